@@ -1,0 +1,88 @@
+//! Destinations: where a user can be reached (contract section 16).
+
+use std::collections::BTreeMap;
+
+use super::ids::{DestinationId, UserId};
+
+pub const EMAIL: &str = "email";
+pub const EMAIL_ADDRESS: &str = "email_address";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    pub id: DestinationId,
+    pub owner: UserId,
+    /// The slug of the medium.
+    pub medium: String,
+    pub label: Option<String>,
+    pub settings: BTreeMap<String, String>,
+    /// Follows the owner's e-mail address.
+    pub synced: bool,
+}
+
+impl Destination {
+    #[must_use]
+    pub fn is_email_to(&self, address: &str) -> bool {
+        self.medium == EMAIL && self.settings.get(EMAIL_ADDRESS).is_some_and(|a| a == address)
+    }
+}
+
+/// What a save of a user does to the owner's destinations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyncStep {
+    Delete(DestinationId),
+    SetSynced(DestinationId, bool),
+    /// A new synced destination with this address.
+    Create(String),
+}
+
+/// Keeps one e-mail destination in step with the owner's `address` (contract section 16.3).
+#[must_use]
+pub fn sync_email(address: &str, owned: &[&Destination]) -> Vec<SyncStep> {
+    let synced = owned.iter().find(|d| d.synced);
+    if address.is_empty() {
+        return synced.map(|d| SyncStep::Delete(d.id)).into_iter().collect();
+    }
+    let holder = owned.iter().find(|d| d.is_email_to(address));
+    match (synced, holder) {
+        (Some(synced), Some(holder)) if synced.id == holder.id => Vec::new(),
+        (synced, holder) => synced
+            .map(|d| SyncStep::SetSynced(d.id, false))
+            .into_iter()
+            .chain([holder.map_or_else(|| SyncStep::Create(address.to_owned()), |d| SyncStep::SetSynced(d.id, true))])
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn email(id: u64, address: &str, synced: bool) -> Destination {
+        Destination {
+            id: DestinationId(id),
+            owner: UserId(1),
+            medium: EMAIL.to_owned(),
+            label: None,
+            settings: BTreeMap::from([(EMAIL_ADDRESS.to_owned(), address.to_owned())]),
+            synced,
+        }
+    }
+
+    #[test]
+    fn follows_the_table_of_the_contract() {
+        let (synced, plain) = (email(1, "a@example.org", true), email(2, "b@example.org", false));
+        let owned = [&synced, &plain];
+        assert_eq!(sync_email("", &owned), [SyncStep::Delete(DestinationId(1))]);
+        assert_eq!(sync_email("a@example.org", &owned), []);
+        assert_eq!(
+            sync_email("b@example.org", &owned),
+            [SyncStep::SetSynced(DestinationId(1), false), SyncStep::SetSynced(DestinationId(2), true)]
+        );
+        assert_eq!(
+            sync_email("c@example.org", &owned),
+            [SyncStep::SetSynced(DestinationId(1), false), SyncStep::Create("c@example.org".to_owned())]
+        );
+        assert_eq!(sync_email("c@example.org", &[]), [SyncStep::Create("c@example.org".to_owned())]);
+        assert_eq!(sync_email("", &[]), []);
+    }
+}

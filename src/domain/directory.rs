@@ -1,0 +1,102 @@
+//! The whole configuration in memory: users, tokens, sources and what hangs on them.
+//!
+//! An immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
+//! asked on every request, so nothing here is ever read from disk on the way.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    destination::Destination,
+    ids::{DestinationId, SourceId, TimeslotId, UserId},
+    source::Source,
+    timeslot::Timeslot,
+    token::{Token, TokenHash},
+    user::User,
+};
+
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub users: FxHashMap<UserId, Arc<User>>,
+    pub user_by_name: FxHashMap<String, UserId>,
+    pub tokens: FxHashMap<TokenHash, Arc<Token>>,
+    pub sources: FxHashMap<SourceId, Arc<Source>>,
+    pub source_by_user: FxHashMap<UserId, SourceId>,
+    /// Lower case names.
+    pub source_types: BTreeSet<String>,
+    pub timeslots: FxHashMap<TimeslotId, Arc<Timeslot>>,
+    pub destinations: FxHashMap<DestinationId, Arc<Destination>>,
+}
+
+impl Directory {
+    #[must_use]
+    pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(&id)
+    }
+
+    #[must_use]
+    pub fn user_named(&self, name: &str) -> Option<&Arc<User>> {
+        self.user_by_name.get(name).and_then(|id| self.users.get(id))
+    }
+
+    #[must_use]
+    pub fn source(&self, id: SourceId) -> Option<&Arc<Source>> {
+        self.sources.get(&id)
+    }
+
+    /// The source that this user posts for; `None` for people.
+    #[must_use]
+    pub fn source_of(&self, user: UserId) -> Option<&Arc<Source>> {
+        self.source_by_user.get(&user).and_then(|id| self.sources.get(id))
+    }
+
+    #[must_use]
+    pub fn source_named(&self, source_type: &str, name: &str) -> Option<&Arc<Source>> {
+        self.sources.values().find(|s| s.source_type == source_type && s.name == name)
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn sources_sorted(&self) -> Vec<&Arc<Source>> {
+        let mut sources: Vec<_> = self.sources.values().collect();
+        sources.sort_by_key(|s| s.id);
+        sources
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn tokens_of(&self, user: UserId) -> Vec<&Arc<Token>> {
+        let mut tokens: Vec<_> = self.tokens.values().filter(|t| t.user == user).collect();
+        tokens.sort_by_key(|t| t.id);
+        tokens
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn destinations_of(&self, owner: UserId) -> Vec<&Arc<Destination>> {
+        let mut destinations: Vec<_> = self.destinations.values().filter(|d| d.owner == owner).collect();
+        destinations.sort_by_key(|d| d.id);
+        destinations
+    }
+
+    /// Returns the user as it was.
+    pub fn put_user(&mut self, user: User) -> Option<Arc<User>> {
+        if let Some(before) = self.users.get(&user.id).filter(|before| before.username != user.username) {
+            self.user_by_name.remove(&before.username);
+        }
+        self.user_by_name.insert(user.username.clone(), user.id);
+        self.users.insert(user.id, Arc::new(user))
+    }
+
+    /// Returns the token as it was.
+    pub fn put_token(&mut self, token: Token) -> Option<Arc<Token>> {
+        self.tokens.insert(token.hash, Arc::new(token))
+    }
+
+    /// Returns the source as it was.
+    pub fn put_source(&mut self, source: Source) -> Option<Arc<Source>> {
+        self.source_by_user.insert(source.user, source.id);
+        self.sources.insert(source.id, Arc::new(source))
+    }
+}

@@ -1,0 +1,36 @@
+//! Primary keys: positive integers, each kind with a type of its own, never reused (contract section 1.2).
+
+use std::fmt;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+id! {
+    /// An incident.
+    IncidentId,
+    /// An event of an incident; acknowledgements share it with their event.
+    EventId,
+    /// A person or the account of a source.
+    UserId,
+    /// A monitoring system that posts incidents.
+    SourceId,
+    /// An API token (the record, not the secret).
+    TokenId,
+    /// A timeslot of a user.
+    TimeslotId,
+    /// A destination of a user.
+    DestinationId,
+    /// A position in the change log; 0 stands before the first change.
+    Seq,
+}

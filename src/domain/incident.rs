@@ -1,0 +1,134 @@
+//! The incident: something that is, or was, wrong.
+
+use super::{
+    event::{Event, EventTypeSet},
+    ids::{IncidentId, SourceId},
+    severity::Level,
+    tag::{IncidentTag, Tag},
+    time::Timestamp,
+};
+
+/// When an incident ends (contract section 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndTime {
+    /// A single point in time: can never be opened or closed.
+    Stateless,
+    /// Ended, or will end, then. In the future it counts as open until then.
+    At(Timestamp),
+    /// Open, no end known.
+    Infinity,
+}
+
+impl EndTime {
+    #[must_use]
+    pub const fn is_stateful(self) -> bool {
+        !matches!(self, Self::Stateless)
+    }
+
+    #[must_use]
+    pub fn is_open(self, now: Timestamp) -> bool {
+        match self {
+            Self::Stateless => false,
+            Self::Infinity => true,
+            Self::At(end) => end > now,
+        }
+    }
+}
+
+/// How long an incident counts as acknowledged: the latest expiration of its acknowledgements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AckedUntil {
+    Never,
+    At(Timestamp),
+    Forever,
+}
+
+impl AckedUntil {
+    #[must_use]
+    pub fn is_acked(self, now: Timestamp) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Forever => true,
+            Self::At(expiration) => expiration > now,
+        }
+    }
+}
+
+/// An incident with all that can be said of it without reading its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    pub id: IncidentId,
+    pub start: Timestamp,
+    pub end: EndTime,
+    pub source: SourceId,
+    /// Unique per source unless empty.
+    pub source_incident_id: String,
+    /// As sent; shown joined to the source's base address.
+    pub details_url: String,
+    pub description: String,
+    pub level: Level,
+    pub ticket_url: String,
+    /// Any JSON value, as compact text.
+    pub metadata: String,
+    /// In the order they were added, no tag twice.
+    pub tags: Vec<IncidentTag>,
+    /// Grows by one with each change of the set of tags.
+    pub tags_version: u32,
+    /// Derived: the latest expiration among the acknowledgements.
+    pub acked_until: AckedUntil,
+    /// Derived: the types of its events.
+    pub event_types: EventTypeSet,
+    /// Derived: the latest `received` of its events.
+    pub last_event: Timestamp,
+}
+
+impl Incident {
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.end.is_open(now)
+    }
+
+    #[must_use]
+    pub fn is_acked(&self, now: Timestamp) -> bool {
+        self.acked_until.is_acked(now)
+    }
+
+    #[must_use]
+    pub fn has_tag(&self, tag: &Tag) -> bool {
+        self.tags.iter().any(|t| t.tag == *tag)
+    }
+
+    /// Keeps the derived fields true when `event` is added. Does not touch `end` (see `lifecycle`).
+    pub fn note_event(&mut self, event: &Event) {
+        self.event_types.insert(event.kind);
+        self.last_event = self.last_event.max(event.received);
+    }
+}
+
+/// What lists need to know of an incident to find it; small, so that all of them fit in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub start: Timestamp,
+    pub id: IncidentId,
+    pub end: EndTime,
+    pub acked_until: AckedUntil,
+    pub source: SourceId,
+    pub level: Level,
+    pub has_ticket: bool,
+    pub event_types: EventTypeSet,
+}
+
+impl From<&Incident> for Summary {
+    fn from(incident: &Incident) -> Self {
+        Self {
+            start: incident.start,
+            id: incident.id,
+            end: incident.end,
+            acked_until: incident.acked_until,
+            source: incident.source,
+            level: incident.level,
+            has_ticket: !incident.ticket_url.is_empty(),
+            event_types: incident.event_types,
+        }
+    }
+}
