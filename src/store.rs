@@ -1,0 +1,292 @@
+//! The data file: everything that argusd knows, in one redb file with one writer.
+//!
+//! The only module that names redb and postcard. Commands go through [`Store::write`], reads through [`Snapshot`]s and
+//! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].
+
+mod audit;
+mod backup;
+mod codec;
+mod command;
+mod counters;
+mod error;
+mod file;
+mod index;
+mod load;
+mod read;
+mod record;
+mod schema;
+mod tables;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod fault_tests;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread,
+};
+
+use arc_swap::ArcSwap;
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+pub use self::{
+    command::Command,
+    counters::Counters,
+    error::{OpenError, StoreError, WriteError},
+    read::{Direction, Snapshot},
+    verify::verify_file,
+    writer::Follower,
+};
+use self::{
+    command::Staged,
+    file::DataFile,
+    writer::{ClosureJob, Job, Published, Writer},
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        directory::Directory,
+        ids::{Seq, SourceId, UserId},
+        limits::WRITE_QUEUE,
+        time::Timestamp,
+    },
+};
+
+/// How to open a data file.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub cache_bytes: usize,
+    /// Make the file if it does not exist.
+    pub create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 128 << 20, create: true }
+    }
+}
+
+/// A handle on the open data file; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    file: Arc<DataFile>,
+    clock: Arc<dyn Clock>,
+    published: Arc<Published>,
+    sender: ArcSwap<Option<mpsc::Sender<Box<dyn Job>>>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    last_seen: RwLock<FxHashMap<SourceId, Seen>>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Timestamp,
+    written: bool,
+}
+
+impl Store {
+    pub fn open(path: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::start(DataFile::open(path, options.cache_bytes, options.create)?, clock)
+    }
+
+    fn start(file: DataFile, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let file = Arc::new(file);
+        let path = file.path().to_owned();
+        let failed = |source: StoreError| OpenError::Store { path: path.clone(), source };
+        let snapshot = file.database().and_then(Snapshot::new).map_err(failed)?;
+        let directory = Arc::new(load::directory(&snapshot.txn).map_err(failed)?);
+        let counters = load::counters(&snapshot.txn).map_err(failed)?;
+        let seen = load::last_seen(&snapshot.txn).map_err(failed)?;
+        drop(snapshot);
+        let published = Arc::new(Published {
+            directory: ArcSwap::new(Arc::clone(&directory)),
+            counters: ArcSwap::from_pointee(counters),
+            followers: RwLock::default(),
+        });
+        let (sender, queue) = mpsc::channel(WRITE_QUEUE);
+        let writer = Writer {
+            file: Arc::clone(&file),
+            clock: Arc::clone(&clock),
+            published: Arc::clone(&published),
+            queue,
+            directory,
+            counters,
+            broken: false,
+        };
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| failed(error.into()))?;
+        let last_seen = seen.into_iter().map(|(source, at)| (source, Seen { at, written: true })).collect();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                file,
+                clock,
+                published,
+                sender: ArcSwap::from_pointee(Some(sender)),
+                thread: Mutex::new(Some(thread)),
+                last_seen: RwLock::new(last_seen),
+            }),
+        })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.inner.file.path()
+    }
+
+    /// Names this file; a backup gets another.
+    #[must_use]
+    pub fn generation(&self) -> Uuid {
+        self.inner.file.generation()
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// The configuration as last committed.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.inner.published.directory.load_full()
+    }
+
+    /// Totals as last committed.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        **self.inner.published.counters.load()
+    }
+
+    /// For blocking reads; on async threads use [`Store::read`].
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::new(self.inner.file.database()?)
+    }
+
+    /// Runs a blocking read off the async threads.
+    pub async fn read<T, E>(&self, read: impl FnOnce(&Snapshot) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || read(&store.snapshot()?))
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Io(format!("a read failed: {error}")).into()))
+    }
+
+    /// Queues a command and waits until it is committed or refused.
+    ///
+    /// `actor` is who the change log will name. The closure runs on the writer thread and must not block. If it
+    /// refuses, nothing that it staged is written; otherwise all of it is on disk when this returns.
+    pub async fn write<T, E>(
+        &self,
+        actor: Option<UserId>,
+        command: impl FnOnce(&mut Command<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (job, answer) = ClosureJob::new(actor, command);
+        let closed = || WriteError::Store(StoreError::Closed);
+        self.queue().ok_or_else(closed)?.send(Box::new(job)).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// [`Store::write`] for threads without a runtime.
+    pub fn write_blocking<T, E>(
+        &self,
+        actor: Option<UserId>,
+        command: impl FnOnce(&mut Command<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (job, answer) = ClosureJob::new(actor, command);
+        let closed = || WriteError::Store(StoreError::Closed);
+        self.queue().ok_or_else(closed)?.blocking_send(Box::new(job)).map_err(|_| closed())?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// From the next batch on, `follower` is told of each.
+    pub fn follow(&self, follower: Arc<dyn Follower>) {
+        self.inner.published.followers.write().unwrap_or_else(PoisonError::into_inner).push(follower);
+    }
+
+    /// Notes a sign of life of a source; written down by [`Store::flush_seen`].
+    pub fn seen(&self, source: SourceId) {
+        let seen = Seen { at: self.inner.clock.now(), written: false };
+        self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).insert(source, seen);
+    }
+
+    #[must_use]
+    pub fn last_seen(&self, source: SourceId) -> Option<Timestamp> {
+        self.inner.last_seen.read().unwrap_or_else(PoisonError::into_inner).get(&source).map(|seen| seen.at)
+    }
+
+    /// Writes down the signs of life since the last call. Blocking.
+    pub fn flush_seen(&self) -> Result<(), StoreError> {
+        let mut unwritten = Vec::new();
+        for (source, seen) in self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            if !seen.written {
+                seen.written = true;
+                unwritten.push((*source, seen.at));
+            }
+        }
+        if unwritten.is_empty() {
+            return Ok(());
+        }
+        self.write_staged(move || unwritten.into_iter().map(|(source, at)| Staged::SetLastSeen(source, at)).collect())
+    }
+
+    /// Takes creations and events up to `up_to` out of the change log; the audit trail stays. Blocking.
+    pub fn trim_changes(&self, up_to: Seq) -> Result<(), StoreError> {
+        self.write_staged(move || vec![Staged::TrimChanges { up_to }])
+    }
+
+    fn write_staged(&self, staged: impl FnOnce() -> Vec<Staged> + Send + 'static) -> Result<(), StoreError> {
+        let written = self.write_blocking(None, move |command| {
+            command.staged.extend(staged());
+            Ok::<(), StoreError>(())
+        });
+        written.map_err(|error| match error {
+            WriteError::Refused(error) | WriteError::Store(error) => error,
+        })
+    }
+
+    /// Writes a complete, compact copy to `to`, beside it first, while others read and write. Blocking.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        backup::backup(&self.snapshot()?, self.path(), to)
+    }
+
+    /// What is wrong with records, indexes and counters; empty if nothing is. Blocking.
+    pub fn verify(&self) -> Result<Vec<String>, StoreError> {
+        verify::verify(&self.snapshot()?)
+    }
+
+    /// Refuses new commands, finishes those in the queue, and lets go of the file. Blocking.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let flushed = self.flush_seen();
+        self.inner.sender.store(Arc::new(None));
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = thread.map(thread::JoinHandle::join);
+        self.inner.file.close();
+        match ended {
+            Some(Err(_)) => Err(StoreError::Io("the writer ended by an internal error".to_owned())),
+            _ => flushed,
+        }
+    }
+
+    fn queue(&self) -> Option<mpsc::Sender<Box<dyn Job>>> {
+        (**self.inner.sender.load()).clone()
+    }
+}

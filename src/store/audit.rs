@@ -1,0 +1,82 @@
+//! What the change log says of a configuration record: a JSON object without secrets.
+
+use serde_json::{Value, json};
+
+use crate::domain::{
+    destination::Destination, source::Source, time::Timestamp, timeslot::Timeslot, token::Token, token::TokenKind,
+    user::User,
+};
+
+fn moment(at: Timestamp) -> Value {
+    at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
+}
+
+pub fn user(user: &User) -> String {
+    json!({
+        "username": user.username,
+        "password": user.password_hash.is_some(),
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email": user.email,
+        "is_staff": user.is_staff,
+        "is_superuser": user.is_superuser,
+        "is_active": user.is_active,
+        "created": moment(user.created),
+        "grants": user.grants,
+    })
+    .to_string()
+}
+
+pub fn token(token: &Token) -> String {
+    json!({
+        "user": token.user.0,
+        "kind": match token.kind {
+            TokenKind::Classic => "classic",
+            TokenKind::Login => "login",
+        },
+        "created": moment(token.created),
+        "expires": token.expires.map(moment),
+        "replaceable": token.replaceable,
+    })
+    .to_string()
+}
+
+pub fn source(source: &Source) -> String {
+    json!({
+        "name": source.name,
+        "type": source.source_type,
+        "user": source.user.0,
+        "base_url": source.base_url,
+        "heartbeat_frequency": source.heartbeat_frequency,
+    })
+    .to_string()
+}
+
+pub fn timeslot(timeslot: &Timeslot) -> String {
+    let recurrences: Vec<Value> = timeslot
+        .recurrences
+        .iter()
+        .map(|r| json!({ "days": r.days, "start_micros": r.start.0, "end_micros": r.end.0 }))
+        .collect();
+    json!({ "owner": timeslot.owner.0, "name": timeslot.name, "recurrences": recurrences }).to_string()
+}
+
+/// Settings of media other than e-mail and SMS may hold secrets, so only their names are told.
+pub fn destination(destination: &Destination) -> String {
+    let settings: serde_json::Map<String, Value> = destination
+        .settings
+        .iter()
+        .map(|(key, value)| {
+            let open = matches!(destination.medium.as_str(), "email" | "sms");
+            (key.clone(), if open { value.clone().into() } else { Value::Bool(true) })
+        })
+        .collect();
+    json!({
+        "owner": destination.owner.0,
+        "medium": destination.medium,
+        "label": destination.label,
+        "settings": settings,
+        "synced": destination.synced,
+    })
+    .to_string()
+}

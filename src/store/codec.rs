@@ -1,0 +1,103 @@
+//! Bytes in the data file: order-preserving keys, and values with a version byte in front.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    schema::{IdKey, PairKey},
+};
+use crate::domain::time::Timestamp;
+
+#[must_use]
+pub fn id_key(id: u64) -> IdKey {
+    id.to_be_bytes()
+}
+
+#[must_use]
+pub fn key_id(key: IdKey) -> u64 {
+    u64::from_be_bytes(key)
+}
+
+#[must_use]
+pub fn pair_key(first: u64, second: u64) -> PairKey {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&first.to_be_bytes());
+    key[8..].copy_from_slice(&second.to_be_bytes());
+    key
+}
+
+#[must_use]
+pub fn key_pair(key: PairKey) -> (u64, u64) {
+    let both = u128::from_be_bytes(key);
+    ((both >> 64) as u64, both as u64)
+}
+
+/// Moments sort as unsigned numbers once the sign bit is flipped.
+#[must_use]
+pub fn time_key(at: Timestamp, id: u64) -> PairKey {
+    pair_key((at.micros() as u64) ^ (1 << 63), id)
+}
+
+pub fn key_time(key: PairKey) -> Result<(Timestamp, u64), StoreError> {
+    let (at, id) = key_pair(key);
+    Ok((timestamp((at ^ (1 << 63)) as i64)?, id))
+}
+
+/// The source, then the identifier's bytes.
+#[must_use]
+pub fn source_incident_key(source: u64, source_incident_id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(8 + source_incident_id.len());
+    key.extend_from_slice(&source.to_be_bytes());
+    key.extend_from_slice(source_incident_id.as_bytes());
+    key
+}
+
+pub fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_micros(micros).ok_or_else(|| StoreError::Damaged(format!("{micros} is no valid time")))
+}
+
+/// Writes `record` behind its version byte.
+pub fn encode<T: Serialize>(version: u8, record: &T) -> Result<Vec<u8>, StoreError> {
+    Ok(postcard::to_extend(record, vec![version])?)
+}
+
+/// Splits a value into its version byte and its record.
+pub fn versioned(value: &[u8]) -> Result<(u8, &[u8]), StoreError> {
+    value
+        .split_first()
+        .map(|(version, record)| (*version, record))
+        .ok_or_else(|| StoreError::Damaged("an empty value".to_owned()))
+}
+
+/// Reads a record that fills `bytes` to the end.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    let (record, rest) = postcard::take_from_bytes(bytes)?;
+    if rest.is_empty() { Ok(record) } else { Err(StoreError::Damaged("a record with bytes behind its end".to_owned())) }
+}
+
+pub fn unknown_version(what: &str, version: u8) -> StoreError {
+    StoreError::Damaged(format!("{what} of unknown version {version}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn time_keys_sort_as_times(a in any::<i64>(), x in any::<u64>(), b in any::<i64>(), y in any::<u64>()) {
+            let (a, b) = (Timestamp::saturating_from_micros(a), Timestamp::saturating_from_micros(b));
+            prop_assert_eq!(time_key(a, x).cmp(&time_key(b, y)), (a, x).cmp(&(b, y)));
+            prop_assert_eq!(key_time(time_key(a, x)).unwrap(), (a, x));
+        }
+
+        #[test]
+        fn decoding_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = crate::store::record::incident::decode_incident(1, &bytes);
+            let _ = crate::store::record::event::decode_event(1, 1, &bytes);
+            let _ = crate::store::record::change::decode_change(1, &bytes);
+        }
+    }
+}

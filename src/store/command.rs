@@ -1,0 +1,156 @@
+//! A command: reads, decides, and stages what shall be written if it does not refuse.
+
+use super::{StoreError, counters::Counters, tables::Reads};
+use crate::domain::{
+    ack::Acknowledgement,
+    change::ChangeKind,
+    destination::Destination,
+    directory::Directory,
+    event::Event,
+    ids::{DestinationId, EventId, IncidentId, Seq, SourceId, TimeslotId, TokenId, UserId},
+    incident::Incident,
+    source::Source,
+    time::Timestamp,
+    timeslot::Timeslot,
+    token::{Token, TokenHash},
+    user::User,
+};
+
+/// What a command sees and does. Reads see all that is committed and the earlier commands of the batch, but not what
+/// this command staged itself.
+pub struct Command<'a> {
+    pub(super) reads: &'a dyn Reads,
+    pub(super) directory: &'a Directory,
+    pub(super) counters: &'a mut Counters,
+    pub(super) now: Timestamp,
+    pub(super) staged: Vec<Staged>,
+}
+
+/// One write that waits for the command to be accepted.
+pub enum Staged {
+    PutIncident(Incident),
+    DeleteIncident(IncidentId),
+    PutEvent(Event),
+    PutAck(Acknowledgement),
+    PutUser(User),
+    PutToken(Token),
+    DeleteToken(TokenHash),
+    PutSource(Source),
+    PutSourceType(String),
+    PutTimeslot(Timeslot),
+    PutDestination(Destination),
+    DeleteDestination(DestinationId),
+    SetLastSeen(SourceId, Timestamp),
+    TrimChanges { up_to: Seq },
+    Log(ChangeKind),
+}
+
+macro_rules! new_ids {
+    ($($method:ident: $id:ident from $counter:ident),+ $(,)?) => {$(
+        /// A number that was never given out before.
+        pub fn $method(&mut self) -> $id {
+            self.counters.$counter += 1;
+            $id(self.counters.$counter)
+        }
+    )+};
+}
+
+impl Command<'_> {
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        self.directory
+    }
+
+    pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        self.reads.incident(id)
+    }
+
+    pub fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError> {
+        self.reads.incident_with_source_id(source, id)
+    }
+
+    pub fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError> {
+        self.reads.event(incident, event)
+    }
+
+    pub fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError> {
+        self.reads.ack(incident, event)
+    }
+
+    /// By event id.
+    pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
+        self.reads.acks_of(incident)
+    }
+
+    new_ids! {
+        new_incident_id: IncidentId from last_incident,
+        new_event_id: EventId from last_event,
+        new_user_id: UserId from last_user,
+        new_token_id: TokenId from last_token,
+        new_source_id: SourceId from last_source,
+        new_timeslot_id: TimeslotId from last_timeslot,
+        new_destination_id: DestinationId from last_destination,
+    }
+
+    /// The caller has made sure that (source, source incident id) is free.
+    pub fn put_incident(&mut self, incident: Incident) {
+        self.staged.push(Staged::PutIncident(incident));
+    }
+
+    /// Its events and acknowledgements go with it.
+    pub fn delete_incident(&mut self, id: IncidentId) {
+        self.staged.push(Staged::DeleteIncident(id));
+    }
+
+    pub fn put_event(&mut self, event: Event) {
+        self.staged.push(Staged::PutEvent(event));
+    }
+
+    pub fn put_ack(&mut self, ack: Acknowledgement) {
+        self.staged.push(Staged::PutAck(ack));
+    }
+
+    /// This and the other changes of configuration log themselves, with both values.
+    pub fn put_user(&mut self, user: User) {
+        self.staged.push(Staged::PutUser(user));
+    }
+
+    pub fn put_token(&mut self, token: Token) {
+        self.staged.push(Staged::PutToken(token));
+    }
+
+    pub fn delete_token(&mut self, hash: TokenHash) {
+        self.staged.push(Staged::DeleteToken(hash));
+    }
+
+    /// `last_seen` is not written by this.
+    pub fn put_source(&mut self, source: Source) {
+        self.staged.push(Staged::PutSource(source));
+    }
+
+    pub fn put_source_type(&mut self, name: String) {
+        self.staged.push(Staged::PutSourceType(name));
+    }
+
+    pub fn put_timeslot(&mut self, timeslot: Timeslot) {
+        self.staged.push(Staged::PutTimeslot(timeslot));
+    }
+
+    pub fn put_destination(&mut self, destination: Destination) {
+        self.staged.push(Staged::PutDestination(destination));
+    }
+
+    pub fn delete_destination(&mut self, id: DestinationId) {
+        self.staged.push(Staged::DeleteDestination(id));
+    }
+
+    /// Appends to the change log: for incidents, whose changes do not log themselves.
+    pub fn log(&mut self, kind: ChangeKind) {
+        self.staged.push(Staged::Log(kind));
+    }
+}

@@ -1,0 +1,180 @@
+//! A disk that fails at the k-th write: callers hear of it, what was acknowledged stays, and writing goes on by itself.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    ops::Bound,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+};
+
+use proptest::prelude::*;
+use redb::{BackendError, Database, StorageBackend};
+
+use super::{Command, Follower, Store, StoreError, WriteError, file::DataFile, verify_file};
+use crate::{
+    clock::ManualClock,
+    domain::{
+        change::Committed,
+        ids::{Seq, UserId},
+        time::Timestamp,
+        user::User,
+    },
+};
+
+const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+
+/// Counts down with each write or sync; below zero they fail until it is set anew.
+#[derive(Debug, Default)]
+struct Faults(AtomicI64);
+
+impl Faults {
+    fn pass(&self) -> io::Result<()> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) > 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FaultyDisk {
+    file: File,
+    faults: Arc<Faults>,
+}
+
+impl StorageBackend for FaultyDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.faults.pass()?;
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.faults.pass()?;
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.faults.pass()?;
+        self.file.write_all_at(data, offset)
+    }
+
+    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
+    }
+
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// Learns what is there by batches and resets only.
+struct Learner {
+    seq: AtomicI64,
+    resets: AtomicUsize,
+    store: Mutex<Option<Store>>,
+}
+
+impl Follower for Learner {
+    fn committed(&self, _: &[Committed], last: Seq, _: Timestamp) {
+        self.seq.store(last.0 as i64, Ordering::SeqCst);
+    }
+
+    fn reset(&self) {
+        self.resets.fetch_add(1, Ordering::SeqCst);
+        let seq = self.store.lock().unwrap().as_ref().unwrap().counters().last_seq;
+        self.seq.store(seq as i64, Ordering::SeqCst);
+    }
+}
+
+fn open(path: &Path, faults: &Arc<Faults>) -> Store {
+    let faults = Arc::clone(faults);
+    let opener = move |path: &Path| {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Database::builder().create_with_backend(FaultyDisk { file, faults: Arc::clone(&faults) })
+    };
+    let file = DataFile::open_with(path, true, Box::new(opener)).unwrap();
+    Store::start(file, Arc::new(ManualClock::new(NOW))).unwrap()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of a command")]
+fn put_user(command: &mut Command<'_>) -> Result<UserId, StoreError> {
+    let id = command.new_user_id();
+    command.put_user(User {
+        id,
+        username: format!("user{id}"),
+        password_hash: None,
+        first_name: String::new(),
+        last_name: String::new(),
+        email: String::new(),
+        is_staff: false,
+        is_superuser: false,
+        is_active: true,
+        created: NOW,
+        grants: Vec::new(),
+    });
+    Ok(id)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_acknowledged_is_lost_when_the_disk_fails(failures in proptest::collection::vec(0..40_i64, 1..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("argusd.redb");
+        let faults = Arc::new(Faults(AtomicI64::new(i64::MAX)));
+        let store = open(&path, &faults);
+        let learner =
+            Arc::new(Learner { seq: AtomicI64::new(0), resets: AtomicUsize::new(0), store: Mutex::new(Some(store.clone())) });
+        store.follow(Arc::clone(&learner) as Arc<dyn Follower>);
+        let mut acknowledged = Vec::new();
+        let mut refused = Vec::new();
+        for writes_left in failures {
+            faults.0.store(writes_left, Ordering::SeqCst);
+            for _ in 0..8 {
+                match store.write_blocking(None, put_user) {
+                    Ok(id) => acknowledged.push(id),
+                    Err(WriteError::Store(error)) => refused.push(error),
+                    Err(WriteError::Refused(error)) => panic!("{error}"),
+                }
+            }
+            faults.0.store(i64::MAX, Ordering::SeqCst);
+            // With space back, writing resumes without help.
+            acknowledged.push(store.write_blocking(None, put_user).unwrap());
+        }
+        prop_assert!(!refused.is_empty(), "the disk never failed");
+        for error in &refused {
+            prop_assert!(matches!(error, StoreError::Full | StoreError::Io(_) | StoreError::Closed), "{error:?}");
+        }
+        let directory = store.directory();
+        for id in &acknowledged {
+            prop_assert!(directory.user(*id).is_some(), "user {id} was acknowledged and is lost");
+        }
+        prop_assert_eq!(learner.seq.load(Ordering::SeqCst), store.counters().last_seq as i64);
+        learner.store.lock().unwrap().take();
+        store.close().unwrap();
+        drop(store);
+        prop_assert_eq!(verify_file(&path).unwrap(), Vec::<String>::new());
+        let reopened = open(&path, &faults);
+        prop_assert_eq!(reopened.directory().users.len(), directory.users.len());
+        acknowledged.sort();
+        acknowledged.dedup();
+        for id in acknowledged {
+            prop_assert!(reopened.directory().user(id).is_some());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Stored forms of the domain types, one file an aggregate. They never change once released: a new form gets a new
+//! version byte.
+
+pub mod change;
+pub mod configuration;
+pub mod event;
+pub mod incident;

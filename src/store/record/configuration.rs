@@ -1,0 +1,210 @@
+//! Stored users, tokens, sources, timeslots and destinations.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        destination::Destination,
+        ids::{DestinationId, SourceId, TimeslotId, TokenId, UserId},
+        source::Source,
+        time::Timestamp,
+        timeslot::{Recurrence, TimeOfDay, Timeslot},
+        token::{Token, TokenHash, TokenKind},
+        user::User,
+    },
+    store::{
+        StoreError,
+        codec::{decode, encode, timestamp, unknown_version, versioned},
+    },
+};
+
+const V1: u8 = 1;
+
+fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
+    match versioned(value)? {
+        (V1, bytes) => decode(bytes),
+        (version, _) => Err(unknown_version(what, version)),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct UserV1 {
+    username: String,
+    password_hash: Option<String>,
+    first_name: String,
+    last_name: String,
+    email: String,
+    is_staff: bool,
+    is_superuser: bool,
+    is_active: bool,
+    created: i64,
+    grants: Vec<String>,
+}
+
+pub fn encode_user(user: &User) -> Result<Vec<u8>, StoreError> {
+    let user = user.clone();
+    let record = UserV1 {
+        username: user.username,
+        password_hash: user.password_hash,
+        first_name: user.first_name,
+        last_name: user.last_name,
+        email: user.email,
+        is_staff: user.is_staff,
+        is_superuser: user.is_superuser,
+        is_active: user.is_active,
+        created: user.created.micros(),
+        grants: user.grants,
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_user(id: u64, value: &[u8]) -> Result<User, StoreError> {
+    let record: UserV1 = decode_v1("user", value)?;
+    Ok(User {
+        id: UserId(id),
+        username: record.username,
+        password_hash: record.password_hash,
+        first_name: record.first_name,
+        last_name: record.last_name,
+        email: record.email,
+        is_staff: record.is_staff,
+        is_superuser: record.is_superuser,
+        is_active: record.is_active,
+        created: timestamp(record.created)?,
+        grants: record.grants,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenV1 {
+    id: u64,
+    user: u64,
+    login: bool,
+    created: i64,
+    expires: Option<i64>,
+    replaceable: bool,
+}
+
+pub fn encode_token(token: &Token) -> Result<Vec<u8>, StoreError> {
+    let record = TokenV1 {
+        id: token.id.0,
+        user: token.user.0,
+        login: token.kind == TokenKind::Login,
+        created: token.created.micros(),
+        expires: token.expires.map(Timestamp::micros),
+        replaceable: token.replaceable,
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_token(hash: TokenHash, value: &[u8]) -> Result<Token, StoreError> {
+    let record: TokenV1 = decode_v1("token", value)?;
+    Ok(Token {
+        id: TokenId(record.id),
+        user: UserId(record.user),
+        kind: if record.login { TokenKind::Login } else { TokenKind::Classic },
+        hash,
+        created: timestamp(record.created)?,
+        expires: record.expires.map(timestamp).transpose()?,
+        replaceable: record.replaceable,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct SourceV1 {
+    name: String,
+    source_type: String,
+    user: u64,
+    base_url: String,
+    heartbeat_frequency: Option<u32>,
+}
+
+/// `last_seen` has a table of its own.
+pub fn encode_source(source: &Source) -> Result<Vec<u8>, StoreError> {
+    let record = SourceV1 {
+        name: source.name.clone(),
+        source_type: source.source_type.clone(),
+        user: source.user.0,
+        base_url: source.base_url.clone(),
+        heartbeat_frequency: source.heartbeat_frequency,
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_source(id: u64, value: &[u8]) -> Result<Source, StoreError> {
+    let record: SourceV1 = decode_v1("source", value)?;
+    Ok(Source {
+        id: SourceId(id),
+        name: record.name,
+        source_type: record.source_type,
+        user: UserId(record.user),
+        base_url: record.base_url,
+        heartbeat_frequency: record.heartbeat_frequency,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct TimeslotV1 {
+    owner: u64,
+    name: String,
+    /// (days, start, end)
+    recurrences: Vec<(Vec<u8>, u64, u64)>,
+}
+
+pub fn encode_timeslot(timeslot: &Timeslot) -> Result<Vec<u8>, StoreError> {
+    let record = TimeslotV1 {
+        owner: timeslot.owner.0,
+        name: timeslot.name.clone(),
+        recurrences: timeslot.recurrences.iter().map(|r| (r.days.clone(), r.start.0, r.end.0)).collect(),
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_timeslot(id: u64, value: &[u8]) -> Result<Timeslot, StoreError> {
+    let record: TimeslotV1 = decode_v1("timeslot", value)?;
+    Ok(Timeslot {
+        id: TimeslotId(id),
+        owner: UserId(record.owner),
+        name: record.name,
+        recurrences: record
+            .recurrences
+            .into_iter()
+            .map(|(days, start, end)| Recurrence { days, start: TimeOfDay(start), end: TimeOfDay(end) })
+            .collect(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct DestinationV1 {
+    owner: u64,
+    medium: String,
+    label: Option<String>,
+    settings: BTreeMap<String, String>,
+    synced: bool,
+}
+
+pub fn encode_destination(destination: &Destination) -> Result<Vec<u8>, StoreError> {
+    let destination = destination.clone();
+    let record = DestinationV1 {
+        owner: destination.owner.0,
+        medium: destination.medium,
+        label: destination.label,
+        settings: destination.settings,
+        synced: destination.synced,
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_destination(id: u64, value: &[u8]) -> Result<Destination, StoreError> {
+    let record: DestinationV1 = decode_v1("destination", value)?;
+    Ok(Destination {
+        id: DestinationId(id),
+        owner: UserId(record.owner),
+        medium: record.medium,
+        label: record.label,
+        settings: record.settings,
+        synced: record.synced,
+    })
+}

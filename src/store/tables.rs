@@ -1,0 +1,162 @@
+//! Typed reads over the tables, the same for snapshots and for the transaction that is being written.
+
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::{
+    StoreError,
+    codec::{id_key, key_pair, pair_key, source_incident_key},
+    record::{
+        event::{decode_ack, decode_event},
+        incident::decode_incident,
+    },
+    schema::{
+        DESTINATION_ID_TO_DESTINATION, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT,
+        IdKey, NAME_TO_COUNTER, PairKey, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
+        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TIMESLOT_ID_TO_TIMESLOT,
+        TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER,
+    },
+};
+use crate::domain::{
+    ack::Acknowledgement,
+    event::Event,
+    ids::{EventId, IncidentId, SourceId},
+    incident::Incident,
+};
+
+/// All tables, open for writing.
+pub struct WriteTables<'t> {
+    pub incidents: Table<'t, IdKey, &'static [u8]>,
+    pub summaries: Table<'t, PairKey, &'static [u8]>,
+    pub source_incident_ids: Table<'t, &'static [u8], IdKey>,
+    pub events: Table<'t, PairKey, &'static [u8]>,
+    pub event_times: Table<'t, PairKey, IdKey>,
+    pub acks: Table<'t, PairKey, &'static [u8]>,
+    pub changes: Table<'t, IdKey, &'static [u8]>,
+    pub users: Table<'t, IdKey, &'static [u8]>,
+    pub tokens: Table<'t, [u8; 32], &'static [u8]>,
+    pub sources: Table<'t, IdKey, &'static [u8]>,
+    pub source_types: Table<'t, &'static str, ()>,
+    pub last_seen: Table<'t, IdKey, i64>,
+    pub timeslots: Table<'t, IdKey, &'static [u8]>,
+    pub destinations: Table<'t, IdKey, &'static [u8]>,
+    pub counters: Table<'t, &'static str, u64>,
+}
+
+impl<'t> WriteTables<'t> {
+    /// Creates those that are missing.
+    pub fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            incidents: txn.open_table(INCIDENT_ID_TO_INCIDENT)?,
+            summaries: txn.open_table(START_TO_SUMMARY)?,
+            source_incident_ids: txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?,
+            events: txn.open_table(EVENT_ID_TO_EVENT)?,
+            event_times: txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?,
+            acks: txn.open_table(EVENT_ID_TO_ACK)?,
+            changes: txn.open_table(SEQ_TO_CHANGE)?,
+            users: txn.open_table(USER_ID_TO_USER)?,
+            tokens: txn.open_table(HASH_TO_TOKEN)?,
+            sources: txn.open_table(SOURCE_ID_TO_SOURCE)?,
+            source_types: txn.open_table(SOURCE_TYPE)?,
+            last_seen: txn.open_table(SOURCE_ID_TO_LAST_SEEN)?,
+            timeslots: txn.open_table(TIMESLOT_ID_TO_TIMESLOT)?,
+            destinations: txn.open_table(DESTINATION_ID_TO_DESTINATION)?,
+            counters: txn.open_table(NAME_TO_COUNTER)?,
+        })
+    }
+}
+
+/// What a command may read while it decides.
+pub trait Reads {
+    fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
+    fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError>;
+    fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError>;
+    fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError>;
+    fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
+    fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
+}
+
+impl Reads for WriteTables<'_> {
+    fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        incident(&self.incidents, id)
+    }
+
+    fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError> {
+        incident_with_source_id(&self.source_incident_ids, source, id)
+    }
+
+    fn event(&self, incident: IncidentId, id: EventId) -> Result<Option<Event>, StoreError> {
+        event(&self.events, incident, id)
+    }
+
+    fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError> {
+        events_of(&self.events, incident)
+    }
+
+    fn ack(&self, incident: IncidentId, id: EventId) -> Result<Option<Acknowledgement>, StoreError> {
+        ack(&self.acks, incident, id)
+    }
+
+    fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
+        acks_of(&self.acks, incident)
+    }
+}
+
+pub fn incident(
+    table: &impl ReadableTable<IdKey, &'static [u8]>,
+    id: IncidentId,
+) -> Result<Option<Incident>, StoreError> {
+    table.get(id_key(id.0))?.map(|value| decode_incident(id.0, value.value())).transpose()
+}
+
+pub fn incident_with_source_id(
+    table: &impl ReadableTable<&'static [u8], IdKey>,
+    source: SourceId,
+    source_incident_id: &str,
+) -> Result<Option<IncidentId>, StoreError> {
+    let key = source_incident_key(source.0, source_incident_id);
+    Ok(table.get(key.as_slice())?.map(|id| IncidentId(u64::from_be_bytes(id.value()))))
+}
+
+pub fn event(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+    event: EventId,
+) -> Result<Option<Event>, StoreError> {
+    table.get(pair_key(incident.0, event.0))?.map(|value| decode_event(incident.0, event.0, value.value())).transpose()
+}
+
+pub fn events_of(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+) -> Result<Vec<Event>, StoreError> {
+    of_incident(table, incident, decode_event)
+}
+
+pub fn ack(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+    event: EventId,
+) -> Result<Option<Acknowledgement>, StoreError> {
+    table.get(pair_key(incident.0, event.0))?.map(|value| decode_ack(incident.0, event.0, value.value())).transpose()
+}
+
+pub fn acks_of(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+) -> Result<Vec<Acknowledgement>, StoreError> {
+    of_incident(table, incident, decode_ack)
+}
+
+fn of_incident<T>(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+    decode: impl Fn(u64, u64, &[u8]) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = Vec::new();
+    for row in table.range::<PairKey>(pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX))? {
+        let (key, value) = row?;
+        let (incident, id) = key_pair(key.value());
+        rows.push(decode(incident, id, value.value())?);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,281 @@
+//! Checks that records, indexes and counters agree.
+
+use std::{collections::BTreeMap, path::Path};
+
+use redb::Database;
+
+use super::{
+    OpenError, Options, Snapshot, StoreError,
+    codec::{id_key, key_id, key_pair, key_time, pair_key, source_incident_key, time_key},
+    load,
+    record::{
+        change::decode_change,
+        event::{decode_ack, decode_event},
+        incident::{decode_incident, decode_summary},
+    },
+    schema::{
+        EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, INCIDENT_ID_TO_INCIDENT, PairKey, SEQ_TO_CHANGE,
+        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TIMESTAMP_TO_INCIDENT_ID,
+    },
+    tables,
+};
+use crate::domain::{
+    ack::acked_until,
+    directory::Directory,
+    event::{EventType, EventTypeSet},
+    ids::IncidentId,
+    incident::{Incident, Summary},
+    time::Timestamp,
+};
+
+/// More than this is no help to anybody.
+const FINDINGS_MAX: usize = 100;
+
+/// Checks a file that nobody has open: its pages and checksums too. May panic on badly damaged files.
+pub fn verify_file(path: &Path) -> Result<Vec<String>, OpenError> {
+    if !path.exists() {
+        return Err(OpenError::Missing(path.to_owned()));
+    }
+    let failed = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
+    let mut database =
+        super::file::open_database(path, Options::default().cache_bytes).map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.to_owned()),
+            error => failed(error.into()),
+        })?;
+    let sound = database.check_integrity().map_err(|error| failed(error.into()))?;
+    drop::<Database>(database);
+    if !sound {
+        return Ok(vec!["the file's pages are damaged; what could be repaired was repaired".to_owned()]);
+    }
+    let file = super::file::DataFile::open(path, Options::default().cache_bytes, false)?;
+    let snapshot = file.database().and_then(Snapshot::new).map_err(failed)?;
+    verify(&snapshot).map_err(failed)
+}
+
+/// Everything that does not agree, described one a line; no more than a hundred lines.
+pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
+    let mut findings = Findings(Vec::new());
+    let directory = load::directory(&snapshot.txn)?;
+    incidents(snapshot, &directory, &mut findings)?;
+    summaries(snapshot, &mut findings)?;
+    source_incident_ids(snapshot, &mut findings)?;
+    events(snapshot, &mut findings)?;
+    event_times(snapshot, &mut findings)?;
+    acks(snapshot, &mut findings)?;
+    changes(snapshot, &mut findings)?;
+    configuration(&directory, &mut findings);
+    Ok(findings.0)
+}
+
+struct Findings(Vec<String>);
+
+impl Findings {
+    fn add(&mut self, finding: String) {
+        if self.0.len() < FINDINGS_MAX {
+            self.0.push(finding);
+        }
+    }
+
+    fn check(&mut self, sound: bool, finding: impl FnOnce() -> String) {
+        if !sound {
+            self.add(finding());
+        }
+    }
+
+    fn count(&mut self, name: &str, counted: u64, stored: u64) {
+        self.check(counted == stored, || format!("counter {name} is {stored}, but there are {counted}"));
+    }
+}
+
+fn incidents(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings) -> Result<(), StoreError> {
+    let table = snapshot.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
+    let summaries = snapshot.txn.open_table(START_TO_SUMMARY)?;
+    let names = snapshot.txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?;
+    let counters = snapshot.counters()?;
+    let (mut counted, mut highest) = (0, 0);
+    for row in table.range::<[u8; 8]>(..)? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        counted += 1;
+        highest = id;
+        let incident = match decode_incident(id, value.value()) {
+            Ok(incident) => incident,
+            Err(error) => {
+                findings.add(format!("incident {id}: {error}"));
+                continue;
+            }
+        };
+        let summary = summaries.get(time_key(incident.start, id))?;
+        let summary = summary.map(|value| decode_summary(incident.start, id, value.value())).transpose()?;
+        match summary {
+            None => findings.add(format!("incident {id} is missing in the index by start")),
+            Some(summary) => findings.check(summary == Summary::from(&incident), || {
+                format!("incident {id} differs from its row in the index by start")
+            }),
+        }
+        findings.check(directory.source(incident.source).is_some(), || {
+            format!("incident {id} has the unknown source {}", incident.source)
+        });
+        if !incident.source_incident_id.is_empty() {
+            let name = source_incident_key(incident.source.0, &incident.source_incident_id);
+            let found = names.get(name.as_slice())?.map(|value| key_id(value.value()));
+            findings.check(found == Some(id), || {
+                format!("incident {id} is not found by its source incident id, but {found:?}")
+            });
+        }
+        derived(snapshot, &incident, findings)?;
+    }
+    findings.count("incidents", counted, counters.incidents);
+    findings.check(highest <= counters.last_incident, || format!("incident {highest} has an id not given out yet"));
+    Ok(())
+}
+
+fn derived(snapshot: &Snapshot, incident: &Incident, findings: &mut Findings) -> Result<(), StoreError> {
+    let (id, events, acks) = (incident.id, snapshot.events_of(incident.id)?, snapshot.acks_of(incident.id)?);
+    let types: EventTypeSet = events.iter().map(|event| event.kind).collect();
+    findings.check(types == incident.event_types, || format!("incident {id} has other event types than its events"));
+    findings.check(acked_until(&acks) == incident.acked_until, || {
+        format!("incident {id} is acknowledged for another time than its acknowledgements")
+    });
+    let last = events.iter().map(|event| event.received).max();
+    findings.check(last == Some(incident.last_event), || format!("incident {id} has another last event than noted"));
+    Ok(())
+}
+
+fn summaries(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let incidents = snapshot.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
+    for row in snapshot.txn.open_table(START_TO_SUMMARY)?.range::<PairKey>(..)? {
+        let (start, id) = key_time(row?.0.value())?;
+        let found = incidents.get(id_key(id))?.map(|value| decode_incident(id, value.value())).transpose();
+        let starts: Option<Timestamp> = found.ok().flatten().map(|incident| incident.start);
+        findings.check(starts == Some(start), || format!("the index by start has a row without an incident: {id}"));
+    }
+    Ok(())
+}
+
+fn source_incident_ids(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let incidents = snapshot.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
+    for row in snapshot.txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?.range::<&[u8]>(..)? {
+        let (key, value) = row?;
+        let id = key_id(value.value());
+        let found = tables::incident(&incidents, IncidentId(id)).ok().flatten();
+        let name = found.map(|incident| source_incident_key(incident.source.0, &incident.source_incident_id));
+        findings.check(name.as_deref() == Some(key.value()), || {
+            format!("the index by source incident id has a row without an incident: {id}")
+        });
+    }
+    Ok(())
+}
+
+fn events(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let incidents = snapshot.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
+    let times = snapshot.txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?;
+    let counters = snapshot.counters()?;
+    let (mut counted, mut highest) = (0, 0);
+    for row in snapshot.txn.open_table(EVENT_ID_TO_EVENT)?.range::<PairKey>(..)? {
+        let (key, value) = row?;
+        let (incident, id) = key_pair(key.value());
+        counted += 1;
+        highest = highest.max(id);
+        match decode_event(incident, id, value.value()) {
+            Ok(event) => {
+                let found = times.get(time_key(event.timestamp, id))?.map(|value| key_id(value.value()));
+                findings.check(found == Some(incident), || format!("event {id} is missing in the index by time"));
+            }
+            Err(error) => findings.add(format!("event {id}: {error}")),
+        }
+        findings.check(incidents.get(id_key(incident))?.is_some(), || {
+            format!("event {id} is orphaned: there is no incident {incident}")
+        });
+    }
+    findings.count("events", counted, counters.events);
+    findings.check(highest <= counters.last_event, || format!("event {highest} has an id not given out yet"));
+    Ok(())
+}
+
+fn event_times(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let events = snapshot.txn.open_table(EVENT_ID_TO_EVENT)?;
+    for row in snapshot.txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?.range::<PairKey>(..)? {
+        let (key, value) = row?;
+        let (at, id) = key_time(key.value())?;
+        let incident = key_id(value.value());
+        let found = events.get(pair_key(incident, id))?.map(|value| decode_event(incident, id, value.value()));
+        let timestamp = found.and_then(Result::ok).map(|event| event.timestamp);
+        findings.check(timestamp == Some(at), || format!("the index by time has a row without an event: {id}"));
+    }
+    Ok(())
+}
+
+fn acks(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let events = snapshot.txn.open_table(EVENT_ID_TO_EVENT)?;
+    let mut counted = 0;
+    for row in snapshot.txn.open_table(EVENT_ID_TO_ACK)?.range::<PairKey>(..)? {
+        let (key, value) = row?;
+        let (incident, id) = key_pair(key.value());
+        counted += 1;
+        if let Err(error) = decode_ack(incident, id, value.value()) {
+            findings.add(format!("acknowledgement {id}: {error}"));
+        }
+        let event = events.get(pair_key(incident, id))?.map(|value| decode_event(incident, id, value.value()));
+        let kind = event.and_then(Result::ok).map(|event| event.kind);
+        findings.check(kind == Some(EventType::Acknowledge), || {
+            format!("acknowledgement {id} of incident {incident} has no event")
+        });
+    }
+    findings.count("acks", counted, snapshot.counters()?.acks);
+    Ok(())
+}
+
+fn changes(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let counters = snapshot.counters()?;
+    let mut expected = None;
+    for row in snapshot.txn.open_table(SEQ_TO_CHANGE)?.range::<[u8; 8]>(..)? {
+        let (key, value) = row?;
+        let seq = key_id(key.value());
+        if let Err(error) = decode_change(seq, value.value()) {
+            findings.add(format!("change {seq}: {error}"));
+        }
+        if seq > counters.trimmed + 1 {
+            findings.check(expected == Some(seq), || format!("the change log has a gap before {seq}"));
+        }
+        expected = Some(seq + 1);
+    }
+    let next = expected.unwrap_or(counters.last_seq + 1).max(counters.trimmed + 1);
+    findings.check(next == counters.last_seq + 1, || {
+        format!("the change log ends at {}, but {} changes were counted", next - 1, counters.last_seq)
+    });
+    Ok(())
+}
+
+fn configuration(directory: &Directory, findings: &mut Findings) {
+    let mut names = BTreeMap::new();
+    for user in directory.users.values() {
+        if let Some(other) = names.insert(&user.username, user.id) {
+            findings.add(format!("users {other} and {} have the same name", user.id));
+        }
+    }
+    let mut sources = BTreeMap::new();
+    for source in directory.sources.values() {
+        if let Some(other) = sources.insert((&source.source_type, &source.name), source.id) {
+            findings.add(format!("sources {other} and {} have the same name and type", source.id));
+        }
+        findings.check(directory.user(source.user).is_some(), || format!("source {} has no user", source.id));
+        findings.check(directory.source_types.contains(&source.source_type), || {
+            format!("source {} has the unknown type {}", source.id, source.source_type)
+        });
+    }
+    for token in directory.tokens.values() {
+        findings.check(directory.user(token.user).is_some(), || format!("token {} has no user", token.id));
+    }
+    for timeslot in directory.timeslots.values() {
+        findings.check(directory.user(timeslot.owner).is_some(), || format!("timeslot {} has no owner", timeslot.id));
+    }
+    for destination in directory.destinations.values() {
+        findings.check(directory.user(destination.owner).is_some(), || {
+            format!("destination {} has no owner", destination.id)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! The one thread that writes: takes commands from the queue, commits them in batches, publishes, replies.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    StoreError, WriteError,
+    command::{Command, Staged},
+    counters::Counters,
+    file::DataFile,
+    index::Applier,
+    load,
+    schema::NAME_TO_COUNTER,
+    tables::WriteTables,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        change::Committed,
+        directory::Directory,
+        ids::{Seq, UserId},
+        limits::BATCH_COMMANDS,
+        time::Timestamp,
+    },
+};
+
+/// Told of each batch on the writer thread, after the commit and before the replies. Must be quick.
+pub trait Follower: Send + Sync {
+    /// `last` and `at` belong to the last change of the batch.
+    fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp);
+
+    /// The file had to be opened again and holds changes that no batch has told: everything has to be read anew.
+    fn reset(&self);
+}
+
+/// What the writer publishes.
+pub struct Published {
+    pub directory: ArcSwap<Directory>,
+    pub counters: ArcSwap<Counters>,
+    pub followers: RwLock<Vec<Arc<dyn Follower>>>,
+}
+
+/// A command on its way through a batch.
+pub trait Job: Send {
+    fn actor(&self) -> Option<UserId>;
+    /// True if it was accepted; then `command` holds what it staged.
+    fn decide(&mut self, command: &mut Command<'_>) -> bool;
+    fn reply(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+/// A closure with the channel on which its caller waits.
+pub struct ClosureJob<T, E, F> {
+    actor: Option<UserId>,
+    closure: Option<F>,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, WriteError<E>>>,
+}
+
+impl<T, E, F> ClosureJob<T, E, F> {
+    pub fn new(actor: Option<UserId>, closure: F) -> (Self, oneshot::Receiver<Result<T, WriteError<E>>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { actor, closure: Some(closure), outcome: None, reply }, answer)
+    }
+}
+
+impl<T, E, F> Job for ClosureJob<T, E, F>
+where
+    T: Send,
+    E: Send,
+    F: FnOnce(&mut Command<'_>) -> Result<T, E> + Send,
+{
+    fn actor(&self) -> Option<UserId> {
+        self.actor
+    }
+
+    fn decide(&mut self, command: &mut Command<'_>) -> bool {
+        let Some(closure) = self.closure.take() else { return false };
+        // A command that panics is a bug of its own; the writer and the rest of the batch live on.
+        self.outcome = catch_unwind(AssertUnwindSafe(|| closure(command))).ok();
+        matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
+        let answer = match (committed, self.outcome) {
+            (_, Some(Err(refusal))) => Err(WriteError::Refused(refusal)),
+            (Err(error), _) => Err(WriteError::Store(error)),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Ok(()), None) => {
+                Err(WriteError::Store(StoreError::Io("the command failed by an internal error".to_owned())))
+            }
+        };
+        // A caller that has gone away needs no answer.
+        let _ = self.reply.send(answer);
+    }
+}
+
+pub struct Writer {
+    pub file: Arc<DataFile>,
+    pub clock: Arc<dyn Clock>,
+    pub published: Arc<Published>,
+    pub queue: mpsc::Receiver<Box<dyn Job>>,
+    pub directory: Arc<Directory>,
+    pub counters: Counters,
+    pub broken: bool,
+}
+
+impl Writer {
+    /// Until the queue is closed and empty.
+    pub fn run(mut self) {
+        let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
+        while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
+            let outcome = self.batch(&mut jobs);
+            if let Err(error) = &outcome {
+                tracing::error!(%error, commands = jobs.len(), "a batch could not be written");
+            }
+            for job in mem::take(&mut jobs) {
+                job.reply(outcome.clone());
+            }
+        }
+    }
+
+    fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        if self.broken {
+            self.recover()?;
+        }
+        self.file.check_space()?;
+        let counters_before = self.counters;
+        match self.commit(jobs) {
+            Ok(batch) => {
+                self.publish(&batch, counters_before);
+                Ok(())
+            }
+            Err(error) => {
+                self.broken = true;
+                self.directory = self.published.directory.load_full();
+                self.counters = self.published.counters.load().with_highest_ids_of(self.counters);
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Committed>, StoreError> {
+        let database = self.file.database()?;
+        let mut txn = database.begin_write()?;
+        txn.set_quick_repair(true);
+        let counters_before = **self.published.counters.load();
+        let mut batch = Vec::with_capacity(jobs.len());
+        let mut written = false;
+        {
+            let mut tables = WriteTables::open(&txn)?;
+            for job in jobs {
+                let now = self.clock.now();
+                let (accepted, staged) = self.decide(job.as_mut(), &tables, now);
+                if !accepted || staged.is_empty() {
+                    continue;
+                }
+                written = true;
+                let mut applier =
+                    Applier { tables: &mut tables, directory: &mut self.directory, counters: &mut self.counters };
+                batch.push(applier.apply(staged, job.actor(), now)?);
+            }
+            if written {
+                self.counters.save(counters_before, &mut tables.counters)?;
+            }
+        }
+        if written {
+            txn.commit()?;
+        } else {
+            txn.abort()?;
+        }
+        Ok(batch)
+    }
+
+    fn decide(&mut self, job: &mut dyn Job, tables: &WriteTables<'_>, now: Timestamp) -> (bool, Vec<Staged>) {
+        let mut command = Command {
+            reads: tables,
+            directory: &self.directory,
+            counters: &mut self.counters,
+            now,
+            staged: Vec::new(),
+        };
+        (job.decide(&mut command), command.staged)
+    }
+
+    fn publish(&mut self, batch: &[Committed], before: Counters) {
+        if batch.iter().any(|committed| committed.directory_changed) {
+            self.published.directory.store(Arc::clone(&self.directory));
+        }
+        if self.counters != before {
+            self.published.counters.store(Arc::new(self.counters));
+        }
+        if let Some(last) = batch.iter().rev().find_map(|committed| committed.changes.last()) {
+            let followers = self.published.followers.read().unwrap_or_else(PoisonError::into_inner);
+            for follower in followers.iter() {
+                follower.committed(batch, last.seq, last.at);
+            }
+        }
+    }
+
+    /// After an error: what did reach the file is the truth, whether its caller heard of it or not.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        self.file.reopen()?;
+        let database = self.file.database()?;
+        let txn = redb::ReadableDatabase::begin_read(database.as_ref())?;
+        let stored = Counters::load(&txn.open_table(NAME_TO_COUNTER)?)?;
+        let published = **self.published.counters.load();
+        if stored.last_seq != published.last_seq {
+            self.directory = Arc::new(load::directory(&txn)?);
+            self.counters = stored.with_highest_ids_of(self.counters);
+            self.published.directory.store(Arc::clone(&self.directory));
+            self.published.counters.store(Arc::new(self.counters));
+            for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+                follower.reset();
+            }
+        }
+        self.broken = false;
+        tracing::info!("the data file was opened again");
+        Ok(())
+    }
+}
