@@ -1,0 +1,364 @@
+//! Answers [`Criteria`] for the whole store: which incidents match, newest first, and how many.
+//!
+//! Columns in memory know what changes often and what is short; a text index on disk knows tags and texts. Both are
+//! projections of the store, which they follow, and can be made anew from it.
+
+mod catch_up;
+mod chunk;
+mod columns;
+mod conditions;
+mod feed;
+mod grams;
+mod id_set;
+mod indexer;
+mod page;
+mod scan;
+mod tail;
+mod text_index;
+mod walk;
+
+use std::{
+    fmt::Display,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+    thread,
+    time::Duration,
+};
+
+use uuid::Uuid;
+
+pub use self::page::{Cursor, Found};
+use self::{
+    catch_up::CatchUpError,
+    chunk::Row,
+    feed::{Feed, Loaded},
+    id_set::{Collector, IdSet},
+    indexer::{Indexer, Shared, View, guarded},
+    scan::Scan,
+    tail::TailView,
+    text_index::IndexError,
+    walk::Walk,
+};
+use crate::{
+    domain::{filter::Criteria, ids::Seq, time::Timestamp},
+    store::{Snapshot, Store, StoreError},
+};
+
+/// So often the files of the text index are read before they are called damaged, and so far apart.
+const CHECKS: usize = 4;
+const CHECK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A handle; clones share the columns and the index. The last one to go ends the thread.
+#[derive(Clone)]
+pub struct Search {
+    inner: Arc<Inner>,
+}
+
+/// How the text index is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// `behind`: so many incidents and events are served from memory, because the index does not have them on disk yet.
+    Ready { behind: usize },
+    /// Until the index is there again, tags and texts are found by reading records.
+    Rebuilding,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the search index in {path} cannot be used: {reason}")]
+    Index { path: String, reason: String },
+}
+
+struct Inner {
+    store: Store,
+    columns: RwLock<Loaded>,
+    text: Arc<Shared>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Search {
+    /// Reads all summaries, opens the text index under `directory`, and follows the store from here on.
+    ///
+    /// Each generation of the data file has a directory of its own in there; those of other generations are removed.
+    pub fn open(store: &Store, directory: &Path) -> Result<Self, SearchError> {
+        let directory = generation_directory(store, directory)?;
+        let text = Arc::new(Shared::new(catch_up::position(&store.snapshot()?)?));
+        let inner = Arc::new(Inner {
+            store: store.clone(),
+            columns: RwLock::new(Loaded::empty()),
+            text: Arc::clone(&text),
+            thread: Mutex::default(),
+        });
+        {
+            // Whoever commits before the columns are there waits for them.
+            let mut loaded = inner.columns.write().unwrap_or_else(PoisonError::into_inner);
+            store.follow(Arc::new(Feed(Arc::downgrade(&inner))));
+            *loaded = Loaded::read(&store.snapshot()?)?;
+        }
+        let indexer =
+            Indexer::open(store.clone(), directory.clone(), text).map_err(|error| index_error(&directory, error))?;
+        let thread = thread::Builder::new()
+            .name("search-index".to_owned())
+            .spawn(move || indexer.run())
+            .map_err(|error| unusable(&directory, error))?;
+        *inner.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(Self { inner })
+    }
+
+    /// Newest first. Blocks: for blocking threads.
+    pub fn page(
+        &self,
+        criteria: &Criteria,
+        cursor: Option<Cursor>,
+        size: usize,
+        now: Timestamp,
+    ) -> Result<Found, SearchError> {
+        let plan = self.inner.plan(criteria)?;
+        let set = plan.set.as_ref();
+        if let Some(snapshot) = &plan.read_with {
+            let columns = &self.inner.columns;
+            let scan = Scan { columns, criteria, set, now, snapshot };
+            return Ok(page::find(
+                cursor,
+                size,
+                |key, limit| scan.older(key, limit),
+                |key, limit| scan.newer(key, limit),
+            )?);
+        }
+        let loaded = self.inner.columns();
+        let walk = Walk::new(&loaded.columns, criteria, set, now);
+        page::find(cursor, size, |key, limit| Ok(walk.older(key, limit)), |key, limit| Ok(walk.newer(key, limit)))
+    }
+
+    /// Blocks: for blocking threads.
+    pub fn count(&self, criteria: &Criteria, now: Timestamp) -> Result<u64, SearchError> {
+        let plan = self.inner.plan(criteria)?;
+        let set = plan.set.as_ref();
+        if let Some(snapshot) = &plan.read_with {
+            let columns = &self.inner.columns;
+            return Ok(Scan { columns, criteria, set, now, snapshot }.count()?);
+        }
+        Ok(Walk::new(&self.inner.columns().columns, criteria, set, now).count())
+    }
+
+    /// Builds the text index anew in the background.
+    pub fn reindex(&self) {
+        self.inner.text.rebuild();
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.inner.text.behind().map_or(Status::Rebuilding, |behind| Status::Ready { behind })
+    }
+
+    /// Waits until all that is committed now is in the text index on disk; false if that takes longer than `patience`.
+    #[must_use]
+    pub fn wait_until_indexed(&self, patience: Duration) -> bool {
+        self.inner.text.wait_until_indexed(patience)
+    }
+
+    /// The text index will not ask for changes up to this one.
+    #[must_use]
+    pub fn needs_changes_after(&self) -> Seq {
+        // The last one that is indexed stays as proof that both have the same history.
+        Seq(self.inner.text.indexed().0.saturating_sub(1))
+    }
+
+    /// What is wrong with the columns and the files of the text index; nothing in a sound one. Blocks, for seconds.
+    pub fn verify(&self) -> Result<Vec<String>, SearchError> {
+        let mut findings = self.inner.verify_columns()?;
+        findings.extend(self.inner.verify_files());
+        Ok(findings)
+    }
+
+    /// Commits the text index and ends its thread. Later commits of the store are served from memory only.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// How to answer.
+struct Plan {
+    /// Only these can match; `None`: all.
+    set: Option<IdSet>,
+    /// The records have to be read, too.
+    read_with: Option<Snapshot>,
+}
+
+impl Inner {
+    fn columns(&self) -> RwLockReadGuard<'_, Loaded> {
+        self.columns.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, criteria: &Criteria) -> Result<Plan, SearchError> {
+        let mut plan = Plan { set: None, read_with: None };
+        if let Some(ids) = &criteria.ids {
+            let loaded = self.columns();
+            let known = ids.iter().filter(|id| loaded.columns.key(**id).is_some());
+            plan.narrow(known.map(|id| id.0).collect());
+        }
+        match criteria.source_incident_id.as_deref() {
+            None => {}
+            // Many incidents have none, so there is no index of those.
+            Some("") => plan.read_with = Some(self.store.snapshot()?),
+            Some(name) => plan.narrow(self.named(name, criteria)?),
+        }
+        if plan.set.as_ref().is_some_and(IdSet::is_empty) || criteria.tags.is_empty() && criteria.words.is_empty() {
+            return Ok(plan);
+        }
+        match self.text.view().map(|view| guarded(|| view.search(criteria))) {
+            Some(Ok(set)) => plan.narrow(set),
+            Some(Err(error)) => {
+                tracing::error!(%error, "the search index failed; it will be built anew");
+                self.text.rebuild();
+                plan.read_with = Some(self.store.snapshot()?);
+            }
+            None => plan.read_with = Some(self.store.snapshot()?),
+        }
+        Ok(plan)
+    }
+
+    /// The incidents of the wanted sources with this source incident id.
+    fn named(&self, name: &str, criteria: &Criteria) -> Result<IdSet, StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let mut found = Vec::new();
+        if let Some(sources) = &criteria.sources {
+            for &source in sources {
+                found.extend(snapshot.incident_with_source_id(source, name)?);
+            }
+        } else {
+            for &source in self.store.directory().sources.keys() {
+                found.extend(snapshot.incident_with_source_id(source, name)?);
+            }
+        }
+        Ok(found.into_iter().map(|id| id.0).collect())
+    }
+
+    fn verify_columns(&self) -> Result<Vec<String>, SearchError> {
+        let (columns, snapshot) = loop {
+            let loaded = self.columns();
+            let snapshot = self.store.snapshot()?;
+            // While the lock is held, the writer can be ahead of the columns by one batch.
+            if snapshot.seq()? == loaded.seq {
+                break (loaded.columns.clone(), snapshot);
+            }
+            drop(loaded);
+            thread::sleep(Duration::from_millis(1));
+        };
+        let mut findings = Vec::new();
+        let mut count = 0;
+        snapshot.for_each_summary(&mut |summary| {
+            count += 1;
+            let expected = columns.source_number(summary.source).map(|source| Row::new(&summary, source));
+            if expected.is_none() || columns.row(summary.id) != expected {
+                findings.push(format!("search columns: incident {} is not what the data file says", summary.id));
+            }
+        })?;
+        if count != columns.len() {
+            findings.push(format!("search columns: {} incidents, but the data file has {count}", columns.len()));
+        }
+        Ok(findings)
+    }
+
+    /// While the index is being built there is nothing to verify.
+    fn verify_files(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        // A file may go away because it was merged into another one; what is damaged stays so.
+        for _ in 0..CHECKS {
+            let Some(View { searcher, .. }) = self.text.view() else { return Vec::new() };
+            findings = match guarded(|| searcher.damaged_files()) {
+                Ok(files) => files.iter().map(|file| format!("search index: {file} is damaged")).collect(),
+                Err(error) => vec![format!("search index: {error}")],
+            };
+            if findings.is_empty() {
+                break;
+            }
+            thread::sleep(CHECK_AGAIN);
+        }
+        findings
+    }
+
+    fn close(&self) {
+        self.text.stop();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the search index ended by an internal error");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Plan {
+    fn narrow(&mut self, set: IdSet) {
+        self.set = Some(match self.set.take() {
+            Some(before) => before.intersect(set),
+            None => set,
+        });
+    }
+}
+
+impl View {
+    /// What the tags and the words find.
+    fn search(&self, criteria: &Criteria) -> Result<IdSet, IndexError> {
+        let tail = TailView::new(&self.tail);
+        let overridden = tail.overridden();
+        let mut found: Option<IdSet> = None;
+        if !criteria.tags.is_empty() {
+            let mut tagged = Collector::default();
+            tail.tagged(&criteria.tags, &mut tagged);
+            self.searcher.tagged(&criteria.tags, &overridden, &mut tagged)?;
+            found = Some(tagged.finish());
+        }
+        for word in &criteria.words {
+            if found.as_ref().is_some_and(IdSet::is_empty) {
+                break;
+            }
+            let mut containing = Collector::default();
+            tail.containing(word, &mut containing);
+            self.searcher.containing(word, &overridden, &mut containing)?;
+            let containing = containing.finish();
+            found = Some(match found {
+                Some(found) => found.intersect(containing),
+                None => containing,
+            });
+        }
+        Ok(found.unwrap_or_default())
+    }
+}
+
+/// Makes it, and removes those of other generations.
+fn generation_directory(store: &Store, directory: &Path) -> Result<PathBuf, SearchError> {
+    let own = directory.join(store.generation().to_string());
+    let failed = |error: io::Error| unusable(directory, error);
+    fs::create_dir_all(&own).map_err(failed)?;
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_generation = entry.file_name().to_str().is_some_and(|name| Uuid::parse_str(name).is_ok());
+        if is_generation
+            && entry.path() != own
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "an old search index cannot be removed");
+        }
+    }
+    Ok(own)
+}
+
+fn index_error(directory: &Path, error: impl Into<CatchUpError>) -> SearchError {
+    match error.into() {
+        CatchUpError::Store(error) => error.into(),
+        other => unusable(directory, other),
+    }
+}
+
+fn unusable(directory: &Path, reason: impl Display) -> SearchError {
+    SearchError::Index { path: directory.display().to_string(), reason: reason.to_string() }
+}

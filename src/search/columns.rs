@@ -1,0 +1,254 @@
+//! All incidents of the store in memory, in `(start, id)` order.
+
+use rustc_hash::FxHashMap;
+
+use super::chunk::{Chunk, Key, Row};
+use crate::domain::{
+    ids::{IncidentId, SourceId},
+    incident::Summary,
+};
+
+/// No incident starts then; see [`crate::domain::time::Timestamp::MIN`].
+const NOWHERE: i64 = i64::MIN;
+
+/// Where a row is right now; any change to the columns may move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) chunk: usize,
+    pub(super) row: usize,
+}
+
+/// Chunks are never empty.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    chunks: Vec<Chunk>,
+    /// By id, which are dense: assigned one after the other.
+    starts: Vec<i64>,
+    source_numbers: FxHashMap<SourceId, u32>,
+    len: u64,
+}
+
+impl Columns {
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    /// The number that stands for a source in the rows; `None` if it never had an incident.
+    pub(super) fn source_number(&self, source: SourceId) -> Option<u32> {
+        self.source_numbers.get(&source).copied()
+    }
+
+    pub(super) fn key(&self, id: IncidentId) -> Option<Key> {
+        let start = *self.starts.get(index(id)?)?;
+        (start != NOWHERE).then_some(Key { start, id: id.0 })
+    }
+
+    pub(super) fn place(&self, id: IncidentId) -> Option<Place> {
+        let key = self.key(id)?;
+        let chunk = self.chunk_of(key);
+        let row = self.chunks.get(chunk)?.find(key)?;
+        Some(Place { chunk, row })
+    }
+
+    /// The first row that does not stand before `key`; behind the last row of a chunk if `key` falls between two chunks.
+    pub(super) fn place_of(&self, key: Key) -> Place {
+        let chunk = self.chunk_of(key);
+        let row = self.chunks.get(chunk).map_or(0, |chunk| chunk.rows_before(key));
+        Place { chunk, row }
+    }
+
+    /// Adds the incident, or replaces what is known of it.
+    pub(super) fn put(&mut self, summary: &Summary) {
+        let source = self.number_source(summary.source);
+        let row = Row::new(summary, source);
+        match self.key(summary.id) {
+            Some(old) if old == row.key => {
+                let chunk = self.chunk_of(row.key);
+                if let Some(chunk) = self.chunks.get_mut(chunk) {
+                    chunk.replace(&row);
+                }
+            }
+            Some(_) => {
+                self.remove(summary.id);
+                self.insert(&row);
+            }
+            None => self.insert(&row),
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: IncidentId) {
+        let Some(key) = self.key(id) else { return };
+        let at = self.chunk_of(key);
+        if let Some(chunk) = self.chunks.get_mut(at) {
+            if chunk.remove(key) {
+                self.len = self.len.saturating_sub(1);
+            }
+            if chunk.len() == 0 {
+                self.chunks.remove(at);
+            }
+        }
+        if let Some(start) = index(id).and_then(|index| self.starts.get_mut(index)) {
+            *start = NOWHERE;
+        }
+    }
+
+    pub(super) fn row(&self, id: IncidentId) -> Option<Row> {
+        let place = self.place(id)?;
+        self.chunks.get(place.chunk)?.row(place.row)
+    }
+
+    /// In order.
+    #[cfg(test)]
+    fn rows(&self) -> impl Iterator<Item = Row> {
+        self.chunks.iter().flat_map(|chunk| (0..chunk.len()).filter_map(|row| chunk.row(row)))
+    }
+
+    fn insert(&mut self, row: &Row) {
+        let Some(index) = index(row.key.id()) else { return };
+        if self.starts.len() <= index {
+            self.starts.resize(index + 1, NOWHERE);
+        }
+        if let Some(start) = self.starts.get_mut(index) {
+            *start = row.key.start;
+        }
+        self.len += 1;
+
+        let mut at = self.chunk_of(row.key);
+        if self.chunks.get(at).is_some_and(Chunk::is_full) {
+            at = self.make_room(at, row.key);
+        }
+        if at >= self.chunks.len() {
+            at = self.chunks.len();
+            self.chunks.push(Chunk::new());
+        }
+        if let Some(chunk) = self.chunks.get_mut(at) {
+            chunk.insert(row);
+        }
+    }
+
+    /// The chunk in which `key` now has room.
+    fn make_room(&mut self, at: usize, key: Key) -> usize {
+        let is_last = at + 1 == self.chunks.len();
+        let Some(chunk) = self.chunks.get_mut(at) else { return at };
+        if is_last && chunk.last().is_some_and(|last| last < key) {
+            // The usual case: what is new goes to the end, and full chunks stay full.
+            return at + 1;
+        }
+        let upper = chunk.split();
+        let goes_up = upper.first().is_some_and(|first| first <= key);
+        self.chunks.insert(at + 1, upper);
+        at + usize::from(goes_up)
+    }
+
+    /// The chunk that holds `key` or would get it.
+    fn chunk_of(&self, key: Key) -> usize {
+        self.chunks.partition_point(|chunk| chunk.first().is_some_and(|first| first <= key)).saturating_sub(1)
+    }
+
+    fn number_source(&mut self, source: SourceId) -> u32 {
+        let next = self.source_numbers.len() as u32;
+        *self.source_numbers.entry(source).or_insert(next)
+    }
+}
+
+fn index(id: IncidentId) -> Option<usize> {
+    usize::try_from(id.0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        domain::{
+            event::EventTypeSet,
+            incident::{AckedUntil, EndTime},
+            severity::Level,
+            time::Timestamp,
+        },
+        search::chunk::ROWS,
+    };
+
+    fn summary(start: i64, id: u64) -> Summary {
+        Summary {
+            start: Timestamp::from_micros(start).unwrap(),
+            id: IncidentId(id),
+            end: EndTime::Infinity,
+            acked_until: AckedUntil::Never,
+            source: SourceId(id % 3),
+            level: Level::HIGH,
+            has_ticket: false,
+            event_types: EventTypeSet::default(),
+        }
+    }
+
+    fn keys(columns: &Columns) -> Vec<(i64, u64)> {
+        columns.rows().map(|row| (row.key.start, row.key.id)).collect()
+    }
+
+    #[test]
+    fn stays_sorted_over_many_splits() {
+        let mut columns = Columns::default();
+        let mut expected = Vec::new();
+        let n = 4 * ROWS as u64;
+        for id in 1..=n {
+            let start = (id * 7_919 % n) as i64;
+            columns.put(&summary(start, id));
+            expected.push((start, id));
+        }
+        expected.sort_unstable();
+        assert_eq!(keys(&columns), expected);
+        assert_eq!(columns.len(), n);
+        for &(start, id) in &expected {
+            let place = columns.place(IncidentId(id)).unwrap();
+            assert_eq!(columns.chunks()[place.chunk].key(place.row), Some(Key { start, id }));
+        }
+    }
+
+    #[test]
+    fn appending_leaves_full_chunks() {
+        let mut columns = Columns::default();
+        for id in 1..=2 * ROWS as u64 {
+            columns.put(&summary(5, id));
+        }
+        assert_eq!(columns.chunks().iter().map(Chunk::len).collect::<Vec<_>>(), [ROWS, ROWS]);
+    }
+
+    #[test]
+    fn a_new_start_moves_the_row() {
+        let mut columns = Columns::default();
+        columns.put(&summary(1, 1));
+        columns.put(&summary(2, 2));
+        columns.put(&summary(3, 1));
+        assert_eq!(keys(&columns), [(2, 2), (3, 1)]);
+        assert_eq!(columns.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_a_map_holds(steps in prop::collection::vec((1u64..40, 0i64..20, 0u8..4), 0..200)) {
+            let mut columns = Columns::default();
+            let mut model = BTreeMap::new();
+            for (id, start, step) in steps {
+                if step == 0 {
+                    columns.remove(IncidentId(id));
+                    model.remove(&id);
+                } else {
+                    columns.put(&summary(start, id));
+                    model.insert(id, start);
+                }
+                let mut expected: Vec<_> = model.iter().map(|(&id, &start)| (start, id)).collect();
+                expected.sort_unstable();
+                prop_assert_eq!(keys(&columns), expected);
+                prop_assert_eq!(columns.len(), model.len() as u64);
+            }
+        }
+    }
+}

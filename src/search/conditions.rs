@@ -1,0 +1,189 @@
+//! What [`Criteria`] ask of the columns, as ranges of numbers that a loop over a column can check.
+
+#![expect(clippy::needless_bitwise_bool, reason = "without branches, so that several rows are checked at once")]
+
+use std::ops::RangeInclusive;
+
+use super::{
+    chunk::{Bounds, Chunk, Key, STATELESS, source_bit},
+    columns::Columns,
+};
+use crate::domain::{event::EventTypeSet, filter::Criteria, time::Timestamp};
+
+/// Judged at one moment. Leaves out what columns do not know: tags, texts and names.
+#[derive(Debug)]
+pub(super) struct Conditions {
+    now: i64,
+    start: RangeInclusive<i64>,
+    end: RangeInclusive<i64>,
+    acked_until: RangeInclusive<i64>,
+    sources: Sources,
+    max_level: u8,
+    ticket: Option<u8>,
+    event_types: Option<u16>,
+    min_duration: Option<i64>,
+    hide_closed_acked: bool,
+}
+
+#[derive(Debug)]
+enum Sources {
+    All,
+    One(u32),
+    Several {
+        /// 1 for each number that is meant.
+        table: Vec<u8>,
+        /// As in [`Bounds`].
+        bits: u64,
+    },
+}
+
+impl Conditions {
+    pub(super) fn new(criteria: &Criteria, columns: &Columns, now: Timestamp) -> Self {
+        let now = now.micros();
+        Self {
+            now,
+            start: criteria.start_from.map_or(i64::MIN, Timestamp::micros)
+                ..=criteria.start_to.map_or(i64::MAX, Timestamp::micros),
+            end: end_range(criteria, now),
+            acked_until: match criteria.acked {
+                None => i64::MIN..=i64::MAX,
+                Some(true) => now.saturating_add(1)..=i64::MAX,
+                Some(false) => i64::MIN..=now,
+            },
+            sources: Sources::new(criteria, columns),
+            max_level: criteria.max_level.unwrap_or(u8::MAX),
+            ticket: criteria.has_ticket.map(u8::from),
+            event_types: criteria.event_types.map(EventTypeSet::bits),
+            min_duration: criteria.min_duration,
+            hide_closed_acked: criteria.hide_closed_acked,
+        }
+    }
+
+    /// Rows from the first on, up to but without the second, can match.
+    pub(super) fn keys(&self) -> (Key, Key) {
+        (Key { start: *self.start.start(), id: 0 }, Key { start: *self.start.end(), id: u64::MAX })
+    }
+
+    /// False if no row within these bounds can match.
+    pub(super) fn possible(&self, bounds: &Bounds) -> bool {
+        let levels = (1u16 << (self.max_level.min(7) + 1)) - 1;
+        *self.end.start() <= bounds.max_end()
+            && *self.end.end() >= bounds.min_end
+            && !self.end.is_empty()
+            && *self.acked_until.start() <= bounds.max_acked
+            && *self.acked_until.end() >= bounds.min_acked
+            && u16::from(bounds.levels) & levels != 0
+            && self.event_types.is_none_or(|types| types & bounds.event_types != 0)
+            && match self.ticket {
+                None => true,
+                Some(0) => bounds.some_without_ticket,
+                Some(_) => bounds.some_ticket,
+            }
+            && match &self.sources {
+                Sources::All => true,
+                Sources::One(source) => bounds.sources & source_bit(*source) != 0,
+                Sources::Several { bits, .. } => bounds.sources & bits != 0,
+            }
+    }
+
+    /// Sets to 0 what does not match; one byte a row.
+    pub(super) fn apply(&self, chunk: &Chunk, mask: &mut [u8]) {
+        let bounds = &chunk.bounds;
+        if *self.end.start() > bounds.min_end || *self.end.end() < bounds.max_end() {
+            within(mask, &chunk.ends, &self.end);
+        }
+        if *self.acked_until.start() > bounds.min_acked || *self.acked_until.end() < bounds.max_acked {
+            within(mask, &chunk.acked_until, &self.acked_until);
+        }
+        match &self.sources {
+            Sources::All => {}
+            Sources::One(wanted) => keep(mask, &chunk.sources, |source| source == *wanted),
+            Sources::Several { table, .. } => {
+                keep(mask, &chunk.sources, |source| table.get(source as usize).is_some_and(|&wanted| wanted != 0));
+            }
+        }
+        if self.max_level < 7 {
+            let max = self.max_level;
+            keep(mask, &chunk.levels, |level| level <= max);
+        }
+        if let Some(wanted) = self.ticket {
+            keep(mask, &chunk.tickets, |ticket| ticket == wanted);
+        }
+        if let Some(wanted) = self.event_types {
+            keep(mask, &chunk.event_types, |types| types & wanted != 0);
+        }
+        if let Some(min) = self.min_duration {
+            let now = self.now;
+            keep_pairs(mask, &chunk.starts, &chunk.ends, |start, end| end.min(now).saturating_sub(start) >= min);
+        }
+        if self.hide_closed_acked {
+            let now = self.now;
+            keep_pairs(mask, &chunk.ends, &chunk.acked_until, |end, acked| {
+                !((end != STATELESS) & (end <= now) & (acked > now))
+            });
+        }
+    }
+}
+
+impl Sources {
+    fn new(criteria: &Criteria, columns: &Columns) -> Self {
+        let Some(wanted) = &criteria.sources else { return Self::All };
+        let numbers: Vec<u32> = wanted.iter().filter_map(|&source| columns.source_number(source)).collect();
+        if let [one] = numbers[..] {
+            return Self::One(one);
+        }
+        let mut table = vec![0; numbers.iter().max().map_or(0, |&max| max as usize + 1)];
+        let mut bits = 0;
+        for number in numbers {
+            bits |= source_bit(number);
+            if let Some(cell) = table.get_mut(number as usize) {
+                *cell = 1;
+            }
+        }
+        Self::Several { table, bits }
+    }
+}
+
+fn end_range(criteria: &Criteria, now: i64) -> RangeInclusive<i64> {
+    let stateful = STATELESS + 1;
+    let (mut from, mut to) = (i64::MIN, i64::MAX);
+    match criteria.open {
+        None => {}
+        Some(true) => from = from.max(now.saturating_add(1)),
+        Some(false) => (from, to) = (from.max(stateful), to.min(now)),
+    }
+    match criteria.stateful {
+        None => {}
+        Some(true) => from = from.max(stateful),
+        Some(false) => to = STATELESS,
+    }
+    if let Some(bound) = criteria.end_from {
+        from = from.max(bound.micros());
+    }
+    if let Some(bound) = criteria.end_to {
+        (from, to) = (from.max(stateful), to.min(bound.micros()));
+    }
+    if criteria.min_duration.is_some() {
+        from = from.max(stateful);
+    }
+    from..=to
+}
+
+fn within(mask: &mut [u8], column: &[i64], range: &RangeInclusive<i64>) {
+    let (from, to) = (*range.start(), *range.end());
+    keep(mask, column, |value| (value >= from) & (value <= to));
+}
+
+#[inline]
+fn keep<T: Copy>(mask: &mut [u8], column: &[T], wanted: impl Fn(T) -> bool) {
+    for (mask, &value) in mask.iter_mut().zip(column) {
+        *mask &= u8::from(wanted(value));
+    }
+}
+
+#[inline]
+fn keep_pairs(mask: &mut [u8], left: &[i64], right: &[i64], wanted: impl Fn(i64, i64) -> bool) {
+    for ((mask, &left), &right) in mask.iter_mut().zip(left).zip(right) {
+        *mask &= u8::from(wanted(left, right));
+    }
+}

@@ -1,0 +1,86 @@
+//! Follows the store: takes each commit into the columns and the tail before its callers hear of it.
+
+use std::sync::{PoisonError, Weak};
+
+use super::{Inner, catch_up, columns::Columns, tail::Batch, text_index::Position};
+use crate::{
+    domain::{change::Committed, ids::Seq, incident::Summary, time::Timestamp},
+    store::{Follower, Snapshot, Store, StoreError},
+};
+
+/// What follows the store. The store holds this, so this must not hold the store.
+pub(super) struct Feed(pub(super) Weak<Inner>);
+
+impl Follower for Feed {
+    fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp) {
+        let Some(inner) = self.0.upgrade() else { return };
+        inner.columns.write().unwrap_or_else(PoisonError::into_inner).apply(batch, last, &inner.store);
+        let mut snapshot = None;
+        inner.text.push(Position { seq: last, at }, || {
+            let texts_of = |incident| {
+                let snapshot = match &mut snapshot {
+                    Some(snapshot) => snapshot,
+                    none => none.insert(inner.store.snapshot()?),
+                };
+                catch_up::texts_of(snapshot, incident)
+            };
+            Batch::of_commit(batch, texts_of).map_err(|error: StoreError| tracing::error!(%error, "search")).ok()
+        });
+    }
+
+    fn reset(&self) {
+        let Some(inner) = self.0.upgrade() else { return };
+        let mut loaded = inner.columns.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.reload(&inner.store);
+        drop(loaded);
+        inner.text.catch_up(inner.store.snapshot().and_then(|snapshot| catch_up::position(&snapshot)).ok());
+    }
+}
+
+/// The columns, and up to where they are true.
+pub(super) struct Loaded {
+    pub(super) columns: Columns,
+    /// The last change in the columns.
+    pub(super) seq: Seq,
+    /// Reading them failed; the next commit tries again.
+    stale: bool,
+}
+
+impl Loaded {
+    pub(super) fn empty() -> Self {
+        Self { columns: Columns::default(), seq: Seq(0), stale: false }
+    }
+
+    pub(super) fn read(snapshot: &Snapshot) -> Result<Self, StoreError> {
+        let mut columns = Columns::default();
+        snapshot.for_each_summary(&mut |summary| columns.put(&summary))?;
+        Ok(Self { columns, seq: snapshot.seq()?, stale: false })
+    }
+
+    fn reload(&mut self, store: &Store) {
+        match store.snapshot().and_then(|snapshot| Self::read(&snapshot)) {
+            Ok(loaded) => *self = loaded,
+            Err(error) => {
+                tracing::error!(%error, "the summaries of incidents cannot be read again; lists are not up to date");
+                self.stale = true;
+            }
+        }
+    }
+
+    fn apply(&mut self, batch: &[Committed], last: Seq, store: &Store) {
+        if self.stale {
+            self.reload(store);
+        }
+        if last <= self.seq {
+            return;
+        }
+        for change in batch.iter().flat_map(|committed| &committed.incidents) {
+            match (&change.before, &change.after) {
+                (_, Some(after)) => self.columns.put(&Summary::from(after.as_ref())),
+                (Some(before), None) => self.columns.remove(before.id),
+                (None, None) => {}
+            }
+        }
+        self.seq = last;
+    }
+}

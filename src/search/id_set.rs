@@ -1,0 +1,124 @@
+//! A set of incidents: few of them sorted, many of them a bit each.
+
+/// Up to so many are kept sorted.
+const FEW: usize = 4_096;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum IdSet {
+    /// Sorted, none twice.
+    Few(Vec<u64>),
+    Many(Bits),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    fn insert(&mut self, id: u64) {
+        let word = (id / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1 + word / 2, 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << (id % 64);
+        }
+    }
+
+    pub(super) fn contains(&self, id: u64) -> bool {
+        self.0.get((id / 64) as usize).is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+}
+
+impl Default for IdSet {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl IdSet {
+    pub(super) fn contains(&self, id: u64) -> bool {
+        match self {
+            Self::Few(ids) => ids.binary_search(&id).is_ok(),
+            Self::Many(bits) => bits.contains(id),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(ids) if ids.is_empty())
+    }
+
+    pub(super) fn intersect(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Few(mut ids), other) | (other, Self::Few(mut ids)) => {
+                ids.retain(|&id| other.contains(id));
+                Self::Few(ids)
+            }
+            (Self::Many(mut bits), Self::Many(other)) => {
+                bits.0.truncate(other.0.len());
+                for (word, other) in bits.0.iter_mut().zip(&other.0) {
+                    *word &= other;
+                }
+                Self::Many(bits)
+            }
+        }
+    }
+}
+
+impl FromIterator<u64> for IdSet {
+    fn from_iter<I: IntoIterator<Item = u64>>(ids: I) -> Self {
+        let mut collector = Collector::default();
+        ids.into_iter().for_each(|id| collector.add(id));
+        collector.finish()
+    }
+}
+
+/// Takes ids in any order, also twice.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    few: Vec<u64>,
+    many: Option<Bits>,
+}
+
+impl Collector {
+    pub(super) fn add(&mut self, id: u64) {
+        if let Some(bits) = &mut self.many {
+            bits.insert(id);
+            return;
+        }
+        self.few.push(id);
+        if self.few.len() > FEW {
+            let mut bits = Bits::default();
+            for id in self.few.drain(..) {
+                bits.insert(id);
+            }
+            self.many = Some(bits);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> IdSet {
+        if let Some(bits) = self.many {
+            return IdSet::Many(bits);
+        }
+        self.few.sort_unstable();
+        self.few.dedup();
+        IdSet::Few(self.few)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_and_many_intersect_alike() {
+        let few: IdSet = [5, 3, 3, 9_000, 70_000].into_iter().collect();
+        let odd: IdSet = (0..50_000).filter(|id| id % 2 == 1).collect();
+        let third: IdSet = (0..60_000).filter(|id| id % 3 == 0).collect();
+        assert_eq!(few, IdSet::Few(vec![3, 5, 9_000, 70_000]));
+        assert!(matches!((&odd, &third), (IdSet::Many(_), IdSet::Many(_))));
+        assert_eq!(few.clone().intersect(odd.clone()), IdSet::Few(vec![3, 5]));
+        assert_eq!(third.clone().intersect(few), IdSet::Few(vec![3, 9_000]));
+        let both = odd.intersect(third);
+        assert!((0..70_000).all(|id| both.contains(id) == (id < 50_000 && id % 2 == 1 && id % 3 == 0)));
+    }
+}

@@ -1,0 +1,201 @@
+//! What is committed in the store but not in the text index yet; searched in memory, so that reads see writes.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::id_set::Collector;
+use crate::domain::{
+    change::Committed,
+    filter::fold,
+    ids::{IncidentId, Seq},
+    incident::Incident,
+    tag::Tag,
+};
+
+/// An incident as the text index shall know it.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub(super) incident: Arc<Incident>,
+    /// The folded description.
+    pub(super) text: String,
+    /// The index has no older document of it.
+    pub(super) is_new: bool,
+}
+
+impl Document {
+    pub(super) fn new(incident: Arc<Incident>, is_new: bool) -> Self {
+        let text = fold(&incident.description);
+        Self { incident, text, is_new }
+    }
+
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
+        self.incident.tags.iter().map(|tag| &tag.tag)
+    }
+}
+
+/// Consecutive changes; never altered once it is in the tail.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch {
+    /// `None`: deleted. Takes the place of what the index and earlier batches know.
+    pub(super) incidents: FxHashMap<IncidentId, Option<Document>>,
+    /// Folded texts; they come on top of what is known.
+    pub(super) events: Vec<(IncidentId, String)>,
+}
+
+impl Batch {
+    /// `texts_of` reads the texts of an incident's events; asked when a description changes, because texts that were
+    /// part of the old one were left out.
+    pub(super) fn of_commit<E>(
+        committed: &[Committed],
+        mut texts_of: impl FnMut(IncidentId) -> Result<Vec<String>, E>,
+    ) -> Result<Self, E> {
+        let mut batch = Self::default();
+        for command in committed {
+            for change in &command.incidents {
+                match (&change.before, &change.after) {
+                    (before, Some(after)) => {
+                        let described = before.as_ref().is_none_or(|before| before.description != after.description);
+                        let tagged = before.as_ref().is_none_or(|before| before.tags != after.tags);
+                        if !described && !tagged {
+                            continue;
+                        }
+                        if let Some(before) = before
+                            && described
+                        {
+                            let described_before = fold(&before.description);
+                            for text in texts_of(after.id)? {
+                                if described_before.contains(&fold(&text)) {
+                                    batch.add_event(after, &text);
+                                }
+                            }
+                        }
+                        batch.put(after, before.is_none());
+                    }
+                    (Some(before), None) => {
+                        batch.incidents.insert(before.id, None);
+                    }
+                    (None, None) => {}
+                }
+            }
+            for event in command.events.iter().filter(|event| !event.description.is_empty()) {
+                let changes = command.incidents.iter().rev().filter_map(|change| change.after.as_ref());
+                match changes.into_iter().find(|incident| incident.id == event.incident) {
+                    Some(incident) => batch.add_event(incident, &event.description),
+                    None => batch.events.push((event.incident, fold(&event.description))),
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    pub(super) fn put(&mut self, incident: &Arc<Incident>, is_new: bool) {
+        let is_new = is_new || matches!(self.incidents.get(&incident.id), Some(Some(earlier)) if earlier.is_new);
+        self.incidents.insert(incident.id, Some(Document::new(Arc::clone(incident), is_new)));
+    }
+
+    /// Leaves out what the description says already.
+    pub(super) fn add_event(&mut self, incident: &Incident, text: &str) {
+        if text.is_empty() || text == incident.description {
+            return;
+        }
+        let text = fold(text);
+        let described = match self.incidents.get(&incident.id) {
+            Some(Some(document)) if document.incident.description == incident.description => {
+                document.text.contains(&text)
+            }
+            _ => fold(&incident.description).contains(&text),
+        };
+        if !described {
+            self.events.push((incident.id, text));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.incidents.len() + self.events.len()
+    }
+}
+
+/// Batches in the order of their commits, each with its last change.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail {
+    batches: VecDeque<(Seq, Arc<Batch>)>,
+    len: usize,
+}
+
+impl Tail {
+    /// Incidents and events.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push(&mut self, last: Seq, batch: Batch) {
+        if batch.len() > 0 {
+            self.len += batch.len();
+            self.batches.push_back((last, Arc::new(batch)));
+        }
+    }
+
+    /// Puts what was found in the change log in front of what was committed meanwhile.
+    pub(super) fn push_front(&mut self, last: Seq, batch: Batch) {
+        if batch.len() > 0 {
+            self.len += batch.len();
+            self.batches.push_front((last, Arc::new(batch)));
+        }
+    }
+
+    /// The first `count` batches are in the index now.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        for (_, batch) in self.batches.drain(..count.min(self.batches.len())) {
+            self.len = self.len.saturating_sub(batch.len());
+        }
+    }
+
+    pub(super) fn batches(&self) -> Vec<Arc<Batch>> {
+        self.batches.iter().map(|(_, batch)| Arc::clone(batch)).collect()
+    }
+}
+
+/// The tail at one moment, for one question.
+#[derive(Debug)]
+pub(super) struct TailView<'a> {
+    batches: &'a [Arc<Batch>],
+    current: FxHashMap<IncidentId, Option<&'a Document>>,
+}
+
+impl<'a> TailView<'a> {
+    pub(super) fn new(batches: &'a [Arc<Batch>]) -> Self {
+        let mut current = FxHashMap::default();
+        for batch in batches {
+            current.extend(batch.incidents.iter().map(|(id, document)| (*id, document.as_ref())));
+        }
+        Self { batches, current }
+    }
+
+    /// Incidents whose documents in the index do not count.
+    pub(super) fn overridden(&self) -> FxHashSet<u64> {
+        self.current.keys().map(|id| id.0).collect()
+    }
+
+    pub(super) fn tagged(&self, groups: &[Vec<Tag>], into: &mut Collector) {
+        for document in self.current.values().filter_map(|document| *document) {
+            if groups.iter().all(|group| group.iter().any(|tag| document.incident.has_tag(tag))) {
+                into.add(document.incident.id.0);
+            }
+        }
+    }
+
+    /// `word`: folded.
+    pub(super) fn containing(&self, word: &str, into: &mut Collector) {
+        for document in self.current.values().filter_map(|document| *document) {
+            if document.text.contains(word) {
+                into.add(document.incident.id.0);
+            }
+        }
+        for (incident, text) in self.batches.iter().flat_map(|batch| &batch.events) {
+            if text.contains(word) {
+                into.add(incident.0);
+            }
+        }
+    }
+}

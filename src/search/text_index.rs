@@ -1,0 +1,386 @@
+//! The tantivy index on disk: tags of incidents, and the texts of incidents and events.
+//!
+//! One document an incident, replaced when its tags or its description change, and one an event whose text says more
+//! than the description. What changes often (ends, acknowledgements) is not in here.
+
+use std::{collections::HashSet, fmt::Display, path::Path, sync::Arc};
+
+use rustc_hash::FxHashSet;
+use tantivy::{
+    DocId, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument,
+    Term,
+    columnar::ColumnValues,
+    directory::MmapDirectory,
+    indexer::{IndexWriterOptions, LogMergePolicy},
+    query::{BooleanQuery, EnableScoring, PhraseQuery, Query, TermQuery},
+    schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions},
+    tokenizer::{RawTokenizer, TextAnalyzer},
+};
+
+use super::{
+    grams::{GramTokenizer, Pattern},
+    id_set::Collector,
+};
+use crate::domain::{
+    ids::{IncidentId, Seq},
+    tag::Tag,
+    time::Timestamp,
+};
+
+/// Grows with each change of the schema or the meaning of its fields; another version is rebuilt.
+const VERSION: u32 = 1;
+const HEAP_BYTES: usize = 15_000_000;
+/// While the whole index is built.
+const BUILD_HEAP_BYTES: usize = 60_000_000;
+
+/// The index cannot be used and has to be built anew, whatever the reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct IndexError(String);
+
+impl IndexError {
+    fn new(reason: impl Display) -> Self {
+        Self(reason.to_string())
+    }
+
+    /// Its reader or writer panicked.
+    pub(super) fn broken() -> Self {
+        Self::new("it is damaged in a way that its reader does not expect")
+    }
+}
+
+impl From<tantivy::TantivyError> for IndexError {
+    fn from(error: tantivy::TantivyError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<std::io::Error> for IndexError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Up to where the index knows the change log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) seq: Seq,
+    /// When that change was made, so that another history with the same numbers is noticed.
+    pub(super) at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fields {
+    /// Twice the incident's id, plus one in the documents of events.
+    key: Field,
+    tags: Field,
+    text: Field,
+}
+
+/// The writing end.
+pub(super) struct TextIndex {
+    index: Index,
+    reader: IndexReader,
+    /// `None` only while this is dropped.
+    writer: Option<IndexWriter>,
+    fields: Fields,
+}
+
+/// The index as it was at a commit.
+#[derive(Clone)]
+pub(super) struct TextSearcher {
+    searcher: Searcher,
+    fields: Fields,
+}
+
+impl TextIndex {
+    /// `None`: nothing was ever committed there in this version.
+    pub(super) fn open(directory: &Path) -> Result<Option<(Self, Position)>, IndexError> {
+        let opened = MmapDirectory::open(directory).map_err(IndexError::new)?;
+        if !Index::exists(&opened).map_err(IndexError::new)? {
+            return Ok(None);
+        }
+        let index = Index::open(opened)?;
+        let (schema, fields) = schema();
+        let position = index.load_metas()?.payload.as_deref().and_then(parse_payload);
+        match position {
+            Some(position) if index.schema() == schema => Ok(Some((Self::new(index, fields, HEAP_BYTES)?, position))),
+            _ => Ok(None),
+        }
+    }
+
+    /// An empty one in place of what is there. Made to take in much; see [`TextIndex::built`].
+    pub(super) fn create(directory: &Path) -> Result<Self, IndexError> {
+        match std::fs::remove_dir_all(directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        std::fs::create_dir_all(directory)?;
+        let (schema, fields) = schema();
+        let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+        let directory = MmapDirectory::open(directory).map_err(IndexError::new)?;
+        Self::new(Index::create(directory, schema, settings)?, fields, BUILD_HEAP_BYTES)
+    }
+
+    /// Goes on with the smaller heap of daily work.
+    pub(super) fn built(mut self) -> Result<Self, IndexError> {
+        self.stop()?;
+        Self::new(self.index.clone(), self.fields, HEAP_BYTES)
+    }
+
+    fn new(index: Index, fields: Fields, heap: usize) -> Result<Self, IndexError> {
+        index.tokenizers().register("whole", TextAnalyzer::from(RawTokenizer::default()));
+        index.tokenizers().register("grams", TextAnalyzer::from(GramTokenizer::default()));
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .memory_budget_per_thread(heap)
+            .build();
+        let writer: IndexWriter = index.writer_with_options(options)?;
+        let mut merge = LogMergePolicy::default();
+        merge.set_min_layer_size(2_000);
+        merge.set_level_log_size(1.5);
+        merge.set_max_docs_before_merge(100_000);
+        merge.set_del_docs_ratio_before_merge(0.4);
+        writer.set_merge_policy(Box::new(merge));
+        Ok(Self { index, reader, writer: Some(writer), fields })
+    }
+
+    pub(super) fn searcher(&self) -> TextSearcher {
+        TextSearcher { searcher: self.reader.searcher(), fields: self.fields }
+    }
+
+    /// `text`: folded.
+    pub(super) fn add_incident<'t>(
+        &self,
+        id: IncidentId,
+        tags: impl Iterator<Item = &'t Tag>,
+        text: &str,
+    ) -> Result<(), IndexError> {
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.fields.key, incident_key(id));
+        for tag in tags {
+            document.add_text(self.fields.tags, tag.as_str());
+        }
+        document.add_text(self.fields.text, text);
+        self.writer()?.add_document(document)?;
+        Ok(())
+    }
+
+    /// The documents of its events stay.
+    pub(super) fn remove_incident(&self, id: IncidentId) -> Result<(), IndexError> {
+        self.writer()?.delete_term(Term::from_field_u64(self.fields.key, incident_key(id)));
+        Ok(())
+    }
+
+    pub(super) fn remove_events(&self, incident: IncidentId) -> Result<(), IndexError> {
+        self.writer()?.delete_term(Term::from_field_u64(self.fields.key, event_key(incident)));
+        Ok(())
+    }
+
+    /// `text`: folded.
+    pub(super) fn add_event(&self, incident: IncidentId, text: &str) -> Result<(), IndexError> {
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.fields.key, event_key(incident));
+        document.add_text(self.fields.text, text);
+        self.writer()?.add_document(document)?;
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self, position: Position) -> Result<(), IndexError> {
+        let mut commit = self.writer.as_mut().ok_or_else(IndexError::broken)?.prepare_commit()?;
+        commit.set_payload(&payload(position));
+        commit.commit()?;
+        self.reader.reload()?;
+        Ok(())
+    }
+
+    fn writer(&self) -> Result<&IndexWriter, IndexError> {
+        self.writer.as_ref().ok_or_else(IndexError::broken)
+    }
+
+    /// Waits for what runs in the background, and gives back the lock of the directory.
+    fn stop(&mut self) -> Result<(), IndexError> {
+        match self.writer.take() {
+            Some(writer) => Ok(writer.wait_merging_threads()?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for TextIndex {
+    /// Nothing may write to the directory when the next one takes it over.
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!(%error, "the search index did not close well");
+        }
+    }
+}
+
+impl TextSearcher {
+    /// Files whose checksum is wrong.
+    pub(super) fn damaged_files(&self) -> Result<Vec<String>, IndexError> {
+        let files: HashSet<_> = self.searcher.index().validate_checksum()?;
+        Ok(files.into_iter().map(|file| file.display().to_string()).collect())
+    }
+
+    /// Incidents that have of each group at least one tag. Leaves out those in `overridden`.
+    pub(super) fn tagged(
+        &self,
+        groups: &[Vec<Tag>],
+        overridden: &FxHashSet<u64>,
+        into: &mut Collector,
+    ) -> Result<(), IndexError> {
+        let term = |tag: &Tag| -> Box<dyn Query> {
+            let term = Term::from_field_text(self.fields.tags, tag.as_str());
+            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        };
+        let mut queries: Vec<Box<dyn Query>> = groups
+            .iter()
+            .map(|group| match group.as_slice() {
+                [tag] => term(tag),
+                tags => Box::new(BooleanQuery::union(tags.iter().map(term).collect())),
+            })
+            .collect();
+        match queries.pop() {
+            Some(query) if queries.is_empty() => self.collect(query.as_ref(), overridden, into),
+            Some(query) => {
+                queries.push(query);
+                self.collect(&BooleanQuery::intersection(queries), overridden, into)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Incidents in whose own or whose events' texts the folded word occurs. Leaves out the own texts of those in
+    /// `overridden`.
+    pub(super) fn containing(
+        &self,
+        word: &str,
+        overridden: &FxHashSet<u64>,
+        into: &mut Collector,
+    ) -> Result<(), IndexError> {
+        let term = |gram: &str| Term::from_field_text(self.fields.text, gram);
+        match Pattern::of(word) {
+            Pattern::Beginning(beginning) => {
+                for segment in self.searcher.segment_readers() {
+                    self.beginning(segment, &beginning, &mut Hits::new(segment, overridden, into)?)?;
+                }
+                Ok(())
+            }
+            Pattern::Gram(gram) => {
+                self.collect(&TermQuery::new(term(&gram), IndexRecordOption::Basic), overridden, into)
+            }
+            Pattern::Phrase(grams) => {
+                let grams = grams.iter().map(|(at, gram)| (*at, term(gram))).collect();
+                self.collect(&PhraseQuery::new_with_offset(grams), overridden, into)
+            }
+        }
+    }
+
+    fn collect(&self, query: &dyn Query, overridden: &FxHashSet<u64>, into: &mut Collector) -> Result<(), IndexError> {
+        let weight = query.weight(EnableScoring::disabled_from_searcher(&self.searcher))?;
+        for segment in self.searcher.segment_readers() {
+            let mut hits = Hits::new(segment, overridden, into)?;
+            weight.for_each_no_score(segment, &mut |docs| docs.iter().for_each(|&doc| hits.add(doc)))?;
+        }
+        Ok(())
+    }
+
+    fn beginning(&self, segment: &SegmentReader, beginning: &str, hits: &mut Hits<'_>) -> Result<(), IndexError> {
+        let mut end = beginning.as_bytes().to_vec();
+        if let Some(last) = end.last_mut() {
+            // No byte of a text is 255.
+            *last = last.saturating_add(1);
+        }
+        let inverted = segment.inverted_index(self.fields.text)?;
+        let mut docs = vec![0u64; segment.max_doc() as usize / 64 + 1];
+        let mut terms = inverted.terms().range().ge(beginning.as_bytes()).lt(&end).into_stream()?;
+        while terms.advance() {
+            let mut postings = inverted.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
+            while !postings.docs().is_empty() {
+                for &doc in postings.docs() {
+                    if let Some(word) = docs.get_mut(doc as usize / 64) {
+                        *word |= 1 << (doc % 64);
+                    }
+                }
+                postings.advance();
+            }
+        }
+        for (at, mut word) in docs.into_iter().enumerate() {
+            while word != 0 {
+                hits.add(at as u32 * 64 + word.trailing_zeros());
+                word &= word - 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns documents of a segment into incidents.
+struct Hits<'a> {
+    segment: &'a SegmentReader,
+    keys: Arc<dyn ColumnValues<u64>>,
+    overridden: &'a FxHashSet<u64>,
+    into: &'a mut Collector,
+}
+
+impl<'a> Hits<'a> {
+    fn new(
+        segment: &'a SegmentReader,
+        overridden: &'a FxHashSet<u64>,
+        into: &'a mut Collector,
+    ) -> Result<Self, IndexError> {
+        let keys = segment.fast_fields().u64("key")?.first_or_default_col(0);
+        Ok(Self { segment, keys, overridden, into })
+    }
+
+    fn add(&mut self, doc: DocId) {
+        if self.segment.is_deleted(doc) {
+            return;
+        }
+        let key = self.keys.get_val(doc);
+        let (id, is_event) = (key >> 1, key & 1 == 1);
+        if is_event || self.overridden.is_empty() || !self.overridden.contains(&id) {
+            self.into.add(id);
+        }
+    }
+}
+
+fn incident_key(id: IncidentId) -> u64 {
+    id.0 << 1
+}
+
+fn event_key(incident: IncidentId) -> u64 {
+    incident.0 << 1 | 1
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let indexed = |tokenizer, option| {
+        let indexing =
+            TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option).set_fieldnorms(false);
+        TextOptions::default().set_indexing_options(indexing)
+    };
+    let fields = Fields {
+        key: schema.add_u64_field("key", NumericOptions::default().set_indexed().set_fast()),
+        tags: schema.add_text_field("tags", indexed("whole", IndexRecordOption::Basic)),
+        text: schema.add_text_field("text", indexed("grams", IndexRecordOption::WithFreqsAndPositions)),
+    };
+    (schema.build(), fields)
+}
+
+fn payload(position: Position) -> String {
+    format!("{VERSION} {} {}", position.seq.0, position.at.micros())
+}
+
+fn parse_payload(payload: &str) -> Option<Position> {
+    let mut parts = payload.split(' ');
+    if parts.next()?.parse() != Ok(VERSION) {
+        return None;
+    }
+    let seq = Seq(parts.next()?.parse().ok()?);
+    let at = Timestamp::from_micros(parts.next()?.parse().ok()?)?;
+    Some(Position { seq, at })
+}

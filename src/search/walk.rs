@@ -1,0 +1,138 @@
+//! Walks the columns from newer to older rows or back, and counts.
+
+use super::{
+    chunk::{Chunk, Key, ROWS},
+    columns::{Columns, Place},
+    conditions::Conditions,
+    id_set::{Bits, IdSet},
+};
+use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
+
+/// A question to the columns as they are now.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    columns: &'a Columns,
+    conditions: Conditions,
+    within: Within<'a>,
+}
+
+/// Which rows are asked about at all.
+#[derive(Debug)]
+enum Within<'a> {
+    All,
+    /// Sorted.
+    Places(Vec<Place>),
+    Bits(&'a Bits),
+}
+
+impl<'a> Walk<'a> {
+    /// `set`: only these; `None`: all.
+    pub(super) fn new(columns: &'a Columns, criteria: &Criteria, set: Option<&'a IdSet>, now: Timestamp) -> Self {
+        let within = match set {
+            None => Within::All,
+            Some(IdSet::Many(bits)) => Within::Bits(bits),
+            Some(IdSet::Few(ids)) => {
+                let mut places: Vec<Place> = ids.iter().filter_map(|&id| columns.place(IncidentId(id))).collect();
+                places.sort_unstable();
+                Within::Places(places)
+            }
+        };
+        Self { columns, conditions: Conditions::new(criteria, columns, now), within }
+    }
+
+    /// The newest rows before `below`, newest first.
+    pub(super) fn older(&self, below: Key, limit: usize) -> Vec<Key> {
+        let (low, high) = self.conditions.keys();
+        let (low, high) = (self.columns.place_of(low), self.columns.place_of(high.min(below)));
+        let mut found = Vec::new();
+        let mut mask = [0; ROWS];
+        for at in (low.chunk..=high.chunk).rev() {
+            let Some((chunk, matches)) = self.matches(at, low, high, &mut mask) else { continue };
+            for row in (0..chunk.len()).rev().filter(|&row| is_set(matches, row)) {
+                if found.len() == limit {
+                    return found;
+                }
+                found.extend(chunk.key(row));
+            }
+        }
+        found
+    }
+
+    /// The oldest rows after `above`, oldest first.
+    pub(super) fn newer(&self, above: Key, limit: usize) -> Vec<Key> {
+        let (low, high) = self.conditions.keys();
+        let (low, high) = (self.columns.place_of(low.max(above.next())), self.columns.place_of(high));
+        let mut found = Vec::new();
+        let mut mask = [0; ROWS];
+        for at in low.chunk..=high.chunk {
+            let Some((chunk, matches)) = self.matches(at, low, high, &mut mask) else { continue };
+            for row in (0..chunk.len()).filter(|&row| is_set(matches, row)) {
+                if found.len() == limit {
+                    return found;
+                }
+                found.extend(chunk.key(row));
+            }
+        }
+        found
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        let (low, high) = self.conditions.keys();
+        let (low, high) = (self.columns.place_of(low), self.columns.place_of(high));
+        let mut mask = [0; ROWS];
+        let count = |at| self.matches(at, low, high, &mut mask).map_or(0, |(_, matches)| ones(matches));
+        (low.chunk..=high.chunk).map(count).sum()
+    }
+
+    /// The chunk and a 1 for each row that matches between the two places; `None` if none does.
+    fn matches<'m>(
+        &self,
+        at: usize,
+        low: Place,
+        high: Place,
+        mask: &'m mut [u8; ROWS],
+    ) -> Option<(&'a Chunk, &'m [u8])> {
+        let chunk = self.columns.chunks().get(at)?;
+        let from = if at == low.chunk { low.row } else { 0 };
+        let to = if at == high.chunk { high.row } else { chunk.len() };
+        if from >= to || !self.conditions.possible(&chunk.bounds) {
+            return None;
+        }
+        let mask = mask.get_mut(..chunk.len())?;
+        match &self.within {
+            Within::All | Within::Bits(_) => {
+                mask.fill(0);
+                mask.get_mut(from..to)?.fill(1);
+            }
+            Within::Places(places) => {
+                let first = places.partition_point(|place| *place < Place { chunk: at, row: from });
+                let mut rows = places.get(first..)?.iter().take_while(|place| place.chunk == at && place.row < to);
+                mask.fill(0);
+                let mut some = false;
+                for place in rows.by_ref() {
+                    *mask.get_mut(place.row)? = 1;
+                    some = true;
+                }
+                if !some {
+                    return None;
+                }
+            }
+        }
+        self.conditions.apply(chunk, mask);
+        if let Within::Bits(bits) = self.within {
+            for (mask, &id) in mask.iter_mut().zip(&chunk.ids) {
+                *mask &= u8::from(bits.contains(id));
+            }
+        }
+        (ones(mask) > 0).then_some((chunk, mask))
+    }
+}
+
+fn is_set(mask: &[u8], row: usize) -> bool {
+    mask.get(row).is_some_and(|&set| set != 0)
+}
+
+fn ones(mask: &[u8]) -> u64 {
+    // Sums of 128 ones fit in a byte, which adds many rows at once.
+    mask.chunks(128).map(|rows| u64::from(rows.iter().sum::<u8>())).sum()
+}
