@@ -2,7 +2,9 @@
 //!
 //! This file is the map; `docs/ARCHITECTURE.md` says how the parts work together.
 
+pub mod auth;
 pub mod clock;
 pub mod domain;
 pub mod search;
+pub mod service;
 pub mod store;

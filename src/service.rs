@@ -1,0 +1,190 @@
+//! The use cases: who may do what, decided and applied in one store command each.
+//!
+//! Knows no HTTP and no wire formats. Rules live in `domain`, rights in [`policy`]; whatever depends on stored state is
+//! decided inside `Store::write`, so that racing callers cannot slip past it.
+
+pub mod acks;
+pub mod bulk;
+mod change_text;
+pub mod edit;
+pub mod error;
+pub mod events;
+pub mod incidents;
+pub mod login;
+pub mod pages;
+pub mod policy;
+pub mod setup;
+pub mod sources;
+pub mod tags;
+pub mod tokens;
+pub mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono_tz::Tz;
+use tokio::task;
+
+use crate::{
+    auth::{Passwords, Tries},
+    domain::{
+        directory::Directory, ids::UserId, lifecycle::Poster, source::Source, time::Timestamp, token::TokenHash,
+        user::User,
+    },
+    search::Search,
+    store::Store,
+};
+
+pub use crate::{search::SearchError, store::StoreError};
+pub use acks::NewAck;
+pub use bulk::{BulkRefusal, BulkResult};
+pub use edit::IncidentEdit;
+pub use error::{Model, Refusal, ServiceError};
+pub use events::NewEvent;
+pub use incidents::NewIncident;
+pub use login::{AuthFailure, LoginFailure};
+pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
+pub use policy::UserKind;
+pub use setup::FirstStart;
+pub use sources::NewSource;
+pub use tokens::TokenLife;
+pub use users::{NewUser, UserChange};
+
+/// What the operator chose.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub time_zone: Tz,
+    /// Of classic tokens, counted from creation; `None`: for ever.
+    pub token_life: Option<Duration>,
+    pub login_token_life: Duration,
+    /// Incidents cannot be deleted.
+    pub indelible_incidents: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            time_zone: Tz::UTC,
+            token_life: Some(Duration::from_hours(14 * 24)),
+            login_token_life: Duration::from_hours(10),
+            indelible_incidents: true,
+        }
+    }
+}
+
+/// A cheap handle on all use cases.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    search: Search,
+    settings: Settings,
+    passwords: Passwords,
+    tries: Tries,
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(store: Store, search: Search, settings: Settings) -> Self {
+        let (passwords, tries) = (Passwords::default(), Tries::default());
+        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries }) }
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    #[must_use]
+    pub fn search(&self) -> &Search {
+        &self.inner.search
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.store().directory()
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.store().clock().now()
+    }
+
+    fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    fn tries(&self) -> &Tries {
+        &self.inner.tries
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        task::spawn_blocking(work).await.map_err(|_| ServiceError::Internal("a read ended early"))?
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub user: Arc<User>,
+    /// The source that the user posts for; `None` for people.
+    pub source: Option<Arc<Source>>,
+    pub credential: Credential,
+}
+
+/// By what the caller is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    Classic(TokenHash),
+    Login(TokenHash),
+    /// The admin socket, or a command that has the data file to itself.
+    Local,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Classic(_) => "Classic",
+            Self::Login(_) => "Login",
+            Self::Local => "Local",
+        })
+    }
+}
+
+impl Caller {
+    #[must_use]
+    pub fn id(&self) -> UserId {
+        self.user.id
+    }
+
+    #[must_use]
+    pub fn poster(&self) -> Poster {
+        if self.source.is_some() { Poster::Source } else { Poster::EndUser }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> UserKind {
+        if self.user.is_superuser || self.credential == Credential::Local {
+            UserKind::Superuser
+        } else if self.user.is_staff {
+            UserKind::Staff
+        } else if self.source.is_some() {
+            UserKind::SourceUser
+        } else {
+            UserKind::EndUser
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

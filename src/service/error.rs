@@ -1,0 +1,143 @@
+//! Everything a use case can answer instead of a result.
+
+use crate::{
+    domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
+    search::SearchError,
+    store::{StoreError, WriteError},
+};
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error("{0} not found")]
+    NotFound(Model),
+    #[error("this user may not do that")]
+    Forbidden,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Our own trouble.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    Incident,
+    Event,
+    Acknowledgement,
+    Tag,
+    Source,
+    SourceType,
+    User,
+    Token,
+    Timeslot,
+    Destination,
+}
+
+impl std::fmt::Display for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Incident => "incident",
+            Self::Event => "event",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Tag => "tag",
+            Self::Source => "source",
+            Self::SourceType => "source type",
+            Self::User => "user",
+            Self::Token => "token",
+            Self::Timeslot => "timeslot",
+            Self::Destination => "destination",
+        })
+    }
+}
+
+/// Why a well-formed request is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("only superusers may name the source of an incident")]
+    SourceFieldForbidden,
+    #[error("the user has no source")]
+    NoSource,
+    #[error("there is no source {0}")]
+    UnknownSource(u64),
+    #[error("source \"{source_name}\" has an incident with source_incident_id \"{id}\" already")]
+    DuplicateSourceIncidentId { source_name: String, id: String },
+    #[error("end_time lies before start_time")]
+    EndBeforeStart,
+    /// The tags that the caller may not remove.
+    #[error("only superusers may remove tags that somebody else added")]
+    ForeignTags(Vec<Tag>),
+    #[error("an incident can have at most {} tags", crate::domain::limits::TAGS_PER_INCIDENT)]
+    TooManyTags,
+    #[error(transparent)]
+    Event(#[from] EventRefusal),
+    #[error("sources must say when it happened: timestamp is missing")]
+    TimestampRequired,
+    #[error("the acknowledgement has expired")]
+    AckExpired,
+    #[error("expiration is not after timestamp")]
+    ExpirationBeforeTimestamp,
+    /// Holds the current time.
+    #[error("expiration is not in the future")]
+    ExpirationNotInFuture(Timestamp),
+    #[error("an incident can have at most {} acknowledgements", crate::domain::limits::ACKS_PER_INCIDENT)]
+    TooManyAcks,
+    #[error("incidents cannot be deleted here (setting indelible_incidents)")]
+    Indelible,
+    #[error("there is no incident {0}")]
+    UnknownIncidentForTags(u64),
+    #[error("a list of more than {} ids is too long", crate::domain::limits::BULK_IDS)]
+    TooManyIds,
+    #[error("there is a source with this name and type already")]
+    SourceExists,
+    #[error("there is no such source type")]
+    UnknownSourceType,
+    #[error("there is a source type with this name already")]
+    SourceTypeExists,
+    #[error("\"{0}\" is not in lower case")]
+    NotLowercase(String),
+    #[error("usernames are made of letters, digits and @.+-_, at most 150")]
+    BadUsername,
+    #[error("the username is taken")]
+    UsernameTaken,
+    #[error("{0} must not be empty")]
+    Empty(&'static str),
+    #[error("{field} is longer than {limit} characters")]
+    TooLong { field: &'static str, limit: usize },
+    /// Holds the username.
+    #[error("user {0} has no token")]
+    NoClassicToken(String),
+    #[error("a token is 40 hex digits")]
+    BadTokenValue,
+    #[error("this token is in use already")]
+    TokenTaken,
+    #[error("no ticket plugin is set up")]
+    TicketPluginMissing,
+}
+
+impl From<EventRefusal> for ServiceError {
+    fn from(refusal: EventRefusal) -> Self {
+        Self::Refused(Refusal::Event(refusal))
+    }
+}
+
+impl From<WriteError<ServiceError>> for ServiceError {
+    fn from(error: WriteError<ServiceError>) -> Self {
+        match error {
+            WriteError::Refused(refused) => refused,
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// For commands that can only refuse.
+pub(super) fn refused(error: WriteError<Refusal>) -> ServiceError {
+    match error {
+        WriteError::Refused(refusal) => refusal.into(),
+        WriteError::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Events: reading them and adding to them (contract section 9).
+
+use std::cmp::Reverse;
+
+use super::{Caller, EventCursor, Model, Page, Refusal, Service, ServiceError};
+use crate::{
+    domain::{
+        change::ChangeKind,
+        event::{Event, EventType, StateAfter},
+        ids::{EventId, IncidentId, UserId},
+        incident::Incident,
+        lifecycle::{Poster, end_after, may_post},
+        limits::PAGE_SIZE_MAX,
+        time::Timestamp,
+    },
+    store::{Command, Direction},
+};
+
+/// An event to be added.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub kind: EventType,
+    /// `None`: now; sources have to say.
+    pub timestamp: Option<Timestamp>,
+    pub description: String,
+}
+
+impl Service {
+    /// Newest timestamp first.
+    pub async fn events(&self, incident: IncidentId) -> Result<Vec<Event>, ServiceError> {
+        self.store()
+            .read(move |snapshot| {
+                let mut events = snapshot.events_of(incident)?;
+                if events.is_empty() && snapshot.incident(incident)?.is_none() {
+                    return Err(ServiceError::NotFound(Model::Incident));
+                }
+                events.sort_by_key(|event| Reverse((event.timestamp, event.id)));
+                Ok(events)
+            })
+            .await
+    }
+
+    pub async fn event(&self, incident: IncidentId, id: EventId) -> Result<Event, ServiceError> {
+        self.store()
+            .read(move |snapshot| snapshot.event(incident, id))
+            .await?
+            .ok_or(ServiceError::NotFound(Model::Event))
+    }
+
+    pub async fn add_event(&self, caller: &Caller, incident: IncidentId, new: NewEvent) -> Result<Event, ServiceError> {
+        require_timestamp(caller, new.timestamp)?;
+        let (actor, poster) = (caller.id(), caller.poster());
+        let event = self
+            .store()
+            .write(Some(actor), move |command| {
+                let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                may_post(poster, new.kind, incident.end, command.now())?;
+                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
+            })
+            .await?;
+        Ok(event)
+    }
+
+    /// Of all incidents, newest timestamp first.
+    pub async fn events_page(
+        &self,
+        size: usize,
+        cursor: Option<EventCursor>,
+    ) -> Result<Page<Event, EventCursor>, ServiceError> {
+        let size = size.clamp(1, PAGE_SIZE_MAX);
+        let backwards = cursor.is_some_and(|cursor| cursor.backwards);
+        let from = cursor.map(|cursor| (cursor.timestamp, cursor.id));
+        let direction = if backwards { Direction::Newer } else { Direction::Older };
+        let mut rows = self.store().read(move |snapshot| snapshot.events_page(from, direction, size + 1)).await?;
+        let more = rows.len() > size;
+        rows.truncate(size);
+        if backwards {
+            rows.reverse();
+        }
+        let place = |event: &Event, backwards| EventCursor { timestamp: event.timestamp, id: event.id, backwards };
+        Ok(Page {
+            next: rows.last().filter(|_| more || backwards).map(|event| place(event, false)),
+            previous: rows
+                .first()
+                .filter(|_| if backwards { more } else { cursor.is_some() })
+                .map(|event| place(event, true)),
+            rows,
+        })
+    }
+}
+
+/// Sources have clocks of their own and must say when it happened.
+pub(super) fn require_timestamp(caller: &Caller, timestamp: Option<Timestamp>) -> Result<(), Refusal> {
+    match (caller.poster(), timestamp) {
+        (Poster::Source, None) => Err(Refusal::TimestampRequired),
+        _ => Ok(()),
+    }
+}
+
+/// Stages an event that the caller may post, with what it does to the incident.
+pub(super) fn post_event(command: &mut Command<'_>, mut incident: Incident, actor: UserId, new: &NewEvent) -> Event {
+    let now = command.now();
+    let timestamp = new.timestamp.unwrap_or(now);
+    incident.end = end_after(incident.end, new.kind, timestamp, now);
+    let draft = EventDraft { actor, kind: new.kind, timestamp, description: new.description.clone() };
+    let event = draft_event(command, &mut incident, draft);
+    command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
+    command.put_incident(incident);
+    command.put_event(event.clone());
+    event
+}
+
+pub(super) struct EventDraft {
+    pub actor: UserId,
+    pub kind: EventType,
+    pub timestamp: Timestamp,
+    pub description: String,
+}
+
+/// The event as it is to be stored, once the incident is what it will be; noted in the incident, but not staged.
+pub(super) fn draft_event(command: &mut Command<'_>, incident: &mut Incident, draft: EventDraft) -> Event {
+    let now = command.now();
+    let event = Event {
+        id: command.new_event_id(),
+        incident: incident.id,
+        actor: draft.actor,
+        timestamp: draft.timestamp,
+        received: now,
+        kind: draft.kind,
+        description: draft.description,
+        after: StateAfter {
+            open: incident.is_open(now),
+            // While it is being acknowledged it counts as acknowledged, whenever that expires.
+            acked: draft.kind == EventType::Acknowledge || incident.is_acked(now),
+            level: incident.level,
+            tags_version: incident.tags_version,
+        },
+    };
+    incident.note_event(&event);
+    event
+}

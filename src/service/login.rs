@@ -1,0 +1,262 @@
+//! Logging in: token to caller, password to token (contract section 2).
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use super::{
+    Caller, Credential, Refusal, Service, ServiceError,
+    tokens::{classic_tokens, put_token},
+};
+use crate::{
+    auth::{password::PasswordError, secret},
+    domain::{
+        directory::Directory,
+        time::Timestamp,
+        token::{Token, TokenHash, TokenKind},
+        user::User,
+    },
+    store::{StoreError, WriteError},
+};
+
+/// What a client waits that finds too many others waiting for a password check.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Why a token names nobody.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AuthFailure {
+    #[error("unknown token")]
+    Invalid,
+    /// Said once: the token is deleted.
+    #[error("the token has expired")]
+    Expired,
+    #[error("the user is deactivated")]
+    Inactive,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a password got nobody in.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LoginFailure {
+    #[error("wrong username or password")]
+    BadCredentials,
+    #[error("too many tries; wait {} seconds", .retry_after.as_secs().saturating_add(1))]
+    TooManyTries { retry_after: Duration },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WriteError<LoginFailure>> for LoginFailure {
+    fn from(error: WriteError<LoginFailure>) -> Self {
+        match error {
+            WriteError::Refused(refused) => refused,
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Service {
+    /// No disk and no password hashing on the way of a good token.
+    pub async fn authenticate(&self, secret: &str) -> Result<Caller, AuthFailure> {
+        let hash = secret::token_hash(secret).ok_or(AuthFailure::Invalid)?;
+        let directory = self.directory();
+        let token = directory.tokens.get(&hash).ok_or(AuthFailure::Invalid)?;
+        let user = directory.user(token.user).filter(|user| user.is_active).ok_or(AuthFailure::Inactive)?;
+        if is_expired(token, self.now()) {
+            return Err(self.expire(token).await);
+        }
+        Ok(Caller {
+            user: Arc::clone(user),
+            source: directory.source_of(user.id).cloned(),
+            credential: match token.kind {
+                TokenKind::Classic => Credential::Classic(hash),
+                TokenKind::Login => Credential::Login(hash),
+            },
+        })
+    }
+
+    /// A new classic token in place of the one that the last call made; tokens made otherwise stay. `peer`: `None`
+    /// locally.
+    pub async fn exchange_password(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<String, LoginFailure> {
+        let user = self.check_password(username, password, peer).await?;
+        let (secret, life) = (secret::classic_token(), self.settings().token_life);
+        let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
+        self.store()
+            .write(Some(user.id), move |command| {
+                still_valid(command.directory(), &user)?;
+                let former: Vec<TokenHash> =
+                    classic_tokens(command.directory(), user.id).filter(|t| t.replaceable).map(|t| t.hash).collect();
+                for hash in former {
+                    command.delete_token(hash);
+                }
+                put_token(command, user.id, TokenKind::Classic, hash, life, true);
+                Ok::<_, LoginFailure>(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    /// A login token and when it expires.
+    pub async fn login(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<(String, Timestamp), LoginFailure> {
+        let user = self.check_password(username, password, peer).await?;
+        self.make_login_token(user).await
+    }
+
+    /// The same for somebody who is logged in already.
+    pub async fn login_as(&self, caller: &Caller) -> Result<(String, Timestamp), ServiceError> {
+        self.make_login_token(Arc::clone(&caller.user)).await.map_err(|failure| match failure {
+            LoginFailure::Store(error) => error.into(),
+            _ => ServiceError::Forbidden,
+        })
+    }
+
+    /// Replaces the token used, or, for other credentials, the caller's token from `token-auth/` or else the newest.
+    /// One that never expires is replaced by one that never expires.
+    pub async fn refresh_token(&self, caller: &Caller) -> Result<String, ServiceError> {
+        let user = Arc::clone(&caller.user);
+        let own = match caller.credential {
+            Credential::Classic(hash) => Some(hash),
+            Credential::Login(_) | Credential::Local => None,
+        };
+        let (secret, life) = (secret::classic_token(), self.settings().token_life);
+        let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
+        self.store()
+            .write(Some(user.id), move |command| {
+                let former = classic_tokens(command.directory(), user.id)
+                    .max_by_key(|t| (own == Some(t.hash), t.replaceable, t.id))
+                    .cloned()
+                    .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
+                command.delete_token(former.hash);
+                let life = life.filter(|_| former.expires.is_some());
+                put_token(command, user.id, TokenKind::Classic, hash, life, former.replaceable);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    /// Ends the login token used; does nothing to other credentials.
+    pub async fn logout(&self, caller: &Caller) -> Result<(), ServiceError> {
+        match caller.credential {
+            Credential::Login(hash) => self.delete_tokens(caller, move |token| token.hash == hash).await,
+            Credential::Classic(_) | Credential::Local => Ok(()),
+        }
+    }
+
+    /// Ends all login tokens of the caller.
+    pub async fn logout_all(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.delete_tokens(caller, |token| token.kind == TokenKind::Login).await
+    }
+
+    /// Deletes the token used, of whatever kind.
+    pub async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
+        match caller.credential {
+            Credential::Login(used) | Credential::Classic(used) => {
+                self.delete_tokens(caller, move |token| token.hash == used).await
+            }
+            Credential::Local => Ok(()),
+        }
+    }
+
+    async fn delete_tokens(
+        &self,
+        caller: &Caller,
+        which: impl Fn(&Token) -> bool + Send + 'static,
+    ) -> Result<(), ServiceError> {
+        let user = caller.id();
+        self.store()
+            .write(Some(user), move |command| {
+                let doomed: Vec<TokenHash> =
+                    command.directory().tokens_of(user).into_iter().filter(|t| which(t)).map(|t| t.hash).collect();
+                for hash in doomed {
+                    command.delete_token(hash);
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes an expired token. Whoever does it hears why, others that it is unknown; of login tokens so do all. If the
+    /// store takes no writes the token stays, and stays expired.
+    async fn expire(&self, token: &Token) -> AuthFailure {
+        let (hash, kind) = (token.hash, token.kind);
+        let deleted = self
+            .store()
+            .write(None, move |command| {
+                let there = command.directory().tokens.contains_key(&hash);
+                if there {
+                    command.delete_token(hash);
+                }
+                Ok::<_, StoreError>(there)
+            })
+            .await;
+        match deleted {
+            Ok(true) | Err(_) if kind == TokenKind::Classic => AuthFailure::Expired,
+            Ok(_) | Err(_) => AuthFailure::Invalid,
+        }
+    }
+
+    /// Takes as long for accounts that are unknown, inactive or without a password.
+    async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<Arc<User>, LoginFailure> {
+        self.tries().count(username, peer).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
+        let user = self.directory().user_named(username).filter(|user| user.is_active).cloned();
+        let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        let fits = self.passwords().verify(password, hash).await.map_err(|error| match error {
+            PasswordError::Busy | PasswordError::Failed => LoginFailure::TooManyTries { retry_after: BUSY },
+        })?;
+        user.filter(|_| fits).ok_or(LoginFailure::BadCredentials)
+    }
+
+    async fn make_login_token(&self, user: Arc<User>) -> Result<(String, Timestamp), LoginFailure> {
+        let (secret, life) = (secret::login_token(), self.settings().login_token_life);
+        let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
+        let expires = self
+            .store()
+            .write(Some(user.id), move |command| {
+                still_valid(command.directory(), &user)?;
+                let now = command.now();
+                let stale: Vec<TokenHash> = command
+                    .directory()
+                    .tokens_of(user.id)
+                    .into_iter()
+                    .filter(|t| t.kind == TokenKind::Login && is_expired(t, now))
+                    .map(|t| t.hash)
+                    .collect();
+                for hash in stale {
+                    command.delete_token(hash);
+                }
+                let expires = put_token(command, user.id, TokenKind::Login, hash, Some(life), false);
+                Ok::<_, LoginFailure>(expires.unwrap_or(Timestamp::MAX))
+            })
+            .await?;
+        Ok((secret, expires))
+    }
+}
+
+fn is_expired(token: &Token, now: Timestamp) -> bool {
+    token.expires.is_some_and(|expires| expires <= now)
+}
+
+/// Nobody deactivated the user or changed the password in the meantime.
+fn still_valid(directory: &Directory, checked: &User) -> Result<(), LoginFailure> {
+    directory
+        .user(checked.id)
+        .filter(|user| user.is_active && user.password_hash == checked.password_hash)
+        .map(|_| ())
+        .ok_or(LoginFailure::BadCredentials)
+}

@@ -1,0 +1,103 @@
+//! Lists of incidents, page by page or all of them (contract section 6).
+
+use super::{Service, ServiceError};
+use crate::domain::{filter::Criteria, ids::EventId, incident::Incident, limits::PAGE_SIZE_MAX, time::Timestamp};
+
+pub use crate::search::Cursor;
+
+/// Incidents in one chunk of a list that is not paged.
+const CHUNK: usize = 1_000;
+
+/// A place between events of the list of all events: strictly older than (timestamp, id), or, backwards, newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    pub timestamp: Timestamp,
+    pub id: EventId,
+    pub backwards: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct PageRequest {
+    /// Cut to the largest page without a word.
+    pub size: usize,
+    pub cursor: Option<Cursor>,
+}
+
+/// Rows are always newest first.
+#[derive(Clone, Debug)]
+pub struct Page<T, C = Cursor> {
+    pub rows: Vec<T>,
+    pub next: Option<C>,
+    pub previous: Option<C>,
+}
+
+impl Service {
+    pub async fn incidents_page(&self, criteria: Criteria, page: PageRequest) -> Result<Page<Incident>, ServiceError> {
+        let service = self.clone();
+        let now = self.now();
+        self.blocking(move || service.find(&criteria, page.cursor, page.size, now)).await
+    }
+
+    pub async fn count_incidents(&self, criteria: Criteria) -> Result<u64, ServiceError> {
+        let search = self.search().clone();
+        let now = self.now();
+        self.blocking(move || Ok(search.count(&criteria, now)?)).await
+    }
+
+    /// All that match now, newest first, in chunks from many short snapshots.
+    #[must_use]
+    pub fn all_incidents(&self, criteria: Criteria) -> AllIncidents {
+        AllIncidents { service: self.clone(), criteria, now: self.now(), place: Place::Start }
+    }
+
+    /// The snapshot is taken after the search, so it holds whatever the search knows of; only what was deleted since is
+    /// left out.
+    fn find(
+        &self,
+        criteria: &Criteria,
+        cursor: Option<Cursor>,
+        size: usize,
+        now: Timestamp,
+    ) -> Result<Page<Incident>, ServiceError> {
+        let found = self.search().page(criteria, cursor, size.clamp(1, PAGE_SIZE_MAX), now)?;
+        let rows = self.store().snapshot()?.incidents(&found.ids)?;
+        Ok(Page { rows, next: found.next, previous: found.previous })
+    }
+}
+
+/// See [`Service::all_incidents`].
+pub struct AllIncidents {
+    service: Service,
+    criteria: Criteria,
+    now: Timestamp,
+    place: Place,
+}
+
+enum Place {
+    Start,
+    After(Cursor),
+    End,
+}
+
+impl AllIncidents {
+    /// The next chunk, never empty; `None` at the end and after an error.
+    pub async fn next(&mut self) -> Option<Result<Vec<Incident>, ServiceError>> {
+        loop {
+            let cursor = match self.place {
+                Place::Start => None,
+                Place::After(cursor) => Some(cursor),
+                Place::End => return None,
+            };
+            let (service, criteria, now) = (self.service.clone(), self.criteria.clone(), self.now);
+            let chunk = self.service.blocking(move || service.find(&criteria, cursor, CHUNK, now)).await;
+            self.place = match &chunk {
+                Ok(Page { next: Some(next), .. }) => Place::After(*next),
+                _ => Place::End,
+            };
+            match chunk {
+                Ok(page) if page.rows.is_empty() => {}
+                chunk => return Some(chunk.map(|page| page.rows)),
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Who may do what: one table (contract section 2.5).
+
+/// The strongest of what a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserKind {
+    EndUser,
+    /// Posts for a source.
+    SourceUser,
+    Staff,
+    Superuser,
+}
+
+/// What not everybody may do. Everything else is open to every authenticated user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Post an incident in the name of any source.
+    PostForAnySource,
+    RemoveForeignTag,
+    /// Delete incidents of sources other than one's own, where deletion is on at all.
+    DeleteAnyIncident,
+    /// Create and rename.
+    ManageSources,
+    /// Accounts, passwords and tokens of others.
+    ManageUsers,
+}
+
+#[must_use]
+pub const fn allowed(kind: UserKind, action: Action) -> bool {
+    match (kind, action) {
+        (UserKind::Superuser, _) => true,
+        (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_table_is_for_superusers() {
+        use Action as A;
+        for action in [A::PostForAnySource, A::RemoveForeignTag, A::DeleteAnyIncident, A::ManageSources, A::ManageUsers]
+        {
+            assert!(allowed(UserKind::Superuser, action));
+            for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
+                assert!(!allowed(kind, action), "{kind:?} {action:?}");
+            }
+        }
+    }
+}

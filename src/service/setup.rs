@@ -1,0 +1,62 @@
+//! The first start: an administrator, and the source `argus` for what the server itself has to say (contract sections 23
+//! and 24).
+
+use std::fmt;
+
+use super::{
+    Caller, Credential, Model, Service, ServiceError,
+    sources::put_new_source,
+    users::{Account, put_new_user},
+};
+use crate::auth::secret;
+
+const ADMIN: &str = "admin";
+/// User, source and source type of the server itself.
+const ARGUS: &str = "argus";
+
+#[derive(Clone)]
+pub struct FirstStart {
+    /// `None`: it was given.
+    pub admin_password: Option<String>,
+}
+
+impl fmt::Debug for FirstStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstStart").finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// On an empty store makes user `admin` and type, user and source `argus`; `None` if there are users already.
+    pub async fn first_start(&self, password: Option<String>) -> Result<Option<FirstStart>, ServiceError> {
+        if !self.directory().users.is_empty() {
+            return Ok(None);
+        }
+        let generated = password.is_none().then(secret::password);
+        let password = password.or_else(|| generated.clone()).unwrap_or_default();
+        let password_hash = Some(self.hash_password(&password).await?);
+        let first = self
+            .store()
+            .write(None, move |command| {
+                if !command.directory().users.is_empty() {
+                    return Ok(false);
+                }
+                let admin = Account { username: ADMIN.to_owned(), password_hash, ..Account::default() };
+                put_new_user(command, Account { is_staff: true, is_superuser: true, ..admin });
+                let argus = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
+                let argus = put_new_user(command, argus);
+                command.put_source_type(ARGUS.to_owned());
+                put_new_source(command, argus.id, ARGUS.to_owned(), ARGUS.to_owned(), String::new());
+                Ok::<_, ServiceError>(true)
+            })
+            .await?;
+        Ok(first.then_some(FirstStart { admin_password: generated }))
+    }
+
+    /// Who acts on the admin socket and in offline commands: user `argus`, as a superuser and not as a source.
+    pub fn local_caller(&self) -> Result<Caller, ServiceError> {
+        let directory = self.directory();
+        let user = directory.user_named(ARGUS).cloned().ok_or(ServiceError::NotFound(Model::User))?;
+        Ok(Caller { user, source: None, credential: Credential::Local })
+    }
+}

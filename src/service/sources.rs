@@ -1,0 +1,159 @@
+//! Sources, their types and signs of life (contract section 4).
+
+use std::sync::Arc;
+
+use super::{
+    Caller, Model, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+    users::{Account, check_length, put_new_user},
+};
+use crate::{
+    clock::random_bytes,
+    domain::{
+        directory::Directory,
+        ids::{SourceId, UserId},
+        limits::{SOURCE_NAME, SOURCE_TYPE_NAME, URL},
+        source::Source,
+        user::is_valid_username,
+    },
+    store::Command,
+};
+
+/// What is put behind a username that is taken: `_` and six digits.
+const SUFFIX: usize = 7;
+const USERNAME: usize = 150;
+
+/// A source to be created, with an account of its own.
+#[derive(Clone, Debug)]
+pub struct NewSource {
+    pub name: String,
+    pub source_type: String,
+    pub base_url: String,
+    /// `None`: the source's name.
+    pub username: Option<String>,
+}
+
+impl Service {
+    pub async fn create_source(&self, caller: &Caller, new: NewSource) -> Result<Arc<Source>, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageSources) {
+            return Err(ServiceError::Forbidden);
+        }
+        check_name(SOURCE_NAME, &new.name)?;
+        check_length("base_url", URL, Some(&new.base_url))?;
+        let source = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let directory = command.directory();
+                if !directory.source_types.contains(&new.source_type) {
+                    return Err(Refusal::UnknownSourceType);
+                }
+                if directory.source_named(&new.source_type, &new.name).is_some() {
+                    return Err(Refusal::SourceExists);
+                }
+                let wanted = new.username.as_deref().unwrap_or(&new.name);
+                if !is_valid_username(wanted) {
+                    return Err(Refusal::BadUsername);
+                }
+                let username = free_username(directory, wanted);
+                let user = put_new_user(command, Account { username, ..Account::default() });
+                Ok(put_new_source(command, user.id, new.name, new.source_type, new.base_url))
+            })
+            .await
+            .map_err(super::error::refused)?;
+        Ok(Arc::new(source))
+    }
+
+    pub async fn rename_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        name: String,
+    ) -> Result<Arc<Source>, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageSources) {
+            return Err(ServiceError::Forbidden);
+        }
+        let source = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let directory = command.directory();
+                let before = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
+                if before.name == name {
+                    return Ok(before);
+                }
+                check_name(SOURCE_NAME, &name)?;
+                if directory.source_named(&before.source_type, &name).is_some() {
+                    return Err(Refusal::SourceExists.into());
+                }
+                let after = Source { name, ..Source::clone(&before) };
+                command.put_source(after.clone());
+                Ok::<_, ServiceError>(Arc::new(after))
+            })
+            .await?;
+        Ok(source)
+    }
+
+    /// Open to everybody.
+    pub async fn create_source_type(&self, caller: &Caller, name: String) -> Result<(), ServiceError> {
+        check_name(SOURCE_TYPE_NAME, &name)?;
+        if name != name.to_lowercase() {
+            return Err(Refusal::NotLowercase(name).into());
+        }
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                if command.directory().source_types.contains(&name) {
+                    return Err(Refusal::SourceTypeExists);
+                }
+                command.put_source_type(name);
+                Ok(())
+            })
+            .await
+            .map_err(super::error::refused)
+    }
+
+    /// Forbidden to all but sources.
+    pub fn heartbeat(&self, caller: &Caller) -> Result<(), ServiceError> {
+        if caller.source.is_none() {
+            return Err(ServiceError::Forbidden);
+        }
+        self.note_seen(caller);
+        Ok(())
+    }
+
+    /// Remembers that the caller's source, if any, is alive; for every call below `incidents/`.
+    pub fn note_seen(&self, caller: &Caller) {
+        if let Some(source) = &caller.source {
+            self.store().seen(source.id);
+        }
+    }
+}
+
+/// Stages a source; name and type are known to be free.
+pub(super) fn put_new_source(
+    command: &mut Command<'_>,
+    user: UserId,
+    name: String,
+    source_type: String,
+    base_url: String,
+) -> Source {
+    let id = command.new_source_id();
+    let source = Source { id, name, source_type, user, base_url, heartbeat_frequency: None };
+    command.put_source(source.clone());
+    source
+}
+
+/// The wanted name, or one like it.
+fn free_username(directory: &Directory, wanted: &str) -> String {
+    let mut name = wanted.to_owned();
+    while directory.user_named(&name).is_some() {
+        let stem: String = wanted.chars().take(USERNAME - SUFFIX).collect();
+        name = format!("{stem}_{}", hex::encode_upper(random_bytes::<3>()));
+    }
+    name
+}
+
+fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
+    if name.trim().is_empty() {
+        return Err(Refusal::Empty("name"));
+    }
+    check_length("name", limit, Some(name))
+}

@@ -1,0 +1,155 @@
+//! The service on a real store, with a clock that stands still.
+
+mod accounts;
+mod acks;
+mod bulk;
+mod incidents;
+mod login;
+mod pages;
+mod states;
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{Caller, Credential, NewEvent, NewIncident, NewSource, NewUser, Service, ServiceError, Settings};
+use crate::{
+    clock::ManualClock,
+    domain::{
+        change::{Change, ChangeKind},
+        event::{Event, EventType},
+        ids::{IncidentId, Seq},
+        incident::{EndTime, Incident},
+        severity::Level,
+        tag::Tag,
+        time::Timestamp,
+    },
+    search::Search,
+    store::{Options, Store, StoreError},
+};
+
+const SECOND: i64 = 1_000_000;
+const START: Timestamp = Timestamp::saturating_from_micros(1_700_000_000 * SECOND);
+
+struct Rig {
+    service: Service,
+    clock: Arc<ManualClock>,
+    _dir: TempDir,
+}
+
+impl std::ops::Deref for Rig {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.service
+    }
+}
+
+impl Rig {
+    async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(START));
+        let store = Store::open(&dir.path().join("data.redb"), Options::default(), clock.clone()).unwrap();
+        let search = Search::open(&store, &dir.path().join("search")).unwrap();
+        let service = Service::new(store, search, settings);
+        service.first_start(Some("correct horse".to_owned())).await.unwrap().unwrap();
+        Self { service, clock, _dir: dir }
+    }
+
+    fn caller(&self, username: &str) -> Caller {
+        let directory = self.directory();
+        let user = directory.user_named(username).unwrap().clone();
+        let source = directory.source_of(user.id).cloned();
+        Caller { user, source, credential: Credential::Classic([0; 32]) }
+    }
+
+    fn admin(&self) -> Caller {
+        self.caller("admin")
+    }
+
+    async fn person(&self, username: &str) -> Caller {
+        let new = NewUser { username: username.to_owned(), ..NewUser::default() };
+        self.create_user(&self.admin(), new).await.unwrap();
+        self.caller(username)
+    }
+
+    async fn source(&self, name: &str) -> Caller {
+        let new = NewSource {
+            name: name.to_owned(),
+            source_type: "argus".to_owned(),
+            base_url: String::new(),
+            username: None,
+        };
+        self.create_source(&self.admin(), new).await.unwrap();
+        self.caller(name)
+    }
+
+    async fn post(&self, caller: &Caller, end: EndTime) -> Incident {
+        self.create_incident(caller, NewIncident { end, ..new_incident() }).await.unwrap()
+    }
+
+    async fn get(&self, id: IncidentId) -> Incident {
+        self.incident(id).await.unwrap()
+    }
+
+    async fn add(&self, caller: &Caller, id: IncidentId, kind: EventType) -> Result<Event, ServiceError> {
+        let new = NewEvent { kind, timestamp: Some(self.now()), description: String::new() };
+        self.add_event(caller, id, new).await
+    }
+
+    /// What happened, oldest first.
+    async fn story(&self, id: IncidentId) -> Vec<(&'static str, String)> {
+        let mut events = self.events(id).await.unwrap();
+        events.sort_by_key(|event| event.id);
+        events.into_iter().map(|event| (event.kind.code(), event.description)).collect()
+    }
+
+    fn last_change(&self) -> Change {
+        let snapshot = self.store().snapshot().unwrap();
+        let last: Seq = snapshot.seq().unwrap();
+        snapshot.change(last).unwrap().unwrap()
+    }
+
+    fn last_change_kind(&self) -> ChangeKind {
+        self.last_change().kind
+    }
+
+    fn sound(&self) {
+        assert_eq!(self.store().verify(), Ok::<_, StoreError>(Vec::new()));
+    }
+}
+
+fn new_incident() -> NewIncident {
+    NewIncident {
+        source: None,
+        start: START,
+        end: EndTime::Infinity,
+        source_incident_id: String::new(),
+        details_url: String::new(),
+        description: "it broke".to_owned(),
+        level: Level::INFORMATION,
+        ticket_url: String::new(),
+        metadata: "{}".to_owned(),
+        tags: Vec::new(),
+    }
+}
+
+fn tag(text: &str) -> Tag {
+    Tag::parse(text).unwrap()
+}
+
+fn tags(texts: &[&str]) -> Vec<Tag> {
+    texts.iter().map(|text| tag(text)).collect()
+}
+
+fn tag_texts(incident: &Incident) -> Vec<&str> {
+    incident.tags.iter().map(|t| t.tag.as_str()).collect()
+}
+
+fn seconds(n: i64) -> Timestamp {
+    START.saturating_add_micros(n * SECOND)
+}

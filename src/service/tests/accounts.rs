@@ -1,0 +1,127 @@
+//! Users, sources and what hangs on them.
+
+use super::*;
+use crate::{
+    domain::{destination::EMAIL_ADDRESS, ids::UserId},
+    service::{Model, NewSource, Refusal, UserChange},
+};
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> Refusal {
+    match result {
+        Err(ServiceError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Rig {
+    /// Address and mark of each, in the order of their making.
+    fn addresses(&self, user: UserId) -> Vec<(String, bool)> {
+        let directory = self.directory();
+        directory.destinations_of(user).into_iter().map(|d| (d.settings[EMAIL_ADDRESS].clone(), d.synced)).collect()
+    }
+}
+
+fn new_source(name: &str, username: Option<&str>) -> NewSource {
+    NewSource {
+        name: name.to_owned(),
+        source_type: "argus".to_owned(),
+        base_url: String::new(),
+        username: username.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn the_first_start_makes_an_administrator_and_argus() {
+    let rig = Rig::new().await;
+    let (admin, argus) = (rig.admin(), rig.caller("argus"));
+    assert!(admin.user.is_superuser && admin.user.is_staff && admin.user.password_hash.is_some());
+    assert!(argus.user.is_superuser && argus.user.password_hash.is_none());
+    assert_eq!(argus.source.unwrap().source_type, "argus");
+    assert!(rig.first_start(None).await.unwrap().is_none());
+    let local = rig.local_caller().unwrap();
+    assert!(local.source.is_none());
+    for user in rig.directory().users.keys() {
+        let directory = rig.directory();
+        let names: Vec<_> =
+            directory.timeslots.values().filter(|t| t.owner == *user).map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["All the time"]);
+    }
+}
+
+#[tokio::test]
+async fn an_email_destination_follows_the_address() {
+    let rig = Rig::new().await;
+    let admin = rig.admin();
+    let new = NewUser { username: "ann".to_owned(), email: "a@example.org".to_owned(), ..NewUser::default() };
+    let ann = rig.create_user(&admin, new).await.unwrap().id;
+    let change = async |email: &str| {
+        let change = UserChange { email: Some(email.to_owned()), ..UserChange::default() };
+        rig.change_user(&admin, ann, change).await.unwrap();
+        rig.addresses(ann)
+    };
+    let (a, b) = ("a@example.org".to_owned(), "b@example.org".to_owned());
+    assert_eq!(rig.addresses(ann), [(a.clone(), true)]);
+    assert_eq!(change("b@example.org").await, [(a.clone(), false), (b.clone(), true)]);
+    assert_eq!(change("a@example.org").await, [(a.clone(), true), (b.clone(), false)]);
+    assert_eq!(change("").await, [(b, false)]);
+    rig.sound();
+}
+
+#[tokio::test]
+async fn only_superusers_manage_users() {
+    let rig = Rig::new().await;
+    let (ann, admin) = (rig.person("ann").await, rig.admin());
+    let new = |username: &str| NewUser { username: username.to_owned(), ..NewUser::default() };
+    assert!(matches!(rig.create_user(&ann, new("bob")).await, Err(ServiceError::Forbidden)));
+    assert!(matches!(rig.set_password(&ann, admin.id(), "x").await, Err(ServiceError::Forbidden)));
+    assert_eq!(refusal(rig.create_user(&admin, new("ann")).await), Refusal::UsernameTaken);
+    assert_eq!(refusal(rig.create_user(&admin, new("a b")).await), Refusal::BadUsername);
+    let long = NewUser { first_name: "x".repeat(151), ..new("bob") };
+    let refused = refusal(rig.create_user(&admin, long).await);
+    assert_eq!(refused, Refusal::TooLong { field: "first_name", limit: 150 });
+    let unknown = rig.change_user(&admin, UserId(99), UserChange::default()).await;
+    assert!(matches!(unknown, Err(ServiceError::NotFound(Model::User))));
+}
+
+#[tokio::test]
+async fn sources_get_an_account_with_a_free_name() {
+    let rig = Rig::new().await;
+    let admin = rig.admin();
+    rig.create_source_type(&rig.person("ann").await, "nav".to_owned()).await.unwrap();
+    assert_eq!(refusal(rig.create_source_type(&admin, "nav".to_owned()).await), Refusal::SourceTypeExists);
+    let upper = rig.create_source_type(&admin, "NAV".to_owned()).await;
+    assert_eq!(refusal(upper), Refusal::NotLowercase("NAV".to_owned()));
+
+    let first = rig.create_source(&admin, new_source("one", None)).await.unwrap();
+    assert_eq!(rig.caller("one").source.unwrap(), first);
+    assert_eq!(refusal(rig.create_source(&admin, new_source("one", None)).await), Refusal::SourceExists);
+    let nav = NewSource { source_type: "nav".to_owned(), ..new_source("one", None) };
+    let twin = rig.create_source(&admin, nav).await.unwrap();
+    let username = rig.directory().user(twin.user).unwrap().username.clone();
+    let suffix = username.strip_prefix("one_").unwrap();
+    assert!(suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()), "{username}");
+
+    assert_eq!(refusal(rig.create_source(&admin, new_source("a b", None)).await), Refusal::BadUsername);
+    rig.create_source(&admin, new_source("a b", Some("ab"))).await.unwrap();
+    assert_eq!(refusal(rig.create_source(&admin, new_source(" ", Some("x"))).await), Refusal::Empty("name"));
+    let other = NewSource { source_type: "zino".to_owned(), ..new_source("two", None) };
+    assert_eq!(refusal(rig.create_source(&admin, other).await), Refusal::UnknownSourceType);
+    let ann = rig.caller("ann");
+    assert!(matches!(rig.create_source(&ann, new_source("three", None)).await, Err(ServiceError::Forbidden)));
+
+    assert_eq!(rig.rename_source(&admin, first.id, "uno".to_owned()).await.unwrap().name, "uno");
+    assert_eq!(refusal(rig.rename_source(&admin, first.id, "a b".to_owned()).await), Refusal::SourceExists);
+    assert!(matches!(rig.rename_source(&ann, first.id, "x".to_owned()).await, Err(ServiceError::Forbidden)));
+    rig.sound();
+}
+
+#[tokio::test]
+async fn sources_show_that_they_are_alive() {
+    let rig = Rig::new().await;
+    let zabbix = rig.source("zabbix").await;
+    let id = zabbix.source.as_ref().unwrap().id;
+    assert_eq!(rig.store().last_seen(id), None);
+    rig.heartbeat(&zabbix).unwrap();
+    assert_eq!(rig.store().last_seen(id), Some(START));
+    assert!(matches!(rig.heartbeat(&rig.admin()), Err(ServiceError::Forbidden)));
+}

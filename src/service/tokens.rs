@@ -1,0 +1,111 @@
+//! Tokens as an administrator handles them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Caller, Model, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+};
+use crate::{
+    auth::secret,
+    domain::{
+        directory::Directory,
+        ids::{TokenId, UserId},
+        time::Timestamp,
+        token::{Token, TokenHash, TokenKind},
+    },
+    store::Command,
+};
+
+/// How long a new token lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenLife {
+    /// As the setting says.
+    #[default]
+    Setting,
+    Never,
+    For(Duration),
+}
+
+impl Service {
+    /// A classic token beside those that there are; `value`: one that is in use elsewhere already.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        value: Option<String>,
+        life: TokenLife,
+    ) -> Result<String, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageUsers) {
+            return Err(ServiceError::Forbidden);
+        }
+        let secret = value.unwrap_or_else(secret::classic_token);
+        if !secret::is_classic_token(&secret) {
+            return Err(Refusal::BadTokenValue.into());
+        }
+        let hash = secret::token_hash(&secret).ok_or(Refusal::BadTokenValue)?;
+        let life = match life {
+            TokenLife::Setting => self.settings().token_life,
+            TokenLife::Never => None,
+            TokenLife::For(life) => Some(life),
+        };
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                if command.directory().user(user).is_none() {
+                    return Err(ServiceError::NotFound(Model::User));
+                }
+                if command.directory().tokens.contains_key(&hash) {
+                    return Err(Refusal::TokenTaken.into());
+                }
+                put_token(command, user, TokenKind::Classic, hash, life, false);
+                Ok(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
+        if !allowed(caller.kind(), Action::ManageUsers) {
+            return Err(ServiceError::Forbidden);
+        }
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let found = command.directory().tokens.values().find(|token| token.id == id).map(|token| token.hash);
+                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Of one user or of all, by id.
+    #[must_use]
+    pub fn tokens(&self, user: Option<UserId>) -> Vec<Arc<Token>> {
+        let directory = self.directory();
+        let mut tokens: Vec<Arc<Token>> =
+            directory.tokens.values().filter(|token| user.is_none_or(|user| token.user == user)).cloned().collect();
+        tokens.sort_by_key(|token| token.id);
+        tokens
+    }
+}
+
+pub(super) fn classic_tokens(directory: &Directory, user: UserId) -> impl Iterator<Item = &Token> {
+    directory.tokens.values().map(Arc::as_ref).filter(move |t| t.user == user && t.kind == TokenKind::Classic)
+}
+
+/// Stages a token; returns when it expires.
+pub(super) fn put_token(
+    command: &mut Command<'_>,
+    user: UserId,
+    kind: TokenKind,
+    hash: TokenHash,
+    life: Option<Duration>,
+    replaceable: bool,
+) -> Option<Timestamp> {
+    let created = command.now();
+    let micros = |life: Duration| i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
+    let expires = life.map(|life| created.saturating_add_micros(micros(life)));
+    let id = command.new_token_id();
+    command.put_token(Token { id, user, kind, hash, created, expires, replaceable });
+    expires
+}

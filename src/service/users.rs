@@ -1,0 +1,239 @@
+//! People: created, changed, deactivated (contract sections 2.5, 13 and 16.3).
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use super::{
+    Caller, Model, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+};
+use crate::{
+    domain::{
+        destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
+        ids::UserId,
+        limits::{EMAIL as EMAIL_LENGTH, PASSWORD, PERSON_NAME},
+        timeslot::all_the_time,
+        user::{User, is_valid_username},
+    },
+    store::Command,
+};
+
+/// A person to be added.
+#[derive(Clone, Default)]
+pub struct NewUser {
+    pub username: String,
+    /// `None`: cannot log in with a password.
+    pub password: Option<String>,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+    pub grants: Vec<String>,
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// What is to be changed; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    pub is_staff: Option<bool>,
+    pub is_superuser: Option<bool>,
+    pub is_active: Option<bool>,
+    /// All that the user shall have.
+    pub grants: Option<Vec<String>>,
+}
+
+impl Service {
+    pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Arc<User>, ServiceError> {
+        may_manage(caller)?;
+        if !is_valid_username(&new.username) {
+            return Err(Refusal::BadUsername.into());
+        }
+        check_lengths(Some(&new.first_name), Some(&new.last_name), Some(&new.email))?;
+        let password_hash = match &new.password {
+            Some(password) => Some(self.hash_password(password).await?),
+            None => None,
+        };
+        let user = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                if command.directory().user_named(&new.username).is_some() {
+                    return Err(Refusal::UsernameTaken);
+                }
+                let account = Account { password_hash, ..Account::from(new) };
+                Ok(put_new_user(command, account))
+            })
+            .await
+            .map_err(super::error::refused)?;
+        Ok(Arc::new(user))
+    }
+
+    /// Keeps the e-mail destination in step with the address.
+    pub async fn change_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Arc<User>, ServiceError> {
+        may_manage(caller)?;
+        check_lengths(change.first_name.as_deref(), change.last_name.as_deref(), change.email.as_deref())?;
+        self.update_user(caller, id, move |user| {
+            set(&mut user.first_name, change.first_name);
+            set(&mut user.last_name, change.last_name);
+            set(&mut user.email, change.email);
+            set(&mut user.is_staff, change.is_staff);
+            set(&mut user.is_superuser, change.is_superuser);
+            set(&mut user.is_active, change.is_active);
+            set(&mut user.grants, change.grants);
+        })
+        .await
+    }
+
+    pub async fn set_password(&self, caller: &Caller, id: UserId, password: &str) -> Result<(), ServiceError> {
+        may_manage(caller)?;
+        let hash = self.hash_password(password).await?;
+        self.update_user(caller, id, move |user| user.password_hash = Some(hash)).await.map(|_| ())
+    }
+
+    /// Tokens stay, but are of no use while the user is inactive.
+    pub async fn deactivate(&self, caller: &Caller, id: UserId) -> Result<Arc<User>, ServiceError> {
+        let change = UserChange { is_active: Some(false), ..UserChange::default() };
+        self.change_user(caller, id, change).await
+    }
+
+    pub(super) async fn hash_password(&self, password: &str) -> Result<String, ServiceError> {
+        if password.is_empty() {
+            return Err(Refusal::Empty("password").into());
+        }
+        check_length("password", PASSWORD, Some(password))?;
+        self.passwords().hash(password).await.map_err(|_| ServiceError::Internal("the password could not be hashed"))
+    }
+
+    async fn update_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        update: impl FnOnce(&mut User) + Send + 'static,
+    ) -> Result<Arc<User>, ServiceError> {
+        let user = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let found = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?;
+                let before = Arc::clone(found);
+                let mut user = User::clone(&before);
+                update(&mut user);
+                if user != *before {
+                    command.put_user(user.clone());
+                }
+                keep_email_in_step(command, &user);
+                Ok::<_, ServiceError>(user)
+            })
+            .await?;
+        Ok(Arc::new(user))
+    }
+}
+
+/// An account to be made, whoever it is for.
+#[derive(Default)]
+pub(super) struct Account {
+    pub username: String,
+    pub password_hash: Option<String>,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+    pub grants: Vec<String>,
+}
+
+impl From<NewUser> for Account {
+    fn from(new: NewUser) -> Self {
+        Self {
+            username: new.username,
+            password_hash: None,
+            first_name: new.first_name,
+            last_name: new.last_name,
+            email: new.email,
+            is_staff: new.is_staff,
+            is_superuser: new.is_superuser,
+            grants: new.grants,
+        }
+    }
+}
+
+/// Stages a user with what every user has from the start. The username is known to be free.
+pub(super) fn put_new_user(command: &mut Command<'_>, account: Account) -> User {
+    let user = User {
+        id: command.new_user_id(),
+        username: account.username,
+        password_hash: account.password_hash,
+        first_name: account.first_name,
+        last_name: account.last_name,
+        email: account.email,
+        is_staff: account.is_staff,
+        is_superuser: account.is_superuser,
+        is_active: true,
+        created: command.now(),
+        grants: account.grants,
+    };
+    command.put_user(user.clone());
+    let timeslot = all_the_time(command.new_timeslot_id(), user.id);
+    command.put_timeslot(timeslot);
+    keep_email_in_step(command, &user);
+    user
+}
+
+fn keep_email_in_step(command: &mut Command<'_>, user: &User) {
+    let owned: Vec<Arc<Destination>> = command.directory().destinations_of(user.id).into_iter().cloned().collect();
+    for step in sync_email(&user.email, &owned.iter().map(Arc::as_ref).collect::<Vec<_>>()) {
+        match step {
+            SyncStep::Delete(id) => command.delete_destination(id),
+            SyncStep::SetSynced(id, synced) => {
+                if let Some(destination) = owned.iter().find(|destination| destination.id == id) {
+                    command.put_destination(Destination { synced, ..Destination::clone(destination) });
+                }
+            }
+            SyncStep::Create(address) => {
+                let id = command.new_destination_id();
+                command.put_destination(Destination {
+                    id,
+                    owner: user.id,
+                    medium: EMAIL.to_owned(),
+                    label: None,
+                    settings: BTreeMap::from([(EMAIL_ADDRESS.to_owned(), address)]),
+                    synced: true,
+                });
+            }
+        }
+    }
+}
+
+fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
+    if allowed(caller.kind(), Action::ManageUsers) { Ok(()) } else { Err(ServiceError::Forbidden) }
+}
+
+fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Option<&str>) -> Result<(), Refusal> {
+    check_length("first_name", PERSON_NAME, first_name)?;
+    check_length("last_name", PERSON_NAME, last_name)?;
+    check_length("email", EMAIL_LENGTH, email)
+}
+
+pub(super) fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {
+    match text {
+        Some(text) if text.chars().count() > limit => Err(Refusal::TooLong { field, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn set<T>(field: &mut T, wanted: Option<T>) {
+    if let Some(wanted) = wanted {
+        *field = wanted;
+    }
+}
