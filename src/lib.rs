@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod search;
 pub mod service;
 pub mod store;

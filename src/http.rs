@@ -1,0 +1,87 @@
+//! The wire: the Argus API v1 and v2 over HTTP. Knows shapes, texts and status codes, but no rule of incident handling
+//! and nothing of how things are kept.
+//!
+//! [`router`] has the whole surface on one screen.
+
+pub mod argus;
+pub mod auth;
+pub mod body;
+pub mod cursor;
+pub mod docs;
+pub mod error;
+pub mod fields;
+pub mod frame;
+pub mod page;
+pub mod params;
+pub mod peer;
+pub mod query;
+pub mod reply;
+pub mod router;
+pub mod slash;
+pub mod urls;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::{domain::datetime::Zoned, service::Service};
+
+pub use argus::version::Version;
+pub use docs::openapi;
+pub use error::ApiError;
+pub use peer::Network;
+pub use router::router;
+
+/// What a handler gives back.
+pub type Answer = Result<axum::response::Response, ApiError>;
+
+/// What the operator chose.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    /// Where clients find this server; `None`: where they say they found it (`Host`).
+    pub public_url: Option<Url>,
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct Api {
+    pub service: Service,
+    pub version: Version,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: HttpSettings,
+    zoned: Zoned,
+    surface: frame::Surface,
+}
+
+impl Api {
+    fn new(service: Service, settings: HttpSettings) -> Self {
+        let zoned = Zoned::new(service.settings().time_zone);
+        let surface = frame::Surface::new();
+        Self { service, version: Version::V2, shared: Arc::new(Shared { settings, zoned, surface }) }
+    }
+
+    fn of_version(&self, version: Version) -> Self {
+        Self { version, ..self.clone() }
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &HttpSettings {
+        &self.shared.settings
+    }
+
+    /// Writes times in the server's zone.
+    #[must_use]
+    pub fn zoned(&self) -> &Zoned {
+        &self.shared.zoned
+    }
+
+    #[must_use]
+    fn surface(&self) -> &frame::Surface {
+        &self.shared.surface
+    }
+}

@@ -1,0 +1,121 @@
+//! Acknowledgements of an incident (contract section 10).
+
+use axum::{extract::State, http::StatusCode};
+
+use super::{
+    incidents::{existing, may_omit_timestamp},
+    render::{AckBody, Renderer},
+    requests::{AckRequest, ExpirationRequest},
+};
+use crate::{
+    domain::{
+        ids::{EventId, IncidentId},
+        limits,
+        time::Timestamp,
+    },
+    http::{
+        Answer, Api,
+        argus::keys::{Key, KeyPair},
+        auth::Authenticated,
+        body::Payload,
+        error::{ApiError, REQUIRED},
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{Caller, NewAck},
+};
+
+/// List the acknowledgements of an incident
+///
+/// Newest event first.
+#[utoipa::path(get, path = "/incidents/{pk}/acks/", tag = "acknowledgements",
+    responses((status = 200, body = Vec<AckBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let acks = api.service.acks(IncidentId(pk)).await?;
+    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).acks(&acks)))
+}
+
+/// Acknowledge an incident
+#[utoipa::path(post, path = "/incidents/{pk}/acks/", tag = "acknowledgements", request_body = AckRequest,
+    responses((status = 201, body = AckBody<'static>)))]
+pub async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    payload: Payload,
+) -> Answer {
+    let id = IncidentId(pk);
+    let read = payload.parse(|fields| Some(take(fields, &api, &caller))).await;
+    let new = existing(&api, id, read).await?;
+    let ack = api.service.add_ack(&caller, id, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).ack(&ack)))
+}
+
+/// Read an acknowledgement
+#[utoipa::path(get, path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
+    responses((status = 200, body = AckBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -> Answer {
+    let ack = api.service.ack(IncidentId(incident), EventId(ack)).await?;
+    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
+}
+
+/// Change when an acknowledgement expires
+///
+/// Left out means never.
+#[utoipa::path(method(put, patch), path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
+    request_body = ExpirationRequest, responses((status = 200, body = AckBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    KeyPair(incident, ack): KeyPair,
+    payload: Payload,
+) -> Answer {
+    let (incident, id) = (IncidentId(incident), EventId(ack));
+    let expiration = match read_expiration(&api, payload).await {
+        Ok(expiration) => expiration,
+        Err(error) => {
+            api.service.ack(incident, id).await?;
+            return Err(error);
+        }
+    };
+    let ack = api.service.change_expiration(&caller, incident, id, expiration).await?;
+    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
+}
+
+async fn read_expiration(api: &Api, payload: Payload) -> Result<Option<Timestamp>, ApiError> {
+    let mut fields = payload.fields().await?;
+    let expiration = fields.nullable_datetime("expiration", api.service.settings().time_zone);
+    fields.finish()?;
+    Ok(expiration.flatten())
+}
+
+/// The fields of an acknowledgement, noting what is wrong with them.
+///
+/// Version 1 has those of the event within `event`, version 2 beside it; either is taken in both, the other form fills
+/// the gaps. Errors are told in the form of the version.
+pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> NewAck {
+    let zone = api.service.settings().time_zone;
+    let is_nested = fields.has("event");
+    let is_flat = fields.has("timestamp") || fields.has("description");
+    let nests = api.version.nests_ack_events() && (is_nested || !is_flat);
+    if nests && !is_nested {
+        fields.error("event", REQUIRED);
+    }
+    let expiration = fields.nullable_datetime("expiration", zone);
+    let nested = if nests || fields.is_object("event") { fields.nested("event") } else { None };
+    let mut event = fields.pick(&["timestamp", "description"]);
+    if let Some(nested) = nested {
+        event = if nests { nested.filled_from(event) } else { event.filled_from(nested) };
+    }
+    if !api.version.nests_ack_events() || !may_omit_timestamp(caller) {
+        event.require("timestamp");
+    }
+    let timestamp = event.datetime("timestamp", zone);
+    let description = event.text("description", Text::up_to(limits::DESCRIPTION));
+    if nests {
+        fields.absorb("event", event);
+    } else {
+        fields.join(event);
+    }
+    NewAck { timestamp, description: description.unwrap_or_default(), expiration: expiration.flatten() }
+}

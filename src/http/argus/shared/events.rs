@@ -1,0 +1,96 @@
+//! Events of an incident (contract section 9).
+
+use axum::{extract::State, http::StatusCode};
+use serde_json::json;
+
+use super::{
+    incidents::{existing, may_omit_timestamp},
+    render::{EventBody, Renderer},
+    requests::EventRequest,
+};
+use crate::{
+    domain::{
+        ids::{EventId, IncidentId},
+        lifecycle::EventRefusal,
+        limits,
+    },
+    http::{
+        Answer, Api,
+        argus::keys::{Key, KeyPair},
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        page::Location,
+        reply,
+    },
+    service::{Caller, NewEvent, Refusal, ServiceError},
+};
+
+/// List the events of an incident
+///
+/// Newest timestamp first.
+#[utoipa::path(get, path = "/incidents/{pk}/events/", tag = "events",
+    responses((status = 200, body = Vec<EventBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let events = api.service.events(IncidentId(pk)).await?;
+    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).events(&events)))
+}
+
+/// Add an event
+///
+/// Some types change the state of the incident; which may be posted depends on the caller.
+#[utoipa::path(post, path = "/incidents/{pk}/events/", tag = "events", request_body = EventRequest,
+    responses((status = 201, body = EventBody<'static>)))]
+pub async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    location: Location,
+    payload: Payload,
+) -> Answer {
+    let id = IncidentId(pk);
+    let read = payload.parse(|fields| take(fields, &api, &caller)).await;
+    let new = existing(&api, id, read).await?;
+    let event = match api.service.add_event(&caller, id, new).await {
+        Err(ServiceError::Refused(Refusal::Event(refusal))) => {
+            let text = refusal_text(refusal, &api, &location, pk);
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, json!({ "type": text })));
+        }
+        result => result?,
+    };
+    Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).event(&event)))
+}
+
+/// Read an event
+#[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/", tag = "events",
+    responses((status = 200, body = EventBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair) -> Answer {
+    let event = api.service.event(IncidentId(incident), EventId(event)).await?;
+    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).event(&event)))
+}
+
+/// The fields of an event, noting what is wrong with them.
+pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> Option<NewEvent> {
+    fields.require("type");
+    if !may_omit_timestamp(caller) {
+        fields.require("timestamp");
+    }
+    let kind = fields.event_type("type");
+    let timestamp = fields.datetime("timestamp", api.service.settings().time_zone);
+    let description = fields.text("description", Text::up_to(limits::DESCRIPTION));
+    Some(NewEvent { kind: kind?, timestamp, description: description.unwrap_or_default() })
+}
+
+/// The text of a refusal; where acknowledgements belong is said with an address.
+#[must_use]
+pub fn refusal_text(refusal: EventRefusal, api: &Api, location: &Location, incident: u64) -> String {
+    match refusal {
+        EventRefusal::IsAcknowledgement => format!(
+            "Acknowledgements of this incidents should be posted through {}{}/incidents/{incident}/acks/.",
+            location.origin,
+            api.version.prefix()
+        ),
+        refusal => refusal.to_string(),
+    }
+}

@@ -1,0 +1,217 @@
+//! Incidents: listed, read, created, changed, deleted (contract sections 5 to 7).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    render::{IncidentBody, Renderer},
+    requests::{IncidentEditRequest, IncidentPage, IncidentRequest, MineQuery, PageQuery, WideQuery},
+};
+use crate::{
+    domain::{
+        ids::IncidentId,
+        incident::{EndTime, Incident},
+        limits,
+        severity::Level,
+    },
+    http::{
+        Answer, Api,
+        argus::keys::Key,
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        page::Location,
+        params::Params,
+        query::{self, Scope},
+        reply,
+    },
+    service::{Caller, Cursor, IncidentEdit, NewIncident, PageRequest},
+};
+
+const EDITABLE: [&str; 6] = ["details_url", "ticket_url", "level", "metadata", "description", "tags"];
+const FIXED: [&str; 6] = ["pk", "id", "start_time", "end_time", "source", "source_incident_id"];
+
+/// List incidents
+///
+/// Newest start first.
+#[utoipa::path(get, path = "/incidents/", tag = "incidents", params(PageQuery, MineQuery, WideQuery),
+    responses((status = 200, body = IncidentPage)))]
+pub async fn list(State(api): State<Api>, location: Location) -> Answer {
+    page(&api, &location, Scope::All).await
+}
+
+/// Create an incident
+///
+/// By the user of a source, or by a superuser for any source.
+#[utoipa::path(post, path = "/incidents/", tag = "incidents", request_body = IncidentRequest,
+    responses((status = 201, body = IncidentBody<'static>)))]
+pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+    create_from(state, caller, payload).await
+}
+
+/// List the caller's incidents
+///
+/// Those of the caller's source, newest start first; nothing for people.
+#[utoipa::path(get, path = "/incidents/mine/", tag = "incidents", params(PageQuery, MineQuery),
+    responses((status = 200, body = IncidentPage)))]
+pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+    let source = caller.source.as_ref().map(|source| source.id);
+    page(&api, &location, Scope::Mine(source)).await
+}
+
+/// Create an incident of the caller's
+///
+/// The same as on `incidents/`.
+#[utoipa::path(post, path = "/incidents/mine/", tag = "incidents", request_body = IncidentRequest,
+    responses((status = 201, body = IncidentBody<'static>)))]
+pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+    create_from(state, caller, payload).await
+}
+
+/// Read an incident
+#[utoipa::path(get, path = "/incidents/{pk}/", tag = "incidents",
+    responses((status = 200, body = IncidentBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let incident = api.service.incident(IncidentId(pk)).await?;
+    Ok(answer(&api, StatusCode::OK, &incident))
+}
+
+/// Change an incident
+///
+/// Each change of a field makes an event.
+#[utoipa::path(method(put, patch), path = "/incidents/{pk}/", tag = "incidents", request_body = IncidentEditRequest,
+    responses((status = 200, body = IncidentBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = IncidentId(pk);
+    let edit = existing(&api, id, read_edit(payload, method == Method::PUT).await).await?;
+    let incident = api.service.edit_incident(&caller, id, edit).await?;
+    let renderer = Renderer::new(&api).with_metadata();
+    Ok(reply::json(StatusCode::OK, &renderer.incident(&incident)))
+}
+
+/// Delete an incident
+///
+/// Refused unless the server allows it.
+#[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents", responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_incident(&caller, IncidentId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// What was read from a body, or why not; but "not found" comes first, which costs nothing on the good path.
+pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -> Result<T, ApiError> {
+    if read.is_err() {
+        api.service.incident(id).await?;
+    }
+    read
+}
+
+async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+    let Authenticated(caller) = caller;
+    let new = read_new(&api, payload.fields().await?)?;
+    let incident = api.service.create_incident(&caller, new).await?;
+    Ok(answer(&api, StatusCode::CREATED, &incident))
+}
+
+fn answer(api: &Api, status: StatusCode, incident: &Incident) -> axum::response::Response {
+    let size = Renderer::size_of(std::slice::from_ref(incident));
+    reply::sized_json(status, &Renderer::new(api).incident(incident), size)
+}
+
+#[derive(Serialize)]
+struct CountBody<'a> {
+    count: u64,
+    params: &'a Params,
+}
+
+async fn page(api: &Api, location: &Location, scope: Scope) -> Answer {
+    let directory = api.service.directory();
+    let context =
+        query::Context { directory: &directory, zone: api.service.settings().time_zone, version: api.version };
+    let criteria = query::criteria(&location.params, scope, context)?;
+    if location.params.has("count") {
+        let count = api.service.count_incidents(criteria).await?;
+        return Ok(reply::json(StatusCode::OK, &CountBody { count, params: &location.params }));
+    }
+    let request = PageRequest { size: location.page_size(), cursor: location.cursor::<Cursor>()? };
+    let page = api.service.incidents_page(criteria, request).await?;
+    let renderer = Renderer::new(api);
+    let body = location.page(renderer.incidents(&page.rows), page.next.as_ref(), page.previous.as_ref());
+    Ok(reply::sized_json(StatusCode::OK, &body, Renderer::size_of(&page.rows)))
+}
+
+fn read_new(api: &Api, mut fields: Fields) -> Result<NewIncident, ApiError> {
+    let zone = api.service.settings().time_zone;
+    fields.require("start_time");
+    fields.require("tags");
+    let start = fields.datetime("start_time", zone);
+    let end = fields.end_time("end_time", zone);
+    let source = fields.key("source");
+    let source_incident_id = fields.text("source_incident_id", Text::up_to(limits::SOURCE_INCIDENT_ID));
+    let details_url = fields.text("details_url", Text::up_to(limits::URL));
+    let description = fields.text("description", Text::up_to(limits::DESCRIPTION));
+    let level = fields.level("level");
+    let ticket_url = fields.url("ticket_url");
+    let metadata = if api.version.has_metadata() { fields.json("metadata") } else { None };
+    let tags = fields.tags("tags");
+    let (Some(start), Some(tags)) = (start, tags) else { return Err(fields.refuse()) };
+    fields.finish()?;
+    Ok(NewIncident {
+        source,
+        start,
+        end: end.unwrap_or(EndTime::Infinity),
+        source_incident_id: source_incident_id.unwrap_or_default(),
+        details_url: details_url.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        level: level.unwrap_or(Level::INFORMATION),
+        ticket_url: ticket_url.unwrap_or_default(),
+        metadata: metadata.unwrap_or_else(|| "{}".to_owned()),
+        tags,
+    })
+}
+
+async fn read_edit(payload: Payload, is_whole: bool) -> Result<IncidentEdit, ApiError> {
+    let mut fields = payload.fields().await?;
+    let offending: Map<String, Value> = fields
+        .names()
+        .filter(|name| !EDITABLE.contains(name))
+        .map(|name| {
+            let exists = FIXED.contains(&name);
+            let text = if exists { "The field is not allowed to be changed." } else { "The field does not exist." };
+            (name.to_owned(), Value::from(text))
+        })
+        .collect();
+    if !offending.is_empty() {
+        return Err(ApiError::fields(offending));
+    }
+    if is_whole {
+        fields.require("tags");
+    }
+    let edit = IncidentEdit {
+        details_url: fields.text("details_url", Text::up_to(limits::URL)),
+        ticket_url: fields.url("ticket_url"),
+        level: fields.level("level"),
+        metadata: fields.json("metadata"),
+        description: fields.text("description", Text::up_to(limits::DESCRIPTION)),
+        tags: fields.tags("tags"),
+    };
+    fields.finish()?;
+    Ok(edit)
+}
+
+/// May this caller leave `timestamp` out? Sources have to say when it happened (contract section 9.1).
+#[must_use]
+pub fn may_omit_timestamp(caller: &Caller) -> bool {
+    caller.source.is_none()
+}

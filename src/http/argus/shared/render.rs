@@ -1,0 +1,334 @@
+//! Incidents, events and the rest as JSON: borrowed from what is kept and written in one go (contract sections 4, 5, 9
+//! and 10).
+
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
+
+use rustc_hash::FxHashMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        ack::Acknowledgement,
+        datetime::{Text, Zoned},
+        directory::Directory,
+        event::{Event, EventType},
+        ids::SourceId,
+        incident::{EndTime, Incident},
+        source::Source,
+        tag::IncidentTag,
+        time::Timestamp,
+    },
+    http::{
+        Api,
+        urls::{self, Base},
+    },
+};
+
+/// A moment in the server's zone.
+#[derive(Clone, Copy)]
+pub struct At(Text);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+enum End {
+    Stateless,
+    At(At),
+    Infinity,
+}
+
+impl Serialize for End {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Stateless => serializer.serialize_none(),
+            Self::At(at) => at.serialize(serializer),
+            Self::Infinity => serializer.serialize_str("infinity"),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SourceSystem)]
+pub struct SourceBody<'a> {
+    pk: u64,
+    name: &'a str,
+    r#type: SourceTypeBody<'a>,
+    user: u64,
+    base_url: &'a str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SourceSystemType)]
+pub struct SourceTypeBody<'a> {
+    name: &'a str,
+}
+
+impl<'a> SourceTypeBody<'a> {
+    #[must_use]
+    pub fn new(name: &'a str) -> Self {
+        Self { name }
+    }
+}
+
+impl<'a> SourceBody<'a> {
+    #[must_use]
+    pub fn new(source: &'a Source) -> Self {
+        Self {
+            pk: source.id.0,
+            name: &source.name,
+            r#type: SourceTypeBody::new(&source.source_type),
+            user: source.user.0,
+            base_url: &source.base_url,
+        }
+    }
+
+    /// Of a source that is gone, which cannot be.
+    const fn unknown(id: SourceId) -> Self {
+        Self { pk: id.0, name: "", r#type: SourceTypeBody { name: "" }, user: 0, base_url: "" }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Incident)]
+pub struct IncidentBody<'a> {
+    pk: u64,
+    #[schema(value_type = String, format = DateTime)]
+    start_time: At,
+    /// A time, `infinity` (open, no end known) or null (stateless).
+    #[schema(value_type = Option<String>)]
+    end_time: End,
+    source: SourceBody<'a>,
+    source_incident_id: &'a str,
+    details_url: Cow<'a, str>,
+    description: &'a str,
+    /// 1 (critical) to 5 (information).
+    #[schema(minimum = 1, maximum = 5)]
+    level: u8,
+    ticket_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    metadata: Option<&'a RawValue>,
+    #[schema(value_type = Vec<IncidentTagBody<'static>>)]
+    tags: Tags<'a>,
+    stateful: bool,
+    open: bool,
+    acked: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = IncidentTag)]
+pub struct IncidentTagBody<'a> {
+    added_by: u64,
+    #[schema(value_type = String, format = DateTime)]
+    added_time: At,
+    /// `key=value`
+    tag: &'a str,
+}
+
+struct Tags<'a> {
+    zoned: &'a Zoned,
+    tags: &'a [IncidentTag],
+}
+
+impl Serialize for Tags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Most tags of an incident were added together.
+        let mut last = None;
+        serializer.collect_seq(self.tags.iter().map(|tag| {
+            let added_time = match last {
+                Some((added_at, text)) if added_at == tag.added_at => text,
+                _ => At(self.zoned.format(tag.added_at)),
+            };
+            last = Some((tag.added_at, added_time));
+            IncidentTagBody { added_by: tag.added_by.0, added_time, tag: tag.tag.as_str() }
+        }))
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventBody<'a> {
+    pk: u64,
+    incident: u64,
+    actor: ActorBody<'a>,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: At,
+    #[schema(value_type = String, format = DateTime)]
+    received: At,
+    r#type: EventTypeBody,
+    description: &'a str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Actor)]
+struct ActorBody<'a> {
+    pk: u64,
+    username: &'a str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventType)]
+struct EventTypeBody {
+    value: &'static str,
+    display: &'static str,
+}
+
+impl From<EventType> for EventTypeBody {
+    fn from(kind: EventType) -> Self {
+        Self { value: kind.code(), display: kind.display() }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Acknowledgement)]
+pub struct AckBody<'a> {
+    pk: u64,
+    event: EventBody<'a>,
+    /// Null: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expiration: Option<At>,
+}
+
+/// Turns records into what goes over the wire, for one answer.
+pub struct Renderer<'a> {
+    zoned: &'a Zoned,
+    directory: Arc<Directory>,
+    now: Timestamp,
+    with_metadata: bool,
+    bases: RefCell<FxHashMap<SourceId, Base>>,
+}
+
+impl<'a> Renderer<'a> {
+    #[must_use]
+    pub fn new(api: &'a Api) -> Self {
+        Self {
+            zoned: api.zoned(),
+            directory: api.service.directory(),
+            now: api.service.now(),
+            with_metadata: api.version.has_metadata(),
+            bases: RefCell::default(),
+        }
+    }
+
+    /// Whatever the version says.
+    #[must_use]
+    pub fn with_metadata(self) -> Self {
+        Self { with_metadata: true, ..self }
+    }
+
+    #[must_use]
+    pub fn at(&self, at: Timestamp) -> At {
+        At(self.zoned.format(at))
+    }
+
+    fn end(&self, end: EndTime) -> End {
+        match end {
+            EndTime::Stateless => End::Stateless,
+            EndTime::At(at) => End::At(self.at(at)),
+            EndTime::Infinity => End::Infinity,
+        }
+    }
+
+    #[must_use]
+    pub fn incident<'b>(&'b self, incident: &'b Incident) -> IncidentBody<'b> {
+        let source = self.directory.source(incident.source);
+        IncidentBody {
+            pk: incident.id.0,
+            start_time: self.at(incident.start),
+            end_time: self.end(incident.end),
+            source: source.map_or(SourceBody::unknown(incident.source), |source| SourceBody::new(source)),
+            source_incident_id: &incident.source_incident_id,
+            details_url: self.details_url(incident, source.map_or("", |source| &source.base_url)),
+            description: &incident.description,
+            level: incident.level.get(),
+            ticket_url: &incident.ticket_url,
+            metadata: self.with_metadata.then(|| raw(&incident.metadata)),
+            tags: Tags { zoned: self.zoned, tags: &incident.tags },
+            stateful: incident.end.is_stateful(),
+            open: incident.is_open(self.now),
+            acked: incident.is_acked(self.now),
+        }
+    }
+
+    /// An array.
+    #[must_use]
+    pub fn incidents<'b>(&'b self, incidents: &'b [Incident]) -> impl Serialize + 'b {
+        Each(incidents, |incident| self.incident(incident))
+    }
+
+    #[must_use]
+    pub fn event<'b>(&'b self, event: &'b Event) -> EventBody<'b> {
+        EventBody {
+            pk: event.id.0,
+            incident: event.incident.0,
+            actor: ActorBody {
+                pk: event.actor.0,
+                username: self.directory.user(event.actor).map_or("", |user| &user.username),
+            },
+            timestamp: self.at(event.timestamp),
+            received: self.at(event.received),
+            r#type: event.kind.into(),
+            description: &event.description,
+        }
+    }
+
+    /// An array.
+    #[must_use]
+    pub fn events<'b>(&'b self, events: &'b [Event]) -> impl Serialize + 'b {
+        Each(events, |event| self.event(event))
+    }
+
+    #[must_use]
+    pub fn ack<'b>(&'b self, (ack, event): &'b (Acknowledgement, Event)) -> AckBody<'b> {
+        AckBody {
+            pk: ack.event.0,
+            event: self.event(event),
+            expiration: ack.expiration.map(|expiration| self.at(expiration)),
+        }
+    }
+
+    /// An array.
+    #[must_use]
+    pub fn acks<'b>(&'b self, acks: &'b [(Acknowledgement, Event)]) -> impl Serialize + 'b {
+        Each(acks, |ack| self.ack(ack))
+    }
+
+    /// About how many bytes `incidents` will take.
+    #[must_use]
+    pub fn size_of(incidents: &[Incident]) -> usize {
+        let texts = |incident: &Incident| {
+            let tags: usize = incident.tags.iter().map(|tag| tag.tag.as_str().len() + 80).sum();
+            600 + tags + incident.description.len() + incident.details_url.len() + incident.metadata.len()
+        };
+        256 + incidents.iter().map(texts).sum::<usize>()
+    }
+
+    fn details_url<'b>(&self, incident: &'b Incident, base_url: &str) -> Cow<'b, str> {
+        let address = incident.details_url.as_str();
+        if address.is_empty() || base_url.is_empty() || urls::starts_with_web_scheme(address) {
+            return Cow::Borrowed(address);
+        }
+        let mut bases = self.bases.borrow_mut();
+        let base = bases.entry(incident.source).or_insert_with(|| Base::new(base_url));
+        base.join(address).map_or(Cow::Borrowed(address), Cow::Owned)
+    }
+}
+
+/// An array of what `.1` makes of each item.
+struct Each<'a, T, F>(&'a [T], F);
+
+impl<'a, T, B: Serialize, F: Fn(&'a T) -> B> Serialize for Each<'a, T, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
+}
+
+/// Stored metadata are valid JSON; null stands for what is not.
+fn raw(json: &str) -> &RawValue {
+    serde_json::from_str(json).unwrap_or(RawValue::NULL)
+}

@@ -1,0 +1,229 @@
+//! What clients send and get in pages, for the OpenAPI documents only: bodies are read field by field (`http::fields`).
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::render::{EventBody, IncidentBody, SourceBody};
+
+#[derive(Deserialize, ToSchema)]
+pub struct TagRequest {
+    /// `key=value`; the key consists of lower case letters, digits and underscores.
+    pub tag: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct IncidentRequest {
+    pub start_time: String,
+    /// A time, `infinity` (the default: open, no end known) or null (stateless).
+    pub end_time: Option<String>,
+    /// Primary key of a source; for superusers.
+    pub source: Option<u64>,
+    /// Unique per source unless empty.
+    pub source_incident_id: Option<String>,
+    /// May be relative to the source's base address.
+    pub details_url: Option<String>,
+    pub description: Option<String>,
+    /// 1 (critical) to 5 (information, the default).
+    #[schema(minimum = 1, maximum = 5)]
+    pub level: Option<u8>,
+    pub ticket_url: Option<String>,
+    /// Any JSON but null.
+    #[schema(value_type = Object)]
+    pub metadata: Option<Value>,
+    pub tags: Vec<TagRequest>,
+}
+
+/// Other fields are refused.
+#[derive(Deserialize, ToSchema)]
+pub struct IncidentEditRequest {
+    pub details_url: Option<String>,
+    pub ticket_url: Option<String>,
+    #[schema(minimum = 1, maximum = 5)]
+    pub level: Option<u8>,
+    #[schema(value_type = Object)]
+    pub metadata: Option<Value>,
+    pub description: Option<String>,
+    /// Replaces the whole set. Required by PUT.
+    pub tags: Option<Vec<TagRequest>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct TicketUrl {
+    pub ticket_url: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct EventRequest {
+    /// `STA`, `END`, `RES`, `CHI`, `LES`, `OTH`, `CLO` or `REO`.
+    pub r#type: String,
+    /// When it happened; required of sources, else now.
+    pub timestamp: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Either form is taken in either version: the fields of the event by themselves, or within `event`.
+#[derive(Deserialize, ToSchema)]
+pub struct AckRequest {
+    pub timestamp: Option<String>,
+    pub description: Option<String>,
+    pub event: Option<AckEventRequest>,
+    /// After `timestamp`; null or left out: never.
+    pub expiration: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct AckEventRequest {
+    pub timestamp: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ExpirationRequest {
+    /// In the future; null or left out: never.
+    pub expiration: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SourceRequest {
+    pub name: String,
+    /// The name of a source type.
+    pub r#type: String,
+    pub base_url: Option<String>,
+    /// Of the user that is made for it; by default the source's name.
+    pub username: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SourceEditRequest {
+    pub name: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SourceTypeRequest {
+    /// In lower case.
+    pub name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BulkAckRequest {
+    pub ids: Vec<u64>,
+    pub ack: AckRequest,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BulkEventRequest {
+    pub ids: Vec<u64>,
+    pub event: EventRequest,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BulkTicketUrlRequest {
+    pub ids: Vec<u64>,
+    pub ticket_url: String,
+}
+
+/// By primary key: the result or null, the status, and null or what was wrong.
+#[derive(ToSchema)]
+pub struct BulkChanges {
+    #[schema(value_type = Object)]
+    pub changes: Value,
+}
+
+#[derive(ToSchema)]
+pub struct IncidentPage {
+    pub next: Option<String>,
+    pub previous: Option<String>,
+    pub results: Vec<IncidentBody<'static>>,
+}
+
+#[derive(ToSchema)]
+pub struct EventPage {
+    pub next: Option<String>,
+    pub previous: Option<String>,
+    pub results: Vec<EventBody<'static>>,
+}
+
+#[derive(ToSchema)]
+pub struct ListMetadata {
+    #[schema(rename = "sourceSystems")]
+    pub source_systems: Vec<SourceBody<'static>>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Rows to a page, 100 by default.
+    pub page_size: Option<usize>,
+    /// From `next` or `previous`.
+    pub cursor: Option<String>,
+}
+
+/// All filters must match; empty values do not count.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MineQuery {
+    /// False: closed, so never stateless ones.
+    pub open: Option<bool>,
+    pub acked: Option<bool>,
+    pub stateful: Option<bool>,
+    /// Has a ticket address.
+    pub ticket: Option<bool>,
+    /// `key=value`, comma separated; of the same key any, of different keys all.
+    pub tags: Option<String>,
+    pub source_incident_id: Option<String>,
+    #[param(rename = "start_time__gte")]
+    pub start_from: Option<String>,
+    #[param(rename = "start_time__lte")]
+    pub start_to: Option<String>,
+    /// Open incidents count as infinitely late; stateless ones never match.
+    #[param(rename = "end_time__gte")]
+    pub end_from: Option<String>,
+    #[param(rename = "end_time__lte")]
+    pub end_to: Option<String>,
+    /// True: stateless, false: stateful.
+    #[param(rename = "end_time__isnull")]
+    pub end_is_null: Option<bool>,
+    /// Minutes at least; open incidents are measured up to now.
+    #[param(rename = "duration__gte")]
+    pub duration: Option<f64>,
+    /// Only the server's own incidents about expiring tokens.
+    pub token_expiry: Option<bool>,
+    /// Leaves out what is both closed and acknowledged.
+    pub hide_closed_acked: Option<bool>,
+    /// Matching a stored filter of the caller.
+    pub filter_pk: Option<u64>,
+    /// Matching any of the filters of a profile of the caller.
+    pub notificationprofile_pk: Option<u64>,
+    /// Answers `{"count", "params"}` instead of the list.
+    pub count: Option<String>,
+}
+
+/// What `mine/` does not know.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WideQuery {
+    /// Comma separated.
+    #[param(rename = "source__id__in")]
+    pub source_ids: Option<String>,
+    /// Comma separated, exact.
+    #[param(rename = "source__name__in")]
+    pub source_names: Option<String>,
+    /// Comma separated names of types.
+    #[param(rename = "source__type__in")]
+    pub source_types: Option<String>,
+    /// Level at most.
+    #[param(rename = "level__lte")]
+    pub level: Option<f64>,
+    /// Comma separated.
+    #[param(rename = "id__in")]
+    pub ids: Option<String>,
+    /// Words, all of which must occur in the description or in those of the events.
+    pub search: Option<String>,
+}

@@ -1,0 +1,129 @@
+//! Sources and their types (contract section 4).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+
+use super::{
+    render::{SourceBody, SourceTypeBody},
+    requests::{SourceEditRequest, SourceRequest, SourceTypeRequest},
+};
+use crate::{
+    domain::{ids::SourceId, limits},
+    http::{
+        Answer, Api,
+        argus::keys::{Key, Name},
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::Text,
+        reply,
+    },
+    service::{Model, NewSource, Refusal},
+};
+
+/// List sources
+#[utoipa::path(get, path = "/incidents/sources/", tag = "sources",
+    responses((status = 200, body = Vec<SourceBody<'static>>)))]
+pub async fn list(State(api): State<Api>) -> Answer {
+    let directory = api.service.directory();
+    let bodies: Vec<SourceBody<'_>> = directory.sources_sorted().into_iter().map(|it| SourceBody::new(it)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a source
+///
+/// With a user of its own, who has neither password nor token yet. For superusers.
+#[utoipa::path(post, path = "/incidents/sources/", tag = "sources", request_body = SourceRequest,
+    responses((status = 201, body = SourceBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let mut fields = payload.fields().await?;
+    fields.require("name");
+    fields.require("type");
+    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_NAME));
+    let is_nested = fields.is_object("type");
+    let source_type = fields.text("type", Text::up_to(limits::SOURCE_TYPE_NAME));
+    let base_url = fields.text("base_url", Text::up_to(limits::URL));
+    let username = fields.text("username", Text::up_to(limits::PERSON_NAME));
+    if is_nested {
+        return Err(Refusal::UnknownSourceType.into());
+    }
+    let (Some(name), Some(source_type)) = (name, source_type) else { return Err(fields.refuse()) };
+    fields.finish()?;
+    let new = NewSource {
+        name,
+        source_type,
+        base_url: base_url.unwrap_or_default(),
+        username: username.filter(|username| !username.is_empty()),
+    };
+    let source = api.service.create_source(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &SourceBody::new(&source)))
+}
+
+/// Read a source
+#[utoipa::path(get, path = "/incidents/sources/{pk}/", tag = "sources",
+    responses((status = 200, body = SourceBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
+    Ok(reply::json(StatusCode::OK, &SourceBody::new(source)))
+}
+
+/// Rename a source
+///
+/// Nothing else can change. For superusers.
+#[utoipa::path(method(put, patch), path = "/incidents/sources/{pk}/", tag = "sources",
+    request_body = SourceEditRequest, responses((status = 200, body = SourceBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let directory = api.service.directory();
+    let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
+    let mut fields = payload.fields().await?;
+    if method == Method::PUT {
+        fields.require("name");
+    }
+    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_NAME));
+    fields.finish()?;
+    let Some(name) = name else { return Ok(reply::json(StatusCode::OK, &SourceBody::new(source))) };
+    let source = api.service.rename_source(&caller, SourceId(pk), name).await?;
+    Ok(reply::json(StatusCode::OK, &SourceBody::new(&source)))
+}
+
+/// List source types
+///
+/// By name.
+#[utoipa::path(get, path = "/incidents/source-types/", tag = "sources",
+    responses((status = 200, body = Vec<SourceTypeBody<'static>>)))]
+pub async fn list_types(State(api): State<Api>) -> Answer {
+    let directory = api.service.directory();
+    let bodies: Vec<SourceTypeBody<'_>> = directory.source_types.iter().map(|name| SourceTypeBody::new(name)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a source type
+#[utoipa::path(post, path = "/incidents/source-types/", tag = "sources", request_body = SourceTypeRequest,
+    responses((status = 201, body = SourceTypeBody<'static>)))]
+pub async fn create_type(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let mut fields = payload.fields().await?;
+    fields.require("name");
+    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_TYPE_NAME));
+    let Some(name) = name else { return Err(fields.refuse()) };
+    api.service.create_source_type(&caller, name.clone()).await?;
+    Ok(reply::json(StatusCode::CREATED, &SourceTypeBody::new(&name)))
+}
+
+/// Read a source type
+#[utoipa::path(get, path = "/incidents/source-types/{name}/", tag = "sources",
+    responses((status = 200, body = SourceTypeBody<'static>)))]
+pub async fn retrieve_type(State(api): State<Api>, Name(name): Name) -> Answer {
+    if !api.service.directory().source_types.contains(&name) {
+        return Err(ApiError::no_match(Model::SourceType));
+    }
+    Ok(reply::json(StatusCode::OK, &SourceTypeBody::new(&name)))
+}

@@ -1,0 +1,75 @@
+//! Tags of an incident, one by one (contract section 11.2).
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+
+use super::requests::TagRequest;
+use crate::{
+    domain::{ids::IncidentId, tag::Tag},
+    http::{
+        Answer, Api,
+        argus::keys::{Key, KeyAndName},
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        reply,
+    },
+    service::Model,
+};
+
+#[derive(Serialize)]
+struct TagBody<'a> {
+    tag: &'a str,
+}
+
+/// List the tags of an incident
+#[utoipa::path(get, path = "/incidents/{pk}/tags/", tag = "tags", responses((status = 200, body = Vec<TagRequest>)))]
+pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let tags = api.service.tags(IncidentId(pk)).await?;
+    let bodies: Vec<TagBody<'_>> = tags.iter().map(|tag| TagBody { tag: tag.tag.as_str() }).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Add a tag
+///
+/// Nothing happens if it is there already.
+#[utoipa::path(post, path = "/incidents/{pk}/tags/", tag = "tags", request_body = TagRequest,
+    responses((status = 201, body = TagRequest)))]
+pub async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    payload: Payload,
+) -> Answer {
+    let mut fields = payload.fields().await?;
+    fields.require("tag");
+    let Some(tag) = fields.tag("tag") else { return Err(fields.refuse()) };
+    api.service.add_tag(&caller, IncidentId(pk), tag.clone()).await?;
+    Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
+}
+
+/// Look for a tag
+#[utoipa::path(get, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 200, body = TagRequest)))]
+pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -> Answer {
+    let tag = parse(&tag)?;
+    let tags = api.service.tags(IncidentId(pk)).await?;
+    if !tags.iter().any(|known| known.tag == tag) {
+        return Err(ApiError::no_match(Model::Tag));
+    }
+    Ok(reply::json(StatusCode::OK, &TagBody { tag: tag.as_str() }))
+}
+
+/// Remove a tag
+#[utoipa::path(delete, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 204)))]
+pub async fn delete(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    KeyAndName(pk, tag): KeyAndName,
+) -> Answer {
+    api.service.remove_tag(&caller, IncidentId(pk), &parse(&tag)?).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn parse(text: &str) -> Result<Tag, ApiError> {
+    Tag::parse(text).map_err(|error| ApiError::list(error.to_string()))
+}

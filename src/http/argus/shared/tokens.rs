@@ -1,0 +1,67 @@
+//! Tokens for passwords, and giving them back (contract section 2.4).
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::requests::Credentials;
+use crate::{
+    domain::limits,
+    http::{
+        Answer, Api,
+        auth::{self, Headers},
+        body::Payload,
+        error::{ApiError, login_failure},
+        fields::{Fields, Text},
+        peer::Client,
+        reply,
+    },
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub struct TokenBody {
+    pub token: String,
+}
+
+/// Get a token for a password
+///
+/// Replaces the one that the last call made.
+#[utoipa::path(post, path = "/token-auth/", tag = "auth", request_body = Credentials,
+    responses((status = 200, body = TokenBody)))]
+pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Payload) -> Answer {
+    let (username, password) = read(payload.fields().await?)?;
+    match api.service.exchange_password(&username, &password, peer).await {
+        Ok(token) => Ok(reply::json(StatusCode::OK, &TokenBody { token })),
+        Err(failure) => Err(login_failure(failure, |text| ApiError::non_field(text))),
+    }
+}
+
+/// End the session
+///
+/// Deletes the token used and the cookie that holds it.
+#[utoipa::path(post, path = "/auth/logout/", tag = "auth", responses((status = 200)))]
+pub async fn logout(State(api): State<Api>, Headers(headers): Headers) -> Answer {
+    if let Ok(Some(caller)) = auth::authenticate(&api.service, &headers).await {
+        api.service.end_session(&caller).await?;
+    }
+    let mut response = reply::empty(StatusCode::OK);
+    let gone = HeaderValue::from_static("token=; Max-Age=0; Path=/; SameSite=Lax");
+    response.headers_mut().insert(header::SET_COOKIE, gone);
+    Ok(response)
+}
+
+/// Username and password.
+pub fn read(mut fields: Fields) -> Result<(String, String), ApiError> {
+    fields.require("username");
+    fields.require("password");
+    let username = fields.text("username", Text::filled_up_to(limits::PERSON_NAME));
+    let password = fields.secret("password");
+    match (username, password) {
+        (Some(username), Some(password)) => Ok((username, password)),
+        _ => Err(fields.refuse()),
+    }
+}

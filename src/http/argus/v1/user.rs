@@ -1,0 +1,42 @@
+//! The caller, with telephone numbers (contract section 3).
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::destination::Destination,
+    http::{Answer, Api, argus::shared::users::UserBody, auth::Authenticated, reply},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CurrentUser)]
+pub struct CurrentUserBody<'a> {
+    #[serde(flatten)]
+    user: UserBody<'a>,
+    phone_numbers: Vec<PhoneNumberBody<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = PhoneNumber)]
+struct PhoneNumberBody<'a> {
+    pk: u64,
+    user: u64,
+    phone_number: &'a str,
+}
+
+/// Read the caller
+#[utoipa::path(get, path = "/auth/user/", tag = "auth", responses((status = 200, body = CurrentUserBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let destinations = directory.destinations_of(caller.id());
+    let phone_numbers = destinations.into_iter().filter_map(|destination| phone_number(destination)).collect();
+    let body = CurrentUserBody { user: UserBody::new(&caller.user), phone_numbers };
+    Ok(reply::json(StatusCode::OK, &body))
+}
+
+/// They are a view of the destinations for text messages.
+fn phone_number(destination: &Destination) -> Option<PhoneNumberBody<'_>> {
+    let phone_number = destination.settings.get("phone_number").filter(|_| destination.medium == "sms")?;
+    Some(PhoneNumberBody { pk: destination.id.0, user: destination.owner.0, phone_number })
+}

@@ -1,0 +1,18 @@
+//! Signs of life of sources (contract section 4).
+
+use axum::{extract::State, http::StatusCode};
+
+use crate::{
+    http::{Answer, Api, auth::Authenticated, reply},
+    service::ServiceError,
+};
+
+/// Tell that the source is alive
+#[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources", responses((status = 204)))]
+pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    match api.service.heartbeat(&caller) {
+        Ok(()) => Ok(reply::empty(StatusCode::NO_CONTENT)),
+        Err(ServiceError::Forbidden) => Ok(reply::empty(StatusCode::FORBIDDEN)),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Login tokens, and new classic ones for old (contract section 2.4).
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::time::Timestamp,
+    http::{
+        Answer, Api,
+        argus::shared::{
+            render::{At, Renderer},
+            requests::Credentials,
+            tokens::{self, TokenBody},
+        },
+        auth::{self, Authenticated, Headers, NO_CREDENTIALS},
+        body::Payload,
+        error::{ApiError, login_failure},
+        peer::Client,
+        reply,
+    },
+    service::{AuthFailure, Caller, Credential},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoginToken)]
+pub struct LoginTokenBody {
+    #[schema(value_type = String, format = DateTime)]
+    expiry: At,
+    token: String,
+}
+
+/// Replace the caller's token
+#[utoipa::path(post, path = "/auth/refresh-token/", tag = "auth", responses((status = 200, body = TokenBody)))]
+pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let token = api.service.refresh_token(&caller).await?;
+    Ok(reply::json(StatusCode::OK, &TokenBody { token }))
+}
+
+/// Log in
+///
+/// With username and password, or with an empty body and a token. The body has to be JSON. Failures are 403.
+#[utoipa::path(post, path = "/auth/token/login/", tag = "auth", request_body = Credentials,
+    responses((status = 200, body = LoginTokenBody)))]
+pub async fn login(
+    State(api): State<Api>,
+    Client(peer): Client,
+    Headers(headers): Headers,
+    payload: Payload,
+) -> Answer {
+    let input = payload.read().await.map_err(forbidden)?;
+    if input.is_form {
+        return Err(refused("The username and password have to be sent as JSON."));
+    }
+    if input.value.as_object().is_some_and(serde_json::Map::is_empty) {
+        let caller = auth::authenticate(&api.service, &headers).await.map_err(forbidden)?;
+        let caller = caller.ok_or_else(|| refused(NO_CREDENTIALS))?;
+        return Ok(logged_in(&api, api.service.login_as(&caller).await?));
+    }
+    let (username, password) = input.into_fields().and_then(tokens::read).map_err(forbidden)?;
+    match api.service.login(&username, &password, peer).await {
+        Ok(login) => Ok(logged_in(&api, login)),
+        Err(failure) => Err(login_failure(failure, refused)),
+    }
+}
+
+/// End the login token used
+#[utoipa::path(post, path = "/auth/token/logout/", tag = "auth", responses((status = 204)))]
+pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    require_login_token(&caller)?;
+    api.service.logout(&caller).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// End all login tokens of the caller
+#[utoipa::path(post, path = "/auth/token/logoutall", tag = "auth", responses((status = 204)))]
+pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    require_login_token(&caller)?;
+    api.service.logout_all(&caller).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn require_login_token(caller: &Caller) -> Result<(), ApiError> {
+    match caller.credential {
+        Credential::Login(_) => Ok(()),
+        Credential::Classic(_) | Credential::Local => Err(AuthFailure::Invalid.into()),
+    }
+}
+
+fn logged_in(api: &Api, (token, expiry): (String, Timestamp)) -> Response {
+    let expiry = Renderer::new(api).at(expiry);
+    reply::json(StatusCode::OK, &LoginTokenBody { expiry, token })
+}
+
+/// Wrong input and wrong tokens are 403 here, with what was wrong as text.
+fn forbidden(error: ApiError) -> ApiError {
+    let is_about_the_client = matches!(
+        error.status(),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    if !is_about_the_client {
+        return error;
+    }
+    let text = error.body().get("detail").and_then(|detail| detail.as_str()).map(str::to_owned);
+    refused(&text.unwrap_or_else(|| error.body().to_string()))
+}
+
+fn refused(text: &str) -> ApiError {
+    ApiError::detail(StatusCode::FORBIDDEN, text)
+}

@@ -1,0 +1,25 @@
+//! Tickets made by a plug-in (contract section 8). There are no plug-ins yet.
+
+use axum::{extract::State, http::StatusCode};
+
+use crate::{
+    domain::ids::IncidentId,
+    http::{
+        Answer, Api,
+        argus::{
+            keys::Key,
+            shared::{requests::TicketUrl, tickets::TicketUrlBody},
+        },
+        reply,
+    },
+};
+
+/// Make a ticket
+///
+/// Answers the one that there is, if there is one.
+#[utoipa::path(put, path = "/incidents/{pk}/automatic-ticket/", tag = "incidents",
+    responses((status = 200, body = TicketUrl)))]
+pub async fn create(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let ticket_url = api.service.automatic_ticket(IncidentId(pk)).await?;
+    Ok(reply::json(StatusCode::OK, &TicketUrlBody { ticket_url: &ticket_url }))
+}

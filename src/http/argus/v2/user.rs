@@ -1,0 +1,24 @@
+//! The caller, with the way to the administration (contract section 3).
+
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::{Answer, argus::shared::users::UserBody, auth::Authenticated, page::Location, reply};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CurrentUser)]
+pub struct CurrentUserBody<'a> {
+    #[serde(flatten)]
+    user: UserBody<'a>,
+    /// Null for those who have no business there.
+    admin_url: Option<String>,
+}
+
+/// Read the caller
+#[utoipa::path(get, path = "/auth/user/", tag = "auth", responses((status = 200, body = CurrentUserBody<'static>)))]
+pub async fn retrieve(Authenticated(caller): Authenticated, location: Location) -> Answer {
+    let admin_url = caller.user.is_staff.then(|| format!("{}/admin/", location.origin));
+    let body = CurrentUserBody { user: UserBody::new(&caller.user), admin_url };
+    Ok(reply::json(StatusCode::OK, &body))
+}

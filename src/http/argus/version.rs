@@ -1,0 +1,51 @@
+//! What differs between the versions of the API, as data.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V1,
+    V2,
+}
+
+impl Version {
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::V1 => "/api/v1",
+            Self::V2 => "/api/v2",
+        }
+    }
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
+
+    /// Incidents are made with metadata and show them (contract section 5.1).
+    #[must_use]
+    pub const fn has_metadata(self) -> bool {
+        matches!(self, Self::V2)
+    }
+
+    /// Acknowledgements are posted as one object around an event (contract section 10).
+    #[must_use]
+    pub const fn nests_ack_events(self) -> bool {
+        matches!(self, Self::V1)
+    }
+
+    /// Contract section 6, parameter `tags`.
+    #[must_use]
+    pub const fn bad_tag_filter(self) -> &'static str {
+        match self {
+            Self::V1 => "Enter a valid key-value construct: \"key=value\", where key and value are strings.",
+            Self::V2 => {
+                "Enter a valid key-value construct: \"key=value\", where key and value are strings. The key can \
+                 consist of lowercase letters, numbers and underscores."
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Who calls: the token of a request and what is said where it is missing or wrong (contract section 2).
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{Api, error::ApiError};
+use crate::service::{Caller, Service, UserKind};
+
+pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
+
+/// Lets only callers with a good token pass, and says who they are. Wraps whole paths, so that it comes before "method
+/// not allowed".
+pub async fn require_token(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    match authenticate(&api.service, request.headers()).await {
+        Ok(Some(caller)) => {
+            if request.uri().path().contains("/incidents/") {
+                api.service.note_seen(&caller);
+            }
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(None) => ApiError::unauthorized(NO_CREDENTIALS).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Reading is for everybody, the rest for superusers.
+pub async fn superuser_writes(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    if request.method().is_safe() || caller.is_some_and(|caller| caller.kind() == UserKind::Superuser) {
+        return next.run(request).await;
+    }
+    ApiError::forbidden().into_response()
+}
+
+/// `None`: no token was given.
+pub async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    match token(headers)? {
+        Some(secret) => Ok(Some(service.authenticate(secret).await?)),
+        None => Ok(None),
+    }
+}
+
+/// `None`: nothing there, or of another scheme.
+fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let mut words = value.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    if !words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"token")) {
+        return Ok(None);
+    }
+    let Some(secret) = words.next() else {
+        return Err(ApiError::unauthorized("Invalid token header. No credentials provided."));
+    };
+    if words.next().is_some() {
+        return Err(ApiError::unauthorized("Invalid token header. Token string should not contain spaces."));
+    }
+    match std::str::from_utf8(secret) {
+        Ok(secret) => Ok(Some(secret)),
+        Err(_) => {
+            Err(ApiError::unauthorized("Invalid token header. Token string should not contain invalid characters."))
+        }
+    }
+}
+
+/// Whom [`require_token`] let pass.
+#[derive(Clone, Debug)]
+pub struct Authenticated(pub Caller);
+
+impl<S: Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>();
+        caller.cloned().map(Self).ok_or_else(|| ApiError::unauthorized(NO_CREDENTIALS))
+    }
+}
+
+/// The headers of a request to an endpoint that looks for a token itself.
+#[derive(Clone, Debug)]
+pub struct Headers(pub HeaderMap);
+
+impl<S: Sync> FromRequestParts<S> for Headers {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn read(value: &[u8]) -> Result<Option<String>, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        token(&headers)
+            .map(|secret| secret.map(str::to_owned))
+            .map_err(|error| error.body()["detail"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn finds_the_token() {
+        assert!(token(&HeaderMap::new()).unwrap().is_none());
+        for value in ["Token abc", "token abc", "TOKEN  abc "] {
+            assert_eq!(read(value.as_bytes()), Ok(Some("abc".to_owned())), "{value}");
+        }
+        for value in ["Bearer abc", "Basic YTpi", "", "Tokenabc"] {
+            assert_eq!(read(value.as_bytes()), Ok(None), "{value}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_it() {
+        assert_eq!(read(b"Token"), Err("Invalid token header. No credentials provided.".to_owned()));
+        assert_eq!(read(b"Token a b"), Err("Invalid token header. Token string should not contain spaces.".to_owned()));
+        assert!(read(b"Token \xff\xfe").is_err());
+    }
+}

@@ -1,0 +1,254 @@
+//! The OpenAPI documents, made from the handlers, and a page to read them (contract section 20).
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing,
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Components, Content, InfoBuilder, OpenApi, RefOr, ResponseBuilder, Schema,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
+        schema::{ObjectBuilder, Type},
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use super::{Api, Version, error::ApiError, params, router};
+
+const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
+const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
+/// The page brings its own styles and pictures with it.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+
+/// What an answer that says no looks like, where it is about the whole request.
+#[derive(ToSchema)]
+pub struct Detail {
+    pub detail: String,
+}
+
+/// The document of one version.
+#[must_use]
+pub fn openapi(version: Version) -> OpenApi {
+    let mut document = OpenApi::default();
+    document.info = InfoBuilder::new()
+        .title("argusd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(format!("The Argus incident API {}.", version.name())))
+        .build();
+    let parts = [(router::guarded(version), true), (router::superusers_write(), true), (router::open(version), false)];
+    for (part, needs_token) in parts {
+        let mut part = utoipa_axum::router::OpenApiRouter::new().nest(version.prefix(), part).into_openapi();
+        describe(&mut part, needs_token);
+        document.merge(part);
+    }
+    if version == Version::V2 {
+        let mut part = router::unversioned().into_openapi();
+        describe(&mut part, false);
+        document.merge(part);
+    }
+    let components = document.components.get_or_insert_with(Components::new);
+    components.schemas.insert(Detail::name().into_owned(), Detail::schema());
+    components.add_security_scheme("tokenAuth", token_scheme());
+    if !version.has_metadata() {
+        for schema in ["Incident", "IncidentRequest"] {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema) {
+                object.properties.remove("metadata");
+                object.required.retain(|name| name != "metadata");
+            }
+        }
+    }
+    document
+}
+
+/// The operations of a path, with their methods.
+#[must_use]
+pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
+    let all = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
+}
+
+/// What follows from a path and from who may use it.
+fn describe(part: &mut OpenApi, needs_token: bool) {
+    for (path, item) in &mut part.paths.paths {
+        let names: Vec<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
+        let methods = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    reason(status).clone_into(&mut response.description);
+                }
+            }
+            let parameters = operation.parameters.get_or_insert_default();
+            parameters.extend(names.iter().map(|name| RefOr::T(path_parameter(name))));
+            if parameters.is_empty() {
+                operation.parameters = None;
+            }
+            let token = || SecurityRequirement::new::<_, [&str; 0], &str>("tokenAuth", []);
+            operation.security = Some(if needs_token { vec![token()] } else { Vec::new() });
+            let mut refuse = |status: &str, text: &str| {
+                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(refusal(text)));
+            };
+            if needs_token {
+                refuse("401", "No token, or not a good one.");
+            }
+            if !names.is_empty() {
+                refuse("404", "There is no such thing.");
+            }
+            let has_query = parameters_in_query(operation);
+            if operation.request_body.is_some() || has_query {
+                let texts = "What was wrong, by field.";
+                let described = ResponseBuilder::new().description(texts);
+                let body = Content::new(Some(ObjectBuilder::new().build()));
+                let response = described.content("application/json", body).build();
+                operation.responses.responses.entry("400".to_owned()).or_insert(RefOr::T(response));
+            }
+        }
+    }
+}
+
+/// `get_incidents_pk_events` for GET `/api/v2/incidents/{pk}/events/`.
+fn operation_id(method: &str, path: &str) -> String {
+    let named = Version::ALL.into_iter().find_map(|version| path.strip_prefix(version.prefix())).unwrap_or(path);
+    let words = named.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn reason(status: &str) -> &'static str {
+    let status: Option<StatusCode> = status.parse().ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or("Done")
+}
+
+fn parameters_in_query(operation: &Operation) -> bool {
+    let is_in_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query));
+    operation.parameters.iter().flatten().any(is_in_query)
+}
+
+fn path_parameter(name: &str) -> Parameter {
+    let kind = if name.ends_with("pk") { Type::Integer } else { Type::String };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .schema(Some(ObjectBuilder::new().schema_type(kind).build()))
+        .build()
+}
+
+fn refusal(text: &str) -> utoipa::openapi::Response {
+    let body = Content::new(Some(utoipa::openapi::Ref::from_schema_name(Detail::name())));
+    ResponseBuilder::new().description(text).content("application/json", body).build()
+}
+
+fn token_scheme() -> SecurityScheme {
+    let value = ApiKeyValue::with_description("Authorization", "`Token <token>`");
+    SecurityScheme::ApiKey(ApiKey::Header(value))
+}
+
+/// This document
+///
+/// As YAML, or with `?format=json` as JSON.
+#[utoipa::path(get, path = "/schema/", tag = "server", responses((status = 200)))]
+pub async fn schema(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
+    serve(api.version, &uri, &headers)
+}
+
+/// The document of the stable version
+///
+/// As YAML, or with `?format=json` as JSON.
+#[utoipa::path(get, path = "/api/schema/", tag = "server", responses((status = 200)))]
+pub async fn stable_schema(uri: Uri, headers: HeaderMap) -> Response {
+    serve(Version::V2, &uri, &headers)
+}
+
+struct Texts {
+    yaml: String,
+    json: String,
+}
+
+impl Texts {
+    fn new(version: Version) -> Self {
+        let document = openapi(version);
+        Self { yaml: document.to_yaml().unwrap_or_default(), json: document.to_json().unwrap_or_default() }
+    }
+}
+
+static V1: LazyLock<Texts> = LazyLock::new(|| Texts::new(Version::V1));
+static V2: LazyLock<Texts> = LazyLock::new(|| Texts::new(Version::V2));
+
+fn serve(version: Version, uri: &Uri, headers: &HeaderMap) -> Response {
+    let texts: &'static Texts = match version {
+        Version::V1 => &V1,
+        Version::V2 => &V2,
+    };
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_json = match params::last(uri.query(), "format").as_deref() {
+        None | Some("") => accepted.contains("json") && !accepted.contains("yaml"),
+        Some(format) => format.ends_with("json"),
+    };
+    let (kind, text) = if is_json { (JSON, &texts.json) } else { (YAML, &texts.yaml) };
+    ([(header::CONTENT_TYPE, kind)], text.as_str()).into_response()
+}
+
+/// A page for each document; open to everybody, as the documents are.
+pub fn swagger_pages() -> Router {
+    let mut pages = Router::new();
+    for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/"] {
+        let config = Arc::new(utoipa_swagger_ui::Config::from(schema_as_json(schema)));
+        let page = format!("{schema}swagger-ui/");
+        let index = Arc::clone(&config);
+        pages = pages.route(&page, routing::get(move || async move { swagger_file("", index) })).route(
+            &format!("{page}{{*file}}"),
+            routing::get(move |Path(file): Path<String>| async move { swagger_file(&file, config) }),
+        );
+    }
+    pages
+}
+
+fn schema_as_json(schema: &str) -> &'static str {
+    match schema {
+        "/api/v1/schema/" => "/api/v1/schema/?format=json",
+        "/api/v2/schema/" => "/api/v2/schema/?format=json",
+        _ => "/api/schema/?format=json",
+    }
+}
+
+fn swagger_file(path: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Response {
+    match utoipa_swagger_ui::serve(path, config) {
+        Ok(Some(file)) => {
+            let mut response = file.bytes.into_owned().into_response();
+            let headers = response.headers_mut();
+            if let Ok(kind) = HeaderValue::from_str(&file.content_type) {
+                headers.insert(header::CONTENT_TYPE, kind);
+            }
+            if file.gzpipped {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+            response
+        }
+        Ok(None) => ApiError::not_found().into_response(),
+        Err(error) => ApiError::internal(&error).into_response(),
+    }
+}

@@ -1,0 +1,319 @@
+//! Fields of a body: taken one by one, each error noted under its field, so that one answer names them all (contract
+//! sections 1.1, 1.3 and 1.4).
+
+mod lists;
+pub mod python;
+
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::{
+    error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
+    urls,
+};
+use crate::domain::{datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp};
+
+const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats instead: \
+                            YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z], or 'infinity'.";
+
+/// What is left of an object, and what was wrong with what was taken.
+///
+/// The typed getters give `None` for a field that is absent or wrong; only the latter is noted as an error.
+#[derive(Debug)]
+pub struct Fields {
+    object: Map<String, Value>,
+    is_form: bool,
+    errors: Map<String, Value>,
+}
+
+/// What a text may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// Characters.
+    pub longest: usize,
+    pub may_be_blank: bool,
+}
+
+impl Text {
+    #[must_use]
+    pub const fn up_to(longest: usize) -> Self {
+        Self { longest, may_be_blank: true }
+    }
+
+    #[must_use]
+    pub const fn filled_up_to(longest: usize) -> Self {
+        Self { longest, may_be_blank: false }
+    }
+}
+
+impl Fields {
+    #[must_use]
+    pub fn new(object: Map<String, Value>, is_form: bool) -> Self {
+        Self { object, is_form, errors: Map::new() }
+    }
+
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    #[must_use]
+    pub fn is_object(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_object)
+    }
+
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.object.keys().map(String::as_str)
+    }
+
+    /// Notes an error unless the field is there.
+    pub fn require(&mut self, name: &str) {
+        if !self.has(name) {
+            self.error(name, REQUIRED);
+        }
+    }
+
+    pub fn error(&mut self, name: &str, text: impl Into<String>) {
+        self.errors.insert(name.to_owned(), json!([text.into()]));
+    }
+
+    /// Notes an error of a shape of its own.
+    pub fn error_value(&mut self, name: &str, error: Value) {
+        self.errors.insert(name.to_owned(), error);
+    }
+
+    /// Everything that was wrong so far.
+    #[must_use]
+    pub fn refuse(self) -> ApiError {
+        ApiError::fields(self.errors)
+    }
+
+    pub fn finish(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() { Ok(()) } else { Err(self.refuse()) }
+    }
+
+    /// White space around it is cut off; numbers are taken for texts.
+    pub fn text(&mut self, name: &str, rule: Text) -> Option<String> {
+        let value = self.take_not_null(name)?;
+        match text(value, rule) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.error(name, error);
+                None
+            }
+        }
+    }
+
+    /// A web address; empty is refused.
+    pub fn url(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name, Text::filled_up_to(limits::URL))?;
+        if urls::is_valid(&text) {
+            return Some(text);
+        }
+        self.error(name, "Enter a valid URL.");
+        None
+    }
+
+    pub fn datetime(&mut self, name: &str, zone: Tz) -> Option<Timestamp> {
+        let value = self.take_not_null(name)?;
+        self.parse_datetime(name, &value, zone)
+    }
+
+    /// `Some(None)`: null, which means "never" or the like.
+    pub fn nullable_datetime(&mut self, name: &str, zone: Tz) -> Option<Option<Timestamp>> {
+        match self.take(name)? {
+            Value::Null => Some(None),
+            Value::String(text) if self.is_form && text.is_empty() => Some(None),
+            value => self.parse_datetime(name, &value, zone).map(Some),
+        }
+    }
+
+    /// Contract section 5.2.
+    pub fn end_time(&mut self, name: &str, zone: Tz) -> Option<EndTime> {
+        match self.take(name)? {
+            Value::Null => Some(EndTime::Stateless),
+            Value::String(text) if self.is_form && text.is_empty() => Some(EndTime::Stateless),
+            Value::String(text) if text == "infinity" => Some(EndTime::Infinity),
+            Value::String(text) if text == "-infinity" => {
+                self.error("non_field_errors", "'end_time' cannot be before 'start_time'.");
+                None
+            }
+            value => self.parse_datetime(name, &value, zone).map(EndTime::At),
+        }
+    }
+
+    /// 1 to 5, also as a string of one digit.
+    pub fn level(&mut self, name: &str) -> Option<Level> {
+        let value = self.take_not_null(name)?;
+        let number = match &value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) if text.len() == 1 => text.parse().ok(),
+            _ => None,
+        };
+        let level = number.and_then(|number| Level::new(u8::try_from(number).ok()?));
+        if level.is_none() {
+            self.error(name, python::not_a_choice(&value));
+        }
+        level
+    }
+
+    /// The code of an event type.
+    pub fn event_type(&mut self, name: &str) -> Option<EventType> {
+        let value = self.take_not_null(name)?;
+        let kind = value.as_str().and_then(EventType::from_code);
+        if kind.is_none() {
+            self.error(name, python::not_a_choice(&value));
+        }
+        kind
+    }
+
+    /// The primary key of something; null counts as absent.
+    pub fn key(&mut self, name: &str) -> Option<u64> {
+        let value = self.take(name)?;
+        if value.is_null() {
+            return None;
+        }
+        match &value {
+            Value::Number(number) if number.is_u64() => number.as_u64(),
+            Value::Number(_) => {
+                self.error(name, format!("Invalid pk \"{value}\" - object does not exist."));
+                None
+            }
+            Value::String(text) if text.parse::<u64>().is_ok() => text.parse().ok(),
+            _ => {
+                self.error(name, python::not_a_key(&value));
+                None
+            }
+        }
+    }
+
+    /// Any JSON but null, as compact text.
+    pub fn json(&mut self, name: &str) -> Option<String> {
+        let value = self.take_not_null(name)?;
+        let value = match value {
+            Value::String(text) if self.is_form => {
+                let Ok(value) = serde_json::from_str(&text) else {
+                    self.error(name, "Value must be valid JSON.");
+                    return None;
+                };
+                value
+            }
+            value => value,
+        };
+        let text = value.to_string();
+        if text.len() > limits::METADATA_BYTES {
+            self.error(name, format!("Ensure this field has no more than {} bytes.", limits::METADATA_BYTES));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The fields of an object within this one.
+    pub fn nested(&mut self, name: &str) -> Option<Self> {
+        match self.take_not_null(name)? {
+            Value::Object(object) => Some(Self::new(object, self.is_form)),
+            other => {
+                self.error_value(name, json!({ "non_field_errors": [python::not_a_dictionary(&other)] }));
+                None
+            }
+        }
+    }
+
+    /// Takes over what was wrong with the object called `name`.
+    pub fn absorb(&mut self, name: &str, nested: Self) {
+        if !nested.errors.is_empty() {
+            self.error_value(name, Value::Object(nested.errors));
+        }
+    }
+
+    /// Takes over what was wrong with fields that were picked from this object.
+    pub fn join(&mut self, picked: Self) {
+        self.errors.extend(picked.errors);
+    }
+
+    /// Some of the fields by themselves.
+    #[must_use]
+    pub fn pick(&mut self, names: &[&str]) -> Self {
+        let object = names.iter().filter_map(|name| Some(((*name).to_owned(), self.object.get_mut(*name)?.take())));
+        Self::new(object.collect(), self.is_form)
+    }
+
+    /// Gaps are filled with the fields of another object.
+    #[must_use]
+    pub fn filled_from(mut self, other: Self) -> Self {
+        for (name, value) in other.object {
+            self.object.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// As sent, with its white space.
+    pub fn secret(&mut self, name: &str) -> Option<String> {
+        match self.take_not_null(name)? {
+            Value::String(text) if text.is_empty() => self.error(name, NOT_BLANK),
+            Value::String(text) if text.len() > limits::PASSWORD => self.error(name, too_long(limits::PASSWORD)),
+            Value::String(text) => return Some(text),
+            Value::Number(number) => return Some(number.to_string()),
+            _ => self.error(name, "Not a valid string."),
+        }
+        None
+    }
+
+    fn parse_datetime(&mut self, name: &str, value: &Value, zone: Tz) -> Option<Timestamp> {
+        let at = value.as_str().and_then(|text| datetime::parse(text.trim(), zone));
+        if at.is_none() {
+            self.error(name, BAD_DATETIME);
+        }
+        at
+    }
+
+    /// The value as sent; of a repeated form field the last.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let value = self.object.get_mut(name)?.take();
+        match value {
+            Value::Array(mut values) if self.is_form => values.pop(),
+            value => Some(value),
+        }
+    }
+
+    fn take_not_null(&mut self, name: &str) -> Option<Value> {
+        let value = self.take(name)?;
+        if value.is_null() {
+            self.error(name, NOT_NULL);
+            return None;
+        }
+        Some(value)
+    }
+}
+
+/// Contract section 1.1.
+fn text(value: Value, rule: Text) -> Result<String, String> {
+    let text = match value {
+        Value::String(text) => trimmed(text),
+        Value::Number(number) => number.to_string(),
+        _ => return Err("Not a valid string.".to_owned()),
+    };
+    if text.is_empty() && !rule.may_be_blank {
+        return Err(NOT_BLANK.to_owned());
+    }
+    if text.contains('\0') {
+        return Err(NO_NUL.to_owned());
+    }
+    if text.len() > rule.longest && text.chars().count() > rule.longest {
+        return Err(too_long(rule.longest));
+    }
+    Ok(text)
+}
+
+fn trimmed(text: String) -> String {
+    let inner = text.trim();
+    if inner.len() == text.len() { text } else { inner.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

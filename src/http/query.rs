@@ -1,0 +1,206 @@
+//! The filters of incident lists, from query parameters to criteria (contract section 6).
+
+mod values;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{Version, error::ApiError, params::Params};
+use crate::domain::{
+    directory::Directory,
+    filter::{Criteria, search_words, tag_groups},
+    ids::{IncidentId, SourceId},
+    limits,
+    tag::Tag,
+};
+use chrono_tz::Tz;
+
+/// Whose incidents are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    /// Those of the caller's source; nothing for people. Knows fewer filters.
+    Mine(Option<SourceId>),
+}
+
+/// What parameters are read against.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub directory: &'a Directory,
+    pub zone: Tz,
+    pub version: Version,
+}
+
+/// All mistakes are named at once.
+pub fn criteria(params: &Params, scope: Scope, context: Context<'_>) -> Result<Criteria, ApiError> {
+    let mut reader = Reader { params, context, errors: Map::new() };
+    let mut criteria = Criteria::default();
+    reader.state(&mut criteria);
+    reader.times(&mut criteria);
+    criteria.source_incident_id = params.get("source_incident_id").map(str::to_owned);
+    criteria.tags = reader.tags();
+    match scope {
+        Scope::All => reader.wide(&mut criteria),
+        Scope::Mine(source) => criteria.sources = Some(source.into_iter().collect()),
+    }
+    reader.token_expiry(&mut criteria);
+    reader.stored_filters(&mut criteria);
+    if reader.errors.is_empty() { Ok(criteria) } else { Err(ApiError::fields(reader.errors)) }
+}
+
+struct Reader<'a> {
+    params: &'a Params,
+    context: Context<'a>,
+    errors: Map<String, Value>,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&mut self, name: &str, text: impl Into<String>) {
+        self.errors.insert(name.to_owned(), json!([text.into()]));
+    }
+
+    /// What `read` makes of the parameter, if it is there.
+    fn parse<T>(&mut self, name: &str, error: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = read(self.params.get(name)?);
+        if value.is_none() {
+            self.error(name, error);
+        }
+        value
+    }
+
+    /// Anything but true and false means "not filtered".
+    fn flag(&self, name: &str) -> Option<bool> {
+        match self.params.get(name)? {
+            "true" | "True" | "1" => Some(true),
+            "false" | "False" | "0" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn items(&mut self, name: &str, most: usize) -> Option<Vec<&'a str>> {
+        let items: Vec<&str> = self.params.get(name)?.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+        if items.len() > most {
+            self.error(name, super::error::too_many(most));
+            return None;
+        }
+        Some(items)
+    }
+
+    fn state(&mut self, criteria: &mut Criteria) {
+        criteria.open = self.flag("open");
+        criteria.acked = self.flag("acked");
+        criteria.stateful = self.flag("stateful");
+        criteria.has_ticket = self.flag("ticket");
+        criteria.hide_closed_acked = self.flag("hide_closed_acked").unwrap_or(false);
+        if let Some(stateless) = self.flag("end_time__isnull") {
+            if criteria.stateful == Some(stateless) {
+                match_nothing(criteria);
+            }
+            criteria.stateful = Some(!stateless);
+        }
+    }
+
+    fn times(&mut self, criteria: &mut Criteria) {
+        let zone = self.context.zone;
+        let mut time = |name| {
+            let read = |text: &str| crate::domain::datetime::parse(text.trim(), zone);
+            self.parse(name, "Enter a valid date/time.", read)
+        };
+        criteria.start_from = time("start_time__gte");
+        criteria.start_to = time("start_time__lte");
+        criteria.end_from = time("end_time__gte");
+        criteria.end_to = time("end_time__lte");
+        let minutes = self.parse("duration__gte", values::NO_NUMBER, values::number);
+        criteria.min_duration = minutes.filter(|minutes| *minutes != 0.0).map(|minutes| (minutes * 60e6) as i64);
+    }
+
+    fn tags(&mut self) -> Vec<Vec<Tag>> {
+        let Some(items) = self.items("tags", limits::TAGS_PER_INCIDENT) else { return Vec::new() };
+        let tags: Option<Vec<Tag>> =
+            items.into_iter().map(|item| Tag::parse(item).ok().filter(|tag| !tag.value().is_empty())).collect();
+        if tags.is_none() {
+            self.error("tags", self.context.version.bad_tag_filter());
+        }
+        tag_groups(tags.unwrap_or_default())
+    }
+
+    /// What `mine/` ignores.
+    fn wide(&mut self, criteria: &mut Criteria) {
+        if let Some(keys) = self.keys("source__id__in") {
+            narrow(&mut criteria.sources, keys.into_iter().map(SourceId).collect());
+        }
+        if let Some(keys) = self.keys("id__in") {
+            narrow(&mut criteria.ids, keys.into_iter().map(IncidentId).collect());
+        }
+        let sources = &self.context.directory.sources;
+        if let Some(names) = self.items("source__name__in", limits::FILTER_VALUES) {
+            let named = sources.values().filter(|source| names.contains(&source.name.as_str()));
+            narrow(&mut criteria.sources, named.map(|source| source.id).collect());
+        }
+        if let Some(types) = self.items("source__type__in", limits::FILTER_VALUES) {
+            if types.iter().any(|name| !self.context.directory.source_types.contains(*name)) {
+                let text = "Select a valid choice. That choice is not one of the available choices.";
+                self.error("source__type__in", text);
+            }
+            let of_type = sources.values().filter(|source| types.contains(&source.source_type.as_str()));
+            narrow(&mut criteria.sources, of_type.map(|source| source.id).collect());
+        }
+        let level = self.parse("level__lte", values::NO_NUMBER, values::number);
+        criteria.max_level = level.map(|level| level.floor().clamp(0.0, 255.0) as u8);
+        self.search(criteria);
+    }
+
+    fn keys(&mut self, name: &str) -> Option<BTreeSet<u64>> {
+        let keys = values::keys(&self.items(name, limits::FILTER_VALUES)?);
+        if keys.is_none() {
+            self.error(name, values::NO_NUMBER);
+        }
+        keys
+    }
+
+    fn search(&mut self, criteria: &mut Criteria) {
+        let Some(text) = self.params.get("search") else { return };
+        if text.chars().count() > limits::SEARCH_TEXT {
+            return self.error("search", super::error::too_long(limits::SEARCH_TEXT));
+        }
+        criteria.words = search_words(text);
+        if criteria.words.len() > limits::SEARCH_WORDS {
+            self.error("search", format!("Search for at most {} words.", limits::SEARCH_WORDS));
+        }
+    }
+
+    /// Only the server's own incidents about expiring tokens (contract section 23).
+    fn token_expiry(&mut self, criteria: &mut Criteria) {
+        if self.flag("token_expiry").is_none() {
+            return;
+        }
+        let own = self.context.directory.sources.values().filter(|source| source.source_type == "argus");
+        narrow(&mut criteria.sources, own.map(|source| source.id).collect());
+        criteria.tags.extend(Tag::parse("problem_type=token_expiry").ok().map(|tag| vec![tag]));
+    }
+
+    /// There are none yet, so every key is unknown.
+    fn stored_filters(&mut self, criteria: &mut Criteria) {
+        for name in ["filter_pk", "notificationprofile_pk"] {
+            if self.parse(name, "Enter a whole number.", values::whole_number).is_some() {
+                match_nothing(criteria);
+            }
+        }
+    }
+}
+
+fn match_nothing(criteria: &mut Criteria) {
+    criteria.ids = Some(BTreeSet::new());
+}
+
+/// Both must hold.
+fn narrow<T: Ord>(known: &mut Option<BTreeSet<T>>, wanted: BTreeSet<T>) {
+    *known = Some(match known.take() {
+        Some(known) => known.into_iter().filter(|item| wanted.contains(item)).collect(),
+        None => wanted,
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Answers in JSON, written straight into one buffer.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::error::ApiError;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+#[must_use]
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    sized_json(status, value, 256)
+}
+
+/// `size`: about how long it will be, in bytes.
+#[must_use]
+pub fn sized_json(status: StatusCode, value: &impl Serialize, size: usize) -> Response {
+    let mut bytes = Vec::with_capacity(size);
+    match serde_json::to_writer(&mut bytes, value) {
+        Ok(()) => json_body(status, Body::from(bytes)),
+        Err(error) => ApiError::internal(&error).into_response(),
+    }
+}
+
+/// `body` is JSON already.
+#[must_use]
+pub fn json_body(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+#[must_use]
+pub fn empty(status: StatusCode) -> Response {
+    status.into_response()
+}

@@ -1,0 +1,150 @@
+//! The whole surface on one screen: which handler answers which path, and who may come near it.
+
+use axum::{Router, middleware, routing};
+use tower::{Layer, util::MapRequestLayer};
+use tower_http::{
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, predicate::SizeAbove},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Api, HttpSettings, Version,
+    argus::{
+        service_info,
+        shared::{acks, events, incidents, sources, tags, tickets, tokens, users},
+        v1, v2,
+    },
+    auth, docs,
+    error::ApiError,
+    frame, slash,
+};
+use crate::service::Service;
+
+/// Smaller answers are sent as they are.
+const COMPRESSED_ABOVE: u64 = 1024;
+
+/// Everything that is served, ready for connections.
+pub fn router(service: Service, settings: HttpSettings) -> Router {
+    let api = Api::new(service, settings);
+    let mut routes = open_to_all(unversioned(), &api)
+        .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
+        .route("/.still-alive/", routing::any(service_info::still_alive));
+    for version in Version::ALL {
+        let api = api.of_version(version);
+        let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
+        let with_token = finish(guarded(version), version.prefix(), &api).route_layer(checked.clone());
+        let for_superusers = finish(superusers_write(), version.prefix(), &api)
+            .route_layer(middleware::from_fn(auth::superuser_writes))
+            .route_layer(checked);
+        routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
+    }
+    let routes = routes
+        .merge(docs::swagger_pages())
+        .fallback(frame::unknown_path)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(api, frame::frame))
+        .layer(
+            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_ABOVE)),
+        );
+    Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes))
+}
+
+/// Paths that need a token.
+pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
+    let both = OpenApiRouter::new()
+        .routes(routes!(incidents::list, incidents::create))
+        .routes(routes!(incidents::mine, incidents::create_mine))
+        .routes(routes!(incidents::retrieve, incidents::edit, incidents::delete))
+        .routes(routes!(tickets::put))
+        .routes(routes!(events::list, events::create))
+        .routes(routes!(events::retrieve))
+        .routes(routes!(acks::list, acks::create))
+        .routes(routes!(acks::retrieve, acks::edit))
+        .routes(routes!(tags::list, tags::create))
+        .routes(routes!(tags::retrieve, tags::delete))
+        .routes(routes!(sources::list_types, sources::create_type))
+        .routes(routes!(sources::retrieve_type))
+        .routes(routes!(users::retrieve));
+    match version {
+        Version::V1 => both
+            .routes(routes!(v1::lists::open))
+            .routes(routes!(v1::lists::open_unacked))
+            .routes(routes!(v1::lists::metadata))
+            .routes(routes!(v1::user::retrieve)),
+        Version::V2 => both
+            .routes(routes!(v2::events::list))
+            .routes(routes!(v2::tickets::create))
+            .routes(routes!(v2::bulk::acknowledge))
+            .routes(routes!(v2::bulk::add_events))
+            .routes(routes!(v2::bulk::set_ticket_urls))
+            .routes(routes!(v2::heartbeat::beat))
+            .routes(routes!(v2::user::retrieve))
+            .routes(routes!(v2::sessions::refresh))
+            .routes(routes!(v2::sessions::logout))
+            .routes(routes!(v2::sessions::logout_all)),
+    }
+}
+
+/// Paths that need a token, and that only superusers may write to.
+pub(super) fn superusers_write() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::retrieve, sources::edit))
+}
+
+/// Paths that anybody may use.
+pub(super) fn open(version: Version) -> OpenApiRouter<Api> {
+    let both = OpenApiRouter::new()
+        .routes(routes!(tokens::exchange))
+        .routes(routes!(tokens::logout))
+        .routes(routes!(docs::schema));
+    match version {
+        Version::V1 => both,
+        Version::V2 => both.routes(routes!(v2::sessions::login)),
+    }
+}
+
+/// The same for paths without a version.
+pub(super) fn unversioned() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(service_info::metadata)).routes(routes!(docs::stable_schema))
+}
+
+fn open_to_all(routes: OpenApiRouter<Api>, api: &Api) -> Router {
+    finish(routes, "", api)
+}
+
+/// What a path does not know is answered within its layers, so that rights come before "method not allowed".
+fn finish(routes: OpenApiRouter<Api>, prefix: &str, api: &Api) -> Router {
+    let routes = if prefix.is_empty() { routes } else { OpenApiRouter::new().nest(prefix, routes) };
+    let (routes, _) = routes.split_for_parts();
+    routes.method_not_allowed_fallback(frame::other_method).with_state(api.clone())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer gives the cause away")]
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    let error = format!("panic: {}", text.unwrap_or("of unknown cause"));
+    axum::response::IntoResponse::into_response(ApiError::internal(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn panics_are_answers() {
+        async fn fall() {
+            panic!("secret")
+        }
+        let routes: Router = Router::new().route("/", routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
+        let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Every operation of both documents × every kind of user: each has an expected status here, and gets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use argusd::http::{Version, docs, openapi};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{App, Client, PASSWORD, Reply, Who};
+
+const AT: &str = "2026-01-15T12:30:00+01:00";
+
+/// Anonymous, end user, source, staff, superuser.
+type Statuses = [u16; 5];
+
+const ALL_READ: Statuses = [401, 200, 200, 200, 200];
+const ALL_CREATE: Statuses = [401, 201, 201, 201, 201];
+const OPEN: Statuses = [200; 5];
+
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    statuses: Statuses,
+    body: Value,
+}
+
+fn row(method: &'static str, path: &'static str, statuses: Statuses, body: Value) -> Row {
+    Row { method, path, statuses, body }
+}
+
+/// What both versions have, below the prefix.
+fn both() -> Vec<Row> {
+    let incident = json!({"start_time": AT, "tags": []});
+    let ack = json!({"timestamp": AT, "event": {"timestamp": AT}});
+    vec![
+        row("GET", "/incidents/", ALL_READ, Value::Null),
+        row("POST", "/incidents/", [401, 400, 201, 400, 400], incident.clone()),
+        row("GET", "/incidents/mine/", ALL_READ, Value::Null),
+        row("POST", "/incidents/mine/", [401, 400, 201, 400, 400], incident),
+        row("GET", "/incidents/{pk}/", ALL_READ, Value::Null),
+        row("PUT", "/incidents/{pk}/", ALL_READ, json!({"tags": [{"tag": "t=1"}], "level": 3})),
+        row("PATCH", "/incidents/{pk}/", ALL_READ, json!({"level": 3})),
+        row("DELETE", "/incidents/{pk}/", [401, 405, 405, 405, 405], Value::Null),
+        row("PUT", "/incidents/{pk}/ticket_url/", ALL_READ, json!({"ticket_url": "t"})),
+        row("GET", "/incidents/{pk}/events/", ALL_READ, Value::Null),
+        row("POST", "/incidents/{pk}/events/", ALL_CREATE, json!({"type": "OTH", "timestamp": AT})),
+        row("GET", "/incidents/{pk}/events/{event_pk}/", ALL_READ, Value::Null),
+        row("GET", "/incidents/{pk}/acks/", ALL_READ, Value::Null),
+        row("POST", "/incidents/{pk}/acks/", ALL_CREATE, ack),
+        row("GET", "/incidents/{pk}/acks/{ack_pk}/", ALL_READ, Value::Null),
+        row("PUT", "/incidents/{pk}/acks/{ack_pk}/", ALL_READ, json!({})),
+        row("PATCH", "/incidents/{pk}/acks/{ack_pk}/", ALL_READ, json!({})),
+        row("GET", "/incidents/{pk}/tags/", ALL_READ, Value::Null),
+        row("POST", "/incidents/{pk}/tags/", ALL_CREATE, json!({"tag": "x=y"})),
+        row("GET", "/incidents/{pk}/tags/{tag}/", ALL_READ, Value::Null),
+        row("DELETE", "/incidents/{pk}/tags/{tag}/", [401, 204, 204, 204, 204], Value::Null),
+        row("GET", "/incidents/sources/", ALL_READ, Value::Null),
+        row("POST", "/incidents/sources/", [401, 403, 403, 403, 201], json!({"name": "new", "type": "zabbix"})),
+        row("GET", "/incidents/sources/{pk}/", ALL_READ, Value::Null),
+        row("PUT", "/incidents/sources/{pk}/", [401, 403, 403, 403, 200], json!({"name": "other"})),
+        row("PATCH", "/incidents/sources/{pk}/", [401, 403, 403, 403, 200], json!({"name": "another"})),
+        row("GET", "/incidents/source-types/", ALL_READ, Value::Null),
+        row("POST", "/incidents/source-types/", ALL_CREATE, json!({"name": "nav"})),
+        row("GET", "/incidents/source-types/{name}/", ALL_READ, Value::Null),
+        row("GET", "/auth/user/", ALL_READ, Value::Null),
+        row("GET", "/auth/users/{pk}/", ALL_READ, Value::Null),
+        row("POST", "/token-auth/", OPEN, json!({"username": "admin", "password": PASSWORD})),
+        row("GET", "/schema/", OPEN, Value::Null),
+        row("POST", "/auth/logout/", OPEN, Value::Null),
+    ]
+}
+
+fn only(version: Version) -> Vec<Row> {
+    let ids = |name: &str, value: Value| json!({"ids": [1], name: value});
+    match version {
+        Version::V1 => vec![
+            row("GET", "/incidents/open/", ALL_READ, Value::Null),
+            row("GET", "/incidents/open+unacked/", ALL_READ, Value::Null),
+            row("GET", "/incidents/metadata/", ALL_READ, Value::Null),
+        ],
+        Version::V2 => vec![
+            row("GET", "/incidents/events/", ALL_READ, Value::Null),
+            row("PUT", "/incidents/{pk}/automatic-ticket/", [401, 400, 400, 400, 400], Value::Null),
+            row("POST", "/incidents/acks/bulk/", ALL_CREATE, ids("ack", json!({"timestamp": AT}))),
+            row("POST", "/incidents/events/bulk/", ALL_CREATE, ids("event", json!({"type": "OTH", "timestamp": AT}))),
+            row("POST", "/incidents/ticket_url/bulk/", ALL_CREATE, ids("ticket_url", json!("t"))),
+            row("POST", "/incidents/sources/heartbeat/", [401, 403, 204, 403, 403], Value::Null),
+            row("POST", "/auth/refresh-token/", ALL_READ, Value::Null),
+            row("POST", "/auth/token/login/", [403, 200, 200, 200, 200], Value::Null),
+            row("POST", "/auth/token/logout/", [401; 5], Value::Null),
+            row("POST", "/auth/token/logoutall", [401; 5], Value::Null),
+        ],
+    }
+}
+
+fn unversioned() -> Vec<Row> {
+    vec![row("GET", "/api/", OPEN, Value::Null), row("GET", "/api/schema/", OPEN, Value::Null)]
+}
+
+/// With whole paths.
+fn table(version: Version) -> BTreeMap<(String, &'static str), Row> {
+    let prefixed =
+        both().into_iter().chain(only(version)).map(|row| (format!("{}{}", version.prefix(), row.path), row));
+    let plain = unversioned().into_iter().filter(|_| version == Version::V2).map(|row| (row.path.to_owned(), row));
+    prefixed.chain(plain).map(|(path, row)| ((path, row.method), row)).collect()
+}
+
+#[test]
+fn every_operation_has_its_row() {
+    for version in Version::ALL {
+        let document = openapi(version);
+        let paths = document.paths.paths.iter();
+        let documented: BTreeSet<(String, &str)> = paths
+            .flat_map(|(path, item)| docs::operations(item).into_iter().map(move |(method, _)| (path.clone(), method)))
+            .collect();
+        let expected: BTreeSet<(String, &str)> = table(version).into_keys().collect();
+        let missing: Vec<_> = documented.difference(&expected).collect();
+        let gone: Vec<_> = expected.difference(&documented).collect();
+        assert!(missing.is_empty() && gone.is_empty(), "without a row: {missing:?}; not documented: {gone:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_user_gets_what_the_table_says() {
+    for version in Version::ALL {
+        for (column, who) in Who::ALL.into_iter().enumerate() {
+            check_column(version, column, who).await;
+        }
+    }
+}
+
+async fn check_column(version: Version, column: usize, who: Who) {
+    let app = App::new().await;
+    let table = table(version);
+    // What ends the caller's token comes last, so the objects are made with another.
+    let rank = |path: &str| (path.ends_with("/auth/logout/"), path.ends_with("/auth/refresh-token/"));
+    let helper = app.bearing(&app.new_token("zabbix-src").await);
+    let mut rows: Vec<_> = table.iter().collect();
+    rows.sort_by_key(|((path, _), _)| rank(path));
+    let mut wrong = Vec::new();
+    for ((path, method), row) in rows {
+        let before = objects(&helper).await;
+        let path = before.fill(path);
+        let body = Some(row.body.clone()).filter(|body| !body.is_null());
+        let reply = app.of(who).call(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
+        let expected = row.statuses[column];
+        if reply.status != expected {
+            wrong.push(format!("{method} {path}: {} instead of {expected}: {}", reply.status, reply.text));
+        }
+    }
+    assert!(wrong.is_empty(), "{version:?} {who:?}:\n{}", wrong.join("\n"));
+}
+
+/// What the parameters of paths stand for.
+struct Objects {
+    incident: u64,
+    event: u64,
+    ack: u64,
+}
+
+/// A fresh incident with an event, an acknowledgement and a tag.
+async fn objects(helper: &Client) -> Objects {
+    let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
+    let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
+    let incident = pk(helper.post("/api/v2/incidents/", body).await);
+    let path = format!("/api/v2/incidents/{incident}");
+    let event = helper.post(&format!("{path}/events/"), json!({"type": "OTH", "timestamp": AT})).await;
+    let ack = helper.post(&format!("{path}/acks/"), json!({ "timestamp": AT })).await;
+    Objects { incident, event: pk(event), ack: pk(ack) }
+}
+
+impl Objects {
+    fn fill(&self, path: &str) -> String {
+        let key = if path.contains("/sources/") {
+            2
+        } else if path.contains("/users/") {
+            1
+        } else {
+            self.incident
+        };
+        path.replace("{pk}", &key.to_string())
+            .replace("{event_pk}", &self.event.to_string())
+            .replace("{ack_pk}", &self.ack.to_string())
+            .replace("{tag}", "t=1")
+            .replace("{name}", "zabbix")
+    }
+}

@@ -1,0 +1,216 @@
+//! A whole server in this process, without a network: router, service and store over a temporary directory, a clock that
+//! stands still, and callers of every kind.
+
+use std::{path::Path, sync::Arc};
+
+use argusd::{
+    clock::ManualClock,
+    domain::{ids::UserId, time::Timestamp},
+    http::{self, HttpSettings},
+    search::Search,
+    service::{Caller, NewSource, NewUser, Service, Settings, TokenLife},
+    store::{Options, Store},
+};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, header},
+};
+use chrono_tz::Tz;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// 2026-01-15T12:00:00Z
+pub const NOW: i64 = 1_768_478_400_000_000;
+pub const MINUTE: i64 = 60_000_000;
+pub const PASSWORD: &str = "correct horse";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    Anonymous,
+    EndUser,
+    Source,
+    Staff,
+    Superuser,
+}
+
+impl Who {
+    pub const ALL: [Self; 5] = [Self::Anonymous, Self::EndUser, Self::Source, Self::Staff, Self::Superuser];
+
+    fn username(self) -> &'static str {
+        match self {
+            Self::Anonymous => "",
+            Self::EndUser => "alice",
+            Self::Source => "zabbix-src",
+            Self::Staff => "stan",
+            Self::Superuser => "admin",
+        }
+    }
+}
+
+pub struct App {
+    pub service: Service,
+    pub clock: Arc<ManualClock>,
+    pub local: Caller,
+    tokens: Vec<String>,
+    router: Router,
+    _directory: TempDir,
+}
+
+impl App {
+    pub async fn new() -> Self {
+        Self::with(Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() }).await
+    }
+
+    /// Users `admin`, `alice`, `bob`, `stan`, sources `argus` (1) and `zabbix-src` (2).
+    pub async fn with(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
+        let service = open(directory.path(), &clock, settings);
+        service.first_start(Some(PASSWORD.to_owned())).await.unwrap();
+        let local = service.local_caller().unwrap();
+        for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
+            let email = format!("{username}@example.org");
+            let first_name = username.to_uppercase();
+            let new = NewUser { username: username.to_owned(), email, first_name, is_staff, ..NewUser::default() };
+            service.create_user(&local, new).await.unwrap();
+        }
+        service.create_source_type(&local, "zabbix".to_owned()).await.unwrap();
+        let source = NewSource {
+            name: "zabbix-src".to_owned(),
+            source_type: "zabbix".to_owned(),
+            base_url: "https://nav.example.org/app/".to_owned(),
+            username: None,
+        };
+        service.create_source(&local, source).await.unwrap();
+        let mut tokens = vec![String::new()];
+        for who in &Who::ALL[1..] {
+            tokens.push(token(&service, &local, who.username()).await);
+        }
+        let router = http::router(service.clone(), HttpSettings::default());
+        Self { service, clock, local, tokens, router, _directory: directory }
+    }
+
+    pub fn of(&self, who: Who) -> Client {
+        let index = Who::ALL.iter().position(|it| *it == who).unwrap();
+        let token = Some(self.tokens[index].clone()).filter(|token| !token.is_empty());
+        Client { router: self.router.clone(), token }
+    }
+
+    pub fn bearing(&self, token: &str) -> Client {
+        Client { router: self.router.clone(), token: Some(token.to_owned()) }
+    }
+
+    pub fn user_id(&self, username: &str) -> UserId {
+        self.service.directory().user_named(username).unwrap().id
+    }
+
+    pub async fn new_token(&self, username: &str) -> String {
+        token(&self.service, &self.local, username).await
+    }
+
+    /// Posted by the source; the primary key.
+    pub async fn incident(&self, fields: Value) -> u64 {
+        let mut body = json!({"start_time": "2026-01-15T12:00:00+01:00", "tags": []});
+        merge(&mut body, fields);
+        let reply = self.of(Who::Source).post("/api/v2/incidents/", body).await;
+        assert_eq!(reply.status, 201, "{}", reply.text);
+        reply.json()["pk"].as_u64().unwrap()
+    }
+}
+
+fn open(directory: &Path, clock: &Arc<ManualClock>, settings: Settings) -> Service {
+    let store = Store::open(&directory.join("argusd.redb"), Options::default(), Arc::clone(clock) as _).unwrap();
+    let search = Search::open(&store, &directory.join("search")).unwrap();
+    Service::new(store, search, settings)
+}
+
+async fn token(service: &Service, local: &Caller, username: &str) -> String {
+    let user = service.directory().user_named(username).unwrap().id;
+    service.create_token(local, user, None, TokenLife::Setting).await.unwrap()
+}
+
+pub fn merge(body: &mut Value, fields: Value) {
+    let Value::Object(fields) = fields else { panic!("not an object: {fields}") };
+    for (name, value) in fields {
+        body[name] = value;
+    }
+}
+
+#[derive(Clone)]
+pub struct Client {
+    router: Router,
+    token: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and body at once.
+    #[track_caller]
+    pub fn is(&self, status: u16, body: Value) {
+        assert_eq!((self.status, self.json()), (status, body));
+    }
+}
+
+impl Client {
+    pub async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let request = Request::builder().method(method).uri(path);
+        match body {
+            Some(body) => {
+                let request = request.header(header::CONTENT_TYPE, "application/json");
+                self.send(request.body(Body::from(body.to_string())).unwrap()).await
+            }
+            None => self.send(request.body(Body::empty()).unwrap()).await,
+        }
+    }
+
+    pub async fn send(&self, mut request: Request<Body>) -> Reply {
+        let headers = request.headers_mut();
+        headers.entry(header::HOST).or_insert("argus.test".parse().unwrap());
+        if let Some(token) = &self.token {
+            headers.entry(header::AUTHORIZATION).or_insert(format!("Token {token}").parse().unwrap());
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+}
