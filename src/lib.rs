@@ -2,10 +2,17 @@
 //!
 //! This file is the map; `docs/ARCHITECTURE.md` says how the parts work together.
 
+pub mod admin;
 pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod generate;
 pub mod http;
+pub mod jobs;
 pub mod search;
+pub mod server;
 pub mod service;
 pub mod store;
+pub mod telemetry;

@@ -1,3 +1,7 @@
-//! The program.
+//! Arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    argusd::cli::run(std::env::args_os())
+}

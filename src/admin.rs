@@ -1,0 +1,147 @@
+//! Administrative commands: what they are, and carrying them out.
+//!
+//! The same code serves a running server's socket and an offline command, so both behave alike. Knows nothing of how
+//! requests arrive or how replies are shown.
+
+mod accounts;
+mod execute;
+mod incidents;
+mod rows;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    execute::execute,
+    rows::{SourceRow, TokenRow, UserRow},
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum AdminRequest {
+    ListUsers,
+    CreateUser(CreateUser),
+    ChangeUser(ChangeUser),
+    SetPassword { username: String, password: Password },
+    Deactivate { username: String },
+    ListTokens { username: Option<String> },
+    CreateToken { username: String, value: Option<Password>, life: Life },
+    RevokeToken(RevokeToken),
+    ListSources,
+    CreateSource(CreateSource),
+    CreateIncidents(CreateIncidents),
+    CloseIncident(CloseIncident),
+    Generate { count: u64, seed: u64 },
+    Check,
+    Reindex,
+    Backup { to: PathBuf },
+}
+
+/// One line of an answer; everything but `Progress` is the last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum AdminReply {
+    Progress(String),
+    Done,
+    /// Something to print as it is: a token, a primary key.
+    Text(String),
+    Users(Vec<UserRow>),
+    Tokens(Vec<TokenRow>),
+    Sources(Vec<SourceRow>),
+    /// What `check` found; empty: all is well.
+    Findings(Vec<String>),
+    /// The command was not carried out, and why.
+    Refused(String),
+}
+
+/// A secret on its way; never shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateUser {
+    pub username: String,
+    pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub staff: bool,
+    pub superuser: bool,
+    /// `None`: cannot log in with a password.
+    pub password: Option<Password>,
+    pub grants: Vec<String>,
+}
+
+/// What is `None` stays as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ChangeUser {
+    pub username: String,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub staff: Option<bool>,
+    pub superuser: Option<bool>,
+    pub active: Option<bool>,
+    pub grant: Vec<String>,
+    pub revoke: Vec<String>,
+}
+
+/// How long a new token lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Life {
+    /// As the settings say.
+    Setting,
+    Never,
+    Days(u32),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RevokeToken {
+    /// The number that the list shows.
+    Id(u64),
+    Value(Password),
+    AllOf(String),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateSource {
+    pub name: String,
+    pub source_type: String,
+    pub base_url: String,
+    pub username: Option<String>,
+    /// Answer with a token for the source's user.
+    pub token: bool,
+}
+
+/// Test incidents (contract section 24).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateIncidents {
+    pub count: u32,
+    /// The source's name; `None`: `argus`.
+    pub source: Option<String>,
+    pub source_type: Option<String>,
+    pub description: Option<String>,
+    pub level: Option<u8>,
+    pub tags: Vec<String>,
+    pub stateless: bool,
+    /// JSON.
+    pub metadata: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CloseIncident {
+    pub which: Which,
+    /// Microseconds after the incident's start at which it ended; `None`: it ended now.
+    pub duration: Option<i64>,
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Which {
+    Id(u64),
+    OfSource { source: String, source_incident_id: String },
+}

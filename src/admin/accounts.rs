@@ -1,0 +1,140 @@
+//! Users, tokens and sources.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    AdminReply, ChangeUser, CreateSource, CreateUser, Life, Password, RevokeToken,
+    execute::AdminError,
+    rows::{SourceRow, TokenRow, UserRow},
+};
+use crate::{
+    domain::{ids::TokenId, user::User},
+    service::{NewSource, NewUser, Service, TokenLife, UserChange},
+};
+
+type Answer = Result<AdminReply, AdminError>;
+
+pub(super) fn list_users(service: &Service) -> AdminReply {
+    let directory = service.directory();
+    let mut users: Vec<&Arc<User>> = directory.users.values().collect();
+    users.sort_by_key(|user| user.id);
+    AdminReply::Users(users.into_iter().map(|user| UserRow::new(user, &directory)).collect())
+}
+
+pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
+    let user = NewUser {
+        username: new.username,
+        password: new.password.map(|password| password.0),
+        first_name: new.first_name,
+        last_name: new.last_name,
+        email: new.email,
+        is_staff: new.staff,
+        is_superuser: new.superuser,
+        grants: new.grants,
+    };
+    service.create_user(&service.local_caller()?, user).await?;
+    Ok(AdminReply::Done)
+}
+
+pub(super) async fn change_user(service: &Service, change: ChangeUser) -> Answer {
+    let user = named(service, &change.username)?;
+    let grants = (!change.grant.is_empty() || !change.revoke.is_empty()).then(|| {
+        let mut grants: Vec<String> =
+            user.grants.iter().filter(|grant| !change.revoke.contains(grant)).cloned().collect();
+        for grant in change.grant {
+            if !grants.contains(&grant) {
+                grants.push(grant);
+            }
+        }
+        grants
+    });
+    let change = UserChange {
+        first_name: change.first_name,
+        last_name: change.last_name,
+        email: change.email,
+        is_staff: change.staff,
+        is_superuser: change.superuser,
+        is_active: change.active,
+        grants,
+    };
+    service.change_user(&service.local_caller()?, user.id, change).await?;
+    Ok(AdminReply::Done)
+}
+
+pub(super) async fn set_password(service: &Service, username: &str, password: &str) -> Answer {
+    let user = named(service, username)?;
+    service.set_password(&service.local_caller()?, user.id, password).await?;
+    Ok(AdminReply::Done)
+}
+
+pub(super) async fn deactivate(service: &Service, username: &str) -> Answer {
+    let user = named(service, username)?;
+    service.deactivate(&service.local_caller()?, user.id).await?;
+    Ok(AdminReply::Done)
+}
+
+pub(super) fn list_tokens(service: &Service, username: Option<&str>) -> Answer {
+    let user = username.map(|name| named(service, name)).transpose()?;
+    let directory = service.directory();
+    let tokens = service.tokens(user.map(|user| user.id));
+    Ok(AdminReply::Tokens(tokens.iter().map(|token| TokenRow::new(token, &directory)).collect()))
+}
+
+pub(super) async fn create_token(service: &Service, username: &str, value: Option<Password>, life: Life) -> Answer {
+    let user = named(service, username)?;
+    let life = match life {
+        Life::Setting => TokenLife::Setting,
+        Life::Never => TokenLife::Never,
+        Life::Days(days) => TokenLife::For(Duration::from_secs(u64::from(days) * 86_400)),
+    };
+    let value = value.map(|value| value.0);
+    let token = service.create_token(&service.local_caller()?, user.id, value, life).await?;
+    Ok(AdminReply::Text(token))
+}
+
+pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Answer {
+    let ids: Vec<TokenId> = match which {
+        RevokeToken::Id(id) => vec![TokenId(id)],
+        RevokeToken::AllOf(username) => {
+            let user = named(service, &username)?;
+            service.tokens(Some(user.id)).iter().map(|token| token.id).collect()
+        }
+        RevokeToken::Value(value) => {
+            let hash = crate::auth::secret::token_hash(&value.0);
+            let directory = service.directory();
+            let token = hash.and_then(|hash| directory.tokens.get(&hash));
+            vec![token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id]
+        }
+    };
+    let caller = service.local_caller()?;
+    for id in ids {
+        service.revoke_token(&caller, id).await?;
+    }
+    Ok(AdminReply::Done)
+}
+
+pub(super) fn list_sources(service: &Service) -> AdminReply {
+    let directory = service.directory();
+    let row = |source: &Arc<_>| SourceRow::new(source, service.store().last_seen(source.id), &directory);
+    AdminReply::Sources(directory.sources_sorted().into_iter().map(row).collect())
+}
+
+pub(super) async fn create_source(service: &Service, new: CreateSource) -> Answer {
+    let caller = service.local_caller()?;
+    if !service.directory().source_types.contains(&new.source_type) {
+        service.create_source_type(&caller, new.source_type.clone()).await?;
+    }
+    let source =
+        NewSource { name: new.name, source_type: new.source_type, base_url: new.base_url, username: new.username };
+    let source = service.create_source(&caller, source).await?;
+    if !new.token {
+        return Ok(AdminReply::Done);
+    }
+    let token = service.create_token(&caller, source.user, None, TokenLife::Setting).await?;
+    Ok(AdminReply::Text(token))
+}
+
+fn named(service: &Service, username: &str) -> Result<Arc<User>, AdminError> {
+    let directory = service.directory();
+    directory.user_named(username).cloned().ok_or_else(|| AdminError::Other(format!("there is no user {username:?}")))
+}

@@ -1,0 +1,121 @@
+//! Test incidents, and closing incidents by hand (contract section 24).
+
+use std::sync::Arc;
+
+use super::{AdminReply, CloseIncident, CreateIncidents, Which, execute::AdminError};
+use crate::{
+    domain::{
+        event::EventType,
+        ids::{IncidentId, SourceId},
+        incident::{EndTime, Incident},
+        severity::Level,
+        source::Source,
+        tag::Tag,
+    },
+    service::{Caller, Credential, NewEvent, NewIncident, Service, ServiceError},
+};
+
+/// Where test incidents come from unless told otherwise.
+const OWN_SOURCE: &str = "argus";
+
+pub(super) async fn create(service: &Service, new: CreateIncidents) -> Result<AdminReply, AdminError> {
+    let source = source_named(service, new.source.as_deref().unwrap_or(OWN_SOURCE), new.source_type.as_deref())?;
+    let caller = on_behalf_of(service, &source)?;
+    let level = match new.level {
+        None => Level::INFORMATION,
+        Some(level) => Level::new(level).ok_or_else(|| AdminError::Other("levels go from 1 to 5".to_owned()))?,
+    };
+    let metadata = match new.metadata {
+        None => "{}".to_owned(),
+        Some(text) => serde_json::from_str::<serde_json::Value>(&text)
+            .map_err(|error| AdminError::Other(format!("the metadata is no JSON: {error}")))?
+            .to_string(),
+    };
+    let texts =
+        if new.tags.is_empty() { vec!["host=localhost".to_owned(), "problem_type=test".to_owned()] } else { new.tags };
+    let tags = texts
+        .iter()
+        .map(|text| Tag::parse(text).map_err(|error| AdminError::Other(format!("tag {text:?}: {error}"))))
+        .collect::<Result<Vec<Tag>, AdminError>>()?;
+
+    let mut ids = Vec::new();
+    for _ in 0..new.count {
+        let incident = NewIncident {
+            source: None,
+            start: service.now(),
+            end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
+            source_incident_id: String::new(),
+            details_url: String::new(),
+            description: new.description.clone().unwrap_or_else(|| "A test incident".to_owned()),
+            level,
+            ticket_url: String::new(),
+            metadata: metadata.clone(),
+            tags: tags.clone(),
+        };
+        ids.push(service.create_incident(&caller, incident).await?.id.to_string());
+    }
+    Ok(AdminReply::Text(ids.join("\n")))
+}
+
+pub(super) async fn close(service: &Service, close: CloseIncident) -> Result<AdminReply, AdminError> {
+    let incident = find(service, close.which).await?;
+    if !incident.end.is_stateful() {
+        return Err(AdminError::Other(format!("incident {} is stateless: it cannot be closed", incident.id)));
+    }
+    if !incident.is_open(service.now()) {
+        return Err(AdminError::Other(format!("incident {} is closed already", incident.id)));
+    }
+    let source = source_with(service, incident.source)?;
+    let event = NewEvent {
+        kind: EventType::End,
+        timestamp: Some(match close.duration {
+            Some(duration) => incident.start.saturating_add_micros(duration),
+            None => service.now(),
+        }),
+        description: close.message.unwrap_or_default(),
+    };
+    service.add_event(&on_behalf_of(service, &source)?, incident.id, event).await?;
+    Ok(AdminReply::Done)
+}
+
+async fn find(service: &Service, which: Which) -> Result<Incident, AdminError> {
+    let id = match which {
+        Which::Id(id) => IncidentId(id),
+        Which::OfSource { source, source_incident_id } => {
+            let source = source_named(service, &source, None)?;
+            let key = source_incident_id.clone();
+            service
+                .store()
+                .read(move |snapshot| snapshot.incident_with_source_id(source.id, &key))
+                .await
+                .map_err(ServiceError::from)?
+                .ok_or_else(|| AdminError::Other(format!("the source has no incident {source_incident_id:?}")))?
+        }
+    };
+    Ok(service.incident(id).await?)
+}
+
+/// As if the source itself had called.
+fn on_behalf_of(service: &Service, source: &Arc<Source>) -> Result<Caller, AdminError> {
+    let directory = service.directory();
+    let user = directory.user(source.user).ok_or_else(|| AdminError::Other("the source has no user".to_owned()))?;
+    Ok(Caller { user: Arc::clone(user), source: Some(Arc::clone(source)), credential: Credential::Local })
+}
+
+fn source_with(service: &Service, id: SourceId) -> Result<Arc<Source>, AdminError> {
+    service.directory().source(id).cloned().ok_or_else(|| AdminError::Other(format!("there is no source {id}")))
+}
+
+/// Names are unique within a type only.
+fn source_named(service: &Service, name: &str, source_type: Option<&str>) -> Result<Arc<Source>, AdminError> {
+    let directory = service.directory();
+    let mut found = directory
+        .sources
+        .values()
+        .filter(|source| source.name == name && source_type.is_none_or(|wanted| source.source_type == wanted));
+    match (found.next(), found.next()) {
+        (Some(source), None) => Ok(Arc::clone(source)),
+        (None, _) => Err(AdminError::Other(format!("there is no source {name:?}"))),
+        (Some(_), Some(_)) => Err(AdminError::Other(format!("there are several sources {name:?}; name the type too"))),
+    }
+}

@@ -1,0 +1,105 @@
+//! What lists show of users, tokens and sources: never a secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    directory::Directory,
+    source::Source,
+    time::Timestamp,
+    token::{Token, TokenKind},
+    user::User,
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
+pub struct UserRow {
+    pub pk: u64,
+    pub username: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub staff: bool,
+    pub superuser: bool,
+    pub active: bool,
+    pub password: bool,
+    /// The source that this user posts for.
+    pub source: Option<String>,
+    pub grants: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenRow {
+    pub pk: u64,
+    pub username: String,
+    pub kind: String,
+    pub created: String,
+    pub expires: Option<String>,
+    /// The first digits of the secret's hash, to tell tokens apart.
+    pub fingerprint: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SourceRow {
+    pub pk: u64,
+    pub name: String,
+    pub source_type: String,
+    pub username: String,
+    pub base_url: String,
+    pub last_seen: Option<String>,
+}
+
+impl UserRow {
+    pub(super) fn new(user: &User, directory: &Directory) -> Self {
+        Self {
+            pk: user.id.0,
+            username: user.username.clone(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            email: user.email.clone(),
+            staff: user.is_staff,
+            superuser: user.is_superuser,
+            active: user.is_active,
+            password: user.password_hash.is_some(),
+            source: directory.source_of(user.id).map(|source| source.name.clone()),
+            grants: user.grants.clone(),
+        }
+    }
+}
+
+impl TokenRow {
+    pub(super) fn new(token: &Token, directory: &Directory) -> Self {
+        Self {
+            pk: token.id.0,
+            username: username(directory, token.user),
+            kind: match token.kind {
+                TokenKind::Classic => "token",
+                TokenKind::Login => "login",
+            }
+            .to_owned(),
+            created: iso(token.created),
+            expires: token.expires.map(iso),
+            fingerprint: hex::encode(token.hash).chars().take(8).collect(),
+        }
+    }
+}
+
+impl SourceRow {
+    pub(super) fn new(source: &Source, last_seen: Option<Timestamp>, directory: &Directory) -> Self {
+        Self {
+            pk: source.id.0,
+            name: source.name.clone(),
+            source_type: source.source_type.clone(),
+            username: username(directory, source.user),
+            base_url: source.base_url.clone(),
+            last_seen: last_seen.map(iso),
+        }
+    }
+}
+
+fn username(directory: &Directory, id: crate::domain::ids::UserId) -> String {
+    directory.user(id).map(|user| user.username.clone()).unwrap_or_default()
+}
+
+fn iso(at: Timestamp) -> String {
+    at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}

@@ -1,0 +1,62 @@
+//! The command line: its grammar, and one file for each verb.
+
+mod admin;
+mod args;
+mod check;
+mod openapi;
+mod output;
+mod remote;
+mod requests;
+mod serve;
+mod show_config;
+mod stress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, error::ErrorKind};
+
+use self::args::{Arguments, Command};
+use crate::config::{Config, Environment};
+
+/// Runs the program with these arguments; the first is its name.
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let shown = error.print();
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked_for && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    // These need neither settings nor a data file.
+    match command {
+        Command::Openapi { version } => return openapi::run(version),
+        Command::Stress(load) => return stress::run(&load),
+        _ => {}
+    }
+    let config = Config::load(&arguments.settings.into(), &Environment::of_process())?;
+    match command {
+        Command::Serve => serve::run(&config),
+        Command::Config => show_config::run(&config),
+        Command::Check => check::run(&config),
+        Command::Generate(generate) => admin::run(&config, requests::generate(&generate), output::Format::Table),
+        Command::Reindex => admin::run(&config, crate::admin::AdminRequest::Reindex, output::Format::Table),
+        Command::Backup { file } => admin::run(&config, requests::backup(&file)?, output::Format::Table),
+        Command::User { command } => admin::user(&config, command),
+        Command::Token { command } => admin::token(&config, command),
+        Command::Source { command } => admin::source(&config, command),
+        Command::Incident { command } => admin::incident(&config, command),
+        Command::Openapi { .. } | Command::Stress(_) => Ok(ExitCode::SUCCESS),
+    }
+}

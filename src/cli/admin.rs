@@ -1,0 +1,215 @@
+//! The administrative verbs: turn arguments into a request, have it carried out, show the reply.
+
+use std::{io::Read, path::Path, process::ExitCode};
+
+use anyhow::Context;
+
+use super::{
+    args::{IncidentCommand, SourceCommand, TokenCommand, UserCommand},
+    output::{self, Format},
+    remote,
+};
+use crate::{
+    admin::{
+        AdminReply, AdminRequest, ChangeUser, CloseIncident, CreateIncidents, CreateSource, CreateUser, Life, Password,
+        RevokeToken, SourceRow, TokenRow, UserRow, Which,
+    },
+    config::Config,
+};
+
+pub(super) fn run(config: &Config, request: AdminRequest, format: Format) -> anyhow::Result<ExitCode> {
+    show(remote::carry_out(config, request)?, format)
+}
+
+pub(super) fn user(config: &Config, command: UserCommand) -> anyhow::Result<ExitCode> {
+    let mut format = Format::Table;
+    let request = match command {
+        UserCommand::Create { name, email, first_name, last_name, staff, superuser, password_file, grant } => {
+            AdminRequest::CreateUser(CreateUser {
+                username: name,
+                email,
+                first_name,
+                last_name,
+                staff,
+                superuser,
+                password: password_file.as_deref().map(secret).transpose()?,
+                grants: grant,
+            })
+        }
+        UserCommand::List { json } => {
+            format = Format::from_flag(json);
+            AdminRequest::ListUsers
+        }
+        UserCommand::Change { name, email, first_name, last_name, staff, superuser, active, grant, revoke_grant } => {
+            AdminRequest::ChangeUser(ChangeUser {
+                username: name,
+                email,
+                first_name,
+                last_name,
+                staff,
+                superuser,
+                active,
+                grant,
+                revoke: revoke_grant,
+            })
+        }
+        UserCommand::Password { name, password_file } => {
+            AdminRequest::SetPassword { username: name, password: secret(&password_file)? }
+        }
+        UserCommand::Deactivate { name } => AdminRequest::Deactivate { username: name },
+    };
+    run(config, request, format)
+}
+
+pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<ExitCode> {
+    let mut format = Format::Table;
+    let request = match command {
+        TokenCommand::Create { user, value, expires } => AdminRequest::CreateToken {
+            username: user,
+            value: value.map(Password),
+            life: expires.unwrap_or(Life::Setting),
+        },
+        TokenCommand::List { user, json } => {
+            format = Format::from_flag(json);
+            AdminRequest::ListTokens { username: user }
+        }
+        TokenCommand::Revoke { id, value_file, user } => AdminRequest::RevokeToken(match (id, value_file, user) {
+            (Some(id), ..) => RevokeToken::Id(id),
+            (_, Some(file), _) => RevokeToken::Value(secret(&file)?),
+            (.., user) => RevokeToken::AllOf(user.unwrap_or_default()),
+        }),
+    };
+    run(config, request, format)
+}
+
+pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        SourceCommand::Create { name, source_type, base_url, username, token } => {
+            let new = CreateSource { name, source_type, base_url, username, token };
+            run(config, AdminRequest::CreateSource(new), Format::Table)
+        }
+        SourceCommand::List { json } => run(config, AdminRequest::ListSources, Format::from_flag(json)),
+    }
+}
+
+pub(super) fn incident(config: &Config, command: IncidentCommand) -> anyhow::Result<ExitCode> {
+    let request = match command {
+        IncidentCommand::Create {
+            count,
+            description,
+            level,
+            tags,
+            source,
+            source_type,
+            stateless,
+            metadata,
+            metadata_file,
+        } => {
+            let metadata = match metadata_file {
+                Some(file) => Some(read(&file)?),
+                None => metadata,
+            };
+            AdminRequest::CreateIncidents(CreateIncidents {
+                count,
+                source,
+                source_type,
+                description,
+                level,
+                tags,
+                stateless,
+                metadata,
+            })
+        }
+        IncidentCommand::Close { id, source, source_incident_id, duration, closing_message } => {
+            let which = match id {
+                Some(id) => Which::Id(id),
+                None => Which::OfSource {
+                    source: source.unwrap_or_default(),
+                    source_incident_id: source_incident_id.unwrap_or_default(),
+                },
+            };
+            AdminRequest::CloseIncident(CloseIncident { which, duration, message: closing_message })
+        }
+    };
+    run(config, request, Format::Table)
+}
+
+pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode> {
+    match reply {
+        AdminReply::Done | AdminReply::Progress(_) => {}
+        AdminReply::Text(text) => output::say(text),
+        AdminReply::Users(rows) => output::list(format, &rows, USERS, user_cells),
+        AdminReply::Tokens(rows) => output::list(format, &rows, TOKENS, token_cells),
+        AdminReply::Sources(rows) => output::list(format, &rows, SOURCES, source_cells),
+        AdminReply::Findings(findings) if findings.is_empty() => output::say("all is well"),
+        AdminReply::Findings(findings) => {
+            for finding in findings {
+                output::say(finding);
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+        AdminReply::Refused(reason) => anyhow::bail!(reason),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const USERS: &[&str] = &["PK", "NAME", "FULL NAME", "EMAIL", "STAFF", "SUPERUSER", "ACTIVE", "PASSWORD", "SOURCE"];
+const TOKENS: &[&str] = &["PK", "USER", "KIND", "CREATED", "EXPIRES", "HASH"];
+const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN"];
+
+fn user_cells(row: &UserRow) -> Vec<String> {
+    vec![
+        row.pk.to_string(),
+        row.username.clone(),
+        format!("{} {}", row.first_name, row.last_name).trim().to_owned(),
+        row.email.clone(),
+        yes(row.staff),
+        yes(row.superuser),
+        yes(row.active),
+        yes(row.password),
+        row.source.clone().unwrap_or_default(),
+    ]
+}
+
+fn token_cells(row: &TokenRow) -> Vec<String> {
+    vec![
+        row.pk.to_string(),
+        row.username.clone(),
+        row.kind.clone(),
+        row.created.clone(),
+        row.expires.clone().unwrap_or_else(|| "never".to_owned()),
+        row.fingerprint.clone(),
+    ]
+}
+
+fn source_cells(row: &SourceRow) -> Vec<String> {
+    vec![
+        row.pk.to_string(),
+        row.name.clone(),
+        row.source_type.clone(),
+        row.username.clone(),
+        row.base_url.clone(),
+        row.last_seen.clone().unwrap_or_default(),
+    ]
+}
+
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
+}
+
+/// The first line of a file, or of standard input for `-`.
+fn secret(path: &Path) -> anyhow::Result<Password> {
+    let text = read(path)?;
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    anyhow::ensure!(!line.is_empty(), "{} is empty", path.display());
+    Ok(Password(line))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,320 @@
+//! The grammar of the command line.
+#![expect(clippy::doc_markdown, reason = "help texts are shown as they stand")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Flags;
+
+/// The incident desk of a monitoring team as one program and one file.
+///
+/// Without a command it runs the server.
+#[derive(Debug, Parser)]
+#[command(name = "argusd", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SettingArgs {
+    /// The data file; also ARGUSD_DATA [default: ./argusd.redb]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    data: Option<PathBuf>,
+    /// Where to listen; also ARGUSD_LISTEN [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Settings")]
+    listen: Option<String>,
+    /// The settings file; also ARGUSD_CONFIG
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+}
+
+impl From<SettingArgs> for Flags {
+    fn from(args: SettingArgs) -> Self {
+        Self { data: args.data, listen: args.listen, config: args.config }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server (what happens without a command, too)
+    Serve,
+    /// People and the accounts of sources
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// API tokens
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Monitoring systems that post incidents
+    Source {
+        #[command(subcommand)]
+        command: SourceCommand,
+    },
+    /// Make test incidents, close incidents
+    Incident {
+        #[command(subcommand)]
+        command: IncidentCommand,
+    },
+    /// Load realistic incidents, for demonstrations and benchmarks
+    Generate(Generate),
+    /// Load test an Argus-compatible server: post incidents, verify them, print rates and latencies
+    Stress(Stress),
+    /// Verify the data file, its indexes and counters; exits with 1 if something is wrong
+    Check,
+    /// Build the text index anew
+    Reindex,
+    /// Write a complete, consistent, compacted copy of the data file, while the server runs or not
+    Backup {
+        /// Where to write it; an existing file is replaced once the copy is complete
+        file: PathBuf,
+    },
+    /// Print the OpenAPI document of an API version
+    Openapi { version: ApiVersion },
+    /// Show the settings in force, and where each came from
+    Config,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ApiVersion {
+    V1,
+    V2,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make a user
+    Create {
+        name: String,
+        #[arg(long, default_value = "")]
+        email: String,
+        #[arg(long, default_value = "")]
+        first_name: String,
+        #[arg(long, default_value = "")]
+        last_name: String,
+        /// May use the administration
+        #[arg(long)]
+        staff: bool,
+        /// May do everything
+        #[arg(long)]
+        superuser: bool,
+        /// The file that holds the password, `-` for standard input; without one the user has no password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// A permission to give; may be repeated
+        #[arg(long, value_name = "PERMISSION")]
+        grant: Vec<String>,
+    },
+    /// Show all users
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a user; what is not named stays as it is
+    Change {
+        name: String,
+        #[arg(long)]
+        email: Option<String>,
+        #[arg(long)]
+        first_name: Option<String>,
+        #[arg(long)]
+        last_name: Option<String>,
+        /// `--staff` or `--staff false`
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        staff: Option<bool>,
+        /// `--superuser` or `--superuser false`
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        superuser: Option<bool>,
+        /// `--active` or `--active false`
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        active: Option<bool>,
+        /// A permission to give; may be repeated
+        #[arg(long, value_name = "PERMISSION")]
+        grant: Vec<String>,
+        /// A permission to take away; may be repeated
+        #[arg(long, value_name = "PERMISSION")]
+        revoke_grant: Vec<String>,
+    },
+    /// Set a user's password
+    Password {
+        name: String,
+        /// The file that holds it; `-` for standard input
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        password_file: PathBuf,
+    },
+    /// Lock a user out; what they did stays
+    Deactivate { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token and print it, and nothing else; it cannot be shown again
+    Create {
+        user: String,
+        /// Take over this token from an existing Argus instead of making one
+        #[arg(long, value_name = "40HEX")]
+        value: Option<String>,
+        /// Days, or the word never [default: as the settings say]
+        #[arg(long, value_name = "DAYS", value_parser = super::requests::life)]
+        expires: Option<crate::admin::Life>,
+    },
+    /// Show all tokens, without their secrets
+    List {
+        /// Only those of this user
+        #[arg(long)]
+        user: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a token
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["id", "value_file", "user"])))]
+    Revoke {
+        /// The number that the list shows
+        id: Option<u64>,
+        /// The file that holds the token itself; `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        value_file: Option<PathBuf>,
+        /// All tokens of this user
+        #[arg(long)]
+        user: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SourceCommand {
+    /// Make a source; its type and its user are made as needed
+    Create {
+        name: String,
+        #[arg(long = "type", value_name = "TYPE")]
+        source_type: String,
+        /// What relative addresses in its incidents are joined to
+        #[arg(long, value_name = "URL", default_value = "")]
+        base_url: String,
+        /// The name of its user [default: the source's name]
+        #[arg(long)]
+        username: Option<String>,
+        /// Make a token for its user and print it
+        #[arg(long)]
+        token: bool,
+    },
+    /// Show all sources
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum IncidentCommand {
+    /// Make test incidents and print their numbers
+    Create {
+        /// How many
+        #[arg(short = 'b', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        count: u32,
+        #[arg(short, long)]
+        description: Option<String>,
+        /// 1 (critical) to 5 (information)
+        #[arg(short, long, value_parser = clap::value_parser!(u8).range(1..=5))]
+        level: Option<u8>,
+        /// `key=value`; may be repeated
+        #[arg(short, long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        /// The name of the source [default: argus]
+        #[arg(short, long)]
+        source: Option<String>,
+        #[arg(long, value_name = "TYPE")]
+        source_type: Option<String>,
+        #[arg(long)]
+        stateless: bool,
+        #[arg(long, value_name = "JSON")]
+        metadata: Option<String>,
+        #[arg(long, value_name = "FILE", conflicts_with = "metadata")]
+        metadata_file: Option<PathBuf>,
+    },
+    /// Close an incident
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["id", "source"])))]
+    Close {
+        #[arg(long)]
+        id: Option<u64>,
+        /// The name of the source
+        #[arg(long, requires = "source_incident_id")]
+        source: Option<String>,
+        #[arg(long, requires = "source")]
+        source_incident_id: Option<String>,
+        /// How long it lasted, as "DD HH:MM:SS" [default: until now]
+        #[arg(long, value_parser = super::requests::duration_micros)]
+        duration: Option<i64>,
+        #[arg(long, value_name = "TEXT")]
+        closing_message: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Generate {
+    /// How many incidents
+    #[arg(value_name = "N")]
+    pub count: u64,
+    /// The same seed makes the same incidents
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stress {
+    /// The server's address, such as http://127.0.0.1:8000
+    pub url: String,
+    /// The token of a source's user
+    pub token: String,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Connections that post at the same time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub workers: u16,
+    /// Acknowledge everything in bulk afterwards, and verify that too
+    #[arg(long)]
+    pub bulk: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_stand_before_and_after_any_command() {
+        for line in [
+            &["argusd", "--data", "x", "--listen", "h:1", "--config", "c"][..],
+            &["argusd", "--data", "x", "--listen", "h:1", "--config", "c", "serve"],
+            &["argusd", "serve", "--data", "x", "--listen", "h:1", "--config", "c"],
+            &["argusd", "--data", "x", "user", "--listen", "h:1", "list", "--config", "c"],
+            &["argusd", "generate", "5", "--data", "x", "--listen", "h:1", "--config", "c"],
+        ] {
+            let flags = Flags::from(Arguments::try_parse_from(line).unwrap().settings);
+            assert_eq!(flags.data, Some(PathBuf::from("x")), "{line:?}");
+            assert_eq!(flags.listen.as_deref(), Some("h:1"), "{line:?}");
+            assert_eq!(flags.config, Some(PathBuf::from("c")), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_incident_to_close_is_named_in_one_way() {
+        let parse = |args: &[&str]| Arguments::try_parse_from([&["argusd", "incident", "close"], args].concat());
+        assert!(parse(&["--id", "5"]).is_ok());
+        assert!(parse(&["--source", "nav", "--source-incident-id", "7"]).is_ok());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--source", "nav"]).is_err());
+        assert!(parse(&["--id", "5", "--source", "nav", "--source-incident-id", "7"]).is_err());
+    }
+}

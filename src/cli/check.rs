@@ -1,0 +1,25 @@
+//! `argusd check`: verifies the file; whatever is wrong with it, it ends with a sentence and exit code 1.
+
+use std::{panic::AssertUnwindSafe, process::ExitCode};
+
+use super::{admin, output::Format, remote};
+use crate::{
+    admin::{AdminReply, AdminRequest},
+    config::Config,
+};
+
+pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let path = &config.data.value;
+    anyhow::ensure!(path.exists(), "there is no file {}", path.display());
+    // A damaged file can make the layers below panic, even while it is being opened.
+    let quiet = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| remote::carry_out(config, AdminRequest::Check)));
+    std::panic::set_hook(quiet);
+    let reply = match outcome {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => AdminReply::Findings(vec![format!("{error:#}")]),
+        Err(_) => AdminReply::Findings(vec![format!("{} is too damaged to be opened", path.display())]),
+    };
+    admin::show(reply, Format::Table)
+}

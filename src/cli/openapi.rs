@@ -1,0 +1,15 @@
+//! `argusd openapi`: prints the document of an API version.
+
+use std::process::ExitCode;
+
+use super::{args::ApiVersion, output};
+use crate::http;
+
+pub(super) fn run(version: ApiVersion) -> anyhow::Result<ExitCode> {
+    let document = match version {
+        ApiVersion::V1 => http::openapi(http::Version::V1),
+        ApiVersion::V2 => http::openapi(http::Version::V2),
+    };
+    output::say(serde_json::to_string_pretty(&document)?);
+    Ok(ExitCode::SUCCESS)
+}

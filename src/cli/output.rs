@@ -1,0 +1,89 @@
+//! Writing for people and for programs: tables, JSON, messages.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Table,
+    Json,
+}
+
+impl Format {
+    pub(super) const fn from_flag(json: bool) -> Self {
+        if json { Self::Json } else { Self::Table }
+    }
+}
+
+/// A line on standard output. A reader that went away is no error of ours.
+pub(super) fn say(line: impl std::fmt::Display) {
+    let ignored = writeln!(std::io::stdout(), "{line}");
+    drop(ignored);
+}
+
+/// A line on standard error.
+pub(super) fn note(line: impl std::fmt::Display) {
+    let ignored = writeln!(std::io::stderr(), "{line}");
+    drop(ignored);
+}
+
+/// An error with its causes, on one line.
+pub(super) fn complain(error: &anyhow::Error) {
+    note(format_args!("argusd: {error:#}"));
+}
+
+/// Overwrites the line before where somebody is watching.
+pub(super) fn progress(text: &str) {
+    let mut stderr = std::io::stderr();
+    let ignored = if stderr.is_terminal() { write!(stderr, "\r{text}\x1b[K") } else { writeln!(stderr, "{text}") };
+    drop(ignored);
+}
+
+pub(super) fn end_progress() {
+    if std::io::stderr().is_terminal() {
+        note("");
+    }
+}
+
+pub(super) fn list<R: Serialize>(format: Format, rows: &[R], header: &[&str], cells: impl Fn(&R) -> Vec<String>) {
+    match format {
+        Format::Json => say(serde_json::to_string_pretty(rows).unwrap_or_default()),
+        Format::Table => say(table(header, &rows.iter().map(cells).collect::<Vec<_>>())),
+    }
+}
+
+/// Columns as wide as their widest cell, two spaces between them.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            std::iter::once(&head)
+                .chain(rows)
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let lines: Vec<String> = std::iter::once(&head)
+        .chain(rows)
+        .map(|row| {
+            let cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = vec![vec!["1".to_owned(), "æøå".to_owned()], vec!["22".to_owned(), "b".to_owned()]];
+        assert_eq!(table(&["PK", "NAME"], &rows), "PK  NAME\n1   æøå\n22  b");
+    }
+}

@@ -1,0 +1,69 @@
+//! Has an administrative command carried out: by the running server over its socket, else here.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+};
+
+use anyhow::Context;
+
+use super::output;
+use crate::{
+    admin::{self, AdminReply, AdminRequest},
+    config::Config,
+    server::{Backend, socket_path},
+    telemetry,
+};
+
+pub(super) fn carry_out(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
+    match UnixStream::connect(socket_path(&config.data.value)) {
+        Ok(stream) => ask(&stream, &request),
+        // Nobody listens: no server has the file.
+        Err(_) => carry_out_here(config, request),
+    }
+}
+
+fn ask(mut stream: &UnixStream, request: &AdminRequest) -> anyhow::Result<AdminReply> {
+    let mut line = serde_json::to_string(request)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes()).context("cannot talk to the running server")?;
+    let mut watched = false;
+    for line in BufReader::new(stream).lines() {
+        let line = line.context("cannot hear the running server")?;
+        match serde_json::from_str(&line).context("the running server is of another version")? {
+            AdminReply::Progress(text) => {
+                output::progress(&text);
+                watched = true;
+            }
+            reply => {
+                if watched {
+                    output::end_progress();
+                }
+                return Ok(reply);
+            }
+        }
+    }
+    anyhow::bail!("the server stopped before it answered")
+}
+
+fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
+    telemetry::start("warn");
+    let path = &config.data.value;
+    let needs_file = matches!(request, AdminRequest::Check | AdminRequest::Reindex | AdminRequest::Backup { .. });
+    anyhow::ensure!(!needs_file || path.exists(), "there is no file {}", path.display());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let backend = Backend::open(config).await?;
+        let watched = std::sync::atomic::AtomicBool::new(false);
+        let reply = admin::execute(backend.service(), request, &|text: String| {
+            output::progress(&text);
+            watched.store(true, std::sync::atomic::Ordering::Relaxed);
+        })
+        .await;
+        if watched.into_inner() {
+            output::end_progress();
+        }
+        backend.close().await?;
+        Ok(reply)
+    })
+}

@@ -1,0 +1,58 @@
+//! Arguments that need some work before they are a request.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::args::Generate;
+use crate::admin::{AdminRequest, Life};
+
+pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
+    AdminRequest::Generate { count: arguments.count, seed: arguments.seed }
+}
+
+/// The server may have another working directory than the command, so the path is made absolute here.
+pub(super) fn backup(file: &Path) -> anyhow::Result<AdminRequest> {
+    let to = absolute(file)?;
+    Ok(AdminRequest::Backup { to })
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("cannot tell where {} is", path.display()))
+}
+
+/// `[DD ]HH:MM:SS` in microseconds (contract section 24).
+pub(super) fn duration_micros(text: &str) -> Result<i64, String> {
+    let bad = || format!("{text:?} is not \"DD HH:MM:SS\"");
+    let (days, time) = text.trim().split_once(' ').unwrap_or(("0", text.trim()));
+    let parts: Vec<&str> = time.split(':').collect();
+    let [hours, minutes, seconds] = parts.as_slice() else { return Err(bad()) };
+    let number = |text: &str| text.parse::<u32>().map(i64::from).map_err(|_| bad());
+    let seconds = ((number(days)? * 24 + number(hours)?) * 60 + number(minutes)?) * 60 + number(seconds)?;
+    seconds.checked_mul(1_000_000).ok_or_else(bad)
+}
+
+/// A number of days, or the word `never`.
+pub(super) fn life(text: &str) -> Result<Life, String> {
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(Life::Never);
+    }
+    match text.parse::<u32>() {
+        Ok(days) if (1..=365_000).contains(&days) => Ok(Life::Days(days)),
+        _ => Err("expected a number of days, or the word never".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration_micros("00:00:01"), Ok(1_000_000));
+        assert_eq!(duration_micros("1 02:03:04"), Ok(93_784_000_000));
+        assert!(duration_micros("5").is_err());
+        assert!(duration_micros("1 2 3:4:5").is_err());
+        assert!(duration_micros("-1:00:00").is_err());
+    }
+}

@@ -1,0 +1,11 @@
+//! `argusd serve`, also what happens without a command.
+
+use std::process::ExitCode;
+
+use crate::{config::Config, server, telemetry};
+
+pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log.level.value);
+    server::run(config)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,106 @@
+//! Posts one incident after the other until time is up.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Client, Target};
+use crate::clock::{Clock, SystemClock, random_bytes};
+
+/// After so many errors in a row a worker gives up.
+const ERRORS_IN_A_ROW: usize = 5;
+
+#[derive(Default)]
+pub(super) struct Posted {
+    pub incidents: Vec<Incident>,
+    pub latencies: Vec<Duration>,
+    pub errors: Vec<String>,
+}
+
+/// What was posted, to be compared with what is there afterwards.
+#[derive(Clone, Debug)]
+pub(super) struct Incident {
+    pub pk: u64,
+    pub source_incident_id: String,
+    pub description: String,
+    pub level: u8,
+    pub tags: Vec<String>,
+}
+
+pub(super) async fn run(target: Arc<Target>, number: usize, until: Instant) -> Posted {
+    let mut posted = Posted::default();
+    let run = hex::encode(random_bytes::<4>());
+    let mut connection: Option<Client<'_>> = None;
+    let (mut serial, mut errors_in_a_row) = (0_u64, 0);
+    while Instant::now() < until && errors_in_a_row < ERRORS_IN_A_ROW {
+        let client = match connection.as_mut() {
+            Some(client) => client,
+            None => match target.connect().await {
+                Ok(client) => connection.insert(client),
+                Err(error) => {
+                    posted.errors.push(format!("{error:#}"));
+                    errors_in_a_row += 1;
+                    continue;
+                }
+            },
+        };
+        serial += 1;
+        let began = Instant::now();
+        match post_one(client, &format!("{run}-{number}-{serial}"), serial).await {
+            Ok(incident) => {
+                posted.latencies.push(began.elapsed());
+                posted.incidents.push(incident);
+                errors_in_a_row = 0;
+            }
+            Err(error) => {
+                posted.errors.push(format!("{error:#}"));
+                errors_in_a_row += 1;
+                connection = None;
+            }
+        }
+    }
+    posted
+}
+
+async fn post_one(client: &mut Client<'_>, id: &str, serial: u64) -> anyhow::Result<Incident> {
+    #[derive(Deserialize)]
+    struct Answer {
+        pk: u64,
+    }
+    let now: DateTime<Utc> = SystemClock.now().to_datetime();
+    let mut incident = Incident {
+        pk: 0,
+        source_incident_id: id.to_owned(),
+        description: format!("Stress test: interface xe-0/0/{} of stress-sw{} is down", serial % 48, serial % 997),
+        level: 1 + (serial % 5) as u8,
+        tags: vec![
+            format!("host=stress-sw{}", serial % 997),
+            format!("interface=xe-0/0/{}", serial % 48),
+            "location=stressville".to_owned(),
+            "problem_type=stress".to_owned(),
+        ],
+    };
+    let tags: Vec<_> = incident.tags.iter().map(|tag| json!({ "tag": tag })).collect();
+    let body = json!({
+        "start_time": now.to_rfc3339_opts(SecondsFormat::Micros, true),
+        "end_time": "infinity",
+        "source_incident_id": incident.source_incident_id,
+        "description": incident.description,
+        "details_url": "",
+        "level": incident.level,
+        "tags": tags,
+    });
+    let (status, answer) = client.post("incidents/", serde_json::to_vec(&body)?).await?;
+    if status != StatusCode::CREATED {
+        let text: String = String::from_utf8_lossy(&answer).chars().take(200).collect();
+        anyhow::bail!("answered {status}: {text}");
+    }
+    incident.pk = serde_json::from_slice::<Answer>(&answer)?.pk;
+    Ok(incident)
+}

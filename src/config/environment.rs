@@ -1,0 +1,27 @@
+//! The process's environment, or a made-up one in tests.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+#[derive(Clone, Debug)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// What this process was started with.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// `None` if unset or empty. What is not UTF-8 is replaced, and so refused where it matters.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = self.0.get(std::ffi::OsStr::new(name))?;
+        (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}

@@ -1,0 +1,224 @@
+//! Puts drafts into the store at full speed: hundreds a command, several commands in flight for one commit.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    draft::{Draft, Drafts},
+    scenario::SOURCES,
+};
+use crate::{
+    domain::{
+        ack::{Acknowledgement, acked_until},
+        change::ChangeKind,
+        event::{Event, EventType, EventTypeSet, StateAfter},
+        ids::{EventId, IncidentId, SourceId, UserId},
+        incident::{AckedUntil, EndTime, Incident},
+        tag::IncidentTag,
+        time::Timestamp,
+    },
+    service::{NewSource, Service, ServiceError, StoreError},
+    store::{Command, Store, WriteError},
+};
+
+const INCIDENTS_PER_COMMAND: usize = 400;
+const COMMANDS_IN_FLIGHT: usize = 6;
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a loader ended by an internal error")]
+    Panicked,
+}
+
+/// Makes the sources as needed, then the incidents. Says how far it is about once a second.
+pub async fn load(
+    service: &Service,
+    count: u64,
+    seed: u64,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> Result<String, GenerateError> {
+    let began = Instant::now();
+    let posters = Arc::new(posters(service).await?);
+    let people = Arc::new(people(service));
+    let run = run_name(service.now());
+    let shared = Arc::new(Mutex::new(Drafts::new(count, seed, service.now())));
+    let loaders: Vec<_> = (0..COMMANDS_IN_FLIGHT)
+        .map(|_| {
+            let store = service.store().clone();
+            let (shared, posters, people, run) =
+                (Arc::clone(&shared), Arc::clone(&posters), Arc::clone(&people), Arc::clone(&run));
+            tokio::task::spawn_blocking(move || load_some(&store, &shared, &posters, &people, &run))
+        })
+        .collect();
+
+    let before = service.store().counters().incidents;
+    let watch = async {
+        loop {
+            tokio::time::sleep(PROGRESS_EVERY).await;
+            let done = service.store().counters().incidents.saturating_sub(before);
+            progress(format!("{done} of {count} incidents, {} per second", rate(done, began.elapsed())));
+        }
+    };
+    let work = async {
+        for loader in loaders {
+            loader.await.map_err(|_| GenerateError::Panicked)??;
+        }
+        Ok::<(), GenerateError>(())
+    };
+    tokio::select! {
+        done = work => done?,
+        () = watch => {}
+    }
+    let took = began.elapsed();
+    Ok(format!("{count} incidents in {:.1} s, {} per second", took.as_secs_f64(), rate(count, took)))
+}
+
+fn rate(done: u64, took: Duration) -> u64 {
+    (done as f64 / took.as_secs_f64().max(0.001)) as u64
+}
+
+/// Who posts for each of [`SOURCES`].
+async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
+    let caller = service.local_caller()?;
+    let mut posters = Vec::with_capacity(SOURCES.len());
+    for kind in SOURCES {
+        if !service.directory().source_types.contains(kind.source_type) {
+            service.create_source_type(&caller, kind.source_type.to_owned()).await?;
+        }
+        let there = service.directory().source_named(kind.source_type, kind.name).cloned();
+        let source = if let Some(source) = there {
+            source
+        } else {
+            let new = NewSource {
+                name: kind.name.to_owned(),
+                source_type: kind.source_type.to_owned(),
+                base_url: kind.base_url.to_owned(),
+                username: None,
+            };
+            service.create_source(&caller, new).await?
+        };
+        posters.push(Poster { source: source.id, user: source.user });
+    }
+    Ok(posters)
+}
+
+#[derive(Clone, Copy)]
+struct Poster {
+    source: SourceId,
+    user: UserId,
+}
+
+/// Those who acknowledge: everybody who is no source.
+fn people(service: &Service) -> Vec<UserId> {
+    let directory = service.directory();
+    let mut people: Vec<UserId> =
+        directory.users.keys().copied().filter(|user| directory.source_of(*user).is_none()).collect();
+    people.sort();
+    people
+}
+
+/// Part of each source incident id, so that several runs do not collide.
+fn run_name(now: Timestamp) -> Arc<str> {
+    const START_OF_2020_MILLIS: i64 = 1_577_836_800_000;
+    format!("{:x}", now.micros() / 1_000 - START_OF_2020_MILLIS).into()
+}
+
+fn load_some(
+    store: &Store,
+    drafts: &Mutex<Drafts>,
+    posters: &Arc<Vec<Poster>>,
+    people: &Arc<Vec<UserId>>,
+    run: &Arc<str>,
+) -> Result<(), StoreError> {
+    loop {
+        let chunk: Vec<Draft> =
+            drafts.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(INCIDENTS_PER_COMMAND).collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let (posters, people, run) = (Arc::clone(posters), Arc::clone(people), Arc::clone(run));
+        let written = store.write_blocking(None, move |command| {
+            for draft in chunk {
+                if let Some(poster) = posters.get(draft.source) {
+                    stage(command, draft, *poster, &people, &run);
+                }
+            }
+            Ok::<(), StoreError>(())
+        });
+        match written {
+            Ok(()) => {}
+            Err(WriteError::Refused(error) | WriteError::Store(error)) => return Err(error),
+        }
+    }
+}
+
+fn stage(command: &mut Command<'_>, draft: Draft, poster: Poster, people: &[UserId], run: &str) {
+    let id = command.new_incident_id();
+    let person = people.get(draft.number as usize % people.len().max(1)).copied().unwrap_or(poster.user);
+    let now = command.now();
+    let mut incident = Incident {
+        id,
+        start: draft.start,
+        end: draft.end,
+        source: poster.source,
+        source_incident_id: format!("{run}-{}", draft.number),
+        details_url: draft.details_url,
+        description: draft.description,
+        level: draft.level,
+        ticket_url: draft.ticket_url,
+        metadata: draft.metadata,
+        tags: draft
+            .tags
+            .into_iter()
+            .map(|tag| IncidentTag { tag, added_by: poster.user, added_at: draft.start })
+            .collect(),
+        tags_version: 0,
+        acked_until: AckedUntil::Never,
+        event_types: EventTypeSet::default(),
+        last_event: draft.start,
+    };
+    let mut acked = AckedUntil::Never;
+    let mut open = draft.end.is_stateful();
+    for (position, planned) in draft.events.into_iter().enumerate() {
+        let event = command.new_event_id();
+        let is_ack = planned.kind == EventType::Acknowledge;
+        if is_ack {
+            let ack = Acknowledgement { event, incident: id, expiration: planned.expiration };
+            acked = acked.max(acked_until([&ack]));
+            command.put_ack(ack);
+        }
+        if planned.kind == EventType::End {
+            open = EndTime::At(planned.at).is_open(planned.at);
+        }
+        let record = Event {
+            id: event,
+            incident: id,
+            actor: if is_ack { person } else { poster.user },
+            timestamp: planned.at,
+            received: planned.at.min(now),
+            kind: planned.kind,
+            description: planned.description,
+            after: StateAfter { open, acked: acked.is_acked(planned.at), level: incident.level, tags_version: 0 },
+        };
+        incident.note_event(&record);
+        command.log(log_entry(position, id, event));
+        command.put_event(record);
+    }
+    incident.acked_until = acked;
+    command.put_incident(incident);
+}
+
+const fn log_entry(position: usize, incident: IncidentId, event: EventId) -> ChangeKind {
+    if position == 0 {
+        ChangeKind::IncidentCreated { incident, event }
+    } else {
+        ChangeKind::EventAdded { incident, event }
+    }
+}

@@ -1,0 +1,62 @@
+//! Housekeeping while the server runs: what nobody asks for and somebody has to do.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{
+    domain::{time::Timestamp, token::TokenHash},
+    service::{Service, StoreError},
+    store::WriteError,
+};
+
+const EVERY: Duration = Duration::from_mins(1);
+/// A token that expired is kept for this long, so that its user hears that it expired rather than that it is unknown.
+const KEEP_EXPIRED_TOKENS_MICROS: i64 = 30 * 86_400 * 1_000_000;
+
+/// Works until `stopping` turns true.
+pub async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = interval.tick() => {}
+        }
+        let store = service.store().clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.flush_seen()).await {
+            warn!("signs of life of sources could not be written down: {error}");
+        }
+        match sweep_tokens(&service).await {
+            Ok(0) => {}
+            Ok(swept) => info!("{swept} expired tokens were deleted"),
+            Err(error) => warn!("expired tokens could not be deleted: {error}"),
+        }
+    }
+}
+
+async fn sweep_tokens(service: &Service) -> Result<usize, StoreError> {
+    let old = long_expired(service, service.now());
+    let count = old.len();
+    if count > 0 {
+        service
+            .store()
+            .write(None, move |command| {
+                for hash in &old {
+                    command.delete_token(*hash);
+                }
+                Ok::<(), StoreError>(())
+            })
+            .await
+            .map_err(|(WriteError::Refused(error) | WriteError::Store(error))| error)?;
+    }
+    Ok(count)
+}
+
+fn long_expired(service: &Service, now: Timestamp) -> Vec<TokenHash> {
+    let before = now.saturating_add_micros(-KEEP_EXPIRED_TOKENS_MICROS);
+    let directory = service.directory();
+    let expired = directory.tokens.values().filter(|token| token.expires.is_some_and(|expires| expires < before));
+    expired.map(|token| token.hash).collect()
+}

@@ -1,0 +1,98 @@
+//! The composition root: opens what there is, wires it together, serves it, and closes it in order.
+
+mod admin_socket;
+mod backend;
+mod connections;
+mod first_start;
+mod signals;
+
+use std::{io::Write, time::Duration};
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+pub use self::{admin_socket::socket_path, backend::Backend};
+use crate::{
+    config::Config,
+    http::{self, HttpSettings},
+    jobs,
+};
+
+/// How long requests may take to finish once the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until a signal ends it.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let descriptors = connections::raise_descriptor_limit();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let outcome = runtime.block_on(serve(config, descriptors));
+    // A thread that is stuck must not keep the process from ending.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
+    // Before anything else: a signal that comes early must not be lost.
+    let stop_signal = signals::stop_signal()?;
+    for (name, value, origin) in config.rows() {
+        tracing::debug!("setting {name} = {value:?} ({origin})");
+    }
+
+    let backend = Backend::open(config).await?;
+    let listener = connections::bind(&config.listen.value)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen.value))?;
+    let address = listener.local_addr().context("cannot tell the address that is listened on")?;
+
+    let (stop, stopping) = watch::channel(false);
+    let router = http::router(backend.service().clone(), http_settings(config)?);
+    let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
+    let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
+    let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), stopping));
+
+    let base = format!("http://{address}");
+    backend.explain_first_start(config, &base);
+    ready(&base)?;
+
+    let signal = stop_signal.await;
+    info!("{signal}: stopping");
+    stop.send_replace(true);
+    if tokio::time::timeout(DRAIN, connections).await.is_err() {
+        warn!("some requests did not finish in time");
+    }
+    if let Some(admin_socket) = admin_socket {
+        admin_socket.end().await;
+    }
+    let ended = jobs.await;
+    drop(ended);
+    backend.close().await?;
+    info!("stopped");
+    Ok(())
+}
+
+fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
+    let trusted_proxies = config
+        .trusted_proxies
+        .value
+        .iter()
+        .map(|network| network.parse().with_context(|| "trusted_proxies"))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(HttpSettings { public_url: config.public_url.value.clone(), trusted_proxies })
+}
+
+/// The only line on standard output; whoever started us waits for it.
+fn ready(base: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "argusd ready: {base}").and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
+
+type Stopping = watch::Receiver<bool>;
+
+/// Resolves once the server was told to stop.
+async fn stopped(stopping: &mut Stopping) {
+    let ignored = stopping.wait_for(|stop| *stop).await;
+    drop(ignored);
+}

@@ -1,0 +1,187 @@
+//! The Unix socket beside the data file over which administrative commands reach a running server.
+//!
+//! One line of JSON asks, lines of JSON answer. Only the owner of the server, and root, are heard.
+
+use std::{
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    task::JoinHandle,
+};
+use tracing::{debug, error, info};
+
+use super::{Stopping, backend::beside, stopped};
+use crate::{
+    admin::{self, AdminReply, AdminRequest},
+    config::Config,
+    service::Service,
+};
+
+/// What fits into a socket's address on all systems.
+const LONGEST_PATH: usize = 100;
+const LONGEST_REQUEST_BYTES: u64 = 4 << 20;
+
+/// Where the socket of a data file is: beside it, or, where that path is over-long, in a directory of its owner's.
+#[must_use]
+pub fn socket_path(data: &Path) -> PathBuf {
+    let data = std::fs::canonicalize(data).or_else(|_| std::path::absolute(data)).unwrap_or_else(|_| data.to_owned());
+    let path = beside(&data, ".sock");
+    if path.as_os_str().len() <= LONGEST_PATH {
+        return path;
+    }
+    let owner =
+        std::fs::metadata(&data).map_or_else(|_| rustix::process::geteuid().as_raw(), |metadata| metadata.uid());
+    let name: String = hex::encode(Sha256::digest(data.as_os_str().as_encoded_bytes())).chars().take(24).collect();
+    fallback_directory(owner).join(format!("{name}.sock"))
+}
+
+fn fallback_directory(owner: u32) -> PathBuf {
+    PathBuf::from(format!("/tmp/argusd-{owner}"))
+}
+
+pub(super) struct AdminSocket {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl AdminSocket {
+    /// After the server was told to stop.
+    pub(super) async fn end(self) {
+        let ended = self.task.await;
+        drop(ended);
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            debug!("{}: {error}", self.path.display());
+        }
+    }
+}
+
+/// A server without its socket still serves; `None` and a log line then.
+pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Option<AdminSocket> {
+    let path = socket_path(&config.data.value);
+    match bind(&path) {
+        Ok(listener) => {
+            info!("administrative commands are heard on {}", path.display());
+            Some(AdminSocket { task: tokio::spawn(listen(listener, service, stopping)), path })
+        }
+        Err(error) => {
+            error!("no administrative commands while running: cannot listen on {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+/// The data file's lock is ours, so a socket that is there already is left over from a server that died.
+fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    let elsewhere = fallback_directory(rustix::process::geteuid().as_raw());
+    if path.parent() == Some(elsewhere.as_path()) {
+        private_directory(&elsewhere)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn private_directory(directory: &Path) -> std::io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = std::fs::symlink_metadata(directory)?;
+    if metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o777 == 0o700 {
+        return Ok(());
+    }
+    Err(std::io::Error::other("the directory belongs to somebody else"))
+}
+
+async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopped(&mut stopping) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if is_allowed(&stream) => {
+                let (service, mut stopping) = (service.clone(), stopping.clone());
+                tokio::spawn(async move {
+                    let answered = tokio::select! {
+                        answered = answer(stream, &service) => answered,
+                        () = stopped(&mut stopping) => Ok(()),
+                    };
+                    if let Err(error) = answered {
+                        debug!("admin socket: {error}");
+                    }
+                });
+            }
+            Ok(_) => debug!("admin socket: somebody else's process was turned away"),
+            Err(error) => {
+                debug!("admin socket: {error}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn is_allowed(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == rustix::process::geteuid().as_raw())
+}
+
+async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(LONGEST_REQUEST_BYTES)).read_line(&mut line).await?;
+    let request = match serde_json::from_str::<AdminRequest>(&line) {
+        Ok(request) => request,
+        Err(error) => {
+            let reply = AdminReply::Refused(format!("the request is not understood: {error}"));
+            return send(&mut write, &reply).await;
+        }
+    };
+    let (progress, mut steps) = mpsc::unbounded_channel();
+    let work = async {
+        let reply = admin::execute(service, request, &|text| drop(progress.send(AdminReply::Progress(text)))).await;
+        drop(progress);
+        reply
+    };
+    let shown = async {
+        while let Some(step) = steps.recv().await {
+            if send(&mut write, &step).await.is_err() {
+                break;
+            }
+        }
+        write
+    };
+    let (reply, mut write) = tokio::join!(work, shown);
+    send(&mut write, &reply).await
+}
+
+async fn send(write: &mut (impl AsyncWriteExt + Unpin), reply: &AdminReply) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    write.write_all(&line).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_has_its_socket_elsewhere() {
+        let near = socket_path(Path::new("/data/argusd.redb"));
+        assert_eq!(near, Path::new("/data/argusd.redb.sock"));
+        let far = socket_path(&Path::new("/").join("x".repeat(120)).join("argusd.redb"));
+        assert!(far.as_os_str().len() <= LONGEST_PATH);
+        assert_ne!(far, socket_path(&Path::new("/").join("y".repeat(120)).join("argusd.redb")));
+    }
+}

@@ -1,0 +1,83 @@
+//! The data file with everything that works on it, opened and closed together.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+
+use super::first_start;
+use crate::{
+    clock::{Clock, SystemClock},
+    config::Config,
+    search::Search,
+    service::{Service, Settings},
+    store::{Options, Store},
+};
+
+pub struct Backend {
+    service: Service,
+    /// The data file was made just now.
+    is_new: bool,
+}
+
+impl Backend {
+    /// Opens the file, or makes it and hands the first password over.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let settings = Settings {
+            time_zone: config.time_zone.value,
+            token_life: config.tokens.life.value,
+            login_token_life: config.tokens.login_life.value,
+            indelible_incidents: config.incidents.indelible.value,
+        };
+        let path = config.data.value.clone();
+        let cache_bytes = config.storage.cache_mib.value << 20;
+        let service = tokio::task::spawn_blocking(move || open(&path, cache_bytes, settings)).await??;
+        let password = config.admin.password.value.as_ref().map(|secret| secret.reveal().to_owned());
+        let first_start = service.first_start(password).await.context("cannot set up the new data file")?;
+        if let Some(first) = &first_start {
+            first_start::hand_over_password(first, &config.data.value);
+        }
+        Ok(Self { service, is_new: first_start.is_some() })
+    }
+
+    #[must_use]
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Tells the operator what to do next, if this was the first start.
+    pub fn explain_first_start(&self, config: &Config, base: &str) {
+        if self.is_new {
+            first_start::explain(config, base);
+        }
+    }
+
+    pub async fn close(self) -> anyhow::Result<()> {
+        let closed = tokio::task::spawn_blocking(move || {
+            self.service.search().close();
+            self.service.store().close()
+        });
+        closed.await?.context("cannot close the data file")
+    }
+}
+
+fn open(path: &Path, cache_bytes: usize, settings: Settings) -> anyhow::Result<Service> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Store::open(path, Options { cache_bytes, create: true }, clock)?;
+    let search = Search::open(&store, &search_directory(path)).context("cannot open the search index")?;
+    Ok(Service::new(store, search, settings))
+}
+
+fn search_directory(path: &Path) -> PathBuf {
+    beside(path, ".search")
+}
+
+/// The data file's path with something appended to its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

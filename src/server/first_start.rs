@@ -1,0 +1,58 @@
+//! What the operator is told when the server made a new data file.
+
+use std::{
+    fs::OpenOptions,
+    io::{IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use tracing::{error, warn};
+
+use super::backend::beside;
+use crate::{config::Config, service::FirstStart};
+
+/// How to post the first incident to a server that listens at `base`.
+pub(super) fn explain(config: &Config, base: &str) {
+    let public = config.public_url.value.as_ref().map(ToString::to_string);
+    let base = public.as_deref().unwrap_or(base).trim_end_matches('/');
+    let program = std::env::args().next().unwrap_or_else(|| "argusd".to_owned());
+    let data = config.data.value.display();
+    say(&format!(
+        "The API is at {base}/api/v2/, its description at {base}/api/v2/schema/swagger-ui/\n\
+         Post the first incident:\n\n  \
+           token=$({program} token create argus --data {data})\n  \
+           curl -H \"Authorization: Token $token\" -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"start_time\": \"'$(date -u +%FT%TZ)'\", \"description\": \"Hello\", \"level\": 3, \"tags\": [{{\"tag\": \"host=localhost\"}}]}}' \\\n    \
+             {base}/api/v2/incidents/\n"
+    ));
+}
+
+/// On a terminal somebody reads the password; a log is kept by others, so there it goes into a file of its own.
+pub(super) fn hand_over_password(first: &FirstStart, data: &Path) {
+    let Some(password) = &first.admin_password else { return };
+    if std::io::stderr().is_terminal() {
+        say(&format!("Log in as user admin with password {password}\nIt is shown only this once.\n"));
+        return;
+    }
+    let path = beside(data, ".admin-password");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| writeln!(file, "{password}"));
+    match written {
+        Ok(()) => warn!("the password of user admin is in {}; delete that file once you have read it", path.display()),
+        Err(reason) => error!(
+            "the password of user admin could not be written to {}: {reason}; set one with: argusd user password admin",
+            path.display()
+        ),
+    }
+}
+
+fn say(text: &str) {
+    let ignored = writeln!(std::io::stderr(), "{text}");
+    drop(ignored);
+}

@@ -1,0 +1,19 @@
+//! What the program says about itself while it runs: lines on standard error.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// Starts writing log lines; `level` is a level or a list of directives. Only the first call counts.
+pub fn start(level: &str) {
+    // The search library reports each of its merges; they are of no use to an operator unless asked for by name.
+    let directives = if level.contains('=') { level.to_owned() } else { format!("{level},tantivy=warn") };
+    let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
+    let ignored = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
+    drop(ignored);
+}

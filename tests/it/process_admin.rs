@@ -1,0 +1,202 @@
+//! Administrative commands, while a server runs and while none does.
+
+use std::{io::Write, process::Stdio};
+
+use serde_json::{Value, json};
+
+use crate::daemon::{Site, incident};
+
+/// Runs the same commands in both situations.
+fn both(test: impl Fn(&Site)) {
+    let site = Site::new();
+    test(&site);
+    let site = Site::new();
+    let daemon = site.start();
+    test(&site);
+    daemon.stop();
+}
+
+fn rows(site: &Site, what: &str) -> Vec<Value> {
+    serde_json::from_str(&site.ok(&[what, "list", "--json"])).unwrap()
+}
+
+#[test]
+fn users_are_made_changed_and_locked_out() {
+    both(|site| {
+        site.ok(&["user", "create", "anna", "--email", "anna@example.org", "--first-name", "Anna", "--staff"]);
+        let anna = || rows(site, "user").into_iter().find(|user| user["username"] == "anna").unwrap();
+        assert_eq!(anna()["email"], "anna@example.org");
+        assert_eq!(
+            (&anna()["staff"], &anna()["superuser"], &anna()["password"]),
+            (&json!(true), &json!(false), &json!(false))
+        );
+        site.ok(&["user", "change", "anna", "--last-name", "Berg", "--staff", "false", "--grant", "a", "--grant", "b"]);
+        site.ok(&["user", "change", "anna", "--superuser", "--revoke-grant", "a"]);
+        assert_eq!((&anna()["last_name"], &anna()["staff"]), (&json!("Berg"), &json!(false)));
+        assert_eq!((&anna()["superuser"], &anna()["grants"]), (&json!(true), &json!(["b"])));
+        site.ok(&["user", "deactivate", "anna"]);
+        assert_eq!(anna()["active"], false);
+        assert!(site.fails(&["user", "create", "anna"]).contains("taken"));
+        assert!(site.fails(&["user", "create", "a b"]).contains("letters, digits"));
+        assert!(site.fails(&["user", "change", "nobody", "--staff"]).contains("there is no user \"nobody\""));
+        assert!(site.ok(&["user", "list"]).lines().count() >= 4);
+    });
+}
+
+#[test]
+fn passwords_come_from_a_file_or_from_standard_input() {
+    let site = Site::new();
+    let file = site.path("password");
+    std::fs::write(&file, "first password\n").unwrap();
+    site.ok(&["user", "create", "anna", "--password-file", file.to_str().unwrap()]);
+    let daemon = site.start();
+    let login = |password: &str| {
+        let body = json!({"username": "anna", "password": password});
+        daemon.client().post("/api/v2/token-auth/", &body).status
+    };
+    assert_eq!(login("first password"), 200);
+    let mut child = site.command(&["user", "password", "anna"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"second password\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!((login("first password"), login("second password")), (400, 200));
+    daemon.stop();
+}
+
+#[test]
+fn tokens_are_made_taken_over_listed_and_revoked() {
+    both(|site| {
+        let token = site.ok(&["token", "create", "admin"]);
+        assert!(token.len() == 40 && token.bytes().all(|b| b.is_ascii_hexdigit()), "{token}");
+        let own = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(site.ok(&["token", "create", "admin", "--value", own, "--expires", "never"]), own);
+        assert!(site.fails(&["token", "create", "admin", "--value", "abc"]).contains("40 hex digits"));
+        let tokens = rows(site, "token");
+        assert_eq!(tokens.len(), 2);
+        assert!(!site.ok(&["token", "list"]).contains(&token));
+        assert_eq!((tokens[0]["expires"].is_string(), &tokens[1]["expires"]), (true, &Value::Null));
+        site.ok(&["token", "revoke", &tokens[0]["pk"].to_string()]);
+        assert_eq!(rows(site, "token").len(), 1);
+        site.ok(&["token", "revoke", "--user", "admin"]);
+        assert!(rows(site, "token").is_empty());
+        assert!(!site.fails(&["token", "revoke", "4711"]).is_empty());
+    });
+}
+
+#[test]
+fn a_token_is_good_at_once_and_useless_once_revoked() {
+    let site = Site::new();
+    let daemon = site.start();
+    let token = site.source("nav");
+    let mut client = daemon.client().with_token(&token);
+    assert_eq!(client.get("/api/v2/incidents/").status, 200);
+    site.ok(&["token", "revoke", "--user", "nav"]);
+    assert_eq!(client.get("/api/v2/incidents/").status, 401);
+    daemon.stop();
+}
+
+#[test]
+fn sources_come_with_type_and_user() {
+    both(|site| {
+        assert_eq!(
+            site.ok(&["source", "create", "nav", "--type", "nav", "--base-url", "https://nav.example.org/"]),
+            ""
+        );
+        let token = site.ok(&["source", "create", "campus", "--type", "nav", "--username", "navuser", "--token"]);
+        assert_eq!(token.len(), 40);
+        let sources = rows(site, "source");
+        let names: Vec<_> = sources.iter().map(|source| (&source["name"], &source["username"])).collect();
+        assert_eq!(
+            names,
+            [(&json!("argus"), &json!("argus")), (&json!("nav"), &json!("nav")), (&json!("campus"), &json!("navuser"))]
+        );
+        assert!(site.fails(&["source", "create", "nav", "--type", "nav"]).contains("already"));
+    });
+}
+
+#[test]
+fn incidents_are_made_and_closed_by_either_number() {
+    let site = Site::new();
+    let token = site.source("nav");
+    let daemon = site.start();
+    let mut client = daemon.client().with_token(&token);
+
+    let pks = site.ok(&[
+        "incident",
+        "create",
+        "-b",
+        "3",
+        "-d",
+        "Hello",
+        "-l",
+        "1",
+        "-t",
+        "host=a",
+        "--metadata",
+        "{\"a\": 1}",
+    ]);
+    assert_eq!(pks.lines().count(), 3);
+    let pk = pks.lines().next().unwrap();
+    let shown = client.get(&format!("/api/v2/incidents/{pk}/")).json();
+    assert_eq!((&shown["description"], &shown["level"]), (&json!("Hello"), &json!(1)));
+    assert_eq!((&shown["metadata"], &shown["open"]), (&json!({"a": 1}), &json!(true)));
+    site.ok(&["incident", "close", "--id", pk, "--duration", "1 02:03:04", "--closing-message", "Done"]);
+    let events = client.get(&format!("/api/v2/incidents/{pk}/events/")).json();
+    let ends: Vec<&Value> = events.as_array().unwrap().iter().filter(|e| e["type"]["value"] == "END").collect();
+    assert_eq!((ends.len(), &ends[0]["description"]), (1, &json!("Done")));
+
+    assert_eq!(client.post("/api/v2/incidents/", &incident("77")).status, 201);
+    site.ok(&["incident", "close", "--source", "nav", "--source-incident-id", "77"]);
+    let found = client.get("/api/v2/incidents/?source_incident_id=77").json();
+    assert_eq!(found["results"][0]["open"], false);
+    assert!(
+        site.fails(&["incident", "close", "--source", "nav", "--source-incident-id", "77"]).contains("closed already")
+    );
+    assert!(site.fails(&["incident", "close", "--id", "99999"]).contains("not found"));
+    daemon.stop();
+}
+
+#[test]
+fn generated_incidents_are_sound_and_found() {
+    both(|site| {
+        let said = site.ok(&["generate", "3000"]);
+        assert!(said.contains("3000 incidents"), "{said}");
+        assert_eq!(site.ok(&["check"]), "all is well");
+        site.ok(&["reindex"]);
+        assert_eq!(site.ok(&["check"]), "all is well");
+    });
+}
+
+#[test]
+fn a_stale_socket_is_replaced() {
+    let site = Site::new();
+    site.start().kill();
+    assert!(site.path("argusd.redb.sock").exists());
+    assert!(site.ok(&["user", "list"]).contains("admin"), "without a server");
+    let daemon = site.start();
+    assert!(site.ok(&["user", "list"]).contains("admin"), "with a server");
+    daemon.stop();
+}
+
+#[test]
+fn a_long_path_still_has_commands() {
+    let site = Site::new();
+    let directory = site.path(&"x".repeat(120));
+    std::fs::create_dir(&directory).unwrap();
+    let data = directory.join("argusd.redb");
+    let data = data.to_str().unwrap();
+    let daemon = crate::daemon::Daemon::start(site.command(&["--data", data, "--listen", "127.0.0.1:0"]));
+    assert!(site.ok(&["user", "list", "--data", data]).contains("admin"));
+    daemon.stop();
+}
+
+#[test]
+fn stress_posts_verifies_and_acknowledges() {
+    let site = Site::new();
+    let token = site.source("nav");
+    let daemon = site.start();
+    let url = format!("http://{}", daemon.address);
+    let said = site.ok(&["stress", &url, &token, "--seconds", "1", "--workers", "4", "--bulk"]);
+    assert!(said.contains("errors         0") && said.contains(" 0 wrong or missing"), "{said}");
+    assert!(site.fails(&["stress", "https://localhost", &token]).contains("plain http only"));
+    daemon.stop();
+}
