@@ -182,6 +182,24 @@ impl Store {
             .unwrap_or_else(|error| Err(StoreError::Io(format!("a read failed: {error}")).into()))
     }
 
+    /// [`Store::read`] for a bounded, small number of records: on the calling thread, since they come from memory as a
+    /// rule and handing the work to another thread would cost more than the work.
+    pub async fn read_few<T, E>(&self, read: impl FnOnce(&Snapshot) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self.snapshot_now() {
+            Ok(snapshot) => read(&snapshot),
+            Err(_) => self.read(read).await,
+        }
+    }
+
+    /// Never waits: an error while the file is being opened again.
+    pub fn snapshot_now(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::new(self.inner.file.database_now()?)
+    }
+
     /// Queues a command and waits until it is committed or refused.
     ///
     /// `actor` is who the change log will name. The closure runs on the writer thread and must not block. If it

@@ -1,5 +1,7 @@
 //! Walks the columns from newer to older rows or back, and counts.
 
+use std::cell::Cell;
+
 use super::{
     chunk::{Chunk, Key, ROWS},
     columns::{Columns, Place},
@@ -14,6 +16,8 @@ pub(super) struct Walk<'a> {
     columns: &'a Columns,
     conditions: Conditions,
     within: Within<'a>,
+    /// So many chunks may still be looked at.
+    budget: Cell<usize>,
 }
 
 /// Which rows are asked about at all.
@@ -37,7 +41,17 @@ impl<'a> Walk<'a> {
                 Within::Places(places)
             }
         };
-        Self { columns, conditions: Conditions::new(criteria, columns, now), within }
+        Self { columns, conditions: Conditions::new(criteria, columns, now), within, budget: Cell::new(usize::MAX) }
+    }
+
+    /// Gives up after so many chunks; see [`Walk::gave_up`].
+    pub(super) fn with_budget(self, chunks: usize) -> Self {
+        Self { budget: Cell::new(chunks), ..self }
+    }
+
+    /// The budget did not last: what was found may not be all.
+    pub(super) fn gave_up(&self) -> bool {
+        self.budget.get() == 0
     }
 
     /// The newest rows before `below`, newest first.
@@ -96,6 +110,10 @@ impl<'a> Walk<'a> {
         let from = if at == low.chunk { low.row } else { 0 };
         let to = if at == high.chunk { high.row } else { chunk.len() };
         if from >= to || !self.conditions.possible(&chunk.bounds) {
+            return None;
+        }
+        self.budget.set(self.budget.get().saturating_sub(1));
+        if self.gave_up() {
             return None;
         }
         let mask = mask.get_mut(..chunk.len())?;

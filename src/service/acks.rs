@@ -52,7 +52,7 @@ impl Service {
 
     pub async fn ack(&self, incident: IncidentId, id: EventId) -> Result<(Acknowledgement, Event), ServiceError> {
         self.store()
-            .read(move |snapshot| match (snapshot.ack(incident, id)?, snapshot.event(incident, id)?) {
+            .read_few(move |snapshot| match (snapshot.ack(incident, id)?, snapshot.event(incident, id)?) {
                 (Some(ack), Some(event)) => Ok((ack, event)),
                 _ => Err(ServiceError::NotFound(Model::Acknowledgement)),
             })

@@ -42,7 +42,7 @@ impl Service {
 
     pub async fn event(&self, incident: IncidentId, id: EventId) -> Result<Event, ServiceError> {
         self.store()
-            .read(move |snapshot| snapshot.event(incident, id))
+            .read_few(move |snapshot| snapshot.event(incident, id))
             .await?
             .ok_or(ServiceError::NotFound(Model::Event))
     }

@@ -36,7 +36,10 @@ pub struct NewIncident {
 
 impl Service {
     pub async fn incident(&self, id: IncidentId) -> Result<Incident, ServiceError> {
-        self.store().read(move |snapshot| snapshot.incident(id)).await?.ok_or(ServiceError::NotFound(Model::Incident))
+        self.store()
+            .read_few(move |snapshot| snapshot.incident(id))
+            .await?
+            .ok_or(ServiceError::NotFound(Model::Incident))
     }
 
     pub async fn create_incident(&self, caller: &Caller, new: NewIncident) -> Result<Incident, ServiceError> {

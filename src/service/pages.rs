@@ -8,6 +8,9 @@ pub use crate::search::Cursor;
 /// Incidents in one chunk of a list that is not paged.
 const CHUNK: usize = 1_000;
 
+/// Rows that may be read on a thread that others wait for.
+const AT_ONCE: usize = 100;
+
 /// A place between events of the list of all events: strictly older than (timestamp, id), or, backwards, newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventCursor {
@@ -33,8 +36,11 @@ pub struct Page<T, C = Cursor> {
 
 impl Service {
     pub async fn incidents_page(&self, criteria: Criteria, page: PageRequest) -> Result<Page<Incident>, ServiceError> {
-        let service = self.clone();
         let now = self.now();
+        if let Some(found) = self.find_at_once(&criteria, page, now) {
+            return found;
+        }
+        let service = self.clone();
         self.blocking(move || service.find(&criteria, page.cursor, page.size, now)).await
     }
 
@@ -48,6 +54,22 @@ impl Service {
     #[must_use]
     pub fn all_incidents(&self, criteria: Criteria) -> AllIncidents {
         AllIncidents { service: self.clone(), criteria, now: self.now(), place: Place::Start }
+    }
+
+    /// Short pages that are quickly found: handing them to another thread would cost more than they do.
+    fn find_at_once(
+        &self,
+        criteria: &Criteria,
+        page: PageRequest,
+        now: Timestamp,
+    ) -> Option<Result<Page<Incident>, ServiceError>> {
+        if page.size > AT_ONCE {
+            return None;
+        }
+        let found = self.search().page_at_once(criteria, page.cursor, page.size.max(1), now)?;
+        let snapshot = self.store().snapshot_now().ok()?;
+        let rows = snapshot.incidents(&found.ids);
+        Some(rows.map(|rows| Page { rows, next: found.next, previous: found.previous }).map_err(ServiceError::from))
     }
 
     /// The snapshot is taken after the search, so it holds whatever the search knows of; only what was deleted since is

@@ -14,7 +14,7 @@ use crate::{
 
 impl Service {
     pub async fn tags(&self, incident: IncidentId) -> Result<Vec<IncidentTag>, ServiceError> {
-        let found = self.store().read(move |snapshot| snapshot.incident(incident)).await?;
+        let found = self.store().read_few(move |snapshot| snapshot.incident(incident)).await?;
         Ok(found.ok_or(Refusal::UnknownIncidentForTags(incident.0))?.tags)
     }
 

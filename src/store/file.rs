@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io,
+    io, mem,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
@@ -33,7 +33,14 @@ pub struct DataFile {
     path: PathBuf,
     opener: Opener,
     generation: Uuid,
-    current: RwLock<Option<Arc<Database>>>,
+    current: RwLock<Current>,
+}
+
+enum Current {
+    Open(Arc<Database>),
+    /// For a moment.
+    Reopening,
+    Closed,
 }
 
 impl DataFile {
@@ -61,7 +68,7 @@ impl DataFile {
             error => OpenError::Store { path: path.to_owned(), source: error.into() },
         })?;
         let generation = prepare(&database, path)?;
-        Ok(Self { path: path.to_owned(), opener, generation, current: RwLock::new(Some(Arc::new(database))) })
+        Ok(Self { path: path.to_owned(), opener, generation, current: RwLock::new(Current::Open(Arc::new(database))) })
     }
 
     pub fn path(&self) -> &Path {
@@ -72,9 +79,28 @@ impl DataFile {
         self.generation
     }
 
+    /// Never waits: `Unavailable` while the file is being opened again.
+    pub fn database_now(&self) -> Result<Arc<Database>, StoreError> {
+        match &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
+            Current::Open(database) => Ok(Arc::clone(database)),
+            Current::Reopening => Err(StoreError::Unavailable("it is being opened again".to_owned())),
+            Current::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    /// Waits while the file is being opened again.
     pub fn database(&self) -> Result<Arc<Database>, StoreError> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.clone().ok_or(StoreError::Closed)
+        for _ in 0..REOPEN_PATIENCE {
+            match self.database_now() {
+                Err(StoreError::Unavailable(_)) => thread::sleep(Duration::from_millis(1)),
+                outcome => return outcome,
+            }
+        }
+        self.database_now()
+    }
+
+    fn set(&self, current: Current) -> Current {
+        mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), current)
     }
 
     /// After an error redb refuses all further writes of a handle. Readers are waited for; while the
@@ -82,14 +108,13 @@ impl DataFile {
     pub fn reopen(&self) -> Result<(), StoreError> {
         self.check_space()?;
         self.probe()?;
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut database) = current.take() {
+        if let Current::Open(mut database) = self.set(Current::Reopening) {
             let mut patience = REOPEN_PATIENCE;
             loop {
                 match Arc::try_unwrap(database) {
                     Ok(last) => break drop(last),
                     Err(shared) if patience == 0 => {
-                        *current = Some(shared);
+                        self.set(Current::Open(shared));
                         return Err(StoreError::Unavailable("long readers keep it from being opened again".to_owned()));
                     }
                     Err(shared) => {
@@ -100,7 +125,7 @@ impl DataFile {
                 }
             }
         }
-        *current = Some(Arc::new((self.opener)(&self.path)?));
+        self.set(Current::Open(Arc::new((self.opener)(&self.path)?)));
         Ok(())
     }
 
@@ -115,7 +140,7 @@ impl DataFile {
 
     /// Lets go of the file; snapshots that are still held keep it open until they are dropped.
     pub fn close(&self) {
-        self.current.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.set(Current::Closed);
     }
 
     /// Refuses before the disk is full, so that there is room to shut down and to clean up.
