@@ -30,7 +30,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use uuid::Uuid;
 
 pub use self::{
@@ -119,6 +119,7 @@ impl Store {
             directory,
             counters,
             broken: false,
+            runtime: Handle::try_current().ok(),
         };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())

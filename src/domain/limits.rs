@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, time::Duration};
 pub const BODY_BYTES: usize = 4 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// How long a client may take to send its request head, and then its whole body.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// An idle connection may wait as long for its next request.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub const TAGS_PER_INCIDENT: usize = 200;

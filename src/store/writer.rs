@@ -7,7 +7,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use super::{
     StoreError, WriteError,
@@ -108,6 +111,8 @@ pub struct Writer {
     pub directory: Arc<Directory>,
     pub counters: Counters,
     pub broken: bool,
+    /// Where the callers live, if they do.
+    pub runtime: Option<Handle>,
 }
 
 impl Writer {
@@ -119,9 +124,17 @@ impl Writer {
             if let Err(error) = &outcome {
                 tracing::error!(%error, commands = jobs.len(), "a batch could not be written");
             }
-            for job in mem::take(&mut jobs) {
-                job.reply(outcome.clone());
-            }
+            self.reply(mem::take(&mut jobs), outcome);
+        }
+    }
+
+    /// Waking the callers takes as long as some commits do; where there is a runtime, it does so while the next batch is
+    /// written.
+    fn reply(&self, jobs: Vec<Box<dyn Job>>, outcome: Result<(), StoreError>) {
+        let reply_all = move || jobs.into_iter().for_each(|job| job.reply(outcome.clone()));
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { reply_all() })),
+            None => reply_all(),
         }
     }
 
@@ -130,10 +143,9 @@ impl Writer {
             self.recover()?;
         }
         self.file.check_space()?;
-        let counters_before = self.counters;
         match self.commit(jobs) {
             Ok(batch) => {
-                self.publish(&batch, counters_before);
+                self.publish(&batch);
                 Ok(())
             }
             Err(error) => {
@@ -157,7 +169,8 @@ impl Writer {
             for job in jobs {
                 let now = self.clock.now();
                 let (accepted, staged) = self.decide(job.as_mut(), &tables, now);
-                if !accepted || staged.is_empty() {
+                // Numbers that were given out count as written: they must not be given out again after a restart.
+                if !accepted || staged.is_empty() && self.counters == counters_before {
                     continue;
                 }
                 written = true;
@@ -188,11 +201,11 @@ impl Writer {
         (job.decide(&mut command), command.staged)
     }
 
-    fn publish(&mut self, batch: &[Committed], before: Counters) {
+    fn publish(&mut self, batch: &[Committed]) {
         if batch.iter().any(|committed| committed.directory_changed) {
             self.published.directory.store(Arc::clone(&self.directory));
         }
-        if self.counters != before {
+        if !batch.is_empty() {
             self.published.counters.store(Arc::new(self.counters));
         }
         if let Some(last) = batch.iter().rev().find_map(|committed| committed.changes.last()) {

@@ -157,11 +157,11 @@ local host = 0
 local id = tostring({}):sub(8)
 request = function()
   host = host + 1
-  local body = string.format('{"start_time": "2026-11-21T12:%%02d:%%02d+00:00", "end_time": "infinity", ' ..
+  local body = string.format('{"start_time": "%%s.%%06dZ", "end_time": "infinity", ' ..
     '"source_incident_id": "%%s-%%s-%%d", "details_url": "/event/%%d", "level": %%d, ' ..
     '"description": "Interface ge-0/0/%%d on router%%d went down", "tags": [{"tag": "host=router%%d.example.org"}, ' ..
     '{"tag": "interface=ge-0/0/%%d"}, {"tag": "problem_type=linkDown"}, {"tag": "location=room %%d"}, {"tag": "vlan=%%d"}]}',
-    host %% 60, (host // 60) %% 60, "%s", id, host, host, host %% 5 + 1, host %% 48, host %% 900, host %% 900, host %% 48, host %% 40, host %% 4000)
+    os.date("!%%Y-%%m-%%dT%%H:%%M:%%S"), host %% 1000000, "%s", id, host, host, host %% 5 + 1, host %% 48, host %% 900, host %% 900, host %% 48, host %% 40, host %% 4000)
   return wrk.format("POST", "/api/v2/incidents/", {["Content-Type"] = "application/json", ["Authorization"] = wrk.headers["Authorization"]}, body)
 end
 """
@@ -173,8 +173,7 @@ def post_rates(server, token, folder, rounds, seconds):
         rates, latencies = [], []
         for turn in range(rounds):
             script = folder / "post.lua"
-            script.write_text(POST_SCRIPT.replace("//", "/").replace("(host / 60)", "math.floor(host / 60)")
-                              % f"{connections}-{turn}-{time.time_ns()}")
+            script.write_text(POST_SCRIPT % f"{connections}-{turn}-{time.time_ns()}")
             rate, latency, bad = wrk(server, token, "/api/v2/incidents/", connections, seconds, script)
             if bad:
                 raise SystemExit(f"{bad} refused posts")

@@ -582,3 +582,18 @@ proptest! {
         bench.compare();
     }
 }
+
+#[test]
+fn a_number_that_was_given_out_is_not_given_out_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers.redb");
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let mut last = 0;
+    for _ in 0..3 {
+        let store = open(&path, &clock);
+        let taken = store.write_blocking(None, |command| Ok::<_, StoreError>(command.new_event_id())).unwrap();
+        assert!(taken.0 > last);
+        last = taken.0;
+        store.close().unwrap();
+    }
+}
