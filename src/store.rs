@@ -119,6 +119,7 @@ impl Store {
             directory,
             counters,
             broken: false,
+            trouble: None,
             runtime: Handle::try_current().ok(),
         };
         let thread = thread::Builder::new()

@@ -111,6 +111,8 @@ pub struct Writer {
     pub directory: Arc<Directory>,
     pub counters: Counters,
     pub broken: bool,
+    /// What the last batch failed of.
+    pub trouble: Option<StoreError>,
     /// Where the callers live, if they do.
     pub runtime: Option<Handle>,
 }
@@ -121,11 +123,22 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
         while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
             let outcome = self.batch(&mut jobs);
-            if let Err(error) = &outcome {
-                tracing::error!(%error, commands = jobs.len(), "a batch could not be written");
-            }
+            self.tell(outcome.as_ref().err());
             self.reply(mem::take(&mut jobs), outcome);
         }
+    }
+
+    /// Once when the trouble begins or changes, and once when it is over: each caller hears of it anyway.
+    fn tell(&mut self, trouble: Option<&StoreError>) {
+        if self.trouble.as_ref() == trouble {
+            return;
+        }
+        if let Some(error) = trouble {
+            tracing::error!(%error, "nothing can be written");
+        } else {
+            tracing::info!("writing goes on");
+        }
+        self.trouble = trouble.cloned();
     }
 
     /// Waking the callers takes as long as some commits do; where there is a runtime, it does so while the next batch is

@@ -58,7 +58,7 @@ def main():
                 if len(refused) >= 20:
                     break
         assert refused, "the disk never filled up"
-        assert all(status == 507 and "space" in body["detail"] for status, body in refused), refused
+        assert all(status == 507 and "disk is full" in body["detail"] for status, body in refused), refused
         print(f"{len(acknowledged)} acknowledged, then 507: {refused[0][1]}")
 
         # What is left by somebody else's data, to the last byte.
