@@ -78,9 +78,11 @@ impl Batch {
                     (None, None) => {}
                 }
             }
+            let changes = command.incidents.iter().filter_map(|change| change.after.as_ref());
+            let latest: FxHashMap<IncidentId, &Arc<Incident>> =
+                changes.map(|incident| (incident.id, incident)).collect();
             for event in command.events.iter().filter(|event| !event.description.is_empty()) {
-                let changes = command.incidents.iter().rev().filter_map(|change| change.after.as_ref());
-                match changes.into_iter().find(|incident| incident.id == event.incident) {
+                match latest.get(&event.incident) {
                     Some(incident) => batch.add_event(incident, &event.description),
                     None => batch.events.push((event.incident, fold(&event.description))),
                 }
