@@ -275,6 +275,7 @@ fn walk(
     loop {
         let page = search.page(criteria, cursor, size, now).unwrap();
         assert!(page.ids.len() <= size);
+        assert!(all.len() < 1_000, "the pages never end");
         if backwards {
             all.splice(0..0, page.ids);
         } else {
@@ -424,6 +425,7 @@ proptest! {
         loop {
             let page = world.search().page(&criteria, cursor, size, at(0)).unwrap();
             seen.extend(page.ids.iter().map(|id| id.0));
+            assert!(seen.len() < 1_000, "the pages never end");
             cursor = if backwards { page.previous } else { page.next };
             for start in later.by_ref().take(3) {
                 world.create(tagged(start), "");
