@@ -217,6 +217,7 @@ impl World {
                 let Some(id) = self.pick(which) else { return };
                 TEXTS[text].clone_into(&mut self.model.get_mut(&id).unwrap().incident.description);
                 self.put(id, None, "", |incident, _| edited(incident, "description"));
+                self.ask_each(WORDS.len(), |word| Question { words: vec![word], size: 3, ..Question::default() });
             }
             Step::SetTags { which, tags } => {
                 let Some(id) = self.pick(which) else { return };
@@ -224,6 +225,7 @@ impl World {
                 incident.tags = some_tags(&tags);
                 incident.tags_version += 1;
                 self.put(id, None, "", |incident, _| edited(incident, "tags"));
+                self.ask_each(TAGS.len(), |tag| Question { tags: vec![tag], size: 3, ..Question::default() });
             }
             Step::Delete { which } => {
                 let Some(id) = self.pick(which) else { return };
@@ -241,6 +243,11 @@ impl World {
             Step::Rebuild => self.search().reindex(),
             Step::Ask(question) => self.ask(&question),
         }
+    }
+
+    /// Right after a write: what it took away must not be found any more.
+    fn ask_each(&self, count: usize, question: impl Fn(usize) -> Question) {
+        (0..count).for_each(|number| self.ask(&question(number)));
     }
 
     fn ask(&self, question: &Question) {
