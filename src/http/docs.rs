@@ -14,7 +14,7 @@ use utoipa::{
     openapi::{
         Components, Content, InfoBuilder, OpenApi, RefOr, ResponseBuilder, Schema,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
-        schema::{ObjectBuilder, Type},
+        schema::{ObjectBuilder, SchemaType, Type},
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
@@ -109,20 +109,19 @@ fn describe(part: &mut OpenApi, needs_token: bool) {
             }
             let token = || SecurityRequirement::new::<_, [&str; 0], &str>("tokenAuth", []);
             operation.security = Some(if needs_token { vec![token()] } else { Vec::new() });
-            let mut refuse = |status: &str, text: &str| {
-                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(refusal(text)));
-            };
             if needs_token {
-                refuse("401", "No token, or not a good one.");
+                refuse(operation, "401", "No token, or not a good one.");
             }
             if !names.is_empty() {
-                refuse("404", "There is no such thing.");
+                refuse(operation, "404", "There is no such thing.");
             }
-            let has_query = parameters_in_query(operation);
-            if operation.request_body.is_some() || has_query {
-                let texts = "What was wrong, by field.";
+            if has_query_parameter(operation, |name| name == "cursor") {
+                refuse(operation, "404", "There is no such page.");
+            }
+            if operation.request_body.is_some() || !names.is_empty() || has_query_parameter(operation, |_| true) {
+                let texts = "What was wrong: by field, or a list of texts, or a text.";
                 let described = ResponseBuilder::new().description(texts);
-                let body = Content::new(Some(ObjectBuilder::new().build()));
+                let body = Content::new(Some(ObjectBuilder::new().schema_type(SchemaType::AnyValue).build()));
                 let response = described.content("application/json", body).build();
                 operation.responses.responses.entry("400".to_owned()).or_insert(RefOr::T(response));
             }
@@ -142,9 +141,13 @@ fn reason(status: &str) -> &'static str {
     status.and_then(|status| status.canonical_reason()).unwrap_or("Done")
 }
 
-fn parameters_in_query(operation: &Operation) -> bool {
-    let is_in_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query));
-    operation.parameters.iter().flatten().any(is_in_query)
+fn refuse(operation: &mut Operation, status: &str, text: &str) {
+    operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(refusal(text)));
+}
+
+fn has_query_parameter(operation: &Operation, named: impl Fn(&str) -> bool) -> bool {
+    let fits = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(Parameter { parameter_in: ParameterIn::Query, name, .. }) if named(name));
+    operation.parameters.iter().flatten().any(fits)
 }
 
 fn path_parameter(name: &str) -> Parameter {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     render::{IncidentBody, Renderer},
-    requests::{IncidentEditRequest, IncidentPage, IncidentRequest, MineQuery, PageQuery, WideQuery},
+    requests::{IncidentEditRequest, IncidentList, IncidentRequest, MineQuery, PageQuery, WideQuery},
 };
 use crate::{
     domain::{
@@ -23,6 +23,7 @@ use crate::{
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
+        docs::Detail,
         error::ApiError,
         fields::{Fields, Text},
         page::Location,
@@ -40,7 +41,7 @@ const FIXED: [&str; 6] = ["pk", "id", "start_time", "end_time", "source", "sourc
 ///
 /// Newest start first.
 #[utoipa::path(get, path = "/incidents/", tag = "incidents", params(PageQuery, MineQuery, WideQuery),
-    responses((status = 200, body = IncidentPage)))]
+    responses((status = 200, body = IncidentList)))]
 pub async fn list(State(api): State<Api>, location: Location) -> Answer {
     page(&api, &location, Scope::All).await
 }
@@ -58,7 +59,7 @@ pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) 
 ///
 /// Those of the caller's source, newest start first; nothing for people.
 #[utoipa::path(get, path = "/incidents/mine/", tag = "incidents", params(PageQuery, MineQuery),
-    responses((status = 200, body = IncidentPage)))]
+    responses((status = 200, body = IncidentList)))]
 pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
     let source = caller.source.as_ref().map(|source| source.id);
     page(&api, &location, Scope::Mine(source)).await
@@ -103,7 +104,8 @@ pub async fn edit(
 /// Delete an incident
 ///
 /// Refused unless the server allows it.
-#[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents", responses((status = 204)))]
+#[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents",
+    responses((status = 204), (status = 403, body = Detail), (status = 405, body = Detail)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     api.service.delete_incident(&caller, IncidentId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))

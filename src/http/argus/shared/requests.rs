@@ -136,6 +136,22 @@ pub struct BulkChanges {
     pub changes: Value,
 }
 
+/// A page, or with the parameter `count` only a number.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum IncidentList {
+    Page(IncidentPage),
+    Count(IncidentCount),
+}
+
+#[derive(ToSchema)]
+pub struct IncidentCount {
+    pub count: u64,
+    /// The parameters of the request.
+    #[schema(value_type = Object)]
+    pub params: Value,
+}
+
 #[derive(ToSchema)]
 pub struct IncidentPage {
     pub next: Option<String>,

@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// Tell that the source is alive
-#[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources", responses((status = 204)))]
+#[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources",
+    responses((status = 204), (status = 403, description = "The caller is no source.")))]
 pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     match api.service.heartbeat(&caller) {
         Ok(()) => Ok(reply::empty(StatusCode::NO_CONTENT)),

@@ -15,6 +15,7 @@ use crate::{
         },
         auth::{self, Authenticated, Headers, NO_CREDENTIALS},
         body::Payload,
+        docs::Detail,
         error::{ApiError, login_failure},
         peer::Client,
         reply,
@@ -41,7 +42,7 @@ pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticate
 ///
 /// With username and password, or with an empty body and a token. The body has to be JSON. Failures are 403.
 #[utoipa::path(post, path = "/auth/token/login/", tag = "auth", request_body = Credentials,
-    responses((status = 200, body = LoginTokenBody)))]
+    responses((status = 200, body = LoginTokenBody), (status = 403, body = Detail)))]
 pub async fn login(
     State(api): State<Api>,
     Client(peer): Client,
