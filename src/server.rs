@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 pub use self::{admin_socket::socket_path, backend::Backend};
+pub use crate::store::verify_pages;
 use crate::{
     config::Config,
     http::{self, HttpSettings},

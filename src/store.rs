@@ -38,7 +38,7 @@ pub use self::{
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
     read::{Direction, Snapshot},
-    verify::verify_file,
+    verify::verify_pages,
     writer::Follower,
 };
 use self::{

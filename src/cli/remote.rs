@@ -11,7 +11,7 @@ use super::output;
 use crate::{
     admin::{self, AdminReply, AdminRequest},
     config::Config,
-    server::{Backend, socket_path},
+    server::{self, Backend, socket_path},
     telemetry,
 };
 
@@ -51,6 +51,12 @@ fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<Admi
     let path = &config.data.value;
     let needs_file = matches!(request, AdminRequest::Check | AdminRequest::Reindex | AdminRequest::Backup { .. });
     anyhow::ensure!(!needs_file || path.exists(), "there is no file {}", path.display());
+    if matches!(request, AdminRequest::Check) {
+        let findings = server::verify_pages(path)?;
+        if !findings.is_empty() {
+            return Ok(AdminReply::Findings(findings));
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = Backend::open(config).await?;

@@ -15,7 +15,7 @@ use std::{
 use proptest::prelude::*;
 use redb::{BackendError, Database, StorageBackend};
 
-use super::{Command, Follower, Store, StoreError, WriteError, file::DataFile, verify_file};
+use super::{Command, Follower, Store, StoreError, WriteError, file::DataFile, verify::verify_file};
 use crate::{
     clock::ManualClock,
     domain::{

@@ -153,6 +153,15 @@ fn check_ends_with_a_sentence_whatever_the_file_is() {
     let middle = zeroed.len() / 8;
     zeroed.get_mut(4096..middle.max(8192)).unwrap().fill(0);
     check(&zeroed);
+    // Records that can be read and agree with each other, but are not what was written.
+    let mut flipped = sound.clone();
+    let needle = b"problem_type=";
+    let places: Vec<usize> =
+        sound.windows(needle.len()).enumerate().filter(|(_, window)| window == needle).map(|(at, _)| at).collect();
+    for at in places {
+        *flipped.get_mut(at + needle.len()).unwrap() ^= 1;
+    }
+    check(&flipped);
     assert!(site.fails(&["check", "--data", "missing.redb"]).contains("there is no file"));
 }
 
