@@ -13,6 +13,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod severity;
 pub mod source;
+pub mod stored_filter;
 pub mod tag;
 pub mod time;
 pub mod timeslot;

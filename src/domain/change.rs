@@ -77,6 +77,7 @@ pub enum Subject {
     SourceType,
     Timeslot,
     Destination,
+    Filter,
 }
 
 /// A committed command as its followers see it: the log entries and the records behind them.

@@ -9,8 +9,9 @@ use rustc_hash::FxHashMap;
 
 use super::{
     destination::Destination,
-    ids::{DestinationId, SourceId, TimeslotId, UserId},
+    ids::{DestinationId, FilterId, SourceId, TimeslotId, UserId},
     source::Source,
+    stored_filter::StoredFilter,
     timeslot::Timeslot,
     token::{Token, TokenHash},
     user::User,
@@ -27,6 +28,7 @@ pub struct Directory {
     pub source_types: BTreeSet<String>,
     pub timeslots: FxHashMap<TimeslotId, Arc<Timeslot>>,
     pub destinations: FxHashMap<DestinationId, Arc<Destination>>,
+    pub filters: FxHashMap<FilterId, Arc<StoredFilter>>,
 }
 
 impl Directory {
@@ -78,6 +80,50 @@ impl Directory {
         let mut destinations: Vec<_> = self.destinations.values().filter(|d| d.owner == owner).collect();
         destinations.sort_by_key(|d| d.id);
         destinations
+    }
+
+    /// `None` for somebody else's.
+    #[must_use]
+    pub fn timeslot_of(&self, owner: UserId, id: TimeslotId) -> Option<&Arc<Timeslot>> {
+        self.timeslots.get(&id).filter(|timeslot| timeslot.owner == owner)
+    }
+
+    /// Sorted by name.
+    #[must_use]
+    pub fn timeslots_of(&self, owner: UserId) -> Vec<&Arc<Timeslot>> {
+        let mut timeslots: Vec<_> = self.timeslots.values().filter(|t| t.owner == owner).collect();
+        timeslots.sort_by(|a, b| a.name.cmp(&b.name));
+        timeslots
+    }
+
+    /// `None` for somebody else's, public or not.
+    #[must_use]
+    pub fn filter_of(&self, owner: UserId, id: FilterId) -> Option<&Arc<StoredFilter>> {
+        self.filters.get(&id).filter(|filter| filter.owner == owner)
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn filters_of(&self, owner: UserId) -> Vec<&Arc<StoredFilter>> {
+        self.filters_where(|filter| filter.owner == owner)
+    }
+
+    /// One's own, or anybody's that is public.
+    #[must_use]
+    pub fn usable_filter(&self, user: UserId, id: FilterId) -> Option<&Arc<StoredFilter>> {
+        self.filters.get(&id).filter(|filter| filter.is_usable_by(user))
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn usable_filters(&self, user: UserId) -> Vec<&Arc<StoredFilter>> {
+        self.filters_where(|filter| filter.is_usable_by(user))
+    }
+
+    fn filters_where(&self, wanted: impl Fn(&StoredFilter) -> bool) -> Vec<&Arc<StoredFilter>> {
+        let mut filters: Vec<_> = self.filters.values().filter(|filter| wanted(filter)).collect();
+        filters.sort_by_key(|f| f.id);
+        filters
     }
 
     /// Returns the user as it was.

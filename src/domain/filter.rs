@@ -82,6 +82,12 @@ pub fn search_words(text: &str) -> Vec<String> {
 }
 
 impl Criteria {
+    /// Matches no incident.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { ids: Some(BTreeSet::new()), ..Self::default() }
+    }
+
     /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]).
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {

@@ -29,6 +29,8 @@ id! {
     TokenId,
     /// A timeslot of a user.
     TimeslotId,
+    /// A stored filter of a user.
+    FilterId,
     /// A destination of a user.
     DestinationId,
     /// A position in the change log; 0 stands before the first change.

@@ -19,13 +19,18 @@ pub const SOURCE_NAME: usize = 1_000;
 pub const SOURCE_TYPE_NAME: usize = 1_000;
 pub const PERSON_NAME: usize = 150;
 pub const EMAIL: usize = 254;
+pub const TIMESLOT_NAME: usize = 40;
+pub const TIMESLOTS_PER_USER: usize = 1_000;
+pub const RECURRENCES_PER_TIMESLOT: usize = 200;
+pub const FILTER_NAME: usize = 40;
+pub const FILTERS_PER_USER: usize = 1_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 
 pub const PAGE_SIZE_DEFAULT: usize = 100;
 /// Larger wishes are cut to this without a word; `next` goes on.
 pub const PAGE_SIZE_MAX: usize = 5_000;
-/// Values in one list parameter of a query.
+/// Values in one list parameter of a query, or in one list of a stored filter.
 pub const FILTER_VALUES: usize = 5_000;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;

@@ -1,5 +1,7 @@
 //! Timeslots: when a user wants to be told (contract section 13).
 
+use std::fmt;
+
 use super::ids::{TimeslotId, UserId};
 
 /// Microseconds since local midnight, below 24 hours.
@@ -10,6 +12,39 @@ impl TimeOfDay {
     pub const MIDNIGHT: Self = Self(0);
     /// 23:59:59.999999
     pub const LAST: Self = Self(24 * 3_600_000_000 - 1);
+
+    /// `hh:mm[:ss[.ffffff]]`; digits beyond microseconds are cut off.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let hours = number(parts.next()?, 23)?;
+        let minutes = number(parts.next()?, 59)?;
+        let (seconds, micros) = parts.next().map_or(Some((0, 0)), seconds)?;
+        let whole = (hours * 60 + minutes) * 60 + seconds;
+        parts.next().is_none().then_some(Self(whole * 1_000_000 + micros))
+    }
+}
+
+/// `HH:MM:SS[.ffffff]`, without a fraction of zero.
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        write!(f, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+        if micros == 0 { Ok(()) } else { write!(f, ".{micros:06}") }
+    }
+}
+
+fn seconds(text: &str) -> Option<(u64, u64)> {
+    let Some((whole, fraction)) = text.split_once('.') else { return Some((number(text, 59)?, 0)) };
+    let is_fraction = (1..=12).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let micros: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    is_fraction.then_some((number(whole, 59)?, micros.parse().ok()?))
+}
+
+/// One or two digits.
+fn number(text: &str, highest: u64) -> Option<u64> {
+    let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_number && *number <= highest)
 }
 
 /// On these weekdays, from `start` to `end` inclusive.
@@ -19,6 +54,13 @@ pub struct Recurrence {
     pub days: Vec<u8>,
     pub start: TimeOfDay,
     pub end: TimeOfDay,
+}
+
+impl Recurrence {
+    #[must_use]
+    pub fn is_all_day(&self) -> bool {
+        self.start == TimeOfDay::MIDNIGHT && self.end == TimeOfDay::LAST
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,5 +80,30 @@ pub fn all_the_time(id: TimeslotId, owner: UserId) -> Timeslot {
         owner,
         name: "All the time".to_owned(),
         recurrences: vec![Recurrence { days: (1..=7).collect(), start: TimeOfDay::MIDNIGHT, end: TimeOfDay::LAST }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_day_are_read_and_written() {
+        for (text, written) in [
+            ("08:00", "08:00:00"),
+            ("8:5", "08:05:00"),
+            ("23:59:59.999999", "23:59:59.999999"),
+            ("12:00:01.5", "12:00:01.500000"),
+            ("00:00:00.0000019", "00:00:00.000001"),
+        ] {
+            let time = TimeOfDay::parse(text).map(|time| time.to_string());
+            assert_eq!(time.as_deref(), Some(written), "{text}");
+        }
+        for text in
+            ["", "8", "24:00", "12:60", "12:00:60", "12:00:00.", "12:00:00.x", "1:2:3:4", "+1:00", "08:00Z", "008:00"]
+        {
+            assert_eq!(TimeOfDay::parse(text), None, "{text}");
+        }
+        assert_eq!(TimeOfDay::LAST.to_string(), "23:59:59.999999");
     }
 }

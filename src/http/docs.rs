@@ -57,12 +57,10 @@ pub fn openapi(version: Version) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     components.schemas.insert(Detail::name().into_owned(), Detail::schema());
     components.add_security_scheme("tokenAuth", token_scheme());
-    if !version.has_metadata() {
-        for schema in ["Incident", "IncidentRequest"] {
-            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema) {
-                object.properties.remove("metadata");
-                object.required.retain(|name| name != "metadata");
-            }
+    for (schema, property) in version.absent_properties() {
+        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(*schema) {
+            object.properties.remove(*property);
+            object.required.retain(|name| name != property);
         }
     }
     document

@@ -147,6 +147,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Token => "Token",
         Model::Timeslot => "Timeslot",
         Model::Destination => "DestinationConfig",
+        Model::Filter => "Filter",
     }
 }
 
@@ -232,6 +233,15 @@ impl From<Refusal> for ApiError {
                 "No token for the user '{username}' exists, one needs to be created in the admin interface."
             )),
             Refusal::BadTokenValue | Refusal::TokenTaken => Self::field("token", refusal.to_string()),
+            Refusal::TimeslotExists { name, owner } => Self::field(
+                "name",
+                format!("The name \"{name}\" is already in use for a another timeslot owned by user {owner}."),
+            ),
+            Refusal::FilterExists { name, owner } => Self::field(
+                "name",
+                format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
+            ),
+            Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(
@@ -274,6 +284,11 @@ pub fn login_failure(failure: LoginFailure, bad_credentials: impl FnOnce(&str) -
 #[must_use]
 pub fn too_long(characters: usize) -> String {
     format!("Ensure this field has no more than {characters} characters.")
+}
+
+#[must_use]
+pub fn too_short(characters: usize) -> String {
+    format!("Ensure this field has at least {characters} characters.")
 }
 
 #[must_use]

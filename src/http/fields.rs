@@ -11,8 +11,12 @@ use super::{
     error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
     urls,
 };
-use crate::domain::{datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp};
+use crate::domain::{
+    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay,
+};
 
+const BAD_INTEGER: &str = "A valid integer is required.";
+const BAD_TIME: &str = "Time has wrong format. Use one of these formats instead: hh:mm[:ss[.uuuuuu]].";
 const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats instead: \
                             YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z], or 'infinity'.";
 
@@ -162,6 +166,46 @@ impl Fields {
         level
     }
 
+    /// 1 to 5, as a bound; `Some(None)`: null.
+    pub fn nullable_max_level(&mut self, name: &str) -> Option<Option<Level>> {
+        let value = self.take(name)?;
+        if value.is_null() {
+            return Some(None);
+        }
+        let level = match integer(&value) {
+            None => Err(BAD_INTEGER),
+            Some(number) if number < 1 => Err("Ensure this value is greater than or equal to 1."),
+            Some(number) => {
+                u8::try_from(number).ok().and_then(Level::new).ok_or("Ensure this value is less than or equal to 5.")
+            }
+        };
+        level.map_err(|error| self.error(name, error)).ok().map(Some)
+    }
+
+    /// Contract section 1.1.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take_not_null(name)?;
+        self.parse_flag(name, &value)
+    }
+
+    /// `Some(None)`: null.
+    pub fn nullable_flag(&mut self, name: &str) -> Option<Option<bool>> {
+        match self.take(name)? {
+            Value::Null => Some(None),
+            Value::String(text) if text.eq_ignore_ascii_case("null") || text.is_empty() => Some(None),
+            value => self.parse_flag(name, &value).map(Some),
+        }
+    }
+
+    pub fn time_of_day(&mut self, name: &str) -> Option<TimeOfDay> {
+        let value = self.take_not_null(name)?;
+        let time = value.as_str().and_then(|text| TimeOfDay::parse(text.trim()));
+        if time.is_none() {
+            self.error(name, BAD_TIME);
+        }
+        time
+    }
+
     /// The code of an event type.
     pub fn event_type(&mut self, name: &str) -> Option<EventType> {
         let value = self.take_not_null(name)?;
@@ -264,6 +308,27 @@ impl Fields {
         None
     }
 
+    fn parse_flag(&mut self, name: &str, value: &Value) -> Option<bool> {
+        let flag = match value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) => match number.as_f64() {
+                Some(1.0) => Some(true),
+                Some(0.0) => Some(false),
+                _ => None,
+            },
+            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+                "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        if flag.is_none() {
+            self.error(name, "Must be a valid boolean.");
+        }
+        flag
+    }
+
     fn parse_datetime(&mut self, name: &str, value: &Value, zone: Tz) -> Option<Timestamp> {
         let at = value.as_str().and_then(|text| datetime::parse(text.trim(), zone));
         if at.is_none() {
@@ -308,6 +373,17 @@ fn text(value: Value, rule: Text) -> Result<String, String> {
         return Err(too_long(rule.longest));
     }
     Ok(text)
+}
+
+/// Also as a text, and with a fraction of zero.
+fn integer(value: &Value) -> Option<i64> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    let whole = text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|byte| byte == b'0'));
+    whole.map_or(text.as_str(), |(whole, _)| whole).parse().ok()
 }
 
 fn trimmed(text: String) -> String {

@@ -10,7 +10,7 @@ use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
     directory::Directory,
     filter::{Criteria, search_words, tag_groups},
-    ids::{IncidentId, SourceId},
+    ids::{FilterId, IncidentId, SourceId, UserId},
     limits,
     tag::Tag,
 };
@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub directory: &'a Directory,
     pub zone: Tz,
     pub version: Version,
+    /// Whose stored filters are meant, beside public ones.
+    pub caller: UserId,
 }
 
 /// All mistakes are named at once.
@@ -180,18 +182,48 @@ impl<'a> Reader<'a> {
         criteria.tags.extend(Tag::parse("problem_type=token_expiry").ok().map(|tag| vec![tag]));
     }
 
-    /// There are none yet, so every key is unknown.
+    /// An unknown filter matches nothing. There are no profiles yet, so each of those is unknown.
     fn stored_filters(&mut self, criteria: &mut Criteria) {
-        for name in ["filter_pk", "notificationprofile_pk"] {
-            if self.parse(name, "Enter a whole number.", values::whole_number).is_some() {
-                match_nothing(criteria);
-            }
+        let mut key = |name| self.parse(name, "Enter a whole number.", values::whole_number);
+        let (filter, profile) = (key("filter_pk"), key("notificationprofile_pk"));
+        let Context { directory, caller, .. } = self.context;
+        if let Some(key) = filter {
+            let filter = u64::try_from(key).ok().and_then(|key| directory.usable_filter(caller, FilterId(key)));
+            let kept = filter.map_or_else(Criteria::nothing, |filter| filter.blob.to_criteria(directory));
+            narrow_to(criteria, kept);
+        }
+        if profile.is_some() {
+            match_nothing(criteria);
         }
     }
 }
 
 fn match_nothing(criteria: &mut Criteria) {
     criteria.ids = Some(BTreeSet::new());
+}
+
+/// Both must hold. What a stored filter cannot say is not looked at; event types are said by nobody else.
+fn narrow_to(criteria: &mut Criteria, kept: Criteria) {
+    let flags =
+        [(&mut criteria.open, kept.open), (&mut criteria.acked, kept.acked), (&mut criteria.stateful, kept.stateful)];
+    let mut contradict = false;
+    for (known, wanted) in flags {
+        contradict |= wanted.is_some_and(|wanted| *known == Some(!wanted));
+        *known = known.or(wanted);
+    }
+    criteria.tags.extend(kept.tags);
+    if let Some(sources) = kept.sources {
+        narrow(&mut criteria.sources, sources);
+    }
+    if let Some(ids) = kept.ids {
+        narrow(&mut criteria.ids, ids);
+    }
+    criteria.max_level = [criteria.max_level, kept.max_level].into_iter().flatten().min();
+    criteria.event_types = kept.event_types;
+    criteria.hide_closed_acked |= kept.hide_closed_acked;
+    if contradict {
+        match_nothing(criteria);
+    }
 }
 
 /// Both must hold.

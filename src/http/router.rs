@@ -13,7 +13,7 @@ use super::{
     Api, HttpSettings, Version,
     argus::{
         service_info,
-        shared::{acks, events, incidents, sources, tags, tickets, tokens, users},
+        shared::{acks, events, filters, incidents, previews, sources, tags, tickets, timeslots, tokens, users},
         v1, v2,
     },
     auth, docs,
@@ -66,6 +66,12 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
         .routes(routes!(tags::retrieve, tags::delete))
         .routes(routes!(sources::list_types, sources::create_type))
         .routes(routes!(sources::retrieve_type))
+        .routes(routes!(timeslots::list, timeslots::create))
+        .routes(routes!(timeslots::retrieve, timeslots::edit, timeslots::delete))
+        .routes(routes!(filters::list, filters::create))
+        .routes(routes!(filters::retrieve, filters::edit, filters::delete))
+        .routes(routes!(previews::preview))
+        .routes(routes!(previews::filter_preview))
         .routes(routes!(users::retrieve));
     match version {
         Version::V1 => both

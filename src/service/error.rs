@@ -36,6 +36,7 @@ pub enum Model {
     Token,
     Timeslot,
     Destination,
+    Filter,
 }
 
 impl std::fmt::Display for Model {
@@ -51,6 +52,7 @@ impl std::fmt::Display for Model {
             Self::Token => "token",
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
+            Self::Filter => "filter",
         })
     }
 }
@@ -115,6 +117,12 @@ pub enum Refusal {
     BadTokenValue,
     #[error("this token is in use already")]
     TokenTaken,
+    #[error("{owner} has a timeslot \"{name}\" already")]
+    TimeslotExists { name: String, owner: String },
+    #[error("{owner} has a filter \"{name}\" already")]
+    FilterExists { name: String, owner: String },
+    #[error("a user can have at most {limit} {what}")]
+    TooMany { what: &'static str, limit: usize },
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }

@@ -151,7 +151,7 @@ fn free_username(directory: &Directory, wanted: &str) -> String {
     name
 }
 
-fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
     if name.trim().is_empty() {
         return Err(Refusal::Empty("name"));
     }

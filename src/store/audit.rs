@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::domain::{
-    destination::Destination, source::Source, time::Timestamp, timeslot::Timeslot, token::Token, token::TokenKind,
-    user::User,
+    destination::Destination, event::EventType, severity::Level, source::Source, stored_filter::StoredFilter,
+    time::Timestamp, timeslot::Timeslot, token::Token, token::TokenKind, user::User,
 };
 
 fn moment(at: Timestamp) -> Value {
@@ -59,6 +59,26 @@ pub fn timeslot(timeslot: &Timeslot) -> String {
         .map(|r| json!({ "days": r.days, "start_micros": r.start.0, "end_micros": r.end.0 }))
         .collect();
     json!({ "owner": timeslot.owner.0, "name": timeslot.name, "recurrences": recurrences }).to_string()
+}
+
+pub fn filter(filter: &StoredFilter) -> String {
+    let blob = &filter.blob;
+    let codes = |kinds: &Vec<EventType>| kinds.iter().map(|kind| kind.code()).collect::<Vec<_>>();
+    json!({
+        "owner": filter.owner.0,
+        "name": filter.name,
+        "public": filter.public,
+        "source_ids": blob.source_ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>()),
+        "source_types": blob.source_types,
+        "tags": blob.tags,
+        "open": blob.open,
+        "acked": blob.acked,
+        "stateful": blob.stateful,
+        "max_level": blob.max_level.map(Level::get),
+        "event_types": blob.event_types.as_ref().map(codes),
+        "hide_closed_acked": blob.hide_closed_acked,
+    })
+    .to_string()
 }
 
 /// Settings of media other than e-mail and SMS may hold secrets, so only their names are told.

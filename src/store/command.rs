@@ -7,9 +7,10 @@ use crate::domain::{
     destination::Destination,
     directory::Directory,
     event::Event,
-    ids::{DestinationId, EventId, IncidentId, Seq, SourceId, TimeslotId, TokenId, UserId},
+    ids::{DestinationId, EventId, FilterId, IncidentId, Seq, SourceId, TimeslotId, TokenId, UserId},
     incident::Incident,
     source::Source,
+    stored_filter::StoredFilter,
     time::Timestamp,
     timeslot::Timeslot,
     token::{Token, TokenHash},
@@ -38,6 +39,9 @@ pub enum Staged {
     PutSource(Source),
     PutSourceType(String),
     PutTimeslot(Timeslot),
+    DeleteTimeslot(TimeslotId),
+    PutFilter(StoredFilter),
+    DeleteFilter(FilterId),
     PutDestination(Destination),
     DeleteDestination(DestinationId),
     SetLastSeen(SourceId, Timestamp),
@@ -94,6 +98,7 @@ impl Command<'_> {
         new_token_id: TokenId from last_token,
         new_source_id: SourceId from last_source,
         new_timeslot_id: TimeslotId from last_timeslot,
+        new_filter_id: FilterId from last_filter,
         new_destination_id: DestinationId from last_destination,
     }
 
@@ -139,6 +144,18 @@ impl Command<'_> {
 
     pub fn put_timeslot(&mut self, timeslot: Timeslot) {
         self.staged.push(Staged::PutTimeslot(timeslot));
+    }
+
+    pub fn delete_timeslot(&mut self, id: TimeslotId) {
+        self.staged.push(Staged::DeleteTimeslot(id));
+    }
+
+    pub fn put_filter(&mut self, filter: StoredFilter) {
+        self.staged.push(Staged::PutFilter(filter));
+    }
+
+    pub fn delete_filter(&mut self, id: FilterId) {
+        self.staged.push(Staged::DeleteFilter(id));
     }
 
     pub fn put_destination(&mut self, destination: Destination) {

@@ -20,6 +20,7 @@ pub struct Counters {
     pub last_source: u64,
     pub last_timeslot: u64,
     pub last_destination: u64,
+    pub last_filter: u64,
 }
 
 impl Counters {
@@ -52,11 +53,12 @@ impl Counters {
             last_source: self.last_source.max(other.last_source),
             last_timeslot: self.last_timeslot.max(other.last_timeslot),
             last_destination: self.last_destination.max(other.last_destination),
+            last_filter: self.last_filter.max(other.last_filter),
             ..self
         }
     }
 
-    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 12] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 13] {
         [
             ("incidents", &mut self.incidents),
             ("events", &mut self.events),
@@ -70,6 +72,7 @@ impl Counters {
             ("last_source", &mut self.last_source),
             ("last_timeslot", &mut self.last_timeslot),
             ("last_destination", &mut self.last_destination),
+            ("last_filter", &mut self.last_filter),
         ]
     }
 }

@@ -9,7 +9,7 @@ use super::{
     counters::Counters,
     record::{
         change::{decode_change, encode_change},
-        configuration::{encode_destination, encode_source, encode_timeslot, encode_token, encode_user},
+        configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_token, encode_user},
         event::{encode_ack, encode_event},
         incident::{encode_incident, encode_summary},
     },
@@ -21,9 +21,10 @@ use crate::domain::{
     destination::Destination,
     directory::Directory,
     event::Event,
-    ids::{DestinationId, IncidentId, Seq, UserId},
+    ids::{DestinationId, FilterId, IncidentId, Seq, TimeslotId, UserId},
     incident::{Incident, Summary},
     source::Source,
+    stored_filter::StoredFilter,
     time::Timestamp,
     timeslot::Timeslot,
     token::{Token, TokenHash},
@@ -201,6 +202,9 @@ impl Applier<'_, '_> {
             Staged::PutSource(source) => self.put_source(source).map(Some),
             Staged::PutSourceType(name) => self.put_source_type(name),
             Staged::PutTimeslot(timeslot) => self.put_timeslot(timeslot).map(Some),
+            Staged::DeleteTimeslot(id) => self.delete_timeslot(id),
+            Staged::PutFilter(filter) => self.put_filter(filter).map(Some),
+            Staged::DeleteFilter(id) => self.delete_filter(id),
             Staged::PutDestination(destination) => self.put_destination(destination).map(Some),
             Staged::DeleteDestination(id) => self.delete_destination(id),
             _ => Ok(None),
@@ -255,6 +259,36 @@ impl Applier<'_, '_> {
             .insert(timeslot.id, Arc::new(timeslot))
             .map(|timeslot| audit::timeslot(&timeslot));
         Ok(ConfigurationChange { subject: Subject::Timeslot, key, before, after: Some(after) })
+    }
+
+    fn delete_timeslot(&mut self, id: TimeslotId) -> Result<Option<ConfigurationChange>, StoreError> {
+        self.tables.timeslots.remove(id_key(id.0))?;
+        Ok(Arc::make_mut(self.directory).timeslots.remove(&id).map(|timeslot| ConfigurationChange {
+            subject: Subject::Timeslot,
+            key: id.to_string(),
+            before: Some(audit::timeslot(&timeslot)),
+            after: None,
+        }))
+    }
+
+    fn put_filter(&mut self, filter: StoredFilter) -> Result<ConfigurationChange, StoreError> {
+        self.tables.filters.insert(id_key(filter.id.0), encode_filter(&filter)?.as_slice())?;
+        let (key, after) = (filter.id.to_string(), audit::filter(&filter));
+        let before = Arc::make_mut(self.directory)
+            .filters
+            .insert(filter.id, Arc::new(filter))
+            .map(|filter| audit::filter(&filter));
+        Ok(ConfigurationChange { subject: Subject::Filter, key, before, after: Some(after) })
+    }
+
+    fn delete_filter(&mut self, id: FilterId) -> Result<Option<ConfigurationChange>, StoreError> {
+        self.tables.filters.remove(id_key(id.0))?;
+        Ok(Arc::make_mut(self.directory).filters.remove(&id).map(|filter| ConfigurationChange {
+            subject: Subject::Filter,
+            key: id.to_string(),
+            before: Some(audit::filter(&filter)),
+            after: None,
+        }))
     }
 
     fn put_destination(&mut self, destination: Destination) -> Result<ConfigurationChange, StoreError> {

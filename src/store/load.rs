@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::{ReadTransaction, ReadableTable, TableError};
 
 use super::{
     StoreError,
     codec::{key_id, timestamp},
     counters::Counters,
-    record::configuration::{decode_destination, decode_source, decode_timeslot, decode_token, decode_user},
+    record::configuration::{
+        decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user,
+    },
     schema::{
-        DESTINATION_ID_TO_DESTINATION, HASH_TO_TOKEN, NAME_TO_COUNTER, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
-        SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER,
+        DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, NAME_TO_COUNTER, SOURCE_ID_TO_LAST_SEEN,
+        SOURCE_ID_TO_SOURCE, SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER,
     },
 };
 use crate::domain::{
     directory::Directory,
-    ids::{DestinationId, SourceId, TimeslotId},
+    ids::{DestinationId, FilterId, SourceId, TimeslotId},
     time::Timestamp,
 };
 
@@ -50,6 +52,16 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
         let (key, value) = row?;
         let id = key_id(key.value());
         directory.destinations.insert(DestinationId(id), Arc::new(decode_destination(id, value.value())?));
+    }
+    // Files that are older than filters do not have the table yet.
+    let filters = match txn.open_table(FILTER_ID_TO_FILTER) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(directory),
+        filters => filters?,
+    };
+    for row in filters.iter()? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        directory.filters.insert(FilterId(id), Arc::new(decode_filter(id, value.value())?));
     }
     Ok(directory)
 }

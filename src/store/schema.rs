@@ -33,6 +33,7 @@ pub const SOURCE_ID_TO_LAST_SEEN: TableDefinition<IdKey, i64> = TableDefinition:
 pub const TIMESLOT_ID_TO_TIMESLOT: TableDefinition<IdKey, &[u8]> = TableDefinition::new("timeslot_id_to_timeslot");
 pub const DESTINATION_ID_TO_DESTINATION: TableDefinition<IdKey, &[u8]> =
     TableDefinition::new("destination_id_to_destination");
+pub const FILTER_ID_TO_FILTER: TableDefinition<IdKey, &[u8]> = TableDefinition::new("filter_id_to_filter");
 
 /// Totals, and the last id given out of each kind.
 pub const NAME_TO_COUNTER: TableDefinition<&str, u64> = TableDefinition::new("name_to_counter");

@@ -10,9 +10,9 @@ use super::{
         incident::decode_incident,
     },
     schema::{
-        DESTINATION_ID_TO_DESTINATION, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT,
-        IdKey, NAME_TO_COUNTER, PairKey, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
-        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TIMESLOT_ID_TO_TIMESLOT,
+        DESTINATION_ID_TO_DESTINATION, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
+        INCIDENT_ID_TO_INCIDENT, IdKey, NAME_TO_COUNTER, PairKey, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
+        SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TIMESLOT_ID_TO_TIMESLOT,
         TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER,
     },
 };
@@ -39,6 +39,7 @@ pub struct WriteTables<'t> {
     pub last_seen: Table<'t, IdKey, i64>,
     pub timeslots: Table<'t, IdKey, &'static [u8]>,
     pub destinations: Table<'t, IdKey, &'static [u8]>,
+    pub filters: Table<'t, IdKey, &'static [u8]>,
     pub counters: Table<'t, &'static str, u64>,
 }
 
@@ -60,6 +61,7 @@ impl<'t> WriteTables<'t> {
             last_seen: txn.open_table(SOURCE_ID_TO_LAST_SEEN)?,
             timeslots: txn.open_table(TIMESLOT_ID_TO_TIMESLOT)?,
             destinations: txn.open_table(DESTINATION_ID_TO_DESTINATION)?,
+            filters: txn.open_table(FILTER_ID_TO_FILTER)?,
             counters: txn.open_table(NAME_TO_COUNTER)?,
         })
     }

@@ -280,6 +280,9 @@ fn configuration(directory: &Directory, findings: &mut Findings) {
             format!("destination {} has no owner", destination.id)
         });
     }
+    for filter in directory.filters.values() {
+        findings.check(directory.user(filter.owner).is_some(), || format!("filter {} has no owner", filter.id));
+    }
 }
 
 #[cfg(test)]

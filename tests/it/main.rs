@@ -4,8 +4,10 @@
 
 mod api_documents;
 mod api_events;
+mod api_filters;
 mod api_incidents;
 mod api_sources;
+mod api_timeslots;
 mod api_wire;
 mod daemon;
 mod matrix;

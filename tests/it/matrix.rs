@@ -15,6 +15,9 @@ type Statuses = [u16; 5];
 
 const ALL_READ: Statuses = [401, 200, 200, 200, 200];
 const ALL_CREATE: Statuses = [401, 201, 201, 201, 201];
+/// What belongs to the source's user.
+const OWNER_READS: Statuses = [401, 404, 200, 404, 404];
+const OWNER_DELETES: Statuses = [401, 404, 204, 404, 404];
 const OPEN: Statuses = [200; 5];
 
 struct Row {
@@ -31,6 +34,7 @@ fn row(method: &'static str, path: &'static str, statuses: Statuses, body: Value
 /// What both versions have, below the prefix.
 fn both() -> Vec<Row> {
     let incident = json!({"start_time": AT, "tags": []});
+    let timeslot = json!({"name": "new", "time_recurrences": []});
     let ack = json!({"timestamp": AT, "event": {"timestamp": AT}});
     vec![
         row("GET", "/incidents/", ALL_READ, Value::Null),
@@ -62,6 +66,25 @@ fn both() -> Vec<Row> {
         row("GET", "/incidents/source-types/", ALL_READ, Value::Null),
         row("POST", "/incidents/source-types/", ALL_CREATE, json!({"name": "nav"})),
         row("GET", "/incidents/source-types/{name}/", ALL_READ, Value::Null),
+        row("GET", "/notificationprofiles/timeslots/", ALL_READ, Value::Null),
+        row("POST", "/notificationprofiles/timeslots/", ALL_CREATE, timeslot),
+        row("GET", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, Value::Null),
+        row(
+            "PUT",
+            "/notificationprofiles/timeslots/{pk}/",
+            OWNER_READS,
+            json!({"name": "put", "time_recurrences": []}),
+        ),
+        row("PATCH", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, json!({})),
+        row("DELETE", "/notificationprofiles/timeslots/{pk}/", OWNER_DELETES, Value::Null),
+        row("GET", "/notificationprofiles/filters/", ALL_READ, Value::Null),
+        row("POST", "/notificationprofiles/filters/", ALL_CREATE, json!({"name": "new"})),
+        row("GET", "/notificationprofiles/filters/{pk}/", OWNER_READS, Value::Null),
+        row("PUT", "/notificationprofiles/filters/{pk}/", OWNER_READS, json!({"name": "put"})),
+        row("PATCH", "/notificationprofiles/filters/{pk}/", OWNER_READS, json!({})),
+        row("DELETE", "/notificationprofiles/filters/{pk}/", OWNER_DELETES, Value::Null),
+        row("POST", "/notificationprofiles/preview/", ALL_READ, json!({"open": true})),
+        row("POST", "/notificationprofiles/filterpreview/", ALL_READ, json!({"open": true})),
         row("GET", "/auth/user/", ALL_READ, Value::Null),
         row("GET", "/auth/users/{pk}/", ALL_READ, Value::Null),
         row("POST", "/token-auth/", OPEN, json!({"username": "admin", "password": PASSWORD})),
@@ -156,9 +179,11 @@ struct Objects {
     incident: u64,
     event: u64,
     ack: u64,
+    timeslot: u64,
+    filter: u64,
 }
 
-/// A fresh incident with an event, an acknowledgement and a tag.
+/// A fresh incident with an event, an acknowledgement and a tag; a timeslot and a filter.
 async fn objects(helper: &Client) -> Objects {
     let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
     let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
@@ -166,7 +191,12 @@ async fn objects(helper: &Client) -> Objects {
     let path = format!("/api/v2/incidents/{incident}");
     let event = helper.post(&format!("{path}/events/"), json!({"type": "OTH", "timestamp": AT})).await;
     let ack = helper.post(&format!("{path}/acks/"), json!({ "timestamp": AT })).await;
-    Objects { incident, event: pk(event), ack: pk(ack) }
+    let name = format!("of {incident}");
+    let profiles = "/api/v2/notificationprofiles";
+    let body = json!({"name": name, "time_recurrences": []});
+    let timeslot = helper.post(&format!("{profiles}/timeslots/"), body).await;
+    let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
+    Objects { incident, event: pk(event), ack: pk(ack), timeslot: pk(timeslot), filter: pk(filter) }
 }
 
 impl Objects {
@@ -175,6 +205,10 @@ impl Objects {
             2
         } else if path.contains("/users/") {
             1
+        } else if path.contains("/timeslots/") {
+            self.timeslot
+        } else if path.contains("/filters/") {
+            self.filter
         } else {
             self.incident
         };

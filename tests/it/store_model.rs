@@ -13,10 +13,11 @@ use argusd::{
         ack::{Acknowledgement, acked_until},
         change::{Change, ChangeKind},
         event::{Event, EventType, EventTypeSet, StateAfter},
-        ids::{EventId, IncidentId, Seq, SourceId, TokenId, UserId},
+        ids::{EventId, FilterId, IncidentId, Seq, SourceId, TokenId, UserId},
         incident::{AckedUntil, EndTime, Incident, Summary},
         severity::Level,
         source::Source,
+        stored_filter::StoredFilter,
         tag::{IncidentTag, Tag},
         time::Timestamp,
         token::{Token, TokenKind},
@@ -26,88 +27,11 @@ use argusd::{
 };
 use proptest::prelude::*;
 
+mod ops;
+
+use ops::{Creation, Op, op};
+
 const ACTOR: UserId = UserId(1);
-
-#[derive(Clone, Debug)]
-enum Op {
-    Create(Creation),
-    AddEvent {
-        incident: usize,
-        kind: usize,
-        at: i64,
-    },
-    Acknowledge {
-        incident: usize,
-        expiration: Option<i64>,
-    },
-    Expire {
-        incident: usize,
-        ack: usize,
-        expiration: Option<i64>,
-    },
-    Edit {
-        incident: usize,
-        level: u8,
-        tags: Vec<u8>,
-        ticket: bool,
-    },
-    Delete {
-        incident: usize,
-    },
-    /// Stages all sorts of things, then refuses.
-    Refuse {
-        incident: usize,
-    },
-    Rename {
-        name: u8,
-    },
-    AddToken {
-        hash: u8,
-    },
-    DeleteToken {
-        hash: u8,
-    },
-    Trim {
-        keep: u64,
-    },
-    Reopen,
-}
-
-#[derive(Clone, Debug)]
-struct Creation {
-    source: u64,
-    start: i64,
-    end: u8,
-    source_incident_id: u8,
-    level: u8,
-    tags: Vec<u8>,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let tags = || proptest::collection::vec(0..6_u8, 0..4);
-    let moment = || -50..50_i64;
-    prop_oneof![
-        8 => (1..4_u64, moment(), 0..4_u8, 0..8_u8, 1..6_u8, tags()).prop_map(
-            |(source, start, end, source_incident_id, level, tags)| Op::Create(Creation {
-                source, start, end, source_incident_id, level, tags
-            })
-        ),
-        6 => (any::<usize>(), 0..9_usize, moment()).prop_map(|(incident, kind, at)| Op::AddEvent { incident, kind, at }),
-        4 => (any::<usize>(), proptest::option::of(moment()))
-            .prop_map(|(incident, expiration)| Op::Acknowledge { incident, expiration }),
-        2 => (any::<usize>(), any::<usize>(), proptest::option::of(moment()))
-            .prop_map(|(incident, ack, expiration)| Op::Expire { incident, ack, expiration }),
-        4 => (any::<usize>(), 1..6_u8, tags(), any::<bool>())
-            .prop_map(|(incident, level, tags, ticket)| Op::Edit { incident, level, tags, ticket }),
-        1 => any::<usize>().prop_map(|incident| Op::Delete { incident }),
-        1 => any::<usize>().prop_map(|incident| Op::Refuse { incident }),
-        1 => any::<u8>().prop_map(|name| Op::Rename { name }),
-        1 => (0..4_u8).prop_map(|hash| Op::AddToken { hash }),
-        1 => (0..4_u8).prop_map(|hash| Op::DeleteToken { hash }),
-        1 => (0..20_u64).prop_map(|keep| Op::Trim { keep }),
-        1 => Just(Op::Reopen),
-    ]
-}
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::saturating_from_micros(1_700_000_000_000_000 + seconds * 1_000_000)
@@ -124,6 +48,7 @@ struct Model {
     events: BTreeMap<(IncidentId, EventId), Event>,
     acks: BTreeMap<(IncidentId, EventId), Acknowledgement>,
     tokens: BTreeMap<u8, Token>,
+    filters: BTreeMap<FilterId, StoredFilter>,
     changes: Vec<Change>,
     trimmed: u64,
     username: String,
@@ -284,6 +209,22 @@ impl Bench {
                     Ok(())
                 });
                 self.model.tokens.remove(&hash);
+            }
+            Op::PutFilter { slot, blob } => {
+                let public = blob.hide_closed_acked;
+                let filter = StoredFilter { id: FilterId(slot), owner: ACTOR, name: slot.to_string(), public, blob };
+                self.model.filters.insert(filter.id, filter.clone());
+                self.write(move |command| {
+                    command.put_filter(filter);
+                    Ok(())
+                });
+            }
+            Op::DeleteFilter { slot } => {
+                self.model.filters.remove(&FilterId(slot));
+                self.write(move |command| {
+                    command.delete_filter(FilterId(slot));
+                    Ok(())
+                });
             }
             Op::Trim { keep } => {
                 let up_to = self.model.changes.last().unwrap().seq.0.saturating_sub(keep);
@@ -515,6 +456,9 @@ impl Bench {
             directory.tokens.values().map(|token| (token.hash[0], Token::clone(token))).collect();
         assert_eq!(tokens, model.tokens);
         assert!(tokens.values().all(|token| token.id <= TokenId(counters.last_token)));
+        let filters: BTreeMap<FilterId, StoredFilter> =
+            directory.filters.iter().map(|(id, filter)| (*id, StoredFilter::clone(filter))).collect();
+        assert_eq!(filters, model.filters);
         self.compare_changes(&snapshot);
         assert_eq!(self.store.verify().unwrap(), Vec::<String>::new());
     }

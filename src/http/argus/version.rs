@@ -37,6 +37,29 @@ impl Version {
         matches!(self, Self::V1)
     }
 
+    /// Filters can be public and know all criteria; without that they have `filter_string` (contract section 14).
+    #[must_use]
+    pub const fn has_wide_filters(self) -> bool {
+        matches!(self, Self::V2)
+    }
+
+    /// What schemas that all versions share say too much: (schema, property).
+    #[must_use]
+    pub const fn absent_properties(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::V1 => &[
+                ("Incident", "metadata"),
+                ("IncidentRequest", "metadata"),
+                ("Filter", "public"),
+                ("FilterRequest", "public"),
+                ("FilterBlob", "source_types"),
+                ("FilterBlob", "event_types"),
+                ("FilterBlob", "hide_closed_acked"),
+            ],
+            Self::V2 => &[("Filter", "filter_string"), ("FilterRequest", "filter_string")],
+        }
+    }
+
     /// Contract section 6, parameter `tags`.
     #[must_use]
     pub const fn bad_tag_filter(self) -> &'static str {

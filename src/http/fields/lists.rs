@@ -1,11 +1,17 @@
 //! Lists in bodies: their errors are keyed by index, good items left out (contract section 1.3).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
-use super::{Fields, python};
+use super::{BAD_INTEGER, Fields, Text, integer, python, text};
 use crate::{
-    domain::{limits, tag::Tag},
-    http::error::{NO_NUL, NOT_NULL, too_long, too_many},
+    domain::{
+        event::EventType,
+        limits,
+        tag::{Tag, TagError},
+    },
+    http::error::{NO_NUL, NOT_NULL, too_long, too_many, too_short},
 };
 
 const TAG_FORMAT: &str = "Tags need to follow the format {\"tag\": key=value}";
@@ -25,7 +31,7 @@ impl Fields {
                 Value::String(text) => text.trim().parse().ok(),
                 _ => None,
             };
-            number.ok_or_else(|| json!(["A valid integer is required."]))
+            number.ok_or_else(|| json!([BAD_INTEGER]))
         })
     }
 
@@ -49,6 +55,103 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// Integers from 1 on.
+    pub fn positive_integers(&mut self, name: &str) -> Option<Vec<u64>> {
+        let values = self.plain_list(name, limits::FILTER_VALUES)?;
+        self.each_item(name, values, |value| match integer(value) {
+            Some(number) if number < 1 => Err(json!(["Ensure this value is greater than or equal to 1."])),
+            number => number.and_then(|number| u64::try_from(number).ok()).ok_or_else(|| json!([BAD_INTEGER])),
+        })
+    }
+
+    /// Texts of at least so many characters.
+    pub fn texts(&mut self, name: &str, shortest: usize, rule: Text) -> Option<Vec<String>> {
+        let values = self.plain_list(name, limits::FILTER_VALUES)?;
+        self.each_item(name, values, |value| match value {
+            Value::Null => Err(json!([NOT_NULL])),
+            value => match text(value.clone(), rule) {
+                Ok(text) if text.chars().count() < shortest => Err(json!([too_short(shortest)])),
+                text => text.map_err(|error| json!([error])),
+            },
+        })
+    }
+
+    /// `key=value`, of which only the `=` is checked.
+    pub fn loose_tags(&mut self, name: &str) -> Option<Vec<String>> {
+        let tags = self.texts(name, 3, Text::filled_up_to(limits::TAG))?;
+        if tags.len() > limits::TAGS_PER_INCIDENT {
+            self.error(name, too_many(limits::TAGS_PER_INCIDENT));
+            return None;
+        }
+        let values = Ok(tags.into_iter().map(Value::String).collect());
+        self.each_item(name, values, |value| match value.as_str() {
+            Some(tag) if tag.contains('=') => Ok(tag.to_owned()),
+            _ => Err(json!([TagError::NoDelimiter.to_string()])),
+        })
+    }
+
+    /// Codes of event types.
+    pub fn event_types(&mut self, name: &str) -> Option<Vec<EventType>> {
+        let values = self.plain_list(name, limits::FILTER_VALUES)?;
+        self.each_item(name, values, |value| {
+            let kind = value.as_str().and_then(EventType::from_code);
+            kind.ok_or_else(|| json!([python::not_a_choice(value)]))
+        })
+    }
+
+    /// ISO weekdays, sorted and none twice; of several mistakes the first is told.
+    pub fn weekdays(&mut self, name: &str) -> Option<Vec<u8>> {
+        let values = match self.plain_list(name, limits::FILTER_VALUES)? {
+            Ok(values) => values,
+            Err(error) => {
+                self.error_value(name, error);
+                return None;
+            }
+        };
+        let mut days = BTreeSet::new();
+        for value in values {
+            let day = match &value {
+                Value::Number(number) => number.as_u64(),
+                Value::String(text) if text.len() == 1 => text.parse().ok(),
+                _ => None,
+            };
+            let Some(day @ 1..=7) = day else {
+                self.error(name, python::not_a_choice(&value));
+                return None;
+            };
+            days.insert(day as u8);
+        }
+        Some(days.into_iter().collect())
+    }
+
+    /// What `read` makes of each object.
+    pub fn objects<T>(&mut self, name: &str, most: usize, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let values = match self.take_list(name)? {
+            Ok(values) if values.len() > most => Err(json!([too_many(most)])),
+            Ok(values) => Ok(values),
+            Err(other) => Err(json!({ "non_field_errors": [python::not_a_list(&other)] })),
+        };
+        self.each_item(name, values, |value| {
+            let Value::Object(object) = value else {
+                return Err(json!({ "non_field_errors": [python::not_a_dictionary(value)] }));
+            };
+            let mut item = Self::new(object.clone(), false);
+            match read(&mut item) {
+                Some(taken) if !item.has_errors() => Ok(taken),
+                _ => Err(Value::Object(item.errors)),
+            }
+        })
+    }
+
+    /// `Err`: what is wrong with the list as a whole.
+    fn plain_list(&mut self, name: &str, most: usize) -> Option<Result<Vec<Value>, Value>> {
+        Some(match self.take_list(name)? {
+            Ok(values) if values.len() > most => Err(json!([too_many(most)])),
+            Ok(values) => Ok(values),
+            Err(other) => Err(json!([python::not_a_list(&other)])),
+        })
     }
 
     /// In forms a list may also be a field by itself. `Err`: what is there instead of a list.

@@ -106,3 +106,23 @@ fn metadata_is_any_json_but_null() {
     assert_eq!(fields(json!({"m": {"a": [1, 2]}})).json("m").unwrap(), r#"{"a":[1,2]}"#);
     assert_eq!(errors(json!({"m": null}), |f| f.json("m")), json!({"m": [NOT_NULL]}));
 }
+
+#[test]
+fn booleans_have_many_spellings() {
+    let read = |value: Value| {
+        let mut fields = Fields::new(Map::from_iter([("f".to_owned(), value)]), false);
+        (fields.nullable_flag("f"), fields.has_errors())
+    };
+    for yes in [json!(true), json!(1), json!("true"), json!("Yes"), json!("ON"), json!("t"), json!("y"), json!("1")] {
+        assert_eq!(read(yes.clone()), (Some(Some(true)), false), "{yes}");
+    }
+    for no in [json!(false), json!(0), json!("False"), json!("no"), json!("off"), json!("F"), json!("n"), json!("0")] {
+        assert_eq!(read(no.clone()), (Some(Some(false)), false), "{no}");
+    }
+    for unset in [json!(null), json!("null"), json!("")] {
+        assert_eq!(read(unset.clone()), (Some(None), false), "{unset}");
+    }
+    for bad in [json!(2), json!("maybe"), json!([true]), json!({})] {
+        assert_eq!(read(bad.clone()), (None, true), "{bad}");
+    }
+}

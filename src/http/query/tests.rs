@@ -26,7 +26,7 @@ fn directory() -> Directory {
 
 fn read(query: &str, scope: Scope) -> Result<Criteria, Value> {
     let directory = directory();
-    let context = Context { directory: &directory, zone: Tz::Europe__Oslo, version: Version::V2 };
+    let context = Context { directory: &directory, zone: Tz::Europe__Oslo, version: Version::V2, caller: UserId(1) };
     criteria(&Params::parse(query), scope, context).map_err(|error| error.body().clone())
 }
 
@@ -115,7 +115,7 @@ fn levels_may_be_any_number() {
 }
 
 #[test]
-fn stored_filters_are_unknown() {
+fn stored_filters_that_are_unknown_match_nothing() {
     assert_eq!(all("filter_pk=1").ids, Some(BTreeSet::new()));
     assert_eq!(all("notificationprofile_pk=1").ids, Some(BTreeSet::new()));
     assert_eq!(error("filter_pk=x"), json!({"filter_pk": ["Enter a whole number."]}));

@@ -41,6 +41,7 @@ enum SubjectV1 {
     SourceType,
     Timeslot,
     Destination,
+    Filter,
 }
 
 pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
@@ -69,6 +70,7 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
                 Subject::SourceType => SubjectV1::SourceType,
                 Subject::Timeslot => SubjectV1::Timeslot,
                 Subject::Destination => SubjectV1::Destination,
+                Subject::Filter => SubjectV1::Filter,
             },
             key: key.clone(),
             before: before.clone(),
@@ -111,6 +113,7 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
                 SubjectV1::SourceType => Subject::SourceType,
                 SubjectV1::Timeslot => Subject::Timeslot,
                 SubjectV1::Destination => Subject::Destination,
+                SubjectV1::Filter => Subject::Filter,
             },
             key,
             before,

@@ -1,4 +1,4 @@
-//! Stored users, tokens, sources, timeslots and destinations.
+//! Stored users, tokens, sources, timeslots, destinations and filters.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         destination::Destination,
-        ids::{DestinationId, SourceId, TimeslotId, TokenId, UserId},
+        event::EventType,
+        ids::{DestinationId, FilterId, SourceId, TimeslotId, TokenId, UserId},
+        severity::Level,
         source::Source,
+        stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
         timeslot::{Recurrence, TimeOfDay, Timeslot},
         token::{Token, TokenHash, TokenKind},
@@ -206,5 +209,67 @@ pub fn decode_destination(id: u64, value: &[u8]) -> Result<Destination, StoreErr
         label: record.label,
         settings: record.settings,
         synced: record.synced,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct FilterV1 {
+    owner: u64,
+    name: String,
+    public: bool,
+    source_ids: Option<Vec<u64>>,
+    source_types: Option<Vec<String>>,
+    tags: Option<Vec<String>>,
+    open: Option<bool>,
+    acked: Option<bool>,
+    stateful: Option<bool>,
+    max_level: Option<u8>,
+    /// Codes.
+    event_types: Option<Vec<String>>,
+    hide_closed_acked: bool,
+}
+
+pub fn encode_filter(filter: &StoredFilter) -> Result<Vec<u8>, StoreError> {
+    let filter = filter.clone();
+    let blob = filter.blob;
+    let codes = |kinds: Vec<EventType>| kinds.into_iter().map(|kind| kind.code().to_owned()).collect();
+    let record = FilterV1 {
+        owner: filter.owner.0,
+        name: filter.name,
+        public: filter.public,
+        source_ids: blob.source_ids.map(|ids| ids.into_iter().map(|id| id.0).collect()),
+        source_types: blob.source_types,
+        tags: blob.tags,
+        open: blob.open,
+        acked: blob.acked,
+        stateful: blob.stateful,
+        max_level: blob.max_level.map(Level::get),
+        event_types: blob.event_types.map(codes),
+        hide_closed_acked: blob.hide_closed_acked,
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_filter(id: u64, value: &[u8]) -> Result<StoredFilter, StoreError> {
+    let record: FilterV1 = decode_v1("filter", value)?;
+    let damaged = |what: &str| StoreError::Damaged(format!("filter {id} has an unknown {what}"));
+    let kind = |code: String| EventType::from_code(&code).ok_or_else(|| damaged("event type"));
+    let level = |level: u8| Level::new(level).ok_or_else(|| damaged("level"));
+    Ok(StoredFilter {
+        id: FilterId(id),
+        owner: UserId(record.owner),
+        name: record.name,
+        public: record.public,
+        blob: FilterBlob {
+            source_ids: record.source_ids.map(|ids| ids.into_iter().map(SourceId).collect()),
+            source_types: record.source_types,
+            tags: record.tags,
+            open: record.open,
+            acked: record.acked,
+            stateful: record.stateful,
+            max_level: record.max_level.map(level).transpose()?,
+            event_types: record.event_types.map(|codes| codes.into_iter().map(kind).collect()).transpose()?,
+            hide_closed_acked: record.hide_closed_acked,
+        },
     })
 }

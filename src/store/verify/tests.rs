@@ -17,19 +17,20 @@ use crate::{
     domain::{
         change::ChangeKind,
         event::{Event, EventType, EventTypeSet, StateAfter},
-        ids::{SourceId, UserId},
+        ids::{FilterId, SourceId, UserId},
         incident::{AckedUntil, EndTime, Incident},
         severity::Level,
         source::Source,
+        stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
     },
     store::{
         Options, Store, StoreError,
         codec::{id_key, pair_key, source_incident_key, time_key},
         file::open_database,
-        record::{event::encode_event, incident::encode_incident},
+        record::{configuration::encode_filter, event::encode_event, incident::encode_incident},
         schema::{
-            EVENT_ID_TO_EVENT, INCIDENT_ID_TO_INCIDENT, NAME_TO_COUNTER, SEQ_TO_CHANGE,
+            EVENT_ID_TO_EVENT, FILTER_ID_TO_FILTER, INCIDENT_ID_TO_INCIDENT, NAME_TO_COUNTER, SEQ_TO_CHANGE,
             SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TIMESTAMP_TO_INCIDENT_ID,
         },
     },
@@ -184,6 +185,30 @@ fn finds_a_counter_off_by_one() {
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(findings[0].starts_with(&format!("counter {name} is")), "{findings:?}");
     }
+}
+
+#[test]
+fn files_from_before_there_were_filters_are_sound() {
+    let findings = findings_after(|txn| {
+        txn.delete_table(FILTER_ID_TO_FILTER).unwrap();
+    });
+    assert_eq!(findings, Vec::<String>::new());
+}
+
+#[test]
+fn finds_a_filter_without_an_owner() {
+    let findings = findings_after(|txn| {
+        let filter = StoredFilter {
+            id: FilterId(3),
+            owner: UserId(99),
+            name: "lost".to_owned(),
+            public: true,
+            blob: FilterBlob::default(),
+        };
+        let mut filters = txn.open_table(FILTER_ID_TO_FILTER).unwrap();
+        filters.insert(id_key(3), encode_filter(&filter).unwrap().as_slice()).unwrap();
+    });
+    assert_eq!(findings, ["filter 3 has no owner"]);
 }
 
 #[test]

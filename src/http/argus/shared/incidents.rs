@@ -42,8 +42,8 @@ const FIXED: [&str; 6] = ["pk", "id", "start_time", "end_time", "source", "sourc
 /// Newest start first.
 #[utoipa::path(get, path = "/incidents/", tag = "incidents", params(PageQuery, MineQuery, WideQuery),
     responses((status = 200, body = IncidentList)))]
-pub async fn list(State(api): State<Api>, location: Location) -> Answer {
-    page(&api, &location, Scope::All).await
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+    page(&api, &caller, &location, Scope::All).await
 }
 
 /// Create an incident
@@ -62,7 +62,7 @@ pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) 
     responses((status = 200, body = IncidentList)))]
 pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
     let source = caller.source.as_ref().map(|source| source.id);
-    page(&api, &location, Scope::Mine(source)).await
+    page(&api, &caller, &location, Scope::Mine(source)).await
 }
 
 /// Create an incident of the caller's
@@ -137,10 +137,14 @@ struct CountBody<'a> {
     params: &'a Params,
 }
 
-async fn page(api: &Api, location: &Location, scope: Scope) -> Answer {
+async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> Answer {
     let directory = api.service.directory();
-    let context =
-        query::Context { directory: &directory, zone: api.service.settings().time_zone, version: api.version };
+    let context = query::Context {
+        directory: &directory,
+        zone: api.service.settings().time_zone,
+        version: api.version,
+        caller: caller.id(),
+    };
     let criteria = query::criteria(&location.params, scope, context)?;
     if location.params.has("count") {
         let count = api.service.count_incidents(criteria).await?;

@@ -105,6 +105,61 @@ pub struct SourceTypeRequest {
     pub name: String,
 }
 
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+pub struct TimeslotRequest {
+    #[schema(max_length = 40)]
+    pub name: String,
+    /// Replaces all; none: never.
+    pub time_recurrences: Vec<RecurrenceRequest>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct RecurrenceRequest {
+    /// ISO weekdays, 1 (Monday) to 7.
+    pub days: Vec<u8>,
+    /// `hh:mm[:ss[.ffffff]]`; required unless `all_day` is true.
+    pub start: Option<String>,
+    /// After `start`.
+    pub end: Option<String>,
+    pub all_day: Option<bool>,
+}
+
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+pub struct FilterRequest {
+    #[schema(max_length = 40)]
+    pub name: String,
+    /// Replaces all criteria.
+    pub filter: Option<BlobRequest>,
+    /// A JSON object with `sourceSystemIds` and `tags`, for what `filter` leaves out.
+    pub filter_string: Option<String>,
+    /// Everybody may read and use it.
+    pub public: Option<bool>,
+}
+
+/// All criteria must hold; what is null, empty or left out does not count.
+#[derive(Deserialize, ToSchema)]
+pub struct BlobRequest {
+    #[serde(rename = "sourceSystemIds")]
+    pub source_ids: Option<Vec<u64>>,
+    pub source_types: Option<Vec<String>>,
+    /// `key=value`; of the same key any, of different keys all.
+    pub tags: Option<Vec<String>>,
+    /// False: closed, so never stateless ones.
+    pub open: Option<bool>,
+    pub acked: Option<bool>,
+    pub stateful: Option<bool>,
+    /// Level at most.
+    #[serde(rename = "maxlevel")]
+    #[schema(minimum = 1, maximum = 5)]
+    pub max_level: Option<u8>,
+    /// Codes, of which the incident has at least one.
+    pub event_types: Option<Vec<String>>,
+    /// Leaves out what is both closed and acknowledged.
+    pub hide_closed_acked: Option<bool>,
+}
+
 #[derive(Deserialize, ToSchema)]
 pub struct Credentials {
     pub username: String,
@@ -213,7 +268,7 @@ pub struct MineQuery {
     pub token_expiry: Option<bool>,
     /// Leaves out what is both closed and acknowledged.
     pub hide_closed_acked: Option<bool>,
-    /// Matching a stored filter of the caller.
+    /// Matching a stored filter, one's own or a public one.
     pub filter_pk: Option<u64>,
     /// Matching any of the filters of a profile of the caller.
     pub notificationprofile_pk: Option<u64>,

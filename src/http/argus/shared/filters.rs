@@ -1,0 +1,164 @@
+//! Stored filters: the caller's, and where the version knows them those that others made public (contract section 14).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    blob::{BlobBody, filter_string, take_blob, take_filter_string},
+    requests::FilterRequest,
+};
+use crate::{
+    domain::{
+        ids::FilterId,
+        limits,
+        stored_filter::{FilterBlob, StoredFilter},
+    },
+    http::{
+        Answer, Api, Version,
+        argus::keys::Key,
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{BlobEdit, FilterEdit, Model, NewFilter},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Filter)]
+pub struct FilterBody<'a> {
+    pk: u64,
+    name: &'a str,
+    /// JSON: the sources and tags of `filter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required)]
+    filter_string: Option<String>,
+    filter: BlobBody<'a>,
+    /// Everybody may read and use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required)]
+    public: Option<bool>,
+}
+
+impl<'a> FilterBody<'a> {
+    fn new(filter: &'a StoredFilter, version: Version) -> Self {
+        let wide = version.has_wide_filters();
+        Self {
+            pk: filter.id.0,
+            name: &filter.name,
+            filter_string: (!wide).then(|| filter_string(&filter.blob)),
+            filter: BlobBody::new(&filter.blob, wide),
+            public: wide.then_some(filter.public),
+        }
+    }
+}
+
+/// List filters
+///
+/// The caller's own, and public ones where the version has them.
+#[utoipa::path(get, path = "/notificationprofiles/filters/", tag = "filters",
+    responses((status = 200, body = Vec<FilterBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let filters = if api.version.has_wide_filters() {
+        directory.usable_filters(caller.id())
+    } else {
+        directory.filters_of(caller.id())
+    };
+    let bodies: Vec<FilterBody<'_>> = filters.into_iter().map(|it| FilterBody::new(it, api.version)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a filter
+#[utoipa::path(post, path = "/notificationprofiles/filters/", tag = "filters", request_body = FilterRequest,
+    responses((status = 201, body = FilterBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(|fields| take_new(fields, api.version)).await?;
+    let filter = api.service.create_filter(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
+}
+
+/// Read a filter
+#[utoipa::path(get, path = "/notificationprofiles/filters/{pk}/", tag = "filters",
+    responses((status = 200, body = FilterBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let (user, id) = (caller.id(), FilterId(pk));
+    let filter =
+        if api.version.has_wide_filters() { directory.usable_filter(user, id) } else { directory.filter_of(user, id) };
+    Ok(reply::json(StatusCode::OK, &FilterBody::new(filter.ok_or_else(unknown)?, api.version)))
+}
+
+/// Change a filter
+///
+/// Its owner only.
+#[utoipa::path(method(put, patch), path = "/notificationprofiles/filters/{pk}/", tag = "filters",
+    request_body = FilterRequest, responses((status = 200, body = FilterBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = FilterId(pk);
+    api.service.directory().filter_of(caller.id(), id).ok_or_else(unknown)?;
+    let edit = payload.parse(|fields| Some(take_edit(fields, api.version, method == Method::PUT))).await?;
+    let filter = api.service.edit_filter(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &FilterBody::new(&filter, api.version)))
+}
+
+/// Delete a filter
+///
+/// Its owner only.
+#[utoipa::path(delete, path = "/notificationprofiles/filters/{pk}/", tag = "filters", responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_filter(&caller, FilterId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Filter)
+}
+
+fn take_new(fields: &mut Fields, version: Version) -> Option<NewFilter> {
+    let edit = take_edit(fields, version, true);
+    let mut new = NewFilter { name: edit.name?, public: edit.public.unwrap_or(false), blob: FilterBlob::default() };
+    if let Some(blob) = edit.blob {
+        blob.apply(&mut new.blob);
+    }
+    Some(new)
+}
+
+/// A whole filter that names no criteria gets none.
+fn take_edit(fields: &mut Fields, version: Version, is_whole: bool) -> FilterEdit {
+    if is_whole {
+        fields.require("name");
+    }
+    let name = fields.text("name", Text::filled_up_to(limits::FILTER_NAME));
+    let wide = version.has_wide_filters();
+    let public = if wide { fields.flag("public") } else { None };
+    let is_blob_given = is_whole || fields.has("filter");
+    let mut blob = FilterBlob::default();
+    if let Some(mut nested) = fields.nested("filter") {
+        blob = take_blob(&mut nested, wide);
+        fields.absorb("filter", nested);
+    }
+    let string = if wide { None } else { take_filter_string(fields) };
+    let has_string = string.is_some();
+    if let Some(string) = string {
+        blob.source_ids = blob.source_ids.or(string.source_ids);
+        blob.tags = blob.tags.or(string.tags);
+    }
+    let blob = match (is_blob_given, wide) {
+        (true, true) => Some(BlobEdit::Whole(blob)),
+        (true, false) => Some(BlobEdit::Plain(blob)),
+        (false, _) => has_string.then_some(BlobEdit::SourcesAndTags(blob)),
+    };
+    FilterEdit { name, public, blob }
+}

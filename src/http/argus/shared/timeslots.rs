@@ -1,0 +1,156 @@
+//! Timeslots of the caller (contract section 13).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::requests::TimeslotRequest;
+use crate::{
+    domain::{
+        ids::TimeslotId,
+        limits,
+        timeslot::{Recurrence, TimeOfDay, Timeslot},
+    },
+    http::{
+        Answer, Api,
+        argus::keys::Key,
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{Model, TimeslotEdit},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Timeslot)]
+pub struct TimeslotBody<'a> {
+    pk: u64,
+    name: &'a str,
+    time_recurrences: Vec<RecurrenceBody<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimeRecurrence)]
+struct RecurrenceBody<'a> {
+    /// ISO weekdays, 1 (Monday) to 7.
+    days: &'a [u8],
+    start: String,
+    end: String,
+    /// Only there if true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_day: Option<bool>,
+}
+
+impl<'a> TimeslotBody<'a> {
+    fn new(timeslot: &'a Timeslot) -> Self {
+        let recurrence = |it: &'a Recurrence| RecurrenceBody {
+            days: &it.days,
+            start: it.start.to_string(),
+            end: it.end.to_string(),
+            all_day: it.is_all_day().then_some(true),
+        };
+        Self {
+            pk: timeslot.id.0,
+            name: &timeslot.name,
+            time_recurrences: timeslot.recurrences.iter().map(recurrence).collect(),
+        }
+    }
+}
+
+/// List the caller's timeslots
+///
+/// By name.
+#[utoipa::path(get, path = "/notificationprofiles/timeslots/", tag = "timeslots",
+    responses((status = 200, body = Vec<TimeslotBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let timeslots = directory.timeslots_of(caller.id());
+    let bodies: Vec<TimeslotBody<'_>> = timeslots.into_iter().map(|it| TimeslotBody::new(it)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a timeslot
+#[utoipa::path(post, path = "/notificationprofiles/timeslots/", tag = "timeslots", request_body = TimeslotRequest,
+    responses((status = 201, body = TimeslotBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let (name, recurrences) = payload
+        .parse(|fields| {
+            let edit = take(fields, true);
+            edit.name.zip(edit.recurrences)
+        })
+        .await?;
+    let timeslot = api.service.create_timeslot(&caller, name, recurrences).await?;
+    Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
+}
+
+/// Read a timeslot
+#[utoipa::path(get, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
+    responses((status = 200, body = TimeslotBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let timeslot = directory.timeslot_of(caller.id(), TimeslotId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &TimeslotBody::new(timeslot)))
+}
+
+/// Change a timeslot
+#[utoipa::path(method(put, patch), path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
+    request_body = TimeslotRequest, responses((status = 200, body = TimeslotBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = TimeslotId(pk);
+    api.service.directory().timeslot_of(caller.id(), id).ok_or_else(unknown)?;
+    let edit = payload.parse(|fields| Some(take(fields, method == Method::PUT))).await?;
+    let timeslot = api.service.edit_timeslot(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &TimeslotBody::new(&timeslot)))
+}
+
+/// Delete a timeslot
+#[utoipa::path(delete, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
+    responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_timeslot(&caller, TimeslotId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Timeslot)
+}
+
+fn take(fields: &mut Fields, is_whole: bool) -> TimeslotEdit {
+    if is_whole {
+        fields.require("name");
+        fields.require("time_recurrences");
+    }
+    TimeslotEdit {
+        name: fields.text("name", Text::filled_up_to(limits::TIMESLOT_NAME)),
+        recurrences: fields.objects("time_recurrences", limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
+    }
+}
+
+fn take_recurrence(fields: &mut Fields) -> Option<Recurrence> {
+    fields.require("days");
+    let days = fields.weekdays("days");
+    let all_day = fields.flag("all_day").unwrap_or(false);
+    let (start, end) = if all_day {
+        (Some(TimeOfDay::MIDNIGHT), Some(TimeOfDay::LAST))
+    } else {
+        fields.require("start");
+        fields.require("end");
+        (fields.time_of_day("start"), fields.time_of_day("end"))
+    };
+    let recurrence = Recurrence { days: days?, start: start?, end: end? };
+    if recurrence.start >= recurrence.end {
+        fields.error("non_field_errors", "'start' must be before 'end'.");
+    }
+    Some(recurrence)
+}

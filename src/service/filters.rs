@@ -1,0 +1,129 @@
+//! Stored filters: everybody's own, and those that others made public (contract section 14).
+
+use std::sync::Arc;
+
+use super::{Caller, Model, Refusal, Service, ServiceError, sources::check_name};
+use crate::domain::{
+    directory::Directory,
+    ids::{FilterId, UserId},
+    limits::{FILTER_NAME, FILTERS_PER_USER},
+    stored_filter::{FilterBlob, StoredFilter},
+};
+
+/// A filter to be created, for the caller.
+#[derive(Clone, Debug)]
+pub struct NewFilter {
+    pub name: String,
+    pub public: bool,
+    pub blob: FilterBlob,
+}
+
+/// What is to become of a filter, decided from what it is then.
+#[derive(Clone, Debug, Default)]
+pub struct FilterEdit {
+    /// `None` stays.
+    pub name: Option<String>,
+    pub public: Option<bool>,
+    pub blob: Option<BlobEdit>,
+}
+
+/// Two versions of the API know different criteria: what a caller cannot see is not taken away.
+#[derive(Clone, Debug)]
+pub enum BlobEdit {
+    /// All criteria.
+    Whole(FilterBlob),
+    /// All but source types, event types and `hide_closed_acked`.
+    Plain(FilterBlob),
+    /// Only sources and tags.
+    SourcesAndTags(FilterBlob),
+}
+
+impl BlobEdit {
+    pub fn apply(self, to: &mut FilterBlob) {
+        match self {
+            Self::Whole(blob) => *to = blob,
+            Self::Plain(blob) => {
+                let FilterBlob { source_types, event_types, hide_closed_acked, .. } = std::mem::take(to);
+                *to = FilterBlob { source_types, event_types, hide_closed_acked, ..blob };
+            }
+            Self::SourcesAndTags(blob) => (to.source_ids, to.tags) = (blob.source_ids, blob.tags),
+        }
+    }
+}
+
+impl Service {
+    pub async fn create_filter(&self, caller: &Caller, new: NewFilter) -> Result<Arc<StoredFilter>, ServiceError> {
+        check_name(FILTER_NAME, &new.name)?;
+        let owner = caller.id();
+        let filter = self
+            .store()
+            .write(Some(owner), move |command| {
+                let directory = command.directory();
+                check_free(directory, owner, &new.name)?;
+                if directory.filters_of(owner).len() >= FILTERS_PER_USER {
+                    return Err(Refusal::TooMany { what: "filters", limit: FILTERS_PER_USER });
+                }
+                let NewFilter { name, public, blob } = new;
+                let filter = StoredFilter { id: command.new_filter_id(), owner, name, public, blob };
+                command.put_filter(filter.clone());
+                Ok(filter)
+            })
+            .await
+            .map_err(super::error::refused)?;
+        Ok(Arc::new(filter))
+    }
+
+    pub async fn edit_filter(
+        &self,
+        caller: &Caller,
+        id: FilterId,
+        edit: FilterEdit,
+    ) -> Result<Arc<StoredFilter>, ServiceError> {
+        if let Some(name) = &edit.name {
+            check_name(FILTER_NAME, name)?;
+        }
+        let owner = caller.id();
+        let filter = self
+            .store()
+            .write(Some(owner), move |command| {
+                let directory = command.directory();
+                let before = directory.filter_of(owner, id).cloned().ok_or(ServiceError::NotFound(Model::Filter))?;
+                let mut after = StoredFilter::clone(&before);
+                if let Some(name) = edit.name.filter(|name| *name != before.name) {
+                    check_free(directory, owner, &name)?;
+                    after.name = name;
+                }
+                after.public = edit.public.unwrap_or(before.public);
+                if let Some(blob) = edit.blob {
+                    blob.apply(&mut after.blob);
+                }
+                if after == *before {
+                    return Ok(before);
+                }
+                command.put_filter(after.clone());
+                Ok::<_, ServiceError>(Arc::new(after))
+            })
+            .await?;
+        Ok(filter)
+    }
+
+    pub async fn delete_filter(&self, caller: &Caller, id: FilterId) -> Result<(), ServiceError> {
+        let owner = caller.id();
+        self.store()
+            .write(Some(owner), move |command| {
+                command.directory().filter_of(owner, id).ok_or(ServiceError::NotFound(Model::Filter))?;
+                command.delete_filter(id);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn check_free(directory: &Directory, owner: UserId, name: &str) -> Result<(), Refusal> {
+    if directory.filters_of(owner).iter().all(|filter| filter.name != name) {
+        return Ok(());
+    }
+    let owner = directory.user(owner).map(|user| user.username.clone()).unwrap_or_default();
+    Err(Refusal::FilterExists { name: name.to_owned(), owner })
+}
