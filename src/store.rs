@@ -253,7 +253,7 @@ impl Store {
         self.inner.last_seen.read().unwrap_or_else(PoisonError::into_inner).get(&source).map(|seen| seen.at)
     }
 
-    /// Writes down the signs of life since the last call. Blocking.
+    /// Writes down the signs of life since the last call that succeeded. Blocking.
     pub fn flush_seen(&self) -> Result<(), StoreError> {
         let mut unwritten = Vec::new();
         for (source, seen) in self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).iter_mut() {
@@ -265,7 +265,15 @@ impl Store {
         if unwritten.is_empty() {
             return Ok(());
         }
-        self.write_staged(move || unwritten.into_iter().map(|(source, at)| Staged::SetLastSeen(source, at)).collect())
+        let staged = unwritten.iter().map(|(source, at)| Staged::SetLastSeen(*source, *at)).collect();
+        let written = self.write_staged(move || staged);
+        if written.is_err() {
+            let mut last_seen = self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner);
+            for (source, _) in &unwritten {
+                last_seen.entry(*source).and_modify(|seen| seen.written = false);
+            }
+        }
+        written
     }
 
     /// Takes creations and events up to `up_to` out of the change log; the audit trail stays. Blocking.

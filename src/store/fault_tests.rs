@@ -20,7 +20,7 @@ use crate::{
     clock::ManualClock,
     domain::{
         change::Committed,
-        ids::{Seq, UserId},
+        ids::{Seq, SourceId, UserId},
         time::Timestamp,
         user::User,
     },
@@ -177,4 +177,20 @@ proptest! {
             prop_assert!(reopened.directory().user(id).is_some());
         }
     }
+}
+
+#[test]
+fn signs_of_life_that_could_not_be_written_are_written_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("argusd.redb");
+    let faults = Arc::new(Faults(AtomicI64::new(i64::MAX)));
+    let store = open(&path, &faults);
+    store.seen(SourceId(7));
+    faults.0.store(0, Ordering::SeqCst);
+    assert!(store.flush_seen().is_err());
+    faults.0.store(i64::MAX, Ordering::SeqCst);
+    store.flush_seen().unwrap();
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(open(&path, &faults).last_seen(SourceId(7)), Some(NOW));
 }
