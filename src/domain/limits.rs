@@ -24,6 +24,17 @@ pub const TIMESLOTS_PER_USER: usize = 1_000;
 pub const RECURRENCES_PER_TIMESLOT: usize = 200;
 pub const FILTER_NAME: usize = 40;
 pub const FILTERS_PER_USER: usize = 1_000;
+/// Kept with an event; of the others only their number.
+pub const NEAR_MISSES: usize = 64;
+pub const PROFILE_NAME: usize = 40;
+pub const PROFILES_PER_USER: usize = 1_000;
+pub const FILTERS_PER_PROFILE: usize = 200;
+pub const DESTINATIONS_PER_PROFILE: usize = 200;
+pub const DESTINATIONS_PER_USER: usize = 1_000;
+pub const DESTINATION_LABEL: usize = 50;
+pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Messages that one summary stands for; more go into the next one.
+pub const SUMMARY_MESSAGES: usize = 1_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 
