@@ -64,3 +64,23 @@ pub const PASSWORD_TRY_PER_ADDRESS_EVERY: Duration = Duration::from_secs(1);
 pub const PASSWORD_TRIES_KEPT: usize = 10_000;
 /// Below this much free space on the data file's disk, writes are refused before the disk is full.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;
+
+/// What is kept of a provider's answer.
+pub const PROVIDER_ANSWER: usize = 500;
+/// What is read of an answer to a request of ours.
+pub const ANSWER_BYTES: usize = 64 << 10;
+pub const TRANSCRIPT_LINES: usize = 32;
+pub const TRANSCRIPT_LINE: usize = 300;
+/// One value in a message, such as a description; more is cut off.
+pub const MESSAGE_VALUE: usize = 20_000;
+/// The incident's description within a subject.
+pub const SUBJECT_DESCRIPTION: usize = 300;
+/// A text message to a phone: three parts of the network's own.
+pub const SMS_TEXT: usize = 480;
+/// One rendered part of a message.
+pub const RENDERED_BYTES: usize = 512 << 10;
+/// Steps of a template, about one for each name, filter and loop.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+pub const TEMPLATE_BYTES: u64 = 256 << 10;
+/// Connections to the mail server, busy or kept open.
+pub const MAIL_CONNECTIONS: usize = 16;

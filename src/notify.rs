@@ -1,0 +1,13 @@
+//! Sends what has been decided: one resolved message at a time, over one channel at a time.
+//!
+//! Knows nothing of who is to be told and why. What it needs to know stands in the message.
+
+mod channel;
+mod outgoing;
+mod settings;
+
+pub use self::{
+    channel::{Channels, Outcome, SetupError, Transcript},
+    outgoing::{Content, Notice, Outgoing, Summary},
+    settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},
+};
