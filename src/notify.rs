@@ -4,7 +4,12 @@
 
 mod channel;
 mod outgoing;
+mod python;
+mod samples;
 mod settings;
+mod template;
+mod text;
+mod view;
 
 pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},

@@ -4,6 +4,7 @@ mod admin_socket;
 mod backend;
 mod connections;
 mod first_start;
+mod notifications;
 mod signals;
 
 use std::{io::Write, time::Duration};

@@ -95,5 +95,7 @@ pub const RENDERED_BYTES: usize = 512 << 10;
 /// Steps of a template, about one for each name, filter and loop.
 pub const TEMPLATE_FUEL: u64 = 200_000;
 pub const TEMPLATE_BYTES: u64 = 256 << 10;
+/// A webhook's summary holds as many of its notices as fit.
+pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
 /// Connections to the mail server, busy or kept open.
 pub const MAIL_CONNECTIONS: usize = 16;
