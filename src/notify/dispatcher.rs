@@ -26,7 +26,7 @@ use crate::{
     domain::{
         change::Committed,
         ids::{MessageId, Seq},
-        message::{About, Message, Route, State},
+        message::{About, Message, State},
         time::Timestamp,
     },
     store::{Command, Follower, Store, StoreError, WriteError},
@@ -79,11 +79,28 @@ struct Tools {
 
 /// How a task ended.
 enum Done {
-    Attempt { lane: LaneId, message: MessageId, ended: Ended, answer: String },
+    Attempt {
+        lane: LaneId,
+        message: MessageId,
+        ended: Ended,
+        answer: String,
+    },
     /// The outcome is written down.
-    Settled { lane: LaneId, message: MessageId, ended: Ended, fate: Fate },
-    GaveUp { lane: LaneId, messages: Vec<MessageId> },
-    Gathered { lane: LaneId, messages: Vec<MessageId>, done: bool },
+    Settled {
+        lane: LaneId,
+        message: MessageId,
+        ended: Ended,
+        fate: Fate,
+    },
+    GaveUp {
+        lane: LaneId,
+        messages: Vec<MessageId>,
+    },
+    Gathered {
+        lane: LaneId,
+        messages: Vec<MessageId>,
+        done: bool,
+    },
 }
 
 impl Follower for Inbox {
@@ -275,7 +292,13 @@ impl Tools {
                 Fate::Again(at) => State::Due { at, since },
             };
             let attempts = message.attempts.saturating_add(1);
-            command.put_message(Message { state, attempts, last_attempt: Some(now), answer: answer.clone(), ..message });
+            command.put_message(Message {
+                state,
+                attempts,
+                last_attempt: Some(now),
+                answer: answer.clone(),
+                ..message
+            });
             Ok(())
         })
         .await;

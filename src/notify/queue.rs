@@ -204,7 +204,15 @@ impl Queue {
     ///
     /// Returns messages of the same lane whose time is up: they are to be given up too, and count as in flight until
     /// [`Queue::gave_up`].
-    pub fn settle(&mut self, id: LaneId, message: MessageId, ended: Ended, fate: Fate, now: Timestamp, chance: f64) -> Vec<MessageId> {
+    pub fn settle(
+        &mut self,
+        id: LaneId,
+        message: MessageId,
+        ended: Ended,
+        fate: Fate,
+        now: Timestamp,
+        chance: f64,
+    ) -> Vec<MessageId> {
         let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
         let Some(entry) = lane.in_flight.remove(&message) else { return Vec::new() };
         let mut expired = Vec::new();

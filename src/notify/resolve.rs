@@ -40,9 +40,7 @@ impl Resolver<'_> {
             Err(gone) => return Ok(Resolved::Gone(gone)),
         };
         let content = match &message.about {
-            About::Event { incident, event } => {
-                self.notice(*incident, *event, message.created)?.map(Content::Event)
-            }
+            About::Event { incident, event } => self.notice(*incident, *event, message.created)?.map(Content::Event),
             About::Summary(of) => self.summary(of)?.map(Content::Summary),
         };
         Ok(match content {
