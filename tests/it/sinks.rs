@@ -325,7 +325,7 @@ async fn http_connection(stream: TcpStream, state: &Mutex<HttpState>) -> std::io
             Reply::Hang => std::future::pending().await,
             Reply::HangInBody => {
                 writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await?;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Reply::Flood => {
                 writer.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;

@@ -1,6 +1,6 @@
 //! Built-in templates say what they should; an operator's are checked, and never lose a message.
 
-use std::fs;
+use std::{fmt::Write, fs};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ fn short_forms_read_well() {
     let mut all = String::new();
     for view in samples::views() {
         for part in [Part::Sms, Part::Slack, Part::Ntfy] {
-            all.push_str(&format!("--- {} {part:?}\n{}\n", view.kind(), templates.render(part, &view)));
+            writeln!(all, "--- {} {part:?}\n{}", view.kind(), templates.render(part, &view)).unwrap();
         }
     }
     insta::assert_snapshot!("short_forms", all);
