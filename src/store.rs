@@ -7,11 +7,14 @@ mod audit;
 mod backup;
 mod codec;
 mod command;
+mod configure;
 mod counters;
 mod error;
 mod file;
 mod index;
 mod load;
+mod migrate;
+mod outbox;
 mod read;
 mod record;
 mod schema;
@@ -37,7 +40,7 @@ pub use self::{
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
-    read::{Direction, Snapshot},
+    read::{Direction, Messages, Snapshot},
     verify::verify_pages,
     writer::Follower,
 };
@@ -118,6 +121,7 @@ impl Store {
             queue,
             directory,
             counters,
+            subscriptions: Arc::default(),
             broken: false,
             trouble: None,
             runtime: Handle::try_current().ok(),

@@ -6,6 +6,7 @@ use super::{
     event::Event,
     ids::{EventId, IncidentId, Seq, UserId},
     incident::Incident,
+    message::Message,
     time::Timestamp,
 };
 
@@ -78,14 +79,20 @@ pub enum Subject {
     Timeslot,
     Destination,
     Filter,
+    Profile,
+    Maintenance,
+    /// What the operator chose and decisions depend on; see `settings`.
+    Settings,
 }
 
 /// A committed command as its followers see it: the log entries and the records behind them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Committed {
     pub changes: Vec<Change>,
     pub incidents: Vec<IncidentChange>,
     pub events: Vec<Arc<Event>>,
+    /// As they are now.
+    pub messages: Vec<Arc<Message>>,
     /// The configuration is not what it was.
     pub directory_changed: bool,
 }

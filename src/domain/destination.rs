@@ -6,6 +6,9 @@ use super::ids::{DestinationId, UserId};
 
 pub const EMAIL: &str = "email";
 pub const EMAIL_ADDRESS: &str = "email_address";
+pub const DESTINATION_URL: &str = "destination_url";
+pub const SMS: &str = "sms";
+pub const PHONE_NUMBER: &str = "phone_number";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -19,7 +22,27 @@ pub struct Destination {
     pub synced: bool,
 }
 
+/// May the settings of this medium be shown to whoever may see that there is such a destination? Those of others can hold
+/// secrets: an address that is all one needs to post, a token.
+#[must_use]
+pub fn shows_settings(medium: &str) -> bool {
+    matches!(medium, EMAIL | SMS)
+}
+
 impl Destination {
+    /// The address for people to read, without what is secret: of URLs, which may be all that one needs to post, only
+    /// the host.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let setting = |key: &str| self.settings.get(key).cloned();
+        let host =
+            |url: String| url.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '@']).next().map(str::to_owned));
+        setting(EMAIL_ADDRESS)
+            .or_else(|| setting(PHONE_NUMBER))
+            .or_else(|| setting(DESTINATION_URL).and_then(host))
+            .unwrap_or_default()
+    }
+
     #[must_use]
     pub fn is_email_to(&self, address: &str) -> bool {
         self.medium == EMAIL && self.settings.get(EMAIL_ADDRESS).is_some_and(|a| a == address)

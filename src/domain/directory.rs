@@ -5,20 +5,69 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use chrono_tz::Tz;
 use rustc_hash::FxHashMap;
 
 use super::{
     destination::Destination,
-    ids::{DestinationId, FilterId, SourceId, TimeslotId, UserId},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
+    maintenance::Maintenance,
+    profile::Profile,
     source::Source,
-    stored_filter::StoredFilter,
+    stored_filter::{FilterBlob, StoredFilter},
     timeslot::Timeslot,
     token::{Token, TokenHash},
     user::User,
 };
 
+/// What the operator chose, as far as decisions about who is told depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionSettings {
+    /// In which timeslots are read.
+    pub time_zone: Tz,
+    /// Off: nobody is told of anything.
+    pub send: bool,
+    /// Values for criteria that a filter does not set.
+    pub fallback: FilterBlob,
+}
+
+impl DecisionSettings {
+    /// Sets the criteria that `blob` does not.
+    #[must_use]
+    pub fn with_fallback(&self, blob: &FilterBlob) -> FilterBlob {
+        let fallback = self.fallback.clone();
+        FilterBlob {
+            source_ids: filled(&blob.source_ids).or(fallback.source_ids),
+            source_types: filled(&blob.source_types).or(fallback.source_types),
+            tags: filled(&blob.tags).or(fallback.tags),
+            open: blob.open.or(fallback.open),
+            acked: blob.acked.or(fallback.acked),
+            stateful: blob.stateful.or(fallback.stateful),
+            max_level: blob.max_level.or(fallback.max_level),
+            event_types: filled(&blob.event_types).or(fallback.event_types),
+            hide_closed_acked: blob.hide_closed_acked || fallback.hide_closed_acked,
+        }
+    }
+}
+
+fn filled<T: Clone>(list: &Option<Vec<T>>) -> Option<Vec<T>> {
+    list.clone().filter(|list| !list.is_empty())
+}
+
+impl Default for DecisionSettings {
+    fn default() -> Self {
+        Self { time_zone: Tz::UTC, send: true, fallback: FilterBlob::default() }
+    }
+}
+
+/// User, source and source type of the server itself.
+pub const OWN_SOURCE: &str = "argus";
+
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
+    /// Grows with each change of what decisions about who is told depend on.
+    pub revision: u64,
+    pub settings: Arc<DecisionSettings>,
     pub users: FxHashMap<UserId, Arc<User>>,
     pub user_by_name: FxHashMap<String, UserId>,
     pub tokens: FxHashMap<TokenHash, Arc<Token>>,
@@ -29,6 +78,8 @@ pub struct Directory {
     pub timeslots: FxHashMap<TimeslotId, Arc<Timeslot>>,
     pub destinations: FxHashMap<DestinationId, Arc<Destination>>,
     pub filters: FxHashMap<FilterId, Arc<StoredFilter>>,
+    pub profiles: FxHashMap<ProfileId, Arc<Profile>>,
+    pub maintenances: FxHashMap<MaintenanceId, Arc<Maintenance>>,
 }
 
 impl Directory {
@@ -124,6 +175,46 @@ impl Directory {
         let mut filters: Vec<_> = self.filters.values().filter(|filter| wanted(filter)).collect();
         filters.sort_by_key(|f| f.id);
         filters
+    }
+
+    /// `None` for somebody else's.
+    #[must_use]
+    pub fn destination_of(&self, owner: UserId, id: DestinationId) -> Option<&Arc<Destination>> {
+        self.destinations.get(&id).filter(|destination| destination.owner == owner)
+    }
+
+    /// `None` for somebody else's.
+    #[must_use]
+    pub fn profile_of(&self, owner: UserId, id: ProfileId) -> Option<&Arc<Profile>> {
+        self.profiles.get(&id).filter(|profile| profile.owner == owner)
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn profiles_of(&self, owner: UserId) -> Vec<&Arc<Profile>> {
+        self.profiles_where(|profile| profile.owner == owner)
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn profiles_where(&self, wanted: impl Fn(&Profile) -> bool) -> Vec<&Arc<Profile>> {
+        let mut profiles: Vec<_> = self.profiles.values().filter(|profile| wanted(profile)).collect();
+        profiles.sort_by_key(|p| p.id);
+        profiles
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn maintenances_sorted(&self) -> Vec<&Arc<Maintenance>> {
+        let mut maintenances: Vec<_> = self.maintenances.values().collect();
+        maintenances.sort_by_key(|m| m.id);
+        maintenances
+    }
+
+    /// The source for what the server itself has to say (contract section 23).
+    #[must_use]
+    pub fn own_source(&self) -> Option<SourceId> {
+        self.source_named(OWN_SOURCE, OWN_SOURCE).map(|source| source.id)
     }
 
     /// Returns the user as it was.

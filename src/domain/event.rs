@@ -1,7 +1,7 @@
 //! Events: what happened to an incident. Never changed, never deleted while their incident exists.
 
 use super::{
-    ids::{EventId, IncidentId, UserId},
+    ids::{EventId, IncidentId, Seq, UserId},
     severity::Level,
     time::Timestamp,
 };
@@ -122,6 +122,9 @@ pub struct StateAfter {
     pub acked: bool,
     pub level: Level,
     pub tags_version: u32,
+    /// Whether anybody was to be told of the event (contract section 19.1), and if so, the last change that the
+    /// decision knew of: the configuration as it was then.
+    pub decided: Option<Seq>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use super::{
     event::EventTypeSet,
     ids::{IncidentId, SourceId},
     incident::{EndTime, Incident},
-    tag::Tag,
+    severity::Level,
+    tag::{IncidentTag, Tag},
     time::Timestamp,
 };
 
@@ -43,6 +44,53 @@ pub struct Criteria {
     pub hide_closed_acked: bool,
     /// Each must occur in the description or in an event's description, whatever its case; see [`fold`].
     pub words: Vec<String>,
+}
+
+/// What criteria can be about, of an incident as it is or as it was once.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    pub open: bool,
+    pub acked: bool,
+    pub stateful: bool,
+    pub has_ticket: bool,
+    pub level: Level,
+    pub source: SourceId,
+    pub tags: &'a [IncidentTag],
+    /// Of its events so far, or of the one at hand.
+    pub event_types: EventTypeSet,
+}
+
+impl<'a> About<'a> {
+    #[must_use]
+    pub fn incident(incident: &'a Incident, now: Timestamp) -> Self {
+        Self {
+            open: incident.is_open(now),
+            acked: incident.is_acked(now),
+            stateful: incident.end.is_stateful(),
+            has_ticket: !incident.ticket_url.is_empty(),
+            level: incident.level,
+            source: incident.source,
+            tags: &incident.tags,
+            event_types: incident.event_types,
+        }
+    }
+}
+
+/// The first criterion that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// There is no criterion, or one that nothing can meet.
+    Nothing,
+    Open,
+    Acked,
+    Stateful,
+    Ticket,
+    HideClosedAcked,
+    /// Index of the group in [`Criteria::tags`].
+    Tags(usize),
+    Source,
+    Level,
+    EventTypes,
 }
 
 /// Tags with the same key are alternatives, different keys must all match.
@@ -91,14 +139,40 @@ impl Criteria {
     /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]).
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {
-        self.state_matches(incident, now)
+        self.ids.as_ref().is_none_or(|ids| ids.contains(&incident.id))
+            && self.mismatch(&About::incident(incident, now)).is_none()
             && self.time_matches(incident, now)
-            && self.tags.iter().all(|group| group.iter().any(|tag| incident.has_tag(tag)))
-            && self.sources.as_ref().is_none_or(|sources| sources.contains(&incident.source))
-            && self.max_level.is_none_or(|max| incident.level.get() <= max)
-            && self.ids.as_ref().is_none_or(|ids| ids.contains(&incident.id))
             && self.source_incident_id.as_ref().is_none_or(|id| *id == incident.source_incident_id)
-            && self.event_types.is_none_or(|types| incident.event_types.intersects(types))
+    }
+
+    /// Judges all that stored filters can ask for; `None` if all of that holds.
+    #[must_use]
+    pub fn mismatch(&self, about: &About<'_>) -> Option<Mismatch> {
+        let wants = |wanted: Option<bool>, actual: bool| wanted.is_some_and(|wanted| wanted != actual);
+        let has = |tag: &Tag| about.tags.iter().any(|it| it.tag == *tag);
+        if self.ids.as_ref().is_some_and(BTreeSet::is_empty) {
+            Some(Mismatch::Nothing)
+        } else if self.sources.as_ref().is_some_and(|sources| !sources.contains(&about.source)) {
+            Some(Mismatch::Source)
+        } else if let Some(group) = self.tags.iter().position(|group| !group.iter().any(has)) {
+            Some(Mismatch::Tags(group))
+        } else if self.max_level.is_some_and(|max| about.level.get() > max) {
+            Some(Mismatch::Level)
+        } else if wants(self.stateful, about.stateful) {
+            Some(Mismatch::Stateful)
+        } else if self.open.is_some_and(|wanted| !about.stateful || wanted != about.open) {
+            Some(Mismatch::Open)
+        } else if wants(self.acked, about.acked) {
+            Some(Mismatch::Acked)
+        } else if wants(self.has_ticket, about.has_ticket) {
+            Some(Mismatch::Ticket)
+        } else if self.hide_closed_acked && about.stateful && !about.open && about.acked {
+            Some(Mismatch::HideClosedAcked)
+        } else if self.event_types.is_some_and(|types| !types.intersects(about.event_types)) {
+            Some(Mismatch::EventTypes)
+        } else {
+            None
+        }
     }
 
     /// Does each word occur in at least one of the texts?
@@ -109,15 +183,6 @@ impl Criteria {
         }
         let texts: Vec<String> = texts.into_iter().map(fold).collect();
         self.words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
-    }
-
-    fn state_matches(&self, incident: &Incident, now: Timestamp) -> bool {
-        let (open, acked, stateful) = (incident.is_open(now), incident.is_acked(now), incident.end.is_stateful());
-        self.open.is_none_or(|wanted| stateful && open == wanted)
-            && self.acked.is_none_or(|wanted| acked == wanted)
-            && self.stateful.is_none_or(|wanted| stateful == wanted)
-            && self.has_ticket.is_none_or(|wanted| incident.ticket_url.is_empty() != wanted)
-            && !(self.hide_closed_acked && stateful && !open && acked)
     }
 
     fn time_matches(&self, incident: &Incident, now: Timestamp) -> bool {

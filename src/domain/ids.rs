@@ -33,6 +33,12 @@ id! {
     FilterId,
     /// A destination of a user.
     DestinationId,
+    /// A notification profile of a user.
+    ProfileId,
+    /// A planned maintenance.
+    MaintenanceId,
+    /// A message in the outbox.
+    MessageId,
     /// A position in the change log; 0 stands before the first change.
     Seq,
 }

@@ -24,6 +24,30 @@ pub const TIMESLOTS_PER_USER: usize = 1_000;
 pub const RECURRENCES_PER_TIMESLOT: usize = 200;
 pub const FILTER_NAME: usize = 40;
 pub const FILTERS_PER_USER: usize = 1_000;
+/// Kept with an event; of the others only their number.
+pub const NEAR_MISSES: usize = 64;
+pub const PROFILE_NAME: usize = 40;
+pub const PROFILES_PER_USER: usize = 1_000;
+pub const FILTERS_PER_PROFILE: usize = 200;
+pub const DESTINATIONS_PER_PROFILE: usize = 200;
+pub const DESTINATIONS_PER_USER: usize = 1_000;
+pub const DESTINATION_LABEL: usize = 50;
+pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Messages to one destination that are on their way at once, and to all destinations of one medium.
+pub const LANE_WINDOW: usize = 4;
+pub const MEDIUM_WINDOW: usize = 32;
+/// Before the second attempt of a message; doubled from then on, up to the second one.
+pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
+pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
+/// For which a destination is left alone after a failure; the same way.
+pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
+pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
+/// A message that leaves so much later than it was decided says so.
+pub const LATE_MICROS: i64 = 5 * 60_000_000;
+/// Events that a summary tells one by one.
+pub const SUMMARY_NOTICES: usize = 50;
+/// Messages that one summary stands for; more go into the next one.
+pub const SUMMARY_MESSAGES: usize = 1_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 

@@ -205,7 +205,13 @@ fn stage(command: &mut Command<'_>, draft: Draft, poster: Poster, people: &[User
             received: planned.at.min(now),
             kind: planned.kind,
             description: planned.description,
-            after: StateAfter { open, acked: acked.is_acked(planned.at), level: incident.level, tags_version: 0 },
+            after: StateAfter {
+                open,
+                acked: acked.is_acked(planned.at),
+                level: incident.level,
+                tags_version: 0,
+                decided: None,
+            },
         };
         incident.note_event(&record);
         command.log(log_entry(position, id, event));

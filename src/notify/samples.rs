@@ -61,7 +61,7 @@ pub(super) fn full() -> Notice {
         received: start.saturating_add_micros(1_500_000),
         kind: EventType::Start,
         description: "no answer to 5 pings".to_owned(),
-        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: 1 },
+        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: 1, decided: None },
     };
     Notice {
         incident: Arc::new(incident),

@@ -148,6 +148,7 @@ pub(super) fn acknowledge(
         kind: EventType::Acknowledge,
         timestamp: new.timestamp.unwrap_or(command.now()),
         description: new.description.clone(),
+        is_automatic: false,
     };
     let event = draft_event(command, &mut incident, draft);
     let ack = Acknowledgement { event: event.id, incident: incident.id, expiration: new.expiration };

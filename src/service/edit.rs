@@ -92,7 +92,7 @@ pub(super) fn record(command: &mut Command<'_>, incident: &mut Incident, editor:
     let timestamp = command.now();
     let mut events = Vec::with_capacity(changes.texts.len());
     for description in changes.texts {
-        let draft = EventDraft { actor: editor, kind: EventType::Change, timestamp, description };
+        let draft = EventDraft { actor: editor, kind: EventType::Change, timestamp, description, is_automatic: true };
         let event = draft_event(command, incident, draft);
         events.push(event.id);
         command.put_event(event);

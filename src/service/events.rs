@@ -102,7 +102,8 @@ pub(super) fn post_event(command: &mut Command<'_>, mut incident: Incident, acto
     let now = command.now();
     let timestamp = new.timestamp.unwrap_or(now);
     incident.end = end_after(incident.end, new.kind, timestamp, now);
-    let draft = EventDraft { actor, kind: new.kind, timestamp, description: new.description.clone() };
+    let draft =
+        EventDraft { actor, kind: new.kind, timestamp, description: new.description.clone(), is_automatic: false };
     let event = draft_event(command, &mut incident, draft);
     command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
     command.put_incident(incident);
@@ -115,6 +116,8 @@ pub(super) struct EventDraft {
     pub kind: EventType,
     pub timestamp: Timestamp,
     pub description: String,
+    /// A by-product of which nobody is told (contract section 19.1).
+    pub is_automatic: bool,
 }
 
 /// The event as it is to be stored, once the incident is what it will be; noted in the incident, but not staged.
@@ -134,6 +137,7 @@ pub(super) fn draft_event(command: &mut Command<'_>, incident: &mut Incident, dr
             acked: draft.kind == EventType::Acknowledge || incident.is_acked(now),
             level: incident.level,
             tags_version: incident.tags_version,
+            decided: (!draft.is_automatic).then(|| command.seq()),
         },
     };
     incident.note_event(&event);

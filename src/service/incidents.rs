@@ -91,6 +91,7 @@ impl Service {
                     kind: if new.end.is_stateful() { EventType::Start } else { EventType::Stateless },
                     timestamp: new.start,
                     description: incident.description.clone(),
+                    is_automatic: false,
                 };
                 let event = draft_event(command, &mut incident, first);
                 command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });

@@ -8,11 +8,9 @@ use super::{
     sources::put_new_source,
     users::{Account, put_new_user},
 };
-use crate::auth::secret;
+use crate::{auth::secret, domain::directory::OWN_SOURCE as ARGUS};
 
 const ADMIN: &str = "admin";
-/// User, source and source type of the server itself.
-const ARGUS: &str = "argus";
 
 #[derive(Clone)]
 pub struct FirstStart {

@@ -3,8 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::domain::{
-    destination::Destination, event::EventType, severity::Level, source::Source, stored_filter::StoredFilter,
-    time::Timestamp, timeslot::Timeslot, token::Token, token::TokenKind, user::User,
+    destination::{Destination, shows_settings},
+    directory::DecisionSettings,
+    event::EventType,
+    maintenance::Maintenance,
+    profile::Profile,
+    severity::Level,
+    source::Source,
+    stored_filter::{FilterBlob, StoredFilter},
+    time::Timestamp,
+    timeslot::Timeslot,
+    token::{Token, TokenKind},
+    user::User,
 };
 
 fn moment(at: Timestamp) -> Value {
@@ -62,12 +72,16 @@ pub fn timeslot(timeslot: &Timeslot) -> String {
 }
 
 pub fn filter(filter: &StoredFilter) -> String {
-    let blob = &filter.blob;
+    let mut text = json!({ "owner": filter.owner.0, "name": filter.name, "public": filter.public });
+    if let (Value::Object(whole), Value::Object(criteria)) = (&mut text, blob(&filter.blob)) {
+        whole.extend(criteria);
+    }
+    text.to_string()
+}
+
+fn blob(blob: &FilterBlob) -> Value {
     let codes = |kinds: &Vec<EventType>| kinds.iter().map(|kind| kind.code()).collect::<Vec<_>>();
     json!({
-        "owner": filter.owner.0,
-        "name": filter.name,
-        "public": filter.public,
         "source_ids": blob.source_ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>()),
         "source_types": blob.source_types,
         "tags": blob.tags,
@@ -78,6 +92,38 @@ pub fn filter(filter: &StoredFilter) -> String {
         "event_types": blob.event_types.as_ref().map(codes),
         "hide_closed_acked": blob.hide_closed_acked,
     })
+}
+
+pub fn profile(profile: &Profile) -> String {
+    json!({
+        "owner": profile.owner.0,
+        "name": profile.name,
+        "timeslot": profile.timeslot.0,
+        "filters": profile.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
+        "destinations": profile.destinations.iter().map(|id| id.0).collect::<Vec<_>>(),
+        "active": profile.active,
+    })
+    .to_string()
+}
+
+pub fn maintenance(maintenance: &Maintenance) -> String {
+    json!({
+        "created_by": maintenance.created_by.0,
+        "created": moment(maintenance.created),
+        "start": moment(maintenance.start),
+        "end": maintenance.end.map(moment),
+        "description": maintenance.description,
+        "filters": maintenance.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+pub fn settings(settings: &DecisionSettings) -> String {
+    json!({
+        "time_zone": settings.time_zone.name(),
+        "send": settings.send,
+        "fallback_filter": blob(&settings.fallback),
+    })
     .to_string()
 }
 
@@ -87,7 +133,7 @@ pub fn destination(destination: &Destination) -> String {
         .settings
         .iter()
         .map(|(key, value)| {
-            let open = matches!(destination.medium.as_str(), "email" | "sms");
+            let open = shows_settings(&destination.medium);
             (key.clone(), if open { value.clone().into() } else { Value::Bool(true) })
         })
         .collect();

@@ -4,9 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
+    record::version::subject_byte,
     schema::{IdKey, PairKey},
 };
-use crate::domain::time::Timestamp;
+use crate::domain::{change::Subject, time::Timestamp};
+
+/// A kind of record, an id and a sequence number.
+pub type VersionKey = [u8; 17];
 
 #[must_use]
 pub fn id_key(id: u64) -> IdKey {
@@ -41,6 +45,15 @@ pub fn time_key(at: Timestamp, id: u64) -> PairKey {
 pub fn key_time(key: PairKey) -> Result<(Timestamp, u64), StoreError> {
     let (at, id) = key_pair(key);
     Ok((timestamp((at ^ (1 << 63)) as i64)?, id))
+}
+
+#[must_use]
+pub fn version_key(subject: Subject, id: u64, seq: u64) -> VersionKey {
+    let mut key = [0; 17];
+    key[0] = subject_byte(subject);
+    key[1..9].copy_from_slice(&id.to_be_bytes());
+    key[9..].copy_from_slice(&seq.to_be_bytes());
+    key
 }
 
 /// The source, then the identifier's bytes.

@@ -5,10 +5,16 @@ use crate::domain::{
     ack::Acknowledgement,
     change::ChangeKind,
     destination::Destination,
-    directory::Directory,
+    directory::{DecisionSettings, Directory},
     event::Event,
-    ids::{DestinationId, EventId, FilterId, IncidentId, Seq, SourceId, TimeslotId, TokenId, UserId},
+    ids::{
+        DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId, ProfileId, Seq, SourceId, TimeslotId,
+        TokenId, UserId,
+    },
     incident::Incident,
+    maintenance::Maintenance,
+    message::Message,
+    profile::Profile,
     source::Source,
     stored_filter::StoredFilter,
     time::Timestamp,
@@ -44,6 +50,12 @@ pub enum Staged {
     DeleteFilter(FilterId),
     PutDestination(Destination),
     DeleteDestination(DestinationId),
+    PutProfile(Profile),
+    DeleteProfile(ProfileId),
+    PutMaintenance(Maintenance),
+    DeleteMaintenance(MaintenanceId),
+    PutSettings(DecisionSettings),
+    PutMessage(Message),
     SetLastSeen(SourceId, Timestamp),
     TrimChanges { up_to: Seq },
     Log(ChangeKind),
@@ -68,6 +80,17 @@ impl Command<'_> {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         self.directory
+    }
+
+    /// The last change before this command, committed or earlier in the batch.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        Seq(self.counters.last_seq)
+    }
+
+    /// A message of the outbox.
+    pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.reads.message(id)
     }
 
     pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
@@ -100,6 +123,9 @@ impl Command<'_> {
         new_timeslot_id: TimeslotId from last_timeslot,
         new_filter_id: FilterId from last_filter,
         new_destination_id: DestinationId from last_destination,
+        new_profile_id: ProfileId from last_profile,
+        new_maintenance_id: MaintenanceId from last_maintenance,
+        new_message_id: MessageId from last_message,
     }
 
     /// The caller has made sure that (source, source incident id) is free.
@@ -112,12 +138,14 @@ impl Command<'_> {
         self.staged.push(Staged::DeleteIncident(id));
     }
 
-    pub fn put_event(&mut self, event: Event) {
-        self.staged.push(Staged::PutEvent(event));
-    }
-
     pub fn put_ack(&mut self, ack: Acknowledgement) {
         self.staged.push(Staged::PutAck(ack));
+    }
+
+    /// If the event says that it was decided about, those who are to be told get their messages in the same transaction;
+    /// its incident has been put before.
+    pub fn put_event(&mut self, event: Event) {
+        self.staged.push(Staged::PutEvent(event));
     }
 
     /// This and the other changes of configuration log themselves, with both values.
@@ -164,6 +192,32 @@ impl Command<'_> {
 
     pub fn delete_destination(&mut self, id: DestinationId) {
         self.staged.push(Staged::DeleteDestination(id));
+    }
+
+    pub fn put_profile(&mut self, profile: Profile) {
+        self.staged.push(Staged::PutProfile(profile));
+    }
+
+    pub fn delete_profile(&mut self, id: ProfileId) {
+        self.staged.push(Staged::DeleteProfile(id));
+    }
+
+    /// Messages about events make themselves, when the event is put; this is for what becomes of them, and summaries.
+    pub fn put_message(&mut self, message: Message) {
+        self.staged.push(Staged::PutMessage(message));
+    }
+
+    /// What the operator chose, as far as decisions depend on it.
+    pub fn put_settings(&mut self, settings: DecisionSettings) {
+        self.staged.push(Staged::PutSettings(settings));
+    }
+
+    pub fn put_maintenance(&mut self, maintenance: Maintenance) {
+        self.staged.push(Staged::PutMaintenance(maintenance));
+    }
+
+    pub fn delete_maintenance(&mut self, id: MaintenanceId) {
+        self.staged.push(Staged::DeleteMaintenance(id));
     }
 
     /// Appends to the change log: for incidents, whose changes do not log themselves.

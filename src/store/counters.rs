@@ -21,6 +21,9 @@ pub struct Counters {
     pub last_timeslot: u64,
     pub last_destination: u64,
     pub last_filter: u64,
+    pub last_profile: u64,
+    pub last_maintenance: u64,
+    pub last_message: u64,
 }
 
 impl Counters {
@@ -54,11 +57,14 @@ impl Counters {
             last_timeslot: self.last_timeslot.max(other.last_timeslot),
             last_destination: self.last_destination.max(other.last_destination),
             last_filter: self.last_filter.max(other.last_filter),
+            last_profile: self.last_profile.max(other.last_profile),
+            last_maintenance: self.last_maintenance.max(other.last_maintenance),
+            last_message: self.last_message.max(other.last_message),
             ..self
         }
     }
 
-    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 13] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 16] {
         [
             ("incidents", &mut self.incidents),
             ("events", &mut self.events),
@@ -73,6 +79,9 @@ impl Counters {
             ("last_timeslot", &mut self.last_timeslot),
             ("last_destination", &mut self.last_destination),
             ("last_filter", &mut self.last_filter),
+            ("last_profile", &mut self.last_profile),
+            ("last_maintenance", &mut self.last_maintenance),
+            ("last_message", &mut self.last_message),
         ]
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     OpenError, StoreError,
+    migrate::migrate,
     schema::{FORMAT, NAME_TO_META},
     tables::WriteTables,
 };
@@ -168,7 +169,11 @@ fn prepare(database: &Database, path: &Path) -> Result<Uuid, OpenError> {
     let failed = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
     let txn = redb::ReadableDatabase::begin_read(database).map_err(|error| failed(error.into()))?;
     match meta(&txn).map_err(failed)? {
-        Some((FORMAT, generation)) => Ok(generation),
+        Some((FORMAT, generation)) => {
+            drop(txn);
+            migrate(database).map_err(failed)?;
+            Ok(generation)
+        }
         Some((found, _)) => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
         None if txn.list_tables().map_err(|error| failed(error.into()))?.next().is_some() => {
             Err(OpenError::Foreign(path.to_owned()))

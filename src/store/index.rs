@@ -3,32 +3,27 @@
 use std::sync::Arc;
 
 use super::{
-    StoreError, audit,
+    StoreError,
     codec::{id_key, pair_key, source_incident_key, time_key},
     command::Staged,
     counters::Counters,
     record::{
         change::{decode_change, encode_change},
-        configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_token, encode_user},
         event::{encode_ack, encode_event},
-        incident::{encode_incident, encode_summary},
+        incident::{encode_incident, encode_summary, encode_tags},
     },
+    schema::PairKey,
     tables::{Reads, WriteTables},
 };
 use crate::domain::{
     ack::Acknowledgement,
-    change::{Change, ChangeKind, Committed, ConfigurationChange, IncidentChange, Subject},
-    destination::Destination,
+    change::{Change, ChangeKind, Committed, IncidentChange},
     directory::Directory,
     event::Event,
-    ids::{DestinationId, FilterId, IncidentId, Seq, TimeslotId, UserId},
+    ids::{IncidentId, Seq, UserId},
     incident::{Incident, Summary},
-    source::Source,
-    stored_filter::StoredFilter,
+    subscription::Subscriptions,
     time::Timestamp,
-    timeslot::Timeslot,
-    token::{Token, TokenHash},
-    user::User,
 };
 
 /// Applies accepted commands to the open tables and to the working copies of directory and counters.
@@ -36,6 +31,8 @@ pub struct Applier<'a, 't> {
     pub tables: &'a mut WriteTables<'t>,
     pub directory: &'a mut Arc<Directory>,
     pub counters: &'a mut Counters,
+    /// Made anew when the directory has changed and somebody has to be told.
+    pub subscriptions: &'a mut Arc<Subscriptions>,
 }
 
 impl Applier<'_, '_> {
@@ -46,8 +43,7 @@ impl Applier<'_, '_> {
         actor: Option<UserId>,
         at: Timestamp,
     ) -> Result<Committed, StoreError> {
-        let mut done =
-            Committed { changes: Vec::new(), incidents: Vec::new(), events: Vec::new(), directory_changed: false };
+        let mut done = Committed::default();
         for write in staged {
             let kind = match write {
                 Staged::PutIncident(incident) => {
@@ -61,11 +57,18 @@ impl Applier<'_, '_> {
                 }
                 Staged::PutEvent(event) => {
                     self.put_event(&event)?;
+                    if event.after.decided.is_some() {
+                        self.decide(&event, &mut done, at)?;
+                    }
                     done.events.push(Arc::new(event));
                     None
                 }
                 Staged::PutAck(ack) => {
                     self.put_ack(&ack)?;
+                    None
+                }
+                Staged::PutMessage(message) => {
+                    done.messages.push(self.put_message(message)?);
                     None
                 }
                 Staged::SetLastSeen(source, at) => {
@@ -123,6 +126,10 @@ impl Applier<'_, '_> {
         if before.is_none() {
             self.counters.incidents += 1;
         }
+        if let Some(before) = before.as_ref().filter(|before| before.tags_version != incident.tags_version) {
+            let version = pair_key(incident.id.0, before.tags_version.into());
+            self.tables.old_tags.insert(version, encode_tags(&before.tags)?.as_slice())?;
+        }
         self.index_incident(before.as_ref(), Some(&incident))?;
         Ok(IncidentChange { before: before.map(Arc::new), after: Some(Arc::new(incident)) })
     }
@@ -138,6 +145,10 @@ impl Applier<'_, '_> {
             self.tables.acks.remove(pair_key(id.0, ack.event.0))?;
             self.counters.acks -= 1;
         }
+        let of_incident = || pair_key(id.0, 0)..=pair_key(id.0, u64::MAX);
+        self.tables.old_tags.retain_in::<PairKey, _>(of_incident(), |_, _| false)?;
+        self.tables.near_misses.retain_in::<PairKey, _>(of_incident(), |_, _| false)?;
+        self.tables.incident_messages.retain_in::<PairKey, _>(of_incident(), |_, ()| false)?;
         self.tables.incidents.remove(id_key(id.0))?;
         self.counters.incidents -= 1;
         self.index_incident(Some(&incident), None)?;
@@ -192,122 +203,5 @@ impl Applier<'_, '_> {
             self.tables.acks.insert(pair_key(ack.incident.0, ack.event.0), encode_ack(ack)?.as_slice())?.is_none();
         self.counters.acks += u64::from(new);
         Ok(())
-    }
-
-    fn configure(&mut self, write: Staged) -> Result<Option<ConfigurationChange>, StoreError> {
-        match write {
-            Staged::PutUser(user) => self.put_user(user).map(Some),
-            Staged::PutToken(token) => self.put_token(token).map(Some),
-            Staged::DeleteToken(hash) => self.delete_token(hash),
-            Staged::PutSource(source) => self.put_source(source).map(Some),
-            Staged::PutSourceType(name) => self.put_source_type(name),
-            Staged::PutTimeslot(timeslot) => self.put_timeslot(timeslot).map(Some),
-            Staged::DeleteTimeslot(id) => self.delete_timeslot(id),
-            Staged::PutFilter(filter) => self.put_filter(filter).map(Some),
-            Staged::DeleteFilter(id) => self.delete_filter(id),
-            Staged::PutDestination(destination) => self.put_destination(destination).map(Some),
-            Staged::DeleteDestination(id) => self.delete_destination(id),
-            _ => Ok(None),
-        }
-    }
-
-    fn put_user(&mut self, user: User) -> Result<ConfigurationChange, StoreError> {
-        self.tables.users.insert(id_key(user.id.0), encode_user(&user)?.as_slice())?;
-        let (key, after) = (user.id.to_string(), audit::user(&user));
-        let directory = Arc::make_mut(self.directory);
-        let before = directory.put_user(user);
-        let before = before.map(|user| audit::user(&user));
-        Ok(ConfigurationChange { subject: Subject::User, key, before, after: Some(after) })
-    }
-
-    fn put_token(&mut self, token: Token) -> Result<ConfigurationChange, StoreError> {
-        self.tables.tokens.insert(token.hash, encode_token(&token)?.as_slice())?;
-        let (key, after) = (token.id.to_string(), audit::token(&token));
-        let before = Arc::make_mut(self.directory).put_token(token).map(|token| audit::token(&token));
-        Ok(ConfigurationChange { subject: Subject::Token, key, before, after: Some(after) })
-    }
-
-    fn delete_token(&mut self, hash: TokenHash) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.tokens.remove(hash)?;
-        Ok(Arc::make_mut(self.directory).tokens.remove(&hash).map(|token| ConfigurationChange {
-            subject: Subject::Token,
-            key: token.id.to_string(),
-            before: Some(audit::token(&token)),
-            after: None,
-        }))
-    }
-
-    fn put_source(&mut self, source: Source) -> Result<ConfigurationChange, StoreError> {
-        self.tables.sources.insert(id_key(source.id.0), encode_source(&source)?.as_slice())?;
-        let (key, after) = (source.id.to_string(), audit::source(&source));
-        let before = Arc::make_mut(self.directory).put_source(source).map(|source| audit::source(&source));
-        Ok(ConfigurationChange { subject: Subject::Source, key, before, after: Some(after) })
-    }
-
-    fn put_source_type(&mut self, name: String) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.source_types.insert(name.as_str(), ())?;
-        let new = Arc::make_mut(self.directory).source_types.insert(name.clone());
-        let after = Some(serde_json::json!({ "name": name }).to_string());
-        Ok(new.then_some(ConfigurationChange { subject: Subject::SourceType, key: name, before: None, after }))
-    }
-
-    fn put_timeslot(&mut self, timeslot: Timeslot) -> Result<ConfigurationChange, StoreError> {
-        self.tables.timeslots.insert(id_key(timeslot.id.0), encode_timeslot(&timeslot)?.as_slice())?;
-        let (key, after) = (timeslot.id.to_string(), audit::timeslot(&timeslot));
-        let before = Arc::make_mut(self.directory)
-            .timeslots
-            .insert(timeslot.id, Arc::new(timeslot))
-            .map(|timeslot| audit::timeslot(&timeslot));
-        Ok(ConfigurationChange { subject: Subject::Timeslot, key, before, after: Some(after) })
-    }
-
-    fn delete_timeslot(&mut self, id: TimeslotId) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.timeslots.remove(id_key(id.0))?;
-        Ok(Arc::make_mut(self.directory).timeslots.remove(&id).map(|timeslot| ConfigurationChange {
-            subject: Subject::Timeslot,
-            key: id.to_string(),
-            before: Some(audit::timeslot(&timeslot)),
-            after: None,
-        }))
-    }
-
-    fn put_filter(&mut self, filter: StoredFilter) -> Result<ConfigurationChange, StoreError> {
-        self.tables.filters.insert(id_key(filter.id.0), encode_filter(&filter)?.as_slice())?;
-        let (key, after) = (filter.id.to_string(), audit::filter(&filter));
-        let before = Arc::make_mut(self.directory)
-            .filters
-            .insert(filter.id, Arc::new(filter))
-            .map(|filter| audit::filter(&filter));
-        Ok(ConfigurationChange { subject: Subject::Filter, key, before, after: Some(after) })
-    }
-
-    fn delete_filter(&mut self, id: FilterId) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.filters.remove(id_key(id.0))?;
-        Ok(Arc::make_mut(self.directory).filters.remove(&id).map(|filter| ConfigurationChange {
-            subject: Subject::Filter,
-            key: id.to_string(),
-            before: Some(audit::filter(&filter)),
-            after: None,
-        }))
-    }
-
-    fn put_destination(&mut self, destination: Destination) -> Result<ConfigurationChange, StoreError> {
-        self.tables.destinations.insert(id_key(destination.id.0), encode_destination(&destination)?.as_slice())?;
-        let (key, after) = (destination.id.to_string(), audit::destination(&destination));
-        let before = Arc::make_mut(self.directory)
-            .destinations
-            .insert(destination.id, Arc::new(destination))
-            .map(|destination| audit::destination(&destination));
-        Ok(ConfigurationChange { subject: Subject::Destination, key, before, after: Some(after) })
-    }
-
-    fn delete_destination(&mut self, id: DestinationId) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.destinations.remove(id_key(id.0))?;
-        Ok(Arc::make_mut(self.directory).destinations.remove(&id).map(|destination| ConfigurationChange {
-            subject: Subject::Destination,
-            key: id.to_string(),
-            before: Some(audit::destination(&destination)),
-            after: None,
-        }))
     }
 }

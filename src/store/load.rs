@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable, TableError};
+use redb::{ReadTransaction, ReadableTable};
 
 use super::{
     StoreError,
-    codec::{key_id, timestamp},
+    codec::{key_id, timestamp, version_key},
     counters::Counters,
-    record::configuration::{
-        decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user,
+    record::{
+        configuration::{decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user},
+        subscription::{decode_maintenance, decode_profile, decode_settings},
+        version::{split_version_key, subject_byte},
     },
     schema::{
-        DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, NAME_TO_COUNTER, SOURCE_ID_TO_LAST_SEEN,
-        SOURCE_ID_TO_SOURCE, SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER,
+        DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, MAINTENANCE_ID_TO_MAINTENANCE,
+        NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE, SOURCE_TYPE,
+        TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
     },
 };
 use crate::domain::{
+    change::Subject,
     directory::Directory,
-    ids::{DestinationId, FilterId, SourceId, TimeslotId},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, Seq, SourceId, TimeslotId},
     time::Timestamp,
 };
 
@@ -53,17 +57,77 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
         let id = key_id(key.value());
         directory.destinations.insert(DestinationId(id), Arc::new(decode_destination(id, value.value())?));
     }
-    // Files that are older than filters do not have the table yet.
-    let filters = match txn.open_table(FILTER_ID_TO_FILTER) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(directory),
-        filters => filters?,
-    };
-    for row in filters.iter()? {
+    for row in txn.open_table(FILTER_ID_TO_FILTER)?.iter()? {
         let (key, value) = row?;
         let id = key_id(key.value());
         directory.filters.insert(FilterId(id), Arc::new(decode_filter(id, value.value())?));
     }
+    for row in txn.open_table(PROFILE_ID_TO_PROFILE)?.iter()? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, value.value())?));
+    }
+    for row in txn.open_table(MAINTENANCE_ID_TO_MAINTENANCE)?.iter()? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, value.value())?));
+    }
+    let settings = version_key(Subject::Settings, 0, 0)..=version_key(Subject::Settings, 0, u64::MAX);
+    if let Some(row) = txn.open_table(VERSION)?.range(settings)?.next_back() {
+        directory.settings = Arc::new(decode_settings(row?.1.value())?);
+    }
+    // Unlike any that was compiled from nothing.
+    directory.revision = 1;
     Ok(directory)
+}
+
+/// The configuration as it was after change `seq`, as far as decisions depend on it, without secrets. Blocking, and as
+/// slow as there are versions.
+pub fn directory_at(txn: &ReadTransaction, seq: Seq) -> Result<Directory, StoreError> {
+    let mut directory = Directory::default();
+    let versions = txn.open_table(VERSION)?;
+    let mut rows = versions.iter()?.peekable();
+    while let Some(row) = rows.next() {
+        let (key, value) = row?;
+        let (subject, id, at) = split_version_key(key.value());
+        if at > seq.0 {
+            continue;
+        }
+        let is_last = !rows.peek().is_some_and(|next| {
+            next.as_ref().is_ok_and(|(key, _)| {
+                let (next_subject, next_id, next_at) = split_version_key(key.value());
+                (next_subject, next_id) == (subject, id) && next_at <= seq.0
+            })
+        });
+        if is_last && !value.value().is_empty() {
+            put_version(&mut directory, subject, id, value.value())?;
+        }
+    }
+    Ok(directory)
+}
+
+fn put_version(directory: &mut Directory, subject: u8, id: u64, record: &[u8]) -> Result<(), StoreError> {
+    let is = |other| subject == subject_byte(other);
+    if is(Subject::User) {
+        directory.put_user(decode_user(id, record)?);
+    } else if is(Subject::Source) {
+        let source = decode_source(id, record)?;
+        directory.source_types.insert(source.source_type.clone());
+        directory.put_source(source);
+    } else if is(Subject::Timeslot) {
+        directory.timeslots.insert(TimeslotId(id), Arc::new(decode_timeslot(id, record)?));
+    } else if is(Subject::Destination) {
+        directory.destinations.insert(DestinationId(id), Arc::new(decode_destination(id, record)?));
+    } else if is(Subject::Filter) {
+        directory.filters.insert(FilterId(id), Arc::new(decode_filter(id, record)?));
+    } else if is(Subject::Profile) {
+        directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, record)?));
+    } else if is(Subject::Maintenance) {
+        directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, record)?));
+    } else if is(Subject::Settings) {
+        directory.settings = Arc::new(decode_settings(record)?);
+    }
+    Ok(())
 }
 
 pub fn last_seen(txn: &ReadTransaction) -> Result<Vec<(SourceId, Timestamp)>, StoreError> {

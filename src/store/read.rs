@@ -4,30 +4,36 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use redb::{Database, ReadTransaction, ReadableDatabase};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::{
     StoreError,
-    codec::{id_key, key_id, key_pair, key_time, time_key},
+    codec::{id_key, key_id, key_pair, key_time, pair_key, time_key},
     counters::Counters,
     load,
     record::{
         change::decode_change,
         event::decode_event,
-        incident::{decode_incident, decode_summary},
+        incident::{decode_incident, decode_summary, decode_tags},
+        message::{decode_message, decode_near_misses},
     },
     schema::{
-        EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, INCIDENT_ID_TO_INCIDENT, PairKey, SEQ_TO_CHANGE,
-        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TIMESTAMP_TO_INCIDENT_ID,
+        DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES,
+        INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, PairKey, SEQ_TO_CHANGE,
+        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESTAMP_TO_INCIDENT_ID,
     },
     tables,
 };
 use crate::domain::{
     ack::Acknowledgement,
     change::Change,
+    directory::Directory,
     event::Event,
-    ids::{EventId, IncidentId, Seq, SourceId},
+    ids::{EventId, IncidentId, MessageId, Seq, SourceId},
     incident::{Incident, Summary},
+    message::Message,
+    plan::NearMiss,
+    tag::IncidentTag,
     time::Timestamp,
 };
 
@@ -36,6 +42,14 @@ use crate::domain::{
 pub enum Direction {
     Older,
     Newer,
+}
+
+/// Which messages a list holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Messages {
+    All,
+    Due,
+    Dead,
 }
 
 pub struct Snapshot {
@@ -161,6 +175,90 @@ impl Snapshot {
     /// By event id.
     pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
         tables::acks_of(&self.txn.open_table(EVENT_ID_TO_ACK)?, incident)
+    }
+
+    /// The configuration as it was after change `seq`, as far as decisions depend on it, without secrets.
+    pub fn directory_at(&self, seq: Seq) -> Result<Directory, StoreError> {
+        load::directory_at(&self.txn, seq)
+    }
+
+    /// The tags that the incident had while its set of tags was of this version.
+    pub fn tags_at(&self, incident: &Incident, version: u32) -> Result<Vec<IncidentTag>, StoreError> {
+        if incident.tags_version == version {
+            return Ok(incident.tags.clone());
+        }
+        let tags = self.txn.open_table(TAGS_VERSION_TO_TAGS)?;
+        match tags.get(pair_key(incident.id.0, version.into()))? {
+            Some(value) => decode_tags(value.value()),
+            None => Err(StoreError::Damaged(format!("incident {} has no tags of version {version}", incident.id))),
+        }
+    }
+
+    /// Who was nearly told of the event, and how many more.
+    pub fn near_misses(&self, incident: IncidentId, event: EventId) -> Result<(Vec<NearMiss>, u32), StoreError> {
+        let table = self.txn.open_table(EVENT_ID_TO_NEAR_MISSES)?;
+        let found = table.get(pair_key(incident.0, event.0))?;
+        found.map_or(Ok((Vec::new(), 0)), |value| decode_near_misses(value.value()))
+    }
+
+    pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        tables::message(&self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?, id)
+    }
+
+    /// By id; summaries are found through the messages that they stand for.
+    pub fn messages_of(&self, incident: IncidentId) -> Result<Vec<Message>, StoreError> {
+        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
+        let mut found = Vec::new();
+        let of_incident = pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX);
+        for row in self.txn.open_table(INCIDENT_MESSAGE)?.range(of_incident)? {
+            let (_, id) = key_pair(row?.0.value());
+            found.extend(tables::message(&messages, MessageId(id))?);
+        }
+        Ok(found)
+    }
+
+    /// Those that still have to be sent, by id.
+    pub fn for_each_due_message(&self, visit: &mut dyn FnMut(Message)) -> Result<(), StoreError> {
+        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
+        for row in self.txn.open_table(DUE_MESSAGE)?.iter()? {
+            let id = MessageId(key_id(row?.0.value()));
+            if let Some(message) = tables::message(&messages, id)? {
+                visit(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Newest first, those with an id below `before`.
+    pub fn messages_page(
+        &self,
+        which: Messages,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
+        let below = ..id_key(before.map_or(u64::MAX, |id| id.0));
+        let mut page = Vec::new();
+        let index = match which {
+            Messages::All => {
+                for row in messages.range::<[u8; 8]>(below)?.rev().take(limit) {
+                    let (key, value) = row?;
+                    page.push(decode_message(key_id(key.value()), value.value())?);
+                }
+                return Ok(page);
+            }
+            Messages::Due => DUE_MESSAGE,
+            Messages::Dead => DEAD_MESSAGE,
+        };
+        for row in self.txn.open_table(index)?.range::<[u8; 8]>(below)?.rev().take(limit) {
+            page.extend(tables::message(&messages, MessageId(key_id(row?.0.value())))?);
+        }
+        Ok(page)
+    }
+
+    /// How many messages still have to be sent, and how many were given up.
+    pub fn outbox_depth(&self) -> Result<(u64, u64), StoreError> {
+        Ok((self.txn.open_table(DUE_MESSAGE)?.len()?, self.txn.open_table(DEAD_MESSAGE)?.len()?))
     }
 
     pub fn change(&self, seq: Seq) -> Result<Option<Change>, StoreError> {

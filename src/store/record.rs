@@ -5,3 +5,6 @@ pub mod change;
 pub mod configuration;
 pub mod event;
 pub mod incident;
+pub mod message;
+pub mod subscription;
+pub mod version;

@@ -2,6 +2,8 @@
 
 use redb::TableDefinition;
 
+use super::codec::VersionKey;
+
 /// The format of the file as a whole; a file with a higher number is refused.
 pub const FORMAT: u32 = 1;
 
@@ -34,6 +36,24 @@ pub const TIMESLOT_ID_TO_TIMESLOT: TableDefinition<IdKey, &[u8]> = TableDefiniti
 pub const DESTINATION_ID_TO_DESTINATION: TableDefinition<IdKey, &[u8]> =
     TableDefinition::new("destination_id_to_destination");
 pub const FILTER_ID_TO_FILTER: TableDefinition<IdKey, &[u8]> = TableDefinition::new("filter_id_to_filter");
+pub const PROFILE_ID_TO_PROFILE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("profile_id_to_profile");
+pub const MAINTENANCE_ID_TO_MAINTENANCE: TableDefinition<IdKey, &[u8]> =
+    TableDefinition::new("maintenance_id_to_maintenance");
+/// What the configuration was after which change, for ever; an empty record says that it was deleted.
+pub const VERSION: TableDefinition<VersionKey, &[u8]> = TableDefinition::new("version");
+/// (incident, version of its set of tags): sets that an incident has no more.
+pub const TAGS_VERSION_TO_TAGS: TableDefinition<PairKey, &[u8]> = TableDefinition::new("tags_version_to_tags");
+
+/// The outbox.
+pub const MESSAGE_ID_TO_MESSAGE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("message_id_to_message");
+/// (incident, message)
+pub const INCIDENT_MESSAGE: TableDefinition<PairKey, ()> = TableDefinition::new("incident_message");
+/// Messages that still have to be sent.
+pub const DUE_MESSAGE: TableDefinition<IdKey, ()> = TableDefinition::new("due_message");
+/// Messages that were given up.
+pub const DEAD_MESSAGE: TableDefinition<IdKey, ()> = TableDefinition::new("dead_message");
+/// (incident, event): who was nearly told.
+pub const EVENT_ID_TO_NEAR_MISSES: TableDefinition<PairKey, &[u8]> = TableDefinition::new("event_id_to_near_misses");
 
 /// Totals, and the last id given out of each kind.
 pub const NAME_TO_COUNTER: TableDefinition<&str, u64> = TableDefinition::new("name_to_counter");

@@ -4,23 +4,27 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::{
     StoreError,
-    codec::{id_key, key_pair, pair_key, source_incident_key},
+    codec::{VersionKey, id_key, key_pair, pair_key, source_incident_key},
     record::{
         event::{decode_ack, decode_event},
         incident::decode_incident,
+        message::decode_message,
     },
     schema::{
-        DESTINATION_ID_TO_DESTINATION, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
-        INCIDENT_ID_TO_INCIDENT, IdKey, NAME_TO_COUNTER, PairKey, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
-        SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TIMESLOT_ID_TO_TIMESLOT,
-        TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER,
+        DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT,
+        EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, IdKey,
+        MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, PairKey,
+        SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE,
+        START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER,
+        VERSION,
     },
 };
 use crate::domain::{
     ack::Acknowledgement,
     event::Event,
-    ids::{EventId, IncidentId, SourceId},
+    ids::{EventId, IncidentId, MessageId, SourceId},
     incident::Incident,
+    message::Message,
 };
 
 /// All tables, open for writing.
@@ -40,6 +44,15 @@ pub struct WriteTables<'t> {
     pub timeslots: Table<'t, IdKey, &'static [u8]>,
     pub destinations: Table<'t, IdKey, &'static [u8]>,
     pub filters: Table<'t, IdKey, &'static [u8]>,
+    pub profiles: Table<'t, IdKey, &'static [u8]>,
+    pub maintenances: Table<'t, IdKey, &'static [u8]>,
+    pub versions: Table<'t, VersionKey, &'static [u8]>,
+    pub old_tags: Table<'t, PairKey, &'static [u8]>,
+    pub messages: Table<'t, IdKey, &'static [u8]>,
+    pub incident_messages: Table<'t, PairKey, ()>,
+    pub due_messages: Table<'t, IdKey, ()>,
+    pub dead_messages: Table<'t, IdKey, ()>,
+    pub near_misses: Table<'t, PairKey, &'static [u8]>,
     pub counters: Table<'t, &'static str, u64>,
 }
 
@@ -62,6 +75,15 @@ impl<'t> WriteTables<'t> {
             timeslots: txn.open_table(TIMESLOT_ID_TO_TIMESLOT)?,
             destinations: txn.open_table(DESTINATION_ID_TO_DESTINATION)?,
             filters: txn.open_table(FILTER_ID_TO_FILTER)?,
+            profiles: txn.open_table(PROFILE_ID_TO_PROFILE)?,
+            maintenances: txn.open_table(MAINTENANCE_ID_TO_MAINTENANCE)?,
+            versions: txn.open_table(VERSION)?,
+            old_tags: txn.open_table(TAGS_VERSION_TO_TAGS)?,
+            messages: txn.open_table(MESSAGE_ID_TO_MESSAGE)?,
+            incident_messages: txn.open_table(INCIDENT_MESSAGE)?,
+            due_messages: txn.open_table(DUE_MESSAGE)?,
+            dead_messages: txn.open_table(DEAD_MESSAGE)?,
+            near_misses: txn.open_table(EVENT_ID_TO_NEAR_MISSES)?,
             counters: txn.open_table(NAME_TO_COUNTER)?,
         })
     }
@@ -75,6 +97,7 @@ pub trait Reads {
     fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError>;
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
+    fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
 }
 
 impl Reads for WriteTables<'_> {
@@ -101,6 +124,10 @@ impl Reads for WriteTables<'_> {
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
         acks_of(&self.acks, incident)
     }
+
+    fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        message(&self.messages, id)
+    }
 }
 
 pub fn incident(
@@ -108,6 +135,10 @@ pub fn incident(
     id: IncidentId,
 ) -> Result<Option<Incident>, StoreError> {
     table.get(id_key(id.0))?.map(|value| decode_incident(id.0, value.value())).transpose()
+}
+
+pub fn message(table: &impl ReadableTable<IdKey, &'static [u8]>, id: MessageId) -> Result<Option<Message>, StoreError> {
+    table.get(id_key(id.0))?.map(|value| decode_message(id.0, value.value())).transpose()
 }
 
 pub fn incident_with_source_id(

@@ -29,6 +29,8 @@ use crate::{
         directory::Directory,
         ids::{Seq, UserId},
         limits::BATCH_COMMANDS,
+        message::Message,
+        subscription::Subscriptions,
         time::Timestamp,
     },
 };
@@ -37,6 +39,11 @@ use crate::{
 pub trait Follower: Send + Sync {
     /// `last` and `at` belong to the last change of the batch.
     fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp);
+
+    /// Told instead, or besides, of messages that were made or changed.
+    fn messages(&self, messages: &[Arc<Message>]) {
+        let _ = messages;
+    }
 
     /// The file had to be opened again and holds changes that no batch has told: everything has to be read anew.
     fn reset(&self);
@@ -110,6 +117,7 @@ pub struct Writer {
     pub queue: mpsc::Receiver<Box<dyn Job>>,
     pub directory: Arc<Directory>,
     pub counters: Counters,
+    pub subscriptions: Arc<Subscriptions>,
     pub broken: bool,
     /// What the last batch failed of.
     pub trouble: Option<StoreError>,
@@ -164,6 +172,7 @@ impl Writer {
             Err(error) => {
                 self.broken = true;
                 self.directory = self.published.directory.load_full();
+                self.subscriptions = Arc::default();
                 self.counters = self.published.counters.load().with_highest_ids_of(self.counters);
                 Err(error)
             }
@@ -187,8 +196,12 @@ impl Writer {
                     continue;
                 }
                 written = true;
-                let mut applier =
-                    Applier { tables: &mut tables, directory: &mut self.directory, counters: &mut self.counters };
+                let mut applier = Applier {
+                    tables: &mut tables,
+                    directory: &mut self.directory,
+                    counters: &mut self.counters,
+                    subscriptions: &mut self.subscriptions,
+                };
                 batch.push(applier.apply(staged, job.actor(), now)?);
             }
             if written {
@@ -221,6 +234,12 @@ impl Writer {
         if !batch.is_empty() {
             self.published.counters.store(Arc::new(self.counters));
         }
+        let messages: Vec<Arc<Message>> = batch.iter().flat_map(|committed| &committed.messages).cloned().collect();
+        if !messages.is_empty() {
+            for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+                follower.messages(&messages);
+            }
+        }
         if let Some(last) = batch.iter().rev().find_map(|committed| committed.changes.last()) {
             let followers = self.published.followers.read().unwrap_or_else(PoisonError::into_inner);
             for follower in followers.iter() {
@@ -238,6 +257,7 @@ impl Writer {
         let published = **self.published.counters.load();
         if stored.last_seq != published.last_seq {
             self.directory = Arc::new(load::directory(&txn)?);
+            self.subscriptions = Arc::default();
             self.counters = stored.with_highest_ids_of(self.counters);
             self.published.directory.store(Arc::clone(&self.directory));
             self.published.counters.store(Arc::new(self.counters));

@@ -340,7 +340,13 @@ fn an_event(incident: &Incident, id: EventId, kind: EventType, text: &str) -> Ev
         received: incident.start,
         kind,
         description: text.to_owned(),
-        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: incident.tags_version },
+        after: StateAfter {
+            open: true,
+            acked: false,
+            level: incident.level,
+            tags_version: incident.tags_version,
+            decided: None,
+        },
     }
 }
 

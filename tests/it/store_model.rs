@@ -108,6 +108,7 @@ fn new_event(id: EventId, incident: &Incident, kind: EventType, timestamp: Times
             acked: incident.is_acked(now),
             level: incident.level,
             tags_version: incident.tags_version,
+            decided: None,
         },
     }
 }

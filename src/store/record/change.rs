@@ -42,6 +42,9 @@ enum SubjectV1 {
     Timeslot,
     Destination,
     Filter,
+    Profile,
+    Maintenance,
+    Settings,
 }
 
 pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
@@ -71,6 +74,9 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
                 Subject::Timeslot => SubjectV1::Timeslot,
                 Subject::Destination => SubjectV1::Destination,
                 Subject::Filter => SubjectV1::Filter,
+                Subject::Profile => SubjectV1::Profile,
+                Subject::Maintenance => SubjectV1::Maintenance,
+                Subject::Settings => SubjectV1::Settings,
             },
             key: key.clone(),
             before: before.clone(),
@@ -114,6 +120,9 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
                 SubjectV1::Timeslot => Subject::Timeslot,
                 SubjectV1::Destination => Subject::Destination,
                 SubjectV1::Filter => Subject::Filter,
+                SubjectV1::Profile => Subject::Profile,
+                SubjectV1::Maintenance => Subject::Maintenance,
+                SubjectV1::Settings => Subject::Settings,
             },
             key,
             before,

@@ -25,7 +25,7 @@ use crate::{
 
 const V1: u8 = 1;
 
-fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
+pub(super) fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
     match versioned(value)? {
         (V1, bytes) => decode(bytes),
         (version, _) => Err(unknown_version(what, version)),
@@ -213,7 +213,7 @@ pub fn decode_destination(id: u64, value: &[u8]) -> Result<Destination, StoreErr
 }
 
 #[derive(Serialize, Deserialize)]
-struct FilterV1 {
+pub(super) struct FilterV1 {
     owner: u64,
     name: String,
     public: bool,
@@ -230,13 +230,30 @@ struct FilterV1 {
 }
 
 pub fn encode_filter(filter: &StoredFilter) -> Result<Vec<u8>, StoreError> {
-    let filter = filter.clone();
-    let blob = filter.blob;
-    let codes = |kinds: Vec<EventType>| kinds.into_iter().map(|kind| kind.code().to_owned()).collect();
     let record = FilterV1 {
         owner: filter.owner.0,
-        name: filter.name,
+        name: filter.name.clone(),
         public: filter.public,
+        ..blob_record(filter.blob.clone())
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_filter(id: u64, value: &[u8]) -> Result<StoredFilter, StoreError> {
+    let mut record: FilterV1 = decode_v1("filter", value)?;
+    let (owner, name, public) = (UserId(record.owner), std::mem::take(&mut record.name), record.public);
+    let blob = blob_from_record(record)
+        .ok_or_else(|| StoreError::Damaged(format!("filter {id} has an unknown event type or level")))?;
+    Ok(StoredFilter { id: FilterId(id), owner, name, public, blob })
+}
+
+/// Of nobody, without a name.
+pub(super) fn blob_record(blob: FilterBlob) -> FilterV1 {
+    let codes = |kinds: Vec<EventType>| kinds.into_iter().map(|kind| kind.code().to_owned()).collect();
+    FilterV1 {
+        owner: 0,
+        name: String::new(),
+        public: false,
         source_ids: blob.source_ids.map(|ids| ids.into_iter().map(|id| id.0).collect()),
         source_types: blob.source_types,
         tags: blob.tags,
@@ -246,30 +263,29 @@ pub fn encode_filter(filter: &StoredFilter) -> Result<Vec<u8>, StoreError> {
         max_level: blob.max_level.map(Level::get),
         event_types: blob.event_types.map(codes),
         hide_closed_acked: blob.hide_closed_acked,
-    };
-    encode(V1, &record)
+    }
 }
 
-pub fn decode_filter(id: u64, value: &[u8]) -> Result<StoredFilter, StoreError> {
-    let record: FilterV1 = decode_v1("filter", value)?;
-    let damaged = |what: &str| StoreError::Damaged(format!("filter {id} has an unknown {what}"));
-    let kind = |code: String| EventType::from_code(&code).ok_or_else(|| damaged("event type"));
-    let level = |level: u8| Level::new(level).ok_or_else(|| damaged("level"));
-    Ok(StoredFilter {
-        id: FilterId(id),
-        owner: UserId(record.owner),
-        name: record.name,
-        public: record.public,
-        blob: FilterBlob {
-            source_ids: record.source_ids.map(|ids| ids.into_iter().map(SourceId).collect()),
-            source_types: record.source_types,
-            tags: record.tags,
-            open: record.open,
-            acked: record.acked,
-            stateful: record.stateful,
-            max_level: record.max_level.map(level).transpose()?,
-            event_types: record.event_types.map(|codes| codes.into_iter().map(kind).collect()).transpose()?,
-            hide_closed_acked: record.hide_closed_acked,
-        },
+/// `None` if an event type or the level is unknown.
+pub(super) fn blob_from_record(record: FilterV1) -> Option<FilterBlob> {
+    let kinds = |codes: Vec<String>| codes.iter().map(|code| EventType::from_code(code)).collect::<Option<Vec<_>>>();
+    let max_level = match record.max_level {
+        Some(level) => Some(Level::new(level)?),
+        None => None,
+    };
+    let event_types = match record.event_types {
+        Some(codes) => Some(kinds(codes)?),
+        None => None,
+    };
+    Some(FilterBlob {
+        source_ids: record.source_ids.map(|ids| ids.into_iter().map(SourceId).collect()),
+        source_types: record.source_types,
+        tags: record.tags,
+        open: record.open,
+        acked: record.acked,
+        stateful: record.stateful,
+        max_level,
+        event_types,
+        hide_closed_acked: record.hide_closed_acked,
     })
 }

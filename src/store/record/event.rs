@@ -6,7 +6,7 @@ use crate::{
     domain::{
         ack::Acknowledgement,
         event::{Event, EventType, StateAfter},
-        ids::{EventId, IncidentId, UserId},
+        ids::{EventId, IncidentId, Seq, UserId},
         severity::Level,
         time::Timestamp,
     },
@@ -17,6 +17,7 @@ use crate::{
 };
 
 const V1: u8 = 1;
+const V2: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct EventV1<'a> {
@@ -29,6 +30,14 @@ struct EventV1<'a> {
     acked: bool,
     level: u8,
     tags_version: u32,
+}
+
+/// With the configuration that its decision was made by.
+#[derive(Serialize, Deserialize)]
+struct EventV2<'a> {
+    #[serde(borrow)]
+    event: EventV1<'a>,
+    decided: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,15 +102,15 @@ pub fn encode_event(event: &Event) -> Result<Vec<u8>, StoreError> {
         level: event.after.level.get(),
         tags_version: event.after.tags_version,
     };
-    encode(V1, &record)
+    encode(V2, &EventV2 { event: record, decided: event.after.decided.map(|seq| seq.0) })
 }
 
 pub fn decode_event(incident: u64, id: u64, value: &[u8]) -> Result<Event, StoreError> {
-    let (version, bytes) = versioned(value)?;
-    if version != V1 {
-        return Err(unknown_version("event", version));
-    }
-    let record: EventV1<'_> = decode(bytes)?;
+    let EventV2 { event: record, decided } = match versioned(value)? {
+        (V2, bytes) => decode(bytes)?,
+        (V1, bytes) => EventV2 { event: decode(bytes)?, decided: None },
+        (version, _) => return Err(unknown_version("event", version)),
+    };
     let level = Level::new(record.level).ok_or_else(|| StoreError::Damaged(format!("{} is no level", record.level)))?;
     Ok(Event {
         id: EventId(id),
@@ -111,7 +120,13 @@ pub fn decode_event(incident: u64, id: u64, value: &[u8]) -> Result<Event, Store
         received: timestamp(record.received)?,
         kind: record.kind.into(),
         description: record.description.to_owned(),
-        after: StateAfter { open: record.open, acked: record.acked, level, tags_version: record.tags_version },
+        after: StateAfter {
+            open: record.open,
+            acked: record.acked,
+            level,
+            tags_version: record.tags_version,
+            decided: decided.map(Seq),
+        },
     })
 }
 

@@ -128,11 +128,7 @@ pub fn encode_incident(incident: &Incident) -> Result<Vec<u8>, StoreError> {
         level: incident.level.get(),
         ticket_url: &incident.ticket_url,
         metadata: &incident.metadata,
-        tags: incident
-            .tags
-            .iter()
-            .map(|t| TagV1 { tag: t.tag.as_str(), added_by: t.added_by.0, added_at: t.added_at.micros() })
-            .collect(),
+        tags: tag_records(&incident.tags),
         tags_version: incident.tags_version,
         acked_until: incident.acked_until.into(),
         event_types: incident.event_types.bits(),
@@ -164,6 +160,23 @@ pub fn decode_incident(id: u64, value: &[u8]) -> Result<Incident, StoreError> {
         event_types: EventTypeSet::from_bits(record.event_types),
         last_event: timestamp(record.last_event)?,
     })
+}
+
+/// A set of tags that an incident once had.
+pub fn encode_tags(tags: &[IncidentTag]) -> Result<Vec<u8>, StoreError> {
+    encode(V1, &tag_records(tags))
+}
+
+pub fn decode_tags(value: &[u8]) -> Result<Vec<IncidentTag>, StoreError> {
+    let (version, bytes) = versioned(value)?;
+    if version != V1 {
+        return Err(unknown_version("set of tags", version));
+    }
+    decode::<Vec<TagV1<'_>>>(bytes)?.iter().map(decode_tag).collect()
+}
+
+fn tag_records(tags: &[IncidentTag]) -> Vec<TagV1<'_>> {
+    tags.iter().map(|t| TagV1 { tag: t.tag.as_str(), added_by: t.added_by.0, added_at: t.added_at.micros() }).collect()
 }
 
 fn decode_tag(record: &TagV1<'_>) -> Result<IncidentTag, StoreError> {

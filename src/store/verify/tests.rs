@@ -69,7 +69,7 @@ fn incident(id: u64) -> (Incident, Event) {
         received: NOW,
         kind: EventType::Start,
         description: String::new(),
-        after: StateAfter { open: true, acked: false, level: Level::HIGH, tags_version: 0 },
+        after: StateAfter { open: true, acked: false, level: Level::HIGH, tags_version: 0, decided: None },
     };
     incident.note_event(&event);
     (incident, event)

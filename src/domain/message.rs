@@ -1,0 +1,88 @@
+//! Messages of the outbox: the promise to tell somebody of an event, and what became of it.
+
+use super::{
+    ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
+    time::Timestamp,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub id: MessageId,
+    /// When it was decided.
+    pub created: Timestamp,
+    pub about: About,
+    pub route: Route,
+    /// As it was when the message was made, for people to read; without secrets.
+    pub address: String,
+    pub state: State,
+    /// So many times it was handed to the channel.
+    pub attempts: u32,
+    pub last_attempt: Option<Timestamp>,
+    /// What the provider, or the network, said at the last attempt.
+    pub answer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    Event {
+        incident: IncidentId,
+        event: EventId,
+    },
+    /// Stands for these, which are [`State::Gathered`], in the order they were made.
+    Summary(Vec<MessageId>),
+}
+
+/// Who gets it, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A user, because of a profile; of a summary, the first one.
+    Destination {
+        user: UserId,
+        profile: ProfileId,
+        destination: DestinationId,
+        /// The slug of the medium.
+        medium: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// To be sent at `at`; tried since `since`.
+    Due {
+        at: Timestamp,
+        since: Timestamp,
+    },
+    Delivered {
+        at: Timestamp,
+    },
+    /// Given up; can be sent again by hand.
+    Dead {
+        at: Timestamp,
+    },
+    /// Part of a summary, whose state counts.
+    Gathered {
+        into: MessageId,
+        at: Timestamp,
+    },
+}
+
+impl Message {
+    #[must_use]
+    pub const fn is_due(&self) -> bool {
+        matches!(self.state, State::Due { .. })
+    }
+
+    #[must_use]
+    pub const fn is_dead(&self) -> bool {
+        matches!(self.state, State::Dead { .. })
+    }
+
+    /// `None` for summaries.
+    #[must_use]
+    pub const fn incident(&self) -> Option<IncidentId> {
+        match self.about {
+            About::Event { incident, .. } => Some(incident),
+            About::Summary(_) => None,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Stored messages of the outbox, and the near misses of an event.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        ids::{DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, TimeslotId, UserId},
+        message::{About, Message, Route, State},
+        plan::{NearMiss, NearReason},
+        time::Timestamp,
+    },
+    store::{
+        StoreError,
+        codec::{decode, encode, timestamp, unknown_version, versioned},
+    },
+};
+
+const V1: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct MessageV1 {
+    created: i64,
+    about: AboutV1,
+    route: RouteV1,
+    address: String,
+    state: StateV1,
+    attempts: u32,
+    last_attempt: Option<i64>,
+    answer: String,
+}
+
+#[derive(Serialize, Deserialize)]
+enum AboutV1 {
+    Event { incident: u64, event: u64 },
+    Summary(Vec<u64>),
+}
+
+#[derive(Serialize, Deserialize)]
+enum RouteV1 {
+    Destination { user: u64, profile: u64, destination: u64, medium: String },
+}
+
+#[derive(Serialize, Deserialize)]
+enum StateV1 {
+    Due { at: i64, since: i64 },
+    Delivered { at: i64 },
+    Dead { at: i64 },
+    Gathered { into: u64, at: i64 },
+}
+
+pub fn encode_message(message: &Message) -> Result<Vec<u8>, StoreError> {
+    let record = MessageV1 {
+        created: message.created.micros(),
+        about: match &message.about {
+            About::Event { incident, event } => AboutV1::Event { incident: incident.0, event: event.0 },
+            About::Summary(of) => AboutV1::Summary(of.iter().map(|id| id.0).collect()),
+        },
+        route: match &message.route {
+            Route::Destination { user, profile, destination, medium } => RouteV1::Destination {
+                user: user.0,
+                profile: profile.0,
+                destination: destination.0,
+                medium: medium.clone(),
+            },
+        },
+        address: message.address.clone(),
+        state: match message.state {
+            State::Due { at, since } => StateV1::Due { at: at.micros(), since: since.micros() },
+            State::Delivered { at } => StateV1::Delivered { at: at.micros() },
+            State::Dead { at } => StateV1::Dead { at: at.micros() },
+            State::Gathered { into, at } => StateV1::Gathered { into: into.0, at: at.micros() },
+        },
+        attempts: message.attempts,
+        last_attempt: message.last_attempt.map(Timestamp::micros),
+        answer: message.answer.clone(),
+    };
+    encode(V1, &record)
+}
+
+pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
+    let record: MessageV1 = decode_v1("message", value)?;
+    Ok(Message {
+        id: MessageId(id),
+        created: timestamp(record.created)?,
+        about: match record.about {
+            AboutV1::Event { incident, event } => {
+                About::Event { incident: IncidentId(incident), event: EventId(event) }
+            }
+            AboutV1::Summary(of) => About::Summary(of.into_iter().map(MessageId).collect()),
+        },
+        route: match record.route {
+            RouteV1::Destination { user, profile, destination, medium } => Route::Destination {
+                user: UserId(user),
+                profile: ProfileId(profile),
+                destination: DestinationId(destination),
+                medium,
+            },
+        },
+        address: record.address,
+        state: match record.state {
+            StateV1::Due { at, since } => State::Due { at: timestamp(at)?, since: timestamp(since)? },
+            StateV1::Delivered { at } => State::Delivered { at: timestamp(at)? },
+            StateV1::Dead { at } => State::Dead { at: timestamp(at)? },
+            StateV1::Gathered { into, at } => State::Gathered { into: MessageId(into), at: timestamp(at)? },
+        },
+        attempts: record.attempts,
+        last_attempt: record.last_attempt.map(timestamp).transpose()?,
+        answer: record.answer,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct NearMissesV1 {
+    /// (user, profile, destination, reason)
+    kept: Vec<(u64, u64, Option<u64>, NearReasonV1)>,
+    more: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum NearReasonV1 {
+    OutsideTimeslot(u64),
+    Maintenance(u64),
+    SendingOff,
+    NoDestination,
+    Covered(u64),
+    Reported,
+}
+
+pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, StoreError> {
+    let reason = |reason| match reason {
+        NearReason::OutsideTimeslot(id) => NearReasonV1::OutsideTimeslot(id.0),
+        NearReason::Maintenance(id) => NearReasonV1::Maintenance(id.0),
+        NearReason::SendingOff => NearReasonV1::SendingOff,
+        NearReason::NoDestination => NearReasonV1::NoDestination,
+        NearReason::Covered(id) => NearReasonV1::Covered(id.0),
+        NearReason::Reported => NearReasonV1::Reported,
+    };
+    let row = |it: &NearMiss| (it.user.0, it.profile.0, it.destination.map(|id| id.0), reason(it.reason));
+    encode(V1, &NearMissesV1 { kept: kept.iter().map(row).collect(), more })
+}
+
+pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreError> {
+    let record: NearMissesV1 = decode_v1("list of near misses", value)?;
+    let kept = record.kept.into_iter().map(|(user, profile, destination, reason)| NearMiss {
+        user: UserId(user),
+        profile: ProfileId(profile),
+        destination: destination.map(DestinationId),
+        reason: match reason {
+            NearReasonV1::OutsideTimeslot(id) => NearReason::OutsideTimeslot(TimeslotId(id)),
+            NearReasonV1::Maintenance(id) => NearReason::Maintenance(MaintenanceId(id)),
+            NearReasonV1::SendingOff => NearReason::SendingOff,
+            NearReasonV1::NoDestination => NearReason::NoDestination,
+            NearReasonV1::Covered(id) => NearReason::Covered(ProfileId(id)),
+            NearReasonV1::Reported => NearReason::Reported,
+        },
+    });
+    Ok((kept.collect(), record.more))
+}
+
+fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
+    match versioned(value)? {
+        (V1, bytes) => decode(bytes),
+        (version, _) => Err(unknown_version(what, version)),
+    }
+}
