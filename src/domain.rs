@@ -24,4 +24,5 @@ pub mod tag;
 pub mod time;
 pub mod timeslot;
 pub mod token;
+pub mod trouble;
 pub mod user;

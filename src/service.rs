@@ -14,9 +14,12 @@ pub mod incidents;
 pub mod login;
 pub mod pages;
 pub mod policy;
+pub mod profile_switch;
+pub mod self_incidents;
 pub mod setup;
 pub mod sources;
 pub mod tags;
+pub mod test_incidents;
 pub mod timeslots;
 pub mod tokens;
 pub mod users;
@@ -47,8 +50,10 @@ pub use incidents::NewIncident;
 pub use login::{AuthFailure, LoginFailure};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
+pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
 pub use users::{NewUser, UserChange};
@@ -60,6 +65,8 @@ pub struct Settings {
     /// Of classic tokens, counted from creation; `None`: for ever.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
+    /// So many days before a source's token expires there is an incident about it.
+    pub token_warning_days: u32,
     /// Incidents cannot be deleted.
     pub indelible_incidents: bool,
 }
@@ -70,6 +77,7 @@ impl Default for Settings {
             time_zone: Tz::UTC,
             token_life: Some(Duration::from_hours(14 * 24)),
             login_token_life: Duration::from_hours(10),
+            token_warning_days: 7,
             indelible_incidents: true,
         }
     }
@@ -87,13 +95,15 @@ struct Inner {
     settings: Settings,
     passwords: Passwords,
     tries: Tries,
+    reported: self_incidents::Reported,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
         let (passwords, tries) = (Passwords::default(), Tries::default());
-        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries }) }
+        let reported = self_incidents::Reported::default();
+        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries, reported }) }
     }
 
     #[must_use]
@@ -127,6 +137,10 @@ impl Service {
 
     fn tries(&self) -> &Tries {
         &self.inner.tries
+    }
+
+    fn reported(&self) -> &self_incidents::Reported {
+        &self.inner.reported
     }
 
     async fn blocking<T: Send + 'static>(

@@ -1,0 +1,1 @@
+//! When the incidents about the server itself open and end.
