@@ -25,4 +25,5 @@ pub mod time;
 pub mod timeslot;
 pub mod token;
 pub mod trouble;
+pub mod urls;
 pub mod user;

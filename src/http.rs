@@ -18,7 +18,6 @@ pub mod query;
 pub mod reply;
 pub mod router;
 pub mod slash;
-pub mod urls;
 
 use std::sync::Arc;
 

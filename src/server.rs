@@ -4,9 +4,10 @@ mod admin_socket;
 mod backend;
 mod connections;
 mod first_start;
+mod notifications;
 mod signals;
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use crate::{
     config::Config,
     http::{self, HttpSettings},
     jobs,
+    notify::Health,
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -52,7 +54,8 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), stopping));
+    let health = Arc::new(Health::default());
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
 
     let base = format!("http://{address}");
     backend.explain_first_start(config, &base);

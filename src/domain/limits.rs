@@ -33,6 +33,19 @@ pub const DESTINATIONS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Messages to one destination that are on their way at once, and to all destinations of one medium.
+pub const LANE_WINDOW: usize = 4;
+pub const MEDIUM_WINDOW: usize = 32;
+/// Before the second attempt of a message; doubled from then on, up to the second one.
+pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
+pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
+/// For which a destination is left alone after a failure; the same way.
+pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
+pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
+/// A message that leaves so much later than it was decided says so.
+pub const LATE_MICROS: i64 = 5 * 60_000_000;
+/// Events that a summary tells one by one.
+pub const SUMMARY_NOTICES: usize = 50;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
 /// Seconds within which a source that is watched has to show a sign of life.
@@ -70,3 +83,25 @@ pub const PASSWORD_TRY_PER_ADDRESS_EVERY: Duration = Duration::from_secs(1);
 pub const PASSWORD_TRIES_KEPT: usize = 10_000;
 /// Below this much free space on the data file's disk, writes are refused before the disk is full.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;
+
+/// What is kept of a provider's answer.
+pub const PROVIDER_ANSWER: usize = 500;
+/// What is read of an answer to a request of ours.
+pub const ANSWER_BYTES: usize = 64 << 10;
+pub const TRANSCRIPT_LINES: usize = 32;
+pub const TRANSCRIPT_LINE: usize = 300;
+/// One value in a message, such as a description; more is cut off.
+pub const MESSAGE_VALUE: usize = 20_000;
+/// The incident's description within a subject.
+pub const SUBJECT_DESCRIPTION: usize = 300;
+/// A text message to a phone: three parts of the network's own.
+pub const SMS_TEXT: usize = 480;
+/// One rendered part of a message.
+pub const RENDERED_BYTES: usize = 512 << 10;
+/// Steps of a template, about one for each name, filter and loop.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+pub const TEMPLATE_BYTES: u64 = 256 << 10;
+/// A webhook's summary holds as many of its notices as fit.
+pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
+/// Connections to the mail server, busy or kept open.
+pub const MAIL_CONNECTIONS: usize = 16;

@@ -108,6 +108,13 @@ pub struct Finding {
     pub verdict: Verdict,
 }
 
+impl Finding {
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        matches!(self.verdict, Verdict::Trouble { .. })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Trouble {

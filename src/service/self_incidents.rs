@@ -4,7 +4,7 @@
 //! search and there cannot be two; one that it follows bears its own number besides.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -16,6 +16,7 @@ use crate::{
         event::EventType,
         ids::{DestinationId, IncidentId, SourceId},
         incident::{EndTime, Incident},
+        source::Source,
         time::Timestamp,
         trouble::{self, Finding, Kind, Matter, Step, Strictness, Verdict, step},
     },
@@ -67,16 +68,16 @@ impl Service {
             .blocking(move || {
                 let snapshot = service.store().snapshot()?;
                 let (directory, now) = (service.directory(), service.now());
-                let findings = find(&directory, now);
+                let findings = by_matter(find(&directory, now));
                 let mut matters = service.reported().of_kind(kind, directory.own_source(), &snapshot)?;
-                matters.extend(findings.iter().map(|finding| finding.matter));
+                matters.extend(findings.values().filter(|it| it.is_trouble()).map(|it| it.matter));
                 let mut unsettled = BTreeSet::new();
                 for matter in matters {
                     let latest = latest(&directory, matter, |source, name| {
                         let id = snapshot.incident_with_source_id(source, name)?;
                         id.map_or(Ok(None), |id| snapshot.incident(id))
                     })?;
-                    if step(latest.as_ref(), about(&findings, matter), now) != Step::Nothing {
+                    if step(latest.as_ref(), findings.get(&matter), now) != Step::Nothing {
                         unsettled.insert(matter);
                     }
                 }
@@ -90,63 +91,68 @@ impl Service {
         let settled = self
             .store()
             .write(None, move |command| {
-                let findings = find(command.directory(), command.now());
-                let mut settled = Settled::default();
+                let findings = by_matter(find(command.directory(), command.now()));
+                let mut work = Work { command, own: None, settled: Settled::default() };
                 for matter in matters {
-                    settle_one(command, matter, about(&findings, matter), &mut settled)?;
+                    work.settle(matter, findings.get(&matter))?;
                 }
-                Ok::<_, ServiceError>(settled)
+                Ok::<_, ServiceError>(work.settled)
             })
             .await?;
         Ok(settled)
     }
 }
 
-fn settle_one(
-    command: &mut Command<'_>,
-    matter: Matter,
-    finding: Option<&Finding>,
-    settled: &mut Settled,
-) -> Result<(), ServiceError> {
-    let latest = latest(command.directory(), matter, |source, name| {
-        let id = command.incident_with_source_id(source, name)?;
-        id.map_or(Ok(None), |id| command.incident(id))
-    })?;
-    let step = step(latest.as_ref(), finding, command.now());
-    let opens = matches!(step, Step::Open | Step::Replace);
-    if let Some(mut latest) = latest {
-        if opens {
-            give_up_name(command, matter, &mut latest);
-        }
-        if matches!(step, Step::End | Step::Replace) {
-            settled.ended.push(latest.id);
-            end(command, matter, latest);
-        } else if opens {
-            command.put_incident(latest);
-        }
-    }
-    if let (true, Some(Finding { verdict: Verdict::Trouble { description, .. }, .. })) = (opens, finding) {
-        settled.opened.push(open(command, matter, description.clone()));
-    }
-    Ok(())
+struct Work<'a, 'c> {
+    command: &'a mut Command<'c>,
+    /// Made on demand, once.
+    own: Option<Source>,
+    settled: Settled,
 }
 
-fn open(command: &mut Command<'_>, matter: Matter, description: String) -> IncidentId {
-    let source = setup::own_source(command);
-    let id = command.new_incident_id();
-    let new = NewIncident {
-        source: None,
-        start: command.now(),
-        end: EndTime::Infinity,
-        source_incident_id: matter.name(),
-        details_url: String::new(),
-        description,
-        level: matter.level(),
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
-        tags: matter.tags(id),
-    };
-    put_new_incident(command, id, &source, source.user, new).id
+impl Work<'_, '_> {
+    fn settle(&mut self, matter: Matter, finding: Option<&Finding>) -> Result<(), ServiceError> {
+        let latest = latest(self.command.directory(), matter, |source, name| {
+            let id = self.command.incident_with_source_id(source, name)?;
+            id.map_or(Ok(None), |id| self.command.incident(id))
+        })?;
+        let step = step(latest.as_ref(), finding, self.command.now());
+        let opens = matches!(step, Step::Open | Step::Replace);
+        if let Some(mut latest) = latest {
+            if opens {
+                give_up_name(self.command, matter, &mut latest);
+            }
+            if matches!(step, Step::End | Step::Replace) {
+                self.settled.ended.push(latest.id);
+                end(self.command, matter, latest);
+            } else if opens {
+                self.command.put_incident(latest);
+            }
+        }
+        if let (true, Some(Finding { verdict: Verdict::Trouble { description, .. }, .. })) = (opens, finding) {
+            self.open(matter, description.clone());
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, matter: Matter, description: String) {
+        let source = self.own.get_or_insert_with(|| setup::own_source(self.command));
+        let id = self.command.new_incident_id();
+        let new = NewIncident {
+            source: None,
+            start: self.command.now(),
+            end: EndTime::Infinity,
+            source_incident_id: matter.name(),
+            details_url: String::new(),
+            description,
+            level: matter.level(),
+            ticket_url: String::new(),
+            metadata: "{}".to_owned(),
+            tags: matter.tags(id),
+        };
+        put_new_incident(self.command, id, source, source.user, new);
+        self.settled.opened.push(id);
+    }
 }
 
 fn end(command: &mut Command<'_>, matter: Matter, incident: Incident) {
@@ -163,8 +169,8 @@ fn give_up_name(command: &mut Command<'_>, matter: Matter, incident: &mut Incide
     command.log(ChangeKind::IncidentEdited { incident: incident.id, fields: vec![renamed], events: Vec::new() });
 }
 
-fn about(findings: &[Finding], matter: Matter) -> Option<&Finding> {
-    findings.iter().find(|finding| finding.matter == matter)
+fn by_matter(findings: Vec<Finding>) -> BTreeMap<Matter, Finding> {
+    findings.into_iter().map(|finding| (finding.matter, finding)).collect()
 }
 
 fn latest(
@@ -177,7 +183,12 @@ fn latest(
 
 impl Reported {
     /// Asks the file for each matter that there can be, once.
-    fn of_kind(&self, kind: Kind, own: Option<SourceId>, snapshot: &Snapshot) -> Result<BTreeSet<Matter>, ServiceError> {
+    fn of_kind(
+        &self,
+        kind: Kind,
+        own: Option<SourceId>,
+        snapshot: &Snapshot,
+    ) -> Result<BTreeSet<Matter>, ServiceError> {
         let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let matters = match reported.take() {
             Some(matters) => matters,

@@ -19,14 +19,19 @@ use super::{
 use crate::domain::{change::Subject, directory::Directory};
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {
-    let is_current = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
-    if is_current {
-        return Ok(());
-    }
+    let has_versions = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
+    let tables_before = txn.list_tables()?.count();
     drop(WriteTables::open(&txn)?);
-    txn.commit()?;
+    if txn.list_tables()?.count() == tables_before {
+        txn.abort()?;
+    } else {
+        txn.commit()?;
+    }
+    if has_versions {
+        return Ok(());
+    }
     let directory = load::directory(&database.begin_read()?)?;
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);

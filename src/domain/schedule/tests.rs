@@ -95,8 +95,8 @@ fn scan_is_open(recurrences: &[Recurrence], zone: Zone, at: i64) -> bool {
 fn scan_next_opening(recurrences: &[Recurrence], zone: Zone, after: i64) -> Option<i64> {
     let first = after.div_euclid(MINUTE) * MINUTE;
     let minutes = (1..=16 * 24 * 60).map(|minute| first + minute * MINUTE);
-    let mut opens = minutes
-        .filter(|at| scan_is_open(recurrences, zone, *at) && !scan_is_open(recurrences, zone, *at - 1));
+    let mut opens =
+        minutes.filter(|at| scan_is_open(recurrences, zone, *at) && !scan_is_open(recurrences, zone, *at - 1));
     opens.next()
 }
 

@@ -1,0 +1,1 @@
+//! Dead letters come, go and are read.
