@@ -25,7 +25,7 @@ use url::Url;
 
 use crate::{domain::datetime::Zoned, service::Service};
 
-pub use argus::version::Version;
+pub use argus::{shared::blob::parse_blob, version::Version};
 pub use docs::openapi;
 pub use error::ApiError;
 pub use peer::Network;

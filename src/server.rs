@@ -49,15 +49,18 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen.value))?;
     let address = listener.local_addr().context("cannot tell the address that is listened on")?;
 
+    let base = format!("http://{address}");
+    let health = Arc::new(Health::default());
+    let dispatcher = notifications::dispatcher(config, backend.service().store(), Arc::clone(&health), &base)?;
+
     let (stop, stopping) = watch::channel(false);
+    let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
     let router = http::router(backend.service().clone(), http_settings(config)?);
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let health = Arc::new(Health::default());
     let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
 
-    let base = format!("http://{address}");
     backend.explain_first_start(config, &base);
     ready(&base)?;
 
@@ -70,7 +73,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     if let Some(admin_socket) = admin_socket {
         admin_socket.end().await;
     }
-    let ended = jobs.await;
+    let ended = tokio::join!(jobs, dispatcher);
     drop(ended);
     backend.close().await?;
     info!("stopped");

@@ -6,6 +6,7 @@
 pub mod acks;
 pub mod bulk;
 mod change_text;
+mod decision_settings;
 pub mod edit;
 pub mod error;
 pub mod events;

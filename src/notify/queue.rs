@@ -410,3 +410,6 @@ impl Lane {
         expired
     }
 }
+
+#[cfg(test)]
+mod tests;

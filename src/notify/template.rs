@@ -275,3 +275,6 @@ fn reason(error: &Error) -> String {
         None => error.kind().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,42 @@
 //! From settings to what channels are built from.
 
+use std::sync::Arc;
+
 use crate::{
     config::{Config, MailConfig, MailTls, Secret, SmsConfig},
-    notify::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},
+    domain::directory::DecisionSettings,
+    http::parse_blob,
+    notify::{
+        ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
+        QueueSettings, SmsSettings,
+    },
+    store::Store,
 };
+
+/// What decisions about who is told depend on.
+pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSettings> {
+    let fallback = parse_blob(&config.notifications.fallback_filter.value)
+        .map_err(|reason| anyhow::anyhow!("notifications.fallback_filter: {reason}"))?;
+    Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
+}
+
+/// Sends what is due until the server stops. `base` is where the server listens.
+pub(super) fn dispatcher(
+    config: &Config,
+    store: &Store,
+    health: Arc<Health>,
+    base: &str,
+) -> anyhow::Result<Dispatcher> {
+    let channels = Channels::new(&channel_settings(config), Arc::clone(store.clock()))?;
+    let settings = DispatchSettings {
+        queue: QueueSettings {
+            storm_limit: config.notifications.storm_limit.value.unwrap_or_default() as usize,
+            retry_micros: config.notifications.retry.value.as_micros() as i64,
+        },
+        public_url: config.public_url.value.clone().or_else(|| base.parse().ok()),
+    };
+    Ok(Dispatcher::new(store.clone(), Arc::new(channels), health, settings))
+}
 
 /// Reads no files: that is left to the channels.
 pub(super) fn channel_settings(config: &Config) -> ChannelSettings {

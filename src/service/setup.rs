@@ -67,12 +67,11 @@ pub(super) fn own_source(command: &mut Command<'_>) -> Source {
         return Source::clone(source);
     }
     let has_type = directory.source_types.contains(ARGUS);
-    let user = match directory.user_named(ARGUS) {
-        Some(user) => user.id,
-        None => {
-            let account = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
-            put_new_user(command, account).id
-        }
+    let user = if let Some(user) = directory.user_named(ARGUS) {
+        user.id
+    } else {
+        let account = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
+        put_new_user(command, account).id
     };
     if !has_type {
         command.put_source_type(ARGUS.to_owned());

@@ -87,7 +87,7 @@ fn scan_is_open(recurrences: &[Recurrence], zone: Zone, at: i64) -> bool {
     let (weekday, time) = local(zone, at);
     recurrences.iter().any(|it| {
         let (start, end) = (i64::try_from(it.start.0).unwrap(), i64::try_from(it.end.0).unwrap());
-        it.days.iter().any(|day| *day == weekday) && !(time < start || time > end)
+        it.days.contains(&weekday) && !(time < start || time > end)
     })
 }
 

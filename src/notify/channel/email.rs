@@ -63,3 +63,6 @@ impl Email {
         self.letterhead.write(letter, now).map_err(|error| format!("The mail cannot be written: {error}."))
     }
 }
+
+#[cfg(test)]
+mod tests;

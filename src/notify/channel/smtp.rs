@@ -94,7 +94,8 @@ impl Smtp {
         })
     }
 
-    /// Takes at most three times the time limit: waiting for a turn, connecting, handing over.
+    /// Takes at most four times the time limit, and a little: waiting for a turn, trying an old connection, connecting,
+    /// handing over.
     pub(super) async fn submit(&self, envelope: &Envelope, mail: &[u8], transcript: &mut Transcript) -> Outcome {
         let Ok(Ok(_slot)) = timeout(self.timeout, self.slots.acquire()).await else {
             return Outcome::Retry("All connections to the mail server are busy.".to_owned());

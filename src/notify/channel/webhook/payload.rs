@@ -28,7 +28,7 @@ struct Payload<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Body<'a> {
-    Event(NoticeBody<'a>),
+    Event(Box<NoticeBody<'a>>),
     Summary {
         total: usize,
         /// Worst first; fewer than `total` if there are too many.
@@ -115,7 +115,7 @@ struct TagBody<'a> {
 
 pub(super) fn write(message: &Outgoing, zoned: &Zoned, now: Timestamp) -> String {
     let content = match &message.content {
-        Content::Event(notice) => Body::Event(body(notice, zoned)),
+        Content::Event(notice) => Body::Event(Box::new(body(notice, zoned))),
         Content::Summary(summary) => {
             let mut room = limits::WEBHOOK_SUMMARY_BYTES;
             let notices = summary
