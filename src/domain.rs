@@ -24,5 +24,6 @@ pub mod tag;
 pub mod time;
 pub mod timeslot;
 pub mod token;
+pub mod trouble;
 pub mod urls;
 pub mod user;

@@ -15,9 +15,12 @@ pub mod incidents;
 pub mod login;
 pub mod pages;
 pub mod policy;
+pub mod profile_switch;
+pub mod self_incidents;
 pub mod setup;
 pub mod sources;
 pub mod tags;
+pub mod test_incidents;
 pub mod timeslots;
 pub mod tokens;
 pub mod users;
@@ -48,8 +51,10 @@ pub use incidents::NewIncident;
 pub use login::{AuthFailure, LoginFailure};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
+pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
 pub use users::{NewUser, UserChange};
@@ -61,6 +66,8 @@ pub struct Settings {
     /// Of classic tokens, counted from creation; `None`: for ever.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
+    /// So many days before a source's token expires there is an incident about it.
+    pub token_warning_days: u32,
     /// Incidents cannot be deleted.
     pub indelible_incidents: bool,
 }
@@ -71,6 +78,7 @@ impl Default for Settings {
             time_zone: Tz::UTC,
             token_life: Some(Duration::from_hours(14 * 24)),
             login_token_life: Duration::from_hours(10),
+            token_warning_days: 7,
             indelible_incidents: true,
         }
     }
@@ -88,13 +96,15 @@ struct Inner {
     settings: Settings,
     passwords: Passwords,
     tries: Tries,
+    reported: self_incidents::Reported,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
         let (passwords, tries) = (Passwords::default(), Tries::default());
-        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries }) }
+        let reported = self_incidents::Reported::default();
+        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries, reported }) }
     }
 
     #[must_use]
@@ -128,6 +138,10 @@ impl Service {
 
     fn tries(&self) -> &Tries {
         &self.inner.tries
+    }
+
+    fn reported(&self) -> &self_incidents::Reported {
+        &self.inner.reported
     }
 
     async fn blocking<T: Send + 'static>(
