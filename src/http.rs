@@ -11,6 +11,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod frame;
+pub mod native;
 pub mod page;
 pub mod params;
 pub mod peer;
@@ -27,7 +28,7 @@ use url::Url;
 use crate::{domain::datetime::Zoned, service::Service};
 
 pub use argus::version::Version;
-pub use docs::openapi;
+pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
 pub use peer::Network;
 pub use router::router;
