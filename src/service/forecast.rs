@@ -73,7 +73,7 @@ pub struct Example {
 
 impl Service {
     pub async fn forecast(&self, caller: &Caller, draft: ProfileDraft, days: u32) -> Result<Forecast, ServiceError> {
-        let judge = Judge::new(&self.directory(), caller, draft)?;
+        let judge = Judge::new(&self.directory(), caller, draft, self.settings().time_zone)?;
         let until = self.now();
         let since = until.saturating_add_micros(-DAY_MICROS.saturating_mul(days.into()));
         let permit = Arc::clone(&self.inner.forecasts).acquire_owned().await;
@@ -93,11 +93,12 @@ pub(super) struct Judge {
     /// Holds the draft alone.
     subscriptions: Subscriptions,
     draft: Subscription,
+    /// Of hours and days in the answer.
     zone: Tz,
 }
 
 impl Judge {
-    pub(super) fn new(directory: &Directory, caller: &Caller, draft: ProfileDraft) -> Result<Self, Refusal> {
+    pub(super) fn new(directory: &Directory, caller: &Caller, draft: ProfileDraft, zone: Tz) -> Result<Self, Refusal> {
         let owner = caller.id();
         let unknown = |field, pk| Refusal::UnknownKey { field, pk };
         directory.timeslot_of(owner, draft.timeslot).ok_or_else(|| unknown("timeslot", draft.timeslot.0))?;
@@ -134,7 +135,7 @@ impl Judge {
         let draft = Subscription::new(&profile, &alone);
         alone.profiles.insert(profile.id, profile);
         let subscriptions = Subscriptions::compile(&alone);
-        Ok(Self { subscriptions, draft, zone: directory.settings.time_zone })
+        Ok(Self { subscriptions, draft, zone })
     }
 
     /// Newest first, and a snapshot for each batch, so that none lives long.

@@ -31,8 +31,7 @@ pub enum Action {
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
-        (UserKind::Superuser, _) => true,
-        (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries) => true,
+        (UserKind::Superuser, _) | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries) => true,
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }

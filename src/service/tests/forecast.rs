@@ -1,5 +1,7 @@
 //! Previews look at no more events than they may, and say so.
 
+use chrono_tz::Tz;
+
 use super::{Rig, START, seconds};
 use crate::{
     domain::{ids::TimeslotId, incident::EndTime, limits::PREVIEW_BATCH, stored_filter::FilterBlob, time::Timestamp},
@@ -12,7 +14,7 @@ async fn judge(rig: &Rig) -> Judge {
     let everything = FilterBlob { stateful: Some(true), ..FilterBlob::default() };
     let filters = vec![DraftFilter::Inline(everything)];
     let draft = ProfileDraft { timeslot, filters, destinations: Vec::new(), active: true };
-    Judge::new(&rig.directory(), &caller, draft).unwrap()
+    Judge::new(&rig.directory(), &caller, draft, Tz::UTC).unwrap()
 }
 
 fn seen(forecast: &Forecast) -> u64 {
