@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod merge;
+mod notifications;
 
 use std::{
     fmt,
@@ -16,7 +17,10 @@ use std::{
 use chrono_tz::Tz;
 use url::Url;
 
-pub use self::environment::Environment;
+pub use self::{
+    environment::Environment,
+    notifications::{MailConfig, MailTls, NotificationConfig, SmsConfig, SmsHttp},
+};
 
 /// A value, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,9 @@ pub struct Config {
     pub tokens: TokenConfig,
     pub incidents: IncidentConfig,
     pub admin: AdminConfig,
+    pub notifications: NotificationConfig,
+    pub mail: MailConfig,
+    pub sms: SmsConfig,
 }
 
 #[derive(Clone, Debug)]
@@ -144,7 +151,7 @@ impl Config {
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, String, Origin)> {
         let days = |life: Duration| life.as_secs() / 86_400;
-        vec![
+        let mut rows = vec![
             ("data", self.data.value.display().to_string(), self.data.origin),
             ("listen", self.listen.value.clone(), self.listen.origin),
             (
@@ -173,7 +180,9 @@ impl Config {
                 if self.admin.password.value.is_some() { "(set)" } else { "" }.to_owned(),
                 self.admin.password.origin,
             ),
-        ]
+        ];
+        rows.extend(notifications::rows(&self.notifications, &self.mail, &self.sms));
+        rows
     }
 }
 

@@ -25,4 +25,5 @@ pub mod tag;
 pub mod time;
 pub mod timeslot;
 pub mod token;
+pub mod urls;
 pub mod user;

@@ -19,7 +19,6 @@ pub mod query;
 pub mod reply;
 pub mod router;
 pub mod slash;
-pub mod urls;
 
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use url::Url;
 
 use crate::{domain::datetime::Zoned, service::Service};
 
-pub use argus::version::Version;
+pub use argus::{shared::blob::parse_blob, version::Version};
 pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
 pub use peer::Network;

@@ -7,6 +7,7 @@ pub mod acks;
 pub mod bulk;
 mod change_text;
 pub mod courier;
+mod decision_settings;
 pub mod decisions;
 pub mod edit;
 pub mod error;

@@ -33,6 +33,19 @@ pub const DESTINATIONS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Messages to one destination that are on their way at once, and to all destinations of one medium.
+pub const LANE_WINDOW: usize = 4;
+pub const MEDIUM_WINDOW: usize = 32;
+/// Before the second attempt of a message; doubled from then on, up to the second one.
+pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
+pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
+/// For which a destination is left alone after a failure; the same way.
+pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
+pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
+/// A message that leaves so much later than it was decided says so.
+pub const LATE_MICROS: i64 = 5 * 60_000_000;
+/// Events that a summary tells one by one.
+pub const SUMMARY_NOTICES: usize = 50;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
 pub const BULK_IDS: usize = 100_000;
@@ -82,6 +95,8 @@ pub const RENDERED_BYTES: usize = 512 << 10;
 /// Steps of a template, about one for each name, filter and loop.
 pub const TEMPLATE_FUEL: u64 = 200_000;
 pub const TEMPLATE_BYTES: u64 = 256 << 10;
+/// A webhook's summary holds as many of its notices as fit.
+pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
 /// Connections to the mail server, busy or kept open.
 pub const MAIL_CONNECTIONS: usize = 16;
 /// Items of a list in a sentence; of the others only their number.

@@ -9,12 +9,9 @@ use std::ops::RangeInclusive;
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{
-    error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
-    urls,
-};
+use super::error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long};
 use crate::domain::{
-    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay,
+    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay, urls,
 };
 
 const BAD_INTEGER: &str = "A valid integer is required.";

@@ -68,7 +68,7 @@ impl Service {
             .await
     }
 
-    /// A message that was given up is due again, as if it were new.
+    /// A message that was given up is due now, with the whole time ahead in which it is tried.
     pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
         may_manage(caller)?;
         let message = self

@@ -50,7 +50,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 
 /// Send a message again
 ///
-/// One that was given up is due again, as if it were new. For staff.
+/// One that was given up is due now, with the whole time ahead in which it is tried. For staff.
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
 pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
