@@ -60,7 +60,7 @@ pub(super) struct EventView {
     /// Open after the event.
     open: bool,
     acked: bool,
-    /// The lines of contract section 19.3, and then ours.
+    /// The lines of contract section 19.3, and then ours. None in a summary.
     fields: Vec<Field>,
 }
 
@@ -77,11 +77,19 @@ struct Field {
 impl View {
     pub(super) fn new(content: &Content, zone: Tz) -> Self {
         match content {
-            Content::Event(notice) => Self::Event(Box::new(EventView::new(notice, zone))),
+            Content::Event(notice) => Self::Event(Box::new(EventView::new(notice, zone, fields(notice, zone)))),
             Content::Summary(summary) => Self::Summary {
-                notices: summary.notices.iter().map(|notice| EventView::new(notice, zone)).collect(),
+                notices: summary
+                    .notices
+                    .iter()
+                    .take(limits::SUMMARY_NOTICES)
+                    .map(|notice| EventView::new(notice, zone, Vec::new()))
+                    .collect(),
                 total: summary.total.max(summary.notices.len()),
-                more: summary.total.saturating_sub(summary.notices.len()),
+                more: summary
+                    .total
+                    .max(summary.notices.len())
+                    .saturating_sub(limits::SUMMARY_NOTICES.min(summary.notices.len())),
                 worst: summary.notices.first().map(|notice| headline(&notice.incident.description)).unwrap_or_default(),
             },
             Content::Test { username } => Self::Test { username: value(username) },
@@ -99,7 +107,7 @@ impl View {
 }
 
 impl EventView {
-    fn new(notice: &Notice, zone: Tz) -> Self {
+    fn new(notice: &Notice, zone: Tz, fields: Vec<Field>) -> Self {
         let (incident, event) = (&*notice.incident, &*notice.event);
         Self {
             code: event.kind.code(),
@@ -121,7 +129,7 @@ impl EventView {
             closed_since: notice.closed_since,
             open: event.after.open,
             acked: event.after.acked,
-            fields: fields(notice, zone),
+            fields,
         }
     }
 }

@@ -64,7 +64,7 @@ fn notice(kind: EventType) -> Notice {
         received: now(),
         kind,
         description: "five pings lost".to_owned(),
-        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: 1 },
+        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: 1, decided: None },
     };
     Notice {
         incident: Arc::new(incident),

@@ -98,6 +98,17 @@ fn a_template_that_fails_later_loses_no_message() {
 }
 
 #[test]
+fn a_summary_of_very_many_still_reads() {
+    let templates = Templates::load(None).unwrap();
+    let summary = crate::notify::Summary { notices: vec![samples::full(); 3_000], total: 5_000 };
+    let view = View::new(&Content::Summary(summary), chrono_tz::UTC);
+    let text = templates.render(Part::Text, &view);
+    assert_eq!(text.matches("Level 2, High: web1").count(), limits::SUMMARY_NOTICES);
+    assert!(text.trim_end().ends_with("And 4950 more."), "{}", text.len());
+    assert!(templates.render(Part::Html, &view).trim_end().ends_with("</html>"));
+}
+
+#[test]
 fn output_is_bounded() {
     let mut templates = Templates::load(None).unwrap();
     let text = "{% set a = description * 1000 %}{{ a }}{{ a }}{{ a }}";
