@@ -6,6 +6,7 @@ pub mod datetime;
 pub mod destination;
 pub mod directory;
 pub mod event;
+pub mod explain;
 pub mod filter;
 pub mod ids;
 pub mod incident;

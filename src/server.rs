@@ -3,6 +3,7 @@
 mod admin_socket;
 mod backend;
 mod connections;
+mod courier;
 mod first_start;
 mod notifications;
 mod signals;
@@ -13,6 +14,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use self::courier::ChannelCourier;
 pub use self::{admin_socket::socket_path, backend::Backend};
 pub use crate::store::verify_pages;
 use crate::{
@@ -51,7 +53,10 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
 
     let base = format!("http://{address}");
     let health = Arc::new(Health::default());
-    let dispatcher = notifications::dispatcher(config, backend.service().store(), Arc::clone(&health), &base)?;
+    let store = backend.service().store();
+    let channels = notifications::channels(config, store)?;
+    let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
+    backend.service().send_through(Arc::new(ChannelCourier { channels }));
 
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));

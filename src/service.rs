@@ -6,13 +6,17 @@
 pub mod acks;
 pub mod bulk;
 mod change_text;
+pub mod courier;
 mod decision_settings;
+pub mod decisions;
 pub mod edit;
 pub mod error;
 pub mod events;
 pub mod filters;
+pub mod forecast;
 pub mod incidents;
 pub mod login;
+pub mod notifications;
 pub mod pages;
 pub mod policy;
 pub mod profile_switch;
@@ -25,16 +29,19 @@ pub mod timeslots;
 pub mod tokens;
 pub mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use chrono_tz::Tz;
-use tokio::task;
+use tokio::{sync::Semaphore, task};
 
 use crate::{
     auth::{Passwords, Tries},
     domain::{
-        directory::Directory, ids::UserId, lifecycle::Poster, source::Source, time::Timestamp, token::TokenHash,
-        user::User,
+        directory::Directory, ids::UserId, lifecycle::Poster, limits::PREVIEWS_AT_ONCE, source::Source,
+        time::Timestamp, token::TokenHash, user::User,
     },
     search::Search,
     store::Store,
@@ -43,12 +50,16 @@ use crate::{
 pub use crate::{search::SearchError, store::StoreError};
 pub use acks::NewAck;
 pub use bulk::{BulkRefusal, BulkResult};
+pub use courier::{Courier, TestOutcome, TestResult};
+pub use decisions::{Decisions, ProfileDecision};
 pub use edit::IncidentEdit;
 pub use error::{Model, Refusal, ServiceError};
 pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
+pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
 pub use login::{AuthFailure, LoginFailure};
+pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
 pub use self_incidents::Settled;
@@ -97,14 +108,27 @@ struct Inner {
     passwords: Passwords,
     tries: Tries,
     reported: self_incidents::Reported,
+    courier: OnceLock<Arc<dyn Courier>>,
+    test_limiter: courier::TestLimiter,
+    forecasts: Arc<Semaphore>,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
-        let (passwords, tries) = (Passwords::default(), Tries::default());
-        let reported = self_incidents::Reported::default();
-        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries, reported }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                search,
+                settings,
+                passwords: Passwords::default(),
+                tries: Tries::default(),
+                reported: self_incidents::Reported::default(),
+                courier: OnceLock::new(),
+                test_limiter: courier::TestLimiter::default(),
+                forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
+            }),
+        }
     }
 
     #[must_use]

@@ -95,6 +95,8 @@ pub(super) enum Command {
 pub(super) enum ApiVersion {
     V1,
     V2,
+    /// What the Argus API does not have
+    Native,
 }
 
 #[derive(Debug, Subcommand)]

@@ -105,3 +105,21 @@ pub const TEMPLATE_BYTES: u64 = 256 << 10;
 pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
 /// Connections to the mail server, busy or kept open.
 pub const MAIL_CONNECTIONS: usize = 16;
+/// Items of a list in a sentence; of the others only their number.
+pub const WORDS_IN_LIST: usize = 20;
+/// Test messages that a user may send in a row, and then one in each interval.
+pub const TEST_MESSAGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+pub const TEST_MESSAGE_EVERY: Duration = Duration::from_secs(12);
+/// Senders that are remembered before the old ones are forgotten.
+pub const TEST_SENDERS_KEPT: usize = 1_000;
+pub const PREVIEW_DAYS: u32 = 90;
+pub const PREVIEW_DAYS_DEFAULT: u32 = 30;
+/// Events that one preview of a profile looks at; older ones are left out.
+pub const PREVIEW_EVENTS: usize = 200_000;
+/// Events that are read from one snapshot.
+pub const PREVIEW_BATCH: usize = 500;
+pub const PREVIEW_EXAMPLES: usize = 20;
+/// Of an example's description.
+pub const PREVIEW_DESCRIPTION: usize = 200;
+/// Previews of profiles that are made at once; others wait.
+pub const PREVIEWS_AT_ONCE: usize = 2;

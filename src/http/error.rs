@@ -148,6 +148,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Timeslot => "Timeslot",
         Model::Destination => "DestinationConfig",
         Model::Filter => "Filter",
+        Model::Delivery => "Delivery",
     }
 }
 
@@ -158,6 +159,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::Search(error) => Self::internal(&error),
             ServiceError::NotFound(model) => Self::no_match(model),
             ServiceError::Forbidden => Self::forbidden(),
+            ServiceError::TooOften { retry_after } => {
+                let seconds = retry_after.as_secs().saturating_add(1);
+                let text = format!("Request was throttled. Expected available in {seconds} seconds.");
+                Self::detail(StatusCode::TOO_MANY_REQUESTS, text)
+                    .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             ServiceError::Internal(_) => Self::internal(&error),
             ServiceError::Refused(refusal) => refusal.into(),
         }
@@ -244,6 +251,10 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
+            Refusal::UnknownKey { field, pk } => {
+                Self::field(field, format!("Invalid pk \"{pk}\" - object does not exist."))
+            }
+            Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(

@@ -20,14 +20,19 @@ pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSetti
     Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
 }
 
+/// Reads templates and certificates.
+pub(super) fn channels(config: &Config, store: &Store) -> anyhow::Result<Arc<Channels>> {
+    Ok(Arc::new(Channels::new(&channel_settings(config), Arc::clone(store.clock()))?))
+}
+
 /// Sends what is due until the server stops. `base` is where the server listens.
 pub(super) fn dispatcher(
     config: &Config,
     store: &Store,
+    channels: Arc<Channels>,
     health: Arc<Health>,
     base: &str,
-) -> anyhow::Result<Dispatcher> {
-    let channels = Channels::new(&channel_settings(config), Arc::clone(store.clock()))?;
+) -> Dispatcher {
     let settings = DispatchSettings {
         queue: QueueSettings {
             storm_limit: config.notifications.storm_limit.value.unwrap_or_default() as usize,
@@ -35,7 +40,7 @@ pub(super) fn dispatcher(
         },
         public_url: config.public_url.value.clone().or_else(|| base.parse().ok()),
     };
-    Ok(Dispatcher::new(store.clone(), Arc::new(channels), health, settings))
+    Dispatcher::new(store.clone(), channels, health, settings)
 }
 
 /// Reads no files: that is left to the channels.

@@ -1,7 +1,9 @@
 //! Everything a use case can answer instead of a result.
 
+use std::time::Duration;
+
 use crate::{
-    domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
+    domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp},
     search::SearchError,
     store::{StoreError, WriteError},
 };
@@ -18,6 +20,8 @@ pub enum ServiceError {
     Forbidden,
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("too often, next in {} seconds", retry_after.as_secs())]
+    TooOften { retry_after: Duration },
     /// Our own trouble.
     #[error("{0}")]
     Internal(&'static str),
@@ -37,6 +41,7 @@ pub enum Model {
     Timeslot,
     Destination,
     Filter,
+    Delivery,
 }
 
 impl std::fmt::Display for Model {
@@ -53,6 +58,7 @@ impl std::fmt::Display for Model {
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
             Self::Filter => "filter",
+            Self::Delivery => "delivery",
         })
     }
 }
@@ -131,6 +137,11 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    /// A key in a body that names nothing, or nothing that the caller may use.
+    #[error("there is no {field} {pk}")]
+    UnknownKey { field: &'static str, pk: u64 },
+    #[error("{}", not_given_up(*.0))]
+    NotGivenUp(State),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
@@ -146,6 +157,17 @@ impl From<WriteError<ServiceError>> for ServiceError {
         match error {
             WriteError::Refused(refused) => refused,
             WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+fn not_given_up(state: State) -> String {
+    match state {
+        State::Due { .. } => "This message is still being sent; it was not given up.".to_owned(),
+        State::Delivered { .. } => "This message was delivered.".to_owned(),
+        State::Dead { .. } => "This message was given up.".to_owned(),
+        State::Gathered { into, .. } => {
+            format!("This message is part of summary {into}; only the summary can be sent again.")
         }
     }
 }
