@@ -43,7 +43,12 @@ pub fn openapi(version: Version) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(format!("The Argus incident API {}.", version.name())))
         .build();
-    let parts = [(router::guarded(version), true), (router::superusers_write(), true), (router::open(version), false)];
+    let parts = [
+        (router::guarded(version), true),
+        (router::staff_writes(version), true),
+        (router::superusers_write(), true),
+        (router::open(version), false),
+    ];
     for (part, needs_token) in parts {
         let mut part = utoipa_axum::router::OpenApiRouter::new().nest(version.prefix(), part).into_openapi();
         describe(&mut part, needs_token);

@@ -1,6 +1,8 @@
 //! Errors as answers: the one place that knows which status and body an error of the service gets (contract sections
 //! 1.2 and 1.3).
 
+mod notifications;
+
 use std::fmt::Display;
 
 use axum::{
@@ -15,6 +17,8 @@ use crate::{
     domain::{limits, time::Timestamp},
     service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
 };
+
+pub use notifications::unknown_key;
 
 pub const REQUIRED: &str = "This field is required.";
 pub const NOT_NULL: &str = "This field may not be null.";
@@ -147,7 +151,10 @@ const fn model_name(model: Model) -> &'static str {
         Model::Token => "Token",
         Model::Timeslot => "Timeslot",
         Model::Destination => "DestinationConfig",
+        Model::Medium => "Media",
         Model::Filter => "Filter",
+        Model::Profile => "NotificationProfile",
+        Model::Maintenance => "PlannedMaintenanceTask",
     }
 }
 
@@ -242,6 +249,7 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
+            Refusal::Notification(refusal) => refusal.into(),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(

@@ -3,6 +3,7 @@
 
 mod lists;
 pub mod python;
+mod references;
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};

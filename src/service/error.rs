@@ -1,10 +1,14 @@
 //! Everything a use case can answer instead of a result.
 
+mod notifications;
+
 use crate::{
     domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
     search::SearchError,
     store::{StoreError, WriteError},
 };
+
+pub use notifications::{NotificationRefusal, ProfileLabel};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -36,7 +40,10 @@ pub enum Model {
     Token,
     Timeslot,
     Destination,
+    Medium,
     Filter,
+    Profile,
+    Maintenance,
 }
 
 impl std::fmt::Display for Model {
@@ -52,7 +59,10 @@ impl std::fmt::Display for Model {
             Self::Token => "token",
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
+            Self::Medium => "medium",
             Self::Filter => "filter",
+            Self::Profile => "notification profile",
+            Self::Maintenance => "planned maintenance",
         })
     }
 }
@@ -123,6 +133,8 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    #[error(transparent)]
+    Notification(#[from] NotificationRefusal),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
@@ -130,6 +142,12 @@ pub enum Refusal {
 impl From<EventRefusal> for ServiceError {
     fn from(refusal: EventRefusal) -> Self {
         Self::Refused(Refusal::Event(refusal))
+    }
+}
+
+impl From<NotificationRefusal> for ServiceError {
+    fn from(refusal: NotificationRefusal) -> Self {
+        Self::Refused(Refusal::Notification(refusal))
     }
 }
 
