@@ -41,14 +41,13 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
         let for_superusers = finish(superusers_write(), version.prefix(), &api)
             .route_layer(middleware::from_fn(auth::superuser_writes))
             .route_layer(checked.clone());
-        let for_staff = finish(staff_writes(version), version.prefix(), &api)
-            .route_layer(middleware::from_fn(auth::staff_writes))
-            .route_layer(checked);
-        routes = routes
-            .merge(finish(open(version), version.prefix(), &api))
-            .merge(with_token)
-            .merge(for_staff)
-            .merge(for_superusers);
+        if let Some(part) = staff_writes(version) {
+            let for_staff = finish(part, version.prefix(), &api)
+                .route_layer(middleware::from_fn(auth::staff_writes))
+                .route_layer(checked);
+            routes = routes.merge(for_staff);
+        }
+        routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
     }
     let routes = routes
         .merge(docs::swagger_pages())
@@ -117,12 +116,14 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
 }
 
 /// Paths that need a token, and that only staff may write to.
-pub(super) fn staff_writes(version: Version) -> OpenApiRouter<Api> {
+pub(super) fn staff_writes(version: Version) -> Option<OpenApiRouter<Api>> {
     match version {
-        Version::V1 => OpenApiRouter::new(),
-        Version::V2 => OpenApiRouter::new()
-            .routes(routes!(v2::maintenance::list, v2::maintenance::create))
-            .routes(routes!(v2::maintenance::retrieve, v2::maintenance::edit, v2::maintenance::delete)),
+        Version::V1 => None,
+        Version::V2 => Some(
+            OpenApiRouter::new()
+                .routes(routes!(v2::maintenance::list, v2::maintenance::create))
+                .routes(routes!(v2::maintenance::retrieve, v2::maintenance::edit, v2::maintenance::delete)),
+        ),
     }
 }
 

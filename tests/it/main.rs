@@ -2,15 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
+mod api_destinations;
 mod api_documents;
 mod api_events;
 mod api_filters;
 mod api_incidents;
+mod api_maintenance;
+mod api_phone_numbers;
+mod api_profiles;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
 mod daemon;
 mod matrix;
+mod notify_cases;
 mod process_admin;
 mod process_clients;
 mod process_crash;
