@@ -119,11 +119,13 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
 pub(super) fn staff_writes(version: Version) -> Option<OpenApiRouter<Api>> {
     match version {
         Version::V1 => None,
-        Version::V2 => Some(
-            OpenApiRouter::new()
-                .routes(routes!(v2::maintenance::list, v2::maintenance::create))
-                .routes(routes!(v2::maintenance::retrieve, v2::maintenance::edit, v2::maintenance::delete)),
-        ),
+        Version::V2 => {
+            Some(OpenApiRouter::new().routes(routes!(v2::maintenance::list, v2::maintenance::create)).routes(routes!(
+                v2::maintenance::retrieve,
+                v2::maintenance::edit,
+                v2::maintenance::delete
+            )))
+        }
     }
 }
 

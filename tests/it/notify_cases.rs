@@ -1,13 +1,15 @@
 //! Who is told of what: the worked cases of contract section 19, set up and posted over the API.
 
 use argusd::{
-    domain::{directory::DecisionSettings, ids::IncidentId, message::About, stored_filter::FilterBlob},
+    domain::{
+        directory::DecisionSettings, ids::IncidentId, message::About, stored_filter::FilterBlob, time::Timestamp,
+    },
     store::StoreError,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, Reply, Who, merge};
+use crate::support::{App, Client, MINUTE, NOW, Reply, Who, merge};
 
 const PROFILES: &str = "/api/v2/notificationprofiles/";
 /// A Thursday; 13:20 in Oslo.
@@ -27,6 +29,8 @@ struct Case {
 impl Case {
     async fn new() -> Self {
         let app = App::new().await;
+        // Behind all that is posted, so that what is closed is closed.
+        app.clock.set(Timestamp::saturating_from_micros(NOW + 60 * MINUTE));
         let alice = app.of(Who::EndUser);
         let case = Self { app, alice, names: std::cell::Cell::new(0) };
         case.decide(DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() }).await;

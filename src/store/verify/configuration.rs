@@ -116,7 +116,9 @@ fn versions(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings)
     for row in versions.iter()? {
         let (key, value) = row?;
         let (subject, id, seq) = split_version_key(key.value());
-        findings.check(seq <= last_seq, || format!("a version of {} {id} is of change {seq}, which is to come", name(subject)));
+        findings.check(seq <= last_seq, || {
+            format!("a version of {} {id} is of change {seq}, which is to come", name(subject))
+        });
         if let Some((before, before_id, record)) = last.take()
             && (before, before_id) != (subject, id)
         {
@@ -146,7 +148,8 @@ fn version(
         return Ok(());
     }
     let expected = expected(directory, subject, id)?.unwrap_or_default();
-    findings.check(record == expected, || format!("the last version of {} {id} differs from the record", name(subject)));
+    findings
+        .check(record == expected, || format!("the last version of {} {id} differs from the record", name(subject)));
     Ok(())
 }
 

@@ -15,7 +15,10 @@ use crate::{
     },
     store::{
         codec::version_key,
-        record::{message::encode_message, subscription::{encode_maintenance, encode_profile}},
+        record::{
+            message::encode_message,
+            subscription::{encode_maintenance, encode_profile},
+        },
         schema::{
             DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION, DUE_MESSAGE, EVENT_ID_TO_NEAR_MISSES, INCIDENT_MESSAGE,
             MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, PROFILE_ID_TO_PROFILE, TIMESLOT_ID_TO_TIMESLOT,
