@@ -76,7 +76,7 @@ impl EventFilter {
         } else {
             directory.settings.with_fallback(blob).to_criteria(directory)
         };
-        let event_types = criteria.event_types.take();
+        let event_types = std::mem::take(&mut criteria.event_types).pop();
         Some(Self { id, criteria, event_types })
     }
 }

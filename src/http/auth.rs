@@ -51,6 +51,16 @@ pub async fn only_for(State(action): State<Action>, request: Request, next: Next
     ApiError::forbidden().into_response()
 }
 
+/// Reading is for everybody, the rest for staff.
+pub async fn staff_writes(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let is_staff = |caller: &Caller| matches!(caller.kind(), UserKind::Staff | UserKind::Superuser);
+    if request.method().is_safe() || caller.is_some_and(is_staff) {
+        return next.run(request).await;
+    }
+    ApiError::forbidden().into_response()
+}
+
 /// `None`: no token was given.
 pub async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
     match token(headers)? {

@@ -1,5 +1,7 @@
 //! Everything a use case can answer instead of a result.
 
+mod notifications;
+
 use std::time::Duration;
 
 use crate::{
@@ -7,6 +9,8 @@ use crate::{
     search::SearchError,
     store::{StoreError, WriteError},
 };
+
+pub use notifications::{NotificationRefusal, ProfileLabel};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -40,8 +44,11 @@ pub enum Model {
     Token,
     Timeslot,
     Destination,
+    Medium,
     Filter,
     Delivery,
+    Profile,
+    Maintenance,
 }
 
 impl std::fmt::Display for Model {
@@ -57,8 +64,11 @@ impl std::fmt::Display for Model {
             Self::Token => "token",
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
+            Self::Medium => "medium",
             Self::Filter => "filter",
             Self::Delivery => "delivery",
+            Self::Profile => "notification profile",
+            Self::Maintenance => "planned maintenance",
         })
     }
 }
@@ -142,6 +152,8 @@ pub enum Refusal {
     UnknownKey { field: &'static str, pk: u64 },
     #[error("{}", not_given_up(*.0))]
     NotGivenUp(State),
+    #[error(transparent)]
+    Notification(#[from] NotificationRefusal),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
@@ -149,6 +161,12 @@ pub enum Refusal {
 impl From<EventRefusal> for ServiceError {
     fn from(refusal: EventRefusal) -> Self {
         Self::Refused(Refusal::Event(refusal))
+    }
+}
+
+impl From<NotificationRefusal> for ServiceError {
+    fn from(refusal: NotificationRefusal) -> Self {
+        Self::Refused(Refusal::Notification(refusal))
     }
 }
 

@@ -26,12 +26,17 @@ pub enum Action {
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
     ManageDeliveries,
+    /// Create, change and delete planned maintenance.
+    PlanMaintenance,
 }
 
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
-        (UserKind::Superuser, _) | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries) => true,
+        (UserKind::Superuser, _)
+        | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries | Action::PlanMaintenance) => {
+            true
+        }
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }
@@ -41,7 +46,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_the_table_is_for_superusers() {
+    fn maintenance_is_for_staff() {
+        for (kind, may) in [
+            (UserKind::EndUser, false),
+            (UserKind::SourceUser, false),
+            (UserKind::Staff, true),
+            (UserKind::Superuser, true),
+        ] {
+            assert_eq!(allowed(kind, Action::PlanMaintenance), may, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_table_is_for_superusers() {
         use Action as A;
         for action in [A::PostForAnySource, A::RemoveForeignTag, A::DeleteAnyIncident, A::ManageSources, A::ManageUsers]
         {
