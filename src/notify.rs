@@ -18,7 +18,7 @@ mod view;
 
 pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},
-    dispatcher::{DispatchSettings, Dispatcher},
+    dispatcher::{Carrier, DispatchSettings, Dispatcher},
     health::Health,
     outgoing::{Content, Notice, Outgoing, Summary},
     queue::QueueSettings,

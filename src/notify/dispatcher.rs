@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -17,7 +18,7 @@ use tracing::{debug, error, info, warn};
 use url::Url;
 
 use super::{
-    Channels, Health, Outcome,
+    Channels, Health, Outcome, Outgoing,
     queue::{Ended, Fate, LaneId, Queue, QueueSettings, Work},
     resolve::{Resolved, Resolver},
 };
@@ -38,6 +39,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// What is in flight when the server stops may take so long to end.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// What takes messages away: the channels.
+pub trait Carrier: Send + Sync {
+    fn carry<'a>(&'a self, message: &'a Outgoing) -> BoxFuture<'a, Outcome>;
+}
+
+impl Carrier for Channels {
+    fn carry<'a>(&'a self, message: &'a Outgoing) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move { self.send(message).await.0 })
+    }
+}
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
@@ -71,7 +83,7 @@ pub struct Dispatcher {
 /// What each attempt works with.
 struct Tools {
     store: Store,
-    channels: Arc<Channels>,
+    carrier: Arc<dyn Carrier>,
     health: Arc<Health>,
     settings: DispatchSettings,
     generation: String,
@@ -120,13 +132,13 @@ impl Follower for Inbox {
 impl Dispatcher {
     /// Follows the store from here on; what is due already is read when the loop begins.
     #[must_use]
-    pub fn new(store: Store, channels: Arc<Channels>, health: Arc<Health>, settings: DispatchSettings) -> Self {
+    pub fn new(store: Store, carrier: Arc<dyn Carrier>, health: Arc<Health>, settings: DispatchSettings) -> Self {
         let inbox = Arc::new(Inbox::default());
         store.follow(Arc::clone(&inbox) as _);
         inbox.reset();
         let queue = Queue::new(settings.queue);
         let generation = store.generation().simple().to_string();
-        let tools = Arc::new(Tools { store, channels, health, settings, generation });
+        let tools = Arc::new(Tools { store, carrier, health, settings, generation });
         Self { tools, inbox, queue, tasks: JoinSet::new() }
     }
 
@@ -147,6 +159,19 @@ impl Dispatcher {
         let drained = time::timeout(DRAIN, self.drain()).await;
         if drained.is_err() {
             info!("messages in flight are left for the next start");
+        }
+    }
+
+    /// Does all that can be done at this moment of the clock, and says when there may be more to do; for whoever moves
+    /// the clock by hand.
+    pub async fn work_off(&mut self) -> Option<Timestamp> {
+        loop {
+            self.read_news().await;
+            self.start_work();
+            match self.tasks.join_next().await {
+                Some(done) => self.done(done.ok()),
+                None => return self.queue.next_time(),
+            }
         }
     }
 
@@ -258,7 +283,7 @@ impl Tools {
             Some(Resolved::Gone(why)) => return (Ended::Failed, why),
             None => return (Ended::Failed, "The message is gone.".to_owned()),
         };
-        let (outcome, _) = self.channels.send(&outgoing).await;
+        let outcome = self.carrier.carry(&outgoing).await;
         let now = self.store.clock().now();
         self.health.note(&outgoing.medium, was_reached(&outcome), now);
         debug!(message = %id, medium = outgoing.medium, "{outcome:?}");

@@ -17,6 +17,7 @@ mod process_clients;
 mod process_crash;
 mod process_start;
 mod search;
+mod simulation;
 mod sinks;
 mod store_model;
 mod support;
