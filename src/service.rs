@@ -53,7 +53,7 @@ pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
-pub use profiles::{NewProfile, ProfileEdit, Reach};
+pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use setup::FirstStart;
 pub use sources::NewSource;
 pub use timeslots::TimeslotEdit;

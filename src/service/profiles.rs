@@ -36,9 +36,16 @@ pub struct ProfileEdit {
 pub enum Reach {
     /// The caller's.
     Destinations(Vec<DestinationId>),
-    /// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of
-    /// other media, which that version does not know.
-    Classic { email: Option<bool>, sms: Option<bool>, number: Option<Option<DestinationId>> },
+    Classic(ClassicReach),
+}
+
+/// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of other
+/// media, which that version does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassicReach {
+    pub email: Option<bool>,
+    pub sms: Option<bool>,
+    pub number: Option<Option<DestinationId>>,
 }
 
 impl Service {
@@ -136,7 +143,7 @@ fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Res
             }
             profile.destinations = without_repetitions(destinations);
         }
-        Some(Reach::Classic { email, sms, number }) => reach_classic(profile, directory, email, sms, number)?,
+        Some(Reach::Classic(reach)) => reach_classic(profile, directory, reach)?,
         None => {}
     }
     if let Some(name) = edit.name.map(|name| name.filter(|name| !name.is_empty())) {
@@ -158,19 +165,14 @@ fn check_timeslot(id: TimeslotId, owner: UserId, directory: &Directory) -> Resul
 }
 
 /// Contract section 15.2.
-fn reach_classic(
-    profile: &mut Profile,
-    directory: &Directory,
-    email: Option<bool>,
-    sms: Option<bool>,
-    number: Option<Option<DestinationId>>,
-) -> Result<(), NotificationRefusal> {
+fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicReach) -> Result<(), NotificationRefusal> {
+    let ClassicReach { email, sms, number } = reach;
     let owner = profile.owner;
     let is_of = |id: &DestinationId, medium: &str| directory.destinations.get(id).is_some_and(|it| it.medium == medium);
     let first_of = |medium: &str| profile.destinations.iter().position(|id| is_of(id, medium));
     let (first_email, first_sms) = (first_of(EMAIL), first_of(SMS));
     if let Some(Some(number)) = number
-        && !directory.destination_of(owner, number).is_some_and(|it| it.medium == SMS)
+        && directory.destination_of(owner, number).is_none_or(|it| it.medium != SMS)
     {
         return Err(NotificationRefusal::UnknownKey { field: "phone_number", pk: number.0 });
     }

@@ -64,15 +64,15 @@ pub enum ProfileLabel {
 }
 
 impl ProfileLabel {
-    /// Of the profiles for which `uses` holds, as `user` may see them.
+    /// Of those that are meant, as `user` may see them.
     #[must_use]
     pub(in crate::service) fn of_users(
         directory: &Directory,
         user: UserId,
-        uses: impl Fn(&Profile) -> bool,
+        is_meant: impl Fn(&Profile) -> bool,
     ) -> Vec<Self> {
         let (own, others): (Vec<_>, Vec<_>) =
-            directory.profiles_where(uses).into_iter().partition(|profile| profile.owner == user);
+            directory.profiles_where(is_meant).into_iter().partition(|profile| profile.owner == user);
         let mut labels: Vec<Self> = own.into_iter().map(|profile| Self::new(profile, directory)).collect();
         if !others.is_empty() {
             labels.push(Self::OfOthers(others.len()));
