@@ -11,6 +11,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod frame;
+pub mod native;
 pub mod page;
 pub mod params;
 pub mod peer;
@@ -18,7 +19,6 @@ pub mod query;
 pub mod reply;
 pub mod router;
 pub mod slash;
-pub mod urls;
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ use url::Url;
 
 use crate::{domain::datetime::Zoned, service::Service};
 
-pub use argus::version::Version;
-pub use docs::openapi;
+pub use argus::{shared::blob::parse_blob, version::Version};
+pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
 pub use peer::Network;
 pub use router::router;

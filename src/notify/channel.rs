@@ -1,14 +1,34 @@
 //! The ways out: each channel sends one message, and says only what became of it.
 
+mod email;
+mod http;
+mod mail;
+mod ntfy;
+mod reach;
+mod roots;
+mod slack;
+mod sms;
+mod smtp;
 mod transcript;
+mod webhook;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 pub use self::transcript::Transcript;
-use super::{Outgoing, settings::ChannelSettings};
-use crate::clock::Clock;
+use self::{
+    email::Email,
+    http::Http,
+    mail::Letterhead,
+    ntfy::Ntfy,
+    slack::Slack,
+    sms::{Gateway, Sms},
+    smtp::Smtp,
+    webhook::Webhook,
+};
+use super::{Outgoing, settings::ChannelSettings, template::Templates};
+use crate::{clock::Clock, domain::datetime::Zoned};
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +63,33 @@ pub enum SetupError {
 }
 
 impl Channels {
+    /// Reads files: templates and certificates.
     pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let _ = (settings, clock);
-        Ok(Self { channels: Vec::new() })
+        let time_zone = settings.time_zone;
+        let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
+        let letterhead = Letterhead::new(&settings.mail.from)?;
+        let smtp = Arc::new(Smtp::new(&settings.mail)?);
+        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout)?);
+        let mut channels: Vec<(&'static str, Box<dyn Channel>)> = Vec::new();
+        if let Some(gateway) = Gateway::new(&settings.sms)? {
+            let (smtp, http, letterhead) = (Arc::clone(&smtp), Arc::clone(&http), letterhead.clone());
+            let (templates, clock) = (Arc::clone(&templates), Arc::clone(&clock));
+            channels.push(("sms", Box::new(Sms { gateway, smtp, http, letterhead, templates, time_zone, clock })));
+        }
+        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
+        channels.push(("slack", Box::new(Slack { http: own, templates: ours, time_zone })));
+        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
+        channels.push(("ntfy", Box::new(Ntfy { http: own, templates: ours, time_zone })));
+        let zoned = Zoned::new(time_zone);
+        channels.push(("webhook", Box::new(Webhook { http, zoned, clock: Arc::clone(&clock) })));
+        let subject_prefix = settings.mail.subject_prefix.clone();
+        channels.push(("email", Box::new(Email { smtp, letterhead, templates, subject_prefix, time_zone, clock })));
+        Ok(Self { channels })
+    }
+
+    /// The slugs of the media that messages can be sent over.
+    pub fn media(&self) -> impl Iterator<Item = &'static str> {
+        self.channels.iter().map(|(medium, _)| *medium)
     }
 
     /// The transcript tells what happened on the way, without secrets.

@@ -2,8 +2,10 @@
 
 mod notifications;
 
+use std::time::Duration;
+
 use crate::{
-    domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
+    domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp},
     search::SearchError,
     store::{StoreError, WriteError},
 };
@@ -22,6 +24,8 @@ pub enum ServiceError {
     Forbidden,
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("too often, next in {} seconds", retry_after.as_secs())]
+    TooOften { retry_after: Duration },
     /// Our own trouble.
     #[error("{0}")]
     Internal(&'static str),
@@ -44,6 +48,7 @@ pub enum Model {
     Filter,
     Profile,
     Maintenance,
+    Delivery,
 }
 
 impl std::fmt::Display for Model {
@@ -63,6 +68,7 @@ impl std::fmt::Display for Model {
             Self::Filter => "filter",
             Self::Profile => "notification profile",
             Self::Maintenance => "planned maintenance",
+            Self::Delivery => "delivery",
         })
     }
 }
@@ -106,6 +112,14 @@ pub enum Refusal {
     TooManyIds,
     #[error("there is a source with this name and type already")]
     SourceExists,
+    #[error(
+        "a heartbeat can be expected every {} to {} seconds",
+        crate::domain::limits::HEARTBEAT_FREQUENCY.start(),
+        crate::domain::limits::HEARTBEAT_FREQUENCY.end()
+    )]
+    BadHeartbeatFrequency,
+    #[error("there is no profile {0}")]
+    UnknownProfile(u64),
     #[error("there is no such source type")]
     UnknownSourceType,
     #[error("there is a source type with this name already")]
@@ -135,6 +149,11 @@ pub enum Refusal {
     TooMany { what: &'static str, limit: usize },
     #[error(transparent)]
     Notification(#[from] NotificationRefusal),
+    /// A key in a body that names nothing, or nothing that the caller may use.
+    #[error("there is no {field} {pk}")]
+    UnknownKey { field: &'static str, pk: u64 },
+    #[error("{}", not_given_up(*.0))]
+    NotGivenUp(State),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
@@ -156,6 +175,17 @@ impl From<WriteError<ServiceError>> for ServiceError {
         match error {
             WriteError::Refused(refused) => refused,
             WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+fn not_given_up(state: State) -> String {
+    match state {
+        State::Due { .. } => "This message is still being sent; it was not given up.".to_owned(),
+        State::Delivered { .. } => "This message was delivered.".to_owned(),
+        State::Dead { .. } => "This message was given up.".to_owned(),
+        State::Gathered { into, .. } => {
+            format!("This message is part of summary {into}; only the summary can be sent again.")
         }
     }
 }

@@ -24,12 +24,19 @@ pub enum Action {
     ManageUsers,
     /// Create, change and delete planned maintenance.
     PlanMaintenance,
+    /// Why others were told of an event or not, their addresses, and what providers said.
+    SeeOthersNotifications,
+    /// All messages, and sending again those that were given up.
+    ManageDeliveries,
 }
 
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
-        (UserKind::Superuser, _) | (UserKind::Staff, Action::PlanMaintenance) => true,
+        (UserKind::Superuser, _)
+        | (UserKind::Staff, Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries) => {
+            true
+        }
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }
@@ -58,6 +65,18 @@ mod tests {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
                 assert!(!allowed(kind, action), "{kind:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn staff_look_after_messages() {
+        for action in [Action::SeeOthersNotifications, Action::ManageDeliveries] {
+            for kind in [UserKind::Staff, UserKind::Superuser] {
+                assert!(allowed(kind, action));
+            }
+            for kind in [UserKind::EndUser, UserKind::SourceUser] {
+                assert!(!allowed(kind, action));
             }
         }
     }

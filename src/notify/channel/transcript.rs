@@ -1,6 +1,6 @@
 //! What happened while a message was sent, for somebody who wonders why none arrives.
 
-use crate::domain::limits;
+use crate::{domain::limits, notify::text::clean};
 
 /// Short lines without control characters and secrets; bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,31 +19,6 @@ impl Transcript {
     }
 }
 
-/// On one line, without control characters, cut to `most` characters.
-pub(super) fn clean(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    let mut count = 0;
-    for word in text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()) {
-        let space = usize::from(count > 0);
-        let length = word.chars().count();
-        if count + space + length > most {
-            let left = most.saturating_sub(count + space + 1);
-            if space == 1 {
-                line.push(' ');
-            }
-            line.extend(word.chars().take(left));
-            line.push('…');
-            break;
-        }
-        if space == 1 {
-            line.push(' ');
-        }
-        line.push_str(word);
-        count += space + length;
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +32,6 @@ mod tests {
             transcript.note(&"long ".repeat(1_000));
         }
         assert_eq!(transcript.lines().len(), limits::TRANSCRIPT_LINES);
-        assert!(transcript.lines().iter().all(|line| line.chars().count() <= limits::TRANSCRIPT_LINE + 1));
+        assert!(transcript.lines().iter().all(|line| line.chars().count() <= limits::TRANSCRIPT_LINE));
     }
 }

@@ -9,9 +9,6 @@ use crate::domain::{
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotificationRefusal {
-    /// Not there, or not for this user.
-    #[error("there is no {field} {pk}")]
-    UnknownKey { field: &'static str, pk: u64 },
     #[error("the timeslot belongs to somebody else")]
     ForeignTimeslot,
     #[error("the user has a profile with this name already")]
