@@ -68,7 +68,7 @@ pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
-pub use profiles::{NewProfile, ProfileEdit, Reach};
+pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;

@@ -58,6 +58,7 @@ impl From<Criteria> for AnyOf {
 
 /// What criteria can be about, of an incident as it is or as it was once.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a criterion of its own")]
 pub struct About<'a> {
     pub open: bool,
     pub acked: bool,

@@ -153,9 +153,9 @@ const fn model_name(model: Model) -> &'static str {
         Model::Destination => "DestinationConfig",
         Model::Medium => "Media",
         Model::Filter => "Filter",
-        Model::Delivery => "Delivery",
         Model::Profile => "NotificationProfile",
         Model::Maintenance => "PlannedMaintenanceTask",
+        Model::Delivery => "Delivery",
     }
 }
 
@@ -258,11 +258,9 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
-            Refusal::UnknownKey { field, pk } => {
-                Self::field(field, format!("Invalid pk \"{pk}\" - object does not exist."))
-            }
-            Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),
             Refusal::Notification(refusal) => refusal.into(),
+            Refusal::UnknownKey { field, pk } => Self::field(field, unknown_key(pk)),
+            Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(

@@ -51,6 +51,9 @@ pub enum Work {
     Gather(LaneId, Vec<MessageId>),
 }
 
+/// A message on its way.
+pub type Flight = (LaneId, MessageId);
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -186,7 +189,7 @@ impl Queue {
 
     /// Decides what becomes of a message after an attempt. The caller writes it down and then calls `settle`.
     #[must_use]
-    pub fn fate(&self, lane: LaneId, message: MessageId, ended: Ended, now: Timestamp, chance: f64) -> Fate {
+    pub fn fate(&self, (lane, message): Flight, ended: Ended, now: Timestamp, chance: f64) -> Fate {
         match ended {
             Ended::Sent => Fate::Delivered,
             Ended::Failed => Fate::Dead,
@@ -208,8 +211,7 @@ impl Queue {
     /// [`Queue::gave_up`].
     pub fn settle(
         &mut self,
-        id: LaneId,
-        message: MessageId,
+        (id, message): Flight,
         ended: Ended,
         fate: Fate,
         now: Timestamp,

@@ -46,9 +46,9 @@ pub enum Model {
     Destination,
     Medium,
     Filter,
-    Delivery,
     Profile,
     Maintenance,
+    Delivery,
 }
 
 impl std::fmt::Display for Model {
@@ -66,9 +66,9 @@ impl std::fmt::Display for Model {
             Self::Destination => "destination",
             Self::Medium => "medium",
             Self::Filter => "filter",
-            Self::Delivery => "delivery",
             Self::Profile => "notification profile",
             Self::Maintenance => "planned maintenance",
+            Self::Delivery => "delivery",
         })
     }
 }
@@ -147,13 +147,13 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    #[error(transparent)]
+    Notification(#[from] NotificationRefusal),
     /// A key in a body that names nothing, or nothing that the caller may use.
     #[error("there is no {field} {pk}")]
     UnknownKey { field: &'static str, pk: u64 },
     #[error("{}", not_given_up(*.0))]
     NotGivenUp(State),
-    #[error(transparent)]
-    Notification(#[from] NotificationRefusal),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Caller, Model, NotificationRefusal, Service, ServiceError,
+    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
     policy::{Action, allowed},
     users::check_length,
 };
@@ -132,11 +132,11 @@ fn may_plan(caller: &Caller) -> Result<(), ServiceError> {
 }
 
 /// In order, none twice.
-fn known_filters(filters: Vec<FilterId>, directory: &Directory) -> Result<Vec<FilterId>, NotificationRefusal> {
+fn known_filters(filters: Vec<FilterId>, directory: &Directory) -> Result<Vec<FilterId>, Refusal> {
     let mut known = Vec::with_capacity(filters.len());
     for id in filters {
         if !directory.filters.contains_key(&id) {
-            return Err(NotificationRefusal::UnknownKey { field: "filters", pk: id.0 });
+            return Err(Refusal::UnknownKey { field: "filters", pk: id.0 });
         }
         if !known.contains(&id) {
             known.push(id);

@@ -22,19 +22,19 @@ pub enum Action {
     ManageSources,
     /// Accounts, passwords and tokens of others.
     ManageUsers,
+    /// Create, change and delete planned maintenance.
+    PlanMaintenance,
     /// Why others were told of an event or not, their addresses, and what providers said.
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
     ManageDeliveries,
-    /// Create, change and delete planned maintenance.
-    PlanMaintenance,
 }
 
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
         (UserKind::Superuser, _)
-        | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries | Action::PlanMaintenance) => {
+        | (UserKind::Staff, Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries) => {
             true
         }
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,

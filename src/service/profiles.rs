@@ -36,9 +36,16 @@ pub struct ProfileEdit {
 pub enum Reach {
     /// The caller's.
     Destinations(Vec<DestinationId>),
-    /// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of
-    /// other media, which that version does not know.
-    Classic { email: Option<bool>, sms: Option<bool>, number: Option<Option<DestinationId>> },
+    Classic(ClassicReach),
+}
+
+/// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of other
+/// media, which that version does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassicReach {
+    pub email: Option<bool>,
+    pub sms: Option<bool>,
+    pub number: Option<Option<DestinationId>>,
 }
 
 impl Service {
@@ -115,7 +122,7 @@ impl Service {
     }
 }
 
-fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Result<(), NotificationRefusal> {
+fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Result<(), Refusal> {
     let owner = profile.owner;
     if let Some(timeslot) = edit.timeslot {
         check_timeslot(timeslot, owner, directory)?;
@@ -125,23 +132,23 @@ fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Res
         // One that its owner does not share any more may stay where it is.
         let may_use = |id: &FilterId| profile.filters.contains(id) || directory.usable_filter(owner, *id).is_some();
         if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
-            return Err(NotificationRefusal::UnknownKey { field: "filters", pk: unknown.0 });
+            return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 });
         }
         profile.filters = without_repetitions(filters);
     }
     match edit.reach {
         Some(Reach::Destinations(destinations)) => {
             if let Some(unknown) = destinations.iter().find(|id| directory.destination_of(owner, **id).is_none()) {
-                return Err(NotificationRefusal::UnknownKey { field: "destinations", pk: unknown.0 });
+                return Err(Refusal::UnknownKey { field: "destinations", pk: unknown.0 });
             }
             profile.destinations = without_repetitions(destinations);
         }
-        Some(Reach::Classic { email, sms, number }) => reach_classic(profile, directory, email, sms, number)?,
+        Some(Reach::Classic(reach)) => reach_classic(profile, directory, reach)?,
         None => {}
     }
     if let Some(name) = edit.name.map(|name| name.filter(|name| !name.is_empty())) {
         if name.is_some() && directory.profiles_of(owner).iter().any(|it| it.id != profile.id && it.name == name) {
-            return Err(NotificationRefusal::ProfileExists);
+            return Err(NotificationRefusal::ProfileExists.into());
         }
         profile.name = name;
     }
@@ -149,35 +156,30 @@ fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Res
     Ok(())
 }
 
-fn check_timeslot(id: TimeslotId, owner: UserId, directory: &Directory) -> Result<(), NotificationRefusal> {
+fn check_timeslot(id: TimeslotId, owner: UserId, directory: &Directory) -> Result<(), Refusal> {
     match directory.timeslots.get(&id) {
         Some(timeslot) if timeslot.owner == owner => Ok(()),
-        Some(_) => Err(NotificationRefusal::ForeignTimeslot),
-        None => Err(NotificationRefusal::UnknownKey { field: "timeslot", pk: id.0 }),
+        Some(_) => Err(NotificationRefusal::ForeignTimeslot.into()),
+        None => Err(Refusal::UnknownKey { field: "timeslot", pk: id.0 }),
     }
 }
 
 /// Contract section 15.2.
-fn reach_classic(
-    profile: &mut Profile,
-    directory: &Directory,
-    email: Option<bool>,
-    sms: Option<bool>,
-    number: Option<Option<DestinationId>>,
-) -> Result<(), NotificationRefusal> {
+fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicReach) -> Result<(), Refusal> {
+    let ClassicReach { email, sms, number } = reach;
     let owner = profile.owner;
     let is_of = |id: &DestinationId, medium: &str| directory.destinations.get(id).is_some_and(|it| it.medium == medium);
     let first_of = |medium: &str| profile.destinations.iter().position(|id| is_of(id, medium));
     let (first_email, first_sms) = (first_of(EMAIL), first_of(SMS));
     if let Some(Some(number)) = number
-        && !directory.destination_of(owner, number).is_some_and(|it| it.medium == SMS)
+        && directory.destination_of(owner, number).is_none_or(|it| it.medium != SMS)
     {
-        return Err(NotificationRefusal::UnknownKey { field: "phone_number", pk: number.0 });
+        return Err(Refusal::UnknownKey { field: "phone_number", pk: number.0 });
     }
     let mut destinations = profile.destinations.clone();
     if sms.unwrap_or(first_sms.is_some()) {
         let present = first_sms.and_then(|at| destinations.get(at).copied());
-        let Some(wanted) = number.unwrap_or(present) else { return Err(NotificationRefusal::NoPhoneNumber) };
+        let Some(wanted) = number.unwrap_or(present) else { return Err(NotificationRefusal::NoPhoneNumber.into()) };
         match first_sms.and_then(|at| destinations.get_mut(at)) {
             Some(first) => *first = wanted,
             None => destinations.push(wanted),

@@ -289,8 +289,8 @@ async fn what_is_in_use_stays() {
     kit.client.delete(&destination).await.is(400, json!([text("destination", "p1b")]));
     let unnamed = kit.profile(json!({})).await;
     let blob = "{\"open\":true,\"acked\":null,\"stateful\":null,\"maxlevel\":null,\"hide_closed_acked\":false}";
-    let names = format!("p1b, All the time: full [{blob}]");
-    kit.client.delete(&filter).await.is(400, json!(text("filter", &names)));
+    let in_use_by = format!("p1b, All the time: full [{blob}]");
+    kit.client.delete(&filter).await.is(400, json!(text("filter", &in_use_by)));
     for profile in [named, unnamed] {
         assert_eq!(kit.client.delete(&format!("{V2}{profile}/")).await.status, 204);
     }

@@ -266,15 +266,18 @@ struct Objects {
     ack: u64,
     timeslot: u64,
     filter: u64,
+    /// The end user's.
     destination: u64,
-    profile: u64,
-    maintenance: u64,
     /// A message that was given up.
     dead: u64,
+    /// Those of the source's user, but for the maintenance.
+    own_destination: u64,
+    profile: u64,
+    maintenance: u64,
 }
 
-/// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile, planned
-/// maintenance and a message.
+/// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile and
+/// planned maintenance.
 async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
     let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
@@ -287,12 +290,9 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let body = json!({"name": name, "time_recurrences": []});
     let timeslot = helper.post(&format!("{profiles}/timeslots/"), body).await;
     let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
-    let synced = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
-    let event = pk(event);
-    let dead = dead_message(app, incident, event, synced).await;
     let number = format!("+479{:07}", 1_000_000 + incident);
-    let destination = json!({"media": "sms", "settings": {"phone_number": number}});
-    let destination = helper.post(&format!("{profiles}/destinations/"), destination).await;
+    let sms = json!({"media": "sms", "settings": {"phone_number": number}});
+    let own_destination = helper.post(&format!("{profiles}/destinations/"), sms).await;
     let own = |name: &str| json!({ "name": format!("{name} {incident}"), "time_recurrences": [] });
     let kept = pk(helper.post(&format!("{profiles}/timeslots/"), own("kept")).await);
     let used = pk(helper.post(&format!("{profiles}/filters/"), own("kept")).await);
@@ -300,16 +300,20 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let profile = helper.post(&format!("{profiles}/"), profile).await;
     let task = json!({"filters": [used], "start_time": "2026-01-16T12:00:00Z"});
     let maintenance = admin.post("/api/v2/plannedmaintenance/", task).await;
+    let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
+    let event = pk(event);
+    let dead = dead_message(app, incident, event, destination).await;
     Objects {
         incident,
         event,
         ack: pk(ack),
         timeslot: pk(timeslot),
         filter: pk(filter),
-        destination: pk(destination),
+        destination: destination.0,
+        dead: dead.0,
+        own_destination: pk(own_destination),
         profile: pk(profile),
         maintenance: pk(maintenance),
-        dead: dead.0,
     }
 }
 
@@ -337,7 +341,7 @@ async fn dead_message(app: &App, incident: u64, event: u64, destination: Destina
 
 impl Objects {
     fn fill(&self, path: &str) -> String {
-        let key = if path.contains("/destinations/") {
+        let key = if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
             self.destination
         } else if path.contains("/deliveries/") {
             self.dead
@@ -350,7 +354,7 @@ impl Objects {
         } else if path.contains("/filters/") {
             self.filter
         } else if path.contains("/destinations/") || path.contains("/phone-number/") {
-            self.destination
+            self.own_destination
         } else if path.contains("/notificationprofiles/") {
             self.profile
         } else if path.contains("/plannedmaintenance/") {

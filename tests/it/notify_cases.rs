@@ -1,10 +1,7 @@
 //! Who is told of what: the worked cases of contract section 19, set up and posted over the API.
 
-use argusd::{
-    domain::{
-        directory::DecisionSettings, ids::IncidentId, message::About, stored_filter::FilterBlob, time::Timestamp,
-    },
-    store::StoreError,
+use argusd::domain::{
+    directory::DecisionSettings, ids::IncidentId, message::About, stored_filter::FilterBlob, time::Timestamp,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -38,12 +35,7 @@ impl Case {
     }
 
     async fn decide(&self, settings: DecisionSettings) {
-        let store = self.app.service.store();
-        let put = store.write(None, move |command| {
-            command.put_settings(settings);
-            Ok::<_, StoreError>(())
-        });
-        put.await.unwrap();
+        self.app.service.use_decision_settings(settings).await.unwrap();
     }
 
     fn name(&self) -> String {

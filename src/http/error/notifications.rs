@@ -14,7 +14,6 @@ impl From<NotificationRefusal> for ApiError {
     fn from(refusal: NotificationRefusal) -> Self {
         use NotificationRefusal as R;
         match refusal {
-            R::UnknownKey { field, pk } => Self::field(field, unknown_key(pk)),
             R::ForeignTimeslot => Self::non_field("The user of 'timeslot' must be the same as the requesting user."),
             R::ProfileExists => Self::non_field("The requesting user already has a profile with that name."),
             R::NoEmailAddress => {

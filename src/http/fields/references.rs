@@ -76,13 +76,11 @@ impl Fields {
             Value::String(text) if self.is_form => serde_json::from_str(&text).unwrap_or(Value::String(text)),
             value => value,
         };
-        match value {
-            Value::Object(object) => Some(Self::new(object, false)),
-            _ => {
-                self.error(name, complaint);
-                None
-            }
-        }
+        let Value::Object(object) = value else {
+            self.error(name, complaint);
+            return None;
+        };
+        Some(Self::new(object, false))
     }
 
     fn list_of_any(&mut self, name: &str) -> Option<Vec<Value>> {

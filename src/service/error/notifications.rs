@@ -9,9 +9,6 @@ use crate::domain::{
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotificationRefusal {
-    /// Not there, or not for this user.
-    #[error("there is no {field} {pk}")]
-    UnknownKey { field: &'static str, pk: u64 },
     #[error("the timeslot belongs to somebody else")]
     ForeignTimeslot,
     #[error("the user has a profile with this name already")]
@@ -64,15 +61,15 @@ pub enum ProfileLabel {
 }
 
 impl ProfileLabel {
-    /// Of the profiles for which `uses` holds, as `user` may see them.
+    /// Of those that are meant, as `user` may see them.
     #[must_use]
     pub(in crate::service) fn of_users(
         directory: &Directory,
         user: UserId,
-        uses: impl Fn(&Profile) -> bool,
+        is_meant: impl Fn(&Profile) -> bool,
     ) -> Vec<Self> {
         let (own, others): (Vec<_>, Vec<_>) =
-            directory.profiles_where(uses).into_iter().partition(|profile| profile.owner == user);
+            directory.profiles_where(is_meant).into_iter().partition(|profile| profile.owner == user);
         let mut labels: Vec<Self> = own.into_iter().map(|profile| Self::new(profile, directory)).collect();
         if !others.is_empty() {
             labels.push(Self::OfOthers(others.len()));

@@ -32,7 +32,7 @@ use crate::{
         fields::Fields,
         reply,
     },
-    service::{NewProfile, ProfileEdit, Reach},
+    service::{ClassicReach, NewProfile, ProfileEdit, Reach},
 };
 
 const BY_EMAIL: &str = "EM";
@@ -141,11 +141,11 @@ fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
         name: None,
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
-        reach: Some(Reach::Classic {
+        reach: Some(Reach::Classic(ClassicReach {
             email: media.as_ref().map(|media| media.contains(&BY_EMAIL)),
             sms: media.as_ref().map(|media| media.contains(&BY_SMS)),
             number: is_number_given.then_some(number),
-        }),
+        })),
         active: fields.flag("active"),
     }
 }

@@ -173,18 +173,18 @@ fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool) -> MaintenanceEdit {
     let filters = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
     MaintenanceEdit {
         start: fields.datetime("start_time", zone),
-        end: take_end(fields, zone),
+        end: fields.end_time("end_time", zone).map(end),
         description: fields.text("description", Text::up_to(limits::MAINTENANCE_DESCRIPTION)),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
     }
 }
 
-/// `Some(None)`: no end, in any of the ways to say so.
-fn take_end(fields: &mut Fields, zone: Tz) -> Option<Option<Timestamp>> {
-    Some(match fields.end_time("end_time", zone)? {
+/// However it was said that there is none.
+fn end(end: EndTime) -> Option<Timestamp> {
+    match end {
         EndTime::Stateless | EndTime::Infinity => None,
         EndTime::At(at) => Some(at).filter(|at| *at < NO_END),
-    })
+    }
 }
 
 /// The last moment that can be written, as local time of the zone.
