@@ -410,10 +410,10 @@ fn since(message: &Message) -> Timestamp {
     }
 }
 
-/// A refusal of the message by its server, whose answers begin with a digit, says that the server is there.
+/// A server that refuses the recipient or the content for now takes mail from us otherwise.
 fn was_reached(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Sent(_) | Outcome::Fail(_) => true,
-        Outcome::Retry(answer) => answer.starts_with('4'),
+        Outcome::Retry(answer) => answer.starts_with("RCPT TO: 4") || answer.starts_with("DATA: 4"),
     }
 }

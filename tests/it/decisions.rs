@@ -445,7 +445,7 @@ impl World {
 async fn answers_agree_with_what_was_recorded_and_never_change() {
     let (mut told, mut nearly) = (0, 0);
     for seed in 1..=SEEDS {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::in_memory();
         let mut world = World::new(directory.path(), seed).await;
         world.live().await;
         let (sent, missed) = world.check_records().await;

@@ -21,6 +21,7 @@ mod decisions;
 mod matrix;
 mod notify_cases;
 mod notify_channels;
+mod outbox;
 mod process_admin;
 mod process_clients;
 mod process_crash;

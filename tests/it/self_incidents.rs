@@ -417,7 +417,7 @@ async fn a_mail_server_out_of_reach_is_not_told_by_mail() {
 
 #[tokio::test]
 async fn the_source_is_made_where_it_is_missing() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::in_memory();
     let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
     let store = Store::open(&directory.path().join("argusd.redb"), Options::default(), clock as _).unwrap();
     let search = Search::open(&store, &directory.path().join("search")).unwrap();

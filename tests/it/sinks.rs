@@ -80,9 +80,14 @@ pub struct SmtpSink {
 
 impl SmtpSink {
     pub fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// On this port, as a server that comes back.
+    pub fn start_on(port: u16) -> Self {
         let state = Arc::new(Mutex::new(SmtpState::default()));
         let shared = Arc::clone(&state);
-        let (port, server) = Server::start(move |stream| {
+        let (port, server) = Server::start(port, move |stream| {
             let state = Arc::clone(&shared);
             tokio::spawn(async move {
                 let _ = smtp_connection(stream, &state).await;
@@ -277,7 +282,7 @@ impl HttpSink {
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(HttpState::default()));
         let shared = Arc::clone(&state);
-        let (port, server) = Server::start(move |stream| {
+        let (port, server) = Server::start(0, move |stream| {
             let state = Arc::clone(&shared);
             tokio::spawn(async move {
                 let _ = http_connection(stream, &state).await;
@@ -372,13 +377,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(handle: impl Fn(TcpStream) + Send + 'static) -> (u16, Self) {
-        let (tell_port, port) = mpsc::channel();
+    fn start(port: u16, handle: impl Fn(TcpStream) + Send + 'static) -> (u16, Self) {
+        let (tell_port, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
                 tell_port.send(listener.local_addr().unwrap().port()).unwrap();
                 let serve = async {
                     while let Ok((stream, _)) = listener.accept().await {
@@ -392,7 +397,7 @@ impl Server {
                 }
             });
         });
-        (port.recv().unwrap(), Self { stop: Some(stop), thread: Some(thread) })
+        (told.recv().unwrap(), Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -514,7 +514,7 @@ proptest! {
 
     #[test]
     fn the_store_holds_what_a_naive_model_holds(ops in proptest::collection::vec(op(), 100..140)) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::support::in_memory();
         let path = folder.path().join("model.redb");
         let mut bench = Bench::new(&path);
         for (step, op) in ops.into_iter().enumerate() {
@@ -530,7 +530,7 @@ proptest! {
 
 #[test]
 fn a_number_that_was_given_out_is_not_given_out_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::support::in_memory();
     let path = folder.path().join("numbers.redb");
     let clock = Arc::new(ManualClock::new(at(0)));
     let mut last = 0;

@@ -23,6 +23,8 @@ use argusd::{
 use chrono_tz::Tz;
 use tempfile::TempDir;
 
+use crate::support::in_memory;
+
 use super::{
     carrier::FakeCarrier,
     dice::Dice,
@@ -453,11 +455,6 @@ fn open(directory: &Path, clock: &Arc<ManualClock>) -> Service {
     let store = Store::open(&directory.join("argusd.redb"), options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
     let search = Search::open(&store, &directory.join("search")).unwrap();
     Service::new(store, search, Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() })
-}
-
-/// Where syncing costs nothing, if there is such a place.
-fn in_memory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 pub(super) fn sorted<'a, T: Copy + Ord + 'a>(ids: impl IntoIterator<Item = &'a T>) -> Vec<T> {
