@@ -18,6 +18,7 @@ mod notify_channels;
 mod process_admin;
 mod process_clients;
 mod process_crash;
+mod process_native;
 mod process_start;
 mod search;
 mod simulation;
