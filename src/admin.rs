@@ -7,6 +7,8 @@ mod accounts;
 mod execute;
 mod incidents;
 mod rows;
+mod subscriptions;
+mod troubles;
 
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     execute::execute,
-    rows::{SourceRow, TokenRow, UserRow},
+    rows::{FilterRow, SourceRow, TokenRow, UserRow},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,19 +24,50 @@ pub enum AdminRequest {
     ListUsers,
     CreateUser(CreateUser),
     ChangeUser(ChangeUser),
-    SetPassword { username: String, password: Password },
-    Deactivate { username: String },
-    ListTokens { username: Option<String> },
-    CreateToken { username: String, value: Option<Password>, life: Life },
+    SetPassword {
+        username: String,
+        password: Password,
+    },
+    Deactivate {
+        username: String,
+    },
+    ListTokens {
+        username: Option<String>,
+    },
+    CreateToken {
+        username: String,
+        value: Option<Password>,
+        life: Life,
+    },
     RevokeToken(RevokeToken),
     ListSources,
     CreateSource(CreateSource),
+    WatchSource {
+        name: String,
+        source_type: Option<String>,
+        heartbeat: Option<u32>,
+    },
+    /// `None`: as the setting says.
+    CheckTokens {
+        days: Option<u32>,
+    },
+    CheckHeartbeats,
+    ListFilters {
+        id: Option<u64>,
+        name: Option<String>,
+    },
+    ToggleProfiles(Vec<u64>),
     CreateIncidents(CreateIncidents),
     CloseIncident(CloseIncident),
-    Generate { count: u64, seed: u64 },
+    Generate {
+        count: u64,
+        seed: u64,
+    },
     Check,
     Reindex,
-    Backup { to: PathBuf },
+    Backup {
+        to: PathBuf,
+    },
 }
 
 /// One line of an answer; everything but `Progress` is the last.
@@ -47,6 +80,7 @@ pub enum AdminReply {
     Users(Vec<UserRow>),
     Tokens(Vec<TokenRow>),
     Sources(Vec<SourceRow>),
+    Filters(Vec<FilterRow>),
     /// What `check` found; empty: all is well.
     Findings(Vec<String>),
     /// The command was not carried out, and why.

@@ -56,6 +56,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::User { command } => admin::user(&config, command),
         Command::Token { command } => admin::token(&config, command),
         Command::Source { command } => admin::source(&config, command),
+        Command::Filter { command } => admin::filter(&config, command),
+        Command::Profile { command } => admin::profile(&config, command),
         Command::Incident { command } => admin::incident(&config, command),
         Command::Openapi { .. } | Command::Stress(_) => Ok(ExitCode::SUCCESS),
     }

@@ -93,6 +93,8 @@ pub struct TokenConfig {
     /// `None`: classic tokens never expire.
     pub life: Setting<Option<Duration>>,
     pub login_life: Setting<Duration>,
+    /// Before a source's token expires.
+    pub warning_days: Setting<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -174,6 +176,7 @@ impl Config {
                 (self.tokens.login_life.value.as_secs() / 3_600).to_string(),
                 self.tokens.login_life.origin,
             ),
+            ("tokens.warning_days", self.tokens.warning_days.value.to_string(), self.tokens.warning_days.origin),
             ("incidents.indelible", self.incidents.indelible.value.to_string(), self.incidents.indelible.origin),
             (
                 "admin.password",

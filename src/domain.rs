@@ -25,5 +25,6 @@ pub mod tag;
 pub mod time;
 pub mod timeslot;
 pub mod token;
+pub mod trouble;
 pub mod urls;
 pub mod user;

@@ -19,7 +19,7 @@ mod view;
 pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},
     dispatcher::{Carrier, DispatchSettings, Dispatcher},
-    health::Health,
+    health::{Health, Reach},
     outgoing::{Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},

@@ -64,7 +64,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), stopping));
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
 
     backend.explain_first_start(config, &base);
     ready(&base)?;

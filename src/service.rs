@@ -19,9 +19,12 @@ pub mod login;
 pub mod notifications;
 pub mod pages;
 pub mod policy;
+pub mod profile_switch;
+pub mod self_incidents;
 pub mod setup;
 pub mod sources;
 pub mod tags;
+pub mod test_incidents;
 pub mod timeslots;
 pub mod tokens;
 pub mod users;
@@ -59,8 +62,10 @@ pub use login::{AuthFailure, LoginFailure};
 pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
+pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
 pub use users::{NewUser, UserChange};
@@ -72,6 +77,8 @@ pub struct Settings {
     /// Of classic tokens, counted from creation; `None`: for ever.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
+    /// So many days before a source's token expires there is an incident about it.
+    pub token_warning_days: u32,
     /// Incidents cannot be deleted.
     pub indelible_incidents: bool,
 }
@@ -82,6 +89,7 @@ impl Default for Settings {
             time_zone: Tz::UTC,
             token_life: Some(Duration::from_hours(14 * 24)),
             login_token_life: Duration::from_hours(10),
+            token_warning_days: 7,
             indelible_incidents: true,
         }
     }
@@ -99,6 +107,7 @@ struct Inner {
     settings: Settings,
     passwords: Passwords,
     tries: Tries,
+    reported: self_incidents::Reported,
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
@@ -114,6 +123,7 @@ impl Service {
                 settings,
                 passwords: Passwords::default(),
                 tries: Tries::default(),
+                reported: self_incidents::Reported::default(),
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
@@ -152,6 +162,10 @@ impl Service {
 
     fn tries(&self) -> &Tries {
         &self.inner.tries
+    }
+
+    fn reported(&self) -> &self_incidents::Reported {
+        &self.inner.reported
     }
 
     async fn blocking<T: Send + 'static>(

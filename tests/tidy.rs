@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["clock", "domain"]),
     ("service", &["auth", "clock", "domain", "search", "store"]),
     ("generate", &["domain", "service", "store"]),
-    ("jobs", &["domain", "service", "store"]),
+    ("jobs", &["domain", "notify", "service", "store"]),
     ("notify", &["clock", "domain", "store"]),
     ("admin", &["auth", "domain", "generate", "service"]),
     ("http", &["domain", "service"]),

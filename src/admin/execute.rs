@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use super::{AdminReply, AdminRequest, accounts, incidents};
+use super::{AdminReply, AdminRequest, accounts, incidents, subscriptions, troubles};
 use crate::{
     generate,
     service::{Service, ServiceError},
@@ -43,6 +43,13 @@ async fn carry_out(
         R::RevokeToken(which) => accounts::revoke_token(service, which).await,
         R::ListSources => Ok(accounts::list_sources(service)),
         R::CreateSource(new) => accounts::create_source(service, new).await,
+        R::WatchSource { name, source_type, heartbeat } => {
+            accounts::watch_source(service, &name, source_type.as_deref(), heartbeat).await
+        }
+        R::CheckTokens { days } => troubles::check_tokens(service, days).await,
+        R::CheckHeartbeats => troubles::check_heartbeats(service).await,
+        R::ListFilters { id, name } => Ok(subscriptions::list_filters(service, id, name.as_deref())),
+        R::ToggleProfiles(ids) => subscriptions::toggle_profiles(service, ids).await,
         R::CreateIncidents(new) => incidents::create(service, new).await,
         R::CloseIncident(close) => incidents::close(service, close).await,
         R::Generate { count, seed } => {

@@ -50,6 +50,7 @@ pub(super) struct Storage {
 pub(super) struct Tokens {
     pub life_days: Option<Life>,
     pub login_life_hours: Option<u64>,
+    pub warning_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

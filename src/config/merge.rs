@@ -81,6 +81,16 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
                 ),
                 |text| Ok(Duration::from_secs(number::<u64>(text, 1, LONGEST_LIFE_DAYS * 24)? * HOUR)),
             )?,
+            warning_days: check(
+                "tokens.warning_days",
+                pick(
+                    None,
+                    env.text(&["ARGUSD_TOKEN_WARNING_DAYS"]),
+                    file.tokens.warning_days.map(|n| n.to_string()),
+                    || "7".to_owned(),
+                ),
+                |text| number(text, 1, 365),
+            )?,
         },
         incidents: IncidentConfig {
             indelible: check(

@@ -1,6 +1,6 @@
 //! Every bound of the product, in one place. Lengths are in characters unless a name says bytes.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
 pub const BODY_BYTES: usize = 4 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
@@ -48,6 +48,12 @@ pub const LATE_MICROS: i64 = 5 * 60_000_000;
 pub const SUMMARY_NOTICES: usize = 50;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
+/// Seconds within which a source that is watched has to show a sign of life.
+pub const HEARTBEAT_FREQUENCY: RangeInclusive<u32> = 60..=86_400;
+/// So much later it is missed.
+pub const HEARTBEAT_GRACE_MICROS: i64 = 10 * 1_000_000;
+/// For so long a medium may be out of reach before there is an incident.
+pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 

@@ -225,6 +225,8 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownIncidentForTags(pk) => Self::list(format!("An incident with pk={pk} does not exist")),
             Refusal::TooManyIds => Self::field("ids", too_many(limits::BULK_IDS)),
             Refusal::SourceExists => Self::field("__all__", "Source system with this Name and Type already exists."),
+            Refusal::BadHeartbeatFrequency => Self::field("heartbeat_frequency", refusal.to_string()),
+            Refusal::UnknownProfile(_) => Self::detail(StatusCode::NOT_FOUND, "Not found."),
             Refusal::UnknownSourceType => Self::field("type", NO_CHOICE),
             Refusal::SourceTypeExists => Self::field("name", "source system type with this name already exists."),
             Refusal::NotLowercase(name) => Self::field("name", format!("'{name}' is not a lowercase string")),

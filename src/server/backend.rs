@@ -30,6 +30,7 @@ impl Backend {
             time_zone: config.time_zone.value,
             token_life: config.tokens.life.value,
             login_token_life: config.tokens.login_life.value,
+            token_warning_days: config.tokens.warning_days.value,
             indelible_incidents: config.incidents.indelible.value,
         };
         let decisions = notifications::decision_settings(config)?;

@@ -102,6 +102,14 @@ pub enum Refusal {
     TooManyIds,
     #[error("there is a source with this name and type already")]
     SourceExists,
+    #[error(
+        "a heartbeat can be expected every {} to {} seconds",
+        crate::domain::limits::HEARTBEAT_FREQUENCY.start(),
+        crate::domain::limits::HEARTBEAT_FREQUENCY.end()
+    )]
+    BadHeartbeatFrequency,
+    #[error("there is no profile {0}")]
+    UnknownProfile(u64),
     #[error("there is no such source type")]
     UnknownSourceType,
     #[error("there is a source type with this name already")]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
+mod admin_commands;
 mod api_documents;
 mod api_events;
 mod api_filters;
@@ -21,6 +22,7 @@ mod process_crash;
 mod process_native;
 mod process_start;
 mod search;
+mod self_incidents;
 mod simulation;
 mod sinks;
 mod store_model;
