@@ -1,5 +1,7 @@
 //! Everything a use case can answer instead of a result.
 
+mod notifications;
+
 use std::time::Duration;
 
 use crate::{
@@ -7,6 +9,8 @@ use crate::{
     search::SearchError,
     store::{StoreError, WriteError},
 };
+
+pub use notifications::{NotificationRefusal, ProfileLabel};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -40,7 +44,10 @@ pub enum Model {
     Token,
     Timeslot,
     Destination,
+    Medium,
     Filter,
+    Profile,
+    Maintenance,
     Delivery,
 }
 
@@ -57,7 +64,10 @@ impl std::fmt::Display for Model {
             Self::Token => "token",
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
+            Self::Medium => "medium",
             Self::Filter => "filter",
+            Self::Profile => "notification profile",
+            Self::Maintenance => "planned maintenance",
             Self::Delivery => "delivery",
         })
     }
@@ -137,6 +147,8 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    #[error(transparent)]
+    Notification(#[from] NotificationRefusal),
     /// A key in a body that names nothing, or nothing that the caller may use.
     #[error("there is no {field} {pk}")]
     UnknownKey { field: &'static str, pk: u64 },
@@ -149,6 +161,12 @@ pub enum Refusal {
 impl From<EventRefusal> for ServiceError {
     fn from(refusal: EventRefusal) -> Self {
         Self::Refused(Refusal::Event(refusal))
+    }
+}
+
+impl From<NotificationRefusal> for ServiceError {
+    fn from(refusal: NotificationRefusal) -> Self {
+        Self::Refused(Refusal::Notification(refusal))
     }
 }
 
