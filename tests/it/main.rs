@@ -25,6 +25,7 @@ mod outbox;
 mod process_admin;
 mod process_clients;
 mod process_crash;
+mod process_native;
 mod process_start;
 mod search;
 mod self_incidents;
