@@ -33,6 +33,19 @@ pub const DESTINATIONS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Of contacts and channels.
+pub const FULL_NAME: usize = 1_000;
+pub const GROUP_NAME: usize = 1_000;
+pub const CONTACT_USERNAME: usize = 254;
+pub const GROUPS_PER_CONTACT: usize = 1_000;
+pub const ADDRESS: usize = 255;
+pub const ORIGIN: usize = 255;
+pub const CHANNEL_NAME: usize = 255;
+pub const CHANNELS: usize = 1_000;
+pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
+/// Of the filters of the contact API.
+pub const FILTER_QUERY_BYTES: usize = 16 << 10;
+pub const FILTER_DEPTH: usize = 32;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
 pub const BULK_IDS: usize = 100_000;

@@ -11,6 +11,8 @@ use redb::{Durability, Key, ReadableTable, TableDefinition, TableError, Value};
 use super::{
     Snapshot, StoreError, file,
     schema::{
+        CHANNEL_CONTACT, CHANNEL_UUID_TO_CHANNEL, CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP,
+        NAME_TO_GROUP_UUID, USERNAME_TO_CONTACT_UUID,
         DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT,
         EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE,
         MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, SEQ_TO_CHANGE,
@@ -83,6 +85,13 @@ fn copy(snapshot: &Snapshot, partial: &Path) -> Result<(), StoreError> {
     to.table(DUE_MESSAGE)?;
     to.table(DEAD_MESSAGE)?;
     to.table(EVENT_ID_TO_NEAR_MISSES)?;
+    to.table(CHANNEL_UUID_TO_CHANNEL)?;
+    to.table(CONTACT_UUID_TO_CONTACT)?;
+    to.table(GROUP_UUID_TO_GROUP)?;
+    to.table(USERNAME_TO_CONTACT_UUID)?;
+    to.table(NAME_TO_GROUP_UUID)?;
+    to.table(GROUP_CONTACT)?;
+    to.table(CHANNEL_CONTACT)?;
     to.table(NAME_TO_COUNTER)?;
     let mut last = copy.begin_write()?;
     last.set_quick_repair(true);

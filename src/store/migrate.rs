@@ -1,7 +1,7 @@
 //! Brings files that older releases made up to date: tables that they did not have, and versions of configuration that
 //! was there before versions were kept.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use redb::{Database, ReadableDatabase, TableHandle};
 
@@ -13,20 +13,23 @@ use super::{
         configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
         version::{without_password, without_secrets},
     },
-    schema::VERSION,
+    schema::{CONTACT_UUID_TO_CONTACT, VERSION},
     tables::WriteTables,
 };
 use crate::domain::{change::Subject, directory::Directory};
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {
-    let is_current = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
-    if is_current {
+    let names: BTreeSet<String> = database.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
+    if [VERSION.name(), CONTACT_UUID_TO_CONTACT.name()].iter().all(|name| names.contains(*name)) {
         return Ok(());
     }
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     drop(WriteTables::open(&txn)?);
     txn.commit()?;
+    if names.contains(VERSION.name()) {
+        return Ok(());
+    }
     let directory = load::directory(&database.begin_read()?)?;
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
@@ -40,7 +43,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Profiles and maintenance are younger than versions.
+/// Profiles, maintenance and contacts are younger than versions.
 fn first_versions(directory: &Directory) -> Result<Vec<(Subject, u64, Vec<u8>)>, StoreError> {
     let mut versions = Vec::new();
     for user in directory.users.values() {
