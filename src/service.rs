@@ -4,8 +4,13 @@
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
 pub mod acks;
+pub mod basic;
 pub mod bulk;
 mod change_text;
+pub mod channels;
+pub mod contact_groups;
+pub mod contact_lists;
+pub mod contacts;
 pub mod edit;
 pub mod error;
 pub mod events;
@@ -27,7 +32,7 @@ use chrono_tz::Tz;
 use tokio::task;
 
 use crate::{
-    auth::{Passwords, Tries},
+    auth::{Passwords, Remembered, Tries},
     domain::{
         directory::Directory, ids::UserId, lifecycle::Poster, source::Source, time::Timestamp, token::TokenHash,
         user::User,
@@ -39,6 +44,9 @@ use crate::{
 pub use crate::{search::SearchError, store::StoreError};
 pub use acks::NewAck;
 pub use bulk::{BulkRefusal, BulkResult};
+pub use channels::{ChannelChange, NewChannel};
+pub use contact_lists::{GroupWithUsers, List};
+pub use contacts::{ContactRefusal, Stored, Way};
 pub use edit::IncidentEdit;
 pub use error::{Model, Refusal, ServiceError};
 pub use events::NewEvent;
@@ -87,13 +95,14 @@ struct Inner {
     settings: Settings,
     passwords: Passwords,
     tries: Tries,
+    remembered: Remembered,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
-        let (passwords, tries) = (Passwords::default(), Tries::default());
-        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries }) }
+        let (passwords, tries, remembered) = (Passwords::default(), Tries::default(), Remembered::default());
+        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries, remembered }) }
     }
 
     #[must_use]
@@ -125,6 +134,10 @@ impl Service {
         &self.inner.passwords
     }
 
+    fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
+    }
+
     fn tries(&self) -> &Tries {
         &self.inner.tries
     }
@@ -151,6 +164,8 @@ pub struct Caller {
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
+    /// Name and password, sent along.
+    Password,
     /// The admin socket, or a command that has the data file to itself.
     Local,
 }
@@ -160,6 +175,7 @@ impl std::fmt::Debug for Credential {
         f.write_str(match self {
             Self::Classic(_) => "Classic",
             Self::Login(_) => "Login",
+            Self::Password => "Password",
             Self::Local => "Local",
         })
     }

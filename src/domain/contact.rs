@@ -47,7 +47,7 @@ pub struct ContactDraft {
     pub username: Option<String>,
     pub default_channel: Uuid,
     /// `None`: memberships stay as they are.
-    pub groups: Option<BTreeSet<Uuid>>,
+    pub groups: Option<Vec<Uuid>>,
     pub addresses: BTreeMap<String, String>,
     /// `None`: stays as it is.
     pub origin: Option<Option<String>>,
@@ -59,7 +59,7 @@ pub struct GroupDraft {
     pub uuid: Uuid,
     pub name: String,
     /// `None`: memberships stay as they are.
-    pub users: Option<BTreeSet<Uuid>>,
+    pub users: Option<Vec<Uuid>>,
     /// `None`: stays as it is.
     pub origin: Option<Option<String>>,
 }
@@ -74,7 +74,10 @@ impl ContactDraft {
             full_name: self.full_name,
             username: self.username,
             default_channel: self.default_channel,
-            groups: self.groups.unwrap_or_else(|| before.map(|it| it.groups.clone()).unwrap_or_default()),
+            groups: match self.groups {
+                Some(groups) => groups.into_iter().collect(),
+                None => before.map(|it| it.groups.clone()).unwrap_or_default(),
+            },
             addresses: self.addresses,
             origin: self.origin.unwrap_or_else(|| before.and_then(|it| it.origin.clone())),
         }

@@ -75,5 +75,8 @@ pub const PASSWORD_TRIES_PER_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_ad
 pub const PASSWORD_TRY_PER_ADDRESS_EVERY: Duration = Duration::from_secs(1);
 /// Accounts and addresses whose tries are remembered before the old ones are forgotten.
 pub const PASSWORD_TRIES_KEPT: usize = 10_000;
+/// How long a password that was sent with a request and found right is believed.
+pub const PASSWORD_REMEMBERED_FOR: Duration = Duration::from_mins(1);
+pub const PASSWORDS_REMEMBERED: usize = 10_000;
 /// Below this much free space on the data file's disk, writes are refused before the disk is full.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;

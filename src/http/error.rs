@@ -148,6 +148,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Timeslot => "Timeslot",
         Model::Destination => "DestinationConfig",
         Model::Filter => "Filter",
+        Model::Channel => "Channel",
     }
 }
 
@@ -242,6 +243,7 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
+            Refusal::Channel(refusal) => Self::non_field(refusal.to_string()),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(

@@ -18,7 +18,7 @@ use super::{
     },
     auth, docs,
     error::ApiError,
-    frame, slash,
+    frame, icinga, slash,
 };
 use crate::service::Service;
 
@@ -42,6 +42,7 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
     }
     let routes = routes
         .merge(docs::swagger_pages())
+        .merge(icinga::routes(&api))
         .fallback(frame::unknown_path)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api, frame::frame))

@@ -1,5 +1,6 @@
 //! Everything a use case can answer instead of a result.
 
+use super::channels::ChannelRefusal;
 use crate::{
     domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
     search::SearchError,
@@ -37,6 +38,7 @@ pub enum Model {
     Timeslot,
     Destination,
     Filter,
+    Channel,
 }
 
 impl std::fmt::Display for Model {
@@ -53,6 +55,7 @@ impl std::fmt::Display for Model {
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
             Self::Filter => "filter",
+            Self::Channel => "channel",
         })
     }
 }
@@ -123,8 +126,16 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    #[error(transparent)]
+    Channel(#[from] ChannelRefusal),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
+}
+
+impl From<ChannelRefusal> for ServiceError {
+    fn from(refusal: ChannelRefusal) -> Self {
+        Self::Refused(Refusal::Channel(refusal))
+    }
 }
 
 impl From<EventRefusal> for ServiceError {

@@ -101,9 +101,6 @@ impl Applier<'_, '_> {
     pub(super) fn put_contact(&mut self, contact: Contact) -> Result<ConfigurationChange, StoreError> {
         let (uuid, record) = (contact.uuid, encode_contact(&contact)?);
         let before = self.tables.contact(uuid)?;
-        if let Some(before) = before.as_ref().filter(|before| before.id != contact.id) {
-            self.keep_version(Subject::Contact, before.id.0, &[])?;
-        }
         self.tables.contacts.insert(uuid.into_bytes(), record.as_slice())?;
         self.keep_version(Subject::Contact, contact.id.0, &record)?;
         self.index_contact(before.as_ref(), Some(&contact))?;
