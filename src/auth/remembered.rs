@@ -14,7 +14,7 @@ use crate::{
     clock::random_bytes,
     domain::{
         ids::UserId,
-        limits::{PASSWORDS_REMEMBERED, PASSWORD_REMEMBERED_FOR},
+        limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
         time::Timestamp,
         user::User,
     },

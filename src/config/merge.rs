@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::{
-    AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin, Secret, Setting,
-    StorageConfig, TokenConfig,
+    AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin,
+    Secret, Setting, StorageConfig, TokenConfig,
     file::{File, Life},
     read_secret,
 };
@@ -291,7 +291,8 @@ mod tests {
 
     #[test]
     fn the_contact_api_speaks_one_of_two_dialects() {
-        let with = |text| merge(&Flags::default(), &Environment::from([("ARGUSD_ICINGA_DIALECT", text)]), File::default());
+        let with =
+            |text| merge(&Flags::default(), &Environment::from([("ARGUSD_ICINGA_DIALECT", text)]), File::default());
         assert_eq!(with("").unwrap().icinga.dialect.value, Dialect::Issue);
         assert_eq!(with("Current").unwrap().icinga.dialect.value, Dialect::Current);
         assert!(with("other").unwrap_err().to_string().starts_with("icinga.dialect (ARGUSD_ICINGA_DIALECT): "));

@@ -52,7 +52,8 @@ impl Channel {
     /// Contacts need no address of their own for it.
     #[must_use]
     pub fn needs_no_address(&self) -> bool {
-        let has_url = || self.config.as_ref().and_then(|config| config.get("url")?.as_str()).is_some_and(|url| !url.is_empty());
+        let has_url =
+            || self.config.as_ref().and_then(|config| config.get("url")?.as_str()).is_some_and(|url| !url.is_empty());
         self.kind == WEBHOOK || (matches!(self.kind.as_str(), SLACK | NTFY) && has_url())
     }
 }

@@ -78,7 +78,8 @@ async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Resul
     }
     let sent = Sent::receive(&parts, body).await?;
     let method = &parts.method;
-    if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json)) {
+    if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json))
+    {
         return Err(Problem::unexpected_body());
     }
     let (endpoint, identifier) = match place.target {
@@ -178,7 +179,8 @@ impl Call<'_> {
             Endpoint::Groups => list::streamed(self.dialect, service.contact_groups(filter), groups::shown).await,
             Endpoint::Channels => {
                 let directory = service.directory();
-                let matching = directory.channels_sorted().into_iter().filter(|channel| filter.matches(channel.as_ref()));
+                let matching =
+                    directory.channels_sorted().into_iter().filter(|channel| filter.matches(channel.as_ref()));
                 Ok(list::whole(self.dialect, matching.map(|channel| channels::shown(channel))))
             }
         }

@@ -73,7 +73,12 @@ impl Service {
     }
 
     /// Checks in the order of contact API contract section 4.
-    pub async fn store_contact(&self, caller: &Caller, way: Way, draft: ContactDraft) -> Result<Stored, ContactRefusal> {
+    pub async fn store_contact(
+        &self,
+        caller: &Caller,
+        way: Way,
+        draft: ContactDraft,
+    ) -> Result<Stored, ContactRefusal> {
         may_write(caller)?;
         let stored = self.store().write(Some(caller.id()), move |command| store(command, way, draft)).await?;
         Ok(stored)

@@ -12,8 +12,8 @@ use crate::domain::{
     directory::{DecisionSettings, Directory},
     event::Event,
     ids::{
-        ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId, ProfileId, Seq, SourceId, TimeslotId,
-        TokenId, UserId,
+        ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
+        ProfileId, Seq, SourceId, TimeslotId, TokenId, UserId,
     },
     incident::Incident,
     maintenance::Maintenance,

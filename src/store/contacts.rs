@@ -10,12 +10,12 @@ use super::{
     Snapshot, StoreError, audit,
     codec::{key_uuid_pair, pairs_of, uuid_pair_key, version_key},
     index::Applier,
-    record::{
-        contact::{decode_contact, decode_contact_version, decode_group, encode_channel, encode_contact, encode_group},
+    record::contact::{
+        decode_contact, decode_contact_version, decode_group, encode_channel, encode_contact, encode_group,
     },
     schema::{
-        CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID,
-        USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
+        CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID, USERNAME_TO_CONTACT_UUID,
+        UuidKey, UuidPairKey, VERSION,
     },
     tables::Reads,
 };
@@ -147,7 +147,8 @@ impl Applier<'_, '_> {
             if after.is_none_or(|after| after.default_channel != before.default_channel) {
                 self.tables.channel_contacts.remove(uuid_pair_key(before.default_channel, before.uuid))?;
             }
-            if let Some(name) = before.username.as_ref().filter(|_| after.is_none_or(|it| it.username != before.username))
+            if let Some(name) =
+                before.username.as_ref().filter(|_| after.is_none_or(|it| it.username != before.username))
             {
                 self.tables.contact_usernames.remove(fold(name).as_str())?;
             }
@@ -160,7 +161,9 @@ impl Applier<'_, '_> {
             if before.is_none_or(|before| before.default_channel != after.default_channel) {
                 self.tables.channel_contacts.insert(uuid_pair_key(after.default_channel, after.uuid), ())?;
             }
-            if let Some(name) = after.username.as_ref().filter(|_| before.is_none_or(|it| it.username != after.username)) {
+            if let Some(name) =
+                after.username.as_ref().filter(|_| before.is_none_or(|it| it.username != after.username))
+            {
                 let holder = self.tables.contact_usernames.insert(fold(name).as_str(), after.uuid.into_bytes())?;
                 unique(holder.is_none(), "the username of a contact")?;
             }
@@ -169,10 +172,7 @@ impl Applier<'_, '_> {
     }
 }
 
-pub fn contact(
-    table: &impl ReadableTable<UuidKey, &'static [u8]>,
-    uuid: Uuid,
-) -> Result<Option<Contact>, StoreError> {
+pub fn contact(table: &impl ReadableTable<UuidKey, &'static [u8]>, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
     table.get(uuid.into_bytes())?.map(|value| decode_contact(uuid, value.value())).transpose()
 }
 

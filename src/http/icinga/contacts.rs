@@ -20,7 +20,8 @@ use crate::{
     service::{Service, contacts::check_channel},
 };
 
-const MISSING: &str = "Invalid request body: the fields id, full_name and default_channel must be present and of type string";
+const MISSING: &str =
+    "Invalid request body: the fields id, full_name and default_channel must be present and of type string";
 
 pub(super) fn shown(contact: &Contact) -> Value {
     let mut shown = json!({
@@ -42,9 +43,8 @@ pub(super) fn draft(dialect: Dialect, fields: &Fields, directory: &Directory) ->
     let [id, full_name, channel] = required(dialect, fields, ["id", "full_name", "default_channel"], MISSING)?;
     let id =
         fields::uuid(id).ok_or_else(|| Problem::bad_request("Invalid request body: given id is not a valid UUID"))?;
-    let channel = fields::uuid(channel).ok_or_else(|| {
-        Problem::unprocessable("Invalid request body: given default_channel is not a valid UUID")
-    })?;
+    let channel = fields::uuid(channel)
+        .ok_or_else(|| Problem::unprocessable("Invalid request body: given default_channel is not a valid UUID"))?;
     let sent = optional(fields, "addresses");
     let entry = |kind: &str| sent.and_then(|addresses| addresses.as_object()?.get(kind));
     check_channel(directory, channel, |kind| entry(kind).is_some_and(|address| !fields::is_empty(address)))
@@ -66,8 +66,7 @@ pub(super) fn draft(dialect: Dialect, fields: &Fields, directory: &Directory) ->
 
 /// An address that is empty is none.
 fn addresses(sent: &Value, directory: &Directory) -> Result<BTreeMap<String, String>, Problem> {
-    let no_strings =
-        || Problem::unprocessable("Invalid request body: expects addresses to be an object of strings");
+    let no_strings = || Problem::unprocessable("Invalid request body: expects addresses to be an object of strings");
     let sent = match sent {
         Value::Object(sent) => sent,
         Value::Array(items) if items.is_empty() => return Ok(BTreeMap::new()),

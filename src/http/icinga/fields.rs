@@ -44,7 +44,9 @@ pub(super) fn required<'a, const N: usize>(
             }
             (Dialect::Current, Value::String(text)) => text,
             (Dialect::Current, _) => {
-                return Err(Problem::unprocessable(format!("Invalid request body: expects {name} to be of type string")));
+                return Err(Problem::unprocessable(format!(
+                    "Invalid request body: expects {name} to be of type string"
+                )));
             }
         };
     }

@@ -55,7 +55,7 @@ enum Operator {
 }
 
 /// Longer ones first. Many clients encode `<` and `>`, and HTTP does not carry them otherwise.
-const OPERATORS: [(&str, Operator); 14] = [
+const OPERATORS: [(&str, Operator); 16] = [
     ("!=", Operator::Unequal),
     ("!~", Operator::Unlike),
     ("=", Operator::Equal),
@@ -69,7 +69,9 @@ const OPERATORS: [(&str, Operator); 14] = [
     ("%3C=", Operator::LessOrEqual),
     ("%3c=", Operator::LessOrEqual),
     ("%3E", Operator::Greater),
+    ("%3e", Operator::Greater),
     ("%3C", Operator::Less),
+    ("%3c", Operator::Less),
 ];
 
 /// The raw query string of a list of `endpoint`.
@@ -173,12 +175,6 @@ impl<'q> Parser<'q> {
             if self.eat(text) {
                 return Ok(Some(operator));
             }
-        }
-        if self.eat("%3e") {
-            return Ok(Some(Operator::Greater));
-        }
-        if self.eat("%3c") {
-            return Ok(Some(Operator::Less));
         }
         match self.peek() {
             None | Some('&' | '|' | ')') => Ok(None),

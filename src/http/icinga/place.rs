@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn names_what_it_does_not_find() {
-        for (path, name) in [("v1/foo", "Foo"), ("v1/api-v1/5", "ApiV1"), ("v2/contacts", "Contacts"), ("x/ætt", "Ætt")] {
+        for (path, name) in [("v1/foo", "Foo"), ("v1/api-v1/5", "ApiV1"), ("v2/contacts", "Contacts"), ("x/ætt", "Ætt")]
+        {
             assert_eq!(Place::read(path, Dialect::Issue).target, Target::Unknown(name.to_owned()), "{path}");
         }
         for path in ["", "/", "v1", "v1/", "v1//", "v1/contacts/x/y"] {

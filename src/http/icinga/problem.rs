@@ -95,8 +95,11 @@ impl Problem {
 
     pub(super) fn too_many_tries(retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs().saturating_add(1);
-        Self::both(StatusCode::TOO_MANY_REQUESTS, format!("Too many failed tries. Expected available in {seconds} seconds."))
-            .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+        Self::both(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("Too many failed tries. Expected available in {seconds} seconds."),
+        )
+        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     pub(super) fn no_page() -> Self {
@@ -166,10 +169,7 @@ impl Problem {
 
     pub(super) fn not_found(endpoint: Endpoint) -> Self {
         let text = |dialect| format!("{} not found", endpoint.label(dialect)).into();
-        Self::either(
-            (StatusCode::NOT_FOUND, text(Dialect::Issue)),
-            (StatusCode::NOT_FOUND, text(Dialect::Current)),
-        )
+        Self::either((StatusCode::NOT_FOUND, text(Dialect::Issue)), (StatusCode::NOT_FOUND, text(Dialect::Current)))
     }
 
     fn exists(endpoint: Endpoint) -> Self {
