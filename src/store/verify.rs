@@ -1,5 +1,7 @@
 //! Checks that records, indexes and counters agree.
 
+mod contacts;
+
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
@@ -69,6 +71,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     acks(snapshot, &mut findings)?;
     changes(snapshot, &mut findings)?;
     configuration(&directory, &mut findings);
+    contacts::verify(snapshot, &directory, &mut findings)?;
     Ok(findings.0)
 }
 
