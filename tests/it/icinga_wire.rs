@@ -87,10 +87,10 @@ async fn call(router: &Router, authorization: Option<String>) -> (u16, String, S
         request = request.header(header::AUTHORIZATION, authorization);
     }
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let header = |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let (status, challenge) = (response.status().as_u16(), header("www-authenticate"));
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, challenge, String::from_utf8(body.to_vec()).unwrap())
+    let (parts, body) = response.into_parts();
+    let challenge = parts.headers.get(header::WWW_AUTHENTICATE).map_or("", |value| value.to_str().unwrap());
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status.as_u16(), challenge.to_owned(), String::from_utf8(body.to_vec()).unwrap())
 }
 
 fn basic(username: &str, password: &str) -> Option<String> {
