@@ -303,7 +303,7 @@ async fn what_is_deleted_leaves_nothing_behind() {
     assert_eq!(rig.delete(&format!("{CURRENT}/contactgroups/{}", id(1))).await.status, 204);
     assert_eq!(rig.contact(6).await["groups"], json!([]));
     rig.put_group(2, json!({"name": "group 1"})).await;
-    rig.put_group(1, json!({})).await;
+    rig.put_group(1, json!({"name": "Other"})).await;
     assert_eq!(rig.group(1).await["users"], json!([]));
     rig.sound();
 }
