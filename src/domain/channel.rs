@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    fn channel(kind: &str, config: Value) -> Channel {
+    fn channel(kind: &str, config: &Value) -> Channel {
         let config = config.as_object().cloned();
         let (id, uuid) = (ChannelId(1), Uuid::nil());
         Channel { id, uuid, name: "name".to_owned(), kind: kind.to_owned(), config, offered: false }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn secrets_are_blank() {
-        let shown = |kind, config| channel(kind, config).shown_config().map(Value::Object);
+        let shown = |kind, config: Value| channel(kind, &config).shown_config().map(Value::Object);
         assert_eq!(
             shown(EMAIL, json!({"host": "h", "port": 25, "password": "p"})),
             Some(json!({"host": "h", "port": 25, "password": ""}))
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn some_channels_carry_the_address_themselves() {
-        assert!(channel(WEBHOOK, Value::Null).needs_no_address());
-        assert!(channel(SLACK, json!({"url": "https://x"})).needs_no_address());
-        assert!(!channel(NTFY, json!({"url": ""})).needs_no_address());
-        assert!(!channel(EMAIL, json!({"url": "https://x"})).needs_no_address());
+        assert!(channel(WEBHOOK, &Value::Null).needs_no_address());
+        assert!(channel(SLACK, &json!({"url": "https://x"})).needs_no_address());
+        assert!(!channel(NTFY, &json!({"url": ""})).needs_no_address());
+        assert!(!channel(EMAIL, &json!({"url": "https://x"})).needs_no_address());
     }
 
     #[test]

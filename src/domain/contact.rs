@@ -39,6 +39,22 @@ pub struct ContactGroup {
     pub origin: Option<String>,
 }
 
+/// What becomes of the origin of an object that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginEdit {
+    Keep,
+    Set(Option<String>),
+}
+
+impl OriginEdit {
+    fn applied_to(&self, before: Option<&String>) -> Option<String> {
+        match self {
+            Self::Keep => before.cloned(),
+            Self::Set(origin) => origin.clone(),
+        }
+    }
+}
+
 /// A contact to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactDraft {
@@ -49,8 +65,7 @@ pub struct ContactDraft {
     /// `None`: memberships stay as they are.
     pub groups: Option<Vec<Uuid>>,
     pub addresses: BTreeMap<String, String>,
-    /// `None`: stays as it is.
-    pub origin: Option<Option<String>>,
+    pub origin: OriginEdit,
 }
 
 /// A group to be stored.
@@ -60,8 +75,7 @@ pub struct GroupDraft {
     pub name: String,
     /// `None`: memberships stay as they are.
     pub users: Option<Vec<Uuid>>,
-    /// `None`: stays as it is.
-    pub origin: Option<Option<String>>,
+    pub origin: OriginEdit,
 }
 
 impl ContactDraft {
@@ -79,7 +93,7 @@ impl ContactDraft {
                 None => before.map(|it| it.groups.clone()).unwrap_or_default(),
             },
             addresses: self.addresses,
-            origin: self.origin.unwrap_or_else(|| before.and_then(|it| it.origin.clone())),
+            origin: self.origin.applied_to(before.and_then(|it| it.origin.as_ref())),
         }
     }
 }
@@ -88,7 +102,7 @@ impl GroupDraft {
     /// Takes from `before` what the draft leaves as it was.
     #[must_use]
     pub fn to_group(&self, id: ContactGroupId, before: Option<&ContactGroup>) -> ContactGroup {
-        let origin = self.origin.clone().unwrap_or_else(|| before.and_then(|it| it.origin.clone()));
+        let origin = self.origin.applied_to(before.and_then(|it| it.origin.as_ref()));
         ContactGroup { id, uuid: self.uuid, name: self.name.clone(), origin }
     }
 }

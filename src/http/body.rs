@@ -112,6 +112,7 @@ pub async fn receive(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError>
 }
 
 /// Without parameters, in lower case.
+#[must_use]
 pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -132,10 +132,8 @@ impl Sent {
         let bytes: Bytes = body::receive(&parts.headers, body).await?;
         let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = body::essence(media_type.unwrap_or_default()) == "application/json";
-        let json = match is_json && !bytes.is_empty() {
-            true => Some(serde_json::from_slice(&bytes).map_err(|_| Problem::not_json())?),
-            false => None,
-        };
+        let parse = || serde_json::from_slice(&bytes).map_err(|_| Problem::not_json());
+        let json = (is_json && !bytes.is_empty()).then(parse).transpose()?;
         Ok(Self { is_json, json })
     }
 

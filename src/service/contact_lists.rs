@@ -27,13 +27,13 @@ impl Service {
     /// By UUID.
     #[must_use]
     pub fn contacts(&self, filter: Filter) -> List<Contact> {
-        List { service: self.clone(), filter, find: contacts, place: Some(None) }
+        List { service: self.clone(), filter, find: contacts, place: Place::Start }
     }
 
     /// By UUID.
     #[must_use]
     pub fn contact_groups(&self, filter: Filter) -> List<GroupWithUsers> {
-        List { service: self.clone(), filter, find: groups, place: Some(None) }
+        List { service: self.clone(), filter, find: groups, place: Place::Start }
     }
 }
 
@@ -41,9 +41,16 @@ impl Service {
 pub struct List<T> {
     service: Service,
     filter: Filter,
-    find: fn(&Snapshot, &Filter, Option<Uuid>) -> Result<Chunk<T>, StoreError>,
-    /// Behind which it goes on; `None`: it has ended.
-    place: Option<Option<Uuid>>,
+    find: Find<T>,
+    place: Place,
+}
+
+type Find<T> = fn(&Snapshot, &Filter, Option<Uuid>) -> Result<Chunk<T>, StoreError>;
+
+enum Place {
+    Start,
+    After(Uuid),
+    End,
 }
 
 struct Chunk<T> {
@@ -56,12 +63,16 @@ impl<T: Send + 'static> List<T> {
     /// The next chunk, never empty; `None` at the end and after an error.
     pub async fn next(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
         loop {
-            let after = self.place?;
+            let after = match self.place {
+                Place::Start => None,
+                Place::After(last) => Some(last),
+                Place::End => return None,
+            };
             let (find, filter) = (self.find, self.filter.clone());
             let found = self.service.store().read(move |snapshot| find(snapshot, &filter, after)).await;
             self.place = match &found {
-                Ok(Chunk { last: Some(last), .. }) => Some(Some(*last)),
-                _ => None,
+                Ok(Chunk { last: Some(last), .. }) => Place::After(*last),
+                _ => Place::End,
             };
             match found {
                 Ok(chunk) if chunk.rows.is_empty() => {}

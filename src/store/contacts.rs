@@ -98,14 +98,14 @@ impl Applier<'_, '_> {
         Ok(Some(change(Subject::Channel, uuid, Some(audit::channel(&channel)), None)))
     }
 
-    pub(super) fn put_contact(&mut self, contact: Contact) -> Result<ConfigurationChange, StoreError> {
-        let (uuid, record) = (contact.uuid, encode_contact(&contact)?);
+    pub(super) fn put_contact(&mut self, contact: &Contact) -> Result<ConfigurationChange, StoreError> {
+        let (uuid, record) = (contact.uuid, encode_contact(contact)?);
         let before = self.tables.contact(uuid)?;
         self.tables.contacts.insert(uuid.into_bytes(), record.as_slice())?;
         self.keep_version(Subject::Contact, contact.id.0, &record)?;
-        self.index_contact(before.as_ref(), Some(&contact))?;
+        self.index_contact(before.as_ref(), Some(contact))?;
         let before = before.map(|before| audit::contact(&before));
-        Ok(change(Subject::Contact, uuid, before, Some(audit::contact(&contact))))
+        Ok(change(Subject::Contact, uuid, before, Some(audit::contact(contact))))
     }
 
     pub(super) fn delete_contact(&mut self, uuid: Uuid) -> Result<Option<ConfigurationChange>, StoreError> {
@@ -116,8 +116,8 @@ impl Applier<'_, '_> {
         Ok(Some(change(Subject::Contact, uuid, Some(audit::contact(&before)), None)))
     }
 
-    pub(super) fn put_contact_group(&mut self, group: ContactGroup) -> Result<ConfigurationChange, StoreError> {
-        let (uuid, record) = (group.uuid, encode_group(&group)?);
+    pub(super) fn put_contact_group(&mut self, group: &ContactGroup) -> Result<ConfigurationChange, StoreError> {
+        let (uuid, record) = (group.uuid, encode_group(group)?);
         let before = self.tables.contact_group(uuid)?;
         self.tables.groups.insert(uuid.into_bytes(), record.as_slice())?;
         self.keep_version(Subject::ContactGroup, group.id.0, &record)?;
@@ -127,7 +127,7 @@ impl Applier<'_, '_> {
         let holder = self.tables.group_names.insert(fold(&group.name).as_str(), uuid.into_bytes())?;
         unique(holder.is_none_or(|holder| holder.value() == uuid.into_bytes()), "the name of a contact group")?;
         let before = before.map(|before| audit::contact_group(&before));
-        Ok(change(Subject::ContactGroup, uuid, before, Some(audit::contact_group(&group))))
+        Ok(change(Subject::ContactGroup, uuid, before, Some(audit::contact_group(group))))
     }
 
     pub(super) fn delete_contact_group(&mut self, uuid: Uuid) -> Result<Option<ConfigurationChange>, StoreError> {

@@ -1,7 +1,7 @@
 //! Filters and lists (contact API contract sections 8 and 9).
 
 use argusd::{
-    domain::contact::ContactDraft,
+    domain::contact::{ContactDraft, OriginEdit},
     service::{Stored, Way},
 };
 use serde_json::json;
@@ -155,7 +155,7 @@ async fn fill(rig: &Rig, from: u128, to: u128) {
             default_channel: EMAIL.parse().unwrap(),
             groups: None,
             addresses: [("email".to_owned(), format!("c{n}@example.org"))].into(),
-            origin: None,
+            origin: OriginEdit::Keep,
         };
         async move { rig.app.service.store_contact(&rig.app.local, Way::Put, draft).await.unwrap() }
     });

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Dialect, Problem};
-use crate::domain::limits::ORIGIN;
+use crate::domain::{contact::OriginEdit, limits::ORIGIN};
 
 pub(super) type Fields = Map<String, Value>;
 
@@ -68,13 +68,13 @@ pub(super) fn check_length(name: &str, text: &str, limit: usize) -> Result<(), P
 }
 
 /// Of an extension: absent leaves it as it is, null and an empty text clear it.
-pub(super) fn origin(fields: &Fields) -> Result<Option<Option<String>>, Problem> {
+pub(super) fn origin(fields: &Fields) -> Result<OriginEdit, Problem> {
     match fields.get("origin") {
-        None => Ok(None),
-        Some(Value::Null) => Ok(Some(None)),
+        None => Ok(OriginEdit::Keep),
+        Some(Value::Null) => Ok(OriginEdit::Set(None)),
         Some(Value::String(text)) => {
             check_length("origin", text, ORIGIN)?;
-            Ok(Some(Some(text.clone()).filter(|text| !text.is_empty())))
+            Ok(OriginEdit::Set(Some(text.clone()).filter(|text| !text.is_empty())))
         }
         Some(_) => Err(Problem::unprocessable("Invalid request body: expects origin to be of type string")),
     }

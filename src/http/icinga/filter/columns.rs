@@ -19,9 +19,9 @@ pub(super) fn resolve(expression: &Expression, endpoint: Endpoint) -> Result<Fil
 }
 
 fn is(Condition { column, comparison }: &Condition, endpoint: Endpoint) -> Result<Filter, Problem> {
-    let test = test(comparison);
+    let wanted = test(comparison);
     if column == "id" {
-        return Ok(Filter::Id(of_ids(test?)?));
+        return Ok(Filter::Id(of_ids(wanted?)?));
     }
     let known = match (endpoint, column.as_str()) {
         (Endpoint::Contacts, "full_name") => Column::FullName,
@@ -30,11 +30,11 @@ fn is(Condition { column, comparison }: &Condition, endpoint: Endpoint) -> Resul
         (Endpoint::Channels, "type") => Column::Type,
         (Endpoint::Contacts | Endpoint::Groups, "origin") => Column::Origin,
         _ => {
-            let text = format!("Invalid request parameter: Filter column {column} is not allowed");
-            return Err(Problem::bad_request(text));
+            let message = format!("Invalid request parameter: Filter column {column} is not allowed");
+            return Err(Problem::bad_request(message));
         }
     };
-    Ok(Filter::Text(known, test?))
+    Ok(Filter::Text(known, wanted?))
 }
 
 fn test(comparison: &Comparison) -> Result<Test<String>, Problem> {
@@ -70,9 +70,9 @@ fn of_ids(test: Test<String>) -> Result<Test<Uuid>, Problem> {
     Ok(match test {
         Test::OneOf(texts) => Test::OneOf(ids(texts)?),
         Test::NoneOf(texts) => Test::NoneOf(ids(texts)?),
-        Test::Like(text) => Test::Like(id(text)?),
-        Test::Unlike(text) => Test::Unlike(id(text)?),
-        Test::Ordered(order, text) => Test::Ordered(order, id(text)?),
+        Test::Like(one) => Test::Like(id(one)?),
+        Test::Unlike(one) => Test::Unlike(id(one)?),
+        Test::Ordered(order, one) => Test::Ordered(order, id(one)?),
         Test::Empty => Test::OneOf(vec![id(String::new())?]),
     })
 }

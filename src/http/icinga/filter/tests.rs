@@ -234,7 +234,7 @@ fn says_where_it_is_wrong() {
     ] {
         match parse(query) {
             Err(text) => {
-                assert!(text.starts_with(&format!("Invalid filter \"{query}\"")) && text.contains(said), "{text}")
+                assert!(text.starts_with(&format!("Invalid filter \"{query}\"")) && text.contains(said), "{text}");
             }
             Ok(found) => panic!("{query}: {found:?}"),
         }
