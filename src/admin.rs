@@ -8,6 +8,8 @@ mod channels;
 mod execute;
 mod incidents;
 mod rows;
+mod subscriptions;
+mod troubles;
 
 use std::path::PathBuf;
 
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     execute::execute,
-    rows::{ChannelRow, SourceRow, TokenRow, UserRow},
+    rows::{ChannelRow, FilterRow, SourceRow, TokenRow, UserRow},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,23 +25,56 @@ pub enum AdminRequest {
     ListUsers,
     CreateUser(CreateUser),
     ChangeUser(ChangeUser),
-    SetPassword { username: String, password: Password },
-    Deactivate { username: String },
-    ListTokens { username: Option<String> },
-    CreateToken { username: String, value: Option<Password>, life: Life },
+    SetPassword {
+        username: String,
+        password: Password,
+    },
+    Deactivate {
+        username: String,
+    },
+    ListTokens {
+        username: Option<String>,
+    },
+    CreateToken {
+        username: String,
+        value: Option<Password>,
+        life: Life,
+    },
     RevokeToken(RevokeToken),
     ListSources,
     CreateSource(CreateSource),
     ListChannels,
     CreateChannel(CreateChannel),
     ChangeChannel(ChangeChannel),
-    DeleteChannel { which: String },
+    DeleteChannel {
+        which: String,
+    },
+    WatchSource {
+        name: String,
+        source_type: Option<String>,
+        heartbeat: Option<u32>,
+    },
+    /// `None`: as the setting says.
+    CheckTokens {
+        days: Option<u32>,
+    },
+    CheckHeartbeats,
+    ListFilters {
+        id: Option<u64>,
+        name: Option<String>,
+    },
+    ToggleProfiles(Vec<u64>),
     CreateIncidents(CreateIncidents),
     CloseIncident(CloseIncident),
-    Generate { count: u64, seed: u64 },
+    Generate {
+        count: u64,
+        seed: u64,
+    },
     Check,
     Reindex,
-    Backup { to: PathBuf },
+    Backup {
+        to: PathBuf,
+    },
 }
 
 /// One line of an answer; everything but `Progress` is the last.
@@ -53,6 +88,7 @@ pub enum AdminReply {
     Tokens(Vec<TokenRow>),
     Sources(Vec<SourceRow>),
     Channels(Vec<ChannelRow>),
+    Filters(Vec<FilterRow>),
     /// What `check` found; empty: all is well.
     Findings(Vec<String>),
     /// The command was not carried out, and why.

@@ -57,6 +57,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Token { command } => admin::token(&config, command),
         Command::Source { command } => admin::source(&config, command),
         Command::Channel { command } => admin::channel(&config, command),
+        Command::Filter { command } => admin::filter(&config, command),
+        Command::Profile { command } => admin::profile(&config, command),
         Command::Incident { command } => admin::incident(&config, command),
         Command::Openapi { .. } | Command::Stress(_) => Ok(ExitCode::SUCCESS),
     }

@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod merge;
+mod notifications;
 
 use std::{
     fmt,
@@ -16,7 +17,10 @@ use std::{
 use chrono_tz::Tz;
 use url::Url;
 
-pub use self::environment::Environment;
+pub use self::{
+    environment::Environment,
+    notifications::{MailConfig, MailTls, NotificationConfig, SmsConfig, SmsHttp},
+};
 
 /// A value, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,9 @@ pub struct Config {
     pub incidents: IncidentConfig,
     pub icinga: IcingaConfig,
     pub admin: AdminConfig,
+    pub notifications: NotificationConfig,
+    pub mail: MailConfig,
+    pub sms: SmsConfig,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +94,8 @@ pub struct TokenConfig {
     /// `None`: classic tokens never expire.
     pub life: Setting<Option<Duration>>,
     pub login_life: Setting<Duration>,
+    /// Before a source's token expires.
+    pub warning_days: Setting<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -167,7 +176,7 @@ impl Config {
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, String, Origin)> {
         let days = |life: Duration| life.as_secs() / 86_400;
-        vec![
+        let mut rows = vec![
             ("data", self.data.value.display().to_string(), self.data.origin),
             ("listen", self.listen.value.clone(), self.listen.origin),
             (
@@ -190,6 +199,7 @@ impl Config {
                 (self.tokens.login_life.value.as_secs() / 3_600).to_string(),
                 self.tokens.login_life.origin,
             ),
+            ("tokens.warning_days", self.tokens.warning_days.value.to_string(), self.tokens.warning_days.origin),
             ("incidents.indelible", self.incidents.indelible.value.to_string(), self.incidents.indelible.origin),
             ("icinga.dialect", self.icinga.dialect.value.to_string(), self.icinga.dialect.origin),
             (
@@ -197,7 +207,9 @@ impl Config {
                 if self.admin.password.value.is_some() { "(set)" } else { "" }.to_owned(),
                 self.admin.password.origin,
             ),
-        ]
+        ];
+        rows.extend(notifications::rows(&self.notifications, &self.mail, &self.sms));
+        rows
     }
 }
 

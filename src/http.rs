@@ -12,6 +12,7 @@ pub mod error;
 pub mod fields;
 pub mod frame;
 pub mod icinga;
+pub mod native;
 pub mod page;
 pub mod params;
 pub mod peer;
@@ -19,7 +20,6 @@ pub mod query;
 pub mod reply;
 pub mod router;
 pub mod slash;
-pub mod urls;
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ use url::Url;
 
 use crate::{domain::datetime::Zoned, service::Service};
 
-pub use argus::version::Version;
-pub use docs::openapi;
+pub use argus::{shared::blob::parse_blob, version::Version};
+pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
 pub use icinga::Dialect as IcingaDialect;
 pub use peer::Network;

@@ -1,86 +1,19 @@
-//! Housekeeping while the server runs: what nobody asks for and somebody has to do.
+//! Work while the server runs that nobody asks for.
 
-use std::time::Duration;
+mod dead_letters;
+mod housekeeping;
+mod watch;
 
-use tokio::sync::watch;
-use tracing::{info, warn};
+use std::sync::Arc;
 
-use crate::{
-    domain::{ids::Seq, time::Timestamp, token::TokenHash},
-    service::{Service, StoreError},
-    store::WriteError,
-};
+use tokio::sync::watch::Receiver;
 
-const EVERY: Duration = Duration::from_mins(1);
-/// A token that expired is kept for this long, so that its user hears that it expired rather than that it is unknown.
-const KEEP_EXPIRED_TOKENS_MICROS: i64 = 30 * 86_400 * 1_000_000;
+use crate::{notify::Health, service::Service};
 
-/// Changes that stay for whoever follows the log, indexed or not.
-const KEPT_CHANGES: u64 = 100_000;
-const CHANGES_PER_COMMAND: u64 = 2_000;
+pub use self::{dead_letters::DeadLetters, watch::Watch};
 
 /// Works until `stopping` turns true.
-pub async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
-    let mut interval = tokio::time::interval(EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            _ = stopping.wait_for(|stop| *stop) => return,
-            _ = interval.tick() => {}
-        }
-        let store = service.store().clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.flush_seen()).await {
-            warn!("signs of life of sources could not be written down: {error}");
-        }
-        match trim_changes(&service).await {
-            Ok(()) => {}
-            Err(error) => warn!("the change log could not be trimmed: {error}"),
-        }
-        match sweep_tokens(&service).await {
-            Ok(0) => {}
-            Ok(swept) => info!("{swept} expired tokens were deleted"),
-            Err(error) => warn!("expired tokens could not be deleted: {error}"),
-        }
-    }
-}
-
-/// Takes out of the change log what nobody will ask for any more, in short commands.
-async fn trim_changes(service: &Service) -> Result<(), StoreError> {
-    let counters = service.store().counters();
-    let kept_for_followers = Seq(counters.last_seq.saturating_sub(KEPT_CHANGES));
-    let up_to = service.search().needs_changes_after().min(kept_for_followers);
-    let mut trimmed = counters.trimmed;
-    while trimmed.saturating_add(CHANGES_PER_COMMAND) <= up_to.0 {
-        trimmed += CHANGES_PER_COMMAND;
-        let store = service.store().clone();
-        tokio::task::spawn_blocking(move || store.trim_changes(Seq(trimmed)))
-            .await
-            .map_err(|error| StoreError::Io(error.to_string()))??;
-    }
-    Ok(())
-}
-
-async fn sweep_tokens(service: &Service) -> Result<usize, StoreError> {
-    let old = long_expired(service, service.now());
-    let count = old.len();
-    if count > 0 {
-        service
-            .store()
-            .write(None, move |command| {
-                for hash in &old {
-                    command.delete_token(*hash);
-                }
-                Ok::<(), StoreError>(())
-            })
-            .await
-            .map_err(|(WriteError::Refused(error) | WriteError::Store(error))| error)?;
-    }
-    Ok(count)
-}
-
-fn long_expired(service: &Service, now: Timestamp) -> Vec<TokenHash> {
-    let before = now.saturating_add_micros(-KEEP_EXPIRED_TOKENS_MICROS);
-    let directory = service.directory();
-    let expired = directory.tokens.values().filter(|token| token.expires.is_some_and(|expires| expires < before));
-    expired.map(|token| token.hash).collect()
+pub async fn run(service: Service, health: Arc<Health>, stopping: Receiver<bool>) {
+    let watch = Watch::new(service.clone(), health);
+    tokio::join!(housekeeping::run(service, stopping.clone()), watch.run(stopping));
 }

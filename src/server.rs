@@ -3,21 +3,25 @@
 mod admin_socket;
 mod backend;
 mod connections;
+mod courier;
 mod first_start;
+mod notifications;
 mod signals;
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use self::courier::ChannelCourier;
 pub use self::{admin_socket::socket_path, backend::Backend};
 pub use crate::store::verify_pages;
 use crate::{
     config::{Config, Dialect},
     http::{self, HttpSettings, IcingaDialect},
     jobs,
+    notify::Health,
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -47,14 +51,21 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen.value))?;
     let address = listener.local_addr().context("cannot tell the address that is listened on")?;
 
+    let base = format!("http://{address}");
+    let health = Arc::new(Health::default());
+    let store = backend.service().store();
+    let channels = notifications::channels(config, store)?;
+    let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
+    backend.service().send_through(Arc::new(ChannelCourier { channels }));
+
     let (stop, stopping) = watch::channel(false);
+    let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
     let router = http::router(backend.service().clone(), http_settings(config)?);
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), stopping));
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
 
-    let base = format!("http://{address}");
     backend.explain_first_start(config, &base);
     ready(&base)?;
 
@@ -67,7 +78,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     if let Some(admin_socket) = admin_socket {
         admin_socket.end().await;
     }
-    let ended = jobs.await;
+    let ended = tokio::join!(jobs, dispatcher);
     drop(ended);
     backend.close().await?;
     info!("stopped");

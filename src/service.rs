@@ -11,31 +11,42 @@ pub mod channels;
 pub mod contact_groups;
 pub mod contact_lists;
 pub mod contacts;
+pub mod courier;
+mod decision_settings;
+pub mod decisions;
 pub mod edit;
 pub mod error;
 pub mod events;
 pub mod filters;
+pub mod forecast;
 pub mod incidents;
 pub mod login;
+pub mod notifications;
 pub mod pages;
 pub mod policy;
+pub mod profile_switch;
+pub mod self_incidents;
 pub mod setup;
 pub mod sources;
 pub mod tags;
+pub mod test_incidents;
 pub mod timeslots;
 pub mod tokens;
 pub mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use chrono_tz::Tz;
-use tokio::task;
+use tokio::{sync::Semaphore, task};
 
 use crate::{
     auth::{Passwords, Remembered, Tries},
     domain::{
-        directory::Directory, ids::UserId, lifecycle::Poster, source::Source, time::Timestamp, token::TokenHash,
-        user::User,
+        directory::Directory, ids::UserId, lifecycle::Poster, limits::PREVIEWS_AT_ONCE, source::Source,
+        time::Timestamp, token::TokenHash, user::User,
     },
     search::Search,
     store::Store,
@@ -47,16 +58,22 @@ pub use bulk::{BulkRefusal, BulkResult};
 pub use channels::{ChannelChange, NewChannel};
 pub use contact_lists::{GroupWithUsers, List};
 pub use contacts::{ContactRefusal, Stored, Way};
+pub use courier::{Courier, TestOutcome, TestResult};
+pub use decisions::{Decisions, ProfileDecision};
 pub use edit::IncidentEdit;
 pub use error::{Model, Refusal, ServiceError};
 pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
+pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
 pub use login::{AuthFailure, LoginFailure};
+pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
 pub use policy::UserKind;
+pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
 pub use users::{NewUser, UserChange};
@@ -68,6 +85,8 @@ pub struct Settings {
     /// Of classic tokens, counted from creation; `None`: for ever.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
+    /// So many days before a source's token expires there is an incident about it.
+    pub token_warning_days: u32,
     /// Incidents cannot be deleted.
     pub indelible_incidents: bool,
 }
@@ -78,6 +97,7 @@ impl Default for Settings {
             time_zone: Tz::UTC,
             token_life: Some(Duration::from_hours(14 * 24)),
             login_token_life: Duration::from_hours(10),
+            token_warning_days: 7,
             indelible_incidents: true,
         }
     }
@@ -96,13 +116,29 @@ struct Inner {
     passwords: Passwords,
     tries: Tries,
     remembered: Remembered,
+    reported: self_incidents::Reported,
+    courier: OnceLock<Arc<dyn Courier>>,
+    test_limiter: courier::TestLimiter,
+    forecasts: Arc<Semaphore>,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
-        let (passwords, tries, remembered) = (Passwords::default(), Tries::default(), Remembered::default());
-        Self { inner: Arc::new(Inner { store, search, settings, passwords, tries, remembered }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                search,
+                settings,
+                passwords: Passwords::default(),
+                tries: Tries::default(),
+                remembered: Remembered::default(),
+                reported: self_incidents::Reported::default(),
+                courier: OnceLock::new(),
+                test_limiter: courier::TestLimiter::default(),
+                forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
+            }),
+        }
     }
 
     #[must_use]
@@ -140,6 +176,10 @@ impl Service {
 
     fn tries(&self) -> &Tries {
         &self.inner.tries
+    }
+
+    fn reported(&self) -> &self_incidents::Reported {
+        &self.inner.reported
     }
 
     async fn blocking<T: Send + 'static>(

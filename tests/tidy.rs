@@ -23,10 +23,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["clock", "domain"]),
     ("service", &["auth", "clock", "domain", "search", "store"]),
     ("generate", &["domain", "service", "store"]),
-    ("jobs", &["domain", "service", "store"]),
+    ("jobs", &["domain", "notify", "service", "store"]),
+    ("notify", &["clock", "domain", "store"]),
     ("admin", &["auth", "domain", "generate", "service"]),
     ("http", &["domain", "service"]),
-    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "search", "service", "store"]),
+    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store"]),
     ("cli", &["admin", "clock", "config", "http", "server", "telemetry"]),
 ];
 
@@ -41,6 +42,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("utoipa", &["http"]),
     ("axum", &["http", "server"]),
     ("anyhow", &["cli", "server"]),
+    ("lettre", &["notify"]),
+    ("minijinja", &["notify"]),
+    ("reqwest", &["notify"]),
 ];
 
 #[test]

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     AdminReply, ChangeUser, CreateSource, CreateUser, Life, Password, RevokeToken,
     execute::AdminError,
+    incidents::source_named,
     rows::{SourceRow, TokenRow, UserRow},
 };
 use crate::{
@@ -132,6 +133,17 @@ pub(super) async fn create_source(service: &Service, new: CreateSource) -> Answe
     }
     let token = service.create_token(&caller, source.user, None, TokenLife::Setting).await?;
     Ok(AdminReply::Text(token))
+}
+
+pub(super) async fn watch_source(
+    service: &Service,
+    name: &str,
+    source_type: Option<&str>,
+    heartbeat: Option<u32>,
+) -> Answer {
+    let source = source_named(service, name, source_type)?;
+    service.watch_source(&service.local_caller()?, source.id, heartbeat).await?;
+    Ok(AdminReply::Done)
 }
 
 fn named(service: &Service, username: &str) -> Result<Arc<User>, AdminError> {

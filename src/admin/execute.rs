@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use super::{AdminReply, AdminRequest, accounts, channels, incidents};
+use super::{AdminReply, AdminRequest, accounts, channels, incidents, subscriptions, troubles};
 use crate::{
     generate,
     service::{Service, ServiceError},
@@ -47,6 +47,13 @@ async fn carry_out(
         R::CreateChannel(new) => channels::create(service, new).await,
         R::ChangeChannel(change) => channels::change(service, change).await,
         R::DeleteChannel { which } => channels::delete(service, &which).await,
+        R::WatchSource { name, source_type, heartbeat } => {
+            accounts::watch_source(service, &name, source_type.as_deref(), heartbeat).await
+        }
+        R::CheckTokens { days } => troubles::check_tokens(service, days).await,
+        R::CheckHeartbeats => troubles::check_heartbeats(service).await,
+        R::ListFilters { id, name } => Ok(subscriptions::list_filters(service, id, name.as_deref())),
+        R::ToggleProfiles(ids) => subscriptions::toggle_profiles(service, ids).await,
         R::CreateIncidents(new) => incidents::create(service, new).await,
         R::CloseIncident(close) => incidents::close(service, close).await,
         R::Generate { count, seed } => {

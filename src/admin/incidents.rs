@@ -5,25 +5,25 @@ use std::sync::Arc;
 use super::{AdminReply, CloseIncident, CreateIncidents, Which, execute::AdminError};
 use crate::{
     domain::{
+        directory::OWN_SOURCE,
         event::EventType,
         ids::{IncidentId, SourceId},
-        incident::{EndTime, Incident},
+        incident::Incident,
         severity::Level,
         source::Source,
         tag::Tag,
     },
-    service::{Caller, Credential, NewEvent, NewIncident, Service, ServiceError},
+    service::{Caller, Credential, NewEvent, Service, ServiceError, TestIncident},
 };
 
-/// Where test incidents come from unless told otherwise.
-const OWN_SOURCE: &str = "argus";
-
 pub(super) async fn create(service: &Service, new: CreateIncidents) -> Result<AdminReply, AdminError> {
-    let source = source_named(service, new.source.as_deref().unwrap_or(OWN_SOURCE), new.source_type.as_deref())?;
-    let caller = on_behalf_of(service, &source)?;
+    let source = match new.source.as_deref() {
+        None if new.source_type.is_none() => None,
+        name => Some(source_named(service, name.unwrap_or(OWN_SOURCE), new.source_type.as_deref())?.id),
+    };
     let level = match new.level {
-        None => Level::INFORMATION,
-        Some(level) => Level::new(level).ok_or_else(|| AdminError::Other("levels go from 1 to 5".to_owned()))?,
+        None => None,
+        Some(level) => Some(Level::new(level).ok_or_else(|| AdminError::Other("levels go from 1 to 5".to_owned()))?),
     };
     let metadata = match new.metadata {
         None => "{}".to_owned(),
@@ -31,28 +31,17 @@ pub(super) async fn create(service: &Service, new: CreateIncidents) -> Result<Ad
             .map_err(|error| AdminError::Other(format!("the metadata is no JSON: {error}")))?
             .to_string(),
     };
-    let texts =
-        if new.tags.is_empty() { vec!["host=localhost".to_owned(), "problem_type=test".to_owned()] } else { new.tags };
-    let tags = texts
+    let tags = new
+        .tags
         .iter()
         .map(|text| Tag::parse(text).map_err(|error| AdminError::Other(format!("tag {text:?}: {error}"))))
         .collect::<Result<Vec<Tag>, AdminError>>()?;
-
+    let caller = service.local_caller()?;
+    let (description, stateless) = (new.description, new.stateless);
+    let test = TestIncident { source, description, level, tags, stateless, metadata };
     let mut ids = Vec::new();
     for _ in 0..new.count {
-        let incident = NewIncident {
-            source: None,
-            start: service.now(),
-            end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
-            source_incident_id: String::new(),
-            details_url: String::new(),
-            description: new.description.clone().unwrap_or_else(|| "A test incident".to_owned()),
-            level,
-            ticket_url: String::new(),
-            metadata: metadata.clone(),
-            tags: tags.clone(),
-        };
-        ids.push(service.create_incident(&caller, incident).await?.id.to_string());
+        ids.push(service.create_test_incident(&caller, test.clone()).await?.to_string());
     }
     Ok(AdminReply::Text(ids.join("\n")))
 }
@@ -107,7 +96,11 @@ fn source_with(service: &Service, id: SourceId) -> Result<Arc<Source>, AdminErro
 }
 
 /// Names are unique within a type only.
-fn source_named(service: &Service, name: &str, source_type: Option<&str>) -> Result<Arc<Source>, AdminError> {
+pub(super) fn source_named(
+    service: &Service,
+    name: &str,
+    source_type: Option<&str>,
+) -> Result<Arc<Source>, AdminError> {
     let directory = service.directory();
     let mut found = directory
         .sources

@@ -1,11 +1,13 @@
 //! What lists show of users, tokens, sources and channels: never a secret.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::domain::{
     channel::Channel,
     directory::Directory,
     source::Source,
+    stored_filter::{FilterBlob, StoredFilter},
     time::Timestamp,
     token::{Token, TokenKind},
     user::User,
@@ -47,6 +49,18 @@ pub struct SourceRow {
     pub username: String,
     pub base_url: String,
     pub last_seen: Option<String>,
+    /// Seconds within which a sign of life is expected.
+    pub heartbeat: Option<u32>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FilterRow {
+    pub pk: u64,
+    pub username: String,
+    pub name: String,
+    pub public: bool,
+    /// As in the API; what is not set is left out.
+    pub filter: Value,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,8 +129,38 @@ impl SourceRow {
             username: username(directory, source.user),
             base_url: source.base_url.clone(),
             last_seen: last_seen.map(iso),
+            heartbeat: source.heartbeat_frequency,
         }
     }
+}
+
+impl FilterRow {
+    pub(super) fn new(filter: &StoredFilter, directory: &Directory) -> Self {
+        Self {
+            pk: filter.id.0,
+            username: username(directory, filter.owner),
+            name: filter.name.clone(),
+            public: filter.public,
+            filter: criteria(&filter.blob),
+        }
+    }
+}
+
+fn criteria(blob: &FilterBlob) -> Value {
+    let sources = blob.source_ids.as_ref().map(|ids| json!(ids.iter().map(|id| id.0).collect::<Vec<_>>()));
+    let event_types = blob.event_types.as_ref();
+    let rows = [
+        ("sourceSystemIds", sources),
+        ("source_types", blob.source_types.as_ref().map(|types| json!(types))),
+        ("tags", blob.tags.as_ref().map(|tags| json!(tags))),
+        ("open", blob.open.map(Value::from)),
+        ("acked", blob.acked.map(Value::from)),
+        ("stateful", blob.stateful.map(Value::from)),
+        ("maxlevel", blob.max_level.map(|level| Value::from(level.get()))),
+        ("event_types", event_types.map(|kinds| json!(kinds.iter().map(|kind| kind.code()).collect::<Vec<_>>()))),
+        ("hide_closed_acked", blob.hide_closed_acked.then_some(Value::Bool(true))),
+    ];
+    Value::Object(rows.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
 
 fn username(directory: &Directory, id: crate::domain::ids::UserId) -> String {

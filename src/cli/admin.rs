@@ -9,14 +9,14 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    args::{ChannelCommand, IncidentCommand, SourceCommand, TokenCommand, UserCommand},
+    args::{ChannelCommand, FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
     output::{self, Format},
     remote,
 };
 use crate::{
     admin::{
         AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
-        CreateSource, CreateUser, Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
+        CreateSource, CreateUser, FilterRow, Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
     },
     config::Config,
 };
@@ -82,6 +82,7 @@ pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<Ex
             (_, Some(file), _) => RevokeToken::Value(secret(&file)?),
             (.., user) => RevokeToken::AllOf(user.unwrap_or_default()),
         }),
+        TokenCommand::Check { days } => AdminRequest::CheckTokens { days },
     };
     run(config, request, format)
 }
@@ -93,6 +94,10 @@ pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<
             run(config, AdminRequest::CreateSource(new), Format::Table)
         }
         SourceCommand::List { json } => run(config, AdminRequest::ListSources, Format::from_flag(json)),
+        SourceCommand::Change { name, source_type, heartbeat } => {
+            run(config, AdminRequest::WatchSource { name, source_type, heartbeat: heartbeat.0 }, Format::Table)
+        }
+        SourceCommand::Check => run(config, AdminRequest::CheckHeartbeats, Format::Table),
     }
 }
 
@@ -111,6 +116,16 @@ pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Resul
         ChannelCommand::Delete { channel } => AdminRequest::DeleteChannel { which: channel },
     };
     run(config, request, Format::Table)
+}
+
+pub(super) fn filter(config: &Config, command: FilterCommand) -> anyhow::Result<ExitCode> {
+    let FilterCommand::List { pk, name, json } = command;
+    run(config, AdminRequest::ListFilters { id: pk, name }, Format::from_flag(json))
+}
+
+pub(super) fn profile(config: &Config, command: ProfileCommand) -> anyhow::Result<ExitCode> {
+    let ProfileCommand::Toggle { ids } = command;
+    run(config, AdminRequest::ToggleProfiles(ids), Format::Table)
 }
 
 pub(super) fn incident(config: &Config, command: IncidentCommand) -> anyhow::Result<ExitCode> {
@@ -163,6 +178,7 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
         AdminReply::Tokens(rows) => output::list(format, &rows, TOKENS, token_cells),
         AdminReply::Sources(rows) => output::list(format, &rows, SOURCES, source_cells),
         AdminReply::Channels(rows) => output::list(format, &rows, CHANNELS, channel_cells),
+        AdminReply::Filters(rows) => output::list(format, &rows, FILTERS, filter_cells),
         AdminReply::Findings(findings) if findings.is_empty() => output::say("all is well"),
         AdminReply::Findings(findings) => {
             for finding in findings {
@@ -177,7 +193,8 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
 
 const USERS: &[&str] = &["PK", "NAME", "FULL NAME", "EMAIL", "STAFF", "SUPERUSER", "ACTIVE", "PASSWORD", "SOURCE"];
 const TOKENS: &[&str] = &["PK", "USER", "KIND", "CREATED", "EXPIRES", "HASH"];
-const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN"];
+const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN", "HEARTBEAT"];
+const FILTERS: &[&str] = &["PK", "USER", "NAME", "PUBLIC", "FILTER"];
 
 const CHANNELS: &[&str] = &["ID", "NAME", "TYPE", "SETTINGS", "OFFERED"];
 
@@ -218,7 +235,13 @@ fn source_cells(row: &SourceRow) -> Vec<String> {
         row.username.clone(),
         row.base_url.clone(),
         row.last_seen.clone().unwrap_or_default(),
+        row.heartbeat.map(|seconds| format!("{seconds} s")).unwrap_or_default(),
     ]
+}
+
+fn filter_cells(row: &FilterRow) -> Vec<String> {
+    let (pk, filter) = (row.pk.to_string(), row.filter.to_string());
+    vec![pk, row.username.clone(), row.name.clone(), yes(row.public), filter]
 }
 
 fn yes(flag: bool) -> String {

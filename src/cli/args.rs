@@ -86,6 +86,16 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ChannelCommand,
     },
+    /// Filters that users keep
+    Filter {
+        #[command(subcommand)]
+        command: FilterCommand,
+    },
+    /// Notification profiles
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
     /// Make test incidents, close incidents
     Incident {
         #[command(subcommand)]
@@ -114,6 +124,8 @@ pub(super) enum Command {
 pub(super) enum ApiVersion {
     V1,
     V2,
+    /// What the Argus API does not have
+    Native,
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +225,12 @@ pub(super) enum TokenCommand {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Open and end incidents about tokens of sources that expire soon; a running server does that by itself
+    Check {
+        /// Within so many days [default: as the settings say]
+        #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=365_000))]
+        days: Option<u32>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -236,6 +254,46 @@ pub(super) enum SourceCommand {
     List {
         #[arg(long)]
         json: bool,
+    },
+    /// Change a source
+    Change {
+        name: String,
+        /// Where several sources have this name
+        #[arg(long = "type", value_name = "TYPE")]
+        source_type: Option<String>,
+        /// Within so many seconds a sign of life is expected: 60 to 86400, or the word off
+        #[arg(long, value_name = "SECONDS", required = true, value_parser = super::requests::heartbeat)]
+        heartbeat: Heartbeat,
+    },
+    /// Open and end incidents about missing heartbeats; a running server does that by itself
+    Check,
+}
+
+/// `None`: not watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heartbeat(pub Option<u32>);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FilterCommand {
+    /// Show the filters of all users
+    List {
+        /// Only this one
+        #[arg(short, long)]
+        pk: Option<u64>,
+        /// Only those of this name
+        #[arg(short, long)]
+        name: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileCommand {
+    /// Switch profiles on that are off, and off that are on
+    Toggle {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<u64>,
     },
 }
 

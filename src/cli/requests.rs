@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::args::Generate;
+use super::args::{Generate, Heartbeat};
 use crate::admin::{AdminRequest, Life};
 
 pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
@@ -41,6 +41,14 @@ pub(super) fn life(text: &str) -> Result<Life, String> {
         Ok(days) if (1..=365_000).contains(&days) => Ok(Life::Days(days)),
         _ => Err("expected a number of days, or the word never".to_owned()),
     }
+}
+
+/// A number of seconds, or the word `off`.
+pub(super) fn heartbeat(text: &str) -> Result<Heartbeat, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Heartbeat(None));
+    }
+    text.parse().map(|seconds| Heartbeat(Some(seconds))).map_err(|_| "expected a number, or the word off".to_owned())
 }
 
 #[cfg(test)]

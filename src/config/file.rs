@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, notifications};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,12 @@ pub(super) struct File {
     pub icinga: Icinga,
     #[serde(default)]
     pub admin: Admin,
+    #[serde(default)]
+    pub notifications: notifications::Notifications,
+    #[serde(default)]
+    pub mail: notifications::Mail,
+    #[serde(default)]
+    pub sms: notifications::Sms,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,6 +52,7 @@ pub(super) struct Storage {
 pub(super) struct Tokens {
     pub life_days: Option<Life>,
     pub login_life_hours: Option<u64>,
+    pub warning_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use super::{
     AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin,
     Secret, Setting, StorageConfig, TokenConfig,
     file::{File, Life},
-    read_secret,
+    notifications, read_secret,
 };
 
 const DAY: u64 = 86_400;
@@ -81,6 +81,16 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
                 ),
                 |text| Ok(Duration::from_secs(number::<u64>(text, 1, LONGEST_LIFE_DAYS * 24)? * HOUR)),
             )?,
+            warning_days: check(
+                "tokens.warning_days",
+                pick(
+                    None,
+                    env.text(&["ARGUSD_TOKEN_WARNING_DAYS"]),
+                    file.tokens.warning_days.map(|n| n.to_string()),
+                    || "7".to_owned(),
+                ),
+                |text| number(text, 1, 365),
+            )?,
         },
         incidents: IncidentConfig {
             indelible: check(
@@ -102,6 +112,9 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
             )?,
         },
         admin: AdminConfig { password: admin_password(&env, file.admin.password_file)? },
+        notifications: notifications::notifications(&env, file.notifications)?,
+        mail: notifications::mail(&env, file.mail)?,
+        sms: notifications::sms(&env, file.sms)?,
     })
 }
 
@@ -114,20 +127,20 @@ impl Life {
     }
 }
 
-struct Env<'a>(&'a Environment);
+pub(super) struct Env<'a>(&'a Environment);
 
 impl Env<'_> {
     /// The first of `names` that is set.
-    fn text(&self, names: &[&'static str]) -> Option<(String, &'static str)> {
+    pub(super) fn text(&self, names: &[&'static str]) -> Option<(String, &'static str)> {
         names.iter().find_map(|name| Some((self.0.get(name)?, *name)))
     }
 
-    fn path(&self, name: &'static str) -> Option<(PathBuf, &'static str)> {
+    pub(super) fn path(&self, name: &'static str) -> Option<(PathBuf, &'static str)> {
         Some((PathBuf::from(self.0.get(name)?), name))
     }
 }
 
-fn pick<T>(
+pub(super) fn pick<T>(
     flag: Option<T>,
     environment: Option<(T, &'static str)>,
     file: Option<T>,
@@ -145,7 +158,7 @@ fn pick<T>(
     }
 }
 
-fn check<T>(
+pub(super) fn check<T>(
     name: &'static str,
     Setting { value, origin }: Setting<String>,
     parse: impl FnOnce(&str) -> Result<T, String>,
@@ -230,7 +243,7 @@ fn parse_dialect(text: &str) -> Result<Dialect, String> {
     }
 }
 
-fn parse_bool(text: &str) -> Result<bool, String> {
+pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "on" | "true" | "yes" => Ok(true),
         "0" | "off" | "false" | "no" => Ok(false),
@@ -238,7 +251,7 @@ fn parse_bool(text: &str) -> Result<bool, String> {
     }
 }
 
-fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
+pub(super) fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
     text: &str,
     min: T,
     max: T,
@@ -252,6 +265,7 @@ fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MailTls;
 
     fn file(text: &str) -> File {
         toml::from_str(text).unwrap()
@@ -302,6 +316,44 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = toml::from_str::<File>("[log]\nlevle = 'info'").unwrap_err().to_string();
         assert!(error.contains("levle"), "{error}");
+    }
+
+    #[test]
+    fn mail_settings_have_the_names_of_argus() {
+        let env = Environment::from([
+            ("EMAIL_HOST", "mail.example.org"),
+            ("EMAIL_USE_TLS", "on"),
+            ("EMAIL_HOST_USER", "argus"),
+            ("EMAIL_HOST_PASSWORD", "hunter2"),
+            ("DEFAULT_FROM_EMAIL", "noc@example.org"),
+            ("ARGUS_SEND_NOTIFICATIONS", "off"),
+        ]);
+        let config = merge(&Flags::default(), &env, File::default()).unwrap();
+        assert_eq!((config.mail.host.value.as_str(), config.mail.port.value), ("mail.example.org", 587));
+        assert_eq!(config.mail.tls.value, MailTls::StartTls);
+        assert_eq!(config.mail.from.value, "noc@example.org");
+        assert_eq!(config.mail.password.value.as_ref().unwrap().reveal(), "hunter2");
+        assert!(!config.notifications.send.value);
+        assert!(config.rows().iter().all(|(_, value, _)| !value.contains("hunter2")));
+        assert!(!format!("{config:?}").contains("hunter2"));
+
+        let env = Environment::from([("EMAIL_USE_TLS", "off"), ("EMAIL_PORT", "2525")]);
+        let config = merge(&Flags::default(), &env, file("[mail]\ntls = 'tls'")).unwrap();
+        assert_eq!((config.mail.tls.value, config.mail.port.value), (MailTls::None, 2525));
+        let config = merge(&Flags::default(), &Environment::from([]), file("[mail]\ntls = 'tls'")).unwrap();
+        assert_eq!((config.mail.tls.value, config.mail.port.value), (MailTls::Tls, 465));
+    }
+
+    #[test]
+    fn there_is_one_way_for_text_messages() {
+        let load = |text: &str| merge(&Flags::default(), &Environment::from([]), file(text));
+        assert!(load("[sms]\ngateway_address = 'sms@example.org'").is_ok());
+        let both = "[sms]\ngateway_address = 'a@b'\naddress_template = '{number}@b'";
+        assert!(load(both).unwrap_err().to_string().starts_with("sms (file): only one of"));
+        let http = load("[sms.http]\nurl = 'https://sms.example.org'").unwrap().sms.http.value.unwrap();
+        assert_eq!((http.method.as_str(), http.url.as_str()), ("POST", "https://sms.example.org"));
+        assert!(load("[notifications]\nfallback_filter = '[]'").is_err());
+        assert_eq!(load("[notifications]\nstorm_limit = 0").unwrap().notifications.storm_limit.value, None);
     }
 
     #[test]

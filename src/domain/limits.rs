@@ -1,6 +1,6 @@
 //! Every bound of the product, in one place. Lengths are in characters unless a name says bytes.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
 pub const BODY_BYTES: usize = 4 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
@@ -46,8 +46,27 @@ pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
 /// Of the filters of the contact API.
 pub const FILTER_QUERY_BYTES: usize = 16 << 10;
 pub const FILTER_DEPTH: usize = 32;
+/// Messages to one destination that are on their way at once, and to all destinations of one medium.
+pub const LANE_WINDOW: usize = 4;
+pub const MEDIUM_WINDOW: usize = 32;
+/// Before the second attempt of a message; doubled from then on, up to the second one.
+pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
+pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
+/// For which a destination is left alone after a failure; the same way.
+pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
+pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
+/// A message that leaves so much later than it was decided says so.
+pub const LATE_MICROS: i64 = 5 * 60_000_000;
+/// Events that a summary tells one by one.
+pub const SUMMARY_NOTICES: usize = 50;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
+/// Seconds within which a source that is watched has to show a sign of life.
+pub const HEARTBEAT_FREQUENCY: RangeInclusive<u32> = 60..=86_400;
+/// So much later it is missed.
+pub const HEARTBEAT_GRACE_MICROS: i64 = 10 * 1_000_000;
+/// For so long a medium may be out of reach before there is an incident.
+pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 
@@ -80,3 +99,43 @@ pub const PASSWORD_REMEMBERED_FOR: Duration = Duration::from_mins(1);
 pub const PASSWORDS_REMEMBERED: usize = 10_000;
 /// Below this much free space on the data file's disk, writes are refused before the disk is full.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;
+
+/// What is kept of a provider's answer.
+pub const PROVIDER_ANSWER: usize = 500;
+/// What is read of an answer to a request of ours.
+pub const ANSWER_BYTES: usize = 64 << 10;
+pub const TRANSCRIPT_LINES: usize = 32;
+pub const TRANSCRIPT_LINE: usize = 300;
+/// One value in a message, such as a description; more is cut off.
+pub const MESSAGE_VALUE: usize = 20_000;
+/// The incident's description within a subject.
+pub const SUBJECT_DESCRIPTION: usize = 300;
+/// A text message to a phone: three parts of the network's own.
+pub const SMS_TEXT: usize = 480;
+/// One rendered part of a message.
+pub const RENDERED_BYTES: usize = 512 << 10;
+/// Steps of a template, about one for each name, filter and loop.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+pub const TEMPLATE_BYTES: u64 = 256 << 10;
+/// A webhook's summary holds as many of its notices as fit.
+pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
+/// Connections to the mail server, busy or kept open.
+pub const MAIL_CONNECTIONS: usize = 16;
+/// Items of a list in a sentence; of the others only their number.
+pub const WORDS_IN_LIST: usize = 20;
+/// Test messages that a user may send in a row, and then one in each interval.
+pub const TEST_MESSAGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+pub const TEST_MESSAGE_EVERY: Duration = Duration::from_secs(12);
+/// Senders that are remembered before the old ones are forgotten.
+pub const TEST_SENDERS_KEPT: usize = 1_000;
+pub const PREVIEW_DAYS: u32 = 90;
+pub const PREVIEW_DAYS_DEFAULT: u32 = 30;
+/// Events that one preview of a profile looks at; older ones are left out.
+pub const PREVIEW_EVENTS: usize = 200_000;
+/// Events that are read from one snapshot.
+pub const PREVIEW_BATCH: usize = 500;
+pub const PREVIEW_EXAMPLES: usize = 20;
+/// Of an example's description.
+pub const PREVIEW_DESCRIPTION: usize = 200;
+/// Previews of profiles that are made at once; others wait.
+pub const PREVIEWS_AT_ONCE: usize = 2;

@@ -4,77 +4,72 @@
 //! twice; when they are put forward, those that are skipped never come, and a recurrence that starts among them opens
 //! at the first local time that does.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 use super::{
     time::Timestamp,
-    timeslot::{Recurrence, TimeOfDay, Timeslot},
+    timeslot::{Recurrence, TimeOfDay},
 };
 
-const DAY_MICROS: i64 = 86_400_000_000;
+/// Two weeks and a day: what opens once a week can be skipped once, when clocks are put forward.
+const LOOK_AHEAD_DAYS: u64 = 15;
+/// From noon UTC to either end of the day, as any zone sees it.
+const AROUND_NOON: TimeDelta = TimeDelta::hours(26);
 
 /// Does the moment fall into the timeslot? Both ends of a recurrence count (contract section 19.2).
 #[must_use]
 pub fn is_open(recurrences: &[Recurrence], zone: Tz, at: Timestamp) -> bool {
     let local = at.to_datetime().with_timezone(&zone);
     let day = local.weekday().number_from_monday() as u8;
-    let seconds = u64::from(local.num_seconds_from_midnight());
-    // Leap seconds do not reach us, but chrono counts them as more than a second's worth of nanoseconds.
-    let micros = u64::from(local.nanosecond() / 1_000).min(999_999);
-    let time = TimeOfDay(seconds * 1_000_000 + micros);
+    let micros = u64::from(local.num_seconds_from_midnight()) * 1_000_000 + u64::from(local.nanosecond() / 1_000);
+    let time = TimeOfDay(micros);
     recurrences.iter().any(|it| it.days.contains(&day) && it.start <= time && time <= it.end)
 }
 
-/// The first moment after `after` at which the timeslot opens; `None` if it never does within the next nine days, which
-/// is to say never, or if it is open without an end.
+/// The first moment after `after` at which what was closed opens; `None` if that never happens, as it does not where
+/// all is open or nothing is.
 #[must_use]
-pub fn next_opening(timeslot: &Timeslot, zone: Tz, after: Timestamp) -> Option<Timestamp> {
-    let open = |at: Timestamp| is_open(&timeslot.recurrences, zone, at);
-    let opens = |at: &Timestamp| *at > after && open(*at) && !open(at.saturating_add_micros(-1));
+pub fn next_opening(recurrences: &[Recurrence], zone: Tz, after: Timestamp) -> Option<Timestamp> {
+    let opens = |at: &Timestamp| {
+        let before = at.saturating_add_micros(-1);
+        *at > after && is_open(recurrences, zone, *at) && !is_open(recurrences, zone, before)
+    };
     let today = after.to_datetime().with_timezone(&zone).date_naive();
-    let days = (0..=9_u64).filter_map(|offset| today.checked_add_days(Days::new(offset)));
+    let days = (0..=LOOK_AHEAD_DAYS).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
     days.flat_map(|day| {
-        let mut moments: Vec<Timestamp> = transition(day, zone).into_iter().collect();
-        moments.extend(timeslot.recurrences.iter().flat_map(|it| moments_of(day, it.start, zone)));
-        moments
+        let starts = recurrences.iter().flat_map(move |it| moments_of(day, it.start, zone));
+        starts.chain(change_of_clocks(day, zone))
     })
+    .filter_map(Timestamp::from_datetime)
     .filter(opens)
     .min()
 }
 
 /// Every moment at which clocks show this time on this day: none, one or two.
-fn moments_of(day: NaiveDate, time: TimeOfDay, zone: Tz) -> Vec<Timestamp> {
+fn moments_of(day: NaiveDate, time: TimeOfDay, zone: Tz) -> impl Iterator<Item = DateTime<Utc>> {
     let (seconds, micros) = (time.0 / 1_000_000, time.0 % 1_000_000);
-    let Some(time) = NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, micros as u32 * 1_000) else {
-        return Vec::new();
-    };
-    let local = zone.from_local_datetime(&day.and_time(time));
-    [local.earliest(), local.latest()].into_iter().flatten().filter_map(|at| timestamp(at.to_utc())).collect()
+    let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, micros as u32 * 1_000);
+    let found = time.map(|time| zone.from_local_datetime(&day.and_time(time)));
+    let moments = found.map(|found| [found.earliest(), found.latest()]);
+    moments.into_iter().flatten().flatten().map(|at| at.to_utc())
 }
 
-/// When clocks are put forward or back on this day, if they are.
-fn transition(day: NaiveDate, zone: Tz) -> Option<Timestamp> {
+/// The first moment after clocks were put forward or back around this day, if they are.
+fn change_of_clocks(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     let noon = day.and_hms_opt(12, 0, 0)?.and_utc();
-    // Wide enough for the day as any zone sees it.
-    let (mut before, mut behind) =
-        (noon.checked_sub_signed(TimeDelta::hours(26))?, noon.checked_add_signed(TimeDelta::hours(26))?);
-    let first = utc_offset(before, zone);
-    if first == utc_offset(behind, zone) {
+    let (mut before, mut behind) = (noon.checked_sub_signed(AROUND_NOON)?, noon.checked_add_signed(AROUND_NOON)?);
+    let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    let first = offset(before);
+    if first == offset(behind) {
         return None;
     }
-    while behind.timestamp_micros() - before.timestamp_micros() > 1 {
-        let middle = before + TimeDelta::microseconds((behind.timestamp_micros() - before.timestamp_micros()) / 2);
-        if utc_offset(middle, zone) == first { before = middle } else { behind = middle }
+    while behind - before > TimeDelta::seconds(1) {
+        let middle = before + TimeDelta::seconds((behind - before).num_seconds() / 2);
+        if offset(middle) == first { before = middle } else { behind = middle }
     }
-    timestamp(behind)
+    Some(behind)
 }
 
-fn utc_offset(at: DateTime<Utc>, zone: Tz) -> i64 {
-    let local = at.with_timezone(&zone).naive_local();
-    (local - at.naive_utc()).num_microseconds().unwrap_or(DAY_MICROS)
-}
-
-fn timestamp(at: DateTime<Utc>) -> Option<Timestamp> {
-    Timestamp::from_datetime(at)
-}
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub struct Level(u8);
 impl Level {
     pub const CRITICAL: Self = Self(1);
     pub const HIGH: Self = Self(2);
+    pub const MODERATE: Self = Self(3);
     pub const LOW: Self = Self(4);
     /// The level of an incident whose sender gave none.
     pub const INFORMATION: Self = Self(5);

@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{Api, error::ApiError};
-use crate::service::{Caller, Service, UserKind};
+use crate::service::{
+    Caller, Service, UserKind,
+    policy::{Action, allowed},
+};
 
 pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
 
@@ -34,6 +37,15 @@ pub async fn require_token(State(api): State<Api>, mut request: Request, next: N
 pub async fn superuser_writes(request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>();
     if request.method().is_safe() || caller.is_some_and(|caller| caller.kind() == UserKind::Superuser) {
+        return next.run(request).await;
+    }
+    ApiError::forbidden().into_response()
+}
+
+/// The whole path is for those who may do this.
+pub async fn only_for(State(action): State<Action>, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    if caller.is_some_and(|caller| allowed(caller.kind(), action)) {
         return next.run(request).await;
     }
     ApiError::forbidden().into_response()

@@ -18,8 +18,9 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
+use utoipa_axum::router::OpenApiRouter;
 
-use super::{Api, Version, error::ApiError, params, router};
+use super::{Api, Version, error::ApiError, native, params, router};
 
 const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
 const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
@@ -37,32 +38,45 @@ pub struct Detail {
 /// The document of one version.
 #[must_use]
 pub fn openapi(version: Version) -> OpenApi {
-    let mut document = OpenApi::default();
-    document.info = InfoBuilder::new()
-        .title("argusd")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(format!("The Argus incident API {}.", version.name())))
-        .build();
     let parts = [(router::guarded(version), true), (router::superusers_write(), true), (router::open(version), false)];
-    for (part, needs_token) in parts {
-        let mut part = utoipa_axum::router::OpenApiRouter::new().nest(version.prefix(), part).into_openapi();
-        describe(&mut part, needs_token);
-        document.merge(part);
-    }
+    let title = format!("The Argus incident API {}.", version.name());
+    let mut document = assemble(title, version.prefix(), parts);
     if version == Version::V2 {
         let mut part = router::unversioned().into_openapi();
         describe(&mut part, false);
         document.merge(part);
     }
     let components = document.components.get_or_insert_with(Components::new);
-    components.schemas.insert(Detail::name().into_owned(), Detail::schema());
-    components.add_security_scheme("tokenAuth", token_scheme());
     for (schema, property) in version.absent_properties() {
         if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(*schema) {
             object.properties.remove(*property);
             object.required.retain(|name| name != property);
         }
     }
+    document
+}
+
+/// The document of what the Argus API does not have.
+#[must_use]
+pub fn native_openapi() -> OpenApi {
+    let parts = [(native::guarded(), true), (native::deliveries(), true), (native::open(), false)];
+    let title = "What the Argus API does not have: who was told of an event, who was not, and why.";
+    assemble(title.to_owned(), native::PREFIX, parts)
+}
+
+/// Parts, and whether they need a token.
+fn assemble<const N: usize>(title: String, prefix: &str, parts: [(OpenApiRouter<Api>, bool); N]) -> OpenApi {
+    let mut document = OpenApi::default();
+    document.info =
+        InfoBuilder::new().title("argusd").version(env!("CARGO_PKG_VERSION")).description(Some(title)).build();
+    for (part, needs_token) in parts {
+        let mut part = OpenApiRouter::new().nest(prefix, part).into_openapi();
+        describe(&mut part, needs_token);
+        document.merge(part);
+    }
+    let components = document.components.get_or_insert_with(Components::new);
+    components.schemas.insert(Detail::name().into_owned(), Detail::schema());
+    components.add_security_scheme("tokenAuth", token_scheme());
     document
 }
 
@@ -129,7 +143,8 @@ fn describe(part: &mut OpenApi, needs_token: bool) {
 
 /// `get_incidents_pk_events` for GET `/api/v2/incidents/{pk}/events/`.
 fn operation_id(method: &str, path: &str) -> String {
-    let named = Version::ALL.into_iter().find_map(|version| path.strip_prefix(version.prefix())).unwrap_or(path);
+    let prefixes = Version::ALL.map(Version::prefix).into_iter().chain([native::PREFIX]);
+    let named = prefixes.into_iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
     let words = named.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
@@ -172,7 +187,18 @@ fn token_scheme() -> SecurityScheme {
 /// As YAML, or with `?format=json` as JSON.
 #[utoipa::path(get, path = "/schema/", tag = "server", responses((status = 200)))]
 pub async fn schema(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
-    serve(api.version, &uri, &headers)
+    match api.version {
+        Version::V1 => serve(&V1, &uri, &headers),
+        Version::V2 => serve(&V2, &uri, &headers),
+    }
+}
+
+/// This document
+///
+/// As YAML, or with `?format=json` as JSON.
+#[utoipa::path(get, path = "/schema/", tag = "server", responses((status = 200)))]
+pub async fn native_schema(uri: Uri, headers: HeaderMap) -> Response {
+    serve(&NATIVE, &uri, &headers)
 }
 
 /// The document of the stable version
@@ -180,7 +206,7 @@ pub async fn schema(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Res
 /// As YAML, or with `?format=json` as JSON.
 #[utoipa::path(get, path = "/api/schema/", tag = "server", responses((status = 200)))]
 pub async fn stable_schema(uri: Uri, headers: HeaderMap) -> Response {
-    serve(Version::V2, &uri, &headers)
+    serve(&V2, &uri, &headers)
 }
 
 struct Texts {
@@ -189,20 +215,16 @@ struct Texts {
 }
 
 impl Texts {
-    fn new(version: Version) -> Self {
-        let document = openapi(version);
+    fn new(document: &OpenApi) -> Self {
         Self { yaml: document.to_yaml().unwrap_or_default(), json: document.to_json().unwrap_or_default() }
     }
 }
 
-static V1: LazyLock<Texts> = LazyLock::new(|| Texts::new(Version::V1));
-static V2: LazyLock<Texts> = LazyLock::new(|| Texts::new(Version::V2));
+static V1: LazyLock<Texts> = LazyLock::new(|| Texts::new(&openapi(Version::V1)));
+static V2: LazyLock<Texts> = LazyLock::new(|| Texts::new(&openapi(Version::V2)));
+static NATIVE: LazyLock<Texts> = LazyLock::new(|| Texts::new(&native_openapi()));
 
-fn serve(version: Version, uri: &Uri, headers: &HeaderMap) -> Response {
-    let texts: &'static Texts = match version {
-        Version::V1 => &V1,
-        Version::V2 => &V2,
-    };
+fn serve(texts: &'static Texts, uri: &Uri, headers: &HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_json = match params::last(uri.query(), "format").as_deref() {
         None | Some("") => accepted.contains("json") && !accepted.contains("yaml"),
@@ -215,7 +237,7 @@ fn serve(version: Version, uri: &Uri, headers: &HeaderMap) -> Response {
 /// A page for each document; open to everybody, as the documents are.
 pub fn swagger_pages() -> Router {
     let mut pages = Router::new();
-    for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/"] {
+    for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/", "/argusd/v1/schema/"] {
         let config = Arc::new(utoipa_swagger_ui::Config::from(schema_as_json(schema)));
         let page = format!("{schema}swagger-ui/");
         let index = Arc::clone(&config);
@@ -231,6 +253,7 @@ fn schema_as_json(schema: &str) -> &'static str {
     match schema {
         "/api/v1/schema/" => "/api/v1/schema/?format=json",
         "/api/v2/schema/" => "/api/v2/schema/?format=json",
+        "/argusd/v1/schema/" => "/argusd/v1/schema/?format=json",
         _ => "/api/schema/?format=json",
     }
 }

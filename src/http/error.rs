@@ -149,6 +149,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Destination => "DestinationConfig",
         Model::Filter => "Filter",
         Model::Channel => "Channel",
+        Model::Delivery => "Delivery",
     }
 }
 
@@ -159,6 +160,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::Search(error) => Self::internal(&error),
             ServiceError::NotFound(model) => Self::no_match(model),
             ServiceError::Forbidden => Self::forbidden(),
+            ServiceError::TooOften { retry_after } => {
+                let seconds = retry_after.as_secs().saturating_add(1);
+                let text = format!("Request was throttled. Expected available in {seconds} seconds.");
+                Self::detail(StatusCode::TOO_MANY_REQUESTS, text)
+                    .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             ServiceError::Internal(_) => Self::internal(&error),
             ServiceError::Refused(refusal) => refusal.into(),
         }
@@ -219,6 +226,8 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownIncidentForTags(pk) => Self::list(format!("An incident with pk={pk} does not exist")),
             Refusal::TooManyIds => Self::field("ids", too_many(limits::BULK_IDS)),
             Refusal::SourceExists => Self::field("__all__", "Source system with this Name and Type already exists."),
+            Refusal::BadHeartbeatFrequency => Self::field("heartbeat_frequency", refusal.to_string()),
+            Refusal::UnknownProfile(_) => Self::detail(StatusCode::NOT_FOUND, "Not found."),
             Refusal::UnknownSourceType => Self::field("type", NO_CHOICE),
             Refusal::SourceTypeExists => Self::field("name", "source system type with this name already exists."),
             Refusal::NotLowercase(name) => Self::field("name", format!("'{name}' is not a lowercase string")),
@@ -244,6 +253,10 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
             Refusal::Channel(refusal) => Self::non_field(refusal.to_string()),
+            Refusal::UnknownKey { field, pk } => {
+                Self::field(field, format!("Invalid pk \"{pk}\" - object does not exist."))
+            }
+            Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,
                 Value::from(

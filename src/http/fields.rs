@@ -4,15 +4,14 @@
 mod lists;
 pub mod python;
 
+use std::ops::RangeInclusive;
+
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{
-    error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
-    urls,
-};
+use super::error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long};
 use crate::domain::{
-    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay,
+    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay, urls,
 };
 
 const BAD_INTEGER: &str = "A valid integer is required.";
@@ -180,6 +179,22 @@ impl Fields {
             }
         };
         level.map_err(|error| self.error(name, error)).ok().map(Some)
+    }
+
+    /// Null counts as absent.
+    pub fn whole_number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(name)?;
+        if value.is_null() {
+            return None;
+        }
+        let (least, most) = (i64::from(*range.start()), i64::from(*range.end()));
+        let number = match integer(&value) {
+            None => Err(BAD_INTEGER.to_owned()),
+            Some(number) if number < least => Err(format!("Ensure this value is greater than or equal to {least}.")),
+            Some(number) if number > most => Err(format!("Ensure this value is less than or equal to {most}.")),
+            Some(number) => Ok(number as u32),
+        };
+        number.map_err(|error| self.error(name, error)).ok()
     }
 
     /// Contract section 1.1.

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use utoipa::openapi::path::PathItem;
 
-use super::{Api, Version, docs, error::ApiError, params, reply};
+use super::{Api, Version, docs, error::ApiError, native, params, reply};
 
 static HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::VARY, HeaderValue::from_static("Accept, Cookie, origin")),
@@ -32,8 +32,8 @@ struct Endpoint {
 
 impl Surface {
     pub(super) fn new() -> Self {
-        let documents = Version::ALL.map(docs::openapi);
-        let paths = documents.into_iter().flat_map(|document| document.paths.paths);
+        let documents = Version::ALL.map(docs::openapi).into_iter().chain([docs::native_openapi()]);
+        let paths = documents.flat_map(|document| document.paths.paths);
         Self(paths.map(|(path, item)| (path, Endpoint::new(&item))).collect())
     }
 }
@@ -97,7 +97,7 @@ pub async fn unknown_path() -> ApiError {
 fn negotiate(request: &Request) -> Result<(), ApiError> {
     let path = request.uri().path();
     let is_schema = path.contains("/schema/");
-    if !path.starts_with("/api/") {
+    if !path.starts_with("/api/") && !path.starts_with(native::PREFIX) {
         return Ok(());
     }
     match params::last(request.uri().query(), "format").as_deref() {

@@ -68,9 +68,15 @@ impl Location {
         PageBody { next: next.map(|place| self.at(place)), previous: previous.map(|place| self.at(place)), results }
     }
 
+    /// The same address with another value of a parameter.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> String {
+        format!("{}{}?{}", self.origin, self.path, self.params.with(name, value))
+    }
+
     /// The same list at another place.
     fn at(&self, place: &impl Place) -> String {
-        format!("{}{}?{}", self.origin, self.path, self.params.with("cursor", &cursor::write(place)))
+        self.with("cursor", &cursor::write(place))
     }
 }
 

@@ -18,9 +18,9 @@ use super::{
     },
     auth, docs,
     error::ApiError,
-    frame, icinga, slash,
+    frame, icinga, native, slash,
 };
-use crate::service::Service;
+use crate::service::{Service, policy::Action};
 
 /// Smaller answers are sent as they are.
 const COMPRESSED_ABOVE: u64 = 1024;
@@ -41,6 +41,7 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
         routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
     }
     let routes = routes
+        .merge(natives(&api))
         .merge(docs::swagger_pages())
         .merge(icinga::routes(&api))
         .fallback(frame::unknown_path)
@@ -116,6 +117,15 @@ pub(super) fn open(version: Version) -> OpenApiRouter<Api> {
 /// The same for paths without a version.
 pub(super) fn unversioned() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(service_info::metadata)).routes(routes!(docs::stable_schema))
+}
+
+/// What the Argus API does not have.
+fn natives(api: &Api) -> Router {
+    let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
+    let for_staff = middleware::from_fn_with_state(Action::ManageDeliveries, auth::only_for);
+    let with_token = finish(native::guarded(), native::PREFIX, api).route_layer(checked.clone());
+    let deliveries = finish(native::deliveries(), native::PREFIX, api).route_layer(for_staff).route_layer(checked);
+    finish(native::open(), native::PREFIX, api).merge(with_token).merge(deliveries)
 }
 
 fn open_to_all(routes: OpenApiRouter<Api>, api: &Api) -> Router {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::first_start;
+use super::{first_start, notifications};
 use crate::{
     clock::{Clock, SystemClock},
     config::Config,
@@ -30,8 +30,10 @@ impl Backend {
             time_zone: config.time_zone.value,
             token_life: config.tokens.life.value,
             login_token_life: config.tokens.login_life.value,
+            token_warning_days: config.tokens.warning_days.value,
             indelible_incidents: config.incidents.indelible.value,
         };
+        let decisions = notifications::decision_settings(config)?;
         let path = config.data.value.clone();
         let cache_bytes = config.storage.cache_mib.value << 20;
         let service = tokio::task::spawn_blocking(move || open(&path, cache_bytes, settings)).await??;
@@ -40,6 +42,7 @@ impl Backend {
         if let Some(first) = &first_start {
             first_start::hand_over_password(first, &config.data.value);
         }
+        service.use_decision_settings(decisions).await.context("cannot write down the settings")?;
         Ok(Self { service, is_new: first_start.is_some() })
     }
 

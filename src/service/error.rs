@@ -1,8 +1,10 @@
 //! Everything a use case can answer instead of a result.
 
+use std::time::Duration;
+
 use super::channels::ChannelRefusal;
 use crate::{
-    domain::{lifecycle::EventRefusal, tag::Tag, time::Timestamp},
+    domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp},
     search::SearchError,
     store::{StoreError, WriteError},
 };
@@ -19,6 +21,8 @@ pub enum ServiceError {
     Forbidden,
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("too often, next in {} seconds", retry_after.as_secs())]
+    TooOften { retry_after: Duration },
     /// Our own trouble.
     #[error("{0}")]
     Internal(&'static str),
@@ -39,6 +43,7 @@ pub enum Model {
     Destination,
     Filter,
     Channel,
+    Delivery,
 }
 
 impl std::fmt::Display for Model {
@@ -56,6 +61,7 @@ impl std::fmt::Display for Model {
             Self::Destination => "destination",
             Self::Filter => "filter",
             Self::Channel => "channel",
+            Self::Delivery => "delivery",
         })
     }
 }
@@ -99,6 +105,14 @@ pub enum Refusal {
     TooManyIds,
     #[error("there is a source with this name and type already")]
     SourceExists,
+    #[error(
+        "a heartbeat can be expected every {} to {} seconds",
+        crate::domain::limits::HEARTBEAT_FREQUENCY.start(),
+        crate::domain::limits::HEARTBEAT_FREQUENCY.end()
+    )]
+    BadHeartbeatFrequency,
+    #[error("there is no profile {0}")]
+    UnknownProfile(u64),
     #[error("there is no such source type")]
     UnknownSourceType,
     #[error("there is a source type with this name already")]
@@ -128,6 +142,11 @@ pub enum Refusal {
     TooMany { what: &'static str, limit: usize },
     #[error(transparent)]
     Channel(#[from] ChannelRefusal),
+    /// A key in a body that names nothing, or nothing that the caller may use.
+    #[error("there is no {field} {pk}")]
+    UnknownKey { field: &'static str, pk: u64 },
+    #[error("{}", not_given_up(*.0))]
+    NotGivenUp(State),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
@@ -149,6 +168,17 @@ impl From<WriteError<ServiceError>> for ServiceError {
         match error {
             WriteError::Refused(refused) => refused,
             WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+fn not_given_up(state: State) -> String {
+    match state {
+        State::Due { .. } => "This message is still being sent; it was not given up.".to_owned(),
+        State::Delivered { .. } => "This message was delivered.".to_owned(),
+        State::Dead { .. } => "This message was given up.".to_owned(),
+        State::Gathered { into, .. } => {
+            format!("This message is part of summary {into}; only the summary can be sent again.")
         }
     }
 }

@@ -5,15 +5,19 @@ use super::{
     events::{EventDraft, draft_event},
     policy::{Action, allowed},
 };
-use crate::domain::{
-    change::ChangeKind,
-    event::{EventType, EventTypeSet},
-    ids::{IncidentId, SourceId},
-    incident::{AckedUntil, EndTime, Incident},
-    limits::TAGS_PER_INCIDENT,
-    severity::Level,
-    tag::{IncidentTag, Tag},
-    time::Timestamp,
+use crate::{
+    domain::{
+        change::ChangeKind,
+        event::{EventType, EventTypeSet},
+        ids::{IncidentId, SourceId, UserId},
+        incident::{AckedUntil, EndTime, Incident},
+        limits::TAGS_PER_INCIDENT,
+        severity::Level,
+        source::Source,
+        tag::{IncidentTag, Tag},
+        time::Timestamp,
+    },
+    store::Command,
 };
 
 /// An incident to be created.
@@ -62,42 +66,8 @@ impl Service {
                     let (source_name, id) = (source.name.clone(), new.source_incident_id);
                     return Err(Refusal::DuplicateSourceIncidentId { source_name, id }.into());
                 }
-                let now = command.now();
-                let mut tags: Vec<IncidentTag> = Vec::with_capacity(new.tags.len());
-                for tag in new.tags {
-                    if !tags.iter().any(|there| there.tag == tag) {
-                        tags.push(IncidentTag { tag, added_by: adder, added_at: now });
-                    }
-                }
-                let mut incident = Incident {
-                    id: command.new_incident_id(),
-                    start: new.start,
-                    end: new.end,
-                    source: source_id,
-                    source_incident_id: new.source_incident_id,
-                    details_url: new.details_url,
-                    description: new.description,
-                    level: new.level,
-                    ticket_url: new.ticket_url,
-                    metadata: new.metadata,
-                    tags,
-                    tags_version: 0,
-                    acked_until: AckedUntil::Never,
-                    event_types: EventTypeSet::default(),
-                    last_event: now,
-                };
-                let first = EventDraft {
-                    actor: source.user,
-                    kind: if new.end.is_stateful() { EventType::Start } else { EventType::Stateless },
-                    timestamp: new.start,
-                    description: incident.description.clone(),
-                    is_automatic: false,
-                };
-                let event = draft_event(command, &mut incident, first);
-                command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });
-                command.put_incident(incident.clone());
-                command.put_event(event);
-                Ok::<_, ServiceError>(incident)
+                let id = command.new_incident_id();
+                Ok::<_, ServiceError>(put_new_incident(command, id, &source, adder, new))
             })
             .await?;
         Ok(incident)
@@ -123,6 +93,52 @@ impl Service {
             .await?;
         Ok(())
     }
+}
+
+/// Stages an incident with its first event; its source incident id is known to be free.
+pub(super) fn put_new_incident(
+    command: &mut Command<'_>,
+    id: IncidentId,
+    source: &Source,
+    adder: UserId,
+    new: NewIncident,
+) -> Incident {
+    let now = command.now();
+    let mut tags: Vec<IncidentTag> = Vec::with_capacity(new.tags.len());
+    for tag in new.tags {
+        if !tags.iter().any(|there| there.tag == tag) {
+            tags.push(IncidentTag { tag, added_by: adder, added_at: now });
+        }
+    }
+    let mut incident = Incident {
+        id,
+        start: new.start,
+        end: new.end,
+        source: source.id,
+        source_incident_id: new.source_incident_id,
+        details_url: new.details_url,
+        description: new.description,
+        level: new.level,
+        ticket_url: new.ticket_url,
+        metadata: new.metadata,
+        tags,
+        tags_version: 0,
+        acked_until: AckedUntil::Never,
+        event_types: EventTypeSet::default(),
+        last_event: now,
+    };
+    let first = EventDraft {
+        actor: source.user,
+        kind: if new.end.is_stateful() { EventType::Start } else { EventType::Stateless },
+        timestamp: new.start,
+        description: incident.description.clone(),
+        is_automatic: false,
+    };
+    let event = draft_event(command, &mut incident, first);
+    command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });
+    command.put_incident(incident.clone());
+    command.put_event(event);
+    incident
 }
 
 /// For which source is posted (contract section 7.1).

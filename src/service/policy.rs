@@ -25,12 +25,16 @@ pub enum Action {
     /// Accounts, passwords and tokens of others.
     ManageUsers,
     ManageChannels,
+    /// Why others were told of an event or not, their addresses, and what providers said.
+    SeeOthersNotifications,
+    /// All messages, and sending again those that were given up.
+    ManageDeliveries,
 }
 
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
-        (UserKind::Superuser, _) => true,
+        (UserKind::Superuser, _) | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries) => true,
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }
@@ -63,6 +67,18 @@ mod tests {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
                 assert!(!allowed(kind, action), "{kind:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn staff_look_after_messages() {
+        for action in [Action::SeeOthersNotifications, Action::ManageDeliveries] {
+            for kind in [UserKind::Staff, UserKind::Superuser] {
+                assert!(allowed(kind, action));
+            }
+            for kind in [UserKind::EndUser, UserKind::SourceUser] {
+                assert!(!allowed(kind, action));
             }
         }
     }

@@ -8,7 +8,11 @@ use super::{
     sources::put_new_source,
     users::{Account, put_new_user},
 };
-use crate::{auth::secret, domain::directory::OWN_SOURCE as ARGUS};
+use crate::{
+    auth::secret,
+    domain::{directory::OWN_SOURCE as ARGUS, source::Source},
+    store::Command,
+};
 
 const ADMIN: &str = "admin";
 
@@ -41,10 +45,7 @@ impl Service {
                 }
                 let admin = Account { username: ADMIN.to_owned(), password_hash, ..Account::default() };
                 put_new_user(command, Account { is_staff: true, is_superuser: true, ..admin });
-                let argus = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
-                let argus = put_new_user(command, argus);
-                command.put_source_type(ARGUS.to_owned());
-                put_new_source(command, argus.id, ARGUS.to_owned(), ARGUS.to_owned(), String::new());
+                own_source(command);
                 Ok::<_, ServiceError>(true)
             })
             .await?;
@@ -57,4 +58,23 @@ impl Service {
         let user = directory.user_named(ARGUS).cloned().ok_or(ServiceError::NotFound(Model::User))?;
         Ok(Caller { user, source: None, credential: Credential::Local })
     }
+}
+
+/// The source for what the server itself has to say; staged with its type and its user as far as they are missing.
+pub(super) fn own_source(command: &mut Command<'_>) -> Source {
+    let directory = command.directory();
+    if let Some(source) = directory.source_named(ARGUS, ARGUS) {
+        return Source::clone(source);
+    }
+    let has_type = directory.source_types.contains(ARGUS);
+    let user = if let Some(user) = directory.user_named(ARGUS) {
+        user.id
+    } else {
+        let account = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
+        put_new_user(command, account).id
+    };
+    if !has_type {
+        command.put_source_type(ARGUS.to_owned());
+    }
+    put_new_source(command, user, ARGUS.to_owned(), ARGUS.to_owned(), String::new())
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         directory::Directory,
         ids::{SourceId, UserId},
-        limits::{SOURCE_NAME, SOURCE_TYPE_NAME, URL},
+        limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, URL},
         source::Source,
         user::is_valid_username,
     },
@@ -90,6 +90,32 @@ impl Service {
             })
             .await?;
         Ok(source)
+    }
+
+    /// How often the source has to show a sign of life; `None`: it is not watched.
+    pub async fn watch_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        frequency: Option<u32>,
+    ) -> Result<(), ServiceError> {
+        if !allowed(caller.kind(), Action::ManageSources) {
+            return Err(ServiceError::Forbidden);
+        }
+        if frequency.is_some_and(|seconds| !HEARTBEAT_FREQUENCY.contains(&seconds)) {
+            return Err(Refusal::BadHeartbeatFrequency.into());
+        }
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let before = command.directory().source(id).ok_or(ServiceError::NotFound(Model::Source))?;
+                if before.heartbeat_frequency != frequency {
+                    let after = Source { heartbeat_frequency: frequency, ..Source::clone(before) };
+                    command.put_source(after);
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
     }
 
     /// Open to everybody.

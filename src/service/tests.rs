@@ -3,6 +3,7 @@
 mod accounts;
 mod acks;
 mod bulk;
+mod forecast;
 mod incidents;
 mod login;
 mod pages;

@@ -1,7 +1,7 @@
 //! Brings files that older releases made up to date: tables that they did not have, and versions of configuration that
 //! was there before versions were kept.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, TableHandle};
 
@@ -13,21 +13,23 @@ use super::{
         configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
         version::{without_password, without_secrets},
     },
-    schema::{CONTACT_UUID_TO_CONTACT, VERSION},
+    schema::VERSION,
     tables::WriteTables,
 };
 use crate::domain::{change::Subject, directory::Directory};
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {
-    let names: BTreeSet<String> = database.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
-    if [VERSION.name(), CONTACT_UUID_TO_CONTACT.name()].iter().all(|name| names.contains(*name)) {
-        return Ok(());
-    }
+    let has_versions = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
+    let tables_before = txn.list_tables()?.count();
     drop(WriteTables::open(&txn)?);
-    txn.commit()?;
-    if names.contains(VERSION.name()) {
+    if txn.list_tables()?.count() == tables_before {
+        txn.abort()?;
+    } else {
+        txn.commit()?;
+    }
+    if has_versions {
         return Ok(());
     }
     let directory = load::directory(&database.begin_read()?)?;
@@ -43,7 +45,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Profiles, maintenance and contacts are younger than versions.
+/// Profiles and maintenance are younger than versions.
 fn first_versions(directory: &Directory) -> Result<Vec<(Subject, u64, Vec<u8>)>, StoreError> {
     let mut versions = Vec::new();
     for user in directory.users.values() {

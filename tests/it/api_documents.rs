@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use argusd::http::{Version, docs, openapi};
+use argusd::http::{Version, docs, native_openapi, openapi};
 
 #[test]
 fn version_one() {
@@ -15,9 +15,13 @@ fn version_two() {
 }
 
 #[test]
+fn native() {
+    insta::assert_snapshot!("openapi_native", native_openapi().to_yaml().unwrap());
+}
+
+#[test]
 fn operations_are_described_and_have_ids_of_their_own() {
-    for version in Version::ALL {
-        let document = openapi(version);
+    for document in Version::ALL.map(openapi).into_iter().chain([native_openapi()]) {
         let mut ids = BTreeSet::new();
         for (path, item) in &document.paths.paths {
             for (method, operation) in docs::operations(item) {

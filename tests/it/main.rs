@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
+mod admin_commands;
 mod api_documents;
 mod api_events;
 mod api_filters;
 mod api_incidents;
+mod api_native;
+mod api_preview;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
 mod daemon;
+mod decisions;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;
@@ -17,10 +21,14 @@ mod icinga_rig;
 mod icinga_seed;
 mod icinga_wire;
 mod matrix;
+mod notify_channels;
 mod process_admin;
 mod process_clients;
 mod process_crash;
 mod process_start;
 mod search;
+mod self_incidents;
+mod simulation;
+mod sinks;
 mod store_model;
 mod support;

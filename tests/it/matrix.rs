@@ -1,10 +1,18 @@
-//! Every operation of both documents × every kind of user: each has an expected status here, and gets it.
+//! Every operation of all documents × every kind of user: each has an expected status here, and gets it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argusd::http::{Version, docs, openapi};
+use argusd::{
+    domain::{
+        ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId},
+        message::{About, Message, Route, State},
+    },
+    http::{Version, docs, native, native_openapi, openapi},
+    store::StoreError,
+};
 use axum::http::Method;
 use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
 
 use crate::support::{App, Client, PASSWORD, Reply, Who};
 
@@ -120,6 +128,49 @@ fn unversioned() -> Vec<Row> {
     vec![row("GET", "/api/", OPEN, Value::Null), row("GET", "/api/schema/", OPEN, Value::Null)]
 }
 
+/// What the Argus API does not have, below its prefix. Timeslot and destination are the end user's.
+fn natives() -> Vec<Row> {
+    const STAFF: Statuses = [401, 403, 403, 200, 200];
+    let draft = json!({"timeslot": 3, "filters": [{"open": true}]});
+    vec![
+        row("GET", "/incidents/{pk}/notifications/", ALL_READ, Value::Null),
+        row("GET", "/incidents/{pk}/events/{event_pk}/decisions/", ALL_READ, Value::Null),
+        row("POST", "/destinations/{pk}/test/", [401, 200, 404, 404, 404], Value::Null),
+        row("GET", "/deliveries/", STAFF, Value::Null),
+        row("POST", "/deliveries/{pk}/retry/", STAFF, Value::Null),
+        row("POST", "/profiles/preview/", [401, 200, 400, 400, 400], draft),
+        row("GET", "/schema/", OPEN, Value::Null),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Document {
+    Argus(Version),
+    Native,
+}
+
+impl Document {
+    const ALL: [Self; 3] = [Self::Argus(Version::V1), Self::Argus(Version::V2), Self::Native];
+
+    fn openapi(self) -> OpenApi {
+        match self {
+            Self::Argus(version) => openapi(version),
+            Self::Native => native_openapi(),
+        }
+    }
+
+    /// With whole paths.
+    fn table(self) -> BTreeMap<(String, &'static str), Row> {
+        match self {
+            Self::Argus(version) => table(version),
+            Self::Native => natives()
+                .into_iter()
+                .map(|row| ((format!("{}{}", native::PREFIX, row.path), row.method), row))
+                .collect(),
+        }
+    }
+}
+
 /// With whole paths.
 fn table(version: Version) -> BTreeMap<(String, &'static str), Row> {
     let prefixed =
@@ -130,13 +181,14 @@ fn table(version: Version) -> BTreeMap<(String, &'static str), Row> {
 
 #[test]
 fn every_operation_has_its_row() {
-    for version in Version::ALL {
-        let document = openapi(version);
+    for document in Document::ALL {
+        let table = document.table();
+        let document = document.openapi();
         let paths = document.paths.paths.iter();
         let documented: BTreeSet<(String, &str)> = paths
             .flat_map(|(path, item)| docs::operations(item).into_iter().map(move |(method, _)| (path.clone(), method)))
             .collect();
-        let expected: BTreeSet<(String, &str)> = table(version).into_keys().collect();
+        let expected: BTreeSet<(String, &str)> = table.into_keys().collect();
         let missing: Vec<_> = documented.difference(&expected).collect();
         let gone: Vec<_> = expected.difference(&documented).collect();
         assert!(missing.is_empty() && gone.is_empty(), "without a row: {missing:?}; not documented: {gone:?}");
@@ -145,16 +197,16 @@ fn every_operation_has_its_row() {
 
 #[tokio::test]
 async fn every_kind_of_user_gets_what_the_table_says() {
-    for version in Version::ALL {
+    for document in Document::ALL {
         for (column, who) in Who::ALL.into_iter().enumerate() {
-            check_column(version, column, who).await;
+            check_column(document, column, who).await;
         }
     }
 }
 
-async fn check_column(version: Version, column: usize, who: Who) {
+async fn check_column(document: Document, column: usize, who: Who) {
     let app = App::new().await;
-    let table = table(version);
+    let table = document.table();
     // What ends the caller's token comes last, so the objects are made with another.
     let rank = |path: &str| (path.ends_with("/auth/logout/"), path.ends_with("/auth/refresh-token/"));
     let helper = app.bearing(&app.new_token("zabbix-src").await);
@@ -162,7 +214,7 @@ async fn check_column(version: Version, column: usize, who: Who) {
     rows.sort_by_key(|((path, _), _)| rank(path));
     let mut wrong = Vec::new();
     for ((path, method), row) in rows {
-        let before = objects(&helper).await;
+        let before = objects(&app, &helper).await;
         let path = before.fill(path);
         let body = Some(row.body.clone()).filter(|body| !body.is_null());
         let reply = app.of(who).call(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
@@ -171,7 +223,7 @@ async fn check_column(version: Version, column: usize, who: Who) {
             wrong.push(format!("{method} {path}: {} instead of {expected}: {}", reply.status, reply.text));
         }
     }
-    assert!(wrong.is_empty(), "{version:?} {who:?}:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{document:?} {who:?}:\n{}", wrong.join("\n"));
 }
 
 /// What the parameters of paths stand for.
@@ -181,10 +233,14 @@ struct Objects {
     ack: u64,
     timeslot: u64,
     filter: u64,
+    /// The end user's.
+    destination: u64,
+    /// A message that was given up.
+    dead: u64,
 }
 
 /// A fresh incident with an event, an acknowledgement and a tag; a timeslot and a filter.
-async fn objects(helper: &Client) -> Objects {
+async fn objects(app: &App, helper: &Client) -> Objects {
     let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
     let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
     let incident = pk(helper.post("/api/v2/incidents/", body).await);
@@ -196,12 +252,49 @@ async fn objects(helper: &Client) -> Objects {
     let body = json!({"name": name, "time_recurrences": []});
     let timeslot = helper.post(&format!("{profiles}/timeslots/"), body).await;
     let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
-    Objects { incident, event: pk(event), ack: pk(ack), timeslot: pk(timeslot), filter: pk(filter) }
+    let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
+    let event = pk(event);
+    let dead = dead_message(app, incident, event, destination).await;
+    Objects {
+        incident,
+        event,
+        ack: pk(ack),
+        timeslot: pk(timeslot),
+        filter: pk(filter),
+        destination: destination.0,
+        dead: dead.0,
+    }
+}
+
+async fn dead_message(app: &App, incident: u64, event: u64, destination: DestinationId) -> MessageId {
+    let user = app.user_id("alice");
+    let message = move |id, now| Message {
+        id,
+        created: now,
+        about: About::Event { incident: IncidentId(incident), event: EventId(event) },
+        route: Route::Destination { user, profile: ProfileId(1), destination, medium: "email".to_owned() },
+        address: "alice@example.org".to_owned(),
+        state: State::Dead { at: now },
+        attempts: 3,
+        last_attempt: Some(now),
+        answer: "550 no such user".to_owned(),
+    };
+    let written = app.service.store().write(None, move |command| {
+        let id = command.new_message_id();
+        let now = command.now();
+        command.put_message(message(id, now));
+        Ok::<_, StoreError>(id)
+    });
+    written.await.unwrap()
 }
 
 impl Objects {
     fn fill(&self, path: &str) -> String {
-        let key = if path.contains("/sources/") {
+        let key = if path.contains("/destinations/") {
+            self.destination
+        } else if path.contains("/deliveries/") {
+            self.dead
+        } else if path.contains("/sources/") {
             2
         } else if path.contains("/users/") {
             1

@@ -4,7 +4,7 @@ use std::{io::Write, process::Stdio};
 
 use serde_json::{Value, json};
 
-use crate::daemon::{Site, incident};
+use crate::daemon::{Site, eventually, incident};
 
 /// Runs the same commands in both situations.
 fn both(test: impl Fn(&Site)) {
@@ -141,6 +141,92 @@ fn channels_are_made_changed_and_deleted() {
         assert_eq!(rows(site, "channel").len(), 1);
         assert_eq!(site.ok(&["check"]), "all is well");
     });
+}
+
+#[test]
+fn sources_are_watched_and_no_longer_watched() {
+    both(|site| {
+        site.source("nav");
+        let heartbeat =
+            || rows(site, "source").into_iter().find(|it| it["name"] == "nav").unwrap()["heartbeat"].clone();
+        assert_eq!(heartbeat(), Value::Null);
+        site.ok(&["source", "change", "nav", "--heartbeat", "60"]);
+        assert_eq!(heartbeat(), 60);
+        assert!(site.ok(&["source", "list"]).contains("60 s"));
+        assert_eq!(site.ok(&["source", "check"]), "", "it was never seen");
+        site.ok(&["source", "change", "nav", "--type", "test", "--heartbeat", "off"]);
+        assert_eq!(heartbeat(), Value::Null);
+        assert!(site.fails(&["source", "change", "nav", "--heartbeat", "59"]).contains("60 to 86400 seconds"));
+        assert!(site.fails(&["source", "change", "nav", "--heartbeat", "often"]).contains("the word off"));
+        assert!(site.fails(&["source", "change", "nobody", "--heartbeat", "60"]).contains("there is no source"));
+    });
+}
+
+#[test]
+fn tokens_that_expire_are_incidents_until_they_are_gone() {
+    let site = Site::new();
+    site.source("nav");
+    assert_eq!(site.ok(&["token", "check"]), "", "two weeks are left");
+    assert_eq!(site.ok(&["token", "check", "--days", "15"]), "incident 1 opened");
+    assert_eq!(site.ok(&["token", "check", "--days", "15"]), "");
+    assert_eq!(site.ok(&["token", "check", "-d", "3"]), "incident 1 ended");
+    assert_eq!(site.ok(&["check"]), "all is well");
+
+    // A server does it by itself, at once.
+    let daemon = site.start();
+    let token = site.ok(&["token", "create", "admin"]);
+    let mut client = daemon.client().with_token(&token);
+    let mut open =
+        || client.get("/api/v2/incidents/?open=true&tags=problem_type=token_expiry").json()["results"].clone();
+    site.ok(&["token", "revoke", "--user", "nav"]);
+    site.ok(&["token", "create", "nav", "--expires", "2"]);
+    eventually("the token is told of", || open().as_array().unwrap().len() == 1);
+    let shown = open()[0].clone();
+    assert!(shown["description"].as_str().unwrap().starts_with("Token for source system nav (test) will expire on "));
+    assert_eq!((&shown["source"]["name"], &shown["level"]), (&json!("argus"), &json!(2)));
+    site.ok(&["token", "create", "nav"]);
+    eventually("the new one ends it", || open().as_array().unwrap().is_empty());
+    daemon.stop();
+}
+
+#[test]
+fn filters_are_listed_and_profiles_toggled() {
+    let site = Site::new();
+    let daemon = site.start();
+    let token = site.ok(&["token", "create", "admin"]);
+    let mut client = daemon.client().with_token(&token);
+    for (name, level) in [("bad", 2), ("worse", 1)] {
+        let body = json!({"name": name, "filter": {"maxlevel": level, "tags": ["host=a"]}});
+        assert_eq!(client.post("/api/v2/notificationprofiles/filters/", &body).status, 201);
+    }
+    let check = || {
+        assert_eq!(rows(&site, "filter").len(), 2);
+        let worse = serde_json::from_str::<Value>(&site.ok(&["filter", "list", "-n", "worse", "--json"])).unwrap();
+        let filter = json!({"tags": ["host=a"], "maxlevel": 1});
+        let expected = json!([{"pk": 2, "username": "admin", "name": "worse", "public": false, "filter": filter}]);
+        assert_eq!(worse, expected);
+        assert!(site.ok(&["filter", "list", "--pk", "1"]).ends_with("{\"tags\":[\"host=a\"],\"maxlevel\":2}"));
+        assert!(site.fails(&["profile", "toggle", "4711"]).contains("there is no profile 4711"));
+        assert!(!site.fails(&["profile", "toggle"]).is_empty());
+    };
+    check();
+    daemon.stop();
+    check();
+}
+
+#[test]
+fn a_test_incident_says_what_it_is() {
+    let site = Site::new();
+    let daemon = site.start();
+    let token = site.ok(&["token", "create", "admin"]);
+    let pk = site.ok(&["incident", "create", "-t", "host=a"]);
+    let shown = daemon.client().with_token(&token).get(&format!("/api/v2/incidents/{pk}/")).json();
+    assert_eq!(shown["description"], format!("Incident #{pk} created via \"create_fake_incident\""));
+    let tags: Vec<&str> = shown["tags"].as_array().unwrap().iter().map(|tag| tag["tag"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["location=argus", &format!("object={pk}"), "problem_type=test", "host=a"]);
+    assert_eq!(shown["source"]["name"], "argus");
+    assert!((1..=5).contains(&shown["level"].as_u64().unwrap()));
+    daemon.stop();
 }
 
 #[test]

@@ -1,14 +1,21 @@
 //! A whole server in this process, without a network: router, service and store over a temporary directory, a clock that
 //! stands still, and callers of every kind.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use argusd::{
     clock::ManualClock,
-    domain::{ids::UserId, time::Timestamp},
+    domain::{
+        destination::Destination,
+        ids::{DestinationId, UserId},
+        time::Timestamp,
+    },
     http::{self, HttpSettings},
     search::Search,
-    service::{Caller, NewSource, NewUser, Service, Settings, TokenLife},
+    service::{Caller, Courier, NewSource, NewUser, Service, Settings, TestOutcome, TestResult, TokenLife},
     store::{Options, Store},
 };
 use axum::{
@@ -17,6 +24,7 @@ use axum::{
     http::{HeaderMap, Method, Request, header},
 };
 use chrono_tz::Tz;
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,6 +62,7 @@ pub struct App {
     pub service: Service,
     pub clock: Arc<ManualClock>,
     pub local: Caller,
+    pub courier: Arc<RecordingCourier>,
     tokens: Vec<String>,
     router: Router,
     _directory: TempDir,
@@ -69,6 +78,8 @@ impl App {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
         let service = open(directory.path(), &clock, settings);
+        let courier = Arc::new(RecordingCourier::default());
+        service.send_through(Arc::clone(&courier) as _);
         service.first_start(Some(PASSWORD.to_owned())).await.unwrap();
         let local = service.local_caller().unwrap();
         for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
@@ -90,7 +101,7 @@ impl App {
             tokens.push(token(&service, &local, who.username()).await);
         }
         let router = http::router(service.clone(), HttpSettings::default());
-        Self { service, clock, local, tokens, router, _directory: directory }
+        Self { service, clock, local, courier, tokens, router, _directory: directory }
     }
 
     pub fn of(&self, who: Who) -> Client {
@@ -118,6 +129,25 @@ impl App {
         let reply = self.of(Who::Source).post("/api/v2/incidents/", body).await;
         assert_eq!(reply.status, 201, "{}", reply.text);
         reply.json()["pk"].as_u64().unwrap()
+    }
+}
+
+/// Notes what would have been sent, and to whom.
+#[derive(Default)]
+pub struct RecordingCourier(Mutex<Vec<(DestinationId, String)>>);
+
+impl RecordingCourier {
+    pub fn sent(&self) -> Vec<(DestinationId, String)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Courier for RecordingCourier {
+    fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
+        self.0.lock().unwrap().push((destination.id, username.to_owned()));
+        let transcript = vec![format!("to {}", destination.shown()), "250 OK".to_owned()];
+        let outcome = TestOutcome { result: TestResult::Sent, answer: "250 OK".to_owned(), transcript };
+        Box::pin(async move { outcome })
     }
 }
 

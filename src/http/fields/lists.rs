@@ -145,6 +145,45 @@ impl Fields {
         })
     }
 
+    /// Primary keys, and what `read` makes of objects; at least one of either.
+    pub fn keys_and_objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        key: impl Fn(u64) -> T,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let values = match self.plain_list(name, most)? {
+            Ok(values) if values.is_empty() => Err(json!(["This list may not be empty."])),
+            values => values,
+        };
+        self.each_item(name, values, |value| {
+            let Value::Object(object) = value else {
+                let number = match value {
+                    Value::Number(number) => number.as_u64(),
+                    Value::String(text) => text.trim().parse().ok(),
+                    _ => return Err(json!([python::not_a_key(value)])),
+                };
+                return number.map(&key).ok_or_else(|| json!([BAD_INTEGER]));
+            };
+            let mut item = Self::new(object.clone(), false);
+            match read(&mut item) {
+                Some(taken) if !item.has_errors() => Ok(taken),
+                _ => Err(Value::Object(item.errors)),
+            }
+        })
+    }
+
+    /// Primary keys, any number of them.
+    pub fn any_keys(&mut self, name: &str, most: usize) -> Option<Vec<u64>> {
+        let values = self.plain_list(name, most)?;
+        self.each_item(name, values, |value| match value {
+            Value::Number(number) => number.as_u64().ok_or_else(|| json!([BAD_INTEGER])),
+            Value::String(text) => text.trim().parse().map_err(|_| json!([BAD_INTEGER])),
+            _ => Err(json!([python::not_a_key(value)])),
+        })
+    }
+
     /// `Err`: what is wrong with the list as a whole.
     fn plain_list(&mut self, name: &str, most: usize) -> Option<Result<Vec<Value>, Value>> {
         Some(match self.take_list(name)? {

@@ -70,6 +70,21 @@ pub fn take_blob(fields: &mut Fields, wide: bool) -> FilterBlob {
     blob
 }
 
+/// A blob with all criteria, as JSON.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
+    let object = match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) => return Err("a filter is a JSON object".to_owned()),
+        Err(error) => return Err(format!("not JSON: {error}")),
+    };
+    let mut fields = Fields::new(object, false);
+    let blob = take_blob(&mut fields, true);
+    if fields.has_errors() { Err(fields.refuse().body().to_string()) } else { Ok(blob) }
+}
+
 /// JSON in a text, an object with exactly two keys.
 pub fn take_filter_string(fields: &mut Fields) -> Option<FilterBlob> {
     const NAME: &str = "filter_string";

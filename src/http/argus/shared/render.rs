@@ -19,11 +19,9 @@ use crate::{
         source::Source,
         tag::IncidentTag,
         time::Timestamp,
-    },
-    http::{
-        Api,
         urls::{self, Base},
     },
+    http::Api,
 };
 
 /// A moment in the server's zone.

@@ -1,4 +1,4 @@
-//! Web addresses in incidents.
+//! Web addresses in incidents, and what they are relative to.
 
 use url::{Host, Url};
 

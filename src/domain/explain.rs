@@ -1,0 +1,473 @@
+//! Why somebody was not told of an event, in words for whoever wants to know at three in the morning.
+
+mod words;
+
+use super::{
+    destination::Destination,
+    directory::Directory,
+    event::EventType,
+    filter::{About, Criteria, Mismatch},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, TimeslotId},
+    plan::{NearReason, Occurrence, Silence},
+    profile::Profile,
+    stored_filter::{FilterBlob, StoredFilter},
+    subscription::{EventFilter, filters},
+    tag::Tag,
+};
+
+/// Made from the configuration as it was when it was decided, so it stays the same whatever is edited afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable: programs may depend on it.
+    pub code: &'static str,
+    pub sentence: String,
+    /// What decided.
+    pub clause: Option<Clause>,
+    /// Of a filter, by its name in the filter's blob.
+    pub criterion: Option<&'static str>,
+    pub wanted: Option<String>,
+    pub actual: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clause {
+    pub kind: ClauseKind,
+    /// `None`: there is only one of the kind.
+    pub id: Option<u64>,
+    /// Of maintenance the description.
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClauseKind {
+    Profile,
+    User,
+    Filter,
+    Timeslot,
+    Maintenance,
+    Destination,
+    Setting,
+}
+
+impl ClauseKind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::User => "user",
+            Self::Filter => "filter",
+            Self::Timeslot => "timeslot",
+            Self::Maintenance => "maintenance",
+            Self::Destination => "destination",
+            Self::Setting => "setting",
+        }
+    }
+}
+
+/// Stable, also where there is nothing to explain in words.
+#[must_use]
+pub const fn code(silence: Silence) -> &'static str {
+    match silence {
+        Silence::ProfileInactive => "profile_inactive",
+        Silence::OwnerInactive => "owner_inactive",
+        Silence::NoFilter => "no_filter",
+        Silence::Filter(_, Mismatch::Nothing) => "filter_matches_nothing",
+        Silence::Filter(_, _) => "filter",
+        Silence::EventType => "event_type",
+        Silence::Near(NearReason::OutsideTimeslot(_)) => "outside_timeslot",
+        Silence::Near(NearReason::Maintenance(_)) => "maintenance",
+        Silence::Near(NearReason::SendingOff) => "sending_off",
+        Silence::Near(NearReason::NoDestination) => "no_destination",
+        Silence::Near(NearReason::Covered(_)) => "already_told",
+        Silence::Near(NearReason::Reported) => "destination_reported",
+    }
+}
+
+/// What stood between `profile` and its owner, or one destination of it; `directory` is the configuration as it was.
+#[must_use]
+pub fn explain(
+    silence: Silence,
+    profile: &Profile,
+    destination: Option<DestinationId>,
+    directory: &Directory,
+    occurrence: &Occurrence<'_>,
+) -> Reason {
+    let context = Context { profile, directory, occurrence };
+    let told = match silence {
+        Silence::ProfileInactive => context.profile_inactive(),
+        Silence::OwnerInactive => context.owner_inactive(),
+        Silence::NoFilter => context.no_filter(),
+        Silence::Filter(id, mismatch) => context.filter(id, mismatch),
+        Silence::EventType => context.event_type(),
+        Silence::Near(NearReason::OutsideTimeslot(id)) => context.outside_timeslot(id),
+        Silence::Near(NearReason::Maintenance(id)) => context.maintenance(id),
+        Silence::Near(NearReason::SendingOff) => Told::new("Sending was switched off on this server.").by(Clause {
+            kind: ClauseKind::Setting,
+            id: None,
+            name: None,
+        }),
+        Silence::Near(NearReason::NoDestination) => context.no_destination(),
+        Silence::Near(NearReason::Covered(by)) => context.covered(by, destination),
+        Silence::Near(NearReason::Reported) => context.reported(destination),
+    };
+    let Told { sentence, clause, criterion, values } = told;
+    let (wanted, actual) = values.unzip();
+    Reason { code: code(silence), sentence, clause, criterion, wanted, actual }
+}
+
+/// A filter, by name and key.
+#[must_use]
+pub fn filter_name(filter: &StoredFilter) -> String {
+    format!("\"{}\" (pk {})", filter.name, filter.id)
+}
+
+#[must_use]
+pub fn profile_name(profile: &Profile) -> String {
+    match &profile.name {
+        Some(name) => format!("\"{name}\" (pk {})", profile.id),
+        None => format!("without a name (pk {})", profile.id),
+    }
+}
+
+/// The medium, and the address or what else the owner calls it.
+#[must_use]
+pub fn destination_name(destination: &Destination) -> String {
+    let address = destination.shown();
+    match &destination.label {
+        Some(label) if !label.is_empty() => format!("{} \"{label}\" (pk {})", destination.medium, destination.id),
+        _ if address.is_empty() => format!("{} (pk {})", destination.medium, destination.id),
+        _ => format!("{} {address} (pk {})", destination.medium, destination.id),
+    }
+}
+
+struct Context<'a> {
+    profile: &'a Profile,
+    directory: &'a Directory,
+    occurrence: &'a Occurrence<'a>,
+}
+
+/// A reason in the making.
+struct Told {
+    sentence: String,
+    clause: Option<Clause>,
+    criterion: Option<&'static str>,
+    /// Wanted and actual.
+    values: Option<(String, String)>,
+}
+
+impl Told {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), clause: None, criterion: None, values: None }
+    }
+
+    fn by(self, clause: Clause) -> Self {
+        Self { clause: Some(clause), ..self }
+    }
+
+    fn comparing(self, wanted: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { values: Some((wanted.into(), actual.into())), ..self }
+    }
+}
+
+impl Context<'_> {
+    fn profile_clause(&self) -> Clause {
+        Clause { kind: ClauseKind::Profile, id: Some(self.profile.id.0), name: self.profile.name.clone() }
+    }
+
+    fn profile_inactive(&self) -> Told {
+        let sentence = format!("Profile {} was switched off.", profile_name(self.profile));
+        Told::new(sentence).by(self.profile_clause()).comparing("active", "inactive")
+    }
+
+    fn owner_inactive(&self) -> Told {
+        let id = self.profile.owner;
+        let name = self.directory.user(id).map(|user| user.username.clone());
+        let sentence = format!("The account {} was deactivated.", name.as_deref().unwrap_or("of the owner"));
+        let clause = Clause { kind: ClauseKind::User, id: Some(id.0), name };
+        Told::new(sentence).by(clause).comparing("active", "inactive")
+    }
+
+    fn no_filter(&self) -> Told {
+        let sentence = format!("Profile {} had no filter, so nothing could match it.", profile_name(self.profile));
+        Told::new(sentence).by(self.profile_clause())
+    }
+
+    fn no_destination(&self) -> Told {
+        let sentence = format!("Profile {} had no destination to send to.", profile_name(self.profile));
+        Told::new(sentence).by(self.profile_clause())
+    }
+
+    fn filter(&self, id: FilterId, mismatch: Mismatch) -> Told {
+        let stored = self.directory.filters.get(&id);
+        let compiled = EventFilter::new(id, self.directory);
+        let clause = Clause { kind: ClauseKind::Filter, id: Some(id.0), name: stored.map(|it| it.name.clone()) };
+        let Some((stored, compiled)) = stored.zip(compiled) else {
+            return Told::new(format!("Filter {id} did not match.")).by(clause);
+        };
+        if mismatch == Mismatch::Nothing {
+            return self.matches_nothing(stored).by(clause);
+        }
+        let asked = Asked {
+            own: &stored.blob,
+            whole: self.directory.settings.with_fallback(&stored.blob),
+            criteria: &compiled.criteria,
+            directory: self.directory,
+            about: &self.occurrence.about,
+        };
+        let Compared { criterion, is_own, wants, was, wanted, actual } = asked.compare(mismatch);
+        let fallback = if is_own { "" } else { ", completed by the server's fallback filter," };
+        let sentence = format!("Filter {}{fallback} wants {wants}, but {was}.", filter_name(stored));
+        Told { criterion: Some(criterion), ..Told::new(sentence).by(clause).comparing(wanted, actual) }
+    }
+
+    fn matches_nothing(&self, stored: &StoredFilter) -> Told {
+        let name = filter_name(stored);
+        if stored.blob.is_empty() {
+            return Told::new(format!("Filter {name} has no criterion; such a filter matches nothing."));
+        }
+        let whole = self.directory.settings.with_fallback(&stored.blob);
+        let Some(text) = whole.tags.iter().flatten().find(|text| Tag::parse(text).is_err()) else {
+            return Told::new(format!("Filter {name} can match nothing."));
+        };
+        let sentence = format!("Filter {name} wants the tag \"{text}\", which no incident can have.");
+        Told { criterion: Some("tags"), ..Told::new(sentence).comparing(text, self.all_tags()) }
+    }
+
+    fn all_tags(&self) -> String {
+        words::list(self.occurrence.about.tags.iter().map(|it| it.tag.to_string()), "and", "no tags")
+    }
+
+    fn event_type(&self) -> Told {
+        let kind = self.occurrence.kind;
+        let compiled = filters(&self.profile.filters, self.directory);
+        let let_through = EventType::ALL
+            .into_iter()
+            .filter(|kind| compiled.iter().any(|filter| filter.event_types.is_none_or(|types| types.contains(*kind))));
+        let wanted = words::list(let_through.map(|it| it.code().to_owned()), "or", "nothing");
+        let names = self.profile.filters.iter().filter_map(|id| self.directory.filters.get(id));
+        let names = words::list(names.map(|it| filter_name(it)), "and", "none");
+        let (code, display) = (kind.code(), kind.display());
+        let (filters, lets) = if compiled.len() == 1 { ("Filter", "lets") } else { ("Filters", "let") };
+        let sentence = format!("{filters} {names} {lets} {wanted} through, but this was {code} ({display}).");
+        let clause = match self.profile.filters.as_slice() {
+            [id] => Clause {
+                kind: ClauseKind::Filter,
+                id: Some(id.0),
+                name: self.directory.filters.get(id).map(|filter| filter.name.clone()),
+            },
+            _ => self.profile_clause(),
+        };
+        Told { criterion: Some("event_types"), ..Told::new(sentence).by(clause).comparing(wanted, code) }
+    }
+
+    fn outside_timeslot(&self, id: TimeslotId) -> Told {
+        let zone = self.directory.settings.time_zone;
+        let was = words::weekday_and_time(self.occurrence.timestamp, zone);
+        let timeslot = self.directory.timeslots.get(&id);
+        let clause = Clause { kind: ClauseKind::Timeslot, id: Some(id.0), name: timeslot.map(|it| it.name.clone()) };
+        let Some(timeslot) = timeslot else {
+            return Told::new(format!("Timeslot {id} did not exist, so it was never open.")).by(clause);
+        };
+        let open = words::recurrences(&timeslot.recurrences);
+        let name = &timeslot.name;
+        let sentence = match &open {
+            Some(open) => {
+                format!("Outside the timeslot \"{name}\": it was {was} in {zone}; the slot is open {open}.")
+            }
+            None => format!("Outside the timeslot \"{name}\": it was {was} in {zone}; the slot is never open."),
+        };
+        Told::new(sentence).by(clause).comparing(open.unwrap_or_else(|| "never".to_owned()), format!("{was} in {zone}"))
+    }
+
+    fn maintenance(&self, id: MaintenanceId) -> Told {
+        let zone = self.directory.settings.time_zone;
+        let clause = |name| Clause { kind: ClauseKind::Maintenance, id: Some(id.0), name };
+        let Some(maintenance) = self.directory.maintenances.get(&id) else {
+            return Told::new(format!("Planned maintenance {id} covered it.")).by(clause(None));
+        };
+        let named = match maintenance.description.as_str() {
+            "" => id.to_string(),
+            description => format!("{id} (\"{description}\")"),
+        };
+        let start = words::date_and_time(maintenance.start, zone);
+        let lasts = match maintenance.end {
+            Some(end) => format!("from {start} to {}", words::date_and_time(end, zone)),
+            None => format!("from {start} on, with no end set"),
+        };
+        let actual = format!("{} in {zone}", words::date_and_time(self.occurrence.timestamp, zone));
+        let sentence = format!("Planned maintenance {named} covered it {lasts}; it happened at {actual}.");
+        let outside = format!("not {lasts}");
+        Told::new(sentence).by(clause(Some(maintenance.description.clone()))).comparing(outside, actual)
+    }
+
+    fn covered(&self, by: ProfileId, destination: Option<DestinationId>) -> Told {
+        let other = self.directory.profiles.get(&by);
+        let name = other.map_or_else(|| format!("(pk {by})"), |other| profile_name(other));
+        let led = self.destination(destination).map(|it| format!(", {}", destination_name(it))).unwrap_or_default();
+        let sentence = format!("Told already through profile {name}, which leads to the same destination{led}.");
+        let name = other.and_then(|other| other.name.clone());
+        Told::new(sentence).by(Clause { kind: ClauseKind::Profile, id: Some(by.0), name })
+    }
+
+    fn reported(&self, destination: Option<DestinationId>) -> Told {
+        let name = self.destination(destination).map_or_else(|| "it".to_owned(), destination_name);
+        let sentence = format!("The incident is about trouble with {name} itself, so that way was not used.");
+        let clause = destination.map(|id| Clause { kind: ClauseKind::Destination, id: Some(id.0), name: Some(name) });
+        Told { clause, ..Told::new(sentence) }
+    }
+
+    fn destination(&self, id: Option<DestinationId>) -> Option<&Destination> {
+        self.directory.destinations.get(&id?).map(AsRef::as_ref)
+    }
+}
+
+/// A criterion beside what there was.
+struct Compared {
+    criterion: &'static str,
+    /// The filter's own, not the fallback's.
+    is_own: bool,
+    /// "wants …"
+    wants: String,
+    /// "but …"
+    was: String,
+    wanted: String,
+    actual: String,
+}
+
+/// What a filter asked for.
+struct Asked<'a> {
+    own: &'a FilterBlob,
+    whole: FilterBlob,
+    criteria: &'a Criteria,
+    directory: &'a Directory,
+    about: &'a About<'a>,
+}
+
+impl Asked<'_> {
+    fn compare(&self, mismatch: Mismatch) -> Compared {
+        let about = self.about;
+        let state = |criterion, is_own, wanted: &str, actual: &str| Compared {
+            criterion,
+            is_own,
+            wants: format!("{wanted} incident"),
+            was: format!("it was {actual}"),
+            wanted: without_article(wanted),
+            actual: actual.to_owned(),
+        };
+        let open_or_closed = match (about.stateful, about.open) {
+            (false, _) => "stateless, so neither open nor closed",
+            (true, true) => "open",
+            (true, false) => "closed",
+        };
+        match mismatch {
+            Mismatch::Source => self.source(),
+            Mismatch::Tags(group) => self.tags(group),
+            Mismatch::Level => self.level(),
+            Mismatch::Stateful if about.stateful => {
+                state("stateful", self.own.stateful.is_some(), "a stateless", "stateful")
+            }
+            Mismatch::Stateful => state("stateful", self.own.stateful.is_some(), "a stateful", "stateless"),
+            Mismatch::Open => {
+                let wanted = if self.criteria.open == Some(true) { "an open" } else { "a closed" };
+                state("open", self.own.open.is_some(), wanted, open_or_closed)
+            }
+            Mismatch::Acked if about.acked => {
+                state("acked", self.own.acked.is_some(), "an unacknowledged", "acknowledged")
+            }
+            Mismatch::Acked => state("acked", self.own.acked.is_some(), "an acknowledged", "unacknowledged"),
+            Mismatch::Ticket if about.has_ticket => state("ticket", true, "a ticketless", "with a ticket"),
+            Mismatch::Ticket => state("ticket", true, "a ticketed", "without a ticket"),
+            Mismatch::HideClosedAcked => Compared {
+                criterion: "hide_closed_acked",
+                is_own: self.own.hide_closed_acked,
+                wants: "nothing that is both closed and acknowledged".to_owned(),
+                was: "the incident was".to_owned(),
+                wanted: "open or unacknowledged".to_owned(),
+                actual: "closed and acknowledged".to_owned(),
+            },
+            Mismatch::EventTypes | Mismatch::Nothing => Compared {
+                criterion: "event_types",
+                is_own: true,
+                wants: "another type of event".to_owned(),
+                was: "this was of none of them".to_owned(),
+                wanted: "another type".to_owned(),
+                actual: "none of them".to_owned(),
+            },
+        }
+    }
+
+    fn level(&self) -> Compared {
+        let wanted = match self.criteria.max_level.unwrap_or_default() {
+            1 => "level 1".to_owned(),
+            max => format!("level {max} or worse"),
+        };
+        let actual = format!("level {}", self.about.level.get());
+        Compared {
+            criterion: "maxlevel",
+            is_own: self.own.max_level.is_some(),
+            wants: wanted.clone(),
+            was: format!("the incident was at {actual}"),
+            wanted,
+            actual,
+        }
+    }
+
+    fn tags(&self, group: usize) -> Compared {
+        let group = self.criteria.tags.get(group).map_or(&[][..], Vec::as_slice);
+        let key = group.first().map(Tag::key).unwrap_or_default();
+        let wanted = words::list(group.iter().map(Tag::to_string), "or", "nothing");
+        let of_key = self.about.tags.iter().filter(|it| it.tag.key() == key);
+        let actual = words::list(of_key.map(|it| it.tag.to_string()), "and", &format!("no tag \"{key}\""));
+        Compared {
+            criterion: "tags",
+            is_own: self.own.tags.as_ref().is_some_and(|tags| !tags.is_empty()),
+            wants: format!("the tag {wanted}"),
+            was: format!("the incident had {actual}"),
+            wanted,
+            actual,
+        }
+    }
+
+    fn source(&self) -> Compared {
+        let source = self.directory.source(self.about.source);
+        let ids = self.whole.source_ids.as_ref().filter(|ids| !ids.is_empty());
+        let named = |id: u64, name: Option<&str>| match name {
+            Some(name) => format!("\"{name}\" (pk {id})"),
+            None => format!("pk {id}"),
+        };
+        let name_of = |id: u64| {
+            let source = self.directory.source(super::ids::SourceId(id));
+            named(id, source.map(|it| it.name.as_str()))
+        };
+        let it_was = name_of(self.about.source.0);
+        if let Some(ids) = ids.filter(|ids| !ids.contains(&self.about.source)) {
+            let wanted = words::list(ids.iter().map(|id| name_of(id.0)), "or", "none");
+            return Compared {
+                criterion: "sourceSystemIds",
+                is_own: self.own.source_ids.as_ref().is_some_and(|ids| !ids.is_empty()),
+                wants: format!("the source {wanted}"),
+                was: format!("the incident came from {it_was}"),
+                wanted,
+                actual: it_was,
+            };
+        }
+        let types = self.whole.source_types.clone().unwrap_or_default();
+        let wanted = words::list(types.into_iter().map(|name| format!("\"{name}\"")), "or", "none");
+        let actual = source.map_or_else(|| "unknown".to_owned(), |source| format!("\"{}\"", source.source_type));
+        Compared {
+            criterion: "source_types",
+            is_own: self.own.source_types.as_ref().is_some_and(|types| !types.is_empty()),
+            wants: format!("a source of type {wanted}"),
+            was: format!("the incident came from {it_was} of type {actual}"),
+            wanted,
+            actual,
+        }
+    }
+}
+
+fn without_article(text: &str) -> String {
+    text.split_once(' ').map_or(text, |(_, rest)| rest).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

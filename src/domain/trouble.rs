@@ -1,0 +1,166 @@
+//! What the server finds wrong around itself, and when that is an incident (contract section 23).
+
+mod rules;
+
+use super::{
+    event::EventType,
+    ids::{DestinationId, IncidentId, SourceId},
+    incident::{EndTime, Incident},
+    plan::{REPORTED_DESTINATION_TAG, REPORTED_MEDIUM_TAG},
+    severity::Level,
+    tag::Tag,
+    time::Timestamp,
+};
+
+pub use self::rules::{Strictness, expiring_tokens, missing_heartbeats, over, undelivered, unreachable};
+
+/// With what something can be wrong. Each has at most one open incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Matter {
+    Token(SourceId),
+    Heartbeat(SourceId),
+    DeadLetters(DestinationId),
+    MailServer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    TokenExpiry,
+    MissingHeartbeat,
+    DeadLetters,
+    MailServer,
+}
+
+impl Kind {
+    /// The value of the tag `problem_type`.
+    #[must_use]
+    pub const fn problem_type(self) -> &'static str {
+        match self {
+            Self::TokenExpiry => "token_expiry",
+            Self::MissingHeartbeat => "missing_heartbeat",
+            Self::DeadLetters => "dead_letters",
+            Self::MailServer => "mail_server",
+        }
+    }
+}
+
+impl Matter {
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Token(_) => Kind::TokenExpiry,
+            Self::Heartbeat(_) => Kind::MissingHeartbeat,
+            Self::DeadLetters(_) => Kind::DeadLetters,
+            Self::MailServer => Kind::MailServer,
+        }
+    }
+
+    /// The source incident id of the latest incident about it.
+    #[must_use]
+    pub fn name(self) -> String {
+        let kind = self.kind().problem_type();
+        match self {
+            Self::Token(source) | Self::Heartbeat(source) => format!("{kind}:{source}"),
+            Self::DeadLetters(destination) => format!("{kind}:{destination}"),
+            Self::MailServer => kind.to_owned(),
+        }
+    }
+
+    /// The source incident id of an incident that is not the latest any more.
+    #[must_use]
+    pub fn former_name(self, incident: IncidentId) -> String {
+        format!("{}:{incident}", self.name())
+    }
+
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Token(_) | Self::MailServer => Level::HIGH,
+            Self::DeadLetters(_) => Level::MODERATE,
+            Self::Heartbeat(_) => Level::LOW,
+        }
+    }
+
+    #[must_use]
+    pub fn tags(self, incident: IncidentId) -> Vec<Tag> {
+        let problem = format!("problem_type={}", self.kind().problem_type());
+        let texts = match self {
+            Self::Token(source) => vec![
+                "location=argus".to_owned(),
+                problem,
+                format!("source_system_id={source}"),
+                format!("object={incident}"),
+            ],
+            Self::Heartbeat(source) => vec![problem, format!("source_system_id={source}")],
+            Self::DeadLetters(destination) => vec![problem, format!("{REPORTED_DESTINATION_TAG}={destination}")],
+            Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
+        };
+        texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()
+    }
+}
+
+/// What is to be said of a matter; of one that is not mentioned, that all is well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub matter: Matter,
+    /// An incident that began before is about something else.
+    pub about_since: Timestamp,
+    pub verdict: Verdict,
+}
+
+impl Finding {
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        matches!(self.verdict, Verdict::Trouble { .. })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Trouble {
+        since: Timestamp,
+        description: String,
+    },
+    /// Whatever was said stands.
+    Unknown,
+}
+
+/// What has to happen to the latest incident about a matter, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Nothing,
+    Open,
+    End,
+    /// It ends, and another one opens.
+    Replace,
+}
+
+#[must_use]
+pub fn step(latest: Option<&Incident>, finding: Option<&Finding>, now: Timestamp) -> Step {
+    let (open, closed) = (latest.filter(|it| it.is_open(now)), latest.filter(|it| !it.is_open(now)));
+    let is_outdated = |finding: &Finding| open.is_some_and(|incident| incident.start < finding.about_since);
+    match finding {
+        Some(finding) => match &finding.verdict {
+            Verdict::Trouble { .. } if is_outdated(finding) => Step::Replace,
+            Verdict::Unknown if is_outdated(finding) => Step::End,
+            Verdict::Trouble { .. } if open.is_some() => Step::Nothing,
+            Verdict::Trouble { since, .. } if !closed.is_some_and(|it| is_dealt_with(it, finding, *since)) => {
+                Step::Open
+            }
+            Verdict::Trouble { .. } | Verdict::Unknown => Step::Nothing,
+        },
+        None if open.is_some() => Step::End,
+        None => Step::Nothing,
+    }
+}
+
+/// Trouble that somebody closed by hand comes back only if it began anew. So do dead letters in any case: what was
+/// delivered since is not remembered over a restart.
+fn is_dealt_with(closed: &Incident, finding: &Finding, since: Timestamp) -> bool {
+    let is_newer = matches!(closed.end, EndTime::At(end) if end > since && closed.start >= finding.about_since);
+    let by_hand = closed.event_types.contains(EventType::Close);
+    is_newer && (by_hand || finding.matter.kind() == Kind::DeadLetters)
+}
+
+#[cfg(test)]
+mod tests;

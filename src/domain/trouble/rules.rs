@@ -1,0 +1,171 @@
+//! When something is wrong, in the words of contract section 23. All of it is asked of the configuration in memory.
+
+use chrono_tz::Tz;
+
+use super::{Finding, Matter, Verdict};
+use crate::domain::{
+    destination::EMAIL,
+    directory::Directory,
+    ids::{DestinationId, SourceId, UserId},
+    limits::{HEARTBEAT_GRACE_MICROS, MEDIUM_UNREACHABLE_MICROS},
+    source::Source,
+    time::Timestamp,
+    token::{Token, TokenKind},
+};
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+/// How to take an incident about a token that is not to be warned of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// It ends.
+    Strict,
+    /// Somebody asked with more days, and it stays until the token is another.
+    Lenient,
+}
+
+/// Of each source, whether its classic token expires within `days`; of several the one that lasts longest counts, as a
+/// new one beside the old replaces it. The date is one of `zone`.
+#[must_use]
+pub fn expiring_tokens(
+    directory: &Directory,
+    zone: Tz,
+    days: u32,
+    strictness: Strictness,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let horizon = now.saturating_add_micros(i64::from(days) * DAY_MICROS);
+    let findings = lasting_tokens(directory).into_iter().filter_map(|(source, token)| {
+        let verdict = match token.expires {
+            Some(expires) if expires < horizon => Verdict::Trouble {
+                since: expires.saturating_add_micros(-i64::from(days) * DAY_MICROS).max(token.created),
+                description: format!(
+                    "Token for source system {} will expire on {}",
+                    shown(source),
+                    expires.to_datetime().with_timezone(&zone).format("%Y-%m-%d")
+                ),
+            },
+            _ if strictness == Strictness::Lenient => Verdict::Unknown,
+            _ => return None,
+        };
+        Some(Finding { matter: Matter::Token(source.id), about_since: token.created, verdict })
+    });
+    findings.collect()
+}
+
+/// By source, and then the classic token of its user that lasts longest.
+fn lasting_tokens(directory: &Directory) -> Vec<(&Source, &Token)> {
+    let mut tokens: Vec<(&Source, &Token)> = directory
+        .tokens
+        .values()
+        .filter(|token| token.kind == TokenKind::Classic)
+        .filter_map(|token| Some((directory.source_of(token.user)?.as_ref(), token.as_ref())))
+        .collect();
+    tokens.sort_by_key(|(source, token)| {
+        (source.id, std::cmp::Reverse((token.expires.is_none(), token.expires, token.id)))
+    });
+    tokens.dedup_by_key(|(source, _)| source.id);
+    tokens
+}
+
+/// Sources that are watched and were not heard of for longer than they may be silent.
+///
+/// Before `listening_since` nobody could be heard: who is late only because of that gets the time again.
+#[must_use]
+pub fn missing_heartbeats(
+    directory: &Directory,
+    last_seen: impl Fn(SourceId) -> Option<Timestamp>,
+    listening_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let findings = directory.sources.values().filter_map(|source| {
+        let silence = i64::from(source.heartbeat_frequency?) * 1_000_000 + HEARTBEAT_GRACE_MICROS;
+        let since = last_seen(source.id)?.saturating_add_micros(silence);
+        if now <= since {
+            return None;
+        }
+        let could_be_heard = listening_since.is_none_or(|start| now > start.saturating_add_micros(silence));
+        let verdict = if could_be_heard {
+            Verdict::Trouble { since, description: format!("Missing heartbeat from source {}, dead?", shown(source)) }
+        } else {
+            Verdict::Unknown
+        };
+        Some(Finding { matter: Matter::Heartbeat(source.id), about_since: Timestamp::MIN, verdict })
+    });
+    findings.collect()
+}
+
+/// For each destination: how many letters are dead since anything was last delivered to it, and when the newest died.
+#[must_use]
+pub fn undelivered(
+    directory: &Directory,
+    letters: impl IntoIterator<Item = (DestinationId, usize, Timestamp)>,
+) -> Vec<Finding> {
+    let findings = letters.into_iter().filter_map(|(id, count, since)| {
+        // What was deleted cannot be mended.
+        let whose = destination(directory, id)?;
+        let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+        Some(Finding {
+            matter: Matter::DeadLetters(id),
+            about_since: Timestamp::MIN,
+            verdict: Verdict::Trouble { since, description: format!("{messages} to {whose} could not be delivered") },
+        })
+    });
+    findings.collect()
+}
+
+/// Of the mail server, that has not been reached since then.
+#[must_use]
+pub fn unreachable(since: Timestamp, now: Timestamp) -> Finding {
+    let verdict = if now >= since.saturating_add_micros(MEDIUM_UNREACHABLE_MICROS) {
+        let minutes = MEDIUM_UNREACHABLE_MICROS / 60_000_000;
+        Verdict::Trouble { since, description: format!("The mail server has not been reached for {minutes} minutes") }
+    } else {
+        Verdict::Unknown
+    };
+    Finding { matter: Matter::MailServer, about_since: Timestamp::MIN, verdict }
+}
+
+/// What the event says by which an incident of the matter ends that began at `start`.
+#[must_use]
+pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
+    match matter {
+        Matter::Token(id) => {
+            let Some(source) = directory.source(id) else { return "The source was deleted".to_owned() };
+            let shown = shown(source);
+            match classic_token(directory, source.user) {
+                None => format!("Token for source system {shown} was deleted"),
+                Some(token) if token.created > start => format!("Token for source system {shown} was replaced"),
+                Some(_) => format!("Token for source system {shown} does not expire soon"),
+            }
+        }
+        Matter::Heartbeat(id) => match directory.source(id) {
+            Some(source) if source.heartbeat_frequency.is_some() => {
+                format!("Source \"{}\" is again alive and well", shown(source))
+            }
+            Some(source) => format!("Source \"{}\" is not watched any more", shown(source)),
+            None => "The source was deleted".to_owned(),
+        },
+        Matter::DeadLetters(id) => destination(directory, id)
+            .map_or_else(|| "The destination was deleted".to_owned(), |whose| format!("{whose} can be reached again")),
+        Matter::MailServer => "The mail server was reached again".to_owned(),
+    }
+}
+
+/// The newest.
+fn classic_token(directory: &Directory, user: UserId) -> Option<&Token> {
+    let of_user = directory.tokens.values().filter(|it| it.user == user && it.kind == TokenKind::Classic);
+    of_user.max_by_key(|token| token.created).map(AsRef::as_ref)
+}
+
+/// Owner, address without secrets, and medium.
+fn destination(directory: &Directory, id: DestinationId) -> Option<String> {
+    let destination = directory.destinations.get(&id)?;
+    let owner = directory.user(destination.owner).map_or("", |user| user.username.as_str());
+    let (address, medium) = (destination.shown(), destination.medium.as_str());
+    Some(if medium == EMAIL { format!("{owner} at {address}") } else { format!("{owner} at {address} ({medium})") })
+}
+
+fn shown(source: &Source) -> String {
+    format!("{} ({})", source.name, source.source_type)
+}

@@ -1,0 +1,286 @@
+//! When the incidents about the server itself open and end, and what they say.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+
+use super::*;
+use crate::domain::{
+    destination::Destination,
+    directory::Directory,
+    event::EventTypeSet,
+    ids::{TokenId, UserId},
+    incident::AckedUntil,
+    source::Source,
+    token::{Token, TokenKind},
+    user::User,
+};
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+/// 2026-01-15T23:30:00Z, which is the next day in Oslo.
+const NOW: Timestamp = Timestamp::saturating_from_micros(1_768_519_800 * SECOND);
+const NAV: SourceId = SourceId(5);
+
+fn after(micros: i64) -> Timestamp {
+    NOW.saturating_add_micros(micros)
+}
+
+fn source(heartbeat_frequency: Option<u32>) -> Source {
+    let (name, source_type) = ("campus".to_owned(), "nav".to_owned());
+    Source { id: NAV, name, source_type, user: UserId(9), base_url: String::new(), heartbeat_frequency }
+}
+
+fn directory(heartbeat_frequency: Option<u32>) -> Directory {
+    let mut directory = Directory::default();
+    directory.put_source(source(heartbeat_frequency));
+    directory
+}
+
+fn token(id: u64, kind: TokenKind, expires: Option<Timestamp>) -> Token {
+    let hash = [u8::try_from(id).unwrap(); 32];
+    let created = after(-10 * DAY + i64::try_from(id).unwrap());
+    Token { id: TokenId(id), user: UserId(9), kind, hash, created, expires, replaceable: false }
+}
+
+fn with_tokens(tokens: impl IntoIterator<Item = Token>) -> Directory {
+    let mut directory = directory(None);
+    for token in tokens {
+        directory.put_token(token);
+    }
+    directory
+}
+
+fn troubles(findings: &[Finding]) -> Vec<(Matter, Timestamp, &str)> {
+    let troubles = findings.iter().filter_map(|finding| match &finding.verdict {
+        Verdict::Trouble { since, description } => Some((finding.matter, *since, description.as_str())),
+        Verdict::Unknown => None,
+    });
+    troubles.collect()
+}
+
+fn strict(directory: &Directory, days: u32) -> Vec<Finding> {
+    expiring_tokens(directory, Tz::Europe__Oslo, days, Strictness::Strict, NOW)
+}
+
+#[test]
+fn a_token_that_expires_soon_is_told_with_its_date_in_the_zone_of_the_server() {
+    let directory = with_tokens([token(1, TokenKind::Classic, Some(after(2 * DAY)))]);
+    let findings = strict(&directory, 7);
+    let text = "Token for source system campus (nav) will expire on 2026-01-18";
+    assert_eq!(troubles(&findings), [(Matter::Token(NAV), after(-5 * DAY), text)]);
+    let created = directory.tokens.values().next().unwrap().created;
+    assert_eq!(findings[0].about_since, created);
+}
+
+#[test]
+fn a_token_is_told_of_once_less_than_the_days_are_left() {
+    let expiring = |left: i64, days| {
+        let token = token(1, TokenKind::Classic, Some(after(left)));
+        troubles(&strict(&with_tokens([token]), days)).len()
+    };
+    assert_eq!((expiring(7 * DAY - 1, 7), expiring(7 * DAY, 7)), (1, 0));
+    assert_eq!((expiring(7 * DAY, 8), expiring(-DAY, 7), expiring(-DAY, 0), expiring(1, 0)), (1, 1, 1, 0));
+}
+
+#[test]
+fn of_several_tokens_the_one_that_lasts_longest_counts() {
+    let soon = || token(1, TokenKind::Classic, Some(after(DAY)));
+    let count = |other| troubles(&strict(&with_tokens([soon(), other]), 7)).len();
+    assert_eq!(count(token(2, TokenKind::Classic, Some(after(20 * DAY)))), 0);
+    assert_eq!(count(token(2, TokenKind::Classic, None)), 0);
+    assert_eq!(count(token(2, TokenKind::Classic, Some(after(2 * DAY)))), 1, "one for each source");
+    assert_eq!(count(token(2, TokenKind::Login, None)), 1, "login tokens are for people");
+}
+
+#[test]
+fn tokens_of_people_are_theirs_to_mind() {
+    let person = Token { user: UserId(1), ..token(1, TokenKind::Classic, Some(after(DAY))) };
+    assert_eq!(strict(&with_tokens([person]), 7), []);
+}
+
+#[test]
+fn what_was_asked_for_with_more_days_stays_until_the_token_is_another() {
+    let far = token(1, TokenKind::Classic, Some(after(20 * DAY)));
+    let directory = with_tokens([far.clone()]);
+    assert_eq!(strict(&directory, 7), []);
+    let lenient = expiring_tokens(&directory, Tz::UTC, 7, Strictness::Lenient, NOW);
+    assert_eq!((lenient.len(), &lenient[0].verdict), (1, &Verdict::Unknown));
+    let about = |start| step(Some(&incident(start, EndTime::Infinity, &[])), lenient.first(), NOW);
+    assert_eq!(about(far.created), Step::Nothing);
+    assert_eq!(about(far.created.saturating_add_micros(-1)), Step::End);
+}
+
+#[test]
+fn a_source_is_missed_ten_seconds_after_its_time() {
+    let findings = |frequency, silent_for: i64| {
+        let seen = Some(after(-silent_for));
+        missing_heartbeats(&directory(frequency), |_| seen, None, NOW)
+    };
+    assert_eq!(findings(Some(60), 70 * SECOND), []);
+    let late = findings(Some(60), 70 * SECOND + 1);
+    let text = "Missing heartbeat from source campus (nav), dead?";
+    assert_eq!(troubles(&late), [(Matter::Heartbeat(NAV), after(-1), text)]);
+    assert_eq!(findings(None, DAY), []);
+    assert_eq!(missing_heartbeats(&directory(Some(60)), |_| None, None, NOW), [], "never seen");
+}
+
+#[test]
+fn who_could_not_be_heard_gets_the_time_again() {
+    let since = |start| {
+        let findings = missing_heartbeats(&directory(Some(60)), |_| Some(after(-DAY)), Some(start), NOW);
+        findings[0].verdict.clone()
+    };
+    assert_eq!(since(after(-70 * SECOND)), Verdict::Unknown);
+    assert!(matches!(since(after(-70 * SECOND - 1)), Verdict::Trouble { .. }));
+}
+
+#[test]
+fn dead_letters_name_owner_and_address_but_no_secret() {
+    let mut directory = directory(None);
+    let alice = User {
+        id: UserId(1),
+        username: "alice".to_owned(),
+        password_hash: None,
+        first_name: String::new(),
+        last_name: String::new(),
+        email: String::new(),
+        is_staff: false,
+        is_superuser: false,
+        is_active: true,
+        created: NOW,
+        grants: Vec::new(),
+    };
+    directory.put_user(alice);
+    for (id, medium, key, value) in [
+        (1, "email", "email_address", "alice@example.org"),
+        (2, "slack", "destination_url", "https://hooks.example.org/services/T0/secret"),
+    ] {
+        let destination = Destination {
+            id: DestinationId(id),
+            owner: UserId(1),
+            medium: medium.to_owned(),
+            label: None,
+            settings: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+            synced: false,
+        };
+        directory.destinations.insert(destination.id, destination.into());
+    }
+    let letters = [(DestinationId(1), 1, NOW), (DestinationId(2), 3, NOW), (DestinationId(3), 1, NOW)];
+    let findings = undelivered(&directory, letters);
+    let told: Vec<_> = troubles(&findings).into_iter().map(|(_, _, text)| text).collect();
+    assert_eq!(
+        told,
+        [
+            "1 message to alice at alice@example.org could not be delivered",
+            "3 messages to alice at hooks.example.org (slack) could not be delivered"
+        ],
+        "and nothing of a destination that was deleted"
+    );
+    assert_eq!(over(Matter::DeadLetters(DestinationId(3)), NOW, &directory), "The destination was deleted");
+}
+
+#[test]
+fn the_mail_server_may_be_out_of_reach_for_a_quarter_of_an_hour() {
+    let verdict = |silent_for: i64| unreachable(after(-silent_for), NOW).verdict;
+    assert_eq!(verdict(15 * 60 * SECOND - 1), Verdict::Unknown);
+    let description = "The mail server has not been reached for 15 minutes".to_owned();
+    assert_eq!(verdict(15 * 60 * SECOND), Verdict::Trouble { since: after(-15 * 60 * SECOND), description });
+}
+
+#[test]
+fn tags_and_levels_are_those_of_the_contract() {
+    let tags = |matter: Matter| matter.tags(IncidentId(77)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let token = ["location=argus", "problem_type=token_expiry", "source_system_id=5", "object=77"];
+    assert_eq!(tags(Matter::Token(NAV)), token);
+    assert_eq!(tags(Matter::Heartbeat(NAV)), ["problem_type=missing_heartbeat", "source_system_id=5"]);
+    let letters = Matter::DeadLetters(DestinationId(8));
+    assert_eq!(tags(letters), ["problem_type=dead_letters", "destination_id=8"]);
+    assert_eq!(tags(Matter::MailServer), ["problem_type=mail_server", "medium=email"]);
+    let levels = [Matter::Token(NAV), Matter::Heartbeat(NAV), letters, Matter::MailServer].map(|it| it.level().get());
+    assert_eq!(levels, [2, 4, 3, 2]);
+}
+
+#[test]
+fn matters_have_names_of_their_own() {
+    let letters = Matter::DeadLetters(DestinationId(5));
+    let names = [Matter::Token(NAV), Matter::Heartbeat(NAV), letters, Matter::MailServer].map(Matter::name);
+    assert_eq!(names, ["token_expiry:5", "missing_heartbeat:5", "dead_letters:5", "mail_server"]);
+    assert_eq!(Matter::Token(NAV).former_name(IncidentId(77)), "token_expiry:5:77");
+}
+
+#[test]
+fn the_end_says_what_happened() {
+    let text = |directory: &Directory, matter| over(matter, NOW, directory);
+    let heartbeat = Matter::Heartbeat(NAV);
+    assert_eq!(text(&directory(Some(60)), heartbeat), "Source \"campus (nav)\" is again alive and well");
+    assert_eq!(text(&directory(None), heartbeat), "Source \"campus (nav)\" is not watched any more");
+    let about_token = |tokens: Vec<Token>| text(&with_tokens(tokens), Matter::Token(NAV));
+    assert_eq!(about_token(vec![]), "Token for source system campus (nav) was deleted");
+    let same = token(1, TokenKind::Classic, Some(after(20 * DAY)));
+    let newer = Token { created: after(1), ..token(2, TokenKind::Classic, None) };
+    assert_eq!(about_token(vec![same.clone(), newer]), "Token for source system campus (nav) was replaced");
+    assert_eq!(about_token(vec![same]), "Token for source system campus (nav) does not expire soon");
+}
+
+fn incident(start: Timestamp, end: EndTime, kinds: &[EventType]) -> Incident {
+    Incident {
+        id: IncidentId(1),
+        start,
+        end,
+        source: SourceId(1),
+        source_incident_id: String::new(),
+        details_url: String::new(),
+        description: String::new(),
+        level: Level::HIGH,
+        ticket_url: String::new(),
+        metadata: String::new(),
+        tags: Vec::new(),
+        tags_version: 0,
+        acked_until: AckedUntil::Never,
+        event_types: kinds.iter().copied().collect::<EventTypeSet>(),
+        last_event: NOW,
+    }
+}
+
+fn trouble(matter: Matter, since: i64) -> Finding {
+    let verdict = Verdict::Trouble { since: after(since), description: String::new() };
+    Finding { matter, about_since: after(-10), verdict }
+}
+
+#[test]
+fn opens_once_stays_and_ends() {
+    let heartbeat = trouble(Matter::Heartbeat(NAV), -5);
+    let unknown = Finding { verdict: Verdict::Unknown, ..heartbeat.clone() };
+    let open = incident(after(-9), EndTime::Infinity, &[]);
+    let outdated = incident(after(-11), EndTime::Infinity, &[]);
+    let ended = incident(after(-9), EndTime::At(after(-4)), &[EventType::End]);
+    for (latest, finding, expected) in [
+        (None, Some(&heartbeat), Step::Open),
+        (None, Some(&unknown), Step::Nothing),
+        (None, None, Step::Nothing),
+        (Some(&open), Some(&heartbeat), Step::Nothing),
+        (Some(&open), Some(&unknown), Step::Nothing),
+        (Some(&open), None, Step::End),
+        (Some(&outdated), Some(&heartbeat), Step::Replace),
+        (Some(&outdated), Some(&unknown), Step::End),
+        (Some(&ended), Some(&heartbeat), Step::Open),
+        (Some(&ended), Some(&unknown), Step::Nothing),
+        (Some(&ended), None, Step::Nothing),
+    ] {
+        assert_eq!(step(latest, finding, NOW), expected, "{latest:?} {finding:?}");
+    }
+}
+
+#[test]
+fn what_was_closed_by_hand_comes_back_for_new_trouble_only() {
+    let closed = incident(after(-9), EndTime::At(after(-4)), &[EventType::Close]);
+    let about = |latest, matter, since| step(Some(latest), Some(&trouble(matter, since)), NOW);
+    assert_eq!(about(&closed, Matter::MailServer, -5), Step::Nothing);
+    assert_eq!(about(&closed, Matter::MailServer, -4), Step::Open);
+    let of_another_token = incident(after(-11), EndTime::At(after(-4)), &[EventType::Close]);
+    assert_eq!(about(&of_another_token, Matter::Token(NAV), -5), Step::Open);
+    let ended = incident(after(-9), EndTime::At(after(-4)), &[EventType::End]);
+    let letters = Matter::DeadLetters(DestinationId(8));
+    assert_eq!((about(&ended, letters, -5), about(&ended, letters, -3)), (Step::Nothing, Step::Open));
+}

@@ -1,0 +1,34 @@
+//! The native API: what the Argus API does not have. Who was told of an event, who was not, and why.
+
+mod bodies;
+mod decisions;
+mod deliveries;
+mod destinations;
+mod notifications;
+mod previews;
+pub mod requests;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Api, docs};
+
+pub const PREFIX: &str = "/argusd/v1";
+
+/// Paths that need a token.
+pub(super) fn guarded() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(notifications::list))
+        .routes(routes!(decisions::explain))
+        .routes(routes!(destinations::test))
+        .routes(routes!(previews::preview))
+}
+
+/// Paths of those who look after messages.
+pub(super) fn deliveries() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(deliveries::list)).routes(routes!(deliveries::retry))
+}
+
+/// Paths that anybody may use.
+pub(super) fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(docs::native_schema))
+}

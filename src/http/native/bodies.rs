@@ -1,0 +1,185 @@
+//! Messages on the wire, with as much of them as the caller may see.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        datetime::Zoned,
+        directory::Directory,
+        event::EventType,
+        ids::EventId,
+        message::{About, Message, Route, State},
+        time::Timestamp,
+    },
+    http::Api,
+    service::{Caller, Notification},
+};
+
+/// A message: to whom, by what, and what became of it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
+pub struct NotificationBody<'a> {
+    pk: u64,
+    /// Null for summaries.
+    incident: Option<u64>,
+    /// Null for summaries.
+    event: Option<EventReference>,
+    /// Only of summaries: the messages that this one stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    summary_of: Option<Vec<u64>>,
+    /// Username.
+    user: &'a str,
+    profile: NamedReference<'a>,
+    destination: DestinationReference<'a>,
+    /// `due`, `delivered`, `dead` (given up) or `gathered` (part of a summary, whose state counts).
+    state: &'static str,
+    /// Null unless `gathered`.
+    summary: Option<SummaryReference<'a>>,
+    /// So often it was tried to send it.
+    attempts: u32,
+    /// When it was decided to send it.
+    created: String,
+    /// Null unless `due`.
+    next_attempt: Option<String>,
+    last_attempt: Option<String>,
+    /// When it was delivered, given up, or made part of a summary.
+    settled: Option<String>,
+    /// What the provider or the network said last. Null if it is not the caller's to see.
+    answer: Option<&'a str>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct EventReference {
+    pk: u64,
+    /// Code, like `STA`. Null if it is gone.
+    r#type: Option<&'static str>,
+}
+
+/// The name is null where there is none, or no more.
+#[derive(Serialize, ToSchema)]
+struct NamedReference<'a> {
+    pk: u64,
+    name: Option<&'a str>,
+}
+
+/// Address and label are null if they are not the caller's to see.
+#[derive(Serialize, ToSchema)]
+pub struct DestinationReference<'a> {
+    pub pk: u64,
+    pub medium: &'a str,
+    /// As it was then.
+    pub address: Option<String>,
+    pub label: Option<&'a str>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SummaryReference<'a> {
+    pk: u64,
+    state: &'static str,
+    attempts: u32,
+    next_attempt: Option<String>,
+    last_attempt: Option<String>,
+    settled: Option<String>,
+    answer: Option<&'a str>,
+}
+
+impl EventReference {
+    #[must_use]
+    pub fn new(id: EventId, kind: Option<EventType>) -> Self {
+        Self { pk: id.0, r#type: kind.map(EventType::code) }
+    }
+}
+
+/// Writes messages for one caller.
+pub struct Writer<'a> {
+    caller: &'a Caller,
+    directory: Arc<Directory>,
+    zoned: &'a Zoned,
+}
+
+impl<'a> Writer<'a> {
+    #[must_use]
+    pub fn new(api: &'a Api, caller: &'a Caller) -> Self {
+        Self { caller, directory: api.service.directory(), zoned: api.zoned() }
+    }
+
+    #[must_use]
+    pub fn notification<'b>(&'b self, row: &'b Notification) -> NotificationBody<'b> {
+        let message = &row.message;
+        let Route::Destination { user, profile, destination, medium } = &message.route;
+        let is_seen = self.caller.may_see_addresses_of(*user);
+        let (incident, event, summary_of) = match &message.about {
+            About::Event { incident, event } => (Some(incident.0), Some(EventReference::new(*event, row.kind)), None),
+            About::Summary(of) => (None, None, Some(of.iter().map(|id| id.0).collect())),
+        };
+        let known = self.directory.destinations.get(destination);
+        NotificationBody {
+            pk: message.id.0,
+            incident,
+            event,
+            summary_of,
+            user: self.directory.user(*user).map_or("", |user| &user.username),
+            profile: NamedReference {
+                pk: profile.0,
+                name: self.directory.profiles.get(profile).and_then(|profile| profile.name.as_deref()),
+            },
+            destination: DestinationReference {
+                pk: destination.0,
+                medium,
+                address: is_seen.then(|| message.address.clone()),
+                label: known.and_then(|known| known.label.as_deref()).filter(|_| is_seen),
+            },
+            state: state(message),
+            summary: row.summary.as_ref().map(|summary| self.summary(summary, is_seen)),
+            attempts: message.attempts,
+            created: self.at(message.created),
+            next_attempt: self.next_attempt(message),
+            last_attempt: message.last_attempt.map(|at| self.at(at)),
+            settled: self.settled(message),
+            answer: is_seen.then_some(message.answer.as_str()),
+        }
+    }
+
+    fn summary<'b>(&self, summary: &'b Message, is_seen: bool) -> SummaryReference<'b> {
+        SummaryReference {
+            pk: summary.id.0,
+            state: state(summary),
+            attempts: summary.attempts,
+            next_attempt: self.next_attempt(summary),
+            last_attempt: summary.last_attempt.map(|at| self.at(at)),
+            settled: self.settled(summary),
+            answer: is_seen.then_some(summary.answer.as_str()),
+        }
+    }
+
+    fn next_attempt(&self, message: &Message) -> Option<String> {
+        match message.state {
+            State::Due { at, .. } => Some(self.at(at)),
+            _ => None,
+        }
+    }
+
+    fn settled(&self, message: &Message) -> Option<String> {
+        match message.state {
+            State::Due { .. } => None,
+            State::Delivered { at } | State::Dead { at } | State::Gathered { at, .. } => Some(self.at(at)),
+        }
+    }
+
+    fn at(&self, at: Timestamp) -> String {
+        self.zoned.format(at).to_string()
+    }
+}
+
+const fn state(message: &Message) -> &'static str {
+    match message.state {
+        State::Due { .. } => "due",
+        State::Delivered { .. } => "delivered",
+        State::Dead { .. } => "dead",
+        State::Gathered { .. } => "gathered",
+    }
+}

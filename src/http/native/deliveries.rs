@@ -1,0 +1,59 @@
+//! All messages, for those who look after them.
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    bodies::{NotificationBody, Writer},
+    requests::DeliveriesQuery,
+};
+use crate::{
+    domain::ids::MessageId,
+    http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, page::Location, reply},
+    service::Messages,
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationPage)]
+pub struct DeliveriesBody<'a> {
+    /// Address of the next page.
+    next: Option<String>,
+    results: Vec<NotificationBody<'a>>,
+}
+
+/// List messages
+///
+/// Newest first. For staff.
+#[utoipa::path(get, path = "/deliveries/", tag = "deliveries", params(DeliveriesQuery),
+    responses((status = 200, body = DeliveriesBody<'static>), (status = 403)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+    let which = match location.params.get("state") {
+        None | Some("all") => Messages::All,
+        Some("due") => Messages::Due,
+        Some("dead") => Messages::Dead,
+        Some(other) => return Err(ApiError::field("state", format!("\"{other}\" is not a valid choice."))),
+    };
+    let before = match location.params.get("before").map(str::parse) {
+        None => None,
+        Some(Ok(pk)) => Some(MessageId(pk)),
+        Some(Err(_)) => return Err(ApiError::field("before", "A valid integer is required.")),
+    };
+    let (rows, next) = api.service.deliveries(&caller, which, before, location.page_size()).await?;
+    let writer = Writer::new(&api, &caller);
+    let body = DeliveriesBody {
+        next: next.map(|id| location.with("before", &id.to_string())),
+        results: rows.iter().map(|row| writer.notification(row)).collect(),
+    };
+    Ok(reply::json(StatusCode::OK, &body))
+}
+
+/// Send a message again
+///
+/// One that was given up is due now, with the whole time ahead in which it is tried. For staff.
+#[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
+    responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
+pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let row = api.service.retry_delivery(&caller, MessageId(pk)).await?;
+    Ok(reply::json(StatusCode::OK, &Writer::new(&api, &caller).notification(&row)))
+}

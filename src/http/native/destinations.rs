@@ -1,0 +1,39 @@
+//! Trying a destination out.
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::ids::DestinationId,
+    http::{Answer, Api, argus::keys::Key, auth::Authenticated, docs::Detail, reply},
+    service::{TestOutcome, TestResult},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestOutcome)]
+pub struct TestOutcomeBody<'a> {
+    /// `sent`, `retry` (a later attempt might succeed) or `fail` (another one would end the same way).
+    outcome: &'static str,
+    /// What the provider or the network said.
+    answer: &'a str,
+    /// What happened on the way.
+    transcript: &'a [String],
+}
+
+/// Send a test message
+///
+/// To one of the caller's own destinations, now and once; nothing of it is stored.
+#[utoipa::path(post, path = "/destinations/{pk}/test/", tag = "notifications",
+    responses((status = 200, body = TestOutcomeBody<'static>),
+        (status = 429, body = Detail, description = "Too many in a short time.")))]
+pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let TestOutcome { result, answer, transcript } = api.service.test_destination(&caller, DestinationId(pk)).await?;
+    let outcome = match result {
+        TestResult::Sent => "sent",
+        TestResult::Retry => "retry",
+        TestResult::Fail => "fail",
+    };
+    let body = TestOutcomeBody { outcome, answer: &answer, transcript: &transcript };
+    Ok(reply::json(StatusCode::OK, &body))
+}

@@ -1,0 +1,49 @@
+//! What clients send, for the OpenAPI document only: bodies are read field by field (`http::fields`).
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::argus::shared::requests::BlobRequest;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DecisionsQuery {
+    /// Username; by default the caller. Others than oneself may be asked for by staff.
+    pub user: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeliveriesQuery {
+    /// `due` (still to be sent), `dead` (given up) or `all`, which is the default.
+    pub state: Option<String>,
+    /// Only those with a smaller primary key.
+    pub before: Option<u64>,
+    /// Rows to a page, 100 by default.
+    pub page_size: Option<usize>,
+}
+
+/// A profile as version 2 of the Argus API has it; what else there is of one does not matter here.
+#[derive(Deserialize, ToSchema)]
+pub struct ProfilePreviewRequest {
+    /// Primary key of one of the caller's timeslots.
+    pub timeslot: u64,
+    /// At least one.
+    #[schema(value_type = Vec<PreviewFilter>)]
+    pub filters: Vec<Value>,
+    /// Primary keys of destinations of the caller.
+    pub destinations: Option<Vec<u64>>,
+    pub active: Option<bool>,
+    /// So far back; 30 by default.
+    #[schema(minimum = 1, maximum = 90)]
+    pub days: Option<u64>,
+}
+
+/// The primary key of a filter that the caller may use, or criteria.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum PreviewFilter {
+    Key(u64),
+    Criteria(BlobRequest),
+}

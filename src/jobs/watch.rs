@@ -1,0 +1,149 @@
+//! Looks after the server's own troubles, one round after the other (contract section 23).
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, watch::Receiver},
+    time::sleep,
+};
+use tracing::{info, warn};
+
+use super::DeadLetters;
+use crate::{
+    domain::{
+        change::Committed,
+        destination::EMAIL,
+        ids::Seq,
+        message::Message,
+        time::Timestamp,
+        trouble::{Kind, undelivered, unreachable},
+    },
+    notify::{Health, Reach},
+    service::{Service, ServiceError, Settled},
+    store::Follower,
+};
+
+const EVERY: Duration = Duration::from_secs(15);
+/// Between rounds, however much is going on.
+const AT_LEAST: Duration = Duration::from_millis(250);
+
+pub struct Watch {
+    service: Service,
+    health: Arc<Health>,
+    alarm: Arc<Alarm>,
+    started: Timestamp,
+}
+
+/// Hears what makes a look worth while before the next one is due.
+#[derive(Default)]
+struct Alarm {
+    letters: DeadLetters,
+    rung: Notify,
+}
+
+impl Follower for Alarm {
+    fn committed(&self, batch: &[Committed], _: Seq, _: Timestamp) {
+        if batch.iter().any(|committed| committed.directory_changed) {
+            self.rung.notify_one();
+        }
+    }
+
+    fn messages(&self, messages: &[Arc<Message>]) {
+        if self.letters.note(messages) {
+            self.rung.notify_one();
+        }
+    }
+
+    fn reset(&self) {
+        self.letters.forget();
+        self.rung.notify_one();
+    }
+}
+
+impl Watch {
+    /// Follows the store from here on.
+    #[must_use]
+    pub fn new(service: Service, health: Arc<Health>) -> Self {
+        let alarm = Arc::new(Alarm::default());
+        service.store().follow(Arc::clone(&alarm) as _);
+        let started = service.now();
+        Self { service, health, alarm, started }
+    }
+
+    pub(super) async fn run(self, mut stopping: Receiver<bool>) {
+        let mut complaints = Complaints::default();
+        loop {
+            for (what, outcome) in self.round().await {
+                complaints.hear(what, outcome);
+            }
+            let next = async {
+                sleep(AT_LEAST).await;
+                tokio::select! {
+                    () = self.alarm.rung.notified() => {}
+                    () = sleep(EVERY) => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = next => {}
+            }
+        }
+    }
+
+    /// Looks at everything once.
+    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 4] {
+        [
+            (Kind::TokenExpiry, self.service.check_tokens(None).await),
+            (Kind::MissingHeartbeat, self.service.check_heartbeats(Some(self.started)).await),
+            (Kind::DeadLetters, self.check_dead_letters().await),
+            (Kind::MailServer, self.check_mail_server().await),
+        ]
+    }
+
+    async fn check_dead_letters(&self) -> Result<Settled, ServiceError> {
+        let (alarm, store) = (Arc::clone(&self.alarm), self.service.store().clone());
+        let loaded = tokio::task::spawn_blocking(move || alarm.letters.load(|| store.snapshot())).await;
+        loaded.map_err(|_| ServiceError::Internal("reading dead letters ended early"))??;
+        let alarm = Arc::clone(&self.alarm);
+        self.service.settle(Kind::DeadLetters, move |directory, _| undelivered(directory, alarm.letters.stuck())).await
+    }
+
+    async fn check_mail_server(&self) -> Result<Settled, ServiceError> {
+        // Not tried since the start: whatever was said stands.
+        let Some(reach) = self.health.reach(EMAIL) else { return Ok(Settled::default()) };
+        let find = move |now| match reach {
+            Reach::Reachable => Vec::new(),
+            Reach::UnreachableSince(since) => vec![unreachable(since, now)],
+        };
+        self.service.settle(Kind::MailServer, move |_, now| find(now)).await
+    }
+}
+
+/// Each trouble with the looking itself is told once.
+#[derive(Default)]
+struct Complaints(Vec<(Kind, String)>);
+
+impl Complaints {
+    fn hear(&mut self, what: Kind, outcome: Result<Settled, ServiceError>) {
+        let name = what.problem_type();
+        let before = self.0.iter().position(|(kind, _)| *kind == what).map(|at| self.0.swap_remove(at));
+        match outcome {
+            Ok(settled) => {
+                for incident in settled.opened {
+                    info!("incident {incident} opened: {name}");
+                }
+                for incident in settled.ended {
+                    info!("incident {incident} ended: {name}");
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if before.is_none_or(|(_, told)| told != error) {
+                    warn!("incidents about {name} cannot be kept up to date: {error}");
+                }
+                self.0.push((what, error));
+            }
+        }
+    }
+}

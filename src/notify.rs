@@ -1,0 +1,26 @@
+//! Sends what has been decided: one resolved message at a time, over one channel at a time.
+//!
+//! Knows nothing of who is to be told and why. What it needs to know stands in the message.
+
+mod channel;
+mod dispatcher;
+mod health;
+mod outgoing;
+mod python;
+mod queue;
+mod resolve;
+mod retry;
+mod samples;
+mod settings;
+mod template;
+mod text;
+mod view;
+
+pub use self::{
+    channel::{Channels, Outcome, SetupError, Transcript},
+    dispatcher::{Carrier, DispatchSettings, Dispatcher},
+    health::{Health, Reach},
+    outgoing::{Content, Notice, Outgoing, Summary},
+    queue::QueueSettings,
+    settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},
+};

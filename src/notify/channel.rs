@@ -1,0 +1,104 @@
+//! The ways out: each channel sends one message, and says only what became of it.
+
+mod email;
+mod http;
+mod mail;
+mod ntfy;
+mod reach;
+mod roots;
+mod slack;
+mod sms;
+mod smtp;
+mod transcript;
+mod webhook;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+pub use self::transcript::Transcript;
+use self::{
+    email::Email,
+    http::Http,
+    mail::Letterhead,
+    ntfy::Ntfy,
+    slack::Slack,
+    sms::{Gateway, Sms},
+    smtp::Smtp,
+    webhook::Webhook,
+};
+use super::{Outgoing, settings::ChannelSettings, template::Templates};
+use crate::{clock::Clock, domain::datetime::Zoned};
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it, and said this.
+    Sent(String),
+    /// Not now: worth another attempt.
+    Retry(String),
+    /// Never: another attempt would end the same way.
+    Fail(String),
+}
+
+/// Sends messages of one medium.
+trait Channel: Send + Sync {
+    /// Ends within a bounded time whatever the other side does.
+    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome>;
+}
+
+/// All that are set up.
+pub struct Channels {
+    channels: Vec<(&'static str, Box<dyn Channel>)>,
+}
+
+/// Why channels cannot be built from their settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("{setting}: {reason}")]
+    BadSetting { setting: &'static str, reason: String },
+    /// Names the file and the line.
+    #[error("template {place}: {reason}")]
+    BadTemplate { place: String, reason: String },
+}
+
+impl Channels {
+    /// Reads files: templates and certificates.
+    pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let time_zone = settings.time_zone;
+        let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
+        let letterhead = Letterhead::new(&settings.mail.from)?;
+        let smtp = Arc::new(Smtp::new(&settings.mail)?);
+        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout)?);
+        let mut channels: Vec<(&'static str, Box<dyn Channel>)> = Vec::new();
+        if let Some(gateway) = Gateway::new(&settings.sms)? {
+            let (smtp, http, letterhead) = (Arc::clone(&smtp), Arc::clone(&http), letterhead.clone());
+            let (templates, clock) = (Arc::clone(&templates), Arc::clone(&clock));
+            channels.push(("sms", Box::new(Sms { gateway, smtp, http, letterhead, templates, time_zone, clock })));
+        }
+        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
+        channels.push(("slack", Box::new(Slack { http: own, templates: ours, time_zone })));
+        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
+        channels.push(("ntfy", Box::new(Ntfy { http: own, templates: ours, time_zone })));
+        let zoned = Zoned::new(time_zone);
+        channels.push(("webhook", Box::new(Webhook { http, zoned, clock: Arc::clone(&clock) })));
+        let subject_prefix = settings.mail.subject_prefix.clone();
+        channels.push(("email", Box::new(Email { smtp, letterhead, templates, subject_prefix, time_zone, clock })));
+        Ok(Self { channels })
+    }
+
+    /// The slugs of the media that messages can be sent over.
+    pub fn media(&self) -> impl Iterator<Item = &'static str> {
+        self.channels.iter().map(|(medium, _)| *medium)
+    }
+
+    /// The transcript tells what happened on the way, without secrets.
+    pub async fn send(&self, message: &Outgoing) -> (Outcome, Transcript) {
+        let mut transcript = Transcript::default();
+        let outcome = match self.channels.iter().find(|(medium, _)| *medium == message.medium) {
+            Some((_, channel)) => channel.send(message, &mut transcript).await,
+            None => Outcome::Fail(format!("The medium {:?} is not set up on this server.", message.medium)),
+        };
+        (outcome, transcript)
+    }
+}

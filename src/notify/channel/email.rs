@@ -1,0 +1,68 @@
+//! Medium `email` (contract section 19.3).
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use lettre::{Address, Message};
+
+use super::{
+    Channel, Outcome, Transcript,
+    mail::{Letter, Letterhead},
+    smtp::Smtp,
+};
+use crate::{
+    clock::Clock,
+    domain::{limits, time::Timestamp},
+    notify::{
+        outgoing::{Content, Outgoing},
+        template::{Part, Templates},
+        text::clean,
+        view::View,
+    },
+};
+
+pub(super) struct Email {
+    pub smtp: Arc<Smtp>,
+    pub letterhead: Letterhead,
+    pub templates: Arc<Templates>,
+    pub subject_prefix: String,
+    pub time_zone: chrono_tz::Tz,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Channel for Email {
+    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let mail = match self.compose(message, self.clock.now()) {
+                Ok(mail) => mail,
+                Err(reason) => return Outcome::Fail(clean(&reason, limits::PROVIDER_ANSWER)),
+            };
+            self.smtp.submit(mail.envelope(), &mail.formatted(), transcript).await
+        })
+    }
+}
+
+impl Email {
+    fn compose(&self, message: &Outgoing, now: Timestamp) -> Result<Message, String> {
+        let to: Address = message
+            .setting("email_address")
+            .parse()
+            .map_err(|error| format!("The destination's address is not valid: {error}."))?;
+        let view = View::new(&message.content, self.time_zone);
+        let letter = Letter {
+            id: message.id.clone(),
+            to,
+            subject: format!("{}{}", self.subject_prefix, self.templates.render(Part::Subject, &view)),
+            text: self.templates.render(Part::Text, &view),
+            html: Some(self.templates.render(Part::Html, &view)),
+            thread: match &message.content {
+                Content::Event(notice) => Some(notice.thread.clone()),
+                Content::Summary(_) | Content::Test { .. } => None,
+            },
+        };
+        self.letterhead.write(letter, now).map_err(|error| format!("The mail cannot be written: {error}."))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Which addresses requests may go to: never the ones where clouds keep the keys of their machines.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// `private`: whether this host and private networks count as allowed.
+pub(super) fn is_allowed(address: IpAddr, private: bool) -> bool {
+    match address {
+        IpAddr::V4(address) => is_allowed_v4(address, private),
+        IpAddr::V6(address) => match v4_within(address) {
+            Some(inner) => is_allowed_v4(inner, private),
+            None => is_allowed_v6(address, private),
+        },
+    }
+}
+
+fn is_allowed_v4(address: Ipv4Addr, private: bool) -> bool {
+    // Some clouds have their metadata here instead of on a link-local address.
+    const OTHER_METADATA: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
+    let [first, second, ..] = address.octets();
+    let of_carrier = first == 100 && (64..128).contains(&second);
+    let here = address.is_loopback() || address.is_private() || of_carrier || first == 0;
+    let never = address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || OTHER_METADATA.contains(&address);
+    !never && (private || !here)
+}
+
+fn is_allowed_v6(address: Ipv6Addr, private: bool) -> bool {
+    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    let here = address.is_loopback() || address.is_unspecified() || address.is_unique_local();
+    let never = address.is_unicast_link_local() || address.is_multicast() || address == METADATA;
+    !never && (private || !here)
+}
+
+/// The address of the old kind that this one stands for: mapped, compatible, translated or tunnelled.
+fn v4_within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(of(high, low))
+        }
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(of(high, low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_and_link_local_addresses_are_out_of_bounds() {
+        for address in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "100.100.100.200",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+        ] {
+            assert!(!is_allowed(address.parse().unwrap(), true), "{address}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_a_matter_of_choice() {
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "fd12::1",
+            "::ffff:127.0.0.1",
+        ] {
+            let address = address.parse().unwrap();
+            assert!(is_allowed(address, true), "{address}");
+            assert!(!is_allowed(address, false), "{address}");
+        }
+        for address in ["192.0.2.1", "8.8.8.8", "2001:db8::1", "172.32.0.1"] {
+            assert!(is_allowed(address.parse().unwrap(), false), "{address}");
+        }
+    }
+}

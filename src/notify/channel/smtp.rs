@@ -1,0 +1,308 @@
+//! Hands mails over to the mail server, over connections that are kept for the next one.
+//!
+//! The dialogue is our own, command by command, because what an answer means depends on what it answers: a refused
+//! recipient is the message's trouble, a refused login is ours.
+
+use std::{
+    fs,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use lettre::{
+    address::Envelope,
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
+        commands::{Data, Mail, Rcpt, Rset},
+        extension::{ClientId, Extension, MailParameter},
+        response::Response,
+    },
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::{Outcome, SetupError, Transcript, roots};
+use crate::{
+    domain::limits,
+    notify::{
+        settings::{Encryption, MailSettings},
+        text::clean,
+    },
+};
+
+/// A connection that was idle for longer is not used again: the server may be about to close it.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);
+/// How long to wait for the answer to a courtesy.
+const COURTESY: Duration = Duration::from_secs(2);
+
+pub(super) struct Smtp {
+    host: String,
+    port: u16,
+    encryption: Encryption,
+    tls: Option<TlsParameters>,
+    credentials: Option<Credentials>,
+    timeout: Duration,
+    hello: ClientId,
+    slots: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: AsyncSmtpConnection,
+    since: Instant,
+}
+
+/// What was being done when something went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connect,
+    Encrypt,
+    LogIn,
+    Sender,
+    Recipient,
+    Content,
+}
+
+/// How a dialogue failed.
+enum Trouble {
+    Timeout(Stage),
+    Smtp(Stage, Error),
+    /// A recipient that the server cannot be told of.
+    Unspeakable,
+}
+
+impl Smtp {
+    pub(super) fn new(settings: &MailSettings) -> Result<Self, SetupError> {
+        let tls = match settings.encryption {
+            Encryption::None => None,
+            Encryption::StartTls | Encryption::Tls => Some(tls_parameters(settings)?),
+        };
+        Ok(Self {
+            host: settings.host.clone(),
+            port: settings.port,
+            encryption: settings.encryption,
+            tls,
+            credentials: settings.credentials.clone().map(|(name, password)| Credentials::new(name, password)),
+            timeout: settings.timeout,
+            hello: ClientId::default(),
+            slots: Semaphore::new(limits::MAIL_CONNECTIONS),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Takes at most four times the time limit, and a little: waiting for a turn, trying an old connection, connecting,
+    /// handing over.
+    pub(super) async fn submit(&self, envelope: &Envelope, mail: &[u8], transcript: &mut Transcript) -> Outcome {
+        let Ok(Ok(_slot)) = timeout(self.timeout, self.slots.acquire()).await else {
+            return Outcome::Retry("All connections to the mail server are busy.".to_owned());
+        };
+        if let Some(connection) = self.take_idle() {
+            transcript.note(&format!("uses an open connection to {}:{}", self.host, self.port));
+            match self.hand_over(connection, envelope, mail, transcript).await {
+                // The server was tired of the connection; nothing has been handed over yet.
+                Err(trouble) if trouble.is_of_connection() => transcript.note("the connection was closed meanwhile"),
+                result => return self.outcome(result, transcript),
+            }
+        }
+        let result = match self.connect(transcript).await {
+            Ok(connection) => self.hand_over(connection, envelope, mail, transcript).await,
+            Err(trouble) => Err(trouble),
+        };
+        self.outcome(result, transcript)
+    }
+
+    async fn connect(&self, transcript: &mut Transcript) -> Result<AsyncSmtpConnection, Trouble> {
+        let mut stage = Stage::Connect;
+        let dialogue = async {
+            let at_once = self.tls.clone().filter(|_| self.encryption == Encryption::Tls);
+            let address = (self.host.as_str(), self.port);
+            let mut connection =
+                AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &self.hello, at_once, None).await?;
+            transcript.note(&format!("connected to {}:{}", self.host, self.port));
+            if let (Encryption::StartTls, Some(tls)) = (self.encryption, self.tls.clone()) {
+                stage = Stage::Encrypt;
+                connection.starttls(tls, &self.hello).await?;
+            }
+            transcript.note(if connection.is_encrypted() { "TLS: yes" } else { "TLS: no" });
+            if let Some(credentials) = &self.credentials {
+                stage = Stage::LogIn;
+                let answer = connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+                transcript.note(&format!("AUTH: {}", shown(&answer)));
+            }
+            Ok(connection)
+        };
+        match timeout(self.timeout, dialogue).await {
+            Ok(result) => result.map_err(|error| Trouble::Smtp(stage, error)),
+            Err(_) => Err(Trouble::Timeout(stage)),
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        mut connection: AsyncSmtpConnection,
+        envelope: &Envelope,
+        mail: &[u8],
+        transcript: &mut Transcript,
+    ) -> Result<Response, Trouble> {
+        let mut options = Vec::new();
+        if !envelope.to().iter().chain(envelope.from()).all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+            if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+                self.keep(connection);
+                return Err(Trouble::Unspeakable);
+            }
+            options.push(MailParameter::SmtpUtfEight);
+        }
+        let mut stage = Stage::Sender;
+        let dialogue = async {
+            connection.command(Mail::new(envelope.from().cloned(), options)).await?;
+            stage = Stage::Recipient;
+            for recipient in envelope.to() {
+                let answer = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await?;
+                transcript.note(&format!("RCPT TO: {}", shown(&answer)));
+            }
+            stage = Stage::Content;
+            connection.command(Data).await?;
+            connection.message(mail).await
+        };
+        let result = timeout(self.timeout, dialogue).await;
+        match result {
+            Ok(Ok(answer)) => {
+                self.keep(connection);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                let closing = error.status().is_none_or(|code| u16::from(code) == 421);
+                if !closing && matches!(timeout(COURTESY, connection.command(Rset)).await, Ok(Ok(_))) {
+                    self.keep(connection);
+                }
+                Err(Trouble::Smtp(stage, error))
+            }
+            Err(_) => Err(Trouble::Timeout(stage)),
+        }
+    }
+
+    fn take_idle(&self) -> Option<AsyncSmtpConnection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE);
+        idle.pop().map(|idle| idle.connection)
+    }
+
+    fn keep(&self, connection: AsyncSmtpConnection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(Idle { connection, since: Instant::now() });
+    }
+
+    fn outcome(&self, result: Result<Response, Trouble>, transcript: &mut Transcript) -> Outcome {
+        let outcome = match result {
+            Ok(answer) => Outcome::Sent(shown(&answer)),
+            Err(Trouble::Unspeakable) => {
+                Outcome::Fail("The mail server takes no addresses with letters outside ASCII.".to_owned())
+            }
+            Err(Trouble::Timeout(stage)) => Outcome::Retry(format!(
+                "{}: no answer from {}:{} in {} seconds",
+                stage.name(),
+                self.host,
+                self.port,
+                self.timeout.as_secs()
+            )),
+            Err(Trouble::Smtp(stage, error)) => {
+                let text = clean(&format!("{}: {}", stage.name(), told(&error)), limits::PROVIDER_ANSWER);
+                if is_final(stage, error.status().map(u16::from)) { Outcome::Fail(text) } else { Outcome::Retry(text) }
+            }
+        };
+        let (Outcome::Sent(text) | Outcome::Retry(text) | Outcome::Fail(text)) = &outcome;
+        transcript.note(text);
+        outcome
+    }
+}
+
+impl Trouble {
+    /// Found out before the server knew of the mail, so that another connection may do.
+    fn is_of_connection(&self) -> bool {
+        match self {
+            Self::Smtp(Stage::Sender, error) => error.status().is_none_or(|code| u16::from(code) == 421),
+            Self::Timeout(_) | Self::Smtp(..) | Self::Unspeakable => false,
+        }
+    }
+}
+
+impl Stage {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connecting to the mail server",
+            Self::Encrypt => "STARTTLS",
+            Self::LogIn => "AUTH",
+            Self::Sender => "MAIL FROM",
+            Self::Recipient => "RCPT TO",
+            Self::Content => "DATA",
+        }
+    }
+}
+
+/// Permanent refusals of this recipient or this content; whatever is wrong with our sender, login or connection can be
+/// put right, and then the message is still wanted.
+fn is_final(stage: Stage, code: Option<u16>) -> bool {
+    let about_us = |code| matches!(code, 521 | 530 | 534 | 535 | 538);
+    matches!(stage, Stage::Recipient | Stage::Content) && code.is_some_and(|code| code >= 500 && !about_us(code))
+}
+
+fn shown(answer: &Response) -> String {
+    let text: Vec<&str> = answer.message().collect();
+    clean(&format!("{} {}", answer.code(), text.join(" ")), limits::PROVIDER_ANSWER)
+}
+
+fn told(error: &Error) -> String {
+    let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    match error.status() {
+        Some(code) => format!("{code} {reason}"),
+        None if reason.is_empty() => error.to_string(),
+        None => reason,
+    }
+}
+
+fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, SetupError> {
+    let bad = |reason: String| SetupError::BadSetting { setting: "mail.ca_file", reason };
+    let mut builder = TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
+    for certificate in roots::of_host() {
+        // One that cannot be used is none that we trust.
+        if rustls::RootCertStore::empty().add(certificate.clone()).is_ok() {
+            let usable = Certificate::from_der(certificate.to_vec());
+            builder = usable
+                .into_iter()
+                .fold(builder, lettre::transport::smtp::client::TlsParametersBuilder::add_root_certificate);
+        }
+    }
+    if let Some(path) = &settings.ca_file {
+        let pem = fs::read(path).map_err(|error| bad(format!("cannot read {}: {error}", path.display())))?;
+        let certificate = Certificate::from_pem(&pem)
+            .map_err(|error| bad(format!("{} holds no certificates: {error}", path.display())))?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder.build().map_err(|error| bad(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_refusals_of_the_message_are_final() {
+        for stage in [Stage::Connect, Stage::Encrypt, Stage::LogIn, Stage::Sender] {
+            for code in [None, Some(421), Some(535), Some(550), Some(554)] {
+                assert!(!is_final(stage, code), "{stage:?} {code:?}");
+            }
+        }
+        for stage in [Stage::Recipient, Stage::Content] {
+            for code in [None, Some(421), Some(450), Some(451), Some(452), Some(521), Some(530), Some(535)] {
+                assert!(!is_final(stage, code), "{stage:?} {code:?}");
+            }
+            for code in [550, 551, 552, 553, 554, 571] {
+                assert!(is_final(stage, Some(code)), "{stage:?} {code}");
+            }
+        }
+    }
+}

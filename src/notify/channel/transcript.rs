@@ -1,0 +1,37 @@
+//! What happened while a message was sent, for somebody who wonders why none arrives.
+
+use crate::{domain::limits, notify::text::clean};
+
+/// Short lines without control characters and secrets; bounded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript(Vec<String>);
+
+impl Transcript {
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+
+    pub(super) fn note(&mut self, line: &str) {
+        if self.0.len() < limits::TRANSCRIPT_LINES {
+            self.0.push(clean(line, limits::TRANSCRIPT_LINE));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_clean_and_few() {
+        let mut transcript = Transcript::default();
+        transcript.note(" 250 OK\r\n\0 go \u{1b}[31m");
+        assert_eq!(transcript.lines(), ["250 OK go [31m"]);
+        for _ in 0..1_000 {
+            transcript.note(&"long ".repeat(1_000));
+        }
+        assert_eq!(transcript.lines().len(), limits::TRANSCRIPT_LINES);
+        assert!(transcript.lines().iter().all(|line| line.chars().count() <= limits::TRANSCRIPT_LINE));
+    }
+}

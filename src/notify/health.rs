@@ -1,0 +1,75 @@
+//! Since when the servers that messages go through cannot be reached.
+
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use crate::domain::time::Timestamp;
+
+/// Shared by whoever sends and whoever watches.
+#[derive(Debug, Default)]
+pub struct Health {
+    media: Mutex<FxHashMap<String, Reach>>,
+}
+
+/// What the last attempts showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Reachable,
+    /// When the first of the attempts failed that have failed in a row.
+    UnreachableSince(Timestamp),
+}
+
+impl Health {
+    /// What an attempt to send over the medium showed.
+    pub fn note(&self, medium: &str, reachable: bool, now: Timestamp) {
+        let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        if reachable {
+            media.insert(medium.to_owned(), Reach::Reachable);
+            return;
+        }
+        let reach = media.entry(medium.to_owned()).or_insert(Reach::UnreachableSince(now));
+        if *reach == Reach::Reachable {
+            *reach = Reach::UnreachableSince(now);
+        }
+    }
+
+    /// `None`: nothing was sent over it yet.
+    #[must_use]
+    pub fn reach(&self, medium: &str) -> Option<Reach> {
+        self.media.lock().unwrap_or_else(PoisonError::into_inner).get(medium).copied()
+    }
+
+    /// `None` if the last attempt reached it, or there was none.
+    #[must_use]
+    pub fn unreachable_since(&self, medium: &str) -> Option<Timestamp> {
+        match self.reach(medium) {
+            Some(Reach::UnreachableSince(since)) => Some(since),
+            Some(Reach::Reachable) | None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(micros: i64) -> Timestamp {
+        Timestamp::saturating_from_micros(micros)
+    }
+
+    #[test]
+    fn the_first_failure_in_a_row_counts() {
+        let health = Health::default();
+        assert_eq!(health.reach("email"), None);
+        for now in [1, 2] {
+            health.note("email", false, at(now));
+            assert_eq!(health.unreachable_since("email"), Some(at(1)));
+        }
+        assert_eq!(health.unreachable_since("sms"), None);
+        health.note("email", true, at(3));
+        assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(Reach::Reachable)));
+        health.note("email", false, at(4));
+        assert_eq!(health.unreachable_since("email"), Some(at(4)));
+    }
+}

@@ -1,0 +1,415 @@
+//! What waits to be sent, and what goes next. Pure: knows message numbers and times only.
+//!
+//! Each destination has a lane of its own, and lanes take turns, so that none delays another. Within a lane messages
+//! about the same incident leave one after the other; a lane that fails is left alone for a while and then tried with
+//! one message; a lane in a storm gets summaries.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::retry;
+use crate::domain::{
+    ids::{DestinationId, IncidentId, MessageId},
+    limits::{LANE_WINDOW, MEDIUM_WINDOW, SUMMARY_MESSAGES},
+    message::{Message, Route, State},
+    time::Timestamp,
+};
+
+const MINUTE_MICROS: i64 = 60_000_000;
+/// How long a summary waits after the message before it.
+const GATHER_MICROS: i64 = 5_000_000;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LaneId {
+    Destination(DestinationId),
+}
+
+impl LaneId {
+    #[must_use]
+    pub const fn of(message: &Message) -> Self {
+        match &message.route {
+            Route::Destination { destination, .. } => Self::Destination(*destination),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct QueueSettings {
+    /// Messages a minute and destination, beyond which the rest is gathered; 0: no bound.
+    pub storm_limit: usize,
+    /// For how long a message is tried, in microseconds.
+    pub retry_micros: i64,
+}
+
+/// Something to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    Send(LaneId, MessageId),
+    /// These are to become one summary.
+    Gather(LaneId, Vec<MessageId>),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Sent,
+    /// Worth another attempt, if there is time.
+    Retry,
+    /// The message is settled, and that says nothing about the destination.
+    Failed,
+}
+
+/// What becomes of a message after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Delivered,
+    Dead,
+    /// Due again then.
+    Again(Timestamp),
+}
+
+pub struct Queue {
+    settings: QueueSettings,
+    lanes: FxHashMap<LaneId, Lane>,
+    /// Lanes that may have something to do, in turn.
+    ready: VecDeque<LaneId>,
+    timers: BTreeSet<(Timestamp, LaneId)>,
+    /// Of each medium: messages in flight, and lanes that wait for one of them to end.
+    media: FxHashMap<String, Medium>,
+}
+
+#[derive(Default)]
+struct Medium {
+    in_flight: usize,
+    parked: Vec<LaneId>,
+}
+
+struct Lane {
+    medium: String,
+    waiting: BTreeMap<MessageId, Entry>,
+    in_flight: FxHashMap<MessageId, Entry>,
+    /// When messages left within the last minute.
+    left: VecDeque<Timestamp>,
+    /// Attempts that failed since the last that did not.
+    failures: u32,
+    blocked_until: Timestamp,
+    /// So many may be in flight at once: grows with each success, so that a destination that hangs holds one.
+    window: usize,
+    is_ready: bool,
+    timer: Option<Timestamp>,
+}
+
+enum Guard {
+    /// One message may leave as it is.
+    Single,
+    /// What waits is to leave as one summary.
+    Gather,
+    WaitUntil(Option<Timestamp>),
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// `None`: a summary.
+    incident: Option<IncidentId>,
+    at: Timestamp,
+    since: Timestamp,
+    attempts: u32,
+}
+
+impl Queue {
+    #[must_use]
+    pub fn new(settings: QueueSettings) -> Self {
+        Self {
+            settings,
+            lanes: FxHashMap::default(),
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            media: FxHashMap::default(),
+        }
+    }
+
+    /// Takes a message in if it is due, and forgets it if it is not any more. What is in flight is left alone.
+    pub fn note(&mut self, message: &Message) {
+        let id = LaneId::of(message);
+        let State::Due { at, since } = message.state else {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.waiting.remove(&message.id);
+            }
+            return;
+        };
+        let Route::Destination { medium, .. } = &message.route;
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(medium.clone()));
+        if !lane.in_flight.contains_key(&message.id) {
+            let entry = Entry { incident: message.incident(), at, since, attempts: message.attempts };
+            lane.waiting.insert(message.id, entry);
+            self.make_ready(id);
+        }
+    }
+
+    /// All that can be done now; what is taken counts as in flight until it is settled.
+    pub fn take(&mut self, now: Timestamp) -> Vec<Work> {
+        self.ring(now);
+        let mut taken = Vec::new();
+        while let Some(id) = self.ready.pop_front() {
+            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            lane.is_ready = false;
+            let medium = self.media.entry(lane.medium.clone()).or_default();
+            if medium.in_flight >= MEDIUM_WINDOW {
+                medium.parked.push(id);
+                continue;
+            }
+            let (work, next) = lane.take(id, now, self.settings);
+            match work {
+                Some(work) => {
+                    medium.in_flight += 1;
+                    taken.push(work);
+                    self.make_ready(id);
+                }
+                None if lane.is_idle() => {
+                    self.lanes.remove(&id);
+                }
+                None => self.set_timer(id, next),
+            }
+        }
+        taken
+    }
+
+    /// When there may be something to do without anything new being noted or settled.
+    #[must_use]
+    pub fn next_time(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Decides what becomes of a message after an attempt. The caller writes it down and then calls `settle`.
+    #[must_use]
+    pub fn fate(&self, lane: LaneId, message: MessageId, ended: Ended, now: Timestamp, chance: f64) -> Fate {
+        match ended {
+            Ended::Sent => Fate::Delivered,
+            Ended::Failed => Fate::Dead,
+            Ended::Retry => {
+                let entry = self.lanes.get(&lane).and_then(|lane| lane.in_flight.get(&message));
+                let Some(entry) = entry else { return Fate::Again(now) };
+                let until = entry.since.saturating_add_micros(self.settings.retry_micros);
+                if now >= until {
+                    return Fate::Dead;
+                }
+                Fate::Again(retry::next_attempt(entry.attempts + 1, now, until, chance))
+            }
+        }
+    }
+
+    /// An attempt has ended, and what became of the message is written down.
+    ///
+    /// Returns messages of the same lane whose time is up: they are to be given up too, and count as in flight until
+    /// [`Queue::gave_up`].
+    pub fn settle(
+        &mut self,
+        id: LaneId,
+        message: MessageId,
+        ended: Ended,
+        fate: Fate,
+        now: Timestamp,
+        chance: f64,
+    ) -> Vec<MessageId> {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
+        let Some(entry) = lane.in_flight.remove(&message) else { return Vec::new() };
+        let mut expired = Vec::new();
+        match ended {
+            Ended::Sent => {
+                lane.left.push_back(now);
+                lane.failures = 0;
+                lane.window = (lane.window + 1).min(LANE_WINDOW);
+            }
+            Ended::Failed => {}
+            Ended::Retry => {
+                lane.failures += 1;
+                lane.window = 1;
+                lane.blocked_until = retry::blocked_until(lane.failures, now, chance);
+                expired = lane.expire(now, self.settings.retry_micros);
+            }
+        }
+        if let Fate::Again(at) = fate {
+            lane.waiting.insert(message, Entry { at, attempts: entry.attempts + 1, ..entry });
+        }
+        self.free(id);
+        expired
+    }
+
+    /// Messages were taken out of the lane and are written down as given up, or as part of a summary.
+    pub fn gave_up(&mut self, id: LaneId, messages: &[MessageId]) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            for message in messages {
+                lane.in_flight.remove(message);
+            }
+        }
+        self.make_ready(id);
+    }
+
+    /// Messages that were to be gathered are part of a summary now, which was noted; or, if that failed, still wait.
+    pub fn gathered(&mut self, id: LaneId, messages: &[MessageId], done: bool) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            for message in messages {
+                if let Some(entry) = lane.in_flight.remove(message).filter(|_| !done) {
+                    lane.waiting.insert(*message, entry);
+                }
+            }
+        }
+        self.free(id);
+    }
+
+    /// One slot of the lane's medium is free again.
+    fn free(&mut self, id: LaneId) {
+        let Some(lane) = self.lanes.get(&id) else { return };
+        let medium = self.media.entry(lane.medium.clone()).or_default();
+        medium.in_flight = medium.in_flight.saturating_sub(1);
+        for parked in std::mem::take(&mut medium.parked) {
+            self.make_ready(parked);
+        }
+        self.make_ready(id);
+    }
+
+    fn make_ready(&mut self, id: LaneId) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        if let Some(at) = lane.timer.take() {
+            self.timers.remove(&(at, id));
+        }
+        if !lane.is_ready {
+            lane.is_ready = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    fn set_timer(&mut self, id: LaneId, at: Option<Timestamp>) {
+        if let (Some(lane), Some(at)) = (self.lanes.get_mut(&id), at) {
+            lane.timer = Some(at);
+            self.timers.insert((at, id));
+        }
+    }
+
+    fn ring(&mut self, now: Timestamp) {
+        while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.make_ready(id);
+        }
+    }
+}
+
+impl Lane {
+    fn new(medium: String) -> Self {
+        Self {
+            medium,
+            waiting: BTreeMap::new(),
+            in_flight: FxHashMap::default(),
+            left: VecDeque::new(),
+            failures: 0,
+            blocked_until: Timestamp::MIN,
+            window: 1,
+            is_ready: false,
+            timer: None,
+        }
+    }
+
+    /// Nothing would be forgotten with it.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_empty() && self.left.is_empty()
+    }
+
+    /// The next thing to do, or when there may be one.
+    fn take(&mut self, id: LaneId, now: Timestamp, settings: QueueSettings) -> (Option<Work>, Option<Timestamp>) {
+        self.forget_old(now);
+        if self.waiting.is_empty() {
+            // To be forgotten once the guard has no use for it.
+            return (None, self.left.back().map(|last| last.saturating_add_micros(MINUTE_MICROS)));
+        }
+        if self.in_flight.len() >= self.window || self.in_flight.values().any(|entry| entry.incident.is_none()) {
+            return (None, None);
+        }
+        if self.blocked_until > now {
+            return (None, Some(self.blocked_until));
+        }
+        let gathers = match self.guard(now, settings) {
+            Guard::Single => false,
+            Guard::Gather => true,
+            Guard::WaitUntil(next) => return (None, next),
+        };
+        let due = self.due(now, if gathers { SUMMARY_MESSAGES } else { 1 });
+        let Some(first) = due.first().copied() else {
+            return (None, self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min());
+        };
+        for message in &due {
+            if let Some(entry) = self.waiting.remove(message) {
+                self.in_flight.insert(*message, entry);
+            }
+        }
+        let work = if due.len() > 1 { Work::Gather(id, due) } else { Work::Send(id, first) };
+        (Some(work), None)
+    }
+
+    /// Within a minute at most so many messages leave as the limit says; if more wait than that, the last of them is a
+    /// summary, a moment later so that it has something to sum up.
+    fn guard(&self, now: Timestamp, settings: QueueSettings) -> Guard {
+        if settings.storm_limit == 0 {
+            return Guard::Single;
+        }
+        let room = settings.storm_limit.saturating_sub(self.left.len() + self.in_flight.len());
+        if room == 0 {
+            return Guard::WaitUntil(self.left.front().map(|first| first.saturating_add_micros(MINUTE_MICROS)));
+        }
+        if room > 1 || self.waiting.len() == 1 {
+            return Guard::Single;
+        }
+        let settled = self.left.back().map(|last| last.saturating_add_micros(GATHER_MICROS));
+        match settled {
+            Some(settled) if settled > now => Guard::WaitUntil(Some(settled)),
+            None if !self.in_flight.is_empty() => Guard::WaitUntil(None),
+            _ => Guard::Gather,
+        }
+    }
+
+    /// Up to `limit` messages that may leave now, oldest first: none before an older one about the same incident, and
+    /// none before a summary that is older. A summary leaves alone.
+    fn due(&self, now: Timestamp, limit: usize) -> Vec<MessageId> {
+        let mut busy: FxHashSet<IncidentId> = self.in_flight.values().filter_map(|entry| entry.incident).collect();
+        let mut due = Vec::new();
+        for (id, entry) in &self.waiting {
+            let is_due = entry.at <= now;
+            match entry.incident {
+                None if due.is_empty() && is_due && self.in_flight.is_empty() => return vec![*id],
+                None => break,
+                Some(incident) if busy.contains(&incident) => {}
+                Some(_) if is_due => {
+                    due.push(*id);
+                    if due.len() >= limit {
+                        break;
+                    }
+                }
+                Some(incident) => {
+                    busy.insert(incident);
+                }
+            }
+        }
+        due
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        while self.left.front().is_some_and(|left| left.saturating_add_micros(MINUTE_MICROS) <= now) {
+            self.left.pop_front();
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp, retry_micros: i64) -> Vec<MessageId> {
+        let is_over = |entry: &Entry| entry.since.saturating_add_micros(retry_micros) <= now;
+        let expired: Vec<MessageId> =
+            self.waiting.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| *id).collect();
+        for id in &expired {
+            if let Some(entry) = self.waiting.remove(id) {
+                self.in_flight.insert(*id, entry);
+            }
+        }
+        expired
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What leaves when: hangs, failures, storms, and any mixture of them.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{
+    ids::{EventId, ProfileId, UserId},
+    message::About,
+};
+
+const START: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3_600 * SECOND;
+
+fn message(id: u64, destination: u64, incident: u64, now: Timestamp) -> Message {
+    Message {
+        id: MessageId(id),
+        created: now,
+        about: About::Event { incident: IncidentId(incident), event: EventId(id) },
+        route: Route::Destination {
+            user: UserId(1),
+            profile: ProfileId(1),
+            destination: DestinationId(destination),
+            medium: "email".to_owned(),
+        },
+        address: String::new(),
+        state: State::Due { at: now, since: now },
+        attempts: 0,
+        last_attempt: None,
+        answer: String::new(),
+    }
+}
+
+fn queue(storm_limit: usize) -> Queue {
+    Queue::new(QueueSettings { storm_limit, retry_micros: 24 * HOUR })
+}
+
+fn lane(destination: u64) -> LaneId {
+    LaneId::Destination(DestinationId(destination))
+}
+
+fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Timestamp) -> Fate {
+    let Work::Send(lane, message) = work else { panic!("not a message: {work:?}") };
+    let fate = queue.fate(*lane, *message, ended, now, 0.5);
+    queue.settle(*lane, *message, ended, fate, now, 0.5);
+    fate
+}
+
+#[test]
+fn a_destination_that_hangs_holds_one_message_and_delays_no_other() {
+    let mut queue = queue(0);
+    for id in 0..100 {
+        queue.note(&message(id, 1, id, START));
+    }
+    queue.note(&message(200, 2, 1, START));
+    let taken = queue.take(START);
+    assert_eq!(taken, [Work::Send(lane(1), MessageId(0)), Work::Send(lane(2), MessageId(200))]);
+    assert_eq!(queue.take(START), []);
+    end(&mut queue, &taken[0], Ended::Sent, START);
+    assert_eq!(queue.take(START).len(), 2, "more at once after a success");
+}
+
+#[test]
+fn messages_about_one_incident_keep_their_order_through_a_failure() {
+    let mut queue = queue(0);
+    queue.note(&message(1, 1, 7, START));
+    queue.note(&message(2, 1, 7, START));
+    queue.note(&message(3, 1, 8, START));
+    let first = queue.take(START);
+    let Fate::Again(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
+    let blocked = START.saturating_add_micros(5 * SECOND);
+    assert_eq!(queue.take(START), []);
+    assert_eq!(queue.next_time(), Some(blocked));
+    assert_eq!(queue.take(blocked), [Work::Send(lane(1), MessageId(3))], "another incident may go first");
+    end(&mut queue, &Work::Send(lane(1), MessageId(3)), Ended::Sent, blocked);
+    assert_eq!(queue.take(blocked), []);
+    assert_eq!(queue.take(again), [Work::Send(lane(1), MessageId(1))]);
+}
+
+#[test]
+fn what_is_over_the_limit_leaves_as_a_summary() {
+    let mut queue = queue(3);
+    for id in 1..=10 {
+        queue.note(&message(id, 1, id, START));
+    }
+    let mut sent = 0;
+    while let Some(work) = queue.take(START).first().cloned() {
+        end(&mut queue, &work, Ended::Sent, START);
+        sent += 1;
+    }
+    assert_eq!(sent, 2);
+    let settled = START.saturating_add_micros(GATHER_MICROS);
+    assert_eq!(queue.next_time(), Some(settled));
+    let rest: Vec<MessageId> = (3..=10).map(MessageId).collect();
+    assert_eq!(queue.take(settled), [Work::Gather(lane(1), rest.clone())]);
+    let summary = Message { about: About::Summary(rest.clone()), ..message(11, 1, 0, settled) };
+    queue.note(&summary);
+    queue.gathered(lane(1), &rest, true);
+    let work = queue.take(settled);
+    assert_eq!(work, [Work::Send(lane(1), MessageId(11))]);
+    end(&mut queue, &work[0], Ended::Sent, settled);
+    queue.note(&message(12, 1, 1, settled));
+    assert_eq!(queue.take(settled), []);
+    let minute_later = START.saturating_add_micros(MINUTE_MICROS);
+    assert_eq!(queue.next_time(), Some(minute_later));
+    assert_eq!(queue.take(minute_later), [Work::Send(lane(1), MessageId(12))]);
+}
+
+#[test]
+fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up() {
+    let mut queue = queue(0);
+    for id in 1..=50 {
+        queue.note(&message(id, 1, id, START));
+    }
+    let (mut now, mut attempts, mut open) = (START, 0, 50);
+    while open > 0 {
+        for work in queue.take(now) {
+            let Work::Send(lane, id) = work else { panic!("gathered") };
+            attempts += 1;
+            let fate = queue.fate(lane, id, Ended::Retry, now, 0.5);
+            let expired = queue.settle(lane, id, Ended::Retry, fate, now, 0.5);
+            open -= expired.len() + usize::from(fate == Fate::Dead);
+            queue.gave_up(lane, &expired);
+        }
+        if let Some(next) = queue.next_time() {
+            assert!(next > now, "a busy loop");
+            now = next;
+        }
+    }
+    assert!(now >= START.saturating_add_micros(24 * HOUR) && now < START.saturating_add_micros(24 * HOUR + HOUR / 2));
+    assert!((200..500).contains(&attempts), "{attempts} attempts in a day");
+    assert_eq!(queue.take(now.saturating_add_micros(HOUR)), []);
+    assert!(queue.lanes.is_empty() && queue.timers.is_empty());
+}
+
+/// What a message went through, in a made-up world.
+#[derive(Default)]
+struct Story {
+    sent: Option<Timestamp>,
+    attempts: u32,
+}
+
+proptest! {
+    /// Whatever destinations answer, each message is sent once, in the order of its incident, and no destination gets
+    /// more within a minute than the limit says.
+    #[test]
+    fn everything_arrives_in_order_and_within_the_limit(
+        arrivals in proptest::collection::vec((0_u64..4, 0_u64..5, 0_i64..20), 1..150),
+        answers in proptest::collection::vec((0_u8..10, 0_i64..3), 1..60),
+        limit in prop_oneof![Just(0_usize), 1_usize..6],
+    ) {
+        let mut queue = queue(limit);
+        let (mut now, mut next_id, mut asked) = (START, 1_u64, 0_usize);
+        let mut arrivals = arrivals.into_iter().map(|(d, i, pause)| (d, i, pause * SECOND)).peekable();
+        let mut flights: BTreeMap<(Timestamp, u64), (LaneId, MessageId, Ended)> = BTreeMap::new();
+        let mut members: BTreeMap<MessageId, Vec<MessageId>> = BTreeMap::new();
+        let mut about: BTreeMap<MessageId, (u64, u64)> = BTreeMap::new();
+        let mut stories: BTreeMap<MessageId, Story> = BTreeMap::new();
+        let mut left: BTreeMap<LaneId, Vec<Timestamp>> = BTreeMap::new();
+        let mut arrival = START;
+        for _ in 0..100_000 {
+            while let Some((destination, incident, pause)) = arrivals.next_if(|(_, _, pause)| arrival.saturating_add_micros(*pause) <= now) {
+                arrival = arrival.saturating_add_micros(pause);
+                queue.note(&message(next_id, destination, incident, now));
+                about.insert(MessageId(next_id), (destination, incident));
+                stories.insert(MessageId(next_id), Story::default());
+                next_id += 1;
+            }
+            for work in queue.take(now) {
+                match work {
+                    Work::Send(lane, id) => {
+                        let (answer, takes) = answers[asked % answers.len()];
+                        asked += 1;
+                        let ended = if answer < 3 && asked < 40 { Ended::Retry } else { Ended::Sent };
+                        flights.insert((now.saturating_add_micros(takes * SECOND), asked as u64), (lane, id, ended));
+                        stories.entry(id).or_default().attempts += 1;
+                    }
+                    Work::Gather(lane, ids) => {
+                        prop_assert!(limit > 0 && ids.len() > 1);
+                        let LaneId::Destination(destination) = lane;
+                        let summary = Message { about: About::Summary(ids.clone()), ..message(next_id, destination.0, 0, now) };
+                        members.insert(summary.id, ids.clone());
+                        next_id += 1;
+                        queue.note(&summary);
+                        queue.gathered(lane, &ids, true);
+                    }
+                }
+            }
+            let landed: Vec<_> = flights.range(..=(now, u64::MAX)).map(|(key, flight)| (*key, *flight)).collect();
+            for (key, (lane, id, ended)) in landed {
+                flights.remove(&key);
+                let fate = queue.fate(lane, id, ended, now, 0.3);
+                prop_assert!(queue.settle(lane, id, ended, fate, now, 0.3).is_empty());
+                if ended == Ended::Sent {
+                    left.entry(lane).or_default().push(now);
+                    for told in members.get(&id).cloned().unwrap_or_else(|| vec![id]) {
+                        prop_assert!(stories.entry(told).or_default().sent.replace(now).is_none(), "sent twice");
+                        let earlier = about.iter().filter(|(other, whom)| **other < told && **whom == about[&told]);
+                        for (other, _) in earlier {
+                            prop_assert!(stories[other].sent.is_some(), "{told} overtook {other}");
+                        }
+                    }
+                }
+            }
+            let waits = [queue.next_time(), flights.keys().next().map(|(at, _)| *at),
+                arrivals.peek().map(|(_, _, pause)| arrival.saturating_add_micros(*pause))];
+            match waits.into_iter().flatten().min() {
+                Some(next) => now = next.max(now),
+                None if queue.ready.is_empty() => break,
+                None => {}
+            }
+        }
+        prop_assert!(about.keys().all(|id| stories[id].sent.is_some()), "forgotten");
+        for times in left.values().filter(|_| limit > 0) {
+            for window in times.windows(limit + 1) {
+                prop_assert!(window[limit].micros() - window[0].micros() >= MINUTE_MICROS, "more than {limit} a minute");
+            }
+        }
+    }
+}

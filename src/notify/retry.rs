@@ -1,0 +1,61 @@
+//! When to try again, and when to give up. Pure: time and chance are arguments.
+
+use crate::domain::{
+    limits::{LANE_BACKOFF_FIRST_MICROS, LANE_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},
+    time::Timestamp,
+};
+
+/// When a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads what failed
+/// together over four fifths to six fifths of the delay. The last attempt is made when the time is up, at `until`.
+#[must_use]
+pub fn next_attempt(attempts: u32, now: Timestamp, until: Timestamp, chance: f64) -> Timestamp {
+    let delay = spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), chance);
+    now.saturating_add_micros(delay).min(until).max(now)
+}
+
+/// Until when a destination that failed `failures` times in a row is left alone, whatever waits for it.
+#[must_use]
+pub fn blocked_until(failures: u32, now: Timestamp, chance: f64) -> Timestamp {
+    let delay = spread(doubled(LANE_BACKOFF_FIRST_MICROS, failures, LANE_BACKOFF_MAX_MICROS), chance);
+    now.saturating_add_micros(delay)
+}
+
+/// `first` at the first time, then twice as much each time.
+fn doubled(first: i64, times: u32, max: i64) -> i64 {
+    let factor = 1_i64 << times.saturating_sub(1).min(30);
+    first.saturating_mul(factor).min(max)
+}
+
+fn spread(delay: i64, chance: f64) -> i64 {
+    (delay as f64 * (0.8 + 0.4 * chance.clamp(0.0, 1.0))) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+
+    proptest! {
+        #[test]
+        fn attempts_move_apart_but_never_past_the_end(attempts in 0_u32..100, window in 0_i64..100_000_000_000, chance in 0.0..1.0_f64) {
+            let until = NOW.saturating_add_micros(window);
+            let next = next_attempt(attempts, NOW, until, chance);
+            prop_assert!(next >= NOW && next <= until);
+            let far = Timestamp::MAX;
+            let (this, following) = (next_attempt(attempts, NOW, far, 0.5), next_attempt(attempts + 1, NOW, far, 0.5));
+            prop_assert!(this <= following);
+            prop_assert!(next_attempt(attempts, NOW, far, chance) <= NOW.saturating_add_micros(RETRY_MAX_MICROS * 6 / 5));
+        }
+    }
+
+    #[test]
+    fn the_first_attempts_come_soon() {
+        assert_eq!(next_attempt(1, NOW, Timestamp::MAX, 0.5), NOW.saturating_add_micros(RETRY_FIRST_MICROS));
+        assert_eq!(next_attempt(3, NOW, Timestamp::MAX, 0.5), NOW.saturating_add_micros(4 * RETRY_FIRST_MICROS));
+        assert_eq!(blocked_until(1, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_FIRST_MICROS));
+        assert_eq!(blocked_until(40, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_MAX_MICROS));
+    }
+}

@@ -1,0 +1,103 @@
+//! Made-up messages, to try templates on before real ones depend on them.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::{
+    outgoing::{Content, Notice, Summary},
+    view::View,
+};
+use crate::domain::{
+    event::{Event, EventType, EventTypeSet, StateAfter},
+    ids::{EventId, IncidentId, SourceId, UserId},
+    incident::{AckedUntil, EndTime, Incident},
+    severity::Level,
+    tag::{IncidentTag, Tag},
+    time::Timestamp,
+};
+
+/// One of each kind, and an event that has everything beside one that has nothing.
+pub(super) fn views() -> Vec<View> {
+    let contents = [
+        Content::Event(full()),
+        Content::Event(bare()),
+        Content::Summary(Summary { notices: vec![full(), bare()], total: 12 }),
+        Content::Test { username: "alice".to_owned() },
+    ];
+    contents.iter().map(|content| View::new(content, Tz::UTC)).collect()
+}
+
+pub(super) fn full() -> Notice {
+    // 2024-02-01T12:01:00Z
+    let start = Timestamp::saturating_from_micros(1_706_788_860_000_000);
+    let tags = ["host=web1.example.org", "problem_type=hostDown"];
+    let incident = Incident {
+        id: IncidentId(28),
+        start,
+        end: EndTime::Infinity,
+        source: SourceId(2),
+        source_incident_id: "s1".to_owned(),
+        details_url: "/x/1".to_owned(),
+        description: "web1.example.org does not answer".to_owned(),
+        level: Level::HIGH,
+        ticket_url: "https://tickets.example.org/1".to_owned(),
+        metadata: r#"{"rack":[1,2],"spare":null}"#.to_owned(),
+        tags: tags
+            .iter()
+            .filter_map(|tag| Tag::parse(tag).ok())
+            .map(|tag| IncidentTag { tag, added_by: UserId(2), added_at: start })
+            .collect(),
+        tags_version: 1,
+        acked_until: AckedUntil::Never,
+        event_types: EventTypeSet::from_iter([EventType::Start]),
+        last_event: start,
+    };
+    let event = Event {
+        id: EventId(31),
+        incident: incident.id,
+        actor: UserId(2),
+        timestamp: start,
+        received: start.saturating_add_micros(1_500_000),
+        kind: EventType::Start,
+        description: "no answer to 5 pings".to_owned(),
+        after: StateAfter { open: true, acked: false, level: incident.level, tags_version: 1, decided: None },
+    };
+    Notice {
+        incident: Arc::new(incident),
+        event: Arc::new(event),
+        actor: "zabbix-src".to_owned(),
+        source: "zabbix-src".to_owned(),
+        source_type: "zabbix".to_owned(),
+        base_url: "https://nav.example.org/app/".to_owned(),
+        link: Some("https://argus.example.org/incidents/28/".to_owned()),
+        thread: "incident-28".to_owned(),
+        late: Some(12 * 60_000_000),
+        closed_since: true,
+    }
+}
+
+/// Only what cannot be left out.
+pub(super) fn bare() -> Notice {
+    let full = full();
+    let incident = Incident {
+        end: EndTime::Stateless,
+        source_incident_id: String::new(),
+        details_url: String::new(),
+        description: String::new(),
+        ticket_url: String::new(),
+        metadata: "{}".to_owned(),
+        tags: Vec::new(),
+        ..(*full.incident).clone()
+    };
+    let event = Event { description: String::new(), kind: EventType::Stateless, ..(*full.event).clone() };
+    Notice {
+        incident: Arc::new(incident),
+        event: Arc::new(event),
+        link: None,
+        late: None,
+        closed_since: false,
+        base_url: String::new(),
+        ..full
+    }
+}

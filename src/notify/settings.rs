@@ -1,0 +1,111 @@
+//! What channels are built from.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use chrono_tz::Tz;
+
+#[derive(Clone, Debug)]
+pub struct ChannelSettings {
+    pub mail: MailSettings,
+    pub sms: SmsSettings,
+    /// Holds files that replace built-in templates of the same name.
+    pub templates: Option<PathBuf>,
+    /// Of times that people read without an offset.
+    pub time_zone: Tz,
+    /// Whether requests may go to this host and to private networks.
+    pub allow_private_addresses: bool,
+    /// For one HTTP request with its answer.
+    pub http_timeout: Duration,
+}
+
+#[derive(Clone)]
+pub struct MailSettings {
+    pub host: String,
+    pub port: u16,
+    pub encryption: Encryption,
+    /// User name and password; `None`: the server takes mail from us without.
+    pub credentials: Option<(String, String)>,
+    /// PEM file with authorities that are trusted besides the usual ones.
+    pub ca_file: Option<PathBuf>,
+    /// An address, with or without a name before it.
+    pub from: String,
+    pub subject_prefix: String,
+    /// For each of: connecting, and handing over one message.
+    pub timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    None,
+    /// Required: a server that does not offer it gets nothing.
+    StartTls,
+    /// From the first byte on.
+    Tls,
+}
+
+/// How text messages leave; contract section 19.4 has the first.
+#[derive(Clone, Debug, Default)]
+pub enum SmsSettings {
+    #[default]
+    Off,
+    /// A mail to this address with the number in its subject.
+    MailGateway(String),
+    /// A mail to the address that this becomes once `{number}` is filled in.
+    MailTemplate(String),
+    Http(HttpGateway),
+}
+
+/// A request; `url`, values of headers and `body` are templates over `number`, `digits`, `text`, `id` and `secret`.
+#[derive(Clone)]
+pub struct HttpGateway {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    pub secret: Option<String>,
+}
+
+impl Default for ChannelSettings {
+    fn default() -> Self {
+        Self {
+            mail: MailSettings::default(),
+            sms: SmsSettings::Off,
+            templates: None,
+            time_zone: Tz::UTC,
+            allow_private_addresses: true,
+            http_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            host: "localhost".to_owned(),
+            port: 25,
+            encryption: Encryption::None,
+            credentials: None,
+            ca_file: None,
+            from: "argus@localhost".to_owned(),
+            subject_prefix: "[Argus] ".to_owned(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for MailSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailSettings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("encryption", &self.encryption)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HttpGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpGateway").field("method", &self.method).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,280 @@
+//! Turns views into texts by templates: the built-in ones, or an operator's files of the same names.
+//!
+//! A broken file is refused at the start. One that fails only later loses no message: the built-in template steps in.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use minijinja::{
+    AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde,
+};
+
+use super::{SetupError, samples, text, view::View};
+use crate::domain::limits;
+
+macro_rules! built_in {
+    ($($name:literal),+ $(,)?) => { &[$(($name, include_str!(concat!("templates/", $name)))),+] };
+}
+
+const BUILT_IN: &[(&str, &str)] = built_in!(
+    "event.html",
+    "event.ntfy.txt",
+    "event.slack.txt",
+    "event.sms.txt",
+    "event.subject.txt",
+    "event.txt",
+    "summary.html",
+    "summary.ntfy.txt",
+    "summary.slack.txt",
+    "summary.sms.txt",
+    "summary.subject.txt",
+    "summary.txt",
+    "test.html",
+    "test.ntfy.txt",
+    "test.slack.txt",
+    "test.sms.txt",
+    "test.subject.txt",
+    "test.txt",
+);
+
+/// What a template is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Without a prefix.
+    Subject,
+    Text,
+    Html,
+    Sms,
+    /// Slack's own kind of markup.
+    Slack,
+    Ntfy,
+}
+
+impl Part {
+    const ALL: [Self; 6] = [Self::Subject, Self::Text, Self::Html, Self::Sms, Self::Slack, Self::Ntfy];
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Subject => "subject.txt",
+            Self::Text => "txt",
+            Self::Html => "html",
+            Self::Sms => "sms.txt",
+            Self::Slack => "slack.txt",
+            Self::Ntfy => "ntfy.txt",
+        }
+    }
+}
+
+pub(super) struct Templates {
+    built_in: Environment<'static>,
+    own: Environment<'static>,
+    /// Own templates that have failed, so that each is complained of once.
+    failed: Mutex<BTreeSet<String>>,
+}
+
+impl Templates {
+    /// Reads the operator's templates from `directory`.
+    pub(super) fn load(directory: Option<&Path>) -> Result<Self, SetupError> {
+        let mut built_in = environment();
+        for (name, source) in BUILT_IN {
+            built_in.add_template(name, source).map_err(|error| broken(Path::new(name), &error))?;
+        }
+        let mut own = environment();
+        for (name, path) in directory.map(own_files).transpose()?.unwrap_or_default() {
+            let source = read(&path)?;
+            own.add_template_owned(name, source).map_err(|error| broken(&path, &error))?;
+        }
+        let templates = Self { built_in, own, failed: Mutex::default() };
+        if let Some(directory) = directory {
+            templates.try_out(directory)?;
+        }
+        Ok(templates)
+    }
+
+    pub(super) fn render(&self, part: Part, view: &View) -> String {
+        let name = format!("{}.{}", view.kind(), part.ending());
+        match render(&self.own, &name, view) {
+            Ok(Some(text)) => return text,
+            Ok(None) => {}
+            Err(error) => self.complain(&name, &error),
+        }
+        match render(&self.built_in, &name, view) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => {
+                self.complain(&name, &error);
+                String::new()
+            }
+        }
+    }
+
+    fn complain(&self, name: &str, error: &Error) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.insert(name.to_owned()) {
+            tracing::error!("the built-in template is used instead of {name}: {}", reason(error));
+        }
+    }
+
+    /// Renders each own template once with made-up messages.
+    fn try_out(&self, directory: &Path) -> Result<(), SetupError> {
+        for view in samples::views() {
+            for part in Part::ALL {
+                let name = format!("{}.{}", view.kind(), part.ending());
+                render(&self.own, &name, &view).map_err(|error| broken(&directory.join(&name), &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Templates over a few plain values that an operator writes into the settings.
+pub(super) struct Inline(Environment<'static>);
+
+impl Inline {
+    /// Each is a name that `setting` begins, a template, and how values are put into it.
+    pub(super) fn new(setting: &'static str, templates: Vec<(String, String)>) -> Result<Self, SetupError> {
+        let mut environment = environment();
+        for (name, source) in templates {
+            environment
+                .add_template_owned(name, source)
+                .map_err(|error| SetupError::BadSetting { setting, reason: reason(&error) })?;
+        }
+        Ok(Self(environment))
+    }
+
+    pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, String> {
+        let template = self.0.get_template(name).map_err(|error| reason(&error))?;
+        capture(&template, values.clone()).map_err(|error| reason(&error))
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(limits::TEMPLATE_FUEL));
+    environment.add_filter("cut", |shown: String, most: usize| text::cut(&shown, most));
+    environment.set_auto_escape_callback(|name| match name.rsplit_once('.').map_or(name, |(_, ending)| ending) {
+        "html" => AutoEscape::Html,
+        "json" => AutoEscape::Json,
+        "url" => AutoEscape::Custom("url".into()),
+        "txt" if name.ends_with(".slack.txt") => AutoEscape::Custom("slack".into()),
+        _ => AutoEscape::None,
+    });
+    environment.set_formatter(write_value);
+    environment
+}
+
+fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let AutoEscape::Custom(name) = state.auto_escape() else {
+        return minijinja::escape_formatter(out, state, value);
+    };
+    let shown = value.to_string();
+    let escaped = match &**name {
+        _ if value.is_safe() => shown,
+        "url" => url::form_urlencoded::byte_serialize(shown.as_bytes()).collect::<String>().replace('+', "%20"),
+        _ => slack(&shown),
+    };
+    out.write_str(&escaped).map_err(Error::from)
+}
+
+/// Escapes what starts markup, and takes the effect from words that would call a whole channel.
+fn slack(shown: &str) -> String {
+    let mut out = String::with_capacity(shown.len());
+    let mut rest = shown.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' if calls_everybody(rest.as_str()) => out.push_str("@\u{200b}"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn calls_everybody(after_at: &str) -> bool {
+    ["all", "channel", "everyone", "here"]
+        .iter()
+        .any(|word| after_at.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
+}
+
+/// `None`: there is no template of that name.
+fn render(environment: &Environment<'_>, name: &str, view: &View) -> Result<Option<String>, Error> {
+    match environment.get_template(name) {
+        Ok(template) => capture(&template, Value::from(Serde(view))).map(Some),
+        Err(error) if error.kind() == minijinja::ErrorKind::TemplateNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn capture(template: &minijinja::Template<'_, '_>, values: Value) -> Result<String, Error> {
+    let mut bounded = Bounded(Vec::new());
+    template.render_captured_to(values, &mut bounded)?;
+    let text = String::from_utf8_lossy(&bounded.0);
+    Ok(text::printable(text.trim_end_matches('\u{fffd}')))
+}
+
+/// Takes everything and keeps the beginning.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = limits::RENDERED_BYTES.saturating_sub(self.0.len());
+        self.0.extend(bytes.iter().take(room));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The operator's files whose names we know.
+fn own_files(directory: &Path) -> Result<Vec<(String, PathBuf)>, SetupError> {
+    let unreadable = |error: io::Error| SetupError::BadSetting {
+        setting: "notifications.templates",
+        reason: format!("cannot read {}: {error}", directory.display()),
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if BUILT_IN.iter().any(|(known, _)| *known == name) {
+            files.push((name, entry.path()));
+        } else {
+            tracing::warn!("{} is no template of a known name, and not used", entry.path().display());
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String, SetupError> {
+    let bad = |reason: String| SetupError::BadTemplate { place: path.display().to_string(), reason };
+    let length = fs::metadata(path).map_err(|error| bad(error.to_string()))?.len();
+    if length > limits::TEMPLATE_BYTES {
+        return Err(bad(format!("longer than {} bytes", limits::TEMPLATE_BYTES)));
+    }
+    fs::read_to_string(path).map_err(|error| bad(error.to_string()))
+}
+
+fn broken(path: &Path, error: &Error) -> SetupError {
+    let line = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
+    SetupError::BadTemplate { place: format!("{}{line}", path.display()), reason: reason(error) }
+}
+
+fn reason(error: &Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Text made fit for where it goes: one line, so many characters, nothing that steers a terminal or a protocol.
+
+/// On one line, without control characters, white space folded, cut to `most` characters.
+pub(super) fn clean(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    // No need to look at more of it: what is cut off is not shown.
+    for word in text.split(is_gap).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > most.saturating_mul(4) {
+            break;
+        }
+    }
+    cut(&line, most)
+}
+
+/// Each line break and control character becomes a space.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace("\r\n", " ").chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
+}
+
+/// Line breaks are `\n`; of the control characters only they and tabs stay.
+pub(super) fn printable(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
+    lines.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+}
+
+/// At most `most` characters; an ellipsis says that there were more.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// At most `most` bytes; an ellipsis says that there were more.
+pub(super) fn cut_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most.saturating_sub('…'.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
+/// For a place where only letters, digits, `.`, `-` and `_` are safe.
+pub(super) fn atom(text: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    text.chars().take(120).map(safe).collect::<String>().trim_matches('.').replace("..", ".-")
+}
+
+fn is_gap(c: char) -> bool {
+    is_control(c) || c.is_whitespace()
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn cuts_at_characters() {
+        assert_eq!(cut("æøå", 3), "æøå");
+        assert_eq!(cut("æøåx", 3), "æø…");
+        assert_eq!(cut_bytes("æøå", 6), "æøå");
+        assert_eq!(cut_bytes("æøåx", 6), "æ…");
+        assert_eq!(clean(" 250 OK\r\n\0 go \u{1b}[31m", 100), "250 OK go [31m");
+    }
+
+    proptest! {
+        #[test]
+        fn everything_is_bounded_and_clean(text in "(?s).{0,300}", most in 1_usize..40) {
+            prop_assert!(cut(&text, most).chars().count() <= most);
+            prop_assert!(cut_bytes(&text, most + 3).len() <= most + 3);
+            prop_assert!(!one_line(&text).contains(is_control));
+            prop_assert!(!clean(&text, most).contains(is_control));
+            prop_assert!(printable(&text).chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+            prop_assert!(atom(&text).bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What templates get to see of a message: texts that are ready to be shown.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{
+    outgoing::{Content, Notice},
+    python, text,
+};
+use crate::domain::{
+    datetime::Zoned,
+    incident::EndTime,
+    limits,
+    time::Timestamp,
+    urls::{Base, starts_with_web_scheme},
+};
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum View {
+    Event(Box<EventView>),
+    Summary {
+        /// Worst first.
+        notices: Vec<EventView>,
+        total: usize,
+        /// Those that are not among `notices`.
+        more: usize,
+        worst: String,
+    },
+    Test {
+        username: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct EventView {
+    /// `STA` …
+    code: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    actor: String,
+    /// In UTC, as `2024-02-01 12:01:00+00:00`.
+    timestamp: String,
+    /// In the server's zone, as `2024-02-01 13:01:00`.
+    local_timestamp: String,
+    event_description: String,
+    level: u8,
+    level_name: &'static str,
+    incident: u64,
+    description: String,
+    /// The description on one line, short.
+    headline: String,
+    source: String,
+    source_type: String,
+    tags: Vec<String>,
+    link: Option<String>,
+    /// Such as `12 minutes`.
+    late: Option<String>,
+    closed_since: bool,
+    /// Open after the event.
+    open: bool,
+    acked: bool,
+    /// The lines of contract section 19.3, and then ours. None in a summary.
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    name: &'static str,
+    /// The name, padded.
+    label: String,
+    value: String,
+    /// The same with times in the server's zone.
+    local_value: String,
+}
+
+impl View {
+    pub(super) fn new(content: &Content, zone: Tz) -> Self {
+        match content {
+            Content::Event(notice) => Self::Event(Box::new(EventView::new(notice, zone, fields(notice, zone)))),
+            Content::Summary(summary) => Self::Summary {
+                notices: summary
+                    .notices
+                    .iter()
+                    .take(limits::SUMMARY_NOTICES)
+                    .map(|notice| EventView::new(notice, zone, Vec::new()))
+                    .collect(),
+                total: summary.total.max(summary.notices.len()),
+                more: summary
+                    .total
+                    .max(summary.notices.len())
+                    .saturating_sub(limits::SUMMARY_NOTICES.min(summary.notices.len())),
+                worst: summary.notices.first().map(|notice| headline(&notice.incident.description)).unwrap_or_default(),
+            },
+            Content::Test { username } => Self::Test { username: value(username) },
+        }
+    }
+
+    /// What the names of templates begin with.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "event",
+            Self::Summary { .. } => "summary",
+            Self::Test { .. } => "test",
+        }
+    }
+}
+
+impl EventView {
+    fn new(notice: &Notice, zone: Tz, fields: Vec<Field>) -> Self {
+        let (incident, event) = (&*notice.incident, &*notice.event);
+        Self {
+            code: event.kind.code(),
+            kind: event.kind.display(),
+            actor: value(&notice.actor),
+            timestamp: utc(event.timestamp),
+            local_timestamp: local(event.timestamp, zone),
+            event_description: value(&event.description),
+            level: event.after.level.get(),
+            level_name: level_name(event.after.level.get()),
+            incident: incident.id.0,
+            description: value(&incident.description),
+            headline: headline(&incident.description),
+            source: value(&notice.source),
+            source_type: value(&notice.source_type),
+            tags: incident.tags.iter().map(|tag| value(tag.tag.as_str())).collect(),
+            link: notice.link.clone(),
+            late: notice.late.map(how_long),
+            closed_since: notice.closed_since,
+            open: event.after.open,
+            acked: event.after.acked,
+            fields,
+        }
+    }
+}
+
+fn fields(notice: &Notice, zone: Tz) -> Vec<Field> {
+    let incident = &*notice.incident;
+    let (end, local_end) = match incident.end {
+        EndTime::Infinity => ("Still open".to_owned(), "Still open".to_owned()),
+        EndTime::Stateless => ("None".to_owned(), "None".to_owned()),
+        EndTime::At(end) => (utc(end), local(end, zone)),
+    };
+    let tags: Vec<&str> = incident.tags.iter().map(|tag| tag.tag.as_str()).collect();
+    let level = notice.event.after.level.get().to_string();
+    let mut fields = vec![
+        Field { local_value: local(incident.start, zone), ..Field::new("start_time", &utc(incident.start)) },
+        Field { local_value: local_end, ..Field::new("end_time", &end) },
+        Field::new("source_incident_id", &incident.source_incident_id),
+        Field::new("details_url", &details_url(&incident.details_url, &notice.base_url)),
+        Field::new("description", &incident.description),
+        Field::new("level", &level),
+        Field::new("ticket_url", &incident.ticket_url),
+        Field::new("search_text", ""),
+        Field::new("metadata", &python::notation(&incident.metadata)),
+        Field::new("source", &format!("{} ({})", notice.source, notice.source_type)),
+        Field::new("tags", &tags.join(", ")),
+    ];
+    if let Some(link) = &notice.link {
+        fields.push(Field::new("link", link));
+    }
+    fields
+}
+
+impl Field {
+    fn new(name: &'static str, shown: &str) -> Self {
+        let shown = value(shown);
+        Self { name, label: format!("{name:<17}"), local_value: shown.clone(), value: shown }
+    }
+}
+
+/// Joined to the source's base address where that gives a valid one (contract section 5.1).
+pub(super) fn details_url(address: &str, base_url: &str) -> String {
+    if address.is_empty() || base_url.is_empty() || starts_with_web_scheme(address) {
+        return address.to_owned();
+    }
+    Base::new(base_url).join(address).unwrap_or_else(|| address.to_owned())
+}
+
+pub(super) const fn level_name(level: u8) -> &'static str {
+    match level {
+        1 => "Critical",
+        2 => "High",
+        3 => "Moderate",
+        4 => "Low",
+        _ => "Information",
+    }
+}
+
+fn value(shown: &str) -> String {
+    text::cut(&text::printable(shown), limits::MESSAGE_VALUE)
+}
+
+fn headline(description: &str) -> String {
+    text::cut(&text::one_line(description), limits::SUBJECT_DESCRIPTION)
+}
+
+/// `2024-02-01 12:01:00+00:00`, with a fraction if there is any.
+fn utc(at: Timestamp) -> String {
+    Zoned::new(Tz::UTC).format(at).as_str().replace('T', " ").replace('Z', "+00:00")
+}
+
+/// `2024-02-01 13:01:00`, without the zone.
+fn local(at: Timestamp, zone: Tz) -> String {
+    Zoned::new(zone).format(at).as_str().replace('T', " ").chars().take("2024-02-01 13:01:00".len()).collect()
+}
+
+fn how_long(micros: i64) -> String {
+    let minutes = micros / 60_000_000;
+    match minutes {
+        ..2 => "a minute".to_owned(),
+        2..120 => format!("{minutes} minutes"),
+        120..2_880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    }
+}

@@ -1,0 +1,132 @@
+//! From settings to what channels are built from.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Config, MailConfig, MailTls, Secret, SmsConfig},
+    domain::directory::DecisionSettings,
+    http::parse_blob,
+    notify::{
+        ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
+        QueueSettings, SmsSettings,
+    },
+    store::Store,
+};
+
+/// What decisions about who is told depend on.
+pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSettings> {
+    let fallback = parse_blob(&config.notifications.fallback_filter.value)
+        .map_err(|reason| anyhow::anyhow!("notifications.fallback_filter: {reason}"))?;
+    Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
+}
+
+/// Reads templates and certificates.
+pub(super) fn channels(config: &Config, store: &Store) -> anyhow::Result<Arc<Channels>> {
+    Ok(Arc::new(Channels::new(&channel_settings(config), Arc::clone(store.clock()))?))
+}
+
+/// Sends what is due until the server stops. `base` is where the server listens.
+pub(super) fn dispatcher(
+    config: &Config,
+    store: &Store,
+    channels: Arc<Channels>,
+    health: Arc<Health>,
+    base: &str,
+) -> Dispatcher {
+    let settings = DispatchSettings {
+        queue: QueueSettings {
+            storm_limit: config.notifications.storm_limit.value.unwrap_or_default() as usize,
+            retry_micros: config.notifications.retry.value.as_micros() as i64,
+        },
+        public_url: config.public_url.value.clone().or_else(|| base.parse().ok()),
+    };
+    Dispatcher::new(store.clone(), channels, health, settings)
+}
+
+/// Reads no files: that is left to the channels.
+pub(super) fn channel_settings(config: &Config) -> ChannelSettings {
+    ChannelSettings {
+        mail: mail_settings(&config.mail),
+        sms: sms_settings(&config.sms),
+        templates: config.notifications.templates.value.clone(),
+        time_zone: config.time_zone.value,
+        allow_private_addresses: config.notifications.allow_private_addresses.value,
+        http_timeout: config.notifications.http_timeout.value,
+    }
+}
+
+fn mail_settings(mail: &MailConfig) -> MailSettings {
+    let username = &mail.username.value;
+    let password = || mail.password.value.as_ref().map(Secret::reveal).unwrap_or_default().to_owned();
+    MailSettings {
+        host: mail.host.value.clone(),
+        port: mail.port.value,
+        encryption: match mail.tls.value {
+            MailTls::None => Encryption::None,
+            MailTls::StartTls => Encryption::StartTls,
+            MailTls::Tls => Encryption::Tls,
+        },
+        credentials: (!username.is_empty()).then(|| (username.clone(), password())),
+        ca_file: mail.ca_file.value.clone(),
+        from: mail.from.value.clone(),
+        subject_prefix: mail.subject_prefix.value.clone(),
+        timeout: mail.timeout.value,
+    }
+}
+
+fn sms_settings(sms: &SmsConfig) -> SmsSettings {
+    if let Some(http) = &sms.http.value {
+        return SmsSettings::Http(HttpGateway {
+            method: http.method.clone(),
+            url: http.url.clone(),
+            headers: http.headers.clone().into_iter().collect(),
+            body: http.body.clone(),
+            secret: http.secret.as_ref().map(|secret| secret.reveal().to_owned()),
+        });
+    }
+    match (sms.gateway_address.value.as_str(), sms.address_template.value.as_str()) {
+        ("", "") => SmsSettings::Off,
+        ("", template) => SmsSettings::MailTemplate(template.to_owned()),
+        (address, _) => SmsSettings::MailGateway(address.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags};
+
+    fn settings<const N: usize>(pairs: [(&str, &str); N]) -> ChannelSettings {
+        channel_settings(&Config::load(&Flags::default(), &Environment::from(pairs)).unwrap())
+    }
+
+    #[test]
+    fn nothing_set_means_the_local_mail_server_and_no_text_messages() {
+        let settings = settings([]);
+        assert_eq!((settings.mail.host.as_str(), settings.mail.port), ("localhost", 25));
+        assert_eq!(settings.mail.encryption, Encryption::None);
+        assert_eq!(settings.mail.credentials, None);
+        assert!(matches!(settings.sms, SmsSettings::Off));
+        assert!(settings.allow_private_addresses);
+    }
+
+    #[test]
+    fn carries_what_is_set() {
+        let settings = settings([
+            ("EMAIL_HOST", "mail.example.org"),
+            ("EMAIL_USE_TLS", "yes"),
+            ("EMAIL_HOST_USER", "argus"),
+            ("EMAIL_HOST_PASSWORD", "hunter2"),
+            ("ARGUSD_SMS_ADDRESS_TEMPLATE", "{number}@sms.example.org"),
+            ("ARGUSD_ALLOW_PRIVATE_ADDRESSES", "no"),
+            ("TIME_ZONE", "Europe/Oslo"),
+        ]);
+        assert_eq!((settings.mail.host.as_str(), settings.mail.port), ("mail.example.org", 587));
+        assert_eq!(settings.mail.encryption, Encryption::StartTls);
+        assert_eq!(settings.mail.credentials, Some(("argus".to_owned(), "hunter2".to_owned())));
+        assert!(matches!(&settings.sms, SmsSettings::MailTemplate(template) if template.starts_with("{number}")));
+        assert!(!settings.allow_private_addresses);
+        assert_eq!(settings.time_zone, chrono_tz::Europe::Oslo);
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,261 @@
+//! What a profile that does not exist yet would have sent: events of the past, judged by the draft.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{NaiveDate, Timelike};
+use chrono_tz::Tz;
+use rustc_hash::FxHashMap;
+
+use super::{Caller, Refusal, Service, ServiceError};
+use crate::{
+    domain::{
+        directory::Directory,
+        event::Event,
+        explain,
+        ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, TimeslotId},
+        incident::Incident,
+        limits::{PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
+        plan::{self, Occurrence, Silence},
+        profile::Profile,
+        stored_filter::{FilterBlob, StoredFilter},
+        subscription::{Subscription, Subscriptions},
+        time::Timestamp,
+    },
+    store::{Direction, Snapshot, Store},
+};
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// A profile that somebody thinks about.
+#[derive(Clone, Debug)]
+pub struct ProfileDraft {
+    pub timeslot: TimeslotId,
+    pub filters: Vec<DraftFilter>,
+    pub destinations: Vec<DestinationId>,
+    pub active: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum DraftFilter {
+    Stored(FilterId),
+    Inline(FilterBlob),
+}
+
+/// What would have been sent between `since` and `until`, had the draft been its owner's only profile, with the
+/// timeslots, filters and maintenance of today.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// There were more events: those before `since` were not looked at.
+    pub truncated: bool,
+    /// Messages.
+    pub count: u64,
+    /// Events with a message at least.
+    pub events: u64,
+    /// Messages by local hour of the day.
+    pub by_hour: [u64; 24],
+    /// Messages by local date, days without any included.
+    pub by_day: BTreeMap<NaiveDate, u64>,
+    pub by_destination: BTreeMap<DestinationId, u64>,
+    /// How often what stood against a message, by code of the reason.
+    pub silent: BTreeMap<&'static str, u64>,
+    /// The newest.
+    pub examples: Vec<Example>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub event: Event,
+    /// The incident's, cut.
+    pub description: String,
+}
+
+impl Service {
+    pub async fn forecast(&self, caller: &Caller, draft: ProfileDraft, days: u32) -> Result<Forecast, ServiceError> {
+        let judge = Judge::new(&self.directory(), caller, draft, self.settings().time_zone)?;
+        let until = self.now();
+        let since = until.saturating_add_micros(-DAY_MICROS.saturating_mul(days.into()));
+        let permit = Arc::clone(&self.inner.forecasts).acquire_owned().await;
+        let permit = permit.map_err(|_| ServiceError::Internal("the server stops"))?;
+        let store = self.store().clone();
+        self.blocking(move || {
+            let forecast = judge.walk(&store, (since, until), PREVIEW_EVENTS);
+            drop(permit);
+            forecast
+        })
+        .await
+    }
+}
+
+/// The draft, made ready once.
+pub(super) struct Judge {
+    /// Holds the draft alone.
+    subscriptions: Subscriptions,
+    draft: Subscription,
+    /// Of hours and days in the answer.
+    zone: Tz,
+}
+
+impl Judge {
+    pub(super) fn new(directory: &Directory, caller: &Caller, draft: ProfileDraft, zone: Tz) -> Result<Self, Refusal> {
+        let owner = caller.id();
+        let unknown = |field, pk| Refusal::UnknownKey { field, pk };
+        directory.timeslot_of(owner, draft.timeslot).ok_or_else(|| unknown("timeslot", draft.timeslot.0))?;
+        for id in &draft.destinations {
+            directory.destination_of(owner, *id).ok_or_else(|| unknown("destinations", id.0))?;
+        }
+        let mut alone = directory.clone();
+        alone.profiles.clear();
+        let mut filters: Vec<FilterId> = Vec::new();
+        for (filter, unused) in draft.filters.into_iter().zip((0..=u64::MAX).rev()) {
+            let id = match filter {
+                DraftFilter::Stored(id) => {
+                    directory.usable_filter(owner, id).ok_or_else(|| unknown("filters", id.0))?;
+                    id
+                }
+                DraftFilter::Inline(blob) => {
+                    let id = FilterId(unused);
+                    let filter = StoredFilter { id, owner, name: String::new(), public: false, blob };
+                    alone.filters.insert(id, Arc::new(filter));
+                    id
+                }
+            };
+            filters.push(id);
+        }
+        let profile = Arc::new(Profile {
+            id: ProfileId(0),
+            owner,
+            name: None,
+            timeslot: draft.timeslot,
+            filters,
+            destinations: draft.destinations,
+            active: draft.active,
+        });
+        let draft = Subscription::new(&profile, &alone);
+        alone.profiles.insert(profile.id, profile);
+        let subscriptions = Subscriptions::compile(&alone);
+        Ok(Self { subscriptions, draft, zone })
+    }
+
+    /// Newest first, and a snapshot for each batch, so that none lives long.
+    pub(super) fn walk(
+        &self,
+        store: &Store,
+        (since, until): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Forecast, ServiceError> {
+        let mut forecast = Forecast::empty(since, until);
+        let mut place = (until, EventId(u64::MAX));
+        let mut seen = 0;
+        loop {
+            let snapshot = store.snapshot()?;
+            let batch = snapshot.events_page(Some(place), Direction::Older, PREVIEW_BATCH)?;
+            let is_last = batch.len() < PREVIEW_BATCH;
+            let wanted = batch.iter().take_while(|event| event.timestamp >= since).take(most - seen);
+            let wanted = wanted.count();
+            let (events, rest) = batch.split_at(wanted);
+            self.judge(&snapshot, events, &mut forecast)?;
+            seen += events.len();
+            if let Some(event) = events.last() {
+                place = (event.timestamp, event.id);
+            }
+            match rest.first() {
+                Some(event) if event.timestamp >= since => forecast.truncated = true,
+                None if !is_last && seen < most => continue,
+                None if !is_last => {
+                    let next = snapshot.events_page(Some(place), Direction::Older, 1)?;
+                    forecast.truncated = next.iter().any(|event| event.timestamp >= since);
+                }
+                _ => {}
+            }
+            break;
+        }
+        if forecast.truncated {
+            forecast.since = place.0;
+        }
+        forecast.fill_days(self.zone);
+        Ok(forecast)
+    }
+
+    fn judge(&self, snapshot: &Snapshot, events: &[Event], forecast: &mut Forecast) -> Result<(), ServiceError> {
+        let decided = || events.iter().filter(|event| event.after.decided.is_some());
+        let mut ids: Vec<IncidentId> = decided().map(|event| event.incident).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let incidents = snapshot.incidents(&ids)?;
+        let incidents: FxHashMap<IncidentId, Incident> = incidents.into_iter().map(|it| (it.id, it)).collect();
+        for event in decided() {
+            let Some(incident) = incidents.get(&event.incident) else { continue };
+            let former;
+            let tags = if event.after.tags_version == incident.tags_version {
+                &incident.tags
+            } else {
+                // Those of today will do where older ones are not known.
+                former = snapshot.tags_at(incident, event.after.tags_version).unwrap_or_else(|_| incident.tags.clone());
+                &former
+            };
+            let has_ticket = !incident.ticket_url.is_empty();
+            let occurrence = Occurrence::new(event, incident.source, incident.end.is_stateful(), has_ticket, tags);
+            self.count(event, incident, &occurrence, forecast);
+        }
+        Ok(())
+    }
+
+    fn count(&self, event: &Event, incident: &Incident, occurrence: &Occurrence<'_>, forecast: &mut Forecast) {
+        let plan = plan::plan(&self.subscriptions, occurrence);
+        for intent in &plan.intents {
+            *forecast.by_destination.entry(intent.destination.id).or_default() += 1;
+        }
+        let mut silent = |silence| *forecast.silent.entry(explain::code(silence)).or_default() += 1;
+        for miss in &plan.near_misses {
+            silent(Silence::Near(miss.reason));
+        }
+        if plan.intents.is_empty() && plan.near_misses.is_empty() {
+            if let Some(silence) = plan::stands_against(&self.draft, occurrence) {
+                silent(silence);
+            }
+            return;
+        }
+        if plan.intents.is_empty() {
+            return;
+        }
+        let messages = plan.intents.len() as u64;
+        let local = event.timestamp.to_datetime().with_timezone(&self.zone);
+        forecast.count += messages;
+        forecast.events += 1;
+        if let Some(hour) = forecast.by_hour.get_mut(local.hour() as usize) {
+            *hour += messages;
+        }
+        *forecast.by_day.entry(local.date_naive()).or_default() += messages;
+        if forecast.examples.len() < PREVIEW_EXAMPLES {
+            let description = incident.description.chars().take(PREVIEW_DESCRIPTION).collect();
+            forecast.examples.push(Example { event: event.clone(), description });
+        }
+    }
+}
+
+impl Forecast {
+    fn empty(since: Timestamp, until: Timestamp) -> Self {
+        Self {
+            since,
+            until,
+            truncated: false,
+            count: 0,
+            events: 0,
+            by_hour: [0; 24],
+            by_day: BTreeMap::new(),
+            by_destination: BTreeMap::new(),
+            silent: BTreeMap::new(),
+            examples: Vec::new(),
+        }
+    }
+
+    fn fill_days(&mut self, zone: Tz) {
+        let date = |at: Timestamp| at.to_datetime().with_timezone(&zone).date_naive();
+        let (first, last) = (date(self.since), date(self.until));
+        for day in first.iter_days().take_while(|day| *day <= last) {
+            self.by_day.entry(day).or_default();
+        }
+    }
+}

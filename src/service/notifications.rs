@@ -1,0 +1,111 @@
+//! What became of messages: those about an incident, and for staff all of them.
+
+use super::{
+    Caller, Model, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+};
+use crate::{
+    domain::{
+        event::EventType,
+        ids::{IncidentId, MessageId, UserId},
+        limits::PAGE_SIZE_MAX,
+        message::{About, Message, State},
+    },
+    store::Snapshot,
+};
+
+pub use crate::store::Messages;
+
+/// A message with what it is about.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    pub message: Message,
+    /// Of its event; `None` for summaries, and where the incident was deleted since.
+    pub kind: Option<EventType>,
+    /// The summary that it is part of, whose state counts.
+    pub summary: Option<Message>,
+}
+
+impl Caller {
+    /// Addresses are personal, and so is what a provider says about them.
+    #[must_use]
+    pub fn may_see_addresses_of(&self, user: UserId) -> bool {
+        self.id() == user || allowed(self.kind(), Action::SeeOthersNotifications)
+    }
+}
+
+impl Service {
+    /// Oldest first.
+    pub async fn notifications(&self, incident: IncidentId) -> Result<Vec<Notification>, ServiceError> {
+        self.store()
+            .read(move |snapshot| {
+                if snapshot.incident(incident)?.is_none() {
+                    return Err(ServiceError::NotFound(Model::Incident));
+                }
+                with_events(snapshot, snapshot.messages_of(incident)?)
+            })
+            .await
+    }
+
+    /// Newest first, those with a key below `before`; and where the next page starts.
+    pub async fn deliveries(
+        &self,
+        caller: &Caller,
+        which: Messages,
+        before: Option<MessageId>,
+        size: usize,
+    ) -> Result<(Vec<Notification>, Option<MessageId>), ServiceError> {
+        may_manage(caller)?;
+        let size = size.clamp(1, PAGE_SIZE_MAX);
+        self.store()
+            .read(move |snapshot| {
+                let mut messages = snapshot.messages_page(which, before, size + 1)?;
+                let more = messages.len() > size;
+                messages.truncate(size);
+                let next = messages.last().filter(|_| more).map(|message| message.id);
+                Ok((with_events(snapshot, messages)?, next))
+            })
+            .await
+    }
+
+    /// A message that was given up is due now, with the whole time ahead in which it is tried.
+    pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
+        may_manage(caller)?;
+        let message = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let mut message = command.message(id)?.ok_or(ServiceError::NotFound(Model::Delivery))?;
+                if !message.is_dead() {
+                    return Err(Refusal::NotGivenUp(message.state).into());
+                }
+                let now = command.now();
+                message.state = State::Due { at: now, since: now };
+                command.put_message(message.clone());
+                Ok::<_, ServiceError>(message)
+            })
+            .await?;
+        tracing::info!(message = id.0, user = %caller.user.username, "a message that was given up is sent again");
+        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message])).await?;
+        rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
+    }
+}
+
+fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
+    if allowed(caller.kind(), Action::ManageDeliveries) { Ok(()) } else { Err(ServiceError::Forbidden) }
+}
+
+fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
+    let mut rows = Vec::with_capacity(messages.len());
+    for message in messages {
+        let kind = match message.about {
+            About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
+            About::Summary(_) => None,
+        };
+        let summary = match message.state {
+            State::Gathered { into, .. } => snapshot.message(into)?,
+            _ => None,
+        };
+        rows.push(Notification { message, kind, summary });
+    }
+    Ok(rows)
+}

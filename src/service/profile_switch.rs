@@ -1,0 +1,32 @@
+//! Switching notification profiles on and off, whoever owns them (contract section 24).
+
+use super::{
+    Caller, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+};
+use crate::domain::{ids::ProfileId, profile::Profile};
+
+impl Service {
+    /// Flips each: all of them or, if one does not exist, none. As they are then.
+    pub async fn toggle_profiles(&self, caller: &Caller, ids: Vec<ProfileId>) -> Result<Vec<Profile>, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageUsers) {
+            return Err(ServiceError::Forbidden);
+        }
+        let toggled = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let profiles = &command.directory().profiles;
+                let found = ids.iter().map(|id| profiles.get(id).ok_or(Refusal::UnknownProfile(id.0)));
+                let toggled = found
+                    .map(|found| found.map(|profile| Profile { active: !profile.active, ..Profile::clone(profile) }))
+                    .collect::<Result<Vec<Profile>, Refusal>>()?;
+                for profile in &toggled {
+                    command.put_profile(profile.clone());
+                }
+                Ok(toggled)
+            })
+            .await
+            .map_err(super::error::refused)?;
+        Ok(toggled)
+    }
+}

@@ -1,0 +1,439 @@
+//! The native API: what became of messages, and why there were none.
+
+use std::collections::BTreeMap;
+
+use argusd::{
+    domain::{
+        destination::Destination,
+        event::{Event, EventType},
+        ids::{DestinationId, EventId, FilterId, IncidentId, MessageId, ProfileId, TimeslotId},
+        message::{About, Message, State},
+        profile::Profile,
+        severity::Level,
+        stored_filter::{FilterBlob, StoredFilter},
+        time::Timestamp,
+    },
+    service::{Messages, NewUser},
+    store::{Command, StoreError},
+};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{App, MINUTE, NOW, Who};
+
+/// Changes what is stored.
+pub async fn write<T: Send + 'static>(app: &App, change: impl FnOnce(&mut Command<'_>) -> T + Send + 'static) -> T {
+    let written = app.service.store().write(None, move |command| Ok::<_, StoreError>(change(command)));
+    written.await.unwrap()
+}
+
+#[derive(Clone, Copy)]
+pub struct Watch {
+    pub profile: ProfileId,
+    pub filter: FilterId,
+    pub timeslot: TimeslotId,
+    pub destination: DestinationId,
+}
+
+/// A profile of a user, by mail at any hour.
+pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> Watch {
+    let directory = app.service.directory();
+    let owner = directory.user_named(username).unwrap().id;
+    let (timeslot, destination) = (directory.timeslots_of(owner)[0].id, directory.destinations_of(owner)[0].id);
+    let (profile, filter) = write(app, move |command| {
+        let (filter, profile) = (command.new_filter_id(), command.new_profile_id());
+        command.put_filter(StoredFilter { id: filter, owner, name: "Core".to_owned(), public: false, blob });
+        command.put_profile(Profile {
+            id: profile,
+            owner,
+            name: Some("Work".to_owned()),
+            timeslot,
+            filters: vec![filter],
+            destinations: vec![destination],
+            active: true,
+        });
+        (profile, filter)
+    })
+    .await;
+    Watch { profile, filter, timeslot, destination }
+}
+
+fn all() -> FilterBlob {
+    FilterBlob { stateful: Some(true), ..FilterBlob::default() }
+}
+
+fn up_to(level: u8) -> FilterBlob {
+    FilterBlob { max_level: Level::new(level), ..FilterBlob::default() }
+}
+
+async fn first_event(app: &App, incident: u64) -> u64 {
+    let events = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{incident}/events/")).await.json();
+    events.as_array().unwrap().last().unwrap()["pk"].as_u64().unwrap()
+}
+
+async fn decisions(app: &App, who: Who, incident: u64, event: u64, user: &str) -> (u16, Value) {
+    let query = if user.is_empty() { String::new() } else { format!("?user={user}") };
+    let path = format!("/argusd/v1/incidents/{incident}/events/{event}/decisions/{query}");
+    let reply = app.of(who).get(&path).await;
+    (reply.status, reply.json())
+}
+
+fn messages(app: &App) -> Vec<Message> {
+    app.service.store().snapshot().unwrap().messages_page(Messages::All, None, 100).unwrap()
+}
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::saturating_from_micros(NOW + minutes * MINUTE)
+}
+
+#[tokio::test]
+async fn messages_about_an_incident_are_listed() {
+    let app = App::new().await;
+    let watch = watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({"level": 2})).await;
+    let event = first_event(&app, incident).await;
+    let path = format!("/argusd/v1/incidents/{incident}/notifications/");
+    let row = json!([{
+        "pk": 1,
+        "incident": incident,
+        "event": {"pk": event, "type": "STA"},
+        "user": "alice",
+        "profile": {"pk": watch.profile.0, "name": "Work"},
+        "destination": {
+            "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null},
+        "state": "due",
+        "summary": null,
+        "attempts": 0,
+        "created": "2026-01-15T13:00:00+01:00",
+        "next_attempt": "2026-01-15T13:00:00+01:00",
+        "last_attempt": null,
+        "settled": null,
+        "answer": "",
+    }]);
+    for who in [Who::EndUser, Who::Staff, Who::Superuser] {
+        app.of(who).get(&path).await.is(200, row.clone());
+    }
+    let mut of_others = row.clone();
+    of_others[0]["destination"]["address"] = Value::Null;
+    of_others[0]["answer"] = Value::Null;
+    app.of(Who::Source).get(&path).await.is(200, of_others);
+    let unknown = json!({"detail": "No Incident matches the given query."});
+    app.of(Who::EndUser).get("/argusd/v1/incidents/99/notifications/").await.is(404, unknown);
+    app.of(Who::EndUser).get("/argusd/v1/incidents/x/notifications/").await.is(404, json!({"detail": "Not found."}));
+}
+
+#[tokio::test]
+async fn states_of_messages_are_told() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({})).await;
+    let path = format!("/argusd/v1/incidents/{incident}/notifications/");
+    let first = messages(&app).remove(0);
+    let shown = async |state: State| {
+        let message =
+            Message { state, attempts: 2, last_attempt: Some(at(1)), answer: "451 later".to_owned(), ..first.clone() };
+        write(&app, move |command| command.put_message(message)).await;
+        app.of(Who::EndUser).get(&path).await.json().as_array_mut().unwrap().remove(0)
+    };
+    let due = shown(State::Due { at: at(5), since: at(0) }).await;
+    assert_eq!((&due["state"], &due["attempts"], &due["answer"]), (&json!("due"), &json!(2), &json!("451 later")));
+    assert_eq!(due["next_attempt"], "2026-01-15T13:05:00+01:00");
+    assert_eq!(due["last_attempt"], "2026-01-15T13:01:00+01:00");
+    for (state, name) in [(State::Delivered { at: at(2) }, "delivered"), (State::Dead { at: at(2) }, "dead")] {
+        let row = shown(state).await;
+        assert_eq!((&row["state"], &row["next_attempt"]), (&json!(name), &Value::Null));
+        assert_eq!(row["settled"], "2026-01-15T13:02:00+01:00");
+    }
+    let summary = Message {
+        id: MessageId(2),
+        about: About::Summary(vec![first.id]),
+        state: State::Delivered { at: at(3) },
+        answer: "250 OK".to_owned(),
+        attempts: 1,
+        ..first.clone()
+    };
+    write(&app, move |command| {
+        command.new_message_id();
+        command.put_message(summary);
+    })
+    .await;
+    let gathered = shown(State::Gathered { into: MessageId(2), at: at(2) }).await;
+    assert_eq!(gathered["state"], "gathered");
+    assert_eq!(
+        gathered["summary"],
+        json!({"pk": 2, "state": "delivered", "attempts": 1, "next_attempt": null, "last_attempt": null,
+            "settled": "2026-01-15T13:03:00+01:00", "answer": "250 OK"})
+    );
+    let list = app.of(Who::Staff).get("/argusd/v1/deliveries/").await.json();
+    let row = &list["results"][0];
+    assert_eq!((&row["pk"], &row["summary_of"]), (&json!(2), &json!([1])));
+    assert_eq!((&row["incident"], &row["event"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_decision_is_explained() {
+    let app = App::new().await;
+    let watch = watch(&app, "alice", up_to(2)).await;
+    let (low, high) = (app.incident(json!({"level": 4})).await, app.incident(json!({"level": 1})).await);
+    let (low_event, high_event) = (first_event(&app, low).await, first_event(&app, high).await);
+    let filter = watch.filter;
+    let sentence = format!("Filter \"Core\" (pk {filter}) wants level 2 or worse, but the incident was at level 4.");
+    let silent = json!({
+        "incident": low,
+        "event": {"pk": low_event, "type": "STA"},
+        "user": "alice",
+        "decided": true,
+        "at": "2026-01-15T13:00:00+01:00",
+        "told": false,
+        "summary": format!("alice was not told. {sentence}"),
+        "profiles": [{
+            "pk": watch.profile.0,
+            "name": "Work",
+            "verdict": "silent",
+            "destinations": [],
+            "reasons": [{
+                "destination": null,
+                "code": "filter",
+                "sentence": sentence,
+                "clause": {"kind": "filter", "pk": filter.0, "name": "Core"},
+                "criterion": "maxlevel",
+                "wanted": "level 2 or worse",
+                "actual": "level 4",
+            }],
+        }],
+    });
+    assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent.clone()));
+    assert_eq!(decisions(&app, Who::EndUser, low, low_event, "alice").await, (200, silent.clone()));
+    assert_eq!(decisions(&app, Who::Staff, low, low_event, "alice").await, (200, silent.clone()));
+    let (_, told) = decisions(&app, Who::EndUser, high, high_event, "").await;
+    assert_eq!((&told["told"], &told["summary"]), (&json!(true), &json!("alice was told through 1 destination.")));
+    assert_eq!(told["profiles"][0]["verdict"], "told");
+    let destination = json!({
+        "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null});
+    assert_eq!(told["profiles"][0]["destinations"], json!([destination]));
+    // Neither answer changes when all that decided is gone.
+    write(&app, move |command| {
+        command.delete_profile(watch.profile);
+        command.delete_filter(watch.filter);
+        command.delete_timeslot(watch.timeslot);
+        command.delete_destination(watch.destination);
+    })
+    .await;
+    assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent));
+    assert_eq!(decisions(&app, Who::EndUser, high, high_event, "").await, (200, told));
+}
+
+#[tokio::test]
+async fn who_may_ask_about_whom() {
+    let app = App::new().await;
+    let incident = app.incident(json!({})).await;
+    let event = first_event(&app, incident).await;
+    let forbidden = json!({"detail": "You do not have permission to perform this action."});
+    for who in [Who::EndUser, Who::Source] {
+        for user in ["bob", "nobody"] {
+            assert_eq!(decisions(&app, who, incident, event, user).await, (403, forbidden.clone()), "{who:?}");
+        }
+        // Rights come before what there is.
+        assert_eq!(decisions(&app, who, 99, 99, "bob").await.0, 403);
+    }
+    for who in [Who::Staff, Who::Superuser] {
+        let (status, answer) = decisions(&app, who, incident, event, "bob").await;
+        assert_eq!((status, &answer["profiles"]), (200, &json!([])));
+        assert_eq!(answer["summary"], "bob had no notification profile, so nothing was sent.");
+        let unknown = json!({"detail": "No User matches the given query."});
+        assert_eq!(decisions(&app, who, incident, event, "nobody").await, (404, unknown));
+    }
+    let no_event = json!({"detail": "No Event matches the given query."});
+    assert_eq!(decisions(&app, Who::EndUser, incident, 99, "").await, (404, no_event));
+    let no_incident = json!({"detail": "No Incident matches the given query."});
+    assert_eq!(decisions(&app, Who::EndUser, 99, event, "").await, (404, no_incident));
+}
+
+#[tokio::test]
+async fn what_nobody_was_to_be_told_of() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({"level": 3})).await;
+    app.of(Who::Source).patch(&format!("/api/v2/incidents/{incident}/"), json!({"level": 1})).await;
+    let events = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{incident}/events/")).await.json();
+    let change = events.as_array().unwrap().iter().find(|event| event["type"]["value"] == "CHI").unwrap();
+    let (_, answer) = decisions(&app, Who::EndUser, incident, change["pk"].as_u64().unwrap(), "").await;
+    assert_eq!((&answer["decided"], &answer["at"], &answer["profiles"]), (&json!(false), &Value::Null, &json!([])));
+    let summary = answer["summary"].as_str().unwrap();
+    assert!(summary.starts_with("Nobody was to be told of this event: the server notes such changes"), "{summary}");
+}
+
+#[tokio::test]
+async fn those_who_came_later() {
+    let app = App::new().await;
+    let incident = app.incident(json!({})).await;
+    let event = first_event(&app, incident).await;
+    let new = NewUser { username: "late".to_owned(), ..NewUser::default() };
+    app.service.create_user(&app.local, new).await.unwrap();
+    let (status, answer) = decisions(&app, Who::Staff, incident, event, "late").await;
+    assert_eq!((status, &answer["decided"]), (200, &json!(true)));
+    assert_eq!(answer["summary"], "There was no user late yet when this was decided.");
+}
+
+#[tokio::test]
+async fn an_event_whose_tags_are_forgotten_is_no_mistake() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({})).await;
+    let first = first_event(&app, incident).await;
+    let first = app.service.event(IncidentId(incident), EventId(first)).await.unwrap();
+    let event = write(&app, move |command| {
+        let id = command.new_event_id();
+        let mut event = Event { id, kind: EventType::Other, ..first };
+        event.after.tags_version = 7;
+        command.put_event(event);
+        id
+    })
+    .await;
+    let (status, answer) = decisions(&app, Who::EndUser, incident, event.0, "").await;
+    assert_eq!((status, &answer["profiles"]), (200, &json!([])));
+    assert!(answer["summary"].as_str().unwrap().starts_with("The tags that the incident had then are not known"));
+}
+
+#[tokio::test]
+async fn destinations_are_tried_out() {
+    let app = App::new().await;
+    let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
+    let path = format!("/argusd/v1/destinations/{destination}/test/");
+    let sent = json!({"outcome": "sent", "answer": "250 OK", "transcript": ["to alice@example.org", "250 OK"]});
+    for _ in 0..5 {
+        app.of(Who::EndUser).post(&path, json!({})).await.is(200, sent.clone());
+    }
+    let throttled = app.of(Who::EndUser).post(&path, json!({})).await;
+    assert_eq!(throttled.status, 429, "{}", throttled.text);
+    assert!((1..=13).contains(&throttled.header("retry-after").parse::<u64>().unwrap()));
+    let unknown = json!({"detail": "No DestinationConfig matches the given query."});
+    for who in [Who::Source, Who::Staff, Who::Superuser] {
+        app.of(who).post(&path, json!({})).await.is(404, unknown.clone());
+    }
+    let of_staff = app.service.directory().destinations_of(app.user_id("stan"))[0].id;
+    let other = app.of(Who::Staff).post(&format!("/argusd/v1/destinations/{of_staff}/test/"), json!({})).await;
+    assert_eq!(other.status, 200, "each user has a limit of their own");
+    let mut expected = vec![(destination, "alice".to_owned()); 5];
+    expected.push((of_staff, "stan".to_owned()));
+    assert_eq!(app.courier.sent(), expected);
+    assert!(messages(&app).is_empty(), "nothing is stored");
+}
+
+#[tokio::test]
+async fn deliveries_are_paged() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    for _ in 0..5 {
+        app.incident(json!({})).await;
+    }
+    for message in messages(&app).into_iter().filter(|message| message.id.0 % 2 == 0) {
+        let message = Message { state: State::Dead { at: at(1) }, ..message };
+        write(&app, move |command| command.put_message(message)).await;
+    }
+    let staff = app.of(Who::Staff);
+    let pks = |page: &Value| -> Vec<u64> {
+        page["results"].as_array().unwrap().iter().map(|row| row["pk"].as_u64().unwrap()).collect()
+    };
+    let list = async |query: &str| staff.get(&format!("/argusd/v1/deliveries/{query}")).await.json();
+    assert_eq!(pks(&list("").await), [5, 4, 3, 2, 1]);
+    assert_eq!(pks(&list("?state=all").await), [5, 4, 3, 2, 1]);
+    assert_eq!(pks(&list("?state=due").await), [5, 3, 1]);
+    assert_eq!(pks(&list("?state=dead").await), [4, 2]);
+    let first = list("?state=due&page_size=2").await;
+    assert_eq!(pks(&first), [5, 3]);
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(next, "http://argus.test/argusd/v1/deliveries/?before=3&state=due&page_size=2");
+    let last = staff.get(next.strip_prefix("http://argus.test").unwrap()).await.json();
+    assert_eq!((pks(&last), &last["next"]), (vec![1], &Value::Null));
+    let no_choice = json!({"state": ["\"lost\" is not a valid choice."]});
+    staff.get("/argusd/v1/deliveries/?state=lost").await.is(400, no_choice);
+    staff.get("/argusd/v1/deliveries/?before=x").await.is(400, json!({"before": ["A valid integer is required."]}));
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_sent_again() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    app.incident(json!({})).await;
+    let path = "/argusd/v1/deliveries/1/retry/";
+    let still_due = json!(["This message is still being sent; it was not given up."]);
+    app.of(Who::Staff).post(path, json!({})).await.is(400, still_due.clone());
+    let message = Message { state: State::Dead { at: at(0) }, ..messages(&app).remove(0) };
+    write(&app, move |command| command.put_message(message)).await;
+    app.clock.advance_micros(10 * MINUTE);
+    for who in [Who::EndUser, Who::Source] {
+        assert_eq!(app.of(who).post(path, json!({})).await.status, 403);
+    }
+    let reply = app.of(Who::Staff).post(path, json!({})).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("due")));
+    assert_eq!(messages(&app)[0].state, State::Due { at: at(10), since: at(10) });
+    app.of(Who::Staff).post(path, json!({})).await.is(400, still_due);
+    for (state, text) in [
+        (State::Delivered { at: at(1) }, "This message was delivered."),
+        (
+            State::Gathered { into: MessageId(7), at: at(1) },
+            "This message is part of summary 7; only the summary can be sent again.",
+        ),
+    ] {
+        let message = Message { state, ..messages(&app).remove(0) };
+        write(&app, move |command| command.put_message(message)).await;
+        app.of(Who::Staff).post(path, json!({})).await.is(400, json!([text]));
+    }
+    let unknown = json!({"detail": "No Delivery matches the given query."});
+    app.of(Who::Staff).post("/argusd/v1/deliveries/99/retry/", json!({})).await.is(404, unknown);
+}
+
+#[tokio::test]
+async fn secrets_stay_secret() {
+    let app = App::new().await;
+    let Watch { profile, .. } = watch(&app, "alice", all()).await;
+    let owner = app.user_id("alice");
+    let before = app.service.directory().profiles[&profile].clone();
+    write(&app, move |command| {
+        let id = command.new_destination_id();
+        let url = "https://hooks.example.org/services/SECRET/PATH".to_owned();
+        command.put_destination(Destination {
+            id,
+            owner,
+            medium: "slack".to_owned(),
+            label: Some("team".to_owned()),
+            settings: BTreeMap::from([("destination_url".to_owned(), url)]),
+            synced: false,
+        });
+        command.put_profile(Profile { destinations: vec![id], ..Profile::clone(&before) });
+    })
+    .await;
+    let incident = app.incident(json!({})).await;
+    let event = first_event(&app, incident).await;
+    for who in Who::ALL {
+        for path in [
+            format!("/argusd/v1/incidents/{incident}/notifications/"),
+            format!("/argusd/v1/incidents/{incident}/events/{event}/decisions/?user=alice"),
+            "/argusd/v1/deliveries/".to_owned(),
+        ] {
+            let text = app.of(who).get(&path).await.text;
+            assert!(!text.contains("SECRET"), "{who:?} {path}: {text}");
+        }
+    }
+    let rows = app.of(Who::EndUser).get(&format!("/argusd/v1/incidents/{incident}/notifications/")).await.json();
+    assert_eq!(rows[0]["destination"]["address"], "hooks.example.org");
+    assert_eq!(rows[0]["destination"]["label"], "team");
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let app = App::new().await;
+    let anonymous = app.of(Who::Anonymous);
+    let yaml = anonymous.get("/argusd/v1/schema/").await;
+    assert_eq!((yaml.status, yaml.header("content-type")), (200, "application/vnd.oai.openapi"));
+    let json = anonymous.get("/argusd/v1/schema?format=json").await;
+    assert!(json.json()["paths"]["/argusd/v1/deliveries/"]["get"].is_object());
+    assert_eq!(anonymous.get("/argusd/v1/schema/swagger-ui/").await.status, 200);
+    let options = app.of(Who::Staff).call(Method::OPTIONS, "/argusd/v1/deliveries/", None).await;
+    assert_eq!((options.status, options.header("allow")), (200, "GET, HEAD, OPTIONS"));
+    assert_eq!(options.json()["name"], "List messages");
+    let refused = app.of(Who::Staff).delete("/argusd/v1/deliveries/").await;
+    refused.is(405, json!({"detail": "Method \"DELETE\" not allowed."}));
+    assert_eq!(app.of(Who::EndUser).get("/argusd/v1/nothing/").await.status, 404);
+}

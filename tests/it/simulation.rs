@@ -1,0 +1,65 @@
+//! Days of incidents, acknowledgements, edits, outages and crashes in seconds, from a seed. Nothing due is forgotten,
+//! nothing is decided outside its window or during maintenance, and every silence has a reason; an oracle that walks all
+//! profiles says what should have been.
+
+mod carrier;
+mod dice;
+mod oracle;
+mod world;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use world::World;
+
+const SEEDS: u64 = 200;
+const STEPS: usize = 80;
+const AT_ONCE: usize = 3;
+
+/// `ARGUSD_TEST_SEED=N` repeats one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
+    if let Some(seed) = std::env::var("ARGUSD_TEST_SEED").ok().and_then(|text| text.parse().ok()) {
+        live(seed).await;
+        return;
+    }
+    let next = Arc::new(AtomicU64::new(0));
+    let lives: Vec<_> = (0..AT_ONCE)
+        .map(|_| {
+            let next = Arc::clone(&next);
+            tokio::spawn(async move {
+                let (mut events, mut told, mut repeats) = (0, 0, 0);
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= SEEDS {
+                        return (events, told, repeats);
+                    }
+                    let world = live(seed).await;
+                    events += world.judged;
+                    told += world.told;
+                    repeats += world.carrier.repeats();
+                }
+            })
+        })
+        .collect();
+    let (mut events, mut told, mut repeats) = (0, 0, 0);
+    for life in lives {
+        let (judged, messages, sent_again) = life.await.unwrap();
+        events += judged;
+        told += messages;
+        repeats += sent_again;
+    }
+    // A simulation in which nothing happens proves nothing.
+    assert!(events > 5_000 && told > 1_000 && repeats > 10, "{events} events, {told} messages, {repeats} repeats");
+}
+
+async fn live(seed: u64) -> World {
+    let mut world = World::new(seed).await;
+    for _ in 0..STEPS {
+        world.step().await;
+    }
+    world.end().await;
+    world
+}

@@ -1,0 +1,652 @@
+//! One life from one seed: users with profiles, incidents that come and go, and everything that can go wrong.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use argusd::{
+    clock::{Clock, ManualClock},
+    domain::{
+        destination::Destination,
+        directory::{DecisionSettings, Directory},
+        event::{Event, EventType},
+        ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, SourceId, TimeslotId, UserId},
+        incident::{EndTime, Incident},
+        maintenance::Maintenance,
+        message::{About, Message, Route, State},
+        plan::{NearReason, Occurrence, Silence, Verdict, verdicts},
+        profile::Profile,
+        severity::Level,
+        stored_filter::{FilterBlob, StoredFilter},
+        tag::Tag,
+        time::Timestamp,
+        timeslot::{Recurrence, TimeOfDay, Timeslot, all_the_time},
+    },
+    notify::{DispatchSettings, Dispatcher, Health, QueueSettings},
+    search::Search,
+    service::{
+        Caller, Credential, IncidentEdit, NewAck, NewEvent, NewIncident, NewSource, NewUser, Service, Settings,
+        UserChange,
+    },
+    store::{Command, Options, Store, StoreError},
+};
+use chrono_tz::Tz;
+use tempfile::TempDir;
+
+use super::{
+    carrier::FakeCarrier,
+    dice::Dice,
+    oracle::{self, Judgement},
+};
+
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+/// The night in which clocks are put back in Oslo.
+const START: Timestamp = Timestamp::saturating_from_micros(1_792_800_000_000_000);
+const TAGS: [&str; 6] = ["host=a", "host=b", "host=c", "site=x", "site=y", "team=net"];
+const USERS: [&str; 3] = ["ann", "ben", "cho"];
+
+pub struct World {
+    seed: u64,
+    dice: Dice,
+    clock: Arc<ManualClock>,
+    directory: TempDir,
+    service: Service,
+    dispatcher: Option<Dispatcher>,
+    pub carrier: Arc<FakeCarrier>,
+    incidents: Vec<IncidentId>,
+    /// What was said of events when they happened.
+    said: Vec<(IncidentId, EventId, UserId, Vec<Verdict>)>,
+    storm_limit: usize,
+    pub judged: usize,
+    pub told: usize,
+}
+
+impl World {
+    pub async fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let clock = Arc::new(ManualClock::new(START.saturating_add_micros(dice.below(DAY as u64) as i64)));
+        let directory = in_memory();
+        let service = open(directory.path().to_owned(), &clock);
+        service.first_start(Some("password".to_owned())).await.unwrap();
+        let carrier = Arc::new(FakeCarrier::new());
+        let storm_limit = *dice.pick(&[0, 0, 3, 8]);
+        let mut world = Self {
+            seed,
+            dice,
+            clock,
+            directory,
+            service,
+            dispatcher: None,
+            carrier,
+            incidents: Vec::new(),
+            said: Vec::new(),
+            storm_limit,
+            judged: 0,
+            told: 0,
+        };
+        world.settle_in().await;
+        world
+    }
+
+    async fn settle_in(&mut self) {
+        self.start_dispatcher();
+        let local = self.local();
+        for kind in ["nav", "zabbix"] {
+            self.service.create_source_type(&local, kind.to_owned()).await.unwrap();
+            let new = NewSource {
+                name: format!("{kind}-1"),
+                source_type: kind.to_owned(),
+                base_url: String::new(),
+                username: None,
+            };
+            self.service.create_source(&local, new).await.unwrap();
+        }
+        for name in USERS {
+            let new = NewUser { username: name.to_owned(), email: format!("{name}@example.org"), ..NewUser::default() };
+            self.service.create_user(&local, new).await.unwrap();
+        }
+        let settings = DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() };
+        self.service.use_decision_settings(settings).await.unwrap();
+        for _ in 0..6 {
+            self.new_filter().await;
+            self.new_timeslot().await;
+            self.new_destination().await;
+        }
+        for _ in 0..6 {
+            self.put_profile(None).await;
+        }
+    }
+
+    /// One thing happens, and then some time passes.
+    pub async fn step(&mut self) {
+        match self.dice.below(100) {
+            0..30 => self.incident().await,
+            30..52 => self.event().await,
+            52..60 => self.acknowledge().await,
+            60..66 => self.edit_incident().await,
+            66..74 => self.change_profile().await,
+            74..80 => self.change_filter().await,
+            80..84 => self.change_timeslot().await,
+            84..88 => self.change_maintenance().await,
+            88..92 => self.outage(),
+            92..94 => self.switch_sending().await,
+            94..96 => self.switch_user().await,
+            96..98 => self.carrier.crash_after(self.dice.below(4) as i64),
+            _ => self.restart().await,
+        }
+        self.work().await;
+        let pause = match self.dice.below(10) {
+            0..5 => self.dice.below(20_000_000) as i64,
+            5..9 => self.dice.below(90 * MINUTE as u64) as i64,
+            _ => self.dice.below(DAY as u64) as i64,
+        };
+        self.pass(pause).await;
+    }
+
+    /// All servers are up again; whatever is due still has to arrive.
+    pub async fn end(&mut self) {
+        self.carrier.down.lock().unwrap().clear();
+        self.carrier.never_crash();
+        let last = self.clock.now().saturating_add_micros(2 * DAY);
+        while let Some(next) = self.work().await {
+            assert!(next < last, "seed {}: something is due for ever", self.seed);
+            self.clock.set(next.max(self.clock.now()));
+        }
+        self.check_outbox();
+        self.check_memory();
+        let findings = self.service.store().verify().unwrap();
+        assert_eq!(findings, Vec::<String>::new(), "seed {}", self.seed);
+    }
+
+    async fn pass(&mut self, micros: i64) {
+        let until = self.clock.now().saturating_add_micros(micros);
+        while let Some(next) = self.work().await.filter(|next| *next < until) {
+            self.clock.set(next.max(self.clock.now().saturating_add_micros(1)));
+        }
+        self.clock.set(until);
+    }
+
+    /// Until nothing is due now; through crashes.
+    async fn work(&mut self) -> Option<Timestamp> {
+        loop {
+            let dispatcher = self.dispatcher.as_mut().unwrap();
+            tokio::select! {
+                next = dispatcher.work_off() => return next,
+                () = self.carrier.crashed.notified() => {}
+            }
+            self.carrier.never_crash();
+            self.dispatcher = None;
+            let mut due = Vec::new();
+            self.service
+                .store()
+                .snapshot()
+                .unwrap()
+                .for_each_due_message(&mut |it| due.push(self.wire_id(it.id.0)))
+                .unwrap();
+            self.carrier.note_unheard(due.into_iter());
+            self.start_dispatcher();
+        }
+    }
+
+    async fn restart(&mut self) {
+        self.dispatcher = None;
+        let service = self.service.clone();
+        tokio::task::spawn_blocking(move || {
+            service.search().close();
+            service.store().close().unwrap();
+        })
+        .await
+        .unwrap();
+        self.service = open(self.directory.path().to_owned(), &self.clock);
+        self.start_dispatcher();
+    }
+
+    fn start_dispatcher(&mut self) {
+        let settings = DispatchSettings {
+            queue: QueueSettings { storm_limit: self.storm_limit, retry_micros: 20 * DAY },
+            public_url: None,
+        };
+        let (store, carrier) = (self.service.store().clone(), Arc::clone(&self.carrier));
+        self.dispatcher = Some(Dispatcher::new(store, carrier, Arc::new(Health::default()), settings));
+    }
+
+    async fn incident(&mut self) {
+        let source = self.source();
+        let stateful = self.dice.percent(80);
+        let late = if self.dice.percent(20) { self.dice.below(DAY as u64) as i64 } else { 0 };
+        let new = NewIncident {
+            source: None,
+            start: self.clock.now().saturating_add_micros(-late),
+            end: if stateful { EndTime::Infinity } else { EndTime::Stateless },
+            source_incident_id: String::new(),
+            details_url: String::new(),
+            description: "something broke".to_owned(),
+            level: self.level(),
+            ticket_url: String::new(),
+            metadata: "{}".to_owned(),
+            tags: self.tags().iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
+        };
+        let before = self.service.directory();
+        let incident = self.service.create_incident(&source, new).await.unwrap();
+        self.incidents.push(incident.id);
+        let event = self.last_event(incident.id);
+        self.judge(&before, &event).await;
+    }
+
+    async fn event(&mut self) {
+        let Some(id) = self.any_incident() else { return };
+        let (caller, kinds) = if self.dice.percent(60) {
+            (self.source(), [EventType::End, EventType::Restart, EventType::Change, EventType::Other])
+        } else {
+            (self.local(), [EventType::Close, EventType::Reopen, EventType::Other, EventType::Other])
+        };
+        let late = if self.dice.percent(30) { self.dice.below(10 * MINUTE as u64) as i64 } else { 0 };
+        let new = NewEvent {
+            kind: *self.dice.pick(&kinds),
+            timestamp: Some(self.clock.now().saturating_add_micros(-late)),
+            description: "it went on".to_owned(),
+        };
+        let before = self.service.directory();
+        // The state machine may refuse it.
+        if let Ok(event) = self.service.add_event(&caller, id, new).await {
+            self.judge(&before, &event).await;
+        }
+    }
+
+    async fn acknowledge(&mut self) {
+        let Some(id) = self.any_incident() else { return };
+        let now = self.clock.now();
+        let expiration = self.dice.percent(50).then(|| now.saturating_add_micros(30 * MINUTE));
+        let new = NewAck { timestamp: Some(now), description: "seen".to_owned(), expiration };
+        let before = self.service.directory();
+        let (_, event) = self.service.add_ack(&self.local(), id, new).await.unwrap();
+        self.judge(&before, &event).await;
+    }
+
+    /// Of which nobody is told.
+    async fn edit_incident(&mut self) {
+        let Some(id) = self.any_incident() else { return };
+        let edit = IncidentEdit {
+            level: Some(self.level()),
+            tags: Some(self.tags().iter().map(|tag| Tag::parse(tag).unwrap()).collect()),
+            ..IncidentEdit::default()
+        };
+        let before = self.messages(id).len();
+        self.service.edit_incident(&self.local(), id, edit).await.unwrap();
+        assert_eq!(self.messages(id).len(), before, "seed {}: told of an edit", self.seed);
+    }
+
+    /// Compares what was decided with what should have been.
+    async fn judge(&mut self, before: &Directory, event: &Event) {
+        self.judged += 1;
+        let incident = self.service.incident(event.incident).await.unwrap();
+        let expected = oracle::judge(before, &incident, event);
+        let snapshot = self.service.store().snapshot().unwrap();
+        let mut told = Vec::new();
+        for message in snapshot.messages_of(incident.id).unwrap() {
+            if matches!(message.about, About::Event { event: about, .. } if about == event.id) {
+                let Route::Destination { destination, .. } = message.route;
+                told.push(destination);
+            }
+        }
+        self.told += told.len();
+        told.sort();
+        let should: Vec<DestinationId> = expected.told.iter().copied().collect();
+        assert_eq!(told, should, "seed {}: {event:?} of {incident:?}", self.seed);
+        let (near, more) = snapshot.near_misses(incident.id, event.id).unwrap();
+        assert_eq!(more, 0);
+        let users: Vec<UserId> = before.users.keys().copied().collect();
+        for user in users {
+            let said = self.explain(&incident, event, user, before);
+            self.check_reasons(&said, &expected);
+            for verdict in &said {
+                let recorded = near
+                    .iter()
+                    .filter(|it| it.profile == verdict.profile)
+                    .map(|it| (it.destination, Silence::Near(it.reason)));
+                let recomputed: Vec<_> =
+                    verdict.silences.iter().copied().filter(|(_, it)| matches!(it, Silence::Near(_))).collect();
+                assert_eq!(recorded.collect::<Vec<_>>(), recomputed, "seed {}", self.seed);
+            }
+            self.said.push((incident.id, event.id, user, said));
+        }
+    }
+
+    fn explain(&self, incident: &Incident, event: &Event, user: UserId, directory: &Directory) -> Vec<Verdict> {
+        let tags = self.service.store().snapshot().unwrap().tags_at(incident, event.after.tags_version).unwrap();
+        let occurrence = Occurrence::new(event, incident.source, incident.end.is_stateful(), false, &tags);
+        verdicts(directory, user, &occurrence)
+    }
+
+    fn check_reasons(&self, said: &[Verdict], expected: &Judgement) {
+        for verdict in said {
+            let against = expected.silences.get(&verdict.profile);
+            assert!(
+                !verdict.told.is_empty() || !verdict.silences.is_empty(),
+                "seed {}: no reason is given for the silence of {verdict:?}",
+                self.seed
+            );
+            for (_, silence) in &verdict.silences {
+                let reason = match silence {
+                    Silence::ProfileInactive => "inactive",
+                    Silence::OwnerInactive => "owner",
+                    Silence::Filter(..) | Silence::NoFilter => "filter",
+                    Silence::EventType => "type",
+                    Silence::Near(NearReason::OutsideTimeslot(_)) => "timeslot",
+                    Silence::Near(NearReason::Maintenance(_)) => "maintenance",
+                    Silence::Near(NearReason::SendingOff) => "off",
+                    Silence::Near(NearReason::NoDestination) => "destination",
+                    Silence::Near(NearReason::Covered(_)) => {
+                        assert!(against.is_none(), "seed {}: {verdict:?}", self.seed);
+                        continue;
+                    }
+                    Silence::Near(NearReason::Reported) => panic!("seed {}: nothing reports itself here", self.seed),
+                };
+                assert!(
+                    against.is_some_and(|against| against.contains(reason)),
+                    "seed {}: {verdict:?} says {reason}, but {against:?} stands against it",
+                    self.seed
+                );
+            }
+        }
+    }
+
+    /// Each message arrived, once unless a crash came between, and in order.
+    fn check_outbox(&self) {
+        let snapshot = self.service.store().snapshot().unwrap();
+        let arrivals = self.carrier.arrivals();
+        let mut messages: BTreeMap<u64, Message> = BTreeMap::new();
+        for message in snapshot.messages_page(argusd::store::Messages::All, None, usize::MAX).unwrap() {
+            messages.insert(message.id.0, message);
+        }
+        for message in messages.values() {
+            let carried = match message.state {
+                State::Delivered { .. } => message.id.0,
+                State::Gathered { into, .. } => {
+                    assert!(
+                        matches!(messages[&into.0].state, State::Delivered { .. }),
+                        "seed {}: {message:?}",
+                        self.seed
+                    );
+                    into.0
+                }
+                // The owner was deactivated meanwhile.
+                State::Dead { .. } if message.answer.contains("deactivated") => continue,
+                state => panic!("seed {}: {state:?} {message:?}", self.seed),
+            };
+            let id = self.wire_id(carried);
+            let arrived = arrivals.get(&id).map_or(0, Vec::len);
+            let once = arrived == 1 || arrived > 1 && self.carrier.was_in_flight_at_a_crash(&id);
+            assert!(once, "seed {}: {id} arrived {arrived} times", self.seed);
+        }
+        self.check_order(&messages);
+    }
+
+    fn wire_id(&self, message: u64) -> String {
+        format!("m{message}.{}", self.service.store().generation().simple())
+    }
+
+    fn check_order(&self, messages: &BTreeMap<u64, Message>) {
+        let mut last: BTreeMap<(String, u64), u64> = BTreeMap::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for delivery in self.carrier.deliveries.lock().unwrap().iter().filter(|it| seen.insert(it.id.clone())) {
+            let mut told = delivery.told.clone();
+            told.sort_unstable();
+            for (incident, event) in told {
+                let before = last.insert((delivery.address.clone(), incident), event);
+                assert!(
+                    before.is_none_or(|before| before < event),
+                    "seed {}: out of order: {delivery:?}, of {} messages",
+                    self.seed,
+                    messages.len()
+                );
+            }
+        }
+    }
+
+    /// Whatever was changed or deleted since: the answers are the same.
+    fn check_memory(&self) {
+        let snapshot = self.service.store().snapshot().unwrap();
+        let mut asked = 0;
+        for (incident, event, user, said) in self.said.iter().step_by(7) {
+            let incident = snapshot.incident(*incident).unwrap().unwrap();
+            let event = snapshot.event(incident.id, *event).unwrap().unwrap();
+            let directory = snapshot.directory_at(event.after.decided.unwrap()).unwrap();
+            assert_eq!(self.explain(&incident, &event, *user, &directory), *said, "seed {}", self.seed);
+            asked += 1;
+        }
+        assert!(asked > 0);
+    }
+
+    async fn write(&self, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
+        let done = self.service.store().write(None, move |command| {
+            change(command);
+            Ok::<(), StoreError>(())
+        });
+        done.await.unwrap();
+    }
+
+    async fn new_filter(&mut self) {
+        let (owner, blob) = (self.user(), self.blob());
+        self.write(move |command| {
+            let id = command.new_filter_id();
+            command.put_filter(StoredFilter { id, owner, name: format!("f{id}"), public: false, blob });
+        })
+        .await;
+    }
+
+    async fn change_filter(&mut self) {
+        let filters: Vec<FilterId> = sorted(self.service.directory().filters.keys());
+        let (id, blob) = (*self.dice.pick(&filters), self.blob());
+        self.write(move |command| {
+            let filter = StoredFilter::clone(&command.directory().filters[&id]);
+            command.put_filter(StoredFilter { blob, ..filter });
+        })
+        .await;
+    }
+
+    async fn new_timeslot(&mut self) {
+        let (owner, recurrences) = (self.user(), self.recurrences());
+        self.write(move |command| {
+            let id = command.new_timeslot_id();
+            command.put_timeslot(Timeslot { name: format!("t{id}"), recurrences, ..all_the_time(id, owner) });
+        })
+        .await;
+    }
+
+    async fn change_timeslot(&mut self) {
+        let timeslots: Vec<TimeslotId> = sorted(self.service.directory().timeslots.keys());
+        let (id, recurrences) = (*self.dice.pick(&timeslots), self.recurrences());
+        self.write(move |command| {
+            let timeslot = Timeslot::clone(&command.directory().timeslots[&id]);
+            command.put_timeslot(Timeslot { recurrences, ..timeslot });
+        })
+        .await;
+    }
+
+    async fn new_destination(&mut self) {
+        let owner = self.user();
+        self.write(move |command| {
+            let id = command.new_destination_id();
+            let settings = [("email_address".to_owned(), format!("d{id}@example.org"))].into();
+            let medium = "email".to_owned();
+            command.put_destination(Destination { id, owner, medium, label: None, settings, synced: false });
+        })
+        .await;
+    }
+
+    async fn change_profile(&mut self) {
+        let profiles: Vec<ProfileId> = sorted(self.service.directory().profiles.keys());
+        if profiles.is_empty() || self.dice.percent(20) {
+            self.put_profile(None).await;
+        } else if self.dice.percent(20) {
+            let id = *self.dice.pick(&profiles);
+            self.write(move |command| command.delete_profile(id)).await;
+        } else {
+            let id = *self.dice.pick(&profiles);
+            self.put_profile(Some(id)).await;
+        }
+    }
+
+    async fn put_profile(&mut self, id: Option<ProfileId>) {
+        let directory = self.service.directory();
+        let owner = id.map_or_else(|| self.user(), |id| directory.profiles[&id].owner);
+        let timeslots: Vec<TimeslotId> = sorted(directory.timeslots_of(owner).into_iter().map(|it| &it.id));
+        let filters: Vec<FilterId> = sorted(directory.filters.keys());
+        let destinations: Vec<DestinationId> = sorted(directory.destinations_of(owner).into_iter().map(|it| &it.id));
+        let timeslot = *self.dice.pick(&timeslots);
+        let mut chosen = vec![*self.dice.pick(&filters)];
+        if self.dice.percent(30) {
+            chosen.push(*self.dice.pick(&filters));
+            chosen.dedup();
+        }
+        let (destinations, active) = (self.dice.some(&destinations, 60), self.dice.percent(85));
+        self.write(move |command| {
+            let id = id.unwrap_or_else(|| command.new_profile_id());
+            command.put_profile(Profile { id, owner, name: None, timeslot, filters: chosen, destinations, active });
+        })
+        .await;
+    }
+
+    async fn change_maintenance(&mut self) {
+        let directory = self.service.directory();
+        let running = sorted(directory.maintenances.keys());
+        let (now, end) = (self.clock.now(), self.dice.percent(60));
+        if !running.is_empty() && self.dice.percent(60) {
+            let id = *self.dice.pick(&running);
+            self.write(move |command| command.delete_maintenance(id)).await;
+            return;
+        }
+        let filters: Vec<FilterId> = sorted(directory.filters.keys());
+        let filters = vec![*self.dice.pick(&filters)];
+        let (start, length) = (self.dice.below(120) as i64 - 60, self.dice.below(600) as i64 + 61);
+        self.write(move |command| {
+            let id = command.new_maintenance_id();
+            let start = now.saturating_add_micros(start * MINUTE);
+            let end = end.then(|| now.saturating_add_micros(length * MINUTE));
+            let description = "work".to_owned();
+            command.put_maintenance(Maintenance {
+                id,
+                created_by: UserId(1),
+                created: now,
+                start,
+                end,
+                description,
+                filters,
+            });
+        })
+        .await;
+    }
+
+    fn outage(&mut self) {
+        let addresses: Vec<String> =
+            (0..8).map(|n| format!("d{n}@example.org")).chain(USERS.map(|u| format!("{u}@example.org"))).collect();
+        let address = self.dice.pick(&addresses).clone();
+        let mut down = self.carrier.down.lock().unwrap();
+        if !down.remove(&address) {
+            down.insert(address);
+        }
+    }
+
+    async fn switch_sending(&mut self) {
+        let settings = DecisionSettings::clone(&self.service.directory().settings);
+        let send = !settings.send;
+        self.service.use_decision_settings(DecisionSettings { send, ..settings }).await.unwrap();
+    }
+
+    async fn switch_user(&mut self) {
+        let (id, local) = (self.user(), self.local());
+        let is_active = !self.service.directory().users[&id].is_active;
+        let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
+        self.service.change_user(&local, id, change).await.unwrap();
+    }
+
+    fn blob(&mut self) -> FilterBlob {
+        let mut blob = FilterBlob::default();
+        let flag = |dice: &mut Dice| dice.percent(12).then(|| dice.percent(50));
+        (blob.open, blob.acked, blob.stateful) = (flag(&mut self.dice), flag(&mut self.dice), flag(&mut self.dice));
+        if self.dice.percent(40) {
+            blob.tags = Some(self.tags().into_iter().map(str::to_owned).collect());
+        }
+        if self.dice.percent(30) {
+            blob.source_ids = Some(self.dice.some(&[SourceId(2), SourceId(3), SourceId(99)], 50));
+        }
+        if self.dice.percent(20) {
+            blob.source_types = Some(vec![(*self.dice.pick(&["nav", "zabbix", "none"])).to_owned()]);
+        }
+        if self.dice.percent(40) {
+            blob.max_level = Some(self.level());
+        }
+        if self.dice.percent(25) {
+            blob.event_types = Some(self.dice.some(&EventType::ALL, 40));
+        }
+        blob.hide_closed_acked = self.dice.percent(15);
+        blob
+    }
+
+    fn recurrences(&mut self) -> Vec<Recurrence> {
+        let count = self.dice.below(4);
+        let one = |dice: &mut Dice| {
+            let start = dice.below(23 * 60);
+            let end = start + 1 + dice.below(24 * 60 - start - 1);
+            let days = dice.some(&[1, 2, 3, 4, 5, 6, 7], 70);
+            Recurrence { days, start: TimeOfDay(start * MINUTE as u64), end: TimeOfDay(end * MINUTE as u64) }
+        };
+        (0..count).map(|_| one(&mut self.dice)).collect()
+    }
+
+    fn tags(&mut self) -> Vec<&'static str> {
+        self.dice.some(&TAGS, 35)
+    }
+
+    fn level(&mut self) -> Level {
+        Level::new(1 + self.dice.below(5) as u8).unwrap()
+    }
+
+    fn any_incident(&mut self) -> Option<IncidentId> {
+        let recent: Vec<IncidentId> = self.incidents.iter().rev().take(6).copied().collect();
+        (!recent.is_empty()).then(|| *self.dice.pick(&recent))
+    }
+
+    fn user(&mut self) -> UserId {
+        let name = *self.dice.pick(&USERS);
+        self.service.directory().user_named(name).unwrap().id
+    }
+
+    fn source(&mut self) -> Caller {
+        let name = *self.dice.pick(&["nav", "zabbix"]);
+        let directory = self.service.directory();
+        let source = Arc::clone(directory.source_named(name, &format!("{name}-1")).unwrap());
+        let user = Arc::clone(directory.user(source.user).unwrap());
+        Caller { user, source: Some(source), credential: Credential::Classic([0; 32]) }
+    }
+
+    fn local(&self) -> Caller {
+        self.service.local_caller().unwrap()
+    }
+
+    fn last_event(&self, incident: IncidentId) -> Event {
+        self.service.store().snapshot().unwrap().events_of(incident).unwrap().pop().unwrap()
+    }
+
+    fn messages(&self, incident: IncidentId) -> Vec<Message> {
+        self.service.store().snapshot().unwrap().messages_of(incident).unwrap()
+    }
+}
+
+fn open(directory: PathBuf, clock: &Arc<ManualClock>) -> Service {
+    let options = Options { cache_bytes: 4 << 20, ..Options::default() };
+    let store = Store::open(&directory.join("argusd.redb"), options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
+    let search = Search::open(&store, &directory.join("search")).unwrap();
+    Service::new(store, search, Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() })
+}
+
+/// Where syncing costs nothing, if there is such a place.
+fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+fn sorted<'a, T: Copy + Ord + 'a>(ids: impl IntoIterator<Item = &'a T>) -> Vec<T> {
+    let mut ids: Vec<T> = ids.into_iter().copied().collect();
+    ids.sort();
+    ids
+}
