@@ -1,9 +1,11 @@
 //! Contacts, groups and channels field by field, updates and deletions (contact API contract section 7).
 
+use std::fmt::Write;
+
 use argusd::service::{ChannelChange, NewChannel};
 use serde_json::{Value, json};
 
-use crate::icinga_rig::{CURRENT, EMAIL, ISSUE, Rig, WEBHOOK, contact, group, id, said, with};
+use crate::icinga_rig::{CURRENT, EMAIL, ISSUE, Rig, WEBHOOK, contact, group, id, said, stored, with};
 
 /// Each with what is said: in the first dialect and in the second.
 type Case = (Value, (u16, &'static str), (u16, &'static str));
@@ -68,7 +70,7 @@ async fn mandatory_fields_of_contacts() {
     let reply = rig.post(&format!("{CURRENT}/contacts"), missing("full_name", json!("0"))).await;
     said(&reply, 422, "Invalid request body: the field full_name must be present");
     let blank = with(missing("full_name", json!(" ")), json!({"id": id(1).to_uppercase(), "unknown": 5}));
-    rig.stored(&rig.post(&format!("{ISSUE}/contacts"), blank).await);
+    stored(&rig.post(&format!("{ISSUE}/contacts"), blank).await);
     assert_eq!((&rig.contact(1).await["full_name"], &rig.contact(1).await["id"]), (&json!(" "), &json!(id(1))));
 }
 
@@ -125,7 +127,7 @@ async fn other_fields_of_contacts() {
     refused(&rig, ("contacts", "contacts"), cases).await;
     let reply = rig.post(&format!("{ISSUE}/contacts"), to(json!({"groups": [id(5)]}))).await;
     said(&reply, 422, &format!("Contact Group with identifier {} does not exist", id(5)));
-    rig.stored(&rig.post(&format!("{ISSUE}/contacts"), hook(json!({"sms": "+4791234567", "email": ""}))).await);
+    stored(&rig.post(&format!("{ISSUE}/contacts"), hook(json!({"sms": "+4791234567", "email": ""}))).await);
     assert_eq!(rig.contact(1).await["addresses"], json!({"sms": "+4791234567"}));
     rig.sound();
 }
@@ -326,7 +328,7 @@ async fn channels_are_shown_without_their_secrets() {
     let mut text = String::new();
     let snapshot = rig.app.service.store().snapshot().unwrap();
     let mut visit = |change: argusd::domain::change::Change| {
-        text.push_str(&format!("{change:?}"));
+        writeln!(text, "{change:?}").unwrap();
         std::ops::ControlFlow::Continue(())
     };
     snapshot.for_each_change(argusd::domain::ids::Seq(0), &mut visit).unwrap();

@@ -101,20 +101,14 @@ impl Rig {
         self.client.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    /// That it is stored, in either way.
-    #[track_caller]
-    pub fn stored(&self, reply: &Reply) {
-        assert!(matches!(reply.status, 201 | 204), "{} {}", reply.status, reply.text);
-    }
-
     pub async fn put_contact(&self, n: u128, fields: Value) {
         let reply = self.put(&format!("{ISSUE}/contacts/{}", id(n)), with(contact(n), fields)).await;
-        self.stored(&reply);
+        stored(&reply);
     }
 
     pub async fn put_group(&self, n: u128, fields: Value) {
         let reply = self.put(&format!("{ISSUE}/contactgroups/{}", id(n)), with(group(n), fields)).await;
-        self.stored(&reply);
+        stored(&reply);
     }
 
     pub async fn contact(&self, n: u128) -> Value {
@@ -134,6 +128,12 @@ pub async fn grant(app: &App, username: &str, grants: &[&str]) {
     let grants = grants.iter().map(|grant| (*grant).to_owned()).collect();
     let change = UserChange { grants: Some(grants), ..UserChange::default() };
     app.service.change_user(&app.local, app.user_id(username), change).await.unwrap();
+}
+
+/// Created or updated.
+#[track_caller]
+pub fn stored(reply: &Reply) {
+    assert!(matches!(reply.status, 201 | 204), "{} {}", reply.status, reply.text);
 }
 
 /// Status and message.
