@@ -123,6 +123,7 @@ def puts(wanted, kind):
 
 
 def check(connection, wanted):
+    """The list has to be what was wanted."""
     for kind in ("/contacts", "/contact-groups"):
         _, body = connection.call("GET", kind)
         rows = {f"{kind}/{row['id']}": row for row in json.loads(body)["data"]}
@@ -153,12 +154,11 @@ def main():
     data = f"{folder.name}/argusd.redb"
     environment = {"ARGUSD_DATA": data, "ARGUSD_LISTEN": "127.0.0.1:0", "ARGUSD_ADMIN_PASSWORD": "correct horse"}
     say = lambda *args: subprocess.run([program, *args], env=environment, check=True, capture_output=True, text=True)
-    server = subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         address = server.stdout.readline().strip().removeprefix("argusd ready: http://")
         token = say("token", "create", "admin").stdout.strip()
         channel = say("channel", "create", "--name", "Mail", "--type", "email").stdout.strip()
-        connection = Connection(address, token)
         first, third = (desired(contacts, groups, channel, version) for version in (0, 1))
         for name, wanted in (("first pass", first), ("second pass", first), ("third pass", third)):
             carry_out(address, token, f"{name}, groups", puts(wanted, "/contact-groups/"))
@@ -166,7 +166,9 @@ def main():
             gone = [("DELETE", path, b"") for path in first if path not in wanted]
             if gone:
                 carry_out(address, token, f"{name}, deletions", gone)
-            check(connection, wanted)
+            # A fresh one: the server ends connections that were idle for long.
+            check(Connection(address, token), wanted)
+        connection = Connection(address, token)
         before = resident(server.pid)
         started = time.monotonic()
         for _ in range(5):
