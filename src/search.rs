@@ -3,6 +3,7 @@
 //! Columns in memory know what changes often and what is short; a text index on disk knows tags and texts. Both are
 //! projections of the store, which they follow, and can be made anew from it.
 
+mod any_of;
 mod catch_up;
 mod chunk;
 mod columns;

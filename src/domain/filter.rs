@@ -38,16 +38,27 @@ pub struct Criteria {
     pub end_to: Option<Timestamp>,
     /// Microseconds. Open incidents are measured up to now; stateless ones never match.
     pub min_duration: Option<i64>,
-    /// Has had at least one event of these types.
-    pub event_types: Option<EventTypeSet>,
+    /// Has had at least one event of a type in each of these sets.
+    pub event_types: Vec<EventTypeSet>,
     /// Leaves out what is both closed and acknowledged.
     pub hide_closed_acked: bool,
     /// Each must occur in the description or in an event's description, whatever its case; see [`fold`].
     pub words: Vec<String>,
 }
 
+/// Matches what at least one of them matches; without any, nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnyOf(pub Vec<Criteria>);
+
+impl From<Criteria> for AnyOf {
+    fn from(criteria: Criteria) -> Self {
+        Self(vec![criteria])
+    }
+}
+
 /// What criteria can be about, of an incident as it is or as it was once.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a criterion of its own")]
 pub struct About<'a> {
     pub open: bool,
     pub acked: bool,
@@ -168,7 +179,7 @@ impl Criteria {
             Some(Mismatch::Ticket)
         } else if self.hide_closed_acked && about.stateful && !about.open && about.acked {
             Some(Mismatch::HideClosedAcked)
-        } else if self.event_types.is_some_and(|types| !types.intersects(about.event_types)) {
+        } else if self.event_types.iter().any(|types| !types.intersects(about.event_types)) {
             Some(Mismatch::EventTypes)
         } else {
             None

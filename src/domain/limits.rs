@@ -32,6 +32,14 @@ pub const FILTERS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
+/// A secret or a token in a destination's settings.
+pub const DESTINATION_SECRET: usize = 1_024;
+/// As people write them; stored are 15 digits at most.
+pub const PHONE_NUMBER: usize = 64;
+pub const MAINTENANCES: usize = 10_000;
+pub const FILTERS_PER_MAINTENANCE: usize = 200;
+/// So long after its end planned maintenance can still be changed (contract section 18).
+pub const MAINTENANCE_EDITABLE_FOR: Duration = Duration::from_hours(12);
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
 /// Of contacts and channels.
 pub const FULL_NAME: usize = 1_000;

@@ -2,6 +2,7 @@
 
 use super::{
     ids::{FilterId, MaintenanceId, UserId},
+    limits::MAINTENANCE_EDITABLE_FOR,
     time::Timestamp,
 };
 
@@ -23,5 +24,17 @@ impl Maintenance {
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
         self.start <= at && self.end.is_none_or(|end| at <= end)
+    }
+
+    #[must_use]
+    pub fn has_started(&self, now: Timestamp) -> bool {
+        self.start <= now
+    }
+
+    /// It ended so long ago that it is history.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let editable = MAINTENANCE_EDITABLE_FOR.as_micros() as i64;
+        self.end.is_some_and(|end| end.saturating_add_micros(editable) < now)
     }
 }

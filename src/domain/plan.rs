@@ -138,12 +138,8 @@ pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan 
                     destination: Arc::clone(destination),
                 }),
                 (destination, Some(reason)) if plan.near_misses.len() < NEAR_MISSES => {
-                    plan.near_misses.push(NearMiss {
-                        user: profile.owner,
-                        profile: profile.id,
-                        destination: destination.map(|it| it.id),
-                        reason,
-                    })
+                    let (user, destination) = (profile.owner, destination.map(|it| it.id));
+                    plan.near_misses.push(NearMiss { user, profile: profile.id, destination, reason });
                 }
                 _ => plan.more_near_misses += 1,
             }

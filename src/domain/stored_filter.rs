@@ -74,7 +74,10 @@ impl FilterBlob {
             tags: tag_groups(tags),
             sources: self.sources(directory),
             max_level: self.max_level.map(Level::get),
-            event_types: filled(self.event_types.as_ref()).map(|kinds| kinds.iter().copied().collect()),
+            event_types: filled(self.event_types.as_ref())
+                .map(|kinds| kinds.iter().copied().collect())
+                .into_iter()
+                .collect(),
             hide_closed_acked: self.hide_closed_acked,
             ..Criteria::default()
         }

@@ -16,6 +16,7 @@ use super::{
     maintenance::Maintenance,
     profile::Profile,
     severity::Level,
+    tag::Tag,
     timeslot::Timeslot,
 };
 
@@ -76,7 +77,7 @@ impl EventFilter {
         } else {
             directory.settings.with_fallback(blob).to_criteria(directory)
         };
-        let event_types = criteria.event_types.take();
+        let event_types = std::mem::take(&mut criteria.event_types).pop();
         Some(Self { id, criteria, event_types })
     }
 }
@@ -101,7 +102,7 @@ impl Subscription {
     /// The tags of which an incident has at least one; the fewest that any filter asks for. `None`: none are needed.
     fn tags(&self) -> Option<Vec<&str>> {
         let groups = self.filters.iter().flat_map(|filter| &filter.criteria.tags);
-        groups.min_by_key(|group| group.len()).map(|group| group.iter().map(|tag| tag.as_str()).collect())
+        groups.min_by_key(|group| group.len()).map(|group| group.iter().map(Tag::as_str).collect())
     }
 
     fn sources(&self) -> Option<Vec<SourceId>> {

@@ -42,6 +42,16 @@ pub async fn superuser_writes(request: Request, next: Next) -> Response {
     ApiError::forbidden().into_response()
 }
 
+/// Reading is for everybody, the rest for staff.
+pub async fn staff_writes(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let is_staff = |caller: &Caller| matches!(caller.kind(), UserKind::Staff | UserKind::Superuser);
+    if request.method().is_safe() || caller.is_some_and(is_staff) {
+        return next.run(request).await;
+    }
+    ApiError::forbidden().into_response()
+}
+
 /// The whole path is for those who may do this.
 pub async fn only_for(State(action): State<Action>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>();

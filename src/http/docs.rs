@@ -38,7 +38,12 @@ pub struct Detail {
 /// The document of one version.
 #[must_use]
 pub fn openapi(version: Version) -> OpenApi {
-    let parts = [(router::guarded(version), true), (router::superusers_write(), true), (router::open(version), false)];
+    let parts = [
+        (router::guarded(version), true),
+        (router::staff_writes(version).unwrap_or_default(), true),
+        (router::superusers_write(), true),
+        (router::open(version), false),
+    ];
     let title = format!("The Argus incident API {}.", version.name());
     let mut document = assemble(title, version.prefix(), parts);
     if version == Version::V2 {

@@ -1,6 +1,8 @@
 //! Errors as answers: the one place that knows which status and body an error of the service gets (contract sections
 //! 1.2 and 1.3).
 
+mod notifications;
+
 use std::fmt::Display;
 
 use axum::{
@@ -15,6 +17,8 @@ use crate::{
     domain::{limits, time::Timestamp},
     service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
 };
+
+pub use notifications::unknown_key;
 
 pub const REQUIRED: &str = "This field is required.";
 pub const NOT_NULL: &str = "This field may not be null.";
@@ -147,8 +151,11 @@ const fn model_name(model: Model) -> &'static str {
         Model::Token => "Token",
         Model::Timeslot => "Timeslot",
         Model::Destination => "DestinationConfig",
+        Model::Medium => "Media",
         Model::Filter => "Filter",
         Model::Channel => "Channel",
+        Model::Profile => "NotificationProfile",
+        Model::Maintenance => "PlannedMaintenanceTask",
         Model::Delivery => "Delivery",
     }
 }
@@ -253,9 +260,8 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
             Refusal::Channel(refusal) => Self::non_field(refusal.to_string()),
-            Refusal::UnknownKey { field, pk } => {
-                Self::field(field, format!("Invalid pk \"{pk}\" - object does not exist."))
-            }
+            Refusal::Notification(refusal) => refusal.into(),
+            Refusal::UnknownKey { field, pk } => Self::field(field, unknown_key(pk)),
             Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),
             Refusal::TicketPluginMissing => Self::new(
                 StatusCode::BAD_REQUEST,

@@ -3,6 +3,7 @@
 
 mod lists;
 pub mod python;
+mod references;
 
 use std::ops::RangeInclusive;
 

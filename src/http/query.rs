@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
     directory::Directory,
-    filter::{Criteria, search_words, tag_groups},
-    ids::{FilterId, IncidentId, SourceId, UserId},
+    filter::{AnyOf, Criteria, search_words, tag_groups},
+    ids::{FilterId, IncidentId, ProfileId, SourceId, UserId},
     limits,
+    profile::Profile,
     tag::Tag,
 };
 use chrono_tz::Tz;
@@ -35,7 +36,7 @@ pub struct Context<'a> {
 }
 
 /// All mistakes are named at once.
-pub fn criteria(params: &Params, scope: Scope, context: Context<'_>) -> Result<Criteria, ApiError> {
+pub fn criteria(params: &Params, scope: Scope, context: Context<'_>) -> Result<AnyOf, ApiError> {
     let mut reader = Reader { params, context, errors: Map::new() };
     let mut criteria = Criteria::default();
     reader.state(&mut criteria);
@@ -47,8 +48,8 @@ pub fn criteria(params: &Params, scope: Scope, context: Context<'_>) -> Result<C
         Scope::Mine(source) => criteria.sources = Some(source.into_iter().collect()),
     }
     reader.token_expiry(&mut criteria);
-    reader.stored_filters(&mut criteria);
-    if reader.errors.is_empty() { Ok(criteria) } else { Err(ApiError::fields(reader.errors)) }
+    let wanted = reader.stored_filters(criteria);
+    if reader.errors.is_empty() { Ok(wanted) } else { Err(ApiError::fields(reader.errors)) }
 }
 
 struct Reader<'a> {
@@ -182,20 +183,33 @@ impl<'a> Reader<'a> {
         criteria.tags.extend(Tag::parse("problem_type=token_expiry").ok().map(|tag| vec![tag]));
     }
 
-    /// An unknown filter matches nothing. There are no profiles yet, so each of those is unknown.
-    fn stored_filters(&mut self, criteria: &mut Criteria) {
+    /// Unknown ones match nothing. Of a profile's filters any will do.
+    fn stored_filters(&mut self, mut criteria: Criteria) -> AnyOf {
         let mut key = |name| self.parse(name, "Enter a whole number.", values::whole_number);
         let (filter, profile) = (key("filter_pk"), key("notificationprofile_pk"));
         let Context { directory, caller, .. } = self.context;
         if let Some(key) = filter {
             let filter = u64::try_from(key).ok().and_then(|key| directory.usable_filter(caller, FilterId(key)));
             let kept = filter.map_or_else(Criteria::nothing, |filter| filter.blob.to_criteria(directory));
-            narrow_to(criteria, kept);
+            narrow_to(&mut criteria, kept);
         }
-        if profile.is_some() {
-            match_nothing(criteria);
-        }
+        let Some(key) = profile else { return criteria.into() };
+        let profile = u64::try_from(key).ok().and_then(|key| directory.profile_of(caller, ProfileId(key)));
+        let AnyOf(kept) = profile.map(|profile| of_profile(profile, directory)).unwrap_or_default();
+        let narrowed = kept.into_iter().map(|kept| {
+            let mut criteria = criteria.clone();
+            narrow_to(&mut criteria, kept);
+            criteria
+        });
+        AnyOf(narrowed.collect())
     }
+}
+
+/// What matches any of the profile's filters (contract section 15).
+#[must_use]
+pub fn of_profile(profile: &Profile, directory: &Directory) -> AnyOf {
+    let filters = profile.filters.iter().filter_map(|id| directory.filters.get(id));
+    AnyOf(filters.map(|filter| filter.blob.to_criteria(directory)).collect())
 }
 
 fn match_nothing(criteria: &mut Criteria) {
@@ -219,7 +233,7 @@ fn narrow_to(criteria: &mut Criteria, kept: Criteria) {
         narrow(&mut criteria.ids, ids);
     }
     criteria.max_level = [criteria.max_level, kept.max_level].into_iter().flatten().min();
-    criteria.event_types = kept.event_types;
+    criteria.event_types.extend(kept.event_types);
     criteria.hide_closed_acked |= kept.hide_closed_acked;
     if contradict {
         match_nothing(criteria);

@@ -13,7 +13,9 @@ use super::{
     Api, HttpSettings, Version,
     argus::{
         service_info,
-        shared::{acks, events, filters, incidents, previews, sources, tags, tickets, timeslots, tokens, users},
+        shared::{
+            acks, events, filters, incidents, previews, profiles, sources, tags, tickets, timeslots, tokens, users,
+        },
         v1, v2,
     },
     auth, docs,
@@ -30,14 +32,21 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
     let api = Api::new(service, settings);
     let mut routes = open_to_all(unversioned(), &api)
         .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
-        .route("/.still-alive/", routing::any(service_info::still_alive));
+        .route("/.still-alive/", routing::any(service_info::still_alive))
+        .route("/json-schema/{slug}/", routing::get(v2::media::schema_page).with_state(api.clone()));
     for version in Version::ALL {
         let api = api.of_version(version);
         let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
         let with_token = finish(guarded(version), version.prefix(), &api).route_layer(checked.clone());
         let for_superusers = finish(superusers_write(), version.prefix(), &api)
             .route_layer(middleware::from_fn(auth::superuser_writes))
-            .route_layer(checked);
+            .route_layer(checked.clone());
+        if let Some(part) = staff_writes(version) {
+            let for_staff = finish(part, version.prefix(), &api)
+                .route_layer(middleware::from_fn(auth::staff_writes))
+                .route_layer(checked);
+            routes = routes.merge(for_staff);
+        }
         routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
     }
     let routes = routes
@@ -72,6 +81,7 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
         .routes(routes!(timeslots::retrieve, timeslots::edit, timeslots::delete))
         .routes(routes!(filters::list, filters::create))
         .routes(routes!(filters::retrieve, filters::edit, filters::delete))
+        .routes(routes!(profiles::incidents))
         .routes(routes!(previews::preview))
         .routes(routes!(previews::filter_preview))
         .routes(routes!(users::retrieve));
@@ -80,6 +90,10 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
             .routes(routes!(v1::lists::open))
             .routes(routes!(v1::lists::open_unacked))
             .routes(routes!(v1::lists::metadata))
+            .routes(routes!(v1::profiles::list, v1::profiles::create))
+            .routes(routes!(v1::profiles::retrieve, v1::profiles::edit, profiles::delete))
+            .routes(routes!(v1::phone_numbers::list, v1::phone_numbers::create))
+            .routes(routes!(v1::phone_numbers::retrieve, v1::phone_numbers::edit, v1::phone_numbers::delete))
             .routes(routes!(v1::user::retrieve)),
         Version::V2 => both
             .routes(routes!(v2::events::list))
@@ -88,10 +102,32 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
             .routes(routes!(v2::bulk::add_events))
             .routes(routes!(v2::bulk::set_ticket_urls))
             .routes(routes!(v2::heartbeat::beat))
+            .routes(routes!(v2::profiles::list, v2::profiles::create))
+            .routes(routes!(v2::profiles::retrieve, v2::profiles::edit, profiles::delete))
+            .routes(routes!(v2::media::list))
+            .routes(routes!(v2::media::retrieve))
+            .routes(routes!(v2::media::json_schema))
+            .routes(routes!(v2::destinations::list, v2::destinations::create))
+            .routes(routes!(v2::destinations::retrieve, v2::destinations::edit, v2::destinations::delete))
+            .routes(routes!(v2::destinations::duplicate))
             .routes(routes!(v2::user::retrieve))
             .routes(routes!(v2::sessions::refresh))
             .routes(routes!(v2::sessions::logout))
             .routes(routes!(v2::sessions::logout_all)),
+    }
+}
+
+/// Paths that need a token, and that only staff may write to.
+pub(super) fn staff_writes(version: Version) -> Option<OpenApiRouter<Api>> {
+    match version {
+        Version::V1 => None,
+        Version::V2 => {
+            Some(OpenApiRouter::new().routes(routes!(v2::maintenance::list, v2::maintenance::create)).routes(routes!(
+                v2::maintenance::retrieve,
+                v2::maintenance::edit,
+                v2::maintenance::delete
+            )))
+        }
     }
 }
 

@@ -239,7 +239,7 @@ impl Dispatcher {
         let now = self.now();
         match done {
             Some(Done::Attempt { lane, message, ended, answer }) => {
-                let fate = self.queue.fate(lane, message, ended, now, chance());
+                let fate = self.queue.fate((lane, message), ended, now, chance());
                 let tools = Arc::clone(&self.tools);
                 self.tasks.spawn(async move {
                     tools.record(message, fate, answer, now).await;
@@ -247,7 +247,7 @@ impl Dispatcher {
                 });
             }
             Some(Done::Settled { lane, message, ended, fate }) => {
-                let expired = self.queue.settle(lane, message, ended, fate, now, chance());
+                let expired = self.queue.settle((lane, message), ended, fate, now, chance());
                 if !expired.is_empty() {
                     let tools = Arc::clone(&self.tools);
                     self.tasks.spawn(async move {
@@ -279,7 +279,7 @@ impl Tools {
             Err(trouble) => return (Ended::Retry, format!("The message could not be read: {trouble}")),
         };
         let outgoing = match resolved {
-            Some(Resolved::Outgoing(outgoing)) => outgoing,
+            Some(Resolved::Outgoing(outgoing)) => *outgoing,
             Some(Resolved::Gone(why)) => return (Ended::Failed, why),
             None => return (Ended::Failed, "The message is gone.".to_owned()),
         };
@@ -371,8 +371,7 @@ impl Tools {
     async fn write(&self, change: impl Fn(&mut Command<'_>) -> Result<(), StoreError> + Clone + Send + 'static) {
         loop {
             match self.store.write(None, change.clone()).await {
-                Ok(()) => return,
-                Err(WriteError::Store(StoreError::Closed)) => return,
+                Ok(()) | Err(WriteError::Store(StoreError::Closed)) => return,
                 Err(WriteError::Refused(trouble) | WriteError::Store(trouble)) => {
                     warn!("what came of a message could not be written down yet: {trouble}");
                     time::sleep(WRITE_AGAIN).await;

@@ -51,6 +51,9 @@ pub enum Work {
     Gather(LaneId, Vec<MessageId>),
 }
 
+/// A message on its way.
+pub type Flight = (LaneId, MessageId);
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -89,6 +92,8 @@ struct Medium {
 struct Lane {
     medium: String,
     waiting: BTreeMap<MessageId, Entry>,
+    /// Those of them that are summaries.
+    summaries: usize,
     in_flight: FxHashMap<MessageId, Entry>,
     /// When messages left within the last minute.
     left: VecDeque<Timestamp>,
@@ -135,7 +140,7 @@ impl Queue {
         let id = LaneId::of(message);
         let State::Due { at, since } = message.state else {
             if let Some(lane) = self.lanes.get_mut(&id) {
-                lane.waiting.remove(&message.id);
+                lane.leave(message.id);
             }
             return;
         };
@@ -143,7 +148,7 @@ impl Queue {
         let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(medium.clone()));
         if !lane.in_flight.contains_key(&message.id) {
             let entry = Entry { incident: message.incident(), at, since, attempts: message.attempts };
-            lane.waiting.insert(message.id, entry);
+            lane.wait(message.id, entry);
             self.make_ready(id);
         }
     }
@@ -184,7 +189,7 @@ impl Queue {
 
     /// Decides what becomes of a message after an attempt. The caller writes it down and then calls `settle`.
     #[must_use]
-    pub fn fate(&self, lane: LaneId, message: MessageId, ended: Ended, now: Timestamp, chance: f64) -> Fate {
+    pub fn fate(&self, (lane, message): Flight, ended: Ended, now: Timestamp, chance: f64) -> Fate {
         match ended {
             Ended::Sent => Fate::Delivered,
             Ended::Failed => Fate::Dead,
@@ -206,8 +211,7 @@ impl Queue {
     /// [`Queue::gave_up`].
     pub fn settle(
         &mut self,
-        id: LaneId,
-        message: MessageId,
+        (id, message): Flight,
         ended: Ended,
         fate: Fate,
         now: Timestamp,
@@ -231,7 +235,7 @@ impl Queue {
             }
         }
         if let Fate::Again(at) = fate {
-            lane.waiting.insert(message, Entry { at, attempts: entry.attempts + 1, ..entry });
+            lane.wait(message, Entry { at, attempts: entry.attempts + 1, ..entry });
         }
         self.free(id);
         expired
@@ -252,7 +256,7 @@ impl Queue {
         if let Some(lane) = self.lanes.get_mut(&id) {
             for message in messages {
                 if let Some(entry) = lane.in_flight.remove(message).filter(|_| !done) {
-                    lane.waiting.insert(*message, entry);
+                    lane.wait(*message, entry);
                 }
             }
         }
@@ -300,6 +304,7 @@ impl Lane {
         Self {
             medium,
             waiting: BTreeMap::new(),
+            summaries: 0,
             in_flight: FxHashMap::default(),
             left: VecDeque::new(),
             failures: 0,
@@ -308,6 +313,25 @@ impl Lane {
             is_ready: false,
             timer: None,
         }
+    }
+
+    fn wait(&mut self, id: MessageId, entry: Entry) {
+        self.summaries += usize::from(entry.incident.is_none());
+        if self.waiting.insert(id, entry).is_some_and(|before| before.incident.is_none()) {
+            self.summaries -= 1;
+        }
+    }
+
+    fn leave(&mut self, id: MessageId) -> Option<Entry> {
+        let entry = self.waiting.remove(&id)?;
+        self.summaries -= usize::from(entry.incident.is_none());
+        Some(entry)
+    }
+
+    /// The oldest.
+    fn summary(&self) -> Option<(MessageId, Entry)> {
+        let is_summary = |(id, entry): (&MessageId, &Entry)| entry.incident.is_none().then_some((*id, *entry));
+        if self.summaries == 0 { None } else { self.waiting.iter().find_map(is_summary) }
     }
 
     /// Nothing would be forgotten with it.
@@ -335,10 +359,10 @@ impl Lane {
         };
         let due = self.due(now, if gathers { SUMMARY_MESSAGES } else { 1 });
         let Some(first) = due.first().copied() else {
-            return (None, self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min());
+            return (None, self.next_due(now));
         };
         for message in &due {
-            if let Some(entry) = self.waiting.remove(message) {
+            if let Some(entry) = self.leave(*message) {
                 self.in_flight.insert(*message, entry);
             }
         }
@@ -367,29 +391,36 @@ impl Lane {
         }
     }
 
-    /// Up to `limit` messages that may leave now, oldest first: none before an older one about the same incident, and
-    /// none before a summary that is older. A summary leaves alone.
+    /// Up to `limit` messages that may leave now, oldest first, none before an older one about the same incident. A
+    /// summary leaves alone and before everything else, since a message that is older than
+    /// it may be about what it tells of.
     fn due(&self, now: Timestamp, limit: usize) -> Vec<MessageId> {
+        if let Some((id, summary)) = self.summary() {
+            return if summary.at <= now && self.in_flight.is_empty() { vec![id] } else { Vec::new() };
+        }
         let mut busy: FxHashSet<IncidentId> = self.in_flight.values().filter_map(|entry| entry.incident).collect();
         let mut due = Vec::new();
         for (id, entry) in &self.waiting {
-            let is_due = entry.at <= now;
-            match entry.incident {
-                None if due.is_empty() && is_due && self.in_flight.is_empty() => return vec![*id],
-                None => break,
-                Some(incident) if busy.contains(&incident) => {}
-                Some(_) if is_due => {
-                    due.push(*id);
-                    if due.len() >= limit {
-                        break;
-                    }
-                }
-                Some(incident) => {
-                    busy.insert(incident);
-                }
+            let Some(incident) = entry.incident else { continue };
+            if busy.contains(&incident) {
+                continue;
+            }
+            if entry.at > now {
+                busy.insert(incident);
+                continue;
+            }
+            due.push(*id);
+            if due.len() >= limit {
+                break;
             }
         }
         due
+    }
+
+    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.summary()
+            .map(|(_, entry)| entry.at)
+            .or_else(|| self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min())
     }
 
     fn forget_old(&mut self, now: Timestamp) {
@@ -403,7 +434,7 @@ impl Lane {
         let expired: Vec<MessageId> =
             self.waiting.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| *id).collect();
         for id in &expired {
-            if let Some(entry) = self.waiting.remove(id) {
+            if let Some(entry) = self.leave(*id) {
                 self.in_flight.insert(*id, entry);
             }
         }

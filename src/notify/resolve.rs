@@ -20,7 +20,7 @@ use crate::{
 /// What a message cannot be sent without is there no more; says what.
 #[derive(Debug)]
 pub enum Resolved {
-    Outgoing(Outgoing),
+    Outgoing(Box<Outgoing>),
     Gone(String),
 }
 
@@ -44,12 +44,12 @@ impl Resolver<'_> {
             About::Summary(of) => self.summary(of)?.map(Content::Summary),
         };
         Ok(match content {
-            Some(content) => Resolved::Outgoing(Outgoing {
+            Some(content) => Resolved::Outgoing(Box::new(Outgoing {
                 id: format!("m{}.{}", message.id, self.generation),
                 medium: destination.medium.clone(),
                 settings: destination.settings.clone(),
                 content,
-            }),
+            })),
             None => Resolved::Gone("The incident was deleted before the message could leave.".to_owned()),
         })
     }

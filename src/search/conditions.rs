@@ -8,7 +8,7 @@ use super::{
     chunk::{Bounds, Chunk, Key, STATELESS, source_bit},
     columns::Columns,
 };
-use crate::domain::{event::EventTypeSet, filter::Criteria, time::Timestamp};
+use crate::domain::{filter::Criteria, time::Timestamp};
 
 /// Judged at one moment. Leaves out what columns do not know: tags, texts and names.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Conditions {
     sources: Sources,
     max_level: u8,
     ticket: Option<u8>,
-    event_types: Option<u16>,
+    event_types: Vec<u16>,
     min_duration: Option<i64>,
     hide_closed_acked: bool,
 }
@@ -53,7 +53,7 @@ impl Conditions {
             sources: Sources::new(criteria, columns),
             max_level: criteria.max_level.unwrap_or(u8::MAX),
             ticket: criteria.has_ticket.map(u8::from),
-            event_types: criteria.event_types.map(EventTypeSet::bits),
+            event_types: criteria.event_types.iter().map(|types| types.bits()).collect(),
             min_duration: criteria.min_duration,
             hide_closed_acked: criteria.hide_closed_acked,
         }
@@ -73,7 +73,7 @@ impl Conditions {
             && *self.acked_until.start() <= bounds.max_acked
             && *self.acked_until.end() >= bounds.min_acked
             && u16::from(bounds.levels) & levels != 0
-            && self.event_types.is_none_or(|types| types & bounds.event_types != 0)
+            && self.event_types.iter().all(|types| types & bounds.event_types != 0)
             && match self.ticket {
                 None => true,
                 Some(0) => bounds.some_without_ticket,
@@ -109,7 +109,7 @@ impl Conditions {
         if let Some(wanted) = self.ticket {
             keep(mask, &chunk.tickets, |ticket| ticket == wanted);
         }
-        if let Some(wanted) = self.event_types {
+        for wanted in &self.event_types {
             keep(mask, &chunk.event_types, |types| types & wanted != 0);
         }
         if let Some(min) = self.min_duration {

@@ -1,5 +1,7 @@
 //! Everything a use case can answer instead of a result.
 
+mod notifications;
+
 use std::time::Duration;
 
 use super::channels::ChannelRefusal;
@@ -8,6 +10,8 @@ use crate::{
     search::SearchError,
     store::{StoreError, WriteError},
 };
+
+pub use notifications::{NotificationRefusal, ProfileLabel};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -41,8 +45,11 @@ pub enum Model {
     Token,
     Timeslot,
     Destination,
+    Medium,
     Filter,
     Channel,
+    Profile,
+    Maintenance,
     Delivery,
 }
 
@@ -59,8 +66,11 @@ impl std::fmt::Display for Model {
             Self::Token => "token",
             Self::Timeslot => "timeslot",
             Self::Destination => "destination",
+            Self::Medium => "medium",
             Self::Filter => "filter",
             Self::Channel => "channel",
+            Self::Profile => "notification profile",
+            Self::Maintenance => "planned maintenance",
             Self::Delivery => "delivery",
         })
     }
@@ -142,6 +152,8 @@ pub enum Refusal {
     TooMany { what: &'static str, limit: usize },
     #[error(transparent)]
     Channel(#[from] ChannelRefusal),
+    #[error(transparent)]
+    Notification(#[from] NotificationRefusal),
     /// A key in a body that names nothing, or nothing that the caller may use.
     #[error("there is no {field} {pk}")]
     UnknownKey { field: &'static str, pk: u64 },
@@ -160,6 +172,12 @@ impl From<ChannelRefusal> for ServiceError {
 impl From<EventRefusal> for ServiceError {
     fn from(refusal: EventRefusal) -> Self {
         Self::Refused(Refusal::Event(refusal))
+    }
+}
+
+impl From<NotificationRefusal> for ServiceError {
+    fn from(refusal: NotificationRefusal) -> Self {
+        Self::Refused(Refusal::Notification(refusal))
     }
 }
 

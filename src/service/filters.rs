@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Model, Refusal, Service, ServiceError, sources::check_name};
+use super::{Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, sources::check_name};
 use crate::domain::{
     directory::Directory,
     ids::{FilterId, UserId},
@@ -111,13 +111,26 @@ impl Service {
         let owner = caller.id();
         self.store()
             .write(Some(owner), move |command| {
-                command.directory().filter_of(owner, id).ok_or(ServiceError::NotFound(Model::Filter))?;
+                let directory = command.directory();
+                directory.filter_of(owner, id).ok_or(ServiceError::NotFound(Model::Filter))?;
+                check_unused(directory, owner, id)?;
                 command.delete_filter(id);
                 Ok::<_, ServiceError>(())
             })
             .await?;
         Ok(())
     }
+}
+
+/// A filter that somebody's profile or a planned maintenance names has to stay.
+fn check_unused(directory: &Directory, owner: UserId, id: FilterId) -> Result<(), NotificationRefusal> {
+    let profiles = ProfileLabel::of_users(directory, owner, |profile| profile.filters.contains(&id));
+    if !profiles.is_empty() {
+        return Err(NotificationRefusal::FilterInProfiles(profiles));
+    }
+    let maintenances = directory.maintenances_sorted().into_iter().filter(|it| it.filters.contains(&id));
+    let maintenances: Vec<_> = maintenances.map(|it| it.id).collect();
+    if maintenances.is_empty() { Ok(()) } else { Err(NotificationRefusal::FilterInMaintenance(maintenances)) }
 }
 
 fn check_free(directory: &Directory, owner: UserId, name: &str) -> Result<(), Refusal> {

@@ -1,7 +1,15 @@
 //! Lists of incidents, page by page or all of them (contract section 6).
 
+use std::sync::Arc;
+
 use super::{Service, ServiceError};
-use crate::domain::{filter::Criteria, ids::EventId, incident::Incident, limits::PAGE_SIZE_MAX, time::Timestamp};
+use crate::domain::{
+    filter::{AnyOf, Criteria},
+    ids::EventId,
+    incident::Incident,
+    limits::PAGE_SIZE_MAX,
+    time::Timestamp,
+};
 
 pub use crate::search::Cursor;
 
@@ -35,25 +43,33 @@ pub struct Page<T, C = Cursor> {
 }
 
 impl Service {
-    pub async fn incidents_page(&self, criteria: Criteria, page: PageRequest) -> Result<Page<Incident>, ServiceError> {
-        let now = self.now();
-        if let Some(found) = self.find_at_once(&criteria, page, now) {
+    pub async fn incidents_page(
+        &self,
+        wanted: impl Into<AnyOf>,
+        page: PageRequest,
+    ) -> Result<Page<Incident>, ServiceError> {
+        let (AnyOf(wanted), now) = (wanted.into(), self.now());
+        if let [criteria] = wanted.as_slice()
+            && let Some(found) = self.find_at_once(criteria, page, now)
+        {
             return found;
         }
         let service = self.clone();
-        self.blocking(move || service.find(&criteria, page.cursor, page.size, now)).await
+        self.blocking(move || service.find(&wanted, page.cursor, page.size, now)).await
     }
 
-    pub async fn count_incidents(&self, criteria: Criteria) -> Result<u64, ServiceError> {
+    pub async fn count_incidents(&self, wanted: impl Into<AnyOf>) -> Result<u64, ServiceError> {
+        let AnyOf(wanted) = wanted.into();
         let search = self.search().clone();
         let now = self.now();
-        self.blocking(move || Ok(search.count(&criteria, now)?)).await
+        self.blocking(move || Ok(search.count_any(&wanted, now)?)).await
     }
 
     /// All that match now, newest first, in chunks from many short snapshots.
     #[must_use]
-    pub fn all_incidents(&self, criteria: Criteria) -> AllIncidents {
-        AllIncidents { service: self.clone(), criteria, now: self.now(), place: Place::Start }
+    pub fn all_incidents(&self, wanted: impl Into<AnyOf>) -> AllIncidents {
+        let AnyOf(wanted) = wanted.into();
+        AllIncidents { service: self.clone(), wanted: wanted.into(), now: self.now(), place: Place::Start }
     }
 
     /// Short pages that are quickly found: handing them to another thread would cost more than they do.
@@ -76,12 +92,12 @@ impl Service {
     /// left out.
     fn find(
         &self,
-        criteria: &Criteria,
+        wanted: &[Criteria],
         cursor: Option<Cursor>,
         size: usize,
         now: Timestamp,
     ) -> Result<Page<Incident>, ServiceError> {
-        let found = self.search().page(criteria, cursor, size.clamp(1, PAGE_SIZE_MAX), now)?;
+        let found = self.search().page_of_any(wanted, cursor, size.clamp(1, PAGE_SIZE_MAX), now)?;
         let rows = self.store().snapshot()?.incidents(&found.ids)?;
         Ok(Page { rows, next: found.next, previous: found.previous })
     }
@@ -90,7 +106,7 @@ impl Service {
 /// See [`Service::all_incidents`].
 pub struct AllIncidents {
     service: Service,
-    criteria: Criteria,
+    wanted: Arc<[Criteria]>,
     now: Timestamp,
     place: Place,
 }
@@ -110,8 +126,8 @@ impl AllIncidents {
                 Place::After(cursor) => Some(cursor),
                 Place::End => return None,
             };
-            let (service, criteria, now) = (self.service.clone(), self.criteria.clone(), self.now);
-            let chunk = self.service.blocking(move || service.find(&criteria, cursor, CHUNK, now)).await;
+            let (service, wanted, now) = (self.service.clone(), Arc::clone(&self.wanted), self.now);
+            let chunk = self.service.blocking(move || service.find(&wanted, cursor, CHUNK, now)).await;
             self.place = match &chunk {
                 Ok(Page { next: Some(next), .. }) => Place::After(*next),
                 _ => Place::End,

@@ -25,6 +25,8 @@ pub enum Action {
     /// Accounts, passwords and tokens of others.
     ManageUsers,
     ManageChannels,
+    /// Create, change and delete planned maintenance.
+    PlanMaintenance,
     /// Why others were told of an event or not, their addresses, and what providers said.
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
@@ -34,7 +36,10 @@ pub enum Action {
 #[must_use]
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
-        (UserKind::Superuser, _) | (UserKind::Staff, Action::SeeOthersNotifications | Action::ManageDeliveries) => true,
+        (UserKind::Superuser, _)
+        | (UserKind::Staff, Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries) => {
+            true
+        }
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }
@@ -54,7 +59,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_the_table_is_for_superusers() {
+    fn maintenance_is_for_staff() {
+        for (kind, may) in [
+            (UserKind::EndUser, false),
+            (UserKind::SourceUser, false),
+            (UserKind::Staff, true),
+            (UserKind::Superuser, true),
+        ] {
+            assert_eq!(allowed(kind, Action::PlanMaintenance), may, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_table_is_for_superusers() {
         use Action as A;
         for action in [
             A::PostForAnySource,

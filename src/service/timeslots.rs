@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Caller, Model, Refusal, Service, ServiceError, sources::check_name};
 use crate::domain::{
     directory::Directory,
-    ids::{TimeslotId, UserId},
+    ids::{ProfileId, TimeslotId, UserId},
     limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
     timeslot::{Recurrence, Timeslot},
 };
@@ -77,11 +77,18 @@ impl Service {
         Ok(timeslot)
     }
 
+    /// The profiles that use it go with it.
     pub async fn delete_timeslot(&self, caller: &Caller, id: TimeslotId) -> Result<(), ServiceError> {
         let owner = caller.id();
         self.store()
             .write(Some(owner), move |command| {
-                command.directory().timeslot_of(owner, id).ok_or(ServiceError::NotFound(Model::Timeslot))?;
+                let directory = command.directory();
+                directory.timeslot_of(owner, id).ok_or(ServiceError::NotFound(Model::Timeslot))?;
+                let profiles = directory.profiles_where(|profile| profile.timeslot == id);
+                let profiles: Vec<ProfileId> = profiles.into_iter().map(|profile| profile.id).collect();
+                for profile in profiles {
+                    command.delete_profile(profile);
+                }
                 command.delete_timeslot(id);
                 Ok::<_, ServiceError>(())
             })

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
+    destinations::forget_destination,
     policy::{Action, allowed},
 };
 use crate::{
@@ -194,7 +195,7 @@ fn keep_email_in_step(command: &mut Command<'_>, user: &User) {
     let owned: Vec<Arc<Destination>> = command.directory().destinations_of(user.id).into_iter().cloned().collect();
     for step in sync_email(&user.email, &owned.iter().map(Arc::as_ref).collect::<Vec<_>>()) {
         match step {
-            SyncStep::Delete(id) => command.delete_destination(id),
+            SyncStep::Delete(id) => forget_destination(command, id),
             SyncStep::SetSynced(id, synced) => {
                 if let Some(destination) = owned.iter().find(|destination| destination.id == id) {
                     command.put_destination(Destination { synced, ..Destination::clone(destination) });

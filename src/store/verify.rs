@@ -1,8 +1,10 @@
 //! Checks that records, indexes and counters agree.
 
+mod configuration;
 mod contacts;
+mod outbox;
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use super::{
     OpenError, Options, Snapshot, StoreError,
@@ -70,8 +72,9 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     event_times(snapshot, &mut findings)?;
     acks(snapshot, &mut findings)?;
     changes(snapshot, &mut findings)?;
-    configuration(&directory, &mut findings);
+    configuration::check(snapshot, &directory, &mut findings)?;
     contacts::verify(snapshot, &directory, &mut findings)?;
+    outbox::check(snapshot, &mut findings)?;
     Ok(findings.0)
 }
 
@@ -253,39 +256,6 @@ fn changes(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreErro
         format!("the change log ends at {}, but {} changes were counted", next - 1, counters.last_seq)
     });
     Ok(())
-}
-
-fn configuration(directory: &Directory, findings: &mut Findings) {
-    let mut names = BTreeMap::new();
-    for user in directory.users.values() {
-        if let Some(other) = names.insert(&user.username, user.id) {
-            findings.add(format!("users {other} and {} have the same name", user.id));
-        }
-    }
-    let mut sources = BTreeMap::new();
-    for source in directory.sources.values() {
-        if let Some(other) = sources.insert((&source.source_type, &source.name), source.id) {
-            findings.add(format!("sources {other} and {} have the same name and type", source.id));
-        }
-        findings.check(directory.user(source.user).is_some(), || format!("source {} has no user", source.id));
-        findings.check(directory.source_types.contains(&source.source_type), || {
-            format!("source {} has the unknown type {}", source.id, source.source_type)
-        });
-    }
-    for token in directory.tokens.values() {
-        findings.check(directory.user(token.user).is_some(), || format!("token {} has no user", token.id));
-    }
-    for timeslot in directory.timeslots.values() {
-        findings.check(directory.user(timeslot.owner).is_some(), || format!("timeslot {} has no owner", timeslot.id));
-    }
-    for destination in directory.destinations.values() {
-        findings.check(directory.user(destination.owner).is_some(), || {
-            format!("destination {} has no owner", destination.id)
-        });
-    }
-    for filter in directory.filters.values() {
-        findings.check(directory.user(filter.owner).is_some(), || format!("filter {} has no owner", filter.id));
-    }
 }
 
 #[cfg(test)]

@@ -344,8 +344,8 @@ async fn deliveries_are_paged() {
     assert_eq!(pks(&first), [5, 3]);
     let next = first["next"].as_str().unwrap();
     assert_eq!(next, "http://argus.test/argusd/v1/deliveries/?before=3&state=due&page_size=2");
-    let last = staff.get(next.strip_prefix("http://argus.test").unwrap()).await.json();
-    assert_eq!((pks(&last), &last["next"]), (vec![1], &Value::Null));
+    let rest = staff.get(next.strip_prefix("http://argus.test").unwrap()).await.json();
+    assert_eq!((pks(&rest), &rest["next"]), (vec![1], &Value::Null));
     let no_choice = json!({"state": ["\"lost\" is not a valid choice."]});
     staff.get("/argusd/v1/deliveries/?state=lost").await.is(400, no_choice);
     staff.get("/argusd/v1/deliveries/?before=x").await.is(400, json!({"before": ["A valid integer is required."]}));

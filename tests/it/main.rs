@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
 mod admin_commands;
+mod api_destinations;
 mod api_documents;
 mod api_events;
 mod api_filters;
 mod api_incidents;
+mod api_maintenance;
 mod api_native;
+mod api_phone_numbers;
 mod api_preview;
+mod api_profiles;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
@@ -21,6 +25,7 @@ mod icinga_rig;
 mod icinga_seed;
 mod icinga_wire;
 mod matrix;
+mod notify_cases;
 mod notify_channels;
 mod process_admin;
 mod process_clients;

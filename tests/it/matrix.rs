@@ -26,6 +26,7 @@ const ALL_CREATE: Statuses = [401, 201, 201, 201, 201];
 /// What belongs to the source's user.
 const OWNER_READS: Statuses = [401, 404, 200, 404, 404];
 const OWNER_DELETES: Statuses = [401, 404, 204, 404, 404];
+const STAFF_WRITES: Statuses = [401, 403, 403, 200, 200];
 const OPEN: Statuses = [200; 5];
 
 struct Row {
@@ -91,6 +92,11 @@ fn both() -> Vec<Row> {
         row("PUT", "/notificationprofiles/filters/{pk}/", OWNER_READS, json!({"name": "put"})),
         row("PATCH", "/notificationprofiles/filters/{pk}/", OWNER_READS, json!({})),
         row("DELETE", "/notificationprofiles/filters/{pk}/", OWNER_DELETES, Value::Null),
+        row("DELETE", "/notificationprofiles/{pk}/", OWNER_DELETES, Value::Null),
+        row("GET", "/notificationprofiles/", ALL_READ, Value::Null),
+        row("GET", "/notificationprofiles/{pk}/", OWNER_READS, Value::Null),
+        row("PATCH", "/notificationprofiles/{pk}/", OWNER_READS, json!({"active": false})),
+        row("GET", "/notificationprofiles/{pk}/incidents/", [401, 400, 200, 400, 400], Value::Null),
         row("POST", "/notificationprofiles/preview/", ALL_READ, json!({"open": true})),
         row("POST", "/notificationprofiles/filterpreview/", ALL_READ, json!({"open": true})),
         row("GET", "/auth/user/", ALL_READ, Value::Null),
@@ -102,12 +108,21 @@ fn both() -> Vec<Row> {
 }
 
 fn only(version: Version) -> Vec<Row> {
+    let destination = json!({"media": "email", "settings": {"email_address": "new@example.org"}});
     let ids = |name: &str, value: Value| json!({"ids": [1], name: value});
     match version {
         Version::V1 => vec![
             row("GET", "/incidents/open/", ALL_READ, Value::Null),
             row("GET", "/incidents/open+unacked/", ALL_READ, Value::Null),
             row("GET", "/incidents/metadata/", ALL_READ, Value::Null),
+            row("POST", "/notificationprofiles/", [401, 400, 400, 400, 400], json!({"media": []})),
+            row("PUT", "/notificationprofiles/{pk}/", [401, 404, 400, 404, 404], json!({"media": []})),
+            row("GET", "/auth/phone-number/", ALL_READ, Value::Null),
+            row("POST", "/auth/phone-number/", ALL_CREATE, json!({"phone_number": "+4767676767"})),
+            row("GET", "/auth/phone-number/{pk}/", OWNER_READS, Value::Null),
+            row("PUT", "/auth/phone-number/{pk}/", OWNER_READS, json!({"phone_number": "+4767676768"})),
+            row("PATCH", "/auth/phone-number/{pk}/", OWNER_READS, json!({})),
+            row("DELETE", "/auth/phone-number/{pk}/", OWNER_DELETES, Value::Null),
         ],
         Version::V2 => vec![
             row("GET", "/incidents/events/", ALL_READ, Value::Null),
@@ -116,6 +131,23 @@ fn only(version: Version) -> Vec<Row> {
             row("POST", "/incidents/events/bulk/", ALL_CREATE, ids("event", json!({"type": "OTH", "timestamp": AT}))),
             row("POST", "/incidents/ticket_url/bulk/", ALL_CREATE, ids("ticket_url", json!("t"))),
             row("POST", "/incidents/sources/heartbeat/", [401, 403, 204, 403, 403], Value::Null),
+            row("POST", "/notificationprofiles/", [401, 400, 400, 400, 400], json!({})),
+            row("PUT", "/notificationprofiles/{pk}/", [401, 404, 400, 404, 404], json!({})),
+            row("GET", "/notificationprofiles/media/", ALL_READ, Value::Null),
+            row("GET", "/notificationprofiles/media/{slug}/", ALL_READ, Value::Null),
+            row("GET", "/notificationprofiles/media/{slug}/json_schema/", ALL_READ, Value::Null),
+            row("GET", "/notificationprofiles/destinations/", ALL_READ, Value::Null),
+            row("POST", "/notificationprofiles/destinations/", ALL_CREATE, destination),
+            row("GET", "/notificationprofiles/destinations/{pk}/", OWNER_READS, Value::Null),
+            row("PATCH", "/notificationprofiles/destinations/{pk}/", OWNER_READS, json!({"label": null})),
+            row("DELETE", "/notificationprofiles/destinations/{pk}/", OWNER_DELETES, Value::Null),
+            row("GET", "/notificationprofiles/destinations/{pk}/duplicate/", [401, 400, 200, 400, 400], Value::Null),
+            row("GET", "/plannedmaintenance/", ALL_READ, Value::Null),
+            row("POST", "/plannedmaintenance/", [401, 403, 403, 400, 400], json!({})),
+            row("GET", "/plannedmaintenance/{pk}/", ALL_READ, Value::Null),
+            row("PUT", "/plannedmaintenance/{pk}/", [401, 403, 403, 400, 400], json!({})),
+            row("PATCH", "/plannedmaintenance/{pk}/", STAFF_WRITES, json!({"description": "x"})),
+            row("DELETE", "/plannedmaintenance/{pk}/", [401, 403, 403, 204, 204], Value::Null),
             row("POST", "/auth/refresh-token/", ALL_READ, Value::Null),
             row("POST", "/auth/token/login/", [403, 200, 200, 200, 200], Value::Null),
             row("POST", "/auth/token/logout/", [401; 5], Value::Null),
@@ -210,11 +242,12 @@ async fn check_column(document: Document, column: usize, who: Who) {
     // What ends the caller's token comes last, so the objects are made with another.
     let rank = |path: &str| (path.ends_with("/auth/logout/"), path.ends_with("/auth/refresh-token/"));
     let helper = app.bearing(&app.new_token("zabbix-src").await);
+    let admin = app.bearing(&app.new_token("admin").await);
     let mut rows: Vec<_> = table.iter().collect();
     rows.sort_by_key(|((path, _), _)| rank(path));
     let mut wrong = Vec::new();
     for ((path, method), row) in rows {
-        let before = objects(&app, &helper).await;
+        let before = objects(&app, &helper, &admin).await;
         let path = before.fill(path);
         let body = Some(row.body.clone()).filter(|body| !body.is_null());
         let reply = app.of(who).call(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
@@ -237,10 +270,15 @@ struct Objects {
     destination: u64,
     /// A message that was given up.
     dead: u64,
+    /// Those of the source's user, but for the maintenance.
+    own_destination: u64,
+    profile: u64,
+    maintenance: u64,
 }
 
-/// A fresh incident with an event, an acknowledgement and a tag; a timeslot and a filter.
-async fn objects(app: &App, helper: &Client) -> Objects {
+/// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile and
+/// planned maintenance.
+async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
     let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
     let incident = pk(helper.post("/api/v2/incidents/", body).await);
@@ -252,6 +290,16 @@ async fn objects(app: &App, helper: &Client) -> Objects {
     let body = json!({"name": name, "time_recurrences": []});
     let timeslot = helper.post(&format!("{profiles}/timeslots/"), body).await;
     let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
+    let number = format!("+479{:07}", 1_000_000 + incident);
+    let sms = json!({"media": "sms", "settings": {"phone_number": number}});
+    let own_destination = helper.post(&format!("{profiles}/destinations/"), sms).await;
+    let own = |name: &str| json!({ "name": format!("{name} {incident}"), "time_recurrences": [] });
+    let kept = pk(helper.post(&format!("{profiles}/timeslots/"), own("kept")).await);
+    let used = pk(helper.post(&format!("{profiles}/filters/"), own("kept")).await);
+    let profile = json!({"timeslot": kept, "filters": [used]});
+    let profile = helper.post(&format!("{profiles}/"), profile).await;
+    let task = json!({"filters": [used], "start_time": "2026-01-16T12:00:00Z"});
+    let maintenance = admin.post("/api/v2/plannedmaintenance/", task).await;
     let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
     let event = pk(event);
     let dead = dead_message(app, incident, event, destination).await;
@@ -263,6 +311,9 @@ async fn objects(app: &App, helper: &Client) -> Objects {
         filter: pk(filter),
         destination: destination.0,
         dead: dead.0,
+        own_destination: pk(own_destination),
+        profile: pk(profile),
+        maintenance: pk(maintenance),
     }
 }
 
@@ -290,7 +341,7 @@ async fn dead_message(app: &App, incident: u64, event: u64, destination: Destina
 
 impl Objects {
     fn fill(&self, path: &str) -> String {
-        let key = if path.contains("/destinations/") {
+        let key = if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
             self.destination
         } else if path.contains("/deliveries/") {
             self.dead
@@ -302,6 +353,12 @@ impl Objects {
             self.timeslot
         } else if path.contains("/filters/") {
             self.filter
+        } else if path.contains("/destinations/") || path.contains("/phone-number/") {
+            self.own_destination
+        } else if path.contains("/notificationprofiles/") {
+            self.profile
+        } else if path.contains("/plannedmaintenance/") {
+            self.maintenance
         } else {
             self.incident
         };
@@ -310,5 +367,6 @@ impl Objects {
             .replace("{ack_pk}", &self.ack.to_string())
             .replace("{tag}", "t=1")
             .replace("{name}", "zabbix")
+            .replace("{slug}", "email")
     }
 }

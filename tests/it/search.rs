@@ -2,7 +2,7 @@
 
 mod question;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use argusd::{
     clock::SystemClock,
@@ -97,12 +97,20 @@ struct World {
     store: Option<Store>,
     search: Option<Search>,
     model: BTreeMap<u64, Entry>,
+    /// What was asked last.
+    previous: RefCell<Vec<Question>>,
     directory: TempDir,
 }
 
 impl World {
     fn new() -> Self {
-        let mut world = Self { store: None, search: None, model: BTreeMap::new(), directory: TempDir::new().unwrap() };
+        let mut world = Self {
+            store: None,
+            search: None,
+            model: BTreeMap::new(),
+            previous: RefCell::default(),
+            directory: TempDir::new().unwrap(),
+        };
         world.open();
         world.write(|tx| {
             for name in ["one", "two", "three"] {
@@ -251,19 +259,32 @@ impl World {
     }
 
     fn ask(&self, question: &Question) {
-        let (criteria, now) = (question.criteria(), at(question.now));
-        let mut expected: Vec<&Incident> =
-            self.model.values().filter(|entry| question.meets(entry)).map(|entry| &entry.incident).collect();
+        self.ask_any(std::slice::from_ref(question));
+        // Also together with what was asked before.
+        let mut questions = self.previous.borrow_mut();
+        questions.truncate(2);
+        questions.insert(0, question.clone());
+        self.ask_any(&questions);
+    }
+
+    /// The time and the size of the first of them.
+    fn ask_any(&self, questions: &[Question]) {
+        let criteria: Vec<Criteria> = questions.iter().map(Question::criteria).collect();
+        let (now, size) = (at(questions[0].now), questions[0].size);
+        let at_that_time: Vec<Question> =
+            questions.iter().map(|question| Question { now: questions[0].now, ..question.clone() }).collect();
+        let meets = |entry: &&Entry| at_that_time.iter().any(|question| question.meets(entry));
+        let mut expected: Vec<&Incident> = self.model.values().filter(meets).map(|entry| &entry.incident).collect();
         expected.sort_by_key(|incident| std::cmp::Reverse((incident.start, incident.id)));
         let expected: Vec<IncidentId> = expected.iter().map(|incident| incident.id).collect();
         let status = self.search().status();
         let search = self.search();
-        assert_eq!(search.count(&criteria, now).unwrap(), expected.len() as u64, "{criteria:?} {status:?}");
-        let (found, last) = walk(search, &criteria, None, question.size, now);
+        assert_eq!(search.count_any(&criteria, now).unwrap(), expected.len() as u64, "{criteria:?} {status:?}");
+        let (found, last) = walk(search, &criteria, None, size, now);
         assert_eq!(found, expected, "{criteria:?} {status:?}");
         // And back from behind the end.
         let cursor = Cursor { start: Timestamp::MIN, id: IncidentId(0), backwards: true };
-        let (back, _) = walk(search, &criteria, Some(cursor), question.size, now);
+        let (back, _) = walk(search, &criteria, Some(cursor), size, now);
         assert_eq!(back, expected, "backwards {criteria:?} {status:?}");
         assert_eq!(last.is_none(), expected.is_empty());
     }
@@ -272,7 +293,7 @@ impl World {
 /// All pages from the cursor on; also the cursor of the last page with rows.
 fn walk(
     search: &Search,
-    criteria: &Criteria,
+    criteria: &[Criteria],
     cursor: Option<Cursor>,
     size: usize,
     now: Timestamp,
@@ -280,7 +301,7 @@ fn walk(
     let (mut all, mut cursor) = (Vec::new(), cursor);
     let backwards = cursor.is_some_and(|cursor| cursor.backwards);
     loop {
-        let page = search.page(criteria, cursor, size, now).unwrap();
+        let page = search.page_of_any(criteria, cursor, size, now).unwrap();
         assert!(page.ids.len() <= size);
         assert!(all.len() < 1_000, "the pages never end");
         if backwards {

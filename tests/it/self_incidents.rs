@@ -237,7 +237,7 @@ async fn a_token_that_expires_is_told_until_it_is_replaced() {
 async fn a_check_with_more_days_opens_what_the_rounds_let_stand() {
     let rig = Rig::new().await;
     let argus = rig.app.user_id("argus");
-    let life = TokenLife::For(std::time::Duration::from_secs(20 * 86_400));
+    let life = TokenLife::For(std::time::Duration::from_hours(20 * 24));
     rig.service().create_token(&rig.app.local, argus, None, life).await.unwrap();
     assert_eq!(rig.service().check_tokens(Some(20)).await.unwrap().opened.len(), 0);
     assert_eq!(rig.service().check_tokens(Some(21)).await.unwrap().opened.len(), 1);

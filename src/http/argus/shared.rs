@@ -6,6 +6,7 @@ pub mod events;
 pub mod filters;
 pub mod incidents;
 pub mod previews;
+pub mod profiles;
 pub mod render;
 pub mod requests;
 pub mod sources;

@@ -1,4 +1,6 @@
 //! What only version 1 has.
 
 pub mod lists;
+pub mod phone_numbers;
+pub mod profiles;
 pub mod user;

@@ -194,7 +194,7 @@ impl Fields {
     }
 
     /// In forms a list may also be a field by itself. `Err`: what is there instead of a list.
-    fn take_list(&mut self, name: &str) -> Option<Result<Vec<Value>, Value>> {
+    pub(super) fn take_list(&mut self, name: &str) -> Option<Result<Vec<Value>, Value>> {
         match self.object.get_mut(name)?.take() {
             Value::Null => {
                 self.error(name, NOT_NULL);

@@ -27,7 +27,9 @@ fn directory() -> Directory {
 fn read(query: &str, scope: Scope) -> Result<Criteria, Value> {
     let directory = directory();
     let context = Context { directory: &directory, zone: Tz::Europe__Oslo, version: Version::V2, caller: UserId(1) };
-    criteria(&Params::parse(query), scope, context).map_err(|error| error.body().clone())
+    let AnyOf(mut wanted) = criteria(&Params::parse(query), scope, context).map_err(|error| error.body().clone())?;
+    assert!(wanted.len() < 2, "{query}");
+    Ok(wanted.pop().unwrap_or_else(Criteria::nothing))
 }
 
 fn all(query: &str) -> Criteria {

@@ -37,7 +37,7 @@ impl Channel for Email {
                 Ok(mail) => mail,
                 Err(reason) => return Outcome::Fail(clean(&reason, limits::PROVIDER_ANSWER)),
             };
-            self.smtp.submit(mail.envelope(), &mail.formatted(), transcript).await
+            self.smtp.submit(&mail, transcript).await
         })
     }
 }

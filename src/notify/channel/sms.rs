@@ -122,7 +122,7 @@ impl Sms {
     ) -> Outcome {
         let letter = Letter { id: id.to_owned(), to, subject, text, html: None, thread: None };
         match self.letterhead.write(letter, self.clock.now()) {
-            Ok(mail) => self.smtp.submit(mail.envelope(), &mail.formatted(), transcript).await,
+            Ok(mail) => self.smtp.submit(&mail, transcript).await,
             Err(error) => Outcome::Fail(format!("The mail to the gateway cannot be written: {error}.")),
         }
     }

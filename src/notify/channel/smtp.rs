@@ -4,12 +4,13 @@
 //! recipient is the message's trouble, a refused login is ours.
 
 use std::{
-    fs,
+    fmt, fs,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use lettre::{
+    Message,
     address::Envelope,
     transport::smtp::{
         Error,
@@ -67,6 +68,20 @@ enum Stage {
     Content,
 }
 
+/// A mail as it goes over the wire, with its end. Written at once: in two pieces the second would wait for the first to
+/// be acknowledged, which hosts like to put off.
+struct Content(String);
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0.strip_suffix("\r\n").unwrap_or(&self.0).split("\r\n") {
+            let stuffing = if line.starts_with('.') { "." } else { "" };
+            write!(f, "{stuffing}{line}\r\n")?;
+        }
+        f.write_str(".\r\n")
+    }
+}
+
 /// How a dialogue failed.
 enum Trouble {
     Timeout(Stage),
@@ -96,7 +111,8 @@ impl Smtp {
 
     /// Takes at most four times the time limit, and a little: waiting for a turn, trying an old connection, connecting,
     /// handing over.
-    pub(super) async fn submit(&self, envelope: &Envelope, mail: &[u8], transcript: &mut Transcript) -> Outcome {
+    pub(super) async fn submit(&self, mail: &Message, transcript: &mut Transcript) -> Outcome {
+        let (envelope, mail) = (mail.envelope(), &Content(String::from_utf8_lossy(&mail.formatted()).into_owned()));
         let Ok(Ok(_slot)) = timeout(self.timeout, self.slots.acquire()).await else {
             return Outcome::Retry("All connections to the mail server are busy.".to_owned());
         };
@@ -145,7 +161,7 @@ impl Smtp {
         &self,
         mut connection: AsyncSmtpConnection,
         envelope: &Envelope,
-        mail: &[u8],
+        mail: &Content,
         transcript: &mut Transcript,
     ) -> Result<Response, Trouble> {
         let mut options = Vec::new();
@@ -166,7 +182,7 @@ impl Smtp {
             }
             stage = Stage::Content;
             connection.command(Data).await?;
-            connection.message(mail).await
+            connection.command(mail).await
         };
         let result = timeout(self.timeout, dialogue).await;
         match result {
@@ -288,6 +304,13 @@ fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, SetupError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dot_does_not_end_a_mail() {
+        let wire = |mail: &str| Content(mail.to_owned()).to_string();
+        assert_eq!(wire("a\r\n.\r\n..b\r\n"), "a\r\n..\r\n...b\r\n.\r\n");
+        assert_eq!(wire("a\r\n\r\n.c"), "a\r\n\r\n..c\r\n.\r\n");
+    }
 
     #[test]
     fn only_refusals_of_the_message_are_final() {

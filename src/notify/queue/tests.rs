@@ -43,8 +43,8 @@ fn lane(destination: u64) -> LaneId {
 
 fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Timestamp) -> Fate {
     let Work::Send(lane, message) = work else { panic!("not a message: {work:?}") };
-    let fate = queue.fate(*lane, *message, ended, now, 0.5);
-    queue.settle(*lane, *message, ended, fate, now, 0.5);
+    let fate = queue.fate((*lane, *message), ended, now, 0.5);
+    queue.settle((*lane, *message), ended, fate, now, 0.5);
     fate
 }
 
@@ -119,8 +119,8 @@ fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up()
         for work in queue.take(now) {
             let Work::Send(lane, id) = work else { panic!("gathered") };
             attempts += 1;
-            let fate = queue.fate(lane, id, Ended::Retry, now, 0.5);
-            let expired = queue.settle(lane, id, Ended::Retry, fate, now, 0.5);
+            let fate = queue.fate((lane, id), Ended::Retry, now, 0.5);
+            let expired = queue.settle((lane, id), Ended::Retry, fate, now, 0.5);
             open -= expired.len() + usize::from(fate == Fate::Dead);
             queue.gave_up(lane, &expired);
         }
@@ -191,8 +191,8 @@ proptest! {
             let landed: Vec<_> = flights.range(..=(now, u64::MAX)).map(|(key, flight)| (*key, *flight)).collect();
             for (key, (lane, id, ended)) in landed {
                 flights.remove(&key);
-                let fate = queue.fate(lane, id, ended, now, 0.3);
-                prop_assert!(queue.settle(lane, id, ended, fate, now, 0.3).is_empty());
+                let fate = queue.fate((lane, id), ended, now, 0.3);
+                prop_assert!(queue.settle((lane, id), ended, fate, now, 0.3).is_empty());
                 if ended == Ended::Sent {
                     left.entry(lane).or_default().push(now);
                     for told in members.get(&id).cloned().unwrap_or_else(|| vec![id]) {

@@ -54,7 +54,9 @@ impl Question {
             event_types: self
                 .event_types
                 .as_ref()
-                .map(|kinds| kinds.iter().map(|&kind| EventType::ALL[kind]).collect()),
+                .map(|kinds| kinds.iter().map(|&kind| EventType::ALL[kind]).collect())
+                .into_iter()
+                .collect(),
             hide_closed_acked: self.hide_closed_acked,
             words: search_words(&self.words.iter().map(|&word| WORDS[word]).collect::<Vec<_>>().join(" , ")),
         }

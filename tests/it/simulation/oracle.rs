@@ -84,7 +84,7 @@ fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: 
     }
     match blob.open {
         Some(true) if !(stateful && open) => return false,
-        Some(false) if !(stateful && !open) => return false,
+        Some(false) if !stateful || open => return false,
         _ => {}
     }
     if blob.max_level.is_some_and(|max| event.after.level.get() > max.get()) {

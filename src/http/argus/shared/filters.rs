@@ -46,7 +46,8 @@ pub struct FilterBody<'a> {
 }
 
 impl<'a> FilterBody<'a> {
-    fn new(filter: &'a StoredFilter, version: Version) -> Self {
+    #[must_use]
+    pub fn new(filter: &'a StoredFilter, version: Version) -> Self {
         let wide = version.has_wide_filters();
         Self {
             pk: filter.id.0,

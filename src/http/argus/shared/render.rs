@@ -14,7 +14,7 @@ use crate::{
         datetime::{Text, Zoned},
         directory::Directory,
         event::{Event, EventType},
-        ids::SourceId,
+        ids::{SourceId, UserId},
         incident::{EndTime, Incident},
         source::Source,
         tag::IncidentTag,
@@ -27,6 +27,13 @@ use crate::{
 /// A moment in the server's zone.
 #[derive(Clone, Copy)]
 pub struct At(Text);
+
+impl At {
+    #[must_use]
+    pub fn new(zoned: &Zoned, at: Timestamp) -> Self {
+        Self(zoned.format(at))
+    }
+}
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -164,9 +171,16 @@ pub struct EventBody<'a> {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Actor)]
-struct ActorBody<'a> {
+pub struct ActorBody<'a> {
     pk: u64,
     username: &'a str,
+}
+
+impl<'a> ActorBody<'a> {
+    #[must_use]
+    pub fn new(id: UserId, directory: &'a Directory) -> Self {
+        Self { pk: id.0, username: directory.user(id).map_or("", |user| &user.username) }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -264,10 +278,7 @@ impl<'a> Renderer<'a> {
         EventBody {
             pk: event.id.0,
             incident: event.incident.0,
-            actor: ActorBody {
-                pk: event.actor.0,
-                username: self.directory.user(event.actor).map_or("", |user| &user.username),
-            },
+            actor: ActorBody::new(event.actor, &self.directory),
             timestamp: self.at(event.timestamp),
             received: self.at(event.received),
             r#type: event.kind.into(),

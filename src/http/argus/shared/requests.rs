@@ -160,6 +160,71 @@ pub struct BlobRequest {
     pub hide_closed_acked: Option<bool>,
 }
 
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NotificationProfileRequest)]
+pub struct ProfileRequest {
+    /// Null or unique.
+    #[schema(max_length = 40)]
+    pub name: Option<String>,
+    /// One of the caller's.
+    pub timeslot: u64,
+    /// The caller's, or public ones; at least one. All have to match.
+    pub filters: Vec<u64>,
+    /// The caller's.
+    pub destinations: Option<Vec<u64>>,
+    pub active: Option<bool>,
+}
+
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NotificationProfileRequest)]
+pub struct ClassicProfileRequest {
+    /// One of the caller's.
+    pub timeslot: u64,
+    /// The caller's; at least one. All have to match.
+    pub filters: Vec<u64>,
+    /// `EM` (the default) and `SM`.
+    pub media: Option<Vec<String>>,
+    /// Required with `SM`.
+    pub phone_number: Option<u64>,
+    pub active: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct PhoneNumberRequest {
+    /// With its country code, as in +12125552368.
+    pub phone_number: String,
+}
+
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = DestinationConfigRequest)]
+pub struct DestinationRequest {
+    /// The slug of a medium; cannot change.
+    pub media: String,
+    /// Null or unique among those of the medium.
+    #[schema(max_length = 50)]
+    pub label: Option<String>,
+    /// As the medium's `json_schema` says.
+    #[schema(value_type = Object)]
+    pub settings: Value,
+}
+
+/// PATCH may leave fields out.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PlannedMaintenanceTaskRequest)]
+pub struct MaintenanceRequest {
+    /// By default now.
+    pub start_time: Option<String>,
+    /// After `start_time`; null: no end.
+    pub end_time: Option<String>,
+    #[schema(max_length = 255)]
+    pub description: Option<String>,
+    /// Anybody's; at least one. All have to match.
+    pub filters: Vec<u64>,
+}
+
 #[derive(Deserialize, ToSchema)]
 pub struct Credentials {
     pub username: String,

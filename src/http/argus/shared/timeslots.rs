@@ -47,7 +47,8 @@ struct RecurrenceBody<'a> {
 }
 
 impl<'a> TimeslotBody<'a> {
-    fn new(timeslot: &'a Timeslot) -> Self {
+    #[must_use]
+    pub fn new(timeslot: &'a Timeslot) -> Self {
         let recurrence = |it: &'a Recurrence| RecurrenceBody {
             days: &it.days,
             start: it.start.to_string(),

@@ -8,13 +8,13 @@ use futures_util::{StreamExt, stream};
 
 use super::render::Renderer;
 use crate::{
-    domain::{filter::Criteria, incident::Incident},
+    domain::{filter::AnyOf, incident::Incident},
     http::{Answer, Api, reply},
 };
 
 /// Written chunk by chunk, so that no list is too long; mistakes show before the first byte.
-pub async fn whole_list(api: Api, criteria: Criteria, renderer: fn(&Api) -> Renderer<'_>) -> Answer {
-    let mut incidents = api.service.all_incidents(criteria);
+pub async fn whole_list(api: Api, wanted: impl Into<AnyOf>, renderer: fn(&Api) -> Renderer<'_>) -> Answer {
+    let mut incidents = api.service.all_incidents(wanted);
     let Some(first) = incidents.next().await.transpose()? else {
         return Ok(reply::json_body(StatusCode::OK, Body::from("[]")));
     };

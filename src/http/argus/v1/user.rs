@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::destination::Destination,
+    domain::destination::{Destination, PHONE_NUMBER, SMS},
     http::{Answer, Api, argus::shared::users::UserBody, auth::Authenticated, reply},
 };
 
@@ -19,7 +19,7 @@ pub struct CurrentUserBody<'a> {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = PhoneNumber)]
-struct PhoneNumberBody<'a> {
+pub struct PhoneNumberBody<'a> {
     pk: u64,
     user: u64,
     phone_number: &'a str,
@@ -36,7 +36,8 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 }
 
 /// They are a view of the destinations for text messages.
-fn phone_number(destination: &Destination) -> Option<PhoneNumberBody<'_>> {
-    let phone_number = destination.settings.get("phone_number").filter(|_| destination.medium == "sms")?;
+#[must_use]
+pub fn phone_number(destination: &Destination) -> Option<PhoneNumberBody<'_>> {
+    let phone_number = destination.settings.get(PHONE_NUMBER).filter(|_| destination.medium == SMS)?;
     Some(PhoneNumberBody { pk: destination.id.0, user: destination.owner.0, phone_number })
 }

@@ -1,0 +1,93 @@
+//! Telephone numbers of the caller (contract section 3).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+
+use super::user::{PhoneNumberBody, phone_number};
+use crate::{
+    domain::{ids::DestinationId, limits, medium::BadSetting, phone},
+    http::{
+        Answer, Api,
+        argus::{keys::Key, shared::requests::PhoneNumberRequest},
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::Fields,
+        reply,
+    },
+    service::{Model, phone_numbers::phone_number_of},
+};
+
+const FIELD: &str = "phone_number";
+
+/// List the caller's phone numbers
+#[utoipa::path(get, path = "/auth/phone-number/", tag = "auth",
+    responses((status = 200, body = Vec<PhoneNumberBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let destinations = directory.destinations_of(caller.id());
+    let bodies: Vec<PhoneNumberBody<'_>> = destinations.into_iter().filter_map(|it| phone_number(it)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Add a phone number
+#[utoipa::path(post, path = "/auth/phone-number/", tag = "auth", request_body = PhoneNumberRequest,
+    responses((status = 201, body = PhoneNumberBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let number = payload.parse(take).await?;
+    let destination = api.service.create_phone_number(&caller, number).await?;
+    Ok(reply::json(StatusCode::CREATED, &phone_number(&destination)))
+}
+
+/// Read a phone number
+#[utoipa::path(get, path = "/auth/phone-number/{pk}/", tag = "auth",
+    responses((status = 200, body = PhoneNumberBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let destination = phone_number_of(&directory, caller.id(), DestinationId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &phone_number(destination)))
+}
+
+/// Change a phone number
+#[utoipa::path(method(put, patch), path = "/auth/phone-number/{pk}/", tag = "auth",
+    request_body = PhoneNumberRequest, responses((status = 200, body = PhoneNumberBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = DestinationId(pk);
+    let directory = api.service.directory();
+    let destination = phone_number_of(&directory, caller.id(), id).ok_or_else(unknown)?;
+    let is_whole = method == Method::PUT;
+    let number = payload.parse(|fields| Some((is_whole || fields.has(FIELD)).then(|| take(fields)))).await?;
+    let Some(Some(number)) = number else { return Ok(reply::json(StatusCode::OK, &phone_number(destination))) };
+    let destination = api.service.edit_phone_number(&caller, id, number).await?;
+    Ok(reply::json(StatusCode::OK, &phone_number(&destination)))
+}
+
+/// Delete a phone number
+///
+/// Profiles that use it just lose it.
+#[utoipa::path(delete, path = "/auth/phone-number/{pk}/", tag = "auth", responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_phone_number(&caller, DestinationId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn take(fields: &mut Fields) -> Option<String> {
+    let text = fields.required_text(FIELD, limits::PHONE_NUMBER)?;
+    let number = phone::normalize(&text);
+    if number.is_none() {
+        fields.error(FIELD, BadSetting::Phone.to_string());
+    }
+    number
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Destination)
+}

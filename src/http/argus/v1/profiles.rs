@@ -1,0 +1,151 @@
+//! Notification profiles of the caller, as version 1 sees them: with media and one phone number (contract section 15.2).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::user::{PhoneNumberBody, phone_number};
+use crate::{
+    domain::{
+        destination::{Destination, EMAIL},
+        directory::Directory,
+        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
+        limits,
+        profile::Profile,
+    },
+    http::{
+        Answer, Api, Version,
+        argus::{
+            keys::Key,
+            shared::{
+                filters::FilterBody,
+                profiles::{filters_of, unknown},
+                requests::ClassicProfileRequest,
+                timeslots::TimeslotBody,
+            },
+        },
+        auth::Authenticated,
+        body::Payload,
+        fields::Fields,
+        reply,
+    },
+    service::{ClassicReach, NewProfile, ProfileEdit, Reach},
+};
+
+const BY_EMAIL: &str = "EM";
+const BY_SMS: &str = "SM";
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationProfile)]
+pub struct ProfileBody<'a> {
+    pk: u64,
+    #[schema(value_type = TimeslotBody<'static>, required)]
+    timeslot: Option<TimeslotBody<'a>>,
+    filters: Vec<FilterBody<'a>>,
+    /// `EM` and `SM`.
+    media: Vec<&'static str>,
+    active: bool,
+    phone_number: Option<PhoneNumberBody<'a>>,
+}
+
+impl<'a> ProfileBody<'a> {
+    fn new(profile: &'a Profile, directory: &'a Directory) -> Self {
+        let destinations = || profile.destinations.iter().filter_map(|id| directory.destinations.get(id));
+        let number: Option<&Destination> =
+            destinations().map(AsRef::as_ref).find(|destination| phone_number(destination).is_some());
+        let has_email = destinations().any(|destination| destination.medium == EMAIL);
+        let media = [has_email.then_some(BY_EMAIL), number.map(|_| BY_SMS)];
+        Self {
+            pk: profile.id.0,
+            timeslot: directory.timeslots.get(&profile.timeslot).map(|it| TimeslotBody::new(it)),
+            filters: filters_of(profile, directory).map(|it| FilterBody::new(it, Version::V1)).collect(),
+            media: media.into_iter().flatten().collect(),
+            active: profile.active,
+            phone_number: number.and_then(phone_number),
+        }
+    }
+}
+
+/// List the caller's profiles
+#[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
+    responses((status = 200, body = Vec<ProfileBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let profiles = directory.profiles_of(caller.id()).into_iter();
+    let bodies: Vec<ProfileBody<'_>> = profiles.map(|it| ProfileBody::new(it, &directory)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a profile
+#[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles",
+    request_body = ClassicProfileRequest, responses((status = 201, body = ProfileBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(take_new).await?;
+    let profile = api.service.create_profile(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
+}
+
+/// Read a profile
+#[utoipa::path(get, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
+    responses((status = 200, body = ProfileBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let profile = directory.profile_of(caller.id(), ProfileId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory)))
+}
+
+/// Change a profile
+///
+/// Destinations other than for e-mail and SMS stay.
+#[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
+    request_body = ClassicProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = ProfileId(pk);
+    api.service.directory().profile_of(caller.id(), id).ok_or_else(unknown)?;
+    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let profile = api.service.edit_profile(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
+}
+
+fn take_new(fields: &mut Fields) -> Option<NewProfile> {
+    let edit = take_edit(fields, true);
+    Some(NewProfile {
+        name: None,
+        timeslot: edit.timeslot?,
+        filters: edit.filters?,
+        reach: edit.reach?,
+        active: edit.active.unwrap_or(true),
+    })
+}
+
+/// A whole profile that does not say by what means by e-mail.
+fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
+    if is_whole {
+        fields.require("timeslot");
+        fields.require("filters");
+    }
+    let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
+    let media = fields.choices("media", &[BY_EMAIL, BY_SMS]).or_else(|| is_whole.then(|| vec![BY_EMAIL]));
+    let is_number_given = is_whole || fields.has("phone_number");
+    let number = fields.key("phone_number").map(DestinationId);
+    ProfileEdit {
+        name: None,
+        timeslot: fields.reference("timeslot").map(TimeslotId),
+        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
+        reach: Some(Reach::Classic(ClassicReach {
+            email: media.as_ref().map(|media| media.contains(&BY_EMAIL)),
+            sms: media.as_ref().map(|media| media.contains(&BY_SMS)),
+            number: is_number_given.then_some(number),
+        })),
+        active: fields.flag("active"),
+    }
+}

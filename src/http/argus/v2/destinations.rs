@@ -1,0 +1,196 @@
+//! Destinations of the caller (contract section 16.2). Secrets go in, but never come out again.
+
+use std::collections::BTreeMap;
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::media::MediumBody;
+use crate::{
+    domain::{
+        destination::Destination,
+        ids::DestinationId,
+        limits,
+        medium::{Medium, SettingKind},
+    },
+    http::{
+        Answer, Api,
+        argus::{keys::Key, shared::requests::DestinationRequest},
+        auth::Authenticated,
+        body::Payload,
+        error::{ApiError, unknown_key},
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{DestinationEdit, Model, NewDestination, destinations::is_shared},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = DestinationConfig)]
+pub struct DestinationBody<'a> {
+    pk: u64,
+    #[schema(value_type = MediumBody, required)]
+    media: Option<MediumBody>,
+    label: Option<&'a str>,
+    suggested_label: String,
+    /// Without secrets.
+    #[schema(value_type = Object)]
+    settings: Map<String, Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Duplicate {
+    is_duplicate: bool,
+}
+
+impl<'a> DestinationBody<'a> {
+    #[must_use]
+    pub fn new(destination: &'a Destination) -> Self {
+        let medium = Medium::from_slug(&destination.medium);
+        let shown = medium.into_iter().flat_map(Medium::settings).filter(|setting| !setting.kind.is_secret());
+        let mut settings: Map<String, Value> = shown
+            .filter_map(|setting| Some((setting.key.to_owned(), destination.settings.get(setting.key)?.clone().into())))
+            .collect();
+        if medium == Some(Medium::Email) {
+            settings.insert("synced".to_owned(), destination.synced.into());
+        }
+        Self {
+            pk: destination.id.0,
+            media: medium.map(MediumBody::new),
+            label: destination.label.as_deref(),
+            suggested_label: format!("{}: {}", medium.map_or("", Medium::name), destination.shown()),
+            settings,
+        }
+    }
+}
+
+/// List the caller's destinations
+#[utoipa::path(get, path = "/notificationprofiles/destinations/", tag = "destinations",
+    responses((status = 200, body = Vec<DestinationBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let destinations = directory.destinations_of(caller.id());
+    let bodies: Vec<DestinationBody<'_>> = destinations.into_iter().map(|it| DestinationBody::new(it)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a destination
+#[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
+    request_body = DestinationRequest, responses((status = 201, body = DestinationBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(take_new).await?;
+    let destination = api.service.create_destination(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination)))
+}
+
+/// Read a destination
+#[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
+    responses((status = 200, body = DestinationBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let destination = directory.destination_of(caller.id(), DestinationId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination)))
+}
+
+/// Change a destination
+///
+/// Its medium cannot change. A secret that is left out stays as long as the host is the same; null removes it. The
+/// destination that follows the caller's e-mail address is left behind, and a new one follows instead.
+#[utoipa::path(patch, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
+    request_body = DestinationRequest, responses((status = 200, body = DestinationBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    payload: Payload,
+) -> Answer {
+    let id = DestinationId(pk);
+    let directory = api.service.directory();
+    let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
+    let medium = Medium::from_slug(&destination.medium);
+    let edit = payload.parse(|fields| Some(take_edit(fields, medium))).await?;
+    let destination = api.service.edit_destination(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination)))
+}
+
+/// Delete a destination
+///
+/// Refused while a profile leads to it, and for the one that follows the caller's e-mail address.
+#[utoipa::path(delete, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
+    responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_destination(&caller, DestinationId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// Does another user have the same address?
+#[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/duplicate/", tag = "destinations",
+    responses((status = 200, body = Duplicate)))]
+pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let destination = directory
+        .destination_of(caller.id(), DestinationId(pk))
+        .ok_or_else(|| ApiError::list(format!("Destination with pk={pk} does not exist.")))?;
+    Ok(reply::json(StatusCode::OK, &Duplicate { is_duplicate: is_shared(&directory, destination) }))
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Destination)
+}
+
+fn take_new(fields: &mut Fields) -> Option<NewDestination> {
+    fields.require("media");
+    fields.require("settings");
+    let medium = take_medium(fields);
+    let label = fields.nullable_text("label", limits::DESTINATION_LABEL).flatten();
+    let settings = take_settings(fields, medium)?;
+    let settings = settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    Some(NewDestination { medium: medium?, label, settings })
+}
+
+fn take_edit(fields: &mut Fields, medium: Option<Medium>) -> DestinationEdit {
+    let wanted = take_medium(fields);
+    if wanted.is_some() && wanted != medium {
+        // That it cannot be is said first: its settings are not those of the other one.
+        return DestinationEdit { medium: wanted, ..DestinationEdit::default() };
+    }
+    DestinationEdit {
+        medium: wanted,
+        label: fields.nullable_text("label", limits::DESTINATION_LABEL),
+        settings: take_settings(fields, medium),
+    }
+}
+
+fn take_medium(fields: &mut Fields) -> Option<Medium> {
+    let slug = fields.text("media", Text::up_to(limits::SOURCE_TYPE_NAME))?;
+    let medium = Medium::from_slug(&slug);
+    if medium.is_none() {
+        fields.error("media", unknown_key(slug));
+    }
+    medium
+}
+
+/// Their errors stand beside those of the other fields. `None` as a value: null or empty.
+fn take_settings(fields: &mut Fields, medium: Option<Medium>) -> Option<BTreeMap<String, Option<String>>> {
+    let mut given = fields.dictionary("settings", "Settings has to be a dictionary.")?;
+    let mut settings = BTreeMap::new();
+    for setting in medium?.settings() {
+        let longest = if setting.kind.is_secret() { limits::DESTINATION_SECRET } else { limits::URL };
+        let value = match setting.kind {
+            SettingKind::Secret => given.nullable_text(setting.key, longest),
+            _ => given.required_text(setting.key, longest).map(Some),
+        };
+        match value {
+            Some(Some(text)) => match setting.kind.check(text) {
+                Ok(value) => drop(settings.insert(setting.key.to_owned(), Some(value))),
+                Err(error) => given.error(setting.key, error.to_string()),
+            },
+            Some(None) => drop(settings.insert(setting.key.to_owned(), None)),
+            None => {}
+        }
+    }
+    fields.join(given);
+    Some(settings)
+}

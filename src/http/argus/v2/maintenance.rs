@@ -1,0 +1,195 @@
+//! Planned maintenance (contract section 18).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        datetime::Zoned,
+        directory::Directory,
+        ids::{FilterId, MaintenanceId},
+        incident::EndTime,
+        limits,
+        maintenance::Maintenance,
+        time::Timestamp,
+    },
+    http::{
+        Answer, Api, Version,
+        argus::{
+            keys::Key,
+            shared::{
+                filters::FilterBody,
+                render::{ActorBody, At},
+                requests::MaintenanceRequest,
+            },
+        },
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{MaintenanceEdit, Model, NewMaintenance},
+};
+use chrono_tz::Tz;
+
+/// 9999-12-31T00:00:00Z: from here on an end is none, whatever zone it was written in.
+const NO_END: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = PlannedMaintenanceTask)]
+pub struct MaintenanceBody<'a> {
+    pk: u64,
+    created_by: ActorBody<'a>,
+    #[schema(value_type = String, format = DateTime)]
+    created: At,
+    #[schema(value_type = String, format = DateTime)]
+    start_time: At,
+    /// Without an end the last moment of the year 9999.
+    #[schema(value_type = String, format = DateTime)]
+    end_time: End,
+    description: &'a str,
+    filters: Vec<FilterBody<'a>>,
+}
+
+enum End {
+    At(At),
+    Never(String),
+}
+
+impl Serialize for End {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::At(at) => at.serialize(serializer),
+            Self::Never(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'a> MaintenanceBody<'a> {
+    fn new(maintenance: &'a Maintenance, directory: &'a Directory, zoned: &Zoned) -> Self {
+        let at = |at| At::new(zoned, at);
+        let filters = maintenance.filters.iter().filter_map(|id| directory.filters.get(id));
+        Self {
+            pk: maintenance.id.0,
+            created_by: ActorBody::new(maintenance.created_by, directory),
+            created: at(maintenance.created),
+            start_time: at(maintenance.start),
+            end_time: maintenance.end.map_or_else(|| End::Never(no_end(zoned)), |end| End::At(at(end))),
+            description: &maintenance.description,
+            filters: filters.map(|it| FilterBody::new(it, Version::V2)).collect(),
+        }
+    }
+}
+
+/// List planned maintenance
+#[utoipa::path(get, path = "/plannedmaintenance/", tag = "planned maintenance",
+    responses((status = 200, body = Vec<MaintenanceBody<'static>>)))]
+pub async fn list(State(api): State<Api>) -> Answer {
+    let directory = api.service.directory();
+    let tasks = directory.maintenances_sorted().into_iter();
+    let bodies: Vec<MaintenanceBody<'_>> = tasks.map(|it| MaintenanceBody::new(it, &directory, api.zoned())).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Plan maintenance
+///
+/// While it lasts, nobody is told of incidents that match all of its filters. For staff.
+#[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = MaintenanceRequest,
+    responses((status = 201, body = MaintenanceBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let zone = api.zoned().zone();
+    let new = payload.parse(|fields| take_new(fields, zone)).await?;
+    let maintenance = api.service.create_maintenance(&caller, new).await?;
+    Ok(answer(&api, StatusCode::CREATED, &maintenance))
+}
+
+/// Read planned maintenance
+#[utoipa::path(get, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
+    responses((status = 200, body = MaintenanceBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let maintenance = directory.maintenances.get(&MaintenanceId(pk)).ok_or_else(unknown)?;
+    Ok(answer(&api, StatusCode::OK, maintenance))
+}
+
+/// Change planned maintenance
+///
+/// Not its start once it has started, and nothing once it has been over for 12 hours. For staff.
+#[utoipa::path(method(put, patch), path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
+    request_body = MaintenanceRequest, responses((status = 200, body = MaintenanceBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = MaintenanceId(pk);
+    if !api.service.directory().maintenances.contains_key(&id) {
+        return Err(unknown());
+    }
+    let zone = api.zoned().zone();
+    let edit = payload.parse(|fields| Some(take_edit(fields, zone, method == Method::PUT))).await?;
+    let maintenance = api.service.edit_maintenance(&caller, id, edit).await?;
+    Ok(answer(&api, StatusCode::OK, &maintenance))
+}
+
+/// Delete planned maintenance
+///
+/// Only what lies ahead; what has started is ended by its `end_time`. For staff.
+#[utoipa::path(delete, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance", responses((status = 204)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_maintenance(&caller, MaintenanceId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn answer(api: &Api, status: StatusCode, maintenance: &Maintenance) -> axum::response::Response {
+    reply::json(status, &MaintenanceBody::new(maintenance, &api.service.directory(), api.zoned()))
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Maintenance)
+}
+
+fn take_new(fields: &mut Fields, zone: Tz) -> Option<NewMaintenance> {
+    let edit = take_edit(fields, zone, true);
+    Some(NewMaintenance {
+        start: edit.start,
+        end: edit.end.flatten(),
+        description: edit.description.unwrap_or_default(),
+        filters: edit.filters?,
+    })
+}
+
+fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool) -> MaintenanceEdit {
+    if is_whole {
+        fields.require("filters");
+    }
+    let filters = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
+    MaintenanceEdit {
+        start: fields.datetime("start_time", zone),
+        end: fields.end_time("end_time", zone).map(end),
+        description: fields.text("description", Text::up_to(limits::MAINTENANCE_DESCRIPTION)),
+        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
+    }
+}
+
+/// However it was said that there is none.
+fn end(end: EndTime) -> Option<Timestamp> {
+    match end {
+        EndTime::Stateless | EndTime::Infinity => None,
+        EndTime::At(at) => Some(at).filter(|at| *at < NO_END),
+    }
+}
+
+/// The last moment that can be written, as local time of the zone.
+fn no_end(zoned: &Zoned) -> String {
+    let shown = zoned.format(NO_END);
+    let offset = shown.as_str().get("9999-12-31T00:00:00".len()..).unwrap_or_default();
+    format!("9999-12-31T23:59:59.999999{offset}")
+}

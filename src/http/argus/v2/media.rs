@@ -1,0 +1,114 @@
+//! The media by which people can be told, and what their destinations need (contract section 16.1).
+
+use std::fmt::Write;
+
+use axum::{
+    extract::Path,
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::medium::{Medium, Setting, SettingKind},
+    http::{Answer, argus::keys::Name, error::ApiError, page::Location, reply},
+    service::Model,
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Media)]
+pub struct MediumBody {
+    slug: &'static str,
+    name: &'static str,
+    installed: bool,
+}
+
+impl MediumBody {
+    #[must_use]
+    pub const fn new(medium: Medium) -> Self {
+        Self { slug: medium.slug(), name: medium.name(), installed: true }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct MediumSchema {
+    #[schema(value_type = Object)]
+    json_schema: Value,
+}
+
+/// List media
+#[utoipa::path(get, path = "/notificationprofiles/media/", tag = "destinations",
+    responses((status = 200, body = Vec<MediumBody>)))]
+pub async fn list() -> Answer {
+    Ok(reply::json(StatusCode::OK, &Medium::ALL.map(MediumBody::new)))
+}
+
+/// Read a medium
+#[utoipa::path(get, path = "/notificationprofiles/media/{slug}/", tag = "destinations",
+    responses((status = 200, body = MediumBody)))]
+pub async fn retrieve(Name(slug): Name) -> Answer {
+    Ok(reply::json(StatusCode::OK, &MediumBody::new(known(&slug)?)))
+}
+
+/// What the settings of a destination look like
+///
+/// As a JSON schema.
+#[utoipa::path(get, path = "/notificationprofiles/media/{slug}/json_schema/", tag = "destinations",
+    responses((status = 200, body = MediumSchema)))]
+pub async fn json_schema(Name(slug): Name, location: Location) -> Answer {
+    let medium = known(&slug)?;
+    Ok(reply::json(StatusCode::OK, &MediumSchema { json_schema: schema(medium, &location.origin) }))
+}
+
+/// The schema's own address, for people.
+pub async fn schema_page(Path(slug): Path<String>, location: Location) -> Response {
+    let Some(medium) = Medium::from_slug(&slug) else { return ApiError::not_found().into_response() };
+    let schema = serde_json::to_string_pretty(&schema(medium, &location.origin)).unwrap_or_default();
+    let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
+    let _ = write!(
+        page,
+        "<title>{0} settings</title><h1>{0} settings</h1><pre>{1}</pre></html>",
+        medium.name(),
+        escaped(&schema)
+    );
+    Html(page).into_response()
+}
+
+fn known(slug: &str) -> Result<Medium, ApiError> {
+    Medium::from_slug(slug).ok_or_else(|| ApiError::no_match(Model::Medium))
+}
+
+fn schema(medium: Medium, base: &str) -> Value {
+    let name = match medium {
+        Medium::Email => "email",
+        other => other.name(),
+    };
+    let required = medium.settings().iter().filter(|it| !it.kind.is_secret()).map(|it| it.key);
+    json!({
+        "title": format!("{} Settings", medium.name()),
+        "description": format!("Settings for a DestinationConfig using {name}."),
+        "type": "object",
+        "required": required.collect::<Vec<_>>(),
+        "properties": medium.settings().iter().map(property).collect::<Map<String, Value>>(),
+        "$id": format!("{base}/json-schema/{}", medium.slug()),
+    })
+}
+
+fn property(setting: &Setting) -> (String, Value) {
+    let mut property = json!({ "type": "string", "title": setting.title });
+    if !setting.description.is_empty() {
+        property["description"] = setting.description.into();
+    }
+    match setting.kind {
+        SettingKind::HttpsUrl | SettingKind::HttpUrl => property["format"] = "uri".into(),
+        SettingKind::Secret => property["writeOnly"] = true.into(),
+        SettingKind::Email | SettingKind::Phone => {}
+    }
+    (setting.key.to_owned(), property)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,135 @@
+//! Notification profiles of the caller (contract section 15.1).
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::destinations::DestinationBody;
+use crate::{
+    domain::{
+        directory::Directory,
+        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
+        limits,
+        profile::Profile,
+    },
+    http::{
+        Answer, Api, Version,
+        argus::{
+            keys::Key,
+            shared::{
+                filters::FilterBody,
+                profiles::{filters_of, unknown},
+                requests::ProfileRequest,
+                timeslots::TimeslotBody,
+            },
+        },
+        auth::Authenticated,
+        body::Payload,
+        fields::Fields,
+        reply,
+    },
+    service::{NewProfile, ProfileEdit, Reach},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationProfile)]
+pub struct ProfileBody<'a> {
+    pk: u64,
+    name: Option<&'a str>,
+    #[schema(value_type = TimeslotBody<'static>, required)]
+    timeslot: Option<TimeslotBody<'a>>,
+    filters: Vec<FilterBody<'a>>,
+    destinations: Vec<DestinationBody<'a>>,
+    active: bool,
+}
+
+impl<'a> ProfileBody<'a> {
+    fn new(profile: &'a Profile, directory: &'a Directory) -> Self {
+        let destinations = profile.destinations.iter().filter_map(|id| directory.destinations.get(id));
+        Self {
+            pk: profile.id.0,
+            name: profile.name.as_deref(),
+            timeslot: directory.timeslots.get(&profile.timeslot).map(|it| TimeslotBody::new(it)),
+            filters: filters_of(profile, directory).map(|it| FilterBody::new(it, Version::V2)).collect(),
+            destinations: destinations.map(|it| DestinationBody::new(it)).collect(),
+            active: profile.active,
+        }
+    }
+}
+
+/// List the caller's profiles
+#[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
+    responses((status = 200, body = Vec<ProfileBody<'static>>)))]
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let directory = api.service.directory();
+    let profiles = directory.profiles_of(caller.id()).into_iter();
+    let bodies: Vec<ProfileBody<'_>> = profiles.map(|it| ProfileBody::new(it, &directory)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a profile
+#[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = ProfileRequest,
+    responses((status = 201, body = ProfileBody<'static>)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(take_new).await?;
+    let profile = api.service.create_profile(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
+}
+
+/// Read a profile
+#[utoipa::path(get, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
+    responses((status = 200, body = ProfileBody<'static>)))]
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let profile = directory.profile_of(caller.id(), ProfileId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory)))
+}
+
+/// Change a profile
+///
+/// Name, destinations and activity stay where they are left out.
+#[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
+    request_body = ProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = ProfileId(pk);
+    api.service.directory().profile_of(caller.id(), id).ok_or_else(unknown)?;
+    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let profile = api.service.edit_profile(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
+}
+
+fn take_new(fields: &mut Fields) -> Option<NewProfile> {
+    let edit = take_edit(fields, true);
+    Some(NewProfile {
+        name: edit.name.flatten(),
+        timeslot: edit.timeslot?,
+        filters: edit.filters?,
+        reach: edit.reach.unwrap_or_else(|| Reach::Destinations(Vec::new())),
+        active: edit.active.unwrap_or(true),
+    })
+}
+
+fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
+    if is_whole {
+        fields.require("timeslot");
+        fields.require("filters");
+    }
+    let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
+    let destinations = fields.references("destinations", limits::DESTINATIONS_PER_PROFILE, true);
+    ProfileEdit {
+        name: fields.nullable_text("name", limits::PROFILE_NAME),
+        timeslot: fields.reference("timeslot").map(TimeslotId),
+        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
+        reach: destinations.map(|keys| Reach::Destinations(keys.into_iter().map(DestinationId).collect())),
+        active: fields.flag("active"),
+    }
+}

@@ -1,0 +1,153 @@
+//! Fields that name other things: by primary key, by a choice, or in a dictionary of their own (contract section 1.3).
+
+use serde_json::Value;
+
+use super::{Fields, Text, python, text};
+use crate::http::error::{NOT_NULL, REQUIRED, too_many, unknown_key};
+
+impl Fields {
+    /// Primary keys; of several mistakes the first is told.
+    pub fn references(&mut self, name: &str, most: usize, may_be_empty: bool) -> Option<Vec<u64>> {
+        let values = self.list_of_any(name)?;
+        if values.is_empty() && !may_be_empty {
+            self.error(name, "This list may not be empty.");
+            return None;
+        }
+        if values.len() > most {
+            self.error(name, too_many(most));
+            return None;
+        }
+        let keys: Result<Vec<u64>, String> = values.iter().map(reference).collect();
+        keys.map_err(|error| self.error(name, error)).ok()
+    }
+
+    /// One primary key.
+    pub fn reference(&mut self, name: &str) -> Option<u64> {
+        let value = self.take(name)?;
+        reference(&value).map_err(|error| self.error(name, error)).ok()
+    }
+
+    /// Which of the choices are named; of several mistakes the first is told.
+    pub fn choices(&mut self, name: &str, known: &[&'static str]) -> Option<Vec<&'static str>> {
+        let values = self.list_of_any(name)?;
+        let mut chosen = Vec::new();
+        for value in &values {
+            let Some(choice) = known.iter().find(|choice| value.as_str() == Some(**choice)) else {
+                self.error(name, python::not_a_choice(value));
+                return None;
+            };
+            if !chosen.contains(choice) {
+                chosen.push(*choice);
+            }
+        }
+        Some(chosen)
+    }
+
+    /// `Some(None)`: null, or empty.
+    pub fn nullable_text(&mut self, name: &str, longest: usize) -> Option<Option<String>> {
+        let value = self.take(name)?;
+        if value.is_null() {
+            return Some(None);
+        }
+        match text(value, Text::up_to(longest)) {
+            Ok(text) => Some(Some(text).filter(|text| !text.is_empty())),
+            Err(error) => {
+                self.error(name, error);
+                None
+            }
+        }
+    }
+
+    /// A text that may not be left empty, of which null says the same.
+    pub fn required_text(&mut self, name: &str, longest: usize) -> Option<String> {
+        match self.nullable_text(name, longest) {
+            Some(Some(text)) => Some(text),
+            _ if self.errors.contains_key(name) => None,
+            _ => {
+                self.error(name, REQUIRED);
+                None
+            }
+        }
+    }
+
+    /// The fields of an object; in forms as JSON in a text. `complaint`: what is said of anything else.
+    pub fn dictionary(&mut self, name: &str, complaint: &str) -> Option<Self> {
+        let value = match self.take(name)? {
+            Value::String(text) if self.is_form => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            value => value,
+        };
+        let Value::Object(object) = value else {
+            self.error(name, complaint);
+            return None;
+        };
+        Some(Self::new(object, false))
+    }
+
+    fn list_of_any(&mut self, name: &str) -> Option<Vec<Value>> {
+        match self.take_list(name)? {
+            Ok(values) => Some(values),
+            Err(other) => {
+                self.error(name, python::not_a_list(&other));
+                None
+            }
+        }
+    }
+}
+
+fn reference(value: &Value) -> Result<u64, String> {
+    match value {
+        Value::Null => Err(NOT_NULL.to_owned()),
+        Value::Number(number) => number.as_u64().ok_or_else(|| unknown_key(number)),
+        Value::String(text) => text.trim().parse().map_err(|_| python::not_a_key(value)),
+        other => Err(python::not_a_key(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn read<T: std::fmt::Debug + PartialEq>(
+        value: Value,
+        read: impl FnOnce(&mut Fields) -> Option<T>,
+    ) -> (Option<T>, Value) {
+        let mut fields = Fields::new(Map::from_iter([("f".to_owned(), value)]), false);
+        let taken = read(&mut fields);
+        (taken, fields.refuse().body()["f"].clone())
+    }
+
+    #[test]
+    fn keys_in_a_list() {
+        let keys = |value| read(value, |fields| fields.references("f", 3, false));
+        assert_eq!(keys(json!([1, "2", 3])), (Some(vec![1, 2, 3]), Value::Null));
+        for (value, error) in [
+            (json!([]), "This list may not be empty."),
+            (json!([1, 2, 3, 4]), "Ensure this field has no more than 3 elements."),
+            (json!("x"), "Expected a list of items but got type \"str\"."),
+            (json!(null), "This field may not be null."),
+            (json!([-1]), "Invalid pk \"-1\" - object does not exist."),
+            (json!([1, "x", "y"]), "Incorrect type. Expected pk value, received str."),
+            (json!([true]), "Incorrect type. Expected pk value, received bool."),
+        ] {
+            assert_eq!(keys(value), (None, json!([error])));
+        }
+        assert_eq!(read(json!([]), |fields| fields.references("f", 3, true)).0, Some(Vec::new()));
+    }
+
+    #[test]
+    fn choices_and_texts() {
+        let choices = |value| read(value, |fields| fields.choices("f", &["EM", "SM"]));
+        assert_eq!(choices(json!(["SM", "EM", "SM"])).0, Some(vec!["SM", "EM"]));
+        assert_eq!(choices(json!(["XX"])).1, json!(["\"XX\" is not a valid choice."]));
+        let nullable = |value| read(value, |fields| fields.nullable_text("f", 3));
+        assert_eq!(nullable(json!("")).0, Some(None));
+        assert_eq!(nullable(json!(null)).0, Some(None));
+        assert_eq!(nullable(json!("abcd")).1, json!(["Ensure this field has no more than 3 characters."]));
+        for missing in [json!(null), json!(" ")] {
+            assert_eq!(read(missing, |fields| fields.required_text("f", 3)).1, json!([REQUIRED]));
+        }
+        assert!(read(json!([]), |fields| fields.dictionary("f", "no").map(|_| ())).1 == json!(["no"]));
+    }
+}

@@ -1,0 +1,90 @@
+//! Why something that decides who is told is not changed.
+
+use crate::domain::{
+    directory::Directory,
+    ids::{MaintenanceId, UserId},
+    profile::Profile,
+    stored_filter::FilterBlob,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotificationRefusal {
+    #[error("the timeslot belongs to somebody else")]
+    ForeignTimeslot,
+    #[error("the user has a profile with this name already")]
+    ProfileExists,
+    /// For version 1: e-mail is asked for.
+    #[error("the user has no e-mail address")]
+    NoEmailAddress,
+    /// For version 1: SMS is asked for.
+    #[error("there is no phone number to send to")]
+    NoPhoneNumber,
+    #[error("the filter is in use in profiles")]
+    FilterInProfiles(Vec<ProfileLabel>),
+    #[error("the filter is in use in planned maintenance")]
+    FilterInMaintenance(Vec<MaintenanceId>),
+    #[error("the user has a destination with these settings already")]
+    DestinationExists,
+    #[error("the user has a destination with this medium and label already")]
+    LabelTaken,
+    #[error("the medium of a destination cannot change")]
+    MediumFixed,
+    #[error("the destination follows the user's e-mail address")]
+    DestinationSynced,
+    #[error("the destination is in use in profiles")]
+    DestinationInProfiles(Vec<ProfileLabel>),
+    #[error("the user has this phone number already")]
+    PhoneNumberExists,
+    #[error("the end is not after the start")]
+    MaintenanceEndsBeforeStart,
+    #[error("the maintenance has started, so its start cannot change")]
+    MaintenanceStarted,
+    #[error("the maintenance ended more than 12 hours ago, so it cannot change")]
+    MaintenanceOver,
+    #[error("maintenance that has started cannot be deleted")]
+    MaintenanceNotAhead,
+    #[error("there can be at most {0} planned maintenance tasks")]
+    TooManyMaintenances(usize),
+}
+
+/// What a profile is called, for its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileLabel {
+    Named(String),
+    /// It has no name: its timeslot, and its filters with what they say.
+    Described {
+        timeslot: String,
+        filters: Vec<(String, FilterBlob)>,
+    },
+    /// So many of other users, whose names are nobody else's business.
+    OfOthers(usize),
+}
+
+impl ProfileLabel {
+    /// Of those that are meant, as `user` may see them.
+    #[must_use]
+    pub(in crate::service) fn of_users(
+        directory: &Directory,
+        user: UserId,
+        is_meant: impl Fn(&Profile) -> bool,
+    ) -> Vec<Self> {
+        let (own, others): (Vec<_>, Vec<_>) =
+            directory.profiles_where(is_meant).into_iter().partition(|profile| profile.owner == user);
+        let mut labels: Vec<Self> = own.into_iter().map(|profile| Self::new(profile, directory)).collect();
+        if !others.is_empty() {
+            labels.push(Self::OfOthers(others.len()));
+        }
+        labels
+    }
+
+    fn new(profile: &Profile, directory: &Directory) -> Self {
+        if let Some(name) = &profile.name {
+            return Self::Named(name.clone());
+        }
+        let filters = profile.filters.iter().filter_map(|id| directory.filters.get(id));
+        Self::Described {
+            timeslot: directory.timeslots.get(&profile.timeslot).map(|it| it.name.clone()).unwrap_or_default(),
+            filters: filters.map(|filter| (filter.name.clone(), filter.blob.clone())).collect(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Planned maintenance: everybody reads it, staff writes it (contract section 18).
+
+use std::sync::Arc;
+
+use super::{
+    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
+    policy::{Action, allowed},
+    users::check_length,
+};
+use crate::domain::{
+    directory::Directory,
+    ids::{FilterId, MaintenanceId},
+    limits::{MAINTENANCE_DESCRIPTION, MAINTENANCES},
+    maintenance::Maintenance,
+    time::Timestamp,
+};
+
+#[derive(Clone, Debug)]
+pub struct NewMaintenance {
+    /// `None`: now.
+    pub start: Option<Timestamp>,
+    /// `None`: until somebody ends it.
+    pub end: Option<Timestamp>,
+    pub description: String,
+    /// Anybody's.
+    pub filters: Vec<FilterId>,
+}
+
+/// What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct MaintenanceEdit {
+    pub start: Option<Timestamp>,
+    pub end: Option<Option<Timestamp>>,
+    pub description: Option<String>,
+    pub filters: Option<Vec<FilterId>>,
+}
+
+impl Service {
+    pub async fn create_maintenance(
+        &self,
+        caller: &Caller,
+        new: NewMaintenance,
+    ) -> Result<Arc<Maintenance>, ServiceError> {
+        may_plan(caller)?;
+        check_length("description", MAINTENANCE_DESCRIPTION, Some(&new.description))?;
+        let created_by = caller.id();
+        let maintenance = self
+            .store()
+            .write(Some(created_by), move |command| {
+                let now = command.now();
+                if command.directory().maintenances.len() >= MAINTENANCES {
+                    return Err(NotificationRefusal::TooManyMaintenances(MAINTENANCES).into());
+                }
+                let mut maintenance = Maintenance {
+                    id: MaintenanceId(0),
+                    created_by,
+                    created: now,
+                    start: new.start.unwrap_or(now),
+                    end: new.end,
+                    description: new.description,
+                    filters: known_filters(new.filters, command.directory())?,
+                };
+                check_order(&maintenance)?;
+                maintenance.id = command.new_maintenance_id();
+                command.put_maintenance(maintenance.clone());
+                Ok::<_, ServiceError>(maintenance)
+            })
+            .await?;
+        Ok(Arc::new(maintenance))
+    }
+
+    pub async fn edit_maintenance(
+        &self,
+        caller: &Caller,
+        id: MaintenanceId,
+        edit: MaintenanceEdit,
+    ) -> Result<Arc<Maintenance>, ServiceError> {
+        may_plan(caller)?;
+        check_length("description", MAINTENANCE_DESCRIPTION, edit.description.as_deref())?;
+        let maintenance = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let (now, directory) = (command.now(), command.directory());
+                let before = directory.maintenances.get(&id).cloned().ok_or(UNKNOWN)?;
+                if before.is_over(now) {
+                    return Err(NotificationRefusal::MaintenanceOver.into());
+                }
+                let mut after = Maintenance::clone(&before);
+                if let Some(start) = edit.start.filter(|start| *start != before.start) {
+                    if before.has_started(now) {
+                        return Err(NotificationRefusal::MaintenanceStarted.into());
+                    }
+                    after.start = start;
+                }
+                after.end = edit.end.unwrap_or(after.end);
+                after.description = edit.description.unwrap_or(after.description);
+                if let Some(filters) = edit.filters {
+                    after.filters = known_filters(filters, directory)?;
+                }
+                check_order(&after)?;
+                if after == *before {
+                    return Ok(before);
+                }
+                command.put_maintenance(after.clone());
+                Ok::<_, ServiceError>(Arc::new(after))
+            })
+            .await?;
+        Ok(maintenance)
+    }
+
+    /// Only what lies ahead.
+    pub async fn delete_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<(), ServiceError> {
+        may_plan(caller)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let maintenance = command.directory().maintenances.get(&id).ok_or(UNKNOWN)?;
+                if maintenance.has_started(command.now()) {
+                    return Err(NotificationRefusal::MaintenanceNotAhead.into());
+                }
+                command.delete_maintenance(id);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Maintenance);
+
+fn may_plan(caller: &Caller) -> Result<(), ServiceError> {
+    if allowed(caller.kind(), Action::PlanMaintenance) { Ok(()) } else { Err(ServiceError::Forbidden) }
+}
+
+/// In order, none twice.
+fn known_filters(filters: Vec<FilterId>, directory: &Directory) -> Result<Vec<FilterId>, Refusal> {
+    let mut known = Vec::with_capacity(filters.len());
+    for id in filters {
+        if !directory.filters.contains_key(&id) {
+            return Err(Refusal::UnknownKey { field: "filters", pk: id.0 });
+        }
+        if !known.contains(&id) {
+            known.push(id);
+        }
+    }
+    Ok(known)
+}
+
+fn check_order(maintenance: &Maintenance) -> Result<(), NotificationRefusal> {
+    if maintenance.end.is_none_or(|end| maintenance.start < end) {
+        return Ok(());
+    }
+    Err(NotificationRefusal::MaintenanceEndsBeforeStart)
+}

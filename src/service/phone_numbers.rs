@@ -1,0 +1,95 @@
+//! Telephone numbers of a user: what version 1 knows of destinations for text messages (contract section 3).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Caller, Model, NotificationRefusal, Service, ServiceError,
+    destinations::{check_room, forget_destination},
+};
+use crate::domain::{
+    destination::{Destination, PHONE_NUMBER, SMS},
+    directory::Directory,
+    ids::{DestinationId, UserId},
+};
+
+impl Service {
+    /// `number`: in E.164 (see [`crate::domain::phone`]).
+    pub async fn create_phone_number(&self, caller: &Caller, number: String) -> Result<Arc<Destination>, ServiceError> {
+        let owner = caller.id();
+        let destination = self
+            .store()
+            .write(Some(owner), move |command| {
+                check_room(command.directory(), owner)?;
+                check_free(command.directory(), owner, None, &number)?;
+                let destination = Destination {
+                    id: command.new_destination_id(),
+                    owner,
+                    medium: SMS.to_owned(),
+                    label: None,
+                    settings: BTreeMap::from([(PHONE_NUMBER.to_owned(), number)]),
+                    synced: false,
+                };
+                command.put_destination(destination.clone());
+                Ok::<_, ServiceError>(destination)
+            })
+            .await?;
+        Ok(Arc::new(destination))
+    }
+
+    pub async fn edit_phone_number(
+        &self,
+        caller: &Caller,
+        id: DestinationId,
+        number: String,
+    ) -> Result<Arc<Destination>, ServiceError> {
+        let owner = caller.id();
+        let destination = self
+            .store()
+            .write(Some(owner), move |command| {
+                let before = phone_number_of(command.directory(), owner, id).cloned().ok_or(UNKNOWN)?;
+                check_free(command.directory(), owner, Some(id), &number)?;
+                let mut after = Destination::clone(&before);
+                after.settings.insert(PHONE_NUMBER.to_owned(), number);
+                if after == *before {
+                    return Ok(before);
+                }
+                command.put_destination(after.clone());
+                Ok::<_, ServiceError>(Arc::new(after))
+            })
+            .await?;
+        Ok(destination)
+    }
+
+    /// The profiles that led to it just lose it.
+    pub async fn delete_phone_number(&self, caller: &Caller, id: DestinationId) -> Result<(), ServiceError> {
+        let owner = caller.id();
+        self.store()
+            .write(Some(owner), move |command| {
+                phone_number_of(command.directory(), owner, id).ok_or(UNKNOWN)?;
+                forget_destination(command, id);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Destination);
+
+/// `None` for somebody else's, and for destinations of other media.
+#[must_use]
+pub fn phone_number_of(directory: &Directory, owner: UserId, id: DestinationId) -> Option<&Arc<Destination>> {
+    directory.destination_of(owner, id).filter(|destination| destination.medium == SMS)
+}
+
+fn check_free(
+    directory: &Directory,
+    owner: UserId,
+    own: Option<DestinationId>,
+    number: &str,
+) -> Result<(), NotificationRefusal> {
+    let taken = directory.destinations_of(owner).into_iter().any(|it| {
+        it.medium == SMS && Some(it.id) != own && it.settings.get(PHONE_NUMBER).is_some_and(|known| known == number)
+    });
+    if taken { Err(NotificationRefusal::PhoneNumberExists) } else { Ok(()) }
+}
