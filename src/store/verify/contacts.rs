@@ -4,15 +4,15 @@ use uuid::Uuid;
 
 use super::Findings;
 use crate::{
-    domain::{contact::Contact, directory::Directory, filter::fold},
+    domain::{change::Subject, contact::Contact, directory::Directory, filter::fold},
     store::{
         Snapshot, StoreError,
-        codec::{key_uuid_pair, uuid_pair_key},
+        codec::{key_uuid_pair, uuid_pair_key, version_key},
         contacts::{contact, contact_group, named},
         record::contact::{decode_contact, decode_group},
         schema::{
             CHANNEL_CONTACT, CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID,
-            USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey,
+            USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
         },
     },
 };
@@ -46,6 +46,10 @@ fn contacts(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings)
             }
         };
         findings.check(contact.id.0 <= last, || format!("contact {uuid} has an id not given out yet"));
+        let version = last_version(snapshot, Subject::Contact, contact.id.0)?;
+        findings.check(version.as_deref() == Some(value.value()), || {
+            format!("the last version of contact {uuid} differs from the record")
+        });
         findings.check(directory.channels.contains_key(&contact.default_channel), || {
             format!("contact {uuid} has the unknown default channel {}", contact.default_channel)
         });
@@ -78,6 +82,10 @@ fn groups(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError
         match decode_group(uuid, value.value()) {
             Ok(group) => {
                 let found = named(&names, &group.name)?;
+                let version = last_version(snapshot, Subject::ContactGroup, group.id.0)?;
+                findings.check(version.as_deref() == Some(value.value()), || {
+                    format!("the last version of contact group {uuid} differs from the record")
+                });
                 findings.check(group.id.0 <= last, || format!("contact group {uuid} has an id not given out yet"));
                 findings.check(found == Some(uuid), || {
                     format!("contact group {uuid} is not found by its name, but {found:?}")
@@ -87,6 +95,12 @@ fn groups(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+fn last_version(snapshot: &Snapshot, subject: Subject, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let versions = version_key(subject, id, 0)..=version_key(subject, id, u64::MAX);
+    let last = snapshot.txn.open_table(VERSION)?.range(versions)?.next_back().transpose()?;
+    Ok(last.map(|(_, record)| record.value().to_vec()))
 }
 
 fn usernames(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
@@ -234,8 +248,9 @@ mod tests {
             let mut contacts = txn.open_table(CONTACT_UUID_TO_CONTACT).unwrap();
             contacts.insert(CONTACT.into_bytes(), encode_contact(&contact).unwrap().as_slice()).unwrap();
         });
-        assert_eq!(findings.len(), 4, "{findings:?}");
+        assert_eq!(findings.len(), 5, "{findings:?}");
         assert_eq!(findings[0], format!("contact {CONTACT} has an id not given out yet"));
-        assert_eq!(findings[1], format!("contact {CONTACT} has the unknown default channel {}", Uuid::nil()));
+        assert_eq!(findings[1], format!("the last version of contact {CONTACT} differs from the record"));
+        assert_eq!(findings[2], format!("contact {CONTACT} has the unknown default channel {}", Uuid::nil()));
     }
 }
