@@ -4,6 +4,7 @@
 //! requests arrive or how replies are shown.
 
 mod accounts;
+mod channels;
 mod execute;
 mod incidents;
 mod rows;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     execute::execute,
-    rows::{FilterRow, SourceRow, TokenRow, UserRow},
+    rows::{ChannelRow, FilterRow, SourceRow, TokenRow, UserRow},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,12 @@ pub enum AdminRequest {
     RevokeToken(RevokeToken),
     ListSources,
     CreateSource(CreateSource),
+    ListChannels,
+    CreateChannel(CreateChannel),
+    ChangeChannel(ChangeChannel),
+    DeleteChannel {
+        which: String,
+    },
     WatchSource {
         name: String,
         source_type: Option<String>,
@@ -80,6 +87,7 @@ pub enum AdminReply {
     Users(Vec<UserRow>),
     Tokens(Vec<TokenRow>),
     Sources(Vec<SourceRow>),
+    Channels(Vec<ChannelRow>),
     Filters(Vec<FilterRow>),
     /// What `check` found; empty: all is well.
     Findings(Vec<String>),
@@ -149,6 +157,29 @@ pub struct CreateSource {
     pub username: Option<String>,
     /// Answer with a token for the source's user.
     pub token: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateChannel {
+    pub name: String,
+    pub channel_type: String,
+    /// `None`: one is made up.
+    pub uuid: Option<String>,
+    /// JSON, with secrets.
+    pub config: Option<Password>,
+    pub offered: bool,
+}
+
+/// What is `None` stays as it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChangeChannel {
+    /// Its name or its UUID.
+    pub which: String,
+    pub name: Option<String>,
+    pub channel_type: Option<String>,
+    /// JSON, with secrets.
+    pub config: Option<Password>,
+    pub offered: Option<bool>,
 }
 
 /// Test incidents (contract section 24).

@@ -20,7 +20,7 @@ use crate::config::{Config, Environment};
 
 /// Runs the program with these arguments; the first is its name.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::try_parse_from(args::of_channels(arguments)) {
         Ok(arguments) => arguments,
         Err(error) => {
             let shown = error.print();
@@ -56,6 +56,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::User { command } => admin::user(&config, command),
         Command::Token { command } => admin::token(&config, command),
         Command::Source { command } => admin::source(&config, command),
+        Command::Channel { command } => admin::channel(&config, command),
         Command::Filter { command } => admin::filter(&config, command),
         Command::Profile { command } => admin::profile(&config, command),
         Command::Incident { command } => admin::incident(&config, command),

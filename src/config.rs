@@ -71,6 +71,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub tokens: TokenConfig,
     pub incidents: IncidentConfig,
+    pub icinga: IcingaConfig,
     pub admin: AdminConfig,
     pub notifications: NotificationConfig,
     pub mail: MailConfig,
@@ -101,6 +102,28 @@ pub struct TokenConfig {
 pub struct IncidentConfig {
     /// Refuse to delete incidents.
     pub indelible: Setting<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct IcingaConfig {
+    /// What `contacts` and `channels` speak; other paths say it themselves.
+    pub dialect: Setting<Dialect>,
+}
+
+/// The two forms of the contact API (contact API contract section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Issue,
+    Current,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Issue => "issue",
+            Self::Current => "current",
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -178,6 +201,7 @@ impl Config {
             ),
             ("tokens.warning_days", self.tokens.warning_days.value.to_string(), self.tokens.warning_days.origin),
             ("incidents.indelible", self.incidents.indelible.value.to_string(), self.incidents.indelible.origin),
+            ("icinga.dialect", self.icinga.dialect.value.to_string(), self.icinga.dialect.origin),
             (
                 "admin.password",
                 if self.admin.password.value.is_some() { "(set)" } else { "" }.to_owned(),

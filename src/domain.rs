@@ -2,6 +2,9 @@
 
 pub mod ack;
 pub mod change;
+pub mod channel;
+pub mod contact;
+pub mod contact_filter;
 pub mod datetime;
 pub mod destination;
 pub mod directory;

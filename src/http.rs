@@ -11,6 +11,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod frame;
+pub mod icinga;
 pub mod native;
 pub mod page;
 pub mod params;
@@ -29,6 +30,7 @@ use crate::{domain::datetime::Zoned, service::Service};
 pub use argus::{shared::blob::parse_blob, version::Version};
 pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
+pub use icinga::Dialect as IcingaDialect;
 pub use peer::Network;
 pub use router::router;
 
@@ -42,6 +44,8 @@ pub struct HttpSettings {
     pub public_url: Option<Url>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// What the contact API speaks where the path does not say.
+    pub icinga_dialect: IcingaDialect,
 }
 
 /// What handlers work with.

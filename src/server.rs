@@ -18,8 +18,8 @@ use self::courier::ChannelCourier;
 pub use self::{admin_socket::socket_path, backend::Backend};
 pub use crate::store::verify_pages;
 use crate::{
-    config::Config,
-    http::{self, HttpSettings},
+    config::{Config, Dialect},
+    http::{self, HttpSettings, IcingaDialect},
     jobs,
     notify::Health,
 };
@@ -92,7 +92,11 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
         .iter()
         .map(|network| network.parse().with_context(|| "trusted_proxies"))
         .collect::<anyhow::Result<_>>()?;
-    Ok(HttpSettings { public_url: config.public_url.value.clone(), trusted_proxies })
+    let icinga_dialect = match config.icinga.dialect.value {
+        Dialect::Issue => IcingaDialect::Issue,
+        Dialect::Current => IcingaDialect::Current,
+    };
+    Ok(HttpSettings { public_url: config.public_url.value.clone(), trusted_proxies, icinga_dialect })
 }
 
 /// The only line on standard output; whoever started us waits for it.

@@ -4,8 +4,13 @@
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
 pub mod acks;
+pub mod basic;
 pub mod bulk;
 mod change_text;
+pub mod channels;
+pub mod contact_groups;
+pub mod contact_lists;
+pub mod contacts;
 pub mod courier;
 mod decision_settings;
 pub mod decisions;
@@ -42,7 +47,7 @@ use chrono_tz::Tz;
 use tokio::{sync::Semaphore, task};
 
 use crate::{
-    auth::{Passwords, Tries},
+    auth::{Passwords, Remembered, Tries},
     domain::{
         directory::Directory, ids::UserId, lifecycle::Poster, limits::PREVIEWS_AT_ONCE, source::Source,
         time::Timestamp, token::TokenHash, user::User,
@@ -54,6 +59,9 @@ use crate::{
 pub use crate::{search::SearchError, store::StoreError};
 pub use acks::NewAck;
 pub use bulk::{BulkRefusal, BulkResult};
+pub use channels::{ChannelChange, NewChannel};
+pub use contact_lists::{GroupWithUsers, List};
+pub use contacts::{ContactRefusal, Stored, Way};
 pub use courier::{Courier, TestOutcome, TestResult};
 pub use decisions::{Decisions, ProfileDecision};
 pub use destinations::{DestinationEdit, NewDestination};
@@ -114,6 +122,7 @@ struct Inner {
     settings: Settings,
     passwords: Passwords,
     tries: Tries,
+    remembered: Remembered,
     reported: self_incidents::Reported,
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
@@ -130,6 +139,7 @@ impl Service {
                 settings,
                 passwords: Passwords::default(),
                 tries: Tries::default(),
+                remembered: Remembered::default(),
                 reported: self_incidents::Reported::default(),
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
@@ -167,6 +177,10 @@ impl Service {
         &self.inner.passwords
     }
 
+    fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
+    }
+
     fn tries(&self) -> &Tries {
         &self.inner.tries
     }
@@ -197,6 +211,8 @@ pub struct Caller {
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
+    /// Name and password, sent along.
+    Password,
     /// The admin socket, or a command that has the data file to itself.
     Local,
 }
@@ -206,6 +222,7 @@ impl std::fmt::Debug for Credential {
         f.write_str(match self {
             Self::Classic(_) => "Classic",
             Self::Login(_) => "Login",
+            Self::Password => "Password",
             Self::Local => "Local",
         })
     }

@@ -8,6 +8,7 @@ mod backup;
 mod codec;
 mod command;
 mod configure;
+mod contacts;
 mod counters;
 mod error;
 mod file;

@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use super::{AdminReply, AdminRequest, accounts, incidents, subscriptions, troubles};
+use super::{AdminReply, AdminRequest, accounts, channels, incidents, subscriptions, troubles};
 use crate::{
     generate,
     service::{Service, ServiceError},
@@ -43,6 +43,10 @@ async fn carry_out(
         R::RevokeToken(which) => accounts::revoke_token(service, which).await,
         R::ListSources => Ok(accounts::list_sources(service)),
         R::CreateSource(new) => accounts::create_source(service, new).await,
+        R::ListChannels => Ok(channels::list(service)),
+        R::CreateChannel(new) => channels::create(service, new).await,
+        R::ChangeChannel(change) => channels::change(service, change).await,
+        R::DeleteChannel { which } => channels::delete(service, &which).await,
         R::WatchSource { name, source_type, heartbeat } => {
             accounts::watch_source(service, &name, source_type.as_deref(), heartbeat).await
         }

@@ -1,9 +1,10 @@
-//! What lists show of users, tokens and sources: never a secret.
+//! What lists show of users, tokens, sources and channels: never a secret.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::{
+    channel::Channel,
     directory::Directory,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
@@ -60,6 +61,28 @@ pub struct FilterRow {
     pub public: bool,
     /// As in the API; what is not set is left out.
     pub filter: Value,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelRow {
+    pub id: String,
+    pub name: String,
+    pub channel_type: String,
+    /// The names of its settings; their values may be secret.
+    pub settings: Vec<String>,
+    pub offered: bool,
+}
+
+impl ChannelRow {
+    pub(super) fn new(channel: &Channel) -> Self {
+        Self {
+            id: channel.uuid.to_string(),
+            name: channel.name.clone(),
+            channel_type: channel.kind.clone(),
+            settings: channel.config.iter().flat_map(|config| config.keys().cloned()).collect(),
+            offered: channel.offered,
+        }
+    }
 }
 
 impl UserRow {

@@ -1,18 +1,22 @@
 //! The administrative verbs: turn arguments into a request, have it carried out, show the reply.
 
-use std::{io::Read, path::Path, process::ExitCode};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 
 use super::{
-    args::{FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
+    args::{ChannelCommand, FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
     output::{self, Format},
     remote,
 };
 use crate::{
     admin::{
-        AdminReply, AdminRequest, ChangeUser, CloseIncident, CreateIncidents, CreateSource, CreateUser, FilterRow,
-        Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
+        AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
+        CreateSource, CreateUser, FilterRow, Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
     },
     config::Config,
 };
@@ -97,6 +101,23 @@ pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<
     }
 }
 
+pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<ExitCode> {
+    let whole = |path: PathBuf| read(&path).map(Password);
+    let request = match command {
+        ChannelCommand::Create { name, channel_type, id, settings, offered } => {
+            let config = settings.map(whole).transpose()?;
+            AdminRequest::CreateChannel(CreateChannel { name, channel_type, uuid: id, config, offered })
+        }
+        ChannelCommand::List { json } => return run(config, AdminRequest::ListChannels, Format::from_flag(json)),
+        ChannelCommand::Change { channel, name, channel_type, settings, offered } => {
+            let config = settings.map(whole).transpose()?;
+            AdminRequest::ChangeChannel(ChangeChannel { which: channel, name, channel_type, config, offered })
+        }
+        ChannelCommand::Delete { channel } => AdminRequest::DeleteChannel { which: channel },
+    };
+    run(config, request, Format::Table)
+}
+
 pub(super) fn filter(config: &Config, command: FilterCommand) -> anyhow::Result<ExitCode> {
     let FilterCommand::List { pk, name, json } = command;
     run(config, AdminRequest::ListFilters { id: pk, name }, Format::from_flag(json))
@@ -156,6 +177,7 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
         AdminReply::Users(rows) => output::list(format, &rows, USERS, user_cells),
         AdminReply::Tokens(rows) => output::list(format, &rows, TOKENS, token_cells),
         AdminReply::Sources(rows) => output::list(format, &rows, SOURCES, source_cells),
+        AdminReply::Channels(rows) => output::list(format, &rows, CHANNELS, channel_cells),
         AdminReply::Filters(rows) => output::list(format, &rows, FILTERS, filter_cells),
         AdminReply::Findings(findings) if findings.is_empty() => output::say("all is well"),
         AdminReply::Findings(findings) => {
@@ -173,6 +195,12 @@ const USERS: &[&str] = &["PK", "NAME", "FULL NAME", "EMAIL", "STAFF", "SUPERUSER
 const TOKENS: &[&str] = &["PK", "USER", "KIND", "CREATED", "EXPIRES", "HASH"];
 const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN", "HEARTBEAT"];
 const FILTERS: &[&str] = &["PK", "USER", "NAME", "PUBLIC", "FILTER"];
+
+const CHANNELS: &[&str] = &["ID", "NAME", "TYPE", "SETTINGS", "OFFERED"];
+
+fn channel_cells(row: &ChannelRow) -> Vec<String> {
+    vec![row.id.clone(), row.name.clone(), row.channel_type.clone(), row.settings.join(", "), yes(row.offered)]
+}
 
 fn user_cells(row: &UserRow) -> Vec<String> {
     vec![

@@ -1,11 +1,35 @@
 //! The grammar of the command line.
 #![expect(clippy::doc_markdown, reason = "help texts are shown as they stand")]
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flags;
+
+const CHANNEL_CONFIG: &str = "settings";
+
+/// Behind the word `channel` the flag `--config` names the settings of the channel, not those of the server, which are
+/// named before it then.
+pub(super) fn of_channels(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut at = 1;
+    while let Some(flag) = arguments.get(at).filter(|flag| flag.as_encoded_bytes().starts_with(b"--")) {
+        let takes_next = ["--data", "--listen", "--config"].iter().any(|known| flag == known);
+        at += if takes_next { 2 } else { 1 };
+    }
+    if arguments.get(at).is_none_or(|command| command != "channel") {
+        return arguments;
+    }
+    for argument in arguments.iter_mut().skip(at) {
+        if argument == "--config" {
+            *argument = format!("--{CHANNEL_CONFIG}").into();
+        } else if let Some(file) = argument.to_str().and_then(|text| text.strip_prefix("--config=")) {
+            *argument = format!("--{CHANNEL_CONFIG}={file}").into();
+        }
+    }
+    arguments
+}
 
 /// The incident desk of a monitoring team as one program and one file.
 ///
@@ -56,6 +80,11 @@ pub(super) enum Command {
     Source {
         #[command(subcommand)]
         command: SourceCommand,
+    },
+    /// The ways in which contacts are told
+    Channel {
+        #[command(subcommand)]
+        command: ChannelCommand,
     },
     /// Filters that users keep
     Filter {
@@ -269,6 +298,52 @@ pub(super) enum ProfileCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum ChannelCommand {
+    /// Make a channel and print its UUID
+    Create {
+        #[arg(long)]
+        name: String,
+        /// email, sms, slack, webhook, ntfy, or the name of a plug-in
+        #[arg(long = "type", value_name = "TYPE")]
+        channel_type: String,
+        /// Its UUID [default: a random one]
+        #[arg(long, value_name = "UUID")]
+        id: Option<String>,
+        /// The file with its settings, a JSON object, `-` for standard input; here --config means the same
+        #[arg(long = CHANNEL_CONFIG, value_name = "FILE")]
+        settings: Option<PathBuf>,
+        /// Everybody may have destinations of this type
+        #[arg(long)]
+        offered: bool,
+    },
+    /// Show all channels, without the values of their settings
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a channel; what is not named stays as it is
+    Change {
+        /// Its name or its UUID
+        channel: String,
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long = "type", value_name = "TYPE")]
+        channel_type: Option<String>,
+        /// The file with all its settings, a JSON object, `-` for standard input; here --config means the same
+        #[arg(long = CHANNEL_CONFIG, value_name = "FILE")]
+        settings: Option<PathBuf>,
+        /// `--offered` or `--offered false`
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        offered: Option<bool>,
+    },
+    /// Delete a channel that is no contact's default
+    Delete {
+        /// Its name or its UUID
+        channel: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum IncidentCommand {
     /// Make test incidents and print their numbers
     Create {
@@ -364,6 +439,23 @@ mod tests {
             assert_eq!(flags.listen.as_deref(), Some("h:1"), "{line:?}");
             assert_eq!(flags.config, Some(PathBuf::from("c")), "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_channel_has_settings_of_its_own() {
+        let parse = |line: &str| Arguments::try_parse_from(of_channels(line.split(' ').map(OsString::from))).unwrap();
+        for line in [
+            "argusd --config c channel create --name n --type t --config f",
+            "argusd --config c --data=d channel create --name n --type t --config=f",
+        ] {
+            let parsed = parse(line);
+            let Some(Command::Channel { command: ChannelCommand::Create { settings, .. } }) = parsed.command else {
+                panic!("{line}")
+            };
+            assert_eq!(settings, Some(PathBuf::from("f")), "{line}");
+            assert_eq!(Flags::from(parsed.settings).config, Some(PathBuf::from("c")), "{line}");
+        }
+        assert_eq!(Flags::from(parse("argusd user list --config c").settings).config, Some(PathBuf::from("c")));
     }
 
     #[test]

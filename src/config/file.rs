@@ -24,6 +24,8 @@ pub(super) struct File {
     #[serde(default)]
     pub incidents: Incidents,
     #[serde(default)]
+    pub icinga: Icinga,
+    #[serde(default)]
     pub admin: Admin,
     #[serde(default)]
     pub notifications: notifications::Notifications,
@@ -57,6 +59,12 @@ pub(super) struct Tokens {
 #[serde(deny_unknown_fields)]
 pub(super) struct Incidents {
     pub indelible: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Icinga {
+    pub dialect: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

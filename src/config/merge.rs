@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::{
-    AdminConfig, Config, ConfigError, Environment, Flags, IncidentConfig, LogConfig, Origin, Secret, Setting,
-    StorageConfig, TokenConfig,
+    AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin,
+    Secret, Setting, StorageConfig, TokenConfig,
     file::{File, Life},
     notifications, read_secret,
 };
@@ -102,6 +102,13 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
                     || "true".to_owned(),
                 ),
                 parse_bool,
+            )?,
+        },
+        icinga: IcingaConfig {
+            dialect: check(
+                "icinga.dialect",
+                pick(None, env.text(&["ARGUSD_ICINGA_DIALECT"]), file.icinga.dialect, || "issue".to_owned()),
+                parse_dialect,
             )?,
         },
         admin: AdminConfig { password: admin_password(&env, file.admin.password_file)? },
@@ -228,6 +235,14 @@ fn parse_life(text: &str) -> Result<Option<Duration>, String> {
     Ok(Some(Duration::from_secs(days * DAY)))
 }
 
+fn parse_dialect(text: &str) -> Result<Dialect, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "issue" => Ok(Dialect::Issue),
+        "current" => Ok(Dialect::Current),
+        _ => Err(format!("{text:?} is neither issue nor current")),
+    }
+}
+
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "on" | "true" | "yes" => Ok(true),
@@ -286,6 +301,15 @@ mod tests {
         let env = Environment::from([("TIME_ZONE", "Oslo")]);
         assert_eq!(bad(&env, ""), "time_zone (TIME_ZONE): \"Oslo\" is no time zone, such as Europe/Oslo");
         assert!(bad(&none, "[tokens]\nlife_days = 'soon'").starts_with("tokens.life_days (file): "));
+    }
+
+    #[test]
+    fn the_contact_api_speaks_one_of_two_dialects() {
+        let with =
+            |text| merge(&Flags::default(), &Environment::from([("ARGUSD_ICINGA_DIALECT", text)]), File::default());
+        assert_eq!(with("").unwrap().icinga.dialect.value, Dialect::Issue);
+        assert_eq!(with("Current").unwrap().icinga.dialect.value, Dialect::Current);
+        assert!(with("other").unwrap_err().to_string().starts_with("icinga.dialect (ARGUSD_ICINGA_DIALECT): "));
     }
 
     #[test]

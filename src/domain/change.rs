@@ -81,6 +81,10 @@ pub enum Subject {
     Filter,
     Profile,
     Maintenance,
+    Channel,
+    /// With the groups that it is in.
+    Contact,
+    ContactGroup,
     /// What the operator chose and decisions depend on; see `settings`.
     Settings,
 }

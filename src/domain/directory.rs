@@ -1,15 +1,19 @@
 //! The whole configuration in memory: users, tokens, sources and what hangs on them.
 //!
 //! An immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
-//! asked on every request, so nothing here is ever read from disk on the way.
+//! asked on every request, so nothing here is ever read from disk on the way. Contacts and their groups are not in it: they
+//! are many, and each change of the directory copies its maps.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono_tz::Tz;
 use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
 use super::{
+    channel::Channel,
     destination::Destination,
+    filter::fold,
     ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
     maintenance::Maintenance,
     profile::Profile,
@@ -80,6 +84,7 @@ pub struct Directory {
     pub filters: FxHashMap<FilterId, Arc<StoredFilter>>,
     pub profiles: FxHashMap<ProfileId, Arc<Profile>>,
     pub maintenances: FxHashMap<MaintenanceId, Arc<Maintenance>>,
+    pub channels: FxHashMap<Uuid, Arc<Channel>>,
 }
 
 impl Directory {
@@ -209,6 +214,21 @@ impl Directory {
         let mut maintenances: Vec<_> = self.maintenances.values().collect();
         maintenances.sort_by_key(|m| m.id);
         maintenances
+    }
+
+    /// Regardless of case.
+    #[must_use]
+    pub fn channel_named(&self, name: &str) -> Option<&Arc<Channel>> {
+        let name = fold(name);
+        self.channels.values().find(|channel| fold(&channel.name) == name)
+    }
+
+    /// Sorted by UUID.
+    #[must_use]
+    pub fn channels_sorted(&self) -> Vec<&Arc<Channel>> {
+        let mut channels: Vec<_> = self.channels.values().collect();
+        channels.sort_by_key(|c| c.uuid);
+        channels
     }
 
     /// The source for what the server itself has to say (contract section 23).

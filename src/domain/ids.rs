@@ -37,6 +37,12 @@ id! {
     ProfileId,
     /// A planned maintenance.
     MaintenanceId,
+    /// A contact; clients know its UUID.
+    ContactId,
+    /// A contact group; clients know its UUID.
+    ContactGroupId,
+    /// A channel; clients know its UUID.
+    ChannelId,
     /// A message in the outbox.
     MessageId,
     /// A position in the change log; 0 stands before the first change.

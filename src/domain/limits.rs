@@ -41,6 +41,19 @@ pub const FILTERS_PER_MAINTENANCE: usize = 200;
 /// So long after its end planned maintenance can still be changed (contract section 18).
 pub const MAINTENANCE_EDITABLE_FOR: Duration = Duration::from_hours(12);
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
+/// Of contacts and channels.
+pub const FULL_NAME: usize = 1_000;
+pub const GROUP_NAME: usize = 1_000;
+pub const CONTACT_USERNAME: usize = 254;
+pub const GROUPS_PER_CONTACT: usize = 1_000;
+pub const ADDRESS: usize = 255;
+pub const ORIGIN: usize = 255;
+pub const CHANNEL_NAME: usize = 255;
+pub const CHANNELS: usize = 1_000;
+pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
+/// Of the filters of the contact API.
+pub const FILTER_QUERY_BYTES: usize = 16 << 10;
+pub const FILTER_DEPTH: usize = 32;
 /// Messages to one destination that are on their way at once, and to all destinations of one medium.
 pub const LANE_WINDOW: usize = 4;
 pub const MEDIUM_WINDOW: usize = 32;
@@ -89,6 +102,9 @@ pub const PASSWORD_TRIES_PER_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_ad
 pub const PASSWORD_TRY_PER_ADDRESS_EVERY: Duration = Duration::from_secs(1);
 /// Accounts and addresses whose tries are remembered before the old ones are forgotten.
 pub const PASSWORD_TRIES_KEPT: usize = 10_000;
+/// How long a password that was sent with a request and found right is believed.
+pub const PASSWORD_REMEMBERED_FOR: Duration = Duration::from_mins(1);
+pub const PASSWORDS_REMEMBERED: usize = 10_000;
 /// Below this much free space on the data file's disk, writes are refused before the disk is full.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;
 

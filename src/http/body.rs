@@ -93,7 +93,8 @@ impl Input {
     }
 }
 
-async fn receive(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+/// All of it.
+pub async fn receive(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > limits::BODY_BYTES as u64) {
         return Err(too_large());
@@ -111,7 +112,8 @@ async fn receive(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
 }
 
 /// Without parameters, in lower case.
-fn essence(media_type: &str) -> String {
+#[must_use]
+pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

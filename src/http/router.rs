@@ -20,7 +20,7 @@ use super::{
     },
     auth, docs,
     error::ApiError,
-    frame, native, slash,
+    frame, icinga, native, slash,
 };
 use crate::service::{Service, policy::Action};
 
@@ -52,6 +52,7 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
     let routes = routes
         .merge(natives(&api))
         .merge(docs::swagger_pages())
+        .merge(icinga::routes(&api))
         .fallback(frame::unknown_path)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api, frame::frame))

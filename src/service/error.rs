@@ -4,6 +4,7 @@ mod notifications;
 
 use std::time::Duration;
 
+use super::channels::ChannelRefusal;
 use crate::{
     domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp},
     search::SearchError,
@@ -46,6 +47,7 @@ pub enum Model {
     Destination,
     Medium,
     Filter,
+    Channel,
     Profile,
     Maintenance,
     Delivery,
@@ -66,6 +68,7 @@ impl std::fmt::Display for Model {
             Self::Destination => "destination",
             Self::Medium => "medium",
             Self::Filter => "filter",
+            Self::Channel => "channel",
             Self::Profile => "notification profile",
             Self::Maintenance => "planned maintenance",
             Self::Delivery => "delivery",
@@ -148,6 +151,8 @@ pub enum Refusal {
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
     #[error(transparent)]
+    Channel(#[from] ChannelRefusal),
+    #[error(transparent)]
     Notification(#[from] NotificationRefusal),
     /// A key in a body that names nothing, or nothing that the caller may use.
     #[error("there is no {field} {pk}")]
@@ -156,6 +161,12 @@ pub enum Refusal {
     NotGivenUp(State),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
+}
+
+impl From<ChannelRefusal> for ServiceError {
+    fn from(refusal: ChannelRefusal) -> Self {
+        Self::Refused(Refusal::Channel(refusal))
+    }
 }
 
 impl From<EventRefusal> for ServiceError {

@@ -125,7 +125,7 @@ impl Service {
         let user = Arc::clone(&caller.user);
         let own = match caller.credential {
             Credential::Classic(hash) => Some(hash),
-            Credential::Login(_) | Credential::Local => None,
+            Credential::Login(_) | Credential::Password | Credential::Local => None,
         };
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
@@ -148,7 +148,7 @@ impl Service {
     pub async fn logout(&self, caller: &Caller) -> Result<(), ServiceError> {
         match caller.credential {
             Credential::Login(hash) => self.delete_tokens(caller, move |token| token.hash == hash).await,
-            Credential::Classic(_) | Credential::Local => Ok(()),
+            Credential::Classic(_) | Credential::Password | Credential::Local => Ok(()),
         }
     }
 
@@ -163,7 +163,7 @@ impl Service {
             Credential::Login(used) | Credential::Classic(used) => {
                 self.delete_tokens(caller, move |token| token.hash == used).await
             }
-            Credential::Local => Ok(()),
+            Credential::Password | Credential::Local => Ok(()),
         }
     }
 
@@ -207,7 +207,7 @@ impl Service {
     }
 
     /// Takes as long for accounts that are unknown, inactive or without a password.
-    async fn check_password(
+    pub(super) async fn check_password(
         &self,
         username: &str,
         password: &str,

@@ -1,5 +1,7 @@
 //! Who may do what: one table (contract section 2.5).
 
+use super::Caller;
+
 /// The strongest of what a user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserKind {
@@ -22,6 +24,7 @@ pub enum Action {
     ManageSources,
     /// Accounts, passwords and tokens of others.
     ManageUsers,
+    ManageChannels,
     /// Create, change and delete planned maintenance.
     PlanMaintenance,
     /// Why others were told of an event or not, their addresses, and what providers said.
@@ -39,6 +42,16 @@ pub const fn allowed(kind: UserKind, action: Action) -> bool {
         }
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
+}
+
+/// The permission for the API of contacts, groups and channels (contact API contract section 3).
+pub const CONTACT_API: &str = "notifications/api/v1";
+
+/// By any grant that implies the permission; superusers need none.
+#[must_use]
+pub fn may_use_contact_api(caller: &Caller) -> bool {
+    const IMPLY: [&str; 4] = [CONTACT_API, "notifications/api", "notifications/*", "*"];
+    caller.kind() == UserKind::Superuser || caller.user.grants.iter().any(|grant| IMPLY.contains(&grant.as_str()))
 }
 
 #[cfg(test)]
@@ -60,8 +73,14 @@ mod tests {
     #[test]
     fn the_rest_of_the_table_is_for_superusers() {
         use Action as A;
-        for action in [A::PostForAnySource, A::RemoveForeignTag, A::DeleteAnyIncident, A::ManageSources, A::ManageUsers]
-        {
+        for action in [
+            A::PostForAnySource,
+            A::RemoveForeignTag,
+            A::DeleteAnyIncident,
+            A::ManageSources,
+            A::ManageUsers,
+            A::ManageChannels,
+        ] {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
                 assert!(!allowed(kind, action), "{kind:?} {action:?}");

@@ -1,8 +1,11 @@
 //! What the change log says of a configuration record: a JSON object without secrets.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::domain::{
+    channel::Channel,
+    contact::{Contact, ContactGroup},
     destination::{Destination, shows_settings},
     directory::DecisionSettings,
     event::EventType,
@@ -145,4 +148,27 @@ pub fn destination(destination: &Destination) -> String {
         "synced": destination.synced,
     })
     .to_string()
+}
+
+/// Of the settings only their names: any of them may be secret.
+pub fn channel(channel: &Channel) -> String {
+    let names = channel.config.as_ref().map(|config| config.keys().collect::<Vec<_>>());
+    json!({ "name": channel.name, "type": channel.kind, "settings": names, "offered": channel.offered }).to_string()
+}
+
+pub fn contact(contact: &Contact) -> String {
+    json!({
+        "full_name": contact.full_name,
+        "username": contact.username,
+        "default_channel": contact.default_channel.to_string(),
+        "groups": contact.groups.iter().map(Uuid::to_string).collect::<Vec<_>>(),
+        "addresses": contact.addresses,
+        "origin": contact.origin,
+    })
+    .to_string()
+}
+
+/// Who is in it is told of each contact.
+pub fn contact_group(group: &ContactGroup) -> String {
+    json!({ "name": group.name, "origin": group.origin }).to_string()
 }

@@ -1,11 +1,14 @@
 //! Bytes in the data file: order-preserving keys, and values with a version byte in front.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     StoreError,
     record::version::subject_byte,
-    schema::{IdKey, PairKey},
+    schema::{IdKey, PairKey, UuidPairKey},
 };
 use crate::domain::{change::Subject, time::Timestamp};
 
@@ -34,6 +37,28 @@ pub fn pair_key(first: u64, second: u64) -> PairKey {
 pub fn key_pair(key: PairKey) -> (u64, u64) {
     let both = u128::from_be_bytes(key);
     ((both >> 64) as u64, both as u64)
+}
+
+#[must_use]
+pub fn uuid_pair_key(first: Uuid, second: Uuid) -> UuidPairKey {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(first.as_bytes());
+    key[16..].copy_from_slice(second.as_bytes());
+    key
+}
+
+#[must_use]
+pub fn key_uuid_pair(key: UuidPairKey) -> (Uuid, Uuid) {
+    let (mut first, mut second) = ([0; 16], [0; 16]);
+    first.copy_from_slice(&key[..16]);
+    second.copy_from_slice(&key[16..]);
+    (Uuid::from_bytes(first), Uuid::from_bytes(second))
+}
+
+/// All pairs that begin with this one.
+#[must_use]
+pub fn pairs_of(first: Uuid) -> RangeInclusive<UuidPairKey> {
+    uuid_pair_key(first, Uuid::nil())..=uuid_pair_key(first, Uuid::max())
 }
 
 /// Moments sort as unsigned numbers once the sign bit is flipped.
@@ -111,6 +136,8 @@ mod tests {
             let _ = crate::store::record::incident::decode_incident(1, &bytes);
             let _ = crate::store::record::event::decode_event(1, 1, &bytes);
             let _ = crate::store::record::change::decode_change(1, &bytes);
+            let _ = crate::store::record::contact::decode_contact(uuid::Uuid::nil(), &bytes);
+            let _ = crate::store::record::contact::decode_channel(uuid::Uuid::nil(), &bytes);
         }
     }
 }

@@ -1,15 +1,19 @@
 //! A command: reads, decides, and stages what shall be written if it does not refuse.
 
+use uuid::Uuid;
+
 use super::{StoreError, counters::Counters, tables::Reads};
 use crate::domain::{
     ack::Acknowledgement,
     change::ChangeKind,
+    channel::Channel,
+    contact::{Contact, ContactGroup},
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::Event,
     ids::{
-        DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId, ProfileId, Seq, SourceId, TimeslotId,
-        TokenId, UserId,
+        ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
+        ProfileId, Seq, SourceId, TimeslotId, TokenId, UserId,
     },
     incident::Incident,
     maintenance::Maintenance,
@@ -56,6 +60,12 @@ pub enum Staged {
     DeleteMaintenance(MaintenanceId),
     PutSettings(DecisionSettings),
     PutMessage(Message),
+    PutChannel(Channel),
+    DeleteChannel(Uuid),
+    PutContact(Contact),
+    DeleteContact(Uuid),
+    PutContactGroup(ContactGroup),
+    DeleteContactGroup(Uuid),
     SetLastSeen(SourceId, Timestamp),
     TrimChanges { up_to: Seq },
     Log(ChangeKind),
@@ -114,6 +124,34 @@ impl Command<'_> {
         self.reads.acks_of(incident)
     }
 
+    pub fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
+        self.reads.contact(uuid)
+    }
+
+    /// Regardless of case.
+    pub fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError> {
+        self.reads.contact_named(username)
+    }
+
+    pub fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError> {
+        self.reads.contact_group(uuid)
+    }
+
+    /// Regardless of case.
+    pub fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError> {
+        self.reads.contact_group_named(name)
+    }
+
+    /// By UUID.
+    pub fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        self.reads.members_of(group)
+    }
+
+    /// Of any contact.
+    pub fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError> {
+        self.reads.is_default_channel(channel)
+    }
+
     new_ids! {
         new_incident_id: IncidentId from last_incident,
         new_event_id: EventId from last_event,
@@ -126,6 +164,9 @@ impl Command<'_> {
         new_profile_id: ProfileId from last_profile,
         new_maintenance_id: MaintenanceId from last_maintenance,
         new_message_id: MessageId from last_message,
+        new_channel_id: ChannelId from last_channel,
+        new_contact_id: ContactId from last_contact,
+        new_contact_group_id: ContactGroupId from last_contact_group,
     }
 
     /// The caller has made sure that (source, source incident id) is free.
@@ -218,6 +259,34 @@ impl Command<'_> {
 
     pub fn delete_maintenance(&mut self, id: MaintenanceId) {
         self.staged.push(Staged::DeleteMaintenance(id));
+    }
+
+    pub fn put_channel(&mut self, channel: Channel) {
+        self.staged.push(Staged::PutChannel(channel));
+    }
+
+    /// The caller has made sure that it is no contact's default.
+    pub fn delete_channel(&mut self, uuid: Uuid) {
+        self.staged.push(Staged::DeleteChannel(uuid));
+    }
+
+    /// The caller has made sure that the username is free, or is made so by this command before.
+    pub fn put_contact(&mut self, contact: Contact) {
+        self.staged.push(Staged::PutContact(contact));
+    }
+
+    pub fn delete_contact(&mut self, uuid: Uuid) {
+        self.staged.push(Staged::DeleteContact(uuid));
+    }
+
+    /// The caller has made sure that the name is free, or is made so by this command before.
+    pub fn put_contact_group(&mut self, group: ContactGroup) {
+        self.staged.push(Staged::PutContactGroup(group));
+    }
+
+    /// The caller takes it out of its contacts, too.
+    pub fn delete_contact_group(&mut self, uuid: Uuid) {
+        self.staged.push(Staged::DeleteContactGroup(uuid));
     }
 
     /// Appends to the change log: for incidents, whose changes do not log themselves.

@@ -47,6 +47,8 @@ impl Applier<'_, '_> {
             Staged::PutMaintenance(maintenance) => self.put_maintenance(maintenance).map(Some),
             Staged::DeleteMaintenance(id) => self.delete_maintenance(id),
             Staged::PutSettings(settings) => self.put_settings(settings).map(Some),
+            Staged::PutChannel(channel) => self.put_channel(channel).map(Some),
+            Staged::DeleteChannel(uuid) => self.delete_channel(uuid),
             _ => Ok(None),
         }
     }
@@ -178,14 +180,14 @@ impl Applier<'_, '_> {
     }
 
     /// For what decisions depend on.
-    fn directory(&mut self) -> &mut Directory {
+    pub(super) fn directory(&mut self) -> &mut Directory {
         let directory = Arc::make_mut(self.directory);
         directory.revision += 1;
         directory
     }
 
     /// An empty record: it was deleted.
-    fn keep_version(&mut self, subject: Subject, id: u64, record: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn keep_version(&mut self, subject: Subject, id: u64, record: &[u8]) -> Result<(), StoreError> {
         let key = version_key(subject, id, self.counters.last_seq + 1);
         self.tables.versions.insert(key, record)?;
         Ok(())

@@ -24,6 +24,9 @@ pub struct Counters {
     pub last_profile: u64,
     pub last_maintenance: u64,
     pub last_message: u64,
+    pub last_channel: u64,
+    pub last_contact: u64,
+    pub last_contact_group: u64,
 }
 
 impl Counters {
@@ -60,11 +63,14 @@ impl Counters {
             last_profile: self.last_profile.max(other.last_profile),
             last_maintenance: self.last_maintenance.max(other.last_maintenance),
             last_message: self.last_message.max(other.last_message),
+            last_channel: self.last_channel.max(other.last_channel),
+            last_contact: self.last_contact.max(other.last_contact),
+            last_contact_group: self.last_contact_group.max(other.last_contact_group),
             ..self
         }
     }
 
-    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 16] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 19] {
         [
             ("incidents", &mut self.incidents),
             ("events", &mut self.events),
@@ -82,6 +88,9 @@ impl Counters {
             ("last_profile", &mut self.last_profile),
             ("last_maintenance", &mut self.last_maintenance),
             ("last_message", &mut self.last_message),
+            ("last_channel", &mut self.last_channel),
+            ("last_contact", &mut self.last_contact),
+            ("last_contact_group", &mut self.last_contact_group),
         ]
     }
 }

@@ -80,6 +80,10 @@ impl Applier<'_, '_> {
                     None
                 }
                 Staged::Log(kind) => Some(kind),
+                Staged::PutContact(contact) => Some(ChangeKind::Configuration(self.put_contact(&contact)?)),
+                Staged::DeleteContact(uuid) => self.delete_contact(uuid)?.map(ChangeKind::Configuration),
+                Staged::PutContactGroup(group) => Some(ChangeKind::Configuration(self.put_contact_group(&group)?)),
+                Staged::DeleteContactGroup(uuid) => self.delete_contact_group(uuid)?.map(ChangeKind::Configuration),
                 configuration => {
                     let change = self.configure(configuration)?;
                     done.directory_changed |= change.is_some();

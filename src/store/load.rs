@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable};
+use uuid::Uuid;
 
 use super::{
     StoreError,
@@ -10,13 +11,14 @@ use super::{
     counters::Counters,
     record::{
         configuration::{decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user},
+        contact::{decode_channel, decode_channel_version},
         subscription::{decode_maintenance, decode_profile, decode_settings},
         version::{split_version_key, subject_byte},
     },
     schema::{
-        DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, MAINTENANCE_ID_TO_MAINTENANCE,
-        NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE, SOURCE_TYPE,
-        TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
+        CHANNEL_UUID_TO_CHANNEL, DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
+        MAINTENANCE_ID_TO_MAINTENANCE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, SOURCE_ID_TO_LAST_SEEN,
+        SOURCE_ID_TO_SOURCE, SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
     },
 };
 use crate::domain::{
@@ -72,6 +74,11 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
         let id = key_id(key.value());
         directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, value.value())?));
     }
+    for row in txn.open_table(CHANNEL_UUID_TO_CHANNEL)?.iter()? {
+        let (key, value) = row?;
+        let channel = decode_channel(Uuid::from_bytes(key.value()), value.value())?;
+        directory.channels.insert(channel.uuid, Arc::new(channel));
+    }
     let settings = version_key(Subject::Settings, 0, 0)..=version_key(Subject::Settings, 0, u64::MAX);
     if let Some(row) = txn.open_table(VERSION)?.range(settings)?.next_back() {
         directory.settings = Arc::new(decode_settings(row?.1.value())?);
@@ -82,11 +89,11 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
 }
 
 /// The configuration as it was after change `seq`, as far as decisions depend on it, without secrets. Blocking, and as
-/// slow as there are versions.
+/// slow as there are versions. Contacts and their groups are not part of it; see `Snapshot::contact_at`.
 pub fn directory_at(txn: &ReadTransaction, seq: Seq) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
     let versions = txn.open_table(VERSION)?;
-    let mut rows = versions.iter()?.peekable();
+    let mut rows = versions.range(..version_key(Subject::Contact, 0, 0))?.peekable();
     while let Some(row) = rows.next() {
         let (key, value) = row?;
         let (subject, id, at) = split_version_key(key.value());
@@ -124,6 +131,9 @@ fn put_version(directory: &mut Directory, subject: u8, id: u64, record: &[u8]) -
         directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, record)?));
     } else if is(Subject::Maintenance) {
         directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, record)?));
+    } else if is(Subject::Channel) {
+        let channel = decode_channel_version(record)?;
+        directory.channels.insert(channel.uuid, Arc::new(channel));
     } else if is(Subject::Settings) {
         directory.settings = Arc::new(decode_settings(record)?);
     }

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod configuration;
+pub mod contact;
 pub mod event;
 pub mod incident;
 pub mod message;

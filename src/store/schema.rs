@@ -9,6 +9,9 @@ pub const FORMAT: u32 = 1;
 
 /// An id, a sequence number: big-endian.
 pub type IdKey = [u8; 8];
+/// The bytes of a UUID; they sort as its text does.
+pub type UuidKey = [u8; 16];
+pub type UuidPairKey = [u8; 32];
 /// Two of them, or a moment and an id.
 pub type PairKey = [u8; 16];
 
@@ -39,6 +42,17 @@ pub const FILTER_ID_TO_FILTER: TableDefinition<IdKey, &[u8]> = TableDefinition::
 pub const PROFILE_ID_TO_PROFILE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("profile_id_to_profile");
 pub const MAINTENANCE_ID_TO_MAINTENANCE: TableDefinition<IdKey, &[u8]> =
     TableDefinition::new("maintenance_id_to_maintenance");
+pub const CHANNEL_UUID_TO_CHANNEL: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("channel_uuid_to_channel");
+pub const CONTACT_UUID_TO_CONTACT: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("contact_uuid_to_contact");
+pub const GROUP_UUID_TO_GROUP: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("group_uuid_to_group");
+/// Unique; folded usernames of contacts.
+pub const USERNAME_TO_CONTACT_UUID: TableDefinition<&str, UuidKey> = TableDefinition::new("username_to_contact_uuid");
+/// Unique; folded names of groups.
+pub const NAME_TO_GROUP_UUID: TableDefinition<&str, UuidKey> = TableDefinition::new("name_to_group_uuid");
+/// (group, contact)
+pub const GROUP_CONTACT: TableDefinition<UuidPairKey, ()> = TableDefinition::new("group_contact");
+/// (channel, contact): whose default channel it is.
+pub const CHANNEL_CONTACT: TableDefinition<UuidPairKey, ()> = TableDefinition::new("channel_contact");
 /// What the configuration was after which change, for ever; an empty record says that it was deleted.
 pub const VERSION: TableDefinition<VersionKey, &[u8]> = TableDefinition::new("version");
 /// (incident, version of its set of tags): sets that an incident has no more.

@@ -1,26 +1,31 @@
 //! Typed reads over the tables, the same for snapshots and for the transaction that is being written.
 
 use redb::{ReadableTable, Table, WriteTransaction};
+use uuid::Uuid;
 
 use super::{
     StoreError,
-    codec::{VersionKey, id_key, key_pair, pair_key, source_incident_key},
+    codec::{VersionKey, id_key, key_pair, pair_key, pairs_of, source_incident_key},
+    contacts,
     record::{
         event::{decode_ack, decode_event},
         incident::decode_incident,
         message::decode_message,
     },
     schema::{
-        DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT,
-        EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, IdKey,
-        MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, PairKey,
-        SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE,
-        START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER,
-        VERSION,
+        CHANNEL_CONTACT, CHANNEL_UUID_TO_CHANNEL, CONTACT_UUID_TO_CONTACT, DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION,
+        DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, GROUP_CONTACT,
+        GROUP_UUID_TO_GROUP, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, IdKey,
+        MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, NAME_TO_GROUP_UUID,
+        PROFILE_ID_TO_PROFILE, PairKey, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
+        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS,
+        TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER, USERNAME_TO_CONTACT_UUID, UuidKey,
+        UuidPairKey, VERSION,
     },
 };
 use crate::domain::{
     ack::Acknowledgement,
+    contact::{Contact, ContactGroup},
     event::Event,
     ids::{EventId, IncidentId, MessageId, SourceId},
     incident::Incident,
@@ -53,6 +58,13 @@ pub struct WriteTables<'t> {
     pub due_messages: Table<'t, IdKey, ()>,
     pub dead_messages: Table<'t, IdKey, ()>,
     pub near_misses: Table<'t, PairKey, &'static [u8]>,
+    pub channels: Table<'t, UuidKey, &'static [u8]>,
+    pub contacts: Table<'t, UuidKey, &'static [u8]>,
+    pub groups: Table<'t, UuidKey, &'static [u8]>,
+    pub contact_usernames: Table<'t, &'static str, UuidKey>,
+    pub group_names: Table<'t, &'static str, UuidKey>,
+    pub group_contacts: Table<'t, UuidPairKey, ()>,
+    pub channel_contacts: Table<'t, UuidPairKey, ()>,
     pub counters: Table<'t, &'static str, u64>,
 }
 
@@ -84,6 +96,13 @@ impl<'t> WriteTables<'t> {
             due_messages: txn.open_table(DUE_MESSAGE)?,
             dead_messages: txn.open_table(DEAD_MESSAGE)?,
             near_misses: txn.open_table(EVENT_ID_TO_NEAR_MISSES)?,
+            channels: txn.open_table(CHANNEL_UUID_TO_CHANNEL)?,
+            contacts: txn.open_table(CONTACT_UUID_TO_CONTACT)?,
+            groups: txn.open_table(GROUP_UUID_TO_GROUP)?,
+            contact_usernames: txn.open_table(USERNAME_TO_CONTACT_UUID)?,
+            group_names: txn.open_table(NAME_TO_GROUP_UUID)?,
+            group_contacts: txn.open_table(GROUP_CONTACT)?,
+            channel_contacts: txn.open_table(CHANNEL_CONTACT)?,
             counters: txn.open_table(NAME_TO_COUNTER)?,
         })
     }
@@ -98,6 +117,12 @@ pub trait Reads {
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+    fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError>;
+    fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError>;
+    fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError>;
+    fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError>;
+    fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError>;
+    fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError>;
 }
 
 impl Reads for WriteTables<'_> {
@@ -127,6 +152,31 @@ impl Reads for WriteTables<'_> {
 
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         message(&self.messages, id)
+    }
+
+    fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
+        contacts::contact(&self.contacts, uuid)
+    }
+
+    fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError> {
+        contacts::named(&self.contact_usernames, username)
+    }
+
+    fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError> {
+        contacts::contact_group(&self.groups, uuid)
+    }
+
+    fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError> {
+        contacts::named(&self.group_names, name)
+    }
+
+    fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        contacts::members_of(&self.group_contacts, group)
+    }
+
+    fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError> {
+        let mut contacts = self.channel_contacts.range(pairs_of(channel))?;
+        Ok(contacts.next().transpose()?.is_some())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks that records, indexes and counters agree.
 
 mod configuration;
+mod contacts;
 mod outbox;
 
 use std::path::Path;
@@ -72,6 +73,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     acks(snapshot, &mut findings)?;
     changes(snapshot, &mut findings)?;
     configuration::check(snapshot, &directory, &mut findings)?;
+    contacts::verify(snapshot, &directory, &mut findings)?;
     outbox::check(snapshot, &mut findings)?;
     Ok(findings.0)
 }

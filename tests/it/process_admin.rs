@@ -114,6 +114,36 @@ fn sources_come_with_type_and_user() {
 }
 
 #[test]
+fn channels_are_made_changed_and_deleted() {
+    both(|site| {
+        let settings = site.path("mail.json");
+        std::fs::write(&settings, r#"{"host": "mail.example.org", "password": "geheim"}"#).unwrap();
+        let settings = settings.to_str().unwrap();
+        let uuid = "0817d973-398e-41d7-9cd2-61cdb7ef41a1";
+        let made =
+            site.ok(&["channel", "create", "--name", "Mail", "--type", "email", "--id", uuid, "--config", settings]);
+        assert_eq!(made, uuid);
+        let own = site.ok(&["channel", "create", "--name", "Own", "--type", "my_plug-in"]);
+        assert_eq!(own.len(), 36);
+        let mail = || rows(site, "channel").into_iter().find(|row| row["id"] == uuid).unwrap();
+        assert_eq!((&mail()["settings"], &mail()["offered"]), (&json!(["host", "password"]), &json!(false)));
+        assert!(!site.ok(&["channel", "list"]).contains("geheim"));
+        site.ok(&["channel", "change", "mail", "--name", "E-mail", "--offered"]);
+        assert_eq!((&mail()["name"], &mail()["offered"]), (&json!("E-mail"), &json!(true)));
+        site.ok(&["channel", "change", uuid, "--offered", "false"]);
+        assert_eq!(mail()["offered"], false);
+        let taken = site.fails(&["channel", "create", "--name", "e-mail", "--type", "email"]);
+        assert!(taken.contains("there is a channel with this name already"), "{taken}");
+        assert!(site.fails(&["channel", "create", "--name", "x", "--type", "a b"]).contains("type"));
+        assert!(site.fails(&["channel", "create", "--name", "x", "--type", "sms", "--id", "5"]).contains("no UUID"));
+        site.ok(&["channel", "delete", &own]);
+        assert!(site.fails(&["channel", "delete", "Own"]).contains("there is no channel \"Own\""));
+        assert_eq!(rows(site, "channel").len(), 1);
+        assert_eq!(site.ok(&["check"]), "all is well");
+    });
+}
+
+#[test]
 fn sources_are_watched_and_no_longer_watched() {
     both(|site| {
         site.source("nav");

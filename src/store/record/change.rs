@@ -45,6 +45,9 @@ enum SubjectV1 {
     Profile,
     Maintenance,
     Settings,
+    Channel,
+    Contact,
+    ContactGroup,
 }
 
 pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
@@ -77,6 +80,9 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
                 Subject::Profile => SubjectV1::Profile,
                 Subject::Maintenance => SubjectV1::Maintenance,
                 Subject::Settings => SubjectV1::Settings,
+                Subject::Channel => SubjectV1::Channel,
+                Subject::Contact => SubjectV1::Contact,
+                Subject::ContactGroup => SubjectV1::ContactGroup,
             },
             key: key.clone(),
             before: before.clone(),
@@ -123,6 +129,9 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
                 SubjectV1::Profile => Subject::Profile,
                 SubjectV1::Maintenance => Subject::Maintenance,
                 SubjectV1::Settings => Subject::Settings,
+                SubjectV1::Channel => Subject::Channel,
+                SubjectV1::Contact => Subject::Contact,
+                SubjectV1::ContactGroup => Subject::ContactGroup,
             },
             key,
             before,

@@ -23,6 +23,10 @@ pub const fn subject_byte(subject: Subject) -> u8 {
         Subject::Profile => 7,
         Subject::Maintenance => 8,
         Subject::Settings => 9,
+        Subject::Channel => 10,
+        // These are read one by one, so they stand behind all that are read as a whole.
+        Subject::Contact => 128,
+        Subject::ContactGroup => 129,
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::ReadableTable;
-
 use super::{Findings, Snapshot, StoreError};
 use crate::{
     domain::{
@@ -14,9 +12,11 @@ use crate::{
         ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
     },
     store::{
+        codec::version_key,
         counters::Counters,
         record::{
             configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
+            contact::encode_channel,
             subscription::{encode_maintenance, encode_profile},
             version::{split_version_key, subject_byte, without_password, without_secrets},
         },
@@ -113,7 +113,8 @@ fn versions(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings)
     let mut last: Option<(u8, u64, Vec<u8>)> = None;
     let mut seen = BTreeSet::new();
     let last_seq = snapshot.counters()?.last_seq;
-    for row in versions.iter()? {
+    // Those of contacts and groups are looked at with their records.
+    for row in versions.range(..version_key(Subject::Contact, 0, 0))? {
         let (key, value) = row?;
         let (subject, id, seq) = split_version_key(key.value());
         findings.check(seq <= last_seq, || {
@@ -164,13 +165,17 @@ fn expected(directory: &Directory, subject: u8, id: u64) -> Result<Option<Vec<u8
         Some(Subject::Filter) => directory.filters.get(&FilterId(id)).map(|it| encode_filter(it)),
         Some(Subject::Profile) => directory.profiles.get(&ProfileId(id)).map(|it| encode_profile(it)),
         Some(Subject::Maintenance) => directory.maintenances.get(&MaintenanceId(id)).map(|it| encode_maintenance(it)),
+        Some(Subject::Channel) => {
+            let channel = directory.channels.values().find(|it| it.id.0 == id);
+            channel.map(|it| encode_channel(&it.without_secrets()))
+        }
         _ => None,
     }
     .transpose()
 }
 
 /// Those that keep versions.
-const SUBJECTS: [(Subject, &str); 7] = [
+const SUBJECTS: [(Subject, &str); 8] = [
     (Subject::User, "user"),
     (Subject::Source, "source"),
     (Subject::Timeslot, "timeslot"),
@@ -178,6 +183,7 @@ const SUBJECTS: [(Subject, &str); 7] = [
     (Subject::Filter, "filter"),
     (Subject::Profile, "profile"),
     (Subject::Maintenance, "maintenance"),
+    (Subject::Channel, "channel"),
 ];
 
 fn name(subject: u8) -> &'static str {
@@ -196,6 +202,7 @@ fn records(directory: &Directory) -> Vec<(u8, u64)> {
     add(Subject::Filter, &mut directory.filters.keys().map(|id| id.0));
     add(Subject::Profile, &mut directory.profiles.keys().map(|id| id.0));
     add(Subject::Maintenance, &mut directory.maintenances.keys().map(|id| id.0));
+    add(Subject::Channel, &mut directory.channels.values().map(|it| it.id.0));
     records.sort_unstable();
     records
 }

@@ -84,7 +84,7 @@ pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authentic
 fn require_login_token(caller: &Caller) -> Result<(), ApiError> {
     match caller.credential {
         Credential::Login(_) => Ok(()),
-        Credential::Classic(_) | Credential::Local => Err(AuthFailure::Invalid.into()),
+        Credential::Classic(_) | Credential::Password | Credential::Local => Err(AuthFailure::Invalid.into()),
     }
 }
 

@@ -1,0 +1,58 @@
+//! Channels for contacts.
+
+use uuid::Uuid;
+
+use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
+use crate::service::{ChannelChange, NewChannel, Service};
+
+type Answer = Result<AdminReply, AdminError>;
+
+pub(super) fn list(service: &Service) -> AdminReply {
+    let directory = service.directory();
+    AdminReply::Channels(directory.channels_sorted().into_iter().map(|channel| ChannelRow::new(channel)).collect())
+}
+
+/// Answers with its UUID.
+pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
+    let uuid = new.uuid.as_deref().map(uuid).transpose()?;
+    let new = NewChannel {
+        uuid,
+        name: new.name,
+        kind: new.channel_type,
+        config: new.config.map(|config| config.0),
+        offered: new.offered,
+    };
+    let channel = service.create_channel(&service.local_caller()?, new).await?;
+    Ok(AdminReply::Text(channel.uuid.to_string()))
+}
+
+pub(super) async fn change(service: &Service, change: ChangeChannel) -> Answer {
+    let uuid = find(service, &change.which)?;
+    let change = ChannelChange {
+        name: change.name,
+        kind: change.channel_type,
+        config: change.config.map(|config| config.0),
+        offered: change.offered,
+    };
+    service.change_channel(&service.local_caller()?, uuid, change).await?;
+    Ok(AdminReply::Done)
+}
+
+pub(super) async fn delete(service: &Service, which: &str) -> Answer {
+    let uuid = find(service, which)?;
+    service.delete_channel(&service.local_caller()?, uuid).await?;
+    Ok(AdminReply::Done)
+}
+
+fn find(service: &Service, which: &str) -> Result<Uuid, AdminError> {
+    let directory = service.directory();
+    let by_id = uuid(which).ok().and_then(|uuid| directory.channels.get(&uuid));
+    let found = by_id.or_else(|| directory.channel_named(which));
+    found.map(|channel| channel.uuid).ok_or_else(|| AdminError::Other(format!("there is no channel {which:?}")))
+}
+
+fn uuid(text: &str) -> Result<Uuid, AdminError> {
+    let is_plain = text.len() == 36;
+    let parsed = Uuid::try_parse(text).ok().filter(|_| is_plain);
+    parsed.ok_or_else(|| AdminError::Other(format!("{text:?} is no UUID")))
+}

@@ -1,0 +1,149 @@
+//! Passwords that were found right a short while ago, so that clients that send theirs with each request need not wait
+//! for argon2 each time. In memory only, under a keyed hash.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::sync::Mutex as Turn;
+
+use crate::{
+    clock::random_bytes,
+    domain::{
+        ids::UserId,
+        limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
+        time::Timestamp,
+        user::User,
+    },
+};
+
+/// What a name and a password are remembered under; of no use without the key, which nobody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+pub struct Remembered {
+    key: [u8; 32],
+    known: Mutex<HashMap<Fingerprint, Known>>,
+    turns: Mutex<HashMap<Fingerprint, Weak<Turn<()>>>>,
+}
+
+struct Known {
+    user: UserId,
+    /// That the password was found to fit; another one means that the password was changed.
+    password_hash: String,
+    until: Timestamp,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { key: random_bytes(), known: Mutex::default(), turns: Mutex::default() }
+    }
+}
+
+impl Remembered {
+    #[must_use]
+    pub fn fingerprint(&self, username: &str, password: &str) -> Fingerprint {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return Fingerprint([0; 32]) };
+        mac.update(&(username.len() as u64).to_be_bytes());
+        mac.update(username.as_bytes());
+        mac.update(password.as_bytes());
+        Fingerprint(mac.finalize().into_bytes().into())
+    }
+
+    /// Was this found right, and does it still fit the user as they are now?
+    #[must_use]
+    pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: Timestamp) -> bool {
+        lock(&self.known).get(&fingerprint).is_some_and(|known| {
+            known.until > now && known.user == user.id && user.password_hash.as_ref() == Some(&known.password_hash)
+        })
+    }
+
+    /// It was found right just now.
+    pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: Timestamp) {
+        let Some(password_hash) = user.password_hash.clone() else { return };
+        let mut known = lock(&self.known);
+        if known.len() >= PASSWORDS_REMEMBERED {
+            known.retain(|_, known| known.until > now);
+            if known.len() >= PASSWORDS_REMEMBERED {
+                known.clear();
+            }
+        }
+        let life = i64::try_from(PASSWORD_REMEMBERED_FOR.as_micros()).unwrap_or(i64::MAX);
+        known.insert(fingerprint, Known { user: user.id, password_hash, until: now.saturating_add_micros(life) });
+    }
+
+    /// Whoever holds it checks; others that sent the same wait and then find it remembered, so that a client with many
+    /// connections counts as one try.
+    #[must_use]
+    pub fn turn(&self, fingerprint: Fingerprint) -> Arc<Turn<()>> {
+        let mut turns = lock(&self.turns);
+        if let Some(turn) = turns.get(&fingerprint).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Turn::new(()));
+        turns.insert(fingerprint, Arc::downgrade(&turn));
+        turn
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+
+    fn user(id: u64, password_hash: &str) -> User {
+        User {
+            id: UserId(id),
+            username: "ann".to_owned(),
+            password_hash: Some(password_hash.to_owned()),
+            first_name: String::new(),
+            last_name: String::new(),
+            email: String::new(),
+            is_staff: false,
+            is_superuser: false,
+            is_active: true,
+            created: NOW,
+            grants: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn knows_a_password_for_a_short_while_and_until_it_is_changed() {
+        let remembered = Remembered::default();
+        let (ann, print) = (user(1, "hash"), remembered.fingerprint("ann", "secret"));
+        assert!(!remembered.knows(print, &ann, NOW));
+        remembered.remember(print, &ann, NOW);
+        assert!(remembered.knows(print, &ann, NOW));
+        assert!(!remembered.knows(print, &user(1, "other hash"), NOW));
+        assert!(!remembered.knows(print, &user(2, "hash"), NOW));
+        assert!(!remembered.knows(remembered.fingerprint("ann", "wrong"), &ann, NOW));
+        let later = NOW.saturating_add_micros(PASSWORD_REMEMBERED_FOR.as_micros() as i64);
+        assert!(!remembered.knows(print, &ann, later));
+    }
+
+    #[test]
+    fn name_and_password_do_not_run_into_each_other() {
+        let remembered = Remembered::default();
+        assert_ne!(remembered.fingerprint("ann", "abc"), remembered.fingerprint("anna", "bc"));
+        assert_ne!(remembered.fingerprint("ann", "abc"), Remembered::default().fingerprint("ann", "abc"));
+    }
+
+    #[test]
+    fn forgets_rather_than_grow() {
+        let remembered = Remembered::default();
+        let ann = user(1, "hash");
+        for i in 0..=PASSWORDS_REMEMBERED {
+            remembered.remember(remembered.fingerprint("ann", &i.to_string()), &ann, NOW);
+        }
+        assert!(lock(&remembered.known).len() <= PASSWORDS_REMEMBERED);
+    }
+}

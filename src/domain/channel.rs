@@ -1,0 +1,122 @@
+//! Channels: the ways in which contacts are told, set up by administrators.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::ids::ChannelId;
+
+pub const EMAIL: &str = "email";
+pub const SMS: &str = "sms";
+pub const SLACK: &str = "slack";
+pub const WEBHOOK: &str = "webhook";
+pub const NTFY: &str = "ntfy";
+pub const ROCKETCHAT: &str = "rocketchat";
+
+/// Types of which contacts may have addresses whether or not there is such a channel.
+pub const KNOWN_TYPES: [&str; 6] = [EMAIL, SMS, SLACK, WEBHOOK, NTFY, ROCKETCHAT];
+
+/// The longest name of a file.
+const TYPE_BYTES: usize = 255;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Never shown; names this channel in versions.
+    pub id: ChannelId,
+    pub uuid: Uuid,
+    /// Unique among channels but for the case.
+    pub name: String,
+    /// One that the server knows itself, or the name of a plug-in.
+    pub kind: String,
+    /// Settings as the administrator gave them, secrets included: a JSON object.
+    pub config: Option<Map<String, Value>>,
+    /// Everybody may have destinations of this type.
+    pub offered: bool,
+}
+
+impl Channel {
+    /// The settings that may be shown: secrets are blank, but still there to see that they are set.
+    #[must_use]
+    pub fn shown_config(&self) -> Option<Map<String, Value>> {
+        let shown = |(key, value): (&String, &Value)| {
+            let value = if is_secret(&self.kind, key) { Value::String(String::new()) } else { value.clone() };
+            (key.clone(), value)
+        };
+        self.config.as_ref().map(|config| config.iter().map(shown).collect())
+    }
+
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self { config: self.shown_config(), ..self.clone() }
+    }
+
+    /// Contacts need no address of their own for it.
+    #[must_use]
+    pub fn needs_no_address(&self) -> bool {
+        let has_url =
+            || self.config.as_ref().and_then(|config| config.get("url")?.as_str()).is_some_and(|url| !url.is_empty());
+        self.kind == WEBHOOK || (matches!(self.kind.as_str(), SLACK | NTFY) && has_url())
+    }
+}
+
+/// What `argusd` does not know to be harmless is secret: the address of a webhook is often all that one needs to post.
+fn is_secret(kind: &str, key: &str) -> bool {
+    let harmless: &[&str] = match kind {
+        EMAIL => &["host", "port", "sender_name", "sender_mail", "user", "encryption"],
+        SMS => &["sender", "server", "from"],
+        SLACK => &["username", "channel"],
+        NTFY => &["priority"],
+        WEBHOOK => &["method", "response_status_codes"],
+        ROCKETCHAT => &["url", "user_id"],
+        _ => &[],
+    };
+    !harmless.contains(&key)
+}
+
+#[must_use]
+pub fn is_valid_type(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= TYPE_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn channel(kind: &str, config: &Value) -> Channel {
+        let config = config.as_object().cloned();
+        let (id, uuid) = (ChannelId(1), Uuid::nil());
+        Channel { id, uuid, name: "name".to_owned(), kind: kind.to_owned(), config, offered: false }
+    }
+
+    #[test]
+    fn secrets_are_blank() {
+        let shown = |kind, config: Value| channel(kind, &config).shown_config().map(Value::Object);
+        assert_eq!(
+            shown(EMAIL, json!({"host": "h", "port": 25, "password": "p"})),
+            Some(json!({"host": "h", "port": 25, "password": ""}))
+        );
+        assert_eq!(shown(SLACK, json!({"url": "https://secret"})), Some(json!({"url": ""})));
+        assert_eq!(shown("plug-in", json!({"a": {"b": 1}})), Some(json!({"a": ""})));
+        assert_eq!(shown(EMAIL, Value::Null), None);
+    }
+
+    #[test]
+    fn some_channels_carry_the_address_themselves() {
+        assert!(channel(WEBHOOK, &Value::Null).needs_no_address());
+        assert!(channel(SLACK, &json!({"url": "https://x"})).needs_no_address());
+        assert!(!channel(NTFY, &json!({"url": ""})).needs_no_address());
+        assert!(!channel(EMAIL, &json!({"url": "https://x"})).needs_no_address());
+    }
+
+    #[test]
+    fn types_are_names_of_files() {
+        assert!(is_valid_type("my-plug_in1") && is_valid_type("email"));
+        for bad in ["", "a b", "../x", "a.b", "é"] {
+            assert!(!is_valid_type(bad), "{bad:?}");
+        }
+        assert!(!is_valid_type(&"a".repeat(256)));
+    }
+}

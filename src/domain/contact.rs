@@ -1,0 +1,145 @@
+//! Contacts and contact groups: people who are told, kept here by whoever has them elsewhere. Their keys are UUIDs that
+//! clients choose.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{
+    ids::{ContactGroupId, ContactId},
+    limits::EMAIL,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Never shown; names this contact in versions, and is not used again for another one with the same UUID.
+    pub id: ContactId,
+    pub uuid: Uuid,
+    pub full_name: String,
+    /// Unique among contacts but for the case; links the contact to the user of that name.
+    pub username: Option<String>,
+    /// A channel.
+    pub default_channel: Uuid,
+    /// Membership is one relation; it is kept on this side.
+    pub groups: BTreeSet<Uuid>,
+    /// By type of channel.
+    pub addresses: BTreeMap<String, String>,
+    /// Whose it is: a text by which a client knows what it made.
+    pub origin: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactGroup {
+    /// See [`Contact::id`].
+    pub id: ContactGroupId,
+    pub uuid: Uuid,
+    /// Unique among groups but for the case.
+    pub name: String,
+    /// See [`Contact::origin`].
+    pub origin: Option<String>,
+}
+
+/// What becomes of the origin of an object that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginEdit {
+    Keep,
+    Set(Option<String>),
+}
+
+impl OriginEdit {
+    fn applied_to(&self, before: Option<&String>) -> Option<String> {
+        match self {
+            Self::Keep => before.cloned(),
+            Self::Set(origin) => origin.clone(),
+        }
+    }
+}
+
+/// A contact to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactDraft {
+    pub uuid: Uuid,
+    pub full_name: String,
+    pub username: Option<String>,
+    pub default_channel: Uuid,
+    /// `None`: memberships stay as they are.
+    pub groups: Option<Vec<Uuid>>,
+    pub addresses: BTreeMap<String, String>,
+    pub origin: OriginEdit,
+}
+
+/// A group to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupDraft {
+    pub uuid: Uuid,
+    pub name: String,
+    /// `None`: memberships stay as they are.
+    pub users: Option<Vec<Uuid>>,
+    pub origin: OriginEdit,
+}
+
+impl ContactDraft {
+    /// Takes from `before` what the draft leaves as it was.
+    #[must_use]
+    pub fn into_contact(self, id: ContactId, before: Option<&Contact>) -> Contact {
+        Contact {
+            id,
+            uuid: self.uuid,
+            full_name: self.full_name,
+            username: self.username,
+            default_channel: self.default_channel,
+            groups: match self.groups {
+                Some(groups) => groups.into_iter().collect(),
+                None => before.map(|it| it.groups.clone()).unwrap_or_default(),
+            },
+            addresses: self.addresses,
+            origin: self.origin.applied_to(before.and_then(|it| it.origin.as_ref())),
+        }
+    }
+}
+
+impl GroupDraft {
+    /// Takes from `before` what the draft leaves as it was.
+    #[must_use]
+    pub fn to_group(&self, id: ContactGroupId, before: Option<&ContactGroup>) -> ContactGroup {
+        let origin = self.origin.applied_to(before.and_then(|it| it.origin.as_ref()));
+        ContactGroup { id, uuid: self.uuid, name: self.name.clone(), origin }
+    }
+}
+
+/// Could mail be sent there? One `@` with something before it and a name of a host behind it.
+#[must_use]
+pub fn looks_like_email(text: &str) -> bool {
+    let Some((local, host)) = text.rsplit_once('@') else { return false };
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"()<>[]:;,@\\\"".contains(c);
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    text.chars().count() <= EMAIL
+        && !local.is_empty()
+        && local.chars().all(plain)
+        && local.split('.').all(|part| !part.is_empty())
+        && host.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_other_texts() {
+        for good in ["a@b", "jane.doe+x@mail.example.com", "o'hara@xn--bcher-kva.example", "grønn@blåbær.no"] {
+            assert!(looks_like_email(good), "{good}");
+        }
+        for bad in [
+            "", "a", "@b", "a@", "a b@c", "a@b c", "a@@b", "a@b@c", ".a@b", "a..b@c", "a@b..c", "a@-b", "a@b\n",
+            "<a@b>",
+        ] {
+            assert!(!looks_like_email(bad), "{bad:?}");
+        }
+        assert!(!looks_like_email(&format!("{}@example.org", "a".repeat(250))));
+    }
+}

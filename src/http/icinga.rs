@@ -1,0 +1,241 @@
+//! The contact API: contacts, contact groups and channels as Icinga Notifications Web has them, in its two dialects (contact
+//! API contract). One handler behind each mount, since the order of checks runs across endpoints and methods.
+
+mod channels;
+mod contacts;
+mod dialect;
+mod fields;
+mod filter;
+mod gate;
+mod groups;
+mod list;
+mod place;
+mod problem;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing,
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+pub use self::dialect::Dialect;
+use self::{
+    place::{Endpoint, Place, Target},
+    problem::Problem,
+};
+use super::{Api, body};
+use crate::service::{Caller, Way};
+
+const BELOW: &str = "/notifications/api/";
+/// What stands before it, and the dialect that this chooses.
+const MOUNTS: [(&str, Option<Dialect>); 4] = [
+    ("", None),
+    ("/icingaweb2", None),
+    ("/icinga-issue", Some(Dialect::Issue)),
+    ("/icinga-current", Some(Dialect::Current)),
+];
+
+#[derive(Clone)]
+struct Mount {
+    api: Api,
+    prefix: String,
+    dialect: Dialect,
+}
+
+pub(super) fn routes(api: &Api) -> Router {
+    let mut routes = Router::new();
+    for (before, dialect) in MOUNTS {
+        let prefix = format!("{before}{BELOW}");
+        let dialect = dialect.unwrap_or(api.settings().icinga_dialect);
+        let mount = Mount { api: api.clone(), prefix: prefix.clone(), dialect };
+        let answered = routing::any(answer).with_state(mount);
+        routes = routes.route(&format!("{prefix}{{*rest}}"), answered.clone()).route(&prefix, answered);
+    }
+    routes
+}
+
+async fn answer(State(mount): State<Mount>, request: Request) -> Response {
+    let path = request.uri().path();
+    let place = Place::read(path.strip_prefix(mount.prefix.as_str()).unwrap_or_default(), mount.dialect);
+    let dialect = place.dialect;
+    let (parts, body) = request.into_parts();
+    match respond(&mount.api, place, parts, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(dialect),
+    }
+}
+
+/// The checks in the order of contract section 4.
+async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Result<Response, Problem> {
+    let caller = gate::caller(api, &mut parts).await?;
+    if place.target == Target::Nothing {
+        return Err(Problem::no_page());
+    }
+    let sent = Sent::receive(&parts, body).await?;
+    let method = &parts.method;
+    if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json))
+    {
+        return Err(Problem::unexpected_body());
+    }
+    let (endpoint, identifier) = match place.target {
+        Target::Endpoint { endpoint, identifier } => (endpoint, identifier),
+        Target::Unknown(name) => return Err(Problem::no_endpoint(&name)),
+        Target::Nothing => return Err(Problem::no_page()),
+    };
+    check_method(endpoint, method)?;
+    let query = parts.uri.query().filter(|query| !query.is_empty());
+    if query.is_some() && *method != Method::GET {
+        return Err(Problem::filter_only_get());
+    }
+    if query.is_some() && identifier.is_some() {
+        return Err(Problem::identifier_and_filter());
+    }
+    if identifier.is_none() && matches!(*method, Method::PUT | Method::DELETE) {
+        return Err(Problem::identifier_required());
+    }
+    let identifier = identifier.map(|text| fields::uuid(&text).ok_or_else(Problem::bad_identifier)).transpose()?;
+    let call = Call { api, caller: &caller, dialect: place.dialect, endpoint };
+    match (method, identifier) {
+        (&Method::GET, Some(uuid)) => call.single(uuid).await,
+        (&Method::GET, None) => call.list(query.unwrap_or_default()).await,
+        (&Method::DELETE, Some(uuid)) => call.delete(uuid).await,
+        (_, identifier) => call.store(method == Method::PUT, identifier, &sent).await,
+    }
+}
+
+fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Problem> {
+    match (endpoint, method) {
+        (_, &Method::GET) => Ok(()),
+        (Endpoint::Channels, &Method::POST | &Method::PUT | &Method::DELETE) => {
+            Err(Problem::method(format!("Method {method} is not supported for endpoint channels"), "GET"))
+        }
+        (Endpoint::Channels, _) => Err(Problem::method(format!("HTTP method {method} is not supported"), "GET")),
+        (_, &Method::POST | &Method::PUT | &Method::DELETE) => Ok(()),
+        _ => Err(Problem::method(format!("HTTP method {method} is not supported"), "GET, POST, PUT, DELETE")),
+    }
+}
+
+/// A body.
+struct Sent {
+    is_json: bool,
+    /// `None`: nothing, or not said to be JSON.
+    json: Option<Value>,
+}
+
+impl Sent {
+    async fn receive(parts: &Parts, body: Body) -> Result<Self, Problem> {
+        let bytes: Bytes = body::receive(&parts.headers, body).await?;
+        let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = body::essence(media_type.unwrap_or_default()) == "application/json";
+        let parse = || serde_json::from_slice(&bytes).map_err(|_| Problem::not_json());
+        let json = (is_json && !bytes.is_empty()).then(parse).transpose()?;
+        Ok(Self { is_json, json })
+    }
+
+    /// An array has none of the fields.
+    fn fields(&self) -> Result<Map<String, Value>, Problem> {
+        if !self.is_json {
+            return Err(Problem::content_type());
+        }
+        match &self.json {
+            Some(Value::Object(fields)) if !fields.is_empty() => Ok(fields.clone()),
+            Some(Value::Array(items)) if !items.is_empty() => Ok(Map::new()),
+            _ => Err(Problem::empty_body()),
+        }
+    }
+}
+
+/// A request that is known to make sense as far as its head goes.
+struct Call<'a> {
+    api: &'a Api,
+    caller: &'a Caller,
+    dialect: Dialect,
+    endpoint: Endpoint,
+}
+
+impl Call<'_> {
+    async fn single(&self, uuid: Uuid) -> Result<Response, Problem> {
+        let service = &self.api.service;
+        let found = match self.endpoint {
+            Endpoint::Contacts => service.contact(uuid).await?.map(|contact| contacts::shown(&contact)),
+            Endpoint::Groups => service.contact_group(uuid).await?.map(|group| groups::shown(&group)),
+            Endpoint::Channels => service.directory().channels.get(&uuid).map(|channel| channels::shown(channel)),
+        };
+        found.map(|found| self.dialect.single(&found)).ok_or_else(|| Problem::not_found(self.endpoint))
+    }
+
+    async fn list(&self, query: &str) -> Result<Response, Problem> {
+        let filter = filter::read(query, self.endpoint)?;
+        let service = &self.api.service;
+        match self.endpoint {
+            Endpoint::Contacts => list::streamed(self.dialect, service.contacts(filter), contacts::shown).await,
+            Endpoint::Groups => list::streamed(self.dialect, service.contact_groups(filter), groups::shown).await,
+            Endpoint::Channels => {
+                let directory = service.directory();
+                let matching =
+                    directory.channels_sorted().into_iter().filter(|channel| filter.matches(channel.as_ref()));
+                Ok(list::whole(self.dialect, matching.map(|channel| channels::shown(channel))))
+            }
+        }
+    }
+
+    async fn delete(&self, uuid: Uuid) -> Result<Response, Problem> {
+        let service = &self.api.service;
+        let deleted = match self.endpoint {
+            Endpoint::Contacts => service.delete_contact(self.caller, uuid).await,
+            Endpoint::Groups => service.delete_contact_group(self.caller, uuid).await,
+            Endpoint::Channels => return Err(Problem::not_found(self.endpoint)),
+        };
+        deleted.map_err(|refusal| Problem::refused(refusal, self.endpoint))?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
+
+    async fn store(&self, put: bool, identifier: Option<Uuid>, sent: &Sent) -> Result<Response, Problem> {
+        let fields = sent.fields()?;
+        let service = &self.api.service;
+        let (uuid, stored) = match self.endpoint {
+            Endpoint::Contacts => {
+                let draft = contacts::draft(self.dialect, &fields, &service.directory())?;
+                let way = self.way(put, identifier, draft.uuid)?;
+                (draft.uuid, service.store_contact(self.caller, way, draft).await)
+            }
+            Endpoint::Groups => {
+                let draft = groups::draft(self.dialect, &fields)?;
+                let way = self.way(put, identifier, draft.uuid)?;
+                (draft.uuid, service.store_contact_group(self.caller, way, draft).await)
+            }
+            Endpoint::Channels => return Err(Problem::not_found(self.endpoint)),
+        };
+        match stored.map_err(|refusal| Problem::refused(refusal, self.endpoint))? {
+            crate::service::Stored::Created => Ok(self.created(uuid)),
+            crate::service::Stored::Updated => Ok(StatusCode::NO_CONTENT.into_response()),
+        }
+    }
+
+    fn way(&self, put: bool, identifier: Option<Uuid>, payload: Uuid) -> Result<Way, Problem> {
+        match identifier {
+            Some(uuid) if put && uuid != payload => Err(Problem::mismatch()),
+            _ if put => Ok(Way::Put),
+            // The other dialect finds out itself, after whether there is one.
+            Some(uuid) if uuid == payload && self.dialect == Dialect::Current => Err(Problem::same_identifier()),
+            Some(uuid) => Ok(Way::Replace(uuid)),
+            None => Ok(Way::Create),
+        }
+    }
+
+    fn created(&self, uuid: Uuid) -> Response {
+        let mut response = self.dialect.created(self.endpoint);
+        let location = format!("notifications/api/v1/{}/{uuid}", self.endpoint.segment(self.dialect));
+        let headers = response.headers_mut();
+        if let (Ok(location), Ok(uuid)) = (HeaderValue::try_from(location), HeaderValue::try_from(uuid.to_string())) {
+            headers.insert(header::LOCATION, location);
+            headers.insert("x-resource-identifier", uuid);
+        }
+        response
+    }
+}

@@ -1,0 +1,88 @@
+//! Who calls, and whether they may: HTTP Basic with the names and passwords of users, or a token (contact API contract
+//! section 3).
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+use super::Problem;
+use crate::{
+    http::{Api, peer::Client},
+    service::{AuthFailure, Caller, LoginFailure, policy::may_use_contact_api},
+};
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    Password(String, String),
+    Token(String),
+}
+
+/// Somebody who may use this API.
+pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Problem> {
+    let caller = match read(&parts.headers).ok_or_else(Problem::unauthorized)? {
+        Sent::Token(token) => api.service.authenticate(&token).await.map_err(|failure| match failure {
+            AuthFailure::Store(error) => error.into(),
+            AuthFailure::Invalid | AuthFailure::Expired | AuthFailure::Inactive => Problem::unauthorized(),
+        })?,
+        Sent::Password(username, password) => {
+            let Ok(Client(peer)) = Client::from_request_parts(parts, api).await;
+            let checked = api.service.authenticate_password(&username, &password, peer).await;
+            checked.map_err(|failure| match failure {
+                LoginFailure::BadCredentials => Problem::unauthorized(),
+                LoginFailure::TooManyTries { retry_after } => Problem::too_many_tries(retry_after),
+                LoginFailure::Store(error) => error.into(),
+            })?
+        }
+    };
+    if may_use_contact_api(&caller) { Ok(caller) } else { Err(Problem::forbidden()) }
+}
+
+/// `None`: nothing that can be understood.
+fn read(headers: &HeaderMap) -> Option<Sent> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.trim().split_once(' ')?;
+    let rest = rest.trim();
+    match scheme.to_ascii_lowercase().as_str() {
+        "token" | "bearer" => Some(Sent::Token(rest.to_owned())),
+        "basic" => {
+            let text = String::from_utf8(BASE64.decode(rest).ok()?).ok()?;
+            let (username, password) = text.split_once(':')?;
+            Some(Sent::Password(username.to_owned(), password.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(value: &str) -> Option<Sent> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        read(&headers)
+    }
+
+    #[test]
+    fn reads_passwords_and_tokens() {
+        let password = |name: &str, password: &str| Some(Sent::Password(name.to_owned(), password.to_owned()));
+        assert_eq!(sent("Basic YW5uOmE6Yg=="), password("ann", "a:b"));
+        assert_eq!(sent("basic  YW5uOmE6Yg"), password("ann", "a:b"));
+        assert_eq!(sent("Basic OsOl"), password("", "å"));
+        assert_eq!(sent("Bearer abc"), Some(Sent::Token("abc".to_owned())));
+        assert_eq!(sent("token abc"), Some(Sent::Token("abc".to_owned())));
+        for bad in ["", "Basic", "Basic ///", "Basic YW5u", "Basic /w==", "Digest x"] {
+            assert_eq!(sent(bad), None, "{bad}");
+        }
+    }
+}

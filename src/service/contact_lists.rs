@@ -1,0 +1,123 @@
+//! Lists of contacts and groups, chunk by chunk from many short snapshots, so that memory does not grow with them.
+
+use uuid::Uuid;
+
+use super::{Service, ServiceError};
+use crate::{
+    domain::{
+        contact::{Contact, ContactGroup},
+        contact_filter::{Column, Filter},
+    },
+    store::{Snapshot, StoreError},
+};
+
+/// Rows that are read from one snapshot.
+const CHUNK: usize = 1_000;
+/// A chunk of groups ends when they have as many members together.
+const CHUNK_USERS: usize = 20_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupWithUsers {
+    pub group: ContactGroup,
+    /// By UUID.
+    pub users: Vec<Uuid>,
+}
+
+impl Service {
+    /// By UUID.
+    #[must_use]
+    pub fn contacts(&self, filter: Filter) -> List<Contact> {
+        List { service: self.clone(), filter, find: contacts, place: Place::Start }
+    }
+
+    /// By UUID.
+    #[must_use]
+    pub fn contact_groups(&self, filter: Filter) -> List<GroupWithUsers> {
+        List { service: self.clone(), filter, find: groups, place: Place::Start }
+    }
+}
+
+/// What is left of a list.
+pub struct List<T> {
+    service: Service,
+    filter: Filter,
+    find: Find<T>,
+    place: Place,
+}
+
+type Find<T> = fn(&Snapshot, &Filter, Option<Uuid>) -> Result<Chunk<T>, StoreError>;
+
+enum Place {
+    Start,
+    After(Uuid),
+    End,
+}
+
+struct Chunk<T> {
+    rows: Vec<T>,
+    /// The last one that was looked at, if there may be more.
+    last: Option<Uuid>,
+}
+
+impl<T: Send + 'static> List<T> {
+    /// The next chunk, never empty; `None` at the end and after an error.
+    pub async fn next(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
+        loop {
+            let after = match self.place {
+                Place::Start => None,
+                Place::After(last) => Some(last),
+                Place::End => return None,
+            };
+            let (find, filter) = (self.find, self.filter.clone());
+            let found = self.service.store().read(move |snapshot| find(snapshot, &filter, after)).await;
+            self.place = match &found {
+                Ok(Chunk { last: Some(last), .. }) => Place::After(*last),
+                _ => Place::End,
+            };
+            match found {
+                Ok(chunk) if chunk.rows.is_empty() => {}
+                found => return Some(found.map(|chunk| chunk.rows).map_err(ServiceError::from)),
+            }
+        }
+    }
+}
+
+fn contacts(snapshot: &Snapshot, filter: &Filter, after: Option<Uuid>) -> Result<Chunk<Contact>, StoreError> {
+    let named = filter.only_text(Column::Username).map(|name| snapshot.contact_named(name)).transpose()?;
+    let (mut rows, mut last) = (Vec::new(), None);
+    match (filter.only_id(), named) {
+        (Some(only), _) | (None, Some(Some(only))) => rows.extend(snapshot.contact(only)?),
+        (None, Some(None)) => {}
+        (None, None) => {
+            rows = snapshot.contacts(after, CHUNK)?;
+            last = rows.last().filter(|_| rows.len() == CHUNK).map(|contact| contact.uuid);
+        }
+    }
+    rows.retain(|contact| filter.matches(contact));
+    Ok(Chunk { rows, last })
+}
+
+fn groups(snapshot: &Snapshot, filter: &Filter, after: Option<Uuid>) -> Result<Chunk<GroupWithUsers>, StoreError> {
+    let named = filter.only_text(Column::Name).map(|name| snapshot.contact_group_named(name)).transpose()?;
+    let (mut found, mut last) = (Vec::new(), None);
+    match (filter.only_id(), named) {
+        (Some(only), _) | (None, Some(Some(only))) => found.extend(snapshot.contact_group(only)?),
+        (None, Some(None)) => {}
+        (None, None) => {
+            found = snapshot.contact_groups(after, CHUNK)?;
+            last = found.last().filter(|_| found.len() == CHUNK).map(|group| group.uuid);
+        }
+    }
+    let (mut rows, mut users_read) = (Vec::new(), 0);
+    for group in found.into_iter().filter(|group| filter.matches(group)) {
+        let users = snapshot.members_of(group.uuid)?;
+        users_read += users.len();
+        let uuid = group.uuid;
+        rows.push(GroupWithUsers { group, users });
+        if users_read >= CHUNK_USERS {
+            last = Some(uuid);
+            break;
+        }
+    }
+    Ok(Chunk { rows, last })
+}

@@ -1,0 +1,76 @@
+//! Taking away what others refer to: whatever a contact, a group or a channel leaves behind is dealt with here and nowhere
+//! else (contact API contract section 7.5).
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::ContactRefusal;
+use crate::{
+    domain::{
+        contact::{Contact, ContactGroup},
+        limits::GROUPS_PER_CONTACT,
+    },
+    store::{Command, StoreError},
+};
+
+/// Its memberships go with it. It is deleted, or replaced by another one.
+pub fn contact(command: &mut Command<'_>, contact: &Contact) {
+    command.delete_contact(contact.uuid);
+}
+
+/// Its members leave it. It is deleted, or replaced by another one.
+pub fn group(
+    command: &mut Command<'_>,
+    group: &ContactGroup,
+    memberships: &mut Memberships,
+) -> Result<(), ContactRefusal> {
+    for member in command.members_of(group.uuid)? {
+        memberships.leave(command, member, group.uuid)?;
+    }
+    command.delete_contact_group(group.uuid);
+    Ok(())
+}
+
+/// It is known to be no contact's default.
+pub fn channel(command: &mut Command<'_>, uuid: Uuid) {
+    command.delete_channel(uuid);
+}
+
+/// Contacts whose groups change in one command: a command does not see what it staged, so all changes of a contact have
+/// to be put together before.
+#[derive(Default)]
+pub struct Memberships(BTreeMap<Uuid, Contact>);
+
+impl Memberships {
+    pub fn join(&mut self, command: &Command<'_>, contact: Uuid, group: Uuid) -> Result<(), ContactRefusal> {
+        let contact = self.contact(command, contact)?.ok_or(ContactRefusal::UnknownContact(contact))?;
+        contact.groups.insert(group);
+        if contact.groups.len() > GROUPS_PER_CONTACT {
+            return Err(ContactRefusal::TooManyGroups(contact.uuid));
+        }
+        Ok(())
+    }
+
+    pub fn leave(&mut self, command: &Command<'_>, contact: Uuid, group: Uuid) -> Result<(), StoreError> {
+        if let Some(contact) = self.contact(command, contact)? {
+            contact.groups.remove(&group);
+        }
+        Ok(())
+    }
+
+    pub fn stage(self, command: &mut Command<'_>) {
+        for contact in self.0.into_values() {
+            command.put_contact(contact);
+        }
+    }
+
+    fn contact(&mut self, command: &Command<'_>, uuid: Uuid) -> Result<Option<&mut Contact>, StoreError> {
+        if !self.0.contains_key(&uuid)
+            && let Some(contact) = command.contact(uuid)?
+        {
+            self.0.insert(uuid, contact);
+        }
+        Ok(self.0.get_mut(&uuid))
+    }
+}
