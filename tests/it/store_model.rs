@@ -216,6 +216,7 @@ impl Bench {
                 let filter = StoredFilter { id: FilterId(slot), owner: ACTOR, name: slot.to_string(), public, blob };
                 self.model.filters.insert(filter.id, filter.clone());
                 self.write(move |command| {
+                    while command.new_filter_id() < filter.id {}
                     command.put_filter(filter);
                     Ok(())
                 });
