@@ -3,14 +3,14 @@
 //! One document an incident, replaced when its tags or its description change, and one an event whose text says more
 //! than the description. What changes often (ends, acknowledgements) is not in here.
 
-use std::{collections::HashSet, fmt::Display, path::Path, sync::Arc};
+use std::{collections::HashSet, fmt::Display, path::Path, sync::Arc, thread, time::Duration};
 
 use rustc_hash::FxHashSet;
 use tantivy::{
     DocId, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument,
-    Term,
+    TantivyError, Term,
     columnar::ColumnValues,
-    directory::MmapDirectory,
+    directory::{MmapDirectory, error::LockError},
     indexer::{IndexWriterOptions, LogMergePolicy},
     query::{BooleanQuery, EnableScoring, PhraseQuery, Query, TermQuery},
     schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions},
@@ -32,6 +32,8 @@ const VERSION: u32 = 1;
 const HEAP_BYTES: usize = 15_000_000;
 /// While the whole index is built.
 const BUILD_HEAP_BYTES: usize = 60_000_000;
+/// How often a lock is tried: for two seconds.
+const LOCK_PATIENCE: u32 = 200;
 
 /// The index cannot be used and has to be built anew, whatever the reason.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,26 @@ struct Fields {
     key: Field,
     tags: Field,
     text: Field,
+}
+
+/// The lock that was let go of a moment ago can seem to be held: by a program that is just being started, which shares
+/// our descriptors until it is.
+fn writer(index: &Index, heap: usize) -> Result<IndexWriter, IndexError> {
+    let mut patience = LOCK_PATIENCE;
+    loop {
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .memory_budget_per_thread(heap)
+            .build();
+        match index.writer_with_options(options) {
+            Err(TantivyError::LockFailure(LockError::LockBusy, _)) if patience > 0 => {
+                patience -= 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+            writer => return Ok(writer?),
+        }
+    }
 }
 
 /// The writing end.
@@ -132,12 +154,7 @@ impl TextIndex {
         index.tokenizers().register("whole", TextAnalyzer::from(RawTokenizer::default()));
         index.tokenizers().register("grams", TextAnalyzer::from(GramTokenizer::default()));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let options = IndexWriterOptions::builder()
-            .num_worker_threads(1)
-            .num_merge_threads(1)
-            .memory_budget_per_thread(heap)
-            .build();
-        let writer: IndexWriter = index.writer_with_options(options)?;
+        let writer = writer(&index, heap)?;
         let mut merge = LogMergePolicy::default();
         merge.set_min_layer_size(2_000);
         merge.set_level_log_size(1.5);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use argusd::domain::{
     directory::Directory,
-    event::Event,
+    event::{Event, EventType},
     ids::{DestinationId, FilterId, ProfileId},
     incident::{EndTime, Incident},
     profile::Profile,
@@ -21,11 +21,12 @@ pub struct Judgement {
     pub silences: BTreeMap<ProfileId, BTreeSet<&'static str>>,
 }
 
-pub fn judge(directory: &Directory, incident: &Incident, event: &Event) -> Judgement {
+/// `incident` is as it is once the event is stored, at `now`.
+pub fn judge(directory: &Directory, incident: &Incident, event: &Event, now: Timestamp) -> Judgement {
     let mut judgement = Judgement::default();
     let maintenance = directory.maintenances.values().any(|it| {
         let on = it.start <= event.timestamp && it.end.is_none_or(|end| event.timestamp <= end);
-        on && it.filters.iter().all(|filter| matches(directory, *filter, incident, event))
+        on && it.filters.iter().all(|filter| matches(directory, *filter, incident, event, now))
     });
     for profile in directory.profiles.values() {
         let mut against = BTreeSet::new();
@@ -35,7 +36,7 @@ pub fn judge(directory: &Directory, incident: &Incident, event: &Event) -> Judge
         if !directory.users[&profile.owner].is_active {
             against.insert("owner");
         }
-        if !profile.filters.iter().all(|filter| matches(directory, *filter, incident, event)) {
+        if !profile.filters.iter().all(|filter| matches(directory, *filter, incident, event, now)) {
             against.insert("filter");
         }
         if !profile.filters.iter().any(|filter| lets_type_through(directory, *filter, event)) {
@@ -66,7 +67,7 @@ fn blob(directory: &Directory, filter: FilterId) -> &FilterBlob {
     &directory.filters[&filter].blob
 }
 
-fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: &Event) -> bool {
+fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: &Event, now: Timestamp) -> bool {
     let blob = blob(directory, filter);
     let lists_nothing = [&blob.source_types, &blob.tags].iter().all(|list| list.as_ref().is_none_or(Vec::is_empty))
         && blob.source_ids.as_ref().is_none_or(Vec::is_empty)
@@ -75,7 +76,14 @@ fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: 
     if lists_nothing && flags == [None; 3] && blob.max_level.is_none() && !blob.hide_closed_acked {
         return false;
     }
-    let (open, acked, stateful) = (event.after.open, event.after.acked, incident.end != EndTime::Stateless);
+    let stateful = incident.end != EndTime::Stateless;
+    let open = match incident.end {
+        EndTime::Stateless => false,
+        EndTime::Infinity => true,
+        EndTime::At(end) => end > now,
+    };
+    // While it is being acknowledged it counts as acknowledged.
+    let acked = event.kind == EventType::Acknowledge || incident.is_acked(now);
     let source = &directory.sources[&incident.source];
     for (wanted, actual) in [(blob.acked, acked), (blob.stateful, stateful)] {
         if wanted.is_some_and(|wanted| wanted != actual) {
@@ -87,7 +95,7 @@ fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: 
         Some(false) if !stateful || open => return false,
         _ => {}
     }
-    if blob.max_level.is_some_and(|max| event.after.level.get() > max.get()) {
+    if blob.max_level.is_some_and(|max| incident.level.get() > max.get()) {
         return false;
     }
     if blob.hide_closed_acked && stateful && !open && acked {

@@ -273,7 +273,7 @@ impl World {
     async fn judge(&mut self, before: &Directory, event: &Event) {
         self.judged += 1;
         let incident = self.service.incident(event.incident).await.unwrap();
-        let expected = oracle::judge(before, &incident, event);
+        let expected = oracle::judge(before, &incident, event, self.clock.now());
         let snapshot = self.service.store().snapshot().unwrap();
         let mut told = Vec::new();
         for message in snapshot.messages_of(incident.id).unwrap() {
