@@ -21,7 +21,7 @@ use crate::{
     config::{Config, Dialect},
     http::{self, HttpSettings, IcingaDialect},
     jobs,
-    notify::Health,
+    notify::{Channels, Health},
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -56,10 +56,14 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let store = backend.service().store();
     let channels = notifications::channels(config, store)?;
     let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
-    backend.service().send_through(Arc::new(ChannelCourier { channels }));
+    let settings = notifications::plugin_settings(config);
+    let plugins = tokio::task::spawn_blocking(move || Channels::installed_plugins(&settings)).await?;
+    let courier = ChannelCourier { channels: Arc::clone(&channels), store: store.clone(), plugins };
+    backend.service().send_through(Arc::new(courier));
 
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
+    let plugins = tokio::spawn(notifications::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
     let router = http::router(backend.service().clone(), http_settings(config)?);
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
@@ -78,8 +82,9 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     if let Some(admin_socket) = admin_socket {
         admin_socket.end().await;
     }
-    let ended = tokio::join!(jobs, dispatcher);
+    let ended = tokio::join!(jobs, dispatcher, plugins);
     drop(ended);
+    channels.close().await;
     backend.close().await?;
     info!("stopped");
     Ok(())

@@ -28,6 +28,7 @@ mod matrix;
 mod notify_cases;
 mod notify_channels;
 mod outbox;
+mod plugins;
 mod process_admin;
 mod process_clients;
 mod process_crash;
