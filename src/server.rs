@@ -6,6 +6,7 @@ mod connections;
 mod courier;
 mod first_start;
 mod notifications;
+mod plugin_types;
 mod signals;
 
 use std::{io::Write, sync::Arc, time::Duration};
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use self::courier::ChannelCourier;
-pub use self::{admin_socket::socket_path, backend::Backend};
+pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin_types};
 pub use crate::store::verify_pages;
 use crate::{
     config::{Config, Dialect},

@@ -104,7 +104,7 @@ impl Keeper {
             Ok(_) => {
                 info!(plugin = self.kind, "a channel plug-in is running");
                 state.process = Some(Arc::clone(&process));
-                state.config = config.clone();
+                state.config.clone_from(config);
                 Ok(process)
             }
             Err(error) => {
@@ -137,7 +137,7 @@ impl Keeper {
                 return Err(KeeperError::Unavailable(format!("The plug-in {} failed: {reason}.", self.kind)));
             }
         }
-        state.config = config.clone();
+        state.config.clone_from(config);
         Ok(process)
     }
 

@@ -1,6 +1,7 @@
 //! What a plug-in writes: answers for those who wait, and lines for the log; neither may flood us.
 
 use std::{
+    fmt::Write,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -143,7 +144,7 @@ impl Log {
         for pair in params.get("fields").and_then(Value::as_array).map(|fields| fields.chunks(2)).into_iter().flatten()
         {
             if let [key, value] = pair {
-                line.push_str(&format!(" {}={}", text(key), text(value)));
+                let _ = write!(line, " {}={}", text(key), text(value));
             }
         }
         self.line(params.get("level").and_then(Value::as_str).unwrap_or("info"), &line);

@@ -137,8 +137,7 @@ impl Process {
 
     /// Waits for the end, which [`Self::stop`] makes a matter of seconds.
     pub(super) async fn ended(&self) {
-        let ended = self.ended.clone().wait_for(|ended| *ended).await.is_ok();
-        drop(ended);
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
     }
 }
 
@@ -225,7 +224,7 @@ async fn supervise(
 /// Never, if it ends otherwise: closing standard error is nobody's fault.
 async fn flooded(log: &mut JoinHandle<Option<String>>) -> Option<String> {
     if log.is_finished() {
-        std::future::pending().await
+        return std::future::pending().await;
     }
     match log.await {
         Ok(Some(reason)) => Some(reason),
@@ -243,8 +242,7 @@ fn exit_text(status: std::io::Result<ExitStatus>) -> String {
 /// There may be nobody left.
 fn signal(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
-        let sent = kill_process_group(group, signal);
-        drop(sent);
+        let _ = kill_process_group(group, signal);
     }
 }
 
