@@ -33,6 +33,7 @@ mod process_admin;
 mod process_clients;
 mod process_crash;
 mod process_native;
+mod process_plugins;
 mod process_start;
 mod search;
 mod self_incidents;
