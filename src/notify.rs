@@ -6,6 +6,7 @@ mod channel;
 mod dispatcher;
 mod health;
 mod outgoing;
+mod plugin;
 mod python;
 mod queue;
 mod resolve;
@@ -20,7 +21,8 @@ pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},
     dispatcher::{Carrier, DispatchSettings, Dispatcher},
     health::{Health, Reach},
-    outgoing::{Content, Notice, Outgoing, Summary},
+    outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
+    plugin::{PluginInfo, PluginOption},
     queue::QueueSettings,
-    settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},
+    settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
 };

@@ -6,6 +6,7 @@ mod connections;
 mod courier;
 mod first_start;
 mod notifications;
+mod plugin_types;
 mod signals;
 
 use std::{io::Write, sync::Arc, time::Duration};
@@ -15,13 +16,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use self::courier::ChannelCourier;
-pub use self::{admin_socket::socket_path, backend::Backend};
+pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin_types};
 pub use crate::store::verify_pages;
 use crate::{
     config::{Config, Dialect},
     http::{self, HttpSettings, IcingaDialect},
     jobs,
-    notify::Health,
+    notify::{Channels, Health},
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -56,10 +57,14 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let store = backend.service().store();
     let channels = notifications::channels(config, store)?;
     let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
-    backend.service().send_through(Arc::new(ChannelCourier { channels }));
+    let settings = notifications::plugin_settings(config);
+    let plugins = tokio::task::spawn_blocking(move || Channels::installed_plugins(&settings)).await?;
+    let courier = ChannelCourier { channels: Arc::clone(&channels), store: store.clone(), plugins };
+    backend.service().send_through(Arc::new(courier));
 
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
+    let plugins = tokio::spawn(notifications::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
     let router = http::router(backend.service().clone(), http_settings(config)?);
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
@@ -78,8 +83,9 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     if let Some(admin_socket) = admin_socket {
         admin_socket.end().await;
     }
-    let ended = tokio::join!(jobs, dispatcher);
+    let ended = tokio::join!(jobs, dispatcher, plugins);
     drop(ended);
+    channels.close().await;
     backend.close().await?;
     info!("stopped");
     Ok(())

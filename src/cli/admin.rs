@@ -19,6 +19,7 @@ use crate::{
         CreateSource, CreateUser, FilterRow, Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
     },
     config::Config,
+    server,
 };
 
 pub(super) fn run(config: &Config, request: AdminRequest, format: Format) -> anyhow::Result<ExitCode> {
@@ -113,9 +114,24 @@ pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Resul
             let config = settings.map(whole).transpose()?;
             AdminRequest::ChangeChannel(ChangeChannel { which: channel, name, channel_type, config, offered })
         }
+        ChannelCommand::Types => return types(config),
         ChannelCommand::Delete { channel } => AdminRequest::DeleteChannel { which: channel },
     };
     run(config, request, Format::Table)
+}
+
+/// By asking the plug-ins, without the server.
+fn types(config: &Config) -> anyhow::Result<ExitCode> {
+    let rows = server::plugin_types(config)?;
+    let directory = config.notifications.plugins.value.as_deref().unwrap_or(Path::new("(none)"));
+    if rows.is_empty() {
+        output::say(format!("there are no channel plug-ins in {}", directory.display()));
+    } else {
+        output::list(Format::Table, &rows, TYPES, |row| {
+            vec![row.kind.clone(), row.name.clone(), row.version.clone(), row.settings.join(", ")]
+        });
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn filter(config: &Config, command: FilterCommand) -> anyhow::Result<ExitCode> {
@@ -195,6 +211,8 @@ const USERS: &[&str] = &["PK", "NAME", "FULL NAME", "EMAIL", "STAFF", "SUPERUSER
 const TOKENS: &[&str] = &["PK", "USER", "KIND", "CREATED", "EXPIRES", "HASH"];
 const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN", "HEARTBEAT"];
 const FILTERS: &[&str] = &["PK", "USER", "NAME", "PUBLIC", "FILTER"];
+
+const TYPES: &[&str] = &["TYPE", "NAME", "VERSION", "SETTINGS"];
 
 const CHANNELS: &[&str] = &["ID", "NAME", "TYPE", "SETTINGS", "OFFERED"];
 

@@ -336,6 +336,8 @@ pub(super) enum ChannelCommand {
         #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
         offered: Option<bool>,
     },
+    /// Show the channel plug-ins that are installed
+    Types,
     /// Delete a channel that is no contact's default
     Delete {
         /// Its name or its UUID

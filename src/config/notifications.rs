@@ -11,6 +11,7 @@ use super::{
 };
 
 const HOUR: u64 = 3_600;
+const PLUGINS: &str = "/usr/lib/argusd/channels";
 
 #[derive(Clone, Debug)]
 pub struct NotificationConfig {
@@ -26,6 +27,10 @@ pub struct NotificationConfig {
     pub allow_private_addresses: Setting<bool>,
     /// For one HTTP request with its answer.
     pub http_timeout: Setting<Duration>,
+    /// Executables that carry messages; `None`: there are none.
+    pub plugins: Setting<Option<PathBuf>>,
+    /// For one call of a plug-in.
+    pub plugin_timeout: Setting<Duration>,
     /// A filter blob as JSON: values for criteria that a filter does not set.
     pub fallback_filter: Setting<String>,
 }
@@ -78,6 +83,8 @@ pub(super) struct Notifications {
     templates: Option<PathBuf>,
     allow_private_addresses: Option<bool>,
     http_timeout_seconds: Option<u64>,
+    plugins: Option<PathBuf>,
+    plugin_timeout_seconds: Option<u64>,
     fallback_filter: Option<String>,
 }
 
@@ -156,6 +163,17 @@ pub(super) fn notifications(env: &Env<'_>, file: Notifications) -> Result<Notifi
                 env.text(&["ARGUSD_HTTP_TIMEOUT_SECONDS"]),
                 file.http_timeout_seconds.map(|n| n.to_string()),
                 || "15".to_owned(),
+            ),
+            seconds,
+        )?,
+        plugins: optional(pick(None, env.path("ARGUSD_PLUGINS"), file.plugins, || PathBuf::from(PLUGINS))),
+        plugin_timeout: check(
+            "notifications.plugin_timeout_seconds",
+            pick(
+                None,
+                env.text(&["ARGUSD_PLUGIN_TIMEOUT_SECONDS"]),
+                file.plugin_timeout_seconds.map(|n| n.to_string()),
+                || "30".to_owned(),
             ),
             seconds,
         )?,
@@ -324,6 +342,8 @@ pub(super) fn rows(
         row("notifications.templates", &notifications.templates, path),
         row("notifications.allow_private_addresses", &notifications.allow_private_addresses, bool::to_string),
         row("notifications.http_timeout_seconds", &notifications.http_timeout, seconds),
+        row("notifications.plugins", &notifications.plugins, path),
+        row("notifications.plugin_timeout_seconds", &notifications.plugin_timeout, seconds),
         row("notifications.fallback_filter", &notifications.fallback_filter, String::clone),
         row("mail.host", &mail.host, String::clone),
         row("mail.port", &mail.port, u16::to_string),

@@ -12,6 +12,9 @@ pub const WEBHOOK: &str = "webhook";
 pub const NTFY: &str = "ntfy";
 pub const ROCKETCHAT: &str = "rocketchat";
 
+/// Types that the server carries messages of itself; no plug-in can take their names.
+pub const BUILT_IN_TYPES: [&str; 5] = [EMAIL, SMS, SLACK, WEBHOOK, NTFY];
+
 /// Types of which contacts may have addresses whether or not there is such a channel.
 pub const KNOWN_TYPES: [&str; 6] = [EMAIL, SMS, SLACK, WEBHOOK, NTFY, ROCKETCHAT];
 
@@ -34,6 +37,12 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// Is its type a medium for everybody? Those that the server knows itself are anyway, by its own settings.
+    #[must_use]
+    pub fn is_medium(&self) -> bool {
+        self.offered && !BUILT_IN_TYPES.contains(&self.kind.as_str())
+    }
+
     /// The settings that may be shown: secrets are blank, but still there to see that they are set.
     #[must_use]
     pub fn shown_config(&self) -> Option<Map<String, Value>> {

@@ -9,6 +9,8 @@ pub const EMAIL_ADDRESS: &str = "email_address";
 pub const DESTINATION_URL: &str = "destination_url";
 pub const SMS: &str = "sms";
 pub const PHONE_NUMBER: &str = "phone_number";
+/// Of a medium that is a channel plug-in.
+pub const ADDRESS: &str = "address";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -39,6 +41,7 @@ impl Destination {
             |url: String| url.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '@']).next().map(str::to_owned));
         setting(EMAIL_ADDRESS)
             .or_else(|| setting(PHONE_NUMBER))
+            .or_else(|| setting(ADDRESS))
             .or_else(|| setting(DESTINATION_URL).and_then(host))
             .unwrap_or_default()
     }

@@ -223,6 +223,13 @@ impl Directory {
         self.channels.values().find(|channel| fold(&channel.name) == name)
     }
 
+    /// Which channel serves a medium that is a plug-in's type: the eldest of those that are offered.
+    #[must_use]
+    pub fn offered_channel(&self, medium: &str) -> Option<&Arc<Channel>> {
+        let offered = self.channels.values().filter(|channel| channel.is_medium() && channel.kind == medium);
+        offered.min_by_key(|channel| channel.id)
+    }
+
     /// Sorted by UUID.
     #[must_use]
     pub fn channels_sorted(&self) -> Vec<&Arc<Channel>> {

@@ -136,6 +136,24 @@ pub const TEST_MESSAGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 pub const TEST_MESSAGE_EVERY: Duration = Duration::from_secs(12);
 /// Senders that are remembered before the old ones are forgotten.
 pub const TEST_SENDERS_KEPT: usize = 1_000;
+/// One JSON object from a plug-in.
+pub const PLUGIN_MESSAGE_BYTES: usize = 1 << 20;
+pub const PLUGIN_MESSAGE_DEPTH: usize = 120;
+/// What a plug-in may write within a second, to either output, before it is stopped.
+pub const PLUGIN_OUTPUT_BYTES: usize = 4 << 20;
+/// Lines of a plug-in that reach the log within a minute.
+pub const PLUGIN_LOG_LINES: u32 = 120;
+pub const PLUGIN_LOG_LINE: usize = 1_000;
+/// Requests and answers that wait for a plug-in to read them.
+pub const PLUGIN_QUEUE: usize = 64;
+/// Between being asked to end and being killed.
+pub const PLUGIN_STOP: Duration = Duration::from_secs(5);
+/// After a plug-in failed twice in a row, it is started again after this; doubled from then on, up to the second one.
+pub const PLUGIN_BACKOFF_FIRST: Duration = Duration::from_secs(1);
+pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);
+/// Files that are looked at in the directory of plug-ins, and options that one may declare.
+pub const PLUGINS: usize = 100;
+pub const PLUGIN_OPTIONS: usize = 200;
 pub const PREVIEW_DAYS: u32 = 90;
 pub const PREVIEW_DAYS_DEFAULT: u32 = 30;
 /// Events that one preview of a profile looks at; older ones are left out.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{
-    destination::{DESTINATION_URL, EMAIL, EMAIL_ADDRESS, PHONE_NUMBER, SMS},
+    destination::{ADDRESS, DESTINATION_URL, EMAIL, EMAIL_ADDRESS, PHONE_NUMBER, SMS},
     email, phone,
 };
 
@@ -45,6 +45,8 @@ pub enum SettingKind {
     HttpUrl,
     /// Optional, and never shown again.
     Secret,
+    /// What only a plug-in can judge.
+    Address,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +63,15 @@ pub enum BadSetting {
     Credentials,
     #[error("Only printable ASCII characters are allowed.")]
     Secret,
+    #[error("Control characters are not allowed.")]
+    Address,
+}
+
+/// A medium that the server knows itself, or the type of a channel plug-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnyMedium {
+    BuiltIn(Medium),
+    Plugin(String),
 }
 
 const URL_SETTING: Setting = Setting { key: DESTINATION_URL, title: "", description: "", kind: SettingKind::HttpUrl };
@@ -146,6 +157,41 @@ impl Medium {
     }
 }
 
+impl AnyMedium {
+    /// Whether there is such a plug-in is for others to know.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Self {
+        Medium::from_slug(slug).map_or_else(|| Self::Plugin(slug.to_owned()), Self::BuiltIn)
+    }
+
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        match self {
+            Self::BuiltIn(medium) => medium.slug(),
+            Self::Plugin(slug) => slug,
+        }
+    }
+
+    /// As [`Medium::settings`]. A plug-in is given one address, of the type that bears its name.
+    #[must_use]
+    pub const fn settings(&self) -> &'static [Setting] {
+        match self {
+            Self::BuiltIn(medium) => medium.settings(),
+            Self::Plugin(_) => {
+                &[Setting { key: ADDRESS, title: "Address", description: "", kind: SettingKind::Address }]
+            }
+        }
+    }
+
+    #[must_use]
+    pub const fn address_key(&self) -> &'static str {
+        match self {
+            Self::BuiltIn(medium) => medium.address_key(),
+            Self::Plugin(_) => ADDRESS,
+        }
+    }
+}
+
 impl SettingKind {
     #[must_use]
     pub const fn is_secret(self) -> bool {
@@ -160,6 +206,8 @@ impl SettingKind {
             Self::Phone => phone::normalize(&text).ok_or(BadSetting::Phone),
             Self::HttpsUrl => check_url(text, &["https"], BadSetting::HttpsUrl),
             Self::HttpUrl => check_url(text, &["https", "http"], BadSetting::HttpUrl),
+            Self::Address if !text.chars().any(char::is_control) => Ok(text),
+            Self::Address => Err(BadSetting::Address),
             Self::Secret if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
             Self::Secret => Err(BadSetting::Secret),
         }
@@ -170,7 +218,7 @@ impl SettingKind {
 /// they still go to the same place.
 #[must_use]
 pub fn changed_settings(
-    medium: Medium,
+    medium: &AnyMedium,
     before: &BTreeMap<String, String>,
     given: BTreeMap<String, Option<String>>,
 ) -> BTreeMap<String, String> {
@@ -259,7 +307,9 @@ mod tests {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect()
         };
         let before = map(&[(DESTINATION_URL, "https://x.org/a"), (SECRET, "s")]);
-        let change = |pairs: &[(&str, Option<&str>)]| changed_settings(Medium::Webhook, &before, given(pairs));
+        let change = |pairs: &[(&str, Option<&str>)]| {
+            changed_settings(&AnyMedium::BuiltIn(Medium::Webhook), &before, given(pairs))
+        };
         let moved = "https://x.org/b";
         assert_eq!(change(&[(DESTINATION_URL, Some(moved))]), map(&[(DESTINATION_URL, moved), (SECRET, "s")]));
         assert_eq!(change(&[(DESTINATION_URL, Some(moved)), (SECRET, None)]), map(&[(DESTINATION_URL, moved)]));

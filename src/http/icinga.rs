@@ -200,7 +200,7 @@ impl Call<'_> {
         let service = &self.api.service;
         let (uuid, stored) = match self.endpoint {
             Endpoint::Contacts => {
-                let draft = contacts::draft(self.dialect, &fields, &service.directory())?;
+                let draft = contacts::draft(self.dialect, &fields, service)?;
                 let way = self.way(put, identifier, draft.uuid)?;
                 (draft.uuid, service.store_contact(self.caller, way, draft).await)
             }

@@ -12,7 +12,7 @@ mod smtp;
 mod transcript;
 mod webhook;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -27,8 +27,16 @@ use self::{
     smtp::Smtp,
     webhook::Webhook,
 };
-use super::{Outgoing, settings::ChannelSettings, template::Templates};
-use crate::{clock::Clock, domain::datetime::Zoned};
+use super::{
+    Outgoing,
+    plugin::{PluginInfo, Plugins},
+    settings::{ChannelSettings, PluginSettings},
+    template::Templates,
+};
+use crate::{
+    clock::Clock,
+    domain::{datetime::Zoned, directory::Directory},
+};
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +58,7 @@ trait Channel: Send + Sync {
 /// All that are set up.
 pub struct Channels {
     channels: Vec<(&'static str, Box<dyn Channel>)>,
+    plugins: Plugins,
 }
 
 /// Why channels cannot be built from their settings.
@@ -83,8 +92,12 @@ impl Channels {
         let zoned = Zoned::new(time_zone);
         channels.push(("webhook", Box::new(Webhook { http, zoned, clock: Arc::clone(&clock) })));
         let subject_prefix = settings.mail.subject_prefix.clone();
-        channels.push(("email", Box::new(Email { smtp, letterhead, templates, subject_prefix, time_zone, clock })));
-        Ok(Self { channels })
+        channels.push((
+            "email",
+            Box::new(Email { smtp, letterhead, templates, subject_prefix, time_zone, clock: Arc::clone(&clock) }),
+        ));
+        let plugins = Plugins::new(settings.plugins.clone(), clock);
+        Ok(Self { channels, plugins })
     }
 
     /// The slugs of the media that messages can be sent over.
@@ -95,10 +108,34 @@ impl Channels {
     /// The transcript tells what happened on the way, without secrets.
     pub async fn send(&self, message: &Outgoing) -> (Outcome, Transcript) {
         let mut transcript = Transcript::default();
-        let outcome = match self.channels.iter().find(|(medium, _)| *medium == message.medium) {
-            Some((_, channel)) => channel.send(message, &mut transcript).await,
+        let built_in = self.channels.iter().find(|(medium, _)| *medium == message.medium);
+        let plugin = || message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?)));
+        let outcome = match built_in.map(|(_, channel)| channel) {
+            Some(channel) => channel.send(message, &mut transcript).await,
+            None if let Some((contact, channel)) = plugin() => self.plugins.send(contact, channel, message).await,
             None => Outcome::Fail(format!("The medium {:?} is not set up on this server.", message.medium)),
         };
         (outcome, transcript)
+    }
+
+    /// Stops the plug-ins of channels that are gone.
+    pub async fn tend(&self, directory: &Directory) {
+        self.plugins.tend(directory).await;
+    }
+
+    /// Stops all plug-ins; what is sent through one from now on is for later.
+    pub async fn close(&self) {
+        self.plugins.close().await;
+    }
+
+    /// The types of the plug-ins that are installed. Reads their directory.
+    #[must_use]
+    pub fn installed_plugins(settings: &PluginSettings) -> Vec<String> {
+        Plugins::installed(settings)
+    }
+
+    /// Asks each plug-in that is installed what it is, or says why it does not tell.
+    pub async fn describe_plugins(settings: &PluginSettings) -> BTreeMap<String, Result<PluginInfo, String>> {
+        Plugins::describe_all(settings).await
     }
 }

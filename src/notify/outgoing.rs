@@ -2,7 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use crate::domain::{event::Event, incident::Incident};
+use crate::domain::{
+    channel::Channel,
+    destination::{ADDRESS, Destination},
+    directory::Directory,
+    event::Event,
+    incident::Incident,
+    medium::Medium,
+    user::User,
+};
 
 #[derive(Clone)]
 pub struct Outgoing {
@@ -13,6 +21,46 @@ pub struct Outgoing {
     /// The destination's: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
     pub settings: BTreeMap<String, String>,
     pub content: Content,
+    /// Of a message that leaves through a channel that an administrator set up.
+    pub contact: Option<ContactCard>,
+}
+
+/// Whom a channel is to tell.
+#[derive(Clone)]
+pub struct ContactCard {
+    pub full_name: String,
+    /// Type and address; all that are known, not only those of the channel's type.
+    pub addresses: Vec<(String, String)>,
+    /// With its settings as they are now.
+    pub channel: Option<Arc<Channel>>,
+}
+
+impl ContactCard {
+    /// Of a destination whose medium is a channel that is offered to everybody. `None`: it is another medium's.
+    ///
+    /// # Errors
+    /// There is no such channel any more.
+    pub fn of_destination(directory: &Directory, destination: &Destination) -> Result<Option<Self>, String> {
+        if Medium::from_slug(&destination.medium).is_some() {
+            return Ok(None);
+        }
+        let channel = directory
+            .offered_channel(&destination.medium)
+            .ok_or_else(|| format!("The medium {:?} is no longer offered.", destination.medium))?;
+        let owner = directory.user(destination.owner);
+        let address = destination.settings.get(ADDRESS).cloned().unwrap_or_default();
+        Ok(Some(Self {
+            full_name: owner.map(|owner| full_name(owner)).unwrap_or_default(),
+            addresses: vec![(destination.medium.clone(), address)],
+            channel: Some(Arc::clone(channel)),
+        }))
+    }
+}
+
+fn full_name(user: &User) -> String {
+    let name = format!("{} {}", user.first_name, user.last_name);
+    let name = name.trim();
+    if name.is_empty() { user.username.clone() } else { name.to_owned() }
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use url::Url;
 
-use super::{Content, Notice, Outgoing, Summary};
+use super::{ContactCard, Content, Notice, Outgoing, Summary};
 use crate::{
     domain::{
         destination::Destination,
@@ -39,6 +39,10 @@ impl Resolver<'_> {
             Ok(destination) => destination,
             Err(gone) => return Ok(Resolved::Gone(gone)),
         };
+        let contact = match ContactCard::of_destination(self.directory, destination) {
+            Ok(contact) => contact,
+            Err(gone) => return Ok(Resolved::Gone(gone)),
+        };
         let content = match &message.about {
             About::Event { incident, event } => self.notice(*incident, *event, message.created)?.map(Content::Event),
             About::Summary(of) => self.summary(of)?.map(Content::Summary),
@@ -49,6 +53,7 @@ impl Resolver<'_> {
                 medium: destination.medium.clone(),
                 settings: destination.settings.clone(),
                 content,
+                contact,
             })),
             None => Resolved::Gone("The incident was deleted before the message could leave.".to_owned()),
         })

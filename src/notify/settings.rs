@@ -16,6 +16,15 @@ pub struct ChannelSettings {
     pub allow_private_addresses: bool,
     /// For one HTTP request with its answer.
     pub http_timeout: Duration,
+    pub plugins: PluginSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct PluginSettings {
+    /// Where the executables are; `None`: there are none.
+    pub directory: Option<PathBuf>,
+    /// For one call.
+    pub timeout: Duration,
 }
 
 #[derive(Clone)]
@@ -74,7 +83,14 @@ impl Default for ChannelSettings {
             time_zone: Tz::UTC,
             allow_private_addresses: true,
             http_timeout: Duration::from_secs(15),
+            plugins: PluginSettings::default(),
         }
+    }
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self { directory: None, timeout: Duration::from_secs(30) }
     }
 }
 

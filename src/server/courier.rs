@@ -7,23 +7,32 @@ use futures_util::future::BoxFuture;
 use crate::{
     clock::random_bytes,
     domain::destination::Destination,
-    notify::{Channels, Content, Outcome, Outgoing},
+    notify::{Channels, ContactCard, Content, Outcome, Outgoing},
     service::{Courier, TestOutcome, TestResult},
+    store::Store,
 };
 
 pub(super) struct ChannelCourier {
     pub channels: Arc<Channels>,
+    pub store: Store,
+    /// The types of the plug-ins that were installed when the server started.
+    pub plugins: Vec<String>,
 }
 
 impl Courier for ChannelCourier {
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
         Box::pin(async move {
+            let contact = match ContactCard::of_destination(&self.store.directory(), destination) {
+                Ok(contact) => contact,
+                Err(answer) => return TestOutcome { result: TestResult::Fail, answer, transcript: Vec::new() },
+            };
             let message = Outgoing {
                 // Nobody takes one test for a repetition of another.
                 id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
                 medium: destination.medium.clone(),
                 settings: destination.settings.clone(),
                 content: Content::Test { username: username.to_owned() },
+                contact,
             };
             let (outcome, transcript) = self.channels.send(&message).await;
             let (result, answer) = match outcome {
@@ -33,5 +42,9 @@ impl Courier for ChannelCourier {
             };
             TestOutcome { result, answer, transcript: transcript.lines().to_vec() }
         })
+    }
+
+    fn plugins(&self) -> &[String] {
+        &self.plugins
     }
 }

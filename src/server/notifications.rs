@@ -1,17 +1,20 @@
 //! From settings to what channels are built from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use super::{Stopping, stopped};
 use crate::{
     config::{Config, MailConfig, MailTls, Secret, SmsConfig},
     domain::directory::DecisionSettings,
     http::parse_blob,
     notify::{
         ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
-        QueueSettings, SmsSettings,
+        PluginSettings, QueueSettings, SmsSettings,
     },
     store::Store,
 };
+
+const TEND_EVERY: Duration = Duration::from_secs(5);
 
 /// What decisions about who is told depend on.
 pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSettings> {
@@ -52,6 +55,24 @@ pub(super) fn channel_settings(config: &Config) -> ChannelSettings {
         time_zone: config.time_zone.value,
         allow_private_addresses: config.notifications.allow_private_addresses.value,
         http_timeout: config.notifications.http_timeout.value,
+        plugins: plugin_settings(config),
+    }
+}
+
+pub(super) fn plugin_settings(config: &Config) -> PluginSettings {
+    PluginSettings {
+        directory: config.notifications.plugins.value.clone(),
+        timeout: config.notifications.plugin_timeout.value,
+    }
+}
+
+/// Stops the plug-ins of channels that are gone, until the server stops.
+pub(super) async fn tend(channels: Arc<Channels>, store: Store, mut stopping: Stopping) {
+    loop {
+        tokio::select! {
+            () = stopped(&mut stopping) => return,
+            () = tokio::time::sleep(TEND_EVERY) => channels.tend(&store.directory()).await,
+        }
     }
 }
 

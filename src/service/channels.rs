@@ -143,8 +143,10 @@ impl Service {
 
     /// May contacts have addresses of this type?
     #[must_use]
-    pub fn is_address_type(directory: &Directory, kind: &str) -> bool {
-        KNOWN_TYPES.contains(&kind) || directory.channels.values().any(|channel| channel.kind == kind)
+    pub fn is_address_type(&self, directory: &Directory, kind: &str) -> bool {
+        KNOWN_TYPES.contains(&kind)
+            || self.has_plugin(kind)
+            || directory.channels.values().any(|channel| channel.kind == kind)
     }
 }
 

@@ -16,6 +16,11 @@ use crate::domain::{
 pub trait Courier: Send + Sync {
     /// Sends a harmless message that `username` asked for, now and once. Ends within a bounded time.
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome>;
+
+    /// The types of the channel plug-ins that are installed.
+    fn plugins(&self) -> &[String] {
+        &[]
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

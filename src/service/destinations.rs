@@ -9,7 +9,7 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, UserId},
         limits::{DESTINATION_LABEL, DESTINATIONS_PER_USER},
-        medium::{Medium, changed_settings},
+        medium::{AnyMedium, changed_settings},
         profile::Profile,
     },
     store::Command,
@@ -18,7 +18,7 @@ use crate::{
 /// A destination to be created, for the caller.
 #[derive(Clone, Debug)]
 pub struct NewDestination {
-    pub medium: Medium,
+    pub medium: AnyMedium,
     pub label: Option<String>,
     /// Checked by [`crate::domain::medium::SettingKind::check`].
     pub settings: BTreeMap<String, String>,
@@ -28,7 +28,7 @@ pub struct NewDestination {
 #[derive(Clone, Debug, Default)]
 pub struct DestinationEdit {
     /// Cannot change; refused if it is another one.
-    pub medium: Option<Medium>,
+    pub medium: Option<AnyMedium>,
     pub label: Option<Option<String>>,
     /// See [`changed_settings`].
     pub settings: Option<BTreeMap<String, Option<String>>>,
@@ -53,6 +53,9 @@ impl Service {
                     settings: new.settings,
                     synced: false,
                 };
+                if let AnyMedium::Plugin(slug) = &new.medium {
+                    command.directory().offered_channel(slug).ok_or(ServiceError::NotFound(Model::Medium))?;
+                }
                 check_room(command.directory(), owner)?;
                 check_free(command.directory(), &destination)?;
                 destination.id = command.new_destination_id();
@@ -78,12 +81,12 @@ impl Service {
                 let before =
                     directory.destination_of(owner, id).cloned().ok_or(ServiceError::NotFound(Model::Destination))?;
                 let mut after = Destination::clone(&before);
-                if edit.medium.is_some_and(|medium| medium.slug() != before.medium) {
+                if edit.medium.as_ref().is_some_and(|medium| medium.slug() != before.medium) {
                     return Err(NotificationRefusal::MediumFixed.into());
                 }
                 after.label = edit.label.unwrap_or(after.label);
-                if let (Some(given), Some(medium)) = (edit.settings, Medium::from_slug(&before.medium)) {
-                    after.settings = changed_settings(medium, &before.settings, given);
+                if let Some(given) = edit.settings {
+                    after.settings = changed_settings(&AnyMedium::from_slug(&before.medium), &before.settings, given);
                 }
                 check_free(directory, &after)?;
                 if after == *before {
@@ -173,5 +176,5 @@ pub fn is_shared(directory: &Directory, destination: &Destination) -> bool {
 }
 
 pub(super) fn address(destination: &Destination) -> Option<&String> {
-    destination.settings.get(Medium::from_slug(&destination.medium)?.address_key())
+    destination.settings.get(AnyMedium::from_slug(&destination.medium).address_key())
 }

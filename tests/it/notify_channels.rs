@@ -38,7 +38,7 @@ fn now() -> Timestamp {
     Timestamp::saturating_from_micros(NOW)
 }
 
-fn notice(kind: EventType) -> Notice {
+pub fn notice(kind: EventType) -> Notice {
     let incident = Incident {
         id: IncidentId(7),
         start: now(),
@@ -86,6 +86,7 @@ fn outgoing(id: &str, medium: &str, settings: &[(&str, &str)]) -> Outgoing {
         medium: medium.to_owned(),
         settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         content: Content::Event(notice(EventType::Start)),
+        contact: None,
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn shown(contact: &Contact) -> Value {
 }
 
 /// In the order of the contract's table, as far as it does not depend on other contacts and groups.
-pub(super) fn draft(dialect: Dialect, fields: &Fields, directory: &Directory) -> Result<ContactDraft, Problem> {
+pub(super) fn draft(dialect: Dialect, fields: &Fields, service: &Service) -> Result<ContactDraft, Problem> {
+    let directory = &*service.directory();
     let [id, full_name, channel] = required(dialect, fields, ["id", "full_name", "default_channel"], MISSING)?;
     let id =
         fields::uuid(id).ok_or_else(|| Problem::bad_request("Invalid request body: given id is not a valid UUID"))?;
@@ -49,7 +50,7 @@ pub(super) fn draft(dialect: Dialect, fields: &Fields, directory: &Directory) ->
     let entry = |kind: &str| sent.and_then(|addresses| addresses.as_object()?.get(kind));
     check_channel(directory, channel, |kind| entry(kind).is_some_and(|address| !fields::is_empty(address)))
         .map_err(|refusal| Problem::refused(refusal, Endpoint::Contacts))?;
-    let addresses = sent.map(|sent| addresses(sent, directory)).transpose()?.unwrap_or_default();
+    let addresses = sent.map(|sent| addresses(sent, service, directory)).transpose()?.unwrap_or_default();
     let username = optional(fields, "username").map(username).transpose()?;
     let groups = optional(fields, "groups").map(groups).transpose()?;
     check_length("full_name", full_name, FULL_NAME)?;
@@ -65,7 +66,7 @@ pub(super) fn draft(dialect: Dialect, fields: &Fields, directory: &Directory) ->
 }
 
 /// An address that is empty is none.
-fn addresses(sent: &Value, directory: &Directory) -> Result<BTreeMap<String, String>, Problem> {
+fn addresses(sent: &Value, service: &Service, directory: &Directory) -> Result<BTreeMap<String, String>, Problem> {
     let no_strings = || Problem::unprocessable("Invalid request body: expects addresses to be an object of strings");
     let sent = match sent {
         Value::Object(sent) => sent,
@@ -73,7 +74,7 @@ fn addresses(sent: &Value, directory: &Directory) -> Result<BTreeMap<String, Str
         _ => return Err(no_strings()),
     };
     let unknown: Vec<&str> =
-        sent.keys().map(String::as_str).filter(|kind| !Service::is_address_type(directory, kind)).collect();
+        sent.keys().map(String::as_str).filter(|kind| !service.is_address_type(directory, kind)).collect();
     if !unknown.is_empty() {
         let unknown = unknown.join(", ");
         return Err(Problem::unprocessable(format!("Invalid request body: undefined address type {unknown} given")));

@@ -13,7 +13,7 @@ use crate::{
         destination::Destination,
         ids::DestinationId,
         limits,
-        medium::{Medium, SettingKind},
+        medium::{AnyMedium, Medium, SettingKind},
     },
     http::{
         Answer, Api,
@@ -24,15 +24,14 @@ use crate::{
         fields::{Fields, Text},
         reply,
     },
-    service::{DestinationEdit, Model, NewDestination, destinations::is_shared},
+    service::{DestinationEdit, Model, NewDestination, Service, destinations::is_shared},
 };
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = DestinationConfig)]
 pub struct DestinationBody<'a> {
     pk: u64,
-    #[schema(value_type = MediumBody, required)]
-    media: Option<MediumBody>,
+    media: MediumBody,
     label: Option<&'a str>,
     suggested_label: String,
     /// Without secrets.
@@ -47,20 +46,20 @@ struct Duplicate {
 
 impl<'a> DestinationBody<'a> {
     #[must_use]
-    pub fn new(destination: &'a Destination) -> Self {
-        let medium = Medium::from_slug(&destination.medium);
-        let shown = medium.into_iter().flat_map(Medium::settings).filter(|setting| !setting.kind.is_secret());
+    pub fn new(destination: &'a Destination, service: &Service) -> Self {
+        let medium = service.medium(&destination.medium);
+        let shown = medium.medium.settings().iter().filter(|setting| !setting.kind.is_secret());
         let mut settings: Map<String, Value> = shown
             .filter_map(|setting| Some((setting.key.to_owned(), destination.settings.get(setting.key)?.clone().into())))
             .collect();
-        if medium == Some(Medium::Email) {
+        if medium.medium == AnyMedium::BuiltIn(Medium::Email) {
             settings.insert("synced".to_owned(), destination.synced.into());
         }
         Self {
             pk: destination.id.0,
-            media: medium.map(MediumBody::new),
+            media: MediumBody::new(&medium),
             label: destination.label.as_deref(),
-            suggested_label: format!("{}: {}", medium.map_or("", Medium::name), destination.shown()),
+            suggested_label: format!("{}: {}", medium.name, destination.shown()),
             settings,
         }
     }
@@ -72,7 +71,8 @@ impl<'a> DestinationBody<'a> {
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     let directory = api.service.directory();
     let destinations = directory.destinations_of(caller.id());
-    let bodies: Vec<DestinationBody<'_>> = destinations.into_iter().map(|it| DestinationBody::new(it)).collect();
+    let bodies: Vec<DestinationBody<'_>> =
+        destinations.into_iter().map(|it| DestinationBody::new(it, &api.service)).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }
 
@@ -80,9 +80,9 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
     request_body = DestinationRequest, responses((status = 201, body = DestinationBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(take_new).await?;
+    let new = payload.parse(|fields| take_new(fields, &api.service)).await?;
     let destination = api.service.create_destination(&caller, new).await?;
-    Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination)))
+    Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
 }
 
 /// Read a destination
@@ -91,7 +91,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
     let destination = directory.destination_of(caller.id(), DestinationId(pk)).ok_or_else(unknown)?;
-    Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination)))
+    Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination, &api.service)))
 }
 
 /// Change a destination
@@ -109,10 +109,10 @@ pub async fn edit(
     let id = DestinationId(pk);
     let directory = api.service.directory();
     let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
-    let medium = Medium::from_slug(&destination.medium);
-    let edit = payload.parse(|fields| Some(take_edit(fields, medium))).await?;
+    let medium = AnyMedium::from_slug(&destination.medium);
+    let edit = payload.parse(|fields| Some(take_edit(fields, &medium, &api.service))).await?;
     let destination = api.service.edit_destination(&caller, id, edit).await?;
-    Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination)))
+    Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination, &api.service)))
 }
 
 /// Delete a destination
@@ -140,32 +140,32 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Destination)
 }
 
-fn take_new(fields: &mut Fields) -> Option<NewDestination> {
+fn take_new(fields: &mut Fields, service: &Service) -> Option<NewDestination> {
     fields.require("media");
     fields.require("settings");
-    let medium = take_medium(fields);
+    let medium = take_medium(fields, service);
     let label = fields.nullable_text("label", limits::DESTINATION_LABEL).flatten();
-    let settings = take_settings(fields, medium)?;
+    let settings = take_settings(fields, medium.as_ref())?;
     let settings = settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     Some(NewDestination { medium: medium?, label, settings })
 }
 
-fn take_edit(fields: &mut Fields, medium: Option<Medium>) -> DestinationEdit {
-    let wanted = take_medium(fields);
-    if wanted.is_some() && wanted != medium {
+fn take_edit(fields: &mut Fields, medium: &AnyMedium, service: &Service) -> DestinationEdit {
+    let wanted = take_medium(fields, service);
+    if wanted.as_ref().is_some_and(|wanted| wanted != medium) {
         // That it cannot be is said first: its settings are not those of the other one.
         return DestinationEdit { medium: wanted, ..DestinationEdit::default() };
     }
     DestinationEdit {
         medium: wanted,
         label: fields.nullable_text("label", limits::DESTINATION_LABEL),
-        settings: take_settings(fields, medium),
+        settings: take_settings(fields, Some(medium)),
     }
 }
 
-fn take_medium(fields: &mut Fields) -> Option<Medium> {
+fn take_medium(fields: &mut Fields, service: &Service) -> Option<AnyMedium> {
     let slug = fields.text("media", Text::up_to(limits::SOURCE_TYPE_NAME))?;
-    let medium = Medium::from_slug(&slug);
+    let medium = service.offered_medium(&slug).map(|it| it.medium);
     if medium.is_none() {
         fields.error("media", unknown_key(slug));
     }
@@ -173,11 +173,15 @@ fn take_medium(fields: &mut Fields) -> Option<Medium> {
 }
 
 /// Their errors stand beside those of the other fields. `None` as a value: null or empty.
-fn take_settings(fields: &mut Fields, medium: Option<Medium>) -> Option<BTreeMap<String, Option<String>>> {
+fn take_settings(fields: &mut Fields, medium: Option<&AnyMedium>) -> Option<BTreeMap<String, Option<String>>> {
     let mut given = fields.dictionary("settings", "Settings has to be a dictionary.")?;
     let mut settings = BTreeMap::new();
     for setting in medium?.settings() {
-        let longest = if setting.kind.is_secret() { limits::DESTINATION_SECRET } else { limits::URL };
+        let longest = match setting.kind {
+            SettingKind::Secret => limits::DESTINATION_SECRET,
+            SettingKind::Address => limits::ADDRESS,
+            _ => limits::URL,
+        };
         let value = match setting.kind {
             SettingKind::Secret => given.nullable_text(setting.key, longest),
             _ => given.required_text(setting.key, longest).map(Some),

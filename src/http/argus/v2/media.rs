@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use axum::{
-    extract::Path,
+    extract::{Path, State},
     http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
@@ -12,23 +12,24 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::medium::{Medium, Setting, SettingKind},
-    http::{Answer, argus::keys::Name, error::ApiError, page::Location, reply},
-    service::Model,
+    domain::medium::{AnyMedium, Medium, Setting, SettingKind},
+    http::{Answer, Api, argus::keys::Name, error::ApiError, page::Location, reply},
+    service::{Model, OfferedMedium},
 };
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Media)]
 pub struct MediumBody {
-    slug: &'static str,
-    name: &'static str,
+    slug: String,
+    name: String,
+    /// The executable of a plug-in may be missing.
     installed: bool,
 }
 
 impl MediumBody {
     #[must_use]
-    pub const fn new(medium: Medium) -> Self {
-        Self { slug: medium.slug(), name: medium.name(), installed: true }
+    pub fn new(medium: &OfferedMedium) -> Self {
+        Self { slug: medium.medium.slug().to_owned(), name: medium.name.clone(), installed: medium.installed }
     }
 }
 
@@ -41,15 +42,16 @@ struct MediumSchema {
 /// List media
 #[utoipa::path(get, path = "/notificationprofiles/media/", tag = "destinations",
     responses((status = 200, body = Vec<MediumBody>)))]
-pub async fn list() -> Answer {
-    Ok(reply::json(StatusCode::OK, &Medium::ALL.map(MediumBody::new)))
+pub async fn list(State(api): State<Api>) -> Answer {
+    let bodies: Vec<MediumBody> = api.service.media().iter().map(MediumBody::new).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
 }
 
 /// Read a medium
 #[utoipa::path(get, path = "/notificationprofiles/media/{slug}/", tag = "destinations",
     responses((status = 200, body = MediumBody)))]
-pub async fn retrieve(Name(slug): Name) -> Answer {
-    Ok(reply::json(StatusCode::OK, &MediumBody::new(known(&slug)?)))
+pub async fn retrieve(State(api): State<Api>, Name(slug): Name) -> Answer {
+    Ok(reply::json(StatusCode::OK, &MediumBody::new(&known(&api, &slug)?)))
 }
 
 /// What the settings of a destination look like
@@ -57,37 +59,38 @@ pub async fn retrieve(Name(slug): Name) -> Answer {
 /// As a JSON schema.
 #[utoipa::path(get, path = "/notificationprofiles/media/{slug}/json_schema/", tag = "destinations",
     responses((status = 200, body = MediumSchema)))]
-pub async fn json_schema(Name(slug): Name, location: Location) -> Answer {
-    let medium = known(&slug)?;
-    Ok(reply::json(StatusCode::OK, &MediumSchema { json_schema: schema(medium, &location.origin) }))
+pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Location) -> Answer {
+    let medium = known(&api, &slug)?;
+    Ok(reply::json(StatusCode::OK, &MediumSchema { json_schema: schema(&medium, &location.origin) }))
 }
 
 /// The schema's own address, for people.
-pub async fn schema_page(Path(slug): Path<String>, location: Location) -> Response {
-    let Some(medium) = Medium::from_slug(&slug) else { return ApiError::not_found().into_response() };
-    let schema = serde_json::to_string_pretty(&schema(medium, &location.origin)).unwrap_or_default();
+pub async fn schema_page(State(api): State<Api>, Path(slug): Path<String>, location: Location) -> Response {
+    let Some(medium) = api.service.offered_medium(&slug) else { return ApiError::not_found().into_response() };
+    let schema = serde_json::to_string_pretty(&schema(&medium, &location.origin)).unwrap_or_default();
     let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
     let _ = write!(
         page,
         "<title>{0} settings</title><h1>{0} settings</h1><pre>{1}</pre></html>",
-        medium.name(),
+        escaped(&medium.name),
         escaped(&schema)
     );
     Html(page).into_response()
 }
 
-fn known(slug: &str) -> Result<Medium, ApiError> {
-    Medium::from_slug(slug).ok_or_else(|| ApiError::no_match(Model::Medium))
+fn known(api: &Api, slug: &str) -> Result<OfferedMedium, ApiError> {
+    api.service.offered_medium(slug).ok_or_else(|| ApiError::no_match(Model::Medium))
 }
 
-fn schema(medium: Medium, base: &str) -> Value {
+fn schema(offered: &OfferedMedium, base: &str) -> Value {
+    let OfferedMedium { medium, name: title, .. } = offered;
     let name = match medium {
-        Medium::Email => "email",
-        other => other.name(),
+        AnyMedium::BuiltIn(Medium::Email) => "email",
+        _ => title,
     };
     let required = medium.settings().iter().filter(|it| !it.kind.is_secret()).map(|it| it.key);
     json!({
-        "title": format!("{} Settings", medium.name()),
+        "title": format!("{title} Settings"),
         "description": format!("Settings for a DestinationConfig using {name}."),
         "type": "object",
         "required": required.collect::<Vec<_>>(),
@@ -104,7 +107,7 @@ fn property(setting: &Setting) -> (String, Value) {
     match setting.kind {
         SettingKind::HttpsUrl | SettingKind::HttpUrl => property["format"] = "uri".into(),
         SettingKind::Secret => property["writeOnly"] = true.into(),
-        SettingKind::Email | SettingKind::Phone => {}
+        SettingKind::Email | SettingKind::Phone | SettingKind::Address => {}
     }
     (setting.key.to_owned(), property)
 }

@@ -31,7 +31,7 @@ use crate::{
         fields::Fields,
         reply,
     },
-    service::{NewProfile, ProfileEdit, Reach},
+    service::{NewProfile, ProfileEdit, Reach, Service},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -47,14 +47,14 @@ pub struct ProfileBody<'a> {
 }
 
 impl<'a> ProfileBody<'a> {
-    fn new(profile: &'a Profile, directory: &'a Directory) -> Self {
+    fn new(profile: &'a Profile, directory: &'a Directory, service: &Service) -> Self {
         let destinations = profile.destinations.iter().filter_map(|id| directory.destinations.get(id));
         Self {
             pk: profile.id.0,
             name: profile.name.as_deref(),
             timeslot: directory.timeslots.get(&profile.timeslot).map(|it| TimeslotBody::new(it)),
             filters: filters_of(profile, directory).map(|it| FilterBody::new(it, Version::V2)).collect(),
-            destinations: destinations.map(|it| DestinationBody::new(it)).collect(),
+            destinations: destinations.map(|it| DestinationBody::new(it, service)).collect(),
             active: profile.active,
         }
     }
@@ -66,7 +66,7 @@ impl<'a> ProfileBody<'a> {
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     let directory = api.service.directory();
     let profiles = directory.profiles_of(caller.id()).into_iter();
-    let bodies: Vec<ProfileBody<'_>> = profiles.map(|it| ProfileBody::new(it, &directory)).collect();
+    let bodies: Vec<ProfileBody<'_>> = profiles.map(|it| ProfileBody::new(it, &directory, &api.service)).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }
 
@@ -76,7 +76,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(take_new).await?;
     let profile = api.service.create_profile(&caller, new).await?;
-    Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
+    Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
 /// Read a profile
@@ -85,7 +85,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
     let profile = directory.profile_of(caller.id(), ProfileId(pk)).ok_or_else(unknown)?;
-    Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory)))
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory, &api.service)))
 }
 
 /// Change a profile
@@ -104,7 +104,7 @@ pub async fn edit(
     api.service.directory().profile_of(caller.id(), id).ok_or_else(unknown)?;
     let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
-    Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
+    Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
 fn take_new(fields: &mut Fields) -> Option<NewProfile> {

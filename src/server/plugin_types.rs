@@ -1,0 +1,50 @@
+//! What the installed channel plug-ins say of themselves.
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::notifications;
+use crate::{
+    config::Config,
+    notify::{Channels, PluginInfo, PluginOption},
+};
+
+#[derive(Serialize)]
+pub struct PluginTypeRow {
+    pub kind: String,
+    /// Or why the plug-in does not tell.
+    pub name: String,
+    pub version: String,
+    /// Names, with a word about those that are special.
+    pub settings: Vec<String>,
+}
+
+/// Starts each plug-in for a moment.
+pub fn plugin_types(config: &Config) -> anyhow::Result<Vec<PluginTypeRow>> {
+    let settings = notifications::plugin_settings(config);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let described = runtime.block_on(Channels::describe_plugins(&settings));
+    Ok(described.into_iter().map(|(kind, info)| row(kind, info)).collect())
+}
+
+fn row(kind: String, info: Result<PluginInfo, String>) -> PluginTypeRow {
+    match info {
+        Ok(info) => {
+            let settings = info.options.iter().map(setting).collect();
+            PluginTypeRow { kind, name: info.name, version: info.version, settings }
+        }
+        Err(reason) => {
+            PluginTypeRow { kind, name: format!("(no answer: {reason})"), version: String::new(), settings: Vec::new() }
+        }
+    }
+}
+
+fn setting(option: &PluginOption) -> String {
+    match (option.required, option.kind == "secret") {
+        (true, true) => format!("{} (required, secret)", option.name),
+        (true, false) => format!("{} (required)", option.name),
+        (false, true) => format!("{} (secret)", option.name),
+        (false, false) => option.name.clone(),
+    }
+}

@@ -1,0 +1,59 @@
+//! The media that destinations can have: those that the server knows itself, and channels that are offered to everybody.
+
+use std::collections::BTreeSet;
+
+use super::Service;
+use crate::domain::medium::{AnyMedium, Medium};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedMedium {
+    pub medium: AnyMedium,
+    /// For people.
+    pub name: String,
+    /// Its plug-in was there when the server started.
+    pub installed: bool,
+}
+
+impl Service {
+    /// The server's own first, then plug-ins in the order of their types.
+    #[must_use]
+    pub fn media(&self) -> Vec<OfferedMedium> {
+        let directory = self.directory();
+        let offered = directory.channels.values().filter(|channel| channel.is_medium());
+        let plugins: BTreeSet<&str> = offered.map(|channel| channel.kind.as_str()).collect();
+        let own = Medium::ALL.iter().map(|medium| self.medium(medium.slug()));
+        own.chain(plugins.into_iter().map(|slug| self.medium(slug))).collect()
+    }
+
+    /// Only one that is there for new destinations.
+    #[must_use]
+    pub fn offered_medium(&self, slug: &str) -> Option<OfferedMedium> {
+        let medium = AnyMedium::from_slug(slug);
+        let is_there =
+            matches!(medium, AnyMedium::BuiltIn(_)) || self.directory().offered_channel(medium.slug()).is_some();
+        is_there.then(|| self.medium(slug))
+    }
+
+    /// Also one that is offered no more, which destinations may still have: its name is its type then.
+    #[must_use]
+    pub fn medium(&self, slug: &str) -> OfferedMedium {
+        match AnyMedium::from_slug(slug) {
+            AnyMedium::BuiltIn(medium) => {
+                let name = medium.name().to_owned();
+                OfferedMedium { medium: AnyMedium::BuiltIn(medium), name, installed: true }
+            }
+            AnyMedium::Plugin(kind) => {
+                let directory = self.directory();
+                let channel = directory.offered_channel(&kind);
+                let name = channel.map_or_else(|| kind.clone(), |channel| channel.name.clone());
+                let installed = channel.is_some() && self.has_plugin(&kind);
+                OfferedMedium { medium: AnyMedium::Plugin(kind), name, installed }
+            }
+        }
+    }
+
+    /// Is there a channel plug-in of this type?
+    pub(super) fn has_plugin(&self, kind: &str) -> bool {
+        self.inner.courier.get().is_some_and(|courier| courier.plugins().iter().any(|it| it == kind))
+    }
+}

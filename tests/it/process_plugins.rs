@@ -1,0 +1,157 @@
+//! Channel plug-ins in the real program: offered to everybody, used by people, and outlived by their neighbours.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    daemon::{Client, Daemon, Site, eventually, incident, stderr},
+    plugins::install,
+};
+
+const API: &str = "/api/v2/notificationprofiles";
+
+struct Desk {
+    site: Site,
+    plugins: PathBuf,
+    admin: String,
+    alice: String,
+    source: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let site = Site::new();
+        let plugins = install(site.data().parent().unwrap());
+        let source = site.source("tester");
+        let admin = site.ok(&["token", "create", "admin"]);
+        site.ok(&["user", "create", "alice", "--first-name", "Alice", "--last-name", "Smith"]);
+        let alice = site.ok(&["token", "create", "alice"]);
+        Self { site, plugins, admin, alice, source }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.site.command(args);
+        command.env("ARGUSD_PLUGINS", &self.plugins).env("ARGUSD_PLUGIN_TIMEOUT_SECONDS", "4");
+        command
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Offered to everybody.
+    fn channel(&self, name: &str, kind: &str, mood: &str) {
+        let settings = self.site.path("settings.json");
+        let config = json!({"mood": mood, "record": self.site.path(kind), "token": "s3cret"});
+        fs::write(&settings, config.to_string()).unwrap();
+        let settings = settings.to_str().unwrap();
+        self.ok(&["channel", "create", "--name", name, "--type", kind, "--config", settings, "--offered"]);
+    }
+
+    fn noted(&self, kind: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.site.path(kind)).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn created(client: &mut Client, path: &str, body: &Value) -> Value {
+    let answer = client.post(&format!("{API}/{path}"), body);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.json()
+}
+
+#[test]
+fn what_is_installed_can_be_asked_without_a_server() {
+    let desk = Desk::new();
+    let types = desk.ok(&["channel", "types"]);
+    let line = |kind: &str| types.lines().find(|line| line.starts_with(kind)).unwrap_or_else(|| panic!("{types}"));
+    assert!(line("room").contains("Test room") && line("room").contains("mood (required), token (secret)"), "{types}");
+    assert!(line("old-room").contains("1.2.3") && line("shell").contains("Shell"), "{types}");
+    assert!(line("broken").contains("no answer"), "{types}");
+    // The server's own channel of this name wins.
+    assert!(!types.contains("email"), "{types}");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it says how long a message takes, nothing else")]
+fn people_use_what_is_offered_and_a_plug_in_that_hangs_harms_nobody() {
+    let desk = Desk::new();
+    desk.channel("Rooms", "room", "good");
+    desk.channel("Tar pit", "old-room", "hang");
+    let log = desk.site.path("log");
+    let daemon =
+        Daemon::start_with_log(desk.command(&["serve", "--listen", "127.0.0.1:0"]), File::create(&log).unwrap());
+    let mut alice = daemon.client().with_token(&desk.alice);
+
+    let media = alice.get(&format!("{API}/media/")).json();
+    let plugins: Vec<&Value> = media.as_array().unwrap().iter().skip(5).collect();
+    assert_eq!(
+        plugins,
+        [
+            &json!({"slug": "old-room", "name": "Tar pit", "installed": true}),
+            &json!({"slug": "room", "name": "Rooms", "installed": true})
+        ]
+    );
+    let schema = alice.get(&format!("{API}/media/room/json_schema/")).json();
+    assert_eq!(schema["json_schema"]["required"], json!(["address"]));
+    assert_eq!(schema["json_schema"]["title"], "Rooms Settings");
+    assert_eq!(alice.get(&format!("{API}/media/shell/")).status, 404, "it is not offered");
+
+    let refused = alice.post(&format!("{API}/destinations/"), &json!({"media": "shell", "settings": {"address": "x"}}));
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let refused = alice.post(&format!("{API}/destinations/"), &json!({"media": "room", "settings": {}}));
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let room = created(&mut alice, "destinations/", &json!({"media": "room", "settings": {"address": "#ops"}}));
+    assert_eq!((&room["media"]["slug"], &room["settings"]), (&json!("room"), &json!({"address": "#ops"})));
+    assert_eq!(room["suggested_label"], "Rooms: #ops");
+    let pit = created(&mut alice, "destinations/", &json!({"media": "old-room", "settings": {"address": "#pit"}}));
+    let test = alice.post(&format!("/argusd/v1/destinations/{}/test/", room["pk"]), &json!({})).json();
+    assert_eq!((&test["outcome"], &test["answer"]), (&json!("sent"), &json!("The plug-in room took it.")));
+
+    let filter = created(&mut alice, "filters/", &json!({"name": "all", "filter": {"maxlevel": 5}}));
+    let days = json!([{"days": [1, 2, 3, 4, 5, 6, 7], "all_day": true}]);
+    let timeslot = created(&mut alice, "timeslots/", &json!({"name": "always", "time_recurrences": days}));
+    let profile =
+        json!({"timeslot": timeslot["pk"], "filters": [filter["pk"]], "destinations": [pit["pk"], room["pk"]]});
+    created(&mut alice, "", &profile);
+
+    let start = Instant::now();
+    let mut source = daemon.client().with_token(&desk.source);
+    let posted = source.post("/api/v2/incidents/", &incident("a"));
+    assert_eq!(posted.status, 201, "{}", posted.body);
+    let told = || desk.noted("room").into_iter().rfind(|it| it["params"]["incident"].is_object());
+    eventually("the room is told", || told().is_some());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let told = told().unwrap();
+    let contact = json!({"full_name": "Alice Smith", "addresses": [{"type": "room", "address": "#ops"}]});
+    assert_eq!((&told["params"]["contact"], &told["params"]["object"]["name"]), (&contact, &json!("Incident a")));
+
+    let messages = format!("/argusd/v1/incidents/{}/notifications/", posted.json()["pk"]);
+    let mut admin = daemon.client().with_token(&desk.admin);
+    let mut find = |medium: &str| {
+        let list = admin.get(&messages).json();
+        let found = list.as_array().unwrap().iter().find(|it| it.to_string().contains(medium)).cloned();
+        found.unwrap_or_else(|| panic!("{list}"))
+    };
+    eventually("it is written down", || find("#ops")["state"] == "delivered");
+    eventually("the failure is visible", || {
+        find("#pit")["answer"].as_str().unwrap_or_default().contains("did not answer")
+    });
+    assert_eq!(find("#pit")["state"], "due");
+
+    let listed = desk.ok(&["channel", "list", "--json"]);
+    assert!(!listed.contains("s3cret"), "{listed}");
+    let pid = told["pid"].as_u64().unwrap();
+    daemon.stop();
+    assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "it ended with the server");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("a channel plug-in failed") && !log.contains("s3cret"), "{log}");
+}
