@@ -20,7 +20,7 @@ pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},
     dispatcher::{Carrier, DispatchSettings, Dispatcher},
     health::{Health, Reach},
-    outgoing::{Content, Notice, Outgoing, Summary},
+    outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, SmsSettings},
 };

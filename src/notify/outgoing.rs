@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use crate::domain::{event::Event, incident::Incident};
+use crate::domain::{event::Event, ids::ChannelId, incident::Incident};
 
 #[derive(Clone)]
 pub struct Outgoing {
@@ -10,9 +10,21 @@ pub struct Outgoing {
     pub id: String,
     /// The slug of the medium.
     pub medium: String,
-    /// The destination's: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
+    /// The destination's, or the channel's with the contact's address: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
     pub settings: BTreeMap<String, String>,
     pub content: Content,
+    /// Whom it is for; `None`: a user's own destination.
+    pub contact: Option<ContactCard>,
+}
+
+/// A contact as a channel may have to know it.
+#[derive(Clone)]
+pub struct ContactCard {
+    pub full_name: String,
+    /// By type.
+    pub addresses: Vec<(String, String)>,
+    /// By which it is told.
+    pub channel: ChannelId,
 }
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ impl Courier for ChannelCourier {
                 medium: destination.medium.clone(),
                 settings: destination.settings.clone(),
                 content: Content::Test { username: username.to_owned() },
+                contact: None,
             };
             let (outcome, transcript) = self.channels.send(&message).await;
             let (result, answer) = match outcome {

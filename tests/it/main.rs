@@ -33,6 +33,7 @@ mod process_clients;
 mod process_crash;
 mod process_native;
 mod process_start;
+mod rules;
 mod search;
 mod self_incidents;
 mod simulation;

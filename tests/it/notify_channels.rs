@@ -86,6 +86,7 @@ fn outgoing(id: &str, medium: &str, settings: &[(&str, &str)]) -> Outgoing {
         medium: medium.to_owned(),
         settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         content: Content::Event(notice(EventType::Start)),
+        contact: None,
     }
 }
 

@@ -29,7 +29,7 @@ fn now() -> Timestamp {
 
 fn outgoing(content: Content) -> Outgoing {
     let settings = BTreeMap::from([("email_address".to_owned(), "alice@example.org".to_owned())]);
-    Outgoing { id: "g7-41".to_owned(), medium: "email".to_owned(), settings, content }
+    Outgoing { id: "g7-41".to_owned(), medium: "email".to_owned(), settings, content, contact: None }
 }
 
 fn written(content: Content) -> String {

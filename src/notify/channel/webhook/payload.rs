@@ -194,8 +194,13 @@ mod tests {
     use crate::notify::{Summary, samples};
 
     fn written(content: Content) -> Value {
-        let message =
-            Outgoing { id: "m-1".to_owned(), medium: "webhook".to_owned(), settings: BTreeMap::new(), content };
+        let message = Outgoing {
+            id: "m-1".to_owned(),
+            medium: "webhook".to_owned(),
+            settings: BTreeMap::new(),
+            content,
+            contact: None,
+        };
         let now = Timestamp::saturating_from_micros(1_706_789_000_000_000);
         serde_json::from_str(&write(&message, &Zoned::new(chrono_tz::Europe::Oslo), now)).unwrap()
     }
