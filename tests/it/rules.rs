@@ -255,7 +255,7 @@ async fn what_stands_against_a_rule_is_said() {
     desk.edit(rule, json!({"filters": [quiet], "active": true})).await;
     let other_type = desk.happens().await;
     desk.edit(rule, json!({"filters": [desk.filter]})).await;
-    let task = json!({"filters": [desk.filter], "start_time": "2026-01-15T12:00:00Z"});
+    let task = json!({"filters": [desk.filter], "start_time": "2026-01-15T10:00:00Z"});
     pk(&desk.admin.post("/api/v2/plannedmaintenance/", task).await);
     let maintained = desk.happens().await;
     let cases = [

@@ -324,6 +324,7 @@ impl World {
             for (_, silence) in &verdict.silences {
                 let reason = match silence {
                     Silence::ProfileInactive => "inactive",
+                    Silence::RuleInactive | Silence::NotRecipient => panic!("there are no rules here"),
                     Silence::OwnerInactive => "owner",
                     Silence::Filter(..) | Silence::NoFilter => "filter",
                     Silence::EventType => "type",
