@@ -22,6 +22,8 @@ pub mod message;
 pub mod phone;
 pub mod plan;
 pub mod profile;
+pub mod recipients;
+pub mod rule;
 pub mod schedule;
 pub mod severity;
 pub mod source;

@@ -81,6 +81,7 @@ pub enum Subject {
     Filter,
     Profile,
     Maintenance,
+    Rule,
     Channel,
     /// With the groups that it is in.
     Contact,

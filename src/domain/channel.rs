@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::ids::ChannelId;
+use super::{contact::Contact, ids::ChannelId};
 
 pub const EMAIL: &str = "email";
 pub const SMS: &str = "sms";
@@ -56,6 +56,17 @@ impl Channel {
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         Self { config: self.shown_config(), ..self.clone() }
+    }
+
+    /// Where a contact is reached by it: what the contact has for its type, or an empty text if the channel carries the
+    /// address itself. `None`: nowhere. Says the same of versions, in which secrets are blank.
+    #[must_use]
+    pub fn address_of(&self, contact: &Contact) -> Option<String> {
+        if let Some(address) = contact.addresses.get(&self.kind).filter(|address| !address.is_empty()) {
+            return Some(address.clone());
+        }
+        let has_url = self.config.as_ref().is_some_and(|config| config.get("url").is_some_and(Value::is_string));
+        (has_url && matches!(self.kind.as_str(), SLACK | NTFY | WEBHOOK)).then(String::new)
     }
 
     /// Contacts need no address of their own for it.

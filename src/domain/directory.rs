@@ -14,9 +14,10 @@ use super::{
     channel::Channel,
     destination::Destination,
     filter::fold,
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
     maintenance::Maintenance,
     profile::Profile,
+    rule::Rule,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
     timeslot::Timeslot,
@@ -84,6 +85,7 @@ pub struct Directory {
     pub filters: FxHashMap<FilterId, Arc<StoredFilter>>,
     pub profiles: FxHashMap<ProfileId, Arc<Profile>>,
     pub maintenances: FxHashMap<MaintenanceId, Arc<Maintenance>>,
+    pub rules: FxHashMap<RuleId, Arc<Rule>>,
     pub channels: FxHashMap<Uuid, Arc<Channel>>,
 }
 
@@ -214,6 +216,14 @@ impl Directory {
         let mut maintenances: Vec<_> = self.maintenances.values().collect();
         maintenances.sort_by_key(|m| m.id);
         maintenances
+    }
+
+    /// Sorted by id.
+    #[must_use]
+    pub fn rules_sorted(&self) -> Vec<&Arc<Rule>> {
+        let mut rules: Vec<_> = self.rules.values().collect();
+        rules.sort_by_key(|r| r.id);
+        rules
     }
 
     /// Regardless of case.

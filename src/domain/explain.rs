@@ -3,15 +3,18 @@
 mod words;
 
 use super::{
+    channel::Channel,
+    contact::Contact,
     destination::Destination,
     directory::Directory,
     event::EventType,
     filter::{About, Criteria, Mismatch},
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, TimeslotId},
-    plan::{NearReason, Occurrence, Silence},
+    ids::{DestinationId, FilterId, MaintenanceId, TimeslotId},
+    plan::{Cause, NearReason, Occurrence, Silence},
     profile::Profile,
+    rule::Rule,
     stored_filter::{FilterBlob, StoredFilter},
-    subscription::{EventFilter, filters},
+    subscription::{Basis, EventFilter, filters},
     tag::Tag,
 };
 
@@ -41,6 +44,7 @@ pub struct Clause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClauseKind {
     Profile,
+    Rule,
     User,
     Filter,
     Timeslot,
@@ -54,6 +58,7 @@ impl ClauseKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Profile => "profile",
+            Self::Rule => "rule",
             Self::User => "user",
             Self::Filter => "filter",
             Self::Timeslot => "timeslot",
@@ -69,6 +74,8 @@ impl ClauseKind {
 pub const fn code(silence: Silence) -> &'static str {
     match silence {
         Silence::ProfileInactive => "profile_inactive",
+        Silence::RuleInactive => "rule_inactive",
+        Silence::NotRecipient => "not_recipient",
         Silence::OwnerInactive => "owner_inactive",
         Silence::NoFilter => "no_filter",
         Silence::Filter(_, Mismatch::Nothing) => "filter_matches_nothing",
@@ -83,18 +90,29 @@ pub const fn code(silence: Silence) -> &'static str {
     }
 }
 
-/// What stood between `profile` and its owner, or one destination of it; `directory` is the configuration as it was.
+/// Which of the ways to somebody a reason is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    All,
+    Destination(DestinationId),
+    /// `None`: the channel was there no more.
+    Channel(&'a Contact, Option<&'a Channel>),
+}
+
+/// What stood between a profile or a rule and whom it leads to, or one way to them; `directory` is the configuration as
+/// it was.
 #[must_use]
 pub fn explain(
     silence: Silence,
-    profile: &Profile,
-    destination: Option<DestinationId>,
+    basis: &Basis,
+    place: Place<'_>,
     directory: &Directory,
     occurrence: &Occurrence<'_>,
 ) -> Reason {
-    let context = Context { profile, directory, occurrence };
+    let context = Context { basis, directory, occurrence };
     let told = match silence {
-        Silence::ProfileInactive => context.profile_inactive(),
+        Silence::ProfileInactive | Silence::RuleInactive => context.inactive(),
+        Silence::NotRecipient => context.not_recipient(),
         Silence::OwnerInactive => context.owner_inactive(),
         Silence::NoFilter => context.no_filter(),
         Silence::Filter(id, mismatch) => context.filter(id, mismatch),
@@ -106,9 +124,9 @@ pub fn explain(
             id: None,
             name: None,
         }),
-        Silence::Near(NearReason::NoDestination) => context.no_destination(),
-        Silence::Near(NearReason::Covered(by)) => context.covered(by, destination),
-        Silence::Near(NearReason::Reported) => context.reported(destination),
+        Silence::Near(NearReason::NoDestination) => context.no_destination(place),
+        Silence::Near(NearReason::Covered(by)) => context.covered(by, place),
+        Silence::Near(NearReason::Reported) => context.reported(place),
     };
     let Told { sentence, clause, criterion, values } = told;
     let (wanted, actual) = values.unzip();
@@ -129,6 +147,11 @@ pub fn profile_name(profile: &Profile) -> String {
     }
 }
 
+#[must_use]
+pub fn rule_name(rule: &Rule) -> String {
+    format!("\"{}\" (pk {})", rule.name, rule.id)
+}
+
 /// The medium, and the address or what else the owner calls it.
 #[must_use]
 pub fn destination_name(destination: &Destination) -> String {
@@ -141,7 +164,7 @@ pub fn destination_name(destination: &Destination) -> String {
 }
 
 struct Context<'a> {
-    profile: &'a Profile,
+    basis: &'a Basis,
     directory: &'a Directory,
     occurrence: &'a Occurrence<'a>,
 }
@@ -170,17 +193,37 @@ impl Told {
 }
 
 impl Context<'_> {
-    fn profile_clause(&self) -> Clause {
-        Clause { kind: ClauseKind::Profile, id: Some(self.profile.id.0), name: self.profile.name.clone() }
+    fn clause(&self) -> Clause {
+        match self.basis {
+            Basis::Profile(profile) => {
+                Clause { kind: ClauseKind::Profile, id: Some(profile.id.0), name: profile.name.clone() }
+            }
+            Basis::Rule(rule) => Clause { kind: ClauseKind::Rule, id: Some(rule.id.0), name: Some(rule.name.clone()) },
+        }
     }
 
-    fn profile_inactive(&self) -> Told {
-        let sentence = format!("Profile {} was switched off.", profile_name(self.profile));
-        Told::new(sentence).by(self.profile_clause()).comparing("active", "inactive")
+    /// At the beginning of a sentence.
+    fn name(&self) -> String {
+        match self.basis {
+            Basis::Profile(profile) => format!("Profile {}", profile_name(profile)),
+            Basis::Rule(rule) => format!("Rule {}", rule_name(rule)),
+        }
+    }
+
+    fn inactive(&self) -> Told {
+        let sentence = format!("{} was switched off.", self.name());
+        Told::new(sentence).by(self.clause()).comparing("active", "inactive")
+    }
+
+    fn not_recipient(&self) -> Told {
+        Told::new(format!("{} did not lead to this contact.", self.name())).by(self.clause())
     }
 
     fn owner_inactive(&self) -> Told {
-        let id = self.profile.owner;
+        let id = match self.basis {
+            Basis::Profile(profile) => profile.owner,
+            Basis::Rule(rule) => rule.owner,
+        };
         let name = self.directory.user(id).map(|user| user.username.clone());
         let sentence = format!("The account {} was deactivated.", name.as_deref().unwrap_or("of the owner"));
         let clause = Clause { kind: ClauseKind::User, id: Some(id.0), name };
@@ -188,13 +231,21 @@ impl Context<'_> {
     }
 
     fn no_filter(&self) -> Told {
-        let sentence = format!("Profile {} had no filter, so nothing could match it.", profile_name(self.profile));
-        Told::new(sentence).by(self.profile_clause())
+        let sentence = format!("{} had no filter, so nothing could match it.", self.name());
+        Told::new(sentence).by(self.clause())
     }
 
-    fn no_destination(&self) -> Told {
-        let sentence = format!("Profile {} had no destination to send to.", profile_name(self.profile));
-        Told::new(sentence).by(self.profile_clause())
+    fn no_destination(&self, place: Place<'_>) -> Told {
+        let sentence = match (place, self.basis) {
+            (Place::Channel(contact, Some(channel)), _) => {
+                let (name, kind) = (&channel.name, &channel.kind);
+                format!("{} had no address of type {kind} for the channel \"{name}\".", contact.full_name)
+            }
+            (Place::Channel(..), _) => format!("{} leads over a channel that did not exist.", self.name()),
+            (_, Basis::Profile(_)) => format!("{} had no destination to send to.", self.name()),
+            (_, Basis::Rule(_)) => format!("{} had no recipients.", self.name()),
+        };
+        Told::new(sentence).by(self.clause())
     }
 
     fn filter(&self, id: FilterId, mismatch: Mismatch) -> Told {
@@ -239,23 +290,24 @@ impl Context<'_> {
 
     fn event_type(&self) -> Told {
         let kind = self.occurrence.kind;
-        let compiled = filters(&self.profile.filters, self.directory);
+        let ids = self.basis.filters();
+        let compiled = filters(ids, self.directory);
         let let_through = EventType::ALL
             .into_iter()
             .filter(|kind| compiled.iter().any(|filter| filter.event_types.is_none_or(|types| types.contains(*kind))));
         let wanted = words::list(let_through.map(|it| it.code().to_owned()), "or", "nothing");
-        let names = self.profile.filters.iter().filter_map(|id| self.directory.filters.get(id));
+        let names = ids.iter().filter_map(|id| self.directory.filters.get(id));
         let names = words::list(names.map(|it| filter_name(it)), "and", "none");
         let (code, display) = (kind.code(), kind.display());
         let (filters, lets) = if compiled.len() == 1 { ("Filter", "lets") } else { ("Filters", "let") };
         let sentence = format!("{filters} {names} {lets} {wanted} through, but this was {code} ({display}).");
-        let clause = match self.profile.filters.as_slice() {
+        let clause = match ids {
             [id] => Clause {
                 kind: ClauseKind::Filter,
                 id: Some(id.0),
                 name: self.directory.filters.get(id).map(|filter| filter.name.clone()),
             },
-            _ => self.profile_clause(),
+            _ => self.clause(),
         };
         Told { criterion: Some("event_types"), ..Told::new(sentence).by(clause).comparing(wanted, code) }
     }
@@ -300,24 +352,47 @@ impl Context<'_> {
         Told::new(sentence).by(clause(Some(maintenance.description.clone()))).comparing(outside, actual)
     }
 
-    fn covered(&self, by: ProfileId, destination: Option<DestinationId>) -> Told {
-        let other = self.directory.profiles.get(&by);
-        let name = other.map_or_else(|| format!("(pk {by})"), |other| profile_name(other));
-        let led = self.destination(destination).map(|it| format!(", {}", destination_name(it))).unwrap_or_default();
-        let sentence = format!("Told already through profile {name}, which leads to the same destination{led}.");
-        let name = other.and_then(|other| other.name.clone());
-        Told::new(sentence).by(Clause { kind: ClauseKind::Profile, id: Some(by.0), name })
+    fn covered(&self, by: Cause, place: Place<'_>) -> Told {
+        let led = match place {
+            Place::Channel(..) => "address".to_owned(),
+            _ => match self.destination(place) {
+                Some(destination) => format!("destination, {}", destination_name(destination)),
+                None => "destination".to_owned(),
+            },
+        };
+        let (what, clause) = match by {
+            Cause::Profile(id) => {
+                let other = self.directory.profiles.get(&id);
+                let name = other.map_or_else(|| format!("(pk {id})"), |other| profile_name(other));
+                let (kind, id) = (ClauseKind::Profile, Some(id.0));
+                (format!("profile {name}"), Clause { kind, id, name: other.and_then(|other| other.name.clone()) })
+            }
+            Cause::Rule(id) => {
+                let other = self.directory.rules.get(&id);
+                let name = other.map_or_else(|| format!("(pk {id})"), |other| rule_name(other));
+                let (kind, id) = (ClauseKind::Rule, Some(id.0));
+                (format!("rule {name}"), Clause { kind, id, name: other.map(|other| other.name.clone()) })
+            }
+        };
+        Told::new(format!("Told already through {what}, which leads to the same {led}.")).by(clause)
     }
 
-    fn reported(&self, destination: Option<DestinationId>) -> Told {
-        let name = self.destination(destination).map_or_else(|| "it".to_owned(), destination_name);
+    fn reported(&self, place: Place<'_>) -> Told {
+        let name = match place {
+            Place::Channel(_, Some(channel)) => format!("{} messages", channel.kind),
+            _ => self.destination(place).map_or_else(|| "it".to_owned(), destination_name),
+        };
         let sentence = format!("The incident is about trouble with {name} itself, so that way was not used.");
-        let clause = destination.map(|id| Clause { kind: ClauseKind::Destination, id: Some(id.0), name: Some(name) });
+        let clause = match place {
+            Place::Destination(id) => Some(Clause { kind: ClauseKind::Destination, id: Some(id.0), name: Some(name) }),
+            _ => None,
+        };
         Told { clause, ..Told::new(sentence) }
     }
 
-    fn destination(&self, id: Option<DestinationId>) -> Option<&Destination> {
-        self.directory.destinations.get(&id?).map(AsRef::as_ref)
+    fn destination(&self, place: Place<'_>) -> Option<&Destination> {
+        let Place::Destination(id) = place else { return None };
+        self.directory.destinations.get(&id).map(AsRef::as_ref)
     }
 }
 

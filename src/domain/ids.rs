@@ -37,6 +37,8 @@ id! {
     ProfileId,
     /// A planned maintenance.
     MaintenanceId,
+    /// A rule by which contacts are told.
+    RuleId,
     /// A contact; clients know its UUID.
     ContactId,
     /// A contact group; clients know its UUID.

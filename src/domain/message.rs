@@ -1,9 +1,10 @@
 //! Messages of the outbox: the promise to tell somebody of an event, and what became of it.
 
 use super::{
-    ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
+    ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, ProfileId, RuleId, UserId},
     time::Timestamp,
 };
+use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -43,6 +44,26 @@ pub enum Route {
         /// The slug of the medium.
         medium: String,
     },
+    /// A contact, because of a rule; of a summary, the first one.
+    Contact {
+        rule: RuleId,
+        contact: ContactId,
+        uuid: Uuid,
+        /// As it was then.
+        full_name: String,
+        channel: ChannelId,
+        /// The channel's type.
+        medium: String,
+    },
+}
+
+impl Route {
+    #[must_use]
+    pub fn medium(&self) -> &str {
+        match self {
+            Self::Destination { medium, .. } | Self::Contact { medium, .. } => medium,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

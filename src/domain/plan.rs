@@ -3,15 +3,22 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::{
+    contact::Contact,
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::{Event, EventType},
-    filter::{About, Mismatch},
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
+    filter::{About, Mismatch, fold},
+    ids::{
+        ChannelId, ContactId, DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId,
+    },
     limits::NEAR_MISSES,
+    recipients::{Told, channels_to},
+    rule::Rule,
     schedule,
-    subscription::{EventFilter, MaintenanceTask, Subscription, Subscriptions, lets_through, maintenance_tasks},
+    subscription::{Basis, EventFilter, MaintenanceTask, Subscription, Subscriptions, lets_through, maintenance_tasks},
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -31,7 +38,14 @@ pub struct Occurrence<'a> {
     pub timestamp: Timestamp,
 }
 
-/// Somebody is to be told.
+/// What leads to somebody being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Profile(ProfileId),
+    Rule(RuleId),
+}
+
+/// A user is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     pub user: UserId,
@@ -42,11 +56,26 @@ pub struct Intent {
 /// Somebody would have been told: the filters matched, but something else stood against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NearMiss {
-    pub user: UserId,
-    pub profile: ProfileId,
-    /// `None`: none of the profile's.
-    pub destination: Option<DestinationId>,
+    pub whom: Whom,
     pub reason: NearReason,
+}
+
+/// Who would have been told by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    User {
+        user: UserId,
+        profile: ProfileId,
+        /// `None`: none of the profile's.
+        destination: Option<DestinationId>,
+    },
+    Contact {
+        rule: RuleId,
+        /// `None`: none of the rule's.
+        contact: Option<ContactId>,
+        /// `None`: it was there no more.
+        channel: Option<ChannelId>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,20 +84,24 @@ pub enum NearReason {
     Maintenance(MaintenanceId),
     /// The operator switched sending off.
     SendingOff,
+    /// Or no address, or no recipient.
     NoDestination,
-    /// Another profile of the user led to the destination already.
-    Covered(ProfileId),
-    /// The incident is about trouble with the destination itself.
+    /// Another one led to the same place already.
+    Covered(Cause),
+    /// The incident is about trouble with the destination, or the medium, itself.
     Reported,
 }
 
-/// Why a profile does not lead to a message.
+/// Why a profile or a rule does not lead to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
     ProfileInactive,
+    RuleInactive,
+    /// The contact is none of the rule's.
+    NotRecipient,
     OwnerInactive,
     Filter(FilterId, Mismatch),
-    /// The profile has none that exists.
+    /// There is none that exists.
     NoFilter,
     /// No filter lets events of this type through.
     EventType,
@@ -83,14 +116,38 @@ pub struct Verdict {
     pub silences: Vec<(Option<DestinationId>, Silence)>,
 }
 
+/// What came of one rule for one contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleVerdict {
+    pub rule: RuleId,
+    /// Channels.
+    pub told: Vec<Uuid>,
+    /// For one channel, or for all.
+    pub silences: Vec<(Option<Uuid>, Silence)>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By profile.
     pub intents: Vec<Intent>,
-    /// By profile, the first of them.
+    /// Rules whose recipients are to be told, by id.
+    pub rules: Vec<Arc<Rule>>,
+    /// The medium that the incident reports, by which no contact is told.
+    pub reported_medium: Option<String>,
+    /// By profile or rule, the first of them.
     pub near_misses: Vec<NearMiss>,
     /// So many were left out.
     pub more_near_misses: u32,
+}
+
+impl Plan {
+    pub fn miss(&mut self, whom: Whom, reason: NearReason) {
+        if self.near_misses.len() < NEAR_MISSES {
+            self.near_misses.push(NearMiss { whom, reason });
+        } else {
+            self.more_near_misses = self.more_near_misses.saturating_add(1);
+        }
+    }
 }
 
 impl<'a> Occurrence<'a> {
@@ -111,7 +168,7 @@ impl<'a> Occurrence<'a> {
     }
 }
 
-/// Decides for all profiles at once.
+/// Decides for all profiles and rules at once. Who the recipients of a rule are is asked by `recipients::expand`.
 #[must_use]
 pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan {
     let about = &occurrence.about;
@@ -126,7 +183,17 @@ pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan 
         let conditions = conditions.get_or_insert_with(|| {
             Conditions::new(&subscriptions.settings, &subscriptions.maintenance, subscriptions.own_source, occurrence)
         });
-        let profile = &subscription.profile;
+        let profile = match &subscription.basis {
+            Basis::Profile(profile) => profile,
+            Basis::Rule(rule) => {
+                match conditions.against_rule(rule, subscription, occurrence) {
+                    Some(reason) => plan.miss(Whom::Contact { rule: rule.id, contact: None, channel: None }, reason),
+                    None => plan.rules.push(Arc::clone(rule)),
+                }
+                plan.reported_medium = conditions.reported_medium().map(str::to_owned);
+                continue;
+            }
+        };
         let decided = conditions.destinations(subscription, occurrence, |destination| {
             plan.intents.iter().find(|it| it.destination.id == destination).map(|it| it.profile)
         });
@@ -137,11 +204,11 @@ pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan 
                     profile: profile.id,
                     destination: Arc::clone(destination),
                 }),
-                (destination, Some(reason)) if plan.near_misses.len() < NEAR_MISSES => {
+                (destination, Some(reason)) => {
                     let (user, destination) = (profile.owner, destination.map(|it| it.id));
-                    plan.near_misses.push(NearMiss { user, profile: profile.id, destination, reason });
+                    plan.miss(Whom::User { user, profile: profile.id, destination }, reason);
                 }
-                _ => plan.more_near_misses += 1,
+                (None, None) => {}
             }
         }
     }
@@ -176,11 +243,64 @@ pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>
     verdicts
 }
 
-/// What stands against a profile before the hour, maintenance and destinations are asked.
+/// The same for all rules and one contact, as it was then.
+#[must_use]
+pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Vec<RuleVerdict> {
+    let maintenance = maintenance_tasks(directory);
+    let conditions = Conditions::new(&directory.settings, &maintenance, directory.own_source(), occurrence);
+    let mut told = told_by_profile(directory, contact, occurrence);
+    let mut judge = |rule: &Arc<Rule>| {
+        let mut verdict = RuleVerdict { rule: rule.id, told: Vec::new(), silences: Vec::new() };
+        let subscription = Subscription::of_rule(rule, directory);
+        let ways = channels_to(rule, contact);
+        let against_all = if ways.is_empty() {
+            Some(Silence::NotRecipient)
+        } else {
+            stands_against(&subscription, occurrence)
+                .or_else(|| conditions.against_rule(rule, &subscription, occurrence).map(Silence::Near))
+        };
+        if let Some(silence) = against_all {
+            verdict.silences.push((None, silence));
+            return verdict;
+        }
+        for uuid in ways {
+            let reason = match directory.channels.get(&uuid) {
+                None => Some(NearReason::NoDestination),
+                Some(channel) if conditions.reported_medium() == Some(&channel.kind) => Some(NearReason::Reported),
+                Some(channel) => told.call(rule.id, contact, channel),
+            };
+            match reason {
+                None => verdict.told.push(uuid),
+                Some(reason) => verdict.silences.push((Some(uuid), Silence::Near(reason))),
+            }
+        }
+        verdict
+    };
+    directory.rules_sorted().into_iter().map(&mut judge).collect()
+}
+
+/// Of the users that the contact is linked to.
+fn told_by_profile(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Told {
+    let mut told = Told::default();
+    let Some(name) = contact.username.as_deref().map(fold) else { return told };
+    for user in directory.users.values().filter(|user| fold(&user.username) == name) {
+        for verdict in verdicts(directory, user.id, occurrence) {
+            for destination in verdict.told.iter().filter_map(|id| directory.destinations.get(id)) {
+                told.through_profile(directory, user.id, verdict.profile, destination);
+            }
+        }
+    }
+    told
+}
+
+/// What stands against a profile or a rule before the hour, maintenance and destinations are asked.
 #[must_use]
 pub fn stands_against(subscription: &Subscription, occurrence: &Occurrence<'_>) -> Option<Silence> {
-    if !subscription.profile.active {
-        Some(Silence::ProfileInactive)
+    if !subscription.basis.is_active() {
+        Some(match subscription.basis {
+            Basis::Profile(_) => Silence::ProfileInactive,
+            Basis::Rule(_) => Silence::RuleInactive,
+        })
     } else if !subscription.owner_is_active {
         Some(Silence::OwnerInactive)
     } else {
@@ -243,26 +363,44 @@ impl<'a> Conditions<'a> {
         occurrence: &Occurrence<'_>,
         told_by: impl Fn(DestinationId) -> Option<ProfileId>,
     ) -> Vec<(Option<&'s Arc<Destination>>, Option<NearReason>)> {
-        let is_open = subscription.timeslot.as_ref().is_some_and(|timeslot| {
-            schedule::is_open(&timeslot.recurrences, self.settings.time_zone, occurrence.timestamp)
-        });
-        let against_all = if !is_open {
-            Some(NearReason::OutsideTimeslot(subscription.profile.timeslot))
-        } else if let Some(maintenance) = self.maintenance {
-            Some(NearReason::Maintenance(maintenance))
-        } else if !self.settings.send {
-            Some(NearReason::SendingOff)
-        } else {
-            subscription.destinations.is_empty().then_some(NearReason::NoDestination)
-        };
+        let none = subscription.destinations.is_empty().then_some(NearReason::NoDestination);
+        let against_all = self.against_all(subscription, occurrence).or(none);
         if against_all.is_some() {
             return vec![(None, against_all)];
         }
         let judged = subscription.destinations.iter().map(|destination| {
-            let covered = told_by(destination.id).map(NearReason::Covered);
+            let covered = told_by(destination.id).map(|profile| NearReason::Covered(Cause::Profile(profile)));
             (Some(destination), if self.is_reported(destination) { Some(NearReason::Reported) } else { covered })
         });
         judged.collect()
+    }
+
+    /// Of a rule whose filters match.
+    fn against_rule(
+        &self,
+        rule: &Rule,
+        subscription: &Subscription,
+        occurrence: &Occurrence<'_>,
+    ) -> Option<NearReason> {
+        let none = rule.recipients.is_empty().then_some(NearReason::NoDestination);
+        self.against_all(subscription, occurrence).or(none)
+    }
+
+    fn against_all(&self, subscription: &Subscription, occurrence: &Occurrence<'_>) -> Option<NearReason> {
+        let is_open = subscription.timeslot.as_ref().is_some_and(|timeslot| {
+            schedule::is_open(&timeslot.recurrences, self.settings.time_zone, occurrence.timestamp)
+        });
+        if !is_open {
+            Some(NearReason::OutsideTimeslot(subscription.basis.timeslot()))
+        } else if let Some(maintenance) = self.maintenance {
+            Some(NearReason::Maintenance(maintenance))
+        } else {
+            (!self.settings.send).then_some(NearReason::SendingOff)
+        }
+    }
+
+    fn reported_medium(&self) -> Option<&'a str> {
+        self.reported.filter(|(key, _)| *key == REPORTED_MEDIUM_TAG).map(|(_, medium)| medium)
     }
 
     fn is_reported(&self, destination: &Destination) -> bool {

@@ -1,4 +1,4 @@
-//! Profiles made ready to be judged, and found by what they are about.
+//! Profiles and rules made ready to be judged, and found by what they are about.
 //!
 //! Everything is resolved once per change of the configuration; an event then meets only the profiles that its source,
 //! its tags or its level and type lead to, however many others there are.
@@ -12,9 +12,11 @@ use super::{
     directory::{DecisionSettings, Directory},
     event::{EventType, EventTypeSet},
     filter::Criteria,
-    ids::{FilterId, SourceId},
+    ids::{FilterId, SourceId, TimeslotId},
     maintenance::Maintenance,
+    plan::Cause,
     profile::Profile,
+    rule::Rule,
     severity::Level,
     tag::Tag,
     timeslot::Timeslot,
@@ -30,14 +32,56 @@ pub struct EventFilter {
     pub event_types: Option<EventTypeSet>,
 }
 
-/// A profile with all that hangs on it.
+/// What says that somebody wants to be told.
+#[derive(Clone, Debug)]
+pub enum Basis {
+    Profile(Arc<Profile>),
+    Rule(Arc<Rule>),
+}
+
+impl Basis {
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Profile(profile) => Cause::Profile(profile.id),
+            Self::Rule(rule) => Cause::Rule(rule.id),
+        }
+    }
+
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Profile(profile) => profile.active,
+            Self::Rule(rule) => rule.active,
+        }
+    }
+
+    #[must_use]
+    pub fn filters(&self) -> &[FilterId] {
+        match self {
+            Self::Profile(profile) => &profile.filters,
+            Self::Rule(rule) => &rule.filters,
+        }
+    }
+
+    #[must_use]
+    pub fn timeslot(&self) -> TimeslotId {
+        match self {
+            Self::Profile(profile) => profile.timeslot,
+            Self::Rule(rule) => rule.timeslot,
+        }
+    }
+}
+
+/// A profile or a rule with all that hangs on it.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    pub profile: Arc<Profile>,
+    pub basis: Basis,
+    /// Of rules true in any case.
     pub owner_is_active: bool,
     pub filters: Vec<EventFilter>,
     pub timeslot: Option<Arc<Timeslot>>,
-    /// Those that exist.
+    /// Of a profile, those that exist.
     pub destinations: Vec<Arc<Destination>>,
 }
 
@@ -56,7 +100,7 @@ pub struct Subscriptions {
     /// Of the server itself.
     pub own_source: Option<SourceId>,
     pub maintenance: Vec<MaintenanceTask>,
-    /// Of active profiles of active users, by profile id.
+    /// Of active profiles of active users, by id, and then of active rules.
     all: Vec<Subscription>,
     by_tag: FxHashMap<String, Vec<u32>>,
     by_source: FxHashMap<SourceId, Vec<u32>>,
@@ -86,7 +130,7 @@ impl Subscription {
     #[must_use]
     pub fn new(profile: &Arc<Profile>, directory: &Directory) -> Self {
         Self {
-            profile: Arc::clone(profile),
+            basis: Basis::Profile(Arc::clone(profile)),
             owner_is_active: directory.user(profile.owner).is_some_and(|owner| owner.is_active),
             filters: filters(&profile.filters, directory),
             timeslot: directory.timeslots.get(&profile.timeslot).cloned(),
@@ -96,6 +140,17 @@ impl Subscription {
                 .filter_map(|id| directory.destinations.get(id))
                 .cloned()
                 .collect(),
+        }
+    }
+
+    #[must_use]
+    pub fn of_rule(rule: &Arc<Rule>, directory: &Directory) -> Self {
+        Self {
+            basis: Basis::Rule(Arc::clone(rule)),
+            owner_is_active: true,
+            filters: filters(&rule.filters, directory),
+            timeslot: directory.timeslots.get(&rule.timeslot).cloned(),
+            destinations: Vec::new(),
         }
     }
 
@@ -161,10 +216,16 @@ impl Subscriptions {
                 compiled.add(subscription);
             }
         }
+        for rule in directory.rules_sorted().into_iter().filter(|rule| rule.active) {
+            let subscription = Subscription::of_rule(rule, directory);
+            if !subscription.is_hopeless() {
+                compiled.add(subscription);
+            }
+        }
         compiled
     }
 
-    /// Those that an event with these properties could concern, by profile id; most of the others are left out.
+    /// Those that an event with these properties could concern, profiles before rules, each by id; most of the others are left out.
     #[must_use]
     pub fn candidates<'a>(
         &self,

@@ -4,7 +4,7 @@ mod rules;
 
 use super::{
     event::EventType,
-    ids::{DestinationId, IncidentId, SourceId},
+    ids::{DestinationId, IncidentId, RuleId, SourceId},
     incident::{EndTime, Incident},
     plan::{REPORTED_DESTINATION_TAG, REPORTED_MEDIUM_TAG},
     severity::Level,
@@ -12,7 +12,9 @@ use super::{
     time::Timestamp,
 };
 
-pub use self::rules::{Strictness, expiring_tokens, missing_heartbeats, over, undelivered, unreachable};
+pub use self::rules::{
+    Strictness, expiring_tokens, missing_heartbeats, over, rules_without_recipients, undelivered, unreachable,
+};
 
 /// With what something can be wrong. Each has at most one open incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +23,7 @@ pub enum Matter {
     Heartbeat(SourceId),
     DeadLetters(DestinationId),
     MailServer,
+    Rule(RuleId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub enum Kind {
     MissingHeartbeat,
     DeadLetters,
     MailServer,
+    RuleWithoutRecipients,
 }
 
 impl Kind {
@@ -40,6 +44,7 @@ impl Kind {
             Self::MissingHeartbeat => "missing_heartbeat",
             Self::DeadLetters => "dead_letters",
             Self::MailServer => "mail_server",
+            Self::RuleWithoutRecipients => "rule_without_recipients",
         }
     }
 }
@@ -52,6 +57,7 @@ impl Matter {
             Self::Heartbeat(_) => Kind::MissingHeartbeat,
             Self::DeadLetters(_) => Kind::DeadLetters,
             Self::MailServer => Kind::MailServer,
+            Self::Rule(_) => Kind::RuleWithoutRecipients,
         }
     }
 
@@ -62,6 +68,7 @@ impl Matter {
         match self {
             Self::Token(source) | Self::Heartbeat(source) => format!("{kind}:{source}"),
             Self::DeadLetters(destination) => format!("{kind}:{destination}"),
+            Self::Rule(rule) => format!("{kind}:{rule}"),
             Self::MailServer => kind.to_owned(),
         }
     }
@@ -75,7 +82,7 @@ impl Matter {
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
-            Self::Token(_) | Self::MailServer => Level::HIGH,
+            Self::Token(_) | Self::MailServer | Self::Rule(_) => Level::HIGH,
             Self::DeadLetters(_) => Level::MODERATE,
             Self::Heartbeat(_) => Level::LOW,
         }
@@ -93,6 +100,7 @@ impl Matter {
             ],
             Self::Heartbeat(source) => vec![problem, format!("source_system_id={source}")],
             Self::DeadLetters(destination) => vec![problem, format!("{REPORTED_DESTINATION_TAG}={destination}")],
+            Self::Rule(rule) => vec![problem, format!("rule_id={rule}")],
             Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
         };
         texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()

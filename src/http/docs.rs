@@ -64,7 +64,8 @@ pub fn openapi(version: Version) -> OpenApi {
 /// The document of what the Argus API does not have.
 #[must_use]
 pub fn native_openapi() -> OpenApi {
-    let parts = [(native::guarded(), true), (native::deliveries(), true), (native::open(), false)];
+    let parts =
+        [(native::guarded(), true), (native::deliveries(), true), (native::rules(), true), (native::open(), false)];
     let title = "What the Argus API does not have: who was told of an event, who was not, and why.";
     assemble(title.to_owned(), native::PREFIX, parts)
 }

@@ -156,6 +156,8 @@ const fn model_name(model: Model) -> &'static str {
         Model::Channel => "Channel",
         Model::Profile => "NotificationProfile",
         Model::Maintenance => "PlannedMaintenanceTask",
+        Model::Rule => "Rule",
+        Model::Contact => "Contact",
         Model::Delivery => "Delivery",
     }
 }

@@ -7,6 +7,7 @@ mod destinations;
 mod notifications;
 mod previews;
 pub mod requests;
+mod rules;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -26,6 +27,15 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
 /// Paths of those who look after messages.
 pub(super) fn deliveries() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(deliveries::list)).routes(routes!(deliveries::retry))
+}
+
+/// Paths of those who see by what rules contacts are told; superusers change them.
+pub(super) fn rules() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(rules::list, rules::create)).routes(routes!(
+        rules::retrieve,
+        rules::edit,
+        rules::delete
+    ))
 }
 
 /// Paths that anybody may use.

@@ -160,8 +160,14 @@ fn natives(api: &Api) -> Router {
     let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
     let for_staff = middleware::from_fn_with_state(Action::ManageDeliveries, auth::only_for);
     let with_token = finish(native::guarded(), native::PREFIX, api).route_layer(checked.clone());
-    let deliveries = finish(native::deliveries(), native::PREFIX, api).route_layer(for_staff).route_layer(checked);
-    finish(native::open(), native::PREFIX, api).merge(with_token).merge(deliveries)
+    let deliveries =
+        finish(native::deliveries(), native::PREFIX, api).route_layer(for_staff).route_layer(checked.clone());
+    let who_sees = middleware::from_fn_with_state(Action::SeeRules, auth::only_for);
+    let rules = finish(native::rules(), native::PREFIX, api)
+        .route_layer(middleware::from_fn(auth::superuser_writes))
+        .route_layer(who_sees)
+        .route_layer(checked);
+    finish(native::open(), native::PREFIX, api).merge(with_token).merge(deliveries).merge(rules)
 }
 
 fn open_to_all(routes: OpenApiRouter<Api>, api: &Api) -> Router {

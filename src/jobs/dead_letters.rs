@@ -118,7 +118,8 @@ impl Letters {
     }
 
     fn set(&mut self, message: &Message) -> bool {
-        let Route::Destination { destination, .. } = message.route;
+        // Contacts belong to whoever syncs them.
+        let Route::Destination { destination, .. } = message.route else { return false };
         if let State::Dead { at } = message.state {
             self.dead.entry(destination).or_default().insert(message.id, at);
             return true;

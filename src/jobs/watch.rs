@@ -92,12 +92,13 @@ impl Watch {
     }
 
     /// Looks at everything once.
-    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 4] {
+    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 5] {
         [
             (Kind::TokenExpiry, self.service.check_tokens(None).await),
             (Kind::MissingHeartbeat, self.service.check_heartbeats(Some(self.started)).await),
             (Kind::DeadLetters, self.check_dead_letters().await),
             (Kind::MailServer, self.check_mail_server().await),
+            (Kind::RuleWithoutRecipients, self.service.check_rules().await),
         ]
     }
 

@@ -18,7 +18,7 @@ pub struct Outgoing {
     pub id: String,
     /// The slug of the medium.
     pub medium: String,
-    /// The destination's: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
+    /// The destination's, or the channel's with the contact's address: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
     pub settings: BTreeMap<String, String>,
     pub content: Content,
     /// Of a message that leaves through a channel that an administrator set up.

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::retry;
 use crate::domain::{
-    ids::{DestinationId, IncidentId, MessageId},
+    ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
     limits::{LANE_WINDOW, MEDIUM_WINDOW, SUMMARY_MESSAGES},
     message::{Message, Route, State},
     time::Timestamp,
@@ -24,6 +24,7 @@ const GATHER_MICROS: i64 = 5_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LaneId {
     Destination(DestinationId),
+    Contact { contact: ContactId, channel: ChannelId },
 }
 
 impl LaneId {
@@ -31,6 +32,7 @@ impl LaneId {
     pub const fn of(message: &Message) -> Self {
         match &message.route {
             Route::Destination { destination, .. } => Self::Destination(*destination),
+            Route::Contact { contact, channel, .. } => Self::Contact { contact: *contact, channel: *channel },
         }
     }
 }
@@ -144,8 +146,7 @@ impl Queue {
             }
             return;
         };
-        let Route::Destination { medium, .. } = &message.route;
-        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(medium.clone()));
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(message.route.medium().to_owned()));
         if !lane.in_flight.contains_key(&message.id) {
             let entry = Entry { incident: message.incident(), at, since, attempts: message.attempts };
             lane.wait(message.id, entry);

@@ -1,15 +1,19 @@
 //! Looks up all that a message needs to be sent, as it is at that moment.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
+use serde_json::Value;
 use url::Url;
+use uuid::Uuid;
 
 use super::{ContactCard, Content, Notice, Outgoing, Summary};
 use crate::{
     domain::{
-        destination::Destination,
+        channel::{self, Channel},
+        contact::Contact,
+        destination::{DESTINATION_URL, EMAIL_ADDRESS, PHONE_NUMBER},
         directory::Directory,
-        ids::{EventId, IncidentId, MessageId},
+        ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
         limits::{LATE_MICROS, SUMMARY_NOTICES},
         message::{About, Message, Route},
         time::Timestamp,
@@ -35,12 +39,12 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub fn resolve(&self, message: &Message) -> Result<Resolved, StoreError> {
-        let destination = match self.destination(&message.route) {
-            Ok(destination) => destination,
-            Err(gone) => return Ok(Resolved::Gone(gone)),
+        let way = match &message.route {
+            Route::Destination { user, destination, .. } => self.to_user(*user, *destination),
+            Route::Contact { contact, uuid, channel, .. } => self.to_contact(*contact, *uuid, *channel)?,
         };
-        let contact = match ContactCard::of_destination(self.directory, destination) {
-            Ok(contact) => contact,
+        let way = match way {
+            Ok(way) => way,
             Err(gone) => return Ok(Resolved::Gone(gone)),
         };
         let content = match &message.about {
@@ -50,24 +54,43 @@ impl Resolver<'_> {
         Ok(match content {
             Some(content) => Resolved::Outgoing(Box::new(Outgoing {
                 id: format!("m{}.{}", message.id, self.generation),
-                medium: destination.medium.clone(),
-                settings: destination.settings.clone(),
+                medium: way.medium,
+                settings: way.settings,
                 content,
-                contact,
+                contact: way.contact,
             })),
             None => Resolved::Gone("The incident was deleted before the message could leave.".to_owned()),
         })
     }
 
-    fn destination(&self, route: &Route) -> Result<&Arc<Destination>, String> {
-        let Route::Destination { user, destination, .. } = route;
-        if !self.directory.user(*user).is_some_and(|user| user.is_active) {
+    fn to_user(&self, user: UserId, destination: DestinationId) -> Result<Way, String> {
+        if !self.directory.user(user).is_some_and(|user| user.is_active) {
             return Err("The user was deactivated before the message could leave.".to_owned());
         }
-        self.directory
-            .destinations
-            .get(destination)
-            .ok_or_else(|| "The destination was deleted before the message could leave.".to_owned())
+        let destination = self.directory.destinations.get(&destination);
+        let destination = destination.ok_or("The destination was deleted before the message could leave.")?;
+        let contact = ContactCard::of_destination(self.directory, destination)?;
+        let (medium, settings) = (destination.medium.clone(), destination.settings.clone());
+        Ok(Way { medium, settings, contact })
+    }
+
+    fn to_contact(&self, id: ContactId, uuid: Uuid, channel: ChannelId) -> Result<Result<Way, String>, StoreError> {
+        // Another one may have the same UUID by now.
+        let Some(contact) = self.snapshot.contact(uuid)?.filter(|contact| contact.id == id) else {
+            return Ok(Err("The contact was deleted before the message could leave.".to_owned()));
+        };
+        let Some(channel) = self.directory.channels.values().find(|it| it.id == channel) else {
+            return Ok(Err("The channel was deleted before the message could leave.".to_owned()));
+        };
+        let Some(settings) = settings(channel, &contact) else {
+            return Ok(Err("The contact has no address for the channel any more.".to_owned()));
+        };
+        let contact = ContactCard {
+            full_name: contact.full_name,
+            addresses: contact.addresses.into_iter().collect(),
+            channel: Some(Arc::clone(channel)),
+        };
+        Ok(Ok(Way { medium: channel.kind.clone(), settings, contact: Some(contact) }))
     }
 
     /// `None` if the incident is gone.
@@ -110,4 +133,34 @@ impl Resolver<'_> {
         notices.truncate(SUMMARY_NOTICES);
         Ok((total > 0).then_some(Summary { notices, total }))
     }
+}
+
+/// How a message gets away.
+struct Way {
+    medium: String,
+    settings: BTreeMap<String, String>,
+    contact: Option<ContactCard>,
+}
+
+/// Those of the channel, and the address under the name that destinations have for it. `None`: there is no address.
+fn settings(channel: &Channel, contact: &Contact) -> Option<BTreeMap<String, String>> {
+    let mut settings = BTreeMap::new();
+    for (name, value) in channel.config.iter().flatten() {
+        match value {
+            Value::String(text) => settings.insert(name.clone(), text.clone()),
+            Value::Number(_) | Value::Bool(_) => settings.insert(name.clone(), value.to_string()),
+            _ => None,
+        };
+    }
+    let address = Some(channel.address_of(contact)?)
+        .filter(|address| !address.is_empty())
+        .or_else(|| settings.get("url").cloned())
+        .filter(|address| !address.is_empty())?;
+    let name = match channel.kind.as_str() {
+        channel::EMAIL => EMAIL_ADDRESS,
+        channel::SMS => PHONE_NUMBER,
+        _ => DESTINATION_URL,
+    };
+    settings.insert(name.to_owned(), address);
+    Some(settings)
 }

@@ -1,34 +1,48 @@
 //! Why somebody was told of an event, or not: the decision made again from the configuration as it was then.
 
+use std::sync::Arc;
+
 use super::{
-    Caller, Model, Service, ServiceError,
+    Caller, Model, RuleDecision, Service, ServiceError,
     policy::{Action, allowed},
 };
 use crate::{
     domain::{
+        contact::Contact,
         destination::Destination,
         directory::Directory,
         event::{Event, EventType},
-        explain::{self, Reason},
+        explain::{self, Place, Reason},
         ids::{DestinationId, EventId, IncidentId, ProfileId, UserId},
         incident::Incident,
         plan::{Occurrence, Verdict, verdicts},
+        subscription::Basis,
         tag::IncidentTag,
     },
     store::{Snapshot, StoreError},
 };
 
-/// For one user.
+/// For one user or contact.
 #[derive(Clone, Debug)]
 pub struct Decisions {
     pub event: Event,
-    pub username: String,
+    pub whom: Whom,
     /// Whether anybody at all was to be told of the event.
     pub decided: bool,
     /// For people to read.
     pub summary: String,
     /// By id.
     pub profiles: Vec<ProfileDecision>,
+    /// By id.
+    pub rules: Vec<RuleDecision>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Whom {
+    /// By name.
+    User(String),
+    /// As it was then, or is, if it was not there yet.
+    Contact(Contact),
 }
 
 /// What came of one profile, as it was then.
@@ -77,8 +91,10 @@ fn explain_event(
     username: &str,
     known: Option<UserId>,
 ) -> Result<Decisions, ServiceError> {
-    let answer =
-        |event, summary, profiles| Decisions { event, username: username.to_owned(), decided: true, summary, profiles };
+    let answer = |event, summary, profiles| {
+        let whom = Whom::User(username.to_owned());
+        Decisions { event, whom, decided: true, summary, profiles, rules: Vec::new() }
+    };
     let Some(seq) = event.after.decided else {
         known.ok_or(ServiceError::NotFound(Model::User))?;
         let summary = undecided(&event);
@@ -93,9 +109,7 @@ fn explain_event(
         return Ok(answer(event, summary, Vec::new()));
     }
     let Some(tags) = tags_then(snapshot, incident, &event)? else {
-        let summary = "The tags that the incident had then are not known any more, so nothing can be said for sure. \
-                       What was sent is in the list of the incident's notifications.";
-        return Ok(answer(event, summary.to_owned(), Vec::new()));
+        return Ok(answer(event, TAGS_UNKNOWN.to_owned(), Vec::new()));
     };
     let has_ticket = !incident.ticket_url.is_empty();
     let occurrence = Occurrence::new(&event, incident.source, incident.end.is_stateful(), has_ticket, &tags);
@@ -106,7 +120,10 @@ fn explain_event(
     Ok(answer(event, summary, profiles))
 }
 
-fn undecided(event: &Event) -> String {
+pub(super) const TAGS_UNKNOWN: &str = "The tags that the incident had then are not known any more, so nothing can be \
+                                       said for sure. What was sent is in the list of the incident's notifications.";
+
+pub(super) fn undecided(event: &Event) -> String {
     let why = match event.kind {
         EventType::Change => "the server notes such changes by itself, as a by-product of what somebody did",
         _ => "it was loaded, or stored before this server sent messages",
@@ -115,7 +132,7 @@ fn undecided(event: &Event) -> String {
 }
 
 /// `None`: it is older than the history of tags.
-fn tags_then(
+pub(super) fn tags_then(
     snapshot: &Snapshot,
     incident: &Incident,
     event: &Event,
@@ -133,8 +150,11 @@ fn tags_then(
 fn profile_decision(verdict: Verdict, directory: &Directory, occurrence: &Occurrence<'_>) -> Option<ProfileDecision> {
     let profile = directory.profiles.get(&verdict.profile)?;
     let told = verdict.told.iter().filter_map(|id| directory.destinations.get(id));
-    let reason =
-        |(destination, silence)| (destination, explain::explain(silence, profile, destination, directory, occurrence));
+    let basis = Basis::Profile(Arc::clone(profile));
+    let reason = |(destination, silence): (Option<DestinationId>, _)| {
+        let place = destination.map_or(Place::All, Place::Destination);
+        (destination, explain::explain(silence, &basis, place, directory, occurrence))
+    };
     Some(ProfileDecision {
         id: profile.id,
         name: profile.name.clone(),

@@ -50,6 +50,8 @@ pub enum Model {
     Channel,
     Profile,
     Maintenance,
+    Rule,
+    Contact,
     Delivery,
 }
 
@@ -71,6 +73,8 @@ impl std::fmt::Display for Model {
             Self::Channel => "channel",
             Self::Profile => "notification profile",
             Self::Maintenance => "planned maintenance",
+            Self::Rule => "rule",
+            Self::Contact => "contact",
             Self::Delivery => "delivery",
         })
     }

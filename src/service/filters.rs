@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, sources::check_name};
+use super::{
+    Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, rules::rules_where,
+    sources::check_name,
+};
 use crate::domain::{
     directory::Directory,
     ids::{FilterId, UserId},
@@ -122,11 +125,15 @@ impl Service {
     }
 }
 
-/// A filter that somebody's profile or a planned maintenance names has to stay.
+/// A filter that somebody's profile, a rule or a planned maintenance names has to stay.
 fn check_unused(directory: &Directory, owner: UserId, id: FilterId) -> Result<(), NotificationRefusal> {
     let profiles = ProfileLabel::of_users(directory, owner, |profile| profile.filters.contains(&id));
     if !profiles.is_empty() {
         return Err(NotificationRefusal::FilterInProfiles(profiles));
+    }
+    let rules = rules_where(directory, |rule| rule.filters.contains(&id));
+    if !rules.is_empty() {
+        return Err(NotificationRefusal::FilterInRules(rules));
     }
     let maintenances = directory.maintenances_sorted().into_iter().filter(|it| it.filters.contains(&id));
     let maintenances: Vec<_> = maintenances.map(|it| it.id).collect();

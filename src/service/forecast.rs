@@ -107,6 +107,7 @@ impl Judge {
         }
         let mut alone = directory.clone();
         alone.profiles.clear();
+        alone.rules.clear();
         let mut filters: Vec<FilterId> = Vec::new();
         for (filter, unused) in draft.filters.into_iter().zip((0..=u64::MAX).rev()) {
             let id = match filter {

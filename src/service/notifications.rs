@@ -27,6 +27,12 @@ pub struct Notification {
 }
 
 impl Caller {
+    /// The same for contacts, who are nobody's account.
+    #[must_use]
+    pub fn may_see_addresses_of_contacts(&self) -> bool {
+        allowed(self.kind(), Action::SeeOthersNotifications)
+    }
+
     /// Addresses are personal, and so is what a provider says about them.
     #[must_use]
     pub fn may_see_addresses_of(&self, user: UserId) -> bool {

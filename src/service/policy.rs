@@ -27,6 +27,9 @@ pub enum Action {
     ManageChannels,
     /// Create, change and delete planned maintenance.
     PlanMaintenance,
+    SeeRules,
+    /// Create, change and delete.
+    ManageRules,
     /// Why others were told of an event or not, their addresses, and what providers said.
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
@@ -37,9 +40,10 @@ pub enum Action {
 pub const fn allowed(kind: UserKind, action: Action) -> bool {
     match (kind, action) {
         (UserKind::Superuser, _)
-        | (UserKind::Staff, Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries) => {
-            true
-        }
+        | (
+            UserKind::Staff,
+            Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries | Action::SeeRules,
+        ) => true,
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
     }
 }
@@ -80,6 +84,7 @@ mod tests {
             A::ManageSources,
             A::ManageUsers,
             A::ManageChannels,
+            A::ManageRules,
         ] {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn staff_look_after_messages() {
-        for action in [Action::SeeOthersNotifications, Action::ManageDeliveries] {
+        for action in [Action::SeeOthersNotifications, Action::ManageDeliveries, Action::SeeRules] {
             for kind in [UserKind::Staff, UserKind::Superuser] {
                 assert!(allowed(kind, action));
             }

@@ -14,7 +14,7 @@ use crate::{
         change::{ChangeKind, FieldChange},
         directory::Directory,
         event::EventType,
-        ids::{DestinationId, IncidentId, SourceId},
+        ids::{DestinationId, IncidentId, RuleId, SourceId},
         incident::{EndTime, Incident},
         source::Source,
         time::Timestamp,
@@ -54,6 +54,11 @@ impl Service {
             trouble::missing_heartbeats(directory, |source| store.last_seen(source), listening_since, now)
         })
         .await
+    }
+
+    /// Rules that lead to nobody.
+    pub async fn check_rules(&self) -> Result<Settled, ServiceError> {
+        self.settle(Kind::RuleWithoutRecipients, |directory, _| trouble::rules_without_recipients(directory)).await
     }
 
     /// Makes the incidents of a kind say what `find` finds. Decided in one command; without one if all is as it should
@@ -205,6 +210,7 @@ impl Reported {
         let matters = sources
             .flat_map(|source| [Matter::Token(source), Matter::Heartbeat(source)])
             .chain(destinations.map(Matter::DeadLetters))
+            .chain((1..=counters.last_rule).map(RuleId).map(Matter::Rule))
             .chain([Matter::MailServer]);
         let mut reported = BTreeSet::new();
         for matter in matters {

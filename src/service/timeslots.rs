@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Model, Refusal, Service, ServiceError, sources::check_name};
+use super::{
+    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, rules::rules_where, sources::check_name,
+};
 use crate::domain::{
     directory::Directory,
     ids::{ProfileId, TimeslotId, UserId},
@@ -77,13 +79,17 @@ impl Service {
         Ok(timeslot)
     }
 
-    /// The profiles that use it go with it.
+    /// The profiles that use it go with it; rules do not.
     pub async fn delete_timeslot(&self, caller: &Caller, id: TimeslotId) -> Result<(), ServiceError> {
         let owner = caller.id();
         self.store()
             .write(Some(owner), move |command| {
                 let directory = command.directory();
                 directory.timeslot_of(owner, id).ok_or(ServiceError::NotFound(Model::Timeslot))?;
+                let rules = rules_where(directory, |rule| rule.timeslot == id);
+                if !rules.is_empty() {
+                    return Err(NotificationRefusal::TimeslotInRules(rules).into());
+                }
                 let profiles = directory.profiles_where(|profile| profile.timeslot == id);
                 let profiles: Vec<ProfileId> = profiles.into_iter().map(|profile| profile.id).collect();
                 for profile in profiles {

@@ -11,6 +11,7 @@ use crate::domain::{
     event::EventType,
     maintenance::Maintenance,
     profile::Profile,
+    rule::{Addressee, Recipient, Rule},
     severity::Level,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
@@ -105,6 +106,25 @@ pub fn profile(profile: &Profile) -> String {
         "filters": profile.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
         "destinations": profile.destinations.iter().map(|id| id.0).collect::<Vec<_>>(),
         "active": profile.active,
+    })
+    .to_string()
+}
+
+pub fn rule(rule: &Rule) -> String {
+    let recipient = |it: &Recipient| {
+        let (who, uuid) = match it.who {
+            Addressee::Contact(uuid) => ("contact", uuid),
+            Addressee::Group(uuid) => ("group", uuid),
+        };
+        json!({ who: uuid.to_string(), "channel": it.channel.map(|uuid| uuid.to_string()) })
+    };
+    json!({
+        "owner": rule.owner.0,
+        "name": rule.name,
+        "timeslot": rule.timeslot.0,
+        "filters": rule.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
+        "recipients": rule.recipients.iter().map(recipient).collect::<Vec<_>>(),
+        "active": rule.active,
     })
     .to_string()
 }

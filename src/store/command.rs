@@ -13,12 +13,13 @@ use crate::domain::{
     event::Event,
     ids::{
         ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
-        ProfileId, Seq, SourceId, TimeslotId, TokenId, UserId,
+        ProfileId, RuleId, Seq, SourceId, TimeslotId, TokenId, UserId,
     },
     incident::Incident,
     maintenance::Maintenance,
     message::Message,
     profile::Profile,
+    rule::Rule,
     source::Source,
     stored_filter::StoredFilter,
     time::Timestamp,
@@ -58,6 +59,8 @@ pub enum Staged {
     DeleteProfile(ProfileId),
     PutMaintenance(Maintenance),
     DeleteMaintenance(MaintenanceId),
+    PutRule(Rule),
+    DeleteRule(RuleId),
     PutSettings(DecisionSettings),
     PutMessage(Message),
     PutChannel(Channel),
@@ -163,6 +166,7 @@ impl Command<'_> {
         new_destination_id: DestinationId from last_destination,
         new_profile_id: ProfileId from last_profile,
         new_maintenance_id: MaintenanceId from last_maintenance,
+        new_rule_id: RuleId from last_rule,
         new_message_id: MessageId from last_message,
         new_channel_id: ChannelId from last_channel,
         new_contact_id: ContactId from last_contact,
@@ -259,6 +263,14 @@ impl Command<'_> {
 
     pub fn delete_maintenance(&mut self, id: MaintenanceId) {
         self.staged.push(Staged::DeleteMaintenance(id));
+    }
+
+    pub fn put_rule(&mut self, rule: Rule) {
+        self.staged.push(Staged::PutRule(rule));
+    }
+
+    pub fn delete_rule(&mut self, id: RuleId) {
+        self.staged.push(Staged::DeleteRule(id));
     }
 
     pub fn put_channel(&mut self, channel: Channel) {

@@ -9,6 +9,7 @@ use super::{
     index::Applier,
     record::{
         configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_token, encode_user},
+        rule::encode_rule,
         subscription::{encode_maintenance, encode_profile, encode_settings},
         version::{without_password, without_secrets},
     },
@@ -17,9 +18,10 @@ use crate::domain::{
     change::{ConfigurationChange, Subject},
     destination::Destination,
     directory::{DecisionSettings, Directory},
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, TimeslotId},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, TimeslotId},
     maintenance::Maintenance,
     profile::Profile,
+    rule::Rule,
     source::Source,
     stored_filter::StoredFilter,
     timeslot::Timeslot,
@@ -46,6 +48,8 @@ impl Applier<'_, '_> {
             Staged::DeleteProfile(id) => self.delete_profile(id),
             Staged::PutMaintenance(maintenance) => self.put_maintenance(maintenance).map(Some),
             Staged::DeleteMaintenance(id) => self.delete_maintenance(id),
+            Staged::PutRule(rule) => self.put_rule(rule).map(Some),
+            Staged::DeleteRule(id) => self.delete_rule(id),
             Staged::PutSettings(settings) => self.put_settings(settings).map(Some),
             Staged::PutChannel(channel) => self.put_channel(channel).map(Some),
             Staged::DeleteChannel(uuid) => self.delete_channel(uuid),
@@ -169,6 +173,22 @@ impl Applier<'_, '_> {
         let Some(maintenance) = self.directory().maintenances.remove(&id) else { return Ok(None) };
         self.keep_version(Subject::Maintenance, id.0, &[])?;
         Ok(Some(gone(Subject::Maintenance, id.0, audit::maintenance(&maintenance))))
+    }
+
+    fn put_rule(&mut self, rule: Rule) -> Result<ConfigurationChange, StoreError> {
+        let (id, record) = (rule.id.0, encode_rule(&rule)?);
+        self.tables.rules.insert(id_key(id), record.as_slice())?;
+        self.keep_version(Subject::Rule, id, &record)?;
+        let after = audit::rule(&rule);
+        let before = self.directory().rules.insert(rule.id, Arc::new(rule));
+        Ok(change(Subject::Rule, id, before.map(|rule| audit::rule(&rule)), after))
+    }
+
+    fn delete_rule(&mut self, id: RuleId) -> Result<Option<ConfigurationChange>, StoreError> {
+        self.tables.rules.remove(id_key(id.0))?;
+        let Some(rule) = self.directory().rules.remove(&id) else { return Ok(None) };
+        self.keep_version(Subject::Rule, id.0, &[])?;
+        Ok(Some(gone(Subject::Rule, id.0, audit::rule(&rule))))
     }
 
     /// They have no table of their own: the last version counts.

@@ -1,7 +1,7 @@
 //! Channels, contacts and contact groups in the data file. Contacts and groups are read from it, not from the directory
 //! in memory: there can be a hundred thousand, and the directory is copied when it changes.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use redb::ReadableTable;
 use uuid::Uuid;
@@ -71,6 +71,32 @@ impl Snapshot {
             Some((_, record)) if !record.value().is_empty() => decode_contact_version(record.value()).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// The contact that had this UUID after change `seq`. As slow as there are versions of contacts if it was deleted
+    /// since.
+    pub fn contact_with_uuid_at(&self, uuid: Uuid, seq: Seq) -> Result<Option<Contact>, StoreError> {
+        if let Some(contact) = self.contact(uuid)?
+            && let Some(then) = self.contact_at(contact.id, seq)?
+        {
+            return Ok(Some(then));
+        }
+        let versions = self.txn.open_table(VERSION)?;
+        let all = version_key(Subject::Contact, 0, 0)..=version_key(Subject::Contact, u64::MAX, u64::MAX);
+        let mut others = BTreeSet::new();
+        for row in versions.range(all)? {
+            let (_, record) = row?;
+            if !record.value().is_empty() {
+                let contact = decode_contact_version(record.value())?;
+                others.extend((contact.uuid == uuid).then_some(contact.id));
+            }
+        }
+        for id in others {
+            if let Some(then) = self.contact_at(id, seq)? {
+                return Ok(Some(then));
+            }
+        }
+        Ok(None)
     }
 
     /// How many contacts and contact groups there are.

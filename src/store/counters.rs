@@ -27,6 +27,7 @@ pub struct Counters {
     pub last_channel: u64,
     pub last_contact: u64,
     pub last_contact_group: u64,
+    pub last_rule: u64,
 }
 
 impl Counters {
@@ -66,11 +67,12 @@ impl Counters {
             last_channel: self.last_channel.max(other.last_channel),
             last_contact: self.last_contact.max(other.last_contact),
             last_contact_group: self.last_contact_group.max(other.last_contact_group),
+            last_rule: self.last_rule.max(other.last_rule),
             ..self
         }
     }
 
-    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 19] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 20] {
         [
             ("incidents", &mut self.incidents),
             ("events", &mut self.events),
@@ -91,6 +93,7 @@ impl Counters {
             ("last_channel", &mut self.last_channel),
             ("last_contact", &mut self.last_contact),
             ("last_contact_group", &mut self.last_contact_group),
+            ("last_rule", &mut self.last_rule),
         ]
     }
 }

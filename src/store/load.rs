@@ -12,19 +12,20 @@ use super::{
     record::{
         configuration::{decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user},
         contact::{decode_channel, decode_channel_version},
+        rule::decode_rule,
         subscription::{decode_maintenance, decode_profile, decode_settings},
         version::{split_version_key, subject_byte},
     },
     schema::{
         CHANNEL_UUID_TO_CHANNEL, DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
-        MAINTENANCE_ID_TO_MAINTENANCE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, SOURCE_ID_TO_LAST_SEEN,
+        MAINTENANCE_ID_TO_MAINTENANCE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, RULE_ID_TO_RULE, SOURCE_ID_TO_LAST_SEEN,
         SOURCE_ID_TO_SOURCE, SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
     },
 };
 use crate::domain::{
     change::Subject,
     directory::Directory,
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, Seq, SourceId, TimeslotId},
+    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, Seq, SourceId, TimeslotId},
     time::Timestamp,
 };
 
@@ -73,6 +74,11 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
         let (key, value) = row?;
         let id = key_id(key.value());
         directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, value.value())?));
+    }
+    for row in txn.open_table(RULE_ID_TO_RULE)?.iter()? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        directory.rules.insert(RuleId(id), Arc::new(decode_rule(id, value.value())?));
     }
     for row in txn.open_table(CHANNEL_UUID_TO_CHANNEL)?.iter()? {
         let (key, value) = row?;
@@ -131,6 +137,8 @@ fn put_version(directory: &mut Directory, subject: u8, id: u64, record: &[u8]) -
         directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, record)?));
     } else if is(Subject::Maintenance) {
         directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, record)?));
+    } else if is(Subject::Rule) {
+        directory.rules.insert(RuleId(id), Arc::new(decode_rule(id, record)?));
     } else if is(Subject::Channel) {
         let channel = decode_channel_version(record)?;
         directory.channels.insert(channel.uuid, Arc::new(channel));

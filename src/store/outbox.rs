@@ -2,20 +2,28 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
 use super::{
     StoreError,
     codec::{id_key, pair_key},
     index::Applier,
     record::message::{encode_message, encode_near_misses},
-    tables::Reads,
+    tables::{Reads, WriteTables},
 };
 use crate::domain::{
     change::Committed,
+    channel::Channel,
+    contact::Contact,
+    destination::shows_settings,
     event::Event,
     ids::MessageId,
     incident::Incident,
     message::{About, Message, Route, State},
-    plan::{Intent, Occurrence, plan},
+    plan::{Intent, NearReason, Occurrence, Plan, Whom, plan},
+    recipients::{Call, Contacts, Told, expand},
+    rule::Rule,
     subscription::Subscriptions,
     time::Timestamp,
 };
@@ -37,17 +45,73 @@ impl Applier<'_, '_> {
         let has_ticket = !incident.ticket_url.is_empty();
         let occurrence =
             Occurrence::new(event, incident.source, incident.end.is_stateful(), has_ticket, &incident.tags);
-        let plan = plan(self.subscriptions, &occurrence);
-        for intent in plan.intents {
-            self.counters.last_message += 1;
-            let id = MessageId(self.counters.last_message);
-            done.messages.push(self.put_message(message(id, event, intent, at))?);
+        let mut plan = plan(self.subscriptions, &occurrence);
+        let calls = if plan.rules.is_empty() { Vec::new() } else { self.calls(&mut plan)? };
+        for intent in std::mem::take(&mut plan.intents) {
+            done.messages.push(self.promise(event, to_user(intent), at)?);
+        }
+        for (rule, call) in calls {
+            done.messages.push(self.promise(event, to_contact(&rule, &call), at)?);
         }
         if !plan.near_misses.is_empty() {
             let record = encode_near_misses(&plan.near_misses, plan.more_near_misses)?;
             self.tables.near_misses.insert(pair_key(event.incident.0, event.id.0), record.as_slice())?;
         }
         Ok(())
+    }
+
+    /// Those who are to be told by the plan's rules; what stands against others is noted in the plan.
+    fn calls(&self, plan: &mut Plan) -> Result<Vec<(Arc<Rule>, Call)>, StoreError> {
+        let mut told = Told::default();
+        for intent in &plan.intents {
+            told.through_profile(self.directory, intent.user, intent.profile, &intent.destination);
+        }
+        let mut contacts = Stored { tables: self.tables, read: FxHashMap::default() };
+        let mut calls = Vec::new();
+        for rule in std::mem::take(&mut plan.rules) {
+            let ways = expand(&rule, self.directory, &mut contacts)?;
+            if ways.is_empty() {
+                let whom = Whom::Contact { rule: rule.id, contact: None, channel: None };
+                plan.miss(whom, NearReason::NoDestination);
+            }
+            for (contact, channel) in ways {
+                let reason = match &channel {
+                    None => Some(NearReason::NoDestination),
+                    Some(channel) if plan.reported_medium.as_ref() == Some(&channel.kind) => Some(NearReason::Reported),
+                    Some(channel) => told.call(rule.id, &contact, channel),
+                };
+                let whom = Whom::Contact {
+                    rule: rule.id,
+                    contact: Some(contact.id),
+                    channel: channel.as_ref().map(|channel| channel.id),
+                };
+                match (reason, channel) {
+                    (None, Some(channel)) => calls.push((Arc::clone(&rule), Call { contact, channel })),
+                    (reason, _) => plan.miss(whom, reason.unwrap_or(NearReason::NoDestination)),
+                }
+            }
+        }
+        Ok(calls)
+    }
+
+    fn promise(
+        &mut self,
+        event: &Event,
+        (route, address): (Route, String),
+        now: Timestamp,
+    ) -> Result<Arc<Message>, StoreError> {
+        self.counters.last_message += 1;
+        self.put_message(Message {
+            id: MessageId(self.counters.last_message),
+            created: now,
+            about: About::Event { incident: event.incident, event: event.id },
+            route,
+            address,
+            state: State::Due { at: now, since: now },
+            attempts: 0,
+            last_attempt: None,
+            answer: String::new(),
+        })
     }
 
     pub fn put_message(&mut self, message: Message) -> Result<Arc<Message>, StoreError> {
@@ -70,17 +134,50 @@ impl Applier<'_, '_> {
     }
 }
 
-fn message(id: MessageId, event: &Event, intent: Intent, now: Timestamp) -> Message {
-    let Intent { user, profile, destination } = intent;
-    Message {
-        id,
-        created: now,
-        about: About::Event { incident: event.incident, event: event.id },
-        address: destination.shown(),
-        route: Route::Destination { user, profile, destination: destination.id, medium: destination.medium.clone() },
-        state: State::Due { at: now, since: now },
-        attempts: 0,
-        last_attempt: None,
-        answer: String::new(),
+/// Contacts of the transaction, each read once.
+struct Stored<'a, 't> {
+    tables: &'a WriteTables<'t>,
+    read: FxHashMap<Uuid, Option<Arc<Contact>>>,
+}
+
+impl Contacts for Stored<'_, '_> {
+    type Error = StoreError;
+
+    fn contact(&mut self, uuid: Uuid) -> Result<Option<Arc<Contact>>, StoreError> {
+        if let Some(contact) = self.read.get(&uuid) {
+            return Ok(contact.clone());
+        }
+        let contact = self.tables.contact(uuid)?.map(Arc::new);
+        self.read.insert(uuid, contact.clone());
+        Ok(contact)
     }
+
+    fn members_of(&mut self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        self.tables.members_of(group)
+    }
+}
+
+/// With the address as people may read it.
+fn to_user(intent: Intent) -> (Route, String) {
+    let Intent { user, profile, destination } = intent;
+    let medium = destination.medium.clone();
+    (Route::Destination { user, profile, destination: destination.id, medium }, destination.shown())
+}
+
+fn to_contact(rule: &Rule, call: &Call) -> (Route, String) {
+    let (contact, channel) = (&call.contact, &call.channel);
+    let route = Route::Contact {
+        rule: rule.id,
+        contact: contact.id,
+        uuid: contact.uuid,
+        full_name: contact.full_name.clone(),
+        channel: channel.id,
+        medium: channel.kind.clone(),
+    };
+    (route, shown(contact, channel))
+}
+
+/// Addresses of other types may be all that one needs to post.
+fn shown(contact: &Contact, channel: &Channel) -> String {
+    if shows_settings(&channel.kind) { channel.address_of(contact).unwrap_or_default() } else { String::new() }
 }

@@ -7,5 +7,6 @@ pub mod contact;
 pub mod event;
 pub mod incident;
 pub mod message;
+pub mod rule;
 pub mod subscription;
 pub mod version;

@@ -42,6 +42,7 @@ pub const FILTER_ID_TO_FILTER: TableDefinition<IdKey, &[u8]> = TableDefinition::
 pub const PROFILE_ID_TO_PROFILE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("profile_id_to_profile");
 pub const MAINTENANCE_ID_TO_MAINTENANCE: TableDefinition<IdKey, &[u8]> =
     TableDefinition::new("maintenance_id_to_maintenance");
+pub const RULE_ID_TO_RULE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("rule_id_to_rule");
 pub const CHANNEL_UUID_TO_CHANNEL: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("channel_uuid_to_channel");
 pub const CONTACT_UUID_TO_CONTACT: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("contact_uuid_to_contact");
 pub const GROUP_UUID_TO_GROUP: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("group_uuid_to_group");

@@ -15,7 +15,7 @@ use argusd::{
         incident::EndTime,
         maintenance::Maintenance,
         message::{About, Route},
-        plan::Silence,
+        plan::{Silence, Whom},
         profile::Profile,
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
@@ -369,14 +369,21 @@ impl World {
                 let about = About::Event { incident: *incident, event: *event };
                 let routes = messages.iter().filter(|it| it.about == about).map(|it| &it.route);
                 let sent: Vec<(ProfileId, DestinationId)> = routes
-                    .map(|Route::Destination { user, profile, destination, .. }| (*user, *profile, *destination))
+                    .map(|route| match route {
+                        Route::Destination { user, profile, destination, .. } => (*user, *profile, *destination),
+                        Route::Contact { .. } => panic!("there are no rules"),
+                    })
                     .filter(|(receiver, ..)| *receiver == user)
                     .map(|(_, profile, destination)| (profile, destination))
                     .collect();
                 let nearly: Vec<(ProfileId, Option<DestinationId>, &str)> = misses
                     .iter()
-                    .filter(|miss| miss.user == user)
-                    .map(|miss| (miss.profile, miss.destination, explain::code(Silence::Near(miss.reason))))
+                    .filter_map(|miss| match miss.whom {
+                        Whom::User { user: whom, profile, destination } if whom == user => {
+                            Some((profile, destination, explain::code(Silence::Near(miss.reason))))
+                        }
+                        _ => None,
+                    })
                     .collect();
                 let decisions = self.ask(&self.service, *incident, *event, name).await;
                 let told: Vec<(ProfileId, DestinationId)> = decisions

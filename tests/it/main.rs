@@ -35,6 +35,7 @@ mod process_crash;
 mod process_native;
 mod process_plugins;
 mod process_start;
+mod rules;
 mod search;
 mod self_incidents;
 mod simulation;

@@ -171,6 +171,12 @@ fn natives() -> Vec<Row> {
         row("GET", "/deliveries/", STAFF, Value::Null),
         row("POST", "/deliveries/{pk}/retry/", STAFF, Value::Null),
         row("POST", "/profiles/preview/", [401, 200, 400, 400, 400], draft),
+        row("GET", "/rules/", STAFF, Value::Null),
+        row("POST", "/rules/", [401, 403, 403, 403, 400], json!({})),
+        row("GET", "/rules/{pk}/", STAFF, Value::Null),
+        row("PUT", "/rules/{pk}/", [401, 403, 403, 403, 400], json!({})),
+        row("PATCH", "/rules/{pk}/", [401, 403, 403, 403, 200], json!({"active": false})),
+        row("DELETE", "/rules/{pk}/", [401, 403, 403, 403, 204], Value::Null),
         row("GET", "/schema/", OPEN, Value::Null),
     ]
 }
@@ -274,6 +280,7 @@ struct Objects {
     own_destination: u64,
     profile: u64,
     maintenance: u64,
+    rule: u64,
 }
 
 /// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile and
@@ -300,6 +307,10 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let profile = helper.post(&format!("{profiles}/"), profile).await;
     let task = json!({"filters": [used], "start_time": "2026-01-16T12:00:00Z"});
     let maintenance = admin.post("/api/v2/plannedmaintenance/", task).await;
+    let timeslots = admin.get(&format!("{profiles}/timeslots/")).await;
+    let public = admin.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
+    let rule = json!({"name": name, "timeslot": timeslots.json()[0]["pk"], "filters": [pk(public)]});
+    let rule = admin.post(&format!("{}/rules/", native::PREFIX), rule).await;
     let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
     let event = pk(event);
     let dead = dead_message(app, incident, event, destination).await;
@@ -314,6 +325,7 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
         own_destination: pk(own_destination),
         profile: pk(profile),
         maintenance: pk(maintenance),
+        rule: pk(rule),
     }
 }
 
@@ -343,6 +355,8 @@ impl Objects {
     fn fill(&self, path: &str) -> String {
         let key = if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
             self.destination
+        } else if path.contains("/rules/") {
+            self.rule
         } else if path.contains("/deliveries/") {
             self.dead
         } else if path.contains("/sources/") {

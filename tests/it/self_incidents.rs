@@ -103,7 +103,7 @@ impl Rig {
     /// Over which destinations each event of the incident was told.
     fn told(&self, id: IncidentId) -> Vec<DestinationId> {
         let destination = |message: &Message| {
-            let Route::Destination { destination, .. } = message.route;
+            let Route::Destination { destination, .. } = message.route else { panic!("there are no rules") };
             destination
         };
         self.messages(id).iter().map(destination).collect()

@@ -9,7 +9,7 @@ use crate::domain::{
     datetime,
     directory::{DecisionSettings, OWN_SOURCE},
     event::EventTypeSet,
-    ids::{SourceId, UserId},
+    ids::{ProfileId, SourceId, UserId},
     maintenance::Maintenance,
     plan::{self, REPORTED_MEDIUM_TAG},
     severity::Level,
@@ -131,9 +131,10 @@ impl Case {
         let occurrence = Occurrence { about, kind: self.kind, timestamp: self.timestamp };
         let verdicts = plan::verdicts(&directory, ALICE, &occurrence);
         let verdict = verdicts.into_iter().next_back().unwrap();
-        let profile = &directory.profiles[&verdict.profile];
+        let basis = Basis::Profile(Arc::clone(&directory.profiles[&verdict.profile]));
         let explained = verdict.silences.iter().map(|(destination, silence)| {
-            let reason = explain(*silence, profile, *destination, &directory, &occurrence);
+            let place = destination.map_or(Place::All, Place::Destination);
+            let reason = explain(*silence, &basis, place, &directory, &occurrence);
             assert_eq!(reason.code, code(*silence));
             reason
         });
@@ -392,7 +393,8 @@ fn every_mismatch_can_be_explained() {
     ] {
         for id in [FilterId(5), FilterId(99)] {
             let occurrence = Occurrence { about: case.about, kind: case.kind, timestamp: case.timestamp };
-            let reason = explain(Silence::Filter(id, mismatch), &case.profile, None, &case.directory, &occurrence);
+            let basis = Basis::Profile(Arc::new(case.profile.clone()));
+            let reason = explain(Silence::Filter(id, mismatch), &basis, Place::All, &case.directory, &occurrence);
             assert!(reason.sentence.starts_with("Filter ") && reason.sentence.ends_with('.'), "{}", reason.sentence);
         }
     }

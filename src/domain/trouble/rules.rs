@@ -126,6 +126,18 @@ pub fn unreachable(since: Timestamp, now: Timestamp) -> Finding {
     Finding { matter: Matter::MailServer, about_since: Timestamp::MIN, verdict }
 }
 
+/// Rules that are in force and lead to nobody.
+#[must_use]
+pub fn rules_without_recipients(directory: &Directory) -> Vec<Finding> {
+    let findings = directory.rules_sorted().into_iter().filter(|rule| rule.active).filter_map(|rule| {
+        let since = rule.empty_since?;
+        let description = format!("Rule \"{}\" has no recipients, so nobody is told by it", rule.name);
+        let verdict = Verdict::Trouble { since, description };
+        Some(Finding { matter: Matter::Rule(rule.id), about_since: Timestamp::MIN, verdict })
+    });
+    findings.collect()
+}
+
 /// What the event says by which an incident of the matter ends that began at `start`.
 #[must_use]
 pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
@@ -148,6 +160,11 @@ pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
         },
         Matter::DeadLetters(id) => destination(directory, id)
             .map_or_else(|| "The destination was deleted".to_owned(), |whose| format!("{whose} can be reached again")),
+        Matter::Rule(id) => match directory.rules.get(&id) {
+            Some(rule) if rule.recipients.is_empty() => format!("Rule \"{}\" was switched off", rule.name),
+            Some(rule) => format!("Rule \"{}\" has recipients again", rule.name),
+            None => "The rule was deleted".to_owned(),
+        },
         Matter::MailServer => "The mail server was reached again".to_owned(),
     }
 }

@@ -31,6 +31,17 @@ impl From<NotificationRefusal> for ApiError {
                     ids.join(", ")
                 ))
             }
+            R::FilterInRules(names) => Self::text(format!(
+                "Cannot delete this filter since it is in use in the rule(s): {}.",
+                names.join(", ")
+            )),
+            R::TimeslotInRules(names) => Self::text(format!(
+                "Cannot delete this timeslot since it is in use in the rule(s): {}.",
+                names.join(", ")
+            )),
+            R::RuleExists => Self::field("name", "A rule with this name already exists."),
+            R::TooManyRules => Self::list(format!("Not created: {refusal}.")),
+            R::UnknownRecipient { .. } => Self::field("recipients", format!("Invalid recipient: {refusal}.")),
             R::DestinationExists => Self::non_field("A destination with these settings already exists"),
             R::LabelTaken => Self::field("label", "A destination with this medium and label already exists"),
             R::MediumFixed => Self::field("media", "Media cannot be updated, only settings."),

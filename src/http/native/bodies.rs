@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -31,10 +32,14 @@ pub struct NotificationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     summary_of: Option<Vec<u64>>,
-    /// Username.
-    user: &'a str,
-    profile: NamedReference<'a>,
-    destination: DestinationReference<'a>,
+    /// Username. Null for contacts, and so are `profile` and `destination`.
+    user: Option<&'a str>,
+    profile: Option<NamedReference<'a>>,
+    destination: Option<DestinationReference<'a>>,
+    /// Null for users, and so are `rule` and `channel`.
+    contact: Option<ContactReference<'a>>,
+    rule: Option<NamedReference<'a>>,
+    channel: Option<ChannelReference<'a>>,
     /// `due`, `delivered`, `dead` (given up) or `gathered` (part of a summary, whose state counts).
     state: &'static str,
     /// Null unless `gathered`.
@@ -76,6 +81,25 @@ pub struct DestinationReference<'a> {
     pub label: Option<&'a str>,
 }
 
+/// By the name that it had then.
+#[derive(Serialize, ToSchema)]
+pub struct ContactReference<'a> {
+    #[schema(value_type = String, format = "uuid")]
+    pub uuid: Uuid,
+    pub full_name: &'a str,
+}
+
+/// UUID and name are null if it is there no more; the address is null if it is not the caller's to see.
+#[derive(Serialize, ToSchema)]
+pub struct ChannelReference<'a> {
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub uuid: Option<Uuid>,
+    pub name: Option<&'a str>,
+    pub r#type: &'a str,
+    /// As it was then; empty where it may hold a secret.
+    pub address: Option<String>,
+}
+
 #[derive(Serialize, ToSchema)]
 struct SummaryReference<'a> {
     pk: u64,
@@ -94,6 +118,17 @@ impl EventReference {
     }
 }
 
+/// To whom, by what: a user's or a contact's half of a message.
+#[derive(Default)]
+struct WayBody<'a> {
+    user: Option<&'a str>,
+    profile: Option<NamedReference<'a>>,
+    destination: Option<DestinationReference<'a>>,
+    contact: Option<ContactReference<'a>>,
+    rule: Option<NamedReference<'a>>,
+    channel: Option<ChannelReference<'a>>,
+}
+
 /// Writes messages for one caller.
 pub struct Writer<'a> {
     caller: &'a Caller,
@@ -110,29 +145,26 @@ impl<'a> Writer<'a> {
     #[must_use]
     pub fn notification<'b>(&'b self, row: &'b Notification) -> NotificationBody<'b> {
         let message = &row.message;
-        let Route::Destination { user, profile, destination, medium } = &message.route;
-        let is_seen = self.caller.may_see_addresses_of(*user);
+        let is_seen = match &message.route {
+            Route::Destination { user, .. } => self.caller.may_see_addresses_of(*user),
+            Route::Contact { .. } => self.caller.may_see_addresses_of_contacts(),
+        };
         let (incident, event, summary_of) = match &message.about {
             About::Event { incident, event } => (Some(incident.0), Some(EventReference::new(*event, row.kind)), None),
             About::Summary(of) => (None, None, Some(of.iter().map(|id| id.0).collect())),
         };
-        let known = self.directory.destinations.get(destination);
+        let way = self.way(message, is_seen);
         NotificationBody {
             pk: message.id.0,
             incident,
             event,
             summary_of,
-            user: self.directory.user(*user).map_or("", |user| &user.username),
-            profile: NamedReference {
-                pk: profile.0,
-                name: self.directory.profiles.get(profile).and_then(|profile| profile.name.as_deref()),
-            },
-            destination: DestinationReference {
-                pk: destination.0,
-                medium,
-                address: is_seen.then(|| message.address.clone()),
-                label: known.and_then(|known| known.label.as_deref()).filter(|_| is_seen),
-            },
+            user: way.user,
+            profile: way.profile,
+            destination: way.destination,
+            contact: way.contact,
+            rule: way.rule,
+            channel: way.channel,
             state: state(message),
             summary: row.summary.as_ref().map(|summary| self.summary(summary, is_seen)),
             attempts: message.attempts,
@@ -141,6 +173,38 @@ impl<'a> Writer<'a> {
             last_attempt: message.last_attempt.map(|at| self.at(at)),
             settled: self.settled(message),
             answer: is_seen.then_some(message.answer.as_str()),
+        }
+    }
+
+    fn way<'b>(&'b self, message: &'b Message, is_seen: bool) -> WayBody<'b> {
+        let address = is_seen.then(|| message.address.clone());
+        match &message.route {
+            Route::Destination { user, profile, destination, medium } => {
+                let known = self.directory.destinations.get(destination);
+                let label = known.and_then(|known| known.label.as_deref()).filter(|_| is_seen);
+                let name = self.directory.profiles.get(profile).and_then(|profile| profile.name.as_deref());
+                WayBody {
+                    user: Some(self.directory.user(*user).map_or("", |user| &user.username)),
+                    profile: Some(NamedReference { pk: profile.0, name }),
+                    destination: Some(DestinationReference { pk: destination.0, medium, address, label }),
+                    ..WayBody::default()
+                }
+            }
+            Route::Contact { rule, uuid, full_name, channel, medium, .. } => {
+                let known = self.directory.channels.values().find(|it| it.id == *channel);
+                let name = self.directory.rules.get(rule).map(|rule| rule.name.as_str());
+                WayBody {
+                    contact: Some(ContactReference { uuid: *uuid, full_name }),
+                    rule: Some(NamedReference { pk: rule.0, name }),
+                    channel: Some(ChannelReference {
+                        uuid: known.map(|channel| channel.uuid),
+                        name: known.map(|channel| channel.name.as_str()),
+                        r#type: medium,
+                        address,
+                    }),
+                    ..WayBody::default()
+                }
+            }
         }
     }
 

@@ -1,21 +1,25 @@
 //! Why somebody was told of an event, or not.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
-    bodies::{DestinationReference, EventReference},
+    bodies::{ChannelReference, ContactReference, DestinationReference, EventReference},
     requests::DecisionsQuery,
 };
 use crate::{
     domain::{
-        destination::Destination,
+        channel::Channel,
+        destination::{Destination, shows_settings},
         explain::{Clause, Reason},
         ids::{DestinationId, EventId, IncidentId},
     },
-    http::{Answer, Api, argus::keys::KeyPair, auth::Authenticated, params::Params, reply},
-    service::{Decisions, ProfileDecision},
+    http::{Answer, Api, argus::keys::KeyPair, auth::Authenticated, error::ApiError, params::Params, reply},
+    service::{Decisions, ProfileDecision, RuleDecision, Whom},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -23,8 +27,10 @@ use crate::{
 pub struct DecisionsBody<'a> {
     incident: u64,
     event: EventReference,
-    /// Username.
-    user: &'a str,
+    /// Username. Null if a contact was asked for.
+    user: Option<&'a str>,
+    /// Null if a user was asked for.
+    contact: Option<ContactReference<'a>>,
     /// False: nobody at all was to be told of this event.
     decided: bool,
     /// When it was decided. Null if it was not.
@@ -32,8 +38,23 @@ pub struct DecisionsBody<'a> {
     told: bool,
     /// In a sentence or two.
     summary: &'a str,
-    /// As they were then.
+    /// Of the user, as they were then.
     profiles: Vec<ProfileDecisionBody<'a>>,
+    /// All, as they were then, if a contact was asked for.
+    rules: Vec<RuleDecisionBody<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RuleDecision)]
+struct RuleDecisionBody<'a> {
+    pk: u64,
+    name: &'a str,
+    /// `told` or `silent`.
+    verdict: &'static str,
+    /// Those by which the contact was told.
+    channels: Vec<ChannelReference<'a>>,
+    /// Why others, or all, were not used.
+    reasons: Vec<ReasonBody<'a>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -54,7 +75,11 @@ struct ProfileDecisionBody<'a> {
 struct ReasonBody<'a> {
     /// Primary key; null: all of the profile's.
     destination: Option<u64>,
-    /// Stays the same: `profile_inactive`, `owner_inactive`, `no_filter`, `filter`, `filter_matches_nothing`,
+    /// UUID; only of rules. Null: all of the contact's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    channel: Option<Uuid>,
+    /// Stays the same: `profile_inactive`, `rule_inactive`, `not_recipient`, `owner_inactive`, `no_filter`, `filter`, `filter_matches_nothing`,
     /// `event_type`, `outside_timeslot`, `maintenance`, `sending_off`, `no_destination`, `already_told` or
     /// `destination_reported`.
     code: &'static str,
@@ -70,7 +95,7 @@ struct ReasonBody<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Clause)]
 struct ClauseBody<'a> {
-    /// `filter`, `timeslot`, `maintenance`, `profile`, `destination`, `user` or `setting`.
+    /// `filter`, `timeslot`, `maintenance`, `profile`, `rule`, `destination`, `user` or `setting`.
     kind: &'static str,
     pk: Option<u64>,
     /// Of maintenance the description.
@@ -79,7 +104,7 @@ struct ClauseBody<'a> {
 
 /// Ask why somebody was told of an event, or not
 ///
-/// By the profiles as they were when it was decided; the answer stays the same whatever is edited afterwards.
+/// By the profiles, or for a contact the rules, as they were when it was decided; the answer stays the same whatever is edited afterwards.
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/decisions/", tag = "notifications",
     params(DecisionsQuery), responses((status = 200, body = DecisionsBody<'static>), (status = 403)))]
 pub async fn explain(
@@ -88,23 +113,39 @@ pub async fn explain(
     KeyPair(incident, event): KeyPair,
     params: Params,
 ) -> Answer {
+    let (incident, event) = (IncidentId(incident), EventId(event));
     let user = params.get("user").map(str::to_owned);
-    let decisions = api.service.decisions(&caller, IncidentId(incident), EventId(event), user).await?;
+    let decisions = match (params.get("contact").map(str::parse::<Uuid>), user) {
+        (None, user) => api.service.decisions(&caller, incident, event, user).await?,
+        (Some(Ok(contact)), None) => api.service.rule_decisions(&caller, incident, event, contact).await?,
+        (Some(Ok(_)), Some(_)) => return Err(ApiError::field("contact", "Ask for a user or for a contact, not both.")),
+        (Some(Err(_)), _) => return Err(ApiError::field("contact", "Must be a valid UUID.")),
+    };
     Ok(reply::json(StatusCode::OK, &DecisionsBody::new(&decisions, &api)))
 }
 
 impl<'a> DecisionsBody<'a> {
     fn new(decisions: &'a Decisions, api: &Api) -> Self {
         let event = &decisions.event;
+        let (user, contact) = match &decisions.whom {
+            Whom::User(username) => (Some(username.as_str()), None),
+            Whom::Contact(contact) => {
+                (None, Some(ContactReference { uuid: contact.uuid, full_name: &contact.full_name }))
+            }
+        };
+        let by_rule = |rule| RuleDecisionBody::new(rule, &decisions.whom);
         Self {
             incident: event.incident.0,
             event: EventReference::new(event.id, Some(event.kind)),
-            user: &decisions.username,
+            user,
+            contact,
             decided: decisions.decided,
             at: decisions.decided.then(|| api.zoned().format(event.received).to_string()),
-            told: decisions.profiles.iter().any(|profile| !profile.told.is_empty()),
+            told: decisions.profiles.iter().any(|profile| !profile.told.is_empty())
+                || decisions.rules.iter().any(|rule| !rule.told.is_empty()),
             summary: &decisions.summary,
             profiles: decisions.profiles.iter().map(ProfileDecisionBody::new).collect(),
+            rules: decisions.rules.iter().map(by_rule).collect(),
         }
     }
 }
@@ -122,16 +163,39 @@ impl<'a> ProfileDecisionBody<'a> {
             name: profile.name.as_deref(),
             verdict: if profile.told.is_empty() { "silent" } else { "told" },
             destinations: profile.told.iter().map(destination).collect(),
-            reasons: profile.reasons.iter().map(ReasonBody::new).collect(),
+            reasons: profile.reasons.iter().map(|(to, reason)| ReasonBody::new(*to, None, reason)).collect(),
+        }
+    }
+}
+
+impl<'a> RuleDecisionBody<'a> {
+    fn new(rule: &'a RuleDecision, whom: &Whom) -> Self {
+        let address = |channel: &Channel| match whom {
+            Whom::Contact(contact) if shows_settings(&channel.kind) => channel.address_of(contact).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let channel = |it: &'a Arc<Channel>| ChannelReference {
+            uuid: Some(it.uuid),
+            name: Some(&it.name),
+            r#type: &it.kind,
+            address: Some(address(it)),
+        };
+        Self {
+            pk: rule.id.0,
+            name: &rule.name,
+            verdict: if rule.told.is_empty() { "silent" } else { "told" },
+            channels: rule.told.iter().map(channel).collect(),
+            reasons: rule.reasons.iter().map(|(to, reason)| ReasonBody::new(None, *to, reason)).collect(),
         }
     }
 }
 
 impl<'a> ReasonBody<'a> {
-    fn new((destination, reason): &'a (Option<DestinationId>, Reason)) -> Self {
+    fn new(destination: Option<DestinationId>, channel: Option<Uuid>, reason: &'a Reason) -> Self {
         let clause = |it: &'a Clause| ClauseBody { kind: it.kind.name(), pk: it.id, name: it.name.as_deref() };
         Self {
             destination: destination.map(|id| id.0),
+            channel,
             code: reason.code,
             sentence: &reason.sentence,
             clause: reason.clause.as_ref().map(clause),

@@ -11,6 +11,32 @@ use crate::http::argus::shared::requests::BlobRequest;
 pub struct DecisionsQuery {
     /// Username; by default the caller. Others than oneself may be asked for by staff.
     pub user: Option<String>,
+    /// UUID of a contact, in place of a user. For staff.
+    pub contact: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct RuleRequest {
+    /// Unique.
+    #[schema(max_length = 255)]
+    pub name: String,
+    /// Primary key of a timeslot of whoever made the rule.
+    pub timeslot: u64,
+    /// Primary keys of filters of whoever made the rule, or public ones; at least one.
+    pub filters: Vec<u64>,
+    pub recipients: Option<Vec<RecipientRequest>>,
+    pub active: Option<bool>,
+}
+
+/// Either a contact or a group.
+#[derive(Deserialize, ToSchema)]
+pub struct RecipientRequest {
+    /// UUID.
+    pub contact: Option<String>,
+    /// UUID.
+    pub group: Option<String>,
+    /// UUID; by default each contact's default channel.
+    pub channel: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]

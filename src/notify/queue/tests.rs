@@ -179,7 +179,7 @@ proptest! {
                     }
                     Work::Gather(lane, ids) => {
                         prop_assert!(limit > 0 && ids.len() > 1);
-                        let LaneId::Destination(destination) = lane;
+                        let LaneId::Destination(destination) = lane else { panic!("{lane:?}") };
                         let summary = Message { about: About::Summary(ids.clone()), ..message(next_id, destination.0, 0, now) };
                         members.insert(summary.id, ids.clone());
                         next_id += 1;

@@ -1,7 +1,7 @@
 //! Taking away what others refer to: whatever a contact, a group or a channel leaves behind is dealt with here and nowhere
 //! else (contact API contract section 7.5).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 
@@ -10,12 +10,14 @@ use crate::{
     domain::{
         contact::{Contact, ContactGroup},
         limits::GROUPS_PER_CONTACT,
+        rule::{Gone, Rule},
     },
     store::{Command, StoreError},
 };
 
 /// Its memberships go with it. It is deleted, or replaced by another one.
 pub fn contact(command: &mut Command<'_>, contact: &Contact) {
+    leave_rules(command, Gone::Contact(contact.uuid));
     command.delete_contact(contact.uuid);
 }
 
@@ -28,13 +30,25 @@ pub fn group(
     for member in command.members_of(group.uuid)? {
         memberships.leave(command, member, group.uuid)?;
     }
+    leave_rules(command, Gone::Group(group.uuid));
     command.delete_contact_group(group.uuid);
     Ok(())
 }
 
 /// It is known to be no contact's default.
 pub fn channel(command: &mut Command<'_>, uuid: Uuid) {
+    leave_rules(command, Gone::Channel(uuid));
     command.delete_channel(uuid);
+}
+
+/// At most once in a command, which does not see what it staged. A rule that leads to nobody any more stays and says so.
+fn leave_rules(command: &mut Command<'_>, gone: Gone) {
+    let now = command.now();
+    let left = |rule: &Arc<Rule>| rule.without(gone, now);
+    let changed: Vec<Rule> = command.directory().rules_sorted().into_iter().filter_map(left).collect();
+    for rule in changed {
+        command.put_rule(rule);
+    }
 }
 
 /// Contacts whose groups change in one command: a command does not see what it staged, so all changes of a contact have

@@ -1,5 +1,7 @@
 //! Why something that decides who is told is not changed.
 
+use uuid::Uuid;
+
 use crate::domain::{
     directory::Directory,
     ids::{MaintenanceId, UserId},
@@ -23,6 +25,19 @@ pub enum NotificationRefusal {
     FilterInProfiles(Vec<ProfileLabel>),
     #[error("the filter is in use in planned maintenance")]
     FilterInMaintenance(Vec<MaintenanceId>),
+    /// Names of rules.
+    #[error("the filter is in use in rules")]
+    FilterInRules(Vec<String>),
+    /// Names of rules.
+    #[error("the timeslot is in use in rules")]
+    TimeslotInRules(Vec<String>),
+    #[error("there is a rule with this name already")]
+    RuleExists,
+    #[error("there can be at most {} rules", crate::domain::limits::RULES)]
+    TooManyRules,
+    /// A contact, contact group or channel.
+    #[error("there is no {what} {uuid}")]
+    UnknownRecipient { what: &'static str, uuid: Uuid },
     #[error("the user has a destination with these settings already")]
     DestinationExists,
     #[error("the user has a destination with this medium and label already")]

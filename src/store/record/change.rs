@@ -48,6 +48,7 @@ enum SubjectV1 {
     Channel,
     Contact,
     ContactGroup,
+    Rule,
 }
 
 pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
@@ -83,6 +84,7 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
                 Subject::Channel => SubjectV1::Channel,
                 Subject::Contact => SubjectV1::Contact,
                 Subject::ContactGroup => SubjectV1::ContactGroup,
+                Subject::Rule => SubjectV1::Rule,
             },
             key: key.clone(),
             before: before.clone(),
@@ -132,6 +134,7 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
                 SubjectV1::Channel => Subject::Channel,
                 SubjectV1::Contact => Subject::Contact,
                 SubjectV1::ContactGroup => Subject::ContactGroup,
+                SubjectV1::Rule => Subject::Rule,
             },
             key,
             before,

@@ -1,12 +1,16 @@
 //! Stored messages of the outbox, and the near misses of an event.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     domain::{
-        ids::{DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, TimeslotId, UserId},
+        ids::{
+            ChannelId, ContactId, DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, RuleId,
+            TimeslotId, UserId,
+        },
         message::{About, Message, Route, State},
-        plan::{NearMiss, NearReason},
+        plan::{Cause, NearMiss, NearReason, Whom},
         time::Timestamp,
     },
     store::{
@@ -16,6 +20,7 @@ use crate::{
 };
 
 const V1: u8 = 1;
+const V2: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct MessageV1 {
@@ -38,6 +43,7 @@ enum AboutV1 {
 #[derive(Serialize, Deserialize)]
 enum RouteV1 {
     Destination { user: u64, profile: u64, destination: u64, medium: String },
+    Contact { rule: u64, contact: u64, uuid: [u8; 16], full_name: String, channel: u64, medium: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +66,14 @@ pub fn encode_message(message: &Message) -> Result<Vec<u8>, StoreError> {
                 user: user.0,
                 profile: profile.0,
                 destination: destination.0,
+                medium: medium.clone(),
+            },
+            Route::Contact { rule, contact, uuid, full_name, channel, medium } => RouteV1::Contact {
+                rule: rule.0,
+                contact: contact.0,
+                uuid: uuid.into_bytes(),
+                full_name: full_name.clone(),
+                channel: channel.0,
                 medium: medium.clone(),
             },
         },
@@ -95,6 +109,14 @@ pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
                 destination: DestinationId(destination),
                 medium,
             },
+            RouteV1::Contact { rule, contact, uuid, full_name, channel, medium } => Route::Contact {
+                rule: RuleId(rule),
+                contact: ContactId(contact),
+                uuid: Uuid::from_bytes(uuid),
+                full_name,
+                channel: ChannelId(channel),
+                medium,
+            },
         },
         address: record.address,
         state: match record.state {
@@ -109,11 +131,24 @@ pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
     })
 }
 
-#[derive(Serialize, Deserialize)]
+/// From before there were rules.
+#[derive(Deserialize)]
 struct NearMissesV1 {
     /// (user, profile, destination, reason)
     kept: Vec<(u64, u64, Option<u64>, NearReasonV1)>,
     more: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NearMissesV2 {
+    kept: Vec<(WhomV2, NearReasonV1)>,
+    more: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WhomV2 {
+    User { user: u64, profile: u64, destination: Option<u64> },
+    Contact { rule: u64, contact: Option<u64>, channel: Option<u64> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,6 +159,7 @@ enum NearReasonV1 {
     NoDestination,
     Covered(u64),
     Reported,
+    CoveredByRule(u64),
 }
 
 pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, StoreError> {
@@ -132,29 +168,59 @@ pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, Store
         NearReason::Maintenance(id) => NearReasonV1::Maintenance(id.0),
         NearReason::SendingOff => NearReasonV1::SendingOff,
         NearReason::NoDestination => NearReasonV1::NoDestination,
-        NearReason::Covered(id) => NearReasonV1::Covered(id.0),
+        NearReason::Covered(Cause::Profile(id)) => NearReasonV1::Covered(id.0),
+        NearReason::Covered(Cause::Rule(id)) => NearReasonV1::CoveredByRule(id.0),
         NearReason::Reported => NearReasonV1::Reported,
     };
-    let row = |it: &NearMiss| (it.user.0, it.profile.0, it.destination.map(|id| id.0), reason(it.reason));
-    encode(V1, &NearMissesV1 { kept: kept.iter().map(row).collect(), more })
+    let whom = |whom| match whom {
+        Whom::User { user, profile, destination } => {
+            WhomV2::User { user: user.0, profile: profile.0, destination: destination.map(|id| id.0) }
+        }
+        Whom::Contact { rule, contact, channel } => {
+            WhomV2::Contact { rule: rule.0, contact: contact.map(|id| id.0), channel: channel.map(|id| id.0) }
+        }
+    };
+    let row = |it: &NearMiss| (whom(it.whom), reason(it.reason));
+    encode(V2, &NearMissesV2 { kept: kept.iter().map(row).collect(), more })
 }
 
 pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreError> {
-    let record: NearMissesV1 = decode_v1("list of near misses", value)?;
-    let kept = record.kept.into_iter().map(|(user, profile, destination, reason)| NearMiss {
+    let user = |user, profile, destination: Option<u64>| Whom::User {
         user: UserId(user),
         profile: ProfileId(profile),
         destination: destination.map(DestinationId),
-        reason: match reason {
-            NearReasonV1::OutsideTimeslot(id) => NearReason::OutsideTimeslot(TimeslotId(id)),
-            NearReasonV1::Maintenance(id) => NearReason::Maintenance(MaintenanceId(id)),
-            NearReasonV1::SendingOff => NearReason::SendingOff,
-            NearReasonV1::NoDestination => NearReason::NoDestination,
-            NearReasonV1::Covered(id) => NearReason::Covered(ProfileId(id)),
-            NearReasonV1::Reported => NearReason::Reported,
-        },
-    });
-    Ok((kept.collect(), record.more))
+    };
+    let whom = |whom| match whom {
+        WhomV2::User { user: id, profile, destination } => user(id, profile, destination),
+        WhomV2::Contact { rule, contact, channel } => {
+            Whom::Contact { rule: RuleId(rule), contact: contact.map(ContactId), channel: channel.map(ChannelId) }
+        }
+    };
+    let reason = |reason| match reason {
+        NearReasonV1::OutsideTimeslot(id) => NearReason::OutsideTimeslot(TimeslotId(id)),
+        NearReasonV1::Maintenance(id) => NearReason::Maintenance(MaintenanceId(id)),
+        NearReasonV1::SendingOff => NearReason::SendingOff,
+        NearReasonV1::NoDestination => NearReason::NoDestination,
+        NearReasonV1::Covered(id) => NearReason::Covered(Cause::Profile(ProfileId(id))),
+        NearReasonV1::CoveredByRule(id) => NearReason::Covered(Cause::Rule(RuleId(id))),
+        NearReasonV1::Reported => NearReason::Reported,
+    };
+    match versioned(value)? {
+        (V1, bytes) => {
+            let record: NearMissesV1 = decode(bytes)?;
+            let kept = record.kept.into_iter().map(|(id, profile, destination, why)| NearMiss {
+                whom: user(id, profile, destination),
+                reason: reason(why),
+            });
+            Ok((kept.collect(), record.more))
+        }
+        (V2, bytes) => {
+            let record: NearMissesV2 = decode(bytes)?;
+            let kept = record.kept.into_iter().map(|(to, why)| NearMiss { whom: whom(to), reason: reason(why) });
+            Ok((kept.collect(), record.more))
+        }
+        (version, _) => Err(unknown_version("list of near misses", version)),
+    }
 }
 
 fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {

@@ -24,6 +24,7 @@ pub const fn subject_byte(subject: Subject) -> u8 {
         Subject::Maintenance => 8,
         Subject::Settings => 9,
         Subject::Channel => 10,
+        Subject::Rule => 11,
         // These are read one by one, so they stand behind all that are read as a whole.
         Subject::Contact => 128,
         Subject::ContactGroup => 129,

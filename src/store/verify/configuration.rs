@@ -9,7 +9,7 @@ use crate::{
         change::Subject,
         destination::Destination,
         directory::Directory,
-        ids::{DestinationId, FilterId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
+        ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
     },
     store::{
         codec::version_key,
@@ -17,6 +17,7 @@ use crate::{
         record::{
             configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
             contact::encode_channel,
+            rule::encode_rule,
             subscription::{encode_maintenance, encode_profile},
             version::{split_version_key, subject_byte, without_password, without_secrets},
         },
@@ -60,6 +61,7 @@ fn owners(directory: &Directory, findings: &mut Findings) {
     directory.destinations.values().for_each(|it| check("destination", it.id.0, "owner", it.owner));
     directory.filters.values().for_each(|it| check("filter", it.id.0, "owner", it.owner));
     directory.profiles.values().for_each(|it| check("profile", it.id.0, "owner", it.owner));
+    directory.rules.values().for_each(|it| check("rule", it.id.0, "owner", it.owner));
     directory.maintenances.values().for_each(|it| check("maintenance", it.id.0, "author", it.created_by));
 }
 
@@ -80,6 +82,25 @@ fn subscriptions(directory: &Directory, findings: &mut Findings) {
                 format!("profile {id} has the unknown destination {destination}")
             });
         }
+    }
+    for rule in directory.rules_sorted() {
+        let id = rule.id;
+        findings.check(directory.timeslot_of(rule.owner, rule.timeslot).is_some(), || {
+            format!("rule {id} has the unknown timeslot {}", rule.timeslot)
+        });
+        findings.check(!rule.filters.is_empty(), || format!("rule {id} has no filter"));
+        for filter in &rule.filters {
+            findings
+                .check(directory.filters.contains_key(filter), || format!("rule {id} has the unknown filter {filter}"));
+        }
+        for channel in rule.recipients.iter().filter_map(|recipient| recipient.channel) {
+            findings.check(directory.channels.contains_key(&channel), || {
+                format!("rule {id} leads over the unknown channel {channel}")
+            });
+        }
+        findings.check(rule.recipients.is_empty() == rule.empty_since.is_some(), || {
+            format!("rule {id} does not say truly whether it has recipients")
+        });
     }
     for maintenance in directory.maintenances_sorted() {
         let id = maintenance.id;
@@ -104,6 +125,7 @@ fn last_ids(directory: &Directory, counters: &Counters, findings: &mut Findings)
     check("destination", ids(&mut directory.destinations.keys().map(|id| id.0)), counters.last_destination);
     check("timeslot", ids(&mut directory.timeslots.keys().map(|id| id.0)), counters.last_timeslot);
     check("profile", ids(&mut directory.profiles.keys().map(|id| id.0)), counters.last_profile);
+    check("rule", ids(&mut directory.rules.keys().map(|id| id.0)), counters.last_rule);
     check("maintenance", ids(&mut directory.maintenances.keys().map(|id| id.0)), counters.last_maintenance);
 }
 
@@ -165,6 +187,7 @@ fn expected(directory: &Directory, subject: u8, id: u64) -> Result<Option<Vec<u8
         Some(Subject::Filter) => directory.filters.get(&FilterId(id)).map(|it| encode_filter(it)),
         Some(Subject::Profile) => directory.profiles.get(&ProfileId(id)).map(|it| encode_profile(it)),
         Some(Subject::Maintenance) => directory.maintenances.get(&MaintenanceId(id)).map(|it| encode_maintenance(it)),
+        Some(Subject::Rule) => directory.rules.get(&RuleId(id)).map(|it| encode_rule(it)),
         Some(Subject::Channel) => {
             let channel = directory.channels.values().find(|it| it.id.0 == id);
             channel.map(|it| encode_channel(&it.without_secrets()))
@@ -175,7 +198,7 @@ fn expected(directory: &Directory, subject: u8, id: u64) -> Result<Option<Vec<u8
 }
 
 /// Those that keep versions.
-const SUBJECTS: [(Subject, &str); 8] = [
+const SUBJECTS: [(Subject, &str); 9] = [
     (Subject::User, "user"),
     (Subject::Source, "source"),
     (Subject::Timeslot, "timeslot"),
@@ -183,6 +206,7 @@ const SUBJECTS: [(Subject, &str); 8] = [
     (Subject::Filter, "filter"),
     (Subject::Profile, "profile"),
     (Subject::Maintenance, "maintenance"),
+    (Subject::Rule, "rule"),
     (Subject::Channel, "channel"),
 ];
 
@@ -202,6 +226,7 @@ fn records(directory: &Directory) -> Vec<(u8, u64)> {
     add(Subject::Filter, &mut directory.filters.keys().map(|id| id.0));
     add(Subject::Profile, &mut directory.profiles.keys().map(|id| id.0));
     add(Subject::Maintenance, &mut directory.maintenances.keys().map(|id| id.0));
+    add(Subject::Rule, &mut directory.rules.keys().map(|id| id.0));
     add(Subject::Channel, &mut directory.channels.values().map(|it| it.id.0));
     records.sort_unstable();
     records

@@ -10,7 +10,7 @@ use argusd::{
         ids::{DestinationId, EventId, IncidentId, UserId},
         incident::{EndTime, Incident},
         message::{About, Message, Route, State},
-        plan::{NearReason, Occurrence, Silence, Verdict, verdicts},
+        plan::{NearReason, Occurrence, Silence, Verdict, Whom, verdicts},
         severity::Level,
         tag::Tag,
         time::Timestamp,
@@ -278,7 +278,7 @@ impl World {
         let mut told = Vec::new();
         for message in snapshot.messages_of(incident.id).unwrap() {
             if matches!(message.about, About::Event { event: about, .. } if about == event.id) {
-                let Route::Destination { destination, .. } = message.route;
+                let Route::Destination { destination, .. } = message.route else { panic!("there are no rules") };
                 told.push(destination);
             }
         }
@@ -293,10 +293,12 @@ impl World {
             let said = self.explain(&incident, event, user, before);
             self.check_reasons(&said, &expected);
             for verdict in &said {
-                let recorded = near
-                    .iter()
-                    .filter(|it| it.profile == verdict.profile)
-                    .map(|it| (it.destination, Silence::Near(it.reason)));
+                let recorded = near.iter().filter_map(|it| match it.whom {
+                    Whom::User { profile, destination, .. } if profile == verdict.profile => {
+                        Some((destination, Silence::Near(it.reason)))
+                    }
+                    _ => None,
+                });
                 let recomputed: Vec<_> =
                     verdict.silences.iter().copied().filter(|(_, it)| matches!(it, Silence::Near(_))).collect();
                 assert_eq!(recorded.collect::<Vec<_>>(), recomputed, "seed {}", self.seed);
@@ -322,6 +324,7 @@ impl World {
             for (_, silence) in &verdict.silences {
                 let reason = match silence {
                     Silence::ProfileInactive => "inactive",
+                    Silence::RuleInactive | Silence::NotRecipient => panic!("there are no rules here"),
                     Silence::OwnerInactive => "owner",
                     Silence::Filter(..) | Silence::NoFilter => "filter",
                     Silence::EventType => "type",

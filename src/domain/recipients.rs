@@ -1,0 +1,129 @@
+//! Which contacts a rule leads to, by which channel and address, and what stands against it. Pure: contacts are read by
+//! whoever calls.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
+
+use super::{
+    channel::{self, Channel},
+    contact::Contact,
+    destination::{Destination, EMAIL_ADDRESS, PHONE_NUMBER},
+    directory::Directory,
+    filter::fold,
+    ids::{ChannelId, ContactId, ProfileId, RuleId, UserId},
+    plan::{Cause, NearReason},
+    rule::{Addressee, Rule},
+};
+
+/// A contact is to be told.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub contact: Arc<Contact>,
+    pub channel: Arc<Channel>,
+}
+
+/// Reads contacts as they are at the moment of the decision.
+pub trait Contacts {
+    type Error;
+    fn contact(&mut self, uuid: Uuid) -> Result<Option<Arc<Contact>>, Self::Error>;
+    fn members_of(&mut self, group: Uuid) -> Result<Vec<Uuid>, Self::Error>;
+}
+
+/// Who was told of one event already, over what.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Folded username, type of channel and comparable address.
+    by_profile: FxHashMap<(String, &'static str, String), ProfileId>,
+    by_rule: FxHashMap<(ContactId, ChannelId), RuleId>,
+}
+
+impl Told {
+    /// By e-mail or to a number; what else there is cannot be compared.
+    pub fn through_profile(&mut self, directory: &Directory, user: UserId, profile: ProfileId, to: &Destination) {
+        let Some(user) = directory.user(user) else { return };
+        let kind = [(channel::EMAIL, EMAIL_ADDRESS), (channel::SMS, PHONE_NUMBER)];
+        let Some((kind, setting)) = kind.into_iter().find(|(kind, _)| *kind == to.medium) else { return };
+        let Some(address) = to.settings.get(setting) else { return };
+        let key = (fold(&user.username), kind, comparable(kind, address));
+        self.by_profile.entry(key).or_insert(profile);
+    }
+
+    /// What stands against telling `contact` by `rule` over `channel`; if nothing does, it counts as told.
+    pub fn call(&mut self, rule: RuleId, contact: &Contact, channel: &Channel) -> Option<NearReason> {
+        let Some(address) = channel.address_of(contact) else { return Some(NearReason::NoDestination) };
+        let key = (contact.id, channel.id);
+        if let Some(other) = self.by_rule.get(&key) {
+            return Some(NearReason::Covered(Cause::Rule(*other)));
+        }
+        if let Some(profile) = self.profile_of(contact, &channel.kind, &address) {
+            return Some(NearReason::Covered(Cause::Profile(profile)));
+        }
+        self.by_rule.insert(key, rule);
+        None
+    }
+
+    fn profile_of(&self, contact: &Contact, kind: &str, address: &str) -> Option<ProfileId> {
+        if self.by_profile.is_empty() {
+            return None;
+        }
+        let kind = [channel::EMAIL, channel::SMS].into_iter().find(|it| *it == kind)?;
+        let key = (fold(contact.username.as_ref()?), kind, comparable(kind, address));
+        self.by_profile.get(&key).copied()
+    }
+}
+
+/// Numbers are written in many ways.
+fn comparable(kind: &str, address: &str) -> String {
+    if kind == channel::EMAIL {
+        fold(address)
+    } else {
+        address.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    }
+}
+
+/// Each contact with each channel that the rule leads to, once, in the order of recipients; without a channel where it
+/// is there no more. Those that do not exist are left out.
+pub fn expand<C: Contacts>(
+    rule: &Rule,
+    directory: &Directory,
+    contacts: &mut C,
+) -> Result<Vec<(Arc<Contact>, Option<Arc<Channel>>)>, C::Error> {
+    let mut found = Vec::new();
+    let mut seen = FxHashSet::default();
+    for recipient in &rule.recipients {
+        let uuids = match recipient.who {
+            Addressee::Contact(uuid) => vec![uuid],
+            Addressee::Group(group) => contacts.members_of(group)?,
+        };
+        for uuid in uuids {
+            let Some(contact) = contacts.contact(uuid)? else { continue };
+            let channel = recipient.channel.unwrap_or(contact.default_channel);
+            if seen.insert((contact.id, channel)) {
+                found.push((contact, directory.channels.get(&channel).cloned()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The channels by which a rule leads to one contact, as [`expand`] has them; empty: it is none of its recipients.
+#[must_use]
+pub fn channels_to(rule: &Rule, contact: &Contact) -> Vec<Uuid> {
+    let mut channels = Vec::new();
+    for recipient in &rule.recipients {
+        let is_meant = match recipient.who {
+            Addressee::Contact(uuid) => uuid == contact.uuid,
+            Addressee::Group(group) => contact.groups.contains(&group),
+        };
+        let channel = recipient.channel.unwrap_or(contact.default_channel);
+        if is_meant && !channels.contains(&channel) {
+            channels.push(channel);
+        }
+    }
+    channels
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Rules: when, about what, and by which channels contacts are told. Administrators make them.
+
+use uuid::Uuid;
+
+use super::{
+    ids::{FilterId, RuleId, TimeslotId, UserId},
+    time::Timestamp,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub id: RuleId,
+    /// Who made it. Whether that account is active does not matter: a rule is not personal.
+    pub owner: UserId,
+    /// Unique among rules but for the case.
+    pub name: String,
+    /// The owner's.
+    pub timeslot: TimeslotId,
+    /// At least one, no duplicates; the owner's, or public when they were chosen.
+    pub filters: Vec<FilterId>,
+    /// No duplicates.
+    pub recipients: Vec<Recipient>,
+    pub active: bool,
+    /// `Some` while there are no recipients: since when.
+    pub empty_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Recipient {
+    pub who: Addressee,
+    /// `None`: each contact's default.
+    pub channel: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Addressee {
+    Contact(Uuid),
+    /// Whoever is in it then.
+    Group(Uuid),
+}
+
+/// What can be taken away from under a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    Contact(Uuid),
+    Group(Uuid),
+    Channel(Uuid),
+}
+
+impl Rule {
+    pub fn set_recipients(&mut self, recipients: Vec<Recipient>, now: Timestamp) {
+        self.recipients.clear();
+        for recipient in recipients {
+            if !self.recipients.contains(&recipient) {
+                self.recipients.push(recipient);
+            }
+        }
+        self.empty_since = self.recipients.is_empty().then(|| self.empty_since.unwrap_or(now));
+    }
+
+    /// `None`: it does not lead there.
+    #[must_use]
+    pub fn without(&self, gone: Gone, now: Timestamp) -> Option<Self> {
+        let stays = |recipient: &&Recipient| match gone {
+            Gone::Contact(uuid) => recipient.who != Addressee::Contact(uuid),
+            Gone::Group(uuid) => recipient.who != Addressee::Group(uuid),
+            Gone::Channel(uuid) => recipient.channel != Some(uuid),
+        };
+        let left: Vec<Recipient> = self.recipients.iter().filter(stays).copied().collect();
+        (left.len() < self.recipients.len()).then(|| {
+            let mut rule = self.clone();
+            rule.set_recipients(left, now);
+            rule
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_leaves_the_rule_and_says_since_when_nobody_is_left() {
+        let (ann, net, mail) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let at = Timestamp::saturating_from_micros;
+        let mut rule = Rule {
+            id: RuleId(1),
+            owner: UserId(1),
+            name: "r".to_owned(),
+            timeslot: TimeslotId(1),
+            filters: vec![FilterId(1)],
+            recipients: Vec::new(),
+            active: true,
+            empty_since: None,
+        };
+        let contact = |channel| Recipient { who: Addressee::Contact(ann), channel };
+        let group = Recipient { who: Addressee::Group(net), channel: None };
+        rule.set_recipients(vec![contact(None), contact(Some(mail)), group, contact(None)], at(1));
+        assert_eq!((rule.recipients.len(), rule.empty_since), (3, None));
+        assert_eq!(rule.without(Gone::Contact(net), at(2)), None, "a group is no contact");
+        let rule = rule.without(Gone::Channel(mail), at(2)).unwrap();
+        assert_eq!(rule.recipients, [contact(None), group]);
+        let rule = rule.without(Gone::Group(net), at(3)).unwrap();
+        let mut rule = rule.without(Gone::Contact(ann), at(4)).unwrap();
+        assert_eq!((rule.recipients.len(), rule.empty_since), (0, Some(at(4))));
+        rule.set_recipients(Vec::new(), at(5));
+        assert_eq!(rule.empty_since, Some(at(4)));
+        rule.set_recipients(vec![group], at(6));
+        assert_eq!(rule.empty_since, None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Rules by which contacts are told.
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::requests::RuleRequest;
+use crate::{
+    domain::{
+        directory::Directory,
+        ids::{FilterId, RuleId, TimeslotId},
+        limits,
+        rule::{Addressee, Recipient, Rule},
+    },
+    http::{
+        Answer, Api,
+        argus::keys::Key,
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{Model, NewRule, RuleEdit},
+};
+
+/// Timeslot and filters are primary keys.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rule)]
+pub struct RuleBody<'a> {
+    pk: u64,
+    name: &'a str,
+    /// Username of whoever made it.
+    owner: &'a str,
+    timeslot: u64,
+    filters: Vec<u64>,
+    /// Of none: nobody is told by it.
+    recipients: Vec<RecipientBody>,
+    active: bool,
+}
+
+/// Either a contact or a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Recipient)]
+struct RecipientBody {
+    #[schema(value_type = Option<String>, format = "uuid")]
+    contact: Option<Uuid>,
+    #[schema(value_type = Option<String>, format = "uuid")]
+    group: Option<Uuid>,
+    /// Null: each contact's default.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    channel: Option<Uuid>,
+}
+
+impl<'a> RuleBody<'a> {
+    fn new(rule: &'a Rule, directory: &'a Directory) -> Self {
+        Self {
+            pk: rule.id.0,
+            name: &rule.name,
+            owner: directory.user(rule.owner).map_or("", |owner| &owner.username),
+            timeslot: rule.timeslot.0,
+            filters: rule.filters.iter().map(|id| id.0).collect(),
+            recipients: rule.recipients.iter().map(RecipientBody::new).collect(),
+            active: rule.active,
+        }
+    }
+}
+
+impl RecipientBody {
+    fn new(recipient: &Recipient) -> Self {
+        let (contact, group) = match recipient.who {
+            Addressee::Contact(uuid) => (Some(uuid), None),
+            Addressee::Group(uuid) => (None, Some(uuid)),
+        };
+        Self { contact, group, channel: recipient.channel }
+    }
+}
+
+/// List rules
+///
+/// For staff.
+#[utoipa::path(get, path = "/rules/", tag = "rules",
+    responses((status = 200, body = Vec<RuleBody<'static>>), (status = 403)))]
+pub async fn list(State(api): State<Api>) -> Answer {
+    let directory = api.service.directory();
+    let bodies: Vec<RuleBody<'_>> =
+        directory.rules_sorted().into_iter().map(|rule| RuleBody::new(rule, &directory)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a rule
+///
+/// Contacts are told of what matches all of its filters, while its timeslot is open. For superusers.
+#[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
+    responses((status = 201, body = RuleBody<'static>), (status = 403)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(take_new).await?;
+    let rule = api.service.create_rule(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
+}
+
+/// Read a rule
+///
+/// For staff.
+#[utoipa::path(get, path = "/rules/{pk}/", tag = "rules",
+    responses((status = 200, body = RuleBody<'static>), (status = 403)))]
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+    let directory = api.service.directory();
+    let rule = directory.rules.get(&RuleId(pk)).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &RuleBody::new(rule, &directory)))
+}
+
+/// Change a rule
+///
+/// Recipients and activity stay where they are left out. For superusers.
+#[utoipa::path(method(put, patch), path = "/rules/{pk}/", tag = "rules", request_body = RuleRequest,
+    responses((status = 200, body = RuleBody<'static>), (status = 403)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Key(pk): Key,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let id = RuleId(pk);
+    if !api.service.directory().rules.contains_key(&id) {
+        return Err(unknown());
+    }
+    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let rule = api.service.edit_rule(&caller, id, edit).await?;
+    Ok(reply::json(StatusCode::OK, &RuleBody::new(&rule, &api.service.directory())))
+}
+
+/// Delete a rule
+///
+/// For superusers.
+#[utoipa::path(delete, path = "/rules/{pk}/", tag = "rules", responses((status = 204), (status = 403)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    api.service.delete_rule(&caller, RuleId(pk)).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Rule)
+}
+
+fn take_new(fields: &mut Fields) -> Option<NewRule> {
+    let edit = take_edit(fields, true);
+    Some(NewRule {
+        name: edit.name?,
+        timeslot: edit.timeslot?,
+        filters: edit.filters?,
+        recipients: edit.recipients.unwrap_or_default(),
+        active: edit.active.unwrap_or(true),
+    })
+}
+
+fn take_edit(fields: &mut Fields, is_whole: bool) -> RuleEdit {
+    if is_whole {
+        for name in ["name", "timeslot", "filters"] {
+            fields.require(name);
+        }
+    }
+    let filters = fields.references("filters", limits::FILTERS_PER_RULE, false);
+    RuleEdit {
+        name: fields.text("name", Text::filled_up_to(limits::RULE_NAME)),
+        timeslot: fields.reference("timeslot").map(TimeslotId),
+        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
+        recipients: fields.objects("recipients", limits::RECIPIENTS_PER_RULE, take_recipient),
+        active: fields.flag("active"),
+    }
+}
+
+fn take_recipient(fields: &mut Fields) -> Option<Recipient> {
+    let (contact, group) = (take_uuid(fields, "contact"), take_uuid(fields, "group"));
+    let channel = take_uuid(fields, "channel");
+    if fields.has_errors() {
+        return None;
+    }
+    let who = match (contact, group) {
+        (Some(contact), None) => Addressee::Contact(contact),
+        (None, Some(group)) => Addressee::Group(group),
+        _ => {
+            fields.error("non_field_errors", "Name either a contact or a group.");
+            return None;
+        }
+    };
+    Some(Recipient { who, channel })
+}
+
+/// Null counts as absent.
+fn take_uuid(fields: &mut Fields, name: &str) -> Option<Uuid> {
+    /// With hyphens and as a URN; whatever is longer is none.
+    const LONGEST: usize = 45;
+    let text = fields.nullable_text(name, LONGEST)??;
+    let uuid = text.parse().ok();
+    if uuid.is_none() {
+        fields.error(name, "Must be a valid UUID.");
+    }
+    uuid
+}

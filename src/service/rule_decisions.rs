@@ -1,0 +1,128 @@
+//! Why a contact was told of an event, or not: each rule judged again, with contact and configuration as they were then.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    Caller, Decisions, Model, Service, ServiceError,
+    decisions::{TAGS_UNKNOWN, Whom, tags_then, undecided},
+    policy::{Action, allowed},
+};
+use crate::{
+    domain::{
+        channel::Channel,
+        contact::Contact,
+        directory::Directory,
+        event::Event,
+        explain::{self, Place, Reason},
+        ids::{EventId, IncidentId, RuleId},
+        incident::Incident,
+        plan::{Occurrence, RuleVerdict, rule_verdicts},
+        subscription::Basis,
+    },
+    store::Snapshot,
+};
+
+/// What came of one rule for the contact, as it was then.
+#[derive(Clone, Debug)]
+pub struct RuleDecision {
+    pub id: RuleId,
+    pub name: String,
+    pub told: Vec<Arc<Channel>>,
+    /// Each for one channel, or for all.
+    pub reasons: Vec<(Option<Uuid>, Reason)>,
+}
+
+impl Service {
+    /// For those who may see the notifications of others.
+    pub async fn rule_decisions(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        event: EventId,
+        contact: Uuid,
+    ) -> Result<Decisions, ServiceError> {
+        if !allowed(caller.kind(), Action::SeeOthersNotifications) {
+            return Err(ServiceError::Forbidden);
+        }
+        self.store()
+            .read(move |snapshot| {
+                let about = snapshot.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                let event = snapshot.event(incident, event)?.ok_or(ServiceError::NotFound(Model::Event))?;
+                explain_event(snapshot, &about, event, contact)
+            })
+            .await
+    }
+}
+
+fn explain_event(
+    snapshot: &Snapshot,
+    incident: &Incident,
+    event: Event,
+    uuid: Uuid,
+) -> Result<Decisions, ServiceError> {
+    const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Contact);
+    let answer = |event, contact, summary, rules| {
+        let whom = Whom::Contact(contact);
+        Decisions { event, whom, decided: true, summary, profiles: Vec::new(), rules }
+    };
+    let now = snapshot.contact(uuid)?;
+    let Some(seq) = event.after.decided else {
+        let summary = undecided(&event);
+        return Ok(Decisions { decided: false, ..answer(event, now.ok_or(UNKNOWN)?, summary, Vec::new()) });
+    };
+    let Some(contact) = snapshot.contact_with_uuid_at(uuid, seq)? else {
+        let contact = now.ok_or(UNKNOWN)?;
+        let summary = format!("There was no contact {} yet when this was decided.", contact.full_name);
+        return Ok(answer(event, contact, summary, Vec::new()));
+    };
+    let Some(tags) = tags_then(snapshot, incident, &event)? else {
+        return Ok(answer(event, contact, TAGS_UNKNOWN.to_owned(), Vec::new()));
+    };
+    let directory = snapshot.directory_at(seq)?;
+    let has_ticket = !incident.ticket_url.is_empty();
+    let occurrence = Occurrence::new(&event, incident.source, incident.end.is_stateful(), has_ticket, &tags);
+    let verdicts = rule_verdicts(&directory, &contact, &occurrence);
+    let rules: Vec<RuleDecision> =
+        verdicts.into_iter().filter_map(|it| decision(it, &contact, &directory, &occurrence)).collect();
+    let summary = summary(&contact, &rules);
+    Ok(answer(event, contact, summary, rules))
+}
+
+fn decision(
+    verdict: RuleVerdict,
+    contact: &Contact,
+    directory: &Directory,
+    occurrence: &Occurrence<'_>,
+) -> Option<RuleDecision> {
+    let rule = directory.rules.get(&verdict.rule)?;
+    let basis = Basis::Rule(Arc::clone(rule));
+    let reason = |(channel, silence): (Option<Uuid>, _)| {
+        let known = |uuid| directory.channels.get(&uuid).map(AsRef::as_ref);
+        let place = channel.map_or(Place::All, |uuid| Place::Channel(contact, known(uuid)));
+        (channel, explain::explain(silence, &basis, place, directory, occurrence))
+    };
+    Some(RuleDecision {
+        id: rule.id,
+        name: rule.name.clone(),
+        told: verdict.told.iter().filter_map(|uuid| directory.channels.get(uuid)).cloned().collect(),
+        reasons: verdict.silences.into_iter().map(reason).collect(),
+    })
+}
+
+fn summary(contact: &Contact, rules: &[RuleDecision]) -> String {
+    let name = &contact.full_name;
+    let by: Vec<String> =
+        rules.iter().filter(|rule| !rule.told.is_empty()).map(|rule| format!("\"{}\"", rule.name)).collect();
+    match (rules, by.as_slice()) {
+        ([], _) => format!("There were no rules, so {name} was not told."),
+        ([only], []) => {
+            let reasons: Vec<&str> = only.reasons.iter().map(|(_, reason)| reason.sentence.as_str()).collect();
+            format!("{name} was not told. {}", reasons.join(" "))
+        }
+        (_, []) => format!("{name} was not told: none of {} rules led to a message.", rules.len()),
+        (_, [only]) => format!("{name} was told by rule {only}."),
+        _ => format!("{name} was told by rules {}.", by.join(", ")),
+    }
+}
