@@ -24,6 +24,9 @@ pub struct Call {
     pub channel: Arc<Channel>,
 }
 
+/// A contact and a channel that a rule leads over; `None`: the channel is there no more.
+pub type Way = (Arc<Contact>, Option<Arc<Channel>>);
+
 /// Reads contacts as they are at the moment of the decision.
 pub trait Contacts {
     type Error;
@@ -83,13 +86,8 @@ fn comparable(kind: &str, address: &str) -> String {
     }
 }
 
-/// Each contact with each channel that the rule leads to, once, in the order of recipients; without a channel where it
-/// is there no more. Those that do not exist are left out.
-pub fn expand<C: Contacts>(
-    rule: &Rule,
-    directory: &Directory,
-    contacts: &mut C,
-) -> Result<Vec<(Arc<Contact>, Option<Arc<Channel>>)>, C::Error> {
+/// Each contact with each channel that the rule leads to, once, in the order of recipients. Those that do not exist are left out.
+pub fn expand<C: Contacts>(rule: &Rule, directory: &Directory, contacts: &mut C) -> Result<Vec<Way>, C::Error> {
     let mut found = Vec::new();
     let mut seen = FxHashSet::default();
     for recipient in &rule.recipients {

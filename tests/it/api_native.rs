@@ -101,6 +101,9 @@ async fn messages_about_an_incident_are_listed() {
         "profile": {"pk": watch.profile.0, "name": "Work"},
         "destination": {
             "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null},
+        "contact": null,
+        "rule": null,
+        "channel": null,
         "state": "due",
         "summary": null,
         "attempts": 0,
@@ -182,6 +185,7 @@ async fn a_decision_is_explained() {
         "incident": low,
         "event": {"pk": low_event, "type": "STA"},
         "user": "alice",
+        "contact": null,
         "decided": true,
         "at": "2026-01-15T13:00:00+01:00",
         "told": false,
@@ -201,6 +205,7 @@ async fn a_decision_is_explained() {
                 "actual": "level 4",
             }],
         }],
+        "rules": [],
     });
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent.clone()));
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "alice").await, (200, silent.clone()));

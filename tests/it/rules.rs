@@ -38,12 +38,12 @@ impl Desk {
         Self { rig, admin, timeslot, filter, watch }
     }
 
-    fn body(&self, name: &str, recipients: Value) -> Value {
+    fn body(&self, name: &str, recipients: &Value) -> Value {
         json!({"name": name, "timeslot": self.timeslot, "filters": [self.filter], "recipients": recipients})
     }
 
     async fn rule(&self, name: &str, recipients: Value) -> u64 {
-        pk(&self.admin.post(RULES, self.body(name, recipients)).await)
+        pk(&self.admin.post(RULES, self.body(name, &recipients)).await)
     }
 
     async fn edit(&self, rule: u64, fields: Value) {
@@ -59,7 +59,7 @@ impl Desk {
     }
 
     /// (contact, rule, medium, address)
-    async fn told(&self, incident: u64) -> Vec<(String, u64, String, String)> {
+    fn told(&self, incident: u64) -> Vec<(String, u64, String, String)> {
         let mut told = Vec::new();
         for message in self.messages(incident) {
             if let Route::Contact { rule, full_name, medium, .. } = message.route {
@@ -199,7 +199,7 @@ async fn each_contact_is_told_once_over_each_channel() {
     let happened = desk.happens().await;
     let mail = |n: u128, rule| (format!("Contact {n}"), rule, "email".to_owned(), format!("c{n}@example.org"));
     let pushed = ("Contact 1".to_owned(), second, "ntfy".to_owned(), String::new());
-    assert_eq!(desk.told(happened.0).await, [mail(1, first), mail(2, first), pushed]);
+    assert_eq!(desk.told(happened.0), [mail(1, first), mail(2, first), pushed]);
     let why = desk.why(happened, 1).await;
     assert_eq!(why["rules"][1]["verdict"], "told");
     let reason = &why["rules"][1]["reasons"][0];
@@ -222,13 +222,13 @@ async fn a_user_who_is_told_already_is_not_told_as_a_contact() {
     desk.rig.put_contact(2, json!({"username": "bob", "addresses": {"email": "alice@example.org"}})).await;
     desk.rule("r", json!([to(1), to(2)])).await;
     let happened = desk.happens().await;
-    let told = desk.told(happened.0).await;
+    let told = desk.told(happened.0);
     assert_eq!(told.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["Contact 2"]);
     let why = desk.why(happened, 1).await;
     let reason = &why["rules"][0]["reasons"][0];
     assert_eq!((&reason["code"], &reason["clause"]["pk"]), (&json!("already_told"), &json!(profile)));
     desk.rig.put_contact(1, json!({"username": "alice", "addresses": {"email": "other@example.org"}})).await;
-    assert_eq!(desk.told(desk.happens().await.0).await.len(), 2, "another address is another message");
+    assert_eq!(desk.told(desk.happens().await.0).len(), 2, "another address is another message");
     assert_eq!(desk.why(happened, 1).await, why);
 }
 
@@ -265,7 +265,7 @@ async fn what_stands_against_a_rule_is_said() {
         (maintained, "maintenance"),
     ];
     for (happened, code) in cases {
-        assert_eq!(desk.told(happened.0).await, [], "{code}");
+        assert_eq!(desk.told(happened.0), [], "{code}");
         assert_eq!(desk.codes(happened, 1).await, [code]);
     }
     desk.rig.sound();
@@ -332,7 +332,7 @@ async fn requests_are_checked_field_by_field() {
     desk.rig.put_contact(1, json!({})).await;
     let rule = desk.rule("Net", json!([to(1)])).await;
     let foreign = always(&desk.rig.app.of(Who::EndUser)).await;
-    let body = |fields: Value| with(desk.body("new", json!([to(1)])), fields);
+    let body = |fields: Value| with(desk.body("new", &json!([to(1)])), fields);
     let nobody = json!({"non_field_errors": ["Name either a contact or a group."]});
     for (fields, field) in [
         (json!({"name": "NET"}), "name"),

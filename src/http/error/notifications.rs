@@ -40,7 +40,6 @@ impl From<NotificationRefusal> for ApiError {
                 names.join(", ")
             )),
             R::RuleExists => Self::field("name", "A rule with this name already exists."),
-            R::TooManyRules => Self::list(format!("Not created: {refusal}.")),
             R::UnknownRecipient { .. } => Self::field("recipients", format!("Invalid recipient: {refusal}.")),
             R::DestinationExists => Self::non_field("A destination with these settings already exists"),
             R::LabelTaken => Self::field("label", "A destination with this medium and label already exists"),
@@ -63,7 +62,7 @@ impl From<NotificationRefusal> for ApiError {
             R::MaintenanceNotAhead => {
                 Self::list("It is not possible to delete past or ongoing planned maintenance tasks.")
             }
-            R::TooManyMaintenances(_) => Self::list(format!("Not created: {refusal}.")),
+            R::TooManyRules | R::TooManyMaintenances(_) => Self::list(format!("Not created: {refusal}.")),
         }
     }
 }

@@ -229,3 +229,32 @@ fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, S
         (version, _) => Err(unknown_version(what, version)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses_from_before_there_were_rules_are_read() {
+        let old =
+            (vec![(1_u64, 2_u64, Some(3_u64), NearReasonV1::Covered(4)), (1, 5, None, NearReasonV1::Reported)], 6_u32);
+        let (kept, more) = decode_near_misses(&encode(V1, &old).unwrap()).unwrap();
+        let whom = |profile, destination: Option<u64>| Whom::User {
+            user: UserId(1),
+            profile: ProfileId(profile),
+            destination: destination.map(DestinationId),
+        };
+        let covered = NearReason::Covered(Cause::Profile(ProfileId(4)));
+        let expected = [
+            NearMiss { whom: whom(2, Some(3)), reason: covered },
+            NearMiss { whom: whom(5, None), reason: NearReason::Reported },
+        ];
+        assert_eq!((kept.as_slice(), more), (expected.as_slice(), 6));
+        let by_rule = NearMiss {
+            whom: Whom::Contact { rule: RuleId(1), contact: Some(ContactId(2)), channel: None },
+            reason: NearReason::Covered(Cause::Rule(RuleId(3))),
+        };
+        let now = [expected[0], by_rule];
+        assert_eq!(decode_near_misses(&encode_near_misses(&now, 0).unwrap()).unwrap(), (now.to_vec(), 0));
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
         destination::Destination,
         directory::Directory,
         ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
+        rule::Addressee,
     },
     store::{
         codec::version_key,
@@ -29,6 +30,7 @@ pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings
     names(directory, findings);
     owners(directory, findings);
     subscriptions(directory, findings);
+    recipients(snapshot, directory, findings)?;
     last_ids(directory, &snapshot.counters()?, findings);
     versions(snapshot, directory, findings)
 }
@@ -113,6 +115,19 @@ fn subscriptions(directory: &Directory, findings: &mut Findings) {
             });
         }
     }
+}
+
+fn recipients(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings) -> Result<(), StoreError> {
+    for rule in directory.rules_sorted() {
+        for recipient in &rule.recipients {
+            let (what, uuid, found) = match recipient.who {
+                Addressee::Contact(uuid) => ("contact", uuid, snapshot.contact(uuid)?.is_some()),
+                Addressee::Group(uuid) => ("contact group", uuid, snapshot.contact_group(uuid)?.is_some()),
+            };
+            findings.check(found, || format!("rule {} has the unknown {what} {uuid}", rule.id));
+        }
+    }
+    Ok(())
 }
 
 fn last_ids(directory: &Directory, counters: &Counters, findings: &mut Findings) {
