@@ -81,7 +81,6 @@ fn what_is_installed_can_be_asked_without_a_server() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "it says how long a message takes, nothing else")]
 fn people_use_what_is_offered_and_a_plug_in_that_hangs_harms_nobody() {
     let desk = Desk::new();
     desk.channel("Rooms", "room", "good");

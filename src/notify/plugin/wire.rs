@@ -228,8 +228,8 @@ mod tests {
             gap in "[ \n\t]{0,3}",
             cuts in prop::collection::vec(1_usize..40, 1..20),
         ) {
-            let text: String =
-                values.iter().map(|value| format!("{}{gap}", json!({"result": value, "id": 7}))).collect();
+            let objects = values.iter().map(|value| json!({"result": value, "id": 7}).to_string() + &gap);
+            let text: String = objects.collect();
             let mut decoder = Decoder::default();
             let mut rest = text.as_bytes();
             let mut got = Vec::new();
