@@ -247,7 +247,9 @@ async fn whatever_one_does_the_others_go_on() {
     assert_eq!(rig.pids(&good).len(), 1);
     for ((channel, outcome), (mood, words)) in bad.iter().zip(&failures).zip(cases.iter().flat_map(|it| [it, it])) {
         assert!(matches!(outcome, Outcome::Retry(_)), "{mood}: {outcome:?}");
-        assert!(reason(outcome).contains(words), "{mood}: {outcome:?}");
+        // On a busy machine what it writes in a second may stay within bounds; then the time limit ends it.
+        let is_late = words.contains("flooded") && reason(outcome).contains("did not answer");
+        assert!(reason(outcome).contains(words) || is_late, "{mood}: {outcome:?}");
         let pids = rig.pids(channel);
         assert_eq!(pids.len(), 1, "{mood}");
         eventually(|| !is_alive(pids[0])).await;
