@@ -144,7 +144,7 @@ pub const TEST_SENDERS_KEPT: usize = 1_000;
 pub const PLUGIN_MESSAGE_BYTES: usize = 1 << 20;
 pub const PLUGIN_MESSAGE_DEPTH: usize = 120;
 /// What a plug-in may write within a second, to either output, before it is stopped.
-pub const PLUGIN_OUTPUT_BYTES: usize = 4 << 20;
+pub const PLUGIN_OUTPUT_BYTES: usize = 2 << 20;
 /// Lines of a plug-in that reach the log within a minute.
 pub const PLUGIN_LOG_LINES: u32 = 120;
 pub const PLUGIN_LOG_LINE: usize = 1_000;

@@ -119,8 +119,8 @@ impl Channels {
     }
 
     /// Stops the plug-ins of channels that are gone.
-    pub async fn tend(&self, directory: &Directory) {
-        self.plugins.tend(directory).await;
+    pub fn tend(&self, directory: &Directory) {
+        self.plugins.tend(directory);
     }
 
     /// Stops all plug-ins; what is sent through one from now on is for later.

@@ -20,13 +20,12 @@ use std::{
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 use uuid::Uuid;
 
 pub use self::info::{PluginInfo, PluginOption};
 use self::{
-    keeper::{Keeper, KeeperError, State},
+    keeper::{Keeper, KeeperError},
     process::{CallError, Process},
     wire::{INVALID_PARAMS, INVALID_REQUEST},
 };
@@ -87,7 +86,7 @@ impl Plugins {
     }
 
     /// Stops the processes of channels that are gone, or have another type now.
-    pub(super) async fn tend(&self, directory: &Directory) {
+    pub(super) fn tend(&self, directory: &Directory) {
         let gone: Vec<Arc<Keeper>> = {
             let mut keepers = self.lock();
             let is_gone = |uuid: &Uuid, keeper: &Keeper| {
@@ -96,7 +95,7 @@ impl Plugins {
             keepers.by_channel.extract_if(|uuid, keeper| is_gone(uuid, keeper)).map(|(_, keeper)| keeper).collect()
         };
         for keeper in gone {
-            keeper.stop("its channel is no more").await;
+            keeper.stop("its channel is no more");
         }
     }
 
@@ -108,7 +107,7 @@ impl Plugins {
             keepers.by_channel.drain().map(|(_, keeper)| keeper).collect()
         };
         join_all(keepers.iter().map(|keeper| async {
-            if let Some(process) = keeper.stop("the server is being stopped").await {
+            if let Some(process) = keeper.stop("the server is being stopped") {
                 process.ended().await;
             }
         }))
@@ -162,7 +161,7 @@ impl Plugins {
         }
         // Dropping the one of the former type stops its process.
         let (kind, limit) = (channel.kind.clone(), self.settings.timeout);
-        let keeper = Arc::new(Keeper { kind, path, limit, state: AsyncMutex::new(State::default()) });
+        let keeper = Arc::new(Keeper::new(kind, path, limit));
         keepers.by_channel.insert(channel.uuid, Arc::clone(&keeper));
         Some(keeper)
     }

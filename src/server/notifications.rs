@@ -71,7 +71,7 @@ pub(super) async fn tend(channels: Arc<Channels>, store: Store, mut stopping: St
     loop {
         tokio::select! {
             () = stopped(&mut stopping) => return,
-            () = tokio::time::sleep(TEND_EVERY) => channels.tend(&store.directory()).await,
+            () = tokio::time::sleep(TEND_EVERY) => channels.tend(&store.directory()),
         }
     }
 }

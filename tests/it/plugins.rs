@@ -247,7 +247,9 @@ async fn whatever_one_does_the_others_go_on() {
     assert_eq!(rig.pids(&good).len(), 1);
     for ((channel, outcome), (mood, words)) in bad.iter().zip(&failures).zip(cases.iter().flat_map(|it| [it, it])) {
         assert!(matches!(outcome, Outcome::Retry(_)), "{mood}: {outcome:?}");
-        assert!(reason(outcome).contains(words), "{mood}: {outcome:?}");
+        // On a busy machine what it writes in a second may stay within bounds; then the time limit ends it.
+        let is_late = words.contains("flooded") && reason(outcome).contains("did not answer");
+        assert!(reason(outcome).contains(words) || is_late, "{mood}: {outcome:?}");
         let pids = rig.pids(channel);
         assert_eq!(pids.len(), 1, "{mood}");
         eventually(|| !is_alive(pids[0])).await;
@@ -296,7 +298,7 @@ async fn processes_end_with_their_channel_and_with_the_server() {
     assert!(matches!(rig.send(&kept).await, Outcome::Sent(_)));
     let mut directory = Directory::default();
     directory.channels.insert(kept.uuid, Arc::new(kept.clone()));
-    rig.channels.tend(&directory).await;
+    rig.channels.tend(&directory);
     let (gone, kept_pid) = (rig.pids(&gone)[0], rig.pids(&kept)[0]);
     eventually(|| !is_alive(gone)).await;
     assert!(is_alive(kept_pid));
@@ -311,6 +313,24 @@ async fn processes_end_with_their_channel_and_with_the_server() {
     let stubborn = rig.pids(&stubborn)[0];
     assert!(!is_alive(kept_pid) && !is_alive(stubborn), "they have ended when it returns");
     assert_eq!(rig.send(&kept).await, Outcome::Retry("The server is being stopped.".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_does_not_even_start_is_stopped_with_the_server() {
+    let rig = Rig::with_limit(Duration::from_mins(1));
+    let deaf = rig.channel("room", "deaf");
+    let closing = async {
+        eventually(|| !rig.noted(&deaf).is_empty()).await;
+        rig.channels.close().await;
+    };
+    let start = Instant::now();
+    // The second waits for the first to start it.
+    let (one, two, ()) = tokio::join!(rig.send(&deaf), rig.send(&deaf), closing);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(matches!((&one, &two), (Outcome::Retry(_), Outcome::Retry(_))), "{one:?} {two:?}");
+    let pid = rig.pids(&deaf)[0];
+    assert!(!is_alive(pid));
+    assert_eq!(rig.pids(&deaf).len(), 1, "it is not started again");
 }
 
 #[tokio::test]

@@ -58,6 +58,8 @@ def set_config(request):
     if config.get("mood") == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     record({"config": config})
+    if config.get("mood") == "deaf":
+        return
     succeed(request)
 
 

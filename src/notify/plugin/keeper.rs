@@ -1,7 +1,11 @@
 //! The process of one configured channel: started when it is needed, told its settings, and restarted after failures, but
 //! not at once again and again.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 use tokio::{sync::Mutex, time::Instant};
@@ -15,14 +19,23 @@ use crate::domain::limits::{PLUGIN_BACKOFF_FIRST, PLUGIN_BACKOFF_MAX};
 
 pub(super) struct Keeper {
     pub kind: String,
-    pub path: PathBuf,
+    path: PathBuf,
     /// Of one call.
-    pub limit: Duration,
-    pub state: Mutex<State>,
+    limit: Duration,
+    state: Mutex<State>,
+    /// Apart, because [`Self::stop`] waits for nobody.
+    latest: StdMutex<Latest>,
+}
+
+/// The process that was started last.
+#[derive(Default)]
+struct Latest {
+    process: Option<Arc<Process>>,
+    closed: bool,
 }
 
 #[derive(Default)]
-pub(super) struct State {
+struct State {
     process: Option<Arc<Process>>,
     /// As they were sent last, taken or not.
     config: Map<String, Value>,
@@ -39,6 +52,10 @@ pub(super) enum KeeperError {
 }
 
 impl Keeper {
+    pub(super) fn new(kind: String, path: PathBuf, limit: Duration) -> Self {
+        Self { kind, path, limit, state: Mutex::default(), latest: StdMutex::default() }
+    }
+
     pub(super) async fn call(
         &self,
         config: &Map<String, Value>,
@@ -63,9 +80,11 @@ impl Keeper {
         }
     }
 
-    /// Returns at once; [`Process::ended`] of what is returned waits for the end.
-    pub(super) async fn stop(&self, reason: &str) -> Option<Arc<Process>> {
-        let process = self.state.lock().await.process.take()?;
+    /// For good. Returns at once; [`Process::ended`] of what is returned waits for the end.
+    pub(super) fn stop(&self, reason: &str) -> Option<Arc<Process>> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.closed = true;
+        let process = latest.process.take()?;
         process.stop(reason);
         Some(process)
     }
@@ -92,6 +111,9 @@ impl Keeper {
     }
 
     async fn start(&self, state: &mut State, config: &Map<String, Value>) -> Result<Arc<Process>, KeeperError> {
+        if self.latest.lock().unwrap_or_else(PoisonError::into_inner).closed {
+            return Err(KeeperError::Unavailable("The channel is being stopped.".to_owned()));
+        }
         let process = match Process::start(&self.path, &self.kind) {
             Ok(process) => Arc::new(process),
             Err(trouble) => {
@@ -100,6 +122,7 @@ impl Keeper {
                 return Err(KeeperError::Unavailable(text));
             }
         };
+        self.note(&process);
         match process.call("SetConfig", Some(&Value::Object(config.clone())), self.limit).await {
             Ok(_) => {
                 info!(plugin = self.kind, "a channel plug-in is running");
@@ -117,6 +140,15 @@ impl Keeper {
                 Self::back_off(state);
                 Err(KeeperError::Unavailable(format!("The plug-in {} does not start: {reason}.", self.kind)))
             }
+        }
+    }
+
+    fn note(&self, process: &Arc<Process>) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.closed {
+            process.stop("it is no longer needed");
+        } else {
+            latest.process = Some(Arc::clone(process));
         }
     }
 

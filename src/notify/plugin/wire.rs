@@ -229,7 +229,7 @@ mod tests {
             cuts in prop::collection::vec(1_usize..40, 1..20),
         ) {
             let objects = values.iter().map(|value| json!({"result": value, "id": 7}).to_string() + &gap);
-            let text = objects.collect::<Vec<_>>().concat();
+            let text: String = objects.collect();
             let mut decoder = Decoder::default();
             let mut rest = text.as_bytes();
             let mut got = Vec::new();
