@@ -419,9 +419,11 @@ impl Lane {
     }
 
     fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.summary()
-            .map(|(_, entry)| entry.at)
-            .or_else(|| self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min())
+        // What is due and may not leave waits for a message in flight to end, not for the clock.
+        match self.summary() {
+            Some((_, summary)) => Some(summary.at).filter(|at| *at > now),
+            None => self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min(),
+        }
     }
 
     fn forget_old(&mut self, now: Timestamp) {

@@ -1,3 +1,5 @@
+//! Everybody who is meant is told once, and nobody whom a profile told.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,

@@ -135,6 +135,21 @@ fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up()
     assert!(queue.lanes.is_empty() && queue.timers.is_empty());
 }
 
+#[test]
+fn a_summary_that_waits_for_a_message_in_flight_does_not_keep_the_loop_busy() {
+    let mut queue = queue(0);
+    queue.note(&message(1, 1, 0, START));
+    let first = queue.take(START);
+    end(&mut queue, &first[0], Ended::Sent, START);
+    queue.note(&message(2, 1, 0, START));
+    let second = queue.take(START);
+    queue.note(&Message { about: About::Summary(vec![MessageId(9)]), ..message(3, 1, 0, START) });
+    assert_eq!(queue.take(START), []);
+    assert!(queue.next_time().is_none_or(|at| at > START), "a timer that rings at once, again and again");
+    end(&mut queue, &second[0], Ended::Sent, START);
+    assert_eq!(queue.take(START), [Work::Send(lane(1), MessageId(3))]);
+}
+
 /// What a message went through, in a made-up world.
 #[derive(Default)]
 struct Story {
