@@ -10,7 +10,7 @@ use crate::{
 };
 
 const TASKS: u128 = 16;
-const ROUNDS: u128 = 60;
+const ROUNDS: u128 = 1_000;
 
 /// How often each status, and for 422 each message without its last words, was answered.
 async fn at_once(requests: Vec<(Client, bool, String, Value)>) -> BTreeMap<String, usize> {
@@ -76,7 +76,7 @@ async fn one_gets_the_name() {
 async fn one_replaces() {
     let rig = Rig::new().await;
     for round in 0..ROUNDS {
-        let old = 10_000 + round;
+        let old = 1_000_000 + round;
         rig.put_group(old, json!({})).await;
         let requests = (0..TASKS).map(|task| {
             let body = with(group(round * TASKS + task), json!({"name": format!("Group {old}")}));

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     daemon::{Client, Daemon, Site, eventually, incident, stderr},
     plugins::install,
+    sinks::SmtpSink,
 };
 
 const API: &str = "/api/v2/notificationprofiles";
@@ -153,4 +154,55 @@ fn people_use_what_is_offered_and_a_plug_in_that_hangs_harms_nobody() {
     assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "it ended with the server");
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("a channel plug-in failed") && !log.contains("s3cret"), "{log}");
+}
+
+/// A contact of the one API is told of an incident of the other, by mail and by a plug-in in another language.
+#[test]
+fn a_contact_is_told_by_rule_through_mail_and_a_plug_in() {
+    const CONTACT: &str = "7b3e5c3a-54a4-4b5b-8a9f-3c8b7d0f1a11";
+    let (desk, sink) = (Desk::new(), SmtpSink::start());
+    desk.channel("Rooms", "room", "good");
+    desk.ok(&["channel", "create", "--name", "Mail", "--type", "email"]);
+    desk.ok(&["user", "change", "admin", "--grant", "notifications/api/v1"]);
+    let channels: Value = serde_json::from_str(&desk.ok(&["channel", "list", "--json"])).unwrap();
+    let channel = |name: &str| {
+        let found = channels.as_array().unwrap().iter().find(|it| it["name"] == name);
+        found.unwrap_or_else(|| panic!("{channels}"))["id"].clone()
+    };
+    let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::start({
+        command.env("EMAIL_HOST", "127.0.0.1").env("EMAIL_PORT", sink.port.to_string());
+        command
+    });
+    let mut admin = daemon.client().with_token(&desk.admin);
+    let contact = json!({
+        "id": CONTACT, "full_name": "Night shift", "default_channel": channel("Rooms"),
+        "addresses": {"room": "#night", "email": "night@example.org"},
+    });
+    let answer = admin.post("/notifications/api/v1/contacts", &contact);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let filter = created(&mut admin, "filters/", &json!({"name": "all", "filter": {"maxlevel": 5}}));
+    let timeslots = admin.get(&format!("{API}/timeslots/")).json();
+    let rule = json!({
+        "name": "At night", "timeslot": timeslots[0]["pk"], "filters": [filter["pk"]],
+        "recipients": [{"contact": CONTACT}, {"contact": CONTACT, "channel": channel("Mail")}],
+    });
+    let answer = admin.post("/argusd/v1/rules/", &rule);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+
+    let posted = daemon.client().with_token(&desk.source).post("/api/v2/incidents/", &incident("night"));
+    assert_eq!(posted.status, 201, "{}", posted.body);
+    let told = || desk.noted("room").into_iter().find(|it| it["params"]["incident"].is_object());
+    eventually("the plug-in is told", || told().is_some());
+    eventually("the mail arrives", || !sink.mails().is_empty());
+    assert_eq!(sink.mails()[0].to, ["night@example.org"]);
+    let contact = &told().unwrap()["params"]["contact"];
+    assert_eq!(contact["full_name"], "Night shift");
+    assert_eq!(contact["addresses"].as_array().unwrap().len(), 2, "{contact}");
+    let pk = posted.json()["pk"].clone();
+    let event = admin.get(&format!("/api/v2/incidents/{pk}/events/")).json()[0]["pk"].clone();
+    let why = admin.get(&format!("/argusd/v1/incidents/{pk}/events/{event}/decisions/?contact={CONTACT}")).json();
+    assert_eq!(why["summary"], "Night shift was told by rule \"At night\".");
+    daemon.stop();
+    assert_eq!(desk.ok(&["check"]).trim(), "all is well");
 }
