@@ -36,29 +36,6 @@ pub struct DecisionSettings {
     pub fallback: FilterBlob,
 }
 
-impl DecisionSettings {
-    /// Sets the criteria that `blob` does not.
-    #[must_use]
-    pub fn with_fallback(&self, blob: &FilterBlob) -> FilterBlob {
-        let fallback = self.fallback.clone();
-        FilterBlob {
-            source_ids: filled(blob.source_ids.as_ref()).or(fallback.source_ids),
-            source_types: filled(blob.source_types.as_ref()).or(fallback.source_types),
-            tags: filled(blob.tags.as_ref()).or(fallback.tags),
-            open: blob.open.or(fallback.open),
-            acked: blob.acked.or(fallback.acked),
-            stateful: blob.stateful.or(fallback.stateful),
-            max_level: blob.max_level.or(fallback.max_level),
-            event_types: filled(blob.event_types.as_ref()).or(fallback.event_types),
-            hide_closed_acked: blob.hide_closed_acked || fallback.hide_closed_acked,
-        }
-    }
-}
-
-fn filled<T: Clone>(list: Option<&Vec<T>>) -> Option<Vec<T>> {
-    list.filter(|list| !list.is_empty()).cloned()
-}
-
 impl Default for DecisionSettings {
     fn default() -> Self {
         Self { time_zone: Tz::UTC, send: true, fallback: FilterBlob::default() }

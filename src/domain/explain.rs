@@ -260,7 +260,7 @@ impl Context<'_> {
         }
         let asked = Asked {
             own: &stored.blob,
-            whole: self.directory.settings.with_fallback(&stored.blob),
+            whole: stored.blob.or(&self.directory.settings.fallback),
             criteria: &compiled.criteria,
             directory: self.directory,
             about: &self.occurrence.about,
@@ -276,7 +276,7 @@ impl Context<'_> {
         if stored.blob.is_empty() {
             return Told::new(format!("Filter {name} has no criterion; such a filter matches nothing."));
         }
-        let whole = self.directory.settings.with_fallback(&stored.blob);
+        let whole = stored.blob.or(&self.directory.settings.fallback);
         let Some(text) = whole.tags.iter().flatten().find(|text| Tag::parse(text).is_err()) else {
             return Told::new(format!("Filter {name} can match nothing."));
         };

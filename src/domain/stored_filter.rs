@@ -59,6 +59,25 @@ impl FilterBlob {
             && !self.hide_closed_acked
     }
 
+    /// Takes from `fallback` the criteria that this does not set.
+    #[must_use]
+    pub fn or(&self, fallback: &Self) -> Self {
+        fn list<T: Clone>(own: Option<&Vec<T>>, other: Option<&Vec<T>>) -> Option<Vec<T>> {
+            filled(own).or(other).cloned()
+        }
+        Self {
+            source_ids: list(self.source_ids.as_ref(), fallback.source_ids.as_ref()),
+            source_types: list(self.source_types.as_ref(), fallback.source_types.as_ref()),
+            tags: list(self.tags.as_ref(), fallback.tags.as_ref()),
+            open: self.open.or(fallback.open),
+            acked: self.acked.or(fallback.acked),
+            stateful: self.stateful.or(fallback.stateful),
+            max_level: self.max_level.or(fallback.max_level),
+            event_types: list(self.event_types.as_ref(), fallback.event_types.as_ref()),
+            hide_closed_acked: self.hide_closed_acked || fallback.hide_closed_acked,
+        }
+    }
+
     #[must_use]
     pub fn to_criteria(&self, directory: &Directory) -> Criteria {
         if self.is_empty() {

@@ -119,7 +119,7 @@ impl EventFilter {
         let mut criteria = if blob.is_empty() {
             Criteria::nothing()
         } else {
-            directory.settings.with_fallback(blob).to_criteria(directory)
+            blob.or(&directory.settings.fallback).to_criteria(directory)
         };
         let event_types = std::mem::take(&mut criteria.event_types).pop();
         Some(Self { id, criteria, event_types })

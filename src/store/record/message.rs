@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::configuration::decode_v1;
 use crate::{
     domain::{
         ids::{
@@ -220,13 +221,6 @@ pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreErr
             Ok((kept.collect(), record.more))
         }
         (version, _) => Err(unknown_version("list of near misses", version)),
-    }
-}
-
-fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
-    match versioned(value)? {
-        (V1, bytes) => decode(bytes),
-        (version, _) => Err(unknown_version(what, version)),
     }
 }
 
