@@ -28,11 +28,13 @@ pub mod notifications;
 pub mod pages;
 pub mod phone_numbers;
 pub mod policy;
+pub mod preferences;
 pub mod profile_switch;
 pub mod profiles;
 pub mod rule_decisions;
 pub mod rules;
 pub mod self_incidents;
+pub mod sessions;
 pub mod setup;
 pub mod sources;
 pub mod tags;
@@ -84,6 +86,7 @@ pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
+pub use sessions::Session;
 pub use setup::FirstStart;
 pub use sources::NewSource;
 pub use test_incidents::TestIncident;
@@ -217,6 +220,8 @@ pub struct Caller {
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
+    /// The cookie of a browser.
+    Session(TokenHash),
     /// Name and password, sent along.
     Password,
     /// The admin socket, or a command that has the data file to itself.
@@ -228,6 +233,7 @@ impl std::fmt::Debug for Credential {
         f.write_str(match self {
             Self::Classic(_) => "Classic",
             Self::Login(_) => "Login",
+            Self::Session(_) => "Session",
             Self::Password => "Password",
             Self::Local => "Local",
         })
