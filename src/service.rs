@@ -21,6 +21,7 @@ pub mod events;
 pub mod filters;
 pub mod forecast;
 pub mod incidents;
+pub mod listing;
 pub mod login;
 pub mod maintenance;
 pub mod media;
@@ -61,7 +62,10 @@ use crate::{
     store::Store,
 };
 
-pub use crate::{search::SearchError, store::StoreError};
+pub use crate::{
+    search::{SearchError, Sort, SortColumn, SortedCursor},
+    store::StoreError,
+};
 pub use acks::NewAck;
 pub use bulk::{BulkRefusal, BulkResult};
 pub use channels::{ChannelChange, NewChannel};
@@ -76,6 +80,7 @@ pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
+pub use listing::{Overview, SortedPage};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
