@@ -18,6 +18,7 @@ fn gallery() {
                 for theme in [Theme::Light, Theme::Dark] {
                     browser.set_theme(theme).await;
                     browser.goto(path).await;
+                    browser.settled().await;
                     browser.picture(&format!("{name}-{}-{}", size.0, theme.name())).await;
                 }
                 let overflow = browser.overflow().await;

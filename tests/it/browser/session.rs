@@ -153,6 +153,16 @@ impl Browser {
         .await;
     }
 
+    /// Fonts are there, and nothing has changed for a while.
+    pub async fn settled(&self) {
+        const SCRIPT: &str = "const done = arguments[0]; let timer;
+            const watch = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 300); });
+            watch.observe(document, {attributes: true, childList: true, characterData: true, subtree: true});
+            document.fonts.ready.then(() => { timer = setTimeout(done, 300); });
+            setTimeout(done, 5000);";
+        self.driver.execute_async(SCRIPT, Vec::new()).await.unwrap();
+    }
+
     /// As the operating system would ask for it.
     pub async fn set_theme(&self, theme: Theme) {
         self.look.borrow_mut().theme = theme;
