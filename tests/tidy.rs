@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "tidy/pages.rs"]
+mod pages;
+
 const LONGEST_FILE: usize = 600;
 
 /// Which top-level modules each of them may name (docs/ARCHITECTURE.md explains the picture).
@@ -216,7 +219,7 @@ fn documents() -> Vec<PathBuf> {
 
 /// What stands in backticks or is linked to, and looks like a path within the repository.
 fn paths_in(text: &str) -> Vec<String> {
-    const TOPS: &[&str] = &["src/", "tests/", "docs/", "packaging/", ".ci/"];
+    const TOPS: &[&str] = &["src/", "tests/", "docs/", "packaging/", ".ci/", "web/", "assets/"];
     let quoted = text.split('`').skip(1).step_by(2);
     let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     quoted
