@@ -326,12 +326,7 @@ fn mismatch(filters: &[EventFilter], about: &About<'_>) -> Option<(FilterId, Mis
 /// section 18).
 #[must_use]
 pub fn covering(tasks: &[MaintenanceTask], occurrence: &Occurrence<'_>) -> Option<MaintenanceId> {
-    let covers = |task: &&MaintenanceTask| {
-        task.maintenance.covers(occurrence.timestamp)
-            && !task.filters.is_empty()
-            && mismatch(&task.filters, &occurrence.about).is_none()
-    };
-    tasks.iter().find(covers).map(|task| task.maintenance.id)
+    tasks.iter().find(|task| task.covers(occurrence.timestamp, &occurrence.about)).map(|task| task.maintenance.id)
 }
 
 /// What is the same for all profiles.

@@ -19,6 +19,7 @@ use super::{
     rule::Rule,
     severity::Level,
     tag::Tag,
+    time::Timestamp,
     timeslot::Timeslot,
 };
 
@@ -89,6 +90,14 @@ pub struct Subscription {
 pub struct MaintenanceTask {
     pub maintenance: Arc<Maintenance>,
     pub filters: Vec<EventFilter>,
+}
+
+impl MaintenanceTask {
+    /// It is on at that time, and all its filters match (contract section 18).
+    #[must_use]
+    pub fn covers(&self, at: Timestamp, about: &About<'_>) -> bool {
+        self.maintenance.covers(at) && !self.filters.is_empty() && mismatch(&self.filters, about).is_none()
+    }
 }
 
 /// All that can lead to somebody being told.
