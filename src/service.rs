@@ -36,6 +36,7 @@ pub mod rules;
 pub mod self_incidents;
 pub mod setup;
 pub mod sources;
+pub mod suggestions;
 pub mod tags;
 pub mod test_incidents;
 pub mod timeslots;
@@ -61,7 +62,7 @@ use crate::{
 };
 
 pub use crate::{
-    search::{SearchError, Sort, SortColumn, SortedCursor},
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor},
     store::StoreError,
 };
 pub use acks::NewAck;
@@ -91,6 +92,7 @@ pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
