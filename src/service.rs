@@ -29,11 +29,13 @@ pub mod notifications;
 pub mod pages;
 pub mod phone_numbers;
 pub mod policy;
+pub mod preferences;
 pub mod profile_switch;
 pub mod profiles;
 pub mod rule_decisions;
 pub mod rules;
 pub mod self_incidents;
+pub mod sessions;
 pub mod setup;
 pub mod sources;
 pub mod suggestions;
@@ -90,6 +92,7 @@ pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
+pub use sessions::Session;
 pub use setup::FirstStart;
 pub use sources::NewSource;
 pub use suggestions::{TagSuggestion, TagSuggestionKind};
@@ -224,6 +227,8 @@ pub struct Caller {
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
+    /// The cookie of a browser.
+    Session(TokenHash),
     /// Name and password, sent along.
     Password,
     /// The admin socket, or a command that has the data file to itself.
@@ -235,6 +240,7 @@ impl std::fmt::Debug for Credential {
         f.write_str(match self {
             Self::Classic(_) => "Classic",
             Self::Login(_) => "Login",
+            Self::Session(_) => "Session",
             Self::Password => "Password",
             Self::Local => "Local",
         })

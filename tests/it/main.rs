@@ -16,6 +16,7 @@ mod api_profiles;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
+mod browser;
 mod daemon;
 mod decisions;
 mod icinga_fields;
