@@ -11,7 +11,7 @@ use super::{
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::{EventType, EventTypeSet},
-    filter::Criteria,
+    filter::{About, Criteria, Mismatch},
     ids::{FilterId, SourceId, TimeslotId},
     maintenance::Maintenance,
     plan::Cause,
@@ -281,4 +281,10 @@ impl Subscriptions {
 
 fn place(level: Level, kind: EventType) -> usize {
     (usize::from(level.get()) - 1) * TYPES + kind as usize
+}
+
+/// The first filter that does not match, and why.
+#[must_use]
+pub fn mismatch(filters: &[EventFilter], about: &About<'_>) -> Option<(FilterId, Mismatch)> {
+    filters.iter().find_map(|filter| Some((filter.id, filter.criteria.mismatch(about)?)))
 }

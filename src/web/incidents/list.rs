@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 
 use super::{
+    choices::by_name,
     row::{Look, Row, lapses},
     view::{DEFAULT, FRAMES, View},
     work::Outcome,
@@ -92,6 +93,7 @@ struct FilterChoice {
 pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
     let mut view = View::parse(&fields);
+    by_name(&site, &fields, &mut view);
     if view.query() == View::default().query() && fields.get("open").is_none() {
         let last = Some(visitor.preferences.last_view.as_str()).filter(|last| !last.is_empty());
         return Ok(see(&format!("/incidents/?{}", last.unwrap_or(DEFAULT))));
@@ -155,7 +157,7 @@ async fn find(
     size: usize,
     selectable: bool,
 ) -> Result<Listed, crate::service::ServiceError> {
-    let seq = site.live().seq();
+    let seq = site.service.live().seq();
     let directory = site.service.directory();
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
@@ -201,6 +203,24 @@ impl ListPage {
 
     fn at(&self, cursor: &SortedCursor) -> String {
         format!("/incidents/?{}&cursor={cursor}", self.view.query())
+    }
+
+    fn is_frame(&self, name: &str) -> bool {
+        self.view.frame == Some(name)
+    }
+
+    fn is_filter(&self, choice: &FilterChoice) -> bool {
+        self.view.filter == Some(choice.filter.id)
+    }
+
+    /// What the search box keeps of the view.
+    fn hidden_fields(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = self.view.pairs();
+        pairs.retain(|(name, value)| *name != "q" && !(*name == "open" && value == "any"));
+        if self.view.open.is_none() {
+            pairs.push(("open", "any".to_owned()));
+        }
+        pairs
     }
 
     fn is_level(&self, level: &Level) -> bool {

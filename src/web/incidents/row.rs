@@ -76,6 +76,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// In a column of its own.
+    fn shows_acked(&self) -> bool {
+        self.look.columns.contains(&Column::Acked)
+    }
+
     fn is_open(&self) -> bool {
         self.state == "open"
     }

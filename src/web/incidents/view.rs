@@ -74,7 +74,8 @@ impl View {
         };
         let words = |name| unique(fields.all(name).map(str::to_owned));
         let tags = words("tags");
-        let mut levels = unique(fields.numbers("level").filter_map(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)));
+        let mut levels =
+            unique(fields.numbers("level").filter_map(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)));
         levels.sort_unstable();
         Self {
             open: flag("open"),
@@ -87,7 +88,10 @@ impl View {
             source_types: words("source_type"),
             tags,
             event_types: unique(fields.all("event_type").filter_map(EventType::from_code)),
-            frame: fields.get("frame").and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name)).map(|(f, _)| *f),
+            frame: fields
+                .get("frame")
+                .and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name))
+                .map(|(f, _)| *f),
             longer: fields.get("longer").and_then(|text| text.parse().ok()).filter(|minutes| *minutes > 0),
             text: fields.text("q"),
             filter: fields.get("filter").and_then(|text| text.parse().ok()).map(FilterId),
@@ -140,10 +144,9 @@ impl View {
         let search = Search::parse(&self.text);
         let typed = self.tags.iter().map(|text| Tag::parse(text).ok()).collect::<Option<Vec<Tag>>>();
         let Some(typed) = typed else { return Criteria::nothing() };
-        let mut criteria = self.blob_of_lists(typed.iter().map(ToString::to_string)).map_or_else(
-            Criteria::default,
-            |blob| blob.to_criteria(directory),
-        );
+        let mut criteria = self
+            .blob_of_lists(typed.iter().map(ToString::to_string))
+            .map_or_else(Criteria::default, |blob| blob.to_criteria(directory));
         criteria.open = self.open;
         criteria.acked = self.acked;
         criteria.stateful = self.stateful;
@@ -157,7 +160,8 @@ impl View {
             .collect();
         criteria.ids = (!search.ids.is_empty()).then_some(search.ids);
         criteria.words = search.words;
-        let hours = self.frame.and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name)).map(|(_, hours)| *hours);
+        let hours =
+            self.frame.and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name)).map(|(_, hours)| *hours);
         criteria.start_from = hours.map(|hours| now.saturating_add_micros(-hours.saturating_mul(3_600_000_000)));
         criteria.min_duration = self.longer.map(|minutes| i64::from(minutes) * 60_000_000);
         criteria
@@ -318,7 +322,10 @@ mod tests {
             assert_eq!(view(query).query(), query);
         }
         assert_eq!(view("").query(), "open=any");
-        assert_eq!(view("level=9&level=2&level=1&level=2&frame=x&sort=-start&longer=0&junk=1").query(), "level=1&level=2");
+        assert_eq!(
+            view("level=9&level=2&level=1&level=2&frame=x&sort=-start&longer=0&junk=1").query(),
+            "level=1&level=2"
+        );
     }
 
     #[test]
@@ -337,7 +344,8 @@ mod tests {
 
     #[test]
     fn stored_filters_and_views_are_the_same() {
-        let view = view("open=true&acked=false&level=1&level=2&source=3&source_type=nav&tags=a%3Db&event_type=STA&filter=7");
+        let view =
+            view("open=true&acked=false&level=1&level=2&source=3&source_type=nav&tags=a%3Db&event_type=STA&filter=7");
         assert_eq!(View::of_filter(FilterId(7), &view.blob().unwrap()), view);
         assert!(super::View::default().blob().is_err());
         assert!(View { levels: vec![2], ..View::default() }.blob().is_err());

@@ -2,7 +2,7 @@
 //! minute where that is possible. Kept in memory; what is done is done even if the account of it is lost.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -99,7 +99,7 @@ impl Work {
         tokio::spawn(async move {
             let result = carry_out(&service, &caller, &deed, subjects, &outcome).await;
             let mut outcome = lock(&outcome);
-            outcome.trouble = result.err().map(|error| crate::web::answer::explain(&error));
+            outcome.trouble = result.err().map(|error| error.to_string());
             outcome.finished = Some(service.now());
         });
         id
@@ -205,13 +205,11 @@ async fn do_slice(
     ids: Vec<u64>,
     outcome: &Mutex<Outcome>,
 ) -> Result<(), ServiceError> {
-    let event = |kind, message: &String| NewEvent { kind, timestamp: Some(service.now()), description: message.clone() };
+    let event =
+        |kind, message: &String| NewEvent { kind, timestamp: Some(service.now()), description: message.clone() };
     let refused = |refusal: &BulkRefusal| match refusal {
         BulkRefusal::Unknown => "There is no such incident any more.".to_owned(),
-        BulkRefusal::Event(refusal) => {
-            let text = refusal.to_string();
-            crate::web::answer::capital(&text)
-        }
+        BulkRefusal::Event(refusal) => refusal.to_string(),
         BulkRefusal::TooManyAcks => "It has too many acknowledgements already.".to_owned(),
     };
     let kind = match deed {
@@ -269,25 +267,30 @@ async fn do_slice(
 async fn take_back(service: &Service, caller: &Caller, deed: &Deed, undo: Undo) -> Result<usize, ServiceError> {
     let now = service.now();
     let event = |kind| NewEvent { kind, timestamp: Some(now), description: "Undone.".to_owned() };
-    match deed {
-        Deed::Acknowledge { .. } => {
-            let mut count = 0;
-            for (incident, ack) in undo.acks {
-                count += usize::from(service.expire_ack(caller, incident, ack).await.is_ok());
-            }
-            Ok(count)
-        }
-        Deed::Close { .. } => Ok(count(&service.bulk_events(caller, undo.ids, event(EventType::Reopen)).await?)),
-        Deed::Reopen { .. } => Ok(count(&service.bulk_events(caller, undo.ids, event(EventType::Close)).await?)),
-        Deed::Comment { .. } => Ok(0),
-        Deed::Ticket { .. } => {
-            let mut count = 0;
-            for (id, url) in undo.tickets {
-                count += usize::from(service.set_ticket_url(caller, IncidentId(id), url).await.is_ok());
-            }
-            Ok(count)
+    let mut undone = 0;
+    for acks in undo.acks.chunks(WORK_SLICE) {
+        undone += service.expire_acks(caller, acks.to_vec()).await?;
+    }
+    let reverse = match deed {
+        Deed::Close { .. } => Some(EventType::Reopen),
+        Deed::Reopen { .. } => Some(EventType::Close),
+        _ => None,
+    };
+    for ids in undo.ids.chunks(WORK_SLICE) {
+        if let Some(kind) = reverse {
+            undone += count(&service.bulk_events(caller, ids.to_vec(), event(kind)).await?);
         }
     }
+    let mut by_url: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (id, url) in undo.tickets {
+        by_url.entry(url).or_default().push(id);
+    }
+    for (url, ids) in by_url {
+        for ids in ids.chunks(WORK_SLICE) {
+            undone += count(&service.bulk_ticket_urls(caller, ids.to_vec(), url.clone()).await?);
+        }
+    }
+    Ok(undone)
 }
 
 fn count<T>(rows: &[(u64, Result<T, BulkRefusal>)]) -> usize {
