@@ -13,7 +13,10 @@ mod grams;
 mod id_set;
 mod indexer;
 mod page;
+mod ranks;
 mod scan;
+mod sort;
+mod sorted;
 mod tail;
 mod text_index;
 mod walk;
@@ -30,10 +33,9 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::page::{Cursor, Found};
 use self::{
     catch_up::CatchUpError,
-    chunk::Row,
+    chunk::{Key, Row},
     feed::{Feed, Loaded},
     id_set::{Collector, IdSet},
     indexer::{Indexer, Shared, View, guarded},
@@ -41,6 +43,11 @@ use self::{
     tail::TailView,
     text_index::IndexError,
     walk::Walk,
+};
+pub use self::{
+    page::{Cursor, Found},
+    sort::{Sort, SortColumn, SortedCursor},
+    sorted::SortedFound,
 };
 use crate::{
     domain::{filter::Criteria, ids::Seq, time::Timestamp},
@@ -247,6 +254,15 @@ impl Inner {
             None => plan.read_with = Some(self.store.snapshot()?),
         }
         Ok(plan)
+    }
+
+    /// Only these can match; `None`: what the columns say is all. Reads records where nothing else knows.
+    fn narrowed(&self, criteria: &Criteria, now: Timestamp) -> Result<Option<IdSet>, SearchError> {
+        let plan = self.plan(criteria)?;
+        let Some(snapshot) = &plan.read_with else { return Ok(plan.set) };
+        let scan = Scan { columns: &self.columns, criteria, set: plan.set.as_ref(), now, snapshot };
+        let keys = scan.older(Key::LAST, usize::MAX)?;
+        Ok(Some(keys.into_iter().map(|key| key.id).collect()))
     }
 
     /// The incidents of the wanted sources with this source incident id.

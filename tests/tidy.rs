@@ -30,7 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("notify", &["clock", "domain", "store"]),
     ("admin", &["auth", "domain", "generate", "service"]),
     ("http", &["domain", "service"]),
-    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store"]),
+    ("web", &["domain", "http", "service"]),
+    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store", "web"]),
     ("cli", &["admin", "clock", "config", "http", "server", "telemetry"]),
 ];
 
@@ -43,7 +44,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("toml", &["config"]),
     ("utoipa", &["http"]),
-    ("axum", &["http", "server"]),
+    ("axum", &["http", "server", "web"]),
+    ("askama", &["web"]),
+    ("rust_embed", &["web"]),
     ("anyhow", &["cli", "server"]),
     ("lettre", &["notify"]),
     ("minijinja", &["notify"]),

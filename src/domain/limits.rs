@@ -2,6 +2,15 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// Characters of what a token is for.
+pub const TOKEN_NOTE: usize = 100;
+
+/// How long a browser stays logged in, counted from the login (contract section 2.1).
+pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
+
+/// Characters of the view that a user had last, as an address's query.
+pub const LAST_VIEW: usize = 2_000;
+
 pub const BODY_BYTES: usize = 4 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// How long a client may take to send its request head, and then its whole body.
