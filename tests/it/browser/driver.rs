@@ -35,12 +35,12 @@ fn chromedriver() -> Option<PathBuf> {
 }
 
 fn program(variable: &str, names: &[&str]) -> Option<PathBuf> {
-    let wanted = std::env::var_os(variable).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let given = std::env::var_os(variable).filter(|name| !name.is_empty()).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = || {
         names.iter().find_map(|name| std::env::split_paths(&path).map(|place| place.join(name)).find(|it| it.is_file()))
     };
-    wanted.or_else(found)
+    given.or_else(found)
 }
 
 pub struct Driver {
