@@ -189,7 +189,7 @@ impl Browser {
 
     /// The colour behind everything, as CSS says it.
     pub async fn background(&self) -> Value {
-        self.run("return getComputedStyle(document.body).backgroundColor").await
+        self.run("return getComputedStyle(document.documentElement).backgroundColor").await
     }
 
     /// An error in the console that this test provokes: any that contains `part`.
@@ -238,6 +238,7 @@ impl Browser {
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme.name()}]});
         let devtools = self.driver.cdp();
         devtools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
+        devtools.send_raw("Emulation.setScrollbarsHidden", json!({"hidden": true})).await.unwrap();
         devtools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
     }
 }
