@@ -121,7 +121,7 @@ pub const SUGGESTION_SAMPLE: usize = 2_000;
 pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
 pub const NEIGHBOUR_CANDIDATES: usize = 500;
 /// Up to so many incidents are read to say which of them match, instead of asking the index.
-pub const READ_TO_MATCH: usize = 256;
+pub const READ_TO_MATCH: usize = 5_000;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 
