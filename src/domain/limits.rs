@@ -55,6 +55,9 @@ pub const RECIPIENTS_PER_RULE: usize = 1_000;
 pub const CHANNEL_NAME: usize = 255;
 pub const CHANNELS: usize = 1_000;
 pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
+/// One of them; addresses of web servers have a bound of their own.
+pub const CHANNEL_SETTING: usize = 4_096;
+pub const CHANNEL_HEADERS: usize = 20;
 /// Of the filters of the contact API.
 pub const FILTER_QUERY_BYTES: usize = 16 << 10;
 pub const FILTER_DEPTH: usize = 32;
@@ -158,6 +161,8 @@ pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Files that are looked at in the directory of plug-ins, and options that one may declare.
 pub const PLUGINS: usize = 100;
 pub const PLUGIN_OPTIONS: usize = 200;
+/// That one option offers.
+pub const PLUGIN_CHOICES: usize = 200;
 pub const PREVIEW_DAYS: u32 = 90;
 pub const PREVIEW_DAYS_DEFAULT: u32 = 30;
 /// Events that one preview of a profile looks at; older ones are left out.

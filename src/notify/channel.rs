@@ -29,13 +29,13 @@ use self::{
 };
 use super::{
     Outgoing,
-    plugin::{PluginInfo, Plugins},
+    plugin::Plugins,
     settings::{ChannelSettings, PluginSettings},
     template::Templates,
 };
 use crate::{
     clock::Clock,
-    domain::{datetime::Zoned, directory::Directory},
+    domain::{datetime::Zoned, directory::Directory, plugin::PluginInfo},
 };
 
 /// What became of a message.
