@@ -87,6 +87,12 @@ impl Channel {
         self.kind == EMAIL && ["host", "port", "encryption"].iter().any(is_set)
     }
 
+    /// Is it of no use while the medium is out of reach?
+    #[must_use]
+    pub fn depends_on(&self, medium: &str) -> bool {
+        self.kind == medium && !self.has_own_mail_server()
+    }
+
     /// Contacts need no address of their own for it.
     #[must_use]
     pub fn needs_no_address(&self) -> bool {

@@ -17,6 +17,8 @@ mod api_profiles;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
+mod channel_settings;
+mod contact_troubles;
 mod daemon;
 mod decisions;
 mod icinga_fields;
