@@ -29,6 +29,12 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
+impl<T> Setting<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: change(self.value), origin: self.origin }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,
@@ -72,6 +78,7 @@ pub struct Config {
     pub tokens: TokenConfig,
     pub incidents: IncidentConfig,
     pub icinga: IcingaConfig,
+    pub web: WebConfig,
     pub admin: AdminConfig,
     pub notifications: NotificationConfig,
     pub mail: MailConfig,
@@ -124,6 +131,14 @@ impl fmt::Display for Dialect {
             Self::Current => "current",
         })
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    /// A line on top of every page.
+    pub banner: Setting<Option<String>>,
+    /// A style sheet with other values for the custom properties of the pages.
+    pub tokens: Setting<Option<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
@@ -202,6 +217,12 @@ impl Config {
             ("tokens.warning_days", self.tokens.warning_days.value.to_string(), self.tokens.warning_days.origin),
             ("incidents.indelible", self.incidents.indelible.value.to_string(), self.incidents.indelible.origin),
             ("icinga.dialect", self.icinga.dialect.value.to_string(), self.icinga.dialect.origin),
+            ("web.banner", self.web.banner.value.clone().unwrap_or_default(), self.web.banner.origin),
+            (
+                "web.tokens",
+                self.web.tokens.value.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+                self.web.tokens.origin,
+            ),
             (
                 "admin.password",
                 if self.admin.password.value.is_some() { "(set)" } else { "" }.to_owned(),

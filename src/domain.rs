@@ -22,6 +22,7 @@ pub mod message;
 pub mod phone;
 pub mod plan;
 pub mod plugin;
+pub mod preferences;
 pub mod profile;
 pub mod recipients;
 pub mod rule;

@@ -6,6 +6,7 @@
 pub mod argus;
 pub mod auth;
 pub mod body;
+pub mod cookies;
 pub mod cursor;
 pub mod docs;
 pub mod error;

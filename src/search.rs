@@ -8,17 +8,25 @@ mod catch_up;
 mod chunk;
 mod columns;
 mod conditions;
+mod facets;
 mod feed;
 mod grams;
 mod id_set;
 mod indexer;
+mod near;
 mod page;
+mod ranks;
 mod scan;
+mod sort;
+mod sorted;
+mod suggest;
+mod tag_terms;
 mod tail;
 mod text_index;
 mod walk;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt::Display,
     fs, io,
@@ -30,10 +38,9 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::page::{Cursor, Found};
 use self::{
     catch_up::CatchUpError,
-    chunk::Row,
+    chunk::{Key, Row},
     feed::{Feed, Loaded},
     id_set::{Collector, IdSet},
     indexer::{Indexer, Shared, View, guarded},
@@ -42,8 +49,20 @@ use self::{
     text_index::IndexError,
     walk::Walk,
 };
+pub use self::{
+    facets::Facets,
+    page::{Cursor, Found},
+    sort::{Sort, SortColumn, SortedCursor},
+    sorted::SortedFound,
+    suggest::{TagSuggestion, TagSuggestionKind, suggest_tags_of},
+};
 use crate::{
-    domain::{filter::Criteria, ids::Seq, time::Timestamp},
+    domain::{
+        filter::Criteria,
+        ids::{IncidentId, Seq},
+        limits::READ_TO_MATCH,
+        time::Timestamp,
+    },
     store::{Snapshot, Store, StoreError},
 };
 
@@ -147,11 +166,7 @@ impl Search {
         size: usize,
         now: Timestamp,
     ) -> Option<Found> {
-        let needs_more = !criteria.tags.is_empty()
-            || !criteria.words.is_empty()
-            || criteria.ids.is_some()
-            || criteria.source_incident_id.is_some();
-        if needs_more {
+        if criteria.needs_records() || criteria.ids.is_some() {
             return None;
         }
         let loaded = self.inner.columns.try_read().ok()?;
@@ -170,6 +185,32 @@ impl Search {
             return Ok(Scan { columns, criteria, set, now, snapshot }.count()?);
         }
         Ok(Walk::new(&self.inner.columns().columns, criteria, set, now).count())
+    }
+
+    /// Which of these match. Blocks: for blocking threads.
+    pub fn matching_of(
+        &self,
+        criteria: &Criteria,
+        ids: BTreeSet<IncidentId>,
+        now: Timestamp,
+    ) -> Result<BTreeSet<IncidentId>, SearchError> {
+        let ids = match &criteria.ids {
+            Some(wanted) => ids.intersection(wanted).copied().collect(),
+            None => ids,
+        };
+        let criteria = &Criteria { ids: Some(ids), ..criteria.clone() };
+        let read = criteria.ids.as_ref().is_some_and(|ids| ids.len() <= READ_TO_MATCH) && criteria.needs_records();
+        let keys = if read {
+            // What is asked of few incidents their records answer sooner than the index does of all.
+            let set = criteria.ids.iter().flatten().map(|id| id.0).collect();
+            let snapshot = &self.inner.store.snapshot()?;
+            let columns = &self.inner.columns;
+            Scan { columns, criteria, set: Some(&set), now, snapshot }.older(Key::LAST, usize::MAX)?
+        } else {
+            let set = self.inner.narrowed(criteria, now)?;
+            Walk::new(&self.inner.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX)
+        };
+        Ok(keys.into_iter().map(Key::id).collect())
     }
 
     /// Builds the text index anew in the background.
@@ -247,6 +288,15 @@ impl Inner {
             None => plan.read_with = Some(self.store.snapshot()?),
         }
         Ok(plan)
+    }
+
+    /// Only these can match; `None`: what the columns say is all. Reads records where nothing else knows.
+    fn narrowed(&self, criteria: &Criteria, now: Timestamp) -> Result<Option<IdSet>, SearchError> {
+        let plan = self.plan(criteria)?;
+        let Some(snapshot) = &plan.read_with else { return Ok(plan.set) };
+        let scan = Scan { columns: &self.columns, criteria, set: plan.set.as_ref(), now, snapshot };
+        let keys = scan.older(Key::LAST, usize::MAX)?;
+        Ok(Some(keys.into_iter().map(|key| key.id).collect()))
     }
 
     /// The incidents of the wanted sources with this source incident id.

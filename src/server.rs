@@ -20,9 +20,10 @@ pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin
 pub use crate::store::verify_pages;
 use crate::{
     config::{Config, Dialect},
-    http::{self, HttpSettings, IcingaDialect},
+    http::{HttpSettings, IcingaDialect},
     jobs,
     notify::{Channels, Health},
+    web::{self, WebSettings},
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -68,7 +69,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
     let plugins = tokio::spawn(notifications::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
-    let router = http::router(backend.service().clone(), http_settings(config)?);
+    let router = web::with_pages(backend.service().clone(), http_settings(config)?, web_settings(config)?);
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
@@ -108,6 +109,14 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
         Dialect::Current => IcingaDialect::Current,
     };
     Ok(HttpSettings { public_url: config.public_url.value.clone(), trusted_proxies, icinga_dialect })
+}
+
+fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
+    let tokens = match &config.web.tokens.value {
+        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
+        None => None,
+    };
+    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens })
 }
 
 /// The only line on standard output; whoever started us waits for it.

@@ -22,6 +22,7 @@ pub mod events;
 pub mod filters;
 pub mod forecast;
 pub mod incidents;
+pub mod listing;
 pub mod login;
 pub mod maintenance;
 pub mod media;
@@ -29,13 +30,16 @@ pub mod notifications;
 pub mod pages;
 pub mod phone_numbers;
 pub mod policy;
+pub mod preferences;
 pub mod profile_switch;
 pub mod profiles;
 pub mod rule_decisions;
 pub mod rules;
 pub mod self_incidents;
+pub mod sessions;
 pub mod setup;
 pub mod sources;
+pub mod suggestions;
 pub mod tags;
 pub mod test_incidents;
 pub mod timeslots;
@@ -60,7 +64,10 @@ use crate::{
     store::Store,
 };
 
-pub use crate::{search::SearchError, store::StoreError};
+pub use crate::{
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor},
+    store::StoreError,
+};
 pub use acks::NewAck;
 pub use bulk::{BulkRefusal, BulkResult};
 pub use channel_types::{AboutType, ChannelType};
@@ -76,6 +83,7 @@ pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
+pub use listing::{Overview, SortedPage};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
@@ -86,8 +94,10 @@ pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
+pub use sessions::Session;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
@@ -219,6 +229,8 @@ pub struct Caller {
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
+    /// The cookie of a browser.
+    Session(TokenHash),
     /// Name and password, sent along.
     Password,
     /// The admin socket, or a command that has the data file to itself.
@@ -230,6 +242,7 @@ impl std::fmt::Debug for Credential {
         f.write_str(match self {
             Self::Classic(_) => "Classic",
             Self::Login(_) => "Login",
+            Self::Session(_) => "Session",
             Self::Password => "Password",
             Self::Local => "Local",
         })

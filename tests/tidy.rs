@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "tidy/pages.rs"]
+mod pages;
+
 const LONGEST_FILE: usize = 600;
 
 /// Which top-level modules each of them may name (docs/ARCHITECTURE.md explains the picture).
@@ -27,7 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("notify", &["clock", "domain", "store"]),
     ("admin", &["auth", "domain", "generate", "service"]),
     ("http", &["domain", "service"]),
-    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store"]),
+    ("web", &["domain", "http", "service"]),
+    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store", "web"]),
     ("cli", &["admin", "clock", "config", "http", "server", "telemetry"]),
 ];
 
@@ -40,7 +44,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("toml", &["config"]),
     ("utoipa", &["http"]),
-    ("axum", &["http", "server"]),
+    ("axum", &["http", "server", "web"]),
+    ("askama", &["web"]),
+    ("rust_embed", &["web"]),
     ("anyhow", &["cli", "server"]),
     ("lettre", &["notify"]),
     ("minijinja", &["notify"]),
@@ -213,7 +219,7 @@ fn documents() -> Vec<PathBuf> {
 
 /// What stands in backticks or is linked to, and looks like a path within the repository.
 fn paths_in(text: &str) -> Vec<String> {
-    const TOPS: &[&str] = &["src/", "tests/", "docs/", "packaging/", ".ci/"];
+    const TOPS: &[&str] = &["src/", "tests/", "docs/", "packaging/", ".ci/", "web/", "assets/"];
     let quoted = text.split('`').skip(1).step_by(2);
     let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     quoted

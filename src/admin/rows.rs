@@ -111,6 +111,7 @@ impl TokenRow {
             kind: match token.kind {
                 TokenKind::Classic => "token",
                 TokenKind::Login => "login",
+                TokenKind::Session => "session",
             }
             .to_owned(),
             created: iso(token.created),

@@ -31,6 +31,15 @@ pub fn token_hash(secret: &str) -> Option<TokenHash> {
     (!secret.is_empty() && secret.len() <= LONGEST).then(|| Sha256::digest(secret.as_bytes()).into())
 }
 
+/// 64 hex digits that whoever has the secret of a session can make, and from which it cannot be found out.
+#[must_use]
+pub fn csrf_token(session: &str) -> String {
+    let mut digest = Sha256::new();
+    digest.update(b"csrf of a session: ");
+    digest.update(session.as_bytes());
+    hex::encode(digest.finalize())
+}
+
 /// 100 random bits, without letters that are easily mistaken.
 #[must_use]
 pub fn password() -> String {

@@ -26,6 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub icinga: Icinga,
     #[serde(default)]
+    pub web: Web,
+    #[serde(default)]
     pub admin: Admin,
     #[serde(default)]
     pub notifications: notifications::Notifications,
@@ -65,6 +67,13 @@ pub(super) struct Incidents {
 #[serde(deny_unknown_fields)]
 pub(super) struct Icinga {
     pub dialect: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Web {
+    pub banner: Option<String>,
+    pub tokens: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

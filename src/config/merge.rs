@@ -7,8 +7,8 @@ use url::Url;
 
 use super::{
     AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin,
-    Secret, Setting, StorageConfig, TokenConfig,
-    file::{File, Life},
+    Secret, Setting, StorageConfig, TokenConfig, WebConfig,
+    file::{File, Life, Web},
     notifications, read_secret,
 };
 
@@ -111,6 +111,7 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
                 parse_dialect,
             )?,
         },
+        web: web(&env, file.web),
         admin: AdminConfig { password: admin_password(&env, file.admin.password_file)? },
         notifications: notifications::notifications(&env, file.notifications)?,
         mail: notifications::mail(&env, file.mail)?,
@@ -166,6 +167,15 @@ pub(super) fn check<T>(
     match parse(value.trim()) {
         Ok(value) => Ok(Setting { value, origin }),
         Err(reason) => Err(ConfigError::BadValue { name, origin, reason }),
+    }
+}
+
+fn web(env: &Env<'_>, file: Web) -> WebConfig {
+    WebConfig {
+        banner: pick(None, env.text(&["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"]), file.banner, String::new)
+            .map(|text| Some(text).filter(|text| !text.trim().is_empty())),
+        tokens: pick(None, env.path("ARGUSD_WEB_TOKENS"), file.tokens, PathBuf::new)
+            .map(|path| Some(path).filter(|path| !path.as_os_str().is_empty())),
     }
 }
 

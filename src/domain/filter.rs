@@ -9,7 +9,7 @@ use super::{
     event::EventTypeSet,
     ids::{IncidentId, SourceId},
     incident::{EndTime, Incident},
-    severity::Level,
+    severity::{Level, LevelSet},
     tag::{IncidentTag, Tag},
     time::Timestamp,
 };
@@ -28,6 +28,8 @@ pub struct Criteria {
     pub sources: Option<BTreeSet<SourceId>>,
     /// Levels up to and including this; 0 matches nothing.
     pub max_level: Option<u8>,
+    /// `Some` of an empty set matches nothing.
+    pub levels: Option<LevelSet>,
     pub ids: Option<BTreeSet<IncidentId>>,
     pub source_incident_id: Option<String>,
     /// All bounds are inclusive.
@@ -38,6 +40,7 @@ pub struct Criteria {
     pub end_to: Option<Timestamp>,
     /// Microseconds. Open incidents are measured up to now; stateless ones never match.
     pub min_duration: Option<i64>,
+    pub max_duration: Option<i64>,
     /// Has had at least one event of a type in each of these sets.
     pub event_types: Vec<EventTypeSet>,
     /// Leaves out what is both closed and acknowledged.
@@ -147,6 +150,12 @@ impl Criteria {
         Self { ids: Some(BTreeSet::new()), ..Self::default() }
     }
 
+    /// Asks for more than a [`Summary`](super::incident::Summary) knows.
+    #[must_use]
+    pub fn needs_records(&self) -> bool {
+        !self.tags.is_empty() || !self.words.is_empty() || self.source_incident_id.is_some()
+    }
+
     /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]).
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {
@@ -167,7 +176,9 @@ impl Criteria {
             Some(Mismatch::Source)
         } else if let Some(group) = self.tags.iter().position(|group| !group.iter().any(has)) {
             Some(Mismatch::Tags(group))
-        } else if self.max_level.is_some_and(|max| about.level.get() > max) {
+        } else if self.max_level.is_some_and(|max| about.level.get() > max)
+            || self.levels.is_some_and(|levels| !levels.contains(about.level))
+        {
             Some(Mismatch::Level)
         } else if wants(self.stateful, about.stateful) {
             Some(Mismatch::Stateful)
@@ -207,6 +218,7 @@ impl Criteria {
             && self.end_from.is_none_or(|from| incident.end.is_stateful() && incident.end >= EndTime::At(from))
             && self.end_to.is_none_or(|to| incident.end.is_stateful() && incident.end <= EndTime::At(to))
             && self.min_duration.is_none_or(|min| duration.is_some_and(|duration| duration >= min))
+            && self.max_duration.is_none_or(|max| duration.is_some_and(|duration| duration <= max))
     }
 }
 

@@ -2,6 +2,15 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// Characters of what a token is for.
+pub const TOKEN_NOTE: usize = 100;
+
+/// How long a browser stays logged in, counted from the login (contract section 2.1).
+pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
+
+/// Characters of the view that a user had last, as an address's query.
+pub const LAST_VIEW: usize = 2_000;
+
 pub const BODY_BYTES: usize = 4 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// How long a client may take to send its request head, and then its whole body.
@@ -96,6 +105,14 @@ pub const PAGE_SIZE_DEFAULT: usize = 100;
 pub const PAGE_SIZE_MAX: usize = 5_000;
 /// Values in one list parameter of a query, or in one list of a stored filter.
 pub const FILTER_VALUES: usize = 5_000;
+/// Tags that are suggested at once, and incidents that are looked at for them where the index cannot tell.
+pub const SUGGESTIONS: usize = 200;
+pub const SUGGESTION_SAMPLE: usize = 2_000;
+/// How far from an incident its neighbours may have started, and how many of each kind are looked at.
+pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
+pub const NEIGHBOUR_CANDIDATES: usize = 500;
+/// Up to so many incidents are read to say which of them match, instead of asking the index.
+pub const READ_TO_MATCH: usize = 256;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 

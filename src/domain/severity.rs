@@ -11,6 +11,8 @@ impl Level {
     pub const LOW: Self = Self(4);
     /// The level of an incident whose sender gave none.
     pub const INFORMATION: Self = Self(5);
+    /// The worst first.
+    pub const ALL: [Self; 5] = [Self::CRITICAL, Self::HIGH, Self::MODERATE, Self::LOW, Self::INFORMATION];
 
     /// `None` outside 1 to 5.
     #[must_use]
@@ -21,5 +23,40 @@ impl Level {
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
+    }
+}
+
+/// A set of levels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelSet(u8);
+
+impl LevelSet {
+    /// A 1 at each level's own number, so bits 1 to 5.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn contains(self, level: Level) -> bool {
+        self.0 >> level.0 & 1 == 1
+    }
+
+    pub const fn insert(&mut self, level: Level) {
+        self.0 |= 1 << level.0;
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(move |level| self.contains(*level))
+    }
+}
+
+impl FromIterator<Level> for LevelSet {
+    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Self {
+        let mut set = Self::default();
+        for level in levels {
+            set.insert(level);
+        }
+        set
     }
 }

@@ -14,6 +14,8 @@ pub enum TokenKind {
     Classic,
     /// 64 hex digits, made by `auth/token/login/`.
     Login,
+    /// What the cookie of a browser that is logged in holds.
+    Session,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,4 +29,6 @@ pub struct Token {
     pub expires: Option<Timestamp>,
     /// Made by `token-auth/`, whose next call replaces it; tokens made otherwise stay.
     pub replaceable: bool,
+    /// What it is for, or, of a session, in which browser it was made.
+    pub note: String,
 }

@@ -1,15 +1,16 @@
-//! Who calls: the token of a request and what is said where it is missing or wrong (contract section 2).
+//! Who calls: the token or the session cookie of a request, and what is said where it is missing or wrong (contract
+//! section 2).
 
 use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{Api, error::ApiError};
+use super::{Api, cookies, error::ApiError};
 use crate::service::{
     Caller, Service, UserKind,
     policy::{Action, allowed},
@@ -20,7 +21,7 @@ pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided."
 /// Lets only callers with a good token pass, and says who they are. Wraps whole paths, so that it comes before "method
 /// not allowed".
 pub async fn require_token(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    match authenticate(&api.service, request.headers()).await {
+    match authenticate(&api.service, request.method(), request.headers()).await {
         Ok(Some(caller)) => {
             if request.uri().path().contains("/incidents/") {
                 api.service.note_seen(&caller);
@@ -61,12 +62,27 @@ pub async fn only_for(State(action): State<Action>, request: Request, next: Next
     ApiError::forbidden().into_response()
 }
 
-/// `None`: no token was given.
-pub async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
-    match token(headers)? {
-        Some(secret) => Ok(Some(service.authenticate(secret).await?)),
-        None => Ok(None),
+/// `None`: no token was given, and no cookie of a session that there is.
+///
+/// A browser sends cookies along whoever made it ask, so whatever changes something needs the second secret of the session.
+pub async fn authenticate(service: &Service, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    if let Some(secret) = token(headers)? {
+        return Ok(Some(service.authenticate(secret).await?));
     }
+    let Some(secret) = cookies::get(headers, cookies::SESSION) else { return Ok(None) };
+    let Some(caller) = service.session(secret) else { return Ok(None) };
+    if method.is_safe() {
+        return Ok(Some(caller));
+    }
+    match headers.get(cookies::CSRF_HEADER) {
+        None => Err(csrf_failure("CSRF token missing.")),
+        Some(sent) if sent.as_bytes() == service.csrf_token(secret).as_bytes() => Ok(Some(caller)),
+        Some(_) => Err(csrf_failure("CSRF token from the 'X-Csrftoken' HTTP header incorrect.")),
+    }
+}
+
+fn csrf_failure(text: &str) -> ApiError {
+    ApiError::detail(StatusCode::FORBIDDEN, format!("CSRF Failed: {text}"))
 }
 
 /// `None`: nothing there, or of another scheme.

@@ -64,17 +64,22 @@ impl FromRequestParts<Api> for Client {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
-        let settings = api.settings();
-        let Some(peer) = connection(&parts.extensions) else { return Ok(Self(None)) };
-        if !is_trusted(settings, peer) {
-            return Ok(Self(Some(peer)));
-        }
-        let named = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<IpAddr> =
-            named.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-        let client = hops.into_iter().rev().find(|hop| !is_trusted(settings, *hop));
-        Ok(Self(Some(client.unwrap_or(peer))))
+        Ok(Self(client(api.settings(), parts)))
     }
+}
+
+/// See [`Client`].
+#[must_use]
+pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
+    let peer = connection(&parts.extensions)?;
+    if !is_trusted(settings, peer) {
+        return Some(peer);
+    }
+    let named = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> =
+        named.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    let client = hops.into_iter().rev().find(|hop| !is_trusted(settings, *hop));
+    Some(client.unwrap_or(peer))
 }
 
 /// Scheme and host as the client knows them, without a slash at the end.

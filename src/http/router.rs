@@ -5,7 +5,10 @@ use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel,
     catch_panic::CatchPanicLayer,
-    compression::{CompressionLayer, predicate::SizeAbove},
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -27,8 +30,8 @@ use crate::service::{Service, policy::Action};
 /// Smaller answers are sent as they are.
 const COMPRESSED_ABOVE: u64 = 1024;
 
-/// Everything that is served, ready for connections.
-pub fn router(service: Service, settings: HttpSettings) -> Router {
+/// Everything that is served, ready for connections. `pages` is what people see.
+pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
     let api = Api::new(service, settings);
     let mut routes = open_to_all(unversioned(), &api)
         .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
@@ -49,16 +52,18 @@ pub fn router(service: Service, settings: HttpSettings) -> Router {
         }
         routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
     }
-    let routes = routes
-        .merge(natives(&api))
-        .merge(docs::swagger_pages())
-        .merge(icinga::routes(&api))
-        .fallback(frame::unknown_path)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(api, frame::frame))
-        .layer(
-            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_ABOVE)),
-        );
+    let routes =
+        routes
+            .merge(natives(&api))
+            .merge(docs::swagger_pages())
+            .merge(icinga::routes(&api))
+            .merge(pages)
+            .fallback(frame::unknown_path)
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn_with_state(api, frame::frame))
+            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
+                SizeAbove::new(COMPRESSED_ABOVE).and(NotForContentType::const_new("text/event-stream")),
+            ));
     Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes))
 }
 

@@ -28,7 +28,7 @@ pub fn normalize(mut request: Request) -> Request {
 
 /// `None`: it is in that form.
 fn normalized(path: &str) -> Option<String> {
-    if path.contains("/swagger-ui/") {
+    if path.contains("/swagger-ui/") || path.starts_with("/static/") {
         return None;
     }
     let bare = path.strip_suffix('/').unwrap_or(path);

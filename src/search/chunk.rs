@@ -98,6 +98,8 @@ pub(super) struct Bounds {
     pub(super) event_types: u16,
     pub(super) some_ticket: bool,
     pub(super) some_without_ticket: bool,
+    pub(super) min_id: u64,
+    pub(super) max_id: u64,
 }
 
 impl Bounds {
@@ -112,6 +114,8 @@ impl Bounds {
         event_types: 0,
         some_ticket: false,
         some_without_ticket: false,
+        min_id: u64::MAX,
+        max_id: 0,
     };
 
     pub(super) fn max_end(&self) -> i64 {
@@ -132,6 +136,8 @@ impl Bounds {
         self.event_types |= row.event_types;
         self.some_ticket |= row.has_ticket;
         self.some_without_ticket |= !row.has_ticket;
+        self.min_id = self.min_id.min(row.key.id);
+        self.max_id = self.max_id.max(row.key.id);
     }
 
     fn forget(&mut self, row: &Row) {

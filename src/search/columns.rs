@@ -42,6 +42,13 @@ impl Columns {
         self.source_numbers.get(&source).copied()
     }
 
+    /// By their numbers.
+    pub(super) fn source_ids(&self) -> Vec<SourceId> {
+        let mut sources: Vec<_> = self.source_numbers.iter().map(|(&source, &number)| (number, source)).collect();
+        sources.sort_unstable_by_key(|(number, _)| *number);
+        sources.into_iter().map(|(_, source)| source).collect()
+    }
+
     pub(super) fn key(&self, id: IncidentId) -> Option<Key> {
         let start = *self.starts.get(index(id)?)?;
         (start != NOWHERE).then_some(Key { start, id: id.0 })

@@ -8,7 +8,11 @@ use super::{
     chunk::{Bounds, Chunk, Key, STATELESS, source_bit},
     columns::Columns,
 };
-use crate::domain::{filter::Criteria, time::Timestamp};
+use crate::domain::{
+    filter::Criteria,
+    severity::{Level, LevelSet},
+    time::Timestamp,
+};
 
 /// Judged at one moment. Leaves out what columns do not know: tags, texts and names.
 #[derive(Debug)]
@@ -18,10 +22,11 @@ pub(super) struct Conditions {
     end: RangeInclusive<i64>,
     acked_until: RangeInclusive<i64>,
     sources: Sources,
-    max_level: u8,
+    /// As in [`Bounds`].
+    levels: u8,
     ticket: Option<u8>,
     event_types: Vec<u16>,
-    min_duration: Option<i64>,
+    duration: Option<RangeInclusive<i64>>,
     hide_closed_acked: bool,
 }
 
@@ -51,12 +56,22 @@ impl Conditions {
                 Some(false) => i64::MIN..=now,
             },
             sources: Sources::new(criteria, columns),
-            max_level: criteria.max_level.unwrap_or(u8::MAX),
+            levels: wanted_levels(criteria),
             ticket: criteria.has_ticket.map(u8::from),
             event_types: criteria.event_types.iter().map(|types| types.bits()).collect(),
-            min_duration: criteria.min_duration,
+            duration: duration_range(criteria),
             hide_closed_acked: criteria.hide_closed_acked,
         }
+    }
+
+    /// Ends outside of these do not match.
+    pub(super) fn ends(&self) -> &RangeInclusive<i64> {
+        &self.end
+    }
+
+    /// A 1 for each level that matches.
+    pub(super) fn levels(&self) -> u8 {
+        self.levels
     }
 
     /// Rows from the first on, up to but without the second, can match.
@@ -66,13 +81,12 @@ impl Conditions {
 
     /// False if no row within these bounds can match.
     pub(super) fn possible(&self, bounds: &Bounds) -> bool {
-        let levels = (1u16 << (self.max_level.min(7) + 1)) - 1;
         *self.end.start() <= bounds.max_end()
             && *self.end.end() >= bounds.min_end
             && !self.end.is_empty()
             && *self.acked_until.start() <= bounds.max_acked
             && *self.acked_until.end() >= bounds.min_acked
-            && u16::from(bounds.levels) & levels != 0
+            && bounds.levels & self.levels != 0
             && self.event_types.iter().all(|types| types & bounds.event_types != 0)
             && match self.ticket {
                 None => true,
@@ -102,9 +116,9 @@ impl Conditions {
                 keep(mask, &chunk.sources, |source| table.get(source as usize).is_some_and(|&wanted| wanted != 0));
             }
         }
-        if self.max_level < 7 {
-            let max = self.max_level;
-            keep(mask, &chunk.levels, |level| level <= max);
+        if bounds.levels & !self.levels != 0 {
+            let wanted = Level::ALL.map(|level| (self.levels >> level.get() & 1) * level.get());
+            keep(mask, &chunk.levels, |level| wanted.iter().fold(false, |some, &wanted| some | (wanted == level)));
         }
         if let Some(wanted) = self.ticket {
             keep(mask, &chunk.tickets, |ticket| ticket == wanted);
@@ -112,9 +126,12 @@ impl Conditions {
         for wanted in &self.event_types {
             keep(mask, &chunk.event_types, |types| types & wanted != 0);
         }
-        if let Some(min) = self.min_duration {
-            let now = self.now;
-            keep_pairs(mask, &chunk.starts, &chunk.ends, |start, end| end.min(now).saturating_sub(start) >= min);
+        if let Some(range) = &self.duration {
+            let (now, min, max) = (self.now, *range.start(), *range.end());
+            keep_pairs(mask, &chunk.starts, &chunk.ends, |start, end| {
+                let duration = end.min(now).saturating_sub(start);
+                (duration >= min) & (duration <= max)
+            });
         }
         if self.hide_closed_acked {
             let now = self.now;
@@ -163,10 +180,22 @@ fn end_range(criteria: &Criteria, now: i64) -> RangeInclusive<i64> {
     if let Some(bound) = criteria.end_to {
         (from, to) = (from.max(stateful), to.min(bound.micros()));
     }
-    if criteria.min_duration.is_some() {
+    if criteria.min_duration.is_some() || criteria.max_duration.is_some() {
         from = from.max(stateful);
     }
     from..=to
+}
+
+fn wanted_levels(criteria: &Criteria) -> u8 {
+    let up_to = criteria.max_level.map_or(u8::MAX, |max| ((1u16 << (max.min(7) + 1)) - 1) as u8);
+    up_to & criteria.levels.map_or(u8::MAX, LevelSet::bits)
+}
+
+fn duration_range(criteria: &Criteria) -> Option<RangeInclusive<i64>> {
+    if criteria.min_duration.is_none() && criteria.max_duration.is_none() {
+        return None;
+    }
+    Some(criteria.min_duration.unwrap_or(i64::MIN)..=criteria.max_duration.unwrap_or(i64::MAX))
 }
 
 fn within(mask: &mut [u8], column: &[i64], range: &RangeInclusive<i64>) {

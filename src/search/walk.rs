@@ -98,6 +98,25 @@ impl<'a> Walk<'a> {
         (low.chunk..=high.chunk).map(count).sum()
     }
 
+    pub(super) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// Those with rows that may match, each with its place.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = (usize, &'a Chunk)> {
+        let (low, high) = self.conditions.keys();
+        let (low, high) = (self.columns.place_of(low).chunk, self.columns.place_of(high).chunk);
+        let chunks =
+            self.columns.chunks().iter().enumerate().skip(low).take(high.saturating_add(1).saturating_sub(low));
+        chunks.filter(|(_, chunk)| self.conditions.possible(&chunk.bounds))
+    }
+
+    /// One chunk, and a 1 for each row that matches; `None` if none does.
+    pub(super) fn look<'m>(&self, at: usize, mask: &'m mut [u8; ROWS]) -> Option<(&'a Chunk, &'m mut [u8])> {
+        let (low, high) = self.conditions.keys();
+        self.matches(at, self.columns.place_of(low), self.columns.place_of(high), mask)
+    }
+
     /// The chunk and a 1 for each row that matches between the two places; `None` if none does.
     fn matches<'m>(
         &self,
@@ -105,7 +124,7 @@ impl<'a> Walk<'a> {
         low: Place,
         high: Place,
         mask: &'m mut [u8; ROWS],
-    ) -> Option<(&'a Chunk, &'m [u8])> {
+    ) -> Option<(&'a Chunk, &'m mut [u8])> {
         let chunk = self.columns.chunks().get(at)?;
         let from = if at == low.chunk { low.row } else { 0 };
         let to = if at == high.chunk { high.row } else { chunk.len() };
@@ -150,7 +169,7 @@ fn is_set(mask: &[u8], row: usize) -> bool {
     mask.get(row).is_some_and(|&set| set != 0)
 }
 
-fn ones(mask: &[u8]) -> u64 {
+pub(super) fn ones(mask: &[u8]) -> u64 {
     // Sums of 128 ones fit in a byte, which adds many rows at once.
     mask.chunks(128).map(|rows| u64::from(rows.iter().sum::<u8>())).sum()
 }

@@ -4,12 +4,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Caller, Credential, Refusal, Service, ServiceError,
-    tokens::{classic_tokens, put_token},
+    tokens::{NewToken, classic_tokens, put_token},
 };
 use crate::{
     auth::{password::PasswordError, secret},
     domain::{
         directory::Directory,
+        ids::UserId,
         time::Timestamp,
         token::{Token, TokenHash, TokenKind},
         user::User,
@@ -60,18 +61,16 @@ impl Service {
         let hash = secret::token_hash(secret).ok_or(AuthFailure::Invalid)?;
         let directory = self.directory();
         let token = directory.tokens.get(&hash).ok_or(AuthFailure::Invalid)?;
+        let credential = match token.kind {
+            TokenKind::Classic => Credential::Classic(hash),
+            TokenKind::Login => Credential::Login(hash),
+            TokenKind::Session => return Err(AuthFailure::Invalid),
+        };
         let user = directory.user(token.user).filter(|user| user.is_active).ok_or(AuthFailure::Inactive)?;
         if is_expired(token, self.now()) {
             return Err(self.expire(token).await);
         }
-        Ok(Caller {
-            user: Arc::clone(user),
-            source: directory.source_of(user.id).cloned(),
-            credential: match token.kind {
-                TokenKind::Classic => Credential::Classic(hash),
-                TokenKind::Login => Credential::Login(hash),
-            },
-        })
+        Ok(Caller { user: Arc::clone(user), source: directory.source_of(user.id).cloned(), credential })
     }
 
     /// A new classic token in place of the one that the last call made; tokens made otherwise stay. `peer`: `None`
@@ -93,7 +92,7 @@ impl Service {
                 for hash in former {
                     command.delete_token(hash);
                 }
-                put_token(command, user.id, TokenKind::Classic, hash, life, true);
+                put_token(command, classic(user.id, hash, life, true));
                 Ok::<_, LoginFailure>(())
             })
             .await?;
@@ -125,7 +124,7 @@ impl Service {
         let user = Arc::clone(&caller.user);
         let own = match caller.credential {
             Credential::Classic(hash) => Some(hash),
-            Credential::Login(_) | Credential::Password | Credential::Local => None,
+            Credential::Login(_) | Credential::Session(_) | Credential::Password | Credential::Local => None,
         };
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
@@ -137,7 +136,7 @@ impl Service {
                     .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
                 command.delete_token(former.hash);
                 let life = life.filter(|_| former.expires.is_some());
-                put_token(command, user.id, TokenKind::Classic, hash, life, former.replaceable);
+                put_token(command, classic(user.id, hash, life, former.replaceable));
                 Ok::<_, ServiceError>(())
             })
             .await?;
@@ -148,7 +147,7 @@ impl Service {
     pub async fn logout(&self, caller: &Caller) -> Result<(), ServiceError> {
         match caller.credential {
             Credential::Login(hash) => self.delete_tokens(caller, move |token| token.hash == hash).await,
-            Credential::Classic(_) | Credential::Password | Credential::Local => Ok(()),
+            Credential::Classic(_) | Credential::Session(_) | Credential::Password | Credential::Local => Ok(()),
         }
     }
 
@@ -160,14 +159,14 @@ impl Service {
     /// Deletes the token used, of whatever kind.
     pub async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
         match caller.credential {
-            Credential::Login(used) | Credential::Classic(used) => {
+            Credential::Login(used) | Credential::Classic(used) | Credential::Session(used) => {
                 self.delete_tokens(caller, move |token| token.hash == used).await
             }
             Credential::Password | Credential::Local => Ok(()),
         }
     }
 
-    async fn delete_tokens(
+    pub(super) async fn delete_tokens(
         &self,
         caller: &Caller,
         which: impl Fn(&Token) -> bool + Send + 'static,
@@ -223,7 +222,18 @@ impl Service {
     }
 
     async fn make_login_token(&self, user: Arc<User>) -> Result<(String, Timestamp), LoginFailure> {
-        let (secret, life) = (secret::login_token(), self.settings().login_token_life);
+        self.make_passing_token(user, TokenKind::Login, self.settings().login_token_life, String::new()).await
+    }
+
+    /// A token that a login made; takes the user's expired ones of that kind with it.
+    pub(super) async fn make_passing_token(
+        &self,
+        user: Arc<User>,
+        kind: TokenKind,
+        life: Duration,
+        note: String,
+    ) -> Result<(String, Timestamp), LoginFailure> {
+        let secret = secret::login_token();
         let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
         let expires = self
             .store()
@@ -234,13 +244,15 @@ impl Service {
                     .directory()
                     .tokens_of(user.id)
                     .into_iter()
-                    .filter(|t| t.kind == TokenKind::Login && is_expired(t, now))
+                    .filter(|t| t.kind == kind && is_expired(t, now))
                     .map(|t| t.hash)
                     .collect();
                 for hash in stale {
                     command.delete_token(hash);
                 }
-                let expires = put_token(command, user.id, TokenKind::Login, hash, Some(life), false);
+                let life = Some(life);
+                let expires =
+                    put_token(command, NewToken { user: user.id, kind, hash, life, replaceable: false, note });
                 Ok::<_, LoginFailure>(expires.unwrap_or(Timestamp::MAX))
             })
             .await?;
@@ -248,12 +260,16 @@ impl Service {
     }
 }
 
-fn is_expired(token: &Token, now: Timestamp) -> bool {
+fn classic(user: UserId, hash: TokenHash, life: Option<Duration>, replaceable: bool) -> NewToken {
+    NewToken { user, kind: TokenKind::Classic, hash, life, replaceable, note: String::new() }
+}
+
+pub(super) fn is_expired(token: &Token, now: Timestamp) -> bool {
     token.expires.is_some_and(|expires| expires <= now)
 }
 
 /// Nobody deactivated the user or changed the password in the meantime.
-fn still_valid(directory: &Directory, checked: &User) -> Result<(), LoginFailure> {
+pub(super) fn still_valid(directory: &Directory, checked: &User) -> Result<(), LoginFailure> {
     directory
         .user(checked.id)
         .filter(|user| user.is_active && user.password_hash == checked.password_hash)

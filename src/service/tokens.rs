@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
     policy::{Action, allowed},
+    users::check_length,
 };
 use crate::{
     auth::secret,
     domain::{
         directory::Directory,
         ids::{TokenId, UserId},
+        limits::TOKEN_NOTE,
         time::Timestamp,
         token::{Token, TokenHash, TokenKind},
     },
@@ -39,6 +41,28 @@ impl Service {
         if !allowed(caller.kind(), Action::ManageUsers) {
             return Err(ServiceError::Forbidden);
         }
+        self.new_token(caller, user, value, life, String::new()).await
+    }
+
+    /// A classic token of the caller's own, beside those that there are; `note` says what it is for.
+    pub async fn create_own_token(
+        &self,
+        caller: &Caller,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
+        check_length("note", TOKEN_NOTE, Some(&note))?;
+        self.new_token(caller, caller.id(), None, life, note).await
+    }
+
+    async fn new_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        value: Option<String>,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
         let secret = value.unwrap_or_else(secret::classic_token);
         if !secret::is_classic_token(&secret) {
             return Err(Refusal::BadTokenValue.into());
@@ -57,11 +81,25 @@ impl Service {
                 if command.directory().tokens.contains_key(&hash) {
                     return Err(Refusal::TokenTaken.into());
                 }
-                put_token(command, user, TokenKind::Classic, hash, life, false);
+                put_token(command, NewToken { user, kind: TokenKind::Classic, hash, life, replaceable: false, note });
                 Ok(())
             })
             .await?;
         Ok(secret)
+    }
+
+    /// A token or a session of the caller's own; of others' nothing is said.
+    pub async fn revoke_own_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
+        let user = caller.id();
+        self.store()
+            .write(Some(user), move |command| {
+                let mut own = command.directory().tokens.values().filter(|token| token.user == user);
+                let found = own.find(|token| token.id == id).map(|token| token.hash);
+                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
     }
 
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
@@ -93,19 +131,23 @@ pub(super) fn classic_tokens(directory: &Directory, user: UserId) -> impl Iterat
     directory.tokens.values().map(Arc::as_ref).filter(move |t| t.user == user && t.kind == TokenKind::Classic)
 }
 
+/// A token to be made; `life`: `None` for ever.
+pub(super) struct NewToken {
+    pub user: UserId,
+    pub kind: TokenKind,
+    pub hash: TokenHash,
+    pub life: Option<Duration>,
+    pub replaceable: bool,
+    pub note: String,
+}
+
 /// Stages a token; returns when it expires.
-pub(super) fn put_token(
-    command: &mut Command<'_>,
-    user: UserId,
-    kind: TokenKind,
-    hash: TokenHash,
-    life: Option<Duration>,
-    replaceable: bool,
-) -> Option<Timestamp> {
+pub(super) fn put_token(command: &mut Command<'_>, new: NewToken) -> Option<Timestamp> {
+    let NewToken { user, kind, hash, life, replaceable, note } = new;
     let created = command.now();
     let micros = |life: Duration| i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
     let expires = life.map(|life| created.saturating_add_micros(micros(life)));
     let id = command.new_token_id();
-    command.put_token(Token { id, user, kind, hash, created, expires, replaceable });
+    command.put_token(Token { id, user, kind, hash, created, expires, replaceable, note });
     expires
 }

@@ -13,6 +13,7 @@ use crate::{
         ids::UserId,
         limits::{EMAIL as EMAIL_LENGTH, PASSWORD, PERSON_NAME},
         timeslot::all_the_time,
+        token::TokenKind,
         user::{User, is_valid_username},
     },
     store::Command,
@@ -97,10 +98,26 @@ impl Service {
         .await
     }
 
+    /// Ends the sessions of that user.
     pub async fn set_password(&self, caller: &Caller, id: UserId, password: &str) -> Result<(), ServiceError> {
         may_manage(caller)?;
         let hash = self.hash_password(password).await?;
-        self.update_user(caller, id, move |user| user.password_hash = Some(hash)).await.map(|_| ())
+        self.update_user(caller, id, move |user| user.password_hash = Some(hash)).await?;
+        self.end_sessions_of(caller, id).await
+    }
+
+    async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let tokens = command.directory().tokens_of(id).into_iter();
+                let sessions: Vec<_> = tokens.filter(|t| t.kind == TokenKind::Session).map(|t| t.hash).collect();
+                for hash in sessions {
+                    command.delete_token(hash);
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
     }
 
     /// Tokens stay, but are of no use while the user is inactive.
@@ -117,7 +134,7 @@ impl Service {
         self.passwords().hash(password).await.map_err(|_| ServiceError::Internal("the password could not be hashed"))
     }
 
-    async fn update_user(
+    pub(super) async fn update_user(
         &self,
         caller: &Caller,
         id: UserId,

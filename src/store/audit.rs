@@ -47,10 +47,12 @@ pub fn token(token: &Token) -> String {
         "kind": match token.kind {
             TokenKind::Classic => "classic",
             TokenKind::Login => "login",
+            TokenKind::Session => "session",
         },
         "created": moment(token.created),
         "expires": token.expires.map(moment),
         "replaceable": token.replaceable,
+        "note": token.note,
     })
     .to_string()
 }

@@ -18,6 +18,7 @@ use crate::domain::{
     incident::Incident,
     maintenance::Maintenance,
     message::Message,
+    preferences::Preferences,
     profile::Profile,
     rule::Rule,
     source::Source,
@@ -45,6 +46,7 @@ pub enum Staged {
     PutEvent(Event),
     PutAck(Acknowledgement),
     PutUser(User),
+    PutPreferences(UserId, Preferences),
     PutToken(Token),
     DeleteToken(TokenHash),
     PutSource(Source),
@@ -196,6 +198,11 @@ impl Command<'_> {
     /// This and the other changes of configuration log themselves, with both values.
     pub fn put_user(&mut self, user: User) {
         self.staged.push(Staged::PutUser(user));
+    }
+
+    /// Nothing depends on them, so nothing is logged.
+    pub fn put_preferences(&mut self, user: UserId, preferences: Preferences) {
+        self.staged.push(Staged::PutPreferences(user, preferences));
     }
 
     pub fn put_token(&mut self, token: Token) {

@@ -11,6 +11,7 @@ use super::{
         change::{decode_change, encode_change},
         event::{encode_ack, encode_event},
         incident::{encode_incident, encode_summary, encode_tags},
+        preferences::encode_preferences,
     },
     schema::PairKey,
     tables::{Reads, WriteTables},
@@ -69,6 +70,11 @@ impl Applier<'_, '_> {
                 }
                 Staged::PutMessage(message) => {
                     done.messages.push(self.put_message(message)?);
+                    None
+                }
+                Staged::PutPreferences(user, preferences) => {
+                    let record = encode_preferences(&preferences)?;
+                    self.tables.preferences.insert(id_key(user.0), record.as_slice())?;
                     None
                 }
                 Staged::SetLastSeen(source, at) => {

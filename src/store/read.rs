@@ -16,12 +16,14 @@ use super::{
         event::decode_event,
         incident::{decode_incident, decode_summary, decode_tags},
         message::{decode_message, decode_near_misses},
+        preferences::decode_preferences,
         rule::decode_overflow,
     },
     schema::{
         DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES,
         INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, PairKey, RULE_ID_TO_OVERFLOW, SEQ_TO_CHANGE,
         SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESTAMP_TO_INCIDENT_ID,
+        USER_ID_TO_PREFERENCES,
     },
     tables,
 };
@@ -30,10 +32,11 @@ use crate::domain::{
     change::Change,
     directory::Directory,
     event::Event,
-    ids::{EventId, IncidentId, MessageId, Seq, SourceId},
+    ids::{EventId, IncidentId, MessageId, Seq, SourceId, UserId},
     incident::{Incident, Summary},
     message::Message,
     plan::NearMiss,
+    preferences::Preferences,
     rule::Overflow,
     tag::IncidentTag,
     time::Timestamp,
@@ -113,6 +116,13 @@ impl Snapshot {
             visit(decode_summary(start, id, value.value())?);
         }
         Ok(())
+    }
+
+    /// `None`: the user chose nothing yet.
+    pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
+        let table = self.txn.open_table(USER_ID_TO_PREFERENCES)?;
+        let found = table.get(id_key(user.0))?;
+        found.map(|record| decode_preferences(record.value())).transpose()
     }
 
     pub fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError> {

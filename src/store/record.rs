@@ -7,6 +7,7 @@ pub mod contact;
 pub mod event;
 pub mod incident;
 pub mod message;
+pub mod preferences;
 pub mod rule;
 pub mod subscription;
 pub mod version;

@@ -31,6 +31,8 @@ pub const EVENT_ID_TO_ACK: TableDefinition<PairKey, &[u8]> = TableDefinition::ne
 pub const SEQ_TO_CHANGE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("seq_to_change");
 
 pub const USER_ID_TO_USER: TableDefinition<IdKey, &[u8]> = TableDefinition::new("user_id_to_user");
+/// What users chose for the pages. Nothing else depends on it, so it has no versions and is not in the change log.
+pub const USER_ID_TO_PREFERENCES: TableDefinition<IdKey, &[u8]> = TableDefinition::new("user_id_to_preferences");
 pub const HASH_TO_TOKEN: TableDefinition<[u8; 32], &[u8]> = TableDefinition::new("hash_to_token");
 pub const SOURCE_ID_TO_SOURCE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("source_id_to_source");
 pub const SOURCE_TYPE: TableDefinition<&str, ()> = TableDefinition::new("source_type");

@@ -19,8 +19,8 @@ use super::{
         MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, NAME_TO_GROUP_UUID,
         PROFILE_ID_TO_PROFILE, PairKey, RULE_ID_TO_OVERFLOW, RULE_ID_TO_RULE, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
         SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS,
-        TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_USER, USERNAME_TO_CONTACT_UUID, UuidKey,
-        UuidPairKey, VERSION,
+        TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_PREFERENCES, USER_ID_TO_USER,
+        USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
     },
 };
 use crate::domain::{
@@ -42,6 +42,7 @@ pub struct WriteTables<'t> {
     pub acks: Table<'t, PairKey, &'static [u8]>,
     pub changes: Table<'t, IdKey, &'static [u8]>,
     pub users: Table<'t, IdKey, &'static [u8]>,
+    pub preferences: Table<'t, IdKey, &'static [u8]>,
     pub tokens: Table<'t, [u8; 32], &'static [u8]>,
     pub sources: Table<'t, IdKey, &'static [u8]>,
     pub source_types: Table<'t, &'static str, ()>,
@@ -82,6 +83,7 @@ impl<'t> WriteTables<'t> {
             acks: txn.open_table(EVENT_ID_TO_ACK)?,
             changes: txn.open_table(SEQ_TO_CHANGE)?,
             users: txn.open_table(USER_ID_TO_USER)?,
+            preferences: txn.open_table(USER_ID_TO_PREFERENCES)?,
             tokens: txn.open_table(HASH_TO_TOKEN)?,
             sources: txn.open_table(SOURCE_ID_TO_SOURCE)?,
             source_types: txn.open_table(SOURCE_TYPE)?,

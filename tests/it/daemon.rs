@@ -32,6 +32,11 @@ impl Site {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
+    /// For tests that need no syncing.
+    pub fn in_memory() -> Self {
+        Self { directory: crate::support::in_memory() }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

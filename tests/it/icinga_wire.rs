@@ -45,7 +45,7 @@ async fn a_setting_says_what_contacts_and_channels_speak() {
     let token = rig.app.new_token("alice").await;
     for (icinga_dialect, list) in [(IcingaDialect::Issue, json!([])), (IcingaDialect::Current, json!({"data": []}))] {
         let settings = HttpSettings { icinga_dialect, ..HttpSettings::default() };
-        let router = http::router(rig.app.service.clone(), settings);
+        let router = http::router(rig.app.service.clone(), settings, axum::Router::new());
         let request = Request::get("/notifications/api/v1/contacts")
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(Body::empty())
@@ -102,7 +102,7 @@ async fn passwords_and_tokens_say_who_calls() {
     let app = App::new().await;
     grant(&app, "bob", &[PERMISSION]).await;
     app.service.set_password(&app.local, app.user_id("bob"), "first").await.unwrap();
-    let router = http::router(app.service.clone(), HttpSettings::default());
+    let router = http::router(app.service.clone(), HttpSettings::default(), axum::Router::new());
     let status = async |authorization: String| call(&router, &authorization).await.0;
 
     let (unauthorized, challenge, body) = call(&router, "").await;
@@ -131,7 +131,7 @@ async fn passwords_and_tokens_say_who_calls() {
 #[tokio::test]
 async fn a_password_that_was_right_is_not_checked_each_time() {
     let app = App::new().await;
-    let router = http::router(app.service.clone(), HttpSettings::default());
+    let router = http::router(app.service.clone(), HttpSettings::default(), axum::Router::new());
     for _ in 0..50 {
         assert_eq!(call(&router, &basic("admin", PASSWORD)).await.0, 200);
     }

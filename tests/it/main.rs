@@ -17,6 +17,7 @@ mod api_profiles;
 mod api_sources;
 mod api_timeslots;
 mod api_wire;
+mod browser;
 mod channel_settings;
 mod contact_troubles;
 mod daemon;

@@ -1,6 +1,8 @@
 //! Search finds what reading everything would find, whatever is indexed, in memory, edited or gone.
 
+mod facets;
 mod question;
+mod sorted;
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,7 +19,7 @@ use argusd::{
         tag::{IncidentTag, Tag},
         time::Timestamp,
     },
-    search::{Cursor, Search, Status},
+    search::{Cursor, Search, Sort, SortColumn, Status},
     store::{Command, Options, Store, StoreError},
 };
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
@@ -26,6 +28,8 @@ use tempfile::TempDir;
 use self::question::{Question, a_question};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Names, in another order than the ids, and types.
+const SOURCES: [(&str, &str); 3] = [("one", "test"), ("two", "checks"), ("Three", "test")];
 const TAGS: [&str; 6] = ["host=a", "host=b", "site=x", "site=y", "note=ünï, cödé = x", "empty="];
 const TEXTS: [&str; 10] = [
     "",
@@ -83,7 +87,7 @@ enum Step {
     Index,
     Reopen,
     Rebuild,
-    Ask(Box<Question>),
+    Ask(Box<Question>, Sort),
 }
 
 /// What was put into the store, in the plainest form.
@@ -113,11 +117,11 @@ impl World {
         };
         world.open();
         world.write(|tx| {
-            for name in ["one", "two", "three"] {
+            for (name, source_type) in SOURCES {
                 let source = Source {
                     id: tx.new_source_id(),
                     name: name.to_owned(),
-                    source_type: "test".to_owned(),
+                    source_type: source_type.to_owned(),
                     user: UserId(1),
                     base_url: String::new(),
                     heartbeat_frequency: None,
@@ -249,7 +253,12 @@ impl World {
                 self.open();
             }
             Step::Rebuild => self.search().reindex(),
-            Step::Ask(question) => self.ask(&question),
+            Step::Ask(question, sort) => {
+                self.ask(&question);
+                self.ask_sorted(&question, sort);
+                self.ask_facets(&question);
+                self.ask_which_match(&question);
+            }
         }
     }
 
@@ -279,6 +288,13 @@ impl World {
         let expected: Vec<IncidentId> = expected.iter().map(|incident| incident.id).collect();
         let status = self.search().status();
         let search = self.search();
+        for (entry, (criteria, question)) in
+            self.model.values().flat_map(|entry| std::iter::repeat(entry).zip(criteria.iter().zip(&at_that_time)))
+        {
+            let texts = entry.texts.iter().chain([&entry.incident.description]).map(String::as_str);
+            let matches = criteria.matches(&entry.incident, now) && criteria.words_match(texts);
+            assert_eq!(matches, question.meets(entry), "{criteria:?} {entry:?}");
+        }
         assert_eq!(search.count_any(&criteria, now).unwrap(), expected.len() as u64, "{criteria:?} {status:?}");
         let (found, last) = walk(search, &criteria, None, size, now);
         assert_eq!(found, expected, "{criteria:?} {status:?}");
@@ -414,7 +430,7 @@ fn a_step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Index),
         1 => Just(Step::Reopen),
         1 => Just(Step::Rebuild),
-        20 => a_question().prop_map(|question| Step::Ask(Box::new(question))),
+        20 => (a_question(), a_sort()).prop_map(|(question, sort)| Step::Ask(Box::new(question), sort)),
     ]
 }
 
@@ -429,6 +445,7 @@ proptest! {
         }
         let everything = Question { size: 3, ..Question::default() };
         world.ask(&everything);
+        world.ask_in_every_order(&everything);
         prop_assert_eq!(world.search().verify().unwrap(), Vec::<String>::new());
         world.take(Step::Reopen);
         world.ask(&everything);
@@ -528,6 +545,11 @@ fn an_index_that_is_damaged_or_gone_is_built_anew() {
     std::fs::remove_dir_all(&search).unwrap();
     world.open();
     world.ask(&question);
+}
+
+fn a_sort() -> impl Strategy<Value = Sort> {
+    (0..SortColumn::ALL.len(), any::<bool>())
+        .prop_map(|(column, descending)| Sort { column: SortColumn::ALL[column], descending })
 }
 
 fn tag_set() -> impl Strategy<Value = Vec<usize>> {

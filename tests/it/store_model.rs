@@ -198,6 +198,7 @@ impl Bench {
                         created: command.now(),
                         expires: None,
                         replaceable: false,
+                        note: String::new(),
                     };
                     command.put_token(token.clone());
                     Ok(token)

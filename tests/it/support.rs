@@ -13,10 +13,11 @@ use argusd::{
         ids::{DestinationId, UserId},
         time::Timestamp,
     },
-    http::{self, HttpSettings},
+    http::HttpSettings,
     search::Search,
     service::{Caller, Courier, NewSource, NewUser, Service, Settings, TestOutcome, TestResult, TokenLife},
     store::{Options, Store},
+    web::{self, WebSettings},
 };
 use axum::{
     Router,
@@ -100,7 +101,7 @@ impl App {
         for who in &Who::ALL[1..] {
             tokens.push(token(&service, &local, who.username()).await);
         }
-        let router = http::router(service.clone(), HttpSettings::default());
+        let router = web::with_pages(service.clone(), HttpSettings::default(), WebSettings::default());
         Self { service, clock, local, courier, tokens, router, _directory: directory }
     }
 

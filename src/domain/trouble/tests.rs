@@ -41,7 +41,7 @@ fn directory(heartbeat_frequency: Option<u32>) -> Directory {
 fn token(id: u64, kind: TokenKind, expires: Option<Timestamp>) -> Token {
     let hash = [u8::try_from(id).unwrap(); 32];
     let created = after(-10 * DAY + i64::try_from(id).unwrap());
-    Token { id: TokenId(id), user: UserId(9), kind, hash, created, expires, replaceable: false }
+    Token { id: TokenId(id), user: UserId(9), kind, hash, created, expires, replaceable: false, note: String::new() }
 }
 
 fn with_tokens(tokens: impl IntoIterator<Item = Token>) -> Directory {

@@ -228,7 +228,7 @@ mod tests {
             gap in "[ \n\t]{0,3}",
             cuts in prop::collection::vec(1_usize..40, 1..20),
         ) {
-            let objects = values.iter().map(|value| json!({"result": value, "id": 7}).to_string() + &gap);
+            let objects = values.iter().map(|value| json!({"result": value, "id": 7}).to_string() + gap.as_str());
             let text: String = objects.collect();
             let mut decoder = Decoder::default();
             let mut rest = text.as_bytes();

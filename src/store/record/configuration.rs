@@ -24,6 +24,7 @@ use crate::{
 };
 
 const V1: u8 = 1;
+const V2: u8 = 2;
 
 pub(super) fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
     match versioned(value)? {
@@ -81,6 +82,17 @@ pub fn decode_user(id: u64, value: &[u8]) -> Result<User, StoreError> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct TokenV2 {
+    id: u64,
+    user: u64,
+    kind: u8,
+    created: i64,
+    expires: Option<i64>,
+    replaceable: bool,
+    note: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct TokenV1 {
     id: u64,
     user: u64,
@@ -91,28 +103,57 @@ struct TokenV1 {
 }
 
 pub fn encode_token(token: &Token) -> Result<Vec<u8>, StoreError> {
-    let record = TokenV1 {
+    let record = TokenV2 {
         id: token.id.0,
         user: token.user.0,
-        login: token.kind == TokenKind::Login,
+        kind: match token.kind {
+            TokenKind::Classic => 0,
+            TokenKind::Login => 1,
+            TokenKind::Session => 2,
+        },
         created: token.created.micros(),
         expires: token.expires.map(Timestamp::micros),
         replaceable: token.replaceable,
+        note: token.note.clone(),
     };
-    encode(V1, &record)
+    encode(V2, &record)
 }
 
 pub fn decode_token(hash: TokenHash, value: &[u8]) -> Result<Token, StoreError> {
-    let record: TokenV1 = decode_v1("token", value)?;
+    let record: TokenV2 = match versioned(value)? {
+        (V2, bytes) => decode(bytes)?,
+        (V1, bytes) => decode::<TokenV1>(bytes)?.into(),
+        (version, _) => return Err(unknown_version("token", version)),
+    };
     Ok(Token {
         id: TokenId(record.id),
         user: UserId(record.user),
-        kind: if record.login { TokenKind::Login } else { TokenKind::Classic },
+        kind: match record.kind {
+            0 => TokenKind::Classic,
+            1 => TokenKind::Login,
+            2 => TokenKind::Session,
+            kind => return Err(StoreError::Damaged(format!("{kind} is no kind of token"))),
+        },
         hash,
         created: timestamp(record.created)?,
         expires: record.expires.map(timestamp).transpose()?,
         replaceable: record.replaceable,
+        note: record.note,
     })
+}
+
+impl From<TokenV1> for TokenV2 {
+    fn from(old: TokenV1) -> Self {
+        Self {
+            id: old.id,
+            user: old.user,
+            kind: u8::from(old.login),
+            created: old.created,
+            expires: old.expires,
+            replaceable: old.replaceable,
+            note: String::new(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use argusd::domain::{
     filter::{Criteria, search_words, tag_groups},
     ids::{IncidentId, SourceId},
     incident::{AckedUntil, EndTime},
+    severity::Level,
     tag::Tag,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -20,6 +21,7 @@ pub struct Question {
     pub tags: Vec<usize>,
     pub sources: Option<Vec<u64>>,
     pub max_level: Option<u8>,
+    pub levels: Option<Vec<u8>>,
     pub ids: Option<Vec<u64>>,
     pub name: Option<u8>,
     pub start_from: Option<i64>,
@@ -27,6 +29,7 @@ pub struct Question {
     pub end_from: Option<i64>,
     pub end_to: Option<i64>,
     pub min_duration: Option<i64>,
+    pub max_duration: Option<i64>,
     pub event_types: Option<Vec<usize>>,
     pub hide_closed_acked: bool,
     pub words: Vec<usize>,
@@ -44,6 +47,7 @@ impl Question {
             tags: tag_groups(self.tags.iter().map(|&tag| Tag::parse(TAGS[tag]).unwrap())),
             sources: self.sources.as_ref().map(|sources| sources.iter().map(|&source| SourceId(source)).collect()),
             max_level: self.max_level,
+            levels: self.levels.as_ref().map(|levels| levels.iter().filter_map(|&level| Level::new(level)).collect()),
             ids: self.ids.as_ref().map(|ids| ids.iter().map(|&id| IncidentId(id)).collect()),
             source_incident_id: self.name.map(name_of),
             start_from: self.start_from.map(at),
@@ -51,6 +55,7 @@ impl Question {
             end_from: self.end_from.map(at),
             end_to: self.end_to.map(at),
             min_duration: self.min_duration,
+            max_duration: self.max_duration,
             event_types: self
                 .event_types
                 .as_ref()
@@ -101,6 +106,9 @@ impl Question {
         if let Some(max) = self.max_level {
             met &= incident.level.get() <= max;
         }
+        if let Some(levels) = &self.levels {
+            met &= levels.contains(&incident.level.get());
+        }
         if let Some(ids) = &self.ids {
             met &= ids.contains(&incident.id.0);
         }
@@ -114,6 +122,10 @@ impl Question {
         if let Some(min) = self.min_duration {
             let until = end.map_or(self.now, |end| end.micros().min(self.now));
             met &= stateful && until - incident.start.micros() >= min;
+        }
+        if let Some(max) = self.max_duration {
+            let until = end.map_or(self.now, |end| end.micros().min(self.now));
+            met &= stateful && until - incident.start.micros() <= max;
         }
         if let Some(kinds) = &self.event_types {
             met &= kinds.iter().any(|&kind| incident.event_types.contains(EventType::ALL[kind]));
@@ -137,7 +149,8 @@ pub fn a_question() -> impl Strategy<Value = Question> {
         option::weighted(0.2, any::<bool>()),
     );
     let moment = || option::weighted(0.15, 0i64..20);
-    let ranges = (moment(), moment(), moment(), moment(), option::weighted(0.15, -5i64..15));
+    let ranges = (moment(), moment(), moment(), moment());
+    let durations = (option::weighted(0.15, -5i64..15), option::weighted(0.1, -5i64..15));
     let sets = (
         prop_oneof![2 => Just(Vec::new()), 1 => tag_set()],
         option::weighted(0.2, vec(1u64..5, 0..3)),
@@ -148,13 +161,21 @@ pub fn a_question() -> impl Strategy<Value = Question> {
     let rest = (
         option::weighted(0.2, any::<bool>()),
         option::weighted(0.2, 0u8..6),
+        option::weighted(0.2, vec(1u8..6, 0..4)),
         option::weighted(0.1, 0u8..4),
         any::<bool>(),
     );
-    (state, ranges, sets, rest, (0i64..25, 1usize..6)).prop_map(
-        |((open, acked, stateful), ranges, (tags, sources, ids, event_types, words), rest, (now, size))| {
-            let (start_from, start_to, end_from, end_to, min_duration) = ranges;
-            let (has_ticket, max_level, name, hide_closed_acked) = rest;
+    (state, (ranges, durations), sets, rest, (0i64..25, 1usize..6)).prop_map(
+        |(
+            (open, acked, stateful),
+            (ranges, durations),
+            (tags, sources, ids, event_types, words),
+            rest,
+            (now, size),
+        )| {
+            let (start_from, start_to, end_from, end_to) = ranges;
+            let (min_duration, max_duration) = durations;
+            let (has_ticket, max_level, levels, name, hide_closed_acked) = rest;
             Question {
                 open,
                 acked,
@@ -163,6 +184,7 @@ pub fn a_question() -> impl Strategy<Value = Question> {
                 tags,
                 sources,
                 max_level,
+                levels,
                 ids,
                 name,
                 start_from,
@@ -170,6 +192,7 @@ pub fn a_question() -> impl Strategy<Value = Question> {
                 end_from,
                 end_to,
                 min_duration,
+                max_duration,
                 event_types,
                 hide_closed_acked,
                 words,

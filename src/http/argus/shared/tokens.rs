@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,8 +44,8 @@ pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Pay
 ///
 /// Deletes the token used and the cookie that holds it.
 #[utoipa::path(post, path = "/auth/logout/", tag = "auth", responses((status = 200)))]
-pub async fn logout(State(api): State<Api>, Headers(headers): Headers) -> Answer {
-    if let Ok(Some(caller)) = auth::authenticate(&api.service, &headers).await {
+pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): Headers) -> Answer {
+    if let Ok(Some(caller)) = auth::authenticate(&api.service, &method, &headers).await {
         api.service.end_session(&caller).await?;
     }
     let mut response = reply::empty(StatusCode::OK);

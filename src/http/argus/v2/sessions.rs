@@ -1,6 +1,10 @@
 //! Login tokens, and new classic ones for old (contract section 2.4).
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,7 +58,7 @@ pub async fn login(
         return Err(refused("The username and password have to be sent as JSON."));
     }
     if input.value.as_object().is_some_and(serde_json::Map::is_empty) {
-        let caller = auth::authenticate(&api.service, &headers).await.map_err(forbidden)?;
+        let caller = auth::authenticate(&api.service, &Method::POST, &headers).await.map_err(forbidden)?;
         let caller = caller.ok_or_else(|| refused(NO_CREDENTIALS))?;
         return Ok(logged_in(&api, api.service.login_as(&caller).await?));
     }
@@ -84,7 +88,9 @@ pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authentic
 fn require_login_token(caller: &Caller) -> Result<(), ApiError> {
     match caller.credential {
         Credential::Login(_) => Ok(()),
-        Credential::Classic(_) | Credential::Password | Credential::Local => Err(AuthFailure::Invalid.into()),
+        Credential::Classic(_) | Credential::Session(_) | Credential::Password | Credential::Local => {
+            Err(AuthFailure::Invalid.into())
+        }
     }
 }
 

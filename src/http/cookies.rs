@@ -1,0 +1,48 @@
+//! The cookies of browsers that are logged in (contract section 2.1).
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Names the session; scripts cannot read it.
+pub const SESSION: &str = "sessionid";
+/// Proves that a request comes from our own pages; scripts can read it.
+pub const CSRF: &str = "csrftoken";
+pub const CSRF_HEADER: &str = "x-csrftoken";
+
+/// The first one of that name.
+#[must_use]
+pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// `Set-Cookie` for a value of letters and digits; `seconds`: how long it lasts, 0 to forget it.
+#[must_use]
+pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
+    let for_us = if name == SESSION { "; HttpOnly" } else { "" };
+    let secure = if secure { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{for_us}{secure}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_cookies() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=1; sessionid=abc;csrftoken=x"));
+        headers.append(header::COOKIE, HeaderValue::from_static("b=2"));
+        assert_eq!(get(&headers, SESSION), Some("abc"));
+        assert_eq!(get(&headers, CSRF), Some("x"));
+        assert_eq!(get(&headers, "b"), Some("2"));
+        assert_eq!(get(&headers, "session"), None);
+    }
+
+    #[test]
+    fn hides_the_session_from_scripts() {
+        let value = set(SESSION, "abc", 60, true).unwrap();
+        assert_eq!(value, "sessionid=abc; Path=/; Max-Age=60; SameSite=Lax; HttpOnly; Secure");
+        assert_eq!(set(CSRF, "x", 0, false).unwrap(), "csrftoken=x; Path=/; Max-Age=0; SameSite=Lax");
+    }
+}

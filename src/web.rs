@@ -1,0 +1,70 @@
+//! The pages: what people see and do in a browser. Knows templates and forms, but no rule of incident handling.
+//!
+//! One page is one file here and one in `web/templates`; [`router`] has them all on one screen. Every form and link works
+//! without scripts; scripts only keep the page where it is.
+
+#![expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass everything by reference")]
+
+pub mod account;
+pub mod answer;
+pub mod assets;
+pub mod form;
+pub mod frame;
+pub mod router;
+pub mod show;
+pub mod visitor;
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+
+use crate::{
+    http::{HttpSettings, peer},
+    service::Service,
+};
+
+pub use router::{router, with_pages};
+
+/// What the operator chose for the pages.
+#[derive(Clone, Debug, Default)]
+pub struct WebSettings {
+    /// A line on every page, as plain text.
+    pub banner: Option<String>,
+    /// More custom properties for the looks: the text of a style sheet.
+    pub tokens: Option<String>,
+}
+
+/// What pages are made from. A handle.
+#[derive(Clone)]
+pub struct Site {
+    pub service: Service,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: HttpSettings,
+    settings: WebSettings,
+}
+
+impl Site {
+    #[must_use]
+    pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
+        Self { service, inner: Arc::new(Inner { http, settings }) }
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &WebSettings {
+        &self.inner.settings
+    }
+
+    /// Scheme and host as the browser knows them, without a slash at the end.
+    #[must_use]
+    pub fn origin(&self, parts: &Parts) -> String {
+        peer::origin(&self.inner.http, parts)
+    }
+
+    #[must_use]
+    fn http(&self) -> &HttpSettings {
+        &self.inner.http
+    }
+}

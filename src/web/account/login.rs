@@ -1,0 +1,154 @@
+//! Logging in by password, and out.
+
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    domain::limits::{BODY_BYTES, SESSION_LIFE},
+    http::{cookies, peer},
+    service::LoginFailure,
+    web::{
+        Site,
+        answer::{self, Answer, PageError, local_path, page_with, see},
+        form::Fields,
+        frame::Frame,
+        visitor::{Posted, Visitor},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    frame: Frame,
+    next: String,
+    username: String,
+    problem: Option<String>,
+}
+
+pub async fn form(State(site): State<Site>, request: Request) -> Answer {
+    let (mut parts, _) = request.into_parts();
+    let fields = Fields::of_query(parts.uri.query());
+    let next = local_path(fields.get("next")).to_owned();
+    if Visitor::from_request_parts(&mut parts, &site).await.is_ok() {
+        return Ok(see(&next));
+    }
+    let page = LoginPage {
+        frame: Frame::anonymous(&site, "Log in", String::new()),
+        next,
+        username: String::new(),
+        problem: None,
+    };
+    ask(&site, &parts, StatusCode::OK, page)
+}
+
+/// A new session each time, so that nobody can be given one that somebody else knows.
+pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let bytes: Bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| PageError::TooLarge)?;
+    let fields = Fields::parse(&bytes);
+    let (next, username) = (local_path(fields.get("next")).to_owned(), fields.text("username"));
+    let again = |status, problem: String| {
+        let frame = Frame::anonymous(&site, "Log in", String::new());
+        let page = LoginPage { frame, next: next.clone(), username: username.clone(), problem: Some(problem) };
+        ask(&site, &parts, status, page)
+    };
+    let cookie = cookies::get(&parts.headers, cookies::CSRF).filter(|value| !value.is_empty());
+    if cookie.is_none() || cookie != fields.get("csrf") {
+        return again(
+            StatusCode::FORBIDDEN,
+            "The form was too old, or your browser keeps no cookies. Please try again.".to_owned(),
+        );
+    }
+    let browser = browser(&parts.headers);
+    let password = fields.raw("password").unwrap_or_default();
+    match site.service.open_session(&username, password, peer::client(site.http(), &parts), &browser).await {
+        Ok(session) => {
+            let mut response = see(&next);
+            let secure = site.origin(&parts).starts_with("https:");
+            let seconds = i64::try_from(SESSION_LIFE.as_secs()).unwrap_or(i64::MAX);
+            for (name, value) in [(cookies::SESSION, &session.secret), (cookies::CSRF, &session.csrf)] {
+                if let Some(cookie) = cookies::set(name, value, seconds, secure) {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+            }
+            Ok(response)
+        }
+        Err(LoginFailure::BadCredentials) => {
+            again(StatusCode::UNAUTHORIZED, "Username and password do not belong together.".to_owned())
+        }
+        Err(LoginFailure::TooManyTries { retry_after }) => {
+            let seconds = retry_after.as_secs().saturating_add(1);
+            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Wait {seconds} seconds."))
+        }
+        Err(LoginFailure::Store(error)) => Err(error.into()),
+    }
+}
+
+pub async fn log_out(State(site): State<Site>, posted: Posted) -> Answer {
+    site.service.end_session(&posted.visitor.caller).await?;
+    let mut response = answer::see("/accounts/login/");
+    for name in [cookies::SESSION, cookies::CSRF] {
+        if let Some(cookie) = cookies::set(name, "", 0, false) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    Ok(response)
+}
+
+/// Shows the form. It can be sent only together with the cookie that comes with it.
+fn ask(site: &Site, parts: &axum::http::request::Parts, status: StatusCode, mut page: LoginPage) -> Answer {
+    let csrf = uuid::Uuid::new_v4().simple().to_string();
+    page.frame.csrf.clone_from(&csrf);
+    let mut response: Response = page_with(status, &page)?.into_response();
+    let secure = site.origin(parts).starts_with("https:");
+    if let Some(cookie) = cookies::set(cookies::CSRF, &csrf, 3_600, secure) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// "Firefox on Linux", so that people recognise their sessions.
+fn browser(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let first =
+        |names: &[(&str, &'static str)]| names.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    let program = first(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    let mut text = program.unwrap_or("Unknown browser").to_owned();
+    if let Some(system) = system {
+        text.push_str(" on ");
+        text.push_str(system);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_browsers() {
+        let name = |agent: &str| browser(&HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]));
+        assert_eq!(name("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"), "Firefox on Linux");
+        assert_eq!(name("Mozilla/5.0 (iPhone; …) Version/18.0 Safari/604.1"), "Safari on iPhone");
+        assert_eq!(name("curl/8"), "Unknown browser");
+    }
+}

@@ -1,0 +1,196 @@
+//! The page about oneself: what pages look like, name and address, password, sessions, tokens.
+
+use std::{sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use chrono_tz::Tz;
+
+use crate::{
+    domain::{
+        ids::TokenId,
+        preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
+        token::{Token, TokenKind},
+    },
+    service::{Credential, LoginFailure, ServiceError, TokenLife},
+    web::{
+        Site,
+        answer::{Answer, done, page, page_with, see, sentence},
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+const PAGE: &str = "/user/";
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct UserPage {
+    frame: Frame,
+    preferences: Preferences,
+    zones: Vec<String>,
+    zone: String,
+    server_zone: &'static str,
+    first_name: String,
+    last_name: String,
+    email: String,
+    has_password: bool,
+    sessions: Vec<TokenRow>,
+    tokens: Vec<TokenRow>,
+    /// Shown once.
+    new_token: Option<String>,
+    problem: Option<String>,
+}
+
+struct TokenRow {
+    token: Arc<Token>,
+    is_this: bool,
+}
+
+impl UserPage {
+    fn new(site: &Site, visitor: &Visitor) -> Self {
+        let user = &visitor.caller.user;
+        let own = match visitor.caller.credential {
+            Credential::Session(hash) => Some(hash),
+            _ => None,
+        };
+        let rows = |wanted: fn(TokenKind) -> bool| {
+            let tokens = site.service.tokens(Some(user.id)).into_iter().filter(|token| wanted(token.kind));
+            tokens.map(|token| TokenRow { is_this: Some(token.hash) == own, token }).collect()
+        };
+        let zone = visitor.preferences.time_zone.map_or("", Tz::name).to_owned();
+        Self {
+            frame: Frame::new(site, visitor, Section::User, "Your account"),
+            preferences: visitor.preferences.clone(),
+            zones: chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name().to_owned()).collect(),
+            zone,
+            server_zone: site.service.settings().time_zone.name(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            email: user.email.clone(),
+            has_password: user.password_hash.is_some(),
+            sessions: rows(|kind| kind == TokenKind::Session),
+            tokens: rows(|kind| kind != TokenKind::Session),
+            new_token: None,
+            problem: None,
+        }
+    }
+
+    fn example(&self, format: &DateFormat) -> String {
+        crate::web::show::Show { format: *format, ..self.frame.show }.moment(&self.frame.show.now)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "about.html")]
+struct AboutPage {
+    frame: Frame,
+}
+
+pub async fn home(_: Visitor) -> Answer {
+    Ok(see("/incidents/"))
+}
+
+pub async fn about(State(site): State<Site>, visitor: Visitor) -> Answer {
+    page(&AboutPage { frame: Frame::new(&site, &visitor, Section::None, "About") })
+}
+
+pub async fn show(State(site): State<Site>, visitor: Visitor) -> Answer {
+    page(&UserPage::new(&site, &visitor))
+}
+
+/// What the form does not name stays as it is.
+pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let mut chosen = visitor.preferences.clone();
+    let name = |field| fields.get(field).unwrap_or_default();
+    chosen.theme = Theme::parse(name("theme")).unwrap_or(chosen.theme);
+    chosen.date_format = DateFormat::parse(name("date_format")).unwrap_or(chosen.date_format);
+    chosen.density = Density::parse(name("density")).unwrap_or(chosen.density);
+    if let Some(size) = name("page_size").parse().ok().filter(|size| PAGE_SIZES.contains(size)) {
+        chosen.page_size = size;
+    }
+    if let Some(zone) = fields.get("time_zone") {
+        chosen.time_zone = zone.parse().ok();
+    }
+    if let Some(columns) = Column::parse_all(fields.all("columns")) {
+        chosen.columns = columns;
+    }
+    if fields.ticked("about_noise") {
+        (chosen.sound, chosen.notices) = (fields.ticked("sound"), fields.ticked("notices"));
+    }
+    site.service.set_preferences(&visitor.caller, chosen).await?;
+    Ok(done(fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))), "Saved."))
+}
+
+pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let (first_name, last_name, email) = (fields.text("first_name"), fields.text("last_name"), fields.text("email"));
+    let (first, last, address) = (first_name.clone(), last_name.clone(), email.clone());
+    match site.service.change_own_details(&visitor.caller, first_name, last_name, email).await {
+        Ok(()) => Ok(done(PAGE, "Saved.")),
+        Err(ServiceError::Refused(refusal)) => {
+            let mut again = UserPage::new(&site, &visitor);
+            (again.first_name, again.last_name, again.email) = (first, last, address);
+            refuse(again, sentence(&refusal))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn change_password(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let raw = |name| fields.raw(name).unwrap_or_default();
+    let (current, new) = (raw("current"), raw("new"));
+    let problem = if new.chars().count() < 8 {
+        "A password has at least eight characters.".to_owned()
+    } else if new == raw("again") {
+        match site.service.change_own_password(&visitor.caller, current, new, visitor.peer).await {
+            Ok(()) => return Ok(done(PAGE, "The password is changed, and other browsers are logged out.")),
+            Err(LoginFailure::BadCredentials) => "That is not your current password.".to_owned(),
+            Err(LoginFailure::TooManyTries { retry_after }) => {
+                format!("Too many tries. Wait {} seconds.", retry_after.as_secs().saturating_add(1))
+            }
+            Err(LoginFailure::Store(error)) => return Err(error.into()),
+        }
+    } else {
+        "The new password was not typed the same twice.".to_owned()
+    };
+    refuse(UserPage::new(&site, &visitor), problem)
+}
+
+/// The only answer that ever shows this token.
+pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let life = match fields.get("days") {
+        Some("never") => TokenLife::Never,
+        Some(days) => match days.parse::<u64>() {
+            Ok(days @ 1..=3650) => TokenLife::For(Duration::from_hours(days * 24)),
+            _ => TokenLife::Setting,
+        },
+        None => TokenLife::Setting,
+    };
+    match site.service.create_own_token(&visitor.caller, life, fields.text("note")).await {
+        Ok(token) => {
+            let mut again = UserPage::new(&site, &visitor);
+            again.new_token = Some(token);
+            page(&again)
+        }
+        Err(ServiceError::Refused(refusal)) => refuse(UserPage::new(&site, &visitor), sentence(&refusal)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn revoke(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+    site.service.revoke_own_token(&visitor.caller, TokenId(id)).await?;
+    Ok(done(PAGE, "It can no longer be used."))
+}
+
+pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
+    site.service.end_other_sessions(&visitor.caller).await?;
+    Ok(done(PAGE, "All other browsers are logged out."))
+}
+
+fn refuse(mut again: UserPage, problem: String) -> Answer {
+    again.problem = Some(problem);
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+}

@@ -1,0 +1,278 @@
+//! What a page can answer: itself, "look over there", or why not. The one place where errors become pages.
+
+use askama::Template;
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{
+    Site,
+    frame::{Frame, Section},
+    visitor::Visitor,
+};
+use crate::{
+    http::cookies,
+    service::{Model, Refusal, SearchError, ServiceError, StoreError},
+};
+
+/// What was just done, until a page has said it.
+pub const NOTICE: &str = "notice";
+/// Characters of a notice.
+const NOTICE_LENGTH: usize = 300;
+
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'",
+);
+
+pub type Answer = Result<Response, PageError>;
+
+/// A page, or a part of one.
+pub fn page(template: &impl Template) -> Answer {
+    page_with(StatusCode::OK, template)
+}
+
+/// A form that was not accepted is shown again, with what was typed.
+pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+    let html = template.render().map_err(|error| PageError::Internal(error.to_string()))?;
+    Ok((status, Html(html)).into_response())
+}
+
+/// "Look over there": after something was done, so that going back or reloading does not do it again.
+#[must_use]
+pub fn see(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// [`see`], and the page there says what was done.
+#[must_use]
+pub fn done(path: &str, notice: &str) -> Response {
+    let mut response = see(path);
+    let text: String = notice.chars().take(NOTICE_LENGTH).collect();
+    let text = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
+    if let Some(cookie) = cookies::set(NOTICE, &text, 60, false) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Only a place of our own.
+#[must_use]
+pub fn local_path(wanted: Option<&str>) -> &str {
+    match wanted {
+        Some(path)
+            if path.starts_with('/')
+                && !path.starts_with("//")
+                && !path.contains('\\')
+                && !path.contains(char::is_control) =>
+        {
+            path
+        }
+        _ => "/",
+    }
+}
+
+/// Why there is no such page, or why something was not done. Says it as a whole page.
+#[derive(Clone, Debug)]
+pub enum PageError {
+    NotFound(String),
+    Forbidden,
+    Csrf,
+    TooLarge,
+    BadRequest(String),
+    TooMany(u64),
+    Unavailable(String),
+    /// Our own trouble; the text goes into the log.
+    Internal(String),
+}
+
+impl PageError {
+    /// Without the layout's menu: for when it is not known who asks.
+    #[must_use]
+    pub fn plain(&self, site: &Site) -> Response {
+        self.render(Frame::anonymous(site, self.title(), String::new()))
+    }
+
+    #[must_use]
+    pub fn page(&self, site: &Site, visitor: &Visitor) -> Response {
+        self.render(Frame::new(site, visitor, Section::None, self.title()))
+    }
+
+    fn render(&self, frame: Frame) -> Response {
+        let status = self.status();
+        let text = self.text();
+        page_with(status, &ErrorPage { frame, status: status.as_u16(), text })
+            .unwrap_or_else(|_| status.into_response())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden | Self::Csrf => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "Not here",
+            Self::Forbidden => "Not allowed",
+            Self::Csrf => "This form is too old",
+            Self::TooLarge => "Too much at once",
+            Self::BadRequest(_) => "That did not work",
+            Self::TooMany(_) => "Too often",
+            Self::Unavailable(_) | Self::Internal(_) => "Our fault",
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::NotFound(text) | Self::BadRequest(text) | Self::Unavailable(text) => text.clone(),
+            Self::Forbidden => "Your account may not do that. An administrator can change it.".to_owned(),
+            Self::Csrf => "You logged in anew since this page was made, or another site tried to act in your name. \
+                           Go back, load the page again, and repeat."
+                .to_owned(),
+            Self::TooLarge => "The form holds more than the server takes.".to_owned(),
+            Self::TooMany(seconds) => format!("Wait {seconds} seconds and try again."),
+            Self::Internal(error) => {
+                let id = uuid::Uuid::new_v4();
+                tracing::error!(request_id = %id, "a page failed: {error}");
+                format!("The server's log says more under {id}.")
+            }
+        }
+    }
+}
+
+impl From<ServiceError> for PageError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound(model) => Self::NotFound(format!("There is no such {model} (any more).")),
+            ServiceError::Forbidden => Self::Forbidden,
+            ServiceError::Refused(refusal) => Self::BadRequest(sentence(&refusal)),
+            ServiceError::TooOften { retry_after } => Self::TooMany(retry_after.as_secs().saturating_add(1)),
+            ServiceError::Store(error) | ServiceError::Search(SearchError::Store(error)) => error.into(),
+            ServiceError::Search(error) => Self::Internal(error.to_string()),
+            ServiceError::Internal(error) => Self::Internal(error.to_owned()),
+        }
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::Unavailable("The server's disk is full. Nothing was stored.".to_owned()),
+            StoreError::Closed | StoreError::Unavailable(_) => {
+                Self::Unavailable("The data file is not available now; try again later.".to_owned())
+            }
+            StoreError::Damaged(_) | StoreError::Io(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// A refusal as a sentence.
+#[must_use]
+pub fn sentence(refusal: &Refusal) -> String {
+    let text = refusal.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// What a path does not name.
+#[must_use]
+pub fn missing(model: Model) -> PageError {
+    ServiceError::NotFound(model).into()
+}
+
+impl IntoResponse for PageError {
+    /// Without a body: [`finish`] knows who asks and makes a page of it.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Around every page: errors become pages, browsers are told what pages may do, and notices are said once.
+pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let had_notice = cookies::get(&parts.headers, NOTICE).is_some();
+    let answer = next.run(Request::from_parts(parts.clone(), body)).await;
+    let mut response = match answer.extensions().get::<PageError>().cloned() {
+        Some(error) => match Visitor::from_request_parts(&mut parts, &site).await {
+            Ok(visitor) => error.page(&site, &visitor),
+            Err(_) => error.plain(&site),
+        },
+        None => answer,
+    };
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let headers = response.headers_mut();
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if had_notice
+        && is_page
+        && let Some(cookie) = cookies::set(NOTICE, "", 0, false)
+    {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// To the form to log in, and from there to where one wanted to go.
+#[must_use]
+pub fn log_in_first(parts: &Parts) -> Response {
+    let wanted = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    if !parts.method.is_safe() || parts.headers.contains_key("hx-request") {
+        let mut response = see("/accounts/login/");
+        if parts.headers.contains_key("hx-request") {
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().insert("hx-redirect", HeaderValue::from_static("/accounts/login/"));
+        }
+        return response;
+    }
+    see(&format!("/accounts/login/?next={}", utf8_percent_encode(&wanted, NON_ALPHANUMERIC)))
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    status: u16,
+    text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leads_to_places_of_our_own_only() {
+        for (wanted, got) in [
+            (Some("/incidents/?open=1"), "/incidents/?open=1"),
+            (Some("//evil.example"), "/"),
+            (Some("/\\evil.example"), "/"),
+            (Some("https://evil.example"), "/"),
+            (Some("javascript:alert(1)"), "/"),
+            (Some("/a\nb"), "/"),
+            (None, "/"),
+        ] {
+            assert_eq!(local_path(wanted), got);
+        }
+    }
+
+    #[test]
+    fn refusals_are_sentences() {
+        assert_eq!(sentence(&Refusal::UsernameTaken), "The username is taken.");
+    }
+}

@@ -1,0 +1,133 @@
+//! What is around every page: who looks at it, where in the house it is, and what was just done.
+
+use chrono_tz::Tz;
+
+use super::{Site, show::Show, visitor::Visitor};
+use crate::{
+    domain::preferences::{DateFormat, Preferences, Theme},
+    service::UserKind,
+};
+
+/// The parts of the house, for the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Incidents,
+    Notifications,
+    Maintenance,
+    Sources,
+    Admin,
+    User,
+    None,
+}
+
+/// Everything that the layout needs.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub section: Section,
+    pub title: String,
+    /// `None`: nobody is logged in.
+    pub user: Option<FrameUser>,
+    pub theme: &'static str,
+    pub date_format: &'static str,
+    pub banner: Option<String>,
+    pub has_tokens: bool,
+    /// What forms have to send along.
+    pub csrf: String,
+    /// What was just done.
+    pub notice: Option<String>,
+    pub show: Show,
+}
+
+#[derive(Clone, Debug)]
+pub struct FrameUser {
+    pub username: String,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+}
+
+impl Frame {
+    /// For somebody who is logged in.
+    #[must_use]
+    pub fn new(site: &Site, visitor: &Visitor, section: Section, title: impl Into<String>) -> Self {
+        let kind = visitor.caller.kind();
+        Self {
+            user: Some(FrameUser {
+                username: visitor.caller.user.username.clone(),
+                is_staff: matches!(kind, UserKind::Staff | UserKind::Superuser),
+                is_superuser: kind == UserKind::Superuser,
+            }),
+            csrf: visitor.csrf.clone(),
+            notice: visitor.notice.clone(),
+            ..Self::around(site, &visitor.preferences, section, title.into())
+        }
+    }
+
+    /// For anybody; `csrf` goes with the form to log in.
+    #[must_use]
+    pub fn anonymous(site: &Site, title: impl Into<String>, csrf: String) -> Self {
+        Self { csrf, ..Self::around(site, &Preferences::default(), Section::None, title.into()) }
+    }
+
+    fn around(site: &Site, preferences: &Preferences, section: Section, title: String) -> Self {
+        Self {
+            section,
+            title,
+            user: None,
+            theme: preferences.theme.name(),
+            date_format: preferences.date_format.name(),
+            banner: site.settings().banner.clone(),
+            has_tokens: site.settings().tokens.is_some(),
+            csrf: String::new(),
+            notice: None,
+            show: show(site, preferences),
+        }
+    }
+
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    #[must_use]
+    pub fn asset(&self, name: &str) -> String {
+        super::assets::address(name)
+    }
+
+    #[must_use]
+    pub fn is_in(&self, section: &str) -> bool {
+        let own = match self.section {
+            Section::Incidents => "incidents",
+            Section::Notifications => "notifications",
+            Section::Maintenance => "maintenance",
+            Section::Sources => "sources",
+            Section::Admin => "admin",
+            Section::User => "user",
+            Section::None => "",
+        };
+        own == section
+    }
+
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.is_staff)
+    }
+
+    #[must_use]
+    pub fn is_superuser(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.is_superuser)
+    }
+}
+
+/// How this user wants times to be written.
+#[must_use]
+pub fn show(site: &Site, preferences: &Preferences) -> Show {
+    let zone: Tz = preferences.time_zone.unwrap_or(site.service.settings().time_zone);
+    let format: DateFormat = preferences.date_format;
+    Show { zone, format, now: site.service.now() }
+}
+
+/// What `<html data-theme>` may say.
+#[must_use]
+pub fn theme_name(theme: Theme) -> &'static str {
+    theme.name()
+}

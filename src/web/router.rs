@@ -1,0 +1,66 @@
+//! All pages on one screen: which handler answers which path.
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+use super::{Site, WebSettings, account, answer, assets};
+use crate::{
+    http::{self, HttpSettings},
+    service::Service,
+};
+
+/// Everything that the server serves: the APIs, and the pages beside them.
+pub fn with_pages(service: Service, http: HttpSettings, web: WebSettings) -> Router {
+    let pages = router(Site::new(service.clone(), http.clone(), web));
+    http::router(service, http, pages)
+}
+
+/// The pages.
+pub fn router(site: Site) -> Router {
+    let pages = account_pages()
+        .merge(list_pages())
+        .merge(incident_pages())
+        .merge(notification_pages())
+        .merge(administration_pages())
+        .layer(middleware::from_fn_with_state(site.clone(), answer::finish));
+    let files =
+        Router::new().route("/static/tokens.css", get(assets::tokens)).route("/static/{*path}", get(assets::serve));
+    pages.merge(files).with_state(site)
+}
+
+fn account_pages() -> Router<Site> {
+    Router::new()
+        .route("/", get(account::own::home))
+        .route("/accounts/login/", get(account::login::form).post(account::login::log_in))
+        .route("/accounts/logout/", post(account::login::log_out))
+        .route("/user/", get(account::own::show))
+        .route("/user/preferences/", post(account::own::save_preferences))
+        .route("/user/details/", post(account::own::save_details))
+        .route("/user/password/", post(account::own::change_password))
+        .route("/user/tokens/", post(account::own::create_token))
+        .route("/user/tokens/{id}/revoke/", post(account::own::revoke))
+        .route("/user/sessions/end/", post(account::own::end_sessions))
+        .route("/about/", get(account::own::about))
+}
+
+/// All incidents.
+fn list_pages() -> Router<Site> {
+    Router::new()
+}
+
+/// One incident, and what is done with it.
+fn incident_pages() -> Router<Site> {
+    Router::new()
+}
+
+/// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.
+fn notification_pages() -> Router<Site> {
+    Router::new()
+}
+
+/// For staff.
+fn administration_pages() -> Router<Site> {
+    Router::new()
+}

@@ -1,0 +1,92 @@
+//! Who looks at a page: the session of the cookie, what its user prefers, and the proof that a form is ours.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, request::Parts},
+    response::Response,
+};
+use percent_encoding::percent_decode_str;
+
+use super::{
+    Site,
+    answer::{self, NOTICE, PageError},
+    form::Fields,
+};
+use crate::{
+    domain::{limits::BODY_BYTES, preferences::Preferences},
+    http::{cookies, peer},
+    service::Caller,
+};
+
+/// Somebody who is logged in.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub caller: Caller,
+    pub preferences: Preferences,
+    /// What forms have to send along.
+    pub csrf: String,
+    /// What was just done, to be said once.
+    pub notice: Option<String>,
+    /// A part of a page was asked for by a script, rather than a page by a browser.
+    pub by_script: bool,
+    pub peer: Option<std::net::IpAddr>,
+    /// Path and query of this request.
+    pub address: String,
+    /// Scheme and host as the browser knows them.
+    pub origin: String,
+}
+
+impl FromRequestParts<Site> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
+        let secret = cookies::get(&parts.headers, cookies::SESSION);
+        let found = secret.and_then(|secret| Some((secret, site.service.session(secret)?)));
+        let Some((secret, caller)) = found else { return Err(answer::log_in_first(parts)) };
+        let preferences = match site.service.preferences(&caller).await {
+            Ok(preferences) => preferences,
+            Err(error) => return Err(PageError::from(error).plain(site)),
+        };
+        Ok(Self {
+            caller,
+            preferences,
+            csrf: site.service.csrf_token(secret),
+            notice: notice(&parts.headers),
+            by_script: parts.headers.contains_key("hx-request"),
+            peer: peer::client(site.http(), parts),
+            address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            origin: site.origin(parts),
+        })
+    }
+}
+
+/// A form that a visitor sent from one of our pages.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub visitor: Visitor,
+    pub fields: Fields,
+}
+
+impl FromRequest<Site> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, site).await?;
+        let Ok(bytes) = to_bytes(body, BODY_BYTES).await else {
+            return Err(PageError::TooLarge.page(site, &visitor));
+        };
+        let fields = Fields::parse(&bytes);
+        let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok());
+        if sent.or(fields.get("csrf")) != Some(visitor.csrf.as_str()) {
+            return Err(PageError::Csrf.page(site, &visitor));
+        }
+        Ok(Self { visitor, fields })
+    }
+}
+
+fn notice(headers: &HeaderMap) -> Option<String> {
+    let text = percent_decode_str(cookies::get(headers, NOTICE)?).decode_utf8().ok()?;
+    (!text.is_empty()).then(|| text.into_owned())
+}

@@ -1,0 +1,78 @@
+//! Pages in a real Chromium. Each test gets a server of its own and a fresh browser; what a browser writes into its
+//! console as an error, which includes whatever the content security policy forbids, fails the test.
+//!
+//! Where there is no Chromium the tests say so and pass, unless `CI` is set. `CHROME` and `CHROMEDRIVER` name other programs
+//! than those in `PATH`; `ARGUSD_SCREENSHOTS` names a directory for pictures, also of the page that a test failed on.
+
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "the tester's wishes, and news for the tester")]
+#![allow(dead_code, reason = "the pages that use the rest are being written")]
+
+mod axe;
+mod driver;
+mod gallery;
+mod harness;
+mod session;
+
+use thirtyfour::By;
+
+use self::{
+    harness::{with_browser, with_two},
+    session::{Look, PHONE, Theme},
+};
+
+#[test]
+fn the_api_documentation_comes_up() {
+    with_browser("swagger", Look::default(), async |browser| {
+        browser.goto("/api/schema/swagger-ui/").await;
+        browser.eventually_shows("#swagger-ui .info .title").await;
+        assert!(!browser.texts(".opblock-tag").await.is_empty());
+    });
+}
+
+#[test]
+fn two_browsers_see_one_server_and_do_not_share_cookies() {
+    with_two("two", Look::default(), async |first, second| {
+        for browser in [first, second] {
+            browser.goto("/api/schema/swagger-ui/").await;
+        }
+        first.run("document.cookie = 'a=b; path=/'").await;
+        assert_eq!(first.run("return document.cookie").await, "a=b");
+        assert_eq!(second.run("return document.cookie").await, "");
+    });
+}
+
+#[test]
+fn a_look_is_what_the_page_gets() {
+    let look = Look { size: PHONE, theme: Theme::Dark, ..Look::default() };
+    with_browser("look", look, async |browser| {
+        browser.goto("/api/schema/swagger-ui/").await;
+        assert_eq!(browser.run("return innerWidth").await, 390);
+        let dark = "return matchMedia('(prefers-color-scheme: dark)').matches";
+        assert_eq!(browser.run(dark).await, true);
+        browser.set_theme(Theme::Light).await;
+        assert_eq!(browser.run(dark).await, false);
+    });
+}
+
+#[test]
+fn without_scripts_none_run() {
+    with_browser("scriptless", Look { scripts: false, ..Look::default() }, async |browser| {
+        browser.goto("/api/schema/swagger-ui/").await;
+        assert!(browser.driver.find_all(By::Css("#swagger-ui *")).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn an_error_in_the_console_fails_a_test() {
+    let failed = std::panic::catch_unwind(|| {
+        with_browser("console", Look::default(), async |browser| {
+            browser.goto("/api/schema/swagger-ui/").await;
+            browser.run("console.error('planted'); const s = document.createElement('script'); s.text = 'x()'; document.body.append(s)").await;
+        });
+    });
+    if let Some(why) = driver::missing() {
+        return eprintln!("{why}");
+    }
+    let failure = *failed.expect_err("nobody complained").downcast::<String>().unwrap();
+    assert!(failure.contains("planted") && failure.contains("script-src"), "{failure}");
+}

@@ -1,0 +1,107 @@
+// What every page does with scripts on: times in the browser's language, menus that close, notices that go, copying.
+
+const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+export function span(seconds) {
+  const first = units.findIndex(([size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  let left = Math.floor(seconds);
+  return units.slice(first, first + 2).map(([size, name]) => {
+    const count = Math.floor(left / size);
+    left %= size;
+    return count ? `${count} ${name}` : "";
+  }).filter(Boolean).join(" ");
+}
+
+const root = document.documentElement;
+const formats = new Map();
+function locale(zone) {
+  if (!formats.has(zone)) {
+    let format;
+    try {
+      format = new Intl.DateTimeFormat(navigator.language, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
+    } catch {
+      format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    }
+    formats.set(zone, format);
+  }
+  return formats.get(zone);
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Writes times anew: all of them, or those within `scope`. */
+export function writeTimes(scope = document) {
+  const now = Date.now();
+  if (root.dataset.dates === "locale") {
+    for (const time of scope.querySelectorAll("time[data-time]")) {
+      const at = Date.parse(time.dateTime);
+      if (!Number.isNaN(at)) put(time, locale(root.dataset.zone).format(at));
+    }
+  }
+  for (const time of scope.querySelectorAll("time[data-age]")) {
+    put(time, span(Math.max(0, (now - Date.parse(time.dateTime)) / 1000)));
+  }
+  for (const time of scope.querySelectorAll("time[data-ago]")) {
+    const passed = (now - Date.parse(time.dateTime)) / 1000;
+    put(time, Math.abs(passed) < 1 ? "now" : passed > 0 ? `${span(passed)} ago` : `in ${span(-passed)}`);
+  }
+}
+
+/** Says something for a while. */
+export function notify(text, after = 6000) {
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.textContent = text;
+  document.getElementById("notices")?.append(notice);
+  setTimeout(() => notice.remove(), after);
+  return notice;
+}
+
+function arrive() {
+  writeTimes();
+  for (const notice of document.querySelectorAll("[data-notice]")) {
+    notice.removeAttribute("data-notice");
+    setTimeout(() => notice.remove(), 6000);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    const source = document.querySelector(copy.dataset.copy);
+    navigator.clipboard?.writeText(source?.textContent.trim() ?? "").then(() => notify("Copied.", 2000));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-ask-notices]") && event.target.checked && "Notification" in window) {
+    Notification.requestPermission();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const text = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+  if (text && !window.confirm(text)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+}, true);
+
+document.addEventListener("htmx:after:swap", arrive);
+document.addEventListener("htmx:error", () => notify("The server cannot be reached."));
+setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
+arrive();

@@ -1,0 +1,1 @@
+// The page of one incident: live while it is open.

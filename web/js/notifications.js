@@ -1,0 +1,1 @@
+// Notifications: the week that one draws on, previews while one types.
