@@ -77,7 +77,8 @@ impl Desk {
         for path in [format!("/argusd/v1/incidents/{incident}/notifications/"), "/argusd/v1/deliveries/".to_owned()] {
             said += &self.admin.get(&path).await.text;
         }
-        said + &self.admin.get(CHANNELS).await.text
+        said += &self.admin.get(CHANNELS).await.text;
+        said
     }
 }
 

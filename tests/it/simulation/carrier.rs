@@ -93,7 +93,7 @@ impl FakeCarrier {
         let channel = message.contact.as_ref().and_then(|contact| contact.channel.as_ref());
         let address = channel.map_or_else(|| address.clone(), |channel| format!("{address} over {}", channel.id));
         let name = message.contact.as_ref().map(|contact| contact.full_name.clone()).unwrap_or_default();
-        let delivery = Delivery { id: message.id.clone(), address: name + &address, told };
+        let delivery = Delivery { id: message.id.clone(), address: format!("{name} {address}"), told };
         self.deliveries.lock().unwrap().push(delivery);
         Outcome::Sent("250 taken".to_owned())
     }
