@@ -126,7 +126,7 @@ fn channels_are_made_changed_and_deleted() {
         let own = site.ok(&["channel", "create", "--name", "Own", "--type", "my_plug-in"]);
         assert_eq!(own.len(), 36);
         let mail = || rows(site, "channel").into_iter().find(|row| row["id"] == uuid).unwrap();
-        assert_eq!((&mail()["settings"], &mail()["offered"]), (&json!(["host", "password", "user"]), &json!(false)));
+        assert_eq!((&mail()["settings"], &mail()["offered"]), (&json!(["host", "user", "password"]), &json!(false)));
         assert!(!site.ok(&["channel", "list"]).contains("geheim"));
         site.ok(&["channel", "change", "mail", "--name", "E-mail", "--offered"]);
         assert_eq!((&mail()["name"], &mail()["offered"]), (&json!("E-mail"), &json!(true)));
