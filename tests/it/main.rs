@@ -22,6 +22,7 @@ mod channel_settings;
 mod contact_troubles;
 mod daemon;
 mod decisions;
+mod demo;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;
