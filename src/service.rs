@@ -39,6 +39,7 @@ pub mod self_incidents;
 pub mod sessions;
 pub mod setup;
 pub mod sources;
+pub mod suggestions;
 pub mod tags;
 pub mod test_incidents;
 pub mod timeslots;
@@ -64,7 +65,7 @@ use crate::{
 };
 
 pub use crate::{
-    search::{SearchError, Sort, SortColumn, SortedCursor},
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor},
     store::StoreError,
 };
 pub use acks::NewAck;
@@ -96,6 +97,7 @@ pub use self_incidents::Settled;
 pub use sessions::Session;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;

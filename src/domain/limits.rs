@@ -96,6 +96,14 @@ pub const PAGE_SIZE_DEFAULT: usize = 100;
 pub const PAGE_SIZE_MAX: usize = 5_000;
 /// Values in one list parameter of a query, or in one list of a stored filter.
 pub const FILTER_VALUES: usize = 5_000;
+/// Tags that are suggested at once, and incidents that are looked at for them where the index cannot tell.
+pub const SUGGESTIONS: usize = 200;
+pub const SUGGESTION_SAMPLE: usize = 2_000;
+/// How far from an incident its neighbours may have started, and how many of each kind are looked at.
+pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
+pub const NEIGHBOUR_CANDIDATES: usize = 500;
+/// Up to so many incidents are read to say which of them match, instead of asking the index.
+pub const READ_TO_MATCH: usize = 256;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 
