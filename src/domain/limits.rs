@@ -178,6 +178,8 @@ pub const PLUGIN_OPTIONS: usize = 200;
 /// Events on the page of an incident, and when all are asked for.
 pub const TIMELINE: usize = 30;
 pub const TIMELINE_ALL: usize = 2_000;
+/// Incidents on the page of another one.
+pub const NEIGHBOURS: usize = 10;
 /// Messages on the page of an incident.
 pub const DOSSIER_MESSAGES: usize = 100;
 /// Events and people that one can choose from there.

@@ -19,7 +19,7 @@ use crate::{
     service::{IncidentEdit, Model, NewAck, NewEvent, ServiceError},
     web::{
         Site,
-        answer::{Answer, done, missing, sentence},
+        answer::{Answer, PageError, done, missing, sentence},
         form::Fields,
         frame::show,
         visitor::Posted,
@@ -113,7 +113,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Po
     }
 }
 
-fn incident(id: &str) -> Result<IncidentId, crate::web::answer::PageError> {
+fn incident(id: &str) -> Result<IncidentId, PageError> {
     id_of(id).ok_or_else(|| missing(Model::Incident))
 }
 

@@ -18,15 +18,17 @@ use super::{
 };
 use crate::{
     domain::{
+        contact::Contact,
         event::EventType,
         ids::{EventId, IncidentId},
-        incident::EndTime,
-        limits::{TIMELINE, TIMELINE_ALL},
+        incident::{EndTime, Incident},
+        limits::{DOSSIER_CHOICES, NEIGHBOURS, TIMELINE, TIMELINE_ALL},
         maintenance::Maintenance,
         severity::Level,
+        tag::Tag,
         time::Timestamp,
     },
-    service::{Model, Rights},
+    service::{DecidedEvent, Model, Rights},
     web::{
         Site,
         answer::{Answer, PageError, missing, page, page_with, see},
@@ -78,7 +80,39 @@ struct IncidentPage {
     is_person: bool,
     morning: Option<Timestamp>,
     morning_is_today: bool,
+    neighbours: Vec<Neighbour>,
     refused: Option<Refused>,
+}
+
+/// An incident that may have to do with this one.
+struct Neighbour {
+    id: IncidentId,
+    heading: String,
+    level: u8,
+    state: &'static str,
+    start: Timestamp,
+    /// The first tags that both have, and how many more.
+    shared: Vec<String>,
+    more: usize,
+}
+
+impl Neighbour {
+    fn new(incident: &Incident, shared: &[Tag], now: Timestamp) -> Self {
+        const TAGS: usize = 5;
+        Self {
+            id: incident.id,
+            heading: heading(&incident.description),
+            level: incident.level.get(),
+            state: match (incident.end.is_stateful(), incident.is_open(now)) {
+                (false, _) => "stateless",
+                (true, true) => "open",
+                (true, false) => "closed",
+            },
+            start: incident.start,
+            shared: shared.iter().take(TAGS).map(|tag| tag.as_str().to_owned()).collect(),
+            more: shared.len().saturating_sub(TAGS),
+        }
+    }
 }
 
 /// An event that one can ask about.
@@ -133,6 +167,7 @@ impl IncidentPage {
         let asked_for_all = query.ticked("all");
         let dossier = service.dossier(caller, id, if asked_for_all { TIMELINE_ALL } else { TIMELINE }).await?;
         let why = why::ask(service, caller, id, query, dossier.decided.first().map(|event| event.id)).await?;
+        let neighbours = service.neighbours(dossier.incident.clone(), NEIGHBOURS).await?;
         let directory = service.directory();
         let incident = &dossier.incident;
         let rights = service.rights_over(caller, incident);
@@ -142,7 +177,7 @@ impl IncidentPage {
         let show = frame.show;
         let source = directory.source(incident.source);
         let base_url = source.map_or("", |source| &source.base_url);
-        let choice = |event: &crate::service::DecidedEvent| Choice {
+        let choice = |event: &DecidedEvent| Choice {
             id: event.id,
             words: event_words(event.kind),
             at: event.timestamp,
@@ -179,6 +214,7 @@ impl IncidentPage {
             is_person: caller.source.is_none(),
             morning: until::morning(&show),
             morning_is_today: until::morning_is_today(&show),
+            neighbours: neighbours.iter().map(|(other, shared)| Neighbour::new(other, shared, show.now)).collect(),
             refused,
             frame,
         })
@@ -244,12 +280,12 @@ const fn level_name(level: Level) -> &'static str {
 }
 
 /// Whom one may want to ask about: users who are people, and the first contacts. Bounded, since it is in every page.
-fn people(site: &Site, contacts: &[crate::domain::contact::Contact]) -> Vec<String> {
+fn people(site: &Site, contacts: &[Contact]) -> Vec<String> {
     let directory = site.service.directory();
     let users = directory.users.values().filter(|user| user.is_active && directory.source_of(user.id).is_none());
     let mut people: Vec<String> = users.map(|user| user.username.clone()).collect();
     people.sort();
-    people.truncate(crate::domain::limits::DOSSIER_CHOICES);
+    people.truncate(DOSSIER_CHOICES);
     people.extend(contacts.iter().map(|contact| contact.full_name.clone()));
     people.dedup();
     people

@@ -39,7 +39,7 @@ pub fn entries(dossier: &Dossier, directory: &Directory, now: Timestamp) -> Vec<
 
 fn entry(event: &Event, dossier: &Dossier, directory: &Directory, now: Timestamp) -> Entry {
     let text = match event.kind {
-        EventType::Change => event.description.strip_prefix("Change: ").unwrap_or(&event.description).replace('"', ""),
+        EventType::Change => change(&event.description),
         EventType::Start | EventType::Stateless if event.description == dossier.incident.description => String::new(),
         _ => event.description.clone(),
     };
@@ -53,5 +53,38 @@ fn entry(event: &Event, dossier: &Dossier, directory: &Directory, now: Timestamp
         received: (event.received.micros().saturating_sub(event.timestamp.micros()) > PROMPT).then_some(event.received),
         text: (!text.trim().is_empty()).then(|| Long::new(&text)),
         ack: ack.map(|ack| Ack { expiration: ack.expiration, is_expired: ack.is_expired(now) }),
+    }
+}
+
+/// `Change: "ticket_url":  → x` (contract section 7.4), easier on the eye.
+fn change(description: &str) -> String {
+    let Some((field, values)) =
+        description.strip_prefix("Change: \"").and_then(|rest| rest.split_once("\": "))
+    else {
+        return description.to_owned();
+    };
+    let values = match values.strip_prefix(" → ") {
+        Some(after) => format!("nothing → {after}"),
+        None => values.to_owned(),
+    };
+    let end = if values.ends_with("→ ") { "nothing" } else { "" };
+    format!("{}: {values}{end}", field.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_easy_to_read() {
+        for (text, seen) in [
+            ("Change: \"level\": 2 → 3", "level: 2 → 3"),
+            ("Change: \"ticket_url\":  → https://t/1", "ticket url: nothing → https://t/1"),
+            ("Change: \"ticket_url\": https://t/1 → ", "ticket url: https://t/1 → nothing"),
+            ("Change: \"description\": a \": b → c", "description: a \": b → c"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(change(text), seen);
+        }
     }
 }
