@@ -250,6 +250,10 @@ impl IncidentPage {
         entry.ack.is_some_and(|ack| !ack.is_expired) || self.is_refused(&self.ack_form(entry))
     }
 
+    fn is_ahead(&self, at: &Timestamp) -> bool {
+        *at > self.frame.show.now
+    }
+
     fn ticket_text(&self) -> &str {
         self.ticket.as_ref().map_or("", |place| &place.text)
     }
