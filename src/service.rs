@@ -23,6 +23,7 @@ pub mod filters;
 pub mod forecast;
 pub mod incidents;
 pub mod listing;
+pub mod live;
 pub mod login;
 pub mod maintenance;
 pub mod media;
@@ -84,6 +85,7 @@ pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
 pub use listing::{Overview, SortedPage};
+pub use live::{Live, News};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
@@ -145,13 +147,16 @@ struct Inner {
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
+    live: Live,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
+        let live = Live::new(&store);
         Self {
             inner: Arc::new(Inner {
+                live,
                 store,
                 search,
                 settings,
@@ -189,6 +194,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// What changed lately, for pages that are pushed to.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     fn passwords(&self) -> &Passwords {

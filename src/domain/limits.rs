@@ -2,6 +2,24 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// Batches of changes that are kept for pages that were away for a moment.
+pub const LIVE_KEPT: usize = 2_000;
+
+/// Pages that are pushed to at once.
+pub const LIVE_STREAMS: usize = 5_000;
+
+/// Views of one stream: tabs of one browser.
+pub const LIVE_VIEWS: usize = 40;
+
+/// Incidents that are pushed at once; beyond that pages are told to look at everything anew.
+pub const LIVE_ROWS: usize = 250;
+
+/// Incidents in one transaction of what is done with many from a page.
+pub const WORK_SLICE: usize = 500;
+
+/// What was done with many incidents from pages, and can be looked at again, all users together.
+pub const WORK_KEPT: usize = 200;
+
 /// Characters of what a token is for.
 pub const TOKEN_NOTE: usize = 100;
 
@@ -103,7 +121,7 @@ pub const SUGGESTION_SAMPLE: usize = 2_000;
 pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
 pub const NEIGHBOUR_CANDIDATES: usize = 500;
 /// Up to so many incidents are read to say which of them match, instead of asking the index.
-pub const READ_TO_MATCH: usize = 256;
+pub const READ_TO_MATCH: usize = 5_000;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 

@@ -45,17 +45,28 @@ impl Search {
         let directory = self.inner.store.directory();
         let loaded = self.inner.columns();
         let walk = Walk::new(&loaded.columns, &rest, set.as_ref(), now);
-        let mut count = Count::new(criteria, &loaded.columns, now);
-        let mut mask = [0; ROWS];
-        for (at, chunk) in walk.chunks() {
-            if count.is_possible(chunk)
-                && let Some((chunk, matches)) = walk.look(at, &mut mask)
-            {
-                count.add(chunk, matches);
-            }
-        }
-        Ok(count.finish(&loaded.columns, &directory))
+        Ok(count(&walk, criteria, &loaded.columns, &directory, now))
     }
+}
+
+/// `walk`: with what the criteria say about none of the groups.
+pub(super) fn count(
+    walk: &Walk<'_>,
+    criteria: &Criteria,
+    columns: &Columns,
+    directory: &Directory,
+    now: Timestamp,
+) -> Facets {
+    let mut count = Count::new(criteria, columns, now);
+    let mut mask = [0; ROWS];
+    for (at, chunk) in walk.chunks() {
+        if count.is_possible(chunk)
+            && let Some((chunk, matches)) = walk.look(at, &mut mask)
+        {
+            count.add(chunk, matches);
+        }
+    }
+    count.finish(columns, directory)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +98,7 @@ impl Group {
 }
 
 /// What the criteria say about none of the groups.
-fn without_all(criteria: &Criteria) -> Criteria {
+pub(super) fn without_all(criteria: &Criteria) -> Criteria {
     Criteria {
         open: None,
         stateful: None,

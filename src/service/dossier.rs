@@ -19,7 +19,7 @@ use crate::{
         limits::{DOSSIER_CHOICES, DOSSIER_MESSAGES},
         maintenance::Maintenance,
         message::Route,
-        subscription::filters,
+        subscription::{MaintenanceTask, filters},
         time::Timestamp,
     },
     store::Snapshot,
@@ -137,10 +137,10 @@ fn choice(event: &Event) -> DecidedEvent {
 
 fn maintenance(directory: &Directory, incident: &Incident, now: Timestamp) -> Vec<Arc<Maintenance>> {
     let about = About::incident(incident, now);
-    let concerns = |task: &&&Arc<Maintenance>| {
-        let filters = filters(&task.filters, directory);
-        !filters.is_empty() && filters.iter().all(|filter| filter.criteria.mismatch(&about).is_none())
+    let on = directory.maintenances_sorted().into_iter().filter(|maintenance| maintenance.covers(now));
+    let concerns = |maintenance: &&Arc<Maintenance>| {
+        let filters = filters(&maintenance.filters, directory);
+        MaintenanceTask { maintenance: Arc::clone(maintenance), filters }.covers(now, &about)
     };
-    let on = directory.maintenances_sorted();
-    on.iter().filter(|task| task.covers(now)).filter(concerns).map(|task| Arc::clone(task)).collect()
+    on.filter(concerns).cloned().collect()
 }

@@ -34,7 +34,9 @@ impl Service {
             let found = service.search().page(&criteria, None, SUGGESTION_SAMPLE, service.now())?;
             let incidents = service.store().snapshot()?.incidents(&found.ids)?;
             let mut suggestions = crate::search::suggest_tags_of(&incidents, &typed, limit);
-            suggestions.iter_mut().for_each(|suggestion| suggestion.estimated |= found.next.is_some());
+            for suggestion in &mut suggestions {
+                suggestion.estimated |= found.next.is_some();
+            }
             Ok(suggestions)
         })
         .await

@@ -4,70 +4,92 @@ const page = () => document.querySelector("[data-incident]");
 let sent = null;
 
 document.addEventListener("submit", (event) => {
-  sent = event.target.closest("[data-incident]") && event.target.method === "post" ? event.target : null;
+  const form = event.target;
+  sent = form.method === "post" && form.closest("[data-incident]") ? form : null;
 });
 
 /** Morphing keeps what was typed. Here it was accepted, or is shown again with the problem. */
-document.addEventListener("htmx:after:swap", () => {
+function conclude() {
   const form = sent;
-  if (!form?.isConnected || !page()) return;
   sent = null;
+  if (!form?.isConnected || !page()) return;
   if (form.querySelector(".problem")) {
-    form.querySelector("input:not([type=hidden]), textarea")?.focus();
+    form.querySelector("textarea, input:not([type=hidden])")?.focus();
     return;
   }
   form.reset();
-  form.closest("details")?.querySelector("summary")?.focus();
-});
+  form.closest("details")?.querySelector("summary").focus();
+}
 
-document.addEventListener("toggle", (event) => {
-  const action = event.target;
-  if (!action.open || !action.matches?.(".action") || action.contains(document.activeElement) === false) return;
-  action.querySelector("textarea, input:not([type=hidden], [type=radio])")?.focus();
+document.addEventListener("toggle", ({ target }) => {
+  if (target.open && target.matches(".action") && target.contains(document.activeElement)) {
+    target.querySelector("textarea, input:not([type=hidden])")?.focus();
+  }
 }, true);
 
-const changed = (field) => {
+// Live.
+
+function isChanged(field) {
   if (field === document.activeElement) return true;
-  if (field.type === "hidden") return false;
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
-  if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
-  return "defaultValue" in field && field.value !== field.defaultValue;
-};
+  if (field.tagName === "TEXTAREA" || (field.tagName === "INPUT" && field.type !== "hidden")) return field.value !== field.defaultValue;
+  return false;
+}
 
 let running = false;
 let again = false;
 
-/** Shows the incident as it is now. What is being typed, and what is open, stays. */
-export async function refreshIncident() {
+/** Shows the incident as it is now. Forms in which something is being typed, and what is open, stay. */
+async function refreshIncident() {
+  again = running;
   const article = page();
-  if (!article || running) {
-    again = running;
-    return;
-  }
+  if (!article || running) return;
   running = true;
   try {
-    const pk = article.dataset.incident;
-    const query = location.pathname === `/incidents/${pk}/` ? location.search : "";
-    const answer = await fetch(`/incidents/${pk}/${query}`, { headers: { "HX-Request": "true" } });
-    if (answer.headers.has("HX-Redirect")) return location.assign(answer.headers.get("HX-Redirect"));
-    const news = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = news.getElementById("main");
-    if (!fresh || page() !== article || sent) return;
+    const path = `/incidents/${article.dataset.incident}/`;
+    const query = location.pathname === path ? location.search : "";
+    const answer = await fetch(path + query, { headers: { "HX-Request": "true" } });
+    const elsewhere = answer.headers.get("HX-Redirect");
+    if (elsewhere) return location.assign(elsewhere);
+    const main = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
+    if (!main || page() !== article || sent) return;
     for (const details of article.querySelectorAll("details[id]")) {
-      const twin = fresh.querySelector(`#${CSS.escape(details.id)}`);
+      const twin = main.querySelector(`#${CSS.escape(details.id)}`);
       if (twin) twin.open = details.open;
     }
-    const kept = [...article.querySelectorAll("form")].filter((form) =>
-      form.querySelector(".problem") || [...form.elements].some(changed));
+    const kept = [...article.querySelectorAll("form")].filter((form) => form.querySelector(".problem") || [...form.elements].some(isChanged));
     for (const form of kept) form.setAttribute("hx-morph-skip", "");
-    const main = document.getElementById("main");
-    await window.htmx.swap({ sourceElement: main, target: main, text: fresh.outerHTML, swap: "outerMorph", push: "false" });
+    const target = document.getElementById("main");
+    await window.htmx.swap({ sourceElement: target, target, text: main.outerHTML, swap: "outerMorph", push: "false" });
     for (const form of kept) form.removeAttribute("hx-morph-skip");
+  } catch {
+    // The server cannot be reached; the stream says when it can be again.
   } finally {
     running = false;
-    if (again) {
-      again = false;
-      refreshIncident();
-    }
+    if (again) refreshIncident();
   }
 }
+
+let watched = null;
+let poll;
+
+function hear(message) {
+  if (message.type === "end") location.reload();
+  if (message.type === "watched" || message.type === "refresh") refreshIncident();
+  if (message.type !== "state") return;
+  clearInterval(poll);
+  if (message.state !== "live") poll = setInterval(refreshIncident, 30000);
+}
+
+function arrive() {
+  conclude();
+  const now = page();
+  if (watched?.pk === now?.dataset.incident) return;
+  watched?.leave();
+  clearInterval(poll);
+  const { incident: pk, seq } = now?.dataset ?? {};
+  watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, hear) } : null;
+}
+
+document.addEventListener("htmx:after:swap", arrive);
+arrive();

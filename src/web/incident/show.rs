@@ -51,6 +51,8 @@ pub struct Refused {
 #[expect(clippy::struct_excessive_bools, reason = "each decides on a part of the page")]
 struct IncidentPage {
     frame: Frame,
+    /// The page knows of all changes up to this one.
+    seq: u64,
     id: IncidentId,
     heading: String,
     /// Where the heading does not say it all.
@@ -164,6 +166,7 @@ impl IncidentPage {
         refused: Option<Refused>,
     ) -> Result<Self, PageError> {
         let (service, caller) = (&site.service, &visitor.caller);
+        let seq = service.live().seq();
         let asked_for_all = query.ticked("all");
         let dossier = service.dossier(caller, id, if asked_for_all { TIMELINE_ALL } else { TIMELINE }).await?;
         let why = why::ask(service, caller, id, query, dossier.decided.first().map(|event| event.id)).await?;
@@ -183,6 +186,7 @@ impl IncidentPage {
             at: event.timestamp,
         };
         Ok(Self {
+            seq,
             id,
             description: (heading != incident.description.trim()).then(|| Long::new(&incident.description)),
             heading,

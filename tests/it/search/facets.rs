@@ -24,7 +24,7 @@ impl World {
     pub fn ask_which_match(&self, question: &Question) {
         let matching: BTreeSet<u64> =
             self.model.iter().filter(|(_, entry)| question.meets(entry)).map(|(&id, _)| id).collect();
-        for ids in [(0..1_000).step_by(1), (0..200).step_by(2)] {
+        for ids in [(0..6_000).step_by(1), (0..200).step_by(2)] {
             let ids: BTreeSet<u64> = ids.collect();
             let asked = ids.iter().map(|&id| IncidentId(id)).collect();
             let found = self.search().matching_of(&question.criteria(), asked, at(question.now)).unwrap();
