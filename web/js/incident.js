@@ -27,6 +27,13 @@ document.addEventListener("toggle", ({ target }) => {
   }
 }, true);
 
+document.addEventListener("keydown", (event) => {
+  const action = event.key === "Escape" && document.querySelector(".action[open]");
+  if (!action) return;
+  action.open = false;
+  action.querySelector("summary").focus();
+});
+
 // Live.
 
 function isChanged(field) {
@@ -92,4 +99,5 @@ function arrive() {
 }
 
 document.addEventListener("htmx:after:swap", arrive);
+document.addEventListener("htmx:error", () => { sent = null; });
 arrive();
