@@ -112,11 +112,8 @@ fn read(
     messages.sort_by_key(|message| Reverse(message.id));
     let more_messages = messages.len().saturating_sub(DOSSIER_MESSAGES);
     messages.truncate(DOSSIER_MESSAGES);
-    let contacts = if caller.may_see_addresses_of_contacts() {
-        snapshot.contacts(None, DOSSIER_CHOICES)?
-    } else {
-        Vec::new()
-    };
+    let contacts =
+        if caller.may_see_addresses_of_contacts() { snapshot.contacts(None, DOSSIER_CHOICES)? } else { Vec::new() };
     Ok(Dossier {
         maintenance: maintenance(directory, &incident, now),
         acks: snapshot.acks_of(id)?,

@@ -180,11 +180,8 @@ impl IncidentPage {
         let show = frame.show;
         let source = directory.source(incident.source);
         let base_url = source.map_or("", |source| &source.base_url);
-        let choice = |event: &DecidedEvent| Choice {
-            id: event.id,
-            words: event_words(event.kind),
-            at: event.timestamp,
-        };
+        let choice =
+            |event: &DecidedEvent| Choice { id: event.id, words: event_words(event.kind), at: event.timestamp };
         Ok(Self {
             seq,
             id,
@@ -234,6 +231,21 @@ impl IncidentPage {
 
     fn problem(&self, form: &str) -> Option<String> {
         self.refused.as_ref().filter(|refused| refused.form == form).map(|refused| refused.problem.clone())
+    }
+
+    /// Of a form that this page does not have (any more).
+    fn stray_problem(&self) -> Option<String> {
+        let refused = self.refused.as_ref()?;
+        let is_shown = match refused.form.as_str() {
+            "close" | "reopen" => self.is_person && self.state.is_stateful,
+            "delete" => self.rights.delete,
+            form => {
+                !form.starts_with("ack") || form == "acknowledge" || {
+                    self.timeline.iter().any(|entry| entry.ack.is_some() && self.ack_form(entry) == form)
+                }
+            }
+        };
+        (!is_shown).then(|| refused.problem.clone())
     }
 
     /// What was typed into a field of a form that was not accepted, or else `usual`.

@@ -58,9 +58,7 @@ fn entry(event: &Event, dossier: &Dossier, directory: &Directory, now: Timestamp
 
 /// `Change: "ticket_url":  → x` (contract section 7.4), easier on the eye.
 fn change(description: &str) -> String {
-    let Some((field, values)) =
-        description.strip_prefix("Change: \"").and_then(|rest| rest.split_once("\": "))
-    else {
+    let Some((field, values)) = description.strip_prefix("Change: \"").and_then(|rest| rest.split_once("\": ")) else {
         return description.to_owned();
     };
     let values = match values.strip_prefix(" → ") {

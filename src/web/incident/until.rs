@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_past_and_nonsense_are_refused_by_name() {
-        for form in ["until=custom", "until=custom&until_at=soon", "until=custom&until_at=2026-01-15T22:30", "until=x"] {
+        for form in ["until=custom", "until=custom&until_at=soon", "until=custom&until_at=2026-01-15T22:30", "until=x"]
+        {
             assert!(ends("2026-01-15T22:30", form).unwrap_err().starts_with("Ends: "), "{form}");
         }
     }

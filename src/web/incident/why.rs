@@ -117,7 +117,10 @@ impl AnswerView {
         // A rule for others says nothing about this contact, unless there is nothing else to say.
         if matches!(decisions.whom, Whom::Contact(_)) {
             let is_for_others = |index: usize| {
-                decisions.rules.get(index).is_some_and(|it| it.reasons.iter().any(|(_, why)| why.code == "not_recipient"))
+                decisions
+                    .rules
+                    .get(index)
+                    .is_some_and(|it| it.reasons.iter().any(|(_, why)| why.code == "not_recipient"))
             };
             let mut index = 0;
             ways.retain(|_| {
