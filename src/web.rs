@@ -10,6 +10,7 @@ pub mod answer;
 pub mod assets;
 pub mod form;
 pub mod frame;
+pub mod maintenance;
 pub mod notifications;
 pub mod router;
 pub mod show;

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, answer, assets, notifications};
+use super::{Site, WebSettings, account, answer, assets, maintenance, notifications};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -81,6 +81,22 @@ fn notification_pages() -> Router<Site> {
         .route("/notifications/filters/preview/", post(filter_form::preview))
         .route("/notifications/filters/{pk}/", get(filter_form::show).post(filter_form::edit))
         .route("/notifications/filters/{pk}/delete/", post(filters::delete))
+        .merge(maintenance_pages())
+}
+
+fn maintenance_pages() -> Router<Site> {
+    use maintenance::{form, tasks};
+    Router::new()
+        .route("/plannedmaintenance/", get(tasks::home))
+        .route("/plannedmaintenance/running/", get(tasks::running))
+        .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
+        .route("/plannedmaintenance/past/", get(tasks::past))
+        .route("/plannedmaintenance/new/", get(form::new).post(form::create))
+        .route("/plannedmaintenance/preview/", post(form::preview))
+        .route("/plannedmaintenance/{pk}/", get(tasks::view))
+        .route("/plannedmaintenance/{pk}/edit/", get(form::show).post(form::edit))
+        .route("/plannedmaintenance/{pk}/cancel/", post(tasks::cancel))
+        .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
 
 /// For staff.

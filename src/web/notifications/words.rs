@@ -100,6 +100,7 @@ fn notification(refusal: &NotificationRefusal) -> Option<String> {
         R::MaintenanceEndsBeforeStart => "End: it is not after the start.".to_owned(),
         R::MaintenanceStarted => "Start: it has begun, so the start cannot change any more.".to_owned(),
         R::MaintenanceOver => "It ended more than twelve hours ago, so nothing about it can change.".to_owned(),
+        R::MaintenanceEnded => "It has ended already.".to_owned(),
         R::MaintenanceNotAhead => "Not deleted: it has begun. End it instead.".to_owned(),
         _ => return None,
     })
