@@ -78,6 +78,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let signal = stop_signal.await;
     info!("{signal}: stopping");
     stop.send_replace(true);
+    backend.service().live().close();
     if tokio::time::timeout(DRAIN, connections).await.is_err() {
         warn!("some requests did not finish in time");
     }

@@ -23,6 +23,7 @@ pub mod first_profile;
 pub mod forecast;
 pub mod incidents;
 pub mod listing;
+pub mod live;
 pub mod login;
 pub mod maintenance;
 pub mod media;
@@ -39,6 +40,7 @@ pub mod self_incidents;
 pub mod sessions;
 pub mod setup;
 pub mod sources;
+pub mod suggestions;
 pub mod tags;
 pub mod test_incidents;
 pub mod timeslots;
@@ -64,7 +66,7 @@ use crate::{
 };
 
 pub use crate::{
-    search::{SearchError, Sort, SortColumn, SortedCursor},
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor},
     store::StoreError,
 };
 pub use acks::NewAck;
@@ -83,6 +85,7 @@ pub use first_profile::FirstProfile;
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use incidents::NewIncident;
 pub use listing::{Overview, SortedPage};
+pub use live::{Live, News};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
@@ -96,6 +99,7 @@ pub use self_incidents::Settled;
 pub use sessions::Session;
 pub use setup::FirstStart;
 pub use sources::NewSource;
+pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
@@ -143,13 +147,16 @@ struct Inner {
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
+    live: Live,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
+        let live = Live::new(&store);
         Self {
             inner: Arc::new(Inner {
+                live,
                 store,
                 search,
                 settings,
@@ -187,6 +194,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// What changed lately, for pages that are pushed to.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     fn passwords(&self) -> &Passwords {

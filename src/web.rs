@@ -10,6 +10,8 @@ pub mod answer;
 pub mod assets;
 pub mod form;
 pub mod frame;
+pub mod incidents;
+pub mod live;
 pub mod maintenance;
 pub mod notifications;
 pub mod router;
@@ -19,12 +21,15 @@ pub mod visitor;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
+use tokio::sync::Semaphore;
 
 use crate::{
+    domain::limits::LIVE_STREAMS,
     http::{HttpSettings, peer},
     service::Service,
 };
 
+use incidents::work::Work;
 pub use router::{router, with_pages};
 
 /// What the operator chose for the pages.
@@ -44,6 +49,8 @@ pub struct Site {
 }
 
 struct Inner {
+    work: Work,
+    streams: Arc<Semaphore>,
     http: HttpSettings,
     settings: WebSettings,
 }
@@ -51,7 +58,15 @@ struct Inner {
 impl Site {
     #[must_use]
     pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
-        Self { service, inner: Arc::new(Inner { http, settings }) }
+        Self {
+            service,
+            inner: Arc::new(Inner {
+                http,
+                settings,
+                work: Work::default(),
+                streams: Arc::new(Semaphore::new(LIVE_STREAMS)),
+            }),
+        }
     }
 
     #[must_use]
@@ -63,6 +78,16 @@ impl Site {
     #[must_use]
     pub fn origin(&self, parts: &Parts) -> String {
         peer::origin(&self.inner.http, parts)
+    }
+
+    /// What is being done with many incidents at once.
+    fn work(&self) -> &Work {
+        &self.inner.work
+    }
+
+    /// How many pages may be pushed to.
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.inner.streams
     }
 
     #[must_use]

@@ -34,6 +34,7 @@ pub enum Action {
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
     ManageDeliveries,
+    MakeDemoData,
 }
 
 #[must_use]
@@ -85,6 +86,7 @@ mod tests {
             A::ManageUsers,
             A::ManageChannels,
             A::ManageRules,
+            A::MakeDemoData,
         ] {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {

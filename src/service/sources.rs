@@ -154,7 +154,7 @@ impl Service {
 }
 
 /// Stages a source; name and type are known to be free.
-pub(super) fn put_new_source(
+pub(crate) fn put_new_source(
     command: &mut Command<'_>,
     user: UserId,
     name: String,
