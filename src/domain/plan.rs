@@ -318,7 +318,6 @@ fn filters_stand_against(subscription: &Subscription, occurrence: &Occurrence<'_
     (!lets_through(&subscription.filters, occurrence.kind)).then_some(Silence::EventType)
 }
 
-
 /// The maintenance that silences the event: the first that is on at its time and whose filters all match (contract
 /// section 18).
 #[must_use]

@@ -199,10 +199,11 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
     }
 }
 
+/// In as few parts as say it: what is drawn comes in pieces that end at midnight.
 fn read(fields: &Fields) -> Result<(Vec<Typed>, Vec<Recurrence>), String> {
     let typed = week::typed(fields);
-    let recurrences = week::recurrences(&week::read(&typed)?)?;
-    Ok((typed, recurrences))
+    let pieces = week::recurrences(&week::read(&typed)?)?;
+    Ok((typed, week::recurrences(&week::rows(&pieces))?))
 }
 
 fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Timeslot>, PageError> {
