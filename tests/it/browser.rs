@@ -11,6 +11,7 @@ mod axe;
 mod driver;
 mod gallery;
 mod harness;
+mod notifications;
 mod session;
 
 use thirtyfour::By;
