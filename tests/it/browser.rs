@@ -12,6 +12,7 @@ mod driver;
 mod gallery;
 mod harness;
 mod incident;
+mod notifications;
 mod session;
 
 use thirtyfour::By;

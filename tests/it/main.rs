@@ -49,3 +49,5 @@ mod sinks;
 mod store_model;
 mod support;
 mod web_incident;
+mod web_maintenance;
+mod web_notifications;

@@ -16,6 +16,19 @@ type Pages = &'static [(&'static str, &'static str)];
 const OUTSIDE: Pages = &[("login", "/accounts/login/"), ("login-with-next", "/accounts/login/?next=/about/")];
 const ACCOUNT: Pages = &[("user", "/user/"), ("about", "/about/")];
 
+const NOTIFICATIONS: Pages = &[
+    ("profiles", "/notifications/profiles/"),
+    ("profile-new", "/notifications/profiles/new/"),
+    ("timeslots", "/notifications/timeslots/"),
+    ("timeslot", "/notifications/timeslots/1/"),
+    ("destinations", "/notifications/destinations/"),
+    ("destination-new", "/notifications/destinations/new/?medium=webhook"),
+    ("filters", "/notifications/filters/"),
+    ("filter-new", "/notifications/filters/new/"),
+    ("maintenance", "/plannedmaintenance/"),
+    ("maintenance-new", "/plannedmaintenance/new/"),
+];
+
 #[test]
 fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
@@ -31,6 +44,11 @@ fn gallery_incident() {
 #[test]
 fn gallery_account() {
     inside("account", ACCOUNT);
+}
+
+#[test]
+fn gallery_notifications() {
+    inside("notifications", NOTIFICATIONS);
 }
 
 /// As a superuser, who sees everything.
