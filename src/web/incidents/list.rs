@@ -157,7 +157,6 @@ async fn find(
     limit: usize,
     selectable: bool,
 ) -> Result<Listed, crate::service::ServiceError> {
-    let seq = site.service.live().seq();
     let directory = site.service.directory();
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
@@ -173,7 +172,7 @@ async fn find(
         tasks,
         columns: visitor.preferences.columns.clone(),
         selectable,
-        seq,
+        seq: found.seq,
     })
 }
 
