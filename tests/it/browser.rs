@@ -8,10 +8,12 @@
 
 mod account;
 mod axe;
+mod counter;
 mod driver;
 mod gallery;
 mod harness;
 mod incident;
+mod list;
 mod notifications;
 mod session;
 

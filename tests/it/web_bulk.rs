@@ -179,7 +179,7 @@ async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
     let account_of_it = undo.replace("undo/", "");
     assert_eq!(bob.get(&account_of_it).await.status, 404);
     let id = account_of_it.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
-    assert!(!bob.get(&format!("/incidents/?open=any&done={id}")).await.text.contains("incident closed"));
+    assert!(!bob.get(&format!("/incidents/?open=any&done={id}")).await.text.contains("1 incident closed."));
     assert_eq!(incident(&app, pks[0]).await["open"], false);
 
     app.clock.advance_micros(MINUTE - 1);

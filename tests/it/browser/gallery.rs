@@ -29,6 +29,20 @@ const NOTIFICATIONS: Pages = &[
     ("maintenance-new", "/plannedmaintenance/new/"),
 ];
 
+const LIST: Pages = &[
+    ("list", "/incidents/?open=true"),
+    ("list-everything", "/incidents/?open=any&sort=level"),
+    ("list-nothing", "/incidents/?open=any&q=nothing+like+that"),
+    ("list-columns", "/incidents/?open=any&choose=1"),
+    ("list-kiosk", "/incidents/kiosk/"),
+    ("list-save-filter", "/incidents/filters/?open=true"),
+];
+
+#[test]
+fn gallery_list() {
+    inside("list", LIST);
+}
+
 #[test]
 fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
