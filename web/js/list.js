@@ -183,7 +183,10 @@ function refresh() {
   const wait = Math.max(0, lastRefresh + 2000 - Date.now());
   later("refresh", wait, () => {
     lastRefresh = Date.now();
-    if (list()) window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" });
+    if (!list()) return;
+    const open = $$("details[open]", list());
+    window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" })
+      .then(() => { for (const menu of open) menu.open = true; });
   });
 }
 
@@ -225,31 +228,41 @@ async function suggest(input) {
   document.getElementById(input.getAttribute("list"))?.replaceChildren(...page.querySelectorAll("option"));
 }
 
+function join(about) {
+  const { view, seq } = list().dataset;
+  const mine = { about, seq, state: "off" };
+  joined = mine;
+  mine.leave = window.argusd.live.join("kiosk" in list().dataset ? "wall" : "list", view, seq, (message) => {
+    if (joined !== mine) return;
+    if (message.type === "state") mine.state = message.state;
+    hear(message);
+  });
+}
+
+function part() {
+  joined.leave();
+  joined = null;
+}
+
 // Arriving at the page, anew or after a part of it was exchanged.
 
 function arrive() {
   const now = list();
   const about = now && `${"kiosk" in now.dataset ? "wall" : "list"} ${now.dataset.view}`;
   if (joined && joined.about !== about) {
-    joined.leave();
-    joined = null;
+    part();
     held.clear();
     clearInterval(timers.poll);
   }
   if (!now) return;
   recall();
   showChosen();
-  if (!joined) {
-    const kind = "kiosk" in now.dataset ? "wall" : "list";
-    joined = { about, leave: window.argusd.live.join(kind, now.dataset.view, now.dataset.seq, (message) => {
-      if (message.type === "state") joined.state = message.state;
-      hear(message);
-    }) };
-  } else {
-    for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
-    showHeld();
-    state(joined.state ?? "off");
-  }
+  for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
+  showHeld();
+  // What is pushed has to go on from where this page ends, or it would be counted twice or not at all.
+  if (joined && joined.seq !== now.dataset.seq) part();
+  if (joined) state(joined.state);
+  else join(about);
   if (now.dataset.lapses) {
     later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
   }
