@@ -1,6 +1,8 @@
 //! The list of incidents without scripts: what a view shows, in which order and on which pages, and what is done with
 //! many at once.
 
+#![expect(clippy::many_single_char_names, reason = "six incidents that have no other names")]
+
 use std::collections::BTreeSet;
 
 use argusd::domain::time::Timestamp;
