@@ -4,6 +4,7 @@
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
 pub mod acks;
+pub mod audit;
 pub mod basic;
 pub mod bulk;
 mod change_text;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod events;
 pub mod filters;
 pub mod forecast;
+pub mod health;
 pub mod incidents;
 pub mod listing;
 pub mod login;
@@ -37,6 +39,7 @@ pub mod rules;
 pub mod self_incidents;
 pub mod sessions;
 pub mod setup;
+pub mod source_overview;
 pub mod sources;
 pub mod tags;
 pub mod test_incidents;
@@ -63,15 +66,16 @@ use crate::{
 };
 
 pub use crate::{
-    search::{SearchError, Sort, SortColumn, SortedCursor},
+    search::{SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::StoreError,
 };
 pub use acks::NewAck;
+pub use audit::{AuditFilter, AuditPage};
 pub use bulk::{BulkRefusal, BulkResult};
 pub use channels::{ChannelChange, NewChannel};
-pub use contact_lists::{GroupWithUsers, List};
+pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
-pub use courier::{Courier, TestOutcome, TestResult};
+pub use courier::{Courier, Reached, TestOutcome, TestResult};
 pub use decisions::{Decisions, ProfileDecision, Whom};
 pub use destinations::{DestinationEdit, NewDestination};
 pub use edit::IncidentEdit;
@@ -79,6 +83,7 @@ pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError}
 pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
+pub use health::{Health, Intake};
 pub use incidents::NewIncident;
 pub use listing::{Overview, SortedPage};
 pub use login::{AuthFailure, LoginFailure};
@@ -86,14 +91,15 @@ pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
 pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
-pub use policy::UserKind;
+pub use policy::{Action, UserKind};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
 pub use sessions::Session;
 pub use setup::FirstStart;
-pub use sources::NewSource;
+pub use source_overview::{SourceView, TokenState};
+pub use sources::{NewSource, SourceEdit};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
@@ -141,11 +147,13 @@ struct Inner {
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
+    started: Timestamp,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
+        let started = store.clock().now();
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -158,6 +166,7 @@ impl Service {
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
+                started,
             }),
         }
     }
@@ -185,6 +194,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// When this process took the data file up.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.inner.started
     }
 
     fn passwords(&self) -> &Passwords {

@@ -245,6 +245,7 @@ impl From<Refusal> for ApiError {
                 "username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ \
                  characters.",
             ),
+            Refusal::OwnRights => Self::non_field(refusal.to_string()),
             Refusal::UsernameTaken => Self::field("username", "A user with that username already exists."),
             Refusal::Empty(field) => Self::field(field, NOT_BLANK),
             Refusal::TooLong { field, limit } => Self::field(field, too_long(limit)),

@@ -10,6 +10,7 @@ use crate::domain::{
     destination::Destination,
     ids::{DestinationId, UserId},
     limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
+    time::Timestamp,
 };
 
 /// Carries messages to destinations.
@@ -17,10 +18,25 @@ pub trait Courier: Send + Sync {
     /// Sends a harmless message that `username` asked for, now and once. Ends within a bounded time.
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome>;
 
+    /// How sending went since the start, over each medium that was used.
+    fn reached(&self) -> Vec<Reached> {
+        Vec::new()
+    }
+
     /// The types of the channel plug-ins that are installed.
     fn plugins(&self) -> &[String] {
         &[]
     }
+}
+
+/// What attempts to send over a medium showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub medium: String,
+    pub last_success: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
+    /// When the first of the attempts failed that have failed in a row.
+    pub unreachable_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -135,6 +135,8 @@ pub enum Refusal {
     NotLowercase(String),
     #[error("usernames are made of letters, digits and @.+-_, at most 150")]
     BadUsername,
+    #[error("you cannot take away your own rights; somebody else has to")]
+    OwnRights,
     #[error("the username is taken")]
     UsernameTaken,
     #[error("{0} must not be empty")]

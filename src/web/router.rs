@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, answer, assets};
+use super::{Site, WebSettings, account, admin, answer, assets};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -62,5 +62,33 @@ fn notification_pages() -> Router<Site> {
 
 /// For staff.
 fn administration_pages() -> Router<Site> {
+    source_pages()
+        .merge(user_pages())
+        .route("/admin/", get(admin::overview::show))
+        .route("/admin/deliveries/", get(admin::deliveries::list))
+        .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
+        .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))
+        .route("/admin/health/", get(admin::health::show))
+        .route("/admin/settings/", get(admin::settings::show))
+}
+
+fn source_pages() -> Router<Site> {
     Router::new()
+        .route("/sources/", get(admin::sources::list))
+        .route("/sources/new/", get(admin::sources::new).post(admin::sources::create))
+        .route("/sources/types/", get(admin::sources::types).post(admin::sources::create_type))
+        .route("/sources/{id}/", get(admin::source_pages::show).post(admin::source_pages::save))
+        .route("/sources/{id}/tokens/", post(admin::source_pages::create_token))
+        .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
+}
+
+fn user_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/users/", get(admin::users::list))
+        .route("/admin/users/new/", get(admin::user_form::new).post(admin::user_form::create))
+        .route("/admin/users/{id}/", get(admin::user_form::show).post(admin::user_form::save))
+        .route("/admin/users/{id}/password/", post(admin::user_form::set_password))
+        .route("/admin/users/{id}/tokens/", post(admin::user_form::create_token))
+        .route("/admin/users/{id}/tokens/{token}/revoke/", post(admin::user_form::revoke))
+        .route("/admin/users/{id}/sessions/end/", post(admin::user_form::end_sessions))
 }
