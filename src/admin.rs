@@ -70,6 +70,10 @@ pub enum AdminRequest {
         count: u64,
         seed: u64,
     },
+    Demo {
+        seed: u64,
+        force: bool,
+    },
     Check,
     Reindex,
     Backup {

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, error::ErrorKind};
 
-use self::args::{Arguments, Command};
+use self::args::{Arguments, Command, Demo};
 use crate::config::{Config, Environment};
 
 /// Runs the program with these arguments; the first is its name.
@@ -51,6 +51,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Config => show_config::run(&config),
         Command::Check => check::run(&config),
         Command::Generate(generate) => admin::run(&config, requests::generate(&generate), output::Format::Table),
+        Command::Demo(Demo { seed, force }) => {
+            admin::run(&config, crate::admin::AdminRequest::Demo { seed, force }, output::Format::Table)
+        }
         Command::Reindex => admin::run(&config, crate::admin::AdminRequest::Reindex, output::Format::Table),
         Command::Backup { file } => admin::run(&config, requests::backup(&file)?, output::Format::Table),
         Command::User { command } => admin::user(&config, command),

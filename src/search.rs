@@ -8,20 +8,25 @@ mod catch_up;
 mod chunk;
 mod columns;
 mod conditions;
+mod facets;
 mod feed;
 mod grams;
 mod id_set;
 mod indexer;
+mod near;
 mod page;
 mod ranks;
 mod scan;
 mod sort;
 mod sorted;
+mod suggest;
+mod tag_terms;
 mod tail;
 mod text_index;
 mod walk;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt::Display,
     fs, io,
@@ -45,12 +50,19 @@ use self::{
     walk::Walk,
 };
 pub use self::{
+    facets::Facets,
     page::{Cursor, Found},
     sort::{Sort, SortColumn, SortedCursor},
     sorted::SortedFound,
+    suggest::{TagSuggestion, TagSuggestionKind, suggest_tags_of},
 };
 use crate::{
-    domain::{filter::Criteria, ids::Seq, time::Timestamp},
+    domain::{
+        filter::Criteria,
+        ids::{IncidentId, Seq},
+        limits::READ_TO_MATCH,
+        time::Timestamp,
+    },
     store::{Snapshot, Store, StoreError},
 };
 
@@ -154,11 +166,7 @@ impl Search {
         size: usize,
         now: Timestamp,
     ) -> Option<Found> {
-        let needs_more = !criteria.tags.is_empty()
-            || !criteria.words.is_empty()
-            || criteria.ids.is_some()
-            || criteria.source_incident_id.is_some();
-        if needs_more {
+        if criteria.needs_records() || criteria.ids.is_some() {
             return None;
         }
         let loaded = self.inner.columns.try_read().ok()?;
@@ -177,6 +185,32 @@ impl Search {
             return Ok(Scan { columns, criteria, set, now, snapshot }.count()?);
         }
         Ok(Walk::new(&self.inner.columns().columns, criteria, set, now).count())
+    }
+
+    /// Which of these match. Blocks: for blocking threads.
+    pub fn matching_of(
+        &self,
+        criteria: &Criteria,
+        ids: BTreeSet<IncidentId>,
+        now: Timestamp,
+    ) -> Result<BTreeSet<IncidentId>, SearchError> {
+        let ids = match &criteria.ids {
+            Some(wanted) => ids.intersection(wanted).copied().collect(),
+            None => ids,
+        };
+        let criteria = &Criteria { ids: Some(ids), ..criteria.clone() };
+        let read = criteria.ids.as_ref().is_some_and(|ids| ids.len() <= READ_TO_MATCH) && criteria.needs_records();
+        let keys = if read {
+            // What is asked of few incidents their records answer sooner than the index does of all.
+            let set = criteria.ids.iter().flatten().map(|id| id.0).collect();
+            let snapshot = &self.inner.store.snapshot()?;
+            let columns = &self.inner.columns;
+            Scan { columns, criteria, set: Some(&set), now, snapshot }.older(Key::LAST, usize::MAX)?
+        } else {
+            let set = self.inner.narrowed(criteria, now)?;
+            Walk::new(&self.inner.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX)
+        };
+        Ok(keys.into_iter().map(Key::id).collect())
     }
 
     /// Builds the text index anew in the background.

@@ -79,6 +79,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let signal = stop_signal.await;
     info!("{signal}: stopping");
     stop.send_replace(true);
+    backend.service().live().close();
     if tokio::time::timeout(DRAIN, connections).await.is_err() {
         warn!("some requests did not finish in time");
     }
@@ -112,11 +113,8 @@ fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
         Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
         None => None,
     };
-    let row = |(name, value, origin): (&'static str, String, Origin)| SettingRow {
-        name,
-        value,
-        origin: origin.to_string(),
-    };
+    let row =
+        |(name, value, origin): (&'static str, String, Origin)| SettingRow { name, value, origin: origin.to_string() };
     let rows = config.rows().into_iter().map(row).collect();
     Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
 }

@@ -24,6 +24,7 @@ pub mod forecast;
 pub mod health;
 pub mod incidents;
 pub mod listing;
+pub mod live;
 pub mod login;
 pub mod maintenance;
 pub mod media;
@@ -41,6 +42,7 @@ pub mod sessions;
 pub mod setup;
 pub mod source_overview;
 pub mod sources;
+pub mod suggestions;
 pub mod tags;
 pub mod test_incidents;
 pub mod timeslots;
@@ -66,7 +68,7 @@ use crate::{
 };
 
 pub use crate::{
-    search::{SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::StoreError,
 };
 pub use acks::NewAck;
@@ -86,6 +88,7 @@ pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use health::{Health, Intake};
 pub use incidents::NewIncident;
 pub use listing::{Overview, SortedPage};
+pub use live::{Live, News};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
@@ -100,6 +103,7 @@ pub use sessions::Session;
 pub use setup::FirstStart;
 pub use source_overview::{SourceView, TokenState};
 pub use sources::{NewSource, SourceEdit};
+pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
@@ -148,14 +152,17 @@ struct Inner {
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
     started: Timestamp,
+    live: Live,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
         let started = store.clock().now();
+        let live = Live::new(&store);
         Self {
             inner: Arc::new(Inner {
+                live,
                 store,
                 search,
                 settings,
@@ -200,6 +207,12 @@ impl Service {
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.inner.started
+    }
+
+    /// What changed lately, for pages that are pushed to.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     fn passwords(&self) -> &Passwords {

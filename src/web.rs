@@ -11,6 +11,8 @@ pub mod answer;
 pub mod assets;
 pub mod form;
 pub mod frame;
+pub mod incidents;
+pub mod live;
 pub mod router;
 pub mod show;
 pub mod visitor;
@@ -18,12 +20,15 @@ pub mod visitor;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
+use tokio::sync::Semaphore;
 
 use crate::{
+    domain::limits::LIVE_STREAMS,
     http::{HttpSettings, peer},
     service::Service,
 };
 
+use incidents::work::Work;
 pub use router::{router, with_pages};
 
 /// What the operator chose for the pages.
@@ -53,6 +58,8 @@ pub struct Site {
 }
 
 struct Inner {
+    work: Work,
+    streams: Arc<Semaphore>,
     http: HttpSettings,
     settings: WebSettings,
 }
@@ -60,7 +67,15 @@ struct Inner {
 impl Site {
     #[must_use]
     pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
-        Self { service, inner: Arc::new(Inner { http, settings }) }
+        Self {
+            service,
+            inner: Arc::new(Inner {
+                http,
+                settings,
+                work: Work::default(),
+                streams: Arc::new(Semaphore::new(LIVE_STREAMS)),
+            }),
+        }
     }
 
     #[must_use]
@@ -72,6 +87,16 @@ impl Site {
     #[must_use]
     pub fn origin(&self, parts: &Parts) -> String {
         peer::origin(&self.inner.http, parts)
+    }
+
+    /// What is being done with many incidents at once.
+    fn work(&self) -> &Work {
+        &self.inner.work
+    }
+
+    /// How many pages may be pushed to.
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.inner.streams
     }
 
     #[must_use]

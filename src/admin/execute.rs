@@ -59,6 +59,10 @@ async fn carry_out(
         R::Generate { count, seed } => {
             generate::load(service, count, seed, progress).await.map(AdminReply::Text).map_err(other)
         }
+        R::Demo { seed, force } => {
+            let made = service.make_demo_data(&service.local_caller()?, seed, force).await?;
+            Ok(AdminReply::Text(made.to_string()))
+        }
         R::Check => blocking(service, check).await,
         R::Reindex => reindex(service, progress).await,
         R::Backup { to } => {

@@ -103,6 +103,8 @@ pub(super) enum Command {
     },
     /// Load realistic incidents, for demonstrations and benchmarks
     Generate(Generate),
+    /// Make a small world to look around in: incidents, people, profiles, maintenance, contacts. Nobody is told of it
+    Demo(Demo),
     /// Load test an Argus-compatible server: post incidents, verify them, print rates and latencies
     Stress(Stress),
     /// Verify the data file, its indexes and counters; exits with 1 if something is wrong
@@ -398,6 +400,16 @@ pub(super) struct Generate {
     /// The same seed makes the same incidents
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// The same seed makes the same world
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Even where there are incidents already
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -150,6 +150,12 @@ impl Criteria {
         Self { ids: Some(BTreeSet::new()), ..Self::default() }
     }
 
+    /// Asks for more than a [`Summary`](super::incident::Summary) knows.
+    #[must_use]
+    pub fn needs_records(&self) -> bool {
+        !self.tags.is_empty() || !self.words.is_empty() || self.source_incident_id.is_some()
+    }
+
     /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]).
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {

@@ -2,6 +2,24 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// Batches of changes that are kept for pages that were away for a moment.
+pub const LIVE_KEPT: usize = 2_000;
+
+/// Pages that are pushed to at once.
+pub const LIVE_STREAMS: usize = 5_000;
+
+/// Views of one stream: tabs of one browser.
+pub const LIVE_VIEWS: usize = 40;
+
+/// Incidents that are pushed at once; beyond that pages are told to look at everything anew.
+pub const LIVE_ROWS: usize = 250;
+
+/// Incidents in one transaction of what is done with many from a page.
+pub const WORK_SLICE: usize = 500;
+
+/// What was done with many incidents from pages, and can be looked at again, all users together.
+pub const WORK_KEPT: usize = 200;
+
 /// Characters of what a token is for.
 pub const TOKEN_NOTE: usize = 100;
 
@@ -101,6 +119,14 @@ pub const PAGE_SIZE_DEFAULT: usize = 100;
 pub const PAGE_SIZE_MAX: usize = 5_000;
 /// Values in one list parameter of a query, or in one list of a stored filter.
 pub const FILTER_VALUES: usize = 5_000;
+/// Tags that are suggested at once, and incidents that are looked at for them where the index cannot tell.
+pub const SUGGESTIONS: usize = 200;
+pub const SUGGESTION_SAMPLE: usize = 2_000;
+/// How far from an incident its neighbours may have started, and how many of each kind are looked at.
+pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
+pub const NEIGHBOUR_CANDIDATES: usize = 500;
+/// Up to so many incidents are read to say which of them match, instead of asking the index.
+pub const READ_TO_MATCH: usize = 5_000;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 

@@ -18,7 +18,7 @@ use super::{
     recipients::{Told, channels_to},
     rule::Rule,
     schedule,
-    subscription::{Basis, EventFilter, MaintenanceTask, Subscription, Subscriptions, lets_through, maintenance_tasks},
+    subscription::{Basis, MaintenanceTask, Subscription, Subscriptions, lets_through, maintenance_tasks, mismatch},
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -318,20 +318,11 @@ fn filters_stand_against(subscription: &Subscription, occurrence: &Occurrence<'_
     (!lets_through(&subscription.filters, occurrence.kind)).then_some(Silence::EventType)
 }
 
-fn mismatch(filters: &[EventFilter], about: &About<'_>) -> Option<(FilterId, Mismatch)> {
-    filters.iter().find_map(|filter| Some((filter.id, filter.criteria.mismatch(about)?)))
-}
-
 /// The maintenance that silences the event: the first that is on at its time and whose filters all match (contract
 /// section 18).
 #[must_use]
 pub fn covering(tasks: &[MaintenanceTask], occurrence: &Occurrence<'_>) -> Option<MaintenanceId> {
-    let covers = |task: &&MaintenanceTask| {
-        task.maintenance.covers(occurrence.timestamp)
-            && !task.filters.is_empty()
-            && mismatch(&task.filters, &occurrence.about).is_none()
-    };
-    tasks.iter().find(covers).map(|task| task.maintenance.id)
+    tasks.iter().find(|task| task.covers(occurrence.timestamp, &occurrence.about)).map(|task| task.maintenance.id)
 }
 
 /// What is the same for all profiles.

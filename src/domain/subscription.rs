@@ -11,7 +11,7 @@ use super::{
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::{EventType, EventTypeSet},
-    filter::Criteria,
+    filter::{About, Criteria, Mismatch},
     ids::{FilterId, SourceId, TimeslotId},
     maintenance::Maintenance,
     plan::Cause,
@@ -19,6 +19,7 @@ use super::{
     rule::Rule,
     severity::Level,
     tag::Tag,
+    time::Timestamp,
     timeslot::Timeslot,
 };
 
@@ -89,6 +90,14 @@ pub struct Subscription {
 pub struct MaintenanceTask {
     pub maintenance: Arc<Maintenance>,
     pub filters: Vec<EventFilter>,
+}
+
+impl MaintenanceTask {
+    /// It is on at that time, and all its filters match (contract section 18).
+    #[must_use]
+    pub fn covers(&self, at: Timestamp, about: &About<'_>) -> bool {
+        self.maintenance.covers(at) && !self.filters.is_empty() && mismatch(&self.filters, about).is_none()
+    }
 }
 
 /// All that can lead to somebody being told.
@@ -272,4 +281,10 @@ impl Subscriptions {
 
 fn place(level: Level, kind: EventType) -> usize {
     (usize::from(level.get()) - 1) * TYPES + kind as usize
+}
+
+/// The first filter that does not match, and why.
+#[must_use]
+pub fn mismatch(filters: &[EventFilter], about: &About<'_>) -> Option<(FilterId, Mismatch)> {
+    filters.iter().find_map(|filter| Some((filter.id, filter.criteria.mismatch(about)?)))
 }

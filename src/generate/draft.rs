@@ -37,8 +37,24 @@ pub(super) struct DraftEvent {
     pub kind: EventType,
     pub at: Timestamp,
     pub description: String,
+    pub by: By,
     /// Of acknowledgements that expire.
     pub expiration: Option<Timestamp>,
+    /// The incident's from here on; `None`: what it is in the end.
+    pub level: Option<Level>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Source,
+    /// One of those who acknowledge, whatever their number.
+    Person(usize),
+}
+
+impl DraftEvent {
+    pub(super) const fn of_source(kind: EventType, at: Timestamp, description: String) -> Self {
+        Self { kind, at, description, by: By::Source, expiration: None, level: None }
+    }
 }
 
 /// Makes `count` drafts that start within the year before `now`.
@@ -99,7 +115,7 @@ impl Drafts {
 
     fn events(&mut self, start: Timestamp, end: EndTime, description: &str) -> Vec<DraftEvent> {
         let kind = if end.is_stateful() { EventType::Start } else { EventType::Stateless };
-        let mut events = vec![DraftEvent { kind, at: start, description: description.to_owned(), expiration: None }];
+        let mut events = vec![DraftEvent::of_source(kind, start, description.to_owned())];
         let last = match end {
             EndTime::At(end) => end,
             EndTime::Stateless | EndTime::Infinity => self.now,
@@ -110,11 +126,12 @@ impl Drafts {
             let days = self.dice.between(1, 14);
             let expiration = self.dice.percent(30).then(|| at.saturating_add_micros((days * DAY) as i64));
             let description = self.dice.word(words::ACK_TEXTS).to_owned();
-            events.push(DraftEvent { kind: EventType::Acknowledge, at, description, expiration });
+            let by = By::Person(self.next as usize);
+            events.push(DraftEvent { kind: EventType::Acknowledge, at, description, by, expiration, level: None });
         }
         if let EndTime::At(at) = end {
             let description = self.dice.word(words::END_TEXTS).to_owned();
-            events.push(DraftEvent { kind: EventType::End, at, description, expiration: None });
+            events.push(DraftEvent::of_source(EventType::End, at, description));
         }
         events
     }

@@ -8,19 +8,12 @@ use std::{
 use super::{
     draft::{Draft, Drafts},
     scenario::SOURCES,
+    stage::{Poster, stage},
 };
 use crate::{
-    domain::{
-        ack::{Acknowledgement, acked_until},
-        change::ChangeKind,
-        event::{Event, EventType, EventTypeSet, StateAfter},
-        ids::{EventId, IncidentId, SourceId, UserId},
-        incident::{AckedUntil, EndTime, Incident},
-        tag::IncidentTag,
-        time::Timestamp,
-    },
+    domain::{ids::UserId, time::Timestamp},
     service::{NewSource, Service, ServiceError, StoreError},
-    store::{Command, Store, WriteError},
+    store::{Store, WriteError},
 };
 
 const INCIDENTS_PER_COMMAND: usize = 400;
@@ -109,12 +102,6 @@ async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
     Ok(posters)
 }
 
-#[derive(Clone, Copy)]
-struct Poster {
-    source: SourceId,
-    user: UserId,
-}
-
 /// Those who acknowledge: everybody who is no source.
 fn people(service: &Service) -> Vec<UserId> {
     let directory = service.directory();
@@ -156,75 +143,5 @@ fn load_some(
             Ok(()) => {}
             Err(WriteError::Refused(error) | WriteError::Store(error)) => return Err(error),
         }
-    }
-}
-
-fn stage(command: &mut Command<'_>, draft: Draft, poster: Poster, people: &[UserId], run: &str) {
-    let id = command.new_incident_id();
-    let person = people.get(draft.number as usize % people.len().max(1)).copied().unwrap_or(poster.user);
-    let now = command.now();
-    let mut incident = Incident {
-        id,
-        start: draft.start,
-        end: draft.end,
-        source: poster.source,
-        source_incident_id: format!("{run}-{}", draft.number),
-        details_url: draft.details_url,
-        description: draft.description,
-        level: draft.level,
-        ticket_url: draft.ticket_url,
-        metadata: draft.metadata,
-        tags: draft
-            .tags
-            .into_iter()
-            .map(|tag| IncidentTag { tag, added_by: poster.user, added_at: draft.start })
-            .collect(),
-        tags_version: 0,
-        acked_until: AckedUntil::Never,
-        event_types: EventTypeSet::default(),
-        last_event: draft.start,
-    };
-    let mut acked = AckedUntil::Never;
-    let mut open = draft.end.is_stateful();
-    for (position, planned) in draft.events.into_iter().enumerate() {
-        let event = command.new_event_id();
-        let is_ack = planned.kind == EventType::Acknowledge;
-        if is_ack {
-            let ack = Acknowledgement { event, incident: id, expiration: planned.expiration };
-            acked = acked.max(acked_until([&ack]));
-            command.put_ack(ack);
-        }
-        if planned.kind == EventType::End {
-            open = EndTime::At(planned.at).is_open(planned.at);
-        }
-        let record = Event {
-            id: event,
-            incident: id,
-            actor: if is_ack { person } else { poster.user },
-            timestamp: planned.at,
-            received: planned.at.min(now),
-            kind: planned.kind,
-            description: planned.description,
-            after: StateAfter {
-                open,
-                acked: acked.is_acked(planned.at),
-                level: incident.level,
-                tags_version: 0,
-                decided: None,
-            },
-        };
-        incident.note_event(&record);
-        command.log(log_entry(position, id, event));
-        command.put_event(record);
-    }
-    incident.acked_until = acked;
-    command.put_incident(incident);
-}
-
-const fn log_entry(position: usize, incident: IncidentId, event: EventId) -> ChangeKind {
-    if position == 0 {
-        ChangeKind::IncidentCreated { incident, event }
-    } else {
-        ChangeKind::EventAdded { incident, event }
     }
 }

@@ -12,43 +12,43 @@ pub(super) struct SourceKind {
     pub troubles: &'static [fn(&mut Dice) -> Trouble],
 }
 
-pub(super) const SOURCES: &[SourceKind] = &[
-    SourceKind {
-        name: "nav-campus",
-        source_type: "nav",
-        base_url: "https://nav.example.org/",
-        share: 40,
-        troubles: &[box_down, link_down, link_down, module_down, threshold],
-    },
-    SourceKind {
-        name: "zino-backbone",
-        source_type: "zino",
-        base_url: "https://zino.example.org/",
-        share: 15,
-        troubles: &[link_down, link_flapping, bgp_down, bgp_down],
-    },
-    SourceKind {
-        name: "zabbix-servers",
-        source_type: "zabbix",
-        base_url: "https://zabbix.example.org/",
-        share: 20,
-        troubles: &[disk_full, service_down, high_load, threshold],
-    },
-    SourceKind {
-        name: "icinga-services",
-        source_type: "icinga",
-        base_url: "https://icinga.example.org/icingaweb2/",
-        share: 10,
-        troubles: &[service_down, certificate, disk_full],
-    },
-    SourceKind {
-        name: "prometheus-apps",
-        source_type: "alertmanager",
-        base_url: "https://alerts.example.org/",
-        share: 15,
-        troubles: &[pods_restarting, error_rate, pods_restarting, certificate],
-    },
-];
+pub(super) const SOURCES: &[SourceKind] = &[NAV, ZINO, ZABBIX, ICINGA, PROMETHEUS];
+
+pub(super) const NAV: SourceKind = SourceKind {
+    name: "nav-campus",
+    source_type: "nav",
+    base_url: "https://nav.example.org/",
+    share: 40,
+    troubles: &[box_down, link_down, link_down, module_down, threshold],
+};
+const ZINO: SourceKind = SourceKind {
+    name: "zino-backbone",
+    source_type: "zino",
+    base_url: "https://zino.example.org/",
+    share: 15,
+    troubles: &[link_down, link_flapping, bgp_down, bgp_down],
+};
+pub(super) const ZABBIX: SourceKind = SourceKind {
+    name: "zabbix-servers",
+    source_type: "zabbix",
+    base_url: "https://zabbix.example.org/",
+    share: 20,
+    troubles: &[disk_full, service_down, high_load, threshold],
+};
+pub(super) const ICINGA: SourceKind = SourceKind {
+    name: "icinga-services",
+    source_type: "icinga",
+    base_url: "https://icinga.example.org/icingaweb2/",
+    share: 10,
+    troubles: &[service_down, certificate, disk_full],
+};
+pub(super) const PROMETHEUS: SourceKind = SourceKind {
+    name: "prometheus-apps",
+    source_type: "alertmanager",
+    base_url: "https://alerts.example.org/",
+    share: 15,
+    troubles: &[pods_restarting, error_rate, pods_restarting, certificate],
+};
 
 /// What a source would say of one trouble.
 pub(super) struct Trouble {

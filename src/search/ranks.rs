@@ -23,7 +23,7 @@ pub(super) enum Ranks {
     Id,
     End { from: i64, to: i64 },
     Level { wanted: u8 },
-    Ticket,
+    Ticket { wanted: Option<bool> },
     Source(Box<SourceRanks>),
 }
 
@@ -53,7 +53,7 @@ impl Ranks {
                 Self::End { from: *ends.start(), to: *ends.end() }
             }
             SortColumn::Level => Self::Level { wanted: walk.conditions().levels() },
-            SortColumn::Ticket => Self::Ticket,
+            SortColumn::Ticket => Self::Ticket { wanted: criteria.has_ticket },
             SortColumn::Source => Self::Source(Box::new(SourceRanks::new(criteria, columns, |id| {
                 directory.sources.get(&id).map(|source| (fold(&source.name), source.name.clone(), id))
             }))),
@@ -72,9 +72,9 @@ impl Ranks {
                 let levels = bounds.levels & wanted;
                 (i64::from(levels.trailing_zeros()), i64::from(7 - levels.leading_zeros().min(7)))
             }
-            Self::Ticket => (
-                if bounds.some_ticket { HAS_TICKET } else { NO_TICKET },
-                if bounds.some_without_ticket { NO_TICKET } else { HAS_TICKET },
+            Self::Ticket { wanted } => (
+                if bounds.some_ticket && *wanted != Some(false) { HAS_TICKET } else { NO_TICKET },
+                if bounds.some_without_ticket && *wanted != Some(true) { NO_TICKET } else { HAS_TICKET },
             ),
             Self::Source(sources) => {
                 let (mut low, mut high) = (i64::MAX, i64::MIN);
@@ -95,7 +95,7 @@ impl Ranks {
             Self::Id => *chunk.ids.get(row)? as i64,
             Self::End { .. } => *chunk.ends.get(row)?,
             Self::Level { .. } => i64::from(*chunk.levels.get(row)?),
-            Self::Ticket => of_ticket(*chunk.tickets.get(row)?),
+            Self::Ticket { .. } => of_ticket(*chunk.tickets.get(row)?),
             Self::Source(sources) => sources.rank(*chunk.sources.get(row)?),
         })
     }
@@ -112,7 +112,7 @@ impl Ranks {
                     *mask &= u8::from(level >= low) & u8::from(level <= high);
                 }
             }
-            Self::Ticket => keep(mask, &chunk.tickets, low, high, of_ticket),
+            Self::Ticket { .. } => keep(mask, &chunk.tickets, low, high, of_ticket),
             Self::Source(sources) => keep(mask, &chunk.sources, low, high, |source| sources.rank(source)),
         }
     }

@@ -155,9 +155,20 @@ impl Sorter<'_> {
             return SortedFound { ids: Vec::new(), next, previous, matching: pass.matching };
         };
         let edge = if backwards { last } else { first };
-        let back = !self.nearest(!backwards, Some(edge), 1, false).spots.is_empty();
+        let back = self.is_there(from) || !self.nearest(!backwards, Some(edge), 1, false).spots.is_empty();
         let (next, previous) = if backwards { (back, more) } else { (more, back) };
         self.found(&pass, Some(&last).filter(|_| next), Some(&first).filter(|_| previous))
+    }
+
+    /// The row that the cursor was made from is where it was.
+    fn is_there(&self, spot: Spot) -> bool {
+        let Some(place) = self.columns.place(spot.key.id()) else { return false };
+        let mut mask = [0; ROWS];
+        self.walk.look(place.chunk, &mut mask).is_some_and(|(chunk, matches)| {
+            matches.get(place.row) == Some(&1)
+                && chunk.key(place.row) == Some(spot.key)
+                && self.ranks.of_row(chunk, place.row) == Some(spot.rank)
+        })
     }
 
     fn found(&self, pass: &Pass, next: Option<&Spot>, previous: Option<&Spot>) -> SortedFound {
@@ -181,11 +192,11 @@ impl Sorter<'_> {
         let way = Way::new(self.sort, backwards);
         let mut best = Best::new(from.map(|from| way.turn(from)), limit);
         let mut chunks: Vec<_> =
-            self.walk.chunks().filter_map(|(at, chunk)| Some((self.reach(chunk, way)?, at))).collect();
+            self.walk.chunks().filter_map(|(at, chunk)| Some((best.reach(self.reach(chunk, way)?), at))).collect();
         chunks.sort_unstable();
         let (mut matching, mut mask) = (0, [0; ROWS]);
-        for ((first, last), at) in chunks {
-            let useful = best.wants(first, last);
+        for (first, at) in chunks {
+            let useful = first.is_some_and(|first| best.wants(first));
             if !useful && !counting {
                 continue;
             }
@@ -213,6 +224,7 @@ impl Sorter<'_> {
                 }
             }
         }
+        best.cut();
     }
 
     /// No row of the chunk comes before the first or after the second.
@@ -244,8 +256,17 @@ impl Best {
         Self { from, limit, spots: Vec::new(), below: None }
     }
 
-    fn wants(&self, first: Turned, last: Turned) -> bool {
-        self.from.is_none_or(|from| last > from) && self.below.is_none_or(|below| first < below)
+    /// The place before which nothing of interest can be between these two; `None` if nothing can.
+    fn reach(&self, (first, last): (Turned, Turned)) -> Option<Turned> {
+        let Some(from) = self.from else { return Some(first) };
+        // What is behind in the second order has to be ahead in the first one.
+        let is_behind = (last.1, last.2) <= (from.1, from.2);
+        let rank = first.0.max(if is_behind { from.0.saturating_add(1) } else { from.0 });
+        (rank <= last.0 && last > from).then(|| Turned(rank, first.1, first.2).max(from))
+    }
+
+    fn wants(&self, first: Turned) -> bool {
+        self.below.is_none_or(|below| first < below)
     }
 
     fn lowest_rank(&self) -> i64 {
@@ -282,3 +303,6 @@ impl Best {
         self.spots
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,6 +179,11 @@ impl<'a> TailView<'a> {
         self.current.keys().map(|id| id.0).collect()
     }
 
+    /// Those that count.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &'a Document> {
+        self.current.values().filter_map(|document| *document)
+    }
+
     pub(super) fn tagged(&self, groups: &[Vec<Tag>], into: &mut Collector) {
         for document in self.current.values().filter_map(|document| *document) {
             if groups.iter().all(|group| group.iter().any(|tag| document.incident.has_tag(tag))) {

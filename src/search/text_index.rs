@@ -72,10 +72,10 @@ pub(super) struct Position {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Fields {
+pub(super) struct Fields {
     /// Twice the incident's id, plus one in the documents of events.
     key: Field,
-    tags: Field,
+    pub(super) tags: Field,
     text: Field,
 }
 
@@ -111,8 +111,8 @@ pub(super) struct TextIndex {
 /// The index as it was at a commit.
 #[derive(Clone)]
 pub(super) struct TextSearcher {
-    searcher: Searcher,
-    fields: Fields,
+    pub(super) searcher: Searcher,
+    pub(super) fields: Fields,
 }
 
 impl TextIndex {
@@ -240,6 +240,11 @@ impl TextSearcher {
     pub(super) fn damaged_files(&self) -> Result<Vec<String>, IndexError> {
         let files: HashSet<_> = self.searcher.index().validate_checksum()?;
         Ok(files.into_iter().map(|file| file.display().to_string()).collect())
+    }
+
+    /// Documents that have the tag, also those that were replaced but are not cleared away yet.
+    pub(super) fn tag_frequency(&self, tag: &Tag) -> Result<u64, IndexError> {
+        Ok(self.searcher.doc_freq(&Term::from_field_text(self.fields.tags, tag.as_str()))?)
     }
 
     /// Incidents that have of each group at least one tag. Leaves out those in `overridden`.

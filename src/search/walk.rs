@@ -114,7 +114,11 @@ impl<'a> Walk<'a> {
     /// One chunk, and a 1 for each row that matches; `None` if none does.
     pub(super) fn look<'m>(&self, at: usize, mask: &'m mut [u8; ROWS]) -> Option<(&'a Chunk, &'m mut [u8])> {
         let (low, high) = self.conditions.keys();
-        self.matches(at, self.columns.place_of(low), self.columns.place_of(high), mask)
+        let (low, high) = (self.columns.place_of(low), self.columns.place_of(high));
+        if at < low.chunk || at > high.chunk {
+            return None;
+        }
+        self.matches(at, low, high, mask)
     }
 
     /// The chunk and a 1 for each row that matches between the two places; `None` if none does.

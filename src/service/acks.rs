@@ -13,7 +13,7 @@ use crate::{
         event::{Event, EventType},
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
-        limits::ACKS_PER_INCIDENT,
+        limits::{ACKS_PER_INCIDENT, BULK_IDS},
         time::Timestamp,
     },
     store::Command,
@@ -92,40 +92,85 @@ impl Service {
         let changed = self
             .store()
             .write(Some(caller.id()), move |command| {
-                let missing = ServiceError::NotFound(Model::Acknowledgement);
                 let now = command.now();
-                let (Some(mut incident), Some(before), Some(event)) =
-                    (command.incident(incident)?, command.ack(incident, id)?, command.event(incident, id)?)
-                else {
-                    return Err(missing);
-                };
-                if before.is_expired(now) {
-                    return Err(Refusal::AckExpired.into());
-                }
                 if expiration.is_some_and(|expiration| expiration <= now) {
+                    // Whether it is there at all is said first.
+                    valid_ack(command, incident, id)?;
                     return Err(Refusal::ExpirationNotInFuture(now).into());
                 }
-                let after = Acknowledgement { expiration, ..before };
-                if after != before {
-                    let mut acks = command.acks_of(incident.id)?;
-                    for ack in acks.iter_mut().filter(|ack| ack.event == id) {
-                        *ack = after;
-                    }
-                    incident.acked_until = acked_until(&acks);
-                    command.log(ChangeKind::AckChanged {
-                        incident: incident.id,
-                        ack: id,
-                        before: before.expiration,
-                        after: expiration,
-                    });
-                    command.put_ack(after);
-                    command.put_incident(incident);
-                }
-                Ok((after, event))
+                set_expiration(command, incident, id, expiration)
             })
             .await?;
         Ok(changed)
     }
+
+    /// Lets acknowledgements expire now, in one transaction; those that have, or are there no more, are left out.
+    /// Returns how many that were.
+    pub async fn expire_acks(&self, caller: &Caller, acks: Vec<(IncidentId, EventId)>) -> Result<usize, ServiceError> {
+        if acks.len() > BULK_IDS {
+            return Err(Refusal::TooManyIds.into());
+        }
+        let expired = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let mut expired = 0;
+                for (incident, ack) in acks {
+                    let now = command.now();
+                    match set_expiration(command, incident, ack, Some(now)) {
+                        Ok(_) => expired += 1,
+                        Err(ServiceError::NotFound(_) | ServiceError::Refused(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok::<_, ServiceError>(expired)
+            })
+            .await?;
+        Ok(expired)
+    }
+}
+
+/// An acknowledgement that has not expired, with its incident and event.
+fn valid_ack(
+    command: &Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+) -> Result<(Incident, Acknowledgement, Event), ServiceError> {
+    let (Some(incident), Some(ack), Some(event)) =
+        (command.incident(incident)?, command.ack(incident, id)?, command.event(incident, id)?)
+    else {
+        return Err(ServiceError::NotFound(Model::Acknowledgement));
+    };
+    if ack.is_expired(command.now()) {
+        return Err(Refusal::AckExpired.into());
+    }
+    Ok((incident, ack, event))
+}
+
+/// Stages another expiration.
+fn set_expiration(
+    command: &mut Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+    expiration: Option<Timestamp>,
+) -> Result<(Acknowledgement, Event), ServiceError> {
+    let (mut incident, before, event) = valid_ack(command, incident, id)?;
+    let after = Acknowledgement { expiration, ..before };
+    if after != before {
+        let mut acks = command.acks_of(incident.id)?;
+        for ack in acks.iter_mut().filter(|ack| ack.event == id) {
+            *ack = after;
+        }
+        incident.acked_until = acked_until(&acks);
+        command.log(ChangeKind::AckChanged {
+            incident: incident.id,
+            ack: id,
+            before: before.expiration,
+            after: expiration,
+        });
+        command.put_ack(after);
+        command.put_incident(incident);
+    }
+    Ok((after, event))
 }
 
 pub(super) fn check_expiration(new: &NewAck, now: Timestamp) -> Result<(), Refusal> {

@@ -7,13 +7,7 @@ use super::{
     policy::{Action, allowed},
 };
 use crate::{
-    domain::{
-        change::ChangeKind,
-        ids::Seq,
-        limits::INTAKE_LOOKS,
-        message::Message,
-        time::Timestamp,
-    },
+    domain::{change::ChangeKind, ids::Seq, limits::INTAKE_LOOKS, message::Message, time::Timestamp},
     store::{Snapshot, StoreError},
 };
 

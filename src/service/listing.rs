@@ -1,7 +1,9 @@
 //! The incident list that people look at: sorted, with what is counted around it.
 
-use super::{Service, ServiceError, Sort, SortedCursor};
-use crate::domain::{filter::Criteria, incident::Incident, limits::PAGE_SIZE_MAX};
+use std::collections::BTreeSet;
+
+use super::{Facets, Service, ServiceError, Sort, SortedCursor};
+use crate::domain::{filter::Criteria, ids::IncidentId, incident::Incident, limits::PAGE_SIZE_MAX};
 
 /// Rows in the order that was asked for.
 #[derive(Clone, Debug)]
@@ -38,6 +40,21 @@ impl Service {
             Ok(SortedPage { rows, next: found.next, previous: found.previous, matching: found.matching })
         })
         .await
+    }
+
+    pub async fn facets(&self, criteria: Criteria) -> Result<Facets, ServiceError> {
+        let (search, now) = (self.search().clone(), self.now());
+        self.blocking(move || Ok(search.facets(&criteria, now)?)).await
+    }
+
+    /// Which of these match, also where that needs texts of their events.
+    pub async fn matching_of(
+        &self,
+        criteria: Criteria,
+        ids: BTreeSet<IncidentId>,
+    ) -> Result<BTreeSet<IncidentId>, ServiceError> {
+        let (search, now) = (self.search().clone(), self.now());
+        self.blocking(move || Ok(search.matching_of(&criteria, ids, now)?)).await
     }
 
     /// From a counter.

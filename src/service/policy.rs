@@ -36,6 +36,7 @@ pub enum Action {
     ManageDeliveries,
     /// Accounts with their tokens and sessions, settings, health and the audit trail.
     SeeAdministration,
+    MakeDemoData,
 }
 
 #[must_use]
@@ -98,6 +99,7 @@ mod tests {
             A::ManageUsers,
             A::ManageChannels,
             A::ManageRules,
+            A::MakeDemoData,
         ] {
             assert!(allowed(UserKind::Superuser, action));
             for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::{
     Caller, Model, Service, ServiceError,
     policy::{Action, allowed},
@@ -57,7 +59,8 @@ impl Service {
             let directory = service.directory();
             let mut sources: Vec<Arc<Source>> = directory.sources.values().cloned().collect();
             sources.sort_by(|one, other| (&one.source_type, &one.name).cmp(&(&other.source_type, &other.name)));
-            sources.into_iter().map(|source| service.source_view_of(&directory, source)).collect()
+            let counts = service.counts(None)?;
+            Ok(sources.into_iter().map(|source| service.source_view_of(&directory, source, &counts)).collect())
         })
         .await
     }
@@ -71,12 +74,27 @@ impl Service {
         self.blocking(move || {
             let directory = service.directory();
             let source = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
-            service.source_view_of(&directory, source)
+            let counts = service.counts(Some(id))?;
+            Ok(service.source_view_of(&directory, source, &counts))
         })
         .await
     }
 
-    fn source_view_of(&self, directory: &Directory, source: Arc<Source>) -> Result<SourceView, ServiceError> {
+    /// Of all sources, or of one.
+    fn counts(&self, source: Option<SourceId>) -> Result<Counts, ServiceError> {
+        let (search, now) = (self.search(), self.now());
+        let all = Criteria { sources: source.map(|id| [id].into()), ..Criteria::default() };
+        let open = Criteria { open: Some(true), ..all.clone() };
+        let by_source = |criteria| -> Result<FxHashMap<SourceId, u64>, ServiceError> {
+            Ok(match source {
+                Some(id) => [(id, search.count(&criteria, now)?)].into_iter().collect(),
+                None => search.facets(&criteria, now)?.by_source.into_iter().collect(),
+            })
+        };
+        Ok(Counts { total: by_source(all)?, open: by_source(open)? })
+    }
+
+    fn source_view_of(&self, directory: &Directory, source: Arc<Source>, counts: &Counts) -> SourceView {
         let now = self.now();
         let tokens: Vec<Arc<Token>> = directory
             .tokens_of(source.user)
@@ -84,20 +102,23 @@ impl Service {
             .filter(|token| token.kind == TokenKind::Classic)
             .cloned()
             .collect();
-        let of_source = Criteria { sources: Some([source.id].into()), ..Criteria::default() };
-        let open = Criteria { open: Some(true), ..of_source.clone() };
         let last_seen = self.store().last_seen(source.id);
-        Ok(SourceView {
+        SourceView {
             user: directory.user(source.user).cloned(),
             token_state: token_state(&tokens, self.settings().token_warning_days, now),
             tokens,
             last_seen,
             overdue: is_overdue(&source, last_seen, now),
-            total: self.search().count(&of_source, now)?,
-            open: self.search().count(&open, now)?,
+            total: counts.total.get(&source.id).copied().unwrap_or_default(),
+            open: counts.open.get(&source.id).copied().unwrap_or_default(),
             source,
-        })
+        }
     }
+}
+
+struct Counts {
+    total: FxHashMap<SourceId, u64>,
+    open: FxHashMap<SourceId, u64>,
 }
 
 fn token_state(tokens: &[Arc<Token>], warning_days: u32, now: Timestamp) -> TokenState {

@@ -226,7 +226,7 @@ fn check_frequency(frequency: Option<u32>) -> Result<(), Refusal> {
 }
 
 /// Stages a source; name and type are known to be free.
-pub(super) fn put_new_source(
+pub(crate) fn put_new_source(
     command: &mut Command<'_>,
     user: UserId,
     name: String,

@@ -5,6 +5,7 @@ mod acks;
 mod bulk;
 mod forecast;
 mod incidents;
+mod listing;
 mod login;
 mod pages;
 mod states;

@@ -166,7 +166,7 @@ impl Service {
 
 /// An account to be made, whoever it is for.
 #[derive(Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     pub username: String,
     pub password_hash: Option<String>,
     pub first_name: String,
@@ -193,7 +193,7 @@ impl From<NewUser> for Account {
 }
 
 /// Stages a user with what every user has from the start. The username is known to be free.
-pub(super) fn put_new_user(command: &mut Command<'_>, account: Account) -> User {
+pub(crate) fn put_new_user(command: &mut Command<'_>, account: Account) -> User {
     let user = User {
         id: command.new_user_id(),
         username: account.username,

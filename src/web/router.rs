@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, admin, answer, assets};
+use super::{Site, WebSettings, account, admin, answer, assets, incidents, live};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -48,6 +48,16 @@ fn account_pages() -> Router<Site> {
 /// All incidents.
 fn list_pages() -> Router<Site> {
     Router::new()
+        .route("/incidents/", get(incidents::list::show))
+        .route("/incidents/kiosk/", get(incidents::list::kiosk))
+        .route("/incidents/facets/", get(incidents::choices::facets))
+        .route("/incidents/tags/", get(incidents::choices::tags))
+        .route("/incidents/columns/", post(incidents::choices::columns))
+        .route("/incidents/filters/", get(incidents::filters::form).post(incidents::filters::save))
+        .route("/incidents/bulk/", post(incidents::bulk::act))
+        .route("/incidents/bulk/{id}/", get(incidents::bulk::progress))
+        .route("/incidents/bulk/{id}/undo/", post(incidents::bulk::undo))
+        .route("/live/", get(live::stream))
 }
 
 /// One incident, and what is done with it.
@@ -65,6 +75,7 @@ fn administration_pages() -> Router<Site> {
     source_pages()
         .merge(user_pages())
         .route("/admin/", get(admin::overview::show))
+        .route("/admin/demo/", post(admin::overview::make_demo_data))
         .route("/admin/deliveries/", get(admin::deliveries::list))
         .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
         .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))

@@ -5,8 +5,8 @@
 //! than those in `PATH`; `ARGUSD_SCREENSHOTS` names a directory for pictures, also of the page that a test failed on.
 
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "the tester's wishes, and news for the tester")]
-#![allow(dead_code, reason = "the pages that use the rest are being written")]
 
+mod account;
 mod axe;
 mod driver;
 mod gallery;
@@ -22,7 +22,7 @@ use self::{
 
 #[test]
 fn the_api_documentation_comes_up() {
-    with_browser("swagger", Look::default(), async |browser| {
+    with_browser("swagger", Look::DEFAULT, async |browser| {
         browser.goto("/api/schema/swagger-ui/").await;
         browser.eventually_shows("#swagger-ui .info .title").await;
         assert!(!browser.texts(".opblock-tag").await.is_empty());
@@ -31,7 +31,7 @@ fn the_api_documentation_comes_up() {
 
 #[test]
 fn two_browsers_see_one_server_and_do_not_share_cookies() {
-    with_two("two", Look::default(), async |first, second| {
+    with_two("two", Look::DEFAULT, async |first, second| {
         for browser in [first, second] {
             browser.goto("/api/schema/swagger-ui/").await;
         }
@@ -43,7 +43,7 @@ fn two_browsers_see_one_server_and_do_not_share_cookies() {
 
 #[test]
 fn a_look_is_what_the_page_gets() {
-    let look = Look { size: PHONE, theme: Theme::Dark, ..Look::default() };
+    let look = Look { size: PHONE, theme: Theme::Dark, ..Look::DEFAULT };
     with_browser("look", look, async |browser| {
         browser.goto("/api/schema/swagger-ui/").await;
         assert_eq!(browser.run("return innerWidth").await, 390);
@@ -56,7 +56,7 @@ fn a_look_is_what_the_page_gets() {
 
 #[test]
 fn without_scripts_none_run() {
-    with_browser("scriptless", Look { scripts: false, ..Look::default() }, async |browser| {
+    with_browser("scriptless", Look { scripts: false, ..Look::DEFAULT }, async |browser| {
         browser.goto("/api/schema/swagger-ui/").await;
         assert!(browser.driver.find_all(By::Css("#swagger-ui *")).await.unwrap().is_empty());
     });
@@ -65,7 +65,7 @@ fn without_scripts_none_run() {
 #[test]
 fn an_error_in_the_console_fails_a_test() {
     let failed = std::panic::catch_unwind(|| {
-        with_browser("console", Look::default(), async |browser| {
+        with_browser("console", Look::DEFAULT, async |browser| {
             browser.goto("/api/schema/swagger-ui/").await;
             browser.run("console.error('planted'); const s = document.createElement('script'); s.text = 'x()'; document.body.append(s)").await;
         });

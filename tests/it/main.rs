@@ -19,6 +19,7 @@ mod api_wire;
 mod browser;
 mod daemon;
 mod decisions;
+mod demo;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;

@@ -1,5 +1,6 @@
 //! Search finds what reading everything would find, whatever is indexed, in memory, edited or gone.
 
+mod facets;
 mod question;
 mod sorted;
 
@@ -255,6 +256,8 @@ impl World {
             Step::Ask(question, sort) => {
                 self.ask(&question);
                 self.ask_sorted(&question, sort);
+                self.ask_facets(&question);
+                self.ask_which_match(&question);
             }
         }
     }

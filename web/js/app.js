@@ -2,7 +2,7 @@
 
 const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
-export function span(seconds) {
+function span(seconds) {
   const first = units.findIndex(([size]) => seconds >= size);
   if (first < 0) return "0 s";
   let left = Math.floor(seconds);
@@ -33,7 +33,7 @@ function put(element, text) {
 }
 
 /** Writes times anew: all of them, or those within `scope`. */
-export function writeTimes(scope = document) {
+function writeTimes(scope = document) {
   const now = Date.now();
   if (root.dataset.dates === "locale") {
     for (const time of scope.querySelectorAll("time[data-time]")) {
@@ -51,7 +51,7 @@ export function writeTimes(scope = document) {
 }
 
 /** Says something for a while. */
-export function notify(text, after = 6000) {
+function notify(text, after = 6000) {
   const notice = document.createElement("p");
   notice.className = "notice";
   notice.textContent = text;
@@ -62,6 +62,8 @@ export function notify(text, after = 6000) {
 
 function arrive() {
   writeTimes();
+  const again = document.querySelector("[data-reload-every]");
+  if (again) setTimeout(() => location.reload(), Number(again.dataset.reloadEvery));
   for (const notice of document.querySelectorAll("[data-notice]")) {
     notice.removeAttribute("data-notice");
     setTimeout(() => notice.remove(), 6000);
@@ -93,6 +95,10 @@ document.addEventListener("change", (event) => {
   }
 });
 
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+});
+
 document.addEventListener("submit", (event) => {
   const text = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (text && !window.confirm(text)) {
@@ -105,3 +111,5 @@ document.addEventListener("htmx:after:swap", arrive);
 document.addEventListener("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
+root.classList.add("js");
+window.argusd = { span, writeTimes, notify };

@@ -1,1 +1,351 @@
-// The list of incidents: live rows, selection, keyboard.
+// The list of incidents: rows that are pushed, what is selected, keys.
+
+const { writeTimes } = window.argusd;
+const $ = (selector, scope = document) => scope.querySelector(selector);
+const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+
+let joined = null;
+let chosen = new Set();
+let held = new Map();
+let current = null;
+let lastRefresh = 0;
+let timers = {};
+const title = () => document.title.replace(/^\(\d+\) /, "");
+
+const list = () => document.getElementById("list");
+const rows = () => document.getElementById("rows");
+const row = (pk) => document.getElementById(`i${pk}`);
+
+function later(name, wait, work) {
+  clearTimeout(timers[name]);
+  timers[name] = setTimeout(work, wait);
+}
+
+// What is selected, also on other pages of the same view.
+
+function keep() {
+  const view = list()?.dataset.view;
+  if (view != null) sessionStorage.setItem("chosen", JSON.stringify([view, [...chosen]]));
+}
+
+function recall() {
+  const [view, keys] = JSON.parse(sessionStorage.getItem("chosen") ?? "[null,[]]");
+  chosen = new Set(view === list().dataset.view && !$(".outcome") ? keys : []);
+  keep();
+}
+
+function choose(pk, on) {
+  if (on) chosen.add(String(pk));
+  else chosen.delete(String(pk));
+  keep();
+  showChosen();
+}
+
+function showChosen() {
+  for (const box of $$("#rows input[name=pk]")) {
+    box.checked = chosen.has(box.value);
+    box.closest("tr").classList.toggle("chosen", box.checked);
+  }
+  const bar = $("#bulk-bar");
+  if (!bar) return;
+  const all = $("[data-all]", bar)?.checked;
+  bar.classList.toggle("active", chosen.size > 0 || all);
+  $("[data-selected]", bar).textContent = all ? "All that match" : `${chosen.size} selected`;
+  const page = $("[data-select-page]");
+  if (page) page.checked = chosen.size > 0 && $$("#rows input[name=pk]").every((box) => box.checked);
+}
+
+// Rows that are pushed.
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.firstElementChild;
+  if (fresh) writeTimes(fresh);
+  return fresh;
+}
+
+function patchRow(old, fresh) {
+  const isCurrent = old.classList.contains("current");
+  old.className = `${fresh.className} changed${isCurrent ? " current" : ""}`;
+  old.dataset.start = fresh.dataset.start;
+  for (const cell of fresh.children) {
+    if (cell.classList.contains("c-select")) continue;
+    const there = $(`.${cell.classList[0]}`, old);
+    if (!there || there.innerHTML === cell.innerHTML) continue;
+    const focused = [...there.querySelectorAll("a, summary")].indexOf(document.activeElement);
+    const open = $("details[open]", there) != null;
+    there.replaceChildren(...cell.childNodes);
+    if (open) for (const menu of $$("details", there)) menu.open = true;
+    if (focused >= 0) there.querySelectorAll("a, summary")[focused]?.focus();
+  }
+}
+
+function isBusy(element) {
+  return element.classList.contains("chosen") || element.contains(document.activeElement) || element.matches(":hover");
+}
+
+/** Nothing moves under somebody's hands. */
+function isQuiet() {
+  if ("kiosk" in list().dataset) return true;
+  const inRows = rows().contains(document.activeElement) || rows().matches(":hover") || $("details[open]", rows());
+  return !inRows && chosen.size === 0 && scrollY < 300;
+}
+
+function insert(fresh) {
+  const start = BigInt(fresh.dataset.start);
+  const pk = Number(fresh.dataset.pk);
+  const isOlder = (other) => {
+    const at = BigInt(other.dataset.start);
+    return at < start || (at === start && Number(other.dataset.pk) < pk);
+  };
+  const before = [...rows().children].find(isOlder);
+  const limit = Number(list().dataset.limit);
+  if (!before && rows().children.length >= limit) return;
+  fresh.classList.add("new");
+  rows().insertBefore(fresh, before ?? null);
+  for (const last of [...rows().children].slice(limit).reverse()) if (!isBusy(last)) last.remove();
+  $(".empty", list())?.remove();
+}
+
+function showHeld() {
+  const button = $("[data-news]");
+  if (!button) return;
+  button.hidden = held.size === 0;
+  button.textContent = `${held.size} new: show`;
+  document.title = held.size ? `(${held.size}) ${title()}` : title();
+}
+
+function release() {
+  const canInsert = "live" in list().dataset && "newestFirst" in list().dataset;
+  if (!canInsert && held.size && !("kiosk" in list().dataset)) {
+    refresh();
+  } else {
+    for (const fresh of held.values()) if (!row(fresh.dataset.pk)) insert(fresh);
+  }
+  held.clear();
+  showHeld();
+  showChosen();
+}
+
+function count(selector, change) {
+  for (const element of $$(selector)) element.textContent = change(Number(element.textContent));
+}
+
+function take(patch) {
+  if (!rows()) return;
+  for (const [pk, html] of patch.rows) {
+    const fresh = parse(html);
+    const there = row(pk);
+    if (there && fresh) patchRow(there, fresh);
+    else if (fresh && (held.has(pk) || patch.new.includes(pk))) held.set(pk, fresh);
+  }
+  for (const pk of patch.gone) {
+    held.delete(pk);
+    const there = row(pk);
+    if (!there) continue;
+    there.classList.add("gone");
+    setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
+  }
+  if (patch.matching != null) count("[data-matching]", () => patch.matching);
+  else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
+  count("[data-total]", () => patch.total);
+  const canInsert = "live" in list().dataset && ("newestFirst" in list().dataset || "kiosk" in list().dataset);
+  if (canInsert && isQuiet()) release();
+  else showHeld();
+  showChosen();
+  if (patch.new.length) alarm(patch.new.length);
+  later("facets", 5000, facets);
+}
+
+function alarm(many) {
+  const { sound, notify: notice } = list().dataset;
+  if (sound != null) beep();
+  if (notice != null && document.hidden && "Notification" in window && Notification.permission === "granted") {
+    new Notification("argusd", { body: many === 1 ? "One new incident." : `${many} new incidents.`, tag: "argusd" });
+  }
+}
+
+function beep() {
+  const audio = new AudioContext();
+  const tone = audio.createOscillator();
+  const volume = audio.createGain();
+  volume.gain.setValueAtTime(0.15, audio.currentTime);
+  volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
+  tone.frequency.value = 880;
+  tone.connect(volume).connect(audio.destination);
+  tone.start();
+  tone.stop(audio.currentTime + 0.4);
+  tone.onended = () => audio.close();
+}
+
+function refresh() {
+  const wait = Math.max(0, lastRefresh + 2000 - Date.now());
+  later("refresh", wait, () => {
+    lastRefresh = Date.now();
+    if (list()) window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" });
+  });
+}
+
+function state(now) {
+  for (const element of $$("[data-live-state]")) {
+    element.textContent = now === "live" ? "live" : "not live";
+    element.classList.toggle("on", now === "live");
+  }
+  clearInterval(timers.poll);
+  if (now !== "live") timers.poll = setInterval(refresh, 30000);
+}
+
+function hear(message) {
+  if (!list()) return;
+  if (message.type === "rows") take(message.patch);
+  else if (message.type === "refresh") refresh();
+  else if (message.type === "state") state(message.state);
+  else if (message.type === "end") location.reload();
+}
+
+// Counts beside the choices, and tags while one types.
+
+async function facets() {
+  const form = $("[data-facets]");
+  if (!form || document.hidden) return;
+  const answer = await fetch(form.dataset.facets, { headers: { accept: "application/json" } });
+  if (!answer.ok || answer.redirected) return;
+  const counts = await answer.json();
+  for (const element of $$("[data-facet]", form)) {
+    const text = counts[element.dataset.facet] ?? 0;
+    if (element.textContent !== String(text)) element.textContent = text;
+  }
+}
+
+async function suggest(input) {
+  const answer = await fetch(`${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`);
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.getElementById(input.getAttribute("list"))?.replaceChildren(...page.querySelectorAll("option"));
+}
+
+// Arriving at the page, anew or after a part of it was exchanged.
+
+function arrive() {
+  const now = list();
+  const about = now && `${"kiosk" in now.dataset ? "wall" : "list"} ${now.dataset.view}`;
+  if (joined && joined.about !== about) {
+    joined.leave();
+    joined = null;
+    held.clear();
+    clearInterval(timers.poll);
+  }
+  if (!now) return;
+  recall();
+  showChosen();
+  if (!joined) {
+    const kind = "kiosk" in now.dataset ? "wall" : "list";
+    joined = { about, leave: window.argusd.live.join(kind, now.dataset.view, now.dataset.seq, (message) => {
+      if (message.type === "state") joined.state = message.state;
+      hear(message);
+    }) };
+  } else {
+    for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
+    showHeld();
+    state(joined.state ?? "off");
+  }
+  if (now.dataset.lapses) {
+    later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
+  }
+  later("facets", 0, facets);
+  if (current && row(current)) row(current).classList.add("current");
+}
+
+// Keys.
+
+function go(step) {
+  const all = $$("#rows > tr");
+  if (!all.length) return;
+  const at = all.findIndex((element) => element.dataset.pk === current);
+  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+  for (const element of all) element.classList.toggle("current", element === next);
+  current = next.dataset.pk;
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function chooseCurrent() {
+  if (!chosen.size && current) choose(current, true);
+  return chosen.size > 0 || $("[data-all]")?.checked;
+}
+
+const press = (action) => { if (chooseCurrent()) $(`#bulk-bar [value=${action}]`)?.click(); };
+const open = () => { if (current) $(`#i${current} a[href^="/incidents/"]`)?.click(); };
+const keys = {
+  j: () => go(1),
+  k: () => go(-1),
+  o: open,
+  Enter: open,
+  x: () => { if (current) choose(current, !chosen.has(current)); },
+  "*": () => $("[data-select-page]")?.click(),
+  a: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
+  m: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
+  t: () => { if (chooseCurrent()) $("#bulk-ticket")?.focus(); },
+  c: () => press("close"),
+  r: () => press("reopen"),
+  u: () => $("[data-undo]")?.click(),
+  n: release,
+  "/": () => $("#q")?.focus(),
+  f: () => { location.hash = "filters"; $("#filters input:checked")?.focus(); },
+  "?": () => $("#keys")?.showModal(),
+  Escape: () => {
+    if (location.hash === "#filters") location.hash = "list";
+    if (chosen.size) { chosen.clear(); keep(); showChosen(); }
+  },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (!list() || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
+  if (event.target.closest("input, select, textarea")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  const work = keys[event.key];
+  if (!work) return;
+  event.preventDefault();
+  work();
+});
+
+document.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.matches("#rows input[name=pk]")) choose(box.value, box.checked);
+  else if (box.matches("[data-select-page]")) for (const one of $$("#rows input[name=pk]")) choose(one.value, box.checked);
+  else if (box.matches("[data-all]")) showChosen();
+  else if (box.closest("#filters form")) later("filter", 120, () => box.form.requestSubmit());
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-suggest]")) later("suggest", 150, () => suggest(event.target));
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-news]")) release();
+  else if (event.target.closest("[data-keys]")) $("#keys")?.showModal();
+  else if (event.target.closest("[data-clear]")) {
+    chosen.clear();
+    const all = $("[data-all]");
+    if (all) all.checked = false;
+    keep();
+    showChosen();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "bulk") return;
+  for (const extra of $$(".extra", event.target)) extra.remove();
+  for (const pk of chosen) {
+    if (row(pk)) continue;
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "pk", value: pk, className: "extra" });
+    event.target.append(field);
+  }
+}, true);
+
+document.addEventListener("htmx:after:swap", arrive);
+arrive();

@@ -131,7 +131,7 @@ impl Row {
             because,
             incident: message.incident().map(|id| id.0),
             about: match &message.about {
-                About::Event { .. } => notification.kind.map_or("an event that is gone", EventType::name).to_owned(),
+                About::Event { .. } => notification.kind.map_or("an event that is gone", EventType::display).to_owned(),
                 About::Summary(of) => format!("Summary of {} messages", of.len()),
             },
             answer: fate.answer.clone(),
@@ -150,7 +150,9 @@ fn parties(route: &Route, directory: &Directory) -> (String, String) {
         Route::Destination { user, profile, .. } => {
             let name = directory.user(*user).map_or_else(|| format!("user {user}"), |user| user.username.clone());
             let because = match directory.profiles.get(profile) {
-                Some(known) => known.name.clone().map_or_else(|| format!("profile {profile}"), |n| format!("profile {n}")),
+                Some(known) => {
+                    known.name.clone().map_or_else(|| format!("profile {profile}"), |n| format!("profile {n}"))
+                }
                 None => "a profile that is gone".to_owned(),
             };
             (name, because)

@@ -199,10 +199,9 @@ fn medium(reached: &Reached, show: &Show) -> Check {
         parts.push(format!("last failure {}", show.relative(at)));
     }
     let (look, advice) = match &reached.unreachable_since {
-        Some(since) if show.now.micros().saturating_sub(since.micros()) > 15 * MINUTE => (
-            Look::Bad,
-            format!("Not reached for {}. Check that it runs, and the settings.", show.since(since)),
-        ),
+        Some(since) if show.now.micros().saturating_sub(since.micros()) > 15 * MINUTE => {
+            (Look::Bad, format!("Not reached for {}. Check that it runs, and the settings.", show.since(since)))
+        }
         Some(since) => (Look::Warn, format!("Not reached for {}; it is tried again.", show.since(since))),
         None => (Look::Good, "The last attempt reached it.".to_owned()),
     };

@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{Staff, health};
+use super::{Staff, StaffPosted, health};
 use crate::{
     domain::directory::OWN_SOURCE,
     service::Health,
     web::{
         Site,
-        answer::{Answer, page},
+        answer::{Answer, done, page},
         frame::Frame,
     },
 };
@@ -60,8 +60,9 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
     })
 }
 
-impl OverviewPage {
-    fn may_manage_sources(&self) -> bool {
-        self.frame.is_superuser()
-    }
+/// A small world to look around in.
+pub async fn make_demo_data(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+    let seed = site.service.now().micros().unsigned_abs();
+    let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;
+    Ok(done("/incidents/", &format!("Made {made}. Nobody is told of any of it.")))
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::ids::{SourceId, TokenId},
-    service::{Action, Model, SourceEdit, SourceView, TokenState},
+    service::{Action, Model, SourceEdit, SourceView},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -99,8 +99,7 @@ pub async fn create_token(
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
     let source = site.service.directory().source(SourceId(id)).cloned().ok_or_else(|| missing(Model::Source))?;
-    let made =
-        site.service.issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
+    let made = site.service.issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
     match made {
         Ok(secret) => {
             let mut again = SourcePage::new(&site, &visitor, source.id).await?;

@@ -1,5 +1,7 @@
 //! What axe finds wrong with a page for people who use it without a mouse, or without seeing it.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::session::Browser;
@@ -23,15 +25,30 @@ pub struct Violation {
     pub nodes: Vec<String>,
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.id, self.impact, self.help)?;
+        self.nodes.iter().try_for_each(|node| write!(f, "\n    {node}"))
+    }
+}
+
+impl Violation {
+    pub fn is_grave(&self) -> bool {
+        matches!(self.impact.as_str(), "serious" | "critical")
+    }
+}
+
 impl Browser {
-    /// Fails on what is serious or critical, and returns the rest. Colours are judged in the theme that is on.
-    pub async fn axe(&self) -> Vec<Violation> {
+    /// All that axe finds in the page as it is now. Colours are judged in the theme that is on.
+    pub async fn violations(&self) -> Vec<Violation> {
         self.run(AXE).await;
-        let found = self.driver.execute_async(RUN, Vec::new()).await.unwrap();
-        let found: Vec<Violation> = found.convert().unwrap();
-        let (grave, rest): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|it| matches!(it.impact.as_str(), "serious" | "critical"));
-        assert!(grave.is_empty(), "axe at {}: {grave:#?}", self.path().await);
-        rest
+        self.driver.execute_async(RUN, Vec::new()).await.unwrap().convert().unwrap()
+    }
+
+    /// Fails on what is serious or critical.
+    pub async fn axe(&self) {
+        let grave = self.violations().await.into_iter().filter(Violation::is_grave).map(|it| it.to_string());
+        let grave: Vec<String> = grave.collect();
+        assert!(grave.is_empty(), "axe at {}:\n{}", self.path().await, grave.join("\n"));
     }
 }

@@ -1,32 +1,62 @@
-//! Every page at every width in both themes, on demo data.
+//! Every page at every width in both themes, on demo data: photographed if `ARGUSD_SCREENSHOTS` names a directory, and in
+//! any case never wider than the window, and nothing in it that axe finds grave.
+//!
+//! A new page needs a line in the list of its part of the house.
 
 use super::{
+    axe::Violation,
     harness::with_browser,
-    session::{DESKTOP, Look, PHONE, Theme, WALL},
+    session::{Browser, DESKTOP, Look, PHONE, Theme, WALL},
 };
+use crate::support::PASSWORD;
 
-/// What is photographed: the name of the picture and the path.
-const PAGES: &[(&str, &str)] = &[("swagger", "/api/schema/swagger-ui/")];
+/// The name of the picture, and the path.
+type Pages = &'static [(&'static str, &'static str)];
+
+const OUTSIDE: Pages = &[("login", "/accounts/login/"), ("login-with-next", "/accounts/login/?next=/about/")];
+const ACCOUNT: Pages = &[("user", "/user/"), ("about", "/about/")];
 
 #[test]
-fn gallery() {
-    with_browser("gallery", Look::default(), async |browser| {
-        let mut wide = Vec::new();
-        for (name, path) in PAGES {
-            for size in [PHONE, DESKTOP, WALL] {
-                browser.set_size(size).await;
-                for theme in [Theme::Light, Theme::Dark] {
-                    browser.set_theme(theme).await;
-                    browser.goto(path).await;
-                    browser.settled().await;
-                    browser.picture(&format!("{name}-{}-{}", size.0, theme.name())).await;
-                }
-                let overflow = browser.overflow().await;
-                if overflow > 0 {
-                    wide.push(format!("{path} at {} pixels is {overflow} too wide", size.0));
+fn gallery_outside() {
+    with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
+}
+
+#[test]
+fn gallery_account() {
+    inside("account", ACCOUNT);
+}
+
+/// As a superuser, who sees everything.
+fn inside(part: &str, pages: Pages) {
+    with_browser(&format!("gallery-{part}"), Look::DEFAULT, async |browser| {
+        browser.server.demo();
+        browser.log_in("admin", PASSWORD).await;
+        look_at(browser, pages).await;
+    });
+}
+
+async fn look_at(browser: &Browser, pages: Pages) {
+    let mut faults = Vec::new();
+    for (name, path) in pages {
+        for size in [PHONE, DESKTOP, WALL] {
+            let width = size.0;
+            browser.set_size(size).await;
+            browser.goto(path).await;
+            for theme in [Theme::Light, Theme::Dark] {
+                browser.set_theme(theme).await;
+                browser.settled().await;
+                browser.picture(&format!("{name}-{width}-{}", theme.name())).await;
+                if size != WALL {
+                    let grave = browser.violations().await.into_iter().filter(Violation::is_grave);
+                    faults.extend(grave.map(|it| format!("{path} at {width} pixels, {}: {it}", theme.name())));
                 }
             }
+            let overflow = browser.overflow().await;
+            if overflow > 0 {
+                let culprits = browser.too_wide().await;
+                faults.push(format!("{path} at {width} pixels is {overflow} too wide: {culprits}"));
+            }
         }
-        assert!(wide.is_empty(), "{}", wide.join("\n"));
-    });
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -16,6 +16,13 @@ pub struct Server {
     pub daemon: Daemon,
 }
 
+impl Server {
+    /// Fills it with the demo world.
+    pub fn demo(&self) {
+        self.site.ok(&["demo"]);
+    }
+}
+
 /// `name` is that of the picture if it fails.
 pub fn with_browser(name: &str, look: Look, test: impl AsyncFnOnce(&Browser)) {
     with_browsers(name, look, 1, async |browsers| {

@@ -49,10 +49,8 @@ pub struct Look {
     pub scripts: bool,
 }
 
-impl Default for Look {
-    fn default() -> Self {
-        Self { size: DESKTOP, theme: Theme::Light, scripts: true }
-    }
+impl Look {
+    pub const DEFAULT: Self = Self { size: DESKTOP, theme: Theme::Light, scripts: true };
 }
 
 pub struct Browser {
@@ -91,12 +89,13 @@ impl Browser {
         url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
     }
 
+    /// Leads to a page that costs little.
     pub async fn log_in(&self, user: &str, password: &str) {
-        self.goto("/accounts/login/").await;
+        self.goto("/accounts/login/?next=/about/").await;
         self.fill("input[name=username]", user).await;
         self.fill("input[name=password]", password).await;
-        self.click("form button[type=submit]").await;
-        self.eventually("logged in", async || !self.path().await.starts_with("/accounts/login/")).await;
+        self.click(".login button[type=submit]").await;
+        self.eventually("logged in", async || self.path().await == "/about/").await;
     }
 
     /// The first that matches, once there is one.
@@ -180,6 +179,19 @@ impl Browser {
         self.run(script).await.as_i64().unwrap()
     }
 
+    /// The elements that stick out on the right, by their tag, id and classes.
+    pub async fn too_wide(&self) -> Value {
+        const SCRIPT: &str = "const wide = document.documentElement.clientWidth;
+            return [...document.body.querySelectorAll('*')].filter((it) => it.getBoundingClientRect().right > wide + 1)
+                .slice(0, 8).map((it) => `${it.tagName.toLowerCase()}#${it.id}.${it.className}`);";
+        self.run(SCRIPT).await
+    }
+
+    /// The colour behind everything, as CSS says it.
+    pub async fn background(&self) -> Value {
+        self.run("return getComputedStyle(document.documentElement).backgroundColor").await
+    }
+
     /// An error in the console that this test provokes: any that contains `part`.
     pub fn expect_in_console(&self, part: &str) {
         self.expected.borrow_mut().push(part.to_owned());
@@ -226,6 +238,7 @@ impl Browser {
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme.name()}]});
         let devtools = self.driver.cdp();
         devtools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
+        devtools.send_raw("Emulation.setScrollbarsHidden", json!({"hidden": true})).await.unwrap();
         devtools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
     }
 }

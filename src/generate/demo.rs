@@ -1,0 +1,182 @@
+//! A small world to look around in: sources, incidents in all states, people, and everything that decides who is told.
+//!
+//! Nobody is ever told of any of it. None of its events was decided about (`decided` is `None`), so none has a message.
+//! Its profiles and rules are switched off, so that what is done with its incidents later tells nobody either. And should
+//! somebody switch one on: all addresses are at `example.org`, which takes no mail, and the number is one of those that
+//! are given to nobody.
+
+mod settings;
+mod story;
+
+use std::fmt;
+
+use super::{
+    dice::Dice,
+    draft::Draft,
+    scenario::{ICINGA, NAV, PROMETHEUS, SourceKind, ZABBIX},
+    stage::{Poster, stage},
+};
+use crate::{
+    domain::{
+        ids::{IncidentId, UserId},
+        incident::EndTime,
+    },
+    service::{
+        Caller, Refusal, Service, ServiceError,
+        policy::{Action, allowed},
+        sources::put_new_source,
+        users::{Account, put_new_user},
+    },
+    store::Command,
+};
+
+/// So many of the latest incidents are looked at before it is taken for granted that some are not the server's own.
+const LOOKED_AT: u64 = 1_000;
+
+const SYSTEMS: [System; story::SYSTEMS] = [
+    System { like: &NAV, source_type: "nav" },
+    System { like: &ZABBIX, source_type: "zabbix" },
+    System { like: &PROMETHEUS, source_type: "prometheus" },
+    System { like: &ICINGA, source_type: "icinga" },
+];
+
+struct System {
+    like: &'static SourceKind,
+    source_type: &'static str,
+}
+
+const PEOPLE: [Person; story::PEOPLE] = [
+    Person { username: "kari.nordmann", first_name: "Kari", last_name: "Nordmann", is_staff: true },
+    Person { username: "ola.hansen", first_name: "Ola", last_name: "Hansen", is_staff: false },
+    Person { username: "amina.yusuf", first_name: "Amina", last_name: "Yusuf", is_staff: false },
+];
+
+struct Person {
+    username: &'static str,
+    first_name: &'static str,
+    last_name: &'static str,
+    is_staff: bool,
+}
+
+impl Person {
+    fn email(&self) -> String {
+        format!("{}@example.org", self.username)
+    }
+
+    fn full_name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name)
+    }
+}
+
+/// What was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demo {
+    pub incidents: usize,
+    /// Not if there was such a world before: then there are more incidents in it now.
+    pub settings: bool,
+}
+
+impl fmt::Display for Demo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} incidents", self.incidents)?;
+        if self.settings {
+            f.write_str(", people, profiles, planned maintenance, contacts and a rule; all of it switched off")?;
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    /// The same world for the same seed, seen from the moment at which it is made. For superusers. Refused where there are
+    /// incidents other than the server's own, unless forced.
+    pub async fn make_demo_data(&self, caller: &Caller, seed: u64, force: bool) -> Result<Demo, ServiceError> {
+        if !allowed(caller.kind(), Action::MakeDemoData) {
+            return Err(ServiceError::Forbidden);
+        }
+        let maker = caller.id();
+        let made = self
+            .store()
+            .write(Some(maker), move |command| {
+                if !force && has_foreign_incidents(command)? {
+                    return Err(Refusal::IncidentsAlready.into());
+                }
+                make(command, maker, &mut Dice::new(seed))
+            })
+            .await?;
+        Ok(made)
+    }
+}
+
+/// Other than the server's own.
+fn has_foreign_incidents(command: &mut Command<'_>) -> Result<bool, ServiceError> {
+    let own = command.directory().own_source();
+    let next = command.new_incident_id().0;
+    let first = next.saturating_sub(LOOKED_AT).max(1);
+    for id in (first..next).rev() {
+        if command.incident(IncidentId(id))?.is_some_and(|incident| Some(incident.source) != own) {
+            return Ok(true);
+        }
+    }
+    Ok(first > 1)
+}
+
+fn make(command: &mut Command<'_>, maker: UserId, dice: &mut Dice) -> Result<Demo, ServiceError> {
+    let is_new = PEOPLE.iter().all(|person| command.directory().user_named(person.username).is_none());
+    let people = PEOPLE.map(|person| user(command, &person));
+    let posters = SYSTEMS.map(|system| poster(command, &system));
+    // Never given out again, so runs do not collide.
+    let run = format!("demo-{}", command.new_incident_id());
+    let drafts = story::tell(dice, &SYSTEMS.map(|system| system.like), command.now());
+    let incidents = drafts.len();
+    if is_new {
+        settings::put(command, dice, maker, people, posters.map(|poster| poster.source), host_in_trouble(&drafts))?;
+    }
+    for draft in drafts {
+        if let Some(poster) = posters.get(draft.source) {
+            stage(command, draft, *poster, &people, &run);
+        }
+    }
+    Ok(Demo { incidents, settings: is_new })
+}
+
+fn user(command: &mut Command<'_>, person: &Person) -> UserId {
+    if let Some(there) = command.directory().user_named(person.username) {
+        return there.id;
+    }
+    let account = Account {
+        username: person.username.to_owned(),
+        first_name: person.first_name.to_owned(),
+        last_name: person.last_name.to_owned(),
+        email: person.email(),
+        is_staff: person.is_staff,
+        ..Account::default()
+    };
+    put_new_user(command, account).id
+}
+
+fn poster(command: &mut Command<'_>, System { like, source_type }: &System) -> Poster {
+    let name = like.name;
+    let directory = command.directory();
+    if let Some(there) = directory.source_named(source_type, name) {
+        return Poster { source: there.id, user: there.user };
+    }
+    let has_type = directory.source_types.contains(*source_type);
+    let mut username = name.to_owned();
+    while directory.user_named(&username).is_some() {
+        username.push_str("-demo");
+    }
+    if !has_type {
+        command.put_source_type((*source_type).to_owned());
+    }
+    let user = put_new_user(command, Account { username, ..Account::default() }).id;
+    let base_url = like.base_url.to_owned();
+    let source = put_new_source(command, user, name.to_owned(), (*source_type).to_owned(), base_url);
+    Poster { source: source.id, user }
+}
+
+/// The tag of what broke last and is not repaired: that is where maintenance goes on.
+fn host_in_trouble(drafts: &[Draft]) -> String {
+    let open = drafts.iter().rev().filter(|draft| draft.end == EndTime::Infinity);
+    let hosts = open.flat_map(|draft| &draft.tags).filter(|tag| tag.key() == "host");
+    hosts.map(|tag| tag.as_str().to_owned()).next().unwrap_or_default()
+}

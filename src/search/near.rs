@@ -1,0 +1,88 @@
+//! Incidents that may have to do with one: near it in time, or open, and with tags of it.
+
+use super::{
+    Inner, Search,
+    chunk::Key,
+    id_set::{Collector, IdSet},
+    indexer::{View, guarded},
+    tail::TailView,
+    text_index::IndexError,
+    walk::Walk,
+};
+use crate::domain::{
+    filter::Criteria,
+    ids::IncidentId,
+    incident::Incident,
+    limits::{NEIGHBOUR_CANDIDATES, NEIGHBOUR_MICROS},
+    tag::Tag,
+    time::Timestamp,
+};
+
+/// Tags that more incidents have say little, and would cost much.
+const RARE: u64 = 20_000;
+
+impl Search {
+    /// Candidates, none twice and not itself: of those that started within an hour the nearest, and of those that share
+    /// a tag that is not on everything the nearest within that time and the newest that are open now. A bounded number;
+    /// what they share is for the caller to see. Blocks: for blocking threads.
+    #[must_use]
+    pub fn near(&self, incident: &Incident, now: Timestamp) -> Vec<IncidentId> {
+        let tagged = self.inner.rarely_tagged(incident);
+        let around = Criteria {
+            start_from: Some(incident.start.saturating_add_micros(-NEIGHBOUR_MICROS)),
+            start_to: Some(incident.start.saturating_add_micros(NEIGHBOUR_MICROS)),
+            ..Criteria::default()
+        };
+        let open = Criteria { open: Some(true), ..Criteria::default() };
+        let here = Key { start: incident.start.micros(), id: incident.id.0 };
+        let loaded = self.inner.columns();
+        let beside = |set| {
+            let walk = Walk::new(&loaded.columns, &around, set, now);
+            let mut keys = walk.older(here, NEIGHBOUR_CANDIDATES / 2);
+            keys.extend(walk.newer(here, NEIGHBOUR_CANDIDATES / 2));
+            keys
+        };
+        let mut keys = beside(None);
+        if let Some(tagged) = &tagged {
+            keys.extend(beside(Some(tagged)));
+            let walk = Walk::new(&loaded.columns, &open, Some(tagged), now);
+            keys.extend(walk.older(Key::LAST, NEIGHBOUR_CANDIDATES));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().map(Key::id).filter(|id| *id != incident.id).collect()
+    }
+}
+
+impl Inner {
+    /// `None` if there is no index to ask.
+    fn rarely_tagged(&self, incident: &Incident) -> Option<IdSet> {
+        let view = self.text.view()?;
+        guarded(|| view.rarely_tagged(incident)).ok()
+    }
+}
+
+impl View {
+    fn rarely_tagged(&self, incident: &Incident) -> Result<IdSet, IndexError> {
+        let mut counted = Vec::new();
+        for tag in &incident.tags {
+            counted.push((self.searcher.tag_frequency(&tag.tag)?, &tag.tag));
+        }
+        counted.sort_unstable();
+        let mut room = RARE;
+        let mut rare: Vec<Tag> = Vec::new();
+        for (count, tag) in counted {
+            let Some(left) = room.checked_sub(count) else { break };
+            room = left;
+            rare.push(tag.clone());
+        }
+        let mut found = Collector::default();
+        if !rare.is_empty() {
+            let groups = [rare];
+            let tail = TailView::new(&self.tail);
+            tail.tagged(&groups, &mut found);
+            self.searcher.tagged(&groups, &tail.overridden(), &mut found)?;
+        }
+        Ok(found.finish())
+    }
+}

@@ -1,0 +1,70 @@
+//! Tags to go on with, and incidents that belong together.
+
+use super::{Service, ServiceError};
+use crate::domain::{
+    filter::Criteria,
+    incident::Incident,
+    limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
+    tag::Tag,
+};
+
+pub use crate::search::{TagSuggestion, TagSuggestionKind};
+
+impl Service {
+    /// What is typed without `=` finds keys that begin so, and the tags of a key that is typed out; with it, the tags of
+    /// the key whose value begins so. Letters of values must be typed in their case. The most frequent first, keys before tags.
+    ///
+    /// Without criteria from the text index, whose counts may be behind by what was deleted or changed in the last
+    /// seconds. With criteria, or while there is no index, from the newest incidents that match, and if there are more
+    /// than are looked at, the counts are marked as estimated: they are of those.
+    pub async fn suggest_tags(
+        &self,
+        criteria: Option<Criteria>,
+        typed: String,
+        limit: usize,
+    ) -> Result<Vec<TagSuggestion>, ServiceError> {
+        let (service, limit) = (self.clone(), limit.min(SUGGESTIONS));
+        self.blocking(move || {
+            if criteria.is_none()
+                && let Some(found) = service.search().suggest_tags(&typed, limit)?
+            {
+                return Ok(found);
+            }
+            let criteria = criteria.unwrap_or_default();
+            let found = service.search().page(&criteria, None, SUGGESTION_SAMPLE, service.now())?;
+            let incidents = service.store().snapshot()?.incidents(&found.ids)?;
+            let mut suggestions = crate::search::suggest_tags_of(&incidents, &typed, limit);
+            for suggestion in &mut suggestions {
+                suggestion.estimated |= found.next.is_some();
+            }
+            Ok(suggestions)
+        })
+        .await
+    }
+
+    /// Incidents that share tags with this one and started within an hour of it or are open now, with what they share:
+    /// those that share most first, then those nearest in time. Looks at a bounded number.
+    pub async fn neighbours(
+        &self,
+        incident: Incident,
+        limit: usize,
+    ) -> Result<Vec<(Incident, Vec<Tag>)>, ServiceError> {
+        let service = self.clone();
+        self.blocking(move || {
+            let candidates = service.search().near(&incident, service.now());
+            let distance = |other: &Incident| other.start.micros().abs_diff(incident.start.micros());
+            let mut neighbours = Vec::new();
+            for other in service.store().snapshot()?.incidents(&candidates)? {
+                let common = incident.tags.iter().map(|tag| &tag.tag).filter(|tag| other.has_tag(tag));
+                let shared: Vec<Tag> = common.cloned().collect();
+                if !shared.is_empty() {
+                    neighbours.push((other, shared));
+                }
+            }
+            neighbours.sort_by_key(|(other, shared)| (std::cmp::Reverse(shared.len()), distance(other), other.id));
+            neighbours.truncate(limit);
+            Ok(neighbours)
+        })
+        .await
+    }
+}

@@ -1,0 +1,98 @@
+//! What helps to choose: counts beside the filters, tags while one types, columns.
+
+use askama::Template;
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+    response::IntoResponse,
+};
+use serde_json::{Map, Value};
+
+use super::view::View;
+use crate::{
+    domain::preferences::Column,
+    service::TagSuggestion,
+    web::{
+        Site,
+        answer::{Answer, page, see},
+        form::Fields,
+        visitor::{Posted, Visitor},
+    },
+};
+
+/// Tags that are suggested at once.
+const SUGGESTIONS: usize = 20;
+
+/// How many there would be for each choice, by the names that the page gives them.
+pub async fn facets(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let view = View::parse(&Fields::of_query(query.as_deref()));
+    let facets = site.service.facets(view.criteria(&site.service.directory(), site.service.now())).await?;
+    let mut counts = Map::new();
+    let mut put = |name: String, count: u64| drop(counts.insert(name, Value::from(count)));
+    for (level, count) in (1..).zip(facets.by_level) {
+        put(format!("level:{level}"), count);
+    }
+    for (source, count) in facets.by_source {
+        put(format!("source:{source}"), count);
+    }
+    for (name, count) in facets.by_source_type {
+        put(format!("source_type:{name}"), count);
+    }
+    for (kind, count) in facets.by_event_type {
+        put(format!("event_type:{}", kind.code()), count);
+    }
+    put("open".to_owned(), facets.open);
+    put("closed".to_owned(), facets.closed);
+    put("stateless".to_owned(), facets.stateless);
+    put("acked".to_owned(), facets.acked);
+    put("unacked".to_owned(), facets.unacked);
+    put("with_ticket".to_owned(), facets.with_ticket);
+    put("without_ticket".to_owned(), facets.without_ticket);
+    Ok(Json(counts).into_response())
+}
+
+#[derive(Template)]
+#[template(
+    source = r#"{% for tag in tags %}<option value="{{ tag.text }}">{{ tag.count }}</option>{% endfor %}"#,
+    ext = "html"
+)]
+struct Options {
+    tags: Vec<TagSuggestion>,
+}
+
+/// As `<option>`s.
+pub async fn tags(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let fields = Fields::of_query(query.as_deref());
+    let tags = site.service.suggest_tags(None, fields.text("q"), SUGGESTIONS).await?;
+    page(&Options { tags })
+}
+
+pub async fn columns(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let mut chosen = visitor.preferences.clone();
+    if let Some(columns) = fields.get("preset").and_then(Column::preset) {
+        chosen.columns = columns.to_vec();
+    } else if let Some(columns) = Column::parse_all(fields.all("columns")) {
+        chosen.columns = columns;
+    }
+    if let Some(at) =
+        fields.get("up").and_then(Column::parse).and_then(|up| chosen.columns.iter().position(|it| *it == up))
+        && let Some(before) = at.checked_sub(1)
+    {
+        chosen.columns.swap(at, before);
+    }
+    site.service.set_preferences(&visitor.caller, chosen).await?;
+    let view = View::parse(&Fields::of_query(fields.get("view")));
+    Ok(see(&format!("/incidents/?{}&choose=1", view.query())))
+}
+
+/// The rest of a list of sources is typed by name.
+pub fn by_name(site: &Site, fields: &Fields, view: &mut View) {
+    let Some(name) = fields.filled("source_name") else { return };
+    let directory = site.service.directory();
+    let named = directory.sources_sorted().into_iter().filter(|source| source.name == name).map(|source| source.id);
+    for id in named {
+        if !view.sources.contains(&id) {
+            view.sources.push(id);
+        }
+    }
+}

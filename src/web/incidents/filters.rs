@@ -1,0 +1,85 @@
+//! Keeping the view at hand as a saved filter.
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    http::StatusCode,
+};
+
+use super::view::View;
+use crate::{
+    domain::ids::FilterId,
+    service::{BlobEdit, FilterEdit, NewFilter, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, done, page, page_with, sentence},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "incidents/save_filter.html")]
+struct SavePage {
+    frame: Frame,
+    view: View,
+    name: String,
+    public: bool,
+    /// One's own filter that the view started from.
+    replaces: Option<(FilterId, String)>,
+    problem: Option<String>,
+}
+
+impl SavePage {
+    fn new(site: &Site, visitor: &Visitor, view: View) -> Self {
+        let directory = site.service.directory();
+        let chosen = view.filter.and_then(|id| directory.filters.get(&id));
+        let own = chosen.filter(|filter| filter.owner == visitor.caller.id());
+        Self {
+            frame: Frame::new(site, visitor, Section::Incidents, "Save this view"),
+            name: String::new(),
+            public: false,
+            replaces: own.map(|filter| (filter.id, filter.name.clone())),
+            problem: view.blob().err().map(str::to_owned),
+            view,
+        }
+    }
+}
+
+pub async fn form(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let view = View::parse(&Fields::of_query(query.as_deref()));
+    page(&SavePage::new(&site, &visitor, view))
+}
+
+pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let view = View::parse(&Fields::of_query(fields.get("view")));
+    let (name, public) = (fields.text("name"), fields.ticked("public"));
+    let refuse = |problem: String| {
+        let again = SavePage {
+            name: name.clone(),
+            public,
+            problem: Some(problem),
+            ..SavePage::new(&site, &visitor, view.clone())
+        };
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    };
+    let blob = match view.blob() {
+        Ok(blob) => blob,
+        Err(problem) => return refuse(problem.to_owned()),
+    };
+    let saved = if let Some(id) = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId) {
+        let edit = FilterEdit { blob: Some(BlobEdit::Whole(blob)), ..FilterEdit::default() };
+        site.service.edit_filter(&visitor.caller, id, edit).await
+    } else {
+        site.service.create_filter(&visitor.caller, NewFilter { name: name.clone(), public, blob }).await
+    };
+    match saved {
+        Ok(filter) => {
+            let view = View { sort: view.sort, ..View::of_filter(filter.id, &filter.blob) };
+            Ok(done(&format!("/incidents/?{}", view.query()), &format!("Saved as “{}”.", filter.name)))
+        }
+        Err(ServiceError::Refused(refusal)) => refuse(sentence(&refusal)),
+        Err(error) => Err(error.into()),
+    }
+}

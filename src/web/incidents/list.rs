@@ -1,0 +1,371 @@
+//! The page with the list, and the same on a wall.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+
+use super::{
+    choices::by_name,
+    row::{Look, Row, lapses},
+    view::{DEFAULT, FRAMES, View},
+    work::Outcome,
+};
+use crate::{
+    domain::{
+        directory::Directory,
+        event::EventType,
+        ids::FilterId,
+        incident::Incident,
+        preferences::{Column, Density, PAGE_SIZES, PRESETS, Preferences},
+        severity::Level,
+        source::Source,
+        stored_filter::StoredFilter,
+        subscription::{MaintenanceTask, maintenance_tasks},
+    },
+    service::{SortColumn, SortedCursor},
+    web::{
+        Site,
+        answer::{Answer, page, see},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::Visitor,
+    },
+};
+
+/// More sources than this are chosen by typing their names.
+const SOURCES_SHOWN: usize = 30;
+
+/// Rows on a wall.
+const KIOSK_ROWS: usize = 100;
+
+#[derive(Template)]
+#[template(path = "incidents/list.html")]
+struct ListPage {
+    frame: Frame,
+    view: View,
+    list: Listed,
+    total: u64,
+    preferences: Preferences,
+    filters: Vec<FilterChoice>,
+    sources: Vec<Arc<Source>>,
+    source_types: Vec<String>,
+    outcome: Option<Outcome>,
+    /// The columns are being chosen.
+    choosing: bool,
+    /// There is not a single incident: somebody just began.
+    is_fresh: bool,
+    origin: String,
+}
+
+#[derive(Template)]
+#[template(path = "incidents/kiosk.html")]
+struct KioskPage {
+    frame: Frame,
+    view: View,
+    list: Listed,
+    /// Which filter is shown.
+    name: String,
+    total: u64,
+}
+
+/// Rows, and what they are shown with.
+struct Listed {
+    rows: Vec<Incident>,
+    matching: u64,
+    next: Option<SortedCursor>,
+    previous: Option<SortedCursor>,
+    directory: Arc<Directory>,
+    tasks: Vec<MaintenanceTask>,
+    columns: Vec<Column>,
+    selectable: bool,
+    /// The last change that the rows may hold; what comes later is pushed.
+    seq: u64,
+}
+
+struct FilterChoice {
+    filter: Arc<StoredFilter>,
+    /// `None`: one's own.
+    owner: Option<String>,
+    href: String,
+}
+
+pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let fields = Fields::of_query(query.as_deref());
+    let mut view = View::parse(&fields);
+    by_name(&site, &fields, &mut view);
+    if view.query() == View::default().query() && fields.get("open").is_none() {
+        let last = Some(visitor.preferences.last_view.as_str()).filter(|last| !last.is_empty());
+        return Ok(see(&format!("/incidents/?{}", last.unwrap_or(DEFAULT))));
+    }
+    let directory = site.service.directory();
+    if let Some(filter) = view.only_names_filter().and_then(|id| usable(&directory, id, &visitor)) {
+        view = View::of_filter(filter.id, &filter.blob);
+        return Ok(see(&format!("/incidents/?{}", view.query())));
+    }
+    if view.filter.is_some_and(|id| usable(&directory, id, &visitor).is_none()) {
+        view.filter = None;
+    }
+    remember(&site, &visitor, &view);
+    let size = usize::from(visitor.preferences.page_size);
+    let list = find(&site, &visitor, &view, size, true).await?;
+    let total = site.service.total_incidents();
+    let outcome = fields.get("done").and_then(|id| site.work().outcome(id, &visitor));
+    page(&ListPage {
+        frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
+        filters: filters(&directory, &visitor),
+        sources: directory.sources_sorted().into_iter().cloned().collect(),
+        source_types: directory.source_types.iter().cloned().collect(),
+        is_fresh: total == 0,
+        choosing: fields.ticked("choose"),
+        origin: visitor.origin.clone(),
+        preferences: visitor.preferences,
+        view,
+        list,
+        total,
+        outcome,
+    })
+}
+
+/// Read only, always the first page, without a menu.
+pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let fields = Fields::of_query(query.as_deref());
+    let mut view = View { cursor: None, ..View::parse(&fields) };
+    if fields.is_empty() {
+        view.open = Some(true);
+    }
+    let directory = site.service.directory();
+    let filter = view.filter.and_then(|id| usable(&directory, id, &visitor));
+    if let Some(filter) = view.only_names_filter().and(filter.as_ref()) {
+        view = View::of_filter(filter.id, &filter.blob);
+    }
+    let name = match &filter {
+        Some(filter) => filter.name.clone(),
+        None if fields.is_empty() => "Unset".to_owned(),
+        None => "Unsaved".to_owned(),
+    };
+    let list = find(&site, &visitor, &view, KIOSK_ROWS, false).await?;
+    let total = site.service.total_incidents();
+    let frame = Frame::new(&site, &visitor, Section::Incidents, title(&list, &view));
+    page(&KioskPage { frame, view, list, name, total })
+}
+
+async fn find(
+    site: &Site,
+    visitor: &Visitor,
+    view: &View,
+    size: usize,
+    selectable: bool,
+) -> Result<Listed, crate::service::ServiceError> {
+    let seq = site.service.live().seq();
+    let directory = site.service.directory();
+    let now = site.service.now();
+    let criteria = view.criteria(&directory, now);
+    let found = site.service.incidents_sorted(criteria, view.sort(), view.cursor, size).await?;
+    let mut tasks = maintenance_tasks(&directory);
+    tasks.retain(|task| task.maintenance.covers(now));
+    Ok(Listed {
+        rows: found.rows,
+        matching: found.matching,
+        next: found.next,
+        previous: found.previous,
+        directory,
+        tasks,
+        columns: visitor.preferences.columns.clone(),
+        selectable,
+        seq,
+    })
+}
+
+impl Listed {
+    fn rendered<'a>(&'a self, frame: &Frame) -> Vec<Row<'a>> {
+        let look = Look {
+            show: frame.show,
+            columns: &self.columns,
+            directory: &self.directory,
+            tasks: &self.tasks,
+            selectable: self.selectable,
+        };
+        self.rows.iter().map(|incident| Row::new(incident, look)).collect()
+    }
+
+    /// When the page should be asked for anew because time passes, in milliseconds since 1970.
+    fn lapses(&self, frame: &Frame) -> Option<i64> {
+        let now = frame.show.now;
+        self.rows.iter().filter_map(|incident| lapses(incident, now)).min().map(|at| at.micros() / 1_000 + 1)
+    }
+}
+
+impl ListPage {
+    fn query(&self) -> String {
+        self.view.query()
+    }
+
+    fn at(&self, cursor: &SortedCursor) -> String {
+        format!("/incidents/?{}&cursor={cursor}", self.view.query())
+    }
+
+    fn is_frame(&self, name: &str) -> bool {
+        self.view.frame == Some(name)
+    }
+
+    fn is_filter(&self, choice: &FilterChoice) -> bool {
+        self.view.filter == Some(choice.filter.id)
+    }
+
+    /// What the search box keeps of the view.
+    fn hidden_fields(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = self.view.pairs();
+        pairs.retain(|(name, value)| *name != "q" && !(*name == "open" && value == "any"));
+        if self.view.open.is_none() {
+            pairs.push(("open", "any".to_owned()));
+        }
+        pairs
+    }
+
+    fn is_level(&self, level: &Level) -> bool {
+        self.view.levels.contains(&level.get())
+    }
+
+    fn is_source(&self, source: &Source) -> bool {
+        self.view.sources.contains(&source.id)
+    }
+
+    fn is_type(&self, name: &String) -> bool {
+        self.view.source_types.contains(name)
+    }
+
+    fn is_event_type(&self, kind: &EventType) -> bool {
+        self.view.event_types.contains(kind)
+    }
+
+    fn shows_all_sources(&self) -> bool {
+        self.sources.len() <= SOURCES_SHOWN
+    }
+
+    fn filter_name(&self) -> Option<&str> {
+        let id = self.view.filter?;
+        self.filters.iter().find(|choice| choice.filter.id == id).map(|choice| choice.filter.name.as_str())
+    }
+
+    /// The saved filter was changed since it was chosen.
+    fn is_changed(&self) -> bool {
+        let chosen = self.view.filter.and_then(|id| self.filters.iter().find(|choice| choice.filter.id == id));
+        let view = View { sort: None, cursor: None, ..self.view.clone() };
+        chosen.is_some_and(|choice| View::of_filter(choice.filter.id, &choice.filter.blob) != view)
+    }
+
+    fn chosen_columns(&self) -> Vec<(Column, bool)> {
+        let chosen = self.preferences.columns.iter().map(|column| (*column, true));
+        let rest = Column::ALL.iter().filter(|column| !self.preferences.columns.contains(column));
+        chosen.chain(rest.map(|column| (*column, false))).collect()
+    }
+
+    fn is_compact(&self) -> bool {
+        self.preferences.density == Density::Compact
+    }
+
+    /// Of what lets fewer incidents through than there are: name, and the address without it.
+    fn conditions(&self) -> usize {
+        let view = &self.view;
+        [
+            view.open.is_some(),
+            view.acked.is_some(),
+            view.stateful.is_some(),
+            view.ticket.is_some(),
+            view.hide_closed_acked,
+            !view.levels.is_empty(),
+            !view.sources.is_empty(),
+            !view.source_types.is_empty(),
+            !view.tags.is_empty(),
+            !view.event_types.is_empty(),
+            view.frame.is_some(),
+            view.longer.is_some(),
+        ]
+        .into_iter()
+        .filter(|is_set| *is_set)
+        .count()
+    }
+}
+
+impl View {
+    /// Column, its title, and by what it can be sorted.
+    #[must_use]
+    pub fn heading(column: &Column) -> (&'static str, Option<SortColumn>) {
+        match column {
+            Column::Id => ("Id", Some(SortColumn::Id)),
+            Column::Start => ("Start", Some(SortColumn::Start)),
+            Column::Age => ("Age", None),
+            Column::End => ("End", Some(SortColumn::End)),
+            Column::Status => ("Status", None),
+            Column::Acked => ("Acked", None),
+            Column::Level => ("Level", Some(SortColumn::Level)),
+            Column::Source => ("Source", Some(SortColumn::Source)),
+            Column::SourceType => ("Type", Some(SortColumn::SourceType)),
+            Column::Description => ("Description", None),
+            Column::Tags => ("Tags", None),
+            Column::Ticket => ("Ticket", Some(SortColumn::Ticket)),
+            Column::Maintenance => ("Maintenance", None),
+            Column::LastEvent => ("Last event", None),
+        }
+    }
+
+    #[must_use]
+    pub fn sort_link(&self, column: &SortColumn) -> String {
+        format!("/incidents/?{}", self.sorted_by(*column).query())
+    }
+
+    /// For `aria-sort`; empty where it is sorted by something else.
+    #[must_use]
+    pub fn direction(&self, column: &SortColumn) -> &'static str {
+        match self.sort() {
+            sort if sort.column != *column => "",
+            sort if sort.descending => "descending",
+            _ => "ascending",
+        }
+    }
+}
+
+fn title(list: &Listed, view: &View) -> String {
+    let what = match view.open {
+        Some(true) => "open incidents",
+        Some(false) => "closed incidents",
+        None => "incidents",
+    };
+    format!("{} {what}", list.matching)
+}
+
+fn usable(directory: &Directory, id: FilterId, visitor: &Visitor) -> Option<Arc<StoredFilter>> {
+    directory.filters.get(&id).filter(|filter| filter.is_usable_by(visitor.caller.id())).cloned()
+}
+
+/// One's own, then those of others.
+fn filters(directory: &Directory, visitor: &Visitor) -> Vec<FilterChoice> {
+    let user = visitor.caller.id();
+    let usable = directory.filters.values().filter(|filter| filter.is_usable_by(user));
+    let mut choices: Vec<FilterChoice> = usable
+        .map(|filter| FilterChoice {
+            owner: (filter.owner != user)
+                .then(|| directory.user(filter.owner).map(|owner| owner.username.clone()).unwrap_or_default()),
+            href: format!("/incidents/?{}", View::of_filter(filter.id, &filter.blob).query()),
+            filter: Arc::clone(filter),
+        })
+        .collect();
+    choices.sort_by_key(|choice| (choice.owner.is_some(), choice.filter.name.to_lowercase(), choice.filter.id));
+    choices
+}
+
+/// The next visit begins with this view; not waited for.
+fn remember(site: &Site, visitor: &Visitor, view: &View) {
+    let last_view = view.query();
+    if last_view == visitor.preferences.last_view || last_view.len() > crate::domain::limits::LAST_VIEW {
+        return;
+    }
+    let (service, caller) = (site.service.clone(), visitor.caller.clone());
+    let preferences = Preferences { last_view, ..visitor.preferences.clone() };
+    tokio::spawn(async move {
+        if let Err(error) = service.set_preferences(&caller, preferences).await {
+            tracing::warn!("the last view of a user could not be kept: {error}");
+        }
+    });
+}

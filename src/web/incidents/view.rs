@@ -1,0 +1,354 @@
+//! A view of the list: what is wanted and in which order. All of it is in the address, in one canonical form.
+
+use std::collections::BTreeSet;
+
+use url::form_urlencoded;
+
+use crate::{
+    domain::{
+        directory::Directory,
+        event::{EventType, EventTypeSet},
+        filter::{Criteria, search_words, tag_groups},
+        ids::{FilterId, IncidentId, SourceId},
+        severity::{Level, LevelSet},
+        stored_filter::FilterBlob,
+        tag::Tag,
+        time::Timestamp,
+    },
+    service::{Sort, SortColumn, SortedCursor},
+    web::form::Fields,
+};
+
+/// What is shown where nothing else was asked for.
+pub const DEFAULT: &str = "open=true";
+
+/// Names and lengths in hours of the time frames that can be chosen.
+pub const FRAMES: [(&str, i64); 7] =
+    [("1h", 1), ("3h", 3), ("12h", 12), ("24h", 24), ("3d", 72), ("7d", 168), ("30d", 720)];
+
+const SORTS: [(&str, SortColumn); 7] = [
+    ("start", SortColumn::Start),
+    ("id", SortColumn::Id),
+    ("end", SortColumn::End),
+    ("level", SortColumn::Level),
+    ("source", SortColumn::Source),
+    ("source_type", SortColumn::SourceType),
+    ("ticket", SortColumn::Ticket),
+];
+
+/// Texts of one view that are kept.
+const LONGEST_LIST: usize = 100;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    pub open: Option<bool>,
+    pub acked: Option<bool>,
+    pub stateful: Option<bool>,
+    pub ticket: Option<bool>,
+    pub hide_closed_acked: bool,
+    pub levels: Vec<u8>,
+    pub sources: Vec<SourceId>,
+    pub source_types: Vec<String>,
+    /// As typed; those that are no tags match nothing.
+    pub tags: Vec<String>,
+    pub event_types: Vec<EventType>,
+    /// One of [`FRAMES`].
+    pub frame: Option<&'static str>,
+    /// At least so many minutes.
+    pub longer: Option<u32>,
+    /// The search box: words, `#id`, `key=value`.
+    pub text: String,
+    /// The saved filter that this started from.
+    pub filter: Option<FilterId>,
+    pub sort: Option<(SortColumn, bool)>,
+    pub cursor: Option<SortedCursor>,
+}
+
+impl View {
+    #[must_use]
+    pub fn parse(fields: &Fields) -> Self {
+        let flag = |name| match fields.get(name) {
+            Some("true" | "1" | "yes") => Some(true),
+            Some("false" | "0" | "no") => Some(false),
+            _ => None,
+        };
+        let words = |name| unique(fields.all(name).map(str::to_owned));
+        let tags = words("tags");
+        let mut levels =
+            unique(fields.numbers("level").filter_map(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)));
+        levels.sort_unstable();
+        Self {
+            open: flag("open"),
+            acked: flag("acked"),
+            stateful: flag("stateful"),
+            ticket: flag("ticket"),
+            hide_closed_acked: flag("hide_closed_acked") == Some(true),
+            levels,
+            sources: unique(fields.numbers("source").map(SourceId)),
+            source_types: words("source_type"),
+            tags,
+            event_types: unique(fields.all("event_type").filter_map(EventType::from_code)),
+            frame: fields
+                .get("frame")
+                .and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name))
+                .map(|(f, _)| *f),
+            longer: fields.get("longer").and_then(|text| text.parse().ok()).filter(|minutes| *minutes > 0),
+            text: fields.text("q"),
+            filter: fields.get("filter").and_then(|text| text.parse().ok()).map(FilterId),
+            sort: fields.get("sort").and_then(parse_sort),
+            cursor: fields.get("cursor").and_then(SortedCursor::parse),
+        }
+    }
+
+    /// The address's query, without the page one is on.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.pairs() {
+            query.append_pair(name, &value);
+        }
+        query.finish()
+    }
+
+    /// What [`View::query`] is made of; hidden fields of forms.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        let mut flag = |name, value: Option<bool>| pairs.extend(value.map(|value| (name, value.to_string())));
+        flag("open", self.open);
+        flag("acked", self.acked);
+        flag("stateful", self.stateful);
+        flag("ticket", self.ticket);
+        flag("hide_closed_acked", self.hide_closed_acked.then_some(true));
+        pairs.extend(self.levels.iter().map(|level| ("level", level.to_string())));
+        pairs.extend(self.sources.iter().map(|source| ("source", source.to_string())));
+        pairs.extend(self.source_types.iter().map(|name| ("source_type", name.clone())));
+        pairs.extend(self.tags.iter().map(|tag| ("tags", tag.clone())));
+        pairs.extend(self.event_types.iter().map(|kind| ("event_type", kind.code().to_owned())));
+        pairs.extend(self.frame.map(|frame| ("frame", frame.to_owned())));
+        pairs.extend(self.longer.map(|minutes| ("longer", minutes.to_string())));
+        if !self.text.is_empty() {
+            pairs.push(("q", self.text.clone()));
+        }
+        pairs.extend(self.filter.map(|filter| ("filter", filter.to_string())));
+        pairs.extend(self.sort_text().map(|sort| ("sort", sort)));
+        if pairs.is_empty() {
+            // Otherwise the address would stand for the view that one had last.
+            pairs.push(("open", "any".to_owned()));
+        }
+        pairs
+    }
+
+    #[must_use]
+    pub fn criteria(&self, directory: &Directory, now: Timestamp) -> Criteria {
+        let search = Search::parse(&self.text);
+        let typed = self.tags.iter().map(|text| Tag::parse(text).ok()).collect::<Option<Vec<Tag>>>();
+        let Some(typed) = typed else { return Criteria::nothing() };
+        let mut criteria = self
+            .blob_of_lists(typed.iter().map(ToString::to_string))
+            .map_or_else(Criteria::default, |blob| blob.to_criteria(directory));
+        criteria.open = self.open;
+        criteria.acked = self.acked;
+        criteria.stateful = self.stateful;
+        criteria.has_ticket = self.ticket;
+        criteria.hide_closed_acked = self.hide_closed_acked;
+        criteria.tags = tag_groups(typed.into_iter().chain(search.tags));
+        criteria.levels = (!self.levels.is_empty()).then(|| levels(&self.levels));
+        criteria.event_types = (!self.event_types.is_empty())
+            .then(|| self.event_types.iter().copied().collect::<EventTypeSet>())
+            .into_iter()
+            .collect();
+        criteria.ids = (!search.ids.is_empty()).then_some(search.ids);
+        criteria.words = search.words;
+        let hours =
+            self.frame.and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name)).map(|(_, hours)| *hours);
+        criteria.start_from = hours.map(|hours| now.saturating_add_micros(-hours.saturating_mul(3_600_000_000)));
+        criteria.min_duration = self.longer.map(|minutes| i64::from(minutes) * 60_000_000);
+        criteria
+    }
+
+    #[must_use]
+    pub fn sort(&self) -> Sort {
+        let (column, descending) = self.sort.unwrap_or((SortColumn::Start, true));
+        Sort { column, descending }
+    }
+
+    /// The same from another place or in another order; the first page.
+    #[must_use]
+    pub fn sorted_by(&self, column: SortColumn) -> Self {
+        let sort = match self.sort() {
+            now if now.column == column => (column, !now.descending),
+            // What is worst, newest or alphabetically first is wanted first.
+            _ => (column, matches!(column, SortColumn::Start | SortColumn::Id | SortColumn::End)),
+        };
+        let sort = (sort != (SortColumn::Start, true)).then_some(sort);
+        Self { sort, cursor: None, ..self.clone() }
+    }
+
+    /// As a filter can be stored; `Err`: what it cannot hold.
+    pub fn blob(&self) -> Result<FilterBlob, &'static str> {
+        let highest = u8::try_from(self.levels.len()).unwrap_or(u8::MAX);
+        let max_level = match self.levels.as_slice() {
+            [] => None,
+            levels if levels.last() == Some(&highest) => Level::new(highest).filter(|_| highest < 5),
+            _ => return Err("Saved filters hold levels from 1 up to some level, without gaps."),
+        };
+        let search = Search::parse(&self.text);
+        if !search.words.is_empty() || !search.ids.is_empty() {
+            return Err("Words and numbers that are searched for cannot be saved in a filter.");
+        }
+        if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() {
+            return Err("A time frame, a duration or a ticket cannot be saved in a filter.");
+        }
+        let tags = self.tags.iter().cloned().chain(search.tags.iter().map(ToString::to_string));
+        let lists = self.blob_of_lists(tags).unwrap_or_default();
+        let blob = FilterBlob {
+            open: self.open,
+            acked: self.acked,
+            stateful: self.stateful,
+            max_level,
+            hide_closed_acked: self.hide_closed_acked,
+            ..lists
+        };
+        if blob.is_empty() { Err("There is nothing to save: this view shows everything.") } else { Ok(blob) }
+    }
+
+    /// The view that a stored filter asks for.
+    #[must_use]
+    pub fn of_filter(id: FilterId, blob: &FilterBlob) -> Self {
+        Self {
+            open: blob.open,
+            acked: blob.acked,
+            stateful: blob.stateful,
+            hide_closed_acked: blob.hide_closed_acked,
+            levels: blob.max_level.map(|max| (1..=max.get()).collect()).unwrap_or_default(),
+            sources: blob.source_ids.clone().unwrap_or_default(),
+            source_types: blob.source_types.clone().unwrap_or_default(),
+            tags: blob.tags.clone().unwrap_or_default(),
+            event_types: blob.event_types.clone().unwrap_or_default(),
+            filter: Some(id),
+            ..Self::default()
+        }
+    }
+
+    /// Nothing but what a saved filter's name stands for.
+    #[must_use]
+    pub fn only_names_filter(&self) -> Option<FilterId> {
+        let bare = Self { filter: self.filter, ..Self::default() };
+        self.filter.filter(|_| *self == bare)
+    }
+
+    fn blob_of_lists(&self, tags: impl Iterator<Item = String>) -> Option<FilterBlob> {
+        let some = |list: Vec<_>| (!list.is_empty()).then_some(list);
+        let blob = FilterBlob {
+            source_ids: (!self.sources.is_empty()).then(|| self.sources.clone()),
+            source_types: some(self.source_types.clone()),
+            tags: some(tags.collect()),
+            event_types: (!self.event_types.is_empty()).then(|| self.event_types.clone()),
+            ..FilterBlob::default()
+        };
+        (!blob.is_empty()).then_some(blob)
+    }
+
+    fn sort_text(&self) -> Option<String> {
+        let (column, descending) = self.sort?;
+        let (name, _) = SORTS.iter().find(|(_, it)| *it == column)?;
+        Some(format!("{}{name}", if descending { "-" } else { "" }))
+    }
+}
+
+fn parse_sort(text: &str) -> Option<(SortColumn, bool)> {
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    let (_, column) = SORTS.iter().find(|(it, _)| *it == name)?;
+    Some((*column, descending)).filter(|sort| *sort != (SortColumn::Start, true))
+}
+
+fn levels(numbers: &[u8]) -> LevelSet {
+    numbers.iter().filter_map(|n| Level::new(*n)).collect()
+}
+
+fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut list = Vec::new();
+    for item in items.take(LONGEST_LIST) {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+    list
+}
+
+/// What the search box says.
+#[derive(Default)]
+struct Search {
+    ids: BTreeSet<IncidentId>,
+    tags: Vec<Tag>,
+    words: Vec<String>,
+}
+
+impl Search {
+    fn parse(text: &str) -> Self {
+        let mut search = Self::default();
+        let mut words = String::new();
+        for word in text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()) {
+            if let Some(id) = word.strip_prefix('#').and_then(|number| number.parse().ok()) {
+                search.ids.insert(IncidentId(id));
+            } else if let Some(tag) = word.contains('=').then(|| Tag::parse(word).ok()).flatten() {
+                search.tags.push(tag);
+            } else {
+                words.push_str(word);
+                words.push(' ');
+            }
+        }
+        search.words = search_words(&words);
+        search
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(query: &str) -> View {
+        View::parse(&Fields::of_query(Some(query)))
+    }
+
+    #[test]
+    fn queries_are_canonical() {
+        for query in [
+            "open=true",
+            "open=false&acked=true&level=1&level=2&source=3&tags=a%3Db&event_type=STA&frame=24h&longer=5&q=x+y&sort=level",
+            "open=any",
+        ] {
+            assert_eq!(view(query).query(), query);
+        }
+        assert_eq!(view("").query(), "open=any");
+        assert_eq!(
+            view("level=9&level=2&level=1&level=2&frame=x&sort=-start&longer=0&junk=1").query(),
+            "level=1&level=2"
+        );
+    }
+
+    #[test]
+    fn the_search_box_knows_ids_and_tags() {
+        let criteria = view("q=%2312+host%3Dx+Link,down").criteria(&Directory::default(), Timestamp::MAX);
+        assert_eq!(criteria.ids, Some(BTreeSet::from([IncidentId(12)])));
+        assert_eq!(criteria.tags, [vec![Tag::parse("host=x").unwrap()]]);
+        assert_eq!(criteria.words, ["link", "down"]);
+    }
+
+    #[test]
+    fn what_is_no_tag_matches_nothing() {
+        let criteria = view("tags=nonsense").criteria(&Directory::default(), Timestamp::MAX);
+        assert_eq!(criteria, Criteria::nothing());
+    }
+
+    #[test]
+    fn stored_filters_and_views_are_the_same() {
+        let view =
+            view("open=true&acked=false&level=1&level=2&source=3&source_type=nav&tags=a%3Db&event_type=STA&filter=7");
+        assert_eq!(View::of_filter(FilterId(7), &view.blob().unwrap()), view);
+        assert!(super::View::default().blob().is_err());
+        assert!(View { levels: vec![2], ..View::default() }.blob().is_err());
+        assert!(View { text: "x".to_owned(), ..View::default() }.blob().is_err());
+    }
+}
