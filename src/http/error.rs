@@ -158,6 +158,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Maintenance => "PlannedMaintenanceTask",
         Model::Rule => "Rule",
         Model::Contact => "Contact",
+        Model::ContactGroup => "ContactGroup",
         Model::Delivery => "Delivery",
     }
 }

@@ -52,6 +52,7 @@ pub enum Model {
     Maintenance,
     Rule,
     Contact,
+    ContactGroup,
     Delivery,
 }
 
@@ -75,6 +76,7 @@ impl std::fmt::Display for Model {
             Self::Maintenance => "planned maintenance",
             Self::Rule => "rule",
             Self::Contact => "contact",
+            Self::ContactGroup => "contact group",
             Self::Delivery => "delivery",
         })
     }

@@ -1,9 +1,14 @@
 //! For staff: sources, people, contacts and rules, messages, settings, health and the audit trail. Superusers change what
 //! staff see; the service decides.
 
+pub mod audit;
+pub mod audit_rows;
+pub mod contacts;
 pub mod deliveries;
+pub mod groups;
 pub mod health;
 pub mod overview;
+pub mod rules;
 pub mod settings;
 pub mod source_pages;
 pub mod sources;

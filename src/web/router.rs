@@ -74,6 +74,8 @@ fn notification_pages() -> Router<Site> {
 fn administration_pages() -> Router<Site> {
     source_pages()
         .merge(user_pages())
+        .merge(contact_pages())
+        .route("/admin/audit/", get(admin::audit::list))
         .route("/admin/", get(admin::overview::show))
         .route("/admin/demo/", post(admin::overview::make_demo_data))
         .route("/admin/deliveries/", get(admin::deliveries::list))
@@ -91,6 +93,23 @@ fn source_pages() -> Router<Site> {
         .route("/sources/{id}/", get(admin::source_pages::show).post(admin::source_pages::save))
         .route("/sources/{id}/tokens/", post(admin::source_pages::create_token))
         .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
+}
+
+fn contact_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/contacts/", get(admin::contacts::list))
+        .route("/admin/contacts/new/", get(admin::contacts::new).post(admin::contacts::create))
+        .route("/admin/contacts/{id}/", get(admin::contacts::show).post(admin::contacts::save))
+        .route("/admin/contacts/{id}/groups/", post(admin::contacts::change_group))
+        .route("/admin/contacts/{id}/delete/", post(admin::contacts::delete))
+        .route("/admin/groups/", get(admin::groups::list).post(admin::groups::create))
+        .route("/admin/groups/{id}/", get(admin::groups::show).post(admin::groups::save))
+        .route("/admin/groups/{id}/members/", post(admin::groups::change_members))
+        .route("/admin/groups/{id}/delete/", post(admin::groups::delete))
+        .route("/admin/rules/", get(admin::rules::list))
+        .route("/admin/rules/new/", get(admin::rules::new).post(admin::rules::create))
+        .route("/admin/rules/{id}/", get(admin::rules::show).post(admin::rules::save))
+        .route("/admin/rules/{id}/delete/", post(admin::rules::delete))
 }
 
 fn user_pages() -> Router<Site> {
