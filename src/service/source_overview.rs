@@ -9,7 +9,7 @@ use super::{
     policy::{Action, allowed},
 };
 use crate::domain::{
-    directory::Directory,
+    directory::{Directory, OWN_SOURCE},
     filter::Criteria,
     ids::SourceId,
     limits::HEARTBEAT_GRACE_MICROS,
@@ -46,6 +46,14 @@ pub enum TokenState {
     /// Within the days that the setting `tokens.warning_days` says.
     Expiring(Timestamp),
     Expired(Timestamp),
+}
+
+impl SourceView {
+    /// The server's own voice, which posts without a token.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.source.name == OWN_SOURCE && self.source.source_type == OWN_SOURCE
+    }
 }
 
 impl Service {

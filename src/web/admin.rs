@@ -3,6 +3,8 @@
 
 pub mod audit;
 pub mod audit_rows;
+pub mod channel_form;
+pub mod channels;
 pub mod contacts;
 pub mod deliveries;
 pub mod groups;

@@ -41,7 +41,6 @@ struct Row {
     /// When it was delivered, given up, or made part of a summary.
     settled: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
-    last_attempt: Option<Timestamp>,
     attempts: u32,
     recipient: String,
     medium: String,
@@ -123,7 +122,6 @@ impl Row {
             created: message.created,
             settled,
             next_attempt,
-            last_attempt: fate.last_attempt,
             attempts: fate.attempts,
             recipient,
             medium: message.route.medium().to_owned(),
