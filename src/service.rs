@@ -8,6 +8,7 @@ pub mod audit;
 pub mod basic;
 pub mod bulk;
 mod change_text;
+mod channel_types;
 pub mod channels;
 pub mod contact_groups;
 pub mod contact_lists;
@@ -74,7 +75,8 @@ pub use crate::{
 pub use acks::NewAck;
 pub use audit::{AuditFilter, AuditPage};
 pub use bulk::{BulkRefusal, BulkResult};
-pub use channels::{ChannelChange, NewChannel};
+pub use channel_types::{AboutType, ChannelType};
+pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
 pub use courier::{Courier, Reached, TestOutcome, TestResult};

@@ -1,12 +1,15 @@
 //! Test messages, over the same channels as all others.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::future::BoxFuture;
 
 use crate::{
     clock::random_bytes,
-    domain::destination::Destination,
+    domain::{destination::Destination, plugin::PluginInfo},
     notify::{Channels, ContactCard, Content, Health, Outcome, Outgoing, Reach},
     service::{Courier, Reached, TestOutcome, TestResult},
     store::Store,
@@ -18,6 +21,8 @@ pub(super) struct ChannelCourier {
     pub health: Arc<Health>,
     /// The types of the plug-ins that were installed when the server started.
     pub plugins: Vec<String>,
+    /// What they say of themselves, once they were asked.
+    pub described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
 }
 
 impl Courier for ChannelCourier {
@@ -62,5 +67,9 @@ impl Courier for ChannelCourier {
 
     fn plugins(&self) -> &[String] {
         &self.plugins
+    }
+
+    fn plugin(&self, kind: &str) -> Option<Result<PluginInfo, String>> {
+        self.described.get()?.get(kind).cloned()
     }
 }

@@ -14,18 +14,27 @@ function span(seconds) {
 }
 
 const root = document.documentElement;
+const parts = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit", second: "2-digit" };
 const formats = new Map();
-function locale(zone) {
-  if (!formats.has(zone)) {
+function locale(zone, withYear) {
+  const key = `${zone} ${withYear}`;
+  if (!formats.has(key)) {
+    const wanted = withYear ? { year: "numeric", ...parts } : parts;
     let format;
     try {
-      format = new Intl.DateTimeFormat(navigator.language, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
+      format = new Intl.DateTimeFormat(navigator.language, { ...wanted, timeZone: zone });
     } catch {
-      format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+      format = new Intl.DateTimeFormat(undefined, wanted);
     }
-    formats.set(zone, format);
+    formats.set(key, format);
   }
-  return formats.get(zone);
+  return formats.get(key);
+}
+
+/** Without the year where it is this one. */
+function moment(at) {
+  const isThisYear = new Date(at).getFullYear() === new Date().getFullYear();
+  return locale(root.dataset.zone, !isThisYear).format(at);
 }
 
 function put(element, text) {
@@ -38,7 +47,7 @@ function writeTimes(scope = document) {
   if (root.dataset.dates === "locale") {
     for (const time of scope.querySelectorAll("time[data-time]")) {
       const at = Date.parse(time.dateTime);
-      if (!Number.isNaN(at)) put(time, locale(root.dataset.zone).format(at));
+      if (!Number.isNaN(at)) put(time, moment(at));
     }
   }
   for (const time of scope.querySelectorAll("time[data-age]")) {

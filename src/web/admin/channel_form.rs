@@ -244,8 +244,12 @@ mod tests {
 
     #[test]
     fn settings_are_put_together_from_inputs() {
-        let inputs =
-            [input("host", Shape::Line), input("port", Shape::Number), input("headers", Shape::Headers), input("on", Shape::Flag)];
+        let inputs = [
+            input("host", Shape::Line),
+            input("port", Shape::Number),
+            input("headers", Shape::Headers),
+            input("on", Shape::Flag),
+        ];
         let sent = "set.host=+h+&set.port=25&set.headers=X-A:+b:c%0AX-B:d&set.on=on&other=1";
         let expected = serde_json::json!({"host": "h", "port": 25, "headers": {"X-A": "b:c", "X-B": "d"}, "on": true});
         assert_eq!(config(sent, &inputs), Ok(expected));
