@@ -21,6 +21,13 @@ fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
+const INCIDENT: Pages = &[("incident", "/incidents/1/"), ("incident-why", "/incidents/1/?me=1")];
+
+#[test]
+fn gallery_incident() {
+    inside("incident", INCIDENT);
+}
+
 #[test]
 fn gallery_account() {
     inside("account", ACCOUNT);
