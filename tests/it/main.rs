@@ -48,4 +48,6 @@ mod simulation;
 mod sinks;
 mod store_model;
 mod support;
+mod web_admin;
+mod web_admin_contacts;
 mod web_incident;

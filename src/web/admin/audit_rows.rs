@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::domain::{
     change::{Change, ChangeKind, ConfigurationChange, Subject},
     directory::Directory,
-    ids::{SourceId, UserId},
+    ids::{FilterId, SourceId, TimeslotId, UserId},
     time::Timestamp,
 };
 
@@ -136,9 +136,23 @@ fn shown(name: &str, value: &Value, directory: &Directory) -> String {
     match (name, number) {
         ("user" | "owner" | "created_by", Some(id)) => return username(directory, UserId(id)),
         ("start_micros" | "end_micros", Some(micros)) => return crate::domain::timeslot::TimeOfDay(micros).to_string(),
+        ("timeslot", Some(id)) => {
+            if let Some(timeslot) = directory.timeslots.get(&TimeslotId(id)) {
+                return timeslot.name.clone();
+            }
+        }
         _ => {}
     }
     match value {
+        Value::String(text) if name == "default_channel" || name == "channel" => {
+            let channel = text.parse().ok().and_then(|uuid| directory.channels.get(&uuid));
+            channel.map_or_else(|| text.clone(), |channel| channel.name.clone())
+        }
+        Value::Array(items) if name == "filters" => {
+            let named = |item: &Value| item.as_u64().and_then(|id| directory.filters.get(&FilterId(id)));
+            let texts = items.iter().map(|item| named(item).map_or_else(|| item.to_string(), |it| it.name.clone()));
+            texts.collect::<Vec<_>>().join(", ")
+        }
         Value::Null => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
