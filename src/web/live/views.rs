@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use crate::{
     domain::{
-        change::IncidentChange,
-        directory::Directory, filter::Criteria, ids::IncidentId, limits::LIVE_VIEWS,
+        change::IncidentChange, directory::Directory, filter::Criteria, ids::IncidentId, limits::LIVE_VIEWS,
         preferences::Preferences, subscription::maintenance_tasks, time::Timestamp,
     },
     service::live::Entry,
