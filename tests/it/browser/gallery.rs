@@ -34,7 +34,7 @@ fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
-const INCIDENT: Pages = &[("incident", "/incidents/1/"), ("incident-why", "/incidents/1/?me=1")];
+const INCIDENT: Pages = &[("incident", "/incidents/113/"), ("incident-why", "/incidents/122/?whom=kari.nordmann")];
 
 #[test]
 fn gallery_incident() {
