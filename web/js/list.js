@@ -101,10 +101,10 @@ function isQuiet() {
 }
 
 function insert(fresh) {
-  const start = BigInt(fresh.dataset.start);
+  const start = Number(fresh.dataset.start);
   const pk = Number(fresh.dataset.pk);
   const isOlder = (other) => {
-    const at = BigInt(other.dataset.start);
+    const at = Number(other.dataset.start);
     return at < start || (at === start && Number(other.dataset.pk) < pk);
   };
   const before = [...rows().children].find(isOlder);
