@@ -159,6 +159,7 @@ const fn model_name(model: Model) -> &'static str {
         Model::Maintenance => "PlannedMaintenanceTask",
         Model::Rule => "Rule",
         Model::Contact => "Contact",
+        Model::ContactGroup => "ContactGroup",
         Model::Delivery => "Delivery",
     }
 }
@@ -247,6 +248,7 @@ impl From<Refusal> for ApiError {
                 "username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ \
                  characters.",
             ),
+            Refusal::OwnRights => Self::non_field(refusal.to_string()),
             Refusal::UsernameTaken => Self::field("username", "A user with that username already exists."),
             Refusal::Empty(field) => Self::field(field, NOT_BLANK),
             Refusal::TooLong { field, limit } => Self::field(field, too_long(limit)),
