@@ -14,6 +14,8 @@ pub mod frame;
 pub mod incident;
 pub mod incidents;
 pub mod live;
+pub mod maintenance;
+pub mod notifications;
 pub mod router;
 pub mod show;
 pub mod visitor;

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, admin, answer, assets, incident, incidents, live};
+use super::{Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -78,7 +78,46 @@ fn incident_pages() -> Router<Site> {
 
 /// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.
 fn notification_pages() -> Router<Site> {
+    use notifications::{destination_form, destinations, filter_form, filters, profile_form, profiles, timeslots};
     Router::new()
+        .route("/notifications/", get(notifications::home))
+        .route("/notifications/profiles/", get(profiles::list))
+        .route("/notifications/profiles/first/", post(profiles::first))
+        .route("/notifications/profiles/new/", get(profile_form::new).post(profile_form::create))
+        .route("/notifications/profiles/preview/", post(profile_form::preview))
+        .route("/notifications/profiles/{pk}/", get(profile_form::show).post(profile_form::edit))
+        .route("/notifications/profiles/{pk}/switch/", post(profiles::switch))
+        .route("/notifications/profiles/{pk}/delete/", post(profiles::delete))
+        .route("/notifications/timeslots/", get(timeslots::list))
+        .route("/notifications/timeslots/new/", get(timeslots::new).post(timeslots::create))
+        .route("/notifications/timeslots/{pk}/", get(timeslots::show).post(timeslots::edit))
+        .route("/notifications/timeslots/{pk}/delete/", post(timeslots::delete))
+        .route("/notifications/destinations/", get(destinations::list))
+        .route("/notifications/destinations/new/", get(destination_form::new).post(destination_form::create))
+        .route("/notifications/destinations/{pk}/", get(destination_form::show).post(destination_form::edit))
+        .route("/notifications/destinations/{pk}/test/", post(destinations::test))
+        .route("/notifications/destinations/{pk}/delete/", post(destinations::delete))
+        .route("/notifications/filters/", get(filters::list))
+        .route("/notifications/filters/new/", get(filter_form::new).post(filter_form::create))
+        .route("/notifications/filters/preview/", post(filter_form::preview))
+        .route("/notifications/filters/{pk}/", get(filter_form::show).post(filter_form::edit))
+        .route("/notifications/filters/{pk}/delete/", post(filters::delete))
+        .merge(maintenance_pages())
+}
+
+fn maintenance_pages() -> Router<Site> {
+    use maintenance::{form, tasks};
+    Router::new()
+        .route("/plannedmaintenance/", get(tasks::home))
+        .route("/plannedmaintenance/running/", get(tasks::running))
+        .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
+        .route("/plannedmaintenance/past/", get(tasks::past))
+        .route("/plannedmaintenance/new/", get(form::new).post(form::create))
+        .route("/plannedmaintenance/preview/", post(form::preview))
+        .route("/plannedmaintenance/{pk}/", get(tasks::view))
+        .route("/plannedmaintenance/{pk}/edit/", get(form::show).post(form::edit))
+        .route("/plannedmaintenance/{pk}/cancel/", post(tasks::cancel))
+        .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
 
 /// For staff.

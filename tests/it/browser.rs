@@ -13,6 +13,7 @@ mod driver;
 mod gallery;
 mod harness;
 mod incident;
+mod notifications;
 mod session;
 
 use thirtyfour::By;

@@ -51,3 +51,5 @@ mod support;
 mod web_admin;
 mod web_admin_contacts;
 mod web_incident;
+mod web_maintenance;
+mod web_notifications;

@@ -16,6 +16,19 @@ type Pages = &'static [(&'static str, &'static str)];
 const OUTSIDE: Pages = &[("login", "/accounts/login/"), ("login-with-next", "/accounts/login/?next=/about/")];
 const ACCOUNT: Pages = &[("user", "/user/"), ("about", "/about/")];
 
+const NOTIFICATIONS: Pages = &[
+    ("profiles", "/notifications/profiles/"),
+    ("profile-new", "/notifications/profiles/new/"),
+    ("timeslots", "/notifications/timeslots/"),
+    ("timeslot", "/notifications/timeslots/1/"),
+    ("destinations", "/notifications/destinations/"),
+    ("destination-new", "/notifications/destinations/new/?medium=webhook"),
+    ("filters", "/notifications/filters/"),
+    ("filter-new", "/notifications/filters/new/"),
+    ("maintenance", "/plannedmaintenance/"),
+    ("maintenance-new", "/plannedmaintenance/new/"),
+];
+
 const ADMINISTRATION: Pages = &[
     ("sources", "/sources/"),
     ("source", "/sources/2/"),
@@ -48,7 +61,7 @@ fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
-const INCIDENT: Pages = &[("incident", "/incidents/1/"), ("incident-why", "/incidents/1/?me=1")];
+const INCIDENT: Pages = &[("incident", "/incidents/113/"), ("incident-why", "/incidents/122/?whom=kari.nordmann")];
 
 #[test]
 fn gallery_incident() {
@@ -58,6 +71,11 @@ fn gallery_incident() {
 #[test]
 fn gallery_account() {
     inside("account", ACCOUNT);
+}
+
+#[test]
+fn gallery_notifications() {
+    inside("notifications", NOTIFICATIONS);
 }
 
 /// As a superuser, who sees everything.
