@@ -236,7 +236,7 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::UnknownIncidentForTags(pk) => Self::list(format!("An incident with pk={pk} does not exist")),
             Refusal::TooManyIds => Self::field("ids", too_many(limits::BULK_IDS)),
-            Refusal::IncidentsAlready => Self::non_field(refusal.to_string()),
+            Refusal::IncidentsAlready | Refusal::OwnRights => Self::non_field(refusal.to_string()),
             Refusal::SourceExists => Self::field("__all__", "Source system with this Name and Type already exists."),
             Refusal::BadHeartbeatFrequency => Self::field("heartbeat_frequency", refusal.to_string()),
             Refusal::UnknownProfile(_) => Self::detail(StatusCode::NOT_FOUND, "Not found."),
@@ -248,7 +248,6 @@ impl From<Refusal> for ApiError {
                 "username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ \
                  characters.",
             ),
-            Refusal::OwnRights => Self::non_field(refusal.to_string()),
             Refusal::UsernameTaken => Self::field("username", "A user with that username already exists."),
             Refusal::Empty(field) => Self::field(field, NOT_BLANK),
             Refusal::TooLong { field, limit } => Self::field(field, too_long(limit)),

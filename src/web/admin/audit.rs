@@ -19,6 +19,8 @@ use crate::{
 
 /// Who stands for the server itself in the address.
 const SERVER: &str = "server";
+/// No account has this number.
+const NOBODY: UserId = UserId(0);
 
 #[derive(Template)]
 #[template(path = "admin/audit.html")]
@@ -43,14 +45,11 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     let actor = match user.as_str() {
         "" => None,
         SERVER => Some(None),
-        name => match directory.user_named(name) {
-            Some(user) => Some(Some(user.id)),
-            None => {
-                problem = Some(format!("User: there is nobody called {name}."));
-                // Nobody's number.
-                Some(Some(UserId(0)))
-            }
-        },
+        name => {
+            let known = directory.user_named(name).map(|user| user.id);
+            problem = known.is_none().then(|| format!("User: there is nobody called {name}."));
+            Some(Some(known.unwrap_or(NOBODY)))
+        }
     };
     let filter = AuditFilter {
         subject: staff.query.get("subject").and_then(subject_named),

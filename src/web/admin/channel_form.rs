@@ -153,10 +153,9 @@ fn pretty(config: &Map<String, Value>) -> String {
 
 fn text(value: &Value) -> String {
     match value {
-        Value::Null => String::new(),
+        Value::Null | Value::Bool(false) => String::new(),
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => String::new(),
         other => other.to_string(),
     }
 }
@@ -183,7 +182,7 @@ impl ChannelForm {
     pub fn fill(&self, inputs: &mut [Input]) {
         let Some(fields) = &self.fields else { return };
         for input in inputs.iter_mut().filter(|input| !input.secret) {
-            input.value = fields.raw(&input.name()).unwrap_or_default().to_owned();
+            fields.raw(&input.name()).unwrap_or_default().clone_into(&mut input.value);
         }
     }
 

@@ -150,12 +150,6 @@ fn channel_page(
     ChannelPage { frame, tab: "channels", channel, kind, form, inputs, problem }
 }
 
-impl ChannelPage {
-    fn longest_name(&self) -> usize {
-        CHANNEL_NAME
-    }
-}
-
 fn find(site: &Site, id: &str) -> Result<Arc<Channel>, PageError> {
     let found = site.service.directory().channels.get(&uuid(id, Model::Channel)?).cloned();
     found.ok_or_else(|| missing(Model::Channel))

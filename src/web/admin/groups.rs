@@ -64,14 +64,13 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
     must_write(&visitor)?;
     let (name, uuid) = (fields.text("name"), Uuid::new_v4());
-    let problem = match check_name(&name) {
-        Err(problem) => problem,
-        Ok(()) => {
-            let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
-            match site.service.store_contact_group(&visitor.caller, Way::Create, draft).await {
-                Ok(_) => return Ok(done(&path(uuid), "The group is made.")),
-                Err(refusal) => problem(refusal)?,
-            }
+    let problem = if let Err(problem) = check_name(&name) {
+        problem
+    } else {
+        let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
+        match site.service.store_contact_group(&visitor.caller, Way::Create, draft).await {
+            Ok(_) => return Ok(done(&path(uuid), "The group is made.")),
+            Err(refusal) => problem(refusal)?,
         }
     };
     let again = GroupsPage {
@@ -100,15 +99,14 @@ pub async fn save(
 ) -> Answer {
     must_write(&visitor)?;
     let (group, name) = (find(&site, &id).await?, fields.text("name"));
-    let problem = match check_name(&name) {
-        Err(problem) => problem,
-        Ok(()) => {
-            let uuid = group.group.uuid;
-            let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
-            match site.service.store_contact_group(&visitor.caller, Way::Put, draft).await {
-                Ok(_) => return Ok(done(&path(uuid), "Saved.")),
-                Err(refusal) => problem(refusal)?,
-            }
+    let problem = if let Err(problem) = check_name(&name) {
+        problem
+    } else {
+        let uuid = group.group.uuid;
+        let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
+        match site.service.store_contact_group(&visitor.caller, Way::Put, draft).await {
+            Ok(_) => return Ok(done(&path(uuid), "Saved.")),
+            Err(refusal) => problem(refusal)?,
         }
     };
     let again = GroupPage { name, ..group_page(&site, &visitor, group).await? };

@@ -155,23 +155,20 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
     must(&visitor, Action::ManageRules)?;
     let mut form = RuleForm::read(&fields);
-    let problem = match add_recipient(&site, &fields, &mut form.recipients).await? {
-        Err(problem) => problem,
-        Ok(()) => {
-            let new = NewRule {
-                name: form.name.clone(),
-                timeslot: TimeslotId(form.timeslot),
-                filters: form.filters(),
-                recipients: form.recipients.clone(),
-                active: form.active,
-            };
-            match check(&form) {
-                Some(problem) => problem,
-                None => match site.service.create_rule(&visitor.caller, new).await {
-                    Ok(rule) => return Ok(done(&path(rule.id), "The rule is made.")),
-                    Err(error) => problem(error)?,
-                },
-            }
+    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
+    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
+        problem
+    } else {
+        let new = NewRule {
+            name: form.name.clone(),
+            timeslot: TimeslotId(form.timeslot),
+            filters: form.filters(),
+            recipients: form.recipients.clone(),
+            active: form.active,
+        };
+        match site.service.create_rule(&visitor.caller, new).await {
+            Ok(rule) => return Ok(done(&path(rule.id), "The rule is made.")),
+            Err(error) => problem(error)?,
         }
     };
     let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, None, form).await? };
@@ -191,23 +188,20 @@ pub async fn save(
 ) -> Answer {
     must(&visitor, Action::ManageRules)?;
     let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
-    let problem = match add_recipient(&site, &fields, &mut form.recipients).await? {
-        Err(problem) => problem,
-        Ok(()) => {
-            let edit = RuleEdit {
-                name: Some(form.name.clone()),
-                timeslot: Some(TimeslotId(form.timeslot)),
-                filters: Some(form.filters()),
-                recipients: Some(form.recipients.clone()),
-                active: Some(form.active),
-            };
-            match check(&form) {
-                Some(problem) => problem,
-                None => match site.service.edit_rule(&visitor.caller, rule.id, edit).await {
-                    Ok(_) => return Ok(done(&path(rule.id), "Saved.")),
-                    Err(error) => problem(error)?,
-                },
-            }
+    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
+    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
+        problem
+    } else {
+        let edit = RuleEdit {
+            name: Some(form.name.clone()),
+            timeslot: Some(TimeslotId(form.timeslot)),
+            filters: Some(form.filters()),
+            recipients: Some(form.recipients.clone()),
+            active: Some(form.active),
+        };
+        match site.service.edit_rule(&visitor.caller, rule.id, edit).await {
+            Ok(_) => return Ok(done(&path(rule.id), "Saved.")),
+            Err(error) => problem(error)?,
         }
     };
     let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, Some(rule), form).await? };
@@ -220,12 +214,14 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, StaffPosted {
 }
 
 /// What the service takes but nobody can mean.
-fn check(form: &RuleForm) -> Option<String> {
+fn check(form: &RuleForm) -> Result<(), String> {
     if form.filters.is_empty() {
-        return Some("Filters: choose at least one; all of them have to match.".to_owned());
+        return Err("Filters: choose at least one; all of them have to match.".to_owned());
     }
-    let too_many = form.recipients.len() > RECIPIENTS_PER_RULE;
-    too_many.then(|| format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them."))
+    if form.recipients.len() > RECIPIENTS_PER_RULE {
+        return Err(format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them."));
+    }
+    Ok(())
 }
 
 /// Those that the form names beside the ones that there are.

@@ -102,10 +102,6 @@ impl UserForm {
         }
         grants
     }
-
-    fn contact_api(&self) -> &'static str {
-        CONTACT_API
-    }
 }
 
 impl UserPage {
