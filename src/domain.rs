@@ -21,6 +21,7 @@ pub mod medium;
 pub mod message;
 pub mod phone;
 pub mod plan;
+pub mod plugin;
 pub mod preferences;
 pub mod profile;
 pub mod recipients;

@@ -22,7 +22,6 @@ pub use self::{
     dispatcher::{Carrier, DispatchSettings, Dispatcher},
     health::{Health, Reach},
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
-    plugin::{PluginInfo, PluginOption},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
 };

@@ -60,7 +60,10 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
     let settings = notifications::plugin_settings(config);
     let plugins = tokio::task::spawn_blocking(move || Channels::installed_plugins(&settings)).await?;
-    let courier = ChannelCourier { channels: Arc::clone(&channels), store: store.clone(), plugins };
+    let described = Arc::default();
+    let asking =
+        tokio::spawn(notifications::ask_plugins(notifications::plugin_settings(config), Arc::clone(&described)));
+    let courier = ChannelCourier { channels: Arc::clone(&channels), store: store.clone(), plugins, described };
     backend.service().send_through(Arc::new(courier));
 
     let (stop, stopping) = watch::channel(false);
@@ -87,6 +90,8 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     }
     let ended = tokio::join!(jobs, dispatcher, plugins);
     drop(ended);
+    // Dropped, it takes its processes with it.
+    asking.abort();
     channels.close().await;
     backend.close().await?;
     info!("stopped");

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod assets;
 pub mod form;
 pub mod frame;
+pub mod incident;
 pub mod incidents;
 pub mod live;
 pub mod maintenance;

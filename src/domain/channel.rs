@@ -1,5 +1,7 @@
 //! Channels: the ways in which contacts are told, set up by administrators.
 
+pub mod settings;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -43,11 +45,18 @@ impl Channel {
         self.offered && !BUILT_IN_TYPES.contains(&self.kind.as_str())
     }
 
-    /// The settings that may be shown: secrets are blank, but still there to see that they are set.
+    /// The settings that may be shown: secrets are blank, but still there to see that they are set. Of plug-ins all are
+    /// secret.
     #[must_use]
     pub fn shown_config(&self) -> Option<Map<String, Value>> {
+        self.config_without(|key| is_secret(&self.kind, key))
+    }
+
+    /// The settings, of which secrets are blank.
+    #[must_use]
+    pub fn config_without(&self, is_secret: impl Fn(&str) -> bool) -> Option<Map<String, Value>> {
         let shown = |(key, value): (&String, &Value)| {
-            let value = if is_secret(&self.kind, key) { Value::String(String::new()) } else { value.clone() };
+            let value = if is_secret(key) { Value::String(String::new()) } else { value.clone() };
             (key.clone(), value)
         };
         self.config.as_ref().map(|config| config.iter().map(shown).collect())
@@ -69,6 +78,21 @@ impl Channel {
         (has_url && matches!(self.kind.as_str(), SLACK | NTFY | WEBHOOK)).then(String::new)
     }
 
+    /// Its mails do not pass through the mail server that all others pass through.
+    #[must_use]
+    pub fn has_own_mail_server(&self) -> bool {
+        let is_set = |key: &&str| {
+            self.config.as_ref().and_then(|config| config.get(*key)).is_some_and(|it| !settings::is_unset(it))
+        };
+        self.kind == EMAIL && ["host", "port", "encryption"].iter().any(is_set)
+    }
+
+    /// Is it of no use while the medium is out of reach?
+    #[must_use]
+    pub fn depends_on(&self, medium: &str) -> bool {
+        self.kind == medium && !self.has_own_mail_server()
+    }
+
     /// Contacts need no address of their own for it.
     #[must_use]
     pub fn needs_no_address(&self) -> bool {
@@ -78,18 +102,9 @@ impl Channel {
     }
 }
 
-/// What `argusd` does not know to be harmless is secret: the address of a webhook is often all that one needs to post.
+/// What is not known to be harmless is secret: the address of a webhook is often all that one needs to post.
 fn is_secret(kind: &str, key: &str) -> bool {
-    let harmless: &[&str] = match kind {
-        EMAIL => &["host", "port", "sender_name", "sender_mail", "user", "encryption"],
-        SMS => &["sender", "server", "from"],
-        SLACK => &["username", "channel"],
-        NTFY => &["priority"],
-        WEBHOOK => &["method", "response_status_codes"],
-        ROCKETCHAT => &["url", "user_id"],
-        _ => &[],
-    };
-    !harmless.contains(&key)
+    settings::settings_of(kind).is_none_or(|known| known.iter().find(|it| it.key == key).is_none_or(|it| it.secret))
 }
 
 #[must_use]
@@ -115,9 +130,11 @@ mod tests {
     fn secrets_are_blank() {
         let shown = |kind, config: Value| channel(kind, &config).shown_config().map(Value::Object);
         assert_eq!(
-            shown(EMAIL, json!({"host": "h", "port": 25, "password": "p"})),
-            Some(json!({"host": "h", "port": 25, "password": ""}))
+            shown(EMAIL, json!({"host": "h", "port": 25, "password": "p", "unknown": "x"})),
+            Some(json!({"host": "h", "port": 25, "password": "", "unknown": ""}))
         );
+        assert!(channel(EMAIL, &json!({"host": "h"})).has_own_mail_server());
+        assert!(!channel(EMAIL, &json!({"host": "", "sender_name": "n"})).has_own_mail_server());
         assert_eq!(shown(SLACK, json!({"url": "https://secret"})), Some(json!({"url": ""})));
         assert_eq!(shown("plug-in", json!({"a": {"b": 1}})), Some(json!({"a": ""})));
         assert_eq!(shown(EMAIL, Value::Null), None);

@@ -10,6 +10,7 @@ use super::{
     event::EventType,
     filter::{About, Criteria, Mismatch},
     ids::{DestinationId, FilterId, MaintenanceId, TimeslotId},
+    limits::CALLS_PER_EVENT,
     plan::{Cause, NearReason, Occurrence, Silence},
     profile::Profile,
     rule::Rule,
@@ -87,6 +88,7 @@ pub const fn code(silence: Silence) -> &'static str {
         Silence::Near(NearReason::NoDestination) => "no_destination",
         Silence::Near(NearReason::Covered(_)) => "already_told",
         Silence::Near(NearReason::Reported) => "destination_reported",
+        Silence::Near(NearReason::TooMany { .. }) => "too_many_recipients",
     }
 }
 
@@ -127,6 +129,7 @@ pub fn explain(
         Silence::Near(NearReason::NoDestination) => context.no_destination(place),
         Silence::Near(NearReason::Covered(by)) => context.covered(by, place),
         Silence::Near(NearReason::Reported) => context.reported(place),
+        Silence::Near(NearReason::TooMany { left_out }) => context.too_many(left_out),
     };
     let Told { sentence, clause, criterion, values } = told;
     let (wanted, actual) = values.unzip();
@@ -375,6 +378,15 @@ impl Context<'_> {
             }
         };
         Told::new(format!("Told already through {what}, which leads to the same {led}.")).by(clause)
+    }
+
+    fn too_many(&self, left_out: u32) -> Told {
+        let most = CALLS_PER_EVENT;
+        let sentence = format!(
+            "One event tells at most {most} contacts; of those of {} {left_out} were left out, and this is one of them.",
+            self.name().replacen("Rule", "rule", 1)
+        );
+        Told::new(sentence).by(self.clause())
     }
 
     fn reported(&self, place: Place<'_>) -> Told {

@@ -79,13 +79,20 @@ pub const RULE_NAME: usize = 255;
 pub const RULES: usize = 1_000;
 pub const FILTERS_PER_RULE: usize = 200;
 pub const RECIPIENTS_PER_RULE: usize = 1_000;
+/// Contacts that rules tell of one event, each over each channel; the others are counted, and reported.
+pub const CALLS_PER_EVENT: usize = 10_000;
+/// So many are looked at for that.
+pub const WAYS_PER_EVENT: usize = 100_000;
 pub const CHANNEL_NAME: usize = 255;
 pub const CHANNELS: usize = 1_000;
 pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
+/// One of them; addresses of web servers have a bound of their own.
+pub const CHANNEL_SETTING: usize = 4_096;
+pub const CHANNEL_HEADERS: usize = 20;
 /// Of the filters of the contact API.
 pub const FILTER_QUERY_BYTES: usize = 16 << 10;
 pub const FILTER_DEPTH: usize = 32;
-/// Messages to one destination that are on their way at once, and to all destinations of one medium.
+/// Messages to one destination that are on their way at once, and to all destinations of one medium or contacts of one channel.
 pub const LANE_WINDOW: usize = 4;
 pub const MEDIUM_WINDOW: usize = 32;
 /// Before the second attempt of a message; doubled from then on, up to the second one.
@@ -100,6 +107,8 @@ pub const LATE_MICROS: i64 = 5 * 60_000_000;
 pub const SUMMARY_NOTICES: usize = 50;
 /// Messages that one summary stands for; more go into the next one.
 pub const SUMMARY_MESSAGES: usize = 1_000;
+/// Contacts that an incident about a channel names; each of them begins a new one.
+pub const CONTACTS_NAMED: usize = 5;
 /// Seconds within which a source that is watched has to show a sign of life.
 pub const HEARTBEAT_FREQUENCY: RangeInclusive<u32> = 60..=86_400;
 /// So much later it is missed.
@@ -193,6 +202,21 @@ pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Files that are looked at in the directory of plug-ins, and options that one may declare.
 pub const PLUGINS: usize = 100;
 pub const PLUGIN_OPTIONS: usize = 200;
+/// Events on the page of an incident, and when all are asked for.
+pub const TIMELINE: usize = 30;
+pub const TIMELINE_ALL: usize = 2_000;
+/// Incidents on the page of another one.
+pub const NEIGHBOURS: usize = 10;
+/// Messages on the page of an incident.
+pub const DOSSIER_MESSAGES: usize = 100;
+/// Events and people that one can choose from there.
+pub const DOSSIER_CHOICES: usize = 100;
+/// Characters of a text that are seen before one asks for the rest.
+pub const TEXT_AT_ONCE: usize = 600;
+/// Characters of an incident's description that are its page's heading.
+pub const HEADING: usize = 200;
+/// That one option offers.
+pub const PLUGIN_CHOICES: usize = 200;
 pub const PREVIEW_DAYS: u32 = 90;
 pub const PREVIEW_DAYS_DEFAULT: u32 = 30;
 /// Events that one preview of a profile looks at; older ones are left out.

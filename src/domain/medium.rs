@@ -239,7 +239,8 @@ pub fn changed_settings(
 }
 
 /// Scheme, host and port.
-fn same_origin(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn same_origin(one: &str, other: &str) -> bool {
     match (Url::parse(one), Url::parse(other)) {
         (Ok(one), Ok(other)) => one.origin() == other.origin() && one.origin().is_tuple(),
         _ => false,

@@ -90,6 +90,10 @@ pub enum NearReason {
     Covered(Cause),
     /// The incident is about trouble with the destination, or the medium, itself.
     Reported,
+    /// One event tells only so many; of the rule's contacts so many were left out.
+    TooMany {
+        left_out: u32,
+    },
 }
 
 /// Why a profile or a rule does not lead to a message.
@@ -141,6 +145,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Of the rule's contacts so many are not told. Comes first, so that it is kept whatever else there is.
+    pub fn leave_out(&mut self, rule: RuleId, left_out: u32) {
+        let whom = Whom::Contact { rule, contact: None, channel: None };
+        self.near_misses.insert(0, NearMiss { whom, reason: NearReason::TooMany { left_out } });
+        if self.near_misses.len() > NEAR_MISSES {
+            self.near_misses.truncate(NEAR_MISSES);
+            self.more_near_misses = self.more_near_misses.saturating_add(1);
+        }
+    }
+
+    /// As [`Plan::leave_out`] noted.
+    #[must_use]
+    pub fn left_out(&self, rule: RuleId) -> Option<u32> {
+        left_out(&self.near_misses).find(|(of, _)| *of == rule).map(|(_, count)| count)
+    }
+
     pub fn miss(&mut self, whom: Whom, reason: NearReason) {
         if self.near_misses.len() < NEAR_MISSES {
             self.near_misses.push(NearMiss { whom, reason });
@@ -148,6 +168,14 @@ impl Plan {
             self.more_near_misses = self.more_near_misses.saturating_add(1);
         }
     }
+}
+
+/// Rules of which contacts were left out, and how many.
+pub fn left_out(near_misses: &[NearMiss]) -> impl Iterator<Item = (RuleId, u32)> + '_ {
+    near_misses.iter().filter_map(|miss| match (miss.whom, miss.reason) {
+        (Whom::Contact { rule, .. }, NearReason::TooMany { left_out }) => Some((rule, left_out)),
+        _ => None,
+    })
 }
 
 impl<'a> Occurrence<'a> {
@@ -266,7 +294,9 @@ pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occu
         for uuid in ways {
             let reason = match directory.channels.get(&uuid) {
                 None => Some(NearReason::NoDestination),
-                Some(channel) if conditions.reported_medium() == Some(&channel.kind) => Some(NearReason::Reported),
+                Some(channel) if conditions.reported_medium().is_some_and(|it| channel.depends_on(it)) => {
+                    Some(NearReason::Reported)
+                }
                 Some(channel) => told.call(rule.id, contact, channel),
             };
             match reason {

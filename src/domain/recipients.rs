@@ -55,16 +55,22 @@ impl Told {
 
     /// What stands against telling `contact` by `rule` over `channel`; if nothing does, it counts as told.
     pub fn call(&mut self, rule: RuleId, contact: &Contact, channel: &Channel) -> Option<NearReason> {
+        let reason = self.against(contact, channel);
+        if reason.is_none() {
+            self.by_rule.insert((contact.id, channel.id), rule);
+        }
+        reason
+    }
+
+    /// What stands against telling `contact` over `channel`.
+    #[must_use]
+    pub fn against(&self, contact: &Contact, channel: &Channel) -> Option<NearReason> {
         let Some(address) = channel.address_of(contact) else { return Some(NearReason::NoDestination) };
-        let key = (contact.id, channel.id);
-        if let Some(other) = self.by_rule.get(&key) {
+        if let Some(other) = self.by_rule.get(&(contact.id, channel.id)) {
             return Some(NearReason::Covered(Cause::Rule(*other)));
         }
-        if let Some(profile) = self.profile_of(contact, &channel.kind, &address) {
-            return Some(NearReason::Covered(Cause::Profile(profile)));
-        }
-        self.by_rule.insert(key, rule);
-        None
+        let profile = self.profile_of(contact, &channel.kind, &address)?;
+        Some(NearReason::Covered(Cause::Profile(profile)))
     }
 
     fn profile_of(&self, contact: &Contact, kind: &str, address: &str) -> Option<ProfileId> {
@@ -86,9 +92,24 @@ fn comparable(kind: &str, address: &str) -> String {
     }
 }
 
-/// Each contact with each channel that the rule leads to, once, in the order of recipients. Those that do not exist are left out.
-pub fn expand<C: Contacts>(rule: &Rule, directory: &Directory, contacts: &mut C) -> Result<Vec<Way>, C::Error> {
-    let mut found = Vec::new();
+/// Whom a rule leads to.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    pub ways: Vec<Way>,
+    /// That were not looked at, as there were so many.
+    pub left_out: usize,
+}
+
+/// Each contact with each channel that the rule leads to, once, in the order of recipients, up to so many. Those that do
+/// not exist are left out.
+pub fn expand<C: Contacts>(
+    rule: &Rule,
+    directory: &Directory,
+    contacts: &mut C,
+    room: usize,
+) -> Result<Expanded, C::Error> {
+    let mut found = Expanded::default();
+    let mut met = FxHashSet::default();
     let mut seen = FxHashSet::default();
     for recipient in &rule.recipients {
         let uuids = match recipient.who {
@@ -96,10 +117,17 @@ pub fn expand<C: Contacts>(rule: &Rule, directory: &Directory, contacts: &mut C)
             Addressee::Group(group) => contacts.members_of(group)?,
         };
         for uuid in uuids {
+            if !met.insert((uuid, recipient.channel)) {
+                continue;
+            }
+            if found.ways.len() >= room {
+                found.left_out = found.left_out.saturating_add(1);
+                continue;
+            }
             let Some(contact) = contacts.contact(uuid)? else { continue };
             let channel = recipient.channel.unwrap_or(contact.default_channel);
             if seen.insert((contact.id, channel)) {
-                found.push((contact, directory.channels.get(&channel).cloned()));
+                found.ways.push((contact, directory.channels.get(&channel).cloned()));
             }
         }
     }

@@ -47,6 +47,15 @@ pub enum Gone {
     Channel(Uuid),
 }
 
+/// An event had more contacts to tell by the rule than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    pub rule: RuleId,
+    pub at: Timestamp,
+    pub told: u32,
+    pub left_out: u32,
+}
+
 impl Rule {
     pub fn set_recipients(&mut self, recipients: Vec<Recipient>, now: Timestamp) {
         self.recipients.clear();

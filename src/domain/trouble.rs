@@ -3,8 +3,9 @@
 mod rules;
 
 use super::{
+    directory::Directory,
     event::EventType,
-    ids::{DestinationId, IncidentId, RuleId, SourceId},
+    ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
     incident::{EndTime, Incident},
     plan::{REPORTED_DESTINATION_TAG, REPORTED_MEDIUM_TAG},
     severity::Level,
@@ -12,8 +13,10 @@ use super::{
     time::Timestamp,
 };
 
+use self::rules::channel;
 pub use self::rules::{
-    Strictness, expiring_tokens, missing_heartbeats, over, rules_without_recipients, undelivered, unreachable,
+    Strictness, Unreached, expiring_tokens, missing_heartbeats, over, rules_without_recipients, too_many_recipients,
+    undelivered, unreachable, unreached,
 };
 
 /// With what something can be wrong. Each has at most one open incident.
@@ -22,8 +25,12 @@ pub enum Matter {
     Token(SourceId),
     Heartbeat(SourceId),
     DeadLetters(DestinationId),
+    /// Dead letters to contacts, by the channel that was to carry them.
+    Channel(ChannelId),
     MailServer,
     Rule(RuleId),
+    /// More contacts than one event may tell.
+    Overflow(RuleId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +40,7 @@ pub enum Kind {
     DeadLetters,
     MailServer,
     RuleWithoutRecipients,
+    TooManyRecipients,
 }
 
 impl Kind {
@@ -45,6 +53,7 @@ impl Kind {
             Self::DeadLetters => "dead_letters",
             Self::MailServer => "mail_server",
             Self::RuleWithoutRecipients => "rule_without_recipients",
+            Self::TooManyRecipients => "too_many_recipients",
         }
     }
 }
@@ -55,9 +64,10 @@ impl Matter {
         match self {
             Self::Token(_) => Kind::TokenExpiry,
             Self::Heartbeat(_) => Kind::MissingHeartbeat,
-            Self::DeadLetters(_) => Kind::DeadLetters,
+            Self::DeadLetters(_) | Self::Channel(_) => Kind::DeadLetters,
             Self::MailServer => Kind::MailServer,
             Self::Rule(_) => Kind::RuleWithoutRecipients,
+            Self::Overflow(_) => Kind::TooManyRecipients,
         }
     }
 
@@ -68,7 +78,8 @@ impl Matter {
         match self {
             Self::Token(source) | Self::Heartbeat(source) => format!("{kind}:{source}"),
             Self::DeadLetters(destination) => format!("{kind}:{destination}"),
-            Self::Rule(rule) => format!("{kind}:{rule}"),
+            Self::Channel(channel) => format!("{kind}:channel:{channel}"),
+            Self::Rule(rule) | Self::Overflow(rule) => format!("{kind}:{rule}"),
             Self::MailServer => kind.to_owned(),
         }
     }
@@ -79,17 +90,23 @@ impl Matter {
         format!("{}:{incident}", self.name())
     }
 
+    /// Is this the name of an incident about it, the latest or a former one?
+    #[must_use]
+    pub fn is_named(self, source_incident_id: &str) -> bool {
+        source_incident_id.strip_prefix(&self.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
-            Self::Token(_) | Self::MailServer | Self::Rule(_) => Level::HIGH,
+            Self::Token(_) | Self::MailServer | Self::Rule(_) | Self::Overflow(_) | Self::Channel(_) => Level::HIGH,
             Self::DeadLetters(_) => Level::MODERATE,
             Self::Heartbeat(_) => Level::LOW,
         }
     }
 
     #[must_use]
-    pub fn tags(self, incident: IncidentId) -> Vec<Tag> {
+    pub fn tags(self, incident: IncidentId, directory: &Directory) -> Vec<Tag> {
         let problem = format!("problem_type={}", self.kind().problem_type());
         let texts = match self {
             Self::Token(source) => vec![
@@ -100,7 +117,11 @@ impl Matter {
             ],
             Self::Heartbeat(source) => vec![problem, format!("source_system_id={source}")],
             Self::DeadLetters(destination) => vec![problem, format!("{REPORTED_DESTINATION_TAG}={destination}")],
-            Self::Rule(rule) => vec![problem, format!("rule_id={rule}")],
+            Self::Channel(id) => {
+                let uuid = channel(directory, id).map(|channel| format!("channel={}", channel.uuid));
+                [problem].into_iter().chain(uuid).collect()
+            }
+            Self::Rule(rule) | Self::Overflow(rule) => vec![problem, format!("rule_id={rule}")],
             Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
         };
         texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()

@@ -1,6 +1,7 @@
 //! Errors as answers: the one place that knows which status and body an error of the service gets (contract sections
 //! 1.2 and 1.3).
 
+mod channels;
 mod notifications;
 
 use std::fmt::Display;
@@ -262,7 +263,7 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
-            Refusal::Channel(refusal) => Self::non_field(refusal.to_string()),
+            Refusal::Channel(refusal) => refusal.into(),
             Refusal::Notification(refusal) => refusal.into(),
             Refusal::UnknownKey { field, pk } => Self::field(field, unknown_key(pk)),
             Refusal::NotGivenUp(_) => Self::list(refusal.to_string()),

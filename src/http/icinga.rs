@@ -164,7 +164,9 @@ impl Call<'_> {
         let found = match self.endpoint {
             Endpoint::Contacts => service.contact(uuid).await?.map(|contact| contacts::shown(&contact)),
             Endpoint::Groups => service.contact_group(uuid).await?.map(|group| groups::shown(&group)),
-            Endpoint::Channels => service.directory().channels.get(&uuid).map(|channel| channels::shown(channel)),
+            Endpoint::Channels => {
+                service.directory().channels.get(&uuid).map(|channel| channels::shown(channel, service))
+            }
         };
         found.map(|found| self.dialect.single(&found)).ok_or_else(|| Problem::not_found(self.endpoint))
     }
@@ -179,7 +181,7 @@ impl Call<'_> {
                 let directory = service.directory();
                 let matching =
                     directory.channels_sorted().into_iter().filter(|channel| filter.matches(channel.as_ref()));
-                Ok(list::whole(self.dialect, matching.map(|channel| channels::shown(channel))))
+                Ok(list::whole(self.dialect, matching.map(|channel| channels::shown(channel, service))))
             }
         }
     }

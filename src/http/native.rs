@@ -1,6 +1,8 @@
 //! The native API: what the Argus API does not have. Who was told of an event, who was not, and why.
 
 mod bodies;
+mod channel_schema;
+mod channels;
 mod decisions;
 mod deliveries;
 mod destinations;
@@ -29,13 +31,14 @@ pub(super) fn deliveries() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(deliveries::list)).routes(routes!(deliveries::retry))
 }
 
-/// Paths of those who see by what rules contacts are told; superusers change them.
+/// Paths of those who see by what rules and channels contacts are told; superusers change them.
 pub(super) fn rules() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(rules::list, rules::create)).routes(routes!(
-        rules::retrieve,
-        rules::edit,
-        rules::delete
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(rules::list, rules::create))
+        .routes(routes!(rules::retrieve, rules::edit, rules::delete))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::types))
+        .routes(routes!(channels::retrieve, channels::edit, channels::delete))
 }
 
 /// Paths that anybody may use.

@@ -1,4 +1,4 @@
-//! Which destinations have messages that were given up, kept in step with the outbox.
+//! Which destinations and contacts have messages that were given up, kept in step with the outbox.
 
 use std::{
     collections::BTreeMap,
@@ -6,29 +6,58 @@ use std::{
 };
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
 
 use crate::{
     domain::{
-        ids::{DestinationId, MessageId},
+        ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
         message::{Message, Route, State},
         time::Timestamp,
+        trouble::Unreached,
     },
     store::{Messages, Snapshot, StoreError},
 };
 
 const PAGE: usize = 1_000;
 
-/// Letters that are dead, by destination. Deliveries are remembered from the start of the server on.
+/// Letters that are dead, by where they were to go. Deliveries are remembered from the start of the server on.
 #[derive(Debug, Default)]
 pub struct DeadLetters(Mutex<Letters>);
 
 #[derive(Debug, Default)]
 struct Letters {
-    dead: FxHashMap<DestinationId, BTreeMap<MessageId, Timestamp>>,
-    delivered: FxHashMap<DestinationId, Timestamp>,
+    dead: FxHashMap<Place, BTreeMap<MessageId, Letter>>,
+    delivered: FxHashMap<Place, Timestamp>,
     loading: Loading,
     /// So often all was forgotten.
     age: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Destination(DestinationId),
+    Contact(ContactId, ChannelId),
+}
+
+#[derive(Clone, Debug)]
+struct Letter {
+    died: Timestamp,
+    incident: Option<IncidentId>,
+    /// Of a contact: UUID and name.
+    whose: Option<(Uuid, String)>,
+    /// It counts for certain.
+    examined: bool,
+}
+
+/// A letter to a contact, of which it is to be found out whether it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubtful {
+    pub contact: ContactId,
+    pub uuid: Uuid,
+    pub channel: ChannelId,
+    message: MessageId,
+    /// `None`: a summary, or it is known not to matter.
+    pub incident: Option<IncidentId>,
 }
 
 #[derive(Debug)]
@@ -85,6 +114,8 @@ impl DeadLetters {
             }
             if page.len() < PAGE {
                 letters.loading = Loading::Done;
+                let Letters { dead, delivered, .. } = &mut *letters;
+                delivered.retain(|place, _| dead.contains_key(place));
                 return Ok(());
             }
         }
@@ -95,13 +126,68 @@ impl DeadLetters {
     #[must_use]
     pub fn stuck(&self) -> Vec<(DestinationId, usize, Timestamp)> {
         let letters = self.lock();
-        let stuck = letters.dead.iter().filter_map(|(destination, dead)| {
-            let delivered = letters.delivered.get(destination);
-            let since = |at: &&Timestamp| delivered.is_none_or(|delivered| *at > delivered);
-            let newest = dead.values().filter(since).max()?;
-            Some((*destination, dead.values().filter(since).count(), *newest))
+        let stuck = letters.dead.keys().filter_map(|place| {
+            let Place::Destination(destination) = place else { return None };
+            let since_delivery = letters.since_delivery(place);
+            let newest = since_delivery.iter().map(|letter| letter.died).max()?;
+            Some((*destination, since_delivery.len(), newest))
         });
         stuck.collect()
+    }
+
+    /// The same of contacts.
+    #[must_use]
+    pub fn unreached(&self) -> Vec<Unreached> {
+        let letters = self.lock();
+        let unreached = letters.dead.keys().filter_map(|place| {
+            let Place::Contact(_, channel) = place else { return None };
+            let since_delivery = letters.since_delivery(place);
+            let oldest = since_delivery.iter().map(|letter| letter.died).min()?;
+            let newest = since_delivery.iter().max_by_key(|letter| letter.died)?;
+            let full_name = newest.whose.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
+            let letters = since_delivery.len();
+            Some(Unreached { channel: *channel, full_name, letters, oldest, newest: newest.died })
+        });
+        unreached.collect()
+    }
+
+    /// One letter of each contact that could not be reached, and all that were not asked about before.
+    #[must_use]
+    pub fn doubtful(&self) -> Vec<Doubtful> {
+        let letters = self.lock();
+        let mut doubtful = Vec::new();
+        for (place, dead) in &letters.dead {
+            let Place::Contact(contact, channel) = *place else { continue };
+            for (index, (message, letter)) in dead.iter().enumerate() {
+                if let Some((uuid, _)) = letter.whose.as_ref().filter(|_| index == 0 || !letter.examined) {
+                    let incident = letter.incident.filter(|_| !letter.examined);
+                    doubtful.push(Doubtful { contact, uuid: *uuid, channel, message: *message, incident });
+                }
+            }
+        }
+        doubtful
+    }
+
+    /// No letter to it counts any more.
+    pub fn is_gone(&self, doubtful: &Doubtful) {
+        self.lock().dead.remove(&Place::Contact(doubtful.contact, doubtful.channel));
+    }
+
+    /// It counts, or it does not.
+    pub fn settle(&self, doubtful: &Doubtful, counts: bool) {
+        let place = Place::Contact(doubtful.contact, doubtful.channel);
+        let mut letters = self.lock();
+        let Some(dead) = letters.dead.get_mut(&place) else { return };
+        if counts {
+            if let Some(letter) = dead.get_mut(&doubtful.message) {
+                letter.examined = true;
+            }
+            return;
+        }
+        dead.remove(&doubtful.message);
+        if dead.is_empty() {
+            letters.dead.remove(&place);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
@@ -117,21 +203,38 @@ impl Letters {
         self.set(message)
     }
 
+    fn since_delivery(&self, place: &Place) -> Vec<&Letter> {
+        let delivered = self.delivered.get(place);
+        let dead = self.dead.get(place).into_iter().flat_map(BTreeMap::values);
+        dead.filter(|letter| delivered.is_none_or(|delivered| letter.died > *delivered)).collect()
+    }
+
     fn set(&mut self, message: &Message) -> bool {
-        // Contacts belong to whoever syncs them.
-        let Route::Destination { destination, .. } = message.route else { return false };
-        if let State::Dead { at } = message.state {
-            self.dead.entry(destination).or_default().insert(message.id, at);
+        let (place, whose) = match &message.route {
+            Route::Destination { destination, .. } => (Place::Destination(*destination), None),
+            Route::Contact { contact, uuid, full_name, channel, .. } => {
+                (Place::Contact(*contact, *channel), Some((*uuid, full_name.clone())))
+            }
+        };
+        if let State::Dead { at: died } = message.state {
+            let letter = Letter { died, incident: message.incident(), whose, examined: false };
+            self.dead.entry(place).or_default().insert(message.id, letter);
             return true;
         }
-        if let State::Delivered { at } = message.state {
-            let last = self.delivered.entry(destination).or_insert(at);
+        let is_loading = matches!(self.loading, Loading::Needed(_));
+        if let State::Delivered { at } = message.state
+            && (is_loading || self.dead.contains_key(&place))
+        {
+            let last = self.delivered.entry(place).or_insert(at);
             *last = at.max(*last);
         }
-        let Some(dead) = self.dead.get_mut(&destination) else { return false };
+        let Some(dead) = self.dead.get_mut(&place) else { return false };
         dead.remove(&message.id);
         if dead.is_empty() {
-            self.dead.remove(&destination);
+            self.dead.remove(&place);
+            if !is_loading {
+                self.delivered.remove(&place);
+            }
         }
         true
     }

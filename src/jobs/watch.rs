@@ -13,14 +13,15 @@ use crate::{
     domain::{
         change::Committed,
         destination::EMAIL,
+        directory::Directory,
         ids::Seq,
         message::Message,
         time::Timestamp,
-        trouble::{Kind, undelivered, unreachable},
+        trouble::{Kind, Matter, undelivered, unreachable, unreached},
     },
     notify::{Health, Reach},
     service::{Service, ServiceError, Settled},
-    store::Follower,
+    store::{Follower, Store, StoreError},
 };
 
 const EVERY: Duration = Duration::from_secs(15);
@@ -92,22 +93,31 @@ impl Watch {
     }
 
     /// Looks at everything once.
-    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 5] {
+    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 6] {
         [
             (Kind::TokenExpiry, self.service.check_tokens(None).await),
             (Kind::MissingHeartbeat, self.service.check_heartbeats(Some(self.started)).await),
             (Kind::DeadLetters, self.check_dead_letters().await),
             (Kind::MailServer, self.check_mail_server().await),
             (Kind::RuleWithoutRecipients, self.service.check_rules().await),
+            (Kind::TooManyRecipients, self.service.check_overflows().await),
         ]
     }
 
     async fn check_dead_letters(&self) -> Result<Settled, ServiceError> {
         let (alarm, store) = (Arc::clone(&self.alarm), self.service.store().clone());
-        let loaded = tokio::task::spawn_blocking(move || alarm.letters.load(|| store.snapshot())).await;
-        loaded.map_err(|_| ServiceError::Internal("reading dead letters ended early"))??;
+        let loaded = tokio::task::spawn_blocking(move || {
+            alarm.letters.load(|| store.snapshot())?;
+            examine(&alarm.letters, &store)
+        });
+        loaded.await.map_err(|_| ServiceError::Internal("reading dead letters ended early"))??;
         let alarm = Arc::clone(&self.alarm);
-        self.service.settle(Kind::DeadLetters, move |directory, _| undelivered(directory, alarm.letters.stuck())).await
+        let find = move |directory: &Directory, _| {
+            let mut findings = undelivered(directory, alarm.letters.stuck());
+            findings.extend(unreached(directory, alarm.letters.unreached()));
+            findings
+        };
+        self.service.settle(Kind::DeadLetters, find).await
     }
 
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {
@@ -119,6 +129,28 @@ impl Watch {
         };
         self.service.settle(Kind::MailServer, move |_, now| find(now)).await
     }
+}
+
+/// Letters to contacts that are there no more do not count: nothing can mend that. Nor do those that were to tell of
+/// trouble with the same channel, or else closing that incident by hand would open it again.
+fn examine(letters: &DeadLetters, store: &Store) -> Result<(), StoreError> {
+    let doubtful = letters.doubtful();
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let (snapshot, own) = (store.snapshot()?, store.directory().own_source());
+    for letter in doubtful {
+        if snapshot.contact(letter.uuid)?.is_none_or(|contact| contact.id != letter.contact) {
+            letters.is_gone(&letter);
+            continue;
+        }
+        let incident = letter.incident.map(|id| snapshot.incident(id)).transpose()?.flatten();
+        let reports_itself = incident.is_some_and(|incident| {
+            Some(incident.source) == own && Matter::Channel(letter.channel).is_named(&incident.source_incident_id)
+        });
+        letters.settle(&letter, !reports_itself);
+    }
+    Ok(())
 }
 
 /// Each trouble with the looking itself is told once.

@@ -4,6 +4,8 @@ mod email;
 mod http;
 mod mail;
 mod ntfy;
+mod office;
+mod per_channel;
 mod reach;
 mod roots;
 mod slack;
@@ -20,22 +22,22 @@ pub use self::transcript::Transcript;
 use self::{
     email::Email,
     http::Http,
-    mail::Letterhead,
     ntfy::Ntfy,
+    office::Offices,
     slack::Slack,
     sms::{Gateway, Sms},
-    smtp::Smtp,
     webhook::Webhook,
 };
 use super::{
     Outgoing,
-    plugin::{PluginInfo, Plugins},
+    plugin::Plugins,
     settings::{ChannelSettings, PluginSettings},
     template::Templates,
+    text::clean,
 };
 use crate::{
     clock::Clock,
-    domain::{datetime::Zoned, directory::Directory},
+    domain::{datetime::Zoned, directory::Directory, limits::PROVIDER_ANSWER, plugin::PluginInfo},
 };
 
 /// What became of a message.
@@ -57,7 +59,8 @@ trait Channel: Send + Sync {
 
 /// All that are set up.
 pub struct Channels {
-    channels: Vec<(&'static str, Box<dyn Channel>)>,
+    built_in: [(&'static str, Box<dyn Channel>); 5],
+    offices: Arc<Offices>,
     plugins: Plugins,
 }
 
@@ -71,44 +74,45 @@ pub enum SetupError {
     BadTemplate { place: String, reason: String },
 }
 
+/// Whoever looks after the channel can put it right.
+fn unusable(error: &SetupError) -> Outcome {
+    Outcome::Retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
+}
+
 impl Channels {
     /// Reads files: templates and certificates.
     pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let time_zone = settings.time_zone;
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
-        let letterhead = Letterhead::new(&settings.mail.from)?;
-        let smtp = Arc::new(Smtp::new(&settings.mail)?);
+        let offices = Arc::new(Offices::new(&settings.mail)?);
         let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout)?);
-        let mut channels: Vec<(&'static str, Box<dyn Channel>)> = Vec::new();
-        if let Some(gateway) = Gateway::new(&settings.sms)? {
-            let (smtp, http, letterhead) = (Arc::clone(&smtp), Arc::clone(&http), letterhead.clone());
-            let (templates, clock) = (Arc::clone(&templates), Arc::clone(&clock));
-            channels.push(("sms", Box::new(Sms { gateway, smtp, http, letterhead, templates, time_zone, clock })));
-        }
-        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
-        channels.push(("slack", Box::new(Slack { http: own, templates: ours, time_zone })));
-        let (own, ours) = (Arc::clone(&http), Arc::clone(&templates));
-        channels.push(("ntfy", Box::new(Ntfy { http: own, templates: ours, time_zone })));
-        let zoned = Zoned::new(time_zone);
-        channels.push(("webhook", Box::new(Webhook { http, zoned, clock: Arc::clone(&clock) })));
-        let subject_prefix = settings.mail.subject_prefix.clone();
-        channels.push((
-            "email",
-            Box::new(Email { smtp, letterhead, templates, subject_prefix, time_zone, clock: Arc::clone(&clock) }),
-        ));
+        let sms = Sms {
+            gateway: Gateway::new(&settings.sms)?.map(Arc::new),
+            offices: Arc::clone(&offices),
+            http: Arc::clone(&http),
+            templates: Arc::clone(&templates),
+            time_zone,
+            clock: Arc::clone(&clock),
+        };
+        let slack = Slack { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
+        let ntfy = Ntfy { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
+        let webhook = Webhook { http, zoned: Zoned::new(time_zone), clock: Arc::clone(&clock) };
+        let email = Email { offices: Arc::clone(&offices), templates, time_zone, clock: Arc::clone(&clock) };
+        let built_in: [(&'static str, Box<dyn Channel>); 5] = [
+            ("sms", Box::new(sms)),
+            ("slack", Box::new(slack)),
+            ("ntfy", Box::new(ntfy)),
+            ("webhook", Box::new(webhook)),
+            ("email", Box::new(email)),
+        ];
         let plugins = Plugins::new(settings.plugins.clone(), clock);
-        Ok(Self { channels, plugins })
-    }
-
-    /// The slugs of the media that messages can be sent over.
-    pub fn media(&self) -> impl Iterator<Item = &'static str> {
-        self.channels.iter().map(|(medium, _)| *medium)
+        Ok(Self { built_in, offices, plugins })
     }
 
     /// The transcript tells what happened on the way, without secrets.
     pub async fn send(&self, message: &Outgoing) -> (Outcome, Transcript) {
         let mut transcript = Transcript::default();
-        let built_in = self.channels.iter().find(|(medium, _)| *medium == message.medium);
+        let built_in = self.built_in.iter().find(|(medium, _)| *medium == message.medium);
         let plugin = || message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?)));
         let outcome = match built_in.map(|(_, channel)| channel) {
             Some(channel) => channel.send(message, &mut transcript).await,
@@ -118,8 +122,9 @@ impl Channels {
         (outcome, transcript)
     }
 
-    /// Stops the plug-ins of channels that are gone.
+    /// Stops the plug-ins of channels that are gone, and forgets their settings.
     pub fn tend(&self, directory: &Directory) {
+        self.offices.keep(|channel| directory.channels.contains_key(&channel));
         self.plugins.tend(directory);
     }
 

@@ -26,6 +26,7 @@ use crate::{
     clock::random_bytes,
     domain::{
         change::Committed,
+        channel::Channel,
         ids::{MessageId, Seq},
         message::{About, Message, State},
         time::Timestamp,
@@ -285,7 +286,10 @@ impl Tools {
         };
         let outcome = self.carrier.carry(&outgoing).await;
         let now = self.store.clock().now();
-        self.health.note(&outgoing.medium, was_reached(&outcome), now);
+        // A mail server that only one channel uses says nothing about ours.
+        if !outgoing.own_channel().is_some_and(Channel::has_own_mail_server) {
+            self.health.note(&outgoing.medium, was_reached(&outcome), now);
+        }
         debug!(message = %id, medium = outgoing.medium, "{outcome:?}");
         match outcome {
             Outcome::Sent(answer) => (Ended::Sent, answer),

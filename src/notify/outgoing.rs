@@ -104,6 +104,11 @@ pub struct Notice {
 }
 
 impl Outgoing {
+    /// That an administrator set up, with settings of its own.
+    pub(super) fn own_channel(&self) -> Option<&Channel> {
+        self.contact.as_ref()?.channel.as_deref()
+    }
+
     pub(super) fn setting(&self, name: &str) -> &str {
         self.settings.get(name).map_or("", String::as_str)
     }

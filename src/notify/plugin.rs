@@ -23,7 +23,6 @@ use serde_json::Value;
 use tracing::warn;
 use uuid::Uuid;
 
-pub use self::info::{PluginInfo, PluginOption};
 use self::{
     keeper::{Keeper, KeeperError},
     process::{CallError, Process},
@@ -36,6 +35,7 @@ use crate::{
         channel::{BUILT_IN_TYPES, Channel, is_valid_type},
         directory::Directory,
         limits::{PLUGINS, PROVIDER_ANSWER},
+        plugin::PluginInfo,
     },
 };
 
@@ -187,7 +187,7 @@ async fn describe(path: &Path, kind: &str, limit: Duration) -> Result<PluginInfo
     process.stop("it has said what it is");
     process.ended().await;
     match answer {
-        Ok(answer) => Ok(PluginInfo::read(&answer)),
+        Ok(answer) => Ok(info::read(&answer)),
         Err(CallError::Refused(failure)) => Err(clean(&failure.message, PROVIDER_ANSWER)),
         Err(CallError::Gone(reason)) => Err(clean(&reason, PROVIDER_ANSWER)),
     }

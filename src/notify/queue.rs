@@ -37,6 +37,15 @@ impl LaneId {
     }
 }
 
+impl PoolId {
+    fn of(message: &Message) -> Self {
+        match &message.route {
+            Route::Destination { medium, .. } => Self::Medium(medium.clone()),
+            Route::Contact { channel, .. } => Self::Channel(*channel),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct QueueSettings {
     /// Messages a minute and destination, beyond which the rest is gathered; 0: no bound.
@@ -81,18 +90,25 @@ pub struct Queue {
     /// Lanes that may have something to do, in turn.
     ready: VecDeque<LaneId>,
     timers: BTreeSet<(Timestamp, LaneId)>,
-    /// Of each medium: messages in flight, and lanes that wait for one of them to end.
-    media: FxHashMap<String, Medium>,
+    /// Of each medium and channel: messages in flight, and lanes that wait for one of them to end.
+    pools: FxHashMap<PoolId, Pool>,
+}
+
+/// What lanes share: a channel that hangs holds up itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum PoolId {
+    Medium(String),
+    Channel(ChannelId),
 }
 
 #[derive(Default)]
-struct Medium {
+struct Pool {
     in_flight: usize,
     parked: Vec<LaneId>,
 }
 
 struct Lane {
-    medium: String,
+    pool: PoolId,
     waiting: BTreeMap<MessageId, Entry>,
     /// Those of them that are summaries.
     summaries: usize,
@@ -133,7 +149,7 @@ impl Queue {
             lanes: FxHashMap::default(),
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
-            media: FxHashMap::default(),
+            pools: FxHashMap::default(),
         }
     }
 
@@ -146,7 +162,7 @@ impl Queue {
             }
             return;
         };
-        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(message.route.medium().to_owned()));
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(PoolId::of(message)));
         if !lane.in_flight.contains_key(&message.id) {
             let entry = Entry { incident: message.incident(), at, since, attempts: message.attempts };
             lane.wait(message.id, entry);
@@ -161,15 +177,15 @@ impl Queue {
         while let Some(id) = self.ready.pop_front() {
             let Some(lane) = self.lanes.get_mut(&id) else { continue };
             lane.is_ready = false;
-            let medium = self.media.entry(lane.medium.clone()).or_default();
-            if medium.in_flight >= MEDIUM_WINDOW {
-                medium.parked.push(id);
+            let pool = self.pools.entry(lane.pool.clone()).or_default();
+            if pool.in_flight >= MEDIUM_WINDOW {
+                pool.parked.push(id);
                 continue;
             }
             let (work, next) = lane.take(id, now, self.settings);
             match work {
                 Some(work) => {
-                    medium.in_flight += 1;
+                    pool.in_flight += 1;
                     taken.push(work);
                     self.make_ready(id);
                 }
@@ -264,12 +280,12 @@ impl Queue {
         self.free(id);
     }
 
-    /// One slot of the lane's medium is free again.
+    /// One slot of the lane's pool is free again.
     fn free(&mut self, id: LaneId) {
         let Some(lane) = self.lanes.get(&id) else { return };
-        let medium = self.media.entry(lane.medium.clone()).or_default();
-        medium.in_flight = medium.in_flight.saturating_sub(1);
-        for parked in std::mem::take(&mut medium.parked) {
+        let pool = self.pools.entry(lane.pool.clone()).or_default();
+        pool.in_flight = pool.in_flight.saturating_sub(1);
+        for parked in std::mem::take(&mut pool.parked) {
             self.make_ready(parked);
         }
         self.make_ready(id);
@@ -301,9 +317,9 @@ impl Queue {
 }
 
 impl Lane {
-    fn new(medium: String) -> Self {
+    fn new(pool: PoolId) -> Self {
         Self {
-            medium,
+            pool,
             waiting: BTreeMap::new(),
             summaries: 0,
             in_flight: FxHashMap::default(),

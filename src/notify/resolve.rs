@@ -15,6 +15,7 @@ use crate::{
         directory::Directory,
         ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
         limits::{LATE_MICROS, SUMMARY_NOTICES},
+        medium::{TOKEN, same_origin},
         message::{About, Message, Route},
         time::Timestamp,
     },
@@ -148,14 +149,20 @@ fn settings(channel: &Channel, contact: &Contact) -> Option<BTreeMap<String, Str
     for (name, value) in channel.config.iter().flatten() {
         match value {
             Value::String(text) => settings.insert(name.clone(), text.clone()),
-            Value::Number(_) | Value::Bool(_) => settings.insert(name.clone(), value.to_string()),
+            Value::Number(_) | Value::Bool(_) | Value::Object(_) => settings.insert(name.clone(), value.to_string()),
             _ => None,
         };
     }
-    let address = Some(channel.address_of(contact)?)
-        .filter(|address| !address.is_empty())
-        .or_else(|| settings.get("url").cloned())
-        .filter(|address| !address.is_empty())?;
+    let url = settings.get("url").cloned().unwrap_or_default();
+    let own = channel.address_of(contact)?;
+    let address = if own.is_empty() { url.clone() } else { own };
+    if address.is_empty() {
+        return None;
+    }
+    // Whoever writes contacts must not learn what the channel alone knows.
+    if address != url && !same_origin(&address, &url) {
+        settings.retain(|name, _| name != TOKEN && name != "headers");
+    }
     let name = match channel.kind.as_str() {
         channel::EMAIL => EMAIL_ADDRESS,
         channel::SMS => PHONE_NUMBER,

@@ -27,7 +27,7 @@ pub struct PluginSettings {
     pub timeout: Duration,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MailSettings {
     pub host: String,
     pub port: u16,
@@ -50,6 +50,34 @@ pub enum Encryption {
     StartTls,
     /// From the first byte on.
     Tls,
+}
+
+impl MailSettings {
+    /// And the same login there.
+    pub(super) fn same_server(&self, other: &Self) -> bool {
+        (&self.host, self.port, self.encryption, &self.credentials)
+            == (&other.host, other.port, other.encryption, &other.credentials)
+    }
+}
+
+impl Encryption {
+    /// As settings of channels have it.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "none" => Some(Self::None),
+            "starttls" => Some(Self::StartTls),
+            "tls" => Some(Self::Tls),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn usual_port(self) -> u16 {
+        match self {
+            Self::None => 25,
+            Self::StartTls => 587,
+            Self::Tls => 465,
+        }
+    }
 }
 
 /// How text messages leave; contract section 19.4 has the first.

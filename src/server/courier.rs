@@ -1,12 +1,15 @@
 //! Test messages, over the same channels as all others.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::future::BoxFuture;
 
 use crate::{
     clock::random_bytes,
-    domain::destination::Destination,
+    domain::{destination::Destination, plugin::PluginInfo},
     notify::{Channels, ContactCard, Content, Outcome, Outgoing},
     service::{Courier, TestOutcome, TestResult},
     store::Store,
@@ -17,6 +20,8 @@ pub(super) struct ChannelCourier {
     pub store: Store,
     /// The types of the plug-ins that were installed when the server started.
     pub plugins: Vec<String>,
+    /// What they say of themselves, once they were asked.
+    pub described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
 }
 
 impl Courier for ChannelCourier {
@@ -46,5 +51,9 @@ impl Courier for ChannelCourier {
 
     fn plugins(&self) -> &[String] {
         &self.plugins
+    }
+
+    fn plugin(&self, kind: &str) -> Option<Result<PluginInfo, String>> {
+        self.described.get()?.get(kind).cloned()
     }
 }

@@ -1,11 +1,15 @@
 //! From settings to what channels are built from.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{Stopping, stopped};
 use crate::{
     config::{Config, MailConfig, MailTls, Secret, SmsConfig},
-    domain::directory::DecisionSettings,
+    domain::{directory::DecisionSettings, plugin::PluginInfo},
     http::parse_blob,
     notify::{
         ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
@@ -74,6 +78,18 @@ pub(super) async fn tend(channels: Arc<Channels>, store: Store, mut stopping: St
             () = tokio::time::sleep(TEND_EVERY) => channels.tend(&store.directory()),
         }
     }
+}
+
+/// Starts each plug-in for a moment, and keeps what it says of itself.
+pub(super) async fn ask_plugins(
+    settings: PluginSettings,
+    described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
+) {
+    let descriptions = Channels::describe_plugins(&settings).await;
+    for (kind, reason) in descriptions.iter().filter_map(|(kind, told)| Some((kind, told.as_ref().err()?))) {
+        tracing::warn!("plug-in {kind} does not say what it is: {reason}");
+    }
+    described.get_or_init(|| descriptions);
 }
 
 fn mail_settings(mail: &MailConfig) -> MailSettings {

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::notifications;
 use crate::{
     config::Config,
-    notify::{Channels, PluginInfo, PluginOption},
+    domain::plugin::{PluginInfo, PluginOption},
+    notify::Channels,
 };
 
 #[derive(Serialize)]

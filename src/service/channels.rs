@@ -13,7 +13,10 @@ use super::{
 use crate::{
     clock::random_bytes,
     domain::{
-        channel::{Channel, KNOWN_TYPES, is_valid_type},
+        channel::{
+            Channel, KNOWN_TYPES, is_valid_type,
+            settings::{self, BadChannelSetting},
+        },
         directory::Directory,
         limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
     },
@@ -35,7 +38,8 @@ pub struct NewChannel {
 pub struct ChannelChange {
     pub name: Option<String>,
     pub kind: Option<String>,
-    /// A JSON object, as text, in place of all settings.
+    /// A JSON object, as text, in place of all settings; a secret that is blank stays while the others lead to the same
+    /// place. `None`: they stay, unless the type changes.
     pub config: Option<String>,
     pub offered: Option<bool>,
 }
@@ -51,13 +55,17 @@ pub enum ChannelRefusal {
     BadConfig(String),
     #[error("a channel's settings may have at most {CHANNEL_CONFIG_BYTES} bytes")]
     LongConfig,
-    #[error("there is a channel with this {0} already")]
-    Exists(&'static str),
+    #[error("setting {0}")]
+    BadSetting(#[from] BadChannelSetting),
+    #[error("there is a channel with this UUID already")]
+    UuidTaken,
+    #[error("there is a channel with this name already")]
+    NameTaken,
     #[error("there can be at most {CHANNELS} channels")]
     TooMany,
     #[error("the channel is the default of some contacts; give them another one first")]
     InUse,
-    #[error("the channel is the default of some contacts, who may have no address for the other type")]
+    #[error("the channel is the default of some contacts, who may have no address for it then")]
     TypeInUse,
 }
 
@@ -65,14 +73,17 @@ impl Service {
     pub async fn create_channel(&self, caller: &Caller, new: NewChannel) -> Result<Arc<Channel>, ServiceError> {
         may_manage(caller)?;
         check(Some(&new.name), Some(&new.kind))?;
-        let config = new.config.as_deref().map(settings).transpose()?;
+        let config = new.config.as_deref().map(read).transpose()?;
+        if let Some(config) = &config {
+            settings::check(&new.kind, config).map_err(ChannelRefusal::from)?;
+        }
         let uuid = new.uuid.unwrap_or_else(|| uuid::Builder::from_random_bytes(random_bytes()).into_uuid());
         let channel = self
             .store()
             .write(Some(caller.id()), move |command| {
                 let directory = command.directory();
                 if directory.channels.contains_key(&uuid) {
-                    return Err(ChannelRefusal::Exists("UUID").into());
+                    return Err(ChannelRefusal::UuidTaken.into());
                 }
                 check_free(directory, &new.name, uuid)?;
                 if directory.channels.len() >= CHANNELS {
@@ -95,7 +106,8 @@ impl Service {
     ) -> Result<Arc<Channel>, ServiceError> {
         may_manage(caller)?;
         check(change.name.as_deref(), change.kind.as_deref())?;
-        let config = change.config.as_deref().map(settings).transpose()?;
+        let config = change.config.as_deref().map(read).transpose()?;
+        let service = self.clone();
         let channel = self
             .store()
             .write(Some(caller.id()), move |command| {
@@ -108,11 +120,20 @@ impl Service {
                 if let Some(kind) = change.kind {
                     after.kind = kind;
                 }
-                if config.is_some() {
-                    after.config = config;
+                // Settings belong to a type: what was secret for one may not be for another.
+                if after.kind != before.kind {
+                    after.config = None;
+                }
+                if let Some(given) = config {
+                    let is_secret = |key: &str| service.is_secret_setting(&after.kind, key);
+                    let changed = settings::changed(&after.kind, after.config.as_ref(), given, is_secret)
+                        .map_err(ChannelRefusal::from)?;
+                    settings::check(&after.kind, &changed).map_err(ChannelRefusal::from)?;
+                    after.config = Some(changed);
                 }
                 after.offered = change.offered.unwrap_or(after.offered);
-                let addresses_differ = after.kind != before.kind && !after.needs_no_address();
+                let addresses_differ =
+                    (after.kind != before.kind || before.needs_no_address()) && !after.needs_no_address();
                 if addresses_differ && command.is_default_channel(uuid)? {
                     return Err(ChannelRefusal::TypeInUse.into());
                 }
@@ -170,12 +191,12 @@ fn check(name: Option<&str>, kind: Option<&str>) -> Result<(), ChannelRefusal> {
 
 fn check_free(directory: &Directory, name: &str, uuid: Uuid) -> Result<(), ChannelRefusal> {
     match directory.channel_named(name) {
-        Some(other) if other.uuid != uuid => Err(ChannelRefusal::Exists("name")),
+        Some(other) if other.uuid != uuid => Err(ChannelRefusal::NameTaken),
         _ => Ok(()),
     }
 }
 
-fn settings(text: &str) -> Result<Map<String, Value>, ChannelRefusal> {
+fn read(text: &str) -> Result<Map<String, Value>, ChannelRefusal> {
     if text.len() > CHANNEL_CONFIG_BYTES {
         return Err(ChannelRefusal::LongConfig);
     }

@@ -10,6 +10,7 @@ use crate::domain::{
     destination::Destination,
     ids::{DestinationId, UserId},
     limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
+    plugin::PluginInfo,
 };
 
 /// Carries messages to destinations.
@@ -20,6 +21,11 @@ pub trait Courier: Send + Sync {
     /// The types of the channel plug-ins that are installed.
     fn plugins(&self) -> &[String] {
         &[]
+    }
+
+    /// What one of them says of itself, or why it does not. `None`: it has not been asked yet.
+    fn plugin(&self, _kind: &str) -> Option<Result<PluginInfo, String>> {
+        None
     }
 }
 

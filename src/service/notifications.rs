@@ -100,7 +100,7 @@ fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
     if allowed(caller.kind(), Action::ManageDeliveries) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
-fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
+pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
     let mut rows = Vec::with_capacity(messages.len());
     for message in messages {
         let kind = match message.about {

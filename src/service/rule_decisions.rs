@@ -1,6 +1,9 @@
 //! Why a contact was told of an event, or not: each rule judged again, with contact and configuration as they were then.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use uuid::Uuid;
 
@@ -16,9 +19,10 @@ use crate::{
         directory::Directory,
         event::Event,
         explain::{self, Place, Reason},
-        ids::{EventId, IncidentId, RuleId},
+        ids::{ChannelId, EventId, IncidentId, RuleId},
         incident::Incident,
-        plan::{Occurrence, RuleVerdict, rule_verdicts},
+        message::{About, Route},
+        plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
         subscription::Basis,
     },
     store::Snapshot,
@@ -83,11 +87,45 @@ fn explain_event(
     let directory = snapshot.directory_at(seq)?;
     let has_ticket = !incident.ticket_url.is_empty();
     let occurrence = Occurrence::new(&event, incident.source, incident.end.is_stateful(), has_ticket, &tags);
-    let verdicts = rule_verdicts(&directory, &contact, &occurrence);
+    let mut verdicts = rule_verdicts(&directory, &contact, &occurrence);
+    note_left_out(&mut verdicts, snapshot, &event, &contact, &directory)?;
     let rules: Vec<RuleDecision> =
         verdicts.into_iter().filter_map(|it| decision(it, &contact, &directory, &occurrence)).collect();
     let summary = summary(&contact, &rules);
     Ok(answer(event, contact, summary, rules))
+}
+
+/// Whom a crowded event left out can be told only from whom it told.
+fn note_left_out(
+    verdicts: &mut [RuleVerdict],
+    snapshot: &Snapshot,
+    event: &Event,
+    contact: &Contact,
+    directory: &Directory,
+) -> Result<(), ServiceError> {
+    let (near_misses, _) = snapshot.near_misses(event.incident, event.id)?;
+    let counts: BTreeMap<RuleId, u32> = left_out(&near_misses).collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let about = About::Event { incident: event.incident, event: event.id };
+    let messages = snapshot.messages_of(event.incident)?.into_iter().filter(|message| message.about == about);
+    let told: BTreeSet<ChannelId> = messages
+        .filter_map(|message| match message.route {
+            Route::Contact { contact: whom, channel, .. } if whom == contact.id => Some(channel),
+            _ => None,
+        })
+        .collect();
+    for verdict in verdicts {
+        let is_told = |uuid: &Uuid| directory.channels.get(uuid).is_some_and(|channel| told.contains(&channel.id));
+        let (told, silent) = std::mem::take(&mut verdict.told).into_iter().partition(is_told);
+        verdict.told = told;
+        let left_out = counts.get(&verdict.rule).copied().unwrap_or_default();
+        let silence = Silence::Near(NearReason::TooMany { left_out });
+        let silent: Vec<Uuid> = silent;
+        verdict.silences.extend(silent.into_iter().map(|uuid| (Some(uuid), silence)));
+    }
+    Ok(())
 }
 
 fn decision(

@@ -14,7 +14,7 @@ use crate::{
         change::{ChangeKind, FieldChange},
         directory::Directory,
         event::EventType,
-        ids::{DestinationId, IncidentId, RuleId, SourceId},
+        ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
         incident::{EndTime, Incident},
         source::Source,
         time::Timestamp,
@@ -59,6 +59,13 @@ impl Service {
     /// Rules that lead to nobody.
     pub async fn check_rules(&self) -> Result<Settled, ServiceError> {
         self.settle(Kind::RuleWithoutRecipients, |directory, _| trouble::rules_without_recipients(directory)).await
+    }
+
+    /// Rules whose last event left contacts out.
+    pub async fn check_overflows(&self) -> Result<Settled, ServiceError> {
+        let overflows = self.store().read(|snapshot| Ok::<_, ServiceError>(snapshot.overflows()?)).await?;
+        let find = move |directory: &Directory, _| trouble::too_many_recipients(directory, &overflows);
+        self.settle(Kind::TooManyRecipients, find).await
     }
 
     /// Makes the incidents of a kind say what `find` finds. Decided in one command; without one if all is as it should
@@ -153,7 +160,7 @@ impl Work<'_, '_> {
             level: matter.level(),
             ticket_url: String::new(),
             metadata: "{}".to_owned(),
-            tags: matter.tags(id),
+            tags: matter.tags(id, self.command.directory()),
         };
         put_new_incident(self.command, id, source, source.user, new);
         self.settled.opened.push(id);
@@ -210,7 +217,9 @@ impl Reported {
         let matters = sources
             .flat_map(|source| [Matter::Token(source), Matter::Heartbeat(source)])
             .chain(destinations.map(Matter::DeadLetters))
+            .chain((1..=counters.last_channel).map(ChannelId).map(Matter::Channel))
             .chain((1..=counters.last_rule).map(RuleId).map(Matter::Rule))
+            .chain((1..=counters.last_rule).map(RuleId).map(Matter::Overflow))
             .chain([Matter::MailServer]);
         let mut reported = BTreeSet::new();
         for matter in matters {

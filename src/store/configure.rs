@@ -186,6 +186,7 @@ impl Applier<'_, '_> {
 
     fn delete_rule(&mut self, id: RuleId) -> Result<Option<ConfigurationChange>, StoreError> {
         self.tables.rules.remove(id_key(id.0))?;
+        self.tables.overflows.remove(id_key(id.0))?;
         let Some(rule) = self.directory().rules.remove(&id) else { return Ok(None) };
         self.keep_version(Subject::Rule, id.0, &[])?;
         Ok(Some(gone(Subject::Rule, id.0, audit::rule(&rule))))

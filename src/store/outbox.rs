@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use redb::ReadableTable;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
@@ -9,7 +10,10 @@ use super::{
     StoreError,
     codec::{id_key, pair_key},
     index::Applier,
-    record::message::{encode_message, encode_near_misses},
+    record::{
+        message::{encode_message, encode_near_misses},
+        rule::encode_overflow,
+    },
     tables::{Reads, WriteTables},
 };
 use crate::domain::{
@@ -20,10 +24,11 @@ use crate::domain::{
     event::Event,
     ids::MessageId,
     incident::Incident,
+    limits::{CALLS_PER_EVENT, WAYS_PER_EVENT},
     message::{About, Message, Route, State},
     plan::{Intent, NearReason, Occurrence, Plan, Whom, plan},
-    recipients::{Call, Contacts, Told, expand},
-    rule::Rule,
+    recipients::{Call, Contacts, Expanded, Told, expand},
+    rule::{Overflow, Rule},
     subscription::Subscriptions,
     time::Timestamp,
 };
@@ -47,6 +52,10 @@ impl Applier<'_, '_> {
             Occurrence::new(event, incident.source, incident.end.is_stateful(), has_ticket, &incident.tags);
         let mut plan = plan(self.subscriptions, &occurrence);
         let calls = if plan.rules.is_empty() { Vec::new() } else { self.calls(&mut plan)? };
+        // What the server says of itself would keep alive what it says.
+        if Some(incident.source) != self.directory.own_source() {
+            self.note_overflows(&plan, &calls, at)?;
+        }
         for intent in std::mem::take(&mut plan.intents) {
             done.messages.push(self.promise(event, to_user(intent), at)?);
         }
@@ -68,16 +77,28 @@ impl Applier<'_, '_> {
         }
         let mut contacts = Stored { tables: self.tables, read: FxHashMap::default() };
         let mut calls = Vec::new();
-        for rule in std::mem::take(&mut plan.rules) {
-            let ways = expand(&rule, self.directory, &mut contacts)?;
-            if ways.is_empty() {
+        let mut room = WAYS_PER_EVENT;
+        for rule in &plan.rules.clone() {
+            let Expanded { ways, mut left_out } = expand(rule, self.directory, &mut contacts, room)?;
+            room = room.saturating_sub(ways.len());
+            if ways.is_empty() && left_out == 0 {
                 let whom = Whom::Contact { rule: rule.id, contact: None, channel: None };
                 plan.miss(whom, NearReason::NoDestination);
             }
             for (contact, channel) in ways {
                 let reason = match &channel {
                     None => Some(NearReason::NoDestination),
-                    Some(channel) if plan.reported_medium.as_ref() == Some(&channel.kind) => Some(NearReason::Reported),
+                    Some(channel) if plan.reported_medium.as_ref().is_some_and(|it| channel.depends_on(it)) => {
+                        Some(NearReason::Reported)
+                    }
+                    Some(channel) if calls.len() >= CALLS_PER_EVENT => {
+                        let reason = told.against(&contact, channel);
+                        if reason.is_none() {
+                            left_out = left_out.saturating_add(1);
+                            continue;
+                        }
+                        reason
+                    }
                     Some(channel) => told.call(rule.id, &contact, channel),
                 };
                 let whom = Whom::Contact {
@@ -86,12 +107,30 @@ impl Applier<'_, '_> {
                     channel: channel.as_ref().map(|channel| channel.id),
                 };
                 match (reason, channel) {
-                    (None, Some(channel)) => calls.push((Arc::clone(&rule), Call { contact, channel })),
+                    (None, Some(channel)) => calls.push((Arc::clone(rule), Call { contact, channel })),
                     (reason, _) => plan.miss(whom, reason.unwrap_or(NearReason::NoDestination)),
                 }
             }
+            if left_out > 0 {
+                plan.leave_out(rule.id, u32::try_from(left_out).unwrap_or(u32::MAX));
+            }
         }
         Ok(calls)
+    }
+
+    /// Of each rule what its last event came to, if that was too much.
+    fn note_overflows(&mut self, plan: &Plan, calls: &[(Arc<Rule>, Call)], at: Timestamp) -> Result<(), StoreError> {
+        for rule in &plan.rules {
+            let key = id_key(rule.id.0);
+            if let Some(left_out) = plan.left_out(rule.id) {
+                let told = calls.iter().filter(|(by, _)| by.id == rule.id).count();
+                let overflow = Overflow { rule: rule.id, at, told: u32::try_from(told).unwrap_or(u32::MAX), left_out };
+                self.tables.overflows.insert(key, encode_overflow(&overflow)?.as_slice())?;
+            } else if self.tables.overflows.get(key)?.is_some() {
+                self.tables.overflows.remove(key)?;
+            }
+        }
+        Ok(())
     }
 
     fn promise(

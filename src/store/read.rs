@@ -17,10 +17,11 @@ use super::{
         incident::{decode_incident, decode_summary, decode_tags},
         message::{decode_message, decode_near_misses},
         preferences::decode_preferences,
+        rule::decode_overflow,
     },
     schema::{
         DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES,
-        INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, PairKey, SEQ_TO_CHANGE,
+        INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, PairKey, RULE_ID_TO_OVERFLOW, SEQ_TO_CHANGE,
         SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESTAMP_TO_INCIDENT_ID,
         USER_ID_TO_PREFERENCES,
     },
@@ -36,6 +37,7 @@ use crate::domain::{
     message::Message,
     plan::NearMiss,
     preferences::Preferences,
+    rule::Overflow,
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -209,6 +211,16 @@ impl Snapshot {
         let table = self.txn.open_table(EVENT_ID_TO_NEAR_MISSES)?;
         let found = table.get(pair_key(incident.0, event.0))?;
         found.map_or(Ok((Vec::new(), 0)), |value| decode_near_misses(value.value()))
+    }
+
+    /// In the order of rules.
+    pub fn overflows(&self) -> Result<Vec<Overflow>, StoreError> {
+        let mut overflows = Vec::new();
+        for row in self.txn.open_table(RULE_ID_TO_OVERFLOW)?.iter()? {
+            let (key, value) = row?;
+            overflows.push(decode_overflow(key_id(key.value()), value.value())?);
+        }
+        Ok(overflows)
     }
 
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {

@@ -72,6 +72,9 @@ pub const DEAD_MESSAGE: TableDefinition<IdKey, ()> = TableDefinition::new("dead_
 /// (incident, event): who was nearly told.
 pub const EVENT_ID_TO_NEAR_MISSES: TableDefinition<PairKey, &[u8]> = TableDefinition::new("event_id_to_near_misses");
 
+/// Rules whose last event had more contacts to tell than it may.
+pub const RULE_ID_TO_OVERFLOW: TableDefinition<IdKey, &[u8]> = TableDefinition::new("rule_id_to_overflow");
+
 /// Totals, and the last id given out of each kind.
 pub const NAME_TO_COUNTER: TableDefinition<&str, u64> = TableDefinition::new("name_to_counter");
 /// `format` (u32, little-endian) and `generation` (UUID).

@@ -49,7 +49,7 @@ pub async fn stream(
     let seq = resumed.or_else(|| fields.get("seq").and_then(|seq| seq.parse().ok()));
     let live = site.service.live();
     let from = seq.map_or(Some(live.end()), |seq| live.after(seq));
-    let mut pending = VecDeque::from([Event::default().event("hello").data("")]);
+    let mut pending = VecDeque::from([Event::default().event("hello").data("1")]);
     if from.is_none() {
         pending.push_back(refresh());
     }
@@ -140,5 +140,5 @@ impl Pushed {
 }
 
 fn refresh() -> Event {
-    Event::default().event("refresh").data("")
+    Event::default().event("refresh").data("1")
 }

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, answer, assets, incidents, live, maintenance, notifications};
+use super::{Site, WebSettings, account, answer, assets, incident, incidents, live, maintenance, notifications};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -62,7 +62,18 @@ fn list_pages() -> Router<Site> {
 
 /// One incident, and what is done with it.
 fn incident_pages() -> Router<Site> {
+    use incident::{act, show};
     Router::new()
+        .route("/incidents/{pk}/", get(show::show))
+        .route("/incidents/{pk}/acknowledge/", get(show::back).post(act::acknowledge))
+        .route("/incidents/{pk}/acknowledgements/{ack}/", get(show::back).post(act::expire))
+        .route("/incidents/{pk}/close/", get(show::back).post(act::close))
+        .route("/incidents/{pk}/reopen/", get(show::back).post(act::reopen))
+        .route("/incidents/{pk}/comment/", get(show::back).post(act::comment))
+        .route("/incidents/{pk}/ticket/", get(show::back).post(act::ticket))
+        .route("/incidents/{pk}/tags/", get(show::back).post(act::tags))
+        .route("/incidents/{pk}/level/", get(show::back).post(act::level))
+        .route("/incidents/{pk}/delete/", get(show::back).post(act::delete))
 }
 
 /// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.

@@ -11,6 +11,7 @@ mod axe;
 mod driver;
 mod gallery;
 mod harness;
+mod incident;
 mod notifications;
 mod session;
 

@@ -314,7 +314,7 @@ async fn what_is_deleted_leaves_nothing_behind() {
 async fn channels_are_shown_without_their_secrets() {
     let rig = Rig::new().await;
     let mail = json!({"id": EMAIL, "name": "Mail", "type": "email",
-        "config": {"host": "mail.example.org", "password": ""}});
+        "config": {"user": "argus", "password": ""}});
     let hook = json!({"id": WEBHOOK, "name": "Hook", "type": "webhook", "config": {"url": ""}});
     rig.get(&format!("{ISSUE}/channels")).await.is(200, json!([mail, hook]));
     rig.get(&format!("{CURRENT}/channels")).await.is(200, json!({"data": [mail, hook]}));

@@ -60,7 +60,7 @@ impl Rig {
         let app = App::new().await;
         grant(&app, "alice", &[PERMISSION]).await;
         let rig = Self { client: app.of(Who::EndUser), app };
-        rig.channel(EMAIL, "Mail", "email", Some(json!({"host": "mail.example.org", "password": "geheim"}))).await;
+        rig.channel(EMAIL, "Mail", "email", Some(json!({"user": "argus", "password": "geheim"}))).await;
         rig.channel(WEBHOOK, "Hook", "webhook", Some(json!({"url": "https://hook.example.org/geheim"}))).await;
         rig
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
 mod admin_commands;
+mod api_channels;
 mod api_destinations;
 mod api_documents;
 mod api_events;
@@ -17,6 +18,8 @@ mod api_sources;
 mod api_timeslots;
 mod api_wire;
 mod browser;
+mod channel_settings;
+mod contact_troubles;
 mod daemon;
 mod decisions;
 mod demo;
@@ -45,5 +48,6 @@ mod simulation;
 mod sinks;
 mod store_model;
 mod support;
+mod web_incident;
 mod web_maintenance;
 mod web_notifications;

@@ -177,6 +177,13 @@ fn natives() -> Vec<Row> {
         row("PUT", "/rules/{pk}/", [401, 403, 403, 403, 400], json!({})),
         row("PATCH", "/rules/{pk}/", [401, 403, 403, 403, 200], json!({"active": false})),
         row("DELETE", "/rules/{pk}/", [401, 403, 403, 403, 204], Value::Null),
+        row("GET", "/channels/", STAFF, Value::Null),
+        row("POST", "/channels/", [401, 403, 403, 403, 400], json!({})),
+        row("GET", "/channels/types/", STAFF, Value::Null),
+        row("GET", "/channels/{uuid}/", STAFF, Value::Null),
+        row("PUT", "/channels/{uuid}/", [401, 403, 403, 403, 400], json!({})),
+        row("PATCH", "/channels/{uuid}/", [401, 403, 403, 403, 200], json!({"offered": true})),
+        row("DELETE", "/channels/{uuid}/", [401, 403, 403, 403, 204], Value::Null),
         row("GET", "/schema/", OPEN, Value::Null),
     ]
 }
@@ -281,6 +288,7 @@ struct Objects {
     profile: u64,
     maintenance: u64,
     rule: u64,
+    channel: String,
 }
 
 /// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile and
@@ -311,6 +319,8 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let public = admin.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
     let rule = json!({"name": name, "timeslot": timeslots.json()[0]["pk"], "filters": [pk(public)]});
     let rule = admin.post(&format!("{}/rules/", native::PREFIX), rule).await;
+    let channel = json!({ "name": name, "type": "email" });
+    let channel = admin.post(&format!("{}/channels/", native::PREFIX), channel).await;
     let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
     let event = pk(event);
     let dead = dead_message(app, incident, event, destination).await;
@@ -326,6 +336,7 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
         profile: pk(profile),
         maintenance: pk(maintenance),
         rule: pk(rule),
+        channel: channel.json()["uuid"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -379,6 +390,7 @@ impl Objects {
         path.replace("{pk}", &key.to_string())
             .replace("{event_pk}", &self.event.to_string())
             .replace("{ack_pk}", &self.ack.to_string())
+            .replace("{uuid}", &self.channel)
             .replace("{tag}", "t=1")
             .replace("{name}", "zabbix")
             .replace("{slug}", "email")

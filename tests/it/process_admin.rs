@@ -117,7 +117,7 @@ fn sources_come_with_type_and_user() {
 fn channels_are_made_changed_and_deleted() {
     both(|site| {
         let settings = site.path("mail.json");
-        std::fs::write(&settings, r#"{"host": "mail.example.org", "password": "geheim"}"#).unwrap();
+        std::fs::write(&settings, r#"{"host": "mail.example.org", "user": "argus", "password": "geheim"}"#).unwrap();
         let settings = settings.to_str().unwrap();
         let uuid = "0817d973-398e-41d7-9cd2-61cdb7ef41a1";
         let made =
@@ -126,7 +126,7 @@ fn channels_are_made_changed_and_deleted() {
         let own = site.ok(&["channel", "create", "--name", "Own", "--type", "my_plug-in"]);
         assert_eq!(own.len(), 36);
         let mail = || rows(site, "channel").into_iter().find(|row| row["id"] == uuid).unwrap();
-        assert_eq!((&mail()["settings"], &mail()["offered"]), (&json!(["host", "password"]), &json!(false)));
+        assert_eq!((&mail()["settings"], &mail()["offered"]), (&json!(["host", "user", "password"]), &json!(false)));
         assert!(!site.ok(&["channel", "list"]).contains("geheim"));
         site.ok(&["channel", "change", "mail", "--name", "E-mail", "--offered"]);
         assert_eq!((&mail()["name"], &mail()["offered"]), (&json!("E-mail"), &json!(true)));

@@ -206,3 +206,39 @@ fn a_contact_is_told_by_rule_through_mail_and_a_plug_in() {
     daemon.stop();
     assert_eq!(desk.ok(&["check"]).trim(), "all is well");
 }
+
+#[test]
+fn what_a_plug_in_declares_to_be_secret_is_blank_and_the_rest_is_shown() {
+    let desk = Desk::new();
+    desk.channel("Rooms", "room", "good");
+    desk.channel("Broken", "broken", "good");
+    let daemon = Daemon::start(desk.command(&["serve", "--listen", "127.0.0.1:0"]));
+    let mut admin = daemon.client().with_token(&desk.admin);
+    let mut types = Vec::new();
+    let mut find = |kind: &str| {
+        types = admin.get("/argusd/v1/channels/types/").json().as_array().unwrap().clone();
+        types.iter().find(|it| it["type"] == kind).unwrap().clone()
+    };
+    eventually("the plug-ins say what they are", || find("room")["json_schema"].is_object());
+    let room = find("room");
+    assert_eq!(
+        (&room["name"], &room["built_in"], &room["version"]),
+        (&json!("Test room"), &json!(false), &json!("1.2.3"))
+    );
+    assert_eq!(room["json_schema"]["required"], json!(["mood"]));
+    let properties = &room["json_schema"]["properties"];
+    assert_eq!(properties["token"], json!({"type": "string", "title": "Token", "writeOnly": true}));
+    assert_eq!(properties["mood"], json!({"type": "string", "title": "Mood"}));
+    let broken = find("broken");
+    assert!(broken["problem"].is_string() && broken["json_schema"].is_null(), "{broken}");
+
+    let channels = admin.get("/argusd/v1/channels/");
+    assert!(!channels.body.contains("s3cret"), "{}", channels.body);
+    let shown = |name: &str| {
+        let channels = channels.json();
+        channels.as_array().unwrap().iter().find(|it| it["name"] == name).unwrap()["config"].clone()
+    };
+    // What is set but not declared is blank, too.
+    assert_eq!(shown("Rooms"), json!({"mood": "good", "record": "", "token": ""}));
+    assert_eq!(shown("Broken"), json!({"mood": "", "record": "", "token": ""}));
+}

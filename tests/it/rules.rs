@@ -21,16 +21,16 @@ const PROFILES: &str = "/api/v2/notificationprofiles";
 const NTFY: &str = "0817d973-398e-41d7-9cd2-61cdb7ef41a3";
 
 /// Contacts over one API, incidents over the other, and an administrator with a filter for everything.
-struct Desk {
-    rig: Rig,
-    admin: Client,
+pub struct Desk {
+    pub rig: Rig,
+    pub admin: Client,
     timeslot: u64,
     filter: u64,
-    watch: Watch,
+    pub watch: Watch,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let rig = Rig::new().await;
         let admin = rig.app.of(Who::Superuser);
         let (timeslot, filter) = always(&admin).await;
@@ -42,17 +42,17 @@ impl Desk {
         json!({"name": name, "timeslot": self.timeslot, "filters": [self.filter], "recipients": recipients})
     }
 
-    async fn rule(&self, name: &str, recipients: Value) -> u64 {
+    pub async fn rule(&self, name: &str, recipients: Value) -> u64 {
         pk(&self.admin.post(RULES, self.body(name, &recipients)).await)
     }
 
-    async fn edit(&self, rule: u64, fields: Value) {
+    pub async fn edit(&self, rule: u64, fields: Value) {
         let reply = self.admin.patch(&format!("{RULES}{rule}/"), fields).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
     }
 
     /// Incident and first event.
-    async fn happens(&self) -> (u64, u64) {
+    pub async fn happens(&self) -> (u64, u64) {
         let incident = self.rig.app.incident(json!({"description": "røde tall", "level": 1})).await;
         let events = self.admin.get(&format!("/api/v2/incidents/{incident}/events/")).await.json();
         (incident, events[0]["pk"].as_u64().unwrap())
@@ -69,12 +69,12 @@ impl Desk {
         told
     }
 
-    fn messages(&self, incident: u64) -> Vec<Message> {
+    pub fn messages(&self, incident: u64) -> Vec<Message> {
         let snapshot = self.rig.app.service.store().snapshot().unwrap();
         snapshot.messages_of(argusd::domain::ids::IncidentId(incident)).unwrap()
     }
 
-    async fn why(&self, (incident, event): (u64, u64), contact: u128) -> Value {
+    pub async fn why(&self, (incident, event): (u64, u64), contact: u128) -> Value {
         let contact = id(contact);
         let path = format!("/argusd/v1/incidents/{incident}/events/{event}/decisions/?contact={contact}");
         let reply = self.admin.get(&path).await;
@@ -83,7 +83,7 @@ impl Desk {
     }
 
     /// What is said of the contact by each rule.
-    async fn codes(&self, happened: (u64, u64), contact: u128) -> Vec<String> {
+    pub async fn codes(&self, happened: (u64, u64), contact: u128) -> Vec<String> {
         let code = |rule: &Value| match &rule["reasons"][0]["code"] {
             Value::String(code) => code.clone(),
             _ => rule["verdict"].as_str().unwrap().to_owned(),
@@ -115,11 +115,11 @@ fn pk(reply: &Reply) -> u64 {
     reply.json()["pk"].as_u64().unwrap()
 }
 
-fn to(n: u128) -> Value {
+pub fn to(n: u128) -> Value {
     json!({ "contact": id(n) })
 }
 
-fn to_group(n: u128) -> Value {
+pub fn to_group(n: u128) -> Value {
     json!({ "group": id(n) })
 }
 

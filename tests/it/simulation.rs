@@ -1,11 +1,12 @@
 //! Days of incidents, acknowledgements, edits, outages and crashes in seconds, from a seed. Nothing due is forgotten,
 //! nothing is decided outside its window or during maintenance, and every silence has a reason; an oracle that walks all
-//! profiles says what should have been.
+//! profiles and rules says what should have been.
 
 mod carrier;
 mod dice;
 mod edits;
 mod oracle;
+mod people;
 mod world;
 
 use std::sync::{
@@ -32,29 +33,32 @@ async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
         .map(|_| {
             let next = Arc::clone(&next);
             tokio::spawn(async move {
-                let (mut events, mut told, mut repeats) = (0, 0, 0);
+                let (mut events, mut told, mut called, mut repeats) = (0, 0, 0, 0);
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= SEEDS {
-                        return (events, told, repeats);
+                        return (events, told, called, repeats);
                     }
                     let world = live(seed).await;
                     events += world.judged;
                     told += world.told;
+                    called += world.called;
                     repeats += world.carrier.repeats();
                 }
             })
         })
         .collect();
-    let (mut events, mut told, mut repeats) = (0, 0, 0);
+    let (mut events, mut told, mut called, mut repeats) = (0, 0, 0, 0);
     for life in lives {
-        let (judged, messages, sent_again) = life.await.unwrap();
+        let (judged, messages, calls, sent_again) = life.await.unwrap();
         events += judged;
         told += messages;
+        called += calls;
         repeats += sent_again;
     }
     // A simulation in which nothing happens proves nothing.
-    assert!(events > 5_000 && told > 1_000 && repeats > 10, "{events} events, {told} messages, {repeats} repeats");
+    let figures = format!("{events} events, {told} messages to users, {called} to contacts, {repeats} repeats");
+    assert!(events > 5_000 && told > 1_000 && called > 1_000 && repeats > 10, "{figures}");
 }
 
 async fn live(seed: u64) -> World {

@@ -95,9 +95,15 @@ fn groups_are_their_members_and_nobody_is_there_twice() {
         Recipient { who: Addressee::Contact(gone), channel: None },
         Recipient { who: Addressee::Contact(one), channel: Some(gone) },
     ]);
-    let ways = expand(&rule, &directory(), &mut Book(people.clone())).unwrap();
+    let expanded = |room| expand(&rule, &directory(), &mut Book(people.clone()), room).unwrap();
+    let ways = expanded(usize::MAX).ways;
     let shown: Vec<_> = ways.iter().map(|(who, by)| (who.id.0, by.as_ref().map(|it| it.id.0))).collect();
     assert_eq!(shown, [(1, Some(1)), (2, Some(1)), (1, Some(2)), (2, Some(2)), (1, None)]);
+    for room in 0..ways.len() {
+        let few = expanded(room);
+        assert!(few.ways.len() == room && few.left_out >= ways.len() - room, "{room}: {few:?}");
+    }
+    assert_eq!(expanded(ways.len()).ways.len(), ways.len());
     for person in &people {
         let by_rule = ways.iter().filter(|(who, _)| who.id == person.id).count();
         assert_eq!(channels_to(&rule, person).len(), by_rule, "both see the same");

@@ -1,13 +1,17 @@
 //! When something is wrong, in the words of contract section 23. All of it is asked of the configuration in memory.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 
 use super::{Finding, Matter, Verdict};
 use crate::domain::{
+    channel::Channel,
     destination::EMAIL,
     directory::Directory,
-    ids::{DestinationId, SourceId, UserId},
-    limits::{HEARTBEAT_GRACE_MICROS, MEDIUM_UNREACHABLE_MICROS},
+    ids::{ChannelId, DestinationId, SourceId, UserId},
+    limits::{CONTACTS_NAMED, HEARTBEAT_GRACE_MICROS, MEDIUM_UNREACHABLE_MICROS},
+    rule::Overflow,
     source::Source,
     time::Timestamp,
     token::{Token, TokenKind},
@@ -114,6 +118,45 @@ pub fn undelivered(
     findings.collect()
 }
 
+/// A contact that has taken nothing over the channel since its letters died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    pub channel: ChannelId,
+    pub full_name: String,
+    pub letters: usize,
+    /// When the first of them died, and the last.
+    pub oldest: Timestamp,
+    pub newest: Timestamp,
+}
+
+/// For each channel one, whatever the number of contacts. The first few are named, and each of those begins a new
+/// incident; of the others only the number is told.
+#[must_use]
+pub fn unreached(directory: &Directory, contacts: Vec<Unreached>) -> Vec<Finding> {
+    let mut by_channel: BTreeMap<ChannelId, Vec<Unreached>> = BTreeMap::new();
+    for contact in contacts {
+        by_channel.entry(contact.channel).or_default().push(contact);
+    }
+    let findings = by_channel.into_iter().filter_map(|(id, mut contacts)| {
+        let name = &channel(directory, id)?.name;
+        contacts.sort_by(|one, other| (one.oldest, &one.full_name).cmp(&(other.oldest, &other.full_name)));
+        let count: usize = contacts.iter().map(|contact| contact.letters).sum();
+        let since = contacts.iter().map(|contact| contact.newest).max()?;
+        let named: Vec<&str> = contacts.iter().take(CONTACTS_NAMED).map(|it| it.full_name.as_str()).collect();
+        let about_since = contacts.iter().take(CONTACTS_NAMED).map(|contact| contact.oldest).max()?;
+        let more = contacts.len().saturating_sub(named.len());
+        let whom = match (named.as_slice(), more) {
+            ([only], _) => (*only).to_owned(),
+            (few, 0) => few.join(", "),
+            (few, more) => format!("{} and {more} more", few.join(", ")),
+        };
+        let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+        let description = format!("{messages} to {whom} over the channel \"{name}\" could not be delivered");
+        Some(Finding { matter: Matter::Channel(id), about_since, verdict: Verdict::Trouble { since, description } })
+    });
+    findings.collect()
+}
+
 /// Of the mail server, that has not been reached since then.
 #[must_use]
 pub fn unreachable(since: Timestamp, now: Timestamp) -> Finding {
@@ -134,6 +177,21 @@ pub fn rules_without_recipients(directory: &Directory) -> Vec<Finding> {
         let description = format!("Rule \"{}\" has no recipients, so nobody is told by it", rule.name);
         let verdict = Verdict::Trouble { since, description };
         Some(Finding { matter: Matter::Rule(rule.id), about_since: Timestamp::MIN, verdict })
+    });
+    findings.collect()
+}
+
+/// Rules in force whose last event could not tell all.
+#[must_use]
+pub fn too_many_recipients(directory: &Directory, overflows: &[Overflow]) -> Vec<Finding> {
+    let findings = overflows.iter().filter_map(|it| {
+        let rule = directory.rules.get(&it.rule).filter(|rule| rule.active)?;
+        let description = format!(
+            "Rule \"{}\" leads to more contacts than one event may tell: {} were told, {} were left out",
+            rule.name, it.told, it.left_out
+        );
+        let verdict = Verdict::Trouble { since: it.at, description };
+        Some(Finding { matter: Matter::Overflow(rule.id), about_since: Timestamp::MIN, verdict })
     });
     findings.collect()
 }
@@ -160,9 +218,18 @@ pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
         },
         Matter::DeadLetters(id) => destination(directory, id)
             .map_or_else(|| "The destination was deleted".to_owned(), |whose| format!("{whose} can be reached again")),
+        Matter::Channel(id) => channel(directory, id).map_or_else(
+            || "The channel was deleted".to_owned(),
+            |it| format!("What is stuck before the channel \"{}\" was delivered, or is reported anew", it.name),
+        ),
         Matter::Rule(id) => match directory.rules.get(&id) {
             Some(rule) if rule.recipients.is_empty() => format!("Rule \"{}\" was switched off", rule.name),
             Some(rule) => format!("Rule \"{}\" has recipients again", rule.name),
+            None => "The rule was deleted".to_owned(),
+        },
+        Matter::Overflow(id) => match directory.rules.get(&id) {
+            Some(rule) if !rule.active => format!("Rule \"{}\" was switched off", rule.name),
+            Some(rule) => format!("Nobody was left out any more by rule \"{}\"", rule.name),
             None => "The rule was deleted".to_owned(),
         },
         Matter::MailServer => "The mail server was reached again".to_owned(),
@@ -173,6 +240,10 @@ pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
 fn classic_token(directory: &Directory, user: UserId) -> Option<&Token> {
     let of_user = directory.tokens.values().filter(|it| it.user == user && it.kind == TokenKind::Classic);
     of_user.max_by_key(|token| token.created).map(AsRef::as_ref)
+}
+
+pub(super) fn channel(directory: &Directory, id: ChannelId) -> Option<&Channel> {
+    directory.channels.values().find(|channel| channel.id == id).map(AsRef::as_ref)
 }
 
 /// Owner, address without secrets, and medium.

@@ -1,11 +1,12 @@
 //! When the incidents about the server itself open and end, and what they say.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono_tz::Tz;
 
 use super::*;
 use crate::domain::{
+    channel::Channel,
     destination::Destination,
     directory::Directory,
     event::EventTypeSet,
@@ -190,7 +191,9 @@ fn the_mail_server_may_be_out_of_reach_for_a_quarter_of_an_hour() {
 
 #[test]
 fn tags_and_levels_are_those_of_the_contract() {
-    let tags = |matter: Matter| matter.tags(IncidentId(77)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let tags = |matter: Matter| {
+        matter.tags(IncidentId(77), &Directory::default()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
     let token = ["location=argus", "problem_type=token_expiry", "source_system_id=5", "object=77"];
     assert_eq!(tags(Matter::Token(NAV)), token);
     assert_eq!(tags(Matter::Heartbeat(NAV)), ["problem_type=missing_heartbeat", "source_system_id=5"]);
@@ -283,4 +286,46 @@ fn what_was_closed_by_hand_comes_back_for_new_trouble_only() {
     let ended = incident(after(-9), EndTime::At(after(-4)), &[EventType::End]);
     let letters = Matter::DeadLetters(DestinationId(8));
     assert_eq!((about(&ended, letters, -5), about(&ended, letters, -3)), (Step::Nothing, Step::Open));
+}
+
+#[test]
+fn one_incident_a_channel_names_the_first_few_contacts() {
+    let mut directory = Directory::default();
+    let uuid = uuid::Uuid::from_u128(9);
+    let (name, kind) = ("Mail".to_owned(), "email".to_owned());
+    let id = ChannelId(4);
+    directory.channels.insert(uuid, Arc::new(Channel { id, uuid, name, kind, config: None, offered: false }));
+    let contact = |n: i64, channel| Unreached {
+        channel,
+        full_name: format!("C{n}"),
+        letters: 2,
+        oldest: after(-100 + n),
+        newest: after(-n),
+    };
+    let only = unreached(&directory, vec![contact(1, id), contact(2, ChannelId(5))]);
+    let description = "2 messages to C1 over the channel \"Mail\" could not be delivered".to_owned();
+    let verdict = Verdict::Trouble { since: after(-1), description };
+    assert_eq!(only, [Finding { matter: Matter::Channel(id), about_since: after(-99), verdict }]);
+    let many = |count| unreached(&directory, (1..=count).rev().map(|n| contact(n, id)).collect()).remove(0);
+    let text = |finding: &Finding| match &finding.verdict {
+        Verdict::Trouble { description, .. } => description.clone(),
+        Verdict::Unknown => String::new(),
+    };
+    assert_eq!(text(&many(2)), "4 messages to C1, C2 over the channel \"Mail\" could not be delivered");
+    let named = "C1, C2, C3, C4, C5";
+    assert_eq!(
+        text(&many(9)),
+        format!("18 messages to {named} and 4 more over the channel \"Mail\" could not be delivered")
+    );
+    assert_eq!((many(4).about_since, many(5).about_since, many(9).about_since), (after(-96), after(-95), after(-95)));
+    let tags: Vec<String> =
+        Matter::Channel(id).tags(IncidentId(1), &directory).iter().map(ToString::to_string).collect();
+    assert_eq!(tags, ["problem_type=dead_letters".to_owned(), format!("channel={uuid}")]);
+    assert!(
+        Matter::Channel(id).is_named("dead_letters:channel:4")
+            && Matter::Channel(id).is_named("dead_letters:channel:4:77")
+    );
+    assert!(
+        !Matter::Channel(id).is_named("dead_letters:channel:44") && !Matter::Channel(id).is_named("dead_letters:4")
+    );
 }

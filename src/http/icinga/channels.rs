@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::channel::Channel;
+use crate::{domain::channel::Channel, service::Service};
 
-pub(super) fn shown(channel: &Channel) -> Value {
+pub(super) fn shown(channel: &Channel, service: &Service) -> Value {
     json!({
         "id": channel.uuid.to_string(),
         "name": channel.name,
         "type": channel.kind,
-        "config": channel.shown_config(),
+        "config": service.shown_config(channel),
     })
 }

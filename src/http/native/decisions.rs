@@ -80,8 +80,8 @@ struct ReasonBody<'a> {
     #[schema(value_type = Option<String>, format = "uuid")]
     channel: Option<Uuid>,
     /// Stays the same: `profile_inactive`, `rule_inactive`, `not_recipient`, `owner_inactive`, `no_filter`, `filter`, `filter_matches_nothing`,
-    /// `event_type`, `outside_timeslot`, `maintenance`, `sending_off`, `no_destination`, `already_told` or
-    /// `destination_reported`.
+    /// `event_type`, `outside_timeslot`, `maintenance`, `sending_off`, `no_destination`, `already_told`,
+    /// `destination_reported` or `too_many_recipients`.
     code: &'static str,
     sentence: &'a str,
     /// What decided.

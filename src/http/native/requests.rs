@@ -39,6 +39,21 @@ pub struct RecipientRequest {
     pub channel: Option<String>,
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct ChannelRequest {
+    /// Of a new channel; by default one is made up.
+    pub uuid: Option<String>,
+    /// Unique.
+    #[schema(max_length = 255)]
+    pub name: String,
+    /// One of those that `types/` lists, or that of a plug-in that is still to be installed.
+    pub r#type: String,
+    /// Settings, as the type's JSON schema has them.
+    pub config: Option<serde_json::Map<String, Value>>,
+    /// Everybody may have destinations of this type. Of plug-ins only: the other types are offered anyway.
+    pub offered: Option<bool>,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveriesQuery {

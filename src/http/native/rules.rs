@@ -193,7 +193,7 @@ fn take_recipient(fields: &mut Fields) -> Option<Recipient> {
 }
 
 /// Null counts as absent.
-fn take_uuid(fields: &mut Fields, name: &str) -> Option<Uuid> {
+pub(super) fn take_uuid(fields: &mut Fields, name: &str) -> Option<Uuid> {
     /// With hyphens and as a URN; whatever is longer is none.
     const LONGEST: usize = 45;
     let text = fields.nullable_text(name, LONGEST)??;

@@ -7,8 +7,9 @@ use lettre::{Address, Message};
 
 use super::{
     Channel, Outcome, Transcript,
-    mail::{Letter, Letterhead},
-    smtp::Smtp,
+    mail::Letter,
+    office::{Office, Offices},
+    unusable,
 };
 use crate::{
     clock::Clock,
@@ -22,10 +23,8 @@ use crate::{
 };
 
 pub(super) struct Email {
-    pub smtp: Arc<Smtp>,
-    pub letterhead: Letterhead,
+    pub offices: Arc<Offices>,
     pub templates: Arc<Templates>,
-    pub subject_prefix: String,
     pub time_zone: chrono_tz::Tz,
     pub clock: Arc<dyn Clock>,
 }
@@ -33,17 +32,21 @@ pub(super) struct Email {
 impl Channel for Email {
     fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            let mail = match self.compose(message, self.clock.now()) {
+            let office = match self.offices.of(message.own_channel()) {
+                Ok(office) => office,
+                Err(error) => return unusable(&error),
+            };
+            let mail = match self.compose(message, &office, self.clock.now()) {
                 Ok(mail) => mail,
                 Err(reason) => return Outcome::Fail(clean(&reason, limits::PROVIDER_ANSWER)),
             };
-            self.smtp.submit(&mail, transcript).await
+            office.smtp.submit(&mail, transcript).await
         })
     }
 }
 
 impl Email {
-    fn compose(&self, message: &Outgoing, now: Timestamp) -> Result<Message, String> {
+    fn compose(&self, message: &Outgoing, office: &Office, now: Timestamp) -> Result<Message, String> {
         let to: Address = message
             .setting("email_address")
             .parse()
@@ -52,7 +55,7 @@ impl Email {
         let letter = Letter {
             id: message.id.clone(),
             to,
-            subject: format!("{}{}", self.subject_prefix, self.templates.render(Part::Subject, &view)),
+            subject: format!("{}{}", office.subject_prefix, self.templates.render(Part::Subject, &view)),
             text: self.templates.render(Part::Text, &view),
             html: Some(self.templates.render(Part::Html, &view)),
             thread: match &message.content {
@@ -60,7 +63,7 @@ impl Email {
                 Content::Summary(_) | Content::Test { .. } => None,
             },
         };
-        self.letterhead.write(letter, now).map_err(|error| format!("The mail cannot be written: {error}."))
+        office.letterhead.write(letter, now).map_err(|error| format!("The mail cannot be written: {error}."))
     }
 }
 

@@ -46,6 +46,21 @@ impl Letterhead {
         Ok(Self { from, domain })
     }
 
+    /// With another name or address, where one is given.
+    pub(super) fn of_sender(&self, name: Option<&str>, address: Option<&str>) -> Result<Self, SetupError> {
+        let email = match address {
+            Some(address) => address.parse().map_err(|error| SetupError::BadSetting {
+                setting: "sender_mail",
+                reason: format!("{address:?} is no e-mail address: {error}"),
+            })?,
+            None => self.from.email.clone(),
+        };
+        // A name belongs to the address that it was given with.
+        let name = name.map(one_line).or_else(|| self.from.name.clone().filter(|_| address.is_none()));
+        let domain = atom(email.domain());
+        Ok(Self { from: Mailbox::new(name, email), domain })
+    }
+
     pub(super) fn write(&self, letter: Letter, now: Timestamp) -> Result<Message, lettre::error::Error> {
         let id = atom(&letter.id);
         let mut builder = Message::builder()

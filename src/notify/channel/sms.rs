@@ -4,21 +4,23 @@ use std::{str::FromStr, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use lettre::Address;
-use minijinja::{Value, context};
+use minijinja::context;
 use reqwest::{
     Method,
     header::{self, HeaderName},
 };
+use serde_json::{Map, Value};
 
 use super::{
     Channel, Outcome, SetupError, Transcript,
     http::{Http, Request},
-    mail::{Letter, Letterhead},
-    smtp::Smtp,
+    mail::Letter,
+    office::{Offices, text},
+    unusable,
 };
 use crate::{
     clock::Clock,
-    domain::limits,
+    domain::{channel, limits},
     notify::{
         outgoing::Outgoing,
         settings::{HttpGateway, SmsSettings},
@@ -31,10 +33,10 @@ use crate::{
 const NUMBER: &str = "{number}";
 
 pub(super) struct Sms {
-    pub gateway: Gateway,
-    pub smtp: Arc<Smtp>,
+    /// The server's own, if it has one.
+    pub gateway: Option<Arc<Gateway>>,
+    pub offices: Arc<Offices>,
     pub http: Arc<Http>,
-    pub letterhead: Letterhead,
     pub templates: Arc<Templates>,
     pub time_zone: chrono_tz::Tz,
     pub clock: Arc<dyn Clock>,
@@ -92,12 +94,17 @@ impl Channel for Sms {
             }
             let text = self.templates.render(Part::Sms, &View::new(&message.content, self.time_zone));
             let text = cut(text.trim_end(), limits::SMS_TEXT);
-            match &self.gateway {
+            let gateway = match self.gateway(message.own_channel()) {
+                Ok(Some(gateway)) => gateway,
+                Ok(None) => return Outcome::Fail("The medium \"sms\" is not set up on this server.".to_owned()),
+                Err(error) => return unusable(&error),
+            };
+            match gateway.as_ref() {
                 Gateway::Mail(address) => {
-                    self.by_mail(&message.id, address.clone(), format!("sms {number}"), text, transcript).await
+                    self.by_mail(message, address.clone(), format!("sms {number}"), text, transcript).await
                 }
                 Gateway::MailTo(template) => match template.replace(NUMBER, number).parse() {
-                    Ok(address) => self.by_mail(&message.id, address, String::new(), text, transcript).await,
+                    Ok(address) => self.by_mail(message, address, String::new(), text, transcript).await,
                     Err(error) => {
                         Outcome::Fail(format!("The gateway's address for this number is not valid: {error}."))
                     }
@@ -112,20 +119,49 @@ impl Channel for Sms {
 }
 
 impl Sms {
+    /// The channel's, or else the server's.
+    fn gateway(&self, channel: Option<&channel::Channel>) -> Result<Option<Arc<Gateway>>, SetupError> {
+        let own = channel.and_then(|it| it.config.as_ref()).map(of_channel).unwrap_or_default();
+        Ok(Gateway::new(&own)?.map(Arc::new).or_else(|| self.gateway.clone()))
+    }
+
     async fn by_mail(
         &self,
-        id: &str,
+        message: &Outgoing,
         to: Address,
         subject: String,
         text: String,
         transcript: &mut Transcript,
     ) -> Outcome {
-        let letter = Letter { id: id.to_owned(), to, subject, text, html: None, thread: None };
-        match self.letterhead.write(letter, self.clock.now()) {
-            Ok(mail) => self.smtp.submit(&mail, transcript).await,
+        let office = match self.offices.of(message.own_channel()) {
+            Ok(office) => office,
+            Err(error) => return unusable(&error),
+        };
+        let letter = Letter { id: message.id.clone(), to, subject, text, html: None, thread: None };
+        match office.letterhead.write(letter, self.clock.now()) {
+            Ok(mail) => office.smtp.submit(&mail, transcript).await,
             Err(error) => Outcome::Fail(format!("The mail to the gateway cannot be written: {error}.")),
         }
     }
+}
+
+/// Off: the channel has no gateway of its own.
+fn of_channel(config: &Map<String, Value>) -> SmsSettings {
+    if let Some(address) = text(config, "gateway_address") {
+        return SmsSettings::MailGateway(address.to_owned());
+    }
+    if let Some(template) = text(config, "address_template") {
+        return SmsSettings::MailTemplate(template.to_owned());
+    }
+    let Some(url) = text(config, "url") else { return SmsSettings::Off };
+    let headers = config.get("headers").and_then(Value::as_object).into_iter().flatten();
+    SmsSettings::Http(HttpGateway {
+        method: text(config, "method").unwrap_or("POST").to_owned(),
+        url: url.to_owned(),
+        headers: headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
+        body: text(config, "body").unwrap_or_default().to_owned(),
+        secret: text(config, "secret").map(str::to_owned),
+    })
 }
 
 impl Template {
@@ -156,7 +192,7 @@ impl Template {
 
     fn fill_in(&self, number: &str, text: &str, id: &str) -> Result<Request, String> {
         let digits = number.trim_start_matches('+');
-        let values: Value = context! { number, digits, text, id => atom(id), secret => self.secret.as_str() };
+        let values = context! { number, digits, text, id => atom(id), secret => self.secret.as_str() };
         let mut headers = Vec::new();
         for name in &self.headers {
             headers.push((name.clone(), one_line(&self.texts.render(name.as_str(), &values)?)));

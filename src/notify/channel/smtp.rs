@@ -52,6 +52,11 @@ pub(super) struct Smtp {
     idle: Mutex<Vec<Idle>>,
 }
 
+/// That are trusted besides the usual ones.
+pub(super) struct Authorities {
+    own: Option<Certificate>,
+}
+
 struct Idle {
     connection: AsyncSmtpConnection,
     since: Instant,
@@ -91,10 +96,10 @@ enum Trouble {
 }
 
 impl Smtp {
-    pub(super) fn new(settings: &MailSettings) -> Result<Self, SetupError> {
+    pub(super) fn new(settings: &MailSettings, authorities: &Authorities) -> Result<Self, SetupError> {
         let tls = match settings.encryption {
             Encryption::None => None,
-            Encryption::StartTls | Encryption::Tls => Some(tls_parameters(settings)?),
+            Encryption::StartTls | Encryption::Tls => Some(tls_parameters(&settings.host, authorities)?),
         };
         Ok(Self {
             host: settings.host.clone(),
@@ -280,9 +285,20 @@ fn told(error: &Error) -> String {
     }
 }
 
-fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, SetupError> {
-    let bad = |reason: String| SetupError::BadSetting { setting: "mail.ca_file", reason };
-    let mut builder = TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::WebpkiRoots);
+impl Authorities {
+    /// Reads the file that the settings name.
+    pub(super) fn load(settings: &MailSettings) -> Result<Self, SetupError> {
+        let Some(path) = &settings.ca_file else { return Ok(Self { own: None }) };
+        let bad = |reason: String| SetupError::BadSetting { setting: "mail.ca_file", reason };
+        let pem = fs::read(path).map_err(|error| bad(format!("cannot read {}: {error}", path.display())))?;
+        let own = Certificate::from_pem(&pem)
+            .map_err(|error| bad(format!("{} holds no certificates: {error}", path.display())))?;
+        Ok(Self { own: Some(own) })
+    }
+}
+
+fn tls_parameters(host: &str, authorities: &Authorities) -> Result<TlsParameters, SetupError> {
+    let mut builder = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
     for certificate in roots::of_host() {
         // One that cannot be used is none that we trust.
         if rustls::RootCertStore::empty().add(certificate.clone()).is_ok() {
@@ -292,13 +308,11 @@ fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, SetupError> 
                 .fold(builder, lettre::transport::smtp::client::TlsParametersBuilder::add_root_certificate);
         }
     }
-    if let Some(path) = &settings.ca_file {
-        let pem = fs::read(path).map_err(|error| bad(format!("cannot read {}: {error}", path.display())))?;
-        let certificate = Certificate::from_pem(&pem)
-            .map_err(|error| bad(format!("{} holds no certificates: {error}", path.display())))?;
-        builder = builder.add_root_certificate(certificate);
+    if let Some(own) = &authorities.own {
+        builder = builder.add_root_certificate(own.clone());
     }
-    builder.build().map_err(|error| bad(error.to_string()))
+    let bad = |error: Error| SetupError::BadSetting { setting: "mail", reason: error.to_string() };
+    builder.build().map_err(bad)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod payload;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
@@ -41,6 +41,7 @@ impl Channel for Webhook {
             (TIMESTAMP, now.micros().div_euclid(1_000_000).to_string()),
             (IDEMPOTENCY_KEY, atom(&message.id)),
         ];
+        headers.extend(own_headers(message.setting("headers")));
         let secret = message.setting("secret");
         if !secret.is_empty() {
             headers.push((SIGNATURE, signature(secret, &body)));
@@ -48,6 +49,13 @@ impl Channel for Webhook {
         let url = message.setting("destination_url").to_owned();
         Box::pin(self.http.send(Request { method: Method::POST, url, headers, body }, transcript))
     }
+}
+
+/// From a JSON object, that has been checked when it was set; what a later version refuses is left out.
+fn own_headers(text: &str) -> Vec<(HeaderName, String)> {
+    let own: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+    let headers = own.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value)));
+    headers.filter(|(name, _)| *name != header::CONTENT_TYPE).collect()
 }
 
 /// `sha256=` and the HMAC of the body in hexadecimal digits.

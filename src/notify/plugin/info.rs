@@ -1,51 +1,38 @@
-//! What a plug-in says of itself.
+//! Reads what a plug-in says of itself.
 
 use serde_json::Value;
 
-use crate::{domain::limits::PLUGIN_OPTIONS, notify::text::clean};
+use crate::{
+    domain::{
+        limits::{PLUGIN_CHOICES, PLUGIN_OPTIONS},
+        plugin::{PluginInfo, PluginOption},
+    },
+    notify::text::clean,
+};
 
 const TEXT: usize = 300;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PluginInfo {
-    pub name: String,
-    pub version: String,
-    pub author: String,
-    pub options: Vec<PluginOption>,
-}
-
-/// One of the settings of a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PluginOption {
-    pub name: String,
-    /// `string`, `text`, `number`, `bool`, `secret`, `option` or `options`.
-    pub kind: String,
-    /// In English.
-    pub label: String,
-    pub required: bool,
-}
-
-impl PluginInfo {
-    /// From the answer to `GetInfo`; what is missing is empty.
-    pub(super) fn read(answer: &Value) -> Self {
-        let options = answer.get("config_attrs").and_then(Value::as_array);
-        Self {
-            name: text(answer.get("name")),
-            version: text(answer.get("version")),
-            author: text(answer.get("author")),
-            options: options.into_iter().flatten().take(PLUGIN_OPTIONS).map(PluginOption::read).collect(),
-        }
+/// From the answer to `GetInfo`; what is missing is empty.
+pub(super) fn read(answer: &Value) -> PluginInfo {
+    let options = answer.get("config_attrs").and_then(Value::as_array);
+    PluginInfo {
+        name: text(answer.get("name")),
+        version: text(answer.get("version")),
+        author: text(answer.get("author")),
+        options: options.into_iter().flatten().take(PLUGIN_OPTIONS).map(option).collect(),
     }
 }
 
-impl PluginOption {
-    fn read(option: &Value) -> Self {
-        Self {
-            name: text(option.get("name")),
-            kind: text(option.get("type")),
-            label: text(option.get("label").and_then(|label| label.get("en_US"))),
-            required: option.get("required").and_then(Value::as_bool).unwrap_or_default(),
-        }
+fn option(option: &Value) -> PluginOption {
+    let english = |name: &str| text(option.get(name).and_then(|texts| texts.get("en_US")));
+    let choices = option.get("options").and_then(Value::as_object);
+    PluginOption {
+        name: text(option.get("name")),
+        kind: text(option.get("type")),
+        label: english("label"),
+        help: english("help"),
+        required: option.get("required").and_then(Value::as_bool).unwrap_or_default(),
+        choices: choices.into_iter().flatten().take(PLUGIN_CHOICES).map(|(key, _)| clean(key, TEXT)).collect(),
     }
 }
 
@@ -61,16 +48,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_empty() {
-        assert_eq!(PluginInfo::read(&Value::Null), PluginInfo::default());
+        assert_eq!(read(&Value::Null), PluginInfo::default());
         let answer = json!({"name": "Room", "version": "1.2", "config_attrs": [
             {"name": "token", "type": "secret", "label": {"en_US": "Token", "de_DE": "Schlüssel"}, "required": true},
-            {"name": "x"},
+            {"name": "x", "type": "option", "help": {"en_US": "Which."}, "options": {"a": "A", "b": "B"}},
             7,
         ]});
-        let info = PluginInfo::read(&answer);
+        let info = read(&answer);
         assert_eq!((info.name.as_str(), info.version.as_str(), info.author.as_str()), ("Room", "1.2", ""));
         let token = &info.options[0];
         assert_eq!((token.kind.as_str(), token.label.as_str(), token.required), ("secret", "Token", true));
-        assert_eq!((info.options.len(), info.options[1].kind.as_str()), (3, ""));
+        assert_eq!((info.options.len(), info.options[1].kind.as_str()), (3, "option"));
+        assert_eq!((info.options[1].help.as_str(), info.options[1].choices.join(",").as_str()), ("Which.", "a,b"));
     }
 }

@@ -161,6 +161,7 @@ enum NearReasonV1 {
     Covered(u64),
     Reported,
     CoveredByRule(u64),
+    TooMany(u32),
 }
 
 pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, StoreError> {
@@ -172,6 +173,7 @@ pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, Store
         NearReason::Covered(Cause::Profile(id)) => NearReasonV1::Covered(id.0),
         NearReason::Covered(Cause::Rule(id)) => NearReasonV1::CoveredByRule(id.0),
         NearReason::Reported => NearReasonV1::Reported,
+        NearReason::TooMany { left_out } => NearReasonV1::TooMany(left_out),
     };
     let whom = |whom| match whom {
         Whom::User { user, profile, destination } => {
@@ -205,6 +207,7 @@ pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreErr
         NearReasonV1::Covered(id) => NearReason::Covered(Cause::Profile(ProfileId(id))),
         NearReasonV1::CoveredByRule(id) => NearReason::Covered(Cause::Rule(RuleId(id))),
         NearReasonV1::Reported => NearReason::Reported,
+        NearReasonV1::TooMany(left_out) => NearReason::TooMany { left_out },
     };
     match versioned(value)? {
         (V1, bytes) => {
@@ -248,7 +251,9 @@ mod tests {
             whom: Whom::Contact { rule: RuleId(1), contact: Some(ContactId(2)), channel: None },
             reason: NearReason::Covered(Cause::Rule(RuleId(3))),
         };
-        let now = [expected[0], by_rule];
+        let whom = Whom::Contact { rule: RuleId(1), contact: None, channel: None };
+        let too_many = NearMiss { whom, reason: NearReason::TooMany { left_out: 9 } };
+        let now = [expected[0], by_rule, too_many];
         assert_eq!(decode_near_misses(&encode_near_misses(&now, 0).unwrap()).unwrap(), (now.to_vec(), 0));
     }
 }

@@ -7,7 +7,7 @@ use super::configuration::decode_v1;
 use crate::{
     domain::{
         ids::{FilterId, RuleId, TimeslotId, UserId},
-        rule::{Addressee, Recipient, Rule},
+        rule::{Addressee, Overflow, Recipient, Rule},
         time::Timestamp,
     },
     store::{
@@ -75,4 +75,21 @@ pub fn decode_rule(id: u64, value: &[u8]) -> Result<Rule, StoreError> {
         active: record.active,
         empty_since: record.empty_since.map(timestamp).transpose()?,
     })
+}
+
+#[derive(Serialize, Deserialize)]
+struct OverflowV1 {
+    at: i64,
+    told: u32,
+    left_out: u32,
+}
+
+pub fn encode_overflow(overflow: &Overflow) -> Result<Vec<u8>, StoreError> {
+    let Overflow { at, told, left_out, .. } = *overflow;
+    encode(V1, &OverflowV1 { at: at.micros(), told, left_out })
+}
+
+pub fn decode_overflow(rule: u64, value: &[u8]) -> Result<Overflow, StoreError> {
+    let OverflowV1 { at, told, left_out } = decode_v1("overflow", value)?;
+    Ok(Overflow { rule: RuleId(rule), at: timestamp(at)?, told, left_out })
 }

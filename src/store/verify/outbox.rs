@@ -7,10 +7,13 @@ use crate::{
     domain::message::{About, Message, State},
     store::{
         codec::{id_key, key_id, key_pair, pair_key},
-        record::message::{decode_message, decode_near_misses},
+        record::{
+            message::{decode_message, decode_near_misses},
+            rule::decode_overflow,
+        },
         schema::{
             DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, INCIDENT_ID_TO_INCIDENT,
-            INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE,
+            INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, RULE_ID_TO_OVERFLOW, RULE_ID_TO_RULE,
         },
         tables,
     },
@@ -19,7 +22,22 @@ use crate::{
 pub fn check(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
     messages(snapshot, findings)?;
     indexes(snapshot, findings)?;
-    near_misses(snapshot, findings)
+    near_misses(snapshot, findings)?;
+    overflows(snapshot, findings)
+}
+
+fn overflows(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+    let rules = snapshot.txn.open_table(RULE_ID_TO_RULE)?;
+    for row in snapshot.txn.open_table(RULE_ID_TO_OVERFLOW)?.iter()? {
+        let (key, value) = row?;
+        let id = key_id(key.value());
+        if let Err(error) = decode_overflow(id, value.value()) {
+            findings.add(format!("overflow of rule {id}: {error}"));
+        }
+        let found = rules.get(id_key(id))?.is_some();
+        findings.check(found, || format!("there is an overflow of rule {id}, which does not exist"));
+    }
+    Ok(())
 }
 
 fn messages(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {

@@ -148,7 +148,7 @@ mod tests {
     fn names_browsers() {
         let name = |agent: &str| browser(&HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]));
         assert_eq!(name("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"), "Firefox on Linux");
-        assert_eq!(name("Mozilla/5.0 (iPhone; …) Version/18.0 Safari/604.1"), "Safari on iPhone");
+        assert_eq!(name("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Safari/604.1"), "Safari on iPhone");
         assert_eq!(name("curl/8"), "Unknown browser");
     }
 }

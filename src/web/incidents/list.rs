@@ -107,8 +107,8 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
         view.filter = None;
     }
     remember(&site, &visitor, &view);
-    let size = usize::from(visitor.preferences.page_size);
-    let list = find(&site, &visitor, &view, size, true).await?;
+    let limit = usize::from(visitor.preferences.page_size);
+    let list = find(&site, &visitor, &view, limit, true).await?;
     let total = site.service.total_incidents();
     let outcome = fields.get("done").and_then(|id| site.work().outcome(id, &visitor));
     page(&ListPage {
@@ -154,14 +154,14 @@ async fn find(
     site: &Site,
     visitor: &Visitor,
     view: &View,
-    size: usize,
+    limit: usize,
     selectable: bool,
 ) -> Result<Listed, crate::service::ServiceError> {
     let seq = site.service.live().seq();
     let directory = site.service.directory();
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
-    let found = site.service.incidents_sorted(criteria, view.sort(), view.cursor, size).await?;
+    let found = site.service.incidents_sorted(criteria, view.sort(), view.cursor, limit).await?;
     let mut tasks = maintenance_tasks(&directory);
     tasks.retain(|task| task.maintenance.covers(now));
     Ok(Listed {

@@ -85,7 +85,7 @@ impl<'a> Row<'a> {
         self.state == "open"
     }
 
-    fn tag_link(&self, tag: &Tag) -> String {
+    fn tag_link(tag: &Tag) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("tags", tag.as_str()).finish();
         format!("/incidents/?{query}")
     }

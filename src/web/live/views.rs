@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     domain::{
-        directory::Directory, filter::Criteria, ids::IncidentId, incident::Incident, limits::LIVE_VIEWS,
+        change::IncidentChange, directory::Directory, filter::Criteria, ids::IncidentId, limits::LIVE_VIEWS,
         preferences::Preferences, subscription::maintenance_tasks, time::Timestamp,
     },
     service::live::Entry,
@@ -29,7 +29,7 @@ use crate::{
 /// Each incident that changed, as it was before the first change and as it is after the last.
 #[derive(Default)]
 pub(super) struct Changes {
-    pub incidents: BTreeMap<IncidentId, (Option<Arc<Incident>>, Option<Arc<Incident>>)>,
+    pub incidents: BTreeMap<IncidentId, IncidentChange>,
     /// Those of which something else changed, too.
     touched: BTreeSet<IncidentId>,
 }
@@ -45,8 +45,8 @@ pub(super) fn fold(entries: &[Arc<Entry>]) -> Changes {
             changes
                 .incidents
                 .entry(id)
-                .and_modify(|(_, after)| after.clone_from(&change.after))
-                .or_insert_with(|| (change.before.clone(), change.after.clone()));
+                .and_modify(|first| first.after.clone_from(&change.after))
+                .or_insert_with(|| change.clone());
         }
     }
     changes
@@ -145,7 +145,7 @@ impl Views {
         let (delta, matching) = (knows_words.then_some(0), None);
         let mut patch =
             Patch { list: &list.name, rows: Vec::new(), new: Vec::new(), gone: Vec::new(), delta, matching, total };
-        for (id, (before, after)) in &changes.incidents {
+        for (id, IncidentChange { before, after }) in &changes.incidents {
             let did = before.as_ref().is_some_and(|before| knows_words && criteria.matches(before, now));
             match after.as_ref().filter(|_| found.contains(id)) {
                 Some(after) => {
@@ -169,7 +169,7 @@ impl Views {
 
 /// Which of those that changed match now.
 async fn matching(site: &Site, criteria: &Criteria, changes: &Changes, now: Timestamp) -> BTreeSet<IncidentId> {
-    let after = changes.incidents.iter().filter_map(|(id, (_, after))| Some((id, after.as_ref()?)));
+    let after = changes.incidents.iter().filter_map(|(id, change)| Some((id, change.after.as_ref()?)));
     if criteria.words.is_empty() {
         return after.filter(|(_, after)| criteria.matches(after, now)).map(|(id, _)| *id).collect();
     }

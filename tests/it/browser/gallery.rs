@@ -34,6 +34,13 @@ fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
+const INCIDENT: Pages = &[("incident", "/incidents/113/"), ("incident-why", "/incidents/122/?whom=kari.nordmann")];
+
+#[test]
+fn gallery_incident() {
+    inside("incident", INCIDENT);
+}
+
 #[test]
 fn gallery_account() {
     inside("account", ACCOUNT);

@@ -75,7 +75,8 @@ impl FakeCarrier {
     }
 
     fn take(&self, message: &Outgoing) -> Outcome {
-        let address = message.settings["email_address"].clone();
+        let setting = |name: &str| message.settings.get(name).cloned();
+        let address = setting("email_address").or_else(|| setting("phone_number")).unwrap();
         if self.down.lock().unwrap().contains(&address) {
             return Outcome::Retry("the connection was refused".to_owned());
         }
@@ -88,7 +89,11 @@ impl FakeCarrier {
             Content::Test { .. } => Vec::new(),
         };
         let told = notices.iter().map(|notice| (notice.incident.id.0, notice.event.id.0)).collect();
-        let delivery = Delivery { id: message.id.clone(), address, told };
+        // What is sent over two channels leaves over two lanes, wherever they lead.
+        let channel = message.contact.as_ref().and_then(|contact| contact.channel.as_ref());
+        let address = channel.map_or_else(|| address.clone(), |channel| format!("{address} over {}", channel.id));
+        let name = message.contact.as_ref().map(|contact| contact.full_name.clone()).unwrap_or_default();
+        let delivery = Delivery { id: message.id.clone(), address: format!("{name} {address}"), told };
         self.deliveries.lock().unwrap().push(delivery);
         Outcome::Sent("250 taken".to_owned())
     }

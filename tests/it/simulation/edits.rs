@@ -23,7 +23,7 @@ use super::{
 };
 
 impl World {
-    async fn write(&self, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
+    pub(super) async fn write(&self, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
         let done = self.service.store().write(None, move |command| {
             change(command);
             Ok::<(), StoreError>(())
@@ -144,8 +144,11 @@ impl World {
     }
 
     pub(super) fn outage(&mut self) {
-        let addresses: Vec<String> =
-            (0..8).map(|n| format!("d{n}@example.org")).chain(USERS.map(|u| format!("{u}@example.org"))).collect();
+        let addresses: Vec<String> = (0..8)
+            .map(|n| format!("d{n}@example.org"))
+            .chain(USERS.map(|u| format!("{u}@example.org")))
+            .chain((0..4).map(|n| format!("c{n}@example.org")))
+            .collect();
         let address = self.dice.pick(&addresses).clone();
         let mut down = self.carrier.down.lock().unwrap();
         if !down.remove(&address) {

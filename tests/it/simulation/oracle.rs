@@ -1,13 +1,14 @@
-//! Who should be told, said by walking all profiles with nothing but the contract in mind (sections 14.4, 18 and 19.2).
+//! Who should be told, said by walking all profiles and rules with nothing but the contract in mind (sections 14.4, 18 and 19.2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use argusd::domain::{
+    contact::Contact,
     directory::Directory,
     event::{Event, EventType},
-    ids::{DestinationId, FilterId, ProfileId},
+    ids::{ChannelId, ContactId, DestinationId, FilterId, ProfileId, RuleId, TimeslotId},
     incident::{EndTime, Incident},
-    profile::Profile,
+    rule::{Addressee, Rule},
     stored_filter::FilterBlob,
     time::Timestamp,
 };
@@ -19,10 +20,20 @@ pub struct Judgement {
     pub told: BTreeSet<DestinationId>,
     /// Of each profile that leads to nobody, all that stands against it.
     pub silences: BTreeMap<ProfileId, BTreeSet<&'static str>>,
+    /// Contact and channel.
+    pub called: BTreeSet<(ContactId, ChannelId)>,
+    /// Of each rule that leads to nobody, all that stands against it.
+    pub rule_silences: BTreeMap<RuleId, BTreeSet<&'static str>>,
 }
 
 /// `incident` is as it is once the event is stored, at `now`.
-pub fn judge(directory: &Directory, incident: &Incident, event: &Event, now: Timestamp) -> Judgement {
+pub fn judge(
+    directory: &Directory,
+    contacts: &[Contact],
+    incident: &Incident,
+    event: &Event,
+    now: Timestamp,
+) -> Judgement {
     let mut judgement = Judgement::default();
     let maintenance = directory.maintenances.values().any(|it| {
         let on = it.start <= event.timestamp && it.end.is_none_or(|end| event.timestamp <= end);
@@ -42,7 +53,7 @@ pub fn judge(directory: &Directory, incident: &Incident, event: &Event, now: Tim
         if !profile.filters.iter().any(|filter| lets_type_through(directory, *filter, event)) {
             against.insert("type");
         }
-        if !in_timeslot(directory, profile, event.timestamp) {
+        if !in_timeslot(directory, profile.timeslot, event.timestamp) {
             against.insert("timeslot");
         }
         if maintenance {
@@ -60,7 +71,67 @@ pub fn judge(directory: &Directory, incident: &Incident, event: &Event, now: Tim
             judgement.silences.insert(profile.id, against);
         }
     }
+    for rule in directory.rules.values() {
+        let mut against = BTreeSet::new();
+        if !rule.active {
+            against.insert("inactive");
+        }
+        if !rule.filters.iter().all(|filter| matches(directory, *filter, incident, event, now)) {
+            against.insert("filter");
+        }
+        if !rule.filters.iter().any(|filter| lets_type_through(directory, *filter, event)) {
+            against.insert("type");
+        }
+        if !in_timeslot(directory, rule.timeslot, event.timestamp) {
+            against.insert("timeslot");
+        }
+        if maintenance {
+            against.insert("maintenance");
+        }
+        if !directory.settings.send {
+            against.insert("off");
+        }
+        if rule.recipients.is_empty() {
+            against.insert("destination");
+        }
+        if against.is_empty() {
+            let calls = calls(directory, contacts, rule, &judgement.told);
+            judgement.called.extend(calls);
+        } else {
+            judgement.rule_silences.insert(rule.id, against);
+        }
+    }
     judgement
+}
+
+/// Everybody in the rule by name or by group who has an address, unless a profile tells the same person there.
+fn calls(
+    directory: &Directory,
+    contacts: &[Contact],
+    rule: &Rule,
+    told: &BTreeSet<DestinationId>,
+) -> Vec<(ContactId, ChannelId)> {
+    let mut calls = Vec::new();
+    for (recipient, contact) in rule.recipients.iter().flat_map(|it| contacts.iter().map(move |contact| (it, contact)))
+    {
+        let is_meant = match recipient.who {
+            Addressee::Contact(uuid) => contact.uuid == uuid,
+            Addressee::Group(uuid) => contact.groups.contains(&uuid),
+        };
+        let channel = directory.channels.get(&recipient.channel.unwrap_or(contact.default_channel));
+        let Some(channel) = channel.filter(|_| is_meant) else { continue };
+        let Some(address) = contact.addresses.get(&channel.kind) else { continue };
+        let same_person = |destination: &&DestinationId| {
+            let destination = &directory.destinations[*destination];
+            let owner = directory.users[&destination.owner].username.to_lowercase();
+            let has_address = destination.settings["email_address"].to_lowercase() == address.to_lowercase();
+            contact.username.as_ref().map(|name| name.to_lowercase()) == Some(owner) && has_address
+        };
+        if channel.kind != "email" || !told.iter().any(|destination| same_person(&destination)) {
+            calls.push((contact.id, channel.id));
+        }
+    }
+    calls
 }
 
 fn blob(directory: &Directory, filter: FilterId) -> &FilterBlob {
@@ -119,11 +190,11 @@ fn lets_type_through(directory: &Directory, filter: FilterId, event: &Event) -> 
     types.is_empty() || types.contains(&event.kind)
 }
 
-fn in_timeslot(directory: &Directory, profile: &Profile, at: Timestamp) -> bool {
+fn in_timeslot(directory: &Directory, timeslot: TimeslotId, at: Timestamp) -> bool {
     let local = at.to_datetime().with_timezone(&directory.settings.time_zone).naive_local();
     let day = local.weekday().num_days_from_monday() as u8 + 1;
     let since_midnight = (local.time() - NaiveTime::MIN).num_microseconds().unwrap() as u64;
-    directory.timeslots[&profile.timeslot]
+    directory.timeslots[&timeslot]
         .recurrences
         .iter()
         .any(|it| it.days.contains(&day) && (it.start.0..=it.end.0).contains(&since_midnight))

@@ -1,16 +1,22 @@
 //! One life from one seed: users with profiles, incidents that come and go, and everything that can go wrong.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use argusd::{
     clock::{Clock, ManualClock},
     domain::{
+        contact::Contact,
         directory::{DecisionSettings, Directory},
         event::{Event, EventType},
         ids::{DestinationId, EventId, IncidentId, UserId},
         incident::{EndTime, Incident},
         message::{About, Message, Route, State},
-        plan::{NearReason, Occurrence, Silence, Verdict, Whom, verdicts},
+        plan::{NearReason, Occurrence, RuleVerdict, Silence, Verdict, Whom, rule_verdicts, verdicts},
+        rule::{Addressee, Recipient},
         severity::Level,
         tag::Tag,
         time::Timestamp,
@@ -22,6 +28,7 @@ use argusd::{
 };
 use chrono_tz::Tz;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::support::in_memory;
 
@@ -49,9 +56,11 @@ pub struct World {
     incidents: Vec<IncidentId>,
     /// What was said of events when they happened.
     said: Vec<(IncidentId, EventId, UserId, Vec<Verdict>)>,
+    said_of_contacts: Vec<(IncidentId, EventId, Uuid, Vec<RuleVerdict>)>,
     storm_limit: usize,
     pub judged: usize,
     pub told: usize,
+    pub called: usize,
 }
 
 impl World {
@@ -73,9 +82,11 @@ impl World {
             carrier,
             incidents: Vec::new(),
             said: Vec::new(),
+            said_of_contacts: Vec::new(),
             storm_limit,
             judged: 0,
             told: 0,
+            called: 0,
         };
         world.settle_in().await;
         world
@@ -108,13 +119,15 @@ impl World {
         for _ in 0..6 {
             self.put_profile(None).await;
         }
+        self.hire().await;
     }
 
     /// One thing happens, and then some time passes.
     pub async fn step(&mut self) {
         match self.dice.below(100) {
-            0..30 => self.incident().await,
-            30..52 => self.event().await,
+            0..26 => self.incident().await,
+            26..44 => self.event().await,
+            44..52 => self.change_people().await,
             52..60 => self.acknowledge().await,
             60..66 => self.edit_incident().await,
             66..74 => self.change_profile().await,
@@ -273,17 +286,29 @@ impl World {
     async fn judge(&mut self, before: &Directory, event: &Event) {
         self.judged += 1;
         let incident = self.service.incident(event.incident).await.unwrap();
-        let expected = oracle::judge(before, &incident, event, self.clock.now());
+        let contacts = self.contacts();
+        let expected = oracle::judge(before, &contacts, &incident, event, self.clock.now());
         let snapshot = self.service.store().snapshot().unwrap();
-        let mut told = Vec::new();
+        let (mut told, mut called) = (Vec::new(), Vec::new());
         for message in snapshot.messages_of(incident.id).unwrap() {
             if matches!(message.about, About::Event { event: about, .. } if about == event.id) {
-                let Route::Destination { destination, .. } = message.route else { panic!("there are no rules") };
-                told.push(destination);
+                match message.route {
+                    Route::Destination { destination, .. } => told.push(destination),
+                    Route::Contact { contact, channel, .. } => called.push((contact, channel)),
+                }
             }
         }
         self.told += told.len();
+        self.called += called.len();
         told.sort();
+        called.sort();
+        let should: Vec<_> = expected.called.iter().copied().collect();
+        assert_eq!(called, should, "seed {}: contacts for {event:?} of {incident:?}", self.seed);
+        for contact in &contacts {
+            let said = self.explain_rules(&incident, event, contact, before);
+            self.check_rules(&said, contact, &expected, before);
+            self.said_of_contacts.push((incident.id, event.id, contact.uuid, said));
+        }
         let should: Vec<DestinationId> = expected.told.iter().copied().collect();
         assert_eq!(told, should, "seed {}: {event:?} of {incident:?}", self.seed);
         let (near, more) = snapshot.near_misses(incident.id, event.id).unwrap();
@@ -313,6 +338,59 @@ impl World {
         verdicts(directory, user, &occurrence)
     }
 
+    fn explain_rules(
+        &self,
+        incident: &Incident,
+        event: &Event,
+        contact: &Contact,
+        directory: &Directory,
+    ) -> Vec<RuleVerdict> {
+        let tags = self.service.store().snapshot().unwrap().tags_at(incident, event.after.tags_version).unwrap();
+        let occurrence = Occurrence::new(event, incident.source, incident.end.is_stateful(), false, &tags);
+        rule_verdicts(directory, contact, &occurrence)
+    }
+
+    /// Each rule says what it did for the contact, and why it did no more.
+    fn check_rules(&self, said: &[RuleVerdict], contact: &Contact, expected: &Judgement, directory: &Directory) {
+        let id = |uuid: &Uuid| directory.channels[uuid].id;
+        let told: Vec<_> = said.iter().flat_map(|it| it.told.iter().map(|uuid| (contact.id, id(uuid)))).collect();
+        let should: BTreeSet<_> = expected.called.iter().copied().filter(|(whom, _)| *whom == contact.id).collect();
+        assert_eq!(told.len(), should.len(), "seed {}: {said:?}", self.seed);
+        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), should, "seed {}: {said:?}", self.seed);
+        for verdict in said {
+            assert!(!verdict.told.is_empty() || !verdict.silences.is_empty(), "seed {}: {verdict:?}", self.seed);
+            let against = expected.rule_silences.get(&verdict.rule);
+            for (_, silence) in &verdict.silences {
+                let reason = match silence {
+                    Silence::RuleInactive => "inactive",
+                    Silence::Filter(..) | Silence::NoFilter => "filter",
+                    Silence::EventType => "type",
+                    Silence::Near(NearReason::OutsideTimeslot(_)) => "timeslot",
+                    Silence::Near(NearReason::Maintenance(_)) => "maintenance",
+                    Silence::Near(NearReason::SendingOff) => "off",
+                    Silence::NotRecipient => {
+                        let is_meant = |it: &Recipient| match it.who {
+                            Addressee::Contact(uuid) => uuid == contact.uuid,
+                            Addressee::Group(uuid) => contact.groups.contains(&uuid),
+                        };
+                        assert!(!directory.rules[&verdict.rule].recipients.iter().any(is_meant), "seed {}", self.seed);
+                        continue;
+                    }
+                    Silence::Near(NearReason::NoDestination | NearReason::Covered(_)) => {
+                        assert!(against.is_none(), "seed {}: {verdict:?}", self.seed);
+                        continue;
+                    }
+                    _ => panic!("seed {}: {verdict:?}", self.seed),
+                };
+                assert!(
+                    against.is_some_and(|against| against.contains(reason)),
+                    "seed {}: {verdict:?} says {reason}, but {against:?} stands against it",
+                    self.seed
+                );
+            }
+        }
+    }
+
     fn check_reasons(&self, said: &[Verdict], expected: &Judgement) {
         for verdict in said {
             let against = expected.silences.get(&verdict.profile);
@@ -336,7 +414,9 @@ impl World {
                         assert!(against.is_none(), "seed {}: {verdict:?}", self.seed);
                         continue;
                     }
-                    Silence::Near(NearReason::Reported) => panic!("seed {}: nothing reports itself here", self.seed),
+                    Silence::Near(NearReason::Reported | NearReason::TooMany { .. }) => {
+                        panic!("seed {}: nothing reports itself, and there are not so many", self.seed)
+                    }
                 };
                 assert!(
                     against.is_some_and(|against| against.contains(reason)),
@@ -368,6 +448,7 @@ impl World {
                 }
                 // The owner was deactivated meanwhile.
                 State::Dead { .. } if message.answer.contains("deactivated") => continue,
+                State::Dead { .. } if self.lost_its_way(message) => continue,
                 state => panic!("seed {}: {state:?} {message:?}", self.seed),
             };
             let id = self.wire_id(carried);
@@ -378,13 +459,26 @@ impl World {
         self.check_order(&messages);
     }
 
+    /// The contact, its address or the channel was there no more when the message was about to leave.
+    fn lost_its_way(&self, message: &Message) -> bool {
+        let Route::Contact { contact, uuid, channel, .. } = message.route else { return false };
+        let contacts = self.contacts();
+        let is_there = contacts.iter().any(|it| it.uuid == uuid && it.id == contact);
+        let has_channel = self.service.directory().channels.values().any(|it| it.id == channel);
+        match message.answer.as_str() {
+            "The contact was deleted before the message could leave." => !is_there,
+            "The channel was deleted before the message could leave." => !has_channel,
+            answer => answer == "The contact has no address for the channel any more.",
+        }
+    }
+
     fn wire_id(&self, message: u64) -> String {
         format!("m{message}.{}", self.service.store().generation().simple())
     }
 
     fn check_order(&self, messages: &BTreeMap<u64, Message>) {
         let mut last: BTreeMap<(String, u64), u64> = BTreeMap::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for delivery in self.carrier.deliveries.lock().unwrap().iter().filter(|it| seen.insert(it.id.clone())) {
             let mut told = delivery.told.clone();
             told.sort_unstable();
@@ -410,6 +504,14 @@ impl World {
             let directory = snapshot.directory_at(event.after.decided.unwrap()).unwrap();
             assert_eq!(self.explain(&incident, &event, *user, &directory), *said, "seed {}", self.seed);
             asked += 1;
+        }
+        for (incident, event, uuid, said) in self.said_of_contacts.iter().step_by(11) {
+            let incident = snapshot.incident(*incident).unwrap().unwrap();
+            let event = snapshot.event(incident.id, *event).unwrap().unwrap();
+            let seq = event.after.decided.unwrap();
+            let (contact, directory) =
+                (snapshot.contact_with_uuid_at(*uuid, seq).unwrap().unwrap(), snapshot.directory_at(seq).unwrap());
+            assert_eq!(self.explain_rules(&incident, &event, &contact, &directory), *said, "seed {}", self.seed);
         }
         assert!(asked > 0);
     }

@@ -14,10 +14,8 @@ use crate::{
 fn email() -> Email {
     let settings = MailSettings { from: "Argus <argus@noc.example.org>".to_owned(), ..MailSettings::default() };
     Email {
-        smtp: Arc::new(Smtp::new(&settings).unwrap()),
-        letterhead: Letterhead::new(&settings.from).unwrap(),
+        offices: Arc::new(Offices::new(&settings).unwrap()),
         templates: Arc::new(Templates::load(None).unwrap()),
-        subject_prefix: settings.subject_prefix,
         time_zone: chrono_tz::Europe::Oslo,
         clock: Arc::new(ManualClock::new(now())),
     }
@@ -32,8 +30,13 @@ fn outgoing(content: Content) -> Outgoing {
     Outgoing { id: "g7-41".to_owned(), medium: "email".to_owned(), settings, content, contact: None }
 }
 
+fn compose(message: &Outgoing) -> Result<Message, String> {
+    let email = email();
+    email.compose(message, &email.offices.of(None).unwrap(), now())
+}
+
 fn written(content: Content) -> String {
-    let mail = email().compose(&outgoing(content), now()).unwrap();
+    let mail = compose(&outgoing(content)).unwrap();
     String::from_utf8(mail.formatted()).unwrap().replace("\r\n", "\n")
 }
 
@@ -51,7 +54,7 @@ fn an_address_that_is_none_is_a_failure() {
     for bad in ["", "alice", "alice@example.org\r\nBcc: eve@example.org", "a@b, c@d", "<a@b>"] {
         let mut message = outgoing(Content::Test { username: "alice".to_owned() });
         message.settings.insert("email_address".to_owned(), bad.to_owned());
-        assert!(email().compose(&message, now()).is_err(), "{bad:?}");
+        assert!(compose(&message).is_err(), "{bad:?}");
     }
 }
 
@@ -112,7 +115,7 @@ proptest! {
         let notice = Notice { actor, source, source_type: kind, base_url: base, link: Some(link), thread, ..notice };
         let mut message = outgoing(Content::Event(notice));
         message.id = id;
-        let mail = email().compose(&message, now()).unwrap();
+        let mail = compose(&message).unwrap();
         prop_assert_eq!(mail.envelope().to().len(), 1);
         let raw = String::from_utf8(mail.formatted()).unwrap();
         prop_assert!(!raw.contains('\0'));

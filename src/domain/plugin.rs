@@ -1,0 +1,53 @@
+//! What a channel plug-in says of itself.
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginInfo {
+    pub name: String,
+    pub version: String,
+    pub author: String,
+    pub options: Vec<PluginOption>,
+}
+
+/// One of the settings of a channel. Texts are in English.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginOption {
+    pub name: String,
+    /// `string`, `text`, `number`, `bool`, `secret`, `option` or `options`.
+    pub kind: String,
+    pub label: String,
+    pub help: String,
+    pub required: bool,
+    /// What may be chosen from.
+    pub choices: Vec<String>,
+}
+
+impl PluginInfo {
+    /// Where nothing is declared to be secret, all may be.
+    #[must_use]
+    pub fn is_secret(&self, key: &str) -> bool {
+        let declared = |option: &PluginOption| option.kind == "secret";
+        if !self.options.iter().any(declared) {
+            return true;
+        }
+        self.options.iter().find(|option| option.name == key).is_none_or(declared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_declared_is_secret() {
+        let option = |name: &str, kind: &str| PluginOption {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            ..PluginOption::default()
+        };
+        let with = |options: Vec<PluginOption>| PluginInfo { options, ..PluginInfo::default() };
+        let room = with(vec![option("room", "string"), option("token", "secret")]);
+        assert!(room.is_secret("token") && room.is_secret("unheard-of") && !room.is_secret("room"));
+        assert!(with(vec![option("room", "string")]).is_secret("room"));
+        assert!(with(Vec::new()).is_secret("x"));
+    }
+}

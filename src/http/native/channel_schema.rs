@@ -1,0 +1,69 @@
+//! What the settings of channels look like, as JSON schemas.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::{
+    channel::settings::{ChannelSetting, Form},
+    plugin::{PluginInfo, PluginOption},
+};
+
+pub(super) fn of_built_in(kind: &str, settings: &[ChannelSetting]) -> Value {
+    let properties: Map<String, Value> = settings.iter().map(|it| (it.key.to_owned(), property(it))).collect();
+    json!({
+        "title": format!("Settings of channels of type {kind}"),
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+/// By what the plug-in declares; it judges the settings itself.
+pub(super) fn of_plugin(info: &PluginInfo) -> Value {
+    let properties: Map<String, Value> = info.options.iter().map(|it| (it.name.clone(), option(info, it))).collect();
+    let required: Vec<&str> = info.options.iter().filter(|it| it.required).map(|it| it.name.as_str()).collect();
+    json!({
+        "title": format!("Settings of channels of type {}", info.name),
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    })
+}
+
+fn property(setting: &ChannelSetting) -> Value {
+    let mut property = match setting.form {
+        Form::Line | Form::Text | Form::Host => json!({"type": "string"}),
+        Form::Port => json!({"type": "integer", "minimum": 1, "maximum": 65_535}),
+        Form::OneOf(choices) => json!({"type": "string", "enum": choices}),
+        Form::MailAddress => json!({"type": "string", "format": "email"}),
+        Form::AddressTemplate => json!({"type": "string", "pattern": "\\{number\\}"}),
+        Form::HttpsUrl => json!({"type": "string", "format": "uri", "pattern": "^https://"}),
+        Form::HttpUrl => json!({"type": "string", "format": "uri", "pattern": "^https?://"}),
+        Form::UrlTemplate => json!({"type": "string", "pattern": "^https?://"}),
+        Form::Headers => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+    };
+    describe(&mut property, setting.title, setting.description, setting.secret);
+    property
+}
+
+fn option(info: &PluginInfo, option: &PluginOption) -> Value {
+    let mut property = match option.kind.as_str() {
+        // The bundled plug-ins take numbers as text, too.
+        "number" => json!({"type": ["number", "string"]}),
+        "bool" => json!({"type": "boolean"}),
+        "option" => json!({"type": "string", "enum": option.choices}),
+        "options" => json!({"type": "array", "items": {"type": "string", "enum": option.choices}}),
+        _ => json!({"type": "string"}),
+    };
+    describe(&mut property, &option.label, &option.help, info.is_secret(&option.name));
+    property
+}
+
+fn describe(property: &mut Value, title: &str, description: &str, secret: bool) {
+    property["title"] = title.into();
+    if !description.is_empty() {
+        property["description"] = description.into();
+    }
+    if secret {
+        property["writeOnly"] = true.into();
+    }
+}

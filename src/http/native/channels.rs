@@ -1,0 +1,200 @@
+//! Channels by which contacts are told, and the types that they can have.
+
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{channel_schema, requests::ChannelRequest, rules::take_uuid};
+use crate::{
+    domain::{channel::Channel, limits},
+    http::{
+        Answer, Api,
+        argus::keys::Name,
+        auth::Authenticated,
+        body::Payload,
+        error::ApiError,
+        fields::{Fields, Text},
+        reply,
+    },
+    service::{AboutType, ChannelChange, ChannelType, Model, NewChannel},
+};
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Channel)]
+pub struct ChannelBody<'a> {
+    #[schema(value_type = String, format = "uuid")]
+    uuid: Uuid,
+    name: &'a str,
+    r#type: &'a str,
+    /// Settings; secrets are blank.
+    #[schema(value_type = Option<Object>)]
+    config: Option<Map<String, Value>>,
+    /// Everybody may have destinations of this type.
+    offered: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChannelType)]
+struct TypeBody<'a> {
+    r#type: &'a str,
+    /// Of a plug-in what it calls itself.
+    name: &'a str,
+    /// False: of a plug-in.
+    built_in: bool,
+    version: Option<&'a str>,
+    author: Option<&'a str>,
+    /// JSON schema of the settings. Null if the plug-in does not say.
+    #[schema(value_type = Option<Object>)]
+    json_schema: Option<Value>,
+    /// Why the plug-in does not say.
+    problem: Option<&'a str>,
+}
+
+impl<'a> ChannelBody<'a> {
+    fn new(channel: &'a Channel, api: &Api) -> Self {
+        let config = api.service.shown_config(channel);
+        Self { uuid: channel.uuid, name: &channel.name, r#type: &channel.kind, config, offered: channel.offered }
+    }
+}
+
+impl<'a> TypeBody<'a> {
+    fn new(of: &'a ChannelType) -> Self {
+        let bare = Self {
+            r#type: &of.kind,
+            name: &of.kind,
+            built_in: false,
+            version: None,
+            author: None,
+            json_schema: None,
+            problem: None,
+        };
+        match &of.about {
+            AboutType::BuiltIn(settings) => {
+                let json_schema = Some(channel_schema::of_built_in(&of.kind, settings));
+                Self { built_in: true, json_schema, ..bare }
+            }
+            AboutType::Plugin(info) => Self {
+                name: &info.name,
+                version: Some(&info.version),
+                author: Some(&info.author),
+                json_schema: Some(channel_schema::of_plugin(info)),
+                ..bare
+            },
+            AboutType::Silent(problem) => Self { problem: Some(problem), ..bare },
+        }
+    }
+}
+
+/// List channels
+///
+/// For staff.
+#[utoipa::path(get, path = "/channels/", tag = "channels",
+    responses((status = 200, body = Vec<ChannelBody<'static>>), (status = 403)))]
+pub async fn list(State(api): State<Api>) -> Answer {
+    let directory = api.service.directory();
+    let channels = directory.channels_sorted();
+    let bodies: Vec<ChannelBody<'_>> = channels.into_iter().map(|channel| ChannelBody::new(channel, &api)).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+/// Create a channel
+///
+/// What the settings have to look like says its type. For superusers.
+#[utoipa::path(post, path = "/channels/", tag = "channels", request_body = ChannelRequest,
+    responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+    let new = payload.parse(take_new).await?;
+    let channel = api.service.create_channel(&caller, new).await?;
+    Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
+}
+
+/// Read a channel
+///
+/// For staff.
+#[utoipa::path(get, path = "/channels/{uuid}/", tag = "channels",
+    responses((status = 200, body = ChannelBody<'static>), (status = 403)))]
+pub async fn retrieve(State(api): State<Api>, Name(uuid): Name) -> Answer {
+    let directory = api.service.directory();
+    let channel = directory.channels.get(&key(&uuid)?).ok_or_else(unknown)?;
+    Ok(reply::json(StatusCode::OK, &ChannelBody::new(channel, &api)))
+}
+
+/// Change a channel
+///
+/// Settings are replaced as a whole, but a secret that is blank stays while the others lead to the same place. Left out,
+/// they stay; a channel that changes its type loses them. For superusers.
+#[utoipa::path(method(put, patch), path = "/channels/{uuid}/", tag = "channels", request_body = ChannelRequest,
+    responses((status = 200, body = ChannelBody<'static>), (status = 403)))]
+pub async fn edit(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Name(uuid): Name,
+    method: Method,
+    payload: Payload,
+) -> Answer {
+    let uuid = key(&uuid)?;
+    if !api.service.directory().channels.contains_key(&uuid) {
+        return Err(unknown());
+    }
+    let change = payload.parse(|fields| Some(take_change(fields, method == Method::PUT))).await?;
+    let channel = api.service.change_channel(&caller, uuid, change).await?;
+    Ok(reply::json(StatusCode::OK, &ChannelBody::new(&channel, &api)))
+}
+
+/// Delete a channel
+///
+/// Not while it is a contact's default. It leaves the rules that name it. For superusers.
+#[utoipa::path(delete, path = "/channels/{uuid}/", tag = "channels", responses((status = 204), (status = 403)))]
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Name(uuid): Name) -> Answer {
+    api.service.delete_channel(&caller, key(&uuid)?).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// List the types of channels
+///
+/// With what their settings look like. For staff.
+#[utoipa::path(get, path = "/channels/types/", tag = "channels", operation_id = "channels_types",
+    responses((status = 200, body = Vec<TypeBody<'static>>), (status = 403)))]
+pub async fn types(State(api): State<Api>) -> Answer {
+    let types = api.service.channel_types();
+    let bodies: Vec<TypeBody<'_>> = types.iter().map(TypeBody::new).collect();
+    Ok(reply::json(StatusCode::OK, &bodies))
+}
+
+fn key(text: &str) -> Result<Uuid, ApiError> {
+    text.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> ApiError {
+    ApiError::no_match(Model::Channel)
+}
+
+fn take_new(fields: &mut Fields) -> Option<NewChannel> {
+    let uuid = take_uuid(fields, "uuid");
+    let change = take_change(fields, true);
+    Some(NewChannel {
+        uuid,
+        name: change.name?,
+        kind: change.kind?,
+        config: change.config,
+        offered: change.offered.unwrap_or(false),
+    })
+}
+
+fn take_change(fields: &mut Fields, is_whole: bool) -> ChannelChange {
+    if is_whole {
+        fields.require("name");
+        fields.require("type");
+    }
+    ChannelChange {
+        name: fields.text("name", Text::filled_up_to(limits::CHANNEL_NAME)),
+        kind: fields.text("type", Text::filled_up_to(limits::CHANNEL_NAME)),
+        config: fields.json("config"),
+        offered: fields.flag("offered"),
+    }
+}
