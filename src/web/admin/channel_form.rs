@@ -85,7 +85,10 @@ impl Input {
         Self {
             key: setting.key.to_owned(),
             title: setting.title.to_owned(),
-            help: setting.description.to_owned(),
+            help: match shape {
+                Shape::Headers => format!("{} One a line: name, colon, value.", setting.description),
+                _ => setting.description.to_owned(),
+            },
             secret: setting.secret,
             shape,
             choices,
