@@ -21,6 +21,8 @@ pub struct SortedFound {
     pub previous: Option<SortedCursor>,
     /// How many match, on all pages together.
     pub matching: u64,
+    /// The last change that was counted.
+    pub seq: u64,
 }
 
 impl Search {
@@ -40,14 +42,17 @@ impl Search {
         let loaded = self.inner.columns();
         let walk = Walk::new(&loaded.columns, criteria, set.as_ref(), now);
         match Ranks::new(sort.column, criteria, &walk, &loaded.columns, &directory) {
-            None => by_start(&walk, sort, cursor, size),
-            Some(ranks) => Ok(Sorter { columns: &loaded.columns, walk: &walk, ranks, sort }.page(cursor, size)),
+            None => by_start(&walk, loaded.seq.0, sort, cursor, size),
+            Some(ranks) => {
+                Ok(Sorter { columns: &loaded.columns, seq: loaded.seq.0, walk: &walk, ranks, sort }.page(cursor, size))
+            }
         }
     }
 }
 
 fn by_start(
     walk: &Walk<'_>,
+    seq: u64,
     sort: Sort,
     cursor: Option<SortedCursor>,
     size: usize,
@@ -75,6 +80,7 @@ fn by_start(
         next: found.next.map(cursor),
         previous: found.previous.map(cursor),
         matching: walk.count(),
+        seq,
     })
 }
 
@@ -113,6 +119,7 @@ impl Way {
 
 struct Sorter<'a> {
     columns: &'a Columns,
+    seq: u64,
     walk: &'a Walk<'a>,
     ranks: Ranks,
     sort: Sort,
@@ -152,7 +159,7 @@ impl Sorter<'_> {
             let some = !self.nearest(!backwards, Some(Spot { key: near, ..from }), 1, false).spots.is_empty();
             let back = Some(beside(near.id)).filter(|_| some);
             let (next, previous) = if backwards { (back, None) } else { (None, back) };
-            return SortedFound { ids: Vec::new(), next, previous, matching: pass.matching };
+            return SortedFound { ids: Vec::new(), next, previous, matching: pass.matching, seq: self.seq };
         };
         let edge = if backwards { last } else { first };
         let back = self.is_there(from) || !self.nearest(!backwards, Some(edge), 1, false).spots.is_empty();
@@ -184,6 +191,7 @@ impl Sorter<'_> {
             next: next.map(|spot| cursor(spot, false)),
             previous: previous.map(|spot| cursor(spot, true)),
             matching: pass.matching,
+            seq: self.seq,
         }
     }
 

@@ -13,6 +13,8 @@ pub struct SortedPage {
     pub previous: Option<SortedCursor>,
     /// How many match, on all pages together.
     pub matching: u64,
+    /// The last change that was counted.
+    pub seq: u64,
 }
 
 /// The whole store, whatever the filter.
@@ -37,7 +39,8 @@ impl Service {
             let found = service.search().sorted_page(&criteria, sort, cursor, size.clamp(1, PAGE_SIZE_MAX), now)?;
             // Taken after the search, as for any page.
             let rows = service.store().snapshot()?.incidents(&found.ids)?;
-            Ok(SortedPage { rows, next: found.next, previous: found.previous, matching: found.matching })
+            let (matching, seq) = (found.matching, found.seq);
+            Ok(SortedPage { rows, next: found.next, previous: found.previous, matching, seq })
         })
         .await
     }

@@ -45,7 +45,8 @@ struct Ring {
 /// What one batch changed.
 #[derive(Debug, Default)]
 pub struct Entry {
-    seq: u64,
+    /// The last change in it.
+    pub seq: u64,
     pub incidents: Vec<IncidentChange>,
     /// Something about these changed that is not in their records: messages about them.
     pub touched: Vec<IncidentId>,
@@ -88,7 +89,9 @@ impl Live {
         if seq < ring.floor {
             return None;
         }
-        let known = ring.entries.iter().take_while(|entry| entry.seq <= seq).count();
+        // Messages have no numbers of their own: those after the last change that is known may be news.
+        let is_known = |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty();
+        let known = ring.entries.iter().take_while(is_known).count();
         Some(ring.first + known as u64)
     }
 

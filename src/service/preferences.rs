@@ -11,11 +11,18 @@ impl Service {
         Ok(found.unwrap_or_default())
     }
 
-    pub async fn set_preferences(&self, caller: &Caller, preferences: Preferences) -> Result<(), ServiceError> {
-        check_length("last_view", LAST_VIEW, Some(&preferences.last_view))?;
+    /// Starts from what is stored then, so that two who change different things do not undo each other.
+    pub async fn change_preferences(
+        &self,
+        caller: &Caller,
+        change: impl FnOnce(&mut Preferences) + Send + 'static,
+    ) -> Result<(), ServiceError> {
         let user = caller.id();
         self.store()
             .write(Some(user), move |command| {
+                let mut preferences = command.preferences(user)?.unwrap_or_default();
+                change(&mut preferences);
+                check_length("last_view", LAST_VIEW, Some(&preferences.last_view))?;
                 command.put_preferences(user, preferences);
                 Ok::<_, ServiceError>(())
             })

@@ -129,6 +129,11 @@ impl Command<'_> {
         self.reads.acks_of(incident)
     }
 
+    /// `None`: the user chose nothing yet.
+    pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
+        self.reads.preferences(user)
+    }
+
     pub fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
         self.reads.contact(uuid)
     }

@@ -16,7 +16,6 @@ use super::{
         event::decode_event,
         incident::{decode_incident, decode_summary, decode_tags},
         message::{decode_message, decode_near_misses},
-        preferences::decode_preferences,
         rule::decode_overflow,
     },
     schema::{
@@ -120,9 +119,7 @@ impl Snapshot {
 
     /// `None`: the user chose nothing yet.
     pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
-        let table = self.txn.open_table(USER_ID_TO_PREFERENCES)?;
-        let found = table.get(id_key(user.0))?;
-        found.map(|record| decode_preferences(record.value())).transpose()
+        tables::preferences(&self.txn.open_table(USER_ID_TO_PREFERENCES)?, user)
     }
 
     pub fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError> {

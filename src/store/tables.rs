@@ -11,6 +11,7 @@ use super::{
         event::{decode_ack, decode_event},
         incident::decode_incident,
         message::decode_message,
+        preferences::decode_preferences,
     },
     schema::{
         CHANNEL_CONTACT, CHANNEL_UUID_TO_CHANNEL, CONTACT_UUID_TO_CONTACT, DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION,
@@ -27,9 +28,10 @@ use crate::domain::{
     ack::Acknowledgement,
     contact::{Contact, ContactGroup},
     event::Event,
-    ids::{EventId, IncidentId, MessageId, SourceId},
+    ids::{EventId, IncidentId, MessageId, SourceId, UserId},
     incident::Incident,
     message::Message,
+    preferences::Preferences,
 };
 
 /// All tables, open for writing.
@@ -123,6 +125,7 @@ pub trait Reads {
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+    fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError>;
     fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError>;
     fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError>;
     fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError>;
@@ -158,6 +161,10 @@ impl Reads for WriteTables<'_> {
 
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         message(&self.messages, id)
+    }
+
+    fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
+        preferences(&self.preferences, user)
     }
 
     fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
@@ -248,4 +255,11 @@ fn of_incident<T>(
         rows.push(decode(incident, id, value.value())?);
     }
     Ok(rows)
+}
+
+pub fn preferences(
+    table: &impl ReadableTable<IdKey, &'static [u8]>,
+    user: UserId,
+) -> Result<Option<Preferences>, StoreError> {
+    table.get(id_key(user.0))?.map(|record| decode_preferences(record.value())).transpose()
 }

@@ -53,9 +53,12 @@ pub async fn stream(
     if from.is_none() {
         pending.push_back(refresh());
     }
+    let mut signal = live.signal();
+    // What was missed is looked at now, not with the next change.
+    signal.mark_changed();
     let pushed = Pushed {
         from: from.unwrap_or_else(|| live.end()),
-        signal: live.signal(),
+        signal,
         site: site.clone(),
         secret,
         views,
@@ -118,15 +121,15 @@ impl Pushed {
             }
             News::Entries { entries, next } => {
                 self.from = next;
-                if entries.is_empty() {
-                    return;
-                }
-                let changes = fold(&entries);
-                let seq = self.site.service.live().seq();
-                if changes.incidents.len() > LIVE_ROWS {
-                    self.push(vec![refresh().id(seq.to_string())]);
+                let Some(seq) = entries.last().map(|entry| entry.seq) else { return };
+                let mut events = if fold(&entries).incidents.len() > LIVE_ROWS {
+                    vec![refresh()]
                 } else {
-                    let events = self.views.events(&self.site, &changes, seq).await;
+                    self.views.events(&self.site, &entries).await
+                };
+                // Only the last has it: who loses the stream before has not heard all of this.
+                if let Some(last) = events.pop() {
+                    events.push(last.id(seq.to_string()));
                     self.push(events);
                 }
             }

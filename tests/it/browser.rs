@@ -9,10 +9,12 @@
 mod account;
 mod admin;
 mod axe;
+mod counter;
 mod driver;
 mod gallery;
 mod harness;
 mod incident;
+mod list;
 mod notifications;
 mod session;
 

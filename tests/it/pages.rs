@@ -16,12 +16,25 @@ pub struct Visit {
 impl Visit {
     pub async fn of(app: &App, username: &str) -> Self {
         app.service.set_password(&app.local, app.user_id(username), PASSWORD).await.unwrap();
-        let mut visit = Self { client: app.of(Who::Anonymous), cookies: Vec::new() };
-        visit.get("/accounts/login/").await;
-        let form = [("username", username), ("password", PASSWORD), ("next", "/")];
-        let reply = visit.post("/accounts/login/", &form).await;
+        Self::again(app, username).await
+    }
+
+    /// One more browser of somebody who has a password.
+    pub async fn again(app: &App, username: &str) -> Self {
+        let mut visit = Self::stranger(app);
+        let reply = visit.log_in(username, PASSWORD, "/").await;
         assert_eq!(reply.status, 303, "{}", reply.text);
         visit
+    }
+
+    /// Not logged in.
+    pub fn stranger(app: &App) -> Self {
+        Self { client: app.of(Who::Anonymous), cookies: Vec::new() }
+    }
+
+    pub async fn log_in(&mut self, username: &str, password: &str, next: &str) -> Reply {
+        self.get("/accounts/login/").await;
+        self.post("/accounts/login/", &[("username", username), ("password", password), ("next", next)]).await
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
@@ -48,18 +61,28 @@ impl Visit {
         self.get(&to).await
     }
 
-    fn cookie(&self, name: &str) -> Option<&str> {
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.retain(|(key, _)| key != name);
+        self.cookies.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     async fn send(&mut self, method: Method, path: &str, form: Option<String>) -> Reply {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::COOKIE, cookies.join("; "))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let reply = self.client.send(request.body(Body::from(form.unwrap_or_default())).unwrap()).await;
+        self.request(request.body(Body::from(form.unwrap_or_default())).unwrap()).await
+    }
+
+    /// Any request, with the cookies.
+    pub async fn request(&mut self, mut request: Request<Body>) -> Reply {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
+        let reply = self.client.send(request).await;
         for cookie in reply.headers.get_all(header::SET_COOKIE) {
             let (pair, _) = cookie.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

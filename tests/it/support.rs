@@ -65,8 +65,8 @@ pub struct App {
     pub local: Caller,
     pub courier: Arc<RecordingCourier>,
     tokens: Vec<String>,
-    router: Router,
-    _directory: TempDir,
+    pub router: Router,
+    pub directory: TempDir,
 }
 
 impl App {
@@ -102,7 +102,7 @@ impl App {
             tokens.push(token(&service, &local, who.username()).await);
         }
         let router = web::with_pages(service.clone(), HttpSettings::default(), WebSettings::default());
-        Self { service, clock, local, courier, tokens, router, _directory: directory }
+        Self { service, clock, local, courier, tokens, router, directory }
     }
 
     pub fn of(&self, who: Who) -> Client {

@@ -5,7 +5,6 @@ class Hub {
   constructor() {
     this.members = new Map();
     this.source = null;
-    this.seq = null;
     this.state = "off";
     this.wait = 1000;
     setInterval(() => this.sweep(), 60000);
@@ -15,9 +14,10 @@ class Hub {
     const { join, leave, alive } = message;
     if (join) {
       const named = (message) => reply({ ...message, name: join.name });
-      this.members.set(join.name, { ...join, reply: named, heard: Date.now() });
+      const seq = join.seq == null ? null : Number(join.seq);
+      this.members.set(join.name, { ...join, seq, reply: named, heard: Date.now() });
       named({ type: "state", state: this.state });
-      this.connect(join.seq);
+      this.connect();
     }
     if (leave && this.members.delete(leave)) this.connect();
     if (alive && this.members.has(alive)) this.members.get(alive).heard = Date.now();
@@ -39,8 +39,7 @@ class Hub {
     this.say({ type: "state", state });
   }
 
-  connect(seq) {
-    if (seq != null) this.seq = this.seq == null ? Number(seq) : Math.min(this.seq, Number(seq));
+  connect() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.open(), 30);
   }
@@ -49,13 +48,16 @@ class Hub {
     this.source?.close();
     this.source = null;
     if (!this.members.size) {
-      this.seq = null;
       this.become("off");
       return;
     }
     const query = new URLSearchParams();
-    if (this.seq != null) query.set("seq", this.seq);
-    for (const [name, { kind, about }] of this.members) query.append(kind, `${name}~${about}`);
+    const known = [...this.members.values()].map((member) => member.seq).filter((seq) => seq != null);
+    if (known.length) query.set("seq", Math.min(...known));
+    for (const [name, member] of this.members) {
+      member.on = true;
+      query.append(member.kind, `${name}~${member.seq ?? ""}~${member.about}`);
+    }
     const source = new EventSource(`/live/?${query}`);
     this.source = source;
     const works = {
@@ -76,7 +78,8 @@ class Hub {
     };
     for (const [name, work] of Object.entries(works)) {
       source.addEventListener(name, (event) => {
-        if (event.lastEventId) this.seq = Number(event.lastEventId);
+        const seq = Number(event.lastEventId);
+        for (const member of this.members.values()) if (member.on && seq > (member.seq ?? 0)) member.seq = seq;
         work(event);
       });
     }

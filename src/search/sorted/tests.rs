@@ -87,7 +87,7 @@ fn pages_put_together_are_the_sorted_list() {
                 let mut expected: Vec<Turned> = found.iter().map(turned).collect();
                 expected.sort_unstable();
                 let expected: Vec<u64> = expected.into_iter().map(|turned| way.back(turned).key.id).collect();
-                let sorter = Sorter { columns: &columns, walk: &walk, ranks, sort };
+                let sorter = Sorter { columns: &columns, seq: 0, walk: &walk, ranks, sort };
                 let ids = |page: &SortedFound| page.ids.iter().map(|id| id.0).collect::<Vec<_>>();
                 let mut page = sorter.page(None, size);
                 let mut all = ids(&page);

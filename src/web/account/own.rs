@@ -19,6 +19,7 @@ use crate::{
     web::{
         Site,
         answer::{Answer, done, page, page_with, see, sentence},
+        form::Fields,
         frame::{Frame, Section},
         visitor::{Posted, Visitor},
     },
@@ -104,7 +105,12 @@ pub async fn show(State(site): State<Site>, visitor: Visitor) -> Answer {
 
 /// What the form does not name stays as it is.
 pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let mut chosen = visitor.preferences.clone();
+    let next = fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))).to_owned();
+    site.service.change_preferences(&visitor.caller, move |chosen| choose(chosen, &fields)).await?;
+    Ok(done(&next, "Saved."))
+}
+
+fn choose(chosen: &mut Preferences, fields: &Fields) {
     let name = |field| fields.get(field).unwrap_or_default();
     chosen.theme = Theme::parse(name("theme")).unwrap_or(chosen.theme);
     chosen.date_format = DateFormat::parse(name("date_format")).unwrap_or(chosen.date_format);
@@ -121,8 +127,6 @@ pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields
     if fields.ticked("about_noise") {
         (chosen.sound, chosen.notices) = (fields.ticked("sound"), fields.ticked("notices"));
     }
-    site.service.set_preferences(&visitor.caller, chosen).await?;
-    Ok(done(fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))), "Saved."))
 }
 
 pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {

@@ -12,7 +12,7 @@ use super::{
     work::{Deed, Outcome, Subjects},
 };
 use crate::{
-    domain::limits::BULK_IDS,
+    domain::{limits::BULK_IDS, urls},
     service::Model,
     web::{
         Site,
@@ -124,7 +124,7 @@ fn deed(site: &Site, fields: &Fields) -> Result<Deed, &'static str> {
         Some("comment") => Ok(Deed::Comment { message }),
         Some("ticket") => {
             let url = fields.text("ticket");
-            if url.is_empty() || crate::domain::urls::is_valid(&url) {
+            if url.is_empty() || urls::starts_with_web_scheme(&url) && urls::is_valid(&url) {
                 Ok(Deed::Ticket { url })
             } else {
                 Err("The ticket's address has to begin with https:// or http://.")

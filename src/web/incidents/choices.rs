@@ -68,21 +68,25 @@ pub async fn tags(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuer
 }
 
 pub async fn columns(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let mut chosen = visitor.preferences.clone();
-    if let Some(columns) = fields.get("preset").and_then(Column::preset) {
-        chosen.columns = columns.to_vec();
-    } else if let Some(columns) = Column::parse_all(fields.all("columns")) {
-        chosen.columns = columns;
+    let view = View::parse(&Fields::of_query(fields.get("view")));
+    site.service
+        .change_preferences(&visitor.caller, move |chosen| choose_columns(&mut chosen.columns, &fields))
+        .await?;
+    Ok(see(&format!("/incidents/?{}&choose=1", view.query())))
+}
+
+fn choose_columns(columns: &mut Vec<Column>, fields: &Fields) {
+    if let Some(preset) = fields.get("preset").and_then(Column::preset) {
+        *columns = preset.to_vec();
+    } else if let Some(chosen) = Column::parse_all(fields.all("columns")) {
+        *columns = chosen;
     }
-    if let Some(at) =
-        fields.get("up").and_then(Column::parse).and_then(|up| chosen.columns.iter().position(|it| *it == up))
+    if let Some(up) = fields.get("up").and_then(Column::parse)
+        && let Some(at) = columns.iter().position(|it| *it == up)
         && let Some(before) = at.checked_sub(1)
     {
-        chosen.columns.swap(at, before);
+        columns.swap(at, before);
     }
-    site.service.set_preferences(&visitor.caller, chosen).await?;
-    let view = View::parse(&Fields::of_query(fields.get("view")));
-    Ok(see(&format!("/incidents/?{}&choose=1", view.query())))
 }
 
 /// The rest of a list of sources is typed by name.

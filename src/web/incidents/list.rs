@@ -157,7 +157,6 @@ async fn find(
     limit: usize,
     selectable: bool,
 ) -> Result<Listed, crate::service::ServiceError> {
-    let seq = site.service.live().seq();
     let directory = site.service.directory();
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
@@ -173,7 +172,7 @@ async fn find(
         tasks,
         columns: visitor.preferences.columns.clone(),
         selectable,
-        seq,
+        seq: found.seq,
     })
 }
 
@@ -362,9 +361,8 @@ fn remember(site: &Site, visitor: &Visitor, view: &View) {
         return;
     }
     let (service, caller) = (site.service.clone(), visitor.caller.clone());
-    let preferences = Preferences { last_view, ..visitor.preferences.clone() };
     tokio::spawn(async move {
-        if let Err(error) = service.set_preferences(&caller, preferences).await {
+        if let Err(error) = service.change_preferences(&caller, |preferences| preferences.last_view = last_view).await {
             tracing::warn!("the last view of a user could not be kept: {error}");
         }
     });

@@ -200,6 +200,9 @@ impl View {
         if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() {
             return Err("A time frame, a duration or a ticket cannot be saved in a filter.");
         }
+        if self.tags.iter().any(|tag| Tag::parse(tag).is_err()) {
+            return Err("A tag has the form key=value.");
+        }
         let tags = self.tags.iter().cloned().chain(search.tags.iter().map(ToString::to_string));
         let lists = self.blob_of_lists(tags).unwrap_or_default();
         let blob = FilterBlob {

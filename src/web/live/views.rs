@@ -61,6 +61,8 @@ pub(super) struct Views {
 
 struct List {
     name: String,
+    /// Changes up to this one are known there.
+    seq: u64,
     view: View,
     selectable: bool,
 }
@@ -82,37 +84,42 @@ struct Patch<'a> {
 }
 
 impl Views {
-    /// `list=NAME~QUERY`, the same with `wall`, and `watch=NAME~KEY`, each any number of times.
+    /// `list=NAME~SEQ~QUERY`, the same with `wall`, and `watch=NAME~SEQ~KEY`, each any number of times. `SEQ` is the last
+    /// change that is known there, or empty.
     pub(super) fn parse(fields: &Fields, visitor: &Visitor) -> Self {
         let mut lists = Vec::new();
         for (kind, selectable) in [("list", true), ("wall", false)] {
-            for (name, query) in fields.all(kind).filter_map(|text| text.split_once('~')) {
+            for (name, seq, query) in fields.all(kind).filter_map(parts) {
                 let view = View::parse(&Fields::of_query(Some(query)));
-                lists.push(List { name: name.to_owned(), view, selectable });
+                lists.push(List { name: name.to_owned(), seq, view, selectable });
             }
         }
         lists.truncate(LIVE_VIEWS);
-        let pairs = fields.all("watch").filter_map(|text| text.split_once('~'));
-        let watched = pairs.filter_map(|(name, key)| Some((name.to_owned(), IncidentId(key.parse().ok()?))));
+        let watched = fields.all("watch").filter_map(parts);
+        let watched = watched.filter_map(|(name, _, key)| Some((name.to_owned(), IncidentId(key.parse().ok()?))));
         let watched = watched.take(LIVE_VIEWS).collect();
         Self { lists, watched, preferences: visitor.preferences.clone() }
     }
 
     /// Nothing for views that the changes do not concern.
-    pub(super) async fn events(&self, site: &Site, changes: &Changes, seq: u64) -> Vec<Event> {
+    pub(super) async fn events(&self, site: &Site, entries: &[Arc<Entry>]) -> Vec<Event> {
         let directory = site.service.directory();
         let now = site.service.now();
+        let changes = fold(entries);
         let mut events = Vec::new();
         for list in &self.lists {
+            let news: Vec<Arc<Entry>> = entries.iter().filter(|entry| entry.seq > list.seq).cloned().collect();
+            let own = (news.len() < entries.len()).then(|| fold(&news));
+            let changes = own.as_ref().unwrap_or(&changes);
             if let Some(patch) = self.patch(site, list, changes, &directory, now).await
                 && let Ok(event) = Event::default().event("rows").json_data(&patch)
             {
-                events.push(event.id(seq.to_string()));
+                events.push(event);
             }
         }
         for (name, id) in &self.watched {
             if changes.incidents.contains_key(id) || changes.touched.contains(id) {
-                events.push(Event::default().event("watched").id(seq.to_string()).data(name));
+                events.push(Event::default().event("watched").data(name));
             }
         }
         events
@@ -160,11 +167,21 @@ impl Views {
             let does = i64::from(found.contains(id) && after.is_some());
             patch.delta = patch.delta.map(|delta| delta + does - i64::from(did));
         }
+        let is_total_new = changes.incidents.values().any(|change| change.before.is_none() || change.after.is_none());
+        if patch.rows.is_empty() && patch.gone.is_empty() && !is_total_new {
+            return None;
+        }
         if !knows_words {
             patch.matching = site.service.count_incidents(criteria).await.ok();
         }
         Some(patch)
     }
+}
+
+fn parts(text: &str) -> Option<(&str, u64, &str)> {
+    let (name, rest) = text.split_once('~')?;
+    let (seq, about) = rest.split_once('~')?;
+    Some((name, seq.parse().unwrap_or(0), about))
 }
 
 /// Which of those that changed match now.

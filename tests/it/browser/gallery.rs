@@ -54,6 +54,18 @@ const ADMINISTRATION: Pages = &[
 #[test]
 fn gallery_administration() {
     inside("administration", ADMINISTRATION);
+const LIST: Pages = &[
+    ("list", "/incidents/?open=true"),
+    ("list-everything", "/incidents/?open=any&sort=level"),
+    ("list-nothing", "/incidents/?open=any&q=nothing+like+that"),
+    ("list-columns", "/incidents/?open=any&choose=1"),
+    ("list-kiosk", "/incidents/kiosk/"),
+    ("list-save-filter", "/incidents/filters/?open=true"),
+];
+
+#[test]
+fn gallery_list() {
+    inside("list", LIST);
 }
 
 #[test]

@@ -1,0 +1,423 @@
+//! What is pushed to open lists: which rows, to whom, how soon, and what happens after a gap.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use argusd::{
+    domain::{
+        ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
+        message::{About, Message, Route, State},
+        time::Timestamp,
+    },
+    store::Follower,
+};
+use axum::{
+    body::{Body, BodyDataStream},
+    http::{Request, header},
+};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::{
+    daemon::PATIENCE,
+    pages::Visit,
+    support::{App, NOW, Reply, Who},
+};
+
+/// What has to be there does not take longer.
+const SOON: Duration = Duration::from_secs(1);
+/// What does not come within so much time will not come.
+const QUIET: Duration = Duration::from_millis(600);
+
+#[derive(Debug)]
+struct Pushed {
+    name: String,
+    data: String,
+    id: Option<u64>,
+}
+
+impl Pushed {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap()
+    }
+}
+
+struct Stream {
+    body: BodyDataStream,
+    text: String,
+}
+
+impl Stream {
+    async fn open(app: &App, visit: &Visit, query: &str, last_event: Option<u64>) -> Self {
+        let request = Request::get(format!("/live/?{query}"))
+            .header(header::HOST, "argus.test")
+            .header(header::COOKIE, format!("sessionid={}", visit.cookie("sessionid").unwrap()));
+        let request = last_event.into_iter().fold(request, |request, id| request.header("Last-Event-ID", id));
+        let response = app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        let mut stream = Self { body: response.into_body().into_data_stream(), text: String::new() };
+        assert_eq!(stream.next(SOON).await.unwrap().name, "hello");
+        stream
+    }
+
+    /// `None`: nothing comes within that time, or never again.
+    async fn next(&mut self, within: Duration) -> Option<Pushed> {
+        let until = Instant::now() + within;
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field = |name: &str| {
+                    let lines = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    lines.map(str::to_owned).next()
+                };
+                if let Some(name) = field("event") {
+                    let id = field("id").map(|id| id.parse().unwrap());
+                    return Some(Pushed { name, data: field("data").unwrap(), id });
+                }
+                continue;
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            let chunk = tokio::time::timeout(left, self.body.next()).await.ok()??.unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    async fn rows(&mut self) -> Value {
+        let pushed = self.next(SOON).await.expect("nothing is pushed within a second");
+        assert_eq!(pushed.name, "rows");
+        pushed.json()
+    }
+
+    async fn is_over(&mut self) -> bool {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.body.next()).await.expect("the stream does not end") {
+                Some(chunk) => self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap()),
+                None => return true,
+            }
+        }
+    }
+}
+
+/// Views by their names, all known up to `seq`.
+fn lists(views: &[(&str, &str)], seq: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, view) in views {
+        query.append_pair("list", &format!("{name}~{seq}~{view}"));
+    }
+    query.append_pair("seq", seq).finish()
+}
+
+fn keys(patch: &Value) -> Vec<u64> {
+    patch["rows"].as_array().unwrap().iter().map(|row| row[0].as_u64().unwrap()).collect()
+}
+
+fn seq(app: &App) -> String {
+    app.service.live().seq().to_string()
+}
+
+async fn close(app: &App, pk: u64) {
+    event(app, pk, "CLO").await;
+}
+
+async fn event(app: &App, pk: u64, kind: &str) -> u16 {
+    let body = json!({"timestamp": "2026-01-15T12:00:00Z", "type": kind, "description": ""});
+    app.of(Who::EndUser).post(&format!("/api/v2/incidents/{pk}/events/"), body).await.status
+}
+
+#[tokio::test]
+async fn a_row_comes_within_a_second_where_it_belongs() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let views = [("open", "open=true"), ("worst", "open=true&level=1"), ("words", "q=fan"), ("closed", "open=false")];
+    let mut stream = Stream::open(&app, &alice, &lists(&views, &seq(&app)), None).await;
+    let pk = app.incident(json!({"end_time": "infinity", "level": 3, "description": "Fan <b>broken</b>"})).await;
+    let answered = Instant::now();
+    let mut patches = BTreeMap::new();
+    while let Some(pushed) = stream.next(SOON.saturating_sub(answered.elapsed())).await {
+        let patch = pushed.json();
+        patches.insert(patch["list"].as_str().unwrap().to_owned(), patch);
+    }
+    for name in ["open", "words"] {
+        let patch = &patches[name];
+        assert_eq!((keys(patch), &patch["new"], &patch["gone"]), (vec![pk], &json!([pk]), &json!([])), "{name}");
+        let html = patch["rows"][0][1].as_str().unwrap();
+        assert!(html.starts_with(&format!("<tr id=\"i{pk}\"")) && html.contains("Fan &#60;b&#62;broken"), "{html}");
+        assert!(html.contains("type=\"checkbox\""));
+        assert_eq!(patch["total"], 1);
+    }
+    assert_eq!(patches["open"]["delta"], 1);
+    assert_eq!((&patches["words"]["delta"], &patches["words"]["matching"]), (&Value::Null, &json!(1)));
+    // The others hear that there is one more, and see nothing of it.
+    for name in ["worst", "closed"] {
+        assert_eq!((keys(&patches[name]), &patches[name]["delta"]), (vec![], &json!(0)), "{name}");
+    }
+
+    close(&app, pk).await;
+    let mut patches = BTreeMap::new();
+    while let Some(pushed) = stream.next(QUIET).await {
+        let patch = pushed.json();
+        patches.insert(patch["list"].as_str().unwrap().to_owned(), patch);
+    }
+    assert_eq!(patches["open"]["gone"], json!([pk]));
+    assert_eq!(patches["open"]["delta"], -1);
+    assert_eq!(patches["closed"]["new"], json!([pk]));
+    assert_eq!((keys(&patches["words"]), &patches["words"]["new"]), (vec![pk], &json!([])));
+    assert!(!patches.contains_key("worst"), "nothing there changed");
+}
+
+#[tokio::test]
+async fn a_wall_gets_rows_without_boxes() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let mut stream = Stream::open(&app, &alice, "wall=w~0~open%3Dtrue", None).await;
+    app.incident(json!({"end_time": "infinity"})).await;
+    let patch = stream.rows().await;
+    assert!(!patch["rows"][0][1].as_str().unwrap().contains("checkbox"));
+}
+
+struct Tab {
+    query: &'static str,
+    seq: String,
+    matching: i64,
+    rows: BTreeSet<u64>,
+}
+
+fn look(query: &'static str, page: &Reply) -> Tab {
+    let part = |before: &str| page.text.split(before).nth(1).unwrap().split(['<', '"']).next().unwrap().to_owned();
+    let rows = page.text.split("<tr id=\"i").skip(1).map(|row| row.split('"').next().unwrap().parse().unwrap());
+    Tab { query, seq: part("data-seq=\""), matching: part("data-matching>").parse().unwrap(), rows: rows.collect() }
+}
+
+impl Tab {
+    fn take(&mut self, patch: &Value) {
+        self.rows.extend(keys(patch));
+        for gone in patch["gone"].as_array().unwrap() {
+            self.rows.remove(&gone.as_u64().unwrap());
+        }
+        match patch["matching"].as_i64() {
+            Some(matching) => self.matching = matching,
+            None => self.matching += patch["delta"].as_i64().unwrap(),
+        }
+    }
+}
+
+/// Numbers that look random.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[tokio::test]
+async fn what_is_pushed_adds_up() {
+    const VIEWS: [&str; 7] =
+        ["open=any", "open=true", "acked=true", "level=1&level=2", "tags=a%3D1", "q=link", "open=true&ticket=false"];
+    for seed in 1..=3 {
+        let app = App::new().await;
+        let mut dice = Dice(seed);
+        let mut alice = Visit::of(&app, "alice").await;
+        alice.post("/user/preferences/", &[("page_size", "200")]).await;
+        let mut pks = Vec::new();
+        change(&app, &mut dice, &mut pks, 20).await;
+        let mut tabs = Vec::new();
+        for query in VIEWS {
+            // Pages that are loaded one after the other know different things.
+            change(&app, &mut dice, &mut pks, 3).await;
+            tabs.push(look(query, &alice.get(&format!("/incidents/?{query}")).await));
+        }
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (number, tab) in tabs.iter().enumerate() {
+            query.append_pair("list", &format!("{number}~{}~{}", tab.seq, tab.query));
+        }
+        let query = query.append_pair("seq", &tabs[0].seq).finish();
+        let mut last_event = None;
+        for _ in 0..6 {
+            let mut stream = Stream::open(&app, &alice, &query, last_event).await;
+            change(&app, &mut dice, &mut pks, 12).await;
+            let wait = Duration::from_millis(dice.throw(2) * 500);
+            while let Some(pushed) = stream.next(wait).await {
+                assert_eq!(pushed.name, "rows");
+                let patch = pushed.json();
+                tabs[patch["list"].as_str().unwrap().parse::<usize>().unwrap()].take(&patch);
+                // Whoever loses the stream has heard all of a batch, or is told it all again.
+                last_event = pushed.id.or(last_event);
+            }
+            change(&app, &mut dice, &mut pks, 5).await;
+        }
+        let mut stream = Stream::open(&app, &alice, &query, last_event).await;
+        while let Some(pushed) = stream.next(QUIET).await {
+            let patch = pushed.json();
+            tabs[patch["list"].as_str().unwrap().parse::<usize>().unwrap()].take(&patch);
+        }
+        for tab in tabs {
+            let now = look(tab.query, &alice.get(&format!("/incidents/?{}", tab.query)).await);
+            assert_eq!((tab.matching, tab.rows), (now.matching, now.rows), "{} with seed {seed}", tab.query);
+        }
+    }
+}
+
+async fn change(app: &App, dice: &mut Dice, pks: &mut Vec<u64>, times: usize) {
+    for _ in 0..times {
+        let any = if pks.is_empty() { 0 } else { pks[dice.throw(pks.len() as u64) as usize] };
+        let api = app.of(Who::EndUser);
+        match dice.throw(if pks.is_empty() { 1 } else { 7 }) {
+            0 | 1 => {
+                let description = ["Link down", "Fan broken"][dice.throw(2) as usize];
+                let tag = format!("a={}", dice.throw(3));
+                let level = dice.throw(5) + 1;
+                let new =
+                    json!({"end_time": "infinity", "level": level, "description": description, "tags": [{"tag": tag}]});
+                pks.push(app.incident(new).await);
+            }
+            2 => drop(event(app, any, "CLO").await),
+            3 => drop(event(app, any, "REO").await),
+            4 => {
+                let ack = json!({"event": {"timestamp": "2026-01-15T12:00:00Z", "description": ""}});
+                api.post(&format!("/api/v2/incidents/{any}/acks/"), ack).await;
+            }
+            5 => {
+                let url = ["", "https://tickets.example/1"][dice.throw(2) as usize];
+                api.put(&format!("/api/v2/incidents/{any}/ticket_url/"), json!({"ticket_url": url})).await;
+            }
+            _ => {
+                let tags = json!([{"tag": format!("a={}", dice.throw(3))}]);
+                api.patch(&format!("/api/v2/incidents/{any}/"), json!({"tags": tags})).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_at_once() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let query = lists(&[("a", "open=true")], &seq(&app));
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    app.incident(json!({"end_time": "infinity"})).await;
+    let pushed = stream.next(SOON).await.unwrap();
+    drop(stream);
+    let missed =
+        [app.incident(json!({"end_time": "infinity"})).await, app.incident(json!({"end_time": "infinity"})).await];
+    let mut stream = Stream::open(&app, &alice, &query, pushed.id).await;
+    let patch = stream.rows().await;
+    assert_eq!((keys(&patch), &patch["delta"]), (missed.to_vec(), &json!(2)));
+    assert!(stream.next(QUIET).await.is_none(), "and only once");
+    // A page that knows them is not told again, although another tab was told less.
+    let query = format!("list=old~1~open%3Dtrue&list=new~{}~open%3Dtrue&seq=1", seq(&app));
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    assert_eq!(stream.rows().await["list"], "old");
+    assert!(stream.next(QUIET).await.is_none());
+}
+
+#[tokio::test]
+async fn after_too_much_everything_is_looked_at_anew() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let before = seq(&app);
+    let query = lists(&[("a", "open=true")], &before);
+    let pks = futures_util::future::join_all((0..300).map(|_| app.incident(json!({"end_time": "infinity"})))).await;
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    assert_eq!(stream.next(SOON).await.unwrap().name, "refresh", "too many rows at once");
+    close(&app, pks[0]).await;
+    assert_eq!(stream.rows().await["gone"], json!([pks[0]]), "and then on");
+    drop(stream);
+    for number in 0..2_050 {
+        event(&app, pks[1], if number % 2 == 0 { "CLO" } else { "REO" }).await;
+    }
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    assert_eq!(stream.next(SOON).await.unwrap().name, "refresh", "what came meanwhile is forgotten");
+    close(&app, pks[2]).await;
+    assert_eq!(stream.rows().await["gone"], json!([pks[2]]));
+}
+
+#[tokio::test]
+async fn it_ends_with_the_session() {
+    let app = App::new().await;
+    let query = lists(&[("a", "open=true")], &seq(&app));
+    let mut alice = Visit::of(&app, "alice").await;
+    let other = Visit::again(&app, "alice").await;
+    let bob = Visit::of(&app, "bob").await;
+    let (mut first, mut second) =
+        (Stream::open(&app, &alice, &query, None).await, Stream::open(&app, &other, &query, None).await);
+    let mut bobs = Stream::open(&app, &bob, &query, None).await;
+    alice.post("/user/sessions/end/", &[]).await;
+    let ended = Instant::now();
+    let pushed = second.next(SOON).await.unwrap();
+    assert_eq!((pushed.name.as_str(), pushed.data.as_str()), ("end", "session"));
+    assert!(second.is_over().await && ended.elapsed() < SOON);
+    assert!(first.next(QUIET).await.is_none(), "one's own goes on");
+    alice.post("/accounts/logout/", &[]).await;
+    assert_eq!(first.next(SOON).await.unwrap().name, "end");
+    assert!(first.is_over().await);
+
+    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    assert_eq!(keys(&bobs.rows().await), [pk]);
+    app.service.deactivate(&app.local, app.user_id("bob")).await.unwrap();
+    app.incident(json!({"end_time": "infinity"})).await;
+    assert_eq!(bobs.next(SOON).await.unwrap().name, "end", "not one row more");
+    assert!(bobs.is_over().await);
+}
+
+#[tokio::test]
+async fn it_ends_with_the_server() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let mut stream = Stream::open(&app, &alice, "", None).await;
+    app.service.live().close();
+    let closed = Instant::now();
+    assert!(stream.is_over().await && closed.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn one_incident_is_watched_with_its_messages() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let (pk, other) =
+        (app.incident(json!({"end_time": "infinity"})).await, app.incident(json!({"end_time": "infinity"})).await);
+    let before = seq(&app);
+    let query = format!("watch=w~{before}~{pk}&seq={before}");
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    close(&app, other).await;
+    assert!(stream.next(QUIET).await.is_none(), "that was about another one");
+    event(&app, pk, "OTH").await;
+    let pushed = stream.next(SOON).await.unwrap();
+    assert_eq!((pushed.name.as_str(), pushed.data.as_str()), ("watched", "w"));
+    let message = |incident| {
+        let now = Timestamp::saturating_from_micros(NOW);
+        Arc::new(Message {
+            id: MessageId(1),
+            created: now,
+            about: About::Event { incident: IncidentId(incident), event: EventId(1) },
+            route: Route::Destination {
+                user: UserId(1),
+                profile: ProfileId(1),
+                destination: DestinationId(1),
+                medium: "email".to_owned(),
+            },
+            address: "a@example.org".to_owned(),
+            state: State::Delivered { at: now },
+            attempts: 1,
+            last_attempt: Some(now),
+            answer: "250 OK".to_owned(),
+        })
+    };
+    app.service.live().messages(&[message(other)]);
+    assert!(stream.next(QUIET).await.is_none());
+    app.service.live().messages(&[message(pk)]);
+    assert_eq!(stream.next(SOON).await.unwrap().name, "watched");
+    drop(stream);
+    // Sent between the page and its stream.
+    let known = seq(&app);
+    app.service.live().messages(&[message(pk)]);
+    let mut stream = Stream::open(&app, &alice, &format!("watch=w~{known}~{pk}&seq={known}"), None).await;
+    assert_eq!(stream.next(SOON).await.unwrap().name, "watched");
+}
