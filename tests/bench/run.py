@@ -81,8 +81,8 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def command(self, *arguments):
-        return subprocess.run([self.binary, *arguments, "--data", self.data], check=True, text=True,
+    def command(self, *arguments, said=""):
+        return subprocess.run([self.binary, *arguments, "--data", self.data], check=True, text=True, input=said,
                               capture_output=True).stdout.strip()
 
 
