@@ -65,9 +65,19 @@ function parse(html) {
   return fresh;
 }
 
+const marks = new WeakMap();
+
+/** For two seconds; an animation of a whole page of rows would keep the browser busy. */
+function mark(element, kind) {
+  clearTimeout(marks.get(element));
+  element.classList.add(kind);
+  marks.set(element, setTimeout(() => element.classList.remove("new", "changed"), 2000));
+}
+
 function patchRow(old, fresh) {
   const isCurrent = old.classList.contains("current");
-  old.className = `${fresh.className} changed${isCurrent ? " current" : ""}`;
+  old.className = `${fresh.className}${isCurrent ? " current" : ""}`;
+  mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
     if (cell.classList.contains("c-select")) continue;
@@ -102,7 +112,7 @@ function insert(fresh) {
   const before = [...rows().children].find(isOlder);
   const limit = Number(list().dataset.limit);
   if (!before && rows().children.length >= limit) return;
-  fresh.classList.add("new");
+  mark(fresh, "new");
   rows().insertBefore(fresh, before ?? null);
   for (const last of [...rows().children].slice(limit).reverse()) if (!isBusy(last)) last.remove();
   $(".empty", list())?.remove();
@@ -134,6 +144,8 @@ function count(selector, change) {
 
 function take(patch) {
   if (!rows()) return;
+  // Asked before anything changes, because the answer needs the layout.
+  const quiet = isQuiet();
   for (const [pk, html] of patch.rows) {
     const fresh = parse(html);
     const there = row(pk);
@@ -151,7 +163,7 @@ function take(patch) {
   else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
   count("[data-total]", () => patch.total);
   const canInsert = "live" in list().dataset && ("newestFirst" in list().dataset || "kiosk" in list().dataset);
-  if (canInsert && isQuiet()) release();
+  if (canInsert && quiet) release();
   else showHeld();
   showChosen();
   if (patch.new.length) alarm(patch.new.length);
