@@ -143,11 +143,42 @@ pub fn search_words(text: &str) -> Vec<String> {
     words
 }
 
+/// Both must hold.
+pub fn narrow<T: Ord>(known: &mut Option<BTreeSet<T>>, wanted: BTreeSet<T>) {
+    *known = Some(match known.take() {
+        Some(known) => known.into_iter().filter(|item| wanted.contains(item)).collect(),
+        None => wanted,
+    });
+}
+
 impl Criteria {
     /// Matches no incident.
     #[must_use]
     pub fn nothing() -> Self {
         Self { ids: Some(BTreeSet::new()), ..Self::default() }
+    }
+
+    /// Both must hold. What a stored filter cannot say is not looked at; event types are said by nobody else.
+    pub fn narrow_to(&mut self, kept: Self) {
+        let flags = [(&mut self.open, kept.open), (&mut self.acked, kept.acked), (&mut self.stateful, kept.stateful)];
+        let mut contradict = false;
+        for (known, wanted) in flags {
+            contradict |= wanted.is_some_and(|wanted| *known == Some(!wanted));
+            *known = known.or(wanted);
+        }
+        self.tags.extend(kept.tags);
+        if let Some(sources) = kept.sources {
+            narrow(&mut self.sources, sources);
+        }
+        if let Some(ids) = kept.ids {
+            narrow(&mut self.ids, ids);
+        }
+        self.max_level = [self.max_level, kept.max_level].into_iter().flatten().min();
+        self.event_types.extend(kept.event_types);
+        self.hide_closed_acked |= kept.hide_closed_acked;
+        if contradict {
+            self.ids = Some(BTreeSet::new());
+        }
     }
 
     /// Asks for more than a [`Summary`](super::incident::Summary) knows.

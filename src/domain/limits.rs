@@ -118,6 +118,11 @@ pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 
+/// Entries of the change log that are looked at for one page of the audit trail.
+pub const AUDIT_LOOKS: usize = 20_000;
+/// And for the rate at which events come in.
+pub const INTAKE_LOOKS: usize = 1_000;
+
 pub const PAGE_SIZE_DEFAULT: usize = 100;
 /// Larger wishes are cut to this without a word; `next` goes on.
 pub const PAGE_SIZE_MAX: usize = 5_000;
@@ -202,6 +207,19 @@ pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Files that are looked at in the directory of plug-ins, and options that one may declare.
 pub const PLUGINS: usize = 100;
 pub const PLUGIN_OPTIONS: usize = 200;
+/// Events on the page of an incident, and when all are asked for.
+pub const TIMELINE: usize = 30;
+pub const TIMELINE_ALL: usize = 2_000;
+/// Incidents on the page of another one.
+pub const NEIGHBOURS: usize = 10;
+/// Messages on the page of an incident.
+pub const DOSSIER_MESSAGES: usize = 100;
+/// Events and people that one can choose from there.
+pub const DOSSIER_CHOICES: usize = 100;
+/// Characters of a text that are seen before one asks for the rest.
+pub const TEXT_AT_ONCE: usize = 600;
+/// Characters of an incident's description that are its page's heading.
+pub const HEADING: usize = 200;
 /// That one option offers.
 pub const PLUGIN_CHOICES: usize = 200;
 pub const PREVIEW_DAYS: u32 = 90;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
     directory::Directory,
-    filter::{AnyOf, Criteria, search_words, tag_groups},
+    filter::{AnyOf, Criteria, narrow, search_words, tag_groups},
     ids::{FilterId, IncidentId, ProfileId, SourceId, UserId},
     limits,
     profile::Profile,
@@ -191,14 +191,14 @@ impl<'a> Reader<'a> {
         if let Some(key) = filter {
             let filter = u64::try_from(key).ok().and_then(|key| directory.usable_filter(caller, FilterId(key)));
             let kept = filter.map_or_else(Criteria::nothing, |filter| filter.blob.to_criteria(directory));
-            narrow_to(&mut criteria, kept);
+            criteria.narrow_to(kept);
         }
         let Some(key) = profile else { return criteria.into() };
         let profile = u64::try_from(key).ok().and_then(|key| directory.profile_of(caller, ProfileId(key)));
         let AnyOf(kept) = profile.map(|profile| of_profile(profile, directory)).unwrap_or_default();
         let narrowed = kept.into_iter().map(|kept| {
             let mut criteria = criteria.clone();
-            narrow_to(&mut criteria, kept);
+            criteria.narrow_to(kept);
             criteria
         });
         AnyOf(narrowed.collect())
@@ -214,38 +214,6 @@ pub fn of_profile(profile: &Profile, directory: &Directory) -> AnyOf {
 
 fn match_nothing(criteria: &mut Criteria) {
     criteria.ids = Some(BTreeSet::new());
-}
-
-/// Both must hold. What a stored filter cannot say is not looked at; event types are said by nobody else.
-fn narrow_to(criteria: &mut Criteria, kept: Criteria) {
-    let flags =
-        [(&mut criteria.open, kept.open), (&mut criteria.acked, kept.acked), (&mut criteria.stateful, kept.stateful)];
-    let mut contradict = false;
-    for (known, wanted) in flags {
-        contradict |= wanted.is_some_and(|wanted| *known == Some(!wanted));
-        *known = known.or(wanted);
-    }
-    criteria.tags.extend(kept.tags);
-    if let Some(sources) = kept.sources {
-        narrow(&mut criteria.sources, sources);
-    }
-    if let Some(ids) = kept.ids {
-        narrow(&mut criteria.ids, ids);
-    }
-    criteria.max_level = [criteria.max_level, kept.max_level].into_iter().flatten().min();
-    criteria.event_types.extend(kept.event_types);
-    criteria.hide_closed_acked |= kept.hide_closed_acked;
-    if contradict {
-        match_nothing(criteria);
-    }
-}
-
-/// Both must hold.
-fn narrow<T: Ord>(known: &mut Option<BTreeSet<T>>, wanted: BTreeSet<T>) {
-    *known = Some(match known.take() {
-        Some(known) => known.into_iter().filter(|item| wanted.contains(item)).collect(),
-        None => wanted,
-    });
 }
 
 #[cfg(test)]

@@ -60,6 +60,36 @@ impl Service {
         Ok(incident)
     }
 
+    /// With a change event, unlike tags one by one.
+    pub async fn change_tags(
+        &self,
+        caller: &Caller,
+        id: IncidentId,
+        add: Vec<Tag>,
+        remove: Vec<Tag>,
+    ) -> Result<Incident, ServiceError> {
+        let (editor, may_remove_any) = (caller.id(), allowed(caller.kind(), Action::RemoveForeignTag));
+        let incident = self
+            .store()
+            .write(Some(editor), move |command| {
+                let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                let kept = incident.tags.iter().map(|it| it.tag.clone()).filter(|tag| !remove.contains(tag));
+                let tags: Vec<Tag> = kept.chain(add).collect();
+                let edit = IncidentEdit { tags: Some(tags), ..IncidentEdit::default() };
+                let changes = apply(&mut incident, edit, editor, may_remove_any, command.now())?;
+                if incident.tags.len() > TAGS_PER_INCIDENT {
+                    return Err(Refusal::TooManyTags.into());
+                }
+                if !changes.texts.is_empty() {
+                    record(command, &mut incident, editor, changes);
+                    command.put_incident(incident.clone());
+                }
+                Ok::<_, ServiceError>(incident)
+            })
+            .await?;
+        Ok(incident)
+    }
+
     /// Not validated; may be empty.
     pub async fn set_ticket_url(&self, caller: &Caller, id: IncidentId, url: String) -> Result<Incident, ServiceError> {
         self.edit_incident(caller, id, IncidentEdit { ticket_url: Some(url), ..IncidentEdit::default() }).await

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::{Caller, Refusal, Service, ServiceError};
 use crate::{
     domain::{
+        destination::{Destination, EMAIL},
         directory::Directory,
         event::Event,
         explain,
@@ -20,6 +21,7 @@ use crate::{
         stored_filter::{FilterBlob, StoredFilter},
         subscription::{Subscription, Subscriptions},
         time::Timestamp,
+        timeslot::all_the_time,
     },
     store::{Direction, Snapshot, Store},
 };
@@ -74,6 +76,29 @@ pub struct Example {
 impl Service {
     pub async fn forecast(&self, caller: &Caller, draft: ProfileDraft, days: u32) -> Result<Forecast, ServiceError> {
         let judge = Judge::new(&self.directory(), caller, draft, self.settings().time_zone)?;
+        self.forecast_by(judge, days).await
+    }
+
+    /// What a profile with this filter alone would send, at any time and to one place.
+    pub async fn forecast_of_filter(
+        &self,
+        caller: &Caller,
+        blob: FilterBlob,
+        days: u32,
+    ) -> Result<Forecast, ServiceError> {
+        let mut directory = Directory::clone(&self.directory());
+        let (owner, timeslot, destination) = (caller.id(), TimeslotId(u64::MAX), DestinationId(u64::MAX));
+        directory.timeslots.insert(timeslot, Arc::new(all_the_time(timeslot, owner)));
+        let (medium, settings) = (EMAIL.to_owned(), BTreeMap::new());
+        let somewhere = Destination { id: destination, owner, medium, label: None, settings, synced: false };
+        directory.destinations.insert(destination, Arc::new(somewhere));
+        let filters = vec![DraftFilter::Inline(blob)];
+        let draft = ProfileDraft { timeslot, filters, destinations: vec![destination], active: true };
+        let judge = Judge::new(&directory, caller, draft, self.settings().time_zone)?;
+        self.forecast_by(judge, days).await
+    }
+
+    async fn forecast_by(&self, judge: Judge, days: u32) -> Result<Forecast, ServiceError> {
         let until = self.now();
         let since = until.saturating_add_micros(-DAY_MICROS.saturating_mul(days.into()));
         let permit = Arc::clone(&self.inner.forecasts).acquire_owned().await;

@@ -108,6 +108,30 @@ impl Service {
         Ok(maintenance)
     }
 
+    /// Ends now what has begun, and deletes what lies ahead; whether it was deleted.
+    pub async fn cancel_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<bool, ServiceError> {
+        may_plan(caller)?;
+        let deleted = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let now = command.now();
+                let before = command.directory().maintenances.get(&id).cloned().ok_or(UNKNOWN)?;
+                if !before.has_started(now) {
+                    command.delete_maintenance(id);
+                    return Ok(true);
+                }
+                if before.end.is_some_and(|end| end <= now) {
+                    return Err(NotificationRefusal::MaintenanceEnded.into());
+                }
+                // An end is after the start, even if that is this very moment.
+                let end = now.max(before.start.saturating_add_micros(1));
+                command.put_maintenance(Maintenance { end: Some(end), ..Maintenance::clone(&before) });
+                Ok::<_, ServiceError>(false)
+            })
+            .await?;
+        Ok(deleted)
+    }
+
     /// Only what lies ahead.
     pub async fn delete_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<(), ServiceError> {
         may_plan(caller)?;

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, answer, assets, incidents, live};
+use super::{Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -62,15 +62,117 @@ fn list_pages() -> Router<Site> {
 
 /// One incident, and what is done with it.
 fn incident_pages() -> Router<Site> {
+    use incident::{act, show};
     Router::new()
+        .route("/incidents/{pk}/", get(show::show))
+        .route("/incidents/{pk}/acknowledge/", get(show::back).post(act::acknowledge))
+        .route("/incidents/{pk}/acknowledgements/{ack}/", get(show::back).post(act::expire))
+        .route("/incidents/{pk}/close/", get(show::back).post(act::close))
+        .route("/incidents/{pk}/reopen/", get(show::back).post(act::reopen))
+        .route("/incidents/{pk}/comment/", get(show::back).post(act::comment))
+        .route("/incidents/{pk}/ticket/", get(show::back).post(act::ticket))
+        .route("/incidents/{pk}/tags/", get(show::back).post(act::tags))
+        .route("/incidents/{pk}/level/", get(show::back).post(act::level))
+        .route("/incidents/{pk}/delete/", get(show::back).post(act::delete))
 }
 
 /// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.
 fn notification_pages() -> Router<Site> {
+    use notifications::{destination_form, destinations, filter_form, filters, profile_form, profiles, timeslots};
     Router::new()
+        .route("/notifications/", get(notifications::home))
+        .route("/notifications/profiles/", get(profiles::list))
+        .route("/notifications/profiles/first/", post(profiles::first))
+        .route("/notifications/profiles/new/", get(profile_form::new).post(profile_form::create))
+        .route("/notifications/profiles/preview/", post(profile_form::preview))
+        .route("/notifications/profiles/{pk}/", get(profile_form::show).post(profile_form::edit))
+        .route("/notifications/profiles/{pk}/switch/", post(profiles::switch))
+        .route("/notifications/profiles/{pk}/delete/", post(profiles::delete))
+        .route("/notifications/timeslots/", get(timeslots::list))
+        .route("/notifications/timeslots/new/", get(timeslots::new).post(timeslots::create))
+        .route("/notifications/timeslots/{pk}/", get(timeslots::show).post(timeslots::edit))
+        .route("/notifications/timeslots/{pk}/delete/", post(timeslots::delete))
+        .route("/notifications/destinations/", get(destinations::list))
+        .route("/notifications/destinations/new/", get(destination_form::new).post(destination_form::create))
+        .route("/notifications/destinations/{pk}/", get(destination_form::show).post(destination_form::edit))
+        .route("/notifications/destinations/{pk}/test/", post(destinations::test))
+        .route("/notifications/destinations/{pk}/delete/", post(destinations::delete))
+        .route("/notifications/filters/", get(filters::list))
+        .route("/notifications/filters/new/", get(filter_form::new).post(filter_form::create))
+        .route("/notifications/filters/preview/", post(filter_form::preview))
+        .route("/notifications/filters/{pk}/", get(filter_form::show).post(filter_form::edit))
+        .route("/notifications/filters/{pk}/delete/", post(filters::delete))
+        .merge(maintenance_pages())
+}
+
+fn maintenance_pages() -> Router<Site> {
+    use maintenance::{form, tasks};
+    Router::new()
+        .route("/plannedmaintenance/", get(tasks::home))
+        .route("/plannedmaintenance/running/", get(tasks::running))
+        .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
+        .route("/plannedmaintenance/past/", get(tasks::past))
+        .route("/plannedmaintenance/new/", get(form::new).post(form::create))
+        .route("/plannedmaintenance/preview/", post(form::preview))
+        .route("/plannedmaintenance/{pk}/", get(tasks::view))
+        .route("/plannedmaintenance/{pk}/edit/", get(form::show).post(form::edit))
+        .route("/plannedmaintenance/{pk}/cancel/", post(tasks::cancel))
+        .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
 
 /// For staff.
 fn administration_pages() -> Router<Site> {
+    source_pages()
+        .merge(user_pages())
+        .merge(contact_pages())
+        .route("/admin/audit/", get(admin::audit::list))
+        .route("/admin/", get(admin::overview::show))
+        .route("/admin/demo/", post(admin::overview::make_demo_data))
+        .route("/admin/deliveries/", get(admin::deliveries::list))
+        .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
+        .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))
+        .route("/admin/health/", get(admin::health::show))
+        .route("/admin/settings/", get(admin::settings::show))
+}
+
+fn source_pages() -> Router<Site> {
     Router::new()
+        .route("/sources/", get(admin::sources::list))
+        .route("/sources/new/", get(admin::sources::new).post(admin::sources::create))
+        .route("/sources/types/", get(admin::sources::types).post(admin::sources::create_type))
+        .route("/sources/{id}/", get(admin::source_pages::show).post(admin::source_pages::save))
+        .route("/sources/{id}/tokens/", post(admin::source_pages::create_token))
+        .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
+}
+
+fn contact_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/contacts/", get(admin::contacts::list))
+        .route("/admin/contacts/new/", get(admin::contacts::new).post(admin::contacts::create))
+        .route("/admin/contacts/{id}/", get(admin::contacts::show).post(admin::contacts::save))
+        .route("/admin/contacts/{id}/groups/", post(admin::contacts::change_group))
+        .route("/admin/contacts/{id}/delete/", post(admin::contacts::delete))
+        .route("/admin/groups/", get(admin::groups::list).post(admin::groups::create))
+        .route("/admin/groups/{id}/", get(admin::groups::show).post(admin::groups::save))
+        .route("/admin/groups/{id}/members/", post(admin::groups::change_members))
+        .route("/admin/groups/{id}/delete/", post(admin::groups::delete))
+        .route("/admin/channels/", get(admin::channels::list))
+        .route("/admin/channels/new/", get(admin::channels::new).post(admin::channels::create))
+        .route("/admin/channels/{id}/", get(admin::channels::show).post(admin::channels::save))
+        .route("/admin/channels/{id}/delete/", post(admin::channels::delete))
+        .route("/admin/rules/", get(admin::rules::list))
+        .route("/admin/rules/new/", get(admin::rules::new).post(admin::rules::create))
+        .route("/admin/rules/{id}/", get(admin::rules::show).post(admin::rules::save))
+        .route("/admin/rules/{id}/delete/", post(admin::rules::delete))
+}
+
+fn user_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/users/", get(admin::users::list))
+        .route("/admin/users/new/", get(admin::user_form::new).post(admin::user_form::create))
+        .route("/admin/users/{id}/", get(admin::user_form::show).post(admin::user_form::save))
+        .route("/admin/users/{id}/password/", post(admin::user_form::set_password))
+        .route("/admin/users/{id}/tokens/", post(admin::user_form::create_token))
+        .route("/admin/users/{id}/tokens/{token}/revoke/", post(admin::user_form::revoke))
+        .route("/admin/users/{id}/sessions/end/", post(admin::user_form::end_sessions))
 }

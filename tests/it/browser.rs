@@ -7,10 +7,13 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "the tester's wishes, and news for the tester")]
 
 mod account;
+mod admin;
 mod axe;
 mod driver;
 mod gallery;
 mod harness;
+mod incident;
+mod notifications;
 mod session;
 
 use thirtyfour::By;

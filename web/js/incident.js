@@ -1,1 +1,95 @@
-// The page of one incident: live while it is open.
+// The page of one incident: forms that begin anew once they were accepted, and what others do while it is open.
+
+const { $, $$ } = window.argusd;
+const typed = "textarea, input:not([type=hidden])";
+const page = () => $("[data-incident]");
+let sent = null;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  sent = form.method === "post" && form.closest("[data-incident]") ? form : null;
+});
+
+/** Morphing keeps what was typed. Here it was accepted, or is shown again with the problem. */
+function conclude() {
+  const form = sent;
+  sent = null;
+  if (!form?.isConnected || !page()) return;
+  if ($(".problem", form)) {
+    $(typed, form)?.focus();
+    return;
+  }
+  form.reset();
+  form.closest("details")?.querySelector("summary").focus();
+}
+
+document.addEventListener("toggle", ({ target }) => {
+  if (target.open && target.matches(".action") && target.contains(document.activeElement)) {
+    $(typed, target)?.focus();
+  }
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  const action = event.key === "Escape" && $(".action[open]");
+  if (!action) return;
+  action.open = false;
+  $("summary", action).focus();
+});
+
+// Live.
+
+function isChanged(field) {
+  if (field === document.activeElement) return true;
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.tagName === "TEXTAREA" || (field.tagName === "INPUT" && field.type !== "hidden")) return field.value !== field.defaultValue;
+  return false;
+}
+
+let running = false;
+let again = false;
+
+/** Shows the incident as it is now. Forms in which something is being typed, and what is open, stay. */
+async function refreshIncident() {
+  again = running;
+  const article = page();
+  if (!article || running) return;
+  running = true;
+  try {
+    const path = `/incidents/${article.dataset.incident}/`;
+    const query = location.pathname === path ? location.search : "";
+    const answer = await fetch(path + query, { headers: { "HX-Request": "true" } });
+    const elsewhere = answer.headers.get("HX-Redirect");
+    if (elsewhere) return location.assign(elsewhere);
+    const main = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
+    if (!main || page() !== article || sent) return;
+    for (const details of $$("details[id]", article)) {
+      const twin = $(`#${CSS.escape(details.id)}`, main);
+      if (twin) twin.open = details.open;
+    }
+    const kept = $$("form", article).filter((form) => $(".problem", form) || [...form.elements].some(isChanged));
+    for (const form of kept) form.setAttribute("hx-morph-skip", "");
+    const target = document.getElementById("main");
+    await window.htmx.swap({ sourceElement: target, target, text: main.outerHTML, swap: "outerMorph", push: "false" });
+    for (const form of kept) form.removeAttribute("hx-morph-skip");
+  } catch {
+    // The server cannot be reached; the stream says when it can be again.
+  } finally {
+    running = false;
+    if (again) refreshIncident();
+  }
+}
+
+let watched = null;
+
+function arrive() {
+  conclude();
+  const now = page();
+  if (watched?.pk === now?.dataset.incident) return;
+  watched?.leave();
+  const { incident: pk, seq } = now?.dataset ?? {};
+  watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, { refresh: refreshIncident }) } : null;
+}
+
+document.addEventListener("htmx:after:swap", arrive);
+document.addEventListener("htmx:error", () => { sent = null; });
+arrive();

@@ -1,8 +1,6 @@
 // The list of incidents: rows that are pushed, what is selected, keys.
 
-const { writeTimes } = window.argusd;
-const $ = (selector, scope = document) => scope.querySelector(selector);
-const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+const { $, $$, writeTimes } = window.argusd;
 
 let joined = null;
 let chosen = new Set();
@@ -10,7 +8,6 @@ let held = new Map();
 let current = null;
 let lastRefresh = 0;
 let timers = {};
-const title = () => document.title.replace(/^\(\d+\) /, "");
 
 const list = () => document.getElementById("list");
 const rows = () => document.getElementById("rows");
@@ -37,6 +34,14 @@ function recall() {
 function choose(pk, on) {
   if (on) chosen.add(String(pk));
   else chosen.delete(String(pk));
+  keep();
+  showChosen();
+}
+
+function clear() {
+  chosen.clear();
+  const all = $("[data-all]");
+  if (all) all.checked = false;
   keep();
   showChosen();
 }
@@ -95,6 +100,9 @@ function isBusy(element) {
   return element.classList.contains("chosen") || element.contains(document.activeElement) || element.matches(":hover");
 }
 
+/** The first page, and the newest are on top. */
+const canInsert = () => "live" in list().dataset && "newestFirst" in list().dataset;
+
 /** Nothing moves under somebody's hands. */
 function isQuiet() {
   if ("kiosk" in list().dataset) return true;
@@ -103,10 +111,10 @@ function isQuiet() {
 }
 
 function insert(fresh) {
-  const start = BigInt(fresh.dataset.start);
+  const start = Number(fresh.dataset.start);
   const pk = Number(fresh.dataset.pk);
   const isOlder = (other) => {
-    const at = BigInt(other.dataset.start);
+    const at = Number(other.dataset.start);
     return at < start || (at === start && Number(other.dataset.pk) < pk);
   };
   const before = [...rows().children].find(isOlder);
@@ -123,16 +131,11 @@ function showHeld() {
   if (!button) return;
   button.hidden = held.size === 0;
   button.textContent = `${held.size} new: show`;
-  document.title = held.size ? `(${held.size}) ${title()}` : title();
 }
 
 function release() {
-  const canInsert = "live" in list().dataset && "newestFirst" in list().dataset;
-  if (!canInsert && held.size && !("kiosk" in list().dataset)) {
-    refresh();
-  } else {
-    for (const fresh of held.values()) if (!row(fresh.dataset.pk)) insert(fresh);
-  }
+  if (canInsert()) for (const fresh of held.values()) insert(fresh);
+  else if (held.size) refresh();
   held.clear();
   showHeld();
   showChosen();
@@ -162,8 +165,7 @@ function take(patch) {
   if (patch.matching != null) count("[data-matching]", () => patch.matching);
   else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
   count("[data-total]", () => patch.total);
-  const canInsert = "live" in list().dataset && ("newestFirst" in list().dataset || "kiosk" in list().dataset);
-  if (canInsert && quiet) release();
+  if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
   if (patch.new.length) alarm(patch.new.length);
@@ -173,21 +175,17 @@ function take(patch) {
 function alarm(many) {
   const { sound, notify: notice } = list().dataset;
   if (sound != null) beep();
-  if (notice != null && document.hidden && "Notification" in window && Notification.permission === "granted") {
+  if (notice != null && document.hidden && window.Notification?.permission === "granted") {
     new Notification("argusd", { body: many === 1 ? "One new incident." : `${many} new incidents.`, tag: "argusd" });
   }
 }
 
 function beep() {
   const audio = new AudioContext();
-  const tone = audio.createOscillator();
-  const volume = audio.createGain();
-  volume.gain.setValueAtTime(0.15, audio.currentTime);
-  volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
-  tone.frequency.value = 880;
-  tone.connect(volume).connect(audio.destination);
+  const tone = new OscillatorNode(audio, { frequency: 880 });
+  tone.connect(new GainNode(audio, { gain: 0.1 })).connect(audio.destination);
   tone.start();
-  tone.stop(audio.currentTime + 0.4);
+  tone.stop(audio.currentTime + 0.3);
   tone.onended = () => audio.close();
 }
 
@@ -204,26 +202,20 @@ function state(now) {
     element.textContent = now === "live" ? "live" : "not live";
     element.classList.toggle("on", now === "live");
   }
-  clearInterval(timers.poll);
-  if (now !== "live") timers.poll = setInterval(refresh, 30000);
-}
-
-function hear(message) {
-  if (!list()) return;
-  if (message.type === "rows") take(message.patch);
-  else if (message.type === "refresh") refresh();
-  else if (message.type === "state") state(message.state);
-  else if (message.type === "end") location.reload();
 }
 
 // Counts beside the choices, and tags while one types.
 
+async function get(address) {
+  const answer = await fetch(address);
+  return answer.ok && !answer.redirected ? answer.text() : null;
+}
+
 async function facets() {
   const form = $("[data-facets]");
   if (!form || document.hidden) return;
-  const answer = await fetch(form.dataset.facets, { headers: { accept: "application/json" } });
-  if (!answer.ok || answer.redirected) return;
-  const counts = await answer.json();
+  const counts = JSON.parse(await get(form.dataset.facets));
+  if (!counts) return;
   for (const element of $$("[data-facet]", form)) {
     const text = counts[element.dataset.facet] ?? 0;
     if (element.textContent !== String(text)) element.textContent = text;
@@ -231,10 +223,9 @@ async function facets() {
 }
 
 async function suggest(input) {
-  const answer = await fetch(`${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`);
-  if (!answer.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById(input.getAttribute("list"))?.replaceChildren(...page.querySelectorAll("option"));
+  const options = await get(`${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`);
+  const page = new DOMParser().parseFromString(options ?? "", "text/html");
+  input.list?.replaceChildren(...$$("option", page));
 }
 
 // Arriving at the page, anew or after a part of it was exchanged.
@@ -246,17 +237,18 @@ function arrive() {
     joined.leave();
     joined = null;
     held.clear();
-    clearInterval(timers.poll);
   }
   if (!now) return;
   recall();
   showChosen();
   if (!joined) {
     const kind = "kiosk" in now.dataset ? "wall" : "list";
-    joined = { about, leave: window.argusd.live.join(kind, now.dataset.view, now.dataset.seq, (message) => {
-      if (message.type === "state") joined.state = message.state;
-      hear(message);
-    }) };
+    joined = { about };
+    joined.leave = window.argusd.live.join(kind, now.dataset.view, now.dataset.seq, {
+      rows: take,
+      refresh,
+      state: (is) => state(joined.state = is),
+    });
   } else {
     for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
     showHeld();
@@ -288,6 +280,7 @@ function chooseCurrent() {
 }
 
 const press = (action) => { if (chooseCurrent()) $(`#bulk-bar [value=${action}]`)?.click(); };
+const write = (field) => { if (chooseCurrent()) $(`#bulk-${field}`)?.focus(); };
 const open = () => { if (current) $(`#i${current} a[href^="/incidents/"]`)?.click(); };
 const keys = {
   j: () => go(1),
@@ -296,9 +289,9 @@ const keys = {
   Enter: open,
   x: () => { if (current) choose(current, !chosen.has(current)); },
   "*": () => $("[data-select-page]")?.click(),
-  a: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
-  m: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
-  t: () => { if (chooseCurrent()) $("#bulk-ticket")?.focus(); },
+  a: () => write("message"),
+  m: () => write("message"),
+  t: () => write("ticket"),
   c: () => press("close"),
   r: () => press("reopen"),
   u: () => $("[data-undo]")?.click(),
@@ -308,7 +301,7 @@ const keys = {
   "?": () => $("#keys")?.showModal(),
   Escape: () => {
     if (location.hash === "#filters") location.hash = "list";
-    if (chosen.size) { chosen.clear(); keep(); showChosen(); }
+    clear();
   },
 };
 
@@ -340,13 +333,7 @@ document.addEventListener("input", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-news]")) release();
   else if (event.target.closest("[data-keys]")) $("#keys")?.showModal();
-  else if (event.target.closest("[data-clear]")) {
-    chosen.clear();
-    const all = $("[data-all]");
-    if (all) all.checked = false;
-    keep();
-    showChosen();
-  }
+  else if (event.target.closest("[data-clear]")) clear();
 });
 
 document.addEventListener("submit", (event) => {

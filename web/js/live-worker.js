@@ -58,30 +58,28 @@ class Hub {
     for (const [name, { kind, about }] of this.members) query.append(kind, `${name}~${about}`);
     const source = new EventSource(`/live/?${query}`);
     this.source = source;
-    const note = (event) => {
-      if (event.lastEventId) this.seq = Number(event.lastEventId);
+    const works = {
+      hello: () => {
+        this.wait = 1000;
+        this.become("live");
+      },
+      rows: ({ data }) => {
+        const patch = JSON.parse(data);
+        this.members.get(patch.list)?.reply({ type: "rows", patch });
+      },
+      watched: ({ data }) => this.members.get(data)?.reply({ type: "refresh" }),
+      refresh: () => this.say({ type: "refresh" }),
+      end: () => {
+        source.close();
+        this.say({ type: "end" });
+      },
     };
-    source.addEventListener("hello", () => {
-      this.wait = 1000;
-      this.become("live");
-    });
-    source.addEventListener("rows", (event) => {
-      note(event);
-      const patch = JSON.parse(event.data);
-      this.members.get(patch.list)?.reply({ type: "rows", patch });
-    });
-    source.addEventListener("watched", (event) => {
-      note(event);
-      this.members.get(event.data)?.reply({ type: "watched" });
-    });
-    source.addEventListener("refresh", (event) => {
-      note(event);
-      this.say({ type: "refresh" });
-    });
-    source.addEventListener("end", () => {
-      source.close();
-      this.say({ type: "end" });
-    });
+    for (const [name, work] of Object.entries(works)) {
+      source.addEventListener(name, (event) => {
+        if (event.lastEventId) this.seq = Number(event.lastEventId);
+        work(event);
+      });
+    }
     source.addEventListener("error", () => {
       this.become("off");
       if (source.readyState !== EventSource.CLOSED || this.source !== source) return;

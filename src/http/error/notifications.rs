@@ -59,6 +59,7 @@ impl From<NotificationRefusal> for ApiError {
             R::MaintenanceOver => Self::non_field(
                 "This planned maintenance task is no longer modifiable as it ended more than 12 hours ago.",
             ),
+            R::MaintenanceEnded => Self::list("The task has ended already."),
             R::MaintenanceNotAhead => {
                 Self::list("It is not possible to delete past or ongoing planned maintenance tasks.")
             }

@@ -56,6 +56,8 @@ pub enum NotificationRefusal {
     MaintenanceStarted,
     #[error("the maintenance ended more than 12 hours ago, so it cannot change")]
     MaintenanceOver,
+    #[error("the maintenance has ended already")]
+    MaintenanceEnded,
     #[error("maintenance that has started cannot be deleted")]
     MaintenanceNotAhead,
     #[error("there can be at most {0} planned maintenance tasks")]

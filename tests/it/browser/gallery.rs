@@ -16,14 +16,66 @@ type Pages = &'static [(&'static str, &'static str)];
 const OUTSIDE: Pages = &[("login", "/accounts/login/"), ("login-with-next", "/accounts/login/?next=/about/")];
 const ACCOUNT: Pages = &[("user", "/user/"), ("about", "/about/")];
 
+const NOTIFICATIONS: Pages = &[
+    ("profiles", "/notifications/profiles/"),
+    ("profile-new", "/notifications/profiles/new/"),
+    ("timeslots", "/notifications/timeslots/"),
+    ("timeslot", "/notifications/timeslots/1/"),
+    ("destinations", "/notifications/destinations/"),
+    ("destination-new", "/notifications/destinations/new/?medium=webhook"),
+    ("filters", "/notifications/filters/"),
+    ("filter-new", "/notifications/filters/new/"),
+    ("maintenance", "/plannedmaintenance/"),
+    ("maintenance-new", "/plannedmaintenance/new/"),
+];
+
+const ADMINISTRATION: Pages = &[
+    ("sources", "/sources/"),
+    ("source", "/sources/2/"),
+    ("source-new", "/sources/new/"),
+    ("source-types", "/sources/types/"),
+    ("admin", "/admin/"),
+    ("users", "/admin/users/"),
+    ("person", "/admin/users/3/"),
+    ("user-new", "/admin/users/new/"),
+    ("deliveries", "/admin/deliveries/"),
+    ("health", "/admin/health/"),
+    ("settings", "/admin/settings/"),
+    ("audit", "/admin/audit/"),
+    ("contacts", "/admin/contacts/"),
+    ("contact-new", "/admin/contacts/new/"),
+    ("groups", "/admin/groups/"),
+    ("channels", "/admin/channels/"),
+    ("channel-new", "/admin/channels/new/?type=sms"),
+    ("rules", "/admin/rules/"),
+    ("rule", "/admin/rules/1/"),
+];
+
+#[test]
+fn gallery_administration() {
+    inside("administration", ADMINISTRATION);
+}
+
 #[test]
 fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
+const INCIDENT: Pages = &[("incident", "/incidents/113/"), ("incident-why", "/incidents/122/?whom=kari.nordmann")];
+
+#[test]
+fn gallery_incident() {
+    inside("incident", INCIDENT);
+}
+
 #[test]
 fn gallery_account() {
     inside("account", ACCOUNT);
+}
+
+#[test]
+fn gallery_notifications() {
+    inside("notifications", NOTIFICATIONS);
 }
 
 /// As a superuser, who sees everything.

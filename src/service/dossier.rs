@@ -1,0 +1,143 @@
+//! Everything that is known of one incident, from one snapshot: what its page shows.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use super::{
+    Caller, Model, Notification, Service, ServiceError,
+    notifications::with_events,
+    policy::{Action, allowed},
+};
+use crate::{
+    domain::{
+        ack::Acknowledgement,
+        contact::Contact,
+        directory::Directory,
+        event::{Event, EventType},
+        filter::About,
+        ids::{EventId, IncidentId},
+        incident::Incident,
+        limits::{DOSSIER_CHOICES, DOSSIER_MESSAGES},
+        maintenance::Maintenance,
+        message::Route,
+        subscription::{MaintenanceTask, filters},
+        time::Timestamp,
+    },
+    store::Snapshot,
+};
+
+#[derive(Clone, Debug)]
+pub struct Dossier {
+    pub incident: Incident,
+    /// The newest first, as many as were asked for.
+    pub events: Vec<Event>,
+    pub all_events: usize,
+    /// In no order.
+    pub acks: Vec<Acknowledgement>,
+    /// Events of which somebody was to be told, if anybody wanted to: the newest first.
+    pub decided: Vec<DecidedEvent>,
+    /// Those that the caller may see, the newest first.
+    pub messages: Vec<Notification>,
+    /// So many more that the caller may see.
+    pub more_messages: usize,
+    /// To others.
+    pub hidden_messages: usize,
+    /// Planned maintenance that is on now and concerns the incident.
+    pub maintenance: Vec<Arc<Maintenance>>,
+    /// The first ones, for those who may ask about them.
+    pub contacts: Vec<Contact>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecidedEvent {
+    pub id: EventId,
+    pub kind: EventType,
+    pub timestamp: Timestamp,
+}
+
+/// What the caller may do with an incident beyond what everybody may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    pub delete: bool,
+    pub remove_foreign_tags: bool,
+    pub ask_about_others: bool,
+}
+
+impl Service {
+    /// With the newest `events`.
+    pub async fn dossier(&self, caller: &Caller, id: IncidentId, events: usize) -> Result<Dossier, ServiceError> {
+        let (directory, now, caller) = (self.directory(), self.now(), caller.clone());
+        self.store()
+            .read(move |snapshot| {
+                let incident = snapshot.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                read(snapshot, &directory, &caller, incident, events, now)
+            })
+            .await
+    }
+
+    #[must_use]
+    pub fn rights_over(&self, caller: &Caller, incident: &Incident) -> Rights {
+        let own = caller.source.as_ref().is_some_and(|source| source.id == incident.source);
+        let may_delete = own || allowed(caller.kind(), Action::DeleteAnyIncident);
+        Rights {
+            delete: may_delete && !self.settings().indelible_incidents,
+            remove_foreign_tags: allowed(caller.kind(), Action::RemoveForeignTag),
+            ask_about_others: allowed(caller.kind(), Action::SeeOthersNotifications),
+        }
+    }
+}
+
+fn read(
+    snapshot: &Snapshot,
+    directory: &Directory,
+    caller: &Caller,
+    incident: Incident,
+    wanted: usize,
+    now: Timestamp,
+) -> Result<Dossier, ServiceError> {
+    let id = incident.id;
+    let mut events = snapshot.events_of(id)?;
+    events.sort_by_key(|event| Reverse((event.timestamp, event.id)));
+    let mut decided: Vec<DecidedEvent> = events.iter().filter(|it| it.after.decided.is_some()).map(choice).collect();
+    decided.sort_by_key(|event| Reverse(event.id));
+    decided.truncate(DOSSIER_CHOICES);
+    let all_events = events.len();
+    events.truncate(wanted);
+    let mut messages = snapshot.messages_of(id)?;
+    let all_messages = messages.len();
+    messages.retain(|message| match &message.route {
+        Route::Destination { user, .. } => caller.may_see_addresses_of(*user),
+        Route::Contact { .. } => caller.may_see_addresses_of_contacts(),
+    });
+    let hidden_messages = all_messages.saturating_sub(messages.len());
+    messages.sort_by_key(|message| Reverse(message.id));
+    let more_messages = messages.len().saturating_sub(DOSSIER_MESSAGES);
+    messages.truncate(DOSSIER_MESSAGES);
+    let contacts =
+        if caller.may_see_addresses_of_contacts() { snapshot.contacts(None, DOSSIER_CHOICES)? } else { Vec::new() };
+    Ok(Dossier {
+        maintenance: maintenance(directory, &incident, now),
+        acks: snapshot.acks_of(id)?,
+        messages: with_events(snapshot, messages)?,
+        incident,
+        events,
+        all_events,
+        decided,
+        more_messages,
+        hidden_messages,
+        contacts,
+    })
+}
+
+fn choice(event: &Event) -> DecidedEvent {
+    DecidedEvent { id: event.id, kind: event.kind, timestamp: event.timestamp }
+}
+
+fn maintenance(directory: &Directory, incident: &Incident, now: Timestamp) -> Vec<Arc<Maintenance>> {
+    let about = About::incident(incident, now);
+    let on = directory.maintenances_sorted().into_iter().filter(|maintenance| maintenance.covers(now));
+    let concerns = |maintenance: &&Arc<Maintenance>| {
+        let filters = filters(&maintenance.filters, directory);
+        MaintenanceTask { maintenance: Arc::clone(maintenance), filters }.covers(now, &about)
+    };
+    on.filter(concerns).cloned().collect()
+}

@@ -1,0 +1,209 @@
+//! What is done with one incident: each form of its page. What is refused is shown at the form, with what was typed.
+
+use axum::extract::{Path, State};
+
+use super::{
+    show::{Refused, id_of, path_of, refuse},
+    until::expiration,
+};
+use crate::{
+    domain::{
+        event::EventType,
+        ids::{EventId, IncidentId},
+        limits::{DESCRIPTION, TAG, URL},
+        severity::Level,
+        tag::Tag,
+        time::Timestamp,
+        urls,
+    },
+    service::{IncidentEdit, Model, NewAck, NewEvent, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, PageError, done, missing, sentence},
+        form::Fields,
+        frame::show,
+        visitor::Posted,
+    },
+};
+
+/// Why nothing was done.
+enum Trouble {
+    /// Something about what was typed.
+    Typed(String),
+    Service(ServiceError),
+}
+
+impl From<ServiceError> for Trouble {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(problem: String) -> Self {
+        Self::Typed(problem)
+    }
+}
+
+type Outcome = Result<&'static str, Trouble>;
+
+pub async fn acknowledge(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = add_ack(&site, id, &posted).await;
+    conclude(&site, posted, id, "acknowledge", outcome).await
+}
+
+pub async fn expire(State(site): State<Site>, Path((id, ack)): Path<(String, String)>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let ack = ack.parse().map(EventId).map_err(|_| missing(Model::Acknowledgement))?;
+    let outcome = change_expiration(&site, id, ack, &posted).await;
+    conclude(&site, posted, id, &format!("ack{ack}"), outcome).await
+}
+
+pub async fn close(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = add_event(&site, id, &posted, EventType::Close).await.map(|()| "The incident is closed.");
+    conclude(&site, posted, id, "close", outcome).await
+}
+
+pub async fn reopen(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = add_event(&site, id, &posted, EventType::Reopen).await.map(|()| "The incident is open again.");
+    conclude(&site, posted, id, "reopen", outcome).await
+}
+
+pub async fn comment(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = if posted.fields.filled("message").is_some() {
+        add_event(&site, id, &posted, EventType::Other).await.map(|()| "The comment is added.")
+    } else {
+        Err(Trouble::Typed("Comment: write something first.".to_owned()))
+    };
+    conclude(&site, posted, id, "comment", outcome).await
+}
+
+pub async fn ticket(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = set_ticket(&site, id, &posted).await;
+    conclude(&site, posted, id, "ticket", outcome).await
+}
+
+pub async fn tags(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = change_tags(&site, id, &posted).await;
+    conclude(&site, posted, id, "tags", outcome).await
+}
+
+pub async fn level(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    let outcome = set_level(&site, id, &posted).await;
+    conclude(&site, posted, id, "level", outcome).await
+}
+
+/// For good, so it takes a ticked box, also without scripts.
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let id = incident(&id)?;
+    if !posted.fields.ticked("sure") {
+        let problem = "Tick the box to say that you are sure.".to_owned();
+        return conclude(&site, posted, id, "delete", Err(Trouble::Typed(problem))).await;
+    }
+    match site.service.delete_incident(&posted.visitor.caller, id).await {
+        Ok(()) => Ok(done("/incidents/", &format!("Incident #{id} is deleted."))),
+        Err(error) => conclude(&site, posted, id, "delete", Err(error.into())).await,
+    }
+}
+
+fn incident(id: &str) -> Result<IncidentId, PageError> {
+    id_of(id).ok_or_else(|| missing(Model::Incident))
+}
+
+async fn conclude(site: &Site, posted: Posted, id: IncidentId, form: &str, outcome: Outcome) -> Answer {
+    let problem = match outcome {
+        Ok(notice) => return Ok(done(&path_of(id), notice)),
+        Err(Trouble::Typed(problem)) => problem,
+        Err(Trouble::Service(ServiceError::Refused(refusal))) => sentence(&refusal),
+        Err(Trouble::Service(error)) => return Err(error.into()),
+    };
+    let refused = Refused { form: form.to_owned(), problem, fields: posted.fields };
+    refuse(site, &posted.visitor, id, refused).await
+}
+
+async fn add_ack(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
+    let Posted { visitor, fields } = posted;
+    let expiration = expiration(fields, &show(site, &visitor.preferences))?;
+    let new = NewAck { timestamp: timestamp(site, posted), description: message(fields)?, expiration };
+    site.service.add_ack(&visitor.caller, id, new).await?;
+    Ok("Acknowledged.")
+}
+
+async fn change_expiration(site: &Site, id: IncidentId, ack: EventId, posted: &Posted) -> Outcome {
+    let Posted { visitor, fields } = posted;
+    let expiration = expiration(fields, &show(site, &visitor.preferences))?;
+    site.service.change_expiration(&visitor.caller, id, ack, expiration).await?;
+    Ok(if expiration.is_some() { "The acknowledgement ends then." } else { "The acknowledgement does not end." })
+}
+
+async fn add_event(site: &Site, id: IncidentId, posted: &Posted, kind: EventType) -> Result<(), Trouble> {
+    let new = NewEvent { kind, timestamp: timestamp(site, posted), description: message(&posted.fields)? };
+    site.service.add_event(&posted.visitor.caller, id, new).await?;
+    Ok(())
+}
+
+async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
+    let remove = posted.fields.ticked("remove");
+    let url = if remove { String::new() } else { posted.fields.text("url") };
+    if !url.is_empty() && !(urls::starts_with_web_scheme(&url) && urls::is_valid(&url)) {
+        let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
+        return Err(Trouble::Typed(problem.to_owned()));
+    }
+    if url.is_empty() && !remove {
+        return Err(Trouble::Typed("Ticket: type or paste the address of the ticket.".to_owned()));
+    }
+    within("Ticket", &url, URL)?;
+    site.service.set_ticket_url(&posted.visitor.caller, id, url).await?;
+    Ok(if remove { "The ticket is removed." } else { "The ticket is set." })
+}
+
+async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
+    let fields = &posted.fields;
+    let (add, remove) = match fields.filled("remove") {
+        Some(tag) => (Vec::new(), vec![parse(tag)?]),
+        None => (fields.all("tag").map(parse).collect::<Result<Vec<_>, _>>()?, Vec::new()),
+    };
+    if add.is_empty() && remove.is_empty() {
+        return Err(Trouble::Typed("Tag: write key=value, such as room=12.".to_owned()));
+    }
+    let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
+    site.service.change_tags(&posted.visitor.caller, id, add, remove).await?;
+    Ok(notice)
+}
+
+async fn set_level(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
+    let wanted = posted.fields.get("level").and_then(|level| level.parse().ok()).and_then(Level::new);
+    let level = wanted.ok_or_else(|| "Level: choose one from 1 to 5.".to_owned())?;
+    let edit = IncidentEdit { level: Some(level), ..IncidentEdit::default() };
+    site.service.edit_incident(&posted.visitor.caller, id, edit).await?;
+    Ok("The level is set.")
+}
+
+/// Sources have to say when; people mean now.
+fn timestamp(site: &Site, posted: &Posted) -> Option<Timestamp> {
+    posted.visitor.caller.source.as_ref().map(|_| site.service.now())
+}
+
+fn message(fields: &Fields) -> Result<String, String> {
+    let text = fields.text("message").replace("\r\n", "\n");
+    within("Message", &text, DESCRIPTION)?;
+    Ok(text)
+}
+
+fn parse(tag: &str) -> Result<Tag, String> {
+    within("Tag", tag, TAG)?;
+    Tag::parse(tag).map_err(|_| {
+        format!("Tag: \"{tag}\" is not key=value. Keys are made of lower case letters, digits and underscores.")
+    })
+}
+
+fn within(field: &str, text: &str, limit: usize) -> Result<(), String> {
+    if text.chars().nth(limit).is_none() { Ok(()) } else { Err(format!("{field}: at most {limit} characters.")) }
+}

@@ -1,0 +1,312 @@
+//! The page of one incident.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Path, RawQuery, State as Shared},
+    http::StatusCode,
+    response::Response,
+};
+
+use super::{
+    describe::{Long, Place, State, TagRow, event_words, heading, metadata},
+    timeline::{self, Entry},
+    told::Told,
+    until,
+    why::{self, Why},
+};
+use crate::{
+    domain::{
+        contact::Contact,
+        event::EventType,
+        ids::{EventId, IncidentId},
+        incident::{EndTime, Incident},
+        limits::{DOSSIER_CHOICES, NEIGHBOURS, TIMELINE, TIMELINE_ALL},
+        maintenance::Maintenance,
+        severity::Level,
+        tag::Tag,
+        time::Timestamp,
+    },
+    service::{DecidedEvent, Model, Rights},
+    web::{
+        Site,
+        answer::{Answer, PageError, missing, page, page_with, see},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::Visitor,
+    },
+};
+
+/// A form that was not accepted.
+pub struct Refused {
+    /// The last part of its path, or `ack` and the number of the acknowledgement.
+    pub form: String,
+    pub problem: String,
+    pub fields: Fields,
+}
+
+#[derive(Template)]
+#[template(path = "incident/page.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each decides on a part of the page")]
+struct IncidentPage {
+    frame: Frame,
+    /// The page knows of all changes up to this one.
+    seq: u64,
+    id: IncidentId,
+    heading: String,
+    /// Where the heading does not say it all.
+    description: Option<Long>,
+    level: u8,
+    state: State,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    source: String,
+    source_type: String,
+    source_incident_id: String,
+    details: Option<Place>,
+    ticket: Option<Place>,
+    tags: Vec<TagRow>,
+    metadata: Option<String>,
+    maintenance: Vec<Arc<Maintenance>>,
+    timeline: Vec<Entry>,
+    all_events: usize,
+    asked_for_all: bool,
+    told: Vec<Told>,
+    more_messages: usize,
+    hidden_messages: usize,
+    choices: Vec<Choice>,
+    people: Vec<String>,
+    why: Why,
+    rights: Rights,
+    is_person: bool,
+    morning: Option<Timestamp>,
+    morning_is_today: bool,
+    neighbours: Vec<Neighbour>,
+    refused: Option<Refused>,
+}
+
+/// An incident that may have to do with this one.
+struct Neighbour {
+    id: IncidentId,
+    heading: String,
+    level: u8,
+    state: &'static str,
+    start: Timestamp,
+    /// The first tags that both have, and how many more.
+    shared: Vec<String>,
+    more: usize,
+}
+
+impl Neighbour {
+    fn new(incident: &Incident, shared: &[Tag], now: Timestamp) -> Self {
+        const TAGS: usize = 5;
+        Self {
+            id: incident.id,
+            heading: heading(&incident.description),
+            level: incident.level.get(),
+            state: match (incident.end.is_stateful(), incident.is_open(now)) {
+                (false, _) => "stateless",
+                (true, true) => "open",
+                (true, false) => "closed",
+            },
+            start: incident.start,
+            shared: shared.iter().take(TAGS).map(|tag| tag.as_str().to_owned()).collect(),
+            more: shared.len().saturating_sub(TAGS),
+        }
+    }
+}
+
+/// An event that one can ask about.
+struct Choice {
+    id: EventId,
+    words: &'static str,
+    at: Timestamp,
+}
+
+/// `None`: no number can be that.
+#[must_use]
+pub fn id_of(text: &str) -> Option<IncidentId> {
+    text.parse().ok().map(IncidentId)
+}
+
+#[must_use]
+pub fn path_of(id: IncidentId) -> String {
+    format!("/incidents/{id}/")
+}
+
+pub async fn show(
+    Shared(site): Shared<Site>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let id = id_of(&id).ok_or_else(|| missing(Model::Incident))?;
+    page(&IncidentPage::read(&site, &visitor, id, &Fields::of_query(query.as_deref()), None).await?)
+}
+
+/// The page with the form that was not accepted, and why.
+pub async fn refuse(site: &Site, visitor: &Visitor, id: IncidentId, refused: Refused) -> Answer {
+    let page = IncidentPage::read(site, visitor, id, &Fields::default(), Some(refused)).await?;
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// For somebody who reloads the address of a form.
+pub async fn back(_: Visitor, Path(path): Path<Vec<String>>) -> Response {
+    let id = path.first().and_then(|id| id_of(id));
+    see(&id.map_or_else(|| "/incidents/".to_owned(), path_of))
+}
+
+impl IncidentPage {
+    async fn read(
+        site: &Site,
+        visitor: &Visitor,
+        id: IncidentId,
+        query: &Fields,
+        refused: Option<Refused>,
+    ) -> Result<Self, PageError> {
+        let (service, caller) = (&site.service, &visitor.caller);
+        let seq = service.live().seq();
+        let asked_for_all = query.ticked("all");
+        let dossier = service.dossier(caller, id, if asked_for_all { TIMELINE_ALL } else { TIMELINE }).await?;
+        let why = why::ask(service, caller, id, query, dossier.decided.first().map(|event| event.id)).await?;
+        let neighbours = service.neighbours(dossier.incident.clone(), NEIGHBOURS).await?;
+        let directory = service.directory();
+        let incident = &dossier.incident;
+        let rights = service.rights_over(caller, incident);
+        let heading = heading(&incident.description);
+        let mut frame = Frame::new(site, visitor, Section::Incidents, format!("#{id} {heading}"));
+        frame.notice = frame.notice.filter(|_| refused.is_none());
+        let show = frame.show;
+        let source = directory.source(incident.source);
+        let base_url = source.map_or("", |source| &source.base_url);
+        let choice =
+            |event: &DecidedEvent| Choice { id: event.id, words: event_words(event.kind), at: event.timestamp };
+        Ok(Self {
+            seq,
+            id,
+            description: (heading != incident.description.trim()).then(|| Long::new(&incident.description)),
+            heading,
+            level: incident.level.get(),
+            state: State::new(incident, show.now),
+            start: incident.start,
+            end: match incident.end {
+                EndTime::At(end) => Some(end),
+                EndTime::Stateless | EndTime::Infinity => None,
+            },
+            source: source.map_or_else(String::new, |source| source.name.clone()),
+            source_type: source.map_or_else(String::new, |source| source.source_type.clone()),
+            source_incident_id: incident.source_incident_id.clone(),
+            details: Place::new(&incident.details_url, base_url),
+            ticket: Place::new(&incident.ticket_url, ""),
+            tags: incident.tags.iter().map(|tag| TagRow::new(tag, &directory, caller, rights)).collect(),
+            metadata: metadata(&incident.metadata),
+            timeline: timeline::entries(&dossier, &directory, show.now),
+            told: dossier.messages.iter().map(|row| Told::new(row, &directory)).collect(),
+            choices: dossier.decided.iter().map(choice).collect(),
+            people: if rights.ask_about_others { people(site, &dossier.contacts) } else { Vec::new() },
+            all_events: dossier.all_events,
+            asked_for_all,
+            more_messages: dossier.more_messages,
+            hidden_messages: dossier.hidden_messages,
+            maintenance: dossier.maintenance,
+            why,
+            rights,
+            is_person: caller.source.is_none(),
+            morning: until::morning(&show),
+            morning_is_today: until::morning_is_today(&show),
+            neighbours: neighbours.iter().map(|(other, shared)| Neighbour::new(other, shared, show.now)).collect(),
+            refused,
+            frame,
+        })
+    }
+
+    fn levels(&self) -> [(u8, &'static str); 5] {
+        Level::ALL.map(|level| (level.get(), level_name(level)))
+    }
+
+    fn is_refused(&self, form: &str) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.form == form)
+    }
+
+    fn problem(&self, form: &str) -> Option<String> {
+        self.refused.as_ref().filter(|refused| refused.form == form).map(|refused| refused.problem.clone())
+    }
+
+    /// Of a form that this page does not have (any more).
+    fn stray_problem(&self) -> Option<String> {
+        let refused = self.refused.as_ref()?;
+        let is_shown = match refused.form.as_str() {
+            "close" | "reopen" => self.is_person && self.state.is_stateful,
+            "delete" => self.rights.delete,
+            form => {
+                !form.starts_with("ack") || form == "acknowledge" || {
+                    self.timeline.iter().any(|entry| entry.ack.is_some() && self.ack_form(entry) == form)
+                }
+            }
+        };
+        (!is_shown).then(|| refused.problem.clone())
+    }
+
+    /// What was typed into a field of a form that was not accepted, or else `usual`.
+    fn typed(&self, form: &str, field: &str, usual: &str) -> String {
+        let refused = self.refused.as_ref().filter(|refused| refused.form == form);
+        refused.and_then(|refused| refused.fields.raw(field)).unwrap_or(usual).to_owned()
+    }
+
+    fn is_chosen(&self, form: &str, value: &str) -> bool {
+        self.typed(form, "until", "never") == value
+    }
+
+    fn ack_form(&self, entry: &Entry) -> String {
+        format!("ack{}", entry.id)
+    }
+
+    fn is_changeable(&self, entry: &Entry) -> bool {
+        entry.ack.is_some_and(|ack| !ack.is_expired) || self.is_refused(&self.ack_form(entry))
+    }
+
+    fn is_ahead(&self, at: &Timestamp) -> bool {
+        *at > self.frame.show.now
+    }
+
+    fn ticket_text(&self) -> &str {
+        self.ticket.as_ref().map_or("", |place| &place.text)
+    }
+
+    fn has_removable(&self) -> bool {
+        self.tags.iter().any(|tag| tag.is_removable)
+    }
+
+    fn capital(&self, text: &str) -> String {
+        let mut letters = text.chars();
+        let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}", letters.as_str())
+    }
+
+    fn is_change(&self, entry: &Entry) -> bool {
+        entry.code.eq_ignore_ascii_case(EventType::Change.code())
+    }
+}
+
+const fn level_name(level: Level) -> &'static str {
+    match level.get() {
+        1 => "Critical",
+        2 => "High",
+        3 => "Moderate",
+        4 => "Low",
+        _ => "Information",
+    }
+}
+
+/// Whom one may want to ask about: users who are people, and the first contacts. Bounded, since it is in every page.
+fn people(site: &Site, contacts: &[Contact]) -> Vec<String> {
+    let directory = site.service.directory();
+    let users = directory.users.values().filter(|user| user.is_active && directory.source_of(user.id).is_none());
+    let mut people: Vec<String> = users.map(|user| user.username.clone()).collect();
+    people.sort();
+    people.truncate(DOSSIER_CHOICES);
+    people.extend(contacts.iter().map(|contact| contact.full_name.clone()));
+    people.dedup();
+    people
+}

@@ -1,0 +1,88 @@
+//! What happened to an incident, the newest first, as its page tells it.
+
+use super::describe::{Long, event_words, username};
+use crate::{
+    domain::{
+        directory::Directory,
+        event::{Event, EventType},
+        ids::EventId,
+        time::Timestamp,
+    },
+    service::Dossier,
+};
+
+pub struct Entry {
+    pub id: EventId,
+    /// Its kind's code in lower case, for the looks.
+    pub code: String,
+    pub words: &'static str,
+    pub actor: String,
+    pub at: Timestamp,
+    /// When it reached us, if that was much later.
+    pub received: Option<Timestamp>,
+    pub text: Option<Long>,
+    pub ack: Option<Ack>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Ack {
+    pub expiration: Option<Timestamp>,
+    pub is_expired: bool,
+}
+
+/// Microseconds that need no mention.
+const PROMPT: i64 = 60_000_000;
+
+pub fn entries(dossier: &Dossier, directory: &Directory, now: Timestamp) -> Vec<Entry> {
+    dossier.events.iter().map(|event| entry(event, dossier, directory, now)).collect()
+}
+
+fn entry(event: &Event, dossier: &Dossier, directory: &Directory, now: Timestamp) -> Entry {
+    let text = match event.kind {
+        EventType::Change => change(&event.description),
+        EventType::Start | EventType::Stateless if event.description == dossier.incident.description => String::new(),
+        _ => event.description.clone(),
+    };
+    let ack = dossier.acks.iter().find(|ack| ack.event == event.id);
+    Entry {
+        id: event.id,
+        code: event.kind.code().to_ascii_lowercase(),
+        words: event_words(event.kind),
+        actor: username(directory, event.actor),
+        at: event.timestamp,
+        received: (event.received.micros().saturating_sub(event.timestamp.micros()) > PROMPT).then_some(event.received),
+        text: (!text.trim().is_empty()).then(|| Long::new(&text)),
+        ack: ack.map(|ack| Ack { expiration: ack.expiration, is_expired: ack.is_expired(now) }),
+    }
+}
+
+/// `Change: "ticket_url":  → x` (contract section 7.4), easier on the eye.
+fn change(description: &str) -> String {
+    let Some((field, values)) = description.strip_prefix("Change: \"").and_then(|rest| rest.split_once("\": ")) else {
+        return description.to_owned();
+    };
+    let values = match values.strip_prefix(" → ") {
+        Some(after) => format!("nothing → {after}"),
+        None => values.to_owned(),
+    };
+    let end = if values.ends_with("→ ") { "nothing" } else { "" };
+    format!("{}: {values}{end}", field.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_easy_to_read() {
+        for (text, seen) in [
+            ("Change: \"level\": 2 → 3", "level: 2 → 3"),
+            ("Change: \"ticket_url\":  → https://t/1", "ticket url: nothing → https://t/1"),
+            ("Change: \"ticket_url\": https://t/1 → ", "ticket url: https://t/1 → nothing"),
+            ("Change: \"description\": a \": b → c", "description: a \": b → c"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(change(text), seen);
+        }
+    }
+}

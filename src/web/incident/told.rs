@@ -1,0 +1,75 @@
+//! Who was told of an incident: each message in a row.
+
+use super::describe::{event_words, username};
+use crate::{
+    domain::{
+        directory::Directory,
+        message::{Message, Route, State},
+        time::Timestamp,
+    },
+    service::Notification,
+};
+
+pub struct Told {
+    pub to: String,
+    pub medium: String,
+    pub address: String,
+    /// The profile or the rule.
+    pub by: String,
+    /// Of what.
+    pub about: &'static str,
+    pub created: Timestamp,
+    pub state: &'static str,
+    /// For the looks.
+    pub tone: &'static str,
+    /// When it was delivered or given up.
+    pub settled: Option<Timestamp>,
+    pub next: Option<Timestamp>,
+    pub tries: u32,
+    pub answer: String,
+    pub in_summary: bool,
+}
+
+impl Told {
+    /// Of a message that the caller may see.
+    pub fn new(row: &Notification, directory: &Directory) -> Self {
+        let message = &row.message;
+        let (to, by) = match &message.route {
+            Route::Destination { user, profile, .. } => {
+                let named = directory.profiles.get(profile).map(|it| it.name.clone().unwrap_or_default());
+                (username(directory, *user), named.map(|name| in_words("profile", &name, profile.0)))
+            }
+            Route::Contact { rule, full_name, .. } => {
+                let named = directory.rules.get(rule).map(|it| it.name.clone());
+                (full_name.clone(), named.map(|name| in_words("rule", &name, rule.0)))
+            }
+        };
+        let counts: &Message = row.summary.as_ref().unwrap_or(message);
+        let (state, tone, settled, next) = match counts.state {
+            State::Due { at, .. } if counts.attempts == 0 => ("waiting", "warn", None, Some(at)),
+            State::Due { at, .. } => ("failed, tried again", "warn", None, Some(at)),
+            State::Delivered { at } => ("delivered", "good", Some(at), None),
+            State::Dead { at } => ("given up", "bad", Some(at), None),
+            State::Gathered { at, .. } => ("in a summary", "good", Some(at), None),
+        };
+        Self {
+            to,
+            medium: message.route.medium().to_owned(),
+            address: message.address.clone(),
+            by: by.unwrap_or_else(|| "something that is no more".to_owned()),
+            about: row.kind.map_or("this incident", event_words),
+            created: message.created,
+            state,
+            tone,
+            settled,
+            next,
+            tries: counts.attempts,
+            answer: counts.answer.clone(),
+            in_summary: row.summary.is_some(),
+        }
+    }
+}
+
+fn in_words(what: &str, name: &str, pk: u64) -> String {
+    if name.is_empty() { format!("{what} {pk}") } else { format!("{what} \"{name}\"") }
+}

@@ -1,0 +1,138 @@
+//! "Why was … not told?": whom one asked about, and the sentences that answer.
+
+use crate::{
+    domain::{
+        contact_filter::{Column, Filter, Test},
+        explain::Reason,
+        ids::{EventId, IncidentId},
+    },
+    service::{Caller, Decisions, Model, Service, ServiceError, Whom},
+    web::form::Fields,
+};
+
+/// The form as it was sent, and what came of it.
+#[derive(Default)]
+pub struct Why {
+    pub whom: String,
+    pub event: Option<EventId>,
+    pub answers: Vec<AnswerView>,
+    pub problem: Option<String>,
+}
+
+/// For one user or contact of that name.
+pub struct AnswerView {
+    pub is_told: bool,
+    pub summary: String,
+    pub ways: Vec<Way>,
+}
+
+/// What came of one profile or rule.
+pub struct Way {
+    pub name: String,
+    pub told: Vec<String>,
+    pub sentences: Vec<String>,
+}
+
+/// Reads the question from the page's query; `newest` is the event that is meant if none is named.
+pub async fn ask(
+    service: &Service,
+    caller: &Caller,
+    incident: IncidentId,
+    fields: &Fields,
+    newest: Option<EventId>,
+) -> Result<Why, ServiceError> {
+    let own = fields.ticked("me").then(|| caller.user.username.clone());
+    let whom = own.or_else(|| fields.filled("whom").map(str::to_owned));
+    let named = fields.numbers("event").next().map(EventId);
+    let Some(whom) = whom else { return Ok(Why { event: named.or(newest), ..Why::default() }) };
+    let mut why = Why { whom, event: named.or(newest), ..Why::default() };
+    let Some(event) = why.event else {
+        why.problem = Some("Nobody was to be told of any event of this incident.".to_owned());
+        return Ok(why);
+    };
+    let mut found = Vec::new();
+    match service.decisions(caller, incident, event, Some(why.whom.clone())).await {
+        Ok(decisions) => found.push(decisions),
+        Err(ServiceError::NotFound(Model::User)) => {}
+        Err(ServiceError::NotFound(Model::Event)) => {
+            why.problem = Some("This incident has no such event.".to_owned());
+            return Ok(why);
+        }
+        Err(ServiceError::Forbidden) => {
+            why.problem = Some("You may ask about yourself. About others staff may ask.".to_owned());
+            return Ok(why);
+        }
+        Err(error) => return Err(error),
+    }
+    if caller.may_see_addresses_of_contacts() {
+        found.extend(of_contacts(service, caller, incident, event, &why.whom).await?);
+    }
+    if found.is_empty() {
+        why.problem = Some(format!("There is no user and no contact named \"{}\".", why.whom));
+    }
+    why.answers = found.iter().map(AnswerView::new).collect();
+    Ok(why)
+}
+
+/// By full name or username; more than a few of one name are left out.
+async fn of_contacts(
+    service: &Service,
+    caller: &Caller,
+    incident: IncidentId,
+    event: EventId,
+    name: &str,
+) -> Result<Vec<Decisions>, ServiceError> {
+    const NAMESAKES: usize = 3;
+    let named = |column| Filter::Text(column, Test::OneOf(vec![name.to_owned()]));
+    let filter = Filter::Any(vec![named(Column::FullName), named(Column::Username)]);
+    let mut found = Vec::new();
+    let mut contacts = service.contacts(filter);
+    while let Some(chunk) = contacts.next().await {
+        for contact in chunk? {
+            if found.len() < NAMESAKES {
+                found.push(service.rule_decisions(caller, incident, event, contact.uuid).await?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl AnswerView {
+    fn new(decisions: &Decisions) -> Self {
+        let sentences = |reasons: &mut dyn Iterator<Item = &Reason>| reasons.map(|it| it.sentence.clone()).collect();
+        let mut ways: Vec<Way> = decisions
+            .profiles
+            .iter()
+            .map(|it| Way {
+                name: it.name.clone().map_or(format!("profile {}", it.id), |name| format!("profile \"{name}\"")),
+                told: it.told.iter().map(|to| place(&to.medium, &to.shown())).collect(),
+                sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
+            })
+            .collect();
+        ways.extend(decisions.rules.iter().map(|it| Way {
+            name: format!("rule \"{}\"", it.name),
+            told: it.told.iter().map(|channel| channel.name.clone()).collect(),
+            sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
+        }));
+        // A rule for others says nothing about this contact, unless there is nothing else to say.
+        if matches!(decisions.whom, Whom::Contact(_)) {
+            let is_for_others = |index: usize| {
+                decisions
+                    .rules
+                    .get(index)
+                    .is_some_and(|it| it.reasons.iter().any(|(_, why)| why.code == "not_recipient"))
+            };
+            let mut index = 0;
+            ways.retain(|_| {
+                index += 1;
+                !is_for_others(index - 1)
+            });
+        }
+        let is_told = ways.iter().any(|way| !way.told.is_empty());
+        Self { is_told, summary: decisions.summary.clone(), ways }
+    }
+}
+
+fn place(medium: &str, address: &str) -> String {
+    if address.is_empty() { medium.to_owned() } else { format!("{medium} {address}") }
+}

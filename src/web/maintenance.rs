@@ -1,0 +1,92 @@
+//! Planned maintenance, during which nobody is told: everybody reads it, staff writes it.
+
+pub mod covered;
+pub mod form;
+pub mod tasks;
+
+use crate::{
+    domain::{directory::Directory, maintenance::Maintenance, time::Timestamp},
+    web::notifications::words,
+};
+
+pub const PAGE: &str = "/plannedmaintenance/";
+
+/// A task in words.
+pub struct Task {
+    pub id: u64,
+    pub description: String,
+    pub start: Timestamp,
+    pub end: Option<Timestamp>,
+    pub created: Timestamp,
+    pub created_by: String,
+    pub filters: Vec<FilterLine>,
+    pub stage: Stage,
+    /// It ended so long ago that nothing about it can change.
+    pub is_over: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Upcoming,
+    Running,
+    Past,
+}
+
+pub struct FilterLine {
+    pub name: String,
+    pub criteria: String,
+}
+
+impl Stage {
+    #[must_use]
+    pub fn of(maintenance: &Maintenance, now: Timestamp) -> Self {
+        if !maintenance.has_started(now) {
+            Self::Upcoming
+        } else if maintenance.covers(now) && maintenance.end != Some(now) {
+            Self::Running
+        } else {
+            Self::Past
+        }
+    }
+
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Upcoming => "upcoming",
+            Self::Running => "running",
+            Self::Past => "past",
+        }
+    }
+
+    /// For templates.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name() == name
+    }
+}
+
+impl Task {
+    #[must_use]
+    pub fn new(maintenance: &Maintenance, directory: &Directory, now: Timestamp) -> Self {
+        let filters = maintenance.filters.iter().filter_map(|id| directory.filters.get(id)).map(|filter| FilterLine {
+            name: filter.name.clone(),
+            criteria: words::criteria(&filter.blob, directory).join(", "),
+        });
+        Self {
+            id: maintenance.id.0,
+            description: maintenance.description.clone(),
+            start: maintenance.start,
+            end: maintenance.end,
+            created: maintenance.created,
+            created_by: directory.user(maintenance.created_by).map(|it| it.username.clone()).unwrap_or_default(),
+            filters: filters.collect(),
+            stage: Stage::of(maintenance, now),
+            is_over: maintenance.is_over(now),
+        }
+    }
+
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.description.is_empty() { format!("Maintenance {}", self.id) } else { self.description.clone() }
+    }
+}

@@ -1,0 +1,116 @@
+//! Tasks of planned maintenance: the lists, one of them, and its end.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+use super::{PAGE, Stage, Task, covered::Covered};
+use crate::{
+    domain::ids::MaintenanceId,
+    service::{Model, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, done, missing, page, page_with},
+        frame::{Frame, Section},
+        notifications::words,
+        visitor::{Posted, Visitor},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "maintenance/tasks.html")]
+struct TasksPage {
+    frame: Frame,
+    stage: Stage,
+    upcoming: usize,
+    running: usize,
+    past: usize,
+    tasks: Vec<Task>,
+}
+
+#[derive(Template)]
+#[template(path = "maintenance/task.html")]
+struct TaskPage {
+    frame: Frame,
+    task: Task,
+    covered: Option<Covered>,
+    problem: Option<String>,
+}
+
+/// What runs now, or else what comes.
+pub async fn home(State(site): State<Site>, visitor: Visitor) -> Answer {
+    show(&site, &visitor, None)
+}
+
+pub async fn running(State(site): State<Site>, visitor: Visitor) -> Answer {
+    show(&site, &visitor, Some(Stage::Running))
+}
+
+pub async fn upcoming(State(site): State<Site>, visitor: Visitor) -> Answer {
+    show(&site, &visitor, Some(Stage::Upcoming))
+}
+
+pub async fn past(State(site): State<Site>, visitor: Visitor) -> Answer {
+    show(&site, &visitor, Some(Stage::Past))
+}
+
+pub async fn view(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
+    page(&TaskPage::new(&site, &visitor, id).await?)
+}
+
+pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+    match site.service.cancel_maintenance(&visitor.caller, MaintenanceId(id)).await {
+        Ok(true) => Ok(done(PAGE, "The maintenance will not take place.")),
+        Ok(false) => Ok(done(
+            &format!("{PAGE}{id}/"),
+            "The maintenance has ended. Nobody is told of what is open already: look at it now.",
+        )),
+        Err(error) => refuse(&site, &visitor, id, error).await,
+    }
+}
+
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+    match site.service.delete_maintenance(&visitor.caller, MaintenanceId(id)).await {
+        Ok(()) => Ok(done(PAGE, "The maintenance is deleted.")),
+        Err(error) => refuse(&site, &visitor, id, error).await,
+    }
+}
+
+impl TaskPage {
+    async fn new(site: &Site, visitor: &Visitor, id: u64) -> Result<Self, crate::web::answer::PageError> {
+        let directory = site.service.directory();
+        let found = directory.maintenances.get(&MaintenanceId(id)).ok_or_else(|| missing(Model::Maintenance))?;
+        let task = Task::new(found, &directory, site.service.now());
+        let covered = match task.stage {
+            Stage::Past => None,
+            _ => Some(Covered::find(site, &found.filters).await?),
+        };
+        Ok(Self { frame: Frame::new(site, visitor, Section::Maintenance, task.title()), task, covered, problem: None })
+    }
+}
+
+fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
+    let (directory, now) = (site.service.directory(), site.service.now());
+    let mut tasks: Vec<Task> =
+        directory.maintenances_sorted().into_iter().map(|it| Task::new(it, &directory, now)).collect();
+    let count = |stage| tasks.iter().filter(|task| task.stage == stage).count();
+    let (upcoming, running, past) = (count(Stage::Upcoming), count(Stage::Running), count(Stage::Past));
+    let stage = wanted.unwrap_or(if running > 0 { Stage::Running } else { Stage::Upcoming });
+    tasks.retain(|task| task.stage == stage);
+    // What is next comes first; of the past, what was last.
+    match stage {
+        Stage::Upcoming => tasks.sort_by_key(|task| task.start),
+        Stage::Running => tasks.sort_by_key(|task| task.end.map_or(i64::MAX, |end| end.micros())),
+        Stage::Past => tasks.sort_by_key(|task| std::cmp::Reverse(task.end)),
+    }
+    let frame = Frame::new(site, visitor, Section::Maintenance, "Planned maintenance");
+    page(&TasksPage { frame, stage, upcoming, running, past, tasks })
+}
+
+async fn refuse(site: &Site, visitor: &Visitor, id: u64, error: ServiceError) -> Answer {
+    let ServiceError::Refused(refusal) = error else { return Err(error.into()) };
+    let again = TaskPage { problem: Some(words::refusal(&refusal)), ..TaskPage::new(site, visitor, id).await? };
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+}

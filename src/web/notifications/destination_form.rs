@@ -1,0 +1,203 @@
+//! The form of a destination, made from what its medium wants to know.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use askama::Template;
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+};
+
+use super::{destinations::PAGE, words};
+use crate::{
+    domain::{
+        destination::Destination,
+        ids::DestinationId,
+        limits,
+        medium::{AnyMedium, SettingKind},
+    },
+    service::{DestinationEdit, Model, NewDestination, OfferedMedium, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, PageError, done, missing, page, page_with},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "notifications/destination.html")]
+struct DestinationPage {
+    frame: Frame,
+    tab: &'static str,
+    action: String,
+    managed: bool,
+    media: Vec<OfferedMedium>,
+    /// `None`: to be chosen first.
+    medium: Option<OfferedMedium>,
+    label: String,
+    settings: Vec<SettingField>,
+    problem: Option<String>,
+}
+
+struct SettingField {
+    key: &'static str,
+    title: &'static str,
+    description: &'static str,
+    /// Of the input element.
+    kind: &'static str,
+    longest: usize,
+    is_secret: bool,
+    /// A secret that is there, but not shown.
+    is_kept: bool,
+    value: String,
+}
+
+impl DestinationPage {
+    fn new(site: &Site, visitor: &Visitor, medium: Option<OfferedMedium>, known: Option<&Destination>) -> Self {
+        let stored = |key: &str| known.and_then(|it| it.settings.get(key)).cloned();
+        let fields = medium.iter().flat_map(|it| it.medium.settings()).map(|setting| {
+            let is_secret = setting.kind.is_secret();
+            SettingField {
+                key: setting.key,
+                title: setting.title,
+                description: setting.description,
+                kind: input(setting.kind),
+                longest: longest(setting.kind),
+                is_secret,
+                is_kept: is_secret && stored(setting.key).is_some(),
+                value: stored(setting.key).filter(|_| !is_secret).unwrap_or_default(),
+            }
+        });
+        let name = medium.as_ref().map_or("destination", |it| it.name.as_str());
+        let title =
+            if known.is_some() { format!("Change a destination: {name}") } else { format!("New destination: {name}") };
+        Self {
+            frame: Frame::new(site, visitor, Section::Notifications, title),
+            tab: "destinations",
+            action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
+            managed: known.is_some_and(|it| it.synced),
+            media: site.service.media(),
+            label: known.and_then(|it| it.label.clone()).unwrap_or_default(),
+            settings: fields.collect(),
+            medium,
+            problem: None,
+        }
+    }
+
+    /// With what was typed, but for secrets.
+    fn refuse(mut self, fields: &Fields, problem: String) -> Answer {
+        self.label = fields.text("label");
+        for setting in self.settings.iter_mut().filter(|it| !it.is_secret) {
+            setting.value = fields.text(setting.key);
+        }
+        self.problem = Some(problem);
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &self)
+    }
+}
+
+/// For the medium of the query, or with a choice of media.
+pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let fields = Fields::of_query(query.as_deref());
+    let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
+    page(&DestinationPage::new(&site, &visitor, medium, None))
+}
+
+pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
+    let destination = known(&site, &visitor, id)?;
+    let medium = site.service.medium(&destination.medium);
+    page(&DestinationPage::new(&site, &visitor, Some(medium), Some(&destination)))
+}
+
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
+    let Some(OfferedMedium { medium: wanted, .. }) = medium.clone() else {
+        let again = DestinationPage::new(&site, &visitor, None, None);
+        return again.refuse(&fields, "Medium: choose one.".to_owned());
+    };
+    let problem = match read(&wanted, &fields) {
+        Ok(given) => {
+            let settings = given.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+            let new = NewDestination { medium: wanted, label: label(&fields), settings };
+            match site.service.create_destination(&visitor.caller, new).await {
+                Ok(_) => {
+                    return Ok(done(PAGE, "The destination is saved. Send a test message to see that it arrives."));
+                }
+                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(problem) => problem,
+    };
+    DestinationPage::new(&site, &visitor, medium, None).refuse(&fields, problem)
+}
+
+pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    let destination = known(&site, &visitor, id)?;
+    let medium = site.service.medium(&destination.medium);
+    let problem = match read(&medium.medium, &fields) {
+        Ok(settings) => {
+            let edit = DestinationEdit { medium: None, label: Some(label(&fields)), settings: Some(settings) };
+            match site.service.edit_destination(&visitor.caller, destination.id, edit).await {
+                Ok(_) => return Ok(done(PAGE, "The destination is saved.")),
+                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(problem) => problem,
+    };
+    DestinationPage::new(&site, &visitor, Some(medium), Some(&destination)).refuse(&fields, problem)
+}
+
+/// A secret that is left empty is not mentioned, so it stays; one that is to go is `None`.
+fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<String>>, String> {
+    let mut settings = BTreeMap::new();
+    for setting in medium.settings() {
+        let (key, text) = (setting.key.to_owned(), fields.text(setting.key));
+        if text.chars().count() > longest(setting.kind) {
+            return Err(format!("{}: at most {} characters.", setting.title, longest(setting.kind)));
+        }
+        if setting.kind.is_secret() && text.is_empty() {
+            if fields.ticked(&format!("remove-{key}")) {
+                settings.insert(key, None);
+            }
+            continue;
+        }
+        if text.is_empty() {
+            return Err(format!("{}: it is missing.", setting.title));
+        }
+        let value = setting.kind.check(text).map_err(|error| format!("{}: {error}", setting.title))?;
+        settings.insert(key, Some(value));
+    }
+    Ok(settings)
+}
+
+fn label(fields: &Fields) -> Option<String> {
+    fields.filled("label").map(str::to_owned)
+}
+
+const fn input(kind: SettingKind) -> &'static str {
+    match kind {
+        SettingKind::Email => "email",
+        SettingKind::Phone => "tel",
+        SettingKind::HttpsUrl | SettingKind::HttpUrl => "url",
+        SettingKind::Secret => "password",
+        SettingKind::Address => "text",
+    }
+}
+
+const fn longest(kind: SettingKind) -> usize {
+    match kind {
+        SettingKind::Email => limits::EMAIL,
+        SettingKind::Phone => limits::PHONE_NUMBER,
+        SettingKind::HttpsUrl | SettingKind::HttpUrl => limits::URL,
+        SettingKind::Secret => limits::DESTINATION_SECRET,
+        SettingKind::Address => limits::ADDRESS,
+    }
+}
+
+fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Destination>, PageError> {
+    let directory = site.service.directory();
+    directory.destination_of(visitor.caller.id(), DestinationId(id)).cloned().ok_or_else(|| missing(Model::Destination))
+}

@@ -1,0 +1,161 @@
+//! One's destinations: the list, and trying one out.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+
+use super::{wants_part, words};
+use crate::{
+    domain::{destination::Destination, ids::DestinationId},
+    service::{OfferedMedium, Service, ServiceError, TestOutcome, TestResult},
+    web::{
+        Site,
+        answer::{Answer, done, page, page_with},
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+pub const PAGE: &str = "/notifications/destinations/";
+
+/// A destination in words.
+pub struct Way {
+    pub id: DestinationId,
+    pub medium: String,
+    pub label: Option<String>,
+    /// Without what is secret.
+    pub address: String,
+    pub installed: bool,
+}
+
+impl Way {
+    #[must_use]
+    pub fn new(destination: &Destination, service: &Service) -> Self {
+        let OfferedMedium { name, installed, .. } = service.medium(&destination.medium);
+        let label = destination.label.clone().filter(|label| !label.is_empty());
+        Self { id: destination.id, medium: name, label, address: destination.shown(), installed }
+    }
+
+    /// "On call (+47…)", "anna@example.org"
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.label {
+            Some(label) if self.address.is_empty() => label.clone(),
+            Some(label) => format!("{label} ({})", self.address),
+            None => self.address.clone(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "notifications/destinations.html")]
+struct DestinationsPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    media: Vec<OfferedMedium>,
+    problem: Option<String>,
+}
+
+struct Row {
+    way: Way,
+    managed: bool,
+    /// Names of those that lead there.
+    profiles: Vec<String>,
+    outcome: Option<Outcome>,
+}
+
+/// How a test went.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    is_good: bool,
+    title: &'static str,
+    answer: String,
+    transcript: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "notifications/outcome.html")]
+struct OutcomePart {
+    outcome: Outcome,
+}
+
+impl From<TestOutcome> for Outcome {
+    fn from(TestOutcome { result, answer, transcript }: TestOutcome) -> Self {
+        let title = match result {
+            TestResult::Sent => "The test message was sent.",
+            TestResult::Retry => "Not sent. A later attempt might succeed.",
+            TestResult::Fail => "Not sent, and another attempt would end the same way.",
+        };
+        Self { is_good: result == TestResult::Sent, title, answer, transcript }
+    }
+}
+
+impl DestinationsPage {
+    fn new(site: &Site, visitor: &Visitor) -> Self {
+        let directory = site.service.directory();
+        let rows = directory.destinations_of(visitor.caller.id()).into_iter().map(|destination| {
+            let profiles = directory.profiles_where(|profile| profile.destinations.contains(&destination.id));
+            let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "one without a name".to_owned());
+            Row {
+                way: Way::new(destination, &site.service),
+                managed: destination.synced,
+                profiles: profiles.into_iter().map(|profile| name(&profile.name)).collect(),
+                outcome: None,
+            }
+        });
+        Self {
+            frame: Frame::new(site, visitor, Section::Notifications, "Destinations"),
+            tab: "destinations",
+            rows: rows.collect(),
+            media: site.service.media(),
+            problem: None,
+        }
+    }
+}
+
+pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
+    page(&DestinationsPage::new(&site, &visitor))
+}
+
+/// The outcome stands beside the destination.
+pub async fn test(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+    Posted { visitor, .. }: Posted,
+) -> Answer {
+    let id = DestinationId(id);
+    let outcome = match site.service.test_destination(&visitor.caller, id).await {
+        Ok(outcome) => Outcome::from(outcome),
+        Err(ServiceError::TooOften { retry_after }) => Outcome {
+            is_good: false,
+            title: "Not sent: that were many tests in a short time.",
+            answer: format!("Wait {} seconds.", retry_after.as_secs().saturating_add(1)),
+            transcript: Vec::new(),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    if wants_part(&headers) {
+        return page(&OutcomePart { outcome });
+    }
+    let mut all = DestinationsPage::new(&site, &visitor);
+    if let Some(row) = all.rows.iter_mut().find(|row| row.way.id == id) {
+        row.outcome = Some(outcome);
+    }
+    page(&all)
+}
+
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+    match site.service.delete_destination(&visitor.caller, DestinationId(id)).await {
+        Ok(()) => Ok(done(PAGE, "The destination is deleted.")),
+        Err(ServiceError::Refused(refusal)) => {
+            let again =
+                DestinationsPage { problem: Some(words::refusal(&refusal)), ..DestinationsPage::new(&site, &visitor) };
+            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

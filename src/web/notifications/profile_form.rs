@@ -1,0 +1,287 @@
+//! The form of a profile, and what it would have sent.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+use super::{chart::Outlook, destinations::Way, profiles::PAGE, week, words};
+use crate::{
+    domain::{
+        directory::Directory,
+        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
+        limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
+        profile::Profile,
+    },
+    service::{DraftFilter, Model, NewProfile, ProfileDraft, ProfileEdit, Reach, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, PageError, done, missing, page, page_with},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "notifications/profile.html")]
+struct ProfilePage {
+    frame: Frame,
+    tab: &'static str,
+    /// Where the form goes to.
+    action: String,
+    draft: Draft,
+    timeslots: Vec<Choice>,
+    filters: Vec<Choice>,
+    destinations: Vec<Choice>,
+    problem: Option<String>,
+    outlook: Option<Outlook>,
+    outlook_problem: Option<String>,
+    by_destination: Vec<(String, u64)>,
+}
+
+/// A part of the page.
+#[derive(Template)]
+#[template(path = "notifications/outlook.html")]
+struct OutlookPart {
+    frame: Frame,
+    outlook: Option<Outlook>,
+    outlook_problem: Option<String>,
+    by_destination: Vec<(String, u64)>,
+}
+
+/// One of what there is to choose from.
+struct Choice {
+    id: u64,
+    name: String,
+    detail: String,
+    warning: Option<String>,
+    chosen: bool,
+}
+
+/// What the form holds.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    id: Option<ProfileId>,
+    name: String,
+    timeslot: Option<TimeslotId>,
+    filters: Vec<FilterId>,
+    destinations: Vec<DestinationId>,
+    active: bool,
+}
+
+impl Draft {
+    fn read(id: Option<ProfileId>, fields: &Fields) -> Self {
+        Self {
+            id,
+            name: fields.text("name"),
+            timeslot: fields.numbers("timeslot").next().map(TimeslotId),
+            filters: fields.numbers("filters").map(FilterId).collect(),
+            destinations: fields.numbers("destinations").map(DestinationId).collect(),
+            active: fields.ticked("active"),
+        }
+    }
+
+    fn of(profile: &Profile) -> Self {
+        Self {
+            id: Some(profile.id),
+            name: profile.name.clone().unwrap_or_default(),
+            timeslot: Some(profile.timeslot),
+            filters: profile.filters.clone(),
+            destinations: profile.destinations.clone(),
+            active: profile.active,
+        }
+    }
+
+    /// What is missing, or too much.
+    fn check(&self) -> Result<TimeslotId, String> {
+        let timeslot = self.timeslot.ok_or("Timeslot: choose one.")?;
+        if self.filters.is_empty() {
+            return Err("Filters: choose at least one.".to_owned());
+        }
+        if self.filters.len() > FILTERS_PER_PROFILE || self.destinations.len() > DESTINATIONS_PER_PROFILE {
+            return Err(format!(
+                "A profile has at most {FILTERS_PER_PROFILE} filters and {DESTINATIONS_PER_PROFILE} destinations."
+            ));
+        }
+        Ok(timeslot)
+    }
+
+    /// As if it were switched on, so that one sees what that would do.
+    fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<ProfileDraft, String> {
+        let timeslot = self.check()?;
+        let kept = self.id.and_then(|id| directory.profile_of(visitor.caller.id(), id));
+        let filter =
+            |id: &FilterId| match (directory.usable_filter(visitor.caller.id(), *id), directory.filters.get(id)) {
+                // One that its owner does not share any more, but that may stay.
+                (None, Some(filter)) if kept.is_some_and(|profile| profile.filters.contains(id)) => {
+                    DraftFilter::Inline(filter.blob.clone())
+                }
+                _ => DraftFilter::Stored(*id),
+            };
+        let filters = self.filters.iter().map(filter).collect();
+        let mut destinations = self.destinations.clone();
+        destinations.sort_unstable();
+        destinations.dedup();
+        Ok(ProfileDraft { timeslot, filters, destinations, active: true })
+    }
+}
+
+impl ProfilePage {
+    fn new(site: &Site, visitor: &Visitor, draft: Draft) -> Self {
+        let directory = site.service.directory();
+        let caller = visitor.caller.id();
+        let kept: Vec<FilterId> = draft
+            .id
+            .and_then(|id| directory.profile_of(caller, id))
+            .map(|profile| profile.filters.clone())
+            .unwrap_or_default();
+        let timeslots = directory.timeslots_of(caller).into_iter().map(|timeslot| Choice {
+            id: timeslot.id.0,
+            name: timeslot.name.clone(),
+            detail: week::words(&timeslot.recurrences),
+            warning: None,
+            chosen: draft.timeslot == Some(timeslot.id),
+        });
+        let mut usable = directory.usable_filters(caller);
+        usable.extend(
+            kept.iter()
+                .filter(|id| directory.usable_filter(caller, **id).is_none())
+                .filter_map(|id| directory.filters.get(id)),
+        );
+        let filters = usable.into_iter().map(|filter| {
+            let owner = directory.user(filter.owner).filter(|owner| owner.id != caller);
+            let criteria = words::criteria(&filter.blob, &directory);
+            Choice {
+                id: filter.id.0,
+                name: owner
+                    .map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
+                warning: criteria.is_empty().then(|| "asks for nothing, so nothing matches".to_owned()),
+                detail: criteria.join(", "),
+                chosen: draft.filters.contains(&filter.id),
+            }
+        });
+        let destinations = directory.destinations_of(caller).into_iter().map(|destination| {
+            let way = Way::new(destination, &site.service);
+            Choice {
+                id: destination.id.0,
+                name: way.shown(),
+                warning: (!way.installed).then(|| "not installed on this server: nothing is sent".to_owned()),
+                detail: way.medium.clone(),
+                chosen: draft.destinations.contains(&destination.id),
+            }
+        });
+        let title = if draft.id.is_some() { "Change a profile" } else { "New profile" };
+        Self {
+            frame: Frame::new(site, visitor, Section::Notifications, title),
+            tab: "profiles",
+            action: draft.id.map_or_else(|| format!("{PAGE}new/"), |id| format!("{PAGE}{id}/")),
+            timeslots: timeslots.collect(),
+            filters: filters.collect(),
+            destinations: destinations.collect(),
+            draft,
+            problem: None,
+            outlook: None,
+            outlook_problem: None,
+            by_destination: Vec::new(),
+        }
+    }
+
+    fn refuse(site: &Site, visitor: &Visitor, draft: Draft, problem: String) -> Answer {
+        let again = Self { problem: Some(problem), ..Self::new(site, visitor, draft) };
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    }
+}
+
+/// All that is switched on already, and the first timeslot.
+pub async fn new(State(site): State<Site>, visitor: Visitor) -> Answer {
+    let directory = site.service.directory();
+    let timeslot = directory.timeslots_of(visitor.caller.id()).first().map(|timeslot| timeslot.id);
+    page(&ProfilePage::new(&site, &visitor, Draft { timeslot, active: true, ..Draft::default() }))
+}
+
+pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
+    let draft = known(&site, &visitor, id)?;
+    page(&ProfilePage::new(&site, &visitor, draft))
+}
+
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    save(&site, &visitor, Draft::read(None, &fields), fields.ticked("preview")).await
+}
+
+pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    known(&site, &visitor, id)?;
+    save(&site, &visitor, Draft::read(Some(ProfileId(id)), &fields), fields.ticked("preview")).await
+}
+
+/// While one types.
+pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let draft = Draft::read(fields.numbers("id").next().map(ProfileId), &fields);
+    let frame = Frame::new(&site, &visitor, Section::Notifications, "");
+    let (outlook, outlook_problem, by_destination) = outlook(&site, &visitor, &draft).await?;
+    page(&OutlookPart { frame, outlook, outlook_problem, by_destination })
+}
+
+async fn save(site: &Site, visitor: &Visitor, draft: Draft, only_preview: bool) -> Answer {
+    if only_preview {
+        let (outlook, outlook_problem, by_destination) = outlook(site, visitor, &draft).await?;
+        let form = ProfilePage::new(site, visitor, draft);
+        return page(&ProfilePage { outlook, outlook_problem, by_destination, ..form });
+    }
+    let timeslot = match draft.check() {
+        Ok(timeslot) => timeslot,
+        Err(problem) => return ProfilePage::refuse(site, visitor, draft, problem),
+    };
+    let Draft { id, name, filters, destinations, active, .. } = draft.clone();
+    let (name, reach) = (Some(name).filter(|name| !name.is_empty()), Reach::Destinations(destinations));
+    let saved = match id {
+        None => {
+            site.service.create_profile(&visitor.caller, NewProfile { name, timeslot, filters, reach, active }).await
+        }
+        Some(id) => {
+            let edit = ProfileEdit {
+                name: Some(name),
+                timeslot: Some(timeslot),
+                filters: Some(filters),
+                reach: Some(reach),
+                active: Some(active),
+            };
+            site.service.edit_profile(&visitor.caller, id, edit).await
+        }
+    };
+    match saved {
+        Ok(_) => Ok(done(PAGE, "The profile is saved.")),
+        Err(ServiceError::Refused(refusal)) => ProfilePage::refuse(site, visitor, draft, words::refusal(&refusal)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+type Told = (Option<Outlook>, Option<String>, Vec<(String, u64)>);
+
+async fn outlook(site: &Site, visitor: &Visitor, draft: &Draft) -> Result<Told, PageError> {
+    let directory = site.service.directory();
+    let wanted = match draft.to_preview(visitor, &directory) {
+        Ok(wanted) => wanted,
+        Err(problem) => return Ok((None, Some(problem), Vec::new())),
+    };
+    let days = PREVIEW_DAYS_DEFAULT;
+    match site.service.forecast(&visitor.caller, wanted, days).await {
+        Ok(forecast) => {
+            let counts: &BTreeMap<DestinationId, u64> = &forecast.by_destination;
+            let name = |id: &DestinationId| Some(Way::new(directory.destinations.get(id)?, &site.service).shown());
+            let by_destination = counts.iter().filter_map(|(id, count)| Some((name(id)?, *count))).collect();
+            Ok((Some(Outlook::new(forecast, days)), None, by_destination))
+        }
+        Err(ServiceError::Refused(refusal)) => Ok((None, Some(words::refusal(&refusal)), Vec::new())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Draft, PageError> {
+    let directory = site.service.directory();
+    let profile = directory.profile_of(visitor.caller.id(), ProfileId(id)).ok_or_else(|| missing(Model::Profile))?;
+    Ok(Draft::of(profile))
+}

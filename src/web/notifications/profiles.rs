@@ -1,0 +1,142 @@
+//! One's profiles at a glance, and the first one in one step.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+use super::{destinations::Way, timeslots::Opening, words};
+use crate::{
+    domain::{directory::Directory, ids::ProfileId, medium::SettingKind, profile::Profile, severity::Level},
+    service::{FirstProfile, ProfileEdit, ServiceError},
+    web::{
+        Site,
+        answer::{Answer, done, page, page_with},
+        frame::{Frame, Section},
+        visitor::{Posted, Visitor},
+    },
+};
+
+pub const PAGE: &str = "/notifications/profiles/";
+
+#[derive(Template)]
+#[template(path = "notifications/profiles.html")]
+struct ProfilesPage {
+    frame: Frame,
+    tab: &'static str,
+    cards: Vec<Card>,
+    /// Of the form for the first one.
+    email: String,
+    level: u8,
+    sending: bool,
+    problem: Option<String>,
+}
+
+struct Card {
+    id: ProfileId,
+    name: String,
+    active: bool,
+    opening: Opening,
+    filters: Vec<FilterLine>,
+    ways: Vec<Way>,
+    warnings: Vec<String>,
+}
+
+struct FilterLine {
+    name: String,
+    criteria: String,
+}
+
+impl ProfilesPage {
+    fn new(site: &Site, visitor: &Visitor) -> Self {
+        let directory = site.service.directory();
+        let profiles = directory.profiles_of(visitor.caller.id());
+        Self {
+            frame: Frame::new(site, visitor, Section::Notifications, "Profiles"),
+            tab: "profiles",
+            cards: profiles.into_iter().filter_map(|profile| Card::new(site, profile, &directory)).collect(),
+            email: visitor.caller.user.email.clone(),
+            level: Level::MODERATE.get(),
+            sending: directory.settings.send,
+            problem: None,
+        }
+    }
+}
+
+impl Card {
+    fn new(site: &Site, profile: &Profile, directory: &Directory) -> Option<Self> {
+        let timeslot = directory.timeslots.get(&profile.timeslot)?;
+        let opening = Opening::new(timeslot, directory.settings.time_zone, site.service.now());
+        let ways: Vec<Way> = profile
+            .destinations
+            .iter()
+            .filter_map(|id| directory.destinations.get(id))
+            .map(|destination| Way::new(destination, &site.service))
+            .collect();
+        let mut warnings = Vec::new();
+        if ways.is_empty() {
+            warnings.push("Nothing is sent: no destination is chosen.".to_owned());
+        }
+        if opening.never {
+            warnings.push("Nothing is sent: the timeslot never opens.".to_owned());
+        }
+        let missing = ways.iter().filter(|way| !way.installed);
+        warnings.extend(
+            missing.map(|way| format!("{} is not installed here: nothing is sent to {}.", way.medium, way.shown())),
+        );
+        let filters: Vec<FilterLine> = profile
+            .filters
+            .iter()
+            .filter_map(|id| directory.filters.get(id))
+            .map(|filter| FilterLine {
+                name: filter.name.clone(),
+                criteria: words::criteria(&filter.blob, directory).join(", "),
+            })
+            .collect();
+        let empty = filters.iter().filter(|filter| filter.criteria.is_empty());
+        warnings.extend(empty.map(|filter| format!("“{}” asks for nothing, so nothing matches.", filter.name)));
+        let name = profile.name.clone().unwrap_or_else(|| "Without a name".to_owned());
+        Some(Self { id: profile.id, name, active: profile.active, opening, filters, ways, warnings })
+    }
+}
+
+pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
+    page(&ProfilesPage::new(&site, &visitor))
+}
+
+/// Destination, timeslot, filter and profile in one step.
+pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    let (email, level) = (fields.text("email"), fields.numbers("level").next());
+    let wish = match (SettingKind::Email.check(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?))) {
+        (Ok(email), Some(max_level)) => Ok(FirstProfile { email, max_level }),
+        (Err(_), _) => Err("E-mail address: this is none that mail can be sent to.".to_owned()),
+        (_, None) => Err("Level: choose one.".to_owned()),
+    };
+    let problem = match wish {
+        Ok(wish) => match site.service.create_first_profile(&visitor.caller, wish).await {
+            Ok(_) => {
+                return Ok(done(PAGE, "You will be told from now on. Send a test message to see that it arrives."));
+            }
+            Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
+            Err(error) => return Err(error.into()),
+        },
+        Err(problem) => problem,
+    };
+    let mut again = ProfilesPage::new(&site, &visitor);
+    again.level = level.and_then(|level| level.try_into().ok()).unwrap_or(again.level);
+    (again.email, again.problem) = (email, Some(problem));
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+}
+
+pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    let active = fields.ticked("on");
+    let edit = ProfileEdit { active: Some(active), ..ProfileEdit::default() };
+    site.service.edit_profile(&visitor.caller, ProfileId(id), edit).await?;
+    Ok(done(PAGE, if active { "The profile is on." } else { "The profile is off: it sends nothing." }))
+}
+
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+    site.service.delete_profile(&visitor.caller, ProfileId(id)).await?;
+    Ok(done(PAGE, "The profile is deleted."))
+}

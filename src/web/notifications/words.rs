@@ -1,0 +1,168 @@
+//! Filters and refusals in words.
+
+use crate::{
+    domain::{
+        directory::Directory,
+        filter::tag_groups,
+        ids::{FilterId, SourceId},
+        severity::Level,
+        stored_filter::FilterBlob,
+        tag::Tag,
+    },
+    service::{NotificationRefusal, ProfileLabel, Refusal},
+    web::answer::sentence,
+};
+
+/// Names in a list that people read.
+const NAMES: usize = 6;
+
+/// What the filter asks for, one criterion each; empty where it asks for nothing, and so matches nothing.
+#[must_use]
+pub fn criteria(blob: &FilterBlob, directory: &Directory) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut either = |wanted: Option<bool>, yes: &str, no: &str| {
+        all.extend(wanted.map(|wanted| if wanted { yes } else { no }.to_owned()));
+    };
+    either(blob.open, "open", "closed");
+    either(blob.acked, "acknowledged", "not acknowledged");
+    either(blob.stateful, "with a duration", "without a duration");
+    if blob.hide_closed_acked {
+        all.push("not both closed and acknowledged".to_owned());
+    }
+    if let Some(level) = blob.max_level {
+        all.push(if level == Level::CRITICAL { "level 1".to_owned() } else { format!("levels 1 to {}", level.get()) });
+    }
+    if let Some(types) = blob.source_types.as_ref().filter(|types| !types.is_empty()) {
+        all.push(format!("source type {}", any(types.iter().cloned())));
+    }
+    if let Some(ids) = blob.source_ids.as_ref().filter(|ids| !ids.is_empty()) {
+        all.push(format!("source {}", any(ids.iter().map(|id| source(*id, directory)))));
+    }
+    for group in tag_groups(blob.tags.iter().flatten().filter_map(|tag| Tag::parse(tag).ok())) {
+        all.push(format!("tag {}", any(group.iter().map(Tag::to_string))));
+    }
+    if let Some(kinds) = blob.event_types.as_ref().filter(|kinds| !kinds.is_empty()) {
+        all.push(format!("event {}", any(kinds.iter().map(|kind| kind.display().to_owned()))));
+    }
+    all
+}
+
+#[must_use]
+pub fn source(id: SourceId, directory: &Directory) -> String {
+    directory.source(id).map_or_else(|| format!("number {id} (gone)"), |source| source.name.clone())
+}
+
+#[must_use]
+pub fn filter_name(id: FilterId, directory: &Directory) -> String {
+    directory.filters.get(&id).map_or_else(|| format!("filter {id}"), |filter| filter.name.clone())
+}
+
+/// What a form says about a request that was turned down.
+#[must_use]
+pub fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Notification(it) => notification(it).unwrap_or_else(|| sentence(refusal)),
+        Refusal::TimeslotExists { name, .. } => format!("Name: you have a timeslot “{name}” already."),
+        Refusal::FilterExists { name, .. } => format!("Name: you have a filter “{name}” already."),
+        Refusal::UnknownKey { field, .. } => {
+            format!("{}: one that you chose is not there (any more). Choose again.", capital(field))
+        }
+        _ => sentence(refusal),
+    }
+}
+
+/// The first letter large.
+#[must_use]
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default() + letters.as_str()
+}
+
+fn notification(refusal: &NotificationRefusal) -> Option<String> {
+    use NotificationRefusal as R;
+    Some(match refusal {
+        R::ProfileExists => "Name: you have a profile with this name already.".to_owned(),
+        R::DestinationExists => "You have a destination with this address already.".to_owned(),
+        R::LabelTaken => "Label: another destination of this medium has it already.".to_owned(),
+        R::DestinationSynced => {
+            "Not deleted: this destination follows the e-mail address of your account. Change that address instead."
+                .to_owned()
+        }
+        R::FilterInProfiles(labels) => format!("Not deleted: it is in use in {}.", profiles(labels)),
+        R::DestinationInProfiles(labels) => format!("Not deleted: it is in use in {}.", profiles(labels)),
+        R::FilterInMaintenance(ids) => {
+            let ids = ids.iter().map(|id| format!("number {id}"));
+            format!("Not deleted: planned maintenance uses it: {}.", list(ids, "and"))
+        }
+        R::FilterInRules(names) | R::TimeslotInRules(names) => {
+            format!("Not deleted: it is in use in the rules {}.", list(quoted(names), "and"))
+        }
+        R::MaintenanceEndsBeforeStart => "End: it is not after the start.".to_owned(),
+        R::MaintenanceStarted => "Start: it has begun, so the start cannot change any more.".to_owned(),
+        R::MaintenanceOver => "It ended more than twelve hours ago, so nothing about it can change.".to_owned(),
+        R::MaintenanceEnded => "It has ended already.".to_owned(),
+        R::MaintenanceNotAhead => "Not deleted: it has begun. End it instead.".to_owned(),
+        _ => return None,
+    })
+}
+
+fn profiles(labels: &[ProfileLabel]) -> String {
+    let label = |label: &ProfileLabel| match label {
+        ProfileLabel::Named(name) => format!("your profile “{name}”"),
+        ProfileLabel::Described { timeslot, .. } => format!("your profile without a name for “{timeslot}”"),
+        ProfileLabel::OfOthers(1) => "a profile of another user".to_owned(),
+        ProfileLabel::OfOthers(count) => format!("{count} profiles of other users"),
+    };
+    list(labels.iter().map(label), "and")
+}
+
+fn quoted(names: &[String]) -> impl ExactSizeIterator<Item = String> {
+    names.iter().map(|name| format!("“{name}”"))
+}
+
+fn any(names: impl ExactSizeIterator<Item = String>) -> String {
+    list(names, "or")
+}
+
+/// "a, b or c"; of many only the first ones.
+fn list(names: impl ExactSizeIterator<Item = String>, word: &str) -> String {
+    let count = names.len();
+    let mut shown: Vec<String> = names.take(NAMES).collect();
+    if count > NAMES {
+        shown.push(format!("{} more", count - NAMES));
+    }
+    match shown.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_put_into_words() {
+        let blob = FilterBlob {
+            open: Some(true),
+            acked: Some(false),
+            max_level: Level::new(3),
+            tags: Some(vec!["host=a".to_owned(), "host=b".to_owned(), "site=x".to_owned()]),
+            ..FilterBlob::default()
+        };
+        let words = criteria(&blob, &Directory::default());
+        assert_eq!(words, ["open", "not acknowledged", "levels 1 to 3", "tag host=a or host=b", "tag site=x"]);
+        assert!(criteria(&FilterBlob::default(), &Directory::default()).is_empty());
+    }
+
+    #[test]
+    fn refusals_name_who_is_in_the_way() {
+        let labels = vec![ProfileLabel::Named("Night".to_owned()), ProfileLabel::OfOthers(2)];
+        let text = refusal(&NotificationRefusal::FilterInProfiles(labels).into());
+        assert_eq!(text, "Not deleted: it is in use in your profile “Night” and 2 profiles of other users.");
+        let names = (0..9).map(|number| number.to_string()).collect();
+        let text = refusal(&NotificationRefusal::TimeslotInRules(names).into());
+        assert!(text.ends_with("“5” and 3 more."), "{text}");
+    }
+}
