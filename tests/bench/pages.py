@@ -192,7 +192,7 @@ def lists(server, token, rounds, requests):
     row("… with all fourteen columns", "", [len(body) / 1000], " KB", 1)
 
 
-def live(server, writer, rounds, seconds):
+def live(server, token, writer, rounds, seconds):
     sessions = []
     for number, preset in enumerate(streams.COLUMNS):
         name = f"watcher{number}"
@@ -200,6 +200,8 @@ def live(server, writer, rounds, seconds):
         session = Session(server, name)
         session.prefer(page_size=100, columns=preset)
         sessions.append(session.cookie)
+    run.wait_until_indexed(server, token)
+    streams.send(server, writer, 5)
     outcomes, costs = [], []
     for _ in range(rounds):
         alone, _ = streams.cost(server, seconds, lambda: streams.send(server, writer, seconds))
@@ -227,11 +229,11 @@ def weights():
     top = Path(__file__).resolve().parents[2]
 
     def kilobytes(folder, ending):
-        return [sum(path.stat().st_size for path in (top / folder).rglob(f"*{ending}")) / 1000]
+        return [sum(path.stat().st_size for path in (top / folder).rglob(f"*{ending}")) / 1024]
 
-    row("own scripts", "≤ 30 KB", kilobytes("web/js", ".js"), " KB", 1)
-    row("scripts of others", "≤ 60 KB", kilobytes("assets/vendor", ".js"), " KB", 1)
-    row("style sheets", "≤ 50 KB", kilobytes("web/css", ".css"), " KB", 1)
+    row("own scripts", "≤ 30 KiB", kilobytes("web/js", ".js"), " KiB", 1)
+    row("scripts of others", "≤ 60 KiB", kilobytes("assets/vendor", ".js"), " KiB", 1)
+    row("style sheets", "≤ 50 KiB", kilobytes("web/css", ".css"), " KiB", 1)
 
 
 def main():
@@ -278,7 +280,7 @@ def measure(options, wanted, folder):
             run.wait_until_indexed(server, token)
             lists(server, token, options.rounds, options.requests)
         if "live" in wanted:
-            live(server, writer, options.rounds, options.seconds)
+            live(server, token, writer, options.rounds, options.seconds)
         if "browser" in wanted:
             patches.measure(server, token, writer, PASSWORD, options.seconds)
         row("resident after all of this", "", [server.resident_mb()], " MB", 0)

@@ -7,6 +7,7 @@ let chosen = new Set();
 let held = new Map();
 let current = null;
 let lastRefresh = 0;
+let counted = 0;
 let timers = {};
 
 const list = () => document.getElementById("list");
@@ -32,8 +33,7 @@ function recall() {
 }
 
 function choose(pk, on) {
-  if (on) chosen.add(String(pk));
-  else chosen.delete(String(pk));
+  chosen[on ? "add" : "delete"](String(pk));
   keep();
   showChosen();
 }
@@ -70,18 +70,15 @@ function parse(html) {
   return fresh;
 }
 
-const marks = new WeakMap();
-
-/** For two seconds; an animation of a whole page of rows would keep the browser busy. */
+/** Not by an animation: a whole page of them keeps browsers busy. */
 function mark(element, kind) {
-  clearTimeout(marks.get(element));
   element.classList.add(kind);
-  marks.set(element, setTimeout(() => element.classList.remove("new", "changed"), 2000));
+  setTimeout(() => element.classList.remove(kind), 2000);
 }
 
 function patchRow(old, fresh) {
-  const isCurrent = old.classList.contains("current");
-  old.className = `${fresh.className}${isCurrent ? " current" : ""}`;
+  fresh.classList.toggle("current", old.matches(".current"));
+  old.className = fresh.className;
   mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
@@ -111,13 +108,8 @@ function isQuiet() {
 }
 
 function insert(fresh) {
-  const start = Number(fresh.dataset.start);
-  const pk = Number(fresh.dataset.pk);
-  const isOlder = (other) => {
-    const at = Number(other.dataset.start);
-    return at < start || (at === start && Number(other.dataset.pk) < pk);
-  };
-  const before = [...rows().children].find(isOlder);
+  const { start, pk } = fresh.dataset;
+  const before = [...rows().children].find(({ dataset: it }) => (it.start - start || it.pk - pk) < 0);
   const limit = Number(list().dataset.limit);
   if (!before && rows().children.length >= limit) return;
   mark(fresh, "new");
@@ -147,7 +139,7 @@ function count(selector, change) {
 
 function take(patch) {
   if (!rows()) return;
-  // Asked before anything changes, because the answer needs the layout.
+  // While the layout is known.
   const quiet = isQuiet();
   for (const [pk, html] of patch.rows) {
     const fresh = parse(html);
@@ -162,14 +154,14 @@ function take(patch) {
     there.classList.add("gone");
     setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
   }
-  if (patch.matching != null) count("[data-matching]", () => patch.matching);
-  else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
-  count("[data-total]", () => patch.total);
+  const { matching, delta, total } = patch;
+  count("[data-matching]", (now) => matching ?? Math.max(0, now + delta));
+  count("[data-total]", () => total);
   if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
   if (patch.new.length) alarm(patch.new.length);
-  later("facets", 5000, facets);
+  later("facets", Math.max(0, Math.min(5000, counted + 30000 - Date.now())), facets);
 }
 
 function alarm(many) {
@@ -214,11 +206,11 @@ async function get(address) {
 async function facets() {
   const form = $("[data-facets]");
   if (!form || document.hidden) return;
+  counted = Date.now();
   const counts = JSON.parse(await get(form.dataset.facets));
   if (!counts) return;
   for (const element of $$("[data-facet]", form)) {
-    const text = counts[element.dataset.facet] ?? 0;
-    if (element.textContent !== String(text)) element.textContent = text;
+    element.textContent = counts[element.dataset.facet] ?? 0;
   }
 }
 
@@ -265,9 +257,9 @@ function arrive() {
 
 function go(step) {
   const all = $$("#rows > tr");
-  if (!all.length) return;
   const at = all.findIndex((element) => element.dataset.pk === current);
-  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+  const next = all[at < 0 ? 0 : at + step];
+  if (!next) return;
   for (const element of all) element.classList.toggle("current", element === next);
   current = next.dataset.pk;
   next.focus({ preventScroll: true });
