@@ -73,7 +73,7 @@ function set(cell, on) {
 function stretch(cell) {
   week.set(drawing.before);
   const ends = [drawing.at, Number(cell.dataset.at)];
-  const within = (at, part) => part(at) >= Math.min(...ends.map(part)) && part(at) <= Math.max(...ends.map(part));
+  const within = (at, part) => [...ends, at].map(part).sort((a, b) => a - b)[1] === part(at);
   for (const other of cells()) {
     const at = Number(other.dataset.at);
     if (within(at, (it) => Math.floor(it / DAY)) && within(at, (it) => it % DAY)) set(other, drawing.on);
