@@ -7,6 +7,7 @@ let chosen = new Set();
 let held = new Map();
 let current = null;
 let lastRefresh = 0;
+let counted = 0;
 let timers = {};
 
 const list = () => document.getElementById("list");
@@ -32,8 +33,7 @@ function recall() {
 }
 
 function choose(pk, on) {
-  if (on) chosen.add(String(pk));
-  else chosen.delete(String(pk));
+  chosen[on ? "add" : "delete"](String(pk));
   keep();
   showChosen();
 }
@@ -70,9 +70,16 @@ function parse(html) {
   return fresh;
 }
 
+/** Not by an animation: a whole page of them keeps browsers busy. */
+function mark(element, kind) {
+  element.classList.add(kind);
+  setTimeout(() => element.classList.remove(kind), 2000);
+}
+
 function patchRow(old, fresh) {
-  const isCurrent = old.classList.contains("current");
-  old.className = `${fresh.className} changed${isCurrent ? " current" : ""}`;
+  fresh.classList.toggle("current", old.matches(".current"));
+  old.className = fresh.className;
+  mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
     if (cell.classList.contains("c-select")) continue;
@@ -101,16 +108,11 @@ function isQuiet() {
 }
 
 function insert(fresh) {
-  const start = Number(fresh.dataset.start);
-  const pk = Number(fresh.dataset.pk);
-  const isOlder = (other) => {
-    const at = Number(other.dataset.start);
-    return at < start || (at === start && Number(other.dataset.pk) < pk);
-  };
-  const before = [...rows().children].find(isOlder);
+  const { start, pk } = fresh.dataset;
+  const before = [...rows().children].find(({ dataset: it }) => (it.start - start || it.pk - pk) < 0);
   const limit = Number(list().dataset.limit);
   if (!before && rows().children.length >= limit) return;
-  fresh.classList.add("new");
+  mark(fresh, "new");
   rows().insertBefore(fresh, before ?? null);
   for (const last of [...rows().children].slice(limit).reverse()) if (!isBusy(last)) last.remove();
   $(".empty", list())?.remove();
@@ -137,6 +139,8 @@ function count(selector, change) {
 
 function take(patch) {
   if (!rows()) return;
+  // While the layout is known.
+  const quiet = isQuiet();
   for (const [pk, html] of patch.rows) {
     const fresh = parse(html);
     const there = row(pk);
@@ -150,14 +154,14 @@ function take(patch) {
     there.classList.add("gone");
     setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
   }
-  if (patch.matching != null) count("[data-matching]", () => patch.matching);
-  else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
-  count("[data-total]", () => patch.total);
-  if (canInsert() && isQuiet()) release();
+  const { matching, delta, total } = patch;
+  count("[data-matching]", (now) => matching ?? Math.max(0, now + delta));
+  count("[data-total]", () => total);
+  if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
   if (patch.new.length) alarm(patch.new.length);
-  later("facets", 5000, facets);
+  later("facets", Math.max(0, Math.min(5000, counted + 30000 - Date.now())), facets);
 }
 
 function alarm(many) {
@@ -202,11 +206,11 @@ async function get(address) {
 async function facets() {
   const form = $("[data-facets]");
   if (!form || document.hidden) return;
+  counted = Date.now();
   const counts = JSON.parse(await get(form.dataset.facets));
   if (!counts) return;
   for (const element of $$("[data-facet]", form)) {
-    const text = counts[element.dataset.facet] ?? 0;
-    if (element.textContent !== String(text)) element.textContent = text;
+    element.textContent = counts[element.dataset.facet] ?? 0;
   }
 }
 
@@ -253,9 +257,9 @@ function arrive() {
 
 function go(step) {
   const all = $$("#rows > tr");
-  if (!all.length) return;
   const at = all.findIndex((element) => element.dataset.pk === current);
-  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+  const next = all[at < 0 ? 0 : at + step];
+  if (!next) return;
   for (const element of all) element.classList.toggle("current", element === next);
   current = next.dataset.pk;
   next.focus({ preventScroll: true });
