@@ -168,7 +168,7 @@ function alarm(many) {
   const { sound, notify: notice } = list().dataset;
   if (sound != null) beep();
   if (notice != null && document.hidden && window.Notification?.permission === "granted") {
-    new Notification("argusd", { body: many === 1 ? "One new incident." : `${many} new incidents.`, tag: "argusd" });
+    new Notification(`argusd: ${many} new`, { tag: "argusd" });
   }
 }
 

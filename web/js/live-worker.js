@@ -1,5 +1,4 @@
-// One stream for all tabs of this browser: each tab joins with its views, the stream carries what concerns them.
-// Runs as a shared worker, or within the page where browsers have none.
+// One stream for all tabs of this browser, with the views of each. A shared worker, or within the page where there is none.
 
 class Hub {
   constructor() {
@@ -14,7 +13,7 @@ class Hub {
     const { join, leave, alive } = message;
     if (join) {
       const named = (message) => reply({ ...message, name: join.name });
-      const seq = join.seq == null ? null : Number(join.seq);
+      const seq = join.seq && Number(join.seq);
       this.members.set(join.name, { ...join, seq, reply: named, heard: Date.now() });
       named({ type: "state", state: this.state });
       this.connect();
