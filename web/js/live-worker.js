@@ -1,4 +1,4 @@
-// One stream for all tabs of this browser, with the views of each. A shared worker, or within the page where there is none.
+// One stream for all tabs of this browser, with the views of each. A shared worker, or part of the page.
 
 class Hub {
   constructor() {

@@ -54,6 +54,8 @@ const ADMINISTRATION: Pages = &[
 #[test]
 fn gallery_administration() {
     inside("administration", ADMINISTRATION);
+}
+
 const LIST: Pages = &[
     ("list", "/incidents/?open=true"),
     ("list-everything", "/incidents/?open=any&sort=level"),
