@@ -20,7 +20,7 @@ mod view;
 pub use self::{
     channel::{Channels, Outcome, SetupError, Transcript},
     dispatcher::{Carrier, DispatchSettings, Dispatcher},
-    health::{Health, Reach},
+    health::{Health, Reach, Record},
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},

@@ -19,11 +19,11 @@ use self::courier::ChannelCourier;
 pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin_types};
 pub use crate::store::verify_pages;
 use crate::{
-    config::{Config, Dialect},
+    config::{Config, Dialect, Origin},
     http::{HttpSettings, IcingaDialect},
     jobs,
     notify::{Channels, Health},
-    web::{self, WebSettings},
+    web::{self, SettingRow, WebSettings},
 };
 
 /// How long requests may take to finish once the server was told to stop.
@@ -63,7 +63,13 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let described = Arc::default();
     let asking =
         tokio::spawn(notifications::ask_plugins(notifications::plugin_settings(config), Arc::clone(&described)));
-    let courier = ChannelCourier { channels: Arc::clone(&channels), store: store.clone(), plugins, described };
+    let courier = ChannelCourier {
+        channels: Arc::clone(&channels),
+        store: store.clone(),
+        health: Arc::clone(&health),
+        plugins,
+        described,
+    };
     backend.service().send_through(Arc::new(courier));
 
     let (stop, stopping) = watch::channel(false);
@@ -117,7 +123,10 @@ fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
         Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
         None => None,
     };
-    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens })
+    let row =
+        |(name, value, origin): (&'static str, String, Origin)| SettingRow { name, value, origin: origin.to_string() };
+    let rows = config.rows().into_iter().map(row).collect();
+    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
 }
 
 /// The only line on standard output; whoever started us waits for it.

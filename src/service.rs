@@ -4,6 +4,7 @@
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
 pub mod acks;
+pub mod audit;
 pub mod basic;
 pub mod bulk;
 mod change_text;
@@ -23,6 +24,7 @@ pub mod events;
 pub mod filters;
 pub mod first_profile;
 pub mod forecast;
+pub mod health;
 pub mod incidents;
 pub mod listing;
 pub mod live;
@@ -41,6 +43,7 @@ pub mod rules;
 pub mod self_incidents;
 pub mod sessions;
 pub mod setup;
+pub mod source_overview;
 pub mod sources;
 pub mod suggestions;
 pub mod tags;
@@ -68,16 +71,17 @@ use crate::{
 };
 
 pub use crate::{
-    search::{Facets, SearchError, Sort, SortColumn, SortedCursor},
+    search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::StoreError,
 };
 pub use acks::NewAck;
+pub use audit::{AuditFilter, AuditPage};
 pub use bulk::{BulkRefusal, BulkResult};
 pub use channel_types::{AboutType, ChannelType};
 pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
-pub use contact_lists::{GroupWithUsers, List};
+pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
-pub use courier::{Courier, TestOutcome, TestResult};
+pub use courier::{Courier, Reached, TestOutcome, TestResult};
 pub use decisions::{Decisions, ProfileDecision, Whom};
 pub use destinations::{DestinationEdit, NewDestination};
 pub use dossier::{DecidedEvent, Dossier, Rights};
@@ -87,6 +91,7 @@ pub use events::NewEvent;
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use first_profile::FirstProfile;
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
+pub use health::{Health, Intake};
 pub use incidents::NewIncident;
 pub use listing::{Overview, SortedPage};
 pub use live::{Live, News};
@@ -95,14 +100,15 @@ pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
 pub use notifications::{Messages, Notification};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
-pub use policy::UserKind;
+pub use policy::{Action, UserKind};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
 pub use sessions::Session;
 pub use setup::FirstStart;
-pub use sources::NewSource;
+pub use source_overview::{SourceView, TokenState};
+pub use sources::{NewSource, SourceEdit};
 pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use timeslots::TimeslotEdit;
@@ -151,12 +157,14 @@ struct Inner {
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
+    started: Timestamp,
     live: Live,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Store, search: Search, settings: Settings) -> Self {
+        let started = store.clock().now();
         let live = Live::new(&store);
         Self {
             inner: Arc::new(Inner {
@@ -171,6 +179,7 @@ impl Service {
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
+                started,
             }),
         }
     }
@@ -198,6 +207,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// When this process took the data file up.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.inner.started
     }
 
     /// What changed lately, for pages that are pushed to.

@@ -296,6 +296,11 @@ impl Store {
         })
     }
 
+    /// Bytes of the data file, and those that are free on its disk. Blocking.
+    pub fn disk(&self) -> Result<(u64, u64), StoreError> {
+        self.inner.file.disk()
+    }
+
     /// Writes a complete, compact copy to `to`, beside it first, while others read and write. Blocking.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         backup::backup(&self.snapshot()?, self.path(), to)

@@ -6,6 +6,7 @@
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass everything by reference")]
 
 pub mod account;
+pub mod admin;
 pub mod answer;
 pub mod assets;
 pub mod form;
@@ -40,6 +41,16 @@ pub struct WebSettings {
     pub banner: Option<String>,
     /// More custom properties for the looks: the text of a style sheet.
     pub tokens: Option<String>,
+    /// All settings in force, for administrators to read. Without secrets.
+    pub rows: Vec<SettingRow>,
+}
+
+/// A setting and where it came from, as people read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingRow {
+    pub name: &'static str,
+    pub value: String,
+    pub origin: String,
 }
 
 /// What pages are made from. A handle.

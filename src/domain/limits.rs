@@ -118,6 +118,11 @@ pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
 pub const BULK_IDS: usize = 100_000;
 pub const ACKS_PER_INCIDENT: usize = 10_000;
 
+/// Entries of the change log that are looked at for one page of the audit trail.
+pub const AUDIT_LOOKS: usize = 20_000;
+/// And for the rate at which events come in.
+pub const INTAKE_LOOKS: usize = 1_000;
+
 pub const PAGE_SIZE_DEFAULT: usize = 100;
 /// Larger wishes are cut to this without a word; `next` goes on.
 pub const PAGE_SIZE_MAX: usize = 5_000;

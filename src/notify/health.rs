@@ -9,7 +9,15 @@ use crate::domain::time::Timestamp;
 /// Shared by whoever sends and whoever watches.
 #[derive(Debug, Default)]
 pub struct Health {
-    media: Mutex<FxHashMap<String, Reach>>,
+    media: Mutex<FxHashMap<String, Record>>,
+}
+
+/// What became of the attempts over one medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub reach: Reach,
+    pub last_success: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
 }
 
 /// What the last attempts showed.
@@ -24,20 +32,31 @@ impl Health {
     /// What an attempt to send over the medium showed.
     pub fn note(&self, medium: &str, reachable: bool, now: Timestamp) {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = Record { reach: Reach::Reachable, last_success: None, last_failure: None };
+        let record = media.entry(medium.to_owned()).or_insert(new);
         if reachable {
-            media.insert(medium.to_owned(), Reach::Reachable);
+            (record.reach, record.last_success) = (Reach::Reachable, Some(now));
             return;
         }
-        let reach = media.entry(medium.to_owned()).or_insert(Reach::UnreachableSince(now));
-        if *reach == Reach::Reachable {
-            *reach = Reach::UnreachableSince(now);
+        record.last_failure = Some(now);
+        if record.reach == Reach::Reachable {
+            record.reach = Reach::UnreachableSince(now);
         }
+    }
+
+    /// By medium.
+    #[must_use]
+    pub fn records(&self) -> Vec<(String, Record)> {
+        let media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records: Vec<_> = media.iter().map(|(medium, record)| (medium.clone(), *record)).collect();
+        records.sort_by(|(one, _), (other, _)| one.cmp(other));
+        records
     }
 
     /// `None`: nothing was sent over it yet.
     #[must_use]
     pub fn reach(&self, medium: &str) -> Option<Reach> {
-        self.media.lock().unwrap_or_else(PoisonError::into_inner).get(medium).copied()
+        self.media.lock().unwrap_or_else(PoisonError::into_inner).get(medium).map(|record| record.reach)
     }
 
     /// `None` if the last attempt reached it, or there was none.
@@ -71,5 +90,8 @@ mod tests {
         assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(Reach::Reachable)));
         health.note("email", false, at(4));
         assert_eq!(health.unreachable_since("email"), Some(at(4)));
+        let record =
+            Record { reach: Reach::UnreachableSince(at(4)), last_success: Some(at(3)), last_failure: Some(at(4)) };
+        assert_eq!(health.records(), [("email".to_owned(), record)]);
     }
 }

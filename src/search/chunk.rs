@@ -84,10 +84,11 @@ impl Row {
 /// What the rows may hold. Wider than the truth after changes, never narrower.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    pub(super) min_end: i64,
-    /// Of the ends that are known; see `open_ended`.
+    /// Of the ends that are moments, as is the highest; see `stateless` and `open_ended`.
+    min_known_end: i64,
     max_known_end: i64,
-    /// Exact, so that old chunks are left alone once everything in them is closed.
+    /// Both exact, so that old chunks are left alone once everything in them is closed.
+    stateless: u32,
     open_ended: u32,
     pub(super) min_acked: i64,
     pub(super) max_acked: i64,
@@ -104,8 +105,9 @@ pub(super) struct Bounds {
 
 impl Bounds {
     const EMPTY: Self = Self {
-        min_end: i64::MAX,
+        min_known_end: i64::MAX,
         max_known_end: i64::MIN,
+        stateless: 0,
         open_ended: 0,
         min_acked: i64::MAX,
         max_acked: i64::MIN,
@@ -118,16 +120,33 @@ impl Bounds {
         max_id: 0,
     };
 
+    pub(super) fn min_end(&self) -> i64 {
+        if self.stateless > 0 { STATELESS } else { self.min_known_end }
+    }
+
     pub(super) fn max_end(&self) -> i64 {
         if self.open_ended > 0 { INFINITY } else { self.max_known_end }
     }
 
+    /// The lowest and the highest end between `from` and `to`; `None` if there is none.
+    pub(super) fn ends_within(&self, from: i64, to: i64) -> Option<(i64, i64)> {
+        let known = (self.min_known_end.max(from), self.max_known_end.min(to));
+        let known = (known.0 <= known.1).then_some(known);
+        let stateless = (self.stateless > 0 && from == STATELESS).then_some(STATELESS);
+        let open_ended = (self.open_ended > 0 && to == INFINITY).then_some(INFINITY);
+        let low = stateless.or(known.map(|known| known.0)).or(open_ended)?;
+        let high = open_ended.or(known.map(|known| known.1)).or(stateless)?;
+        Some((low, high))
+    }
+
     fn add(&mut self, row: &Row) {
-        self.min_end = self.min_end.min(row.end);
-        if row.end == INFINITY {
-            self.open_ended = self.open_ended.saturating_add(1);
-        } else {
-            self.max_known_end = self.max_known_end.max(row.end);
+        match row.end {
+            STATELESS => self.stateless = self.stateless.saturating_add(1),
+            INFINITY => self.open_ended = self.open_ended.saturating_add(1),
+            end => {
+                self.min_known_end = self.min_known_end.min(end);
+                self.max_known_end = self.max_known_end.max(end);
+            }
         }
         self.min_acked = self.min_acked.min(row.acked_until);
         self.max_acked = self.max_acked.max(row.acked_until);
@@ -141,8 +160,10 @@ impl Bounds {
     }
 
     fn forget(&mut self, row: &Row) {
-        if row.end == INFINITY {
-            self.open_ended = self.open_ended.saturating_sub(1);
+        match row.end {
+            STATELESS => self.stateless = self.stateless.saturating_sub(1),
+            INFINITY => self.open_ended = self.open_ended.saturating_sub(1),
+            _ => {}
         }
     }
 }
@@ -310,4 +331,38 @@ fn set<T>(column: &mut [T], at: usize, value: T) {
 
 fn move_tail<T>(from: &mut Vec<T>, at: usize, to: &mut Vec<T>) {
     to.extend(from.drain(at..));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_moments_and_what_is_open_do_not_hide_where_the_known_ends_are() {
+        let row = |id, end| Row {
+            key: Key { start: 0, id },
+            end,
+            acked_until: NEVER,
+            source: 0,
+            level: 1,
+            has_ticket: false,
+            event_types: 0,
+        };
+        let mut chunk = Chunk::new();
+        for (id, end) in [(1, 50), (2, STATELESS), (3, INFINITY), (4, 70)] {
+            chunk.insert(&row(id, end));
+        }
+        let within = |chunk: &Chunk, from, to| chunk.bounds.ends_within(from, to);
+        assert_eq!(within(&chunk, STATELESS, INFINITY), Some((STATELESS, INFINITY)));
+        assert_eq!(within(&chunk, STATELESS + 1, 60), Some((50, 60)));
+        assert_eq!(within(&chunk, STATELESS + 1, 90), Some((50, 70)));
+        assert_eq!(within(&chunk, 60, INFINITY), Some((60, INFINITY)));
+        assert_eq!(within(&chunk, 71, INFINITY), Some((INFINITY, INFINITY)));
+        assert_eq!(within(&chunk, STATELESS, STATELESS), Some((STATELESS, STATELESS)));
+        assert_eq!(within(&chunk, 71, 90), None);
+
+        chunk.replace(&row(3, 90));
+        chunk.remove(row(2, STATELESS).key);
+        assert_eq!(within(&chunk, STATELESS, INFINITY), Some((50, 90)));
+    }
 }

@@ -81,9 +81,8 @@ impl Conditions {
 
     /// False if no row within these bounds can match.
     pub(super) fn possible(&self, bounds: &Bounds) -> bool {
-        *self.end.start() <= bounds.max_end()
-            && *self.end.end() >= bounds.min_end
-            && !self.end.is_empty()
+        !self.end.is_empty()
+            && bounds.ends_within(*self.end.start(), *self.end.end()).is_some()
             && *self.acked_until.start() <= bounds.max_acked
             && *self.acked_until.end() >= bounds.min_acked
             && bounds.levels & self.levels != 0
@@ -103,7 +102,7 @@ impl Conditions {
     /// Sets to 0 what does not match; one byte a row.
     pub(super) fn apply(&self, chunk: &Chunk, mask: &mut [u8]) {
         let bounds = &chunk.bounds;
-        if *self.end.start() > bounds.min_end || *self.end.end() < bounds.max_end() {
+        if *self.end.start() > bounds.min_end() || *self.end.end() < bounds.max_end() {
             within(mask, &chunk.ends, &self.end);
         }
         if *self.acked_until.start() > bounds.min_acked || *self.acked_until.end() < bounds.max_acked {

@@ -67,7 +67,8 @@ impl Ranks {
     pub(super) fn bounds(&self, bounds: &Bounds) -> (i64, i64) {
         match self {
             Self::Id => (bounds.min_id as i64, bounds.max_id as i64),
-            Self::End { from, to } => (bounds.min_end.max(*from), bounds.max_end().min(*to)),
+            // Where nothing matches it does not matter.
+            Self::End { from, to } => bounds.ends_within(*from, *to).unwrap_or((*from, *to)),
             Self::Level { wanted } => {
                 let levels = bounds.levels & wanted;
                 (i64::from(levels.trailing_zeros()), i64::from(7 - levels.leading_zeros().min(7)))

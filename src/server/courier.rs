@@ -10,14 +10,15 @@ use futures_util::future::BoxFuture;
 use crate::{
     clock::random_bytes,
     domain::{destination::Destination, plugin::PluginInfo},
-    notify::{Channels, ContactCard, Content, Outcome, Outgoing},
-    service::{Courier, TestOutcome, TestResult},
+    notify::{Channels, ContactCard, Content, Health, Outcome, Outgoing, Reach},
+    service::{Courier, Reached, TestOutcome, TestResult},
     store::Store,
 };
 
 pub(super) struct ChannelCourier {
     pub channels: Arc<Channels>,
     pub store: Store,
+    pub health: Arc<Health>,
     /// The types of the plug-ins that were installed when the server started.
     pub plugins: Vec<String>,
     /// What they say of themselves, once they were asked.
@@ -47,6 +48,21 @@ impl Courier for ChannelCourier {
             };
             TestOutcome { result, answer, transcript: transcript.lines().to_vec() }
         })
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        let records = self.health.records().into_iter();
+        records
+            .map(|(medium, record)| Reached {
+                medium,
+                last_success: record.last_success,
+                last_failure: record.last_failure,
+                unreachable_since: match record.reach {
+                    Reach::UnreachableSince(since) => Some(since),
+                    Reach::Reachable => None,
+                },
+            })
+            .collect()
     }
 
     fn plugins(&self) -> &[String] {

@@ -37,6 +37,33 @@ impl Service {
         Ok(stored)
     }
 
+    /// The contact is in the group from now on, or is not. It stays as it is otherwise.
+    pub async fn set_membership(
+        &self,
+        caller: &Caller,
+        contact: Uuid,
+        group: Uuid,
+        is_member: bool,
+    ) -> Result<(), ContactRefusal> {
+        may_write(caller)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                if command.contact_group(group)?.is_none() {
+                    return Err(ContactRefusal::UnknownGroup(group));
+                }
+                let mut memberships = Memberships::default();
+                if is_member {
+                    memberships.join(command, contact, group)?;
+                } else {
+                    memberships.leave(command, contact, group)?;
+                }
+                memberships.stage(command);
+                Ok::<_, ContactRefusal>(())
+            })
+            .await?;
+        Ok(())
+    }
+
     pub async fn delete_contact_group(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
         may_write(caller)?;
         self.store()

@@ -37,6 +37,57 @@ impl Service {
     }
 }
 
+impl Service {
+    /// A page of [`Service::contacts`], those behind `after`.
+    pub async fn contacts_page(
+        &self,
+        filter: Filter,
+        after: Option<Uuid>,
+        size: usize,
+    ) -> Result<ListPage<Contact>, ServiceError> {
+        page(self.contacts(filter), after, size, |contact| contact.uuid).await
+    }
+
+    /// A page of [`Service::contact_groups`], those behind `after`.
+    pub async fn contact_groups_page(
+        &self,
+        filter: Filter,
+        after: Option<Uuid>,
+        size: usize,
+    ) -> Result<ListPage<GroupWithUsers>, ServiceError> {
+        page(self.contact_groups(filter), after, size, |group| group.group.uuid).await
+    }
+}
+
+/// Some rows of a list.
+#[derive(Clone, Debug)]
+pub struct ListPage<T> {
+    pub rows: Vec<T>,
+    /// Behind which the next page starts.
+    pub next: Option<Uuid>,
+}
+
+async fn page<T: Send + 'static>(
+    mut list: List<T>,
+    after: Option<Uuid>,
+    size: usize,
+    uuid: fn(&T) -> Uuid,
+) -> Result<ListPage<T>, ServiceError> {
+    if let Some(after) = after {
+        list.place = Place::After(after);
+    }
+    let mut rows = Vec::new();
+    while rows.len() <= size
+        && let Some(chunk) = list.next().await
+    {
+        rows.extend(chunk?);
+    }
+    let more = rows.len() > size;
+    rows.truncate(size);
+    let next = rows.last().filter(|_| more).map(uuid);
+    Ok(ListPage { rows, next })
+}
+
 /// What is left of a list.
 pub struct List<T> {
     service: Service,

@@ -11,12 +11,18 @@ use crate::domain::{
     ids::{DestinationId, UserId},
     limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
     plugin::PluginInfo,
+    time::Timestamp,
 };
 
 /// Carries messages to destinations.
 pub trait Courier: Send + Sync {
     /// Sends a harmless message that `username` asked for, now and once. Ends within a bounded time.
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome>;
+
+    /// How sending went since the start, over each medium that was used.
+    fn reached(&self) -> Vec<Reached> {
+        Vec::new()
+    }
 
     /// The types of the channel plug-ins that are installed.
     fn plugins(&self) -> &[String] {
@@ -27,6 +33,16 @@ pub trait Courier: Send + Sync {
     fn plugin(&self, _kind: &str) -> Option<Result<PluginInfo, String>> {
         None
     }
+}
+
+/// What attempts to send over a medium showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub medium: String,
+    pub last_success: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
+    /// When the first of the attempts failed that have failed in a row.
+    pub unreachable_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,7 @@ pub enum Model {
     Maintenance,
     Rule,
     Contact,
+    ContactGroup,
     Delivery,
 }
 
@@ -75,6 +76,7 @@ impl std::fmt::Display for Model {
             Self::Maintenance => "planned maintenance",
             Self::Rule => "rule",
             Self::Contact => "contact",
+            Self::ContactGroup => "contact group",
             Self::Delivery => "delivery",
         })
     }
@@ -137,6 +139,8 @@ pub enum Refusal {
     NotLowercase(String),
     #[error("usernames are made of letters, digits and @.+-_, at most 150")]
     BadUsername,
+    #[error("you cannot take away your own rights; somebody else has to")]
+    OwnRights,
     #[error("the username is taken")]
     UsernameTaken,
     #[error("{0} must not be empty")]

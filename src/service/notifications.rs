@@ -16,6 +16,9 @@ use crate::{
 
 pub use crate::store::Messages;
 
+/// In one command.
+const RETRIED_AT_ONCE: usize = 200;
+
 /// A message with what it is about.
 #[derive(Clone, Debug)]
 pub struct Notification {
@@ -93,6 +96,34 @@ impl Service {
         tracing::info!(message = id.0, user = %caller.user.username, "a message that was given up is sent again");
         let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message])).await?;
         rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
+    }
+
+    /// All messages that were given up are due now; how many there were.
+    pub async fn retry_all_deliveries(&self, caller: &Caller) -> Result<usize, ServiceError> {
+        may_manage(caller)?;
+        let (mut count, mut before) = (0_usize, None);
+        loop {
+            let read = move |snapshot: &Snapshot| snapshot.messages_page(Messages::Dead, before, RETRIED_AT_ONCE);
+            let dead: Vec<MessageId> = self.store().read(read).await?.into_iter().map(|message| message.id).collect();
+            let Some(last) = dead.last() else { break };
+            before = Some(*last);
+            count += self
+                .store()
+                .write(Some(caller.id()), move |command| {
+                    let (now, mut revived) = (command.now(), 0);
+                    for id in dead {
+                        if let Some(mut message) = command.message(id)?.filter(Message::is_dead) {
+                            message.state = State::Due { at: now, since: now };
+                            command.put_message(message);
+                            revived += 1;
+                        }
+                    }
+                    Ok::<usize, ServiceError>(revived)
+                })
+                .await?;
+        }
+        tracing::info!(messages = count, user = %caller.user.username, "messages that were given up are sent again");
+        Ok(count)
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Action {
     SeeOthersNotifications,
     /// All messages, and sending again those that were given up.
     ManageDeliveries,
+    /// Accounts with their tokens and sessions, settings, health and the audit trail.
+    SeeAdministration,
     MakeDemoData,
 }
 
@@ -43,9 +45,20 @@ pub const fn allowed(kind: UserKind, action: Action) -> bool {
         (UserKind::Superuser, _)
         | (
             UserKind::Staff,
-            Action::PlanMaintenance | Action::SeeOthersNotifications | Action::ManageDeliveries | Action::SeeRules,
+            Action::PlanMaintenance
+            | Action::SeeOthersNotifications
+            | Action::ManageDeliveries
+            | Action::SeeRules
+            | Action::SeeAdministration,
         ) => true,
         (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
+    }
+}
+
+impl Caller {
+    #[must_use]
+    pub fn may(&self, action: Action) -> bool {
+        allowed(self.kind(), action)
     }
 }
 
@@ -97,7 +110,9 @@ mod tests {
 
     #[test]
     fn staff_look_after_messages() {
-        for action in [Action::SeeOthersNotifications, Action::ManageDeliveries, Action::SeeRules] {
+        for action in
+            [Action::SeeOthersNotifications, Action::ManageDeliveries, Action::SeeRules, Action::SeeAdministration]
+        {
             for kind in [UserKind::Staff, UserKind::Superuser] {
                 assert!(allowed(kind, action));
             }

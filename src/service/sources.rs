@@ -33,18 +33,41 @@ pub struct NewSource {
     pub username: Option<String>,
 }
 
+/// What is to be changed; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct SourceEdit {
+    pub name: Option<String>,
+    pub base_url: Option<String>,
+    /// See [`Source::heartbeat_frequency`].
+    pub heartbeat_frequency: Option<Option<u32>>,
+}
+
 impl Service {
     pub async fn create_source(&self, caller: &Caller, new: NewSource) -> Result<Arc<Source>, ServiceError> {
+        self.create_source_with_type(caller, new, false).await
+    }
+
+    /// `makes_type`: the type is made with it if there is none of that name.
+    pub async fn create_source_with_type(
+        &self,
+        caller: &Caller,
+        new: NewSource,
+        makes_type: bool,
+    ) -> Result<Arc<Source>, ServiceError> {
         if !allowed(caller.kind(), Action::ManageSources) {
             return Err(ServiceError::Forbidden);
         }
         check_name(SOURCE_NAME, &new.name)?;
         check_length("base_url", URL, Some(&new.base_url))?;
+        if makes_type {
+            check_type(&new.source_type)?;
+        }
         let source = self
             .store()
             .write(Some(caller.id()), move |command| {
                 let directory = command.directory();
-                if !directory.source_types.contains(&new.source_type) {
+                let has_type = directory.source_types.contains(&new.source_type);
+                if !has_type && !makes_type {
                     return Err(Refusal::UnknownSourceType);
                 }
                 if directory.source_named(&new.source_type, &new.name).is_some() {
@@ -55,12 +78,54 @@ impl Service {
                     return Err(Refusal::BadUsername);
                 }
                 let username = free_username(directory, wanted);
+                if !has_type {
+                    command.put_source_type(new.source_type.clone());
+                }
                 let user = put_new_user(command, Account { username, ..Account::default() });
                 Ok(put_new_source(command, user.id, new.name, new.source_type, new.base_url))
             })
             .await
             .map_err(super::error::refused)?;
         Ok(Arc::new(source))
+    }
+
+    pub async fn edit_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        edit: SourceEdit,
+    ) -> Result<Arc<Source>, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageSources) {
+            return Err(ServiceError::Forbidden);
+        }
+        if let Some(name) = &edit.name {
+            check_name(SOURCE_NAME, name)?;
+        }
+        check_length("base_url", URL, edit.base_url.as_deref())?;
+        check_frequency(edit.heartbeat_frequency.flatten())?;
+        let source = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let directory = command.directory();
+                let before = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
+                let mut after = Source::clone(&before);
+                if let Some(name) = edit.name {
+                    let holder = directory.source_named(&before.source_type, &name);
+                    if holder.is_some_and(|holder| holder.id != id) {
+                        return Err(Refusal::SourceExists.into());
+                    }
+                    after.name = name;
+                }
+                after.base_url = edit.base_url.unwrap_or(after.base_url);
+                after.heartbeat_frequency = edit.heartbeat_frequency.unwrap_or(after.heartbeat_frequency);
+                if after == *before {
+                    return Ok(before);
+                }
+                command.put_source(after.clone());
+                Ok::<_, ServiceError>(Arc::new(after))
+            })
+            .await?;
+        Ok(source)
     }
 
     pub async fn rename_source(
@@ -102,9 +167,7 @@ impl Service {
         if !allowed(caller.kind(), Action::ManageSources) {
             return Err(ServiceError::Forbidden);
         }
-        if frequency.is_some_and(|seconds| !HEARTBEAT_FREQUENCY.contains(&seconds)) {
-            return Err(Refusal::BadHeartbeatFrequency.into());
-        }
+        check_frequency(frequency)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let before = command.directory().source(id).ok_or(ServiceError::NotFound(Model::Source))?;
@@ -120,10 +183,7 @@ impl Service {
 
     /// Open to everybody.
     pub async fn create_source_type(&self, caller: &Caller, name: String) -> Result<(), ServiceError> {
-        check_name(SOURCE_TYPE_NAME, &name)?;
-        if name != name.to_lowercase() {
-            return Err(Refusal::NotLowercase(name).into());
-        }
+        check_type(&name)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 if command.directory().source_types.contains(&name) {
@@ -150,6 +210,18 @@ impl Service {
         if let Some(source) = &caller.source {
             self.store().seen(source.id);
         }
+    }
+}
+
+fn check_type(name: &str) -> Result<(), Refusal> {
+    check_name(SOURCE_TYPE_NAME, name)?;
+    if name == name.to_lowercase() { Ok(()) } else { Err(Refusal::NotLowercase(name.to_owned())) }
+}
+
+fn check_frequency(frequency: Option<u32>) -> Result<(), Refusal> {
+    match frequency {
+        Some(seconds) if !HEARTBEAT_FREQUENCY.contains(&seconds) => Err(Refusal::BadHeartbeatFrequency),
+        _ => Ok(()),
     }
 }
 

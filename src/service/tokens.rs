@@ -44,6 +44,21 @@ impl Service {
         self.new_token(caller, user, value, life, String::new()).await
     }
 
+    /// A new classic token for that user, beside those that there are; `note` says what it is for.
+    pub async fn issue_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
+        if !allowed(caller.kind(), Action::ManageUsers) {
+            return Err(ServiceError::Forbidden);
+        }
+        check_length("note", TOKEN_NOTE, Some(&note))?;
+        self.new_token(caller, user, None, life, note).await
+    }
+
     /// A classic token of the caller's own, beside those that there are; `note` says what it is for.
     pub async fn create_own_token(
         &self,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
-    Caller, Model, Refusal, Service, ServiceError,
+    Caller, Credential, Model, Refusal, Service, ServiceError,
     destinations::forget_destination,
     policy::{Action, allowed},
 };
@@ -85,6 +85,10 @@ impl Service {
         change: UserChange,
     ) -> Result<Arc<User>, ServiceError> {
         may_manage(caller)?;
+        let gives_up = change.is_superuser == Some(false) || change.is_active == Some(false);
+        if gives_up && caller.id() == id && caller.credential != Credential::Local {
+            return Err(Refusal::OwnRights.into());
+        }
         check_lengths(change.first_name.as_deref(), change.last_name.as_deref(), change.email.as_deref())?;
         self.update_user(caller, id, move |user| {
             set(&mut user.first_name, change.first_name);
@@ -106,7 +110,9 @@ impl Service {
         self.end_sessions_of(caller, id).await
     }
 
-    async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
+    /// Logs that user out everywhere.
+    pub async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
+        may_manage(caller)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let tokens = command.directory().tokens_of(id).into_iter();

@@ -144,6 +144,13 @@ impl DataFile {
         self.set(Current::Closed);
     }
 
+    /// Bytes of the file, and those that are free on its disk.
+    pub fn disk(&self) -> Result<(u64, u64), StoreError> {
+        let file = fs::metadata(&self.path).map_err(|error| StoreError::Io(error.to_string()))?;
+        let disk = rustix::fs::statvfs(&self.path).map_err(|error| StoreError::Io(error.to_string()))?;
+        Ok((file.len(), disk.f_bavail.saturating_mul(disk.f_frsize)))
+    }
+
     /// Refuses before the disk is full, so that there is room to shut down and to clean up.
     pub fn check_space(&self) -> Result<(), StoreError> {
         let Ok(disk) = rustix::fs::statvfs(&self.path) else { return Ok(()) };

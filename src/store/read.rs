@@ -275,6 +275,12 @@ impl Snapshot {
         Ok(page)
     }
 
+    /// Of those that still have to be sent the first that was decided.
+    pub fn oldest_due_message(&self) -> Result<Option<Message>, StoreError> {
+        let first = self.txn.open_table(DUE_MESSAGE)?.first()?.map(|(key, _)| key_id(key.value()));
+        first.map_or(Ok(None), |id| self.message(MessageId(id)))
+    }
+
     /// How many messages still have to be sent, and how many were given up.
     pub fn outbox_depth(&self) -> Result<(u64, u64), StoreError> {
         Ok((self.txn.open_table(DUE_MESSAGE)?.len()?, self.txn.open_table(DEAD_MESSAGE)?.len()?))
@@ -283,6 +289,23 @@ impl Snapshot {
     pub fn change(&self, seq: Seq) -> Result<Option<Change>, StoreError> {
         let table = self.txn.open_table(SEQ_TO_CHANGE)?;
         table.get(id_key(seq.0))?.map(|value| decode_change(seq.0, value.value())).transpose()
+    }
+
+    /// Newest first, those before `before`; up to `Counters::trimmed` some may be missing.
+    pub fn for_each_change_back(
+        &self,
+        before: Option<Seq>,
+        visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let table = self.txn.open_table(SEQ_TO_CHANGE)?;
+        let below = ..id_key(before.map_or(u64::MAX, |seq| seq.0));
+        for row in table.range::<[u8; 8]>(below)?.rev() {
+            let (key, value) = row?;
+            if visit(decode_change(key_id(key.value()), value.value())?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// In order, those after `after`; up to `Counters::trimmed` some may be missing.

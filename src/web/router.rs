@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, answer, assets, incident, incidents, live, maintenance, notifications};
+use super::{Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -122,5 +122,57 @@ fn maintenance_pages() -> Router<Site> {
 
 /// For staff.
 fn administration_pages() -> Router<Site> {
+    source_pages()
+        .merge(user_pages())
+        .merge(contact_pages())
+        .route("/admin/audit/", get(admin::audit::list))
+        .route("/admin/", get(admin::overview::show))
+        .route("/admin/demo/", post(admin::overview::make_demo_data))
+        .route("/admin/deliveries/", get(admin::deliveries::list))
+        .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
+        .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))
+        .route("/admin/health/", get(admin::health::show))
+        .route("/admin/settings/", get(admin::settings::show))
+}
+
+fn source_pages() -> Router<Site> {
     Router::new()
+        .route("/sources/", get(admin::sources::list))
+        .route("/sources/new/", get(admin::sources::new).post(admin::sources::create))
+        .route("/sources/types/", get(admin::sources::types).post(admin::sources::create_type))
+        .route("/sources/{id}/", get(admin::source_pages::show).post(admin::source_pages::save))
+        .route("/sources/{id}/tokens/", post(admin::source_pages::create_token))
+        .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
+}
+
+fn contact_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/contacts/", get(admin::contacts::list))
+        .route("/admin/contacts/new/", get(admin::contacts::new).post(admin::contacts::create))
+        .route("/admin/contacts/{id}/", get(admin::contacts::show).post(admin::contacts::save))
+        .route("/admin/contacts/{id}/groups/", post(admin::contacts::change_group))
+        .route("/admin/contacts/{id}/delete/", post(admin::contacts::delete))
+        .route("/admin/groups/", get(admin::groups::list).post(admin::groups::create))
+        .route("/admin/groups/{id}/", get(admin::groups::show).post(admin::groups::save))
+        .route("/admin/groups/{id}/members/", post(admin::groups::change_members))
+        .route("/admin/groups/{id}/delete/", post(admin::groups::delete))
+        .route("/admin/channels/", get(admin::channels::list))
+        .route("/admin/channels/new/", get(admin::channels::new).post(admin::channels::create))
+        .route("/admin/channels/{id}/", get(admin::channels::show).post(admin::channels::save))
+        .route("/admin/channels/{id}/delete/", post(admin::channels::delete))
+        .route("/admin/rules/", get(admin::rules::list))
+        .route("/admin/rules/new/", get(admin::rules::new).post(admin::rules::create))
+        .route("/admin/rules/{id}/", get(admin::rules::show).post(admin::rules::save))
+        .route("/admin/rules/{id}/delete/", post(admin::rules::delete))
+}
+
+fn user_pages() -> Router<Site> {
+    Router::new()
+        .route("/admin/users/", get(admin::users::list))
+        .route("/admin/users/new/", get(admin::user_form::new).post(admin::user_form::create))
+        .route("/admin/users/{id}/", get(admin::user_form::show).post(admin::user_form::save))
+        .route("/admin/users/{id}/password/", post(admin::user_form::set_password))
+        .route("/admin/users/{id}/tokens/", post(admin::user_form::create_token))
+        .route("/admin/users/{id}/tokens/{token}/revoke/", post(admin::user_form::revoke))
+        .route("/admin/users/{id}/sessions/end/", post(admin::user_form::end_sessions))
 }

@@ -78,11 +78,11 @@ class Server:
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
     def cpu_seconds(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """By the clock of the process: exact, where the ticks in /proc miss short work that begins with a timer."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
-    def command(self, *arguments):
-        return subprocess.run([self.binary, *arguments, "--data", self.data], check=True, text=True,
+    def command(self, *arguments, said=""):
+        return subprocess.run([self.binary, *arguments, "--data", self.data], check=True, text=True, input=said,
                               capture_output=True).stdout.strip()
 
 

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "the tester's wishes, and news for the tester")]
 
 mod account;
+mod admin;
 mod axe;
 mod counter;
 mod driver;

@@ -48,6 +48,8 @@ mod simulation;
 mod sinks;
 mod store_model;
 mod support;
+mod web_admin;
+mod web_admin_contacts;
 mod web_bulk;
 mod web_incident;
 mod web_list;

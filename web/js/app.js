@@ -14,27 +14,20 @@ function span(seconds) {
 }
 
 const root = document.documentElement;
+const $ = (selector, scope = document) => scope.querySelector(selector);
+const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
 const parts = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit", second: "2-digit" };
-const formats = new Map();
-function locale(zone, withYear) {
-  const key = `${zone} ${withYear}`;
-  if (!formats.has(key)) {
-    const wanted = withYear ? { year: "numeric", ...parts } : parts;
-    let format;
-    try {
-      format = new Intl.DateTimeFormat(navigator.language, { ...wanted, timeZone: zone });
-    } catch {
-      format = new Intl.DateTimeFormat(undefined, wanted);
-    }
-    formats.set(key, format);
-  }
-  return formats.get(key);
+let zone = root.dataset.zone;
+try {
+  new Date().toLocaleString("en", { timeZone: zone });
+} catch {
+  zone = undefined;
 }
 
 /** Without the year where it is this one. */
 function moment(at) {
-  const isThisYear = new Date(at).getFullYear() === new Date().getFullYear();
-  return locale(root.dataset.zone, !isThisYear).format(at);
+  const year = at.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return at.toLocaleString(navigator.language, { year, ...parts, timeZone: zone });
 }
 
 function put(element, text) {
@@ -45,17 +38,14 @@ function put(element, text) {
 function writeTimes(scope = document) {
   const now = Date.now();
   if (root.dataset.dates === "locale") {
-    for (const time of scope.querySelectorAll("time[data-time]")) {
-      const at = Date.parse(time.dateTime);
-      if (!Number.isNaN(at)) put(time, moment(at));
+    for (const time of $$("time[data-time]", scope)) {
+      put(time, moment(new Date(time.dateTime)));
     }
   }
-  for (const time of scope.querySelectorAll("time[data-age]")) {
-    put(time, span(Math.max(0, (now - Date.parse(time.dateTime)) / 1000)));
-  }
-  for (const time of scope.querySelectorAll("time[data-ago]")) {
+  for (const time of $$("time[data-age], time[data-ago]", scope)) {
     const passed = (now - Date.parse(time.dateTime)) / 1000;
-    put(time, Math.abs(passed) < 1 ? "now" : passed > 0 ? `${span(passed)} ago` : `in ${span(-passed)}`);
+    if ("age" in time.dataset) put(time, span(Math.max(0, passed)));
+    else put(time, Math.abs(passed) < 1 ? "now" : passed > 0 ? `${span(passed)} ago` : `in ${span(-passed)}`);
   }
 }
 
@@ -66,46 +56,40 @@ function notify(text, after = 6000) {
   notice.textContent = text;
   document.getElementById("notices")?.append(notice);
   setTimeout(() => notice.remove(), after);
-  return notice;
 }
 
 function arrive() {
   writeTimes();
-  const again = document.querySelector("[data-reload-every]");
+  const again = $("[data-reload-every]");
   if (again) setTimeout(() => location.reload(), Number(again.dataset.reloadEvery));
-  for (const notice of document.querySelectorAll("[data-notice]")) {
+  for (const notice of $$("[data-notice]")) {
     notice.removeAttribute("data-notice");
     setTimeout(() => notice.remove(), 6000);
   }
 }
 
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
+  for (const menu of $$("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    const source = document.querySelector(copy.dataset.copy);
+    const source = $(copy.dataset.copy);
     navigator.clipboard?.writeText(source?.textContent.trim() ?? "").then(() => notify("Copied.", 2000));
   }
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
+  for (const menu of $$("details.menu[open]")) {
     menu.open = false;
-    menu.querySelector("summary")?.focus();
+    $("summary", menu)?.focus();
   }
 });
 
-document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-ask-notices]") && event.target.checked && "Notification" in window) {
-    Notification.requestPermission();
-  }
-});
-
-document.addEventListener("change", (event) => {
-  if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("select[data-submit]")) target.form.requestSubmit();
+  if (target.matches("[data-ask-notices]:checked")) window.Notification?.requestPermission();
 });
 
 document.addEventListener("submit", (event) => {
@@ -121,4 +105,4 @@ document.addEventListener("htmx:error", () => notify("The server cannot be reach
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { span, writeTimes, notify };
+window.argusd = { $, $$, writeTimes, notify };

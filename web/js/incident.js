@@ -1,6 +1,8 @@
 // The page of one incident: forms that begin anew once they were accepted, and what others do while it is open.
 
-const page = () => document.querySelector("[data-incident]");
+const { $, $$ } = window.argusd;
+const typed = "textarea, input:not([type=hidden])";
+const page = () => $("[data-incident]");
 let sent = null;
 
 document.addEventListener("submit", (event) => {
@@ -13,8 +15,8 @@ function conclude() {
   const form = sent;
   sent = null;
   if (!form?.isConnected || !page()) return;
-  if (form.querySelector(".problem")) {
-    form.querySelector("textarea, input:not([type=hidden])")?.focus();
+  if ($(".problem", form)) {
+    $(typed, form)?.focus();
     return;
   }
   form.reset();
@@ -23,15 +25,15 @@ function conclude() {
 
 document.addEventListener("toggle", ({ target }) => {
   if (target.open && target.matches(".action") && target.contains(document.activeElement)) {
-    target.querySelector("textarea, input:not([type=hidden])")?.focus();
+    $(typed, target)?.focus();
   }
 }, true);
 
 document.addEventListener("keydown", (event) => {
-  const action = event.key === "Escape" && document.querySelector(".action[open]");
+  const action = event.key === "Escape" && $(".action[open]");
   if (!action) return;
   action.open = false;
-  action.querySelector("summary").focus();
+  $("summary", action).focus();
 });
 
 // Live.
@@ -60,11 +62,11 @@ async function refreshIncident() {
     if (elsewhere) return location.assign(elsewhere);
     const main = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
     if (!main || page() !== article || sent) return;
-    for (const details of article.querySelectorAll("details[id]")) {
-      const twin = main.querySelector(`#${CSS.escape(details.id)}`);
+    for (const details of $$("details[id]", article)) {
+      const twin = $(`#${CSS.escape(details.id)}`, main);
       if (twin) twin.open = details.open;
     }
-    const kept = [...article.querySelectorAll("form")].filter((form) => form.querySelector(".problem") || [...form.elements].some(isChanged));
+    const kept = $$("form", article).filter((form) => $(".problem", form) || [...form.elements].some(isChanged));
     for (const form of kept) form.setAttribute("hx-morph-skip", "");
     const target = document.getElementById("main");
     await window.htmx.swap({ sourceElement: target, target, text: main.outerHTML, swap: "outerMorph", push: "false" });
@@ -78,24 +80,14 @@ async function refreshIncident() {
 }
 
 let watched = null;
-let poll;
-
-function hear(message) {
-  if (message.type === "end") location.reload();
-  if (message.type === "watched" || message.type === "refresh") refreshIncident();
-  if (message.type !== "state") return;
-  clearInterval(poll);
-  if (message.state !== "live") poll = setInterval(refreshIncident, 30000);
-}
 
 function arrive() {
   conclude();
   const now = page();
   if (watched?.pk === now?.dataset.incident) return;
   watched?.leave();
-  clearInterval(poll);
   const { incident: pk, seq } = now?.dataset ?? {};
-  watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, hear) } : null;
+  watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, { refresh: refreshIncident }) } : null;
 }
 
 document.addEventListener("htmx:after:swap", arrive);

@@ -1,16 +1,14 @@
 // The list of incidents: rows that are pushed, what is selected, keys.
 
-const { writeTimes } = window.argusd;
-const $ = (selector, scope = document) => scope.querySelector(selector);
-const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+const { $, $$, writeTimes } = window.argusd;
 
 let joined = null;
 let chosen = new Set();
 let held = new Map();
 let current = null;
 let lastRefresh = 0;
+let counted = 0;
 let timers = {};
-const title = () => document.title.replace(/^\(\d+\) /, "");
 
 const list = () => document.getElementById("list");
 const rows = () => document.getElementById("rows");
@@ -35,8 +33,15 @@ function recall() {
 }
 
 function choose(pk, on) {
-  if (on) chosen.add(String(pk));
-  else chosen.delete(String(pk));
+  chosen[on ? "add" : "delete"](String(pk));
+  keep();
+  showChosen();
+}
+
+function clear() {
+  chosen.clear();
+  const all = $("[data-all]");
+  if (all) all.checked = false;
   keep();
   showChosen();
 }
@@ -65,9 +70,16 @@ function parse(html) {
   return fresh;
 }
 
+/** Not by an animation: a whole page of them keeps browsers busy. */
+function mark(element, kind) {
+  element.classList.add(kind);
+  setTimeout(() => element.classList.remove(kind), 2000);
+}
+
 function patchRow(old, fresh) {
-  const isCurrent = old.classList.contains("current");
-  old.className = `${fresh.className} changed${isCurrent ? " current" : ""}`;
+  fresh.classList.toggle("current", old.matches(".current"));
+  old.className = fresh.className;
+  mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
     if (cell.classList.contains("c-select")) continue;
@@ -85,6 +97,9 @@ function isBusy(element) {
   return element.classList.contains("chosen") || element.contains(document.activeElement) || element.matches(":hover");
 }
 
+/** The first page, and the newest are on top. */
+const canInsert = () => "live" in list().dataset && "newestFirst" in list().dataset;
+
 /** Nothing moves under somebody's hands. */
 function isQuiet() {
   if ("kiosk" in list().dataset) return true;
@@ -93,16 +108,11 @@ function isQuiet() {
 }
 
 function insert(fresh) {
-  const start = BigInt(fresh.dataset.start);
-  const pk = Number(fresh.dataset.pk);
-  const isOlder = (other) => {
-    const at = BigInt(other.dataset.start);
-    return at < start || (at === start && Number(other.dataset.pk) < pk);
-  };
-  const before = [...rows().children].find(isOlder);
+  const { start, pk } = fresh.dataset;
+  const before = [...rows().children].find(({ dataset: it }) => (it.start - start || it.pk - pk) < 0);
   const limit = Number(list().dataset.limit);
   if (!before && rows().children.length >= limit) return;
-  fresh.classList.add("new");
+  mark(fresh, "new");
   rows().insertBefore(fresh, before ?? null);
   for (const last of [...rows().children].slice(limit).reverse()) if (!isBusy(last)) last.remove();
   $(".empty", list())?.remove();
@@ -113,16 +123,11 @@ function showHeld() {
   if (!button) return;
   button.hidden = held.size === 0;
   button.textContent = `${held.size} new: show`;
-  document.title = held.size ? `(${held.size}) ${title()}` : title();
 }
 
 function release() {
-  const canInsert = "live" in list().dataset && "newestFirst" in list().dataset;
-  if (!canInsert && held.size && !("kiosk" in list().dataset)) {
-    refresh();
-  } else {
-    for (const fresh of held.values()) if (!row(fresh.dataset.pk)) insert(fresh);
-  }
+  if (canInsert()) for (const fresh of held.values()) insert(fresh);
+  else if (held.size) refresh();
   held.clear();
   showHeld();
   showChosen();
@@ -134,6 +139,8 @@ function count(selector, change) {
 
 function take(patch) {
   if (!rows()) return;
+  // While the layout is known.
+  const quiet = isQuiet();
   for (const [pk, html] of patch.rows) {
     const fresh = parse(html);
     const there = row(pk);
@@ -147,35 +154,30 @@ function take(patch) {
     there.classList.add("gone");
     setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
   }
-  if (patch.matching != null) count("[data-matching]", () => patch.matching);
-  else if (patch.delta) count("[data-matching]", (now) => Math.max(0, now + patch.delta));
-  count("[data-total]", () => patch.total);
-  const canInsert = "live" in list().dataset && ("newestFirst" in list().dataset || "kiosk" in list().dataset);
-  if (canInsert && isQuiet()) release();
+  const { matching, delta, total } = patch;
+  count("[data-matching]", (now) => matching ?? Math.max(0, now + delta));
+  count("[data-total]", () => total);
+  if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
   if (patch.new.length) alarm(patch.new.length);
-  later("facets", 5000, facets);
+  later("facets", Math.max(0, Math.min(5000, counted + 30000 - Date.now())), facets);
 }
 
 function alarm(many) {
   const { sound, notify: notice } = list().dataset;
   if (sound != null) beep();
-  if (notice != null && document.hidden && "Notification" in window && Notification.permission === "granted") {
-    new Notification("argusd", { body: many === 1 ? "One new incident." : `${many} new incidents.`, tag: "argusd" });
+  if (notice != null && document.hidden && window.Notification?.permission === "granted") {
+    new Notification(`argusd: ${many} new`, { tag: "argusd" });
   }
 }
 
 function beep() {
   const audio = new AudioContext();
-  const tone = audio.createOscillator();
-  const volume = audio.createGain();
-  volume.gain.setValueAtTime(0.15, audio.currentTime);
-  volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
-  tone.frequency.value = 880;
-  tone.connect(volume).connect(audio.destination);
+  const tone = new OscillatorNode(audio, { frequency: 880 });
+  tone.connect(new GainNode(audio, { gain: 0.1 })).connect(audio.destination);
   tone.start();
-  tone.stop(audio.currentTime + 0.4);
+  tone.stop(audio.currentTime + 0.3);
   tone.onended = () => audio.close();
 }
 
@@ -195,48 +197,30 @@ function state(now) {
     element.textContent = now === "live" ? "live" : "not live";
     element.classList.toggle("on", now === "live");
   }
-  clearInterval(timers.poll);
-  if (now !== "live") timers.poll = setInterval(refresh, 30000);
-}
-
-function hear(message) {
-  if (!list()) return;
-  if (message.type === "rows") take(message.patch);
-  else if (message.type === "refresh") refresh();
-  else if (message.type === "state") state(message.state);
-  else if (message.type === "end") location.reload();
 }
 
 // Counts beside the choices, and tags while one types.
 
+async function get(address) {
+  const answer = await fetch(address);
+  return answer.ok && !answer.redirected ? answer.text() : null;
+}
+
 async function facets() {
   const form = $("[data-facets]");
   if (!form || document.hidden) return;
-  const answer = await fetch(form.dataset.facets, { headers: { accept: "application/json" } });
-  if (!answer.ok || answer.redirected) return;
-  const counts = await answer.json();
+  counted = Date.now();
+  const counts = JSON.parse(await get(form.dataset.facets));
+  if (!counts) return;
   for (const element of $$("[data-facet]", form)) {
-    const text = counts[element.dataset.facet] ?? 0;
-    if (element.textContent !== String(text)) element.textContent = text;
+    element.textContent = counts[element.dataset.facet] ?? 0;
   }
 }
 
 async function suggest(input) {
-  const answer = await fetch(`${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`);
-  if (!answer.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById(input.getAttribute("list"))?.replaceChildren(...page.querySelectorAll("option"));
-}
-
-function join(about) {
-  const { view, seq } = list().dataset;
-  const mine = { about, seq, state: "off" };
-  joined = mine;
-  mine.leave = window.argusd.live.join("kiosk" in list().dataset ? "wall" : "list", view, seq, (message) => {
-    if (joined !== mine) return;
-    if (message.type === "state") mine.state = message.state;
-    hear(message);
-  });
+  const options = await get(`${input.dataset.suggest}?q=${encodeURIComponent(input.value)}`);
+  const page = new DOMParser().parseFromString(options ?? "", "text/html");
+  input.list?.replaceChildren(...$$("option", page));
 }
 
 function part() {
@@ -252,17 +236,25 @@ function arrive() {
   if (joined && joined.about !== about) {
     part();
     held.clear();
-    clearInterval(timers.poll);
   }
   if (!now) return;
   recall();
   showChosen();
   for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
   showHeld();
-  // What is pushed has to go on from where this page ends, or it would be counted twice or not at all.
+  // What is pushed goes on from where this page ends, or it would be counted twice or not at all.
   if (joined && joined.seq !== now.dataset.seq) part();
-  if (joined) state(joined.state);
-  else join(about);
+  if (joined) {
+    state(joined.state ?? "off");
+  } else {
+    const { view, seq } = now.dataset;
+    joined = { about, seq };
+    joined.leave = window.argusd.live.join("kiosk" in now.dataset ? "wall" : "list", view, seq, {
+      rows: take,
+      refresh,
+      state: (is) => state(joined.state = is),
+    });
+  }
   if (now.dataset.lapses) {
     later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
   }
@@ -274,9 +266,9 @@ function arrive() {
 
 function go(step) {
   const all = $$("#rows > tr");
-  if (!all.length) return;
   const at = all.findIndex((element) => element.dataset.pk === current);
-  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+  const next = all[at < 0 ? 0 : at + step];
+  if (!next) return;
   for (const element of all) element.classList.toggle("current", element === next);
   current = next.dataset.pk;
   next.focus({ preventScroll: true });
@@ -289,6 +281,7 @@ function chooseCurrent() {
 }
 
 const press = (action) => { if (chooseCurrent()) $(`#bulk-bar [value=${action}]`)?.click(); };
+const write = (field) => { if (chooseCurrent()) $(`#bulk-${field}`)?.focus(); };
 const open = () => { if (current) $(`#i${current} a[href^="/incidents/"]`)?.click(); };
 const keys = {
   j: () => go(1),
@@ -297,9 +290,9 @@ const keys = {
   Enter: open,
   x: () => { if (current) choose(current, !chosen.has(current)); },
   "*": () => $("[data-select-page]")?.click(),
-  a: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
-  m: () => { if (chooseCurrent()) $("#bulk-message")?.focus(); },
-  t: () => { if (chooseCurrent()) $("#bulk-ticket")?.focus(); },
+  a: () => write("message"),
+  m: () => write("message"),
+  t: () => write("ticket"),
   c: () => press("close"),
   r: () => press("reopen"),
   u: () => $("[data-undo]")?.click(),
@@ -309,7 +302,7 @@ const keys = {
   "?": () => $("#keys")?.showModal(),
   Escape: () => {
     if (location.hash === "#filters") location.hash = "list";
-    if (chosen.size) { chosen.clear(); keep(); showChosen(); }
+    clear();
   },
 };
 
@@ -341,13 +334,7 @@ document.addEventListener("input", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-news]")) release();
   else if (event.target.closest("[data-keys]")) $("#keys")?.showModal();
-  else if (event.target.closest("[data-clear]")) {
-    chosen.clear();
-    const all = $("[data-all]");
-    if (all) all.checked = false;
-    keep();
-    showChosen();
-  }
+  else if (event.target.closest("[data-clear]")) clear();
 });
 
 document.addEventListener("submit", (event) => {

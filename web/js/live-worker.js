@@ -1,5 +1,4 @@
-// One stream for all tabs of this browser: each tab joins with its views, the stream carries what concerns them.
-// Runs as a shared worker, or within the page where browsers have none.
+// One stream for all tabs of this browser, with the views of each. A shared worker, or part of the page.
 
 class Hub {
   constructor() {
@@ -14,7 +13,7 @@ class Hub {
     const { join, leave, alive } = message;
     if (join) {
       const named = (message) => reply({ ...message, name: join.name });
-      const seq = join.seq == null ? null : Number(join.seq);
+      const seq = join.seq && Number(join.seq);
       this.members.set(join.name, { ...join, seq, reply: named, heard: Date.now() });
       named({ type: "state", state: this.state });
       this.connect();
@@ -60,31 +59,29 @@ class Hub {
     }
     const source = new EventSource(`/live/?${query}`);
     this.source = source;
-    const note = (event) => {
-      const seq = Number(event.lastEventId);
-      for (const member of this.members.values()) if (member.on && seq > (member.seq ?? 0)) member.seq = seq;
+    const works = {
+      hello: () => {
+        this.wait = 1000;
+        this.become("live");
+      },
+      rows: ({ data }) => {
+        const patch = JSON.parse(data);
+        this.members.get(patch.list)?.reply({ type: "rows", patch });
+      },
+      watched: ({ data }) => this.members.get(data)?.reply({ type: "refresh" }),
+      refresh: () => this.say({ type: "refresh" }),
+      end: () => {
+        source.close();
+        this.say({ type: "end" });
+      },
     };
-    source.addEventListener("hello", () => {
-      this.wait = 1000;
-      this.become("live");
-    });
-    source.addEventListener("rows", (event) => {
-      note(event);
-      const patch = JSON.parse(event.data);
-      this.members.get(patch.list)?.reply({ type: "rows", patch });
-    });
-    source.addEventListener("watched", (event) => {
-      note(event);
-      this.members.get(event.data)?.reply({ type: "watched" });
-    });
-    source.addEventListener("refresh", (event) => {
-      note(event);
-      this.say({ type: "refresh" });
-    });
-    source.addEventListener("end", () => {
-      source.close();
-      this.say({ type: "end" });
-    });
+    for (const [name, work] of Object.entries(works)) {
+      source.addEventListener(name, (event) => {
+        const seq = Number(event.lastEventId);
+        for (const member of this.members.values()) if (member.on && seq > (member.seq ?? 0)) member.seq = seq;
+        work(event);
+      });
+    }
     source.addEventListener("error", () => {
       this.become("off");
       if (source.readyState !== EventSource.CLOSED || this.source !== source) return;

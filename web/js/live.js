@@ -1,21 +1,28 @@
-// Joins the stream that all tabs share. `argusd.live.join(kind, about, seq, hear)` returns a function that leaves.
+// Joins the stream that all tabs share: `join` returns a function that leaves. Works are `rows(patch)`, `state(name)`
+// and `refresh()`, which is also called now and then while nothing is pushed.
 
 const script = document.documentElement.dataset.liveWorker;
 const members = new Map();
 let send;
 
-function hear(name) {
-  return (message) => members.get(name)?.hear(message);
+function hear({ name, type, state, patch }) {
+  const member = members.get(name);
+  if (!member) return;
+  if (type === "end") location.reload();
+  member.works[type]?.(patch ?? state);
+  if (type !== "state") return;
+  clearInterval(member.poll);
+  if (state !== "live") member.poll = setInterval(member.works.refresh, 30000);
 }
 
 async function connect() {
   if ("SharedWorker" in window) {
     const { port } = new SharedWorker(script, { name: "argusd" });
-    port.onmessage = ({ data }) => members.get(data.name)?.hear(data);
+    port.onmessage = ({ data }) => hear(data);
     return (message) => port.postMessage(message);
   }
   await import(script);
-  return (message) => globalThis.argusdHub.hear(message, hear(message.join?.name));
+  return (message) => globalThis.argusdHub.hear(message, hear);
 }
 
 async function tell(message) {
@@ -23,12 +30,13 @@ async function tell(message) {
   (await send)(message);
 }
 
-function join(kind, about, seq, handle) {
+function join(kind, about, seq, works) {
   const name = crypto.getRandomValues(new Uint32Array(2)).join("");
   const joined = { kind, about, seq, name };
-  members.set(name, { joined, hear: handle });
+  members.set(name, { joined, works });
   tell({ join: joined });
   return () => {
+    clearInterval(members.get(name)?.poll);
     members.delete(name);
     tell({ leave: name });
   };

@@ -5,7 +5,8 @@ const DAY = 1440, WEEK = 7 * DAY, CELL = 30;
 const two = (number) => String(number).padStart(2, "0");
 const clock = (at) => `${two(Math.floor(at / 60) % 24)}:${two(at % 60)}`;
 const rows = () => document.getElementById("week-rows");
-const cells = () => [...document.querySelectorAll(".week-cell")];
+const { $, $$ } = window.argusd;
+const cells = () => $$(".week-cell");
 const isOn = (cell) => cell.ariaSelected === "true";
 
 // One entry a minute of the week; and where the pointer went down.
@@ -20,11 +21,11 @@ function read() {
   week.fill(0);
   for (const row of rows().children) {
     const [from, to] = ["from", "to"].map((name) => {
-      const [hours, minutes] = row.querySelector(`[name^=${name}]`).value.split(":").map(Number);
+      const [hours, minutes] = $(`[name^=${name}]`, row).value.split(":").map(Number);
       return hours * 60 + minutes;
     });
     if (!(from + to >= 0)) continue;
-    for (const day of row.querySelectorAll(":checked")) {
+    for (const day of $$(":checked", row)) {
       fill((day.value - 1) * DAY + from, (day.value - 1) * DAY + to + (to > from ? 0 : DAY), 1);
     }
   }
@@ -45,8 +46,8 @@ function write() {
   rows().replaceChildren(...[...found].map(([key, days], number) => {
     const row = model.cloneNode(true);
     const times = key.split(" ");
-    row.querySelector("legend").textContent = `Times ${number + 1}`;
-    for (const field of row.querySelectorAll("input")) {
+    $("legend", row).textContent = `Times ${number + 1}`;
+    for (const field of $$("input", row)) {
       field.name = field.name.replace(/\d+/, number);
       if (field.type === "time") field.value = times.shift();
       else field.checked = days.includes(field.value);
@@ -72,7 +73,7 @@ function set(cell, on) {
 function stretch(cell) {
   week.set(drawing.before);
   const ends = [drawing.at, Number(cell.dataset.at)];
-  const within = (at, part) => part(at) >= Math.min(...ends.map(part)) && part(at) <= Math.max(...ends.map(part));
+  const within = (at, part) => [...ends, at].map(part).sort((a, b) => a - b)[1] === part(at);
   for (const other of cells()) {
     const at = Number(other.dataset.at);
     if (within(at, (it) => Math.floor(it / DAY)) && within(at, (it) => it % DAY)) set(other, drawing.on);
@@ -163,7 +164,7 @@ document.addEventListener("keydown", (event) => {
     if (getComputedStyle(cell.parentNode).flexDirection === "row") step.reverse();
     const day = (Math.floor(at / DAY) + step[0] + 7) % 7;
     const hour = Math.min(DAY - CELL, Math.max(0, (at % DAY) + step[1] * CELL));
-    next = document.querySelector(`[data-at="${day * DAY + hour}"]`);
+    next = $(`[data-at="${day * DAY + hour}"]`);
     if (event.shiftKey) set(next, isOn(cell));
   }
   event.preventDefault();

@@ -152,7 +152,8 @@ async fn add_event(site: &Site, id: IncidentId, posted: &Posted, kind: EventType
 async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let remove = posted.fields.ticked("remove");
     let url = if remove { String::new() } else { posted.fields.text("url") };
-    if !url.is_empty() && !(urls::starts_with_web_scheme(&url) && urls::is_valid(&url)) {
+    let is_complete = urls::starts_with_web_scheme(&url) && urls::is_valid(&url);
+    if !url.is_empty() && !is_complete {
         let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
         return Err(Trouble::Typed(problem.to_owned()));
     }

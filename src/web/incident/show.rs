@@ -19,7 +19,6 @@ use super::{
 use crate::{
     domain::{
         contact::Contact,
-        event::EventType,
         ids::{EventId, IncidentId},
         incident::{EndTime, Incident},
         limits::{DOSSIER_CHOICES, NEIGHBOURS, TIMELINE, TIMELINE_ALL},
@@ -48,7 +47,6 @@ pub struct Refused {
 
 #[derive(Template)]
 #[template(path = "incident/page.html")]
-#[expect(clippy::struct_excessive_bools, reason = "each decides on a part of the page")]
 struct IncidentPage {
     frame: Frame,
     /// The page knows of all changes up to this one.
@@ -221,10 +219,6 @@ impl IncidentPage {
         })
     }
 
-    fn levels(&self) -> [(u8, &'static str); 5] {
-        Level::ALL.map(|level| (level.get(), level_name(level)))
-    }
-
     fn is_refused(&self, form: &str) -> bool {
         self.refused.as_ref().is_some_and(|refused| refused.form == form)
     }
@@ -241,7 +235,7 @@ impl IncidentPage {
             "delete" => self.rights.delete,
             form => {
                 !form.starts_with("ack") || form == "acknowledge" || {
-                    self.timeline.iter().any(|entry| entry.ack.is_some() && self.ack_form(entry) == form)
+                    self.timeline.iter().any(|entry| entry.ack.is_some() && entry.form() == form)
                 }
             }
         };
@@ -258,12 +252,8 @@ impl IncidentPage {
         self.typed(form, "until", "never") == value
     }
 
-    fn ack_form(&self, entry: &Entry) -> String {
-        format!("ack{}", entry.id)
-    }
-
     fn is_changeable(&self, entry: &Entry) -> bool {
-        entry.ack.is_some_and(|ack| !ack.is_expired) || self.is_refused(&self.ack_form(entry))
+        entry.ack.is_some_and(|ack| !ack.is_expired) || self.is_refused(&entry.form())
     }
 
     fn is_ahead(&self, at: &Timestamp) -> bool {
@@ -276,26 +266,6 @@ impl IncidentPage {
 
     fn has_removable(&self) -> bool {
         self.tags.iter().any(|tag| tag.is_removable)
-    }
-
-    fn capital(&self, text: &str) -> String {
-        let mut letters = text.chars();
-        let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}", letters.as_str())
-    }
-
-    fn is_change(&self, entry: &Entry) -> bool {
-        entry.code.eq_ignore_ascii_case(EventType::Change.code())
-    }
-}
-
-const fn level_name(level: Level) -> &'static str {
-    match level.get() {
-        1 => "Critical",
-        2 => "High",
-        3 => "Moderate",
-        4 => "Low",
-        _ => "Information",
     }
 }
 

@@ -16,12 +16,20 @@ pub struct Entry {
     /// Its kind's code in lower case, for the looks.
     pub code: String,
     pub words: &'static str,
+    pub is_change: bool,
     pub actor: String,
     pub at: Timestamp,
     /// When it reached us, if that was much later.
     pub received: Option<Timestamp>,
     pub text: Option<Long>,
     pub ack: Option<Ack>,
+}
+
+impl Entry {
+    /// The form that changes when the acknowledgement ends.
+    pub fn form(&self) -> String {
+        format!("ack{}", self.id)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -48,6 +56,7 @@ fn entry(event: &Event, dossier: &Dossier, directory: &Directory, now: Timestamp
         id: event.id,
         code: event.kind.code().to_ascii_lowercase(),
         words: event_words(event.kind),
+        is_change: event.kind == EventType::Change,
         actor: username(directory, event.actor),
         at: event.timestamp,
         received: (event.received.micros().saturating_sub(event.timestamp.micros()) > PROMPT).then_some(event.received),

@@ -104,13 +104,13 @@ impl AnswerView {
             .profiles
             .iter()
             .map(|it| Way {
-                name: it.name.clone().map_or(format!("profile {}", it.id), |name| format!("profile \"{name}\"")),
+                name: it.name.clone().map_or(format!("Profile {}", it.id), |name| format!("Profile \"{name}\"")),
                 told: it.told.iter().map(|to| place(&to.medium, &to.shown())).collect(),
                 sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
             })
             .collect();
         ways.extend(decisions.rules.iter().map(|it| Way {
-            name: format!("rule \"{}\"", it.name),
+            name: format!("Rule \"{}\"", it.name),
             told: it.told.iter().map(|channel| channel.name.clone()).collect(),
             sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
         }));

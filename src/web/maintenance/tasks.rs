@@ -8,11 +8,11 @@ use axum::{
 
 use super::{PAGE, Stage, Task, covered::Covered};
 use crate::{
-    domain::ids::MaintenanceId,
+    domain::{ids::MaintenanceId, time::Timestamp},
     service::{Model, ServiceError},
     web::{
         Site,
-        answer::{Answer, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
         notifications::words,
         visitor::{Posted, Visitor},
@@ -79,7 +79,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 }
 
 impl TaskPage {
-    async fn new(site: &Site, visitor: &Visitor, id: u64) -> Result<Self, crate::web::answer::PageError> {
+    async fn new(site: &Site, visitor: &Visitor, id: u64) -> Result<Self, PageError> {
         let directory = site.service.directory();
         let found = directory.maintenances.get(&MaintenanceId(id)).ok_or_else(|| missing(Model::Maintenance))?;
         let task = Task::new(found, &directory, site.service.now());
@@ -102,7 +102,7 @@ fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
     // What is next comes first; of the past, what was last.
     match stage {
         Stage::Upcoming => tasks.sort_by_key(|task| task.start),
-        Stage::Running => tasks.sort_by_key(|task| task.end.map_or(i64::MAX, |end| end.micros())),
+        Stage::Running => tasks.sort_by_key(|task| task.end.unwrap_or(Timestamp::MAX)),
         Stage::Past => tasks.sort_by_key(|task| std::cmp::Reverse(task.end)),
     }
     let frame = Frame::new(site, visitor, Section::Maintenance, "Planned maintenance");

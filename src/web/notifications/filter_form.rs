@@ -114,25 +114,23 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
         let matching = Some(matching(site, visitor, fields).await?);
         return page(&FilterPage { matching, ..again });
     }
-    let problem = match problem {
-        Some(problem) => problem,
-        None => {
-            let (name, public) = (fields.text("name"), fields.ticked("public"));
-            let saved = match known {
-                None => site.service.create_filter(&visitor.caller, NewFilter { name, public, blob }).await,
-                Some(filter) => {
-                    let edit = FilterEdit { name: Some(name), public: Some(public), blob: Some(BlobEdit::Whole(blob)) };
-                    site.service.edit_filter(&visitor.caller, filter.id, edit).await
-                }
-            };
-            match saved {
-                Ok(_) => return Ok(done(PAGE, "The filter is saved.")),
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
-                Err(error) => return Err(error.into()),
-            }
+    let refuse = |problem| page_with(StatusCode::UNPROCESSABLE_ENTITY, &FilterPage { problem: Some(problem), ..again });
+    if let Some(problem) = problem {
+        return refuse(problem);
+    }
+    let (name, public) = (fields.text("name"), fields.ticked("public"));
+    let saved = match known {
+        None => site.service.create_filter(&visitor.caller, NewFilter { name, public, blob }).await,
+        Some(filter) => {
+            let edit = FilterEdit { name: Some(name), public: Some(public), blob: Some(BlobEdit::Whole(blob)) };
+            site.service.edit_filter(&visitor.caller, filter.id, edit).await
         }
     };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &FilterPage { problem: Some(problem), ..again })
+    match saved {
+        Ok(_) => Ok(done(PAGE, "The filter is saved.")),
+        Err(ServiceError::Refused(refusal)) => refuse(words::refusal(&refusal)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn matching(site: &Site, visitor: &Visitor, fields: &Fields) -> Result<Matching, PageError> {

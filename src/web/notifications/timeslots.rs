@@ -135,10 +135,6 @@ impl TimeslotPage {
         let again = Self { name: fields.text("name"), rows, problem: Some(problem), ..self };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     }
-
-    fn day_name(&self, day: &u8) -> &'static str {
-        week::day_name(day)
-    }
 }
 
 pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {

@@ -88,8 +88,9 @@ fn notification(refusal: &NotificationRefusal) -> Option<String> {
             "Not deleted: this destination follows the e-mail address of your account. Change that address instead."
                 .to_owned()
         }
-        R::FilterInProfiles(labels) => format!("Not deleted: it is in use in {}.", profiles(labels)),
-        R::DestinationInProfiles(labels) => format!("Not deleted: it is in use in {}.", profiles(labels)),
+        R::FilterInProfiles(labels) | R::DestinationInProfiles(labels) => {
+            format!("Not deleted: it is in use in {}.", profiles(labels))
+        }
         R::FilterInMaintenance(ids) => {
             let ids = ids.iter().map(|id| format!("number {id}"));
             format!("Not deleted: planned maintenance uses it: {}.", list(ids, "and"))

@@ -29,6 +29,33 @@ const NOTIFICATIONS: Pages = &[
     ("maintenance-new", "/plannedmaintenance/new/"),
 ];
 
+const ADMINISTRATION: Pages = &[
+    ("sources", "/sources/"),
+    ("source", "/sources/2/"),
+    ("source-new", "/sources/new/"),
+    ("source-types", "/sources/types/"),
+    ("admin", "/admin/"),
+    ("users", "/admin/users/"),
+    ("person", "/admin/users/3/"),
+    ("user-new", "/admin/users/new/"),
+    ("deliveries", "/admin/deliveries/"),
+    ("health", "/admin/health/"),
+    ("settings", "/admin/settings/"),
+    ("audit", "/admin/audit/"),
+    ("contacts", "/admin/contacts/"),
+    ("contact-new", "/admin/contacts/new/"),
+    ("groups", "/admin/groups/"),
+    ("channels", "/admin/channels/"),
+    ("channel-new", "/admin/channels/new/?type=sms"),
+    ("rules", "/admin/rules/"),
+    ("rule", "/admin/rules/1/"),
+];
+
+#[test]
+fn gallery_administration() {
+    inside("administration", ADMINISTRATION);
+}
+
 const LIST: Pages = &[
     ("list", "/incidents/?open=true"),
     ("list-everything", "/incidents/?open=any&sort=level"),
@@ -48,7 +75,7 @@ fn gallery_outside() {
     with_browser("gallery-outside", Look::DEFAULT, async |browser| look_at(browser, OUTSIDE).await);
 }
 
-const INCIDENT: Pages = &[("incident", "/incidents/1/"), ("incident-why", "/incidents/1/?me=1")];
+const INCIDENT: Pages = &[("incident", "/incidents/113/"), ("incident-why", "/incidents/122/?whom=kari.nordmann")];
 
 #[test]
 fn gallery_incident() {

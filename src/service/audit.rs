@@ -1,0 +1,77 @@
+//! The audit trail: who changed the configuration, when, and what it was before.
+
+use std::ops::ControlFlow;
+
+use super::{
+    Caller, Service, ServiceError,
+    policy::{Action, allowed},
+};
+use crate::domain::{
+    change::{Change, ChangeKind, Subject},
+    ids::{Seq, UserId},
+    limits::{AUDIT_LOOKS, PAGE_SIZE_MAX},
+};
+
+/// What is `None` may be anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub subject: Option<Subject>,
+    /// `Some(None)`: the server itself.
+    pub actor: Option<Option<UserId>>,
+    pub key: Option<String>,
+}
+
+/// Changes of configuration, newest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    pub rows: Vec<Change>,
+    /// Before which the next page starts; `None`: there is nothing older.
+    pub next: Option<Seq>,
+    /// The page is not full, but enough was looked at for once.
+    pub stopped_early: bool,
+}
+
+impl AuditFilter {
+    fn matches(&self, change: &Change) -> bool {
+        let ChangeKind::Configuration(configuration) = &change.kind else { return false };
+        self.subject.is_none_or(|subject| subject == configuration.subject)
+            && self.actor.is_none_or(|actor| actor == change.actor)
+            && self.key.as_ref().is_none_or(|key| *key == configuration.key)
+    }
+}
+
+impl Service {
+    /// Those before `before`, with a bounded amount of looking.
+    pub async fn audit(
+        &self,
+        caller: &Caller,
+        filter: AuditFilter,
+        before: Option<Seq>,
+        size: usize,
+    ) -> Result<AuditPage, ServiceError> {
+        if !allowed(caller.kind(), Action::SeeAdministration) {
+            return Err(ServiceError::Forbidden);
+        }
+        let size = size.clamp(1, PAGE_SIZE_MAX);
+        self.store()
+            .read(move |snapshot| {
+                let (mut rows, mut looked, mut stopped_at) = (Vec::new(), 0_usize, None);
+                snapshot.for_each_change_back(before, &mut |change| {
+                    if rows.len() > size || looked >= AUDIT_LOOKS {
+                        return ControlFlow::Break(());
+                    }
+                    looked += 1;
+                    stopped_at = (looked >= AUDIT_LOOKS).then_some(change.seq);
+                    if filter.matches(&change) {
+                        rows.push(change);
+                    }
+                    ControlFlow::Continue(())
+                })?;
+                let more = rows.len() > size;
+                rows.truncate(size);
+                let next = if more { rows.last().map(|change| change.seq) } else { stopped_at };
+                Ok(AuditPage { next, stopped_early: !more && stopped_at.is_some(), rows })
+            })
+            .await
+    }
+}

@@ -1,0 +1,73 @@
+//! The audit trail: who changed what of the configuration, with both values.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::{
+    Staff,
+    audit_rows::{Row, SUBJECTS, subject_named},
+};
+use crate::{
+    domain::ids::{Seq, UserId},
+    service::AuditFilter,
+    web::{
+        Site,
+        answer::{Answer, page},
+        frame::Frame,
+    },
+};
+
+/// Who stands for the server itself in the address.
+const SERVER: &str = "server";
+/// No account has this number.
+const NOBODY: UserId = UserId(0);
+
+#[derive(Template)]
+#[template(path = "admin/audit.html")]
+struct AuditPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    subject: String,
+    user: String,
+    key: String,
+    /// That were typed but are nobody's name.
+    problem: Option<String>,
+    next: Option<String>,
+    is_first: bool,
+    stopped_early: bool,
+}
+
+pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+    let directory = site.service.directory();
+    let (user, key) = (staff.query.text("user"), staff.query.text("key"));
+    let mut problem = None;
+    let actor = match user.as_str() {
+        "" => None,
+        SERVER => Some(None),
+        name => {
+            let known = directory.user_named(name).map(|user| user.id);
+            problem = known.is_none().then(|| format!("User: there is nobody called {name}."));
+            Some(Some(known.unwrap_or(NOBODY)))
+        }
+    };
+    let filter = AuditFilter {
+        subject: staff.query.get("subject").and_then(subject_named),
+        actor,
+        key: Some(key.clone()).filter(|key| !key.is_empty()),
+    };
+    let before = staff.query.numbers("before").last().map(Seq);
+    let found = site.service.audit(&staff.visitor.caller, filter, before, staff.rows()).await?;
+    page(&AuditPage {
+        frame: staff.frame(&site, "Audit trail"),
+        tab: "audit",
+        rows: found.rows.iter().filter_map(|change| Row::new(change, &directory)).collect(),
+        subject: staff.query.text("subject"),
+        user,
+        key,
+        problem,
+        next: found.next.map(|seq| staff.address_with("before", &seq.to_string())),
+        is_first: before.is_none(),
+        stopped_early: found.stopped_early,
+    })
+}

@@ -1,0 +1,237 @@
+//! An entry of the audit trail in words: whose change, of what, and field by field what it was before and after.
+
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    change::{Change, ChangeKind, ConfigurationChange, Subject},
+    directory::Directory,
+    ids::{FilterId, SourceId, TimeslotId, UserId},
+    time::Timestamp,
+};
+
+/// With their names in addresses and for people.
+pub const SUBJECTS: [(Subject, &str, &str); 14] = [
+    (Subject::User, "user", "user"),
+    (Subject::Token, "token", "token or session"),
+    (Subject::Source, "source", "source"),
+    (Subject::SourceType, "source-type", "type of sources"),
+    (Subject::Timeslot, "timeslot", "timeslot"),
+    (Subject::Destination, "destination", "destination"),
+    (Subject::Filter, "filter", "filter"),
+    (Subject::Profile, "profile", "notification profile"),
+    (Subject::Maintenance, "maintenance", "planned maintenance"),
+    (Subject::Rule, "rule", "rule"),
+    (Subject::Channel, "channel", "channel"),
+    (Subject::Contact, "contact", "contact"),
+    (Subject::ContactGroup, "group", "contact group"),
+    (Subject::Settings, "settings", "settings"),
+];
+
+#[must_use]
+pub fn subject_named(name: &str) -> Option<Subject> {
+    SUBJECTS.iter().find(|(_, known, _)| *known == name).map(|(subject, ..)| *subject)
+}
+
+/// One change.
+pub struct Row {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub actor: String,
+    /// `made`, `changed` or `deleted`.
+    pub what: &'static str,
+    pub slug: &'static str,
+    pub subject: &'static str,
+    pub key: String,
+    /// What people know it by, where it has a name.
+    pub name: Option<String>,
+    pub fields: Vec<Field>,
+}
+
+/// One field of it. `None`: it had none, or has none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl Row {
+    /// `None` for what is no change of configuration.
+    #[must_use]
+    pub fn new(change: &Change, directory: &Directory) -> Option<Self> {
+        let ChangeKind::Configuration(ConfigurationChange { subject, key, before, after }) = &change.kind else {
+            return None;
+        };
+        let (_, slug, words) = SUBJECTS.iter().find(|(known, ..)| known == subject)?;
+        let (old, new) = (object(before.as_deref()), object(after.as_deref()));
+        let is_made = before.is_none();
+        Some(Self {
+            seq: change.seq.0,
+            at: change.at,
+            actor: change.actor.map_or_else(|| "the server".to_owned(), |id| username(directory, id)),
+            what: match (is_made, after.is_none() && *subject != Subject::SourceType) {
+                (_, true) => "deleted",
+                (true, false) => "made",
+                (false, false) => "changed",
+            },
+            slug,
+            subject: words,
+            key: key.clone(),
+            name: name(new.as_ref().or(old.as_ref()), directory),
+            fields: differences(old.as_ref(), new.as_ref(), directory),
+        })
+    }
+}
+
+fn object(text: Option<&str>) -> Option<Map<String, Value>> {
+    match serde_json::from_str(text?) {
+        Ok(Value::Object(fields)) => Some(fields),
+        _ => None,
+    }
+}
+
+fn name(fields: Option<&Map<String, Value>>, directory: &Directory) -> Option<String> {
+    let fields = fields?;
+    let known = ["username", "name", "full_name", "label", "description"];
+    let text = known.iter().find_map(|key| fields.get(*key)?.as_str()).filter(|text| !text.is_empty());
+    text.map(str::to_owned).or_else(|| {
+        let owner = fields.get("user").or_else(|| fields.get("owner"))?.as_u64()?;
+        Some(format!("of {}", username(directory, UserId(owner))))
+    })
+}
+
+/// Those that differ, in the order of the newer record. Of what was made or deleted, all that are not empty.
+fn differences(
+    old: Option<&Map<String, Value>>,
+    new: Option<&Map<String, Value>>,
+    directory: &Directory,
+) -> Vec<Field> {
+    let mut names: Vec<&String> = new.into_iter().chain(old).flat_map(Map::keys).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let value = |fields: Option<&Map<String, Value>>, name: &str| {
+        let value = fields?.get(name)?;
+        (!is_empty(value)).then(|| shown(name, value, directory))
+    };
+    names
+        .into_iter()
+        .map(|name| Field { name: name.replace('_', " "), before: value(old, name), after: value(new, name) })
+        .filter(|field| field.before != field.after)
+        .collect()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// With names in place of numbers where there are any.
+fn shown(name: &str, value: &Value, directory: &Directory) -> String {
+    let number = value.as_u64();
+    match (name, number) {
+        ("user" | "owner" | "created_by", Some(id)) => return username(directory, UserId(id)),
+        ("start_micros" | "end_micros", Some(micros)) => return crate::domain::timeslot::TimeOfDay(micros).to_string(),
+        ("timeslot", Some(id)) => {
+            if let Some(timeslot) = directory.timeslots.get(&TimeslotId(id)) {
+                return timeslot.name.clone();
+            }
+        }
+        _ => {}
+    }
+    match value {
+        Value::String(text) if name == "default_channel" || name == "channel" => {
+            let channel = text.parse().ok().and_then(|uuid| directory.channels.get(&uuid));
+            channel.map_or_else(|| text.clone(), |channel| channel.name.clone())
+        }
+        Value::Array(items) if name == "filters" => {
+            let named = |item: &Value| item.as_u64().and_then(|id| directory.filters.get(&FilterId(id)));
+            let texts = items.iter().map(|item| named(item).map_or_else(|| item.to_string(), |it| it.name.clone()));
+            texts.collect::<Vec<_>>().join(", ")
+        }
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if name == "source_ids" => {
+            let named = |item: &Value| item.as_u64().and_then(|id| directory.source(SourceId(id)).cloned());
+            let texts = items.iter().map(|item| named(item).map_or_else(|| item.to_string(), |it| it.name.clone()));
+            texts.collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) => items.iter().map(|item| shown("", item, directory)).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let pairs = members.iter().filter(|(_, value)| !is_empty(value));
+            let texts: Vec<String> = pairs
+                .map(|(key, value)| format!("{}: {}", key.replace('_', " "), shown(key, value, directory)))
+                .collect();
+            texts.join("; ")
+        }
+    }
+}
+
+fn username(directory: &Directory, id: UserId) -> String {
+    directory.user(id).map_or_else(|| format!("user {id}"), |user| user.username.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Seq;
+
+    fn row(before: Option<&str>, after: Option<&str>) -> Row {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let kind = ChangeKind::Configuration(ConfigurationChange {
+            subject: Subject::Rule,
+            key: "7".to_owned(),
+            before: own(before),
+            after: own(after),
+        });
+        let change = Change { seq: Seq(3), at: Timestamp::MIN, actor: None, kind };
+        Row::new(&change, &Directory::default()).unwrap()
+    }
+
+    fn field(name: &str, before: Option<&str>, after: Option<&str>) -> Field {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Field { name: name.to_owned(), before: own(before), after: own(after) }
+    }
+
+    #[test]
+    fn says_field_by_field_what_changed() {
+        let before = r#"{"owner":4,"name":"night","filters":[1,2],"active":true,"label":null}"#;
+        let after = r#"{"owner":4,"name":"night","filters":[2],"active":false,"label":"x"}"#;
+        let changed = row(Some(before), Some(after));
+        assert_eq!(
+            (changed.what, changed.actor.as_str(), changed.name.as_deref()),
+            ("changed", "the server", Some("night"))
+        );
+        assert_eq!(
+            changed.fields,
+            [
+                field("filters", Some("1, 2"), Some("2")),
+                field("active", Some("yes"), Some("no")),
+                field("label", None, Some("x")),
+            ]
+        );
+        let made = row(None, Some(r#"{"owner":4,"filters":[],"recurrences":[{"days":[1],"start_micros":0}]}"#));
+        assert_eq!((made.what, made.name.as_deref()), ("made", Some("of user 4")));
+        assert_eq!(
+            made.fields,
+            [field("owner", None, Some("user 4")), field("recurrences", None, Some("days: 1; start micros: 00:00:00"))]
+        );
+        let deleted = row(Some(r#"{"name":"night"}"#), None);
+        assert_eq!((deleted.what, deleted.fields), ("deleted", vec![field("name", Some("night"), None)]));
+    }
+
+    #[test]
+    fn subjects_have_names_of_their_own() {
+        for (subject, name, _) in SUBJECTS {
+            assert_eq!(subject_named(name), Some(subject));
+        }
+        assert_eq!(subject_named("x"), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! A channel's settings as a form: one input each, by what the type says of them. Secrets go in and never come out.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{
+        channel::{
+            Channel,
+            settings::{ChannelSetting, Form, is_unset},
+        },
+        plugin::PluginOption,
+    },
+    service::AboutType,
+    web::{Site, form::Fields},
+};
+
+/// Of the inputs, to tell them from other fields.
+const PREFIX: &str = "set.";
+/// Ticked to take a secret away.
+const CLEAR: &str = "clear.";
+/// The only input where it is not known what there is to set.
+const WHOLE: &str = "(all)";
+
+/// One setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    pub key: String,
+    pub title: String,
+    pub help: String,
+    pub secret: bool,
+    pub required: bool,
+    /// A secret that is there.
+    pub is_set: bool,
+    /// Never of secrets.
+    pub value: String,
+    pub shape: Shape,
+    pub choices: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    #[default]
+    Line,
+    Number,
+    Area,
+    /// `Name: value`, one a line.
+    Headers,
+    Choice,
+    Flag,
+    /// A JSON object with all settings.
+    Whole,
+}
+
+impl Input {
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{PREFIX}{}", self.key)
+    }
+
+    #[must_use]
+    pub fn clear_name(&self) -> String {
+        format!("{CLEAR}{}", self.key)
+    }
+
+    #[must_use]
+    pub fn is(&self, shape: &str) -> bool {
+        let own = match self.shape {
+            Shape::Line => "line",
+            Shape::Number => "number",
+            Shape::Area | Shape::Headers | Shape::Whole => "area",
+            Shape::Choice => "choice",
+            Shape::Flag => "flag",
+        };
+        own == shape
+    }
+
+    fn built_in(setting: &ChannelSetting) -> Self {
+        let (shape, choices) = match setting.form {
+            Form::Text => (Shape::Area, Vec::new()),
+            Form::Headers => (Shape::Headers, Vec::new()),
+            Form::Port => (Shape::Number, Vec::new()),
+            Form::OneOf(choices) => (Shape::Choice, choices.iter().map(|it| (*it).to_owned()).collect()),
+            _ => (Shape::Line, Vec::new()),
+        };
+        Self {
+            key: setting.key.to_owned(),
+            title: setting.title.to_owned(),
+            help: match shape {
+                Shape::Headers => format!("{} One a line: name, colon, value.", setting.description),
+                _ => setting.description.to_owned(),
+            },
+            secret: setting.secret,
+            shape,
+            choices,
+            ..Self::default()
+        }
+    }
+
+    fn of_plugin(option: &PluginOption, secret: bool) -> Self {
+        let shape = match option.kind.as_str() {
+            "text" => Shape::Area,
+            "number" => Shape::Number,
+            "bool" => Shape::Flag,
+            "option" if !option.choices.is_empty() => Shape::Choice,
+            _ => Shape::Line,
+        };
+        Self {
+            key: option.name.clone(),
+            title: if option.label.is_empty() { option.name.clone() } else { option.label.clone() },
+            help: option.help.clone(),
+            secret,
+            required: option.required && !secret,
+            shape,
+            choices: option.choices.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// With what the channel has, as far as it may be seen.
+pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<Input> {
+    let known = site.service.channel_types().into_iter().find(|known| known.kind == kind);
+    let shown = channel.and_then(|channel| site.service.shown_config(channel)).unwrap_or_default();
+    let mut inputs: Vec<Input> = match known.map(|known| known.about) {
+        Some(AboutType::BuiltIn(settings)) => settings.iter().map(Input::built_in).collect(),
+        Some(AboutType::Plugin(info)) => {
+            info.options.iter().map(|option| Input::of_plugin(option, info.is_secret(&option.name))).collect()
+        }
+        Some(AboutType::Silent(_)) | None => Vec::new(),
+    };
+    let has_others = shown.keys().any(|key| inputs.iter().all(|input| input.key != *key));
+    if inputs.is_empty() || has_others {
+        let value = if shown.is_empty() { String::new() } else { pretty(&shown) };
+        return vec![Input {
+            key: WHOLE.to_owned(),
+            title: "Settings, as a JSON object".to_owned(),
+            help: "What is secret is blank, and stays if it is left blank.".to_owned(),
+            value,
+            shape: Shape::Whole,
+            ..Input::default()
+        }];
+    }
+    let real = channel.and_then(|channel| channel.config.as_ref());
+    for input in &mut inputs {
+        input.is_set = real.and_then(|config| config.get(&input.key)).is_some_and(|value| !is_unset(value));
+        if !input.secret {
+            input.value = shown.get(&input.key).map(text).unwrap_or_default();
+        }
+    }
+    inputs
+}
+
+fn pretty(config: &Map<String, Value>) -> String {
+    serde_json::to_string_pretty(config).unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What was typed.
+#[derive(Default)]
+pub(super) struct ChannelForm {
+    pub name: String,
+    pub offered: bool,
+    /// `None`: the form was not sent yet.
+    fields: Option<Fields>,
+}
+
+impl ChannelForm {
+    pub fn of(channel: &Channel) -> Self {
+        Self { name: channel.name.clone(), offered: channel.offered, fields: None }
+    }
+
+    pub fn read(fields: &Fields) -> Self {
+        Self { name: fields.text("name"), offered: fields.ticked("offered"), fields: Some(fields.clone()) }
+    }
+
+    /// Puts what was typed into the inputs, but for secrets.
+    pub fn fill(&self, inputs: &mut [Input]) {
+        let Some(fields) = &self.fields else { return };
+        for input in inputs.iter_mut().filter(|input| !input.secret) {
+            fields.raw(&input.name()).unwrap_or_default().clone_into(&mut input.value);
+        }
+    }
+
+    /// A JSON object. A secret that is there and was left blank is blank in it, which lets it stay.
+    pub fn config(&self, inputs: &[Input]) -> Result<String, String> {
+        let mut config = Map::new();
+        let Some(fields) = &self.fields else { return Ok("{}".to_owned()) };
+        for input in inputs {
+            let typed = fields.raw(&input.name()).unwrap_or_default().trim();
+            if input.shape == Shape::Whole {
+                return Ok(if typed.is_empty() { "{}".to_owned() } else { typed.to_owned() });
+            }
+            if typed.is_empty() {
+                if input.secret && input.is_set && !fields.ticked(&input.clear_name()) {
+                    config.insert(input.key.clone(), Value::String(String::new()));
+                }
+                continue;
+            }
+            config.insert(input.key.clone(), value(input, typed)?);
+        }
+        Ok(Value::Object(config).to_string())
+    }
+}
+
+fn value(input: &Input, typed: &str) -> Result<Value, String> {
+    match input.shape {
+        Shape::Number => {
+            let number = typed.parse::<i64>().map(Value::from);
+            number.map_err(|_| format!("{}: this is no whole number.", input.title))
+        }
+        Shape::Flag => Ok(Value::Bool(true)),
+        Shape::Headers => {
+            let mut headers = Map::new();
+            for line in typed.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                let Some((name, value)) = line.split_once(':') else {
+                    return Err(format!("{}: each line is a name, a colon and a value.", input.title));
+                };
+                headers.insert(name.trim().to_owned(), value.trim().into());
+            }
+            Ok(Value::Object(headers))
+        }
+        Shape::Line | Shape::Area | Shape::Choice | Shape::Whole => Ok(typed.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(key: &str, shape: Shape) -> Input {
+        Input { key: key.to_owned(), title: key.to_owned(), shape, ..Input::default() }
+    }
+
+    fn config(sent: &str, inputs: &[Input]) -> Result<Value, String> {
+        let form = ChannelForm::read(&Fields::parse(sent.as_bytes()));
+        form.config(inputs).map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn settings_are_put_together_from_inputs() {
+        let inputs = [
+            input("host", Shape::Line),
+            input("port", Shape::Number),
+            input("headers", Shape::Headers),
+            input("on", Shape::Flag),
+        ];
+        let sent = "set.host=+h+&set.port=25&set.headers=X-A:+b:c%0AX-B:d&set.on=on&other=1";
+        let expected = serde_json::json!({"host": "h", "port": 25, "headers": {"X-A": "b:c", "X-B": "d"}, "on": true});
+        assert_eq!(config(sent, &inputs), Ok(expected));
+        assert_eq!(config("set.host=", &inputs), Ok(serde_json::json!({})));
+        assert!(config("set.port=x", &inputs).is_err() && config("set.headers=x", &inputs).is_err());
+    }
+
+    #[test]
+    fn a_secret_that_is_there_stays_unless_it_is_cleared() {
+        let secret = |is_set| [Input { secret: true, is_set, ..input("token", Shape::Line) }];
+        assert_eq!(config("set.token=", &secret(true)), Ok(serde_json::json!({"token": ""})));
+        assert_eq!(config("set.token=", &secret(false)), Ok(serde_json::json!({})));
+        assert_eq!(config("set.token=&clear.token=on", &secret(true)), Ok(serde_json::json!({})));
+        assert_eq!(config("set.token=t", &secret(true)), Ok(serde_json::json!({"token": "t"})));
+        let mut inputs = secret(true);
+        ChannelForm::read(&Fields::parse(b"set.token=hunter2")).fill(&mut inputs);
+        assert_eq!(inputs[0].value, "", "what was typed as a secret does not come back");
+    }
+}

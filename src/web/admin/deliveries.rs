@@ -1,0 +1,166 @@
+//! All messages, what became of them, and sending again those that were given up.
+
+use askama::Template;
+use axum::extract::{Path, State};
+
+use super::{Staff, StaffPosted};
+use crate::{
+    domain::{
+        directory::Directory,
+        event::EventType,
+        ids::MessageId,
+        message::{About, Route, State as Sending},
+        time::Timestamp,
+    },
+    service::{Messages, Notification},
+    web::{
+        Site,
+        answer::{Answer, done, page},
+        frame::Frame,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "admin/deliveries.html")]
+struct DeliveriesPage {
+    frame: Frame,
+    tab: &'static str,
+    which: &'static str,
+    rows: Vec<Row>,
+    next: Option<String>,
+    /// What was asked for comes back after a message was sent again.
+    here: String,
+}
+
+struct Row {
+    id: u64,
+    state: &'static str,
+    /// Of the badge.
+    look: &'static str,
+    created: Timestamp,
+    /// When it was delivered, given up, or made part of a summary.
+    settled: Option<Timestamp>,
+    next_attempt: Option<Timestamp>,
+    attempts: u32,
+    recipient: String,
+    medium: String,
+    address: String,
+    /// The profile or rule that it goes back to.
+    because: String,
+    incident: Option<u64>,
+    about: String,
+    answer: String,
+    /// The summary that it is part of.
+    summary: Option<u64>,
+}
+
+pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+    let (which, messages) = match staff.query.get("state") {
+        Some("due") => ("due", Messages::Due),
+        Some("dead") => ("dead", Messages::Dead),
+        _ => ("all", Messages::All),
+    };
+    let before = staff.query.numbers("before").last().map(MessageId);
+    let (rows, next) = site.service.deliveries(&staff.visitor.caller, messages, before, staff.rows()).await?;
+    let directory = site.service.directory();
+    page(&DeliveriesPage {
+        frame: staff.frame(&site, "Deliveries"),
+        tab: "deliveries",
+        which,
+        rows: rows.iter().map(|row| Row::new(row, &directory)).collect(),
+        next: next.map(|id| staff.address_with("before", &id.to_string())),
+        here: staff.visitor.address.clone(),
+    })
+}
+
+pub async fn retry(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    StaffPosted { visitor, fields }: StaffPosted,
+) -> Answer {
+    site.service.retry_delivery(&visitor.caller, MessageId(id)).await?;
+    Ok(done(back(fields.get("next")), "The message is on its way again."))
+}
+
+pub async fn retry_all(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+    let count = site.service.retry_all_deliveries(&visitor.caller).await?;
+    let notice = match count {
+        0 => "There was nothing to send again.".to_owned(),
+        1 => "One message is on its way again.".to_owned(),
+        count => format!("{count} messages are on their way again."),
+    };
+    Ok(done("/admin/deliveries/", &notice))
+}
+
+fn back(next: Option<&str>) -> &str {
+    next.filter(|path| path.starts_with("/admin/deliveries/")).unwrap_or("/admin/deliveries/")
+}
+
+impl Row {
+    fn new(notification: &Notification, directory: &Directory) -> Self {
+        let message = &notification.message;
+        // Where it is part of a summary, the summary's fate is its own.
+        let fate = notification.summary.as_ref().unwrap_or(message);
+        let (state, look) = match (message.state, fate.state) {
+            (Sending::Gathered { .. }, Sending::Delivered { .. }) => ("delivered in a summary", "good"),
+            (Sending::Gathered { .. }, Sending::Dead { .. }) => ("given up in a summary", "bad"),
+            (Sending::Gathered { .. }, _) => ("in a summary", "acked"),
+            (_, Sending::Due { .. }) if message.attempts > 0 => ("due, tried before", "warn"),
+            (_, Sending::Due { .. }) => ("due", "acked"),
+            (_, Sending::Delivered { .. } | Sending::Gathered { .. }) => ("delivered", "good"),
+            (_, Sending::Dead { .. }) => ("given up", "bad"),
+        };
+        let (settled, next_attempt) = match fate.state {
+            Sending::Due { at, .. } => (None, Some(at)),
+            Sending::Delivered { at } | Sending::Dead { at } | Sending::Gathered { at, .. } => (Some(at), None),
+        };
+        let (recipient, because) = parties(&message.route, directory);
+        Self {
+            id: message.id.0,
+            state,
+            look,
+            created: message.created,
+            settled,
+            next_attempt,
+            attempts: fate.attempts,
+            recipient,
+            medium: message.route.medium().to_owned(),
+            address: message.address.clone(),
+            because,
+            incident: message.incident().map(|id| id.0),
+            about: match &message.about {
+                About::Event { .. } => notification.kind.map_or("an event that is gone", EventType::display).to_owned(),
+                About::Summary(of) => format!("Summary of {} messages", of.len()),
+            },
+            answer: fate.answer.clone(),
+            summary: notification.summary.as_ref().map(|summary| summary.id.0),
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        self.state == "given up"
+    }
+}
+
+/// Who gets it, and because of what.
+fn parties(route: &Route, directory: &Directory) -> (String, String) {
+    match route {
+        Route::Destination { user, profile, .. } => {
+            let name = directory.user(*user).map_or_else(|| format!("user {user}"), |user| user.username.clone());
+            let because = match directory.profiles.get(profile) {
+                Some(known) => {
+                    known.name.clone().map_or_else(|| format!("profile {profile}"), |n| format!("profile {n}"))
+                }
+                None => "a profile that is gone".to_owned(),
+            };
+            (name, because)
+        }
+        Route::Contact { rule, full_name, .. } => {
+            let because = match directory.rules.get(rule) {
+                Some(rule) => format!("rule {}", rule.name),
+                None => "a rule that is gone".to_owned(),
+            };
+            (full_name.clone(), because)
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! How the server is, and what to do where it is not well.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::Staff;
+use crate::{
+    domain::limits::FREE_SPACE_BYTES,
+    service::{Health, IndexStatus, Intake, Reached},
+    web::{
+        Site,
+        answer::{Answer, page},
+        frame::Frame,
+        show::{Show, span},
+    },
+};
+
+const MINUTE: i64 = 60 * 1_000_000;
+const LOW_SPACE: u64 = 1 << 30;
+/// Incidents and events that may wait for the text index.
+const FAR_BEHIND: usize = 20_000;
+/// A clock may be set back by so much without a word.
+const CLOCK_TOLERANCE: i64 = 5 * 1_000_000;
+
+#[derive(Template)]
+#[template(path = "admin/health.html")]
+struct HealthPage {
+    frame: Frame,
+    tab: &'static str,
+    checks: Vec<Check>,
+    health: Health,
+    zone: &'static str,
+}
+
+/// How well something is, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    Good,
+    Warn,
+    Bad,
+}
+
+/// One thing that was looked at.
+pub struct Check {
+    pub name: String,
+    pub look: Look,
+    pub value: String,
+    /// What it means, or what to do.
+    pub advice: String,
+}
+
+impl Look {
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        }
+    }
+
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "look here",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
+    let health = site.service.health(&staff.visitor.caller).await?;
+    let frame = staff.frame(&site, "Health");
+    let checks = checks(&health, &frame.show);
+    page(&HealthPage { frame, tab: "health", checks, health, zone: site.service.settings().time_zone.name() })
+}
+
+/// For a place that shows no more than one word.
+#[must_use]
+pub fn worst(health: &Health) -> Look {
+    let show = Show { zone: chrono_tz::UTC, format: crate::domain::preferences::DateFormat::Iso, now: health.now };
+    checks(health, &show).iter().map(|check| check.look).max().unwrap_or(Look::Good)
+}
+
+fn checks(health: &Health, show: &Show) -> Vec<Check> {
+    let mut checks = vec![disk(health), index(health), intake(health), outbox(health, show), dead(health)];
+    checks.extend(health.reached.iter().map(|reached| medium(reached, show)));
+    checks.push(clock(health));
+    checks
+}
+
+fn check(name: impl Into<String>, look: Look, value: impl Into<String>, advice: impl Into<String>) -> Check {
+    Check { name: name.into(), look, value: value.into(), advice: advice.into() }
+}
+
+fn disk(health: &Health) -> Check {
+    let value = format!("{} used, {} free", bytes(health.data_bytes), bytes(health.free_bytes));
+    let (look, advice) = if health.free_bytes < FREE_SPACE_BYTES.saturating_mul(4) {
+        (Look::Bad, "The disk is nearly full: soon nothing can be stored. Make room now.")
+    } else if health.free_bytes < LOW_SPACE {
+        (Look::Warn, "Little room is left on the disk. Make room, or move the data file to a larger disk.")
+    } else if health.free_bytes < health.data_bytes {
+        (Look::Warn, "A backup would not fit beside the data file. Write backups to another disk.")
+    } else {
+        (Look::Good, "There is room to grow, and for a backup.")
+    };
+    check("Data file", look, value, advice)
+}
+
+fn index(health: &Health) -> Check {
+    match health.index {
+        IndexStatus::Rebuilding => check(
+            "Search index",
+            Look::Warn,
+            "being built",
+            "Searching for tags and texts is slower until it is done. It needs no help; if it never ends, see the log.",
+        ),
+        IndexStatus::Ready { behind } if behind > FAR_BEHIND => check(
+            "Search index",
+            Look::Warn,
+            format!("{behind} entries behind"),
+            "Answers are complete, but more comes in than the index takes up. Is the disk slow?",
+        ),
+        IndexStatus::Ready { behind: 0 } => {
+            check("Search index", Look::Good, "up to date", "All is found, and quickly.")
+        }
+        IndexStatus::Ready { behind } => check(
+            "Search index",
+            Look::Good,
+            format!("{behind} entries wait in memory"),
+            "They are found already; the index takes them up soon.",
+        ),
+    }
+}
+
+fn intake(health: &Health) -> Check {
+    let Intake { incidents, events, at_least } = health.last_hour;
+    let minute = health.last_minute;
+    let more = if at_least { "at least " } else { "" };
+    let value = format!(
+        "last minute: {} incidents, {} events; last hour: {more}{incidents} incidents, {events} events",
+        minute.incidents, minute.events
+    );
+    let advice = if health.incidents == 0 {
+        "Nothing has ever come in. Make a source and post a first incident."
+    } else if events == 0 {
+        "Nothing came in for an hour. If that is strange, look at when the sources were last seen."
+    } else {
+        "Things come in."
+    };
+    check("Intake", Look::Good, value, advice)
+}
+
+fn outbox(health: &Health, show: &Show) -> Check {
+    let name = "Messages to be sent";
+    if !health.sends {
+        let value = format!("{} waiting", health.due);
+        return check(name, Look::Warn, value, "Sending is switched off: setting notifications.send.");
+    }
+    let Some(oldest) = &health.oldest_due else {
+        return check(name, Look::Good, "none", "Everything that was decided has been sent or given up.");
+    };
+    let age = health.now.micros().saturating_sub(oldest.created.micros());
+    let value = format!("{}, the oldest decided {}", health.due, show.relative(&oldest.created));
+    if age < MINUTE {
+        check(name, Look::Good, value, "They leave within moments.")
+    } else if age < 15 * MINUTE {
+        check(name, Look::Warn, value, "Some take long. The list of deliveries shows what their providers say.")
+    } else {
+        check(name, Look::Bad, value, "Somebody is not told. The list of deliveries shows what their providers say.")
+    }
+}
+
+fn dead(health: &Health) -> Check {
+    let name = "Messages given up";
+    match health.dead {
+        0 => check(name, Look::Good, "none", "Nobody missed anything."),
+        1 => check(name, Look::Warn, "1", "Read why in the list of deliveries, mend it, and send it again."),
+        count => check(
+            name,
+            Look::Warn,
+            count.to_string(),
+            "Read why in the list of deliveries, mend it, and send them again.",
+        ),
+    }
+}
+
+fn medium(reached: &Reached, show: &Show) -> Check {
+    let name = match reached.medium.as_str() {
+        "email" => "Mail server".to_owned(),
+        medium => format!("Sending by {medium}"),
+    };
+    let mut parts = Vec::new();
+    if let Some(at) = &reached.last_success {
+        parts.push(format!("last success {}", show.relative(at)));
+    }
+    if let Some(at) = &reached.last_failure {
+        parts.push(format!("last failure {}", show.relative(at)));
+    }
+    let (look, advice) = match &reached.unreachable_since {
+        Some(since) if show.now.micros().saturating_sub(since.micros()) > 15 * MINUTE => {
+            (Look::Bad, format!("Not reached for {}. Check that it runs, and the settings.", show.since(since)))
+        }
+        Some(since) => (Look::Warn, format!("Not reached for {}; it is tried again.", show.since(since))),
+        None => (Look::Good, "The last attempt reached it.".to_owned()),
+    };
+    check(name, look, parts.join(", "), advice)
+}
+
+fn clock(health: &Health) -> Check {
+    let value = format!("{} UTC", health.now.to_datetime().format("%Y-%m-%d %H:%M:%S"));
+    let ahead = health.newest_change.map_or(0, |at| at.micros().saturating_sub(health.now.micros()));
+    if ahead > CLOCK_TOLERANCE {
+        let advice = format!("The newest change is from {} later: the clock was set back. Does NTP run?", span(ahead));
+        return check("Clock", Look::Bad, value, advice);
+    }
+    check("Clock", Look::Good, value, "Not behind anything that is stored. Timeslots are read by it.")
+}
+
+/// With a unit that people know.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(size, _)| count >= *size) {
+        Some((size, unit)) => {
+            let tenths = u128::from(count) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{count} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{preferences::DateFormat, time::Timestamp};
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(1_000 * MINUTE);
+
+    fn well() -> Health {
+        Health {
+            data_path: "/x".into(),
+            data_bytes: 1 << 20,
+            free_bytes: 1 << 40,
+            index: IndexStatus::Ready { behind: 0 },
+            incidents: 1,
+            events: 1,
+            last_minute: Intake::default(),
+            last_hour: Intake::default(),
+            due: 0,
+            dead: 0,
+            oldest_due: None,
+            reached: Vec::new(),
+            newest_change: Some(NOW),
+            sends: true,
+            started: NOW,
+            now: NOW,
+        }
+    }
+
+    fn looks(health: &Health) -> Vec<(String, Look)> {
+        let show = Show { zone: chrono_tz::UTC, format: DateFormat::Iso, now: health.now };
+        let bad = checks(health, &show).into_iter().filter(|check| check.look != Look::Good);
+        bad.map(|check| (check.name, check.look)).collect()
+    }
+
+    #[test]
+    fn troubles_are_seen() {
+        let ago = |minutes: i64| NOW.saturating_add_micros(-minutes * MINUTE);
+        let mail = |minutes| Reached {
+            medium: "email".to_owned(),
+            last_success: None,
+            last_failure: Some(NOW),
+            unreachable_since: Some(ago(minutes)),
+        };
+        assert_eq!(looks(&well()), []);
+        for (health, name, look) in [
+            (Health { free_bytes: 50 << 20, ..well() }, "Data file", Look::Bad),
+            (Health { free_bytes: 500 << 20, ..well() }, "Data file", Look::Warn),
+            (Health { free_bytes: 2 << 30, data_bytes: 3 << 30, ..well() }, "Data file", Look::Warn),
+            (Health { index: IndexStatus::Rebuilding, ..well() }, "Search index", Look::Warn),
+            (Health { sends: false, ..well() }, "Messages to be sent", Look::Warn),
+            (Health { dead: 2, ..well() }, "Messages given up", Look::Warn),
+            (Health { reached: vec![mail(1)], ..well() }, "Mail server", Look::Warn),
+            (Health { reached: vec![mail(20)], ..well() }, "Mail server", Look::Bad),
+            (Health { newest_change: Some(ago(-5)), ..well() }, "Clock", Look::Bad),
+        ] {
+            assert_eq!(looks(&health), [(name.to_owned(), look)]);
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (count, text) in [(0, "0 bytes"), (1_536, "1.5 KiB"), (1 << 40, "1.0 TiB"), (u64::MAX, "16777215.9 TiB")] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}

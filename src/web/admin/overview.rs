@@ -1,0 +1,68 @@
+//! The way in: what there is to look after, and first steps on a fresh server.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::{Staff, StaffPosted, health};
+use crate::{
+    domain::directory::OWN_SOURCE,
+    service::Health,
+    web::{
+        Site,
+        answer::{Answer, done, page},
+        frame::Frame,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "admin/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    tab: &'static str,
+    health: Health,
+    worst: health::Look,
+    users: usize,
+    sources: usize,
+    rules: usize,
+    empty_rules: usize,
+    channels: usize,
+    /// Of a fresh server; `None` when all three are done.
+    steps: Option<Steps>,
+}
+
+/// What a fresh server still needs.
+struct Steps {
+    has_source: bool,
+    has_incident: bool,
+    has_profile: bool,
+}
+
+pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
+    let directory = site.service.directory();
+    let health = site.service.health(&staff.visitor.caller).await?;
+    let steps = Steps {
+        has_source: directory.sources.values().any(|source| source.name != OWN_SOURCE),
+        has_incident: health.incidents > 0,
+        has_profile: !directory.profiles.is_empty() || !directory.rules.is_empty(),
+    };
+    let rules = directory.rules.values();
+    page(&OverviewPage {
+        frame: staff.frame(&site, "Administration"),
+        tab: "overview",
+        worst: health::worst(&health),
+        health,
+        users: directory.users.len(),
+        sources: directory.sources.len(),
+        rules: directory.rules.len(),
+        empty_rules: rules.filter(|rule| rule.active && rule.recipients.is_empty()).count(),
+        channels: directory.channels.len(),
+        steps: Some(steps).filter(|it| !(it.has_source && it.has_incident && it.has_profile)),
+    })
+}
+
+/// A small world to look around in.
+pub async fn make_demo_data(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+    let seed = site.service.now().micros().unsigned_abs();
+    let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;
+    Ok(done("/incidents/", &format!("Made {made}. Nobody is told of any of it.")))
+}

@@ -1,0 +1,344 @@
+//! Rules by which contacts are told.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+use super::{
+    Staff, StaffPosted,
+    contacts::{contact_named, group_named, offered_groups},
+    must, problem,
+};
+use crate::{
+    domain::{
+        filter::fold,
+        ids::{FilterId, RuleId, TimeslotId, UserId},
+        limits::RECIPIENTS_PER_RULE,
+        rule::{Addressee, Recipient, Rule},
+    },
+    service::{Action, Model, NewRule, RuleEdit},
+    web::{
+        Site,
+        answer::{Answer, PageError, done, missing, page, page_with},
+        form::Fields,
+        frame::{Frame, Section},
+        visitor::Visitor,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "admin/rules.html")]
+struct RulesPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    q: String,
+}
+
+struct Row {
+    rule: Arc<Rule>,
+    owner: String,
+    timeslot: String,
+    filters: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/rule.html")]
+struct RulePage {
+    frame: Frame,
+    tab: &'static str,
+    /// `None`: a new one.
+    rule: Option<Arc<Rule>>,
+    owner: String,
+    form: RuleForm,
+    timeslots: Vec<(u64, String)>,
+    filters: Vec<(u64, String)>,
+    recipients: Vec<Line>,
+    channels: Vec<(String, String)>,
+    offered: Vec<String>,
+    problem: Option<String>,
+}
+
+/// A recipient as people know it.
+struct Line {
+    /// As the form sends it.
+    value: String,
+    name: String,
+    path: String,
+    is_group: bool,
+    /// `None`: each contact's default.
+    channel: Option<String>,
+}
+
+/// What was typed.
+#[derive(Default)]
+struct RuleForm {
+    name: String,
+    timeslot: u64,
+    filters: Vec<u64>,
+    recipients: Vec<Recipient>,
+    active: bool,
+}
+
+impl RuleForm {
+    fn of(rule: &Rule) -> Self {
+        Self {
+            name: rule.name.clone(),
+            timeslot: rule.timeslot.0,
+            filters: rule.filters.iter().map(|id| id.0).collect(),
+            recipients: rule.recipients.clone(),
+            active: rule.active,
+        }
+    }
+
+    /// Those recipients that stay ticked.
+    fn read(fields: &Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            timeslot: fields.numbers("timeslot").last().unwrap_or_default(),
+            filters: fields.numbers("filters").collect(),
+            recipients: fields.all("recipients").filter_map(parse_recipient).collect(),
+            active: fields.ticked("active"),
+        }
+    }
+
+    fn filters(&self) -> Vec<FilterId> {
+        self.filters.iter().copied().map(FilterId).collect()
+    }
+}
+
+/// `contact:UUID:` or `group:UUID:CHANNEL`.
+fn parse_recipient(text: &str) -> Option<Recipient> {
+    let mut parts = text.split(':');
+    let (kind, uuid, channel) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+    let who = match kind {
+        "contact" => Addressee::Contact(uuid),
+        "group" => Addressee::Group(uuid),
+        _ => return None,
+    };
+    let channel = if channel.is_empty() { None } else { Some(channel.parse().ok()?) };
+    Some(Recipient { who, channel })
+}
+
+fn recipient_text(recipient: &Recipient) -> String {
+    let (kind, uuid) = match recipient.who {
+        Addressee::Contact(uuid) => ("contact", uuid),
+        Addressee::Group(uuid) => ("group", uuid),
+    };
+    format!("{kind}:{uuid}:{}", recipient.channel.map(|uuid| uuid.to_string()).unwrap_or_default())
+}
+
+/// There are few enough for one page.
+pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+    let (directory, q) = (site.service.directory(), staff.query.text("q"));
+    let folded = fold(&q);
+    let rules = directory.rules_sorted().into_iter().filter(|rule| fold(&rule.name).contains(&folded));
+    let rows = rules.map(|rule| Row {
+        owner: directory.user(rule.owner).map(|user| user.username.clone()).unwrap_or_default(),
+        timeslot: directory.timeslots.get(&rule.timeslot).map(|it| it.name.clone()).unwrap_or_default(),
+        filters: rule.filters.iter().filter_map(|id| Some(directory.filters.get(id)?.name.clone())).collect(),
+        rule: Arc::clone(rule),
+    });
+    page(&RulesPage { frame: staff.frame(&site, "Rules"), tab: "rules", rows: rows.collect(), q })
+}
+
+pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
+    must(&staff.visitor, Action::ManageRules)?;
+    let form = RuleForm { active: true, ..RuleForm::default() };
+    page(&rule_page(&site, &staff.visitor, None, form).await?)
+}
+
+pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+    must(&visitor, Action::ManageRules)?;
+    let mut form = RuleForm::read(&fields);
+    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
+    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
+        problem
+    } else {
+        let new = NewRule {
+            name: form.name.clone(),
+            timeslot: TimeslotId(form.timeslot),
+            filters: form.filters(),
+            recipients: form.recipients.clone(),
+            active: form.active,
+        };
+        match site.service.create_rule(&visitor.caller, new).await {
+            Ok(rule) => return Ok(done(&path(rule.id), "The rule is made.")),
+            Err(error) => problem(error)?,
+        }
+    };
+    let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, None, form).await? };
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+}
+
+pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -> Answer {
+    let rule = find(&site, id)?;
+    let form = RuleForm::of(&rule);
+    page(&rule_page(&site, &staff.visitor, Some(rule), form).await?)
+}
+
+pub async fn save(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    StaffPosted { visitor, fields }: StaffPosted,
+) -> Answer {
+    must(&visitor, Action::ManageRules)?;
+    let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
+    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
+    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
+        problem
+    } else {
+        let edit = RuleEdit {
+            name: Some(form.name.clone()),
+            timeslot: Some(TimeslotId(form.timeslot)),
+            filters: Some(form.filters()),
+            recipients: Some(form.recipients.clone()),
+            active: Some(form.active),
+        };
+        match site.service.edit_rule(&visitor.caller, rule.id, edit).await {
+            Ok(_) => return Ok(done(&path(rule.id), "Saved.")),
+            Err(error) => problem(error)?,
+        }
+    };
+    let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, Some(rule), form).await? };
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+}
+
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+    site.service.delete_rule(&visitor.caller, RuleId(id)).await?;
+    Ok(done("/admin/rules/", "The rule is deleted."))
+}
+
+/// What the service takes but nobody can mean.
+fn check(form: &RuleForm) -> Result<(), String> {
+    if form.filters.is_empty() {
+        return Err("Filters: choose at least one; all of them have to match.".to_owned());
+    }
+    if form.recipients.len() > RECIPIENTS_PER_RULE {
+        return Err(format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them."));
+    }
+    Ok(())
+}
+
+/// Those that the form names beside the ones that there are.
+async fn add_recipient(
+    site: &Site,
+    fields: &Fields,
+    recipients: &mut Vec<Recipient>,
+) -> Result<Result<(), String>, PageError> {
+    let channel = match fields.filled("add_channel").map(str::parse) {
+        None => None,
+        Some(Ok(uuid)) => Some(uuid),
+        Some(Err(_)) => return Ok(Err("Channel: choose one of the list.".to_owned())),
+    };
+    if let Some(name) = fields.filled("add_contact") {
+        match contact_named(site, name).await? {
+            Ok(contact) => recipients.push(Recipient { who: Addressee::Contact(contact.uuid), channel }),
+            Err(problem) => return Ok(Err(problem)),
+        }
+    }
+    if let Some(name) = fields.filled("add_group") {
+        match group_named(site, name).await? {
+            Some(group) => recipients.push(Recipient { who: Addressee::Group(group.group.uuid), channel }),
+            None => return Ok(Err(format!("Group: there is none called {name}."))),
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn find(site: &Site, id: u64) -> Result<Arc<Rule>, PageError> {
+    site.service.directory().rules.get(&RuleId(id)).cloned().ok_or_else(|| missing(Model::Rule))
+}
+
+fn path(id: RuleId) -> String {
+    format!("/admin/rules/{id}/")
+}
+
+/// Timeslots and filters are those of the rule's owner.
+async fn rule_page(
+    site: &Site,
+    visitor: &Visitor,
+    rule: Option<Arc<Rule>>,
+    form: RuleForm,
+) -> Result<RulePage, PageError> {
+    let directory = site.service.directory();
+    let owner: UserId = rule.as_ref().map_or(visitor.caller.id(), |rule| rule.owner);
+    let had = rule.iter().flat_map(|rule| &rule.filters).filter_map(|id| directory.filters.get(id));
+    let mut filters: Vec<(u64, String)> = Vec::new();
+    for filter in directory.usable_filters(owner).into_iter().chain(had) {
+        if !filters.iter().any(|(id, _)| *id == filter.id.0) {
+            let of = directory.user(filter.owner).filter(|_| filter.owner != owner);
+            let name = of.map_or(filter.name.clone(), |user| format!("{} (of {})", filter.name, user.username));
+            filters.push((filter.id.0, name));
+        }
+    }
+    let mut channels: Vec<(String, String)> = directory
+        .channels
+        .values()
+        .map(|channel| (channel.uuid.to_string(), format!("{} ({})", channel.name, channel.kind)))
+        .collect();
+    channels.sort_by(|one, other| one.1.cmp(&other.1));
+    let title = rule.as_ref().map_or("New rule".to_owned(), |rule| format!("Rule {}", rule.name));
+    Ok(RulePage {
+        frame: Frame::new(site, visitor, Section::Admin, title),
+        tab: "rules",
+        owner: directory.user(owner).map(|user| user.username.clone()).unwrap_or_default(),
+        timeslots: directory.timeslots_of(owner).into_iter().map(|it| (it.id.0, it.name.clone())).collect(),
+        recipients: lines(site, &form.recipients).await?,
+        offered: offered_groups(site).await?,
+        rule,
+        form,
+        filters,
+        channels,
+        problem: None,
+    })
+}
+
+async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<Line>, PageError> {
+    let directory = site.service.directory();
+    let mut lines = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let (name, path, is_group) = match recipient.who {
+            Addressee::Contact(uuid) => {
+                let name = site.service.contact(uuid).await?.map(|contact| contact.full_name);
+                (name, format!("/admin/contacts/{uuid}/"), false)
+            }
+            Addressee::Group(uuid) => {
+                let name = site.service.contact_group(uuid).await?.map(|group| group.group.name);
+                (name, format!("/admin/groups/{uuid}/"), true)
+            }
+        };
+        let channel = recipient.channel.map(|uuid| match directory.channels.get(&uuid) {
+            Some(channel) => channel.name.clone(),
+            None => uuid.to_string(),
+        });
+        let name = name.unwrap_or_else(|| "(gone)".to_owned());
+        lines.push(Line { value: recipient_text(recipient), name, path, is_group, channel });
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn recipients_come_back_as_they_were() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for recipient in [
+            Recipient { who: Addressee::Contact(one), channel: None },
+            Recipient { who: Addressee::Group(one), channel: Some(two) },
+        ] {
+            assert_eq!(parse_recipient(&recipient_text(&recipient)), Some(recipient));
+        }
+        for bad in ["", "contact", "contact:x:", "user:00000000-0000-0000-0000-000000000001:", "group::"] {
+            assert_eq!(parse_recipient(bad), None, "{bad}");
+        }
+    }
+}

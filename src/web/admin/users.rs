@@ -1,0 +1,122 @@
+//! The list of accounts.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use rustc_hash::FxHashMap;
+
+use super::Staff;
+use crate::{
+    domain::{filter::fold, ids::UserId, token::TokenKind, user::User},
+    web::{
+        Site,
+        answer::{Answer, page},
+        frame::Frame,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "admin/users.html")]
+struct UsersPage {
+    frame: Frame,
+    tab: &'static str,
+    rows: Vec<Row>,
+    q: String,
+    kind: String,
+    matching: usize,
+    next: Option<String>,
+    is_first: bool,
+}
+
+struct Row {
+    user: Arc<User>,
+    /// Name of the source that it posts for.
+    source: Option<(u64, String)>,
+    tokens: usize,
+    sessions: usize,
+}
+
+/// Which accounts are listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    All,
+    People,
+    Staff,
+    Sources,
+    Inactive,
+}
+
+impl Kind {
+    const NAMES: [(&'static str, &'static str); 5] = [
+        ("", "all accounts"),
+        ("people", "people"),
+        ("staff", "staff and superusers"),
+        ("sources", "accounts of sources"),
+        ("inactive", "inactive"),
+    ];
+
+    fn read(text: &str) -> Self {
+        match text {
+            "people" => Self::People,
+            "staff" => Self::Staff,
+            "sources" => Self::Sources,
+            "inactive" => Self::Inactive,
+            _ => Self::All,
+        }
+    }
+}
+
+/// By username.
+pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+    let directory = site.service.directory();
+    let (q, after) = (staff.query.text("q"), staff.query.text("after"));
+    let kind = Kind::read(staff.query.get("kind").unwrap_or_default());
+    let words: Vec<String> = q.split_whitespace().map(fold).collect();
+    let is_meant = |user: &User| {
+        let fits = match kind {
+            Kind::All => true,
+            Kind::People => directory.source_of(user.id).is_none(),
+            Kind::Staff => user.is_staff || user.is_superuser,
+            Kind::Sources => directory.source_of(user.id).is_some(),
+            Kind::Inactive => !user.is_active,
+        };
+        let text = || fold(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.email));
+        fits && (words.is_empty() || {
+            let text = text();
+            words.iter().all(|word| text.contains(word))
+        })
+    };
+    let mut users: Vec<&Arc<User>> = directory.users.values().filter(|user| is_meant(user)).collect();
+    users.sort_by(|one, other| one.username.cmp(&other.username));
+    let matching = users.len();
+    let mut rest = users.into_iter().skip_while(|user| !after.is_empty() && user.username <= after);
+    let mut tokens: FxHashMap<UserId, (usize, usize)> = FxHashMap::default();
+    for token in directory.tokens.values() {
+        let (lasting, sessions) = tokens.entry(token.user).or_default();
+        *(if token.kind == TokenKind::Session { sessions } else { lasting }) += 1;
+    }
+    let rows: Vec<Row> = rest
+        .by_ref()
+        .take(staff.rows())
+        .map(|user| {
+            let (tokens, sessions) = tokens.get(&user.id).copied().unwrap_or_default();
+            let source = directory.source_of(user.id).map(|source| (source.id.0, source.name.clone()));
+            Row { user: Arc::clone(user), source, tokens, sessions }
+        })
+        .collect();
+    let next = match (rows.last(), rest.next()) {
+        (Some(last), Some(_)) => Some(staff.address_with("after", &last.user.username)),
+        _ => None,
+    };
+    page(&UsersPage {
+        frame: staff.frame(&site, "Users"),
+        tab: "users",
+        rows,
+        kind: staff.query.text("kind"),
+        q,
+        matching,
+        next,
+        is_first: after.is_empty(),
+    })
+}
