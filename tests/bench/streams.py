@@ -81,7 +81,7 @@ def cost(server, seconds, work):
 
 async def listen(number, address, cookie, query, notes):
     reader, writer = await asyncio.open_connection(*address, limit=1 << 20)
-    path = "/live/?" + urllib.parse.urlencode([("list", f"v~{query}")])
+    path = "/live/?" + urllib.parse.urlencode([("list", f"v~~{query}")])
     writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nCookie: {cookie}\r\nAccept: text/event-stream\r\n"
                  "Accept-Encoding: gzip\r\n\r\n".encode())
     head = await reader.readuntil(b"\r\n\r\n")
