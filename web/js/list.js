@@ -10,9 +10,9 @@ let lastRefresh = 0;
 let counted = 0;
 let timers = {};
 
-const list = () => document.getElementById("list");
-const rows = () => document.getElementById("rows");
-const row = (pk) => document.getElementById(`i${pk}`);
+const list = () => $("#list");
+const rows = () => $("#rows");
+const row = (pk) => $(`#i${pk}`);
 
 function later(name, wait, work) {
   clearTimeout(timers[name]);
@@ -82,19 +82,19 @@ function patchRow(old, fresh) {
   mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
-    if (cell.classList.contains("c-select")) continue;
+    if (cell.matches(".c-select")) continue;
     const there = $(`.${cell.classList[0]}`, old);
     if (!there || there.innerHTML === cell.innerHTML) continue;
-    const focused = [...there.querySelectorAll("a, summary")].indexOf(document.activeElement);
+    const focused = $$("a, summary", there).indexOf(document.activeElement);
     const open = $("details[open]", there) != null;
     there.replaceChildren(...cell.childNodes);
     if (open) for (const menu of $$("details", there)) menu.open = true;
-    if (focused >= 0) there.querySelectorAll("a, summary")[focused]?.focus();
+    if (focused >= 0) $$("a, summary", there)[focused]?.focus();
   }
 }
 
 function isBusy(element) {
-  return element.classList.contains("chosen") || element.contains(document.activeElement) || element.matches(":hover");
+  return element.matches(".chosen") || element.contains(document.activeElement) || element.matches(":hover");
 }
 
 /** The first page, and the newest are on top. */
@@ -133,10 +133,6 @@ function release() {
   showChosen();
 }
 
-function count(selector, change) {
-  for (const element of $$(selector)) element.textContent = change(Number(element.textContent));
-}
-
 function take(patch) {
   if (!rows()) return;
   // While the layout is known.
@@ -152,11 +148,12 @@ function take(patch) {
     const there = row(pk);
     if (!there) continue;
     there.classList.add("gone");
-    setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
+    setTimeout(() => { if (there.matches(".gone") && !isBusy(there)) there.remove(); }, 4000);
   }
   const { matching, delta, total } = patch;
-  count("[data-matching]", (now) => matching ?? Math.max(0, now + delta));
-  count("[data-total]", () => total);
+  const shown = $("[data-matching]");
+  shown.textContent = matching ?? Math.max(0, Number(shown.textContent) + delta);
+  $("[data-total]").textContent = total;
   if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
@@ -193,10 +190,9 @@ function refresh() {
 }
 
 function state(now) {
-  for (const element of $$("[data-live-state]")) {
-    element.textContent = now === "live" ? "live" : "not live";
-    element.classList.toggle("on", now === "live");
-  }
+  const element = $("[data-live-state]");
+  element.textContent = now === "live" ? "live" : "not live";
+  element.classList.toggle("on", now === "live");
 }
 
 // Counts beside the choices, and tags while one types.
@@ -212,9 +208,7 @@ async function facets() {
   counted = Date.now();
   const counts = JSON.parse(await get(form.dataset.facets));
   if (!counts) return;
-  for (const element of $$("[data-facet]", form)) {
-    element.textContent = counts[element.dataset.facet] ?? 0;
-  }
+  for (const element of $$("[data-facet]", form)) element.textContent = counts[element.dataset.facet] ?? 0;
 }
 
 async function suggest(input) {
@@ -291,7 +285,6 @@ const keys = {
   x: () => { if (current) choose(current, !chosen.has(current)); },
   "*": () => $("[data-select-page]")?.click(),
   a: () => write("message"),
-  m: () => write("message"),
   t: () => write("ticket"),
   c: () => press("close"),
   r: () => press("reopen"),
