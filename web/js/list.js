@@ -217,38 +217,22 @@ async function suggest(input) {
   input.list?.replaceChildren(...$$("option", page));
 }
 
-function part() {
-  joined.leave();
-  joined = null;
-}
-
 // Arriving at the page, anew or after a part of it was exchanged.
 
 function arrive() {
   const now = list();
-  const about = now && `${"kiosk" in now.dataset ? "wall" : "list"} ${now.dataset.view}`;
-  if (joined && joined.about !== about) {
-    part();
-    held.clear();
-  }
+  joined?.leave();
+  if (joined?.view !== now?.dataset.view) held.clear();
+  joined = null;
   if (!now) return;
   recall();
   showChosen();
   for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
   showHeld();
   // What is pushed goes on from where this page ends, or it would be counted twice or not at all.
-  if (joined && joined.seq !== now.dataset.seq) part();
-  if (joined) {
-    state(joined.state ?? "off");
-  } else {
-    const { view, seq } = now.dataset;
-    joined = { about, seq };
-    joined.leave = window.argusd.live.join("kiosk" in now.dataset ? "wall" : "list", view, seq, {
-      rows: take,
-      refresh,
-      state: (is) => state(joined.state = is),
-    });
-  }
+  const { view, seq } = now.dataset;
+  const kind = "kiosk" in now.dataset ? "wall" : "list";
+  joined = { view, leave: window.argusd.live.join(kind, view, seq, { rows: take, refresh, state }) };
   if (now.dataset.lapses) {
     later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
   }
