@@ -348,7 +348,8 @@ fn two_people_see_each_other() {
             there.eventually_shows(&format!("#i{pk} .badge.acked")).await;
             assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
         }
-        // Who is deactivated does not see one row more.
+        // Who is deactivated does not see one row more, also where the stream was just being opened anew.
+        second.expect_in_console("401");
         first.server.site.ok(&["user", "deactivate", "anna"]);
         second.eventually("thrown out", async || second.path().await.starts_with("/accounts/login/")).await;
         first.eventually("still live", async || first.texts("[data-live-state]").await == ["live"]).await;
