@@ -347,12 +347,13 @@ impl View {
 }
 
 fn title(list: &Listed, view: &View) -> String {
-    let what = match view.open {
-        Some(true) => "open incidents",
-        Some(false) => "closed incidents",
-        None => "incidents",
+    let state = match view.open {
+        Some(true) => "open ",
+        Some(false) => "closed ",
+        None => "",
     };
-    format!("{} {what}", list.matching)
+    let incidents = if list.matching == 1 { "incident" } else { "incidents" };
+    format!("{} {state}{incidents}", list.matching)
 }
 
 fn usable(directory: &Directory, id: FilterId, visitor: &Visitor) -> Option<Arc<StoredFilter>> {
