@@ -66,7 +66,7 @@ pub struct App {
     pub courier: Arc<RecordingCourier>,
     tokens: Vec<String>,
     pub router: Router,
-    pub directory: TempDir,
+    _directory: TempDir,
 }
 
 impl App {
@@ -102,7 +102,7 @@ impl App {
             tokens.push(token(&service, &local, who.username()).await);
         }
         let router = web::with_pages(service.clone(), HttpSettings::default(), WebSettings::default());
-        Self { service, clock, local, courier, tokens, router, directory }
+        Self { service, clock, local, courier, tokens, router, _directory: directory }
     }
 
     pub fn of(&self, who: Who) -> Client {

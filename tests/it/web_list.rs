@@ -1,6 +1,8 @@
 //! The list of incidents without scripts: what a view shows, in which order and on which pages, and what is done with
 //! many at once.
 
+#![expect(clippy::many_single_char_names, reason = "six incidents that have no other names")]
+
 use std::collections::BTreeSet;
 
 use argusd::domain::time::Timestamp;
@@ -15,6 +17,16 @@ use crate::{
 fn rows(reply: &Reply) -> Vec<u64> {
     assert_eq!(reply.status, 200, "{}", reply.text);
     between(&reply.text, "<tr id=\"i", "\"").iter().map(|pk| pk.parse().unwrap()).collect()
+}
+
+/// The view, wherever its one address is.
+async fn list(visit: &mut Visit, query: &str) -> Reply {
+    let reply = visit.get(&format!("/incidents/?{query}")).await;
+    if reply.status != 303 {
+        return reply;
+    }
+    let to = reply.header("location").to_owned();
+    visit.get(&to).await
 }
 
 fn between(text: &str, before: &str, after: &str) -> Vec<String> {
@@ -99,7 +111,7 @@ async fn views_show_what_they_ask_for() {
         (&one, vec![c]),
         ("q=%2399999", vec![]),
     ] {
-        let page = alice.get(&format!("/incidents/?{query}")).await;
+        let page = list(&mut alice, query).await;
         assert_eq!(rows(&page), wanted, "{query}");
         assert_eq!(matching(&page), wanted.len(), "{query}");
         assert!(page.text.contains("of <span data-total>6</span>"), "{query}");
@@ -113,8 +125,10 @@ async fn a_bare_address_leads_to_the_view_one_had_last() {
     let mut alice = Visit::of(&app, "alice").await;
     let reply = alice.get("/incidents/").await;
     assert_eq!((reply.status, reply.header("location")), (303, "/incidents/?open=true"));
-    assert_eq!(alice.get("/incidents/?level=2&level=1&junk=1&sort=level").await.status, 200);
     let wanted = "/incidents/?level=1&level=2&sort=level";
+    let reply = alice.get("/incidents/?level=2&frame=&level=1&junk=1&sort=level&acked=").await;
+    assert_eq!((reply.status, reply.header("location")), (303, wanted), "each view has one address");
+    assert_eq!(alice.get(wanted).await.status, 200);
     eventually(async || alice.get("/incidents/").await.header("location") == wanted).await;
     let mut other = Visit::of(&app, "bob").await;
     assert_eq!(other.get("/incidents/").await.header("location"), "/incidents/?open=true");
@@ -142,8 +156,8 @@ async fn pages_in_any_order_add_up_to_everything() {
     }
     let mut alice = Visit::of(&app, "alice").await;
     alice.post("/user/preferences/", &[("page_size", "25")]).await;
-    for sort in ["", "&sort=start", "&sort=-id", "&sort=id", "&sort=level", "&sort=-level", "&sort=ticket"] {
-        let mut path = format!("/incidents/?open=any{sort}");
+    for sort in ["", "sort=start", "sort=-id", "sort=id", "sort=level", "sort=-level", "sort=ticket"] {
+        let mut path = format!("/incidents/?{}", if sort.is_empty() { "open=any" } else { sort });
         let (mut all, mut sizes, mut back) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             let page = alice.get(&path).await;
@@ -162,9 +176,9 @@ async fn pages_in_any_order_add_up_to_everything() {
         let previous = between(&last.text, "rel=\"prev\" href=\"", "\"").pop().unwrap();
         assert_eq!(rows(&alice.get(&previous).await), back[1], "{sort}: and back");
         match sort {
-            "&sort=id" => assert!(all.is_sorted()),
-            "&sort=-id" => assert!(all.is_sorted_by(|a, b| a > b)),
-            "&sort=level" => assert!(all.is_sorted_by_key(|pk| (pk - all.iter().min().unwrap()) % 5)),
+            "sort=id" => assert!(all.is_sorted()),
+            "sort=-id" => assert!(all.is_sorted_by(|a, b| a > b)),
+            "sort=level" => assert!(all.is_sorted_by_key(|pk| (pk - all.iter().min().unwrap()) % 5)),
             _ => {}
         }
     }
@@ -202,11 +216,11 @@ async fn facets_count_what_is_there() {
             if kept.is_empty() { "open=any".to_owned() } else { kept.join("&") }
         };
         for level in 1..=5 {
-            let page = alice.get(&format!("/incidents/?{}&level={level}", without("level"))).await;
+            let page = list(&mut alice, &format!("{}&level={level}", without("level"))).await;
             assert_eq!(counts[format!("level:{level}")], matching(&page), "level {level} of {view}");
         }
         for (name, value) in [("acked", "true"), ("unacked", "false")] {
-            let page = alice.get(&format!("/incidents/?{}&acked={value}", without("acked"))).await;
+            let page = list(&mut alice, &format!("{}&acked={value}", without("acked"))).await;
             assert_eq!(counts[name], matching(&page), "{name} of {view}");
         }
     }
@@ -242,7 +256,7 @@ async fn a_view_is_saved_as_a_filter() {
     assert!(changed.text.contains("<summary>Mine (changed)</summary>"));
 
     // It is one's own until it is public.
-    let bobs = bob.get(&format!("/incidents/?filter={id}&open=true")).await;
+    let bobs = list(&mut bob, &format!("filter={id}&open=true")).await;
     assert!(!bobs.text.contains("Mine") && rows(&bobs) == [a, b, c, d]);
     let id_text = id.to_string();
     let steal = [("view", "open=true"), ("replace", id_text.as_str())];
@@ -279,7 +293,6 @@ async fn what_a_filter_cannot_hold_is_refused() {
         ("open=true", "", "name"),
         ("open=true", long.as_str(), "name"),
         ("tags=nonsense", "A", "tag"),
-        ("source=999", "A", "source"),
     ] {
         let reply = alice.post("/incidents/filters/", &[("view", view), ("name", name)]).await;
         assert_eq!(reply.status, 422, "{view} {name}: {}", reply.text);
@@ -404,7 +417,12 @@ async fn hostile_texts_are_texts() {
         form(&[("q", MARKUP), ("tags", MARKUP), ("source_type", MARKUP), ("source_name", MARKUP), ("x", MARKUP)]);
     for path in ["/incidents/", "/incidents/kiosk/", "/incidents/filters/", "/incidents/tags/", "/incidents/bulk/x/"] {
         text.push_str(&alice.get(&format!("{path}?open=any")).await.text);
-        text.push_str(&alice.get(&format!("{path}?{hostile}")).await.text);
+        let mut reply = alice.get(&format!("{path}?{hostile}")).await;
+        if reply.status == 303 {
+            let to = reply.header("location").to_owned();
+            reply = alice.get(&to).await;
+        }
+        text.push_str(&reply.text);
         text.push_str(&alice.get(&format!("{path}?view={}", form(&[("", &hostile)]))).await.text);
     }
     let fields = [("view", hostile.as_str()), ("name", MARKUP), ("action", "ticket"), ("ticket", MARKUP), ("pk", "1")];

@@ -325,8 +325,8 @@ fn http_client() -> reqwest::Client {
 
 fn from_cookie(reply: &reqwest::Response, name: &str) -> String {
     let cookies = reply.headers().get_all("set-cookie").into_iter().map(|value| value.to_str().unwrap());
-    let found = cookies.filter_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('=')?.split(';').next()).next();
-    found.unwrap().to_owned()
+    let mut values = cookies.filter_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('=')?.split(';').next());
+    values.next().unwrap().to_owned()
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {

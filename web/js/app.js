@@ -68,10 +68,12 @@ function arrive() {
   }
 }
 
+function closeMenus(but) {
+  for (const menu of $$("details.menu[open]")) if (!menu.contains(but)) menu.open = false;
+}
+
 document.addEventListener("click", (event) => {
-  for (const menu of $$("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
+  closeMenus(event.target);
   const copy = event.target.closest("[data-copy]");
   if (copy) {
     const source = $(copy.dataset.copy);
@@ -81,10 +83,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of $$("details.menu[open]")) {
-    menu.open = false;
-    $("summary", menu)?.focus();
-  }
+  $("details.menu[open] summary")?.focus();
+  closeMenus();
 });
 
 document.addEventListener("change", ({ target }) => {

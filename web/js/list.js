@@ -10,9 +10,9 @@ let lastRefresh = 0;
 let counted = 0;
 let timers = {};
 
-const list = () => document.getElementById("list");
-const rows = () => document.getElementById("rows");
-const row = (pk) => document.getElementById(`i${pk}`);
+const list = () => $("#list");
+const rows = () => $("#rows");
+const row = (pk) => $(`#i${pk}`);
 
 function later(name, wait, work) {
   clearTimeout(timers[name]);
@@ -82,19 +82,19 @@ function patchRow(old, fresh) {
   mark(old, "changed");
   old.dataset.start = fresh.dataset.start;
   for (const cell of fresh.children) {
-    if (cell.classList.contains("c-select")) continue;
+    if (cell.matches(".c-select")) continue;
     const there = $(`.${cell.classList[0]}`, old);
     if (!there || there.innerHTML === cell.innerHTML) continue;
-    const focused = [...there.querySelectorAll("a, summary")].indexOf(document.activeElement);
+    const focused = $$("a, summary", there).indexOf(document.activeElement);
     const open = $("details[open]", there) != null;
     there.replaceChildren(...cell.childNodes);
     if (open) for (const menu of $$("details", there)) menu.open = true;
-    if (focused >= 0) there.querySelectorAll("a, summary")[focused]?.focus();
+    if (focused >= 0) $$("a, summary", there)[focused]?.focus();
   }
 }
 
 function isBusy(element) {
-  return element.classList.contains("chosen") || element.contains(document.activeElement) || element.matches(":hover");
+  return element.matches(".chosen") || element.contains(document.activeElement) || element.matches(":hover");
 }
 
 /** The first page, and the newest are on top. */
@@ -133,10 +133,6 @@ function release() {
   showChosen();
 }
 
-function count(selector, change) {
-  for (const element of $$(selector)) element.textContent = change(Number(element.textContent));
-}
-
 function take(patch) {
   if (!rows()) return;
   // While the layout is known.
@@ -152,11 +148,12 @@ function take(patch) {
     const there = row(pk);
     if (!there) continue;
     there.classList.add("gone");
-    setTimeout(() => { if (there.classList.contains("gone") && !isBusy(there)) there.remove(); }, 4000);
+    setTimeout(() => { if (there.matches(".gone") && !isBusy(there)) there.remove(); }, 4000);
   }
   const { matching, delta, total } = patch;
-  count("[data-matching]", (now) => matching ?? Math.max(0, now + delta));
-  count("[data-total]", () => total);
+  const shown = $("[data-matching]");
+  shown.textContent = matching ?? Math.max(0, Number(shown.textContent) + delta);
+  $("[data-total]").textContent = total;
   if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
@@ -185,15 +182,17 @@ function refresh() {
   const wait = Math.max(0, lastRefresh + 2000 - Date.now());
   later("refresh", wait, () => {
     lastRefresh = Date.now();
-    if (list()) window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" });
+    if (!list()) return;
+    const open = $$("details[open]", list());
+    window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" })
+      .then(() => { for (const menu of open) menu.open = true; });
   });
 }
 
 function state(now) {
-  for (const element of $$("[data-live-state]")) {
-    element.textContent = now === "live" ? "live" : "not live";
-    element.classList.toggle("on", now === "live");
-  }
+  const element = $("[data-live-state]");
+  element.textContent = now === "live" ? "live" : "not live";
+  element.classList.toggle("on", now === "live");
 }
 
 // Counts beside the choices, and tags while one types.
@@ -209,9 +208,7 @@ async function facets() {
   counted = Date.now();
   const counts = JSON.parse(await get(form.dataset.facets));
   if (!counts) return;
-  for (const element of $$("[data-facet]", form)) {
-    element.textContent = counts[element.dataset.facet] ?? 0;
-  }
+  for (const element of $$("[data-facet]", form)) element.textContent = counts[element.dataset.facet] ?? 0;
 }
 
 async function suggest(input) {
@@ -224,28 +221,18 @@ async function suggest(input) {
 
 function arrive() {
   const now = list();
-  const about = now && `${"kiosk" in now.dataset ? "wall" : "list"} ${now.dataset.view}`;
-  if (joined && joined.about !== about) {
-    joined.leave();
-    joined = null;
-    held.clear();
-  }
+  joined?.leave();
+  if (joined?.view !== now?.dataset.view) held.clear();
+  joined = null;
   if (!now) return;
   recall();
   showChosen();
-  if (!joined) {
-    const kind = "kiosk" in now.dataset ? "wall" : "list";
-    joined = { about };
-    joined.leave = window.argusd.live.join(kind, now.dataset.view, now.dataset.seq, {
-      rows: take,
-      refresh,
-      state: (is) => state(joined.state = is),
-    });
-  } else {
-    for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
-    showHeld();
-    state(joined.state ?? "off");
-  }
+  for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
+  showHeld();
+  // What is pushed goes on from where this page ends, or it would be counted twice or not at all.
+  const { view, seq } = now.dataset;
+  const kind = "kiosk" in now.dataset ? "wall" : "list";
+  joined = { view, leave: window.argusd.live.join(kind, view, seq, { rows: take, refresh, state }) };
   if (now.dataset.lapses) {
     later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
   }
@@ -282,7 +269,6 @@ const keys = {
   x: () => { if (current) choose(current, !chosen.has(current)); },
   "*": () => $("[data-select-page]")?.click(),
   a: () => write("message"),
-  m: () => write("message"),
   t: () => write("ticket"),
   c: () => press("close"),
   r: () => press("reopen"),

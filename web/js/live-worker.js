@@ -88,6 +88,8 @@ class Hub {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.open(), this.wait);
       this.wait = Math.min(this.wait * 2, 30000);
+      // The source does not say why.
+      fetch("/live/", { method: "HEAD" }).then(({ status }) => status === 401 && this.say({ type: "end" }), () => {});
     });
   }
 }

@@ -1,5 +1,4 @@
-// Joins the stream that all tabs share: `join` returns a function that leaves. Works are `rows(patch)`, `state(name)`
-// and `refresh()`, which is also called now and then while nothing is pushed.
+// Joins the stream that all tabs share. `join` returns a function that leaves; works are rows, state and refresh.
 
 const script = document.documentElement.dataset.liveWorker;
 const members = new Map();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
+use url::form_urlencoded;
 
 use super::{
     choices::by_name,
@@ -35,6 +36,9 @@ use crate::{
 
 /// More sources than this are chosen by typing their names.
 const SOURCES_SHOWN: usize = 30;
+
+/// What an address can hold beside the view.
+const BESIDE: [&str; 3] = ["cursor", "done", "choose"];
 
 /// Rows on a wall.
 const KIOSK_ROWS: usize = 100;
@@ -106,6 +110,9 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
     if view.filter.is_some_and(|id| usable(&directory, id, &visitor).is_none()) {
         view.filter = None;
     }
+    if let Some(canonical) = canonical(&fields, &view) {
+        return Ok(see(&canonical));
+    }
     remember(&site, &visitor, &view);
     let limit = usize::from(visitor.preferences.page_size);
     let list = find(&site, &visitor, &view, limit, true).await?;
@@ -148,6 +155,20 @@ pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): 
     let total = site.service.total_incidents();
     let frame = Frame::new(&site, &visitor, Section::Incidents, title(&list, &view));
     page(&KioskPage { frame, view, list, name, total })
+}
+
+/// Where the same view is under its one address; `None`: here. Forms send fields along that say nothing.
+fn canonical(fields: &Fields, view: &View) -> Option<String> {
+    let mut beside = form_urlencoded::Serializer::new(view.query());
+    let mut given = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields.iter() {
+        if BESIDE.contains(&name) {
+            beside.append_pair(name, value)
+        } else {
+            given.append_pair(name, value)
+        };
+    }
+    (given.finish() != view.query()).then(|| format!("/incidents/?{}", beside.finish()))
 }
 
 async fn find(
@@ -326,12 +347,13 @@ impl View {
 }
 
 fn title(list: &Listed, view: &View) -> String {
-    let what = match view.open {
-        Some(true) => "open incidents",
-        Some(false) => "closed incidents",
-        None => "incidents",
+    let state = match view.open {
+        Some(true) => "open ",
+        Some(false) => "closed ",
+        None => "",
     };
-    format!("{} {what}", list.matching)
+    let incidents = if list.matching == 1 { "incident" } else { "incidents" };
+    format!("{} {state}{incidents}", list.matching)
 }
 
 fn usable(directory: &Directory, id: FilterId, visitor: &Visitor) -> Option<Arc<StoredFilter>> {

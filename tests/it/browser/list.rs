@@ -65,7 +65,7 @@ async fn rows(browser: &Browser) -> Vec<u64> {
 }
 
 async fn press(browser: &Browser, keys: &str) {
-    browser.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    browser.driver.action_chain().send_keys(keys).perform().await.unwrap();
 }
 
 async fn is(browser: &Browser, script: &str) -> bool {
@@ -141,10 +141,8 @@ fn a_focused_link_keeps_the_focus_and_new_rows_wait_for_n() {
         let new = elsewhere.incident("It waits");
         browser.eventually_shows("[data-news]:not([hidden])").await;
         assert_eq!(browser.texts("[data-news]").await, ["1 new: show"]);
-        assert!(browser.driver.title().await.unwrap().starts_with("(1) "));
         press(browser, "n").await;
         browser.eventually("it is shown", async || rows(browser).await.first() == Some(&new)).await;
-        assert!(!is(browser, "document.title.startsWith('(')").await);
     });
 }
 
@@ -350,10 +348,11 @@ fn two_people_see_each_other() {
             there.eventually_shows(&format!("#i{pk} .badge.acked")).await;
             assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
         }
-        // Who is deactivated does not see one row more.
+        // Who is deactivated does not see one row more, also where the stream was just being opened anew.
+        second.expect_in_console("401");
         first.server.site.ok(&["user", "deactivate", "anna"]);
         second.eventually("thrown out", async || second.path().await.starts_with("/accounts/login/")).await;
-        assert_eq!(first.texts("[data-live-state]").await, ["live"]);
+        first.eventually("still live", async || first.texts("[data-live-state]").await == ["live"]).await;
     });
 }
 
