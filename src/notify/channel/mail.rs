@@ -77,8 +77,14 @@ impl Letterhead {
         let Some(html) = letter.html else {
             return builder.singlepart(SinglePart::plain(letter.text));
         };
-        // Cannot occur in a part: `=_` is none of the encodings'.
-        let parts = MultiPart::alternative().boundary(format!("=_{id}"));
+        // Parts that need no encoding stand as they are, so it must be nowhere in them.
+        let mut boundary = format!("=_{id}");
+        let mut tries = 0;
+        while letter.text.contains(&boundary) || html.contains(&boundary) {
+            tries += 1;
+            boundary = format!("=_{id}_{tries}");
+        }
+        let parts = MultiPart::alternative().boundary(boundary);
         builder.multipart(parts.singlepart(SinglePart::plain(letter.text)).singlepart(SinglePart::html(html)))
     }
 

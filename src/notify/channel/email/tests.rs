@@ -77,6 +77,16 @@ fn a_value_of_any_length_gives_a_mail_of_bounded_length() {
 }
 
 /// Header lines, unfolded; what stands between them and the first empty line.
+#[test]
+fn a_text_does_not_end_its_part() {
+    let mut notice = samples::full();
+    Arc::make_mut(&mut notice.event).description = "\r\n\r\n--=_g7-41--\r\n.\r\n".to_owned();
+    let mut message = outgoing(Content::Event(notice));
+    message.id = "g7-41".to_owned();
+    let raw = String::from_utf8(compose(&message).unwrap().formatted()).unwrap();
+    assert_eq!(raw.matches("--=_g7-41_1").count(), 3, "{raw}");
+}
+
 fn headers(mail: &str) -> Vec<String> {
     let head = mail.split("\n\n").next().unwrap();
     head.replace("\n ", " ").replace("\n\t", " ").lines().map(str::to_owned).collect()
