@@ -180,6 +180,7 @@ fn everything_by_keys() {
         press(browser, "j").await;
         press(browser, "c").await;
         browser.eventually("closed", async || rows(browser).await.len() == 3).await;
+        browser.eventually_shows(".outcome").await;
         press(browser, "?").await;
         browser.eventually_shows("#keys").await;
         browser.axe().await;
