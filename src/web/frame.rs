@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{Site, show::Show, visitor::Visitor};
 use crate::{
-    domain::preferences::{DateFormat, Preferences, Theme},
+    domain::preferences::{DateFormat, Preferences},
     service::UserKind,
 };
 
@@ -124,10 +124,4 @@ pub fn show(site: &Site, preferences: &Preferences) -> Show {
     let zone: Tz = preferences.time_zone.unwrap_or(site.service.settings().time_zone);
     let format: DateFormat = preferences.date_format;
     Show { zone, format, now: site.service.now() }
-}
-
-/// What `<html data-theme>` may say.
-#[must_use]
-pub fn theme_name(theme: Theme) -> &'static str {
-    theme.name()
 }

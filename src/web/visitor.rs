@@ -28,8 +28,6 @@ pub struct Visitor {
     pub csrf: String,
     /// What was just done, to be said once.
     pub notice: Option<String>,
-    /// A part of a page was asked for by a script, rather than a page by a browser.
-    pub by_script: bool,
     pub peer: Option<std::net::IpAddr>,
     /// Path and query of this request.
     pub address: String,
@@ -53,7 +51,6 @@ impl FromRequestParts<Site> for Visitor {
             preferences,
             csrf: site.service.csrf_token(secret),
             notice: notice(&parts.headers),
-            by_script: parts.headers.contains_key("hx-request"),
             peer: peer::client(site.http(), parts),
             address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             origin: site.origin(parts),
