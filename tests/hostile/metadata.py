@@ -1,8 +1,8 @@
-"""One plain user who changes the metadata of one incident, a megabyte each time, over four connections."""
+"""One plain user who changes the metadata of one incident, a megabyte each time, over eight connections."""
 
 import json
 
-NAME = "PATCH of 1 MB of metadata, 4 connections"
+NAME = "PATCH of 1 MB of metadata, 8 connections"
 
 
 def prepare(site):
@@ -19,4 +19,4 @@ def attack(attacker, token, pk):
             body = json.dumps({"metadata": {"text": text}}).encode()
             me.call("change", "PATCH", f"/api/v2/incidents/{pk}/", body, {"Content-Type": "application/json"})
 
-    attacker.together(4, change)
+    attacker.together(8, change)
