@@ -297,8 +297,9 @@ class Run:
     def filters(self, server):
         client = Client(server, self.notes["reader"])
         medians = run.filter_medians(client, run.values(client), 5)
-        self.add(f"first page of 10, p50 of the slowest of {len(medians)} filters", max(page for page, _ in medians.values()), " ms")
-        self.add("count, p50 of the slowest filter", max(count for _, count in medians.values()), " ms")
+        page, count = (max(figures) for figures in zip(*medians.values()))
+        self.add(f"first page of 10, p50 of the slowest of {len(medians)} filters", page, " ms")
+        self.add("count, p50 of the slowest filter", count, " ms")
 
     def search(self, server):
         run.wait_until_indexed(server, self.notes["reader"])
@@ -319,7 +320,8 @@ class Run:
     def load(self, server, what, connections):
         script = self.folder / "post.lua"
         script.write_text(run.POST_SCRIPT % f"{self.side}-{connections}-{time.time_ns()}")
-        rate, latency, bad = run.wrk(server, self.notes["writer"], "/api/v2/incidents/", connections, self.options.seconds, script)
+        rate, latency, bad = run.wrk(server, self.notes["writer"], "/api/v2/incidents/", connections,
+                                     self.options.seconds, script)
         if bad:
             raise SystemExit(f"{bad} refused posts")
         return f"{what}, {connections} connection{'' if connections == 1 else 's'}", rate, latency
@@ -334,7 +336,8 @@ class Run:
             cookies.append(session.cookie)
         run.wait_until_indexed(server, self.notes["reader"])
         with streams.Watchers(server, cookies) as watchers:
-            percent, sent = streams.cost(server, LIVE_SECONDS, lambda: streams.send(server, self.notes["writer"], LIVE_SECONDS))
+            percent, sent = streams.cost(server, LIVE_SECONDS,
+                                         lambda: streams.send(server, self.notes["writer"], LIVE_SECONDS))
             outcome = watchers.judge(sent)
         if outcome["came"] != outcome["expected"]:
             raise SystemExit(f"{outcome['came']} of {outcome['expected']} rows came")

@@ -265,6 +265,8 @@ class Attacker:
 def attack_process(function, address, deadline, arguments, results):
     os.nice(0 if arguments[:1] == (PERSON,) else 19)
     raise_file_limit()
+    # Who is asked to end reports what there is so far.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     attacker = Attacker(address, deadline)
     try:
         function(attacker, *arguments)
@@ -392,9 +394,12 @@ class Attackers:
         return any(process.is_alive() for process in self.processes)
 
     def collect(self, outcome):
-        """What all of them have to say; those that still run are killed."""
+        """What all of them have to say; those that still run are ended."""
         for process in self.processes:
-            process.join(2)
+            if process.is_alive():
+                process.terminate()
+        for process in self.processes:
+            process.join(3)
             if process.is_alive():
                 process.kill()
                 outcome.counts["attacker killed", 0] += 1

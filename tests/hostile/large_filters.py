@@ -1,4 +1,4 @@
-"""One plain user with 600 public filters of 200 tags with 990 characters each, and what everybody else has to load for it."""
+"""One plain user with 600 public filters of 200 tags with 990 characters each, and what everybody else has to load."""
 
 NAME = "600 public filters of 200 × 990 characters"
 

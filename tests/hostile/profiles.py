@@ -1,4 +1,7 @@
-"""One plain user with as many profiles as allowed, each with all of 200 large filters, who then changes something every second."""
+"""One plain user with as many profiles as allowed, each with all of 200 large filters.
+
+Then that user changes something every second.
+"""
 
 import json
 import time
@@ -10,7 +13,7 @@ FILTERS, TAGS, PROFILES = 200, 200, 1_000
 REFUSALS = 10
 
 
-# Where memory counts from the preparation on.
+# The peak of memory is that since the server started.
 COUNTS_PREPARATION = True
 
 

@@ -1,9 +1,12 @@
-"""One plain user who creates 5,000 source types with names of 1,000 characters, and what everybody else has to load for it."""
+"""One plain user who creates 5,000 source types with names of 1,000 characters over four connections.
+
+Everybody else's list page has all of them in a menu.
+"""
 
 NAME = "5,000 source types of 1,000 characters"
 
 API = "/api/v2/incidents/source-types/"
-TYPES, LENGTH = 5_000, 1_000
+TYPES, LENGTH, WORKERS = 5_000, 1_000, 4
 PAGE_LIMIT = 2_000_000
 
 
@@ -13,16 +16,22 @@ def prepare(site):
 
 def attack(attacker, token):
     """Where so long a name is refused, with half as long ones from then on."""
-    me, made, length, refused = attacker.another(token=token), 0, LENGTH, 0
-    while made < TYPES and refused < 10 and me.left() > 0:
-        status, _ = me.call("type", "POST", API, {"name": f"type{made}-".ljust(length, "x")})
-        if status == 201:
-            made += 1
-        elif length > 20:
-            length //= 2
-        else:
-            refused += 1
-    attacker.notes.append(f"{made} types, the last one of {length} characters")
+    lengths = []
+
+    def create(worker):
+        me, made, length, refused = attacker.another(token=token), 0, LENGTH, 0
+        while made < TYPES / WORKERS and refused < 10 and me.left() > 0:
+            status, _ = me.call("type", "POST", API, {"name": f"type{worker}-{made}-".ljust(length, "x")})
+            if status == 201:
+                made += 1
+            elif length > 20:
+                length //= 2
+            else:
+                refused += 1
+        lengths.append(length)
+
+    attacker.together(WORKERS, create)
+    attacker.notes.append(f"the last names have {min(lengths, default=0)} characters")
 
 
 def observe(site):
