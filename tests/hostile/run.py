@@ -16,8 +16,9 @@ import harness
 from harness import say
 
 # One module each.
-ATTACKS = ["nothing", "profiles", "metadata", "bulk_memory", "unread_bodies", "password_guesses", "large_filters", "source_types",
-           "many_tokens", "bulk_writers", "thousand_streams", "five_thousand_streams", "large_events", "large_pages"]
+ATTACKS = ["nothing", "profiles", "metadata", "bulk_memory", "unread_bodies", "password_guesses", "large_filters",
+           "source_types", "many_tokens", "bulk_writers", "thousand_streams", "five_thousand_streams", "large_events",
+           "large_pages", "large_lists"]
 
 
 def main():
