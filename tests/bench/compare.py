@@ -247,7 +247,7 @@ class Run:
     def go(self, groups):
         large = [group for group in ON_LARGE if group in groups]
         if large:
-            with self.server("large", ordinary, self.prepared.incidents) as server:
+            with self.noting("large file"), self.server("large", ordinary, self.prepared.incidents) as server:
                 for group in large:
                     self.measure(group, server)
         for group in GROUPS:
@@ -256,11 +256,17 @@ class Run:
 
     def measure(self, group, *arguments):
         self.group = group
-        try:
+        with self.noting(group):
             getattr(self, group)(*arguments)
-        except (Exception, SystemExit):  # noqa: BLE001 - the other groups are still worth their figures
+
+    @contextlib.contextmanager
+    def noting(self, what):
+        """Notes an error as a problem and goes on: the other groups are still worth their figures."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             traceback.print_exc()
-            self.options.problems.append(f"{self.side}, {group}: {sys.exc_info()[1]}")
+            self.options.problems.append(f"{self.side}, {what}: {error}")
 
     @contextlib.contextmanager
     def server(self, name, prepare, incidents):
