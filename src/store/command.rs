@@ -126,6 +126,11 @@ impl Command<'_> {
         self.reads.event(incident, event)
     }
 
+    /// By id; those that were added after `event`.
+    pub fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError> {
+        self.reads.events_after(incident, event)
+    }
+
     pub fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError> {
         self.reads.ack(incident, event)
     }

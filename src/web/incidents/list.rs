@@ -120,7 +120,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
     let limit = usize::from(visitor.preferences.page_size);
     let list = find(&site, &visitor, &view, limit, true).await?;
     let total = site.service.total_incidents();
-    let outcome = fields.get("done").and_then(|id| site.work().outcome(id, &visitor));
+    let outcome = fields.get("done").and_then(|id| site.service.bulk_status(&visitor.caller, id)).map(Outcome);
     page(&ListPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
         filters: filters(&directory, &visitor, view.filter),
