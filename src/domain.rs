@@ -30,6 +30,7 @@ pub mod recipients;
 pub mod rule;
 pub mod schedule;
 pub mod severity;
+pub mod size;
 pub mod source;
 pub mod stored_filter;
 pub mod subscription;

@@ -3,6 +3,7 @@
 //!
 //! [`router`] has the whole surface on one screen.
 
+pub mod answers;
 pub mod argus;
 pub mod auth;
 pub mod body;
@@ -21,6 +22,7 @@ pub mod query;
 pub mod reply;
 pub mod router;
 pub mod slash;
+pub mod stream;
 
 use std::sync::Arc;
 
@@ -61,13 +63,18 @@ struct Shared {
     settings: HttpSettings,
     zoned: Zoned,
     surface: frame::Surface,
+    answers: answers::Answers,
 }
 
 impl Api {
     fn new(service: Service, settings: HttpSettings) -> Self {
         let zoned = Zoned::new(service.settings().time_zone);
         let surface = frame::Surface::new();
-        Self { service, version: Version::V2, shared: Arc::new(Shared { settings, zoned, surface }) }
+        Self {
+            service,
+            version: Version::V2,
+            shared: Arc::new(Shared { settings, zoned, surface, answers: answers::Answers::default() }),
+        }
     }
 
     fn of_version(&self, version: Version) -> Self {
@@ -83,6 +90,12 @@ impl Api {
     #[must_use]
     pub fn zoned(&self) -> &Zoned {
         &self.shared.zoned
+    }
+
+    /// What there is room for.
+    #[must_use]
+    fn answers(&self) -> &answers::Answers {
+        &self.shared.answers
     }
 
     #[must_use]

@@ -64,8 +64,14 @@ use tokio::{sync::Semaphore, task};
 use crate::{
     auth::{Passwords, Remembered, Tries},
     domain::{
-        directory::Directory, ids::UserId, lifecycle::Poster, limits::PREVIEWS_AT_ONCE, source::Source,
-        time::Timestamp, token::TokenHash, user::User,
+        directory::Directory,
+        ids::UserId,
+        lifecycle::Poster,
+        limits::{LARGE_PAGES_AT_ONCE, PREVIEWS_AT_ONCE},
+        source::Source,
+        time::Timestamp,
+        token::TokenHash,
+        user::User,
     },
     search::Search,
     store::Store,
@@ -75,7 +81,7 @@ pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::StoreError,
 };
-pub use acks::NewAck;
+pub use acks::{AckList, NewAck};
 pub use audit::{AuditFilter, AuditPage};
 pub use bulk::{BulkAction, BulkEvent, BulkJob, BulkKind, BulkOutcome, BulkRefusal, BulkStatus, BulkSubjects, Undone};
 pub use channel_types::{AboutType, ChannelType};
@@ -88,7 +94,7 @@ pub use destinations::{DestinationEdit, NewDestination};
 pub use dossier::{DecidedEvent, Dossier, Rights};
 pub use edit::IncidentEdit;
 pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
-pub use events::NewEvent;
+pub use events::{EventList, NewEvent};
 pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use first_profile::FirstProfile;
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
@@ -99,8 +105,8 @@ pub use live::{Live, News};
 pub use login::{AuthFailure, LoginFailure};
 pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
-pub use notifications::{Messages, Notification};
-pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest};
+pub use notifications::{Messages, Notification, NotificationList};
+pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
 pub use policy::{Action, UserKind};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
@@ -160,6 +166,7 @@ struct Inner {
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
     bulks: bulk::Bulk,
+    large_pages: Arc<Semaphore>,
     started: Timestamp,
     live: Live,
 }
@@ -183,6 +190,7 @@ impl Service {
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
                 bulks: bulk::Bulk::default(),
+                large_pages: Arc::new(Semaphore::new(LARGE_PAGES_AT_ONCE)),
                 started,
             }),
         }

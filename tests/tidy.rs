@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lettre", &["notify"]),
     ("minijinja", &["notify"]),
     ("reqwest", &["notify"]),
+    ("tikv_jemallocator", &["main"]),
 ];
 
 #[test]

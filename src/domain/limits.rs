@@ -294,3 +294,28 @@ pub const CRITERIA_SHOWN: usize = 300;
 pub const SOURCE_TYPE_SHOWN: usize = 100;
 /// Profiles and planned maintenance that a list of filters names for one of them.
 pub const USES_SHOWN: usize = 10;
+
+/// Bytes of the rows of one page, about as they are written; a page has at least one row, and `next` goes on.
+pub const PAGE_BYTES: usize = 4 << 20;
+/// Bytes of the rows that a list of any length reads at once while it is sent.
+pub const LIST_CHUNK_BYTES: usize = 256 << 10;
+/// Bytes that are sent at once of an answer that is written while it is sent. A shorter answer is sent as a whole.
+pub const ANSWER_CHUNK_BYTES: usize = 64 << 10;
+/// Answers that are written while they are sent, of everybody and of one user.
+pub const STREAMED_ANSWERS: usize = 32;
+pub const STREAMED_ANSWERS_PER_USER: usize = 8;
+/// How long such an answer waits for its turn before it is refused.
+pub const STREAMED_ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// Answers with more bytes than this count until they were sent, or the client hung up.
+pub const HELD_ABOVE: usize = 16 << 10;
+/// Bytes of answers that clients have not read yet, of everybody and of one user. Beyond that answers are refused.
+pub const HELD_BYTES: usize = 96 << 20;
+pub const HELD_BYTES_PER_USER: usize = 32 << 20;
+/// Pages of more than a hundred rows that are read and written at once; others wait.
+pub const LARGE_PAGES_AT_ONCE: usize = 8;
+/// Answers that are compressed at once; others are sent as they are. Each takes about 300 kB.
+pub const COMPRESSED_AT_ONCE: usize = 128;
+/// A client that reads nothing of its answer for so long is disconnected.
+pub const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Bytes of the events on the page of an incident.
+pub const TIMELINE_BYTES: usize = 2 << 20;

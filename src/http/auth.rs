@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, cookies, error::ApiError};
+use super::{Api, answers::Recipient, cookies, error::ApiError};
 use crate::service::{
     Caller, Service, UserKind,
     policy::{Action, allowed},
@@ -26,8 +26,11 @@ pub async fn require_token(State(api): State<Api>, mut request: Request, next: N
             if request.uri().path().contains("/incidents/") {
                 api.service.note_seen(&caller);
             }
+            let recipient = Recipient(caller.id());
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(recipient);
+            response
         }
         Ok(None) => ApiError::unauthorized(NO_CREDENTIALS).into_response(),
         Err(error) => error.into_response(),

@@ -28,8 +28,8 @@ use self::{
     place::{Endpoint, Place, Target},
     problem::Problem,
 };
-use super::{Api, body};
-use crate::service::{Caller, Way};
+use super::{Api, answers::Recipient, body, stream};
+use crate::service::{Caller, Service, Way};
 
 const BELOW: &str = "/notifications/api/";
 /// What stands before it, and the dialect that this chooses.
@@ -73,6 +73,12 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
 /// The checks in the order of contract section 4.
 async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Result<Response, Problem> {
     let caller = gate::caller(api, &mut parts).await?;
+    let mut response = respond_to(api, &caller, place, parts, body).await?;
+    response.extensions_mut().insert(Recipient(caller.id()));
+    Ok(response)
+}
+
+async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body: Body) -> Result<Response, Problem> {
     if place.target == Target::Nothing {
         return Err(Problem::no_page());
     }
@@ -99,7 +105,7 @@ async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Resul
         return Err(Problem::identifier_required());
     }
     let identifier = identifier.map(|text| fields::uuid(&text).ok_or_else(Problem::bad_identifier)).transpose()?;
-    let call = Call { api, caller: &caller, dialect: place.dialect, endpoint };
+    let call = Call { api, caller, dialect: place.dialect, endpoint };
     match (method, identifier) {
         (&Method::GET, Some(uuid)) => call.single(uuid).await,
         (&Method::GET, None) => call.list(query.unwrap_or_default()).await,
@@ -173,15 +179,24 @@ impl Call<'_> {
 
     async fn list(&self, query: &str) -> Result<Response, Problem> {
         let filter = filter::read(query, self.endpoint)?;
-        let service = &self.api.service;
+        let user = self.caller.id();
         match self.endpoint {
-            Endpoint::Contacts => list::streamed(self.dialect, service.contacts(filter), contacts::shown).await,
-            Endpoint::Groups => list::streamed(self.dialect, service.contact_groups(filter), groups::shown).await,
+            Endpoint::Contacts => {
+                let list = move |service: &Service| service.contacts(filter.clone());
+                list::streamed(self.api, user, self.dialect, list, contacts::shown).await
+            }
+            Endpoint::Groups => {
+                let list = move |service: &Service| service.contact_groups(filter.clone());
+                list::streamed(self.api, user, self.dialect, list, groups::shown).await
+            }
             Endpoint::Channels => {
-                let directory = service.directory();
-                let matching =
-                    directory.channels_sorted().into_iter().filter(|channel| filter.matches(channel.as_ref()));
-                Ok(list::whole(self.dialect, matching.map(|channel| channels::shown(channel, service))))
+                let write = move |api: &Api, rows: &mut stream::Rows| {
+                    let directory = api.service.directory();
+                    let channels = directory.channels_sorted().into_iter();
+                    let matching = channels.filter(|channel| filter.matches(channel.as_ref()));
+                    rows.extend(matching.map(|channel| channels::shown(channel, &api.service)))
+                };
+                stream::from_store(self.api.clone(), user, self.dialect.list(), write).await.map_err(Problem::from)
             }
         }
     }

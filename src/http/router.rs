@@ -13,7 +13,7 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, HttpSettings, Version,
+    Api, HttpSettings, Version, answers,
     argus::{
         service_info,
         shared::{
@@ -52,18 +52,22 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
         }
         routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
     }
-    let routes =
-        routes
-            .merge(natives(&api))
-            .merge(docs::swagger_pages())
-            .merge(icinga::routes(&api))
-            .merge(pages)
-            .fallback(frame::unknown_path)
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn_with_state(api, frame::frame))
-            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
-                SizeAbove::new(COMPRESSED_ABOVE).and(NotForContentType::const_new("text/event-stream")),
-            ));
+    let routes = routes
+        .merge(natives(&api))
+        .merge(docs::swagger_pages())
+        .merge(icinga::routes(&api))
+        .merge(pages)
+        .fallback(frame::unknown_path)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(api.clone(), frame::frame))
+        .layer(middleware::from_fn_with_state(api, answers::count))
+        .layer(
+            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
+                SizeAbove::new(COMPRESSED_ABOVE)
+                    .and(NotForContentType::const_new("text/event-stream"))
+                    .and(answers::may_compress),
+            ),
+        );
     Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes))
 }
 

@@ -64,6 +64,12 @@ pub struct SortedCursor {
 }
 
 impl SortedCursor {
+    /// Whether it leads to the rows before it.
+    #[must_use]
+    pub const fn is_backwards(&self) -> bool {
+        self.backwards
+    }
+
     /// `None` for what [`fmt::Display`] would not write.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

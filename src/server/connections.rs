@@ -1,6 +1,7 @@
-//! Accepting connections and serving HTTP/1 on them: bounded in number, patient with idle ones, strict with slow heads.
+//! Accepting connections and serving HTTP/1 on them: bounded in number, patient with idle ones, strict with slow heads and
+//! with clients that do not read.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -13,6 +14,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::Semaphore,
 };
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -81,7 +83,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limit: usize, m
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().oneshot(request)
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!("{peer}: {error}");
@@ -103,6 +106,13 @@ fn http1_settings() -> http1::Builder {
     builder
 }
 
+/// Writing fails once the client has read nothing for so long, so that answers do not wait for it forever.
+fn with_write_timeout(stream: TcpStream, timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(timeout));
+    Box::pin(stream)
+}
+
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 /// Waits for a free slot first, so that clients that are too many wait in the system's queue.
@@ -122,5 +132,27 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accept
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn clients_that_do_not_read_are_disconnected() {
+        let listener = bind_to("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let mut stream = with_write_timeout(accepted, Duration::from_millis(50));
+        let error = loop {
+            if let Err(error) = stream.write_all(&[0; 64 << 10]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        drop(silent);
     }
 }

@@ -1,7 +1,5 @@
 //! Acknowledging incidents (contract section 10).
 
-use std::cmp::Reverse;
-
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
     events::{EventDraft, draft_event, require_timestamp},
@@ -13,10 +11,11 @@ use crate::{
         event::{Event, EventType},
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
-        limits::ACKS_PER_INCIDENT,
+        limits::{ACKS_PER_INCIDENT, LIST_CHUNK_BYTES},
+        size::Room,
         time::Timestamp,
     },
-    store::Command,
+    store::{Command, Store},
 };
 
 /// An acknowledgement to be made.
@@ -30,24 +29,19 @@ pub struct NewAck {
 }
 
 impl Service {
-    /// Newest event first.
-    pub async fn acks(&self, incident: IncidentId) -> Result<Vec<(Acknowledgement, Event)>, ServiceError> {
-        self.store()
-            .read(move |snapshot| {
-                let acks = snapshot.acks_of(incident)?;
-                if acks.is_empty() && snapshot.incident(incident)?.is_none() {
-                    return Err(ServiceError::NotFound(Model::Incident));
-                }
-                let mut rows = Vec::with_capacity(acks.len());
-                for ack in acks {
-                    if let Some(event) = snapshot.event(incident, ack.event)? {
-                        rows.push((ack, event));
-                    }
-                }
-                rows.sort_by_key(|(_, event)| Reverse((event.timestamp, event.id)));
-                Ok(rows)
-            })
-            .await
+    /// Newest event first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn ack_list(&self, incident: IncidentId) -> Result<AckList, ServiceError> {
+        let snapshot = self.store().snapshot()?;
+        let acks = snapshot.acks_of(incident)?;
+        if acks.is_empty() && snapshot.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        let mut left = Vec::with_capacity(acks.len());
+        for ack in acks {
+            left.extend(snapshot.event(incident, ack.event)?.map(|event| (event.timestamp, ack.event)));
+        }
+        left.sort_unstable();
+        Ok(AckList { store: self.store().clone(), incident, left })
     }
 
     pub async fn ack(&self, incident: IncidentId, id: EventId) -> Result<(Acknowledgement, Event), ServiceError> {
@@ -102,6 +96,35 @@ impl Service {
             })
             .await?;
         Ok(changed)
+    }
+}
+
+/// See [`Service::ack_list`].
+pub struct AckList {
+    store: Store,
+    incident: IncidentId,
+    /// With the timestamps of their events, the next one last.
+    left: Vec<(Timestamp, EventId)>,
+}
+
+impl AckList {
+    /// `None` at the end. Those of an incident that was deleted meanwhile are left out.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<(Acknowledgement, Event)>>, ServiceError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        while let Some(&(_, id)) = self.left.last() {
+            if let (Some(ack), Some(event)) = (snapshot.ack(self.incident, id)?, snapshot.event(self.incident, id)?) {
+                let row = (ack, event);
+                if !room.takes(&row) {
+                    break;
+                }
+                rows.push(row);
+            }
+            self.left.pop();
+        }
+        Ok(Some(rows))
     }
 }
 

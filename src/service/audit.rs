@@ -9,7 +9,8 @@ use super::{
 use crate::domain::{
     change::{Change, ChangeKind, Subject},
     ids::{Seq, UserId},
-    limits::{AUDIT_LOOKS, PAGE_SIZE_MAX},
+    limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
+    size::Room,
 };
 
 /// What is `None` may be anything.
@@ -41,7 +42,8 @@ impl AuditFilter {
 }
 
 impl Service {
-    /// Those before `before`, with a bounded amount of looking.
+    /// Those before `before`, with a bounded amount of looking. Fewer than asked for if they would take more than
+    /// [`PAGE_BYTES`].
     pub async fn audit(
         &self,
         caller: &Caller,
@@ -56,20 +58,23 @@ impl Service {
         self.store()
             .read(move |snapshot| {
                 let (mut rows, mut looked, mut stopped_at) = (Vec::new(), 0_usize, None);
+                let (mut room, mut more) = (Room::new(PAGE_BYTES), false);
                 snapshot.for_each_change_back(before, &mut |change| {
-                    if rows.len() > size || looked >= AUDIT_LOOKS {
+                    if looked >= AUDIT_LOOKS {
                         return ControlFlow::Break(());
                     }
                     looked += 1;
                     stopped_at = (looked >= AUDIT_LOOKS).then_some(change.seq);
                     if filter.matches(&change) {
+                        if rows.len() >= size || !room.takes(&change) {
+                            more = true;
+                            return ControlFlow::Break(());
+                        }
                         rows.push(change);
                     }
                     ControlFlow::Continue(())
                 })?;
-                let more = rows.len() > size;
-                rows.truncate(size);
-                let next = if more { rows.last().map(|change| change.seq) } else { stopped_at };
+                let next = if more { rows.last().map(|change: &Change| change.seq) } else { stopped_at };
                 Ok(AuditPage { next, stopped_early: !more && stopped_at.is_some(), rows })
             })
             .await

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Rows that are read from one snapshot.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 250;
 /// A chunk of groups ends when they have as many members together.
 const CHUNK_USERS: usize = 20_000;
 
@@ -76,16 +76,20 @@ async fn page<T: Send + 'static>(
     if let Some(after) = after {
         list.place = Place::After(after);
     }
-    let mut rows = Vec::new();
-    while rows.len() <= size
-        && let Some(chunk) = list.next().await
-    {
-        rows.extend(chunk?);
-    }
-    let more = rows.len() > size;
-    rows.truncate(size);
-    let next = rows.last().filter(|_| more).map(uuid);
-    Ok(ListPage { rows, next })
+    let service = list.service.clone();
+    let read = move || {
+        let mut rows = Vec::new();
+        while rows.len() <= size
+            && let Some(chunk) = list.next_chunk()
+        {
+            rows.extend(chunk?);
+        }
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next = rows.last().filter(|_| more).map(uuid);
+        Ok(ListPage { rows, next })
+    };
+    service.blocking(read).await
 }
 
 /// What is left of a list.
@@ -110,17 +114,17 @@ struct Chunk<T> {
     last: Option<Uuid>,
 }
 
-impl<T: Send + 'static> List<T> {
-    /// The next chunk, never empty; `None` at the end and after an error.
-    pub async fn next(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
+impl<T> List<T> {
+    /// The next chunk, never empty; `None` at the end and after an error. Blocking.
+    pub fn next_chunk(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
         loop {
             let after = match self.place {
                 Place::Start => None,
                 Place::After(last) => Some(last),
                 Place::End => return None,
             };
-            let (find, filter) = (self.find, self.filter.clone());
-            let found = self.service.store().read(move |snapshot| find(snapshot, &filter, after)).await;
+            let snapshot = self.service.store().snapshot();
+            let found = snapshot.and_then(|snapshot| (self.find)(&snapshot, &self.filter, after));
             self.place = match &found {
                 Ok(Chunk { last: Some(last), .. }) => Place::After(*last),
                 _ => Place::End,

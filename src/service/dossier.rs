@@ -1,9 +1,9 @@
 //! Everything that is known of one incident, from one snapshot: what its page shows.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 use super::{
-    Caller, Model, Notification, Service, ServiceError,
+    Caller, Model, Notification, Service, ServiceError, Turn,
     notifications::with_events,
     policy::{Action, allowed},
 };
@@ -17,9 +17,10 @@ use crate::{
         filter::About,
         ids::{EventId, IncidentId},
         incident::Incident,
-        limits::{DOSSIER_CHOICES, DOSSIER_MESSAGES},
+        limits::{DOSSIER_CHOICES, DOSSIER_MESSAGES, LIST_CHUNK_BYTES, TIMELINE_BYTES},
         maintenance::Maintenance,
         message::Route,
+        size::Room,
         time::Timestamp,
     },
     store::Snapshot,
@@ -28,7 +29,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Dossier {
     pub incident: Incident,
-    /// The newest first, as many as were asked for.
+    /// The newest first, as many as were asked for, or as their texts leave room for.
     pub events: Vec<Event>,
     pub all_events: usize,
     /// In no order.
@@ -45,6 +46,8 @@ pub struct Dossier {
     pub maintenance: Vec<Arc<Maintenance>>,
     /// The first ones, for those who may ask about them.
     pub contacts: Vec<Contact>,
+    /// Of a large page; to be kept until the page is written.
+    pub turn: Option<Turn>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +68,19 @@ pub struct Rights {
 impl Service {
     /// With the newest `events`.
     pub async fn dossier(&self, caller: &Caller, id: IncidentId, events: usize) -> Result<Dossier, ServiceError> {
-        let (directory, now, caller) = (self.directory(), self.now(), caller.clone());
-        self.store()
-            .read(move |snapshot| {
+        let read = |bytes| {
+            let (directory, now, caller) = (self.directory(), self.now(), caller.clone());
+            self.store().read(move |snapshot| {
                 let incident = snapshot.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                read(snapshot, &directory, &caller, incident, events, now)
+                read(snapshot, &directory, &caller, incident, (events, bytes), now)
             })
-            .await
+        };
+        let dossier = read(LIST_CHUNK_BYTES).await?;
+        if dossier.events.len() == dossier.all_events.min(events) {
+            return Ok(dossier);
+        }
+        let turn = self.large_page().await?;
+        Ok(Dossier { turn: Some(turn), ..read(TIMELINE_BYTES).await? })
     }
 
     #[must_use]
@@ -91,33 +100,53 @@ fn read(
     directory: &Directory,
     caller: &Caller,
     incident: Incident,
-    wanted: usize,
+    (wanted, bytes): (usize, usize),
     now: Timestamp,
 ) -> Result<Dossier, ServiceError> {
     let id = incident.id;
-    let mut events = snapshot.events_of(id)?;
-    events.sort_by_key(|event| Reverse((event.timestamp, event.id)));
-    let mut decided: Vec<DecidedEvent> = events.iter().filter(|it| it.after.decided.is_some()).map(choice).collect();
+    let (mut order, mut decided) = (Vec::new(), Vec::new());
+    snapshot.for_each_event_of(id, &mut |event| {
+        order.push((event.timestamp, event.id));
+        if event.after.decided.is_some() {
+            decided.push(choice(&event));
+        }
+        ControlFlow::Continue(())
+    })?;
+    order.sort_unstable_by_key(|place| Reverse(*place));
     decided.sort_by_key(|event| Reverse(event.id));
     decided.truncate(DOSSIER_CHOICES);
-    let all_events = events.len();
-    events.truncate(wanted);
-    let mut messages = snapshot.messages_of(id)?;
-    let all_messages = messages.len();
-    messages.retain(|message| match &message.route {
-        Route::Destination { user, .. } => caller.may_see_addresses_of(*user),
-        Route::Contact { .. } => caller.may_see_addresses_of_contacts(),
-    });
-    let hidden_messages = all_messages.saturating_sub(messages.len());
-    messages.sort_by_key(|message| Reverse(message.id));
-    let more_messages = messages.len().saturating_sub(DOSSIER_MESSAGES);
-    messages.truncate(DOSSIER_MESSAGES);
+    let all_events = order.len();
+    let (mut events, mut room) = (Vec::new(), Room::new(bytes));
+    for (_, event) in order.into_iter().take(wanted) {
+        if let Some(event) = snapshot.event(id, event)? {
+            if !room.takes(&event) {
+                break;
+            }
+            events.push(event);
+        }
+    }
+    let (mut messages, mut seen, mut hidden_messages) = (VecDeque::new(), 0_usize, 0_usize);
+    snapshot.for_each_message_of(id, None, &mut |message| {
+        let is_seen = match &message.route {
+            Route::Destination { user, .. } => caller.may_see_addresses_of(*user),
+            Route::Contact { .. } => caller.may_see_addresses_of_contacts(),
+        };
+        if !is_seen {
+            hidden_messages += 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        seen += 1;
+        messages.push_front(message);
+        messages.truncate(DOSSIER_MESSAGES);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let more_messages = seen.saturating_sub(messages.len());
     let contacts =
         if caller.may_see_addresses_of_contacts() { snapshot.contacts(None, DOSSIER_CHOICES)? } else { Vec::new() };
     Ok(Dossier {
         maintenance: maintenance(directory, &incident, now),
         acks: snapshot.acks_of(id)?,
-        messages: with_events(snapshot, messages)?,
+        messages: with_events(snapshot, messages.into())?,
         incident,
         events,
         all_events,
@@ -125,6 +154,7 @@ fn read(
         more_messages,
         hidden_messages,
         contacts,
+        turn: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Events: reading them and adding to them (contract section 9).
 
-use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 use super::{Caller, EventCursor, Model, Page, Refusal, Service, ServiceError};
 use crate::{
@@ -10,10 +10,11 @@ use crate::{
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
         lifecycle::{Poster, end_after, may_post},
-        limits::PAGE_SIZE_MAX,
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+        size::Room,
         time::Timestamp,
     },
-    store::{Command, Direction},
+    store::{Command, Direction, Store},
 };
 
 /// An event to be added.
@@ -26,18 +27,33 @@ pub struct NewEvent {
 }
 
 impl Service {
-    /// Newest timestamp first.
+    /// Newest timestamp first, all at once.
     pub async fn events(&self, incident: IncidentId) -> Result<Vec<Event>, ServiceError> {
-        self.store()
-            .read(move |snapshot| {
-                let mut events = snapshot.events_of(incident)?;
-                if events.is_empty() && snapshot.incident(incident)?.is_none() {
-                    return Err(ServiceError::NotFound(Model::Incident));
-                }
-                events.sort_by_key(|event| Reverse((event.timestamp, event.id)));
-                Ok(events)
-            })
-            .await
+        let service = self.clone();
+        self.blocking(move || {
+            let (mut list, mut events) = (service.event_list(incident)?, Vec::new());
+            while let Some(chunk) = list.next_chunk()? {
+                events.extend(chunk);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    /// Newest timestamp first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn event_list(&self, incident: IncidentId) -> Result<EventList, ServiceError> {
+        let snapshot = self.store().snapshot()?;
+        let mut order = Vec::new();
+        snapshot.for_each_event_of(incident, &mut |event| {
+            order.push((event.timestamp, event.id));
+            ControlFlow::Continue(())
+        })?;
+        if order.is_empty() && snapshot.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        order.sort_unstable();
+        let left = order.into_iter().map(|(_, id)| id).collect();
+        Ok(EventList { store: self.store().clone(), incident, left })
     }
 
     pub async fn event(&self, incident: IncidentId, id: EventId) -> Result<Event, ServiceError> {
@@ -61,7 +77,7 @@ impl Service {
         Ok(event)
     }
 
-    /// Of all incidents, newest timestamp first.
+    /// Of all incidents, newest timestamp first. Fewer than asked for if they would take more than [`PAGE_BYTES`].
     pub async fn events_page(
         &self,
         size: usize,
@@ -71,9 +87,14 @@ impl Service {
         let backwards = cursor.is_some_and(|cursor| cursor.backwards);
         let from = cursor.map(|cursor| (cursor.timestamp, cursor.id));
         let direction = if backwards { Direction::Newer } else { Direction::Older };
-        let mut rows = self.store().read(move |snapshot| snapshot.events_page(from, direction, size + 1)).await?;
-        let more = rows.len() > size;
-        rows.truncate(size);
+        let read =
+            |bytes| self.store().read(move |snapshot| snapshot.events_within(from, direction, size, Room::new(bytes)));
+        let (mut rows, mut more) = read(LIST_CHUNK_BYTES).await?;
+        let mut turn = None;
+        if more && rows.len() < size {
+            turn = Some(self.large_page().await?);
+            (rows, more) = read(PAGE_BYTES).await?;
+        }
         if backwards {
             rows.reverse();
         }
@@ -85,7 +106,36 @@ impl Service {
                 .filter(|_| if backwards { more } else { cursor.is_some() })
                 .map(|event| place(event, true)),
             rows,
+            turn,
         })
+    }
+}
+
+/// See [`Service::event_list`].
+pub struct EventList {
+    store: Store,
+    incident: IncidentId,
+    /// The next one last.
+    left: Vec<EventId>,
+}
+
+impl EventList {
+    /// `None` at the end. Events of an incident that was deleted meanwhile are left out.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<Event>>, ServiceError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        while let Some(&id) = self.left.last() {
+            if let Some(event) = snapshot.event(self.incident, id)? {
+                if !room.takes(&event) {
+                    break;
+                }
+                rows.push(event);
+            }
+            self.left.pop();
+        }
+        Ok(Some(rows))
     }
 }
 

@@ -16,10 +16,11 @@ use crate::{
         explain,
         ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, TimeslotId},
         incident::Incident,
-        limits::{PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
+        limits::{PAGE_BYTES, PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
         matcher::Matcher,
         plan::{self, Occurrence, Silence},
         profile::Profile,
+        size::Room,
         stored_filter::{FilterBlob, StoredFilter},
         subscription::{Basis, Subscription},
         time::Timestamp,
@@ -188,8 +189,8 @@ impl Judge {
         let mut seen = 0;
         loop {
             let snapshot = store.snapshot()?;
-            let batch = snapshot.events_page(Some(place), Direction::Older, PREVIEW_BATCH)?;
-            let is_last = batch.len() < PREVIEW_BATCH;
+            let room = Room::new(PAGE_BYTES);
+            let (batch, more) = snapshot.events_within(Some(place), Direction::Older, PREVIEW_BATCH, room)?;
             let wanted = batch.iter().take_while(|event| event.timestamp >= since).take(most - seen);
             let wanted = wanted.count();
             let (events, rest) = batch.split_at(wanted);
@@ -200,8 +201,8 @@ impl Judge {
             }
             match rest.first() {
                 Some(event) if event.timestamp >= since => forecast.truncated = true,
-                None if !is_last && seen < most => continue,
-                None if !is_last => {
+                None if more && seen < most => continue,
+                None if more => {
                     let next = snapshot.events_page(Some(place), Direction::Older, 1)?;
                     forecast.truncated = next.iter().any(|event| event.timestamp >= since);
                 }
@@ -221,7 +222,11 @@ impl Judge {
         let mut ids: Vec<IncidentId> = decided().map(|event| event.incident).collect();
         ids.sort_unstable();
         ids.dedup();
-        let incidents = snapshot.incidents(&ids)?;
+        // What is not looked at may be long.
+        let (incidents, _) = snapshot.incidents_within(ids, Room::new(usize::MAX), |incident| {
+            incident.metadata = String::new();
+            incident.description = incident.description.chars().take(PREVIEW_DESCRIPTION).collect();
+        })?;
         let incidents: FxHashMap<IncidentId, Incident> = incidents.into_iter().map(|it| (it.id, it)).collect();
         for event in decided() {
             let Some(incident) = incidents.get(&event.incident) else { continue };
@@ -268,8 +273,7 @@ impl Judge {
         }
         *forecast.by_day.entry(local.date_naive()).or_default() += messages;
         if forecast.examples.len() < PREVIEW_EXAMPLES {
-            let description = incident.description.chars().take(PREVIEW_DESCRIPTION).collect();
-            forecast.examples.push(Example { event: event.clone(), description });
+            forecast.examples.push(Example { event: event.clone(), description: incident.description.clone() });
         }
     }
 }

@@ -2,10 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facets, Service, ServiceError, Sort, SortedCursor};
-use crate::domain::{filter::Criteria, ids::IncidentId, incident::Incident, limits::PAGE_SIZE_MAX};
+use super::{
+    Facets, Service, ServiceError, Sort, SortedCursor, Turn,
+    pages::{PageOfIds, fitting, read_ids},
+};
+use crate::{
+    domain::{
+        filter::Criteria,
+        ids::IncidentId,
+        incident::Incident,
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+    },
+    search::SortedFound,
+};
 
-/// Rows in the order that was asked for.
+/// Rows in the order that was asked for, without their metadata.
 #[derive(Clone, Debug)]
 pub struct SortedPage {
     pub rows: Vec<Incident>,
@@ -15,6 +26,8 @@ pub struct SortedPage {
     pub matching: u64,
     /// The last change that was counted.
     pub seq: u64,
+    /// Of a large page; to be kept until the page is written.
+    pub turn: Option<Turn>,
 }
 
 /// The whole store, whatever the filter.
@@ -25,8 +38,15 @@ pub struct Overview {
     pub open_unacked: u64,
 }
 
+impl PageOfIds for SortedFound {
+    fn ids(&self) -> &[IncidentId] {
+        &self.ids
+    }
+}
+
 impl Service {
-    /// `size` is cut to the largest page without a word; a cursor of another order counts as none.
+    /// `size` is cut to the largest page without a word; fewer rows if they would take more than [`PAGE_BYTES`]. A cursor
+    /// of another order counts as none.
     pub async fn incidents_sorted(
         &self,
         criteria: Criteria,
@@ -35,14 +55,31 @@ impl Service {
         size: usize,
     ) -> Result<SortedPage, ServiceError> {
         let (service, now) = (self.clone(), self.now());
-        self.blocking(move || {
-            let found = service.search().sorted_page(&criteria, sort, cursor, size.clamp(1, PAGE_SIZE_MAX), now)?;
-            // Taken after the search, as for any page.
-            let rows = service.store().snapshot()?.incidents(&found.ids)?;
-            let (matching, seq) = (found.matching, found.seq);
-            Ok(SortedPage { rows, next: found.next, previous: found.previous, matching, seq })
-        })
-        .await
+        let cursor = cursor.filter(|cursor| cursor.sort() == sort);
+        let (size, backwards) = (size.clamp(1, PAGE_SIZE_MAX), cursor.is_some_and(|cursor| cursor.is_backwards()));
+        let search = move |service: &Self, size| service.search().sorted_page(&criteria, sort, cursor, size, now);
+        // The snapshot is taken after the search, as for any page.
+        let read = move |service: &Self, found: &SortedFound, bytes| {
+            read_ids(&service.store().snapshot()?, &found.ids, backwards, false, bytes)
+        };
+        let ask = {
+            let (service, search) = (service.clone(), search.clone());
+            move || {
+                let found = search(&service, size)?;
+                let rows = read(&service, &found, LIST_CHUNK_BYTES)?;
+                Ok::<_, ServiceError>((found, rows))
+            }
+        };
+        let (mut found, (mut rows, passed)) = self.blocking(ask).await?;
+        let mut turn = None;
+        if passed < found.ids.len() {
+            turn = Some(self.large_page().await?);
+            let larger =
+                move || fitting(found, |size| search(&service, size), |found| read(&service, found, PAGE_BYTES));
+            (found, rows) = self.blocking(larger).await?;
+        }
+        let (matching, seq) = (found.matching, found.seq);
+        Ok(SortedPage { rows, next: found.next, previous: found.previous, matching, seq, turn })
     }
 
     pub async fn facets(&self, criteria: Criteria) -> Result<Facets, ServiceError> {

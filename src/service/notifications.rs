@@ -1,5 +1,7 @@
 //! What became of messages: those about an incident, and for staff all of them.
 
+use std::ops::ControlFlow;
+
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
     policy::{Action, allowed},
@@ -8,10 +10,11 @@ use crate::{
     domain::{
         event::EventType,
         ids::{IncidentId, MessageId, UserId},
-        limits::PAGE_SIZE_MAX,
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
         message::{About, Message, State},
+        size::Room,
     },
-    store::Snapshot,
+    store::{Snapshot, Store, StoreError},
 };
 
 pub use crate::store::Messages;
@@ -25,7 +28,7 @@ pub struct Notification {
     pub message: Message,
     /// Of its event; `None` for summaries, and where the incident was deleted since.
     pub kind: Option<EventType>,
-    /// The summary that it is part of, whose state counts.
+    /// The summary that it is part of, whose state counts; without what else it stands for.
     pub summary: Option<Message>,
 }
 
@@ -44,19 +47,16 @@ impl Caller {
 }
 
 impl Service {
-    /// Oldest first.
-    pub async fn notifications(&self, incident: IncidentId) -> Result<Vec<Notification>, ServiceError> {
-        self.store()
-            .read(move |snapshot| {
-                if snapshot.incident(incident)?.is_none() {
-                    return Err(ServiceError::NotFound(Model::Incident));
-                }
-                with_events(snapshot, snapshot.messages_of(incident)?)
-            })
-            .await
+    /// Oldest first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn notification_list(&self, incident: IncidentId) -> Result<NotificationList, ServiceError> {
+        if self.store().snapshot()?.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        Ok(NotificationList { store: self.store().clone(), incident, after: None, is_done: false })
     }
 
-    /// Newest first, those with a key below `before`; and where the next page starts.
+    /// Newest first, those with a key below `before`; and where the next page starts. Fewer than asked for if they would
+    /// take more than [`PAGE_BYTES`].
     pub async fn deliveries(
         &self,
         caller: &Caller,
@@ -68,11 +68,18 @@ impl Service {
         let size = size.clamp(1, PAGE_SIZE_MAX);
         self.store()
             .read(move |snapshot| {
-                let mut messages = snapshot.messages_page(which, before, size + 1)?;
-                let more = messages.len() > size;
-                messages.truncate(size);
-                let next = messages.last().filter(|_| more).map(|message| message.id);
-                Ok((with_events(snapshot, messages)?, next))
+                let (mut rows, mut room, mut more) = (Vec::new(), Room::new(PAGE_BYTES), false);
+                snapshot.for_each_message_back(which, before, &mut |message| {
+                    let row = with_event(snapshot, message)?;
+                    if rows.len() >= size || !room.takes(&row.message) {
+                        more = true;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    rows.push(row);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                let next = rows.last().filter(|_| more).map(|row: &Notification| row.message.id);
+                Ok((rows, next))
             })
             .await
     }
@@ -131,18 +138,51 @@ fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
     if allowed(caller.kind(), Action::ManageDeliveries) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
-pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
-    let mut rows = Vec::with_capacity(messages.len());
-    for message in messages {
-        let kind = match message.about {
-            About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
-            About::Summary(_) => None,
-        };
-        let summary = match message.state {
-            State::Gathered { into, .. } => snapshot.message(into)?,
-            _ => None,
-        };
-        rows.push(Notification { message, kind, summary });
+/// See [`Service::notification_list`].
+pub struct NotificationList {
+    store: Store,
+    incident: IncidentId,
+    after: Option<MessageId>,
+    is_done: bool,
+}
+
+impl NotificationList {
+    /// `None` at the end.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<Notification>>, ServiceError> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        let mut is_done = true;
+        snapshot.for_each_message_of(self.incident, self.after, &mut |message| {
+            if !room.takes(&message) {
+                is_done = false;
+                return Ok(ControlFlow::Break(()));
+            }
+            rows.push(with_event(&snapshot, message)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.is_done = is_done;
+        self.after = rows.last().map(|row| row.message.id);
+        Ok(Some(rows))
     }
-    Ok(rows)
+}
+
+pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
+    Ok(messages.into_iter().map(|message| with_event(snapshot, message)).collect::<Result<_, _>>()?)
+}
+
+fn with_event(snapshot: &Snapshot, message: Message) -> Result<Notification, StoreError> {
+    let kind = match message.about {
+        About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
+        About::Summary(_) => None,
+    };
+    let summary = match message.state {
+        // What else the summary stands for is of no interest, and may be long.
+        State::Gathered { into, .. } => {
+            snapshot.message(into)?.map(|summary| Message { about: About::Summary(Vec::new()), ..summary })
+        }
+        _ => None,
+    };
+    Ok(Notification { message, kind, summary })
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
     sync::Arc,
 };
 
@@ -109,13 +110,16 @@ fn note_left_out(
         return Ok(());
     }
     let about = About::Event { incident: event.incident, event: event.id };
-    let messages = snapshot.messages_of(event.incident)?.into_iter().filter(|message| message.about == about);
-    let told: BTreeSet<ChannelId> = messages
-        .filter_map(|message| match message.route {
-            Route::Contact { contact: whom, channel, .. } if whom == contact.id => Some(channel),
-            _ => None,
-        })
-        .collect();
+    let mut told: BTreeSet<ChannelId> = BTreeSet::new();
+    snapshot.for_each_message_of(event.incident, None, &mut |message| {
+        if let Route::Contact { contact: whom, channel, .. } = message.route
+            && whom == contact.id
+            && message.about == about
+        {
+            told.insert(channel);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     for verdict in verdicts {
         let is_told = |uuid: &Uuid| directory.channels.get(uuid).is_some_and(|channel| told.contains(&channel.id));
         let (told, silent) = std::mem::take(&mut verdict.told).into_iter().partition(is_told);

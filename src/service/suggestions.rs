@@ -1,10 +1,13 @@
 //! Tags to go on with, and incidents that belong together.
 
+use std::cmp::Reverse;
+
 use super::{Service, ServiceError};
 use crate::domain::{
     filter::Criteria,
     incident::Incident,
     limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
+    size::Room,
     tag::Tag,
 };
 
@@ -32,7 +35,13 @@ impl Service {
             }
             let criteria = criteria.unwrap_or_default();
             let found = service.search().page(&criteria, None, SUGGESTION_SAMPLE, service.now())?;
-            let incidents = service.store().snapshot()?.incidents(&found.ids)?;
+            // Only their tags are of interest, and the rest may be long.
+            let only_tags = |incident: &mut Incident| {
+                incident.metadata = String::new();
+                incident.description = String::new();
+            };
+            let snapshot = service.store().snapshot()?;
+            let (incidents, _) = snapshot.incidents_within(found.ids, Room::new(usize::MAX), only_tags)?;
             let mut suggestions = crate::search::suggest_tags_of(&incidents, &typed, limit);
             for suggestion in &mut suggestions {
                 suggestion.estimated |= found.next.is_some();
@@ -54,15 +63,21 @@ impl Service {
             let candidates = service.search().near(&incident, service.now());
             let distance = |other: &Incident| other.start.micros().abs_diff(incident.start.micros());
             let mut neighbours = Vec::new();
-            for other in service.store().snapshot()?.incidents(&candidates)? {
+            let snapshot = service.store().snapshot()?;
+            for candidate in candidates {
+                let Some(other) = snapshot.incident(candidate)? else { continue };
                 let common = incident.tags.iter().map(|tag| &tag.tag).filter(|tag| other.has_tag(tag));
                 let shared: Vec<Tag> = common.cloned().collect();
                 if !shared.is_empty() {
                     neighbours.push((other, shared));
                 }
+                // So that only a few are in memory at once.
+                if neighbours.len() > limit {
+                    neighbours.sort_by_key(|(other, shared)| (Reverse(shared.len()), distance(other), other.id));
+                    neighbours.truncate(limit);
+                }
             }
-            neighbours.sort_by_key(|(other, shared)| (std::cmp::Reverse(shared.len()), distance(other), other.id));
-            neighbours.truncate(limit);
+            neighbours.sort_by_key(|(other, shared)| (Reverse(shared.len()), distance(other), other.id));
             Ok(neighbours)
         })
         .await

@@ -37,6 +37,7 @@ use crate::domain::{
     plan::NearMiss,
     preferences::Preferences,
     rule::Overflow,
+    size::Room,
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -90,6 +91,29 @@ impl Snapshot {
         Ok(incidents)
     }
 
+    /// In the order of `ids`, up to the first one that the room does not take, and how many of the ids were passed.
+    /// Those that do not exist are left out. `adjust` is called with each record before its size counts.
+    pub fn incidents_within(
+        &self,
+        ids: impl IntoIterator<Item = IncidentId>,
+        mut room: Room,
+        adjust: impl Fn(&mut Incident),
+    ) -> Result<(Vec<Incident>, usize), StoreError> {
+        let table = self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
+        let (mut incidents, mut passed) = (Vec::new(), 0);
+        for id in ids {
+            if let Some(mut incident) = tables::incident(&table, id)? {
+                adjust(&mut incident);
+                if !room.takes(&incident) {
+                    break;
+                }
+                incidents.push(incident);
+            }
+            passed += 1;
+        }
+        Ok((incidents, passed))
+    }
+
     pub fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError> {
         tables::incident_with_source_id(&self.txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?, source, id)
     }
@@ -131,6 +155,23 @@ impl Snapshot {
         tables::events_of(&self.txn.open_table(EVENT_ID_TO_EVENT)?, incident)
     }
 
+    /// Of one incident, by id.
+    pub fn for_each_event_of(
+        &self,
+        incident: IncidentId,
+        visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let table = self.txn.open_table(EVENT_ID_TO_EVENT)?;
+        for row in table.range::<PairKey>(pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX))? {
+            let (key, value) = row?;
+            let (incident, id) = key_pair(key.value());
+            if visit(decode_event(incident, id, value.value())?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// By (incident, id).
     pub fn for_each_event(&self, visit: &mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<(), StoreError> {
         let table = self.txn.open_table(EVENT_ID_TO_EVENT)?;
@@ -152,29 +193,49 @@ impl Snapshot {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
+        self.events_within(from, direction, limit, Room::new(usize::MAX)).map(|(page, _)| page)
+    }
+
+    /// The same, up to the first one that the room does not take; and whether there are more.
+    pub fn events_within(
+        &self,
+        from: Option<(Timestamp, EventId)>,
+        direction: Direction,
+        limit: usize,
+        mut room: Room,
+    ) -> Result<(Vec<Event>, bool), StoreError> {
         let times = self.txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?;
         let events = self.txn.open_table(EVENT_ID_TO_EVENT)?;
         let place = from.map(|(at, id)| time_key(at, id.0));
         let mut page = Vec::with_capacity(limit.min(1_000));
-        let mut visit = |row: Result<(redb::AccessGuard<'_, PairKey>, redb::AccessGuard<'_, [u8; 8]>), _>| {
+        let mut more = false;
+        let mut visit = |row: TimeRow<'_>| {
+            if page.len() >= limit {
+                more = true;
+                return Ok(ControlFlow::Break(()));
+            }
             let (key, incident) = row?;
             let (_, id) = key_time(key.value())?;
             let incident = key_id(incident.value());
-            match tables::event(&events, IncidentId(incident), EventId(id))? {
-                Some(event) => page.push(event),
-                None => return Err(StoreError::Damaged(format!("event {id} is in an index only"))),
+            let Some(event) = tables::event(&events, IncidentId(incident), EventId(id))? else {
+                return Err(StoreError::Damaged(format!("event {id} is in an index only")));
+            };
+            if !room.takes(&event) {
+                more = true;
+                return Ok(ControlFlow::Break(()));
             }
-            Ok::<(), StoreError>(())
+            page.push(event);
+            Ok(ControlFlow::Continue(()))
         };
         match (direction, place) {
-            (Direction::Older, None) => times.range::<PairKey>(..)?.rev().take(limit).try_for_each(&mut visit)?,
-            (Direction::Older, Some(place)) => times.range(..place)?.rev().take(limit).try_for_each(&mut visit)?,
-            (Direction::Newer, None) => times.range::<PairKey>(..)?.take(limit).try_for_each(&mut visit)?,
+            (Direction::Older, None) => each(times.range::<PairKey>(..)?.rev(), &mut visit)?,
+            (Direction::Older, Some(place)) => each(times.range(..place)?.rev(), &mut visit)?,
+            (Direction::Newer, None) => each(times.range::<PairKey>(..)?, &mut visit)?,
             (Direction::Newer, Some(place)) => {
-                times.range(place..)?.filter(|row| !is_at(row, place)).take(limit).try_for_each(&mut visit)?;
+                each(times.range(place..)?.filter(|row| !is_at(row, place)), &mut visit)?;
             }
         }
-        Ok(page)
+        Ok((page, more))
     }
 
     pub fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError> {
@@ -226,14 +287,33 @@ impl Snapshot {
 
     /// By id; summaries are found through the messages that they stand for.
     pub fn messages_of(&self, incident: IncidentId) -> Result<Vec<Message>, StoreError> {
-        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
         let mut found = Vec::new();
-        let of_incident = pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX);
+        self.for_each_message_of(incident, None, &mut |message| {
+            found.push(message);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// Those about the incident behind `after`, by id.
+    pub fn for_each_message_of(
+        &self,
+        incident: IncidentId,
+        after: Option<MessageId>,
+        visit: &mut dyn FnMut(Message) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
+        let first = after.map_or(0, |id| id.0.saturating_add(1));
+        let of_incident = pair_key(incident.0, first)..=pair_key(incident.0, u64::MAX);
         for row in self.txn.open_table(INCIDENT_MESSAGE)?.range(of_incident)? {
             let (_, id) = key_pair(row?.0.value());
-            found.extend(tables::message(&messages, MessageId(id))?);
+            if let Some(message) = tables::message(&messages, MessageId(id))?
+                && visit(message)?.is_break()
+            {
+                break;
+            }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Those that still have to be sent, by id.
@@ -255,24 +335,47 @@ impl Snapshot {
         before: Option<MessageId>,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
+        let mut page = Vec::new();
+        self.for_each_message_back(which, before, &mut |message| {
+            if page.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            page.push(message);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(page)
+    }
+
+    /// The same, until `visit` breaks.
+    pub fn for_each_message_back(
+        &self,
+        which: Messages,
+        before: Option<MessageId>,
+        visit: &mut dyn FnMut(Message) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
         let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
         let below = ..id_key(before.map_or(u64::MAX, |id| id.0));
-        let mut page = Vec::new();
         let index = match which {
             Messages::All => {
-                for row in messages.range::<[u8; 8]>(below)?.rev().take(limit) {
+                for row in messages.range::<[u8; 8]>(below)?.rev() {
                     let (key, value) = row?;
-                    page.push(decode_message(key_id(key.value()), value.value())?);
+                    if visit(decode_message(key_id(key.value()), value.value())?)?.is_break() {
+                        break;
+                    }
                 }
-                return Ok(page);
+                return Ok(());
             }
             Messages::Due => DUE_MESSAGE,
             Messages::Dead => DEAD_MESSAGE,
         };
-        for row in self.txn.open_table(index)?.range::<[u8; 8]>(below)?.rev().take(limit) {
-            page.extend(tables::message(&messages, MessageId(key_id(row?.0.value())))?);
+        for row in self.txn.open_table(index)?.range::<[u8; 8]>(below)?.rev() {
+            if let Some(message) = tables::message(&messages, MessageId(key_id(row?.0.value())))?
+                && visit(message)?.is_break()
+            {
+                break;
+            }
         }
-        Ok(page)
+        Ok(())
     }
 
     /// Of those that still have to be sent the first that was decided.
@@ -325,9 +428,21 @@ impl Snapshot {
     }
 }
 
-fn is_at(
-    row: &Result<(redb::AccessGuard<'_, PairKey>, redb::AccessGuard<'_, [u8; 8]>), redb::StorageError>,
-    place: PairKey,
-) -> bool {
+type TimeRow<'a> = Result<(redb::AccessGuard<'a, PairKey>, redb::AccessGuard<'a, [u8; 8]>), redb::StorageError>;
+
+/// Until `visit` breaks.
+fn each<'a>(
+    rows: impl Iterator<Item = TimeRow<'a>>,
+    visit: &mut dyn FnMut(TimeRow<'a>) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    for row in rows {
+        if visit(row)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn is_at(row: &TimeRow<'_>, place: PairKey) -> bool {
     row.as_ref().is_ok_and(|(key, _)| key.value() == place)
 }

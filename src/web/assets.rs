@@ -4,6 +4,7 @@
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use axum::{
+    Extension,
     extract::{Path, RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,6 +12,7 @@ use axum::{
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Site;
+use crate::http::answers::PartOfProgram;
 
 #[derive(RustEmbed)]
 #[folder = "web/css"]
@@ -49,7 +51,7 @@ pub async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Respo
     let kept = if asked.is_some() && asked == VERSIONS.get(&name).map(String::as_str) { FOR_EVER } else { ASK_AGAIN };
     let kind = HeaderValue::from_static(media_type(&name));
     let body = match file.data {
-        Cow::Borrowed(bytes) => bytes.into_response(),
+        Cow::Borrowed(bytes) => (Extension(PartOfProgram), bytes).into_response(),
         Cow::Owned(bytes) => bytes.into_response(),
     };
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)], body).into_response()

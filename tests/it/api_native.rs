@@ -125,6 +125,21 @@ async fn messages_about_an_incident_are_listed() {
     app.of(Who::EndUser).get("/argusd/v1/incidents/x/notifications/").await.is(404, json!({"detail": "Not found."}));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_messages_about_an_incident_are_all_listed() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({"level": 2})).await;
+    let (source, path) = (app.of(Who::Source), format!("/api/v2/incidents/{incident}/events/"));
+    for _ in 0..800 {
+        let body = json!({"type": "OTH", "timestamp": "2026-01-15T12:30:00+01:00", "description": "again"});
+        assert_eq!(source.post(&path, body).await.status, 201);
+    }
+    let list = app.of(Who::EndUser).get(&format!("/argusd/v1/incidents/{incident}/notifications/")).await.json();
+    let pks: Vec<u64> = list.as_array().unwrap().iter().map(|row| row["pk"].as_u64().unwrap()).collect();
+    assert_eq!(pks, (1..=801).collect::<Vec<u64>>());
+}
+
 #[tokio::test]
 async fn states_of_messages_are_told() {
     let app = App::new().await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
 mod admin_commands;
+mod api_answers;
 mod api_channels;
 mod api_destinations;
 mod api_documents;

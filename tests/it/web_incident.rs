@@ -360,3 +360,17 @@ async fn neighbours_share_tags() {
     has_not(&page, &["Stranger"]);
     assert!(app.service.incident(IncidentId(near)).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_timeline_of_long_texts_ends_before_the_page_becomes_too_large() {
+    let app = App::new().await;
+    let (pk, path) = open_incident(&app).await;
+    for _ in 0..60 {
+        let body = json!({"type": "OTH", "timestamp": "2026-01-15T12:30:00+01:00", "description": "x".repeat(49_000)});
+        assert_eq!(app.of(Who::Source).post(&format!("/api/v2/incidents/{pk}/events/"), body).await.status, 201);
+    }
+    let mut alice = Visit::of(&app, "alice").await;
+    let page = alice.get(&format!("{path}?all=1")).await;
+    has(&page, &["The newest 42 of 61 events. The API has the others."]);
+    assert!(page.text.len() < 2_500_000, "{}", page.text.len());
+}

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{Dialect, place::Endpoint};
 use crate::{
-    http::ApiError,
+    http::{ApiError, answers::Busy},
     service::{ContactRefusal, StoreError, policy::CONTACT_API},
 };
 
@@ -100,6 +100,10 @@ impl Problem {
             format!("Too many failed tries. Expected available in {seconds} seconds."),
         )
         .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    pub(super) fn busy(busy: Busy) -> Self {
+        Self::both(busy.status(), busy.text()).with(header::RETRY_AFTER, Busy::retry_after())
     }
 
     pub(super) fn no_page() -> Self {

@@ -19,7 +19,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{AboutType, ChannelChange, ChannelType, Model, NewChannel},
 };
@@ -95,11 +95,12 @@ impl<'a> TypeBody<'a> {
 /// For staff.
 #[utoipa::path(get, path = "/channels/", tag = "channels",
     responses((status = 200, body = Vec<ChannelBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let channels = directory.channels_sorted();
-    let bodies: Vec<ChannelBody<'_>> = channels.into_iter().map(|channel| ChannelBody::new(channel, &api)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        let directory = api.service.directory();
+        rows.extend(directory.channels_sorted().into_iter().map(|channel| ChannelBody::new(channel, api)))
+    };
+    stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }
 
 /// Create a channel

@@ -1,11 +1,11 @@
 //! The messages about an incident.
 
-use axum::{extract::State, http::StatusCode};
+use axum::extract::State;
 
 use super::bodies::{NotificationBody, Writer};
 use crate::{
     domain::ids::IncidentId,
-    http::{Answer, Api, argus::keys::Key, auth::Authenticated, reply},
+    http::{Answer, Api, argus::keys::Key, auth::Authenticated, stream},
 };
 
 /// List the messages about an incident
@@ -14,8 +14,13 @@ use crate::{
 #[utoipa::path(get, path = "/incidents/{pk}/notifications/", tag = "notifications",
     responses((status = 200, body = Vec<NotificationBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    let rows = api.service.notifications(IncidentId(pk)).await?;
-    let writer = Writer::new(&api, &caller);
-    let bodies: Vec<NotificationBody<'_>> = rows.iter().map(|row| writer.notification(row)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+    let user = caller.id();
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let (mut list, writer) = (api.service.notification_list(IncidentId(pk))?, Writer::new(api, &caller));
+        while let Some(chunk) = list.next_chunk()? {
+            rows.extend(chunk.iter().map(|row| writer.notification(row)))?;
+        }
+        Ok(())
+    };
+    Ok(stream::from_store(api, user, stream::ARRAY, write).await?)
 }

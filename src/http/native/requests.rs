@@ -61,7 +61,7 @@ pub struct DeliveriesQuery {
     pub state: Option<String>,
     /// Only those with a smaller primary key.
     pub before: Option<u64>,
-    /// Rows to a page, 100 by default.
+    /// Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on.
     pub page_size: Option<usize>,
 }
 

@@ -23,7 +23,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{Model, NewRule, RuleEdit},
 };
@@ -85,11 +85,12 @@ impl RecipientBody {
 /// For staff.
 #[utoipa::path(get, path = "/rules/", tag = "rules",
     responses((status = 200, body = Vec<RuleBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let bodies: Vec<RuleBody<'_>> =
-        directory.rules_sorted().into_iter().map(|rule| RuleBody::new(rule, &directory)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        let directory = api.service.directory();
+        rows.extend(directory.rules_sorted().into_iter().map(|rule| RuleBody::new(rule, &directory)))
+    };
+    stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }
 
 /// Create a rule

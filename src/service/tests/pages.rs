@@ -1,9 +1,15 @@
 //! Lists, right after what changed them.
 
+use proptest::{collection::vec, prelude::*};
+
 use super::*;
 use crate::{
-    domain::filter::{Criteria, search_words, tag_groups},
-    service::{Page, PageRequest},
+    domain::{
+        filter::{AnyOf, Criteria, search_words, tag_groups},
+        limits::PAGE_BYTES,
+        size::Size,
+    },
+    service::{Page, PageRequest, Sort, SortColumn},
 };
 
 async fn page(rig: &Rig, criteria: &Criteria, request: PageRequest) -> Page<Incident> {
@@ -22,13 +28,13 @@ async fn pages_go_both_ways_newest_first() {
         rig.create_incident(&zabbix, NewIncident { start: seconds(i / 2), ..new_incident() }).await.unwrap();
     }
     let all = Criteria::default();
-    let first = page(&rig, &all, PageRequest { size: 2, cursor: None }).await;
+    let first = page(&rig, &all, PageRequest { size: 2, cursor: None, metadata: true }).await;
     assert_eq!((ids(&first.rows), first.previous), (vec![5, 4], None));
-    let second = page(&rig, &all, PageRequest { size: 2, cursor: first.next }).await;
+    let second = page(&rig, &all, PageRequest { size: 2, cursor: first.next, metadata: true }).await;
     assert_eq!(ids(&second.rows), [3, 2]);
-    let third = page(&rig, &all, PageRequest { size: 2, cursor: second.next }).await;
+    let third = page(&rig, &all, PageRequest { size: 2, cursor: second.next, metadata: true }).await;
     assert_eq!((ids(&third.rows), third.next), (vec![1], None));
-    let back = page(&rig, &all, PageRequest { size: 2, cursor: third.previous }).await;
+    let back = page(&rig, &all, PageRequest { size: 2, cursor: third.previous, metadata: true }).await;
     assert_eq!(ids(&back.rows), [3, 2]);
 
     let mut chunks = rig.all_incidents(all);
@@ -53,4 +59,112 @@ async fn lists_know_what_was_just_written() {
     rig.remove_tag(&ann, id, &tag("host=a")).await.unwrap();
     assert_eq!(count(&tagged).await, 0);
     assert!(rig.all_incidents(tagged).next().await.is_none());
+}
+
+/// A store with incidents whose metadata and descriptions have these lengths, the first one the oldest.
+async fn with_sizes(sizes: &[(usize, usize)]) -> Rig {
+    let rig = Rig::new().await;
+    let zabbix = rig.source("zabbix").await;
+    for (i, (metadata, description)) in sizes.iter().enumerate() {
+        let metadata = format!("\"{}\"", "m".repeat(*metadata));
+        // Some start at the same time.
+        let start = seconds(i as i64 / 3);
+        let new = NewIncident { start, metadata, description: "𝄞".repeat(*description), ..new_incident() };
+        rig.create_incident(&zabbix, new).await.unwrap();
+    }
+    rig
+}
+
+fn fits<T: Size>(rows: &[T]) -> bool {
+    rows.len() == 1 || rows.iter().map(Size::size).sum::<usize>() <= PAGE_BYTES
+}
+
+/// Follows `next` to the end, then `previous` to the beginning; the rows in the order of the list, both ways.
+async fn walk<C: Copy>(page: impl AsyncFn(Option<C>) -> (Vec<u64>, Option<C>, Option<C>)) -> (Vec<u64>, Vec<u64>) {
+    let (mut there, mut back) = (Vec::new(), Vec::new());
+    let (mut rows, mut next, mut previous) = page(None).await;
+    assert!(previous.is_none());
+    there.extend(&rows);
+    while let Some(cursor) = next {
+        (rows, next, previous) = page(Some(cursor)).await;
+        there.extend(&rows);
+    }
+    back.extend(rows.iter().rev());
+    while let Some(cursor) = previous {
+        (rows, _, previous) = page(Some(cursor)).await;
+        back.extend(rows.iter().rev());
+    }
+    back.reverse();
+    (there, back)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_that_are_limited_by_bytes_have_all_rows_once(
+        sizes in vec((prop_oneof![0..2_000_usize, 100_000..400_000_usize, 900_000..1_000_000_usize], 0..2_000_usize), 1..24),
+        size in 1..30_usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let rig = with_sizes(&sizes).await;
+            let all: Vec<u64> = (1..=sizes.len() as u64).rev().collect();
+            let pages = async |cursor| {
+                let page = page(&rig, &Criteria::default(), PageRequest { size, cursor, metadata: true }).await;
+                assert!(fits(&page.rows) && page.rows.len() <= size);
+                (ids(&page.rows), page.next, page.previous)
+            };
+            assert_eq!(walk(pages).await, (all.clone(), all.clone()));
+            // Several questions at once are found in another way.
+            let wanted = AnyOf(vec![Criteria::default(), Criteria { open: Some(true), ..Criteria::default() }]);
+            let pages = async |cursor| {
+                let request = PageRequest { size, cursor, metadata: true };
+                let page = rig.incidents_page(wanted.clone(), request).await.unwrap();
+                assert!(fits(&page.rows) && page.rows.len() <= size);
+                (ids(&page.rows), page.next, page.previous)
+            };
+            assert_eq!(walk(pages).await, (all.clone(), all.clone()));
+            let mut chunks = rig.all_incidents(Criteria::default());
+            let mut found = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                found.extend(ids(&chunk.unwrap()));
+            }
+            assert_eq!(found, all);
+        });
+    }
+
+    #[test]
+    fn sorted_pages_and_pages_of_events_are_limited_by_bytes_too(
+        sizes in vec(prop_oneof![0..100_usize, 30_000..50_000_usize], 20..40),
+        size in 20..50_usize,
+        descending: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let rig = with_sizes(&sizes.iter().map(|description| (500_000, *description)).collect::<Vec<_>>()).await;
+            let mut all: Vec<u64> = (1..=sizes.len() as u64).collect();
+            for column in [SortColumn::Id, SortColumn::Start, SortColumn::Level] {
+                let sort = Sort { column, descending };
+                let pages = async |cursor| {
+                    let page = rig.incidents_sorted(Criteria::default(), sort, cursor, size).await.unwrap();
+                    assert!(fits(&page.rows) && page.rows.len() <= size);
+                    assert_eq!(page.matching, sizes.len() as u64);
+                    (ids(&page.rows), page.next, page.previous)
+                };
+                let (there, back) = walk(pages).await;
+                assert_eq!(there, back);
+                let mut sorted = there;
+                sorted.sort_unstable();
+                assert_eq!(sorted, all);
+            }
+            all.reverse();
+            let pages = async |cursor| {
+                let page = rig.events_page(size, cursor).await.unwrap();
+                assert!(fits(&page.rows) && page.rows.len() <= size);
+                (page.rows.iter().map(|event| event.incident.0).collect(), page.next, page.previous)
+            };
+            assert_eq!(walk(pages).await, (all.clone(), all));
+        });
+    }
 }

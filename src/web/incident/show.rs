@@ -27,7 +27,7 @@ use crate::{
         tag::Tag,
         time::Timestamp,
     },
-    service::{DecidedEvent, Model, Rights},
+    service::{DecidedEvent, Model, Rights, Turn},
     web::{
         Site,
         answer::{Answer, PageError, missing, page, page_with, see},
@@ -82,6 +82,8 @@ struct IncidentPage {
     morning_is_today: bool,
     neighbours: Vec<Neighbour>,
     refused: Option<Refused>,
+    /// Until the page is written.
+    _turn: Option<Turn>,
 }
 
 /// An incident that may have to do with this one.
@@ -216,6 +218,7 @@ impl IncidentPage {
             neighbours: neighbours.iter().map(|(other, shared)| Neighbour::new(other, shared, show.now)).collect(),
             refused,
             frame,
+            _turn: dossier.turn,
         })
     }
 

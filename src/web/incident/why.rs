@@ -86,13 +86,8 @@ async fn of_contacts(
     let named = |column| Filter::Text(column, Test::OneOf(vec![name.to_owned()]));
     let filter = Filter::Any(vec![named(Column::FullName), named(Column::Username)]);
     let mut found = Vec::new();
-    let mut contacts = service.contacts(filter);
-    while let Some(chunk) = contacts.next().await {
-        for contact in chunk? {
-            if found.len() < NAMESAKES {
-                found.push(service.rule_decisions(caller, incident, event, contact.uuid).await?);
-            }
-        }
+    for contact in service.contacts_page(filter, None, NAMESAKES).await?.rows {
+        found.push(service.rule_decisions(caller, incident, event, contact.uuid).await?);
     }
     Ok(found)
 }

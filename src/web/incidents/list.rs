@@ -24,7 +24,7 @@ use crate::{
         stored_filter::StoredFilter,
         subscription::{MaintenanceTask, maintenance_at},
     },
-    service::{SortColumn, SortedCursor},
+    service::{SortColumn, SortedCursor, Turn},
     web::{
         Site,
         answer::{Answer, page, see},
@@ -88,6 +88,8 @@ struct Listed {
     selectable: bool,
     /// The last change that the rows may hold; what comes later is pushed.
     seq: u64,
+    /// Until the page is written.
+    _turn: Option<Turn>,
 }
 
 struct FilterChoice {
@@ -197,6 +199,7 @@ async fn find(
         columns: visitor.preferences.columns.clone(),
         selectable,
         seq: found.seq,
+        _turn: found.turn,
     })
 }
 

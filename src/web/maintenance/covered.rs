@@ -48,7 +48,8 @@ impl Covered {
             wanted.narrow_to(filter.blob.to_criteria(&directory));
         }
         covered.count = site.service.count_incidents(wanted.clone()).await?;
-        covered.first = site.service.incidents_page(wanted, PageRequest { size: SHOWN, cursor: None }).await?.rows;
+        covered.first =
+            site.service.incidents_page(wanted, PageRequest { size: SHOWN, cursor: None, metadata: false }).await?.rows;
         Ok(covered)
     }
 

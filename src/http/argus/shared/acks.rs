@@ -20,7 +20,7 @@ use crate::{
         body::Payload,
         error::{ApiError, REQUIRED},
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{Caller, NewAck},
 };
@@ -30,9 +30,15 @@ use crate::{
 /// Newest event first.
 #[utoipa::path(get, path = "/incidents/{pk}/acks/", tag = "acknowledgements",
     responses((status = 200, body = Vec<AckBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
-    let acks = api.service.acks(IncidentId(pk)).await?;
-    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).acks(&acks)))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let (mut acks, renderer) = (api.service.ack_list(IncidentId(pk))?, Renderer::new(api));
+        while let Some(chunk) = acks.next_chunk()? {
+            rows.extend(chunk.iter().map(|ack| renderer.ack(ack)))?;
+        }
+        Ok(())
+    };
+    Ok(stream::from_store(api, caller.id(), stream::ARRAY, write).await?)
 }
 
 /// Acknowledge an incident

@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         fields::{Fields, Text},
         page::Location,
-        reply,
+        reply, stream,
     },
     service::{Caller, NewEvent, Refusal, ServiceError},
 };
@@ -32,9 +32,15 @@ use crate::{
 /// Newest timestamp first.
 #[utoipa::path(get, path = "/incidents/{pk}/events/", tag = "events",
     responses((status = 200, body = Vec<EventBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
-    let events = api.service.events(IncidentId(pk)).await?;
-    Ok(reply::json(StatusCode::OK, &Renderer::new(&api).events(&events)))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let (mut events, renderer) = (api.service.event_list(IncidentId(pk))?, Renderer::new(api));
+        while let Some(chunk) = events.next_chunk()? {
+            rows.extend(chunk.iter().map(|event| renderer.event(event)))?;
+        }
+        Ok(())
+    };
+    Ok(stream::from_store(api, caller.id(), stream::ARRAY, write).await?)
 }
 
 /// Add an event

@@ -24,7 +24,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{BlobEdit, FilterEdit, Model, NewFilter},
 };
@@ -65,14 +65,14 @@ impl<'a> FilterBody<'a> {
 #[utoipa::path(get, path = "/notificationprofiles/filters/", tag = "filters",
     responses((status = 200, body = Vec<FilterBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    let directory = api.service.directory();
-    let filters = if api.version.has_wide_filters() {
-        directory.usable_filters(caller.id())
-    } else {
-        directory.filters_of(caller.id())
+    let user = caller.id();
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let (directory, version) = (api.service.directory(), api.version);
+        let filters =
+            if version.has_wide_filters() { directory.usable_filters(user) } else { directory.filters_of(user) };
+        rows.extend(filters.into_iter().map(|it| FilterBody::new(it, version)))
     };
-    let bodies: Vec<FilterBody<'_>> = filters.into_iter().map(|it| FilterBody::new(it, api.version)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+    stream::from_memory(api, user, stream::ARRAY, write).await
 }
 
 /// Create a filter

@@ -150,7 +150,11 @@ async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> 
         let count = api.service.count_incidents(criteria).await?;
         return Ok(reply::json(StatusCode::OK, &CountBody { count, params: &location.params }));
     }
-    let request = PageRequest { size: location.page_size(), cursor: location.cursor::<Cursor>()? };
+    let request = PageRequest {
+        size: location.page_size(),
+        cursor: location.cursor::<Cursor>()?,
+        metadata: api.version.has_metadata(),
+    };
     let page = api.service.incidents_page(criteria, request).await?;
     let renderer = Renderer::new(api);
     let body = location.page(renderer.incidents(&page.rows), page.next.as_ref(), page.previous.as_ref());

@@ -2,10 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 
-use super::{
-    render::{IncidentBody, Renderer},
-    whole_list::whole_list,
-};
+use super::{render::IncidentBody, whole_list::whole_list};
 use crate::{
     domain::{directory::Directory, ids::ProfileId, profile::Profile, stored_filter::StoredFilter},
     http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, query, reply},
@@ -23,7 +20,7 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
         .profile_of(caller.id(), ProfileId(pk))
         .ok_or_else(|| ApiError::list(format!("Notification profile with pk={pk} does not exist.")))?;
     let wanted = query::of_profile(profile, &directory);
-    whole_list(api, wanted, |api| Renderer::new(api)).await
+    whole_list(api, caller.id(), wanted, false).await
 }
 
 /// Delete a profile

@@ -354,12 +354,6 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An array.
-    #[must_use]
-    pub fn acks<'b>(&'b self, acks: &'b [(Acknowledgement, Event)]) -> impl Serialize + 'b {
-        Each(acks, |ack| self.ack(ack))
-    }
-
     /// About how many bytes `incidents` will take.
     #[must_use]
     pub fn size_of(incidents: &[Incident]) -> usize {

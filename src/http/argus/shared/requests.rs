@@ -295,7 +295,7 @@ pub struct ListMetadata {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// Rows to a page, 100 by default.
+    /// Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on.
     pub page_size: Option<usize>,
     /// From `next` or `previous`.
     pub cursor: Option<String>,

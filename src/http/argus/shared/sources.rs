@@ -18,7 +18,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::Text,
-        reply,
+        reply, stream,
     },
     service::{Model, NewSource, Refusal},
 };
@@ -26,10 +26,11 @@ use crate::{
 /// List sources
 #[utoipa::path(get, path = "/incidents/sources/", tag = "sources",
     responses((status = 200, body = Vec<SourceBody<'static>>)))]
-pub async fn list(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let bodies: Vec<SourceBody<'_>> = directory.sources_sorted().into_iter().map(|it| SourceBody::new(it)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
+    };
+    stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }
 
 /// Create a source
@@ -100,10 +101,11 @@ pub async fn edit(
 /// By name.
 #[utoipa::path(get, path = "/incidents/source-types/", tag = "sources",
     responses((status = 200, body = Vec<SourceTypeBody<'static>>)))]
-pub async fn list_types(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let bodies: Vec<SourceTypeBody<'_>> = directory.source_types.iter().map(|name| SourceTypeBody::new(name)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        rows.extend(api.service.directory().source_types.iter().map(|name| SourceTypeBody::new(name)))
+    };
+    stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }
 
 /// Create a source type

@@ -21,7 +21,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{Model, TimeslotEdit},
 };
@@ -69,10 +69,11 @@ impl<'a> TimeslotBody<'a> {
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/", tag = "timeslots",
     responses((status = 200, body = Vec<TimeslotBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    let directory = api.service.directory();
-    let timeslots = directory.timeslots_of(caller.id());
-    let bodies: Vec<TimeslotBody<'_>> = timeslots.into_iter().map(|it| TimeslotBody::new(it)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+    let user = caller.id();
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        rows.extend(api.service.directory().timeslots_of(user).into_iter().map(|it| TimeslotBody::new(it)))
+    };
+    stream::from_memory(api, user, stream::ARRAY, write).await
 }
 
 /// Create a timeslot

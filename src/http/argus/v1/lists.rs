@@ -1,18 +1,18 @@
 //! Whole lists in one answer, and what clients filter them by (contract section 6).
 
-use axum::{extract::State, http::StatusCode};
-use serde::Serialize;
+use axum::extract::State;
 
 use crate::{
     domain::filter::Criteria,
     http::{
         Answer, Api,
         argus::shared::{
-            render::{IncidentBody, Renderer, SourceBody},
+            render::{IncidentBody, SourceBody},
             requests::ListMetadata,
             whole_list::whole_list,
         },
-        reply,
+        auth::Authenticated,
+        stream,
     },
 };
 
@@ -21,8 +21,8 @@ use crate::{
 /// All of them at once, newest start first.
 #[utoipa::path(get, path = "/incidents/open/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open(State(api): State<Api>) -> Answer {
-    whole_list(api, Criteria { open: Some(true), ..Criteria::default() }, |api| Renderer::new(api)).await
+pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }, false).await
 }
 
 /// List open incidents that nobody has acknowledged
@@ -30,22 +30,17 @@ pub async fn open(State(api): State<Api>) -> Answer {
 /// All of them at once, newest start first.
 #[utoipa::path(get, path = "/incidents/open+unacked/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open_unacked(State(api): State<Api>) -> Answer {
-    whole_list(api, Criteria { open: Some(true), acked: Some(false), ..Criteria::default() }, |api| Renderer::new(api))
-        .await
-}
-
-#[derive(Serialize)]
-struct MetadataBody<'a> {
-    #[serde(rename = "sourceSystems")]
-    sources: Vec<SourceBody<'a>>,
+pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let wanted = Criteria { open: Some(true), acked: Some(false), ..Criteria::default() };
+    whole_list(api, caller.id(), wanted, false).await
 }
 
 /// What incidents can be filtered by
 #[utoipa::path(get, path = "/incidents/metadata/", tag = "incidents",
     responses((status = 200, body = ListMetadata)))]
-pub async fn metadata(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let sources = directory.sources_sorted().into_iter().map(|source| SourceBody::new(source)).collect();
-    Ok(reply::json(StatusCode::OK, &MetadataBody { sources }))
+pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
+    };
+    stream::from_memory(api, caller.id(), ("{\"sourceSystems\":[", "]}"), write).await
 }

@@ -22,7 +22,7 @@ use crate::{
         body::Payload,
         error::{ApiError, unknown_key},
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{DestinationEdit, Model, NewDestination, Service, destinations::is_shared},
 };
@@ -69,11 +69,13 @@ impl<'a> DestinationBody<'a> {
 #[utoipa::path(get, path = "/notificationprofiles/destinations/", tag = "destinations",
     responses((status = 200, body = Vec<DestinationBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    let directory = api.service.directory();
-    let destinations = directory.destinations_of(caller.id());
-    let bodies: Vec<DestinationBody<'_>> =
-        destinations.into_iter().map(|it| DestinationBody::new(it, &api.service)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+    let user = caller.id();
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let directory = api.service.directory();
+        let destinations = directory.destinations_of(user).into_iter();
+        rows.extend(destinations.map(|it| DestinationBody::new(it, &api.service)))
+    };
+    stream::from_memory(api, user, stream::ARRAY, write).await
 }
 
 /// Create a destination

@@ -31,7 +31,7 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply,
+        reply, stream,
     },
     service::{MaintenanceEdit, Model, NewMaintenance},
 };
@@ -89,11 +89,13 @@ impl<'a> MaintenanceBody<'a> {
 /// List planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/", tag = "planned maintenance",
     responses((status = 200, body = Vec<MaintenanceBody<'static>>)))]
-pub async fn list(State(api): State<Api>) -> Answer {
-    let directory = api.service.directory();
-    let tasks = directory.maintenances_sorted().into_iter();
-    let bodies: Vec<MaintenanceBody<'_>> = tasks.map(|it| MaintenanceBody::new(it, &directory, api.zoned())).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+    let write = |api: &Api, rows: &mut stream::Rows| {
+        let directory = api.service.directory();
+        let tasks = directory.maintenances_sorted().into_iter();
+        rows.extend(tasks.map(|it| MaintenanceBody::new(it, &directory, api.zoned())))
+    };
+    stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }
 
 /// Plan maintenance

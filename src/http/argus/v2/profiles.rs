@@ -29,7 +29,7 @@ use crate::{
         auth::Authenticated,
         body::Payload,
         fields::Fields,
-        reply,
+        reply, stream,
     },
     service::{NewProfile, ProfileEdit, Reach, Service},
 };
@@ -64,10 +64,13 @@ impl<'a> ProfileBody<'a> {
 #[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
     responses((status = 200, body = Vec<ProfileBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    let directory = api.service.directory();
-    let profiles = directory.profiles_of(caller.id()).into_iter();
-    let bodies: Vec<ProfileBody<'_>> = profiles.map(|it| ProfileBody::new(it, &directory, &api.service)).collect();
-    Ok(reply::json(StatusCode::OK, &bodies))
+    let user = caller.id();
+    let write = move |api: &Api, rows: &mut stream::Rows| {
+        let directory = api.service.directory();
+        let profiles = directory.profiles_of(user).into_iter();
+        rows.extend(profiles.map(|it| ProfileBody::new(it, &directory, &api.service)))
+    };
+    stream::from_memory(api, user, stream::ARRAY, write).await
 }
 
 /// Create a profile

@@ -1,0 +1,136 @@
+//! How many bytes a record takes, about, in memory and as JSON: what pages and chunks of lists are limited by.
+
+use super::{
+    ack::Acknowledgement,
+    change::{Change, ChangeKind},
+    event::Event,
+    incident::Incident,
+    message::{About, Message, Route},
+};
+
+/// Texts that are shorter count as they are; in longer ones, characters that JSON escapes are counted.
+const SHORT_TEXT: usize = 4_096;
+
+/// A record with a size.
+pub trait Size {
+    /// About as many bytes as its JSON has.
+    fn size(&self) -> usize;
+}
+
+impl Size for Incident {
+    fn size(&self) -> usize {
+        let tags: usize = self.tags.iter().map(|tag| tag.tag.as_str().len() + 80).sum();
+        let urls = self.details_url.len() + self.ticket_url.len();
+        600 + tags + urls + self.source_incident_id.len() + text(&self.description) + self.metadata.len()
+    }
+}
+
+impl Size for Event {
+    fn size(&self) -> usize {
+        300 + text(&self.description)
+    }
+}
+
+impl Size for (Acknowledgement, Event) {
+    fn size(&self) -> usize {
+        100 + self.1.size()
+    }
+}
+
+impl Size for Message {
+    fn size(&self) -> usize {
+        let name = match &self.route {
+            Route::Destination { .. } => 0,
+            Route::Contact { full_name, .. } => full_name.len(),
+        };
+        let parts = match &self.about {
+            About::Event { .. } => 0,
+            About::Summary(of) => of.len().saturating_mul(12),
+        };
+        700 + name + parts + self.address.len() + self.answer.len()
+    }
+}
+
+impl Size for Change {
+    fn size(&self) -> usize {
+        let values = match &self.kind {
+            ChangeKind::Configuration(change) => {
+                change.key.len()
+                    + [&change.before, &change.after].into_iter().flatten().map(|it| text(it)).sum::<usize>()
+            }
+            ChangeKind::IncidentEdited { fields, .. } => {
+                fields.iter().map(|field| text(&field.before) + text(&field.after)).sum()
+            }
+            _ => 0,
+        };
+        200 + values
+    }
+}
+
+/// Bytes of a text within JSON.
+fn text(text: &str) -> usize {
+    if text.len() < SHORT_TEXT {
+        return text.len();
+    }
+    let extra = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(extra).sum::<usize>()
+}
+
+/// Lets records pass until their sizes reach a bound; the first one always passes.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    left: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    #[must_use]
+    pub const fn new(bytes: usize) -> Self {
+        Self { left: bytes, is_empty: true }
+    }
+
+    /// Whether the record passes. One that does not leaves no room for others.
+    pub fn takes(&mut self, record: &impl Size) -> bool {
+        let size = record.size();
+        let fits = self.is_empty || size <= self.left;
+        self.is_empty = false;
+        self.left = if fits { self.left.saturating_sub(size) } else { 0 };
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(usize);
+
+    impl Size for Bytes {
+        fn size(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn escapes_count_in_long_texts() {
+        assert_eq!(text("\n"), 1);
+        let long = format!("{}\"\n\u{1}", "a".repeat(SHORT_TEXT));
+        assert_eq!(text(&long), serde_json::to_string(&long).unwrap().len() - 2);
+    }
+
+    #[test]
+    fn the_first_record_passes_whatever_its_size() {
+        let mut room = Room::new(10);
+        assert!(room.takes(&Bytes(100)));
+        assert!(!room.takes(&Bytes(1)));
+        let mut room = Room::new(10);
+        assert!(room.takes(&Bytes(4)) && room.takes(&Bytes(6)));
+        assert!(!room.takes(&Bytes(1)));
+        let mut room = Room::new(10);
+        assert!(room.takes(&Bytes(4)) && !room.takes(&Bytes(7)) && !room.takes(&Bytes(1)));
+    }
+}

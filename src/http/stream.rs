@@ -1,0 +1,289 @@
+//! Arrays that are written while they are sent, so that memory does not grow with them.
+//!
+//! A short array is answered as a whole. A longer one is written again from the start by a blocking thread, which waits
+//! while the client does not read. An error on the way breaks the connection off, so that nobody takes a part of the
+//! array for all of it.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+    response::Response,
+};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use tokio::{sync::mpsc, task};
+
+use super::{
+    Answer, Api,
+    answers::{Busy, Permits},
+    error::ApiError,
+    reply,
+};
+use crate::{
+    domain::{ids::UserId, limits::ANSWER_CHUNK_BYTES},
+    service::{ServiceError, StoreError},
+};
+
+/// What stands before and behind the rows.
+pub type Brackets = (&'static str, &'static str);
+
+pub const ARRAY: Brackets = ("[", "]");
+
+/// Chunks that wait until the client has read those before.
+const WAITING: usize = 1;
+
+/// Why an array was not finished.
+#[derive(Debug)]
+pub enum Stop {
+    /// It is longer than what is answered as a whole.
+    TooLong,
+    /// The client hung up.
+    HungUp,
+    Failed(ServiceError),
+}
+
+impl<E: Into<ServiceError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    Busy(Busy),
+    Failed(ServiceError),
+}
+
+impl From<NoAnswer> for ApiError {
+    fn from(no: NoAnswer) -> Self {
+        match no {
+            NoAnswer::Busy(busy) => busy.into(),
+            NoAnswer::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// The rows of an array that is being written.
+pub struct Rows {
+    close: &'static str,
+    separator: &'static str,
+    buffer: Vec<u8>,
+    /// `None`: it has to be short enough to be answered as a whole.
+    client: Option<mpsc::Sender<Part>>,
+}
+
+enum Part {
+    Chunk(Bytes),
+    /// Without it the array is not complete.
+    End,
+}
+
+impl Rows {
+    fn new((open, close): Brackets, client: Option<mpsc::Sender<Part>>) -> Self {
+        Self { close, separator: "", buffer: open.into(), client }
+    }
+
+    pub fn push(&mut self, row: &impl Serialize) -> Result<(), Stop> {
+        self.buffer.extend_from_slice(self.separator.as_bytes());
+        self.separator = ",";
+        serde_json::to_writer(&mut *self, row).map_err(|error| match (&self.client, error.is_io()) {
+            (None, true) => Stop::TooLong,
+            (Some(_), true) => Stop::HungUp,
+            (_, false) => Stop::Failed(ServiceError::Internal("a row of a list cannot be written")),
+        })
+    }
+
+    pub fn extend<R: Serialize>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), Stop> {
+        rows.into_iter().try_for_each(|row| self.push(&row))
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        let Some(client) = &self.client else { return Err(io::ErrorKind::FileTooLarge.into()) };
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(ANSWER_CHUNK_BYTES));
+        client.blocking_send(Part::Chunk(chunk.into())).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// What was not passed on yet, with the end of the array.
+    fn finish(mut self) -> Vec<u8> {
+        self.buffer.extend_from_slice(self.close.as_bytes());
+        self.buffer
+    }
+}
+
+impl Write for Rows {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= ANSWER_CHUNK_BYTES {
+            self.pass_on()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An array of what is in memory; `write` is called once or twice, and must not block unless it pushes rows.
+pub async fn from_memory(
+    api: Api,
+    user: UserId,
+    brackets: Brackets,
+    write: impl Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
+) -> Answer {
+    Ok(match whole(&api, brackets, &write)? {
+        Some(response) => response,
+        None => long(api, user, brackets, Arc::new(write)).await?,
+    })
+}
+
+/// An array of what has to be read; `write` is called once or twice, on a blocking thread. It should not have a snapshot
+/// open while it pushes rows, since the client may be slow.
+pub async fn from_store(
+    api: Api,
+    user: UserId,
+    brackets: Brackets,
+    write: impl Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
+) -> Result<Response, NoAnswer> {
+    let write = Arc::new(write);
+    let first = {
+        let (api, write) = (api.clone(), Arc::clone(&write));
+        task::spawn_blocking(move || whole(&api, brackets, &*write)).await
+    };
+    match first.unwrap_or(Err(NoAnswer::Failed(ServiceError::Internal("a list ended early"))))? {
+        Some(response) => Ok(response),
+        None => long(api, user, brackets, write).await,
+    }
+}
+
+/// `None` if it is too long.
+fn whole(
+    api: &Api,
+    brackets: Brackets,
+    write: &impl Fn(&Api, &mut Rows) -> Result<(), Stop>,
+) -> Result<Option<Response>, NoAnswer> {
+    let mut rows = Rows::new(brackets, None);
+    match write(api, &mut rows) {
+        Ok(()) => Ok(Some(reply::json_body(StatusCode::OK, Body::from(rows.finish())))),
+        Err(Stop::TooLong | Stop::HungUp) => Ok(None),
+        Err(Stop::Failed(error)) => Err(NoAnswer::Failed(error)),
+    }
+}
+
+async fn long<W>(api: Api, user: UserId, brackets: Brackets, write: Arc<W>) -> Result<Response, NoAnswer>
+where
+    W: Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
+{
+    let permits = api.answers().stream(user).await.map_err(NoAnswer::Busy)?;
+    let (client, parts) = mpsc::channel(WAITING);
+    task::spawn_blocking(move || {
+        let mut rows = Rows::new(brackets, Some(client.clone()));
+        match write(&api, &mut rows) {
+            Ok(()) => {
+                // Nobody is there to hear of a client that hung up.
+                let last = client.blocking_send(Part::Chunk(rows.finish().into()));
+                drop(last.and_then(|()| client.blocking_send(Part::End)));
+            }
+            Err(Stop::Failed(error)) => tracing::error!("a list broke off: {error}"),
+            Err(Stop::TooLong | Stop::HungUp) => {}
+        }
+    });
+    Ok(reply::json_body(StatusCode::OK, body(parts, permits)))
+}
+
+/// Ends with an error unless all parts came.
+fn body(parts: mpsc::Receiver<Part>, permits: Permits) -> Body {
+    let chunks = stream::unfold(Some((parts, permits)), |state| async move {
+        let (mut parts, permits) = state?;
+        match parts.recv().await {
+            Some(Part::Chunk(chunk)) => Some((Ok(chunk), Some((parts, permits)))),
+            Some(Part::End) => None,
+            None => Some((Err(StoreError::Io("a list broke off".to_owned())), None)),
+        }
+    });
+    // The compression asks again after the end.
+    Body::from_stream(chunks.fuse())
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn sent(write: impl Fn(&mut Rows) -> Result<(), Stop> + Send + 'static) -> Result<Vec<u8>, axum::Error> {
+        let (client, parts) = mpsc::channel(WAITING);
+        task::spawn_blocking(move || {
+            let mut rows = Rows::new(ARRAY, Some(client.clone()));
+            if write(&mut rows).is_ok() {
+                client.blocking_send(Part::Chunk(rows.finish().into())).unwrap();
+                client.blocking_send(Part::End).unwrap();
+            }
+        });
+        Ok(body(parts, [None, None]).collect().await?.to_bytes().to_vec())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn long_arrays_are_complete_json() {
+        let text = "x\"\n".repeat(1_000);
+        let expected = vec![text.clone(); 100];
+        let bytes = sent(move |rows| rows.extend((0..100).map(|_| &text))).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Vec<String>>(&bytes).unwrap(), expected);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_error_on_the_way_is_no_end() {
+        let text = "x".repeat(ANSWER_CHUNK_BYTES);
+        let failed = sent(move |rows| {
+            rows.push(&text)?;
+            Err(Stop::Failed(ServiceError::Forbidden))
+        });
+        assert!(failed.await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_panic_on_the_way_is_no_end() {
+        let text = "x".repeat(ANSWER_CHUNK_BYTES);
+        let failed = sent(move |rows| {
+            rows.push(&text)?;
+            panic!("in the midst of a list")
+        });
+        assert!(failed.await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_writer_waits_for_the_client_and_ends_with_it() {
+        let (client, mut parts) = mpsc::channel(WAITING);
+        let text = "x".repeat(ANSWER_CHUNK_BYTES);
+        let writer = task::spawn_blocking(move || {
+            let mut rows = Rows::new(ARRAY, Some(client));
+            let mut pushed = 0_usize;
+            while rows.push(&text).is_ok() {
+                pushed += 1;
+            }
+            pushed
+        });
+        for _ in 0..3 {
+            assert!(matches!(parts.recv().await, Some(Part::Chunk(_))));
+        }
+        drop(parts);
+        assert!(writer.await.unwrap() <= 3 + WAITING + 1);
+    }
+
+    #[test]
+    fn short_arrays_are_answered_as_a_whole() {
+        let mut rows = Rows::new(ARRAY, None);
+        assert_eq!(Rows::new(ARRAY, None).finish(), b"[]");
+        rows.extend(["a", "b"]).unwrap();
+        assert!(matches!(rows.push(&"x".repeat(ANSWER_CHUNK_BYTES)), Err(Stop::TooLong)));
+        let mut rows = Rows::new(ARRAY, None);
+        rows.extend([1, 2]).unwrap();
+        assert_eq!(rows.finish(), b"[1,2]");
+    }
+}
