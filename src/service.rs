@@ -72,7 +72,7 @@ use crate::{
 
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
-    store::StoreError,
+    store::{FileTroubles, StoreError},
 };
 pub use acks::NewAck;
 pub use audit::{AuditFilter, AuditPage};

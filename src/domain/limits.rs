@@ -233,3 +233,10 @@ pub const PREVIEW_EXAMPLES: usize = 20;
 pub const PREVIEW_DESCRIPTION: usize = 200;
 /// Previews of profiles that are made at once; others wait.
 pub const PREVIEWS_AT_ONCE: usize = 2;
+
+/// Damaged pages of the data file that are remembered and logged one by one.
+pub const DAMAGE_NOTES: usize = 100;
+/// What may be written, in memory, while a file is looked at that must stay as it is.
+pub const SCRATCH_BYTES: u64 = 256 << 20;
+/// Ids by which a counter may be ahead of twice the change log; with more it is taken for damaged.
+pub const UNLOGGED_IDS: u64 = 1_000_000;
