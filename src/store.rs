@@ -137,7 +137,7 @@ impl Store {
             }))
             .unwrap_or_else(|_| Err(StoreError::unreadable()))
         });
-        let (directory, counters, seen) = loaded.map_err(failed)?;
+        let (directory, counters, seen) = loaded.map_err(|error| failed(file.damage().explain(error)))?;
         let directory = Arc::new(directory);
         let published = Arc::new(Published {
             directory: ArcSwap::new(Arc::clone(&directory)),

@@ -17,7 +17,10 @@ use std::{
 use redb::{BackendError, StorageBackend};
 use rustc_hash::FxHashMap;
 
-use super::pages::{self, HEADER_BYTES, Header, PAGE_BYTES, PageRef, Tree};
+use super::{
+    StoreError,
+    pages::{self, HEADER_BYTES, Header, PAGE_BYTES, PageRef, Tree},
+};
 use crate::domain::limits::{DAMAGE_NOTES, SCRATCH_BYTES};
 
 /// Reads of a page that is not what was written: another process or thread may be just writing it.
@@ -45,6 +48,15 @@ impl Damage {
     #[must_use]
     pub fn found(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The error with the damage that it comes from, if that is known.
+    #[must_use]
+    pub fn explain(&self, error: StoreError) -> StoreError {
+        match (error, self.found().first()) {
+            (StoreError::Damaged(_), Some(first)) => StoreError::Damaged(first.clone()),
+            (error, _) => error,
+        }
     }
 
     /// Notes what is damaged, and logs it the first time.

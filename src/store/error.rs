@@ -39,7 +39,7 @@ pub enum OpenError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("{} is not a data file of argusd", .0.display())]
     Foreign(PathBuf),
-    #[error("cannot open {path}: {source}", path = .path.display())]
+    #[error("cannot open {path}", path = .path.display())]
     Store { path: PathBuf, source: StoreError },
 }
 

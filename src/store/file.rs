@@ -101,10 +101,14 @@ impl DataFile {
         let (database, disk, identity) = open_database(path, &access, &damage, None).map_err(|error| match error {
             Unopened::InUse => OpenError::InUse(path.to_owned()),
             Unopened::Foreign => OpenError::Foreign(path.to_owned()),
-            Unopened::Failed(error) => failed(error),
+            Unopened::Failed(error) => failed(damage.explain(error)),
         })?;
         let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&database, path)));
-        let generation = prepared.unwrap_or_else(|_| Err(failed(StoreError::unreadable())))?;
+        let prepared = prepared.unwrap_or_else(|_| Err(failed(StoreError::unreadable())));
+        let generation = prepared.map_err(|error| match error {
+            OpenError::Store { source, .. } => failed(damage.explain(source)),
+            error => error,
+        })?;
         Ok(Self {
             path: path.to_owned(),
             access,

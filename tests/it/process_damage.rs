@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,22 +11,16 @@ use serde_json::json;
 
 use crate::daemon::{Daemon, Site, eventually, incident, stderr};
 
-/// Flips a bit in each place where the file holds `text`.
+/// Flips a bit in each place where the file holds `text`; a server may have it open.
 fn flip(path: &Path, text: &str) {
-    let mut bytes = fs::read(path).unwrap();
-    let places: Vec<usize> =
-        bytes.windows(text.len()).enumerate().filter(|(_, it)| *it == text.as_bytes()).map(|(at, _)| at).collect();
+    let bytes = fs::read(path).unwrap();
+    let windows = bytes.windows(text.len()).enumerate();
+    let places: Vec<usize> = windows.filter(|(_, it)| *it == text.as_bytes()).map(|(at, _)| at).collect();
     assert!(!places.is_empty());
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     for at in places {
-        *bytes.get_mut(at).unwrap() ^= 1;
+        file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
     }
-    // Into the same file: a server may have it open.
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map(|file| std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0))
-        .unwrap()
-        .unwrap();
 }
 
 fn read(path: &Path) -> String {
@@ -62,21 +56,18 @@ fn a_damaged_file_is_never_copied() {
     assert!(said.contains("table incident_id_to_incident: the page at byte"), "{said}");
 
     let said = site.fails(&["backup", "copy.redb"]);
-    assert!(said.contains("damaged") && said.contains("table incident_id_to_incident"), "{said}");
+    assert!(said.contains("is damaged: table "), "{said}");
     assert!(fs::read(site.path("copy.redb")).unwrap() == good, "the old copy stays");
 
-    // The same while a server runs, which says so by itself.
+    // A server that has it open says so by itself.
+    flip(&site.data(), "uhe words in the middle");
     let log = site.path("log");
     let daemon =
         Daemon::start_with_log(site.command(&["serve", "--listen", "127.0.0.1:0"]), fs::File::create(&log).unwrap());
-    let said = site.fails(&["backup", "copy.redb"]);
-    assert!(said.contains("damaged") && said.contains("table incident_id_to_incident"), "{said}");
-    assert!(fs::read(site.path("copy.redb")).unwrap() == good, "the old copy stays");
+    flip(&site.data(), "the words in the middle");
     eventually("the log names the table", || {
         read(&log).contains("the data file is damaged: table incident_id_to_incident: the page at byte")
     });
-    let answer = daemon.client().with_token(&token).get("/api/v2/incidents/1/");
-    assert_eq!(answer.status, 500, "{}", answer.body);
     assert!(daemon.client().get("/accounts/login/").body.contains("The data file is damaged"));
     let admin = site.ok(&["token", "create", "admin"]);
     eventually("an incident of its own says so", || {

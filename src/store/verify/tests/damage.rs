@@ -18,8 +18,9 @@ use crate::{
     },
 };
 
+/// Keeps no page in memory, so that damage is met; unoptimized, redb reads all pages when it opens a file.
 fn open(path: &Path) -> Result<Store, OpenError> {
-    Store::open(path, Options::default(), Arc::new(ManualClock::new(NOW)))
+    Store::open(path, Options { cache_bytes: 0, create: false }, Arc::new(ManualClock::new(NOW)))
 }
 
 fn write_user(store: &Store) -> Result<(), WriteError<StoreError>> {
@@ -88,8 +89,8 @@ fn each_damaged_page_is_found_and_its_table_named() {
 #[test]
 fn a_damaged_record_is_refused_and_others_are_read() {
     let planted = sound();
-    damage(&planted.path);
     let store = open(&planted.path).unwrap();
+    damage(&planted.path);
     let snapshot = store.snapshot().unwrap();
     assert!(matches!(snapshot.incident(IncidentId(500)), Err(StoreError::Damaged(_))));
     assert!(snapshot.incident(IncidentId(1)).unwrap().is_some());
@@ -130,8 +131,8 @@ fn a_backup_of_a_damaged_file_fails_and_keeps_the_old_copy() {
     let planted = sound();
     let copy = planted.path.with_extension("copy");
     fs::write(&copy, b"the old copy").unwrap();
-    damage(&planted.path);
     let store = open(&planted.path).unwrap();
+    damage(&planted.path);
     let Err(StoreError::Damaged(what)) = store.backup(&copy) else { panic!("it was copied") };
     assert!(what.starts_with("table incident_id_to_incident: "), "{what}");
     assert_eq!(fs::read(&copy).unwrap(), b"the old copy");
@@ -148,7 +149,8 @@ fn a_backup_has_every_table_with_all_its_rows() {
     drop(store);
     assert_eq!(verify_file(&copy).unwrap(), Vec::<String>::new());
     let tables = |path: &Path| {
-        let txn = redb::Database::create(path).unwrap().begin_read().unwrap();
+        let database = redb::Database::create(path).unwrap();
+        let txn = database.begin_read().unwrap();
         let tables: Vec<_> = txn.list_tables().unwrap().collect();
         let rows = |table| txn.open_untyped_table(table).unwrap().len().unwrap();
         tables.into_iter().map(|table| (table.name().to_owned(), rows(table))).collect::<Vec<_>>()
