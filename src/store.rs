@@ -334,6 +334,7 @@ impl Store {
     }
 
     /// Looks whether the path still leads to the open file: why nothing can be written otherwise. Blocking.
+    #[must_use]
     pub fn look_at_file(&self) -> Option<&'static str> {
         self.inner.file.look()
     }

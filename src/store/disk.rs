@@ -153,7 +153,9 @@ impl Disk {
                 [(header.current.tables, Tree::of_tables()), (header.current.system_tables, Tree::of_system_tables())];
             for (root, tree) in roots {
                 let tree = sums.tree(&tree);
-                root.into_iter().for_each(|root| sums.expect(root, tree));
+                if let Some(root) = root {
+                    sums.expect(root, tree);
+                }
             }
         }
         Ok(())
@@ -302,7 +304,7 @@ impl Scratch {
         let (from_file, beyond) = out.split_at_mut(in_file.min(out.len()));
         file.read(offset, from_file)?;
         beyond.fill(0);
-        self.each_page(offset, out.len(), |number, in_page, in_out| {
+        Self::each_page(offset, out.len(), |number, in_page, in_out| {
             if let (Some(page), Some(out)) = (self.pages.get(&number), out.get_mut(in_out))
                 && let Some(page) = page.get(in_page)
             {
@@ -314,7 +316,7 @@ impl Scratch {
 
     fn write(&mut self, file: &dyn StorageBackend, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut wanted = Vec::new();
-        self.each_page(offset, data.len(), |number, in_page, in_data| wanted.push((number, in_page, in_data)));
+        Self::each_page(offset, data.len(), |number, in_page, in_data| wanted.push((number, in_page, in_data)));
         for (number, in_page, in_data) in wanted {
             if !self.pages.contains_key(&number) {
                 if self.pages.len() as u64 >= SCRATCH_BYTES / PAGE_BYTES {
@@ -338,7 +340,7 @@ impl Scratch {
     }
 
     /// The pieces of a range, each within one smallest page: its number, and the places in the page and in the range.
-    fn each_page(&self, offset: u64, bytes: usize, mut visit: impl FnMut(u64, Range<usize>, Range<usize>)) {
+    fn each_page(offset: u64, bytes: usize, mut visit: impl FnMut(u64, Range<usize>, Range<usize>)) {
         let mut done = 0;
         while done < bytes {
             let at = offset + done as u64;

@@ -89,9 +89,9 @@ impl Tree {
     fn covered(&self, page: &[u8]) -> Option<usize> {
         let count = count(page)?;
         let last = count.checked_sub(1)?;
-        let end = match page.first()? {
-            &LEAF => self.value_end(page, count, last)?,
-            &BRANCH => {
+        let end = match *page.first()? {
+            LEAF => self.value_end(page, count, last)?,
+            BRANCH => {
                 let keys = 8 + CHILD_BYTES * (count + 1);
                 match self.key {
                     Some(width) => keys.checked_add(width.checked_mul(count)?)?,
