@@ -11,12 +11,18 @@ mod serve;
 mod show_config;
 mod stress;
 
-use std::process::ExitCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::{Parser, error::ErrorKind};
 
 use self::args::{Arguments, Command, Demo};
-use crate::config::{Config, Environment};
+use crate::{
+    config::{Config, Environment},
+    telemetry,
+};
 
 /// Runs the program with these arguments; the first is its name.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
@@ -28,7 +34,11 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
             return if asked_for && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    match dispatch(arguments) {
+    telemetry::report_panics();
+    // What is made from here on belongs to its owner alone: words of incidents are in all of it.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(arguments)));
+    match outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("an internal error ended the command"))) {
         Ok(code) => code,
         Err(error) => {
             output::complain(&error);

@@ -30,6 +30,7 @@ use std::{
     convert::Infallible,
     fmt::Display,
     fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     thread,
@@ -416,7 +417,9 @@ impl View {
 fn generation_directory(store: &Store, directory: &Path) -> Result<PathBuf, SearchError> {
     let own = directory.join(store.generation().to_string());
     let failed = |error: io::Error| unusable(directory, error);
-    fs::create_dir_all(&own).map_err(failed)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&own).map_err(failed)?;
+    // One that an older release made may be open to all.
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let is_generation = entry.file_name().to_str().is_some_and(|name| Uuid::parse_str(name).is_ok());

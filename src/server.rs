@@ -16,8 +16,11 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use self::courier::ChannelCourier;
-pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin_types};
-pub use crate::store::verify_pages;
+pub use self::{
+    admin_socket::socket_path,
+    backend::{Backend, check},
+    plugin_types::plugin_types,
+};
 use crate::{
     config::{Config, Dialect, Origin},
     http::{HttpSettings, IcingaDialect},
@@ -47,6 +50,9 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
         tracing::debug!("setting {name} = {value:?} ({origin})");
     }
 
+    let data = &config.data.value;
+    // Its lock is on the file that it has opened, which need not be the one that is there now.
+    anyhow::ensure!(!admin_socket::is_answered(data), "{} is in use by another argusd", data.display());
     let backend = Backend::open(config).await?;
     let listener = connections::bind(&config.listen.value)
         .await

@@ -79,7 +79,7 @@ use crate::{
 
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
-    store::StoreError,
+    store::{FileTroubles, StoreError},
 };
 pub use acks::{AckList, NewAck};
 pub use audit::{AuditFilter, AuditPage};

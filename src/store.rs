@@ -10,12 +10,14 @@ mod command;
 mod configure;
 mod contacts;
 mod counters;
+mod disk;
 mod error;
 mod file;
 mod index;
 mod load;
 mod migrate;
 mod outbox;
+mod pages;
 mod read;
 mod record;
 mod schema;
@@ -27,8 +29,13 @@ mod writer;
 mod fault_tests;
 
 use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -47,7 +54,7 @@ pub use self::{
 };
 use self::{
     command::Staged,
-    file::DataFile,
+    file::{Access, DataFile},
     writer::{ClosureJob, Job, Published, Writer},
 };
 use crate::{
@@ -75,6 +82,17 @@ impl Default for Options {
     }
 }
 
+/// What is wrong with the data file itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileTroubles {
+    /// Why nothing can be written.
+    pub misplaced: Option<&'static str>,
+    /// One sentence for each damaged page or table.
+    pub damage: Vec<String>,
+    /// All pages were looked at since the start.
+    pub is_verified: bool,
+}
+
 /// A handle on the open data file; clones share it.
 #[derive(Clone)]
 pub struct Store {
@@ -88,6 +106,7 @@ struct Inner {
     sender: ArcSwap<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     last_seen: RwLock<FxHashMap<SourceId, Seen>>,
+    is_verified: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -98,18 +117,29 @@ struct Seen {
 
 impl Store {
     pub fn open(path: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        Self::start(DataFile::open(path, options.cache_bytes, options.create)?, clock)
+        Self::start(DataFile::open(path, options.create, Access::with_cache(options.cache_bytes))?, clock)
+    }
+
+    /// Opens a file that must stay as it is: what is written is forgotten.
+    pub fn open_unchanged(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::start(DataFile::open(path, false, Access::unchanged())?, clock)
     }
 
     fn start(file: DataFile, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let file = Arc::new(file);
         let path = file.path().to_owned();
         let failed = |source: StoreError| OpenError::Store { path: path.clone(), source };
-        let snapshot = file.database().and_then(Snapshot::new).map_err(failed)?;
-        let directory = Arc::new(load::directory(&snapshot.txn).map_err(failed)?);
-        let counters = load::counters(&snapshot.txn).map_err(failed)?;
-        let seen = load::last_seen(&snapshot.txn).map_err(failed)?;
-        drop(snapshot);
+        let loaded = file.database().and_then(Snapshot::new).and_then(|snapshot| {
+            // A damaged file can make redb panic.
+            catch_unwind(AssertUnwindSafe(|| {
+                let counters = load::counters(&snapshot.txn)?;
+                load::check_counters(&snapshot.txn, &counters)?;
+                Ok((load::directory(&snapshot.txn)?, counters, load::last_seen(&snapshot.txn)?))
+            }))
+            .unwrap_or_else(|_| Err(StoreError::unreadable()))
+        });
+        let (directory, counters, seen) = loaded.map_err(|error| failed(file.damage().explain(error)))?;
+        let directory = Arc::new(directory);
         let published = Arc::new(Published {
             directory: ArcSwap::new(Arc::clone(&directory)),
             counters: ArcSwap::from_pointee(counters),
@@ -142,6 +172,7 @@ impl Store {
                 sender: ArcSwap::from_pointee(Some(sender)),
                 thread: Mutex::new(Some(thread)),
                 last_seen: RwLock::new(last_seen),
+                is_verified: AtomicBool::new(false),
             }),
         })
     }
@@ -199,7 +230,8 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         match self.snapshot_now() {
-            Ok(snapshot) => read(&snapshot),
+            Ok(snapshot) => catch_unwind(AssertUnwindSafe(|| read(&snapshot)))
+                .unwrap_or_else(|_| Err(StoreError::Io("a read failed by an internal error".to_owned()).into())),
             Err(_) => self.read(read).await,
         }
     }
@@ -303,14 +335,52 @@ impl Store {
         self.inner.file.disk()
     }
 
+    /// Looks whether the path still leads to the open file: why nothing can be written otherwise. Blocking.
+    #[must_use]
+    pub fn look_at_file(&self) -> Option<&'static str> {
+        self.inner.file.look()
+    }
+
+    /// What is wrong with the file itself as far as it is known: that nothing can be written since its path leads
+    /// elsewhere, or which pages are damaged.
+    #[must_use]
+    pub fn file_troubles(&self) -> FileTroubles {
+        let file = &self.inner.file;
+        FileTroubles {
+            misplaced: file.misplaced(),
+            damage: file.damage().found(),
+            is_verified: self.inner.is_verified.load(Ordering::Acquire),
+        }
+    }
+
+    /// Compares all pages that hold data with their sums, on the disk, while others read and write. `pause` is called
+    /// after each page and can end it by an error. Blocking.
+    pub fn verify_pages(&self, pause: &mut dyn FnMut() -> io::Result<()>) -> Result<Vec<String>, StoreError> {
+        let (database, disk) = self.inner.file.open_now()?;
+        // Held while the pages are read, so that none of them is used again for something else.
+        let snapshot = Snapshot::new(database)?;
+        let findings = disk.verify(false, &mut || {
+            // The file is to be opened again, or closed.
+            self.inner.file.open_now().map_err(io::Error::other)?;
+            pause()
+        })?;
+        drop(snapshot);
+        self.inner.is_verified.store(true, Ordering::Release);
+        for finding in &findings {
+            self.inner.file.damage().note(finding.clone());
+        }
+        Ok(findings)
+    }
+
     /// Writes a complete, compact copy to `to`, beside it first, while others read and write. Blocking.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         backup::backup(&self.snapshot()?, self.path(), to)
     }
 
-    /// What is wrong with records, indexes and counters; empty if nothing is. Blocking.
+    /// What is wrong with pages, and if nothing is, with records, indexes and counters; empty if nothing is. Blocking.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
-        verify::verify(&self.snapshot()?)
+        let findings = self.verify_pages(&mut || Ok(()))?;
+        if findings.is_empty() { verify::verify(&self.snapshot()?) } else { Ok(findings) }
     }
 
     /// Refuses new commands, finishes those in the queue, and lets go of the file. Blocking.
@@ -320,9 +390,13 @@ impl Store {
         let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = thread.map(thread::JoinHandle::join);
         self.inner.file.close();
+        if let Err(error) = flushed {
+            // No more than when sources were last seen, since the last minute.
+            tracing::warn!("when sources were last seen could not be written down: {error}");
+        }
         match ended {
             Some(Err(_)) => Err(StoreError::Io("the writer ended by an internal error".to_owned())),
-            _ => flushed,
+            _ => Ok(()),
         }
     }
 

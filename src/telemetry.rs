@@ -1,8 +1,22 @@
 //! What the program says about itself while it runs: lines on standard error.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::{EnvFilter, fmt};
+
+/// From here on a panic is one line, without a backtrace: in the log, or on standard error before there is one.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("no message").replace('\n', " ");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!("internal error{place}: {what}");
+        } else {
+            let ignored = writeln!(std::io::stderr(), "argusd: internal error{place}: {what}");
+            drop(ignored);
+        }
+    }));
+}
 
 /// Starts writing log lines; `level` is a level or a list of directives. Only the first call counts.
 pub fn start(level: &str) {

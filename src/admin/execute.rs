@@ -81,7 +81,8 @@ async fn blocking<T: Send + 'static>(
     run: impl FnOnce(&Service) -> T + Send + 'static,
 ) -> Result<T, AdminError> {
     let service = service.clone();
-    tokio::task::spawn_blocking(move || run(&service)).await.map_err(other)
+    let ended = tokio::task::spawn_blocking(move || run(&service)).await;
+    ended.map_err(|_| AdminError::Other("an internal error ended the command".to_owned()))
 }
 
 /// A damaged file can make the layers below panic; that is a finding, not the end of the server.

@@ -12,10 +12,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let path = &config.data.value;
     anyhow::ensure!(path.exists(), "there is no file {}", path.display());
     // A damaged file can make the layers below panic, even while it is being opened.
-    let quiet = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| remote::carry_out(config, AdminRequest::Check)));
-    std::panic::set_hook(quiet);
     let reply = match outcome {
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => AdminReply::Findings(vec![format!("{error:#}")]),

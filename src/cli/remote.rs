@@ -52,10 +52,7 @@ fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<Admi
     let needs_file = matches!(request, AdminRequest::Check | AdminRequest::Reindex | AdminRequest::Backup { .. });
     anyhow::ensure!(!needs_file || path.exists(), "there is no file {}", path.display());
     if matches!(request, AdminRequest::Check) {
-        let findings = server::verify_pages(path)?;
-        if !findings.is_empty() {
-            return Ok(AdminReply::Findings(findings));
-        }
+        return server::check(config).map(AdminReply::Findings);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

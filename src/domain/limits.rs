@@ -319,3 +319,10 @@ pub const COMPRESSED_AT_ONCE: usize = 128;
 pub const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes of the events on the page of an incident.
 pub const TIMELINE_BYTES: usize = 2 << 20;
+
+/// Damaged pages of the data file that are remembered and logged one by one.
+pub const DAMAGE_NOTES: usize = 100;
+/// What may be written, in memory, while a file is looked at that must stay as it is.
+pub const SCRATCH_BYTES: u64 = 256 << 20;
+/// Ids by which a counter may be ahead of twice the change log; with more it is taken for damaged.
+pub const UNLOGGED_IDS: u64 = 1_000_000;

@@ -15,8 +15,8 @@ use super::{
 
 use self::rules::channel;
 pub use self::rules::{
-    Strictness, Unreached, expiring_tokens, missing_heartbeats, over, rules_without_recipients, too_many_recipients,
-    undelivered, unreachable, unreached,
+    Strictness, Unreached, damaged, expiring_tokens, missing_heartbeats, over, rules_without_recipients,
+    too_many_recipients, undelivered, unreachable, unreached,
 };
 
 /// With what something can be wrong. Each has at most one open incident.
@@ -31,6 +31,7 @@ pub enum Matter {
     Rule(RuleId),
     /// More contacts than one event may tell.
     Overflow(RuleId),
+    DataFile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub enum Kind {
     MailServer,
     RuleWithoutRecipients,
     TooManyRecipients,
+    DamagedDataFile,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::MailServer => "mail_server",
             Self::RuleWithoutRecipients => "rule_without_recipients",
             Self::TooManyRecipients => "too_many_recipients",
+            Self::DamagedDataFile => "damaged_data_file",
         }
     }
 }
@@ -68,6 +71,7 @@ impl Matter {
             Self::MailServer => Kind::MailServer,
             Self::Rule(_) => Kind::RuleWithoutRecipients,
             Self::Overflow(_) => Kind::TooManyRecipients,
+            Self::DataFile => Kind::DamagedDataFile,
         }
     }
 
@@ -80,7 +84,7 @@ impl Matter {
             Self::DeadLetters(destination) => format!("{kind}:{destination}"),
             Self::Channel(channel) => format!("{kind}:channel:{channel}"),
             Self::Rule(rule) | Self::Overflow(rule) => format!("{kind}:{rule}"),
-            Self::MailServer => kind.to_owned(),
+            Self::MailServer | Self::DataFile => kind.to_owned(),
         }
     }
 
@@ -99,6 +103,7 @@ impl Matter {
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
+            Self::DataFile => Level::CRITICAL,
             Self::Token(_) | Self::MailServer | Self::Rule(_) | Self::Overflow(_) | Self::Channel(_) => Level::HIGH,
             Self::DeadLetters(_) => Level::MODERATE,
             Self::Heartbeat(_) => Level::LOW,
@@ -122,6 +127,7 @@ impl Matter {
                 [problem].into_iter().chain(uuid).collect()
             }
             Self::Rule(rule) | Self::Overflow(rule) => vec![problem, format!("rule_id={rule}")],
+            Self::DataFile => vec![problem],
             Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
         };
         texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()

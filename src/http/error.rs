@@ -190,7 +190,11 @@ impl From<StoreError> for ApiError {
                 StatusCode::INSUFFICIENT_STORAGE,
                 "The server's disk is full. Nothing was stored; try again later.",
             ),
-            StoreError::Closed | StoreError::Unavailable(_) => {
+            StoreError::Unavailable(why) => Self::detail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("The data file is not available: {why}. Nothing was stored; try again later."),
+            ),
+            StoreError::Closed => {
                 Self::detail(StatusCode::SERVICE_UNAVAILABLE, "The data file is not available now; try again later.")
             }
             StoreError::Damaged(_) | StoreError::Io(_) => Self::internal(&error),

@@ -17,7 +17,7 @@ use crate::{
         ids::Seq,
         message::Message,
         time::Timestamp,
-        trouble::{Kind, Matter, undelivered, unreachable, unreached},
+        trouble::{Kind, Matter, damaged, undelivered, unreachable, unreached},
     },
     notify::{Health, Reach},
     service::{Service, ServiceError, Settled},
@@ -93,7 +93,7 @@ impl Watch {
     }
 
     /// Looks at everything once.
-    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 6] {
+    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 7] {
         [
             (Kind::TokenExpiry, self.service.check_tokens(None).await),
             (Kind::MissingHeartbeat, self.service.check_heartbeats(Some(self.started)).await),
@@ -101,6 +101,7 @@ impl Watch {
             (Kind::MailServer, self.check_mail_server().await),
             (Kind::RuleWithoutRecipients, self.service.check_rules().await),
             (Kind::TooManyRecipients, self.service.check_overflows().await),
+            (Kind::DamagedDataFile, self.check_data_file().await),
         ]
     }
 
@@ -118,6 +119,12 @@ impl Watch {
             findings
         };
         self.service.settle(Kind::DeadLetters, find).await
+    }
+
+    async fn check_data_file(&self) -> Result<Settled, ServiceError> {
+        let (troubles, since) = (self.service.store().file_troubles(), self.started);
+        let find = move |_: &Directory, _| damaged(&troubles.damage, troubles.is_verified, since);
+        self.service.settle(Kind::DamagedDataFile, find).await
     }
 
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {

@@ -1,7 +1,11 @@
 //! A set of incidents: few of them sorted, many of them a bit each.
 
+use rustc_hash::FxHashSet;
+
 /// Up to so many are kept sorted.
 const FEW: usize = 4_096;
+/// Ids from here on are kept one by one: a damaged index may name any, and memory must not go by them.
+const FAR: u64 = 1 << 28;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum IdSet {
@@ -11,21 +15,31 @@ pub(super) enum IdSet {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bits(Vec<u64>);
+pub(super) struct Bits {
+    words: Vec<u64>,
+    far: FxHashSet<u64>,
+}
 
 impl Bits {
     fn insert(&mut self, id: u64) {
-        let word = (id / 64) as usize;
-        if self.0.len() <= word {
-            self.0.resize(word + 1 + word / 2, 0);
+        if id >= FAR {
+            self.far.insert(id);
+            return;
         }
-        if let Some(word) = self.0.get_mut(word) {
+        let word = (id / 64) as usize;
+        if self.words.len() <= word {
+            self.words.resize(word + 1 + word / 2, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
             *word |= 1 << (id % 64);
         }
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {
-        self.0.get((id / 64) as usize).is_some_and(|word| word >> (id % 64) & 1 == 1)
+        if id >= FAR {
+            return self.far.contains(&id);
+        }
+        self.words.get((id / 64) as usize).is_some_and(|word| word >> (id % 64) & 1 == 1)
     }
 }
 
@@ -54,10 +68,11 @@ impl IdSet {
                 Self::Few(ids)
             }
             (Self::Many(mut bits), Self::Many(other)) => {
-                bits.0.truncate(other.0.len());
-                for (word, other) in bits.0.iter_mut().zip(&other.0) {
+                bits.words.truncate(other.words.len());
+                for (word, other) in bits.words.iter_mut().zip(&other.words) {
                     *word &= other;
                 }
+                bits.far.retain(|id| other.far.contains(id));
                 Self::Many(bits)
             }
         }
@@ -120,5 +135,17 @@ mod tests {
         assert_eq!(third.clone().intersect(few), IdSet::Few(vec![3, 9_000]));
         let both = odd.intersect(third);
         assert!((0..70_000).all(|id| both.contains(id) == (id < 50_000 && id % 2 == 1 && id % 3 == 0)));
+    }
+
+    #[test]
+    fn an_id_that_nobody_has_costs_no_memory() {
+        let far = [u64::MAX, u64::MAX - 1, 1 << 50, FAR];
+        let one: IdSet = (0..5_000).chain(far).collect();
+        let other: IdSet = (4_000..9_000).chain([1 << 50, FAR + 1]).collect();
+        let (IdSet::Many(bits), IdSet::Many(_)) = (&one, &other) else { panic!("both are many") };
+        assert!(bits.words.len() < 1_000);
+        assert!(far.iter().all(|id| one.contains(*id)) && !one.contains(FAR + 1));
+        let both = one.intersect(other);
+        assert!(both.contains(1 << 50) && both.contains(4_500) && !both.contains(FAR) && !both.contains(u64::MAX));
     }
 }

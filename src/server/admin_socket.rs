@@ -61,6 +61,15 @@ impl AdminSocket {
     }
 }
 
+/// Whether a server answers for this data file: also one that has opened another file that was at this path before.
+#[must_use]
+pub(super) fn is_answered(data: &Path) -> bool {
+    let path = socket_path(data);
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.uid() == own);
+    is_own && std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
 /// A server without its socket still serves; `None` and a log line then.
 pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Option<AdminSocket> {
     let path = socket_path(&config.data.value);

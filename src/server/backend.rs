@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,7 +15,7 @@ use crate::{
     config::Config,
     search::Search,
     service::{Service, Settings},
-    store::{Options, Store},
+    store::{Options, Store, verify_pages},
 };
 
 pub struct Backend {
@@ -36,7 +37,12 @@ impl Backend {
         let decisions = notifications::decision_settings(config)?;
         let path = config.data.value.clone();
         let cache_bytes = config.storage.cache_mib.value << 20;
-        let service = tokio::task::spawn_blocking(move || open(&path, cache_bytes, settings)).await??;
+        let opened = tokio::task::spawn_blocking(move || {
+            // A damaged file can make the layers below panic.
+            catch_unwind(AssertUnwindSafe(|| open(&path, cache_bytes, settings)))
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("{} is too damaged to be opened", path.display())))
+        });
+        let service = opened.await??;
         let password = config.admin.password.value.as_ref().map(|secret| secret.reveal().to_owned());
         let first_start = service.first_start(password).await.context("cannot set up the new data file")?;
         if let Some(first) = &first_start {
@@ -65,6 +71,22 @@ impl Backend {
         });
         closed.await?.context("cannot close the data file")
     }
+}
+
+/// What is wrong with a data file that no server has; it stays as it is.
+pub fn check(config: &Config) -> anyhow::Result<Vec<String>> {
+    let path = &config.data.value;
+    let findings = verify_pages(path)?;
+    if !findings.is_empty() {
+        return Ok(findings);
+    }
+    let store = Store::open_unchanged(path, Arc::new(SystemClock))?;
+    let mut findings = store.verify()?;
+    let search = Search::open(&store, &search_directory(path)).context("cannot open the search index")?;
+    findings.extend(search.verify()?);
+    search.close();
+    store.close()?;
+    Ok(findings)
 }
 
 fn open(path: &Path, cache_bytes: usize, settings: Settings) -> anyhow::Result<Service> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{change::ChangeKind, ids::Seq, limits::INTAKE_LOOKS, message::Message, time::Timestamp},
-    store::{Snapshot, StoreError},
+    store::{FileTroubles, Snapshot, StoreError},
 };
 
 const MINUTE: i64 = 60 * 1_000_000;
@@ -20,6 +20,7 @@ pub struct Health {
     pub data_bytes: u64,
     /// On the data file's disk.
     pub free_bytes: u64,
+    pub file: FileTroubles,
     pub index: IndexStatus,
     pub incidents: u64,
     pub events: u64,
@@ -49,6 +50,20 @@ pub struct Intake {
 }
 
 impl Service {
+    /// What everybody has to know about the data file, if something is wrong with it.
+    #[must_use]
+    pub fn data_file_warning(&self) -> Option<String> {
+        let troubles = self.store().file_troubles();
+        if let Some(why) = troubles.misplaced {
+            return Some(format!(
+                "Nothing can be stored: the data file is not available, {why}. Tell your administrator."
+            ));
+        }
+        (!troubles.damage.is_empty()).then(|| {
+            "The data file is damaged, so something may be missing or wrong. Tell your administrator.".to_owned()
+        })
+    }
+
     pub async fn health(&self, caller: &Caller) -> Result<Health, ServiceError> {
         if !allowed(caller.kind(), Action::SeeAdministration) {
             return Err(ServiceError::Forbidden);
@@ -64,6 +79,7 @@ impl Service {
                 data_path: store.path().to_owned(),
                 data_bytes,
                 free_bytes,
+                file: store.file_troubles(),
                 index: service.search().status(),
                 incidents: counters.incidents,
                 events: counters.events,

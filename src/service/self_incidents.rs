@@ -220,7 +220,7 @@ impl Reported {
             .chain((1..=counters.last_channel).map(ChannelId).map(Matter::Channel))
             .chain((1..=counters.last_rule).map(RuleId).map(Matter::Rule))
             .chain((1..=counters.last_rule).map(RuleId).map(Matter::Overflow))
-            .chain([Matter::MailServer]);
+            .chain([Matter::MailServer, Matter::DataFile]);
         let mut reported = BTreeSet::new();
         for matter in matters {
             if snapshot.incident_with_source_id(own, &matter.name())?.is_some() {

@@ -1,24 +1,22 @@
 //! A complete, consistent, compact copy of the data file, made while others read and write.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use redb::{Durability, Key, ReadableTable, TableDefinition, TableError, Value};
+use redb::{
+    Database, Durability, Key, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError,
+    Value,
+};
 
 use super::{
-    Snapshot, StoreError, file,
-    schema::{
-        CHANNEL_CONTACT, CHANNEL_UUID_TO_CHANNEL, CONTACT_UUID_TO_CONTACT, DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION,
-        DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, GROUP_CONTACT,
-        GROUP_UUID_TO_GROUP, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MAINTENANCE_ID_TO_MAINTENANCE,
-        MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, NAME_TO_GROUP_UUID, PROFILE_ID_TO_PROFILE, RULE_ID_TO_OVERFLOW,
-        RULE_ID_TO_RULE, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID,
-        SOURCE_TYPE, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID,
-        USER_ID_TO_PREFERENCES, USER_ID_TO_USER, USERNAME_TO_CONTACT_UUID, VERSION,
-    },
+    Snapshot, StoreError,
+    disk::Disk,
+    file,
+    schema::{self, all_tables},
 };
 
 const CACHE_BYTES: usize = 32 << 20;
@@ -58,65 +56,61 @@ fn beside(to: &Path) -> PathBuf {
 }
 
 fn copy(snapshot: &Snapshot, partial: &Path) -> Result<(), StoreError> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial)?;
-    let mut copy = file::open_database(partial, CACHE_BYTES)?;
-    let to = Copy { from: snapshot, to: &copy };
-    to.table(INCIDENT_ID_TO_INCIDENT)?;
-    to.table(START_TO_SUMMARY)?;
-    to.table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?;
-    to.table(EVENT_ID_TO_EVENT)?;
-    to.table(TIMESTAMP_TO_INCIDENT_ID)?;
-    to.table(EVENT_ID_TO_ACK)?;
-    to.table(SEQ_TO_CHANGE)?;
-    to.table(USER_ID_TO_USER)?;
-    to.table(USER_ID_TO_PREFERENCES)?;
-    to.table(HASH_TO_TOKEN)?;
-    to.table(SOURCE_ID_TO_SOURCE)?;
-    to.table(SOURCE_TYPE)?;
-    to.table(SOURCE_ID_TO_LAST_SEEN)?;
-    to.table(TIMESLOT_ID_TO_TIMESLOT)?;
-    to.table(DESTINATION_ID_TO_DESTINATION)?;
-    to.table(FILTER_ID_TO_FILTER)?;
-    to.table(PROFILE_ID_TO_PROFILE)?;
-    to.table(MAINTENANCE_ID_TO_MAINTENANCE)?;
-    to.table(RULE_ID_TO_RULE)?;
-    to.table(VERSION)?;
-    to.table(TAGS_VERSION_TO_TAGS)?;
-    to.table(MESSAGE_ID_TO_MESSAGE)?;
-    to.table(INCIDENT_MESSAGE)?;
-    to.table(DUE_MESSAGE)?;
-    to.table(DEAD_MESSAGE)?;
-    to.table(EVENT_ID_TO_NEAR_MISSES)?;
-    to.table(RULE_ID_TO_OVERFLOW)?;
-    to.table(CHANNEL_UUID_TO_CHANNEL)?;
-    to.table(CONTACT_UUID_TO_CONTACT)?;
-    to.table(GROUP_UUID_TO_GROUP)?;
-    to.table(USERNAME_TO_CONTACT_UUID)?;
-    to.table(NAME_TO_GROUP_UUID)?;
-    to.table(GROUP_CONTACT)?;
-    to.table(CHANNEL_CONTACT)?;
-    to.table(NAME_TO_COUNTER)?;
+    let (copy, disk) = file::create_database(partial, CACHE_BYTES)?;
+    // A damaged file can make redb panic.
+    catch_unwind(AssertUnwindSafe(|| write(snapshot, copy, &disk))).unwrap_or_else(|_| Err(StoreError::unreadable()))
+}
+
+fn write(snapshot: &Snapshot, mut copy: Database, disk: &Arc<Disk>) -> Result<(), StoreError> {
+    Copy { from: snapshot, to: &copy }.all_tables()?;
     let mut last = copy.begin_write()?;
     last.set_quick_repair(true);
     file::mark(&last)?;
     last.commit()?;
     copy.compact().map_err(|error| StoreError::Io(error.to_string()))?;
-    Ok(())
+    // Closed, it is what lies on the disk.
+    copy.close()?;
+    let findings = disk.verify(true, &mut || Ok(()))?;
+    findings.into_iter().next().map_or(Ok(()), |finding| Err(StoreError::Io(format!("the copy is damaged: {finding}"))))
 }
 
 struct Copy<'a> {
     from: &'a Snapshot,
-    to: &'a redb::Database,
+    to: &'a Database,
 }
 
+macro_rules! copy_tables {
+    ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
+        impl Copy<'_> {
+            fn all_tables(&self) -> Result<(), StoreError> {
+                $(self.table(schema::$table)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+all_tables!(copy_tables);
+
 impl Copy<'_> {
+    /// All rows, which must be as many as the table says.
     fn table<K: Key + 'static, V: Value + 'static>(&self, table: TableDefinition<'_, K, V>) -> Result<(), StoreError> {
-        let rows = match self.from.txn.open_table(table) {
-            Ok(rows) => rows,
+        let named = |error: StoreError| match error {
+            StoreError::Damaged(what) => {
+                StoreError::Damaged(format!("table {}: {what}", redb::TableHandle::name(&table)))
+            }
+            error => error,
+        };
+        self.rows(table).map_err(named)
+    }
+
+    fn rows<K: Key + 'static, V: Value + 'static>(&self, table: TableDefinition<'_, K, V>) -> Result<(), StoreError> {
+        let source = match self.from.txn.open_table(table) {
+            Ok(source) => source,
             Err(TableError::TableDoesNotExist(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let mut rows = rows.iter()?;
+        let expected = source.len()?;
+        let (mut rows, mut read) = (source.iter()?, 0);
         loop {
             let mut txn = self.to.begin_write()?;
             txn.set_durability(Durability::None).map_err(|error| StoreError::Io(error.to_string()))?;
@@ -130,9 +124,15 @@ impl Copy<'_> {
                 }
             }
             txn.commit()?;
-            if written < ROWS_PER_COMMIT {
-                return Ok(());
+            read += written as u64;
+            if written < ROWS_PER_COMMIT || read > expected {
+                break;
             }
         }
+        let copied = self.to.begin_read()?.open_table(table)?.len()?.max(read);
+        if copied == expected {
+            return Ok(());
+        }
+        Err(StoreError::Damaged(format!("it should have {expected} rows, but {copied} were read")))
     }
 }

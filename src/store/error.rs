@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::disk::is_refusal;
+
 /// A read or write that failed for reasons that are not the caller's. Cheap to clone: a failed batch tells each caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -18,6 +20,14 @@ pub enum StoreError {
     Io(String),
 }
 
+impl StoreError {
+    /// Of a file in which something is read that nothing can be made of.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self::Damaged("reading it had to be given up".to_owned())
+    }
+}
+
 /// Why a data file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -29,7 +39,7 @@ pub enum OpenError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("{} is not a data file of argusd", .0.display())]
     Foreign(PathBuf),
-    #[error("cannot open {path}: {source}", path = .path.display())]
+    #[error("cannot open {path}", path = .path.display())]
     Store { path: PathBuf, source: StoreError },
 }
 
@@ -44,6 +54,9 @@ pub enum WriteError<E> {
 impl From<redb::StorageError> for StoreError {
     fn from(error: redb::StorageError) -> Self {
         match error {
+            redb::StorageError::Corrupted(text) if is_refusal(&text) => {
+                Self::Damaged("a page is not what was written".to_owned())
+            }
             redb::StorageError::Corrupted(text) => Self::Damaged(text),
             redb::StorageError::Io(io) if io.kind() == io::ErrorKind::StorageFull => Self::Full,
             other => Self::Io(other.to_string()),

@@ -1,7 +1,7 @@
 //! A disk that fails at the k-th write: callers hear of it, what was acknowledged stays, and writing goes on by itself.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
     ops::Bound,
     os::unix::fs::FileExt,
@@ -13,9 +13,13 @@ use std::{
 };
 
 use proptest::prelude::*;
-use redb::{BackendError, Database, StorageBackend};
+use redb::{BackendError, StorageBackend};
 
-use super::{Command, Follower, Store, StoreError, WriteError, file::DataFile, verify::verify_file};
+use super::{
+    Command, Follower, Store, StoreError, WriteError,
+    file::{Access, DataFile},
+    verify::verify_file,
+};
 use crate::{
     clock::ManualClock,
     domain::{
@@ -102,11 +106,10 @@ impl Follower for Learner {
 
 fn open(path: &Path, faults: &Arc<Faults>) -> Store {
     let faults = Arc::clone(faults);
-    let opener = move |path: &Path| {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Database::builder().create_with_backend(FaultyDisk { file, faults: Arc::clone(&faults) })
-    };
-    let file = DataFile::open_with(path, true, Box::new(opener)).unwrap();
+    let opener =
+        move |file: File| Ok(Box::new(FaultyDisk { file, faults: Arc::clone(&faults) }) as Box<dyn StorageBackend>);
+    let access = Access { opener: Box::new(opener), ..Access::with_cache(16 << 20) };
+    let file = DataFile::open(path, true, access).unwrap();
     Store::start(file, Arc::new(ManualClock::new(NOW))).unwrap()
 }
 

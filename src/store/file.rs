@@ -1,20 +1,22 @@
 //! The data file itself: opened, checked for its format, opened again after an error.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io, mem,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     thread,
     time::Duration,
 };
 
-use redb::{Database, DatabaseError, ReadTransaction, TableError};
+use redb::{Database, DatabaseError, ReadTransaction, StorageBackend, TableError, backends::FileBackend};
 use uuid::Uuid;
 
 use super::{
-    OpenError, StoreError,
+    OpenError, Options, StoreError,
+    disk::{Backend, Damage, Disk},
     migrate::migrate,
     schema::{FORMAT, NAME_TO_META},
     tables::WriteTables,
@@ -26,50 +28,96 @@ const GENERATION_KEY: &str = "generation";
 /// How long readers may take to let go of a file that has to be opened again: some 5 seconds.
 const REOPEN_PATIENCE: usize = 5_000;
 
-/// How the database in a file is opened; tests put a faulty disk here.
-pub type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
+/// What reads and writes an open file; tests put a faulty disk here.
+pub type Opener = Box<dyn Fn(File) -> Result<Box<dyn StorageBackend>, DatabaseError> + Send + Sync>;
 
 /// An open data file. One process owns it.
 pub struct DataFile {
     path: PathBuf,
-    opener: Opener,
+    access: Access,
+    /// Of the very file that was opened, whatever its path is by now.
+    identity: Identity,
     generation: Uuid,
     current: RwLock<Current>,
+    damage: Arc<Damage>,
+    /// Why nothing can be written since the last look at the path.
+    misplaced: Mutex<Option<&'static str>>,
+}
+
+/// How a file is opened, again if need be.
+pub struct Access {
+    pub opener: Opener,
+    pub cache_bytes: usize,
+    /// The file must stay as it is; what is written is forgotten.
+    pub unchanged: bool,
+}
+
+impl Access {
+    #[must_use]
+    pub fn with_cache(cache_bytes: usize) -> Self {
+        let opener: Opener = Box::new(|file| Ok(Box::new(FileBackend::new(file)?)));
+        Self { opener, cache_bytes, unchanged: false }
+    }
+
+    /// For a look at a file that must stay as it is.
+    #[must_use]
+    pub fn unchanged() -> Self {
+        Self { unchanged: true, ..Self::with_cache(Options::default().cache_bytes) }
+    }
+}
+
+/// Device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
 }
 
 enum Current {
-    Open(Arc<Database>),
+    Open(Arc<Database>, Arc<Disk>),
     /// For a moment.
     Reopening,
+    /// It could not be opened again, so far.
+    Failed(StoreError),
     Closed,
 }
 
 impl DataFile {
-    pub fn open(path: &Path, cache_bytes: usize, create: bool) -> Result<Self, OpenError> {
-        Self::open_with(path, create, Box::new(move |path| open_database(path, cache_bytes)))
-    }
-
-    pub fn open_with(path: &Path, create: bool, opener: Opener) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, create: bool, access: Access) -> Result<Self, OpenError> {
+        let failed = |error: StoreError| OpenError::Store { path: path.to_owned(), source: error };
         if !path.exists() {
             if !create {
                 return Err(OpenError::Missing(path.to_owned()));
             }
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(|error| OpenError::Store { path: path.to_owned(), source: error.into() })?;
+            create_private(path).map_err(|error| failed(error.into()))?;
         }
-        let database = opener(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.to_owned()),
-            DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                OpenError::Foreign(path.to_owned())
-            }
-            error => OpenError::Store { path: path.to_owned(), source: error.into() },
+        if !create && fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
+        let damage = Arc::<Damage>::default();
+        let (database, disk, identity) = open_database(path, &access, &damage, None).map_err(|error| match error {
+            Unopened::InUse => OpenError::InUse(path.to_owned()),
+            Unopened::Foreign => OpenError::Foreign(path.to_owned()),
+            Unopened::Failed(error) => failed(damage.explain(error)),
         })?;
-        let generation = prepare(&database, path)?;
-        Ok(Self { path: path.to_owned(), opener, generation, current: RwLock::new(Current::Open(Arc::new(database))) })
+        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&database, path)));
+        let prepared = prepared.unwrap_or_else(|_| Err(failed(StoreError::unreadable())));
+        let generation = prepared.map_err(|error| match error {
+            OpenError::Store { source, .. } => failed(damage.explain(source)),
+            error => error,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            access,
+            identity,
+            generation,
+            current: RwLock::new(Current::Open(Arc::new(database), disk)),
+            damage,
+            misplaced: Mutex::default(),
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -80,11 +128,22 @@ impl DataFile {
         self.generation
     }
 
+    /// What was found to be damaged since the file was opened.
+    pub fn damage(&self) -> &Damage {
+        &self.damage
+    }
+
     /// Never waits: `Unavailable` while the file is being opened again.
     pub fn database_now(&self) -> Result<Arc<Database>, StoreError> {
+        self.open_now().map(|(database, _)| database)
+    }
+
+    /// The same, with what is below the database.
+    pub fn open_now(&self) -> Result<(Arc<Database>, Arc<Disk>), StoreError> {
         match &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
-            Current::Open(database) => Ok(Arc::clone(database)),
-            Current::Reopening => Err(StoreError::Unavailable("it is being opened again".to_owned())),
+            Current::Open(database, disk) => Ok((Arc::clone(database), Arc::clone(disk))),
+            Current::Reopening => Err(StoreError::Unavailable(REOPENING.to_owned())),
+            Current::Failed(error) => Err(error.clone()),
             Current::Closed => Err(StoreError::Closed),
         }
     }
@@ -93,7 +152,7 @@ impl DataFile {
     pub fn database(&self) -> Result<Arc<Database>, StoreError> {
         for _ in 0..REOPEN_PATIENCE {
             match self.database_now() {
-                Err(StoreError::Unavailable(_)) => thread::sleep(Duration::from_millis(1)),
+                Err(StoreError::Unavailable(why)) if why == REOPENING => thread::sleep(Duration::from_millis(1)),
                 outcome => return outcome,
             }
         }
@@ -105,17 +164,17 @@ impl DataFile {
     }
 
     /// After an error redb refuses all further writes of a handle. Readers are waited for; while the
-    /// disk takes no writes the old handle stays, since it still answers them.
+    /// disk takes no writes, or the path leads elsewhere, the old handle stays, since it still answers them.
     pub fn reopen(&self) -> Result<(), StoreError> {
-        self.check_space()?;
+        self.check_writable()?;
         self.probe()?;
-        if let Current::Open(mut database) = self.set(Current::Reopening) {
+        if let Current::Open(mut database, disk) = self.set(Current::Reopening) {
             let mut patience = REOPEN_PATIENCE;
             loop {
                 match Arc::try_unwrap(database) {
                     Ok(last) => break drop(last),
                     Err(shared) if patience == 0 => {
-                        self.set(Current::Open(shared));
+                        self.set(Current::Open(shared, disk));
                         return Err(StoreError::Unavailable("long readers keep it from being opened again".to_owned()));
                     }
                     Err(shared) => {
@@ -126,15 +185,20 @@ impl DataFile {
                 }
             }
         }
-        self.set(Current::Open(Arc::new((self.opener)(&self.path)?)));
-        Ok(())
+        let opened = open_database(&self.path, &self.access, &self.damage, Some(self.identity));
+        let (current, outcome) = match opened.map_err(StoreError::from) {
+            Ok((database, disk, _)) => (Current::Open(Arc::new(database), disk), Ok(())),
+            Err(error) => (Current::Failed(error.clone()), Err(error)),
+        };
+        self.set(current);
+        outcome
     }
 
     /// Can this disk be written to at all?
     fn probe(&self) -> Result<(), StoreError> {
         let mut name = self.path.as_os_str().to_owned();
         name.push(".probe");
-        let probed = fs::write(&name, [0; 4096]).and_then(|()| fs::File::open(&name)?.sync_all());
+        let probed = probe_at(Path::new(&name));
         fs::remove_file(&name)?;
         Ok(probed?)
     }
@@ -146,21 +210,139 @@ impl DataFile {
 
     /// Bytes of the file, and those that are free on its disk.
     pub fn disk(&self) -> Result<(u64, u64), StoreError> {
-        let file = fs::metadata(&self.path).map_err(|error| StoreError::Io(error.to_string()))?;
-        let disk = rustix::fs::statvfs(&self.path).map_err(|error| StoreError::Io(error.to_string()))?;
-        Ok((file.len(), disk.f_bavail.saturating_mul(disk.f_frsize)))
+        let bytes = match self.open_now() {
+            Ok((_, disk)) => disk.bytes(),
+            Err(_) => fs::metadata(&self.path)?.len(),
+        };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let disk = rustix::fs::statvfs(&self.path).or_else(|_| rustix::fs::statvfs(folder));
+        // Where the folder is gone as well, nobody can say how much is free.
+        Ok((bytes, disk.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))))
     }
 
-    /// Refuses before the disk is full, so that there is room to shut down and to clean up.
-    pub fn check_space(&self) -> Result<(), StoreError> {
+    /// Refuses while the path does not lead to the file that is open, since what is written would be lost with it, and
+    /// before the disk is full, so that there is room to shut down and to clean up.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        if let Some(why) = self.look() {
+            return Err(StoreError::Unavailable(why.to_owned()));
+        }
         let Ok(disk) = rustix::fs::statvfs(&self.path) else { return Ok(()) };
         let reserve = FREE_SPACE_BYTES.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 10);
         if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve { Err(StoreError::Full) } else { Ok(()) }
     }
+
+    /// What was wrong with the path when somebody last looked.
+    pub fn misplaced(&self) -> Option<&'static str> {
+        *self.misplaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks whether the path still leads to the open file. Logs what changed.
+    pub fn look(&self) -> Option<&'static str> {
+        let now = self.place();
+        let before = mem::replace(&mut *self.misplaced.lock().unwrap_or_else(PoisonError::into_inner), now);
+        let path = self.path.display();
+        match now {
+            Some(why) if before != now => {
+                tracing::error!("nothing can be stored: {path} is not available: {why}");
+            }
+            None if before.is_some() => tracing::info!("{path} is back; writing goes on"),
+            _ => {}
+        }
+        now
+    }
+
+    fn place(&self) -> Option<&'static str> {
+        let Ok((_, disk)) = self.open_now() else { return self.misplaced() };
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(REMOVED),
+            Err(_) => Some("its path cannot be looked at"),
+            Ok(metadata) if Identity::of(&metadata) != self.identity => Some(REPLACED),
+            Ok(metadata) if !self.access.unchanged && metadata.len() < disk.bytes() => Some(SHORTENED),
+            Ok(_) => None,
+        }
+    }
 }
 
-pub fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, DatabaseError> {
-    Database::builder().set_cache_size(cache_bytes).create(path)
+const REOPENING: &str = "it is being opened again";
+const REMOVED: &str = "it was removed or renamed while the server was running";
+const REPLACED: &str = "another file was put in its place while the server was running";
+const SHORTENED: &str = "something cut off its end while the server was running";
+
+/// For its owner alone, whatever the umask is.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn probe_at(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, &[0; 4096])?;
+    file.sync_all()
+}
+
+/// Why there is no database in a file.
+pub enum Unopened {
+    InUse,
+    Foreign,
+    Failed(StoreError),
+}
+
+impl From<Unopened> for StoreError {
+    fn from(error: Unopened) -> Self {
+        match error {
+            Unopened::InUse => Self::Unavailable("another argusd uses it".to_owned()),
+            Unopened::Foreign => Self::Damaged("it does not begin like a data file".to_owned()),
+            Unopened::Failed(error) => error,
+        }
+    }
+}
+
+/// Never creates a file, nor touches another than `expected`.
+fn open_database(
+    path: &Path,
+    access: &Access,
+    damage: &Arc<Damage>,
+    expected: Option<Identity>,
+) -> Result<(Database, Arc<Disk>, Identity), Unopened> {
+    let io = |error: io::Error| Unopened::Failed(error.into());
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+    let identity = Identity::of(&file.metadata().map_err(io)?);
+    if expected.is_some_and(|expected| expected != identity) {
+        return Err(Unopened::Failed(StoreError::Unavailable(REPLACED.to_owned())));
+    }
+    let file = (access.opener)(file).map_err(|error| Unopened::Failed(error.into()))?;
+    let disk = if access.unchanged { Disk::unchanged } else { Disk::new };
+    let disk = Arc::new(disk(file, Arc::clone(damage)).map_err(io)?);
+    let backend = Backend(Arc::clone(&disk));
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        Database::builder().set_cache_size(access.cache_bytes).create_with_backend(backend)
+    }));
+    match opened {
+        Ok(Ok(database)) => Ok((database, disk, identity)),
+        Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Err(Unopened::InUse),
+        Ok(Err(error)) => Err(match disk.bad_header() {
+            Some(wrong) => Unopened::Failed(StoreError::Damaged(wrong.to_owned())),
+            None if is_foreign(&error) => Unopened::Foreign,
+            None => Unopened::Failed(error.into()),
+        }),
+        Err(_) => Err(Unopened::Failed(StoreError::unreadable())),
+    }
+}
+
+/// What compares the pages of a file, without redb; the error says what is wrong with the first page.
+pub fn pages_of(path: &Path) -> io::Result<Result<Disk, &'static str>> {
+    let file = FileBackend::new(File::open(path)?).map_err(io::Error::other)?;
+    Disk::unchanged(Box::new(file), Arc::default())?.with_header()
+}
+
+fn is_foreign(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData)
+}
+
+/// A new database in a new file, with what is below it.
+pub fn create_database(path: &Path, cache_bytes: usize) -> Result<(Database, Arc<Disk>), StoreError> {
+    create_private(path)?;
+    let (database, disk, _) = open_database(path, &Access::with_cache(cache_bytes), &Arc::default(), None)?;
+    Ok((database, disk))
 }
 
 /// Marks a database as a data file of this format and of a new generation.

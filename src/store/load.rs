@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::{ReadTransaction, ReadableTable, TableHandle};
 use uuid::Uuid;
 
 use super::{
@@ -18,19 +18,66 @@ use super::{
     },
     schema::{
         CHANNEL_UUID_TO_CHANNEL, DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
-        MAINTENANCE_ID_TO_MAINTENANCE, NAME_TO_COUNTER, PROFILE_ID_TO_PROFILE, RULE_ID_TO_RULE, SOURCE_ID_TO_LAST_SEEN,
-        SOURCE_ID_TO_SOURCE, SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
+        INCIDENT_ID_TO_INCIDENT, MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER,
+        PROFILE_ID_TO_PROFILE, RULE_ID_TO_RULE, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
+        SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
     },
 };
 use crate::domain::{
     change::Subject,
     directory::Directory,
     ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, Seq, SourceId, TimeslotId},
+    limits::UNLOGGED_IDS,
     time::Timestamp,
 };
 
 pub fn counters(txn: &ReadTransaction) -> Result<Counters, StoreError> {
     Counters::load(&txn.open_table(NAME_TO_COUNTER)?)
+}
+
+/// Refuses counters that cannot be: ids would be given out twice, and loops and memory go by them.
+pub fn check_counters(txn: &ReadTransaction, counters: &Counters) -> Result<(), StoreError> {
+    for (table, last) in [
+        (INCIDENT_ID_TO_INCIDENT, counters.last_incident),
+        (MESSAGE_ID_TO_MESSAGE, counters.last_message),
+        (USER_ID_TO_USER, counters.last_user),
+        (SOURCE_ID_TO_SOURCE, counters.last_source),
+        (TIMESLOT_ID_TO_TIMESLOT, counters.last_timeslot),
+        (FILTER_ID_TO_FILTER, counters.last_filter),
+        (DESTINATION_ID_TO_DESTINATION, counters.last_destination),
+        (PROFILE_ID_TO_PROFILE, counters.last_profile),
+        (MAINTENANCE_ID_TO_MAINTENANCE, counters.last_maintenance),
+        (RULE_ID_TO_RULE, counters.last_rule),
+        (SEQ_TO_CHANGE, counters.last_seq),
+    ] {
+        let highest = txn.open_table(table)?.last()?.map_or(0, |(key, _)| key_id(key.value()));
+        if highest > last {
+            let table = table.name();
+            return Err(StoreError::Damaged(format!(
+                "table {table} has the key {highest}, but {last} was the last one"
+            )));
+        }
+    }
+    let logged = txn.open_table(SEQ_TO_CHANGE)?.last()?.map_or(counters.trimmed, |(key, _)| key_id(key.value()));
+    // Each of these is logged when it is made; refused commands may have used up some numbers.
+    let most = logged.saturating_mul(2).saturating_add(UNLOGGED_IDS);
+    let logged_ids = [
+        counters.last_incident,
+        counters.last_user,
+        counters.last_source,
+        counters.last_timeslot,
+        counters.last_filter,
+        counters.last_destination,
+        counters.last_profile,
+        counters.last_maintenance,
+        counters.last_rule,
+        counters.last_channel,
+        counters.last_seq,
+    ];
+    if counters.trimmed > counters.last_seq || logged_ids.into_iter().any(|last| last > most) {
+        return Err(StoreError::Damaged("table name_to_counter has a number that was never reached".to_owned()));
+    }
+    Ok(())
 }
 
 pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {

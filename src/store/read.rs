@@ -133,9 +133,14 @@ impl Snapshot {
     /// By (start, id).
     pub fn for_each_summary(&self, visit: &mut dyn FnMut(Summary)) -> Result<(), StoreError> {
         let table = self.txn.open_table(START_TO_SUMMARY)?;
+        let last = self.counters()?.last_incident;
         for row in table.range::<PairKey>(..)? {
             let (key, value) = row?;
             let (start, id) = key_time(key.value())?;
+            if id > last {
+                let wrong = format!("table start_to_summary has incident {id}, but {last} was the last one");
+                return Err(StoreError::Damaged(wrong));
+            }
             visit(decode_summary(start, id, value.value())?);
         }
         Ok(())

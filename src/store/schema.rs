@@ -15,67 +15,80 @@ pub type UuidPairKey = [u8; 32];
 /// Two of them, or a moment and an id.
 pub type PairKey = [u8; 16];
 
-pub const INCIDENT_ID_TO_INCIDENT: TableDefinition<IdKey, &[u8]> = TableDefinition::new("incident_id_to_incident");
-/// A covering index in the order of lists: (start, id). The columns in memory are filled from it.
-pub const START_TO_SUMMARY: TableDefinition<PairKey, &[u8]> = TableDefinition::new("start_to_summary");
-/// Unique; (source, source incident id), without those that are empty.
-pub const SOURCE_INCIDENT_ID_TO_INCIDENT_ID: TableDefinition<&[u8], IdKey> =
-    TableDefinition::new("source_incident_id_to_incident_id");
-/// (incident, event)
-pub const EVENT_ID_TO_EVENT: TableDefinition<PairKey, &[u8]> = TableDefinition::new("event_id_to_event");
-/// (timestamp, event)
-pub const TIMESTAMP_TO_INCIDENT_ID: TableDefinition<PairKey, IdKey> = TableDefinition::new("timestamp_to_incident_id");
-/// (incident, event)
-pub const EVENT_ID_TO_ACK: TableDefinition<PairKey, &[u8]> = TableDefinition::new("event_id_to_ack");
-/// The change log.
-pub const SEQ_TO_CHANGE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("seq_to_change");
+/// Calls a macro with all tables but the description of the file: the field of [`super::tables::WriteTables`], the
+/// constant, the name in the file, and the types of keys and values. What is opened and what is backed up comes from
+/// this list.
+macro_rules! all_tables {
+    ($with:ident) => {
+        $with! {
+            incidents: INCIDENT_ID_TO_INCIDENT = "incident_id_to_incident", IdKey => &'static [u8];
+            /// A covering index in the order of lists: (start, id). The columns in memory are filled from it.
+            summaries: START_TO_SUMMARY = "start_to_summary", PairKey => &'static [u8];
+            /// Unique; (source, source incident id), without those that are empty.
+            source_incident_ids: SOURCE_INCIDENT_ID_TO_INCIDENT_ID = "source_incident_id_to_incident_id",
+                &'static [u8] => IdKey;
+            /// (incident, event)
+            events: EVENT_ID_TO_EVENT = "event_id_to_event", PairKey => &'static [u8];
+            /// (timestamp, event)
+            event_times: TIMESTAMP_TO_INCIDENT_ID = "timestamp_to_incident_id", PairKey => IdKey;
+            /// (incident, event)
+            acks: EVENT_ID_TO_ACK = "event_id_to_ack", PairKey => &'static [u8];
+            /// The change log.
+            changes: SEQ_TO_CHANGE = "seq_to_change", IdKey => &'static [u8];
+            users: USER_ID_TO_USER = "user_id_to_user", IdKey => &'static [u8];
+            /// What users chose for the pages. Nothing else depends on it, so it has no versions and is not in the
+            /// change log.
+            preferences: USER_ID_TO_PREFERENCES = "user_id_to_preferences", IdKey => &'static [u8];
+            tokens: HASH_TO_TOKEN = "hash_to_token", [u8; 32] => &'static [u8];
+            sources: SOURCE_ID_TO_SOURCE = "source_id_to_source", IdKey => &'static [u8];
+            source_types: SOURCE_TYPE = "source_type", &'static str => ();
+            last_seen: SOURCE_ID_TO_LAST_SEEN = "source_id_to_last_seen", IdKey => i64;
+            timeslots: TIMESLOT_ID_TO_TIMESLOT = "timeslot_id_to_timeslot", IdKey => &'static [u8];
+            destinations: DESTINATION_ID_TO_DESTINATION = "destination_id_to_destination", IdKey => &'static [u8];
+            filters: FILTER_ID_TO_FILTER = "filter_id_to_filter", IdKey => &'static [u8];
+            profiles: PROFILE_ID_TO_PROFILE = "profile_id_to_profile", IdKey => &'static [u8];
+            maintenances: MAINTENANCE_ID_TO_MAINTENANCE = "maintenance_id_to_maintenance", IdKey => &'static [u8];
+            rules: RULE_ID_TO_RULE = "rule_id_to_rule", IdKey => &'static [u8];
+            channels: CHANNEL_UUID_TO_CHANNEL = "channel_uuid_to_channel", UuidKey => &'static [u8];
+            contacts: CONTACT_UUID_TO_CONTACT = "contact_uuid_to_contact", UuidKey => &'static [u8];
+            groups: GROUP_UUID_TO_GROUP = "group_uuid_to_group", UuidKey => &'static [u8];
+            /// Unique; folded usernames of contacts.
+            contact_usernames: USERNAME_TO_CONTACT_UUID = "username_to_contact_uuid", &'static str => UuidKey;
+            /// Unique; folded names of groups.
+            group_names: NAME_TO_GROUP_UUID = "name_to_group_uuid", &'static str => UuidKey;
+            /// (group, contact)
+            group_contacts: GROUP_CONTACT = "group_contact", UuidPairKey => ();
+            /// (channel, contact): whose default channel it is.
+            channel_contacts: CHANNEL_CONTACT = "channel_contact", UuidPairKey => ();
+            /// What the configuration was after which change, for ever; an empty record says that it was deleted.
+            versions: VERSION = "version", VersionKey => &'static [u8];
+            /// (incident, version of its set of tags): sets that an incident has no more.
+            old_tags: TAGS_VERSION_TO_TAGS = "tags_version_to_tags", PairKey => &'static [u8];
+            /// The outbox.
+            messages: MESSAGE_ID_TO_MESSAGE = "message_id_to_message", IdKey => &'static [u8];
+            /// (incident, message)
+            incident_messages: INCIDENT_MESSAGE = "incident_message", PairKey => ();
+            /// Messages that still have to be sent.
+            due_messages: DUE_MESSAGE = "due_message", IdKey => ();
+            /// Messages that were given up.
+            dead_messages: DEAD_MESSAGE = "dead_message", IdKey => ();
+            /// (incident, event): who was nearly told.
+            near_misses: EVENT_ID_TO_NEAR_MISSES = "event_id_to_near_misses", PairKey => &'static [u8];
+            /// Rules whose last event had more contacts to tell than it may.
+            overflows: RULE_ID_TO_OVERFLOW = "rule_id_to_overflow", IdKey => &'static [u8];
+            /// Totals, and the last id given out of each kind.
+            counters: NAME_TO_COUNTER = "name_to_counter", &'static str => u64;
+        }
+    };
+}
+pub(super) use all_tables;
 
-pub const USER_ID_TO_USER: TableDefinition<IdKey, &[u8]> = TableDefinition::new("user_id_to_user");
-/// What users chose for the pages. Nothing else depends on it, so it has no versions and is not in the change log.
-pub const USER_ID_TO_PREFERENCES: TableDefinition<IdKey, &[u8]> = TableDefinition::new("user_id_to_preferences");
-pub const HASH_TO_TOKEN: TableDefinition<[u8; 32], &[u8]> = TableDefinition::new("hash_to_token");
-pub const SOURCE_ID_TO_SOURCE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("source_id_to_source");
-pub const SOURCE_TYPE: TableDefinition<&str, ()> = TableDefinition::new("source_type");
-pub const SOURCE_ID_TO_LAST_SEEN: TableDefinition<IdKey, i64> = TableDefinition::new("source_id_to_last_seen");
-pub const TIMESLOT_ID_TO_TIMESLOT: TableDefinition<IdKey, &[u8]> = TableDefinition::new("timeslot_id_to_timeslot");
-pub const DESTINATION_ID_TO_DESTINATION: TableDefinition<IdKey, &[u8]> =
-    TableDefinition::new("destination_id_to_destination");
-pub const FILTER_ID_TO_FILTER: TableDefinition<IdKey, &[u8]> = TableDefinition::new("filter_id_to_filter");
-pub const PROFILE_ID_TO_PROFILE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("profile_id_to_profile");
-pub const MAINTENANCE_ID_TO_MAINTENANCE: TableDefinition<IdKey, &[u8]> =
-    TableDefinition::new("maintenance_id_to_maintenance");
-pub const RULE_ID_TO_RULE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("rule_id_to_rule");
-pub const CHANNEL_UUID_TO_CHANNEL: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("channel_uuid_to_channel");
-pub const CONTACT_UUID_TO_CONTACT: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("contact_uuid_to_contact");
-pub const GROUP_UUID_TO_GROUP: TableDefinition<UuidKey, &[u8]> = TableDefinition::new("group_uuid_to_group");
-/// Unique; folded usernames of contacts.
-pub const USERNAME_TO_CONTACT_UUID: TableDefinition<&str, UuidKey> = TableDefinition::new("username_to_contact_uuid");
-/// Unique; folded names of groups.
-pub const NAME_TO_GROUP_UUID: TableDefinition<&str, UuidKey> = TableDefinition::new("name_to_group_uuid");
-/// (group, contact)
-pub const GROUP_CONTACT: TableDefinition<UuidPairKey, ()> = TableDefinition::new("group_contact");
-/// (channel, contact): whose default channel it is.
-pub const CHANNEL_CONTACT: TableDefinition<UuidPairKey, ()> = TableDefinition::new("channel_contact");
-/// What the configuration was after which change, for ever; an empty record says that it was deleted.
-pub const VERSION: TableDefinition<VersionKey, &[u8]> = TableDefinition::new("version");
-/// (incident, version of its set of tags): sets that an incident has no more.
-pub const TAGS_VERSION_TO_TAGS: TableDefinition<PairKey, &[u8]> = TableDefinition::new("tags_version_to_tags");
+macro_rules! define {
+    ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
+        $($(#[$doc])* pub const $table: TableDefinition<'static, $key, $value> = TableDefinition::new($name);)+
+    };
+}
+all_tables!(define);
 
-/// The outbox.
-pub const MESSAGE_ID_TO_MESSAGE: TableDefinition<IdKey, &[u8]> = TableDefinition::new("message_id_to_message");
-/// (incident, message)
-pub const INCIDENT_MESSAGE: TableDefinition<PairKey, ()> = TableDefinition::new("incident_message");
-/// Messages that still have to be sent.
-pub const DUE_MESSAGE: TableDefinition<IdKey, ()> = TableDefinition::new("due_message");
-/// Messages that were given up.
-pub const DEAD_MESSAGE: TableDefinition<IdKey, ()> = TableDefinition::new("dead_message");
-/// (incident, event): who was nearly told.
-pub const EVENT_ID_TO_NEAR_MISSES: TableDefinition<PairKey, &[u8]> = TableDefinition::new("event_id_to_near_misses");
-
-/// Rules whose last event had more contacts to tell than it may.
-pub const RULE_ID_TO_OVERFLOW: TableDefinition<IdKey, &[u8]> = TableDefinition::new("rule_id_to_overflow");
-
-/// Totals, and the last id given out of each kind.
-pub const NAME_TO_COUNTER: TableDefinition<&str, u64> = TableDefinition::new("name_to_counter");
 /// `format` (u32, little-endian) and `generation` (UUID).
 pub const NAME_TO_META: TableDefinition<&str, &[u8]> = TableDefinition::new("name_to_meta");

@@ -13,16 +13,7 @@ use super::{
         message::decode_message,
         preferences::decode_preferences,
     },
-    schema::{
-        CHANNEL_CONTACT, CHANNEL_UUID_TO_CHANNEL, CONTACT_UUID_TO_CONTACT, DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION,
-        DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, FILTER_ID_TO_FILTER, GROUP_CONTACT,
-        GROUP_UUID_TO_GROUP, HASH_TO_TOKEN, INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, IdKey,
-        MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, NAME_TO_GROUP_UUID,
-        PROFILE_ID_TO_PROFILE, PairKey, RULE_ID_TO_OVERFLOW, RULE_ID_TO_RULE, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
-        SOURCE_ID_TO_SOURCE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, SOURCE_TYPE, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS,
-        TIMESLOT_ID_TO_TIMESLOT, TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_PREFERENCES, USER_ID_TO_USER,
-        USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
-    },
+    schema::{self, IdKey, PairKey, UuidKey, UuidPairKey, all_tables},
 };
 use crate::domain::{
     ack::Acknowledgement,
@@ -34,87 +25,22 @@ use crate::domain::{
     preferences::Preferences,
 };
 
-/// All tables, open for writing.
-pub struct WriteTables<'t> {
-    pub incidents: Table<'t, IdKey, &'static [u8]>,
-    pub summaries: Table<'t, PairKey, &'static [u8]>,
-    pub source_incident_ids: Table<'t, &'static [u8], IdKey>,
-    pub events: Table<'t, PairKey, &'static [u8]>,
-    pub event_times: Table<'t, PairKey, IdKey>,
-    pub acks: Table<'t, PairKey, &'static [u8]>,
-    pub changes: Table<'t, IdKey, &'static [u8]>,
-    pub users: Table<'t, IdKey, &'static [u8]>,
-    pub preferences: Table<'t, IdKey, &'static [u8]>,
-    pub tokens: Table<'t, [u8; 32], &'static [u8]>,
-    pub sources: Table<'t, IdKey, &'static [u8]>,
-    pub source_types: Table<'t, &'static str, ()>,
-    pub last_seen: Table<'t, IdKey, i64>,
-    pub timeslots: Table<'t, IdKey, &'static [u8]>,
-    pub destinations: Table<'t, IdKey, &'static [u8]>,
-    pub filters: Table<'t, IdKey, &'static [u8]>,
-    pub profiles: Table<'t, IdKey, &'static [u8]>,
-    pub maintenances: Table<'t, IdKey, &'static [u8]>,
-    pub rules: Table<'t, IdKey, &'static [u8]>,
-    pub versions: Table<'t, VersionKey, &'static [u8]>,
-    pub old_tags: Table<'t, PairKey, &'static [u8]>,
-    pub messages: Table<'t, IdKey, &'static [u8]>,
-    pub incident_messages: Table<'t, PairKey, ()>,
-    pub due_messages: Table<'t, IdKey, ()>,
-    pub dead_messages: Table<'t, IdKey, ()>,
-    pub overflows: Table<'t, IdKey, &'static [u8]>,
-    pub near_misses: Table<'t, PairKey, &'static [u8]>,
-    pub channels: Table<'t, UuidKey, &'static [u8]>,
-    pub contacts: Table<'t, UuidKey, &'static [u8]>,
-    pub groups: Table<'t, UuidKey, &'static [u8]>,
-    pub contact_usernames: Table<'t, &'static str, UuidKey>,
-    pub group_names: Table<'t, &'static str, UuidKey>,
-    pub group_contacts: Table<'t, UuidPairKey, ()>,
-    pub channel_contacts: Table<'t, UuidPairKey, ()>,
-    pub counters: Table<'t, &'static str, u64>,
-}
+macro_rules! write_tables {
+    ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
+        /// All tables, open for writing.
+        pub struct WriteTables<'t> {
+            $(pub $field: Table<'t, $key, $value>,)+
+        }
 
-impl<'t> WriteTables<'t> {
-    /// Creates those that are missing.
-    pub fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
-        Ok(Self {
-            incidents: txn.open_table(INCIDENT_ID_TO_INCIDENT)?,
-            summaries: txn.open_table(START_TO_SUMMARY)?,
-            source_incident_ids: txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?,
-            events: txn.open_table(EVENT_ID_TO_EVENT)?,
-            event_times: txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?,
-            acks: txn.open_table(EVENT_ID_TO_ACK)?,
-            changes: txn.open_table(SEQ_TO_CHANGE)?,
-            users: txn.open_table(USER_ID_TO_USER)?,
-            preferences: txn.open_table(USER_ID_TO_PREFERENCES)?,
-            tokens: txn.open_table(HASH_TO_TOKEN)?,
-            sources: txn.open_table(SOURCE_ID_TO_SOURCE)?,
-            source_types: txn.open_table(SOURCE_TYPE)?,
-            last_seen: txn.open_table(SOURCE_ID_TO_LAST_SEEN)?,
-            timeslots: txn.open_table(TIMESLOT_ID_TO_TIMESLOT)?,
-            destinations: txn.open_table(DESTINATION_ID_TO_DESTINATION)?,
-            filters: txn.open_table(FILTER_ID_TO_FILTER)?,
-            profiles: txn.open_table(PROFILE_ID_TO_PROFILE)?,
-            maintenances: txn.open_table(MAINTENANCE_ID_TO_MAINTENANCE)?,
-            rules: txn.open_table(RULE_ID_TO_RULE)?,
-            versions: txn.open_table(VERSION)?,
-            old_tags: txn.open_table(TAGS_VERSION_TO_TAGS)?,
-            messages: txn.open_table(MESSAGE_ID_TO_MESSAGE)?,
-            incident_messages: txn.open_table(INCIDENT_MESSAGE)?,
-            due_messages: txn.open_table(DUE_MESSAGE)?,
-            dead_messages: txn.open_table(DEAD_MESSAGE)?,
-            overflows: txn.open_table(RULE_ID_TO_OVERFLOW)?,
-            near_misses: txn.open_table(EVENT_ID_TO_NEAR_MISSES)?,
-            channels: txn.open_table(CHANNEL_UUID_TO_CHANNEL)?,
-            contacts: txn.open_table(CONTACT_UUID_TO_CONTACT)?,
-            groups: txn.open_table(GROUP_UUID_TO_GROUP)?,
-            contact_usernames: txn.open_table(USERNAME_TO_CONTACT_UUID)?,
-            group_names: txn.open_table(NAME_TO_GROUP_UUID)?,
-            group_contacts: txn.open_table(GROUP_CONTACT)?,
-            channel_contacts: txn.open_table(CHANNEL_CONTACT)?,
-            counters: txn.open_table(NAME_TO_COUNTER)?,
-        })
-    }
+        impl<'t> WriteTables<'t> {
+            /// Creates those that are missing.
+            pub fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
+                Ok(Self { $($field: txn.open_table(schema::$table)?,)+ })
+            }
+        }
+    };
 }
+all_tables!(write_tables);
 
 /// What a command may read while it decides.
 pub trait Reads {

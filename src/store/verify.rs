@@ -7,8 +7,9 @@ mod outbox;
 use std::path::Path;
 
 use super::{
-    OpenError, Options, Snapshot, StoreError,
+    OpenError, Snapshot, StoreError,
     codec::{id_key, key_id, key_pair, key_time, pair_key, source_incident_key, time_key},
+    file::{self, Access, DataFile},
     load,
     record::{
         change::decode_change,
@@ -33,19 +34,22 @@ use crate::domain::{
 /// More than this is no help to anybody.
 const FINDINGS_MAX: usize = 100;
 
-/// Checks the pages of a file that nobody has open against their checksums. May panic on badly damaged files.
+/// Compares all pages of a file that nobody has open with their sums. Reads only.
 pub fn verify_pages(path: &Path) -> Result<Vec<String>, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing(path.to_owned()));
     }
-    let failed = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
-    let mut database =
-        super::file::open_database(path, Options::default().cache_bytes).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path.to_owned()),
-            error => failed(error.into()),
-        })?;
-    let sound = database.check_integrity().map_err(|error| failed(error.into()))?;
-    Ok(if sound { Vec::new() } else { vec!["pages of the file are not what was written".to_owned()] })
+    // Opening says whether somebody else has it, and is in the way of nobody when it fails.
+    let opened = DataFile::open(path, false, Access::unchanged());
+    if let Err(error @ (OpenError::InUse(_) | OpenError::Foreign(_) | OpenError::Newer { .. })) = opened {
+        return Err(error);
+    }
+    let failed = |error: std::io::Error| OpenError::Store { path: path.to_owned(), source: error.into() };
+    let findings = match file::pages_of(path).map_err(failed)? {
+        Ok(disk) => disk.verify(true, &mut || Ok(())).map_err(failed)?,
+        Err(wrong) => vec![wrong.to_owned()],
+    };
+    if findings.is_empty() { opened.map(|_| findings) } else { Ok(findings) }
 }
 
 /// Pages first, then what they say.
@@ -56,7 +60,7 @@ pub fn verify_file(path: &Path) -> Result<Vec<String>, OpenError> {
         return Ok(findings);
     }
     let failed = |source: StoreError| OpenError::Store { path: path.to_owned(), source };
-    let file = super::file::DataFile::open(path, Options::default().cache_bytes, false)?;
+    let file = DataFile::open(path, false, Access::unchanged())?;
     let snapshot = file.database().and_then(Snapshot::new).map_err(failed)?;
     verify(&snapshot).map_err(failed)
 }

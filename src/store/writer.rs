@@ -164,8 +164,10 @@ impl Writer {
         if self.broken {
             self.recover()?;
         }
-        self.file.check_space()?;
-        match self.commit(jobs) {
+        self.file.check_writable()?;
+        // A damaged file can make redb panic; the next batch opens it again.
+        let committed = catch_unwind(AssertUnwindSafe(|| self.commit(jobs)));
+        match committed.unwrap_or_else(|_| Err(StoreError::unreadable())) {
             Ok(batch) => {
                 self.publish(&batch);
                 Ok(())

@@ -170,9 +170,10 @@ impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::Unavailable("The server's disk is full. Nothing was stored.".to_owned()),
-            StoreError::Closed | StoreError::Unavailable(_) => {
-                Self::Unavailable("The data file is not available now; try again later.".to_owned())
-            }
+            StoreError::Unavailable(why) => Self::Unavailable(format!(
+                "The data file is not available: {why}. Nothing was stored. Tell your administrator."
+            )),
+            StoreError::Closed => Self::Unavailable("The data file is not available now; try again later.".to_owned()),
             StoreError::Damaged(_) | StoreError::Io(_) => Self::Internal(error.to_string()),
         }
     }

@@ -30,6 +30,8 @@ pub struct Frame {
     pub theme: &'static str,
     pub date_format: &'static str,
     pub banner: Option<String>,
+    /// What everybody has to know about the data file.
+    pub warning: Option<String>,
     pub has_tokens: bool,
     /// What forms have to send along.
     pub csrf: String,
@@ -76,6 +78,7 @@ impl Frame {
             theme: preferences.theme.name(),
             date_format: preferences.date_format.name(),
             banner: site.settings().banner.clone(),
+            warning: site.service.data_file_warning(),
             has_tokens: site.settings().tokens.is_some(),
             csrf: String::new(),
             notice: None,

@@ -78,6 +78,13 @@ def main():
         assert status == 200 and len(body["results"]) == 1, (status, body)
         print("reads go on")
 
+        # Nothing is lost by a stop, so it is no failure.
+        process.terminate()
+        assert process.wait(30) == 0, process.returncode
+        process, host, port = start(binary, data)
+        connection = http.client.HTTPConnection(host, port, timeout=30)
+        print("stopped and started with a full disk")
+
         ballast.unlink()
         (Path(disk) / "filler").unlink()
         deadline = time.monotonic() + 10

@@ -40,6 +40,7 @@ mod plugins;
 mod process_admin;
 mod process_clients;
 mod process_crash;
+mod process_damage;
 mod process_native;
 mod process_plugins;
 mod process_start;

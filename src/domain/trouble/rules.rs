@@ -169,6 +169,21 @@ pub fn unreachable(since: Timestamp, now: Timestamp) -> Finding {
     Finding { matter: Matter::MailServer, about_since: Timestamp::MIN, verdict }
 }
 
+/// Of the data file, in which these damaged pages or tables were found. `is_verified`: all of it was read since the
+/// start.
+#[must_use]
+pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<Finding> {
+    let verdict = match damage {
+        [] if is_verified => return Vec::new(),
+        [] => Verdict::Unknown,
+        [first, ..] => Verdict::Trouble {
+            since,
+            description: format!("The data file is damaged, restore the last good backup: {first}"),
+        },
+    };
+    vec![Finding { matter: Matter::DataFile, about_since: Timestamp::MIN, verdict }]
+}
+
 /// Rules that are in force and lead to nobody.
 #[must_use]
 pub fn rules_without_recipients(directory: &Directory) -> Vec<Finding> {
@@ -233,6 +248,7 @@ pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
             None => "The rule was deleted".to_owned(),
         },
         Matter::MailServer => "The mail server was reached again".to_owned(),
+        Matter::DataFile => "All pages of the data file are as they were written".to_owned(),
     }
 }
 

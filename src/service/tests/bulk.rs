@@ -214,7 +214,7 @@ async fn undoing_leaves_alone_what_others_did_since() {
     assert_eq!((is_open(0).await, is_open(1).await), (true, false));
 
     let job = rig.done(&ann, ack(), &ids).await;
-    let own = rig.ack_list(incident(0)).unwrap().next_chunk().unwrap().unwrap()[0].0.clone();
+    let own = rig.ack_list(incident(0)).unwrap().next_chunk().unwrap().unwrap()[0].0;
     rig.change_expiration(&bob, incident(0), own.event, Some(seconds(3_600))).await.unwrap();
     assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
     assert!(rig.get(incident(0)).await.is_acked(START) && !rig.get(incident(1)).await.is_acked(START));

@@ -158,7 +158,7 @@ mod tests {
     use crate::{
         clock::ManualClock,
         domain::{channel::Channel, contact::ContactGroup, time::Timestamp},
-        store::{Options, Store, file::open_database, record::contact::encode_contact, verify::verify_file},
+        store::{Options, Store, record::contact::encode_contact, verify::verify_file},
     };
 
     const CHANNEL: Uuid = Uuid::from_u128(1);
@@ -184,7 +184,7 @@ mod tests {
             .unwrap();
         store.close().unwrap();
         assert_eq!(verify_file(&path).unwrap(), Vec::<String>::new());
-        let database = open_database(&path, 1 << 20).unwrap();
+        let database = redb::Database::create(&path).unwrap();
         let txn = database.begin_write().unwrap();
         damage(&txn);
         txn.commit().unwrap();

@@ -1,5 +1,6 @@
 //! Planted damage: each kind has to be found.
 
+mod damage;
 mod notifications;
 
 use std::{
@@ -29,7 +30,6 @@ use crate::{
     store::{
         Options, Store, StoreError,
         codec::{id_key, pair_key, source_incident_key, time_key},
-        file::open_database,
         record::{configuration::encode_filter, event::encode_event, incident::encode_incident},
         schema::{
             EVENT_ID_TO_EVENT, FILTER_ID_TO_FILTER, INCIDENT_ID_TO_INCIDENT, NAME_TO_COUNTER, SEQ_TO_CHANGE,
@@ -129,7 +129,7 @@ fn sound() -> Planted {
 
 fn findings_after(damage: impl FnOnce(&WriteTransaction)) -> Vec<String> {
     let planted = sound();
-    let database = open_database(&planted.path, 1 << 20).unwrap();
+    let database = redb::Database::create(&planted.path).unwrap();
     let txn = database.begin_write().unwrap();
     damage(&txn);
     txn.commit().unwrap();

@@ -84,7 +84,8 @@ pub fn worst(health: &Health) -> Look {
 }
 
 fn checks(health: &Health, show: &Show) -> Vec<Check> {
-    let mut checks = vec![disk(health), index(health), intake(health), outbox(health, show), dead(health)];
+    let mut checks =
+        vec![disk(health), pages(health), index(health), intake(health), outbox(health, show), dead(health)];
     checks.extend(health.reached.iter().map(|reached| medium(reached, show)));
     checks.push(clock(health));
     checks
@@ -96,6 +97,10 @@ fn check(name: impl Into<String>, look: Look, value: impl Into<String>, advice: 
 
 fn disk(health: &Health) -> Check {
     let value = format!("{} used, {} free", bytes(health.data_bytes), bytes(health.free_bytes));
+    if let Some(why) = health.file.misplaced {
+        let advice = format!("Nothing can be stored: {why}. Put the very same file back, or restart with another one.");
+        return check("Data file", Look::Bad, "not available", advice);
+    }
     let (look, advice) = if health.free_bytes < FREE_SPACE_BYTES.saturating_mul(4) {
         (Look::Bad, "The disk is nearly full: soon nothing can be stored. Make room now.")
     } else if health.free_bytes < LOW_SPACE {
@@ -106,6 +111,24 @@ fn disk(health: &Health) -> Check {
         (Look::Good, "There is room to grow, and for a backup.")
     };
     check("Data file", look, value, advice)
+}
+
+fn pages(health: &Health) -> Check {
+    match health.file.damage.as_slice() {
+        [] if health.file.is_verified => check(
+            "Pages of the data file",
+            Look::Good,
+            "verified",
+            "All are as they were written, verified once a day.",
+        ),
+        [] => check("Pages of the data file", Look::Good, "being verified", "Nothing damaged was found so far."),
+        [first, ..] => check(
+            "Pages of the data file",
+            Look::Bad,
+            format!("damaged: {first}"),
+            "Check the disk, and restore the last backup that passes \"argusd check\". The log names all damaged pages.",
+        ),
+    }
 }
 
 fn index(health: &Health) -> Check {
@@ -234,7 +257,10 @@ pub fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{preferences::DateFormat, time::Timestamp};
+    use crate::{
+        domain::{preferences::DateFormat, time::Timestamp},
+        service::FileTroubles,
+    };
 
     const NOW: Timestamp = Timestamp::saturating_from_micros(1_000 * MINUTE);
 
@@ -243,6 +269,7 @@ mod tests {
             data_path: "/x".into(),
             data_bytes: 1 << 20,
             free_bytes: 1 << 40,
+            file: FileTroubles { is_verified: true, ..FileTroubles::default() },
             index: IndexStatus::Ready { behind: 0 },
             incidents: 1,
             events: 1,
@@ -274,11 +301,15 @@ mod tests {
             last_failure: Some(NOW),
             unreachable_since: Some(ago(minutes)),
         };
+        let misplaced = FileTroubles { misplaced: Some("it was removed"), ..well().file };
+        let damaged = FileTroubles { damage: vec!["table x".to_owned()], ..well().file };
         assert_eq!(looks(&well()), []);
         for (health, name, look) in [
             (Health { free_bytes: 50 << 20, ..well() }, "Data file", Look::Bad),
             (Health { free_bytes: 500 << 20, ..well() }, "Data file", Look::Warn),
             (Health { free_bytes: 2 << 30, data_bytes: 3 << 30, ..well() }, "Data file", Look::Warn),
+            (Health { file: misplaced, ..well() }, "Data file", Look::Bad),
+            (Health { file: damaged, ..well() }, "Pages of the data file", Look::Bad),
             (Health { index: IndexStatus::Rebuilding, ..well() }, "Search index", Look::Warn),
             (Health { sends: false, ..well() }, "Messages to be sent", Look::Warn),
             (Health { dead: 2, ..well() }, "Messages given up", Look::Warn),

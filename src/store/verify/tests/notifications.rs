@@ -140,7 +140,7 @@ fn furnished() -> Planted {
 
 fn findings_after(damage: impl FnOnce(&WriteTransaction)) -> Vec<String> {
     let planted = furnished();
-    let database = open_database(&planted.path, 1 << 20).unwrap();
+    let database = redb::Database::create(&planted.path).unwrap();
     let txn = database.begin_write().unwrap();
     damage(&txn);
     txn.commit().unwrap();

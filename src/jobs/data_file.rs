@@ -1,0 +1,66 @@
+//! Looks after the data file itself: whether its path still leads to it, and whether its pages are what was written.
+
+use std::{io, thread, time::Duration};
+
+use tokio::{sync::watch::Receiver, task::spawn_blocking, time::Instant};
+use tracing::{info, warn};
+
+use crate::service::Service;
+
+/// How long it may take until a file that was removed or replaced is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// All pages are verified so long after the start, and then so often.
+const FIRST_VERIFICATION: Duration = Duration::from_secs(2);
+const VERIFY_EVERY: Duration = Duration::from_hours(24);
+/// A pause after so many pages, so that nobody waits for the disk.
+const PAGES_AT_ONCE: u32 = 64;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Works until `stopping` turns true.
+pub(super) async fn run(service: Service, stopping: Receiver<bool>) {
+    tokio::join!(look(service.clone(), stopping.clone()), verify(service, stopping));
+}
+
+async fn look(service: Service, mut stopping: Receiver<bool>) {
+    let mut interval = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = interval.tick() => {}
+        }
+        let store = service.store().clone();
+        // What it finds is logged, kept and shown by the store itself.
+        let looked = spawn_blocking(move || store.look_at_file()).await;
+        drop(looked);
+    }
+}
+
+async fn verify(service: Service, mut stopping: Receiver<bool>) {
+    let mut interval = tokio::time::interval_at(Instant::now() + FIRST_VERIFICATION, VERIFY_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = interval.tick() => {}
+        }
+        let (store, stop) = (service.store().clone(), stopping.clone());
+        let mut pages = 0_u32;
+        let mut pause = move || {
+            pages = pages.wrapping_add(1);
+            if pages.is_multiple_of(PAGES_AT_ONCE) {
+                thread::sleep(PAUSE);
+            }
+            if *stop.borrow() { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+        };
+        let verified = spawn_blocking(move || store.verify_pages(&mut pause)).await;
+        match verified {
+            Ok(Ok(findings)) if findings.is_empty() => info!("all pages of the data file are as they were written"),
+            // Damage was logged where it was found.
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) if *stopping.borrow() => return,
+            Ok(Err(error)) => warn!("the pages of the data file could not be verified: {error}"),
+            Err(error) => warn!("the pages of the data file could not be verified: {error}"),
+        }
+    }
+}
