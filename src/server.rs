@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use self::courier::ChannelCourier;
-pub use self::{admin_socket::socket_path, backend::Backend, plugin_types::plugin_types};
+pub use self::{admin_socket::connect, backend::Backend, plugin_types::plugin_types};
 pub use crate::store::verify_pages;
 use crate::{
     config::{Config, Dialect, Origin},
