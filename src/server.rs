@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use self::courier::ChannelCourier;
 pub use self::{
-    admin_socket::socket_path,
+    admin_socket::connect,
     backend::{Backend, check},
     plugin_types::plugin_types,
 };

@@ -33,6 +33,7 @@ pub mod maintenance;
 pub mod media;
 pub mod notifications;
 pub mod pages;
+mod passwords;
 pub mod phone_numbers;
 pub mod policy;
 pub mod preferences;
@@ -112,7 +113,7 @@ pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
-pub use sessions::Session;
+pub use sessions::{Browser, PasswordChangeFailure, Session};
 pub use setup::FirstStart;
 pub use slots::{NoSlot, Slot, Slots};
 pub use source_overview::{SourceView, TokenState};
@@ -299,6 +300,27 @@ impl Caller {
     #[must_use]
     pub fn id(&self) -> UserId {
         self.user.id
+    }
+
+    /// The caller as they are now; `None` if they were deactivated, or if the session, token or password that they came
+    /// with has ended since. For commands that hand out or take away access: who was locked out while a password was
+    /// hashed can do neither.
+    #[must_use]
+    pub fn still(&self, directory: &Directory) -> Option<Self> {
+        let user = directory.user(self.user.id)?;
+        let has_ended = match self.credential {
+            Credential::Classic(hash) | Credential::Login(hash) | Credential::Session(hash) => {
+                !directory.tokens.contains_key(&hash)
+            }
+            Credential::Password => user.password_hash != self.user.password_hash,
+            Credential::Local => false,
+        };
+        let may_act = user.is_active || self.credential == Credential::Local;
+        (may_act && !has_ended).then(|| Self {
+            user: Arc::clone(user),
+            source: directory.source_of(user.id).cloned(),
+            credential: self.credential,
+        })
     }
 
     #[must_use]

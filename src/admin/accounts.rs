@@ -39,16 +39,6 @@ pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
 
 pub(super) async fn change_user(service: &Service, change: ChangeUser) -> Answer {
     let user = named(service, &change.username)?;
-    let grants = (!change.grant.is_empty() || !change.revoke.is_empty()).then(|| {
-        let mut grants: Vec<String> =
-            user.grants.iter().filter(|grant| !change.revoke.contains(grant)).cloned().collect();
-        for grant in change.grant {
-            if !grants.contains(&grant) {
-                grants.push(grant);
-            }
-        }
-        grants
-    });
     let change = UserChange {
         first_name: change.first_name,
         last_name: change.last_name,
@@ -56,7 +46,9 @@ pub(super) async fn change_user(service: &Service, change: ChangeUser) -> Answer
         is_staff: change.staff,
         is_superuser: change.superuser,
         is_active: change.active,
-        grants,
+        grants: None,
+        grant: change.grant,
+        revoke: change.revoke,
     };
     service.change_user(&service.local_caller()?, user.id, change).await?;
     Ok(AdminReply::Done)
@@ -94,23 +86,22 @@ pub(super) async fn create_token(service: &Service, username: &str, value: Optio
 }
 
 pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Answer {
-    let ids: Vec<TokenId> = match which {
-        RevokeToken::Id(id) => vec![TokenId(id)],
+    let caller = service.local_caller()?;
+    let id = match which {
+        RevokeToken::Id(id) => TokenId(id),
         RevokeToken::AllOf(username) => {
             let user = named(service, &username)?;
-            service.tokens(Some(user.id)).iter().map(|token| token.id).collect()
+            service.revoke_all_tokens(&caller, user.id).await?;
+            return Ok(AdminReply::Done);
         }
         RevokeToken::Value(value) => {
             let hash = crate::auth::secret::token_hash(&value.0);
             let directory = service.directory();
             let token = hash.and_then(|hash| directory.tokens.get(&hash));
-            vec![token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id]
+            token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id
         }
     };
-    let caller = service.local_caller()?;
-    for id in ids {
-        service.revoke_token(&caller, id).await?;
-    }
+    service.revoke_token(&caller, id).await?;
     Ok(AdminReply::Done)
 }
 

@@ -1,19 +1,20 @@
 //! Passwords: hashed with argon2id and kept in PHC form, a bounded number at a time and never on an async thread.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task,
-};
+use tokio::{sync::oneshot, task, time::timeout};
 
+use super::remembered::lock;
 use crate::{
     clock::random_bytes,
-    domain::limits::{PASSWORD, PASSWORD_CHECKS, PASSWORD_QUEUE},
+    domain::limits::{PASSWORD, PASSWORD_CHECKS, PASSWORD_CHECKS_OF_STRANGERS, PASSWORD_QUEUE, PASSWORD_WAIT},
 };
 
 /// Checked where there is no hash to check, so that it takes as long. No password is known that fits it.
@@ -28,24 +29,35 @@ pub enum PasswordError {
     Failed,
 }
 
-/// Hashes and checks passwords.
-#[derive(Debug)]
-pub struct Passwords {
-    running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+/// Who comes first among those that wait for a check: lower ranks do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    is_stranger: bool,
+    failures: u32,
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
-        Self { running: Arc::new(Semaphore::new(PASSWORD_CHECKS)), waiting: Arc::new(Semaphore::new(PASSWORD_QUEUE)) }
+impl Rank {
+    /// Of work that nobody can make others do.
+    pub const OWN: Self = Self::new(true, 0);
+
+    #[must_use]
+    pub const fn new(is_known: bool, failures: u32) -> Self {
+        Self { is_stranger: !is_known, failures }
     }
+}
+
+/// Hashes and checks passwords.
+#[derive(Debug, Default)]
+pub struct Passwords {
+    line: Arc<Mutex<Line>>,
 }
 
 impl Passwords {
     /// A new hash in PHC form.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
-        self.run(move || {
+        let turn = self.turn(Rank::OWN).await?;
+        run(turn, move || {
             Argon2::default()
                 .hash_password_with_salt(password.as_bytes(), &random_bytes::<16>())
                 .map(|hash: PasswordHash| hash.to_string())
@@ -55,13 +67,13 @@ impl Passwords {
     }
 
     /// Does the password fit the hash? Without a hash the answer is no, after the same time.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
+    pub async fn verify(&self, turn: Turn, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
         if password.chars().count() > PASSWORD {
             return Ok(false);
         }
         let (password, known) = (password.to_owned(), hash.is_some());
         let hash = hash.unwrap_or(NOBODY).to_owned();
-        self.run(move || {
+        run(turn, move || {
             let fits = PasswordHash::new(&hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
             fits && known
@@ -69,37 +81,143 @@ impl Passwords {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        let permit = self.permit().await?;
-        task::spawn_blocking(move || {
-            // Held by the work, not by the caller, who may be gone before it ends.
-            let _permit = permit;
-            work()
-        })
-        .await
-        .map_err(|_| PasswordError::Failed)
-    }
-
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, PasswordError> {
-        let _place = self.waiting.try_acquire().map_err(|_| PasswordError::Busy)?;
-        Arc::clone(&self.running).acquire_owned().await.map_err(|_| PasswordError::Failed)
+    /// Waits until one more password may be hashed or checked. When too many wait, the last in line are refused.
+    pub async fn turn(&self, rank: Rank) -> Result<Turn, PasswordError> {
+        let entered = lock(&self.line).enter(rank);
+        match entered {
+            Entry::Go => Ok(Turn { line: Some(Arc::clone(&self.line)), rank }),
+            Entry::Wait(waiting) => match timeout(PASSWORD_WAIT, waiting).await {
+                Ok(Ok(turn)) => Ok(turn),
+                Ok(Err(_)) | Err(_) => Err(PasswordError::Busy),
+            },
+            Entry::Full => Err(PasswordError::Busy),
+        }
     }
 }
 
+/// Permission for one hash or check. The next in line goes when it is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Turn {
+    /// `None`: given up already.
+    line: Option<Arc<Mutex<Line>>>,
+    rank: Rank,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.take() {
+            lock(&line).leave(self.rank);
+            advance(&line);
+        }
+    }
+}
+
+enum Entry {
+    Go,
+    Wait(oneshot::Receiver<Turn>),
+    Full,
+}
+
+/// The checks that run, and those that wait, in the order of their rank and then of their arrival.
+#[derive(Debug, Default)]
+struct Line {
+    running: usize,
+    strangers: usize,
+    arrived: u64,
+    waiting: BTreeMap<(Rank, u64), oneshot::Sender<Turn>>,
+}
+
+impl Line {
+    fn enter(&mut self, rank: Rank) -> Entry {
+        if self.has_room_for(rank) {
+            self.begin(rank);
+            return Entry::Go;
+        }
+        if self.waiting.len() >= PASSWORD_QUEUE {
+            self.waiting.retain(|_, waiting| !waiting.is_closed());
+        }
+        self.arrived += 1;
+        let place = (rank, self.arrived);
+        if self.waiting.len() >= PASSWORD_QUEUE {
+            if self.waiting.last_key_value().is_none_or(|(last, _)| *last < place) {
+                return Entry::Full;
+            }
+            self.waiting.pop_last();
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(place, sender);
+        Entry::Wait(receiver)
+    }
+
+    fn has_room_for(&self, rank: Rank) -> bool {
+        self.running < PASSWORD_CHECKS && (!rank.is_stranger || self.strangers < PASSWORD_CHECKS_OF_STRANGERS)
+    }
+
+    fn begin(&mut self, rank: Rank) {
+        self.running += 1;
+        self.strangers += usize::from(rank.is_stranger);
+    }
+
+    fn leave(&mut self, rank: Rank) {
+        self.running -= 1;
+        self.strangers -= usize::from(rank.is_stranger);
+    }
+
+    /// The first in line begins, if there is room for it.
+    fn next(&mut self) -> Option<(Rank, oneshot::Sender<Turn>)> {
+        let ((rank, _), _) = self.waiting.first_key_value()?;
+        let rank = *rank;
+        if !self.has_room_for(rank) {
+            return None;
+        }
+        self.begin(rank);
+        self.waiting.pop_first().map(|(_, waiting)| (rank, waiting))
+    }
+}
+
+fn advance(line: &Arc<Mutex<Line>>) {
+    loop {
+        let next = lock(line).next();
+        let Some((rank, waiting)) = next else { return };
+        if let Err(mut unwanted) = waiting.send(Turn { line: Some(Arc::clone(line)), rank }) {
+            // Whoever waited is gone.
+            unwanted.line = None;
+            lock(line).leave(rank);
+        }
+    }
+}
+
+async fn run<T: Send + 'static>(turn: Turn, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+    task::spawn_blocking(move || {
+        // Held by the work, not by the caller, who may be gone before it ends.
+        let _turn = turn;
+        work()
+    })
+    .await
+    .map_err(|_| PasswordError::Failed)
+}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STRANGER: Rank = Rank::new(false, 1);
+
+    async fn verify(passwords: &Passwords, password: &str, hash: Option<&str>) -> bool {
+        let turn = passwords.turn(STRANGER).await.unwrap();
+        passwords.verify(turn, password, hash).await.unwrap()
+    }
 
     #[tokio::test]
     async fn accepts_the_password_and_nothing_else() {
         let passwords = Passwords::default();
         let hash = passwords.hash("correct horse").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify("correct horse", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("wrong horse", Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("correct horse", None).await.unwrap());
-        assert!(!passwords.verify("correct horse", Some("!")).await.unwrap());
-        assert!(!passwords.verify(&"x".repeat(PASSWORD + 1), Some(&hash)).await.unwrap());
+        assert!(verify(&passwords, "correct horse", Some(&hash)).await);
+        assert!(!verify(&passwords, "wrong horse", Some(&hash)).await);
+        assert!(!verify(&passwords, "correct horse", None).await);
+        assert!(!verify(&passwords, "correct horse", Some("!")).await);
+        assert!(!verify(&passwords, &"x".repeat(PASSWORD + 1), Some(&hash)).await);
     }
 
     #[test]
@@ -111,10 +229,58 @@ mod tests {
         assert_eq!(nobody.hash.map(|h| h.len()), fresh.hash.map(|h| h.len()));
     }
 
+    /// How many checks of that rank may begin now.
+    fn room(passwords: &Passwords, rank: Rank) -> Vec<Turn> {
+        std::iter::from_fn(|| futures_util::FutureExt::now_or_never(passwords.turn(rank))?.ok()).collect()
+    }
+
     #[tokio::test]
-    async fn a_full_queue_is_refused() {
+    async fn strangers_leave_room_for_those_who_are_known() {
         let passwords = Passwords::default();
-        let _all = passwords.waiting.acquire_many(u32::try_from(PASSWORD_QUEUE).unwrap()).await.unwrap();
-        assert_eq!(passwords.verify("x", None).await, Err(PasswordError::Busy));
+        let strangers = room(&passwords, STRANGER);
+        assert_eq!(strangers.len(), PASSWORD_CHECKS_OF_STRANGERS);
+        let known = room(&passwords, Rank::new(true, 5));
+        assert_eq!(strangers.len() + known.len(), PASSWORD_CHECKS);
+    }
+
+    #[tokio::test]
+    async fn who_failed_least_comes_first_and_a_full_queue_refuses_the_last() {
+        let passwords = Arc::new(Passwords::default());
+        let running = room(&passwords, STRANGER);
+        let (served, mut order) = tokio::sync::mpsc::unbounded_channel();
+        let enter = async |failures: u32| {
+            let (passwords, served) = (Arc::clone(&passwords), served.clone());
+            tokio::spawn(async move {
+                let turn = passwords.turn(Rank::new(false, failures)).await;
+                served.send((failures, turn.is_ok())).unwrap();
+            });
+            tokio::task::yield_now().await;
+        };
+        let queue = u32::try_from(PASSWORD_QUEUE).unwrap();
+        for failures in (10..10 + queue).rev() {
+            enter(failures).await;
+        }
+        enter(9 + queue).await;
+        assert_eq!(order.recv().await, Some((9 + queue, false)), "it came last, and has the worst rank");
+        enter(2).await;
+        assert_eq!(order.recv().await, Some((9 + queue, false)), "made room");
+        drop(running);
+        assert_eq!(order.recv().await, Some((2, true)));
+        for failures in 10..9 + queue {
+            assert_eq!(order.recv().await, Some((failures, true)));
+        }
+        assert_eq!(lock(&passwords.line).running, 0);
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_holds_nobody_up() {
+        let passwords = Passwords::default();
+        let running = room(&passwords, STRANGER);
+        for _ in 0..2 * PASSWORD_QUEUE {
+            assert!(futures_util::FutureExt::now_or_never(passwords.turn(STRANGER)).is_none(), "it waits");
+        }
+        drop(running);
+        assert!(!verify(&passwords, "x", None).await);
+        assert_eq!(lock(&passwords.line).running, 0);
     }
 }

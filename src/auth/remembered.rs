@@ -1,8 +1,10 @@
 //! Passwords that were found right a short while ago, so that clients that send theirs with each request need not wait
-//! for argon2 each time. In memory only, under a keyed hash.
+//! for argon2 each time. In memory only, under a keyed hash, and only for the network that they came from: others cannot
+//! find out by it whether a guess is right.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -10,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::Mutex as Turn;
 
+use super::tries::network;
 use crate::{
     clock::random_bytes,
     domain::{
@@ -45,8 +48,13 @@ impl Default for Remembered {
 
 impl Remembered {
     #[must_use]
-    pub fn fingerprint(&self, username: &str, password: &str) -> Fingerprint {
+    pub fn fingerprint(&self, username: &str, password: &str, peer: Option<IpAddr>) -> Fingerprint {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return Fingerprint([0; 32]) };
+        match peer.map(network) {
+            None => mac.update(&[0]),
+            Some(IpAddr::V4(address)) => mac.update(&[&[4][..], &address.octets()].concat()),
+            Some(IpAddr::V6(address)) => mac.update(&[&[6][..], &address.octets()].concat()),
+        }
         mac.update(&(username.len() as u64).to_be_bytes());
         mac.update(username.as_bytes());
         mac.update(password.as_bytes());
@@ -90,7 +98,7 @@ impl Remembered {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -119,13 +127,13 @@ mod tests {
     #[test]
     fn knows_a_password_for_a_short_while_and_until_it_is_changed() {
         let remembered = Remembered::default();
-        let (ann, print) = (user(1, "hash"), remembered.fingerprint("ann", "secret"));
+        let (ann, print) = (user(1, "hash"), remembered.fingerprint("ann", "secret", None));
         assert!(!remembered.knows(print, &ann, NOW));
         remembered.remember(print, &ann, NOW);
         assert!(remembered.knows(print, &ann, NOW));
         assert!(!remembered.knows(print, &user(1, "other hash"), NOW));
         assert!(!remembered.knows(print, &user(2, "hash"), NOW));
-        assert!(!remembered.knows(remembered.fingerprint("ann", "wrong"), &ann, NOW));
+        assert!(!remembered.knows(remembered.fingerprint("ann", "wrong", None), &ann, NOW));
         let later = NOW.saturating_add_micros(PASSWORD_REMEMBERED_FOR.as_micros() as i64);
         assert!(!remembered.knows(print, &ann, later));
     }
@@ -133,8 +141,12 @@ mod tests {
     #[test]
     fn name_and_password_do_not_run_into_each_other() {
         let remembered = Remembered::default();
-        assert_ne!(remembered.fingerprint("ann", "abc"), remembered.fingerprint("anna", "bc"));
-        assert_ne!(remembered.fingerprint("ann", "abc"), Remembered::default().fingerprint("ann", "abc"));
+        assert_ne!(remembered.fingerprint("ann", "abc", None), remembered.fingerprint("anna", "bc", None));
+        let from = |address: &str| remembered.fingerprint("ann", "abc", address.parse().ok());
+        assert_ne!(from("10.0.0.1"), from("10.0.0.2"));
+        assert_ne!(from("10.0.0.1"), from(""));
+        assert_eq!(from("10.0.0.1"), from("::ffff:10.0.0.1"));
+        assert_ne!(remembered.fingerprint("ann", "abc", None), Remembered::default().fingerprint("ann", "abc", None));
     }
 
     #[test]
@@ -142,7 +154,7 @@ mod tests {
         let remembered = Remembered::default();
         let ann = user(1, "hash");
         for i in 0..=PASSWORDS_REMEMBERED {
-            remembered.remember(remembered.fingerprint("ann", &i.to_string()), &ann, NOW);
+            remembered.remember(remembered.fingerprint("ann", &i.to_string(), None), &ann, NOW);
         }
         assert!(lock(&remembered.known).len() <= PASSWORDS_REMEMBERED);
     }

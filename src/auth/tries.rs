@@ -1,93 +1,337 @@
-//! How often passwords may be tried: per account, so that nobody is guessed, and per address, so that nobody guesses many.
+//! How often wrong passwords may be tried, so that nobody is guessed and nobody is locked out by somebody else's guesses.
+//!
+//! Only failures count. Strangers have a budget for each account and network, and one for each network. Networks where the
+//! account logged in lately, and browsers and sessions that can prove that it did, have budgets of their own that no
+//! stranger can use up. There is no budget for an account as a whole: it would lock its owner out. How fast an account can
+//! be guessed from many networks at once is bounded by the checks that strangers get ([`super::Passwords`]).
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     net::IpAddr,
     num::NonZeroU32,
-    time::Duration,
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
-
-use crate::domain::limits::{
-    PASSWORD_TRIES_KEPT, PASSWORD_TRIES_PER_ACCOUNT, PASSWORD_TRIES_PER_ADDRESS, PASSWORD_TRY_PER_ACCOUNT_EVERY,
-    PASSWORD_TRY_PER_ADDRESS_EVERY,
+use super::{password::Rank, remembered::lock};
+use crate::domain::{
+    ids::UserId,
+    limits::{
+        PASSWORD_PLACE_KEPT, PASSWORD_PLACES_KEPT, PASSWORD_PLACES_PER_ACCOUNT, PASSWORD_TRIES_KEPT,
+        PASSWORD_TRIES_PER_ACCOUNT, PASSWORD_TRIES_PER_ADDRESS, PASSWORD_TRY_PER_ACCOUNT_EVERY,
+        PASSWORD_TRY_PER_ADDRESS_EVERY,
+    },
+    token::TokenHash,
 };
 
-/// Keys are hashed, so that names of any length cost the same.
-pub struct Tries {
-    hasher: RandomState,
-    accounts: DefaultKeyedRateLimiter<u64>,
-    addresses: DefaultKeyedRateLimiter<u64>,
+/// Who tries, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Trier<'a> {
+    /// There need not be such an account.
+    pub username: &'a str,
+    pub user: Option<UserId>,
+    /// `None`: locally.
+    pub peer: Option<IpAddr>,
+    /// Names a browser or a session that has proved that it belongs to the account.
+    pub proof: Option<TokenHash>,
 }
 
-impl Default for Tries {
-    fn default() -> Self {
-        Self {
-            hasher: RandomState::new(),
-            accounts: limiter(PASSWORD_TRY_PER_ACCOUNT_EVERY, PASSWORD_TRIES_PER_ACCOUNT),
-            addresses: limiter(PASSWORD_TRY_PER_ADDRESS_EVERY, PASSWORD_TRIES_PER_ADDRESS),
+/// Budgets and places, all in memory and bounded. Keys of budgets are hashed, so that names of any length cost the same.
+#[derive(Default)]
+pub struct Tries {
+    hasher: RandomState,
+    budgets: Mutex<Budgets>,
+    places: Mutex<Places>,
+}
+
+/// What a budget allows: `burst` tries at once, and one more after each interval.
+#[derive(Clone, Copy)]
+struct Quota {
+    burst: NonZeroU32,
+    every: Duration,
+}
+
+const ACCOUNT: Quota = Quota { burst: PASSWORD_TRIES_PER_ACCOUNT, every: PASSWORD_TRY_PER_ACCOUNT_EVERY };
+const ADDRESS: Quota = Quota { burst: PASSWORD_TRIES_PER_ADDRESS, every: PASSWORD_TRY_PER_ADDRESS_EVERY };
+
+impl Tries {
+    /// Takes a try from each budget that it counts against. `Err`: how long to wait.
+    pub fn begin(&self, trier: Trier<'_>) -> Result<Attempt<'_>, Duration> {
+        self.begin_at(trier, Instant::now())
+    }
+
+    fn begin_at(&self, trier: Trier<'_>, now: Instant) -> Result<Attempt<'_>, Duration> {
+        let network = trier.peer.map(network);
+        let (is_known, taken) = if let Some(proof) = trier.proof {
+            (true, vec![(self.hasher.hash_one(("proof", trier.username, proof)), ACCOUNT)])
+        } else if trier.user.is_some_and(|user| lock(&self.places).knows(user, network, now)) {
+            (true, vec![(self.hasher.hash_one(("place", trier.username, network)), ACCOUNT)])
+        } else {
+            let account = (self.hasher.hash_one(("stranger", trier.username, network)), ACCOUNT);
+            let address = network.map(|network| (self.hasher.hash_one(("address", network)), ADDRESS));
+            (false, [account].into_iter().chain(address).collect())
+        };
+        let level = lock(&self.budgets).take(&taken, now)?;
+        Ok(Attempt { tries: self, rank: Rank::new(is_known, level), taken, network, counts: false })
+    }
+
+    fn budgets(&self) -> MutexGuard<'_, Budgets> {
+        lock(&self.budgets)
+    }
+}
+
+/// A try under way. Dropped before its check began, it costs nothing.
+#[must_use]
+pub struct Attempt<'a> {
+    tries: &'a Tries,
+    rank: Rank,
+    taken: Vec<(u64, Quota)>,
+    network: Option<IpAddr>,
+    counts: bool,
+}
+
+impl Attempt<'_> {
+    /// Its place among those that wait for a check: the fewer failures, the sooner.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// The check begins: from now on the try counts as a failure, even if nobody waits for the result.
+    pub fn counts(&mut self) {
+        self.counts = true;
+    }
+
+    /// The password was right: the try costs nothing, and the account is known to log in from there.
+    pub fn succeeded(mut self, user: UserId) {
+        self.counts = false;
+        lock(&self.tries.places).note(user, self.network, Instant::now());
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.counts {
+            self.tries.budgets().give_back(&self.taken, Instant::now());
         }
     }
 }
 
-impl Tries {
-    /// Counts a try, right or wrong; there need not be such an account. `Err`: how long to wait.
-    pub fn count(&self, username: &str, peer: Option<IpAddr>) -> Result<(), Duration> {
-        if let Some(peer) = peer {
-            check(&self.addresses, self.hasher.hash_one(network(peer)))?;
+/// By key, when the budget is whole again.
+#[derive(Default)]
+struct Budgets(HashMap<u64, Instant>);
+
+impl Budgets {
+    /// From all or none; returns how many tries are missing from them, all together.
+    fn take(&mut self, taken: &[(u64, Quota)], now: Instant) -> Result<u32, Duration> {
+        let mut level = 0;
+        for (key, quota) in taken {
+            let debt = self.debt(*key, now) + quota.every;
+            let limit = quota.every * quota.burst.get();
+            if debt > limit {
+                return Err(debt.saturating_sub(limit));
+            }
+            let tries = debt.as_micros().div_ceil(quota.every.as_micros().max(1));
+            level = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(level);
         }
-        check(&self.accounts, self.hasher.hash_one(username))
+        self.make_room(now);
+        for (key, quota) in taken {
+            let whole = now + self.debt(*key, now) + quota.every;
+            self.0.insert(*key, whole);
+        }
+        Ok(level)
+    }
+
+    fn give_back(&mut self, taken: &[(u64, Quota)], now: Instant) {
+        for (key, quota) in taken {
+            let debt = self.debt(*key, now).saturating_sub(quota.every);
+            if debt.is_zero() {
+                self.0.remove(key);
+            } else {
+                self.0.insert(*key, now + debt);
+            }
+        }
+    }
+
+    fn debt(&self, key: u64, now: Instant) -> Duration {
+        self.0.get(&key).map_or(Duration::ZERO, |whole| whole.saturating_duration_since(now))
+    }
+
+    /// When full, forgets first the budgets that are whole, and then the half that are nearest to it.
+    fn make_room(&mut self, now: Instant) {
+        if self.0.len() < PASSWORD_TRIES_KEPT {
+            return;
+        }
+        self.0.retain(|_, whole| *whole > now);
+        if self.0.len() < PASSWORD_TRIES_KEPT {
+            return;
+        }
+        let mut times: Vec<Instant> = self.0.values().copied().collect();
+        let (_, median, _) = times.select_nth_unstable(PASSWORD_TRIES_KEPT / 2);
+        let median = *median;
+        self.0.retain(|_, whole| *whole > median);
+    }
+}
+
+/// From which networks each account logged in lately. Only a right password adds one, so strangers cannot push others out.
+#[derive(Default)]
+struct Places(HashMap<UserId, Vec<(Option<IpAddr>, Instant)>>);
+
+impl Places {
+    fn knows(&self, user: UserId, network: Option<IpAddr>, now: Instant) -> bool {
+        let places = self.0.get(&user).into_iter().flatten();
+        places
+            .into_iter()
+            .any(|(known, since)| *known == network && now.saturating_duration_since(*since) < PASSWORD_PLACE_KEPT)
+    }
+
+    fn note(&mut self, user: UserId, network: Option<IpAddr>, now: Instant) {
+        if self.0.len() >= PASSWORD_PLACES_KEPT && !self.0.contains_key(&user) {
+            let last = |places: &[(Option<IpAddr>, Instant)]| places.iter().map(|(_, since)| *since).max();
+            if let Some(oldest) = self.0.iter().min_by_key(|(_, places)| last(places)).map(|(user, _)| *user) {
+                self.0.remove(&oldest);
+            }
+        }
+        let places = self.0.entry(user).or_default();
+        places.retain(|(known, _)| *known != network);
+        if places.len() >= PASSWORD_PLACES_PER_ACCOUNT {
+            places.remove(0);
+        }
+        places.push((network, now));
     }
 }
 
 /// One host may have a whole IPv6 network of 64 bits to itself.
-fn network(peer: IpAddr) -> IpAddr {
+pub(super) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
         v4 @ IpAddr::V4(_) => v4,
     }
 }
 
-fn limiter(one_every: Duration, burst: NonZeroU32) -> DefaultKeyedRateLimiter<u64> {
-    let quota = Quota::with_period(one_every).unwrap_or(Quota::per_second(NonZeroU32::MIN));
-    RateLimiter::keyed(quota.allow_burst(burst))
-}
-
-fn check(limiter: &DefaultKeyedRateLimiter<u64>, key: u64) -> Result<(), Duration> {
-    if limiter.len() >= PASSWORD_TRIES_KEPT {
-        limiter.retain_recent();
-    }
-    limiter.check_key(&key).map_err(|until| until.wait_time_from(limiter.clock().now()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn from(text: &str) -> Option<IpAddr> {
-        text.parse().ok()
+    const ANN: UserId = UserId(1);
+
+    fn trier<'a>(username: &'a str, address: &str) -> Trier<'a> {
+        let user = (username == "ann").then_some(ANN);
+        Trier { username, user, peer: address.parse().ok(), proof: None }
+    }
+
+    fn fail(tries: &Tries, who: Trier<'_>, now: Instant) -> Result<Rank, Duration> {
+        let mut attempt = tries.begin_at(who, now)?;
+        attempt.counts();
+        Ok(attempt.rank())
     }
 
     #[test]
-    fn an_account_is_closed_to_guessers_wherever_they_are() {
-        let tries = Tries::default();
-        for i in 0..PASSWORD_TRIES_PER_ACCOUNT.get() {
-            assert_eq!(tries.count("ann", from(&format!("10.0.0.{i}"))), Ok(()));
+    fn guessers_use_up_their_own_budget_only() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        let guesser = trier("ann", "10.0.0.1");
+        for _ in 0..PASSWORD_TRIES_PER_ACCOUNT.get() {
+            fail(&tries, guesser, now).unwrap();
         }
-        let wait = tries.count("ann", None).unwrap_err();
-        assert!(wait > Duration::ZERO && wait <= PASSWORD_TRY_PER_ACCOUNT_EVERY, "{wait:?}");
-        assert_eq!(tries.count("bob", None), Ok(()));
+        assert_eq!(fail(&tries, guesser, now), Err(PASSWORD_TRY_PER_ACCOUNT_EVERY));
+        fail(&tries, guesser, now + PASSWORD_TRY_PER_ACCOUNT_EVERY).unwrap();
+        assert!(fail(&tries, guesser, now + PASSWORD_TRY_PER_ACCOUNT_EVERY).is_err());
+        fail(&tries, trier("ann", "10.0.0.2"), now).unwrap();
+        fail(&tries, trier("bob", "10.0.0.1"), now).unwrap();
+    }
+
+    #[test]
+    fn failures_count_and_nothing_else_does() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        for _ in 0..500 {
+            let mut attempt = tries.begin_at(trier("ann", "10.0.0.1"), now).unwrap();
+            attempt.counts();
+            attempt.succeeded(ANN);
+            drop(tries.begin_at(trier("bob", "10.0.0.1"), now).unwrap());
+        }
+        assert!(lock(&tries.budgets).0.is_empty());
+    }
+
+    #[test]
+    fn tries_under_way_count_until_they_end() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        let begin = || tries.begin_at(trier("ann", "10.0.0.1"), now);
+        let under_way: Vec<_> = std::iter::from_fn(|| begin().ok()).collect();
+        assert_eq!(under_way.len(), PASSWORD_TRIES_PER_ACCOUNT.get() as usize);
+        drop(under_way);
+        assert!(begin().is_ok());
+    }
+
+    #[test]
+    fn where_the_account_logged_in_it_has_a_budget_of_its_own() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        tries.begin_at(trier("ann", "10.0.0.1"), now).unwrap().succeeded(ANN);
+        // Somebody else at the same address tries many accounts.
+        let mut number = 0;
+        while fail(&tries, trier(&format!("user{number}"), "10.0.0.1"), now).is_ok() {
+            number += 1;
+        }
+        assert_eq!(number, PASSWORD_TRIES_PER_ADDRESS.get());
+        let known = fail(&tries, trier("ann", "10.0.0.1"), now).unwrap();
+        let strange = fail(&tries, trier("ann", "10.0.0.2"), now).unwrap();
+        assert!(known < strange, "who is known comes first");
+        let later = now + PASSWORD_PLACE_KEPT + Duration::from_hours(1);
+        assert!(fail(&tries, trier("ann", "10.0.0.1"), later).unwrap() > known, "but not for ever");
+    }
+
+    #[test]
+    fn a_proof_has_a_budget_of_its_own() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        let proved = Trier { proof: Some([1; 32]), ..trier("ann", "10.0.0.1") };
+        tries.begin_at(trier("ann", "10.0.0.1"), now).unwrap().succeeded(ANN);
+        while fail(&tries, trier("ann", "10.0.0.1"), now).is_ok() {}
+        for _ in 0..PASSWORD_TRIES_PER_ACCOUNT.get() {
+            fail(&tries, proved, now).unwrap();
+        }
+        assert!(fail(&tries, proved, now).is_err(), "which ends as well");
+        assert!(fail(&tries, Trier { proof: Some([2; 32]), ..proved }, now).is_ok());
     }
 
     #[test]
     fn an_address_cannot_try_many_accounts() {
-        let tries = Tries::default();
+        let (tries, now) = (Tries::default(), Instant::now());
         for i in 0..PASSWORD_TRIES_PER_ADDRESS.get() {
-            assert_eq!(tries.count(&format!("user{i}"), from("2001:db8::1")), Ok(()));
+            fail(&tries, trier(&format!("user{i}"), "2001:db8::1"), now).unwrap();
         }
-        assert!(tries.count("another", from("2001:db8::2")).is_err());
-        assert_eq!(tries.count("another", from("2001:db8:0:1::1")), Ok(()));
+        assert!(fail(&tries, trier("another", "2001:db8::2"), now).is_err());
+        fail(&tries, trier("another", "2001:db8:0:1::1"), now).unwrap();
+    }
+
+    #[test]
+    fn who_failed_more_often_waits_longer() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        let first = fail(&tries, trier("ann", "10.0.0.1"), now).unwrap();
+        let second = fail(&tries, trier("ann", "10.0.0.1"), now).unwrap();
+        assert!(first < second);
+        assert_eq!(fail(&tries, trier("ann", "10.0.0.2"), now).unwrap(), first);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_those_who_failed_most() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        while fail(&tries, trier("ann", "10.0.0.1"), now).is_ok() {}
+        for number in 0..2 * PASSWORD_TRIES_KEPT as u32 {
+            let peer = Some(IpAddr::V4((0x0b00_0000 + number).into()));
+            fail(&tries, Trier { peer, ..trier("ann", "") }, now).unwrap();
+        }
+        assert!(lock(&tries.budgets).0.len() <= PASSWORD_TRIES_KEPT + 2);
+        assert!(fail(&tries, trier("ann", "10.0.0.1"), now).is_err());
+        for number in 0..100 {
+            let peer = Some(IpAddr::V4((0x0c00_0000 + number).into()));
+            tries.begin_at(Trier { peer, ..trier("ann", "") }, now).unwrap().succeeded(ANN);
+        }
+        assert_eq!(lock(&tries.places).0[&ANN].len(), PASSWORD_PLACES_PER_ACCOUNT);
+        let mut places = Places::default();
+        for number in 0..PASSWORD_PLACES_KEPT as u64 + 50 {
+            places.note(UserId(number), None, now + Duration::from_millis(number));
+        }
+        assert_eq!(places.0.len(), PASSWORD_PLACES_KEPT);
     }
 
     #[test]

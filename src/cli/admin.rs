@@ -69,9 +69,9 @@ pub(super) fn user(config: &Config, command: UserCommand) -> anyhow::Result<Exit
 pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<ExitCode> {
     let mut format = Format::Table;
     let request = match command {
-        TokenCommand::Create { user, value, expires } => AdminRequest::CreateToken {
+        TokenCommand::Create { user, value_file, value, expires } => AdminRequest::CreateToken {
             username: user,
-            value: value.map(Password),
+            value: value_file.as_deref().map(secret).transpose()?.or(value.map(Password)),
             life: expires.unwrap_or(Life::Setting),
         },
         TokenCommand::List { user, json } => {
@@ -267,7 +267,7 @@ fn yes(flag: bool) -> String {
 }
 
 /// The first line of a file, or of standard input for `-`.
-fn secret(path: &Path) -> anyhow::Result<Password> {
+pub(super) fn secret(path: &Path) -> anyhow::Result<Password> {
     let text = read(path)?;
     let line = text.lines().next().unwrap_or_default().to_owned();
     anyhow::ensure!(!line.is_empty(), "{} is empty", path.display());

@@ -200,8 +200,12 @@ pub(super) enum TokenCommand {
     /// Make a token and print it, and nothing else; it cannot be shown again
     Create {
         user: String,
-        /// Take over this token from an existing Argus instead of making one
-        #[arg(long, value_name = "40HEX")]
+        /// The file that holds a token of an existing Argus, to be taken over instead of making one; `-` for standard
+        /// input
+        #[arg(long, value_name = "FILE")]
+        value_file: Option<PathBuf>,
+        /// The same token itself. Other users of this host can see it in the list of processes; better use --value-file
+        #[arg(long, value_name = "40HEX", conflicts_with = "value_file")]
         value: Option<String>,
         /// Days, or the word never [default: as the settings say]
         #[arg(long, value_name = "DAYS", value_parser = super::requests::life)]
@@ -413,11 +417,16 @@ pub(super) struct Demo {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("secret").required(true).args(["token", "token_file"])))]
 pub(super) struct Stress {
     /// The server's address, such as http://127.0.0.1:8000
     pub url: String,
-    /// The token of a source's user
-    pub token: String,
+    /// The token of a source's user. Other users of this host can see it in the list of processes; better use
+    /// --token-file
+    pub token: Option<String>,
+    /// The file that holds that token; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
     /// Connections that post at the same time

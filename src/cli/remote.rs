@@ -11,15 +11,21 @@ use super::output;
 use crate::{
     admin::{self, AdminReply, AdminRequest},
     config::Config,
-    server::{self, Backend, socket_path},
+    server::{self, Backend},
     telemetry,
 };
 
 pub(super) fn carry_out(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
-    match UnixStream::connect(socket_path(&config.data.value)) {
-        Ok(stream) => ask(&stream, &request),
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    match runtime.block_on(server::connect(&config.data.value)) {
+        Ok(Some(stream)) => ask(&stream, &request),
         // Nobody listens: no server has the file.
-        Err(_) => carry_out_here(config, request),
+        Ok(None) => carry_out_here(config, request),
+        // Secrets are not for them. If a server has the file, its lock will say so.
+        Err(stranger) => {
+            output::note(&stranger);
+            carry_out_here(config, request)
+        }
     }
 }
 

@@ -14,10 +14,14 @@ use std::{
 use anyhow::{Context, bail};
 
 use self::{client::Target, report::Latencies, worker::Posted};
-use super::{args::Stress, output};
+use super::{admin, args::Stress, output};
 
 pub(super) fn run(load: &Stress) -> anyhow::Result<ExitCode> {
-    let target = Arc::new(Target::parse(&load.url, &load.token)?);
+    let token = match (&load.token_file, &load.token) {
+        (Some(file), _) => admin::secret(file)?.0,
+        (None, token) => token.clone().unwrap_or_default(),
+    };
+    let target = Arc::new(Target::parse(&load.url, &token)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(stress(load, target))
 }

@@ -64,6 +64,13 @@ pub const UNDO_BYTES: usize = 64 << 20;
 /// Characters of what a token is for.
 pub const TOKEN_NOTE: usize = 100;
 
+/// Tokens of one user that were made by hand and have not expired; more are refused.
+pub const TOKENS_PER_USER: usize = 100;
+/// Login tokens of one user; the next one replaces the oldest.
+pub const LOGIN_TOKENS_PER_USER: usize = 1_000;
+/// Browsers in which one user is logged in; the next one replaces the oldest.
+pub const SESSIONS_PER_USER: usize = 100;
+
 /// How long a browser stays logged in, counted from the login (contract section 2.1).
 pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
 
@@ -186,16 +193,29 @@ pub const BATCH_COMMANDS: usize = 256;
 pub const WRITE_QUEUE: usize = 4_096;
 /// Password checks that run at once; each takes some 19 MiB and a few dozen milliseconds.
 pub const PASSWORD_CHECKS: usize = 2;
+/// Of them, checks for clients that did not log in to the account lately.
+pub const PASSWORD_CHECKS_OF_STRANGERS: usize = 1;
 /// Password checks that wait for their turn.
 pub const PASSWORD_QUEUE: usize = 64;
+/// How long a password check waits for its turn before the client is told to come back.
+pub const PASSWORD_WAIT: Duration = Duration::from_secs(10);
 pub const PASSWORD: usize = 1_024;
-/// So many tries in a row, and then one in each interval.
+/// Characters of a new password; older ones keep working.
+pub const PASSWORD_MIN: usize = 8;
+/// Wrong passwords in a row from one network for one account, or for all accounts; and then one in each interval.
 pub const PASSWORD_TRIES_PER_ACCOUNT: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 pub const PASSWORD_TRY_PER_ACCOUNT_EVERY: Duration = Duration::from_secs(4);
 pub const PASSWORD_TRIES_PER_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 pub const PASSWORD_TRY_PER_ADDRESS_EVERY: Duration = Duration::from_secs(1);
 /// Accounts and addresses whose tries are remembered before the old ones are forgotten.
 pub const PASSWORD_TRIES_KEPT: usize = 10_000;
+/// How long a network counts as one of the account's own after a login from there.
+pub const PASSWORD_PLACE_KEPT: Duration = Duration::from_hours(14 * 24);
+pub const PASSWORD_PLACES_PER_ACCOUNT: usize = 16;
+/// Accounts whose networks are remembered.
+pub const PASSWORD_PLACES_KEPT: usize = 10_000;
+/// How long the cookie of a browser that logged in to an account lasts.
+pub const DEVICE_LIFE: Duration = Duration::from_hours(180 * 24);
 /// How long a password that was sent with a request and found right is believed.
 pub const PASSWORD_REMEMBERED_FOR: Duration = Duration::from_mins(1);
 pub const PASSWORDS_REMEMBERED: usize = 10_000;

@@ -3,6 +3,7 @@
 use super::{
     ids::{TokenId, UserId},
     time::Timestamp,
+    user::User,
 };
 
 /// SHA-256 of the secret's text as sent.
@@ -18,6 +19,15 @@ pub enum TokenKind {
     Session,
 }
 
+/// How a token was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenOrigin {
+    /// With the user's password, or with a session or token that was.
+    Password,
+    /// Made by hand, on a page or the command line, or with a token that was.
+    Hand,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub id: TokenId,
@@ -29,6 +39,76 @@ pub struct Token {
     pub expires: Option<Timestamp>,
     /// Made by `token-auth/`, whose next call replaces it; tokens made otherwise stay.
     pub replaceable: bool,
+    pub origin: TokenOrigin,
     /// What it is for, or, of a session, in which browser it was made.
     pub note: String,
+}
+
+impl Token {
+    /// Whether this change of its user ends the token. What was obtained with a password ends with that password.
+    ///
+    /// Deactivation ends sessions only, since a program is to be answered that the user is inactive; what was obtained
+    /// with a password is void once the user is active again.
+    #[must_use]
+    pub fn is_ended_by(&self, before: &User, after: &User) -> bool {
+        let has_new_password = before.password_hash != after.password_hash;
+        let comes_back = !before.is_active && after.is_active;
+        let goes = before.is_active && !after.is_active;
+        (self.origin == TokenOrigin::Password && (has_new_password || comes_back))
+            || (self.kind == TokenKind::Session && goes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+
+    fn user(password: &str, is_active: bool) -> User {
+        User {
+            id: UserId(1),
+            username: "ann".to_owned(),
+            password_hash: Some(password.to_owned()),
+            first_name: String::new(),
+            last_name: String::new(),
+            email: String::new(),
+            is_staff: false,
+            is_superuser: false,
+            is_active,
+            created: NOW,
+            grants: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_change_of_the_user_ends() {
+        let token = |kind, origin| Token {
+            id: TokenId(1),
+            user: UserId(1),
+            kind,
+            hash: [0; 32],
+            created: NOW,
+            expires: None,
+            replaceable: false,
+            origin,
+            note: String::new(),
+        };
+        let session = token(TokenKind::Session, TokenOrigin::Password);
+        let login = token(TokenKind::Login, TokenOrigin::Password);
+        let derived = token(TokenKind::Login, TokenOrigin::Hand);
+        let by_hand = token(TokenKind::Classic, TokenOrigin::Hand);
+        let (active, inactive) = (user("old", true), user("old", false));
+        let promoted = User { is_staff: true, ..user("old", true) };
+        for (before, after, ended) in [
+            (&active, &promoted, [false, false, false, false]),
+            (&active, &user("new", true), [true, true, false, false]),
+            (&active, &inactive, [true, false, false, false]),
+            (&inactive, &active, [true, true, false, false]),
+            (&inactive, &user("new", false), [true, true, false, false]),
+        ] {
+            let got = [&session, &login, &derived, &by_hand].map(|token| token.is_ended_by(before, after));
+            assert_eq!(got, ended, "{before:?} {after:?}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ pub const SESSION: &str = "sessionid";
 /// Proves that a request comes from our own pages; scripts can read it.
 pub const CSRF: &str = "csrftoken";
 pub const CSRF_HEADER: &str = "x-csrftoken";
+/// Marks a browser that logged in before, so that strangers who guess the password do not lock its user out.
+pub const DEVICE: &str = "device";
 
 /// The first one of that name.
 #[must_use]
@@ -19,7 +21,7 @@ pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// `Set-Cookie` for a value of letters and digits; `seconds`: how long it lasts, 0 to forget it.
 #[must_use]
 pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
-    let for_us = if name == SESSION { "; HttpOnly" } else { "" };
+    let for_us = if [SESSION, DEVICE].contains(&name) { "; HttpOnly" } else { "" };
     let secure = if secure { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{for_us}{secure}")).ok()
 }

@@ -252,13 +252,16 @@ impl From<Refusal> for ApiError {
                 "username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ \
                  characters.",
             ),
+            Refusal::Password(problem) => Self::field("password", problem.to_string()),
             Refusal::UsernameTaken => Self::field("username", "A user with that username already exists."),
             Refusal::Empty(field) => Self::field(field, NOT_BLANK),
             Refusal::TooLong { field, limit } => Self::field(field, too_long(limit)),
             Refusal::NoClassicToken(username) => Self::list(format!(
                 "No token for the user '{username}' exists, one needs to be created in the admin interface."
             )),
-            Refusal::BadTokenValue | Refusal::TokenTaken => Self::field("token", refusal.to_string()),
+            Refusal::BadTokenValue | Refusal::TokenTaken | Refusal::TooManyTokens => {
+                Self::field("token", refusal.to_string())
+            }
             Refusal::TimeslotExists { name, owner } => Self::field(
                 "name",
                 format!("The name \"{name}\" is already in use for a another timeslot owned by user {owner}."),

@@ -21,6 +21,11 @@ static HEADERS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// Answers may hold a fresh token, or what only the caller may read, so nobody keeps copies of them unless a handler says
+/// otherwise. The pages that show the documents of the API hold neither.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const DOCUMENT_PAGES: &str = "/swagger-ui/";
+
 /// What there is to say about each path, by its route.
 pub struct Surface(FxHashMap<String, Endpoint>);
 
@@ -58,6 +63,7 @@ impl Endpoint {
 pub async fn frame(State(api): State<Api>, request: Request, next: Next) -> Response {
     let endpoint = request.extensions().get::<MatchedPath>().and_then(|path| api.surface().0.get(path.as_str()));
     let allow = endpoint.map(|endpoint| endpoint.allow.clone());
+    let is_document_page = request.uri().path().contains(DOCUMENT_PAGES);
     let mut response = match negotiate(&request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -65,6 +71,9 @@ pub async fn frame(State(api): State<Api>, request: Request, next: Next) -> Resp
     let headers = response.headers_mut();
     for (name, value) in &HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
+    }
+    if !is_document_page {
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     }
     if let Some(allow) = allow {
         headers.insert(header::ALLOW, allow);

@@ -28,21 +28,65 @@ const LONGEST_PATH: usize = 100;
 const LONGEST_REQUEST_BYTES: u64 = 4 << 20;
 
 /// Where the socket of a data file is: beside it, or, where that path is over-long, in a directory of its owner's.
-#[must_use]
-pub fn socket_path(data: &Path) -> PathBuf {
+fn socket_path(data: &Path) -> PathBuf {
     let data = std::fs::canonicalize(data).or_else(|_| std::path::absolute(data)).unwrap_or_else(|_| data.to_owned());
     let path = beside(&data, ".sock");
     if path.as_os_str().len() <= LONGEST_PATH {
         return path;
     }
-    let owner =
-        std::fs::metadata(&data).map_or_else(|_| rustix::process::geteuid().as_raw(), |metadata| metadata.uid());
+    let owner = std::fs::metadata(&data).map_or_else(|_| own_uid(), |metadata| metadata.uid());
     let name: String = hex::encode(Sha256::digest(data.as_os_str().as_encoded_bytes())).chars().take(24).collect();
     fallback_directory(owner).join(format!("{name}.sock"))
 }
 
 fn fallback_directory(owner: u32) -> PathBuf {
     PathBuf::from(format!("/tmp/argusd-{owner}"))
+}
+
+/// A socket that is not to be talked to: somebody else's process may listen there.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is ignored: {reason}", .path.display())]
+pub struct Stranger {
+    path: PathBuf,
+    reason: String,
+}
+
+/// The socket of the server that runs on this data file; `None` if nobody listens.
+///
+/// Commands carry passwords and tokens, so whoever listens has to be the owner of the data file, or root.
+pub async fn connect(data: &Path) -> Result<Option<std::os::unix::net::UnixStream>, Stranger> {
+    let path = socket_path(data);
+    let owner = std::fs::metadata(data).map_or_else(|_| own_uid(), |metadata| metadata.uid());
+    let stranger = |reason: String| Stranger { path: path.clone(), reason };
+    if path.parent() == Some(fallback_directory(owner).as_path()) {
+        match std::fs::symlink_metadata(fallback_directory(owner)) {
+            Err(_) => return Ok(None),
+            Ok(directory) if is_private(&directory, owner) => {}
+            Ok(_) => {
+                return Err(stranger("its directory belongs to somebody else, or others may write to it".to_owned()));
+            }
+        }
+    }
+    let Ok(stream) = UnixStream::connect(&path).await else { return Ok(None) };
+    let peer = stream.peer_cred().map_err(|error| stranger(error.to_string()))?.uid();
+    if !is_trusted(peer, owner) && peer != own_uid() {
+        return Err(stranger(format!("user {peer} listens there, and the data file belongs to user {owner}")));
+    }
+    let connected = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+    connected.map(Some).map_err(|error| stranger(error.to_string()))
+}
+
+fn is_trusted(peer: u32, owner: u32) -> bool {
+    peer == 0 || peer == owner
+}
+
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A directory, not a link to one, that only this user can change.
+fn is_private(directory: &std::fs::Metadata, owner: u32) -> bool {
+    directory.is_dir() && directory.uid() == owner && directory.mode() & 0o777 == 0o700
 }
 
 pub(super) struct AdminSocket {
@@ -87,7 +131,7 @@ pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Op
 
 /// The data file's lock is ours, so a socket that is there already is left over from a server that died.
 fn bind(path: &Path) -> std::io::Result<UnixListener> {
-    let elsewhere = fallback_directory(rustix::process::geteuid().as_raw());
+    let elsewhere = fallback_directory(own_uid());
     if path.parent() == Some(elsewhere.as_path()) {
         private_directory(&elsewhere)?;
     }
@@ -105,8 +149,7 @@ fn private_directory(directory: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let metadata = std::fs::symlink_metadata(directory)?;
-    if metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o777 == 0o700 {
+    if is_private(&std::fs::symlink_metadata(directory)?, own_uid()) {
         return Ok(());
     }
     Err(std::io::Error::other("the directory belongs to somebody else"))
@@ -142,7 +185,7 @@ async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping
 }
 
 fn is_allowed(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == rustix::process::geteuid().as_raw())
+    stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), own_uid()))
 }
 
 async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
@@ -184,6 +227,12 @@ async fn send(write: &mut (impl AsyncWriteExt + Unpin), reply: &AdminReply) -> a
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_owner_and_root_are_trusted() {
+        assert!(is_trusted(12_345, 12_345) && is_trusted(0, 12_345));
+        assert!(!is_trusted(23_456, 12_345) && !is_trusted(12_345, 0));
+    }
 
     #[test]
     fn a_long_path_has_its_socket_elsewhere() {

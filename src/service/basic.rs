@@ -1,9 +1,8 @@
 //! Callers that send name and password with each request.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
-use super::{Caller, Credential, LoginFailure, Service};
-use crate::domain::user::User;
+use super::{Caller, Credential, LoginFailure, Service, login::still_valid, passwords::Proof};
 
 impl Service {
     /// A password that was found right is believed for a short while, unless it was changed or the user deactivated
@@ -14,26 +13,12 @@ impl Service {
         password: &str,
         peer: Option<IpAddr>,
     ) -> Result<Caller, LoginFailure> {
-        let fingerprint = self.remembered().fingerprint(username, password);
-        let known = || {
-            let user = self.directory().user_named(username).filter(|user| user.is_active).cloned()?;
-            self.remembered().knows(fingerprint, &user, self.now()).then(|| self.with_password(user))
-        };
-        if let Some(caller) = known() {
-            return Ok(caller);
-        }
-        let turn = self.remembered().turn(fingerprint);
-        let _turn = turn.lock().await;
-        if let Some(caller) = known() {
-            return Ok(caller);
-        }
-        let user = self.check_password(username, password, peer).await?;
-        self.remembered().remember(fingerprint, &user, self.now());
-        known().ok_or(LoginFailure::BadCredentials)
-    }
-
-    fn with_password(&self, user: Arc<User>) -> Caller {
-        let source = self.directory().source_of(user.id).cloned();
-        Caller { user, source, credential: Credential::Password }
+        let user = self.check_password(username, password, peer, Proof::None).await?;
+        // As it is now: the password may have been changed, or the user deactivated, while it was checked.
+        let directory = self.directory();
+        still_valid(&directory, &user)?;
+        let user = directory.user(user.id).cloned().ok_or(LoginFailure::BadCredentials)?;
+        let source = directory.source_of(user.id).cloned();
+        Ok(Caller { user, source, credential: Credential::Password })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::channels::ChannelRefusal;
 use crate::{
-    domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp},
+    domain::{lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp, user::PasswordProblem},
     search::SearchError,
     store::{StoreError, WriteError},
 };
@@ -141,6 +141,8 @@ pub enum Refusal {
     BadUsername,
     #[error("you cannot take away your own rights; somebody else has to")]
     OwnRights,
+    #[error(transparent)]
+    Password(#[from] PasswordProblem),
     #[error("the username is taken")]
     UsernameTaken,
     #[error("{0} must not be empty")]
@@ -150,6 +152,8 @@ pub enum Refusal {
     /// Holds the username.
     #[error("user {0} has no token")]
     NoClassicToken(String),
+    #[error("a user can have at most {} tokens made by hand; revoke one first", crate::domain::limits::TOKENS_PER_USER)]
+    TooManyTokens,
     #[error("a token is 40 hex digits")]
     BadTokenValue,
     #[error("this token is in use already")]

@@ -4,22 +4,21 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Caller, Credential, Refusal, Service, ServiceError,
+    passwords::Proof,
     tokens::{NewToken, classic_tokens, put_token},
 };
 use crate::{
-    auth::{password::PasswordError, secret},
+    auth::secret,
     domain::{
         directory::Directory,
         ids::UserId,
+        limits::{LOGIN_TOKENS_PER_USER, SESSIONS_PER_USER},
         time::Timestamp,
-        token::{Token, TokenHash, TokenKind},
+        token::{Token, TokenHash, TokenKind, TokenOrigin},
         user::User,
     },
-    store::{StoreError, WriteError},
+    store::{Command, StoreError, WriteError},
 };
-
-/// What a client waits that finds too many others waiting for a password check.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// Why a token names nobody.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,7 +80,7 @@ impl Service {
         password: &str,
         peer: Option<IpAddr>,
     ) -> Result<String, LoginFailure> {
-        let user = self.check_password(username, password, peer).await?;
+        let user = self.check_password(username, password, peer, Proof::None).await?;
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
         self.store()
@@ -92,7 +91,7 @@ impl Service {
                 for hash in former {
                     command.delete_token(hash);
                 }
-                put_token(command, classic(user.id, hash, life, true));
+                put_token(command, classic(user.id, hash, life, true, TokenOrigin::Password));
                 Ok::<_, LoginFailure>(())
             })
             .await?;
@@ -106,22 +105,32 @@ impl Service {
         password: &str,
         peer: Option<IpAddr>,
     ) -> Result<(String, Timestamp), LoginFailure> {
-        let user = self.check_password(username, password, peer).await?;
-        self.make_login_token(user).await
+        let user = self.check_password(username, password, peer, Proof::None).await?;
+        let life = self.settings().login_token_life;
+        self.make_passing_token(user, TokenKind::Login, life, String::new()).await
     }
 
     /// The same for somebody who is logged in already.
     pub async fn login_as(&self, caller: &Caller) -> Result<(String, Timestamp), ServiceError> {
-        self.make_login_token(Arc::clone(&caller.user)).await.map_err(|failure| match failure {
-            LoginFailure::Store(error) => error.into(),
-            _ => ServiceError::Forbidden,
-        })
+        let (secret, life) = (secret::login_token(), self.settings().login_token_life);
+        let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
+        let caller = caller.clone();
+        let expires = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+                let origin = origin_of(command.directory(), &caller);
+                let new = passing(caller.id(), TokenKind::Login, hash, life, origin, String::new());
+                Ok::<_, ServiceError>(put_passing_token(command, new))
+            })
+            .await?;
+        Ok((secret, expires))
     }
 
     /// Replaces the token used, or, for other credentials, the caller's token from `token-auth/` or else the newest.
-    /// One that never expires is replaced by one that never expires.
+    /// One that never expires is replaced by one that never expires. What a password had a part in ends with it.
     pub async fn refresh_token(&self, caller: &Caller) -> Result<String, ServiceError> {
-        let user = Arc::clone(&caller.user);
+        let caller = caller.clone();
         let own = match caller.credential {
             Credential::Classic(hash) => Some(hash),
             Credential::Login(_) | Credential::Session(_) | Credential::Password | Credential::Local => None,
@@ -129,14 +138,19 @@ impl Service {
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
         self.store()
-            .write(Some(user.id), move |command| {
+            .write(Some(caller.id()), move |command| {
+                let user = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?.user;
                 let former = classic_tokens(command.directory(), user.id)
                     .max_by_key(|t| (own == Some(t.hash), t.replaceable, t.id))
                     .cloned()
                     .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
+                let origin = match origin_of(command.directory(), &caller) {
+                    TokenOrigin::Hand => former.origin,
+                    TokenOrigin::Password => TokenOrigin::Password,
+                };
                 command.delete_token(former.hash);
                 let life = life.filter(|_| former.expires.is_some());
-                put_token(command, classic(user.id, hash, life, former.replaceable));
+                put_token(command, classic(user.id, hash, life, former.replaceable, origin));
                 Ok::<_, ServiceError>(())
             })
             .await?;
@@ -171,18 +185,7 @@ impl Service {
         caller: &Caller,
         which: impl Fn(&Token) -> bool + Send + 'static,
     ) -> Result<(), ServiceError> {
-        let user = caller.id();
-        self.store()
-            .write(Some(user), move |command| {
-                let doomed: Vec<TokenHash> =
-                    command.directory().tokens_of(user).into_iter().filter(|t| which(t)).map(|t| t.hash).collect();
-                for hash in doomed {
-                    command.delete_token(hash);
-                }
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.delete_tokens_of(caller, caller.id(), which).await
     }
 
     /// Deletes an expired token. Whoever does it hears why, others that it is unknown; of login tokens so do all. If the
@@ -205,27 +208,7 @@ impl Service {
         }
     }
 
-    /// Takes as long for accounts that are unknown, inactive or without a password.
-    pub(super) async fn check_password(
-        &self,
-        username: &str,
-        password: &str,
-        peer: Option<IpAddr>,
-    ) -> Result<Arc<User>, LoginFailure> {
-        self.tries().count(username, peer).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
-        let user = self.directory().user_named(username).filter(|user| user.is_active).cloned();
-        let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        let fits = self.passwords().verify(password, hash).await.map_err(|error| match error {
-            PasswordError::Busy | PasswordError::Failed => LoginFailure::TooManyTries { retry_after: BUSY },
-        })?;
-        user.filter(|_| fits).ok_or(LoginFailure::BadCredentials)
-    }
-
-    async fn make_login_token(&self, user: Arc<User>) -> Result<(String, Timestamp), LoginFailure> {
-        self.make_passing_token(user, TokenKind::Login, self.settings().login_token_life, String::new()).await
-    }
-
-    /// A token that a login made; takes the user's expired ones of that kind with it.
+    /// A token that a password made.
     pub(super) async fn make_passing_token(
         &self,
         user: Arc<User>,
@@ -239,29 +222,53 @@ impl Service {
             .store()
             .write(Some(user.id), move |command| {
                 still_valid(command.directory(), &user)?;
-                let now = command.now();
-                let stale: Vec<TokenHash> = command
-                    .directory()
-                    .tokens_of(user.id)
-                    .into_iter()
-                    .filter(|t| t.kind == kind && is_expired(t, now))
-                    .map(|t| t.hash)
-                    .collect();
-                for hash in stale {
-                    command.delete_token(hash);
-                }
-                let life = Some(life);
-                let expires =
-                    put_token(command, NewToken { user: user.id, kind, hash, life, replaceable: false, note });
-                Ok::<_, LoginFailure>(expires.unwrap_or(Timestamp::MAX))
+                let new = passing(user.id, kind, hash, life, TokenOrigin::Password, note);
+                Ok::<_, LoginFailure>(put_passing_token(command, new))
             })
             .await?;
         Ok((secret, expires))
     }
 }
 
-fn classic(user: UserId, hash: TokenHash, life: Option<Duration>, replaceable: bool) -> NewToken {
-    NewToken { user, kind: TokenKind::Classic, hash, life, replaceable, note: String::new() }
+fn passing(
+    user: UserId,
+    kind: TokenKind,
+    hash: TokenHash,
+    life: Duration,
+    origin: TokenOrigin,
+    note: String,
+) -> NewToken {
+    NewToken { user, kind, hash, life: Some(life), replaceable: false, origin, note }
+}
+
+/// Stages a login token or a session; takes the user's expired ones of that kind with it, and the oldest if there are too
+/// many. Returns when it expires.
+fn put_passing_token(command: &mut Command<'_>, new: NewToken) -> Timestamp {
+    let (kind, now) = (new.kind, command.now());
+    let same = command.directory().tokens_of(new.user).into_iter().filter(|token| token.kind == kind);
+    let (stale, mut valid): (Vec<&Arc<Token>>, Vec<&Arc<Token>>) = same.partition(|token| is_expired(token, now));
+    let limit = if kind == TokenKind::Session { SESSIONS_PER_USER } else { LOGIN_TOKENS_PER_USER };
+    valid.sort_by_key(|token| token.id);
+    let oldest = valid.first().filter(|_| valid.len() >= limit);
+    let ended: Vec<TokenHash> = stale.iter().chain(oldest).map(|token| token.hash).collect();
+    for hash in ended {
+        command.delete_token(hash);
+    }
+    put_token(command, new).unwrap_or(Timestamp::MAX)
+}
+
+/// Of what the caller obtains now. A token that was made by hand makes tokens that stay like itself.
+fn origin_of(directory: &Directory, caller: &Caller) -> TokenOrigin {
+    match caller.credential {
+        Credential::Classic(hash) | Credential::Login(hash) | Credential::Session(hash) => {
+            directory.tokens.get(&hash).map_or(TokenOrigin::Password, |token| token.origin)
+        }
+        Credential::Password | Credential::Local => TokenOrigin::Password,
+    }
+}
+
+fn classic(user: UserId, hash: TokenHash, life: Option<Duration>, replaceable: bool, origin: TokenOrigin) -> NewToken {
+    NewToken { user, kind: TokenKind::Classic, hash, life, replaceable, origin, note: String::new() }
 }
 
 pub(super) fn is_expired(token: &Token, now: Timestamp) -> bool {

@@ -4,8 +4,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use super::{
-    Caller, Credential, LoginFailure, Service, ServiceError,
+    Caller, Credential, LoginFailure, Refusal, Service, ServiceError,
     login::{is_expired, still_valid},
+    passwords::{Proof, may_be_chosen},
     users::check_length,
 };
 use crate::{
@@ -14,8 +15,8 @@ use crate::{
         limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
         time::Timestamp,
         token::TokenKind,
-        user::User,
     },
+    store::WriteError,
 };
 
 /// A session that was just made. The secrets are known to nobody else.
@@ -24,22 +25,52 @@ pub struct Session {
     pub secret: String,
     pub csrf: String,
     pub expires: Timestamp,
+    /// What the browser keeps beyond the session, to be told from strangers who guess passwords.
+    pub device: String,
+}
+
+/// Who logs in on a page, and from where.
+#[derive(Clone, Copy)]
+pub struct Browser<'a> {
+    pub peer: Option<IpAddr>,
+    /// What its owner will know it by, cut to fit.
+    pub name: &'a str,
+    /// The [`Session::device`] of an earlier login, if the browser still has it.
+    pub device: Option<&'a str>,
+}
+
+/// Why a password was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PasswordChangeFailure {
+    #[error(transparent)]
+    Login(#[from] LoginFailure),
+    /// The new one.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<WriteError<LoginFailure>> for PasswordChangeFailure {
+    fn from(error: WriteError<LoginFailure>) -> Self {
+        Self::Login(error.into())
+    }
 }
 
 impl Service {
-    /// `browser` is what its owner will know it by, cut to fit.
+    /// A new session, and the browser's mark.
     pub async fn open_session(
         &self,
         username: &str,
         password: &str,
-        peer: Option<IpAddr>,
-        browser: &str,
+        browser: Browser<'_>,
     ) -> Result<Session, LoginFailure> {
-        let user = self.check_password(username, password, peer).await?;
-        let note = browser.chars().filter(|c| !c.is_control()).take(TOKEN_NOTE).collect();
+        let proof = browser.device.map_or(Proof::None, Proof::Device);
+        let user = self.check_password(username, password, browser.peer, proof).await?;
+        let known = browser.device.filter(|cookie| secret::device(&user, cookie).is_some());
+        let device = known.map(str::to_owned).or_else(|| secret::device_cookie(&user)).unwrap_or_default();
+        let note = browser.name.chars().filter(|c| !c.is_control()).take(TOKEN_NOTE).collect();
         let (secret, expires) = self.make_passing_token(user, TokenKind::Session, SESSION_LIFE, note).await?;
         let csrf = secret::csrf_token(&secret);
-        Ok(Session { secret, csrf, expires })
+        Ok(Session { secret, csrf, expires, device })
     }
 
     /// Whose session it is, from memory; `None` for all that is no session (any more).
@@ -65,6 +96,23 @@ impl Service {
         secret::csrf_token(secret)
     }
 
+    /// Whether this is what that session's own pages send along.
+    #[must_use]
+    pub fn is_csrf_token(&self, secret: &str, sent: &[u8]) -> bool {
+        secret::is_same(secret::csrf_token(secret).as_bytes(), sent)
+    }
+
+    /// Proves to a later request of the same session that the server wrote this notice.
+    #[must_use]
+    pub fn sign_notice(&self, secret: &str, text: &str) -> String {
+        secret::notice_signature(secret, text)
+    }
+
+    #[must_use]
+    pub fn is_notice(&self, secret: &str, text: &str, signature: &str) -> bool {
+        secret::is_same(secret::notice_signature(secret, text).as_bytes(), signature.as_bytes())
+    }
+
     /// Ends all sessions of the caller but the one that asks.
     pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), ServiceError> {
         let own = match caller.credential {
@@ -74,33 +122,31 @@ impl Service {
         self.delete_tokens(caller, move |token| token.kind == TokenKind::Session && Some(token.hash) != own).await
     }
 
-    /// The caller's own password; ends their other sessions. Tokens stay.
+    /// The caller's own password; ends their other sessions, and the tokens that were obtained with the old one. Tokens
+    /// that were made by hand stay.
     pub async fn change_own_password(
         &self,
         caller: &Caller,
         current: &str,
         new: &str,
         peer: Option<IpAddr>,
-    ) -> Result<(), LoginFailure> {
-        let checked = self.check_password(&caller.user.username, current, peer).await?;
-        let hash = self.hash_password(new).await.map_err(|_| LoginFailure::BadCredentials)?;
-        let (id, own) = (caller.id(), caller.credential);
+    ) -> Result<(), PasswordChangeFailure> {
+        may_be_chosen(new)?;
+        let own = match caller.credential {
+            Credential::Session(hash) => Some(hash),
+            _ => None,
+        };
+        let proof = own.map_or(Proof::None, Proof::Session);
+        let checked = self.check_password(&caller.user.username, current, peer, proof).await?;
+        let hash = self.hash_password(new).await.map_err(|error| match error {
+            ServiceError::Refused(refusal) => PasswordChangeFailure::Refused(refusal),
+            ServiceError::TooOften { retry_after } => LoginFailure::TooManyTries { retry_after }.into(),
+            _ => LoginFailure::BadCredentials.into(),
+        })?;
         self.store()
-            .write(Some(id), move |command| {
+            .write(Some(caller.id()), move |command| {
                 still_valid(command.directory(), &checked)?;
-                let mut user = User::clone(&checked);
-                user.password_hash = Some(hash);
-                command.put_user(user);
-                let ended: Vec<_> = command
-                    .directory()
-                    .tokens_of(id)
-                    .into_iter()
-                    .filter(|token| token.kind == TokenKind::Session && own != Credential::Session(token.hash))
-                    .map(|token| token.hash)
-                    .collect();
-                for hash in ended {
-                    command.delete_token(hash);
-                }
+                command.edit_user_keeping(checked.id, own, |user| user.password_hash = Some(hash));
                 Ok::<_, LoginFailure>(())
             })
             .await?;

@@ -151,7 +151,10 @@ fn is_overdue(source: &Source, last_seen: Option<Timestamp>, now: Timestamp) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{TokenId, UserId};
+    use crate::domain::{
+        ids::{TokenId, UserId},
+        token::TokenOrigin,
+    };
 
     const NOW: Timestamp = Timestamp::saturating_from_micros(100 * DAY);
 
@@ -164,6 +167,7 @@ mod tests {
             created: NOW,
             expires: days.map(|days| NOW.saturating_add_micros(days * DAY)),
             replaceable: false,
+            origin: TokenOrigin::Hand,
             note: String::new(),
         })
     }

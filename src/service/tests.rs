@@ -67,7 +67,7 @@ impl Rig {
         let directory = self.directory();
         let user = directory.user_named(username).unwrap().clone();
         let source = directory.source_of(user.id).cloned();
-        Caller { user, source, credential: Credential::Classic([0; 32]) }
+        Caller { user, source, credential: Credential::Password }
     }
 
     fn admin(&self) -> Caller {

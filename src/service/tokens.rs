@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
+    login::is_expired,
     policy::{Action, allowed},
     users::check_length,
 };
@@ -12,9 +13,9 @@ use crate::{
     domain::{
         directory::Directory,
         ids::{TokenId, UserId},
-        limits::TOKEN_NOTE,
+        limits::{TOKEN_NOTE, TOKENS_PER_USER},
         time::Timestamp,
-        token::{Token, TokenHash, TokenKind},
+        token::{Token, TokenHash, TokenKind, TokenOrigin},
     },
     store::Command,
 };
@@ -88,15 +89,26 @@ impl Service {
             TokenLife::Never => None,
             TokenLife::For(life) => Some(life),
         };
+        let caller = caller.clone();
         self.store()
             .write(Some(caller.id()), move |command| {
+                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+                if caller.id() != user && !allowed(caller.kind(), Action::ManageUsers) {
+                    return Err(ServiceError::Forbidden);
+                }
                 if command.directory().user(user).is_none() {
                     return Err(ServiceError::NotFound(Model::User));
                 }
                 if command.directory().tokens.contains_key(&hash) {
                     return Err(Refusal::TokenTaken.into());
                 }
-                put_token(command, NewToken { user, kind: TokenKind::Classic, hash, life, replaceable: false, note });
+                let now = command.now();
+                let by_hand = |token: &&Token| token.origin == TokenOrigin::Hand && !is_expired(token, now);
+                if classic_tokens(command.directory(), user).filter(by_hand).count() >= TOKENS_PER_USER {
+                    return Err(Refusal::TooManyTokens.into());
+                }
+                let (kind, origin) = (TokenKind::Classic, TokenOrigin::Hand);
+                put_token(command, NewToken { user, kind, hash, life, replaceable: false, origin, note });
                 Ok(())
             })
             .await?;
@@ -131,6 +143,33 @@ impl Service {
         Ok(())
     }
 
+    /// Ends all tokens and sessions of that user at once.
+    pub async fn revoke_all_tokens(&self, caller: &Caller, user: UserId) -> Result<(), ServiceError> {
+        if !allowed(caller.kind(), Action::ManageUsers) {
+            return Err(ServiceError::Forbidden);
+        }
+        self.delete_tokens_of(caller, user, |_| true).await
+    }
+
+    pub(super) async fn delete_tokens_of(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        which: impl Fn(&Token) -> bool + Send + 'static,
+    ) -> Result<(), ServiceError> {
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let tokens = command.directory().tokens_of(user).into_iter();
+                let ended: Vec<TokenHash> = tokens.filter(|token| which(token)).map(|token| token.hash).collect();
+                for hash in ended {
+                    command.delete_token(hash);
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Of one user or of all, by id.
     #[must_use]
     pub fn tokens(&self, user: Option<UserId>) -> Vec<Arc<Token>> {
@@ -153,16 +192,17 @@ pub(super) struct NewToken {
     pub hash: TokenHash,
     pub life: Option<Duration>,
     pub replaceable: bool,
+    pub origin: TokenOrigin,
     pub note: String,
 }
 
 /// Stages a token; returns when it expires.
 pub(super) fn put_token(command: &mut Command<'_>, new: NewToken) -> Option<Timestamp> {
-    let NewToken { user, kind, hash, life, replaceable, note } = new;
+    let NewToken { user, kind, hash, life, replaceable, origin, note } = new;
     let created = command.now();
     let micros = |life: Duration| i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
     let expires = life.map(|life| created.saturating_add_micros(micros(life)));
     let id = command.new_token_id();
-    command.put_token(Token { id, user, kind, hash, created, expires, replaceable, note });
+    command.put_token(Token { id, user, kind, hash, created, expires, replaceable, origin, note });
     expires
 }

@@ -11,9 +11,9 @@ use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
         ids::UserId,
-        limits::{EMAIL as EMAIL_LENGTH, PASSWORD, PERSON_NAME},
+        limits::{EMAIL as EMAIL_LENGTH, PERSON_NAME},
         timeslot::all_the_time,
-        token::TokenKind,
+        token::{TokenKind, TokenOrigin},
         user::{User, is_valid_username},
     },
     store::Command,
@@ -50,6 +50,10 @@ pub struct UserChange {
     pub is_active: Option<bool>,
     /// All that the user shall have.
     pub grants: Option<Vec<String>>,
+    /// To be given beside those that the user has.
+    pub grant: Vec<String>,
+    /// To be taken away first.
+    pub revoke: Vec<String>,
 }
 
 impl Service {
@@ -63,17 +67,18 @@ impl Service {
             Some(password) => Some(self.hash_password(password).await?),
             None => None,
         };
+        let manager = caller.clone();
         let user = self
             .store()
             .write(Some(caller.id()), move |command| {
+                still_may_manage(command, &manager)?;
                 if command.directory().user_named(&new.username).is_some() {
-                    return Err(Refusal::UsernameTaken);
+                    return Err(Refusal::UsernameTaken.into());
                 }
                 let account = Account { password_hash, ..Account::from(new) };
-                Ok(put_new_user(command, account))
+                Ok::<_, ServiceError>(put_new_user(command, account))
             })
-            .await
-            .map_err(super::error::refused)?;
+            .await?;
         Ok(Arc::new(user))
     }
 
@@ -98,46 +103,44 @@ impl Service {
             set(&mut user.is_superuser, change.is_superuser);
             set(&mut user.is_active, change.is_active);
             set(&mut user.grants, change.grants);
+            user.grants.retain(|grant| !change.revoke.contains(grant));
+            for grant in change.grant {
+                if !user.grants.contains(&grant) {
+                    user.grants.push(grant);
+                }
+            }
         })
         .await
     }
 
-    /// Ends the sessions of that user.
+    /// Ends the sessions of that user, and the tokens that were obtained with the old password.
     pub async fn set_password(&self, caller: &Caller, id: UserId, password: &str) -> Result<(), ServiceError> {
         may_manage(caller)?;
         let hash = self.hash_password(password).await?;
-        self.update_user(caller, id, move |user| user.password_hash = Some(hash)).await?;
-        self.end_sessions_of(caller, id).await
-    }
-
-    /// Logs that user out everywhere.
-    pub async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
-        may_manage(caller)?;
+        let manager = caller.clone();
         self.store()
             .write(Some(caller.id()), move |command| {
-                let tokens = command.directory().tokens_of(id).into_iter();
-                let sessions: Vec<_> = tokens.filter(|t| t.kind == TokenKind::Session).map(|t| t.hash).collect();
-                for hash in sessions {
-                    command.delete_token(hash);
-                }
-                Ok::<_, ServiceError>(())
+                still_may_manage(command, &manager)?;
+                let changed = command.edit_user(id, |user| user.password_hash = Some(hash));
+                changed.map(|_| ()).ok_or(ServiceError::NotFound(Model::User))
             })
             .await?;
         Ok(())
     }
 
-    /// Tokens stay, but are of no use while the user is inactive.
+    /// Ends the sessions of that user, and the tokens that were obtained with a password.
+    pub async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
+        may_manage(caller)?;
+        self.delete_tokens_of(caller, id, |token| {
+            token.kind == TokenKind::Session || token.origin == TokenOrigin::Password
+        })
+        .await
+    }
+
+    /// Ends the sessions. Tokens stay, but are of no use while the user is inactive.
     pub async fn deactivate(&self, caller: &Caller, id: UserId) -> Result<Arc<User>, ServiceError> {
         let change = UserChange { is_active: Some(false), ..UserChange::default() };
         self.change_user(caller, id, change).await
-    }
-
-    pub(super) async fn hash_password(&self, password: &str) -> Result<String, ServiceError> {
-        if password.is_empty() {
-            return Err(Refusal::Empty("password").into());
-        }
-        check_length("password", PASSWORD, Some(password))?;
-        self.passwords().hash(password).await.map_err(|_| ServiceError::Internal("the password could not be hashed"))
     }
 
     pub(super) async fn update_user(
@@ -149,13 +152,7 @@ impl Service {
         let user = self
             .store()
             .write(Some(caller.id()), move |command| {
-                let found = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?;
-                let before = Arc::clone(found);
-                let mut user = User::clone(&before);
-                update(&mut user);
-                if user != *before {
-                    command.put_user(user.clone());
-                }
+                let user = command.edit_user(id, update).ok_or(ServiceError::NotFound(Model::User))?;
                 keep_email_in_step(command, &user);
                 Ok::<_, ServiceError>(user)
             })
@@ -195,7 +192,7 @@ impl From<NewUser> for Account {
 /// Stages a user with what every user has from the start. The username is known to be free.
 pub(crate) fn put_new_user(command: &mut Command<'_>, account: Account) -> User {
     let user = User {
-        id: command.new_user_id(),
+        id: UserId(0),
         username: account.username,
         password_hash: account.password_hash,
         first_name: account.first_name,
@@ -207,7 +204,7 @@ pub(crate) fn put_new_user(command: &mut Command<'_>, account: Account) -> User 
         created: command.now(),
         grants: account.grants,
     };
-    command.put_user(user.clone());
+    let user = command.add_user(user);
     let timeslot = all_the_time(command.new_timeslot_id(), user.id);
     command.put_timeslot(timeslot);
     keep_email_in_step(command, &user);
@@ -241,6 +238,11 @@ fn keep_email_in_step(command: &mut Command<'_>, user: &User) {
 
 fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
     if allowed(caller.kind(), Action::ManageUsers) { Ok(()) } else { Err(ServiceError::Forbidden) }
+}
+
+/// Whether the caller may still do it, now that a password has been hashed.
+fn still_may_manage(command: &Command<'_>, caller: &Caller) -> Result<(), ServiceError> {
+    may_manage(&caller.still(command.directory()).ok_or(ServiceError::Forbidden)?)
 }
 
 fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Option<&str>) -> Result<(), Refusal> {

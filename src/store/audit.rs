@@ -17,7 +17,7 @@ use crate::domain::{
     stored_filter::{FilterBlob, StoredFilter},
     time::Timestamp,
     timeslot::Timeslot,
-    token::{Token, TokenKind},
+    token::{Token, TokenKind, TokenOrigin},
     user::User,
 };
 
@@ -52,6 +52,7 @@ pub fn token(token: &Token) -> String {
         "created": moment(token.created),
         "expires": token.expires.map(moment),
         "replaceable": token.replaceable,
+        "by_password": token.origin == TokenOrigin::Password,
         "note": token.note,
     })
     .to_string()

@@ -176,7 +176,6 @@ impl Command<'_> {
     new_ids! {
         new_incident_id: IncidentId from last_incident,
         new_event_id: EventId from last_event,
-        new_user_id: UserId from last_user,
         new_token_id: TokenId from last_token,
         new_source_id: SourceId from last_source,
         new_timeslot_id: TimeslotId from last_timeslot,
@@ -211,9 +210,49 @@ impl Command<'_> {
         self.staged.push(Staged::PutEvent(event));
     }
 
-    /// This and the other changes of configuration log themselves, with both values.
-    pub fn put_user(&mut self, user: User) {
-        self.staged.push(Staged::PutUser(user));
+    /// Adds a user under a number that was never given out before; the number in `user` does not count. This and the other
+    /// changes of configuration log themselves, with both values.
+    pub fn add_user(&mut self, user: User) -> User {
+        self.counters.last_user += 1;
+        let user = User { id: UserId(self.counters.last_user), ..user };
+        self.staged.push(Staged::PutUser(user.clone()));
+        user
+    }
+
+    /// Changes a user, starting from what is stored now, and ends the sessions and tokens that the change ends. `None`:
+    /// there is no such user.
+    ///
+    /// The only way to change a user: a copy that was read before something slow, such as a password hash, cannot be
+    /// written back over what others changed in the meantime.
+    pub fn edit_user(&mut self, id: UserId, edit: impl FnOnce(&mut User)) -> Option<User> {
+        self.edit_user_keeping(id, None, edit)
+    }
+
+    /// [`Command::edit_user`], except that the session or token `kept` stays valid: that of who makes the change.
+    pub fn edit_user_keeping(
+        &mut self,
+        id: UserId,
+        kept: Option<TokenHash>,
+        edit: impl FnOnce(&mut User),
+    ) -> Option<User> {
+        let staged = self.staged.iter().rev().find_map(|staged| match staged {
+            Staged::PutUser(user) if user.id == id => Some(user),
+            _ => None,
+        });
+        let before = User::clone(staged.or_else(|| self.directory.user(id).map(AsRef::as_ref))?);
+        let mut user = before.clone();
+        edit(&mut user);
+        user.id = id;
+        if user != before {
+            let tokens = self.directory.tokens_of(id).into_iter();
+            let ended = tokens.filter(|token| Some(token.hash) != kept && token.is_ended_by(&before, &user));
+            let ended: Vec<TokenHash> = ended.map(|token| token.hash).collect();
+            for hash in ended {
+                self.delete_token(hash);
+            }
+            self.staged.push(Staged::PutUser(user.clone()));
+        }
+        Some(user)
     }
 
     /// Nothing depends on them, so nothing is logged.

@@ -115,10 +115,9 @@ fn open(path: &Path, faults: &Arc<Faults>) -> Store {
 
 #[expect(clippy::unnecessary_wraps, reason = "the form of a command")]
 fn put_user(command: &mut Command<'_>) -> Result<UserId, StoreError> {
-    let id = command.new_user_id();
-    command.put_user(User {
-        id,
-        username: format!("user{id}"),
+    let user = command.add_user(User {
+        id: UserId(0),
+        username: format!("user{}", command.seq().0),
         password_hash: None,
         first_name: String::new(),
         last_name: String::new(),
@@ -129,7 +128,7 @@ fn put_user(command: &mut Command<'_>) -> Result<UserId, StoreError> {
         created: NOW,
         grants: Vec::new(),
     });
-    Ok(id)
+    Ok(user.id)
 }
 
 proptest! {

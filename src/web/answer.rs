@@ -53,12 +53,17 @@ pub fn see(path: &str) -> Response {
 #[must_use]
 pub fn done(path: &str, notice: &str) -> Response {
     let mut response = see(path);
-    let text: String = notice.chars().take(NOTICE_LENGTH).collect();
-    let text = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
-    if let Some(cookie) = cookies::set(NOTICE, &text, 60, false) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    response.extensions_mut().insert(Notice(notice.chars().take(NOTICE_LENGTH).collect()));
     response
+}
+
+/// What [`finish`] puts into a cookie, which it signs with the session's secret.
+#[derive(Clone)]
+struct Notice(String);
+
+fn notice_cookie(site: &Site, session: &str, Notice(text): &Notice) -> Option<HeaderValue> {
+    let signature = site.service.sign_notice(session, text);
+    cookies::set(NOTICE, &format!("{signature}.{}", utf8_percent_encode(text, NON_ALPHANUMERIC)), 60, false)
 }
 
 /// Only a place of our own.
@@ -218,7 +223,13 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
     };
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let session = cookies::get(&parts.headers, cookies::SESSION);
+    let notice = response.extensions().get::<Notice>();
+    let notice = session.zip(notice).and_then(|(session, notice)| notice_cookie(&site, session, notice));
     let headers = response.headers_mut();
+    if let Some(cookie) = notice {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if had_notice

@@ -50,7 +50,7 @@ impl FromRequestParts<Site> for Visitor {
             caller,
             preferences,
             csrf: site.service.csrf_token(secret),
-            notice: notice(&parts.headers),
+            notice: notice(site, secret, &parts.headers),
             peer: peer::client(site.http(), parts),
             address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             origin: site.origin(parts),
@@ -76,14 +76,18 @@ impl FromRequest<Site> for Posted {
         };
         let fields = Fields::parse(&bytes);
         let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok());
-        if sent.or(fields.get("csrf")) != Some(visitor.csrf.as_str()) {
+        let sent = sent.or(fields.get("csrf")).unwrap_or_default();
+        let secret = cookies::get(&parts.headers, cookies::SESSION).unwrap_or_default();
+        if !site.service.is_csrf_token(secret, sent.as_bytes()) {
             return Err(PageError::Csrf.page(site, &visitor));
         }
         Ok(Self { visitor, fields })
     }
 }
 
-fn notice(headers: &HeaderMap) -> Option<String> {
-    let text = percent_decode_str(cookies::get(headers, NOTICE)?).decode_utf8().ok()?;
-    (!text.is_empty()).then(|| text.into_owned())
+/// Only what the server wrote for this session: other hosts of the domain can plant cookies, too.
+fn notice(site: &Site, secret: &str, headers: &HeaderMap) -> Option<String> {
+    let (signature, text) = cookies::get(headers, NOTICE)?.split_once('.')?;
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    site.service.is_notice(secret, &text, signature).then(|| text.into_owned())
 }

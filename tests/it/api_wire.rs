@@ -1,5 +1,6 @@
 //! Conventions of the wire: methods, paths, headers, bodies, health and documents (contract sections 1, 2 and 20).
 
+use argusd::service::UserChange;
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -233,6 +234,7 @@ async fn passwords_get_tokens() {
     for path in ["/api/v1/token-auth/", "/api/v2/token-auth/", "/oidc/api-token-auth/"] {
         let reply = client.post(path, good.clone()).await;
         assert_eq!(reply.status, 200, "{path} {}", reply.text);
+        assert_eq!(reply.header("cache-control"), "no-store", "{path}");
         let token = reply.json()["token"].as_str().unwrap().to_owned();
         assert_eq!(token.len(), 40);
         assert_eq!(app.bearing(&token).get("/api/v1/auth/user/").await.status, 200);
@@ -266,6 +268,7 @@ async fn login_tokens() {
     let client = app.of(Who::Anonymous);
     let login = client.post("/api/v2/auth/token/login/", json!({"username": "admin", "password": PASSWORD})).await;
     assert_eq!(login.status, 200, "{}", login.text);
+    assert_eq!(login.header("cache-control"), "no-store");
     assert_eq!(login.json()["expiry"], "2026-01-15T23:00:00+01:00");
     let first = login.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(first.len(), 64);
@@ -305,6 +308,7 @@ async fn tokens_are_refreshed_and_given_back() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let reply = client.call(Method::POST, "/api/v2/auth/refresh-token/", None).await;
+    assert_eq!(reply.header("cache-control"), "no-store");
     let token = reply.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(client.get("/api/v2/auth/user/").await.status, 401);
     let fresh = app.bearing(&token);
@@ -323,6 +327,41 @@ async fn refreshing_takes_a_classic_token() {
     app.of(Who::EndUser).call(Method::POST, "/api/v2/auth/logout/", None).await;
     let text = "No token for the user 'alice' exists, one needs to be created in the admin interface.";
     login.call(Method::POST, "/api/v2/auth/refresh-token/", None).await.is(400, json!([text]));
+}
+
+#[tokio::test]
+async fn nobody_keeps_copies_of_what_callers_read() {
+    let app = App::new().await;
+    for path in ["/api/v1/incidents/", "/api/v2/auth/user/", "/argusd/v1/rules/", "/notifications/api/v1/contacts"] {
+        assert_eq!(app.of(Who::Superuser).get(path).await.header("cache-control"), "no-store", "{path}");
+    }
+    let file = app.of(Who::Anonymous).get("/static/tokens.css").await;
+    assert_ne!(file.header("cache-control"), "no-store", "{}", file.status);
+}
+
+#[tokio::test]
+async fn tokens_of_the_inactive() {
+    let app = App::new().await;
+    app.service.set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
+    let credentials = json!({"username": "alice", "password": PASSWORD});
+    let anonymous = app.of(Who::Anonymous);
+    let exchanged = anonymous.post("/api/v2/token-auth/", credentials.clone()).await.json()["token"].clone();
+    let login = anonymous.post("/api/v2/auth/token/login/", credentials.clone()).await.json()["token"].clone();
+    let by_hand = app.of(Who::EndUser);
+    let path = "/api/v2/auth/user/";
+    let by_password = async |status: u16, detail: &str| {
+        for token in [&exchanged, &login] {
+            app.bearing(token.as_str().unwrap()).get(path).await.is(status, json!({ "detail": detail }));
+        }
+    };
+    app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+    by_password(401, "User inactive or deleted.").await;
+    by_hand.get(path).await.is(401, json!({"detail": "User inactive or deleted."}));
+    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
+    by_password(401, "Invalid token.").await;
+    assert_eq!(by_hand.get(path).await.status, 200);
+    assert_eq!(anonymous.post("/api/v2/token-auth/", credentials).await.status, 200);
 }
 
 #[tokio::test]

@@ -101,14 +101,14 @@ fn basic(username: &str, password: &str) -> String {
 async fn passwords_and_tokens_say_who_calls() {
     let app = App::new().await;
     grant(&app, "bob", &[PERMISSION]).await;
-    app.service.set_password(&app.local, app.user_id("bob"), "first").await.unwrap();
+    app.service.set_password(&app.local, app.user_id("bob"), "first password").await.unwrap();
     let router = http::router(app.service.clone(), HttpSettings::default(), axum::Router::new());
     let status = async |authorization: String| call(&router, &authorization).await.0;
 
     let (unauthorized, challenge, body) = call(&router, "").await;
     assert_eq!((unauthorized, body.as_str()), (401, ""));
     assert!(challenge.starts_with("Basic realm=\""), "{challenge}");
-    for bad in [basic("bob", "wrong"), basic("nobody", "first"), "Basic !".to_owned(), "Token x".to_owned()] {
+    for bad in [basic("bob", "wrong"), basic("nobody", "first password"), "Basic !".to_owned(), "Token x".to_owned()] {
         assert_eq!(status(bad).await, 401);
     }
     assert_eq!(status(basic("admin", PASSWORD)).await, 200);
@@ -117,17 +117,20 @@ async fn passwords_and_tokens_say_who_calls() {
         assert_eq!(status(format!("{scheme} {token}")).await, 200);
     }
 
-    assert_eq!(status(basic("bob", "first")).await, 200);
-    app.service.set_password(&app.local, app.user_id("bob"), "second").await.unwrap();
-    assert_eq!((status(basic("bob", "first")).await, status(basic("bob", "second")).await), (401, 200));
+    assert_eq!(status(basic("bob", "first password")).await, 200);
+    app.service.set_password(&app.local, app.user_id("bob"), "second password").await.unwrap();
+    assert_eq!(
+        (status(basic("bob", "first password")).await, status(basic("bob", "second password")).await),
+        (401, 200)
+    );
     grant(&app, "bob", &[]).await;
-    assert_eq!((status(basic("bob", "second")).await, status(format!("Token {token}")).await), (403, 403));
+    assert_eq!((status(basic("bob", "second password")).await, status(format!("Token {token}")).await), (403, 403));
     grant(&app, "bob", &[PERMISSION]).await;
     app.service.deactivate(&app.local, app.user_id("bob")).await.unwrap();
-    assert_eq!((status(basic("bob", "second")).await, status(format!("Token {token}")).await), (401, 401));
+    assert_eq!((status(basic("bob", "second password")).await, status(format!("Token {token}")).await), (401, 401));
 }
 
-/// An account has thirty tries and then one every four seconds; the test would run out of them otherwise.
+/// An account has thirty failures from one place and then one every four seconds.
 #[tokio::test]
 async fn a_password_that_was_right_is_not_checked_each_time() {
     let app = App::new().await;
@@ -147,7 +150,7 @@ async fn a_password_that_was_right_is_not_checked_each_time() {
     while call(&router, &basic("admin", "wrong")).await.0 == 401 {
         tries += 1;
     }
-    assert!(tries > 10 && tries < 30, "{tries}");
+    assert!(tries >= 30, "only failures count: {tries}");
     assert_eq!(call(&router, &basic("admin", "wrong")).await.0, 429);
     assert_eq!(call(&router, &basic("admin", PASSWORD)).await.0, 200, "who is known goes on");
 }

@@ -1,8 +1,14 @@
 //! Administrative commands, while a server runs and while none does.
 
-use std::{io::Write, process::Stdio};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::daemon::{Site, eventually, incident};
 
@@ -14,6 +20,15 @@ fn both(test: impl Fn(&Site)) {
     let daemon = site.start();
     test(&site);
     daemon.stop();
+}
+
+/// Standard output of a command that reads this line from standard input, and has to succeed.
+fn fed(site: &Site, args: &[&str], line: &str) -> String {
+    let mut child = site.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{args:?}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 fn rows(site: &Site, what: &str) -> Vec<Value> {
@@ -55,9 +70,10 @@ fn passwords_come_from_a_file_or_from_standard_input() {
         daemon.client().post("/api/v2/token-auth/", &body).status
     };
     assert_eq!(login("first password"), 200);
-    let mut child = site.command(&["user", "password", "anna"]).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"second password\n").unwrap();
-    assert!(child.wait().unwrap().success());
+    fed(&site, &["user", "password", "anna"], "second password");
+    std::fs::write(&file, "short\n").unwrap();
+    let refused = site.fails(&["user", "password", "anna", "--password-file", file.to_str().unwrap()]);
+    assert!(refused.contains("use at least 8 characters"), "{refused}");
     assert_eq!((login("first password"), login("second password")), (400, 200));
     daemon.stop();
 }
@@ -70,6 +86,9 @@ fn tokens_are_made_taken_over_listed_and_revoked() {
         let own = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(site.ok(&["token", "create", "admin", "--value", own, "--expires", "never"]), own);
         assert!(site.fails(&["token", "create", "admin", "--value", "abc"]).contains("40 hex digits"));
+        let other = "1123456789abcdef0123456789abcdef01234567";
+        assert_eq!(fed(site, &["token", "create", "admin", "--value-file", "-"], other), other);
+        site.ok(&["token", "revoke", &rows(site, "token")[2]["pk"].to_string()]);
         let tokens = rows(site, "token");
         assert_eq!(tokens.len(), 2);
         assert!(!site.ok(&["token", "list"]).contains(&token));
@@ -311,8 +330,95 @@ fn stress_posts_verifies_and_acknowledges() {
     let token = site.source("nav");
     let daemon = site.start();
     let url = format!("http://{}", daemon.address);
-    let said = site.ok(&["stress", &url, &token, "--seconds", "1", "--workers", "4", "--bulk"]);
+    let said = fed(&site, &["stress", &url, "--token-file", "-", "--seconds", "1", "--workers", "4", "--bulk"], &token);
     assert!(said.contains("errors         0") && said.contains(" 0 wrong or missing"), "{said}");
     assert!(site.fails(&["stress", "https://localhost", &token]).contains("plain http only"));
     daemon.stop();
+}
+
+/// Listens on a socket as some user, and prints what it is sent.
+struct Listener(Child, BufReader<std::process::ChildStdout>);
+
+impl Listener {
+    fn start(path: &Path, uid: u32) -> Self {
+        const SCRIPT: &str = "use IO::Socket::UNIX; $| = 1; \
+            my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $ARGV[0], Listen => 5) or die $!; \
+            chmod 0777, $ARGV[0]; print qq(ready\\n); while (my $c = $s->accept) { print scalar(<$c>) // qq(nothing\\n); }";
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={uid}")).args(["--clear-groups", "perl", "-e", SCRIPT]).arg(path);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self(child, said)
+    }
+
+    fn heard(mut self) -> String {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+        let mut heard = String::new();
+        self.1.read_to_string(&mut heard).unwrap();
+        heard
+    }
+}
+
+fn own(path: &Path, uid: u32, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    chown(path, Some(uid), None).unwrap();
+}
+
+/// Another user of the host can be the first to make the socket, or the directory that it belongs into.
+#[test]
+fn passwords_are_not_given_to_other_users_of_the_host() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (owner, stranger) = (200_000 + std::process::id(), 100_000 + std::process::id());
+    let site = Site::new();
+    own(site.data().parent().unwrap(), owner, 0o777);
+    let password = site.path("password");
+    std::fs::write(&password, "battery staple\n").unwrap();
+    let set_password = |data: &Path| {
+        let data = data.to_str().unwrap();
+        site.run(&["user", "password", "admin", "--password-file", password.to_str().unwrap(), "--data", data])
+    };
+    let prepare = |data: &Path| {
+        site.ok(&["user", "list", "--data", data.to_str().unwrap()]);
+        own(data, owner, 0o600);
+    };
+
+    let near = site.data();
+    prepare(&near);
+    let socket = PathBuf::from(format!("{}.sock", near.display()));
+    let listener = Listener::start(&socket, stranger);
+    let output = set_password(&near);
+    let said = crate::daemon::stderr(&output);
+    assert!(output.status.success() && said.contains("is ignored: user"), "{said}");
+    assert!(!listener.heard().contains("staple"));
+    std::fs::remove_file(&socket).unwrap();
+    let listener = Listener::start(&socket, owner);
+    assert!(!set_password(&near).status.success(), "the listener gives no answer");
+    assert!(listener.heard().contains("battery staple"), "the server's own user is talked to");
+
+    let deep = site.path(&"x".repeat(100));
+    std::fs::create_dir(&deep).unwrap();
+    let far = deep.join("argusd.redb");
+    prepare(&far);
+    let canonical = std::fs::canonicalize(&far).unwrap();
+    let name = hex::encode(Sha256::digest(canonical.as_os_str().as_encoded_bytes()));
+    let directory = PathBuf::from(format!("/tmp/argusd-{owner}"));
+    std::fs::create_dir(&directory).unwrap();
+    let socket = directory.join(format!("{}.sock", &name[..24]));
+    for (uid, mode) in [(stranger, 0o755), (owner, 0o777), (owner, 0o700)] {
+        own(&directory, stranger, 0o777);
+        let listener = Listener::start(&socket, stranger);
+        own(&directory, uid, mode);
+        let output = set_password(&far);
+        let said = crate::daemon::stderr(&output);
+        assert!(output.status.success() && said.contains("is ignored:"), "{uid} {mode:o}: {said}");
+        assert!(!listener.heard().contains("staple"), "{uid} {mode:o}");
+        std::fs::remove_file(&socket).unwrap();
+    }
+    std::fs::remove_dir(&directory).unwrap();
 }

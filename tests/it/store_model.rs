@@ -20,7 +20,7 @@ use argusd::{
         stored_filter::StoredFilter,
         tag::{IncidentTag, Tag},
         time::Timestamp,
-        token::{Token, TokenKind},
+        token::{Token, TokenKind, TokenOrigin},
         user::User,
     },
     store::{Command, Direction, Options, Store, StoreError, WriteError},
@@ -119,8 +119,7 @@ impl Bench {
         let store = open(path, &clock);
         let mut bench = Self { store, clock, model: Model { username: "name".to_owned(), ..Model::default() } };
         bench.write(|command| {
-            assert_eq!(command.new_user_id(), ACTOR);
-            command.put_user(user("name"));
+            assert_eq!(command.add_user(user("name")).id, ACTOR);
             command.put_source_type("test".to_owned());
             for number in 1..4 {
                 let id = command.new_source_id();
@@ -182,9 +181,9 @@ impl Bench {
             Op::Refuse { incident } => self.refuse(incident),
             Op::Rename { name } => {
                 self.model.username = format!("name{name}");
-                let user = user(&self.model.username);
+                let username = self.model.username.clone();
                 self.write(move |command| {
-                    command.put_user(user);
+                    command.edit_user(ACTOR, |user| user.username = username);
                     Ok(())
                 });
             }
@@ -198,6 +197,7 @@ impl Bench {
                         created: command.now(),
                         expires: None,
                         replaceable: false,
+                        origin: TokenOrigin::Hand,
                         note: String::new(),
                     };
                     command.put_token(token.clone());
@@ -403,7 +403,7 @@ impl Bench {
             if let Some(incident) = picked {
                 command.delete_incident(incident.id);
             }
-            command.put_user(user("somebody else"));
+            command.edit_user(ACTOR, |user| user.username.push_str(" else"));
             command.new_incident_id();
             Err::<(), _>("no")
         });

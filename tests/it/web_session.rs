@@ -1,5 +1,6 @@
 //! Logging in by password, what sessions may do, how they end, and what browsers are told about pages.
 
+use argusd::service::UserChange;
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     daemon::Site,
     pages::Visit,
-    support::{App, PASSWORD, Reply, Who},
+    support::{App, MINUTE, PASSWORD, Reply, Who},
 };
 
 const PAGES: [&str; 11] = [
@@ -37,16 +38,18 @@ fn json_request(method: Method, path: &str, csrf: Option<&str>, body: &Value) ->
 }
 
 #[tokio::test]
-async fn logging_in_sets_two_cookies() {
+async fn logging_in_sets_three_cookies() {
     let app = App::new().await;
     let mut visit = Visit::stranger(&app);
     let reply = visit.log_in("admin", PASSWORD, "/incidents/?open=any").await;
     assert_eq!((reply.status, reply.header("location")), (303, "/incidents/?open=any"));
     let cookies = cookies(&reply);
-    let [session, csrf] = cookies.as_slice() else { panic!("{cookies:?}") };
+    let [session, csrf, device] = cookies.as_slice() else { panic!("{cookies:?}") };
     let life = "; Path=/; Max-Age=1209600; SameSite=Lax";
     assert!(session.starts_with("sessionid=") && session.ends_with(&format!("{life}; HttpOnly")), "{session}");
     assert!(csrf.starts_with("csrftoken=") && csrf.ends_with(life), "{csrf}");
+    let life = "; Path=/; Max-Age=15552000; SameSite=Lax; HttpOnly";
+    assert!(device.starts_with("device=") && device.ends_with(life), "{device}");
     assert_eq!(visit.get("/about/").await.status, 200);
     let reply = visit.get("/accounts/login/?next=/user/").await;
     assert_eq!((reply.status, reply.header("location")), (303, "/user/"), "who is in is not asked again");
@@ -82,6 +85,46 @@ async fn too_many_tries_have_to_wait() {
     let reply = visit.log_in("admin", PASSWORD, "/").await;
     assert_eq!(reply.status, 429, "also with the right one");
     assert!(reply.text.contains("Too many tries."));
+}
+
+#[tokio::test]
+async fn a_browser_that_logged_in_before_is_not_held_up_by_guessers() {
+    let app = App::new().await;
+    let mut admin = Visit::of(&app, "admin").await;
+    let device = admin.cookie("device").unwrap().to_owned();
+    assert_eq!(admin.post("/accounts/logout/", &[]).await.status, 303);
+    assert_eq!(admin.cookie("device"), Some(device.as_str()), "it outlasts the session");
+    app.clock.advance_micros(2 * MINUTE);
+    let mut guesser = Visit::stranger(&app);
+    while guesser.log_in("admin", "wrong", "/").await.status == 401 {}
+    assert_eq!(guesser.log_in("admin", PASSWORD, "/").await.status, 429);
+    assert_eq!(admin.log_in("admin", PASSWORD, "/").await.status, 303);
+    assert_eq!(admin.cookie("device"), Some(device.as_str()));
+    for planted in ["", "x", &"0".repeat(64), &device.replace(&device[..1], "g")] {
+        let mut guesser = Visit::stranger(&app);
+        guesser.set_cookie("device", planted);
+        assert_eq!(guesser.log_in("admin", "wrong", "/").await.status, 429, "{planted}");
+    }
+}
+
+#[tokio::test]
+async fn a_notice_that_somebody_else_planted_is_not_shown() {
+    let app = App::new().await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let mut bob = Visit::of(&app, "bob").await;
+    assert_eq!(alice.post("/user/preferences/", &[("page_size", "25")]).await.status, 303);
+    let notice = alice.cookie("notice").unwrap().to_owned();
+    assert!(alice.get("/user/").await.text.contains("data-notice>Saved."));
+    assert_eq!(alice.cookie("notice"), None, "said once");
+    let (signature, _) = notice.split_once('.').unwrap();
+    let planted = "Your%20password%20has%20expired";
+    for planted in [planted, &format!(".{planted}"), &format!("{signature}.{planted}"), "", "."] {
+        alice.set_cookie("notice", planted);
+        let page = alice.get("/user/").await.text;
+        assert!(!page.contains("expired") && !page.contains("data-notice"), "{planted}");
+    }
+    bob.set_cookie("notice", &notice);
+    assert!(!bob.get("/user/").await.text.contains("data-notice"), "it was for another session");
 }
 
 #[tokio::test]
@@ -144,7 +187,7 @@ async fn next_leads_to_places_of_our_own() {
     ] {
         let reply = Visit::stranger(&app).log_in("admin", PASSWORD, next).await;
         assert_eq!((reply.status, reply.header("location")), (303, to), "{next:?}");
-        assert_eq!(cookies(&reply).len(), 2, "{next:?}");
+        assert_eq!(cookies(&reply).len(), 3, "{next:?}");
     }
 }
 
@@ -210,6 +253,15 @@ async fn a_new_password_ends_the_other_sessions() {
     let mut here = Visit::of(&app, "alice").await;
     let mut elsewhere = Visit::again(&app, "alice").await;
     let token = app.new_token("alice").await;
+    let credentials = json!({"username": "alice", "password": PASSWORD});
+    let anonymous = app.of(Who::Anonymous);
+    let exchanged = anonymous.post("/api/v2/token-auth/", credentials.clone()).await.json()["token"].clone();
+    let login = anonymous.post("/api/v2/auth/token/login/", credentials).await.json()["token"].clone();
+    let works = async |token: &Value| app.bearing(token.as_str().unwrap()).get("/api/v2/incidents/").await.status;
+    let short = [("current", PASSWORD), ("new", "short"), ("again", "short")];
+    let reply = here.post("/user/password/", &short).await;
+    assert!(reply.status == 422 && reply.text.contains("use at least 8 characters"), "{}", reply.text);
+    assert_eq!((works(&exchanged).await, works(&login).await), (200, 200));
     let refused = [("current", "wrong"), ("new", "battery staple"), ("again", "battery staple")];
     assert_eq!(here.post("/user/password/", &refused).await.status, 422);
     assert_eq!(elsewhere.get("/about/").await.status, 200);
@@ -217,7 +269,8 @@ async fn a_new_password_ends_the_other_sessions() {
     assert_eq!(here.post("/user/password/", &changed).await.status, 303);
     assert_eq!(here.get("/about/").await.status, 200);
     assert_eq!(elsewhere.get("/about/").await.status, 303);
-    assert_eq!(app.bearing(&token).get("/api/v2/incidents/").await.status, 200, "tokens are for programs, and stay");
+    assert_eq!(works(&token.into()).await, 200, "made by hand it stays");
+    assert_eq!((works(&exchanged).await, works(&login).await), (401, 401), "obtained by the old password");
     assert_eq!(Visit::stranger(&app).log_in("alice", PASSWORD, "/").await.status, 401);
 }
 
@@ -231,6 +284,9 @@ async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
     assert_eq!(alice.get("/incidents/?open=any").await.status, 303);
     assert_eq!(alice.get("/api/v2/incidents/").await.status, 401);
     assert_eq!(Visit::stranger(&app).log_in("alice", PASSWORD, "/").await.status, 401);
+    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
+    assert_eq!(alice.get("/incidents/?open=any").await.status, 303, "a session does not come back");
 
     assert_eq!(bob.post("/user/sessions/end/", &[]).await.status, 303);
     assert_eq!(bob.get("/about/").await.status, 200);

@@ -13,7 +13,7 @@ use crate::domain::{
     ids::{TokenId, UserId},
     incident::AckedUntil,
     source::Source,
-    token::{Token, TokenKind},
+    token::{Token, TokenKind, TokenOrigin},
     user::User,
 };
 
@@ -41,7 +41,17 @@ fn directory(heartbeat_frequency: Option<u32>) -> Directory {
 fn token(id: u64, kind: TokenKind, expires: Option<Timestamp>) -> Token {
     let hash = [u8::try_from(id).unwrap(); 32];
     let created = after(-10 * DAY + i64::try_from(id).unwrap());
-    Token { id: TokenId(id), user: UserId(9), kind, hash, created, expires, replaceable: false, note: String::new() }
+    Token {
+        id: TokenId(id),
+        user: UserId(9),
+        kind,
+        hash,
+        created,
+        expires,
+        replaceable: false,
+        origin: TokenOrigin::Hand,
+        note: String::new(),
+    }
 }
 
 fn with_tokens(tokens: impl IntoIterator<Item = Token>) -> Directory {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    domain::{destination::EMAIL_ADDRESS, ids::UserId},
+    domain::{destination::EMAIL_ADDRESS, ids::UserId, user::User},
     service::{Model, NewSource, Refusal, UserChange},
+    store::Command,
 };
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> Refusal {
@@ -124,4 +125,35 @@ async fn sources_show_that_they_are_alive() {
     rig.heartbeat(&zabbix).unwrap();
     assert_eq!(rig.store().last_seen(id), Some(START));
     assert!(matches!(rig.heartbeat(&rig.admin()), Err(ServiceError::Forbidden)));
+}
+
+#[tokio::test]
+async fn edits_of_a_user_add_up() {
+    let rig = Rig::new().await;
+    let admin = rig.admin().user;
+    let edit = move |command: &mut Command<'_>| {
+        command.edit_user(admin.id, |user| user.first_name = "Ada".to_owned());
+        command.edit_user(admin.id, |user| user.last_name.push('L'));
+        let new = command.add_user(User { username: "new".to_owned(), ..User::clone(&admin) });
+        command.edit_user(new.id, |user| (user.id, user.is_superuser) = (admin.id, false));
+        Ok::<_, StoreError>((new.id, command.edit_user(UserId(99), |user| user.is_active = false)))
+    };
+    let (new, nobody) = rig.store().write(None, edit).await.unwrap();
+    let user = rig.admin().user;
+    assert_eq!((user.first_name.as_str(), user.last_name.as_str(), user.is_superuser), ("Ada", "L", true));
+    let new = rig.directory().user(new).cloned().unwrap();
+    assert_eq!((new.username.as_str(), new.is_superuser, nobody), ("new", false, None));
+}
+
+#[tokio::test]
+async fn grants_are_given_and_taken_side_by_side() {
+    let rig = Rig::new().await;
+    let (local, ann) = (rig.local_caller().unwrap(), rig.person("ann").await.id());
+    let give = |grant: &str| UserChange { grant: vec![grant.to_owned()], ..UserChange::default() };
+    let take = |grant: &str| UserChange { revoke: vec![grant.to_owned()], ..UserChange::default() };
+    rig.change_user(&local, ann, give("a")).await.unwrap();
+    let (one, other) = tokio::join!(rig.change_user(&local, ann, give("b")), rig.change_user(&local, ann, take("a")));
+    one.and(other).unwrap();
+    rig.change_user(&local, ann, give("b")).await.unwrap();
+    assert_eq!(rig.caller("ann").user.grants, ["b"]);
 }

@@ -1,12 +1,19 @@
 //! Tokens and passwords.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::*;
 use crate::{
     auth::secret,
-    domain::limits::PASSWORD_TRIES_PER_ACCOUNT,
-    service::{AuthFailure, LoginFailure, Model, Refusal, TokenLife},
+    clock::Clock,
+    domain::{
+        limits::{
+            LOGIN_TOKENS_PER_USER, PASSWORD_REMEMBERED_FOR, PASSWORD_TRIES_PER_ACCOUNT, SESSIONS_PER_USER,
+            TOKENS_PER_USER,
+        },
+        user::PasswordProblem,
+    },
+    service::{AuthFailure, Browser, LoginFailure, Model, PasswordChangeFailure, Refusal, TokenLife, UserChange},
 };
 
 const DAY: i64 = 24 * 3_600;
@@ -82,7 +89,7 @@ async fn login_tokens_live_ten_hours_side_by_side() {
     assert!(!rig.knows(&first).await && rig.knows(&second).await);
     rig.clock.set(expiry);
     assert!(matches!(rig.failure(&second).await, AuthFailure::Invalid));
-    let (third, _) = rig.login_as(&caller).await.unwrap();
+    let (third, _) = rig.login_as(&rig.admin()).await.unwrap();
     rig.logout_all(&caller).await.unwrap();
     assert!(!rig.knows(&third).await && rig.knows(&classic).await);
     rig.end_session(&rig.authenticate(&classic).await.unwrap()).await.unwrap();
@@ -114,11 +121,11 @@ async fn the_inactive_stay_outside() {
     let rig = Rig::new().await;
     let admin = rig.admin();
     let ann = rig.person("ann").await.id();
-    rig.set_password(&admin, ann, "sesame").await.unwrap();
-    let token = rig.exchange_password("ann", "sesame", None).await.unwrap();
+    rig.set_password(&admin, ann, "open sesame").await.unwrap();
+    let token = rig.exchange_password("ann", "open sesame", None).await.unwrap();
     rig.deactivate(&admin, ann).await.unwrap();
     assert!(matches!(rig.failure(&token).await, AuthFailure::Inactive));
-    let refused = rig.exchange_password("ann", "sesame", None).await;
+    let refused = rig.exchange_password("ann", "open sesame", None).await;
     assert!(matches!(refused, Err(LoginFailure::BadCredentials)));
 }
 
@@ -129,6 +136,251 @@ async fn wrong_passwords_unknown_users_and_accounts_without_password_look_the_sa
         let refused = rig.exchange_password(username, password, None).await;
         assert!(matches!(refused, Err(LoginFailure::BadCredentials)), "{username}");
     }
+}
+
+/// Wrong for everybody, and found wrong without hashing.
+fn wrong() -> String {
+    "x".repeat(2_000)
+}
+
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([127, 0, 0, last])
+}
+
+impl Rig {
+    /// Guesses from there until no more is allowed.
+    async fn guess(&self, username: &str, peer: Option<IpAddr>) -> usize {
+        let mut tries = 0;
+        while let Err(LoginFailure::BadCredentials) = self.login(username, &wrong(), peer).await {
+            tries += 1;
+        }
+        tries
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_locked_out_by_the_guesses_of_others() {
+    let rig = Rig::new().await;
+    for last in 2..50 {
+        assert!(rig.guess("admin", Some(address(last))).await >= 30);
+    }
+    rig.login("admin", "correct horse", Some(address(1))).await.unwrap();
+    rig.authenticate_password("admin", "correct horse", Some(address(60))).await.unwrap();
+    let browser = Browser { peer: Some(address(70)), name: "", device: None };
+    let session = rig.open_session("admin", "correct horse", browser).await.unwrap();
+    let refused = rig.login("admin", "correct horse", Some(address(2))).await;
+    assert!(matches!(refused, Err(LoginFailure::TooManyTries { .. })), "who guesses has to wait");
+
+    // From the same address as the guesser, the browser of the account is still let in, and so is its session.
+    let browser = Browser { peer: Some(address(2)), name: "", device: Some(&session.device) };
+    let again = rig.open_session("admin", "correct horse", browser).await.unwrap();
+    assert_eq!(again.device, session.device);
+    let caller = rig.session(&again.secret).unwrap();
+    rig.change_own_password(&caller, "correct horse", "battery staple", Some(address(2))).await.unwrap();
+    rig.login("admin", "battery staple", Some(address(2))).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_failures_count() {
+    let rig = Rig::new().await;
+    for _ in 0..=PASSWORD_TRIES_PER_ACCOUNT.get() {
+        // So that it is checked again.
+        rig.clock.set(rig.clock.now().saturating_add_micros(PASSWORD_REMEMBERED_FOR.as_micros() as i64));
+        rig.login("admin", "correct horse", Some(address(1))).await.unwrap();
+    }
+    assert!(rig.guess("admin", Some(address(1))).await >= 30);
+    rig.login("admin", "correct horse", Some(address(1))).await.unwrap();
+}
+
+/// Polls the future up to its first wait for a password hash, has the other thing done meanwhile, and goes on.
+async fn meanwhile<T, O>(future: impl Future<Output = T>, other: impl Future<Output = O>) -> T {
+    let mut future = std::pin::pin!(future);
+    assert!(futures_util::poll!(future.as_mut()).is_pending());
+    other.await;
+    future.await
+}
+
+#[tokio::test]
+async fn a_demotion_survives_a_password_change_under_way() {
+    let rig = Rig::new().await;
+    let local = rig.local_caller().unwrap();
+    let admin = rig.admin();
+    let demotion = UserChange { is_superuser: Some(false), revoke: vec!["x".to_owned()], ..UserChange::default() };
+    let change = rig.change_own_password(&admin, "correct horse", "battery staple", None);
+    meanwhile(change, async { rig.change_user(&local, admin.id(), demotion).await.unwrap() }).await.unwrap();
+    assert!(!rig.admin().user.is_superuser);
+    rig.login("admin", "battery staple", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_locked_out_while_a_password_is_hashed_changes_nothing() {
+    let rig = Rig::new().await;
+    let local = rig.local_caller().unwrap();
+    let (admin, ann) = (rig.admin(), rig.person("ann").await.id());
+    let lock_out = async || {
+        rig.deactivate(&local, admin.id()).await.unwrap();
+    };
+    let refused = meanwhile(rig.set_password(&admin, ann, "battery staple"), lock_out()).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden)));
+    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    rig.change_user(&local, admin.id(), change).await.unwrap();
+    let new = NewUser { username: "eve".to_owned(), password: Some("battery staple".to_owned()), ..NewUser::default() };
+    let refused = meanwhile(rig.create_user(&admin, new), lock_out()).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden)));
+}
+
+#[tokio::test]
+async fn a_login_that_began_with_the_old_password_gets_nothing() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin().id());
+    let change = async |password: &str| rig.set_password(&local, admin, password).await.unwrap();
+    let login = meanwhile(rig.login("admin", "correct horse", None), change("battery staple")).await;
+    assert!(matches!(login, Err(LoginFailure::BadCredentials)));
+    let exchange = rig.exchange_password("admin", "battery staple", None);
+    assert!(matches!(meanwhile(exchange, change("third password")).await, Err(LoginFailure::BadCredentials)));
+    let basic = rig.authenticate_password("admin", "third password", None);
+    assert!(matches!(meanwhile(basic, change("fourth password")).await, Err(LoginFailure::BadCredentials)));
+    let browser = Browser { peer: None, name: "", device: None };
+    let session = rig.open_session("admin", "fourth password", browser);
+    assert!(matches!(meanwhile(session, change("fifth password")).await, Err(LoginFailure::BadCredentials)));
+    assert!(rig.tokens(Some(admin)).is_empty());
+}
+
+/// What somebody can have: from the password, from that, and by hand.
+struct Access {
+    by_password: Vec<String>,
+    by_hand: Vec<String>,
+    session: String,
+}
+
+impl Rig {
+    async fn access(&self, password: &str) -> Access {
+        let admin = self.admin();
+        let by_hand = self.create_token(&admin, admin.id(), None, TokenLife::Never).await.unwrap();
+        let (login, _) = self.login("admin", password, None).await.unwrap();
+        let (derived, _) = self.login_as(&self.authenticate(&login).await.unwrap()).await.unwrap();
+        let exchanged = self.exchange_password("admin", password, None).await.unwrap();
+        let refreshed = self.refresh_token(&self.authenticate(&exchanged).await.unwrap()).await.unwrap();
+        let (from_hand, _) = self.login_as(&self.authenticate(&by_hand).await.unwrap()).await.unwrap();
+        let browser = Browser { peer: None, name: "", device: None };
+        let session = self.open_session("admin", password, browser).await.unwrap().secret;
+        Access { by_password: vec![login, derived, refreshed], by_hand: vec![by_hand, from_hand], session }
+    }
+
+    async fn assert_access(&self, access: &Access, by_password: bool) {
+        for token in &access.by_password {
+            assert_eq!(self.knows(token).await, by_password);
+        }
+        for token in &access.by_hand {
+            assert!(self.knows(token).await);
+        }
+        assert_eq!(self.session(&access.session).is_some(), by_password);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_what_the_old_one_obtained() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin().id());
+    let access = rig.access("correct horse").await;
+    rig.assert_access(&access, true).await;
+    rig.set_password(&local, admin, "battery staple").await.unwrap();
+    rig.assert_access(&access, false).await;
+
+    let access = rig.access("battery staple").await;
+    let browser = Browser { peer: None, name: "", device: None };
+    let own = rig.open_session("admin", "battery staple", browser).await.unwrap().secret;
+    let caller = rig.session(&own).unwrap();
+    rig.change_own_password(&caller, "battery staple", "third password", None).await.unwrap();
+    rig.assert_access(&access, false).await;
+    assert!(rig.session(&own).is_some(), "where it was changed one stays logged in");
+
+    let access = rig.access("third password").await;
+    rig.end_sessions_of(&local, admin).await.unwrap();
+    rig.assert_access(&access, false).await;
+    rig.sound();
+}
+
+#[tokio::test]
+async fn a_password_does_not_outlive_itself_in_a_refreshed_token() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin());
+    rig.create_token(&admin, admin.id(), None, TokenLife::Never).await.unwrap();
+    let (login, _) = rig.login("admin", "correct horse", None).await.unwrap();
+    let refreshed = rig.refresh_token(&rig.authenticate(&login).await.unwrap()).await.unwrap();
+    rig.set_password(&local, admin.id(), "battery staple").await.unwrap();
+    assert!(!rig.knows(&refreshed).await, "a stolen login cannot turn a token made by hand into its own");
+}
+
+#[tokio::test]
+async fn what_has_ended_makes_nothing_new() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin().id());
+    let browser = Browser { peer: None, name: "", device: None };
+    let session = rig.open_session("admin", "correct horse", browser).await.unwrap().secret;
+    let caller = rig.session(&session).unwrap();
+    rig.set_password(&local, admin, "battery staple").await.unwrap();
+    assert!(matches!(rig.login_as(&caller).await, Err(ServiceError::Forbidden)));
+    assert!(matches!(rig.refresh_token(&caller).await, Err(ServiceError::Forbidden)));
+    let own = rig.create_own_token(&caller, TokenLife::Never, String::new()).await;
+    assert!(matches!(own, Err(ServiceError::Forbidden)));
+}
+
+#[tokio::test]
+async fn what_a_password_obtained_is_void_after_reactivation() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin().id());
+    let access = rig.access("correct horse").await;
+    rig.deactivate(&local, admin).await.unwrap();
+    for token in access.by_password.iter().chain(&access.by_hand) {
+        assert!(matches!(rig.failure(token).await, AuthFailure::Inactive));
+    }
+    assert!(rig.session(&access.session).is_none());
+    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    rig.change_user(&local, admin, change).await.unwrap();
+    rig.assert_access(&access, false).await;
+    rig.sound();
+}
+
+#[tokio::test]
+async fn tokens_of_one_user_are_bounded() {
+    let rig = Rig::new().await;
+    let admin = rig.admin();
+    let make = async || rig.create_own_token(&admin, TokenLife::Setting, String::new()).await;
+    for _ in 0..TOKENS_PER_USER {
+        make().await.unwrap();
+    }
+    assert!(matches!(make().await, Err(ServiceError::Refused(Refusal::TooManyTokens))));
+    let browser = Browser { peer: None, name: "", device: None };
+    let first = rig.open_session("admin", "correct horse", browser).await.unwrap().secret;
+    let second = rig.open_session("admin", "correct horse", browser).await.unwrap().secret;
+    for _ in 2..=SESSIONS_PER_USER {
+        rig.open_session("admin", "correct horse", browser).await.unwrap();
+    }
+    assert!(rig.session(&first).is_none() && rig.session(&second).is_some(), "the oldest made room");
+    for _ in 0..=LOGIN_TOKENS_PER_USER {
+        rig.login("admin", "correct horse", None).await.unwrap();
+    }
+    assert_eq!(rig.tokens(None).len(), TOKENS_PER_USER + SESSIONS_PER_USER + LOGIN_TOKENS_PER_USER);
+    let id = rig.tokens(None)[0].id;
+    rig.revoke_own_token(&admin, id).await.unwrap();
+    make().await.unwrap();
+    rig.sound();
+}
+
+#[tokio::test]
+async fn passwords_have_a_least_length_everywhere() {
+    let rig = Rig::new().await;
+    let (local, admin) = (rig.local_caller().unwrap(), rig.admin());
+    let problem = Refusal::Password(PasswordProblem::TooShort);
+    let set = rig.set_password(&local, admin.id(), "7777777").await;
+    assert!(matches!(set, Err(ServiceError::Refused(refusal)) if refusal == problem));
+    let new = NewUser { username: "eve".to_owned(), password: Some("short".to_owned()), ..NewUser::default() };
+    let made = rig.create_user(&local, new).await;
+    assert!(matches!(made, Err(ServiceError::Refused(refusal)) if refusal == problem));
+    let changed = rig.change_own_password(&admin, "correct horse", "short", None).await;
+    assert!(matches!(changed, Err(PasswordChangeFailure::Refused(refusal)) if refusal == problem));
+    rig.login("admin", "correct horse", None).await.unwrap();
 }
 
 #[tokio::test]

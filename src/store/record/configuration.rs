@@ -14,7 +14,7 @@ use crate::{
         stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
         timeslot::{Recurrence, TimeOfDay, Timeslot},
-        token::{Token, TokenHash, TokenKind},
+        token::{Token, TokenHash, TokenKind, TokenOrigin},
         user::User,
     },
     store::{
@@ -25,6 +25,7 @@ use crate::{
 
 const V1: u8 = 1;
 const V2: u8 = 2;
+const V3: u8 = 3;
 
 pub(super) fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
     match versioned(value)? {
@@ -82,6 +83,18 @@ pub fn decode_user(id: u64, value: &[u8]) -> Result<User, StoreError> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct TokenV3 {
+    id: u64,
+    user: u64,
+    kind: u8,
+    created: i64,
+    expires: Option<i64>,
+    replaceable: bool,
+    by_password: bool,
+    note: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct TokenV2 {
     id: u64,
     user: u64,
@@ -103,7 +116,7 @@ struct TokenV1 {
 }
 
 pub fn encode_token(token: &Token) -> Result<Vec<u8>, StoreError> {
-    let record = TokenV2 {
+    let record = TokenV3 {
         id: token.id.0,
         user: token.user.0,
         kind: match token.kind {
@@ -114,15 +127,17 @@ pub fn encode_token(token: &Token) -> Result<Vec<u8>, StoreError> {
         created: token.created.micros(),
         expires: token.expires.map(Timestamp::micros),
         replaceable: token.replaceable,
+        by_password: token.origin == TokenOrigin::Password,
         note: token.note.clone(),
     };
-    encode(V2, &record)
+    encode(V3, &record)
 }
 
 pub fn decode_token(hash: TokenHash, value: &[u8]) -> Result<Token, StoreError> {
-    let record: TokenV2 = match versioned(value)? {
-        (V2, bytes) => decode(bytes)?,
-        (V1, bytes) => decode::<TokenV1>(bytes)?.into(),
+    let record: TokenV3 = match versioned(value)? {
+        (V3, bytes) => decode(bytes)?,
+        (V2, bytes) => decode::<TokenV2>(bytes)?.into(),
+        (V1, bytes) => TokenV2::from(decode::<TokenV1>(bytes)?).into(),
         (version, _) => return Err(unknown_version("token", version)),
     };
     Ok(Token {
@@ -138,8 +153,27 @@ pub fn decode_token(hash: TokenHash, value: &[u8]) -> Result<Token, StoreError> 
         created: timestamp(record.created)?,
         expires: record.expires.map(timestamp).transpose()?,
         replaceable: record.replaceable,
+        origin: if record.by_password { TokenOrigin::Password } else { TokenOrigin::Hand },
         note: record.note,
     })
+}
+
+impl From<TokenV2> for TokenV3 {
+    /// Not written down then, so it follows from the kind. Sessions and what `token-auth/` made come from a password.
+    /// Login tokens nearly always do, and live for hours, so they end with the password: one that ends early is asked for
+    /// again, one that stays would let somebody in.
+    fn from(old: TokenV2) -> Self {
+        Self {
+            by_password: old.kind != 0 || old.replaceable,
+            id: old.id,
+            user: old.user,
+            kind: old.kind,
+            created: old.created,
+            expires: old.expires,
+            replaceable: old.replaceable,
+            note: old.note,
+        }
+    }
 }
 
 impl From<TokenV1> for TokenV2 {
@@ -329,4 +363,38 @@ pub(super) fn blob_from_record(record: FilterV1) -> Option<FilterBlob> {
         event_types,
         hide_closed_acked: record.hide_closed_acked,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_older_files_are_read_with_an_origin() {
+        let v1 = |login, replaceable| {
+            let old = TokenV1 { id: 5, user: 7, login, created: 10, expires: Some(20), replaceable };
+            decode_token([3; 32], &encode(V1, &old).unwrap()).unwrap()
+        };
+        let v2 = |kind, replaceable| {
+            let note = "of old".to_owned();
+            let old = TokenV2 { id: 5, user: 7, kind, created: 10, expires: Some(20), replaceable, note };
+            decode_token([3; 32], &encode(V2, &old).unwrap()).unwrap()
+        };
+        for (token, kind, origin) in [
+            (v1(false, false), TokenKind::Classic, TokenOrigin::Hand),
+            (v1(false, true), TokenKind::Classic, TokenOrigin::Password),
+            (v1(true, false), TokenKind::Login, TokenOrigin::Password),
+            (v2(0, false), TokenKind::Classic, TokenOrigin::Hand),
+            (v2(0, true), TokenKind::Classic, TokenOrigin::Password),
+            (v2(1, false), TokenKind::Login, TokenOrigin::Password),
+            (v2(2, false), TokenKind::Session, TokenOrigin::Password),
+        ] {
+            assert_eq!((token.kind, token.origin), (kind, origin), "{token:?}");
+            assert_eq!((token.id, token.user, token.expires), (TokenId(5), UserId(7), Some(timestamp(20).unwrap())));
+            let derived = Token { kind: TokenKind::Login, origin: TokenOrigin::Hand, ..token };
+            for token in [&derived, &Token { origin: TokenOrigin::Password, ..derived.clone() }] {
+                assert_eq!(&decode_token([3; 32], &encode_token(token).unwrap()).unwrap(), token);
+            }
+        }
+    }
 }

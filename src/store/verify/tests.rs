@@ -100,8 +100,7 @@ fn sound() -> Planted {
     let store = Store::open(&path, Options::default(), Arc::new(ManualClock::new(NOW))).unwrap();
     store
         .write_blocking(None, |command| {
-            command.new_user_id();
-            command.put_user(user());
+            command.add_user(user());
             command.put_source_type("test".to_owned());
             let id = command.new_source_id();
             command.put_source(Source {

@@ -9,9 +9,9 @@ use axum::{
 };
 
 use crate::{
-    domain::limits::{BODY_BYTES, SESSION_LIFE},
+    domain::limits::{BODY_BYTES, DEVICE_LIFE, SESSION_LIFE},
     http::{cookies, peer},
-    service::LoginFailure,
+    service::{Browser, LoginFailure},
     web::{
         Site,
         answer::{self, Answer, PageError, local_path, page_with, see},
@@ -64,14 +64,22 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
             "The form was too old, or your browser keeps no cookies. Please try again.".to_owned(),
         );
     }
-    let browser = browser(&parts.headers);
+    let browser = Browser {
+        peer: peer::client(site.http(), &parts),
+        name: &browser(&parts.headers),
+        device: cookies::get(&parts.headers, cookies::DEVICE),
+    };
     let password = fields.raw("password").unwrap_or_default();
-    match site.service.open_session(&username, password, peer::client(site.http(), &parts), &browser).await {
+    match site.service.open_session(&username, password, browser).await {
         Ok(session) => {
             let mut response = see(&next);
             let secure = site.origin(&parts).starts_with("https:");
-            let seconds = i64::try_from(SESSION_LIFE.as_secs()).unwrap_or(i64::MAX);
-            for (name, value) in [(cookies::SESSION, &session.secret), (cookies::CSRF, &session.csrf)] {
+            for (name, value, life) in [
+                (cookies::SESSION, &session.secret, SESSION_LIFE),
+                (cookies::CSRF, &session.csrf, SESSION_LIFE),
+                (cookies::DEVICE, &session.device, DEVICE_LIFE),
+            ] {
+                let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
                 if let Some(cookie) = cookies::set(name, value, seconds, secure) {
                     response.headers_mut().append(header::SET_COOKIE, cookie);
                 }

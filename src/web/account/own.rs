@@ -15,7 +15,7 @@ use crate::{
         preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
         token::{Token, TokenKind},
     },
-    service::{Credential, LoginFailure, ServiceError, TokenLife},
+    service::{Credential, LoginFailure, PasswordChangeFailure, ServiceError, TokenLife},
     web::{
         Site,
         answer::{Answer, done, page, page_with, see, sentence},
@@ -26,6 +26,8 @@ use crate::{
 };
 
 const PAGE: &str = "/user/";
+const CHANGED: &str = "Password changed. Other browsers, and programs that logged in with the old password, are logged out. \
+                       Tokens made by hand still work.";
 
 #[derive(Template)]
 #[template(path = "user.html")]
@@ -146,16 +148,17 @@ pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: 
 pub async fn change_password(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let raw = |name| fields.raw(name).unwrap_or_default();
     let (current, new) = (raw("current"), raw("new"));
-    let problem = if new.chars().count() < 8 {
-        "A password has at least eight characters.".to_owned()
-    } else if new == raw("again") {
+    let problem = if new == raw("again") {
         match site.service.change_own_password(&visitor.caller, current, new, visitor.peer).await {
-            Ok(()) => return Ok(done(PAGE, "The password is changed, and other browsers are logged out.")),
-            Err(LoginFailure::BadCredentials) => "That is not your current password.".to_owned(),
-            Err(LoginFailure::TooManyTries { retry_after }) => {
+            Ok(()) => return Ok(done(PAGE, CHANGED)),
+            Err(PasswordChangeFailure::Refused(refusal)) => sentence(&refusal),
+            Err(PasswordChangeFailure::Login(LoginFailure::BadCredentials)) => {
+                "That is not your current password.".to_owned()
+            }
+            Err(PasswordChangeFailure::Login(LoginFailure::TooManyTries { retry_after })) => {
                 format!("Too many tries. Wait {} seconds.", retry_after.as_secs().saturating_add(1))
             }
-            Err(LoginFailure::Store(error)) => return Err(error.into()),
+            Err(PasswordChangeFailure::Login(LoginFailure::Store(error))) => return Err(error.into()),
         }
     } else {
         "The new password was not typed the same twice.".to_owned()

@@ -77,8 +77,7 @@ fn furnished() -> Planted {
     let path = folder.path().join("argusd.redb");
     let store = Store::open(&path, Options::default(), Arc::new(ManualClock::new(NOW))).unwrap();
     let furnish = |command: &mut crate::store::Command<'_>| {
-        command.new_user_id();
-        command.put_user(crate::domain::user::User { password_hash: Some("secret".to_owned()), ..user() });
+        command.add_user(crate::domain::user::User { password_hash: Some("secret".to_owned()), ..user() });
         command.put_source_type("test".to_owned());
         let id = command.new_source_id();
         command.put_source(Source {
