@@ -12,6 +12,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod frame;
+pub mod host;
 pub mod icinga;
 pub mod native;
 pub mod page;
@@ -22,11 +23,14 @@ pub mod reply;
 pub mod router;
 pub mod slash;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::{domain::datetime::Zoned, service::Service};
+use crate::{
+    domain::{datetime::Zoned, limits},
+    service::Service,
+};
 
 pub use argus::{shared::blob::parse_blob, version::Version};
 pub use docs::{native_openapi, openapi};
@@ -39,7 +43,7 @@ pub use router::router;
 pub type Answer = Result<axum::response::Response, ApiError>;
 
 /// What the operator chose.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Where clients find this server; `None`: where they say they found it (`Host`).
     pub public_url: Option<Url>,
@@ -47,6 +51,19 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<Network>,
     /// What the contact API speaks where the path does not say.
     pub icinga_dialect: IcingaDialect,
+    /// How long a client may take to send the body of a request.
+    pub body_timeout: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            icinga_dialect: IcingaDialect::default(),
+            body_timeout: limits::BODY_TIMEOUT,
+        }
+    }
 }
 
 /// What handlers work with.
@@ -61,13 +78,15 @@ struct Shared {
     settings: HttpSettings,
     zoned: Zoned,
     surface: frame::Surface,
+    bodies: body::budget::Budget,
 }
 
 impl Api {
     fn new(service: Service, settings: HttpSettings) -> Self {
         let zoned = Zoned::new(service.settings().time_zone);
         let surface = frame::Surface::new();
-        Self { service, version: Version::V2, shared: Arc::new(Shared { settings, zoned, surface }) }
+        let shared = Shared { settings, zoned, surface, bodies: body::budget::Budget::default() };
+        Self { service, version: Version::V2, shared: Arc::new(shared) }
     }
 
     fn of_version(&self, version: Version) -> Self {
@@ -83,6 +102,12 @@ impl Api {
     #[must_use]
     pub fn zoned(&self) -> &Zoned {
         &self.shared.zoned
+    }
+
+    /// Memory for the bodies of all requests.
+    #[must_use]
+    fn bodies(&self) -> &body::budget::Budget {
+        &self.shared.bodies
     }
 
     #[must_use]
