@@ -53,7 +53,7 @@ mod tests {
             for hosts in [["a.example", "b.example"], ["a.example", "a.example"], ["", ""]] {
                 assert_eq!(refused(version, &hosts), Some("The request has more than one Host header."));
             }
-            for host in ["a/b", "user@host", "a b", "a, b", "a.example:port", "\u{e5}"] {
+            for host in ["a/b", "user@host", "a b", "a, b", "\u{e5}"] {
                 assert_eq!(refused(version, &[host]), Some("The request's Host header is not valid."), "{host}");
             }
         }

@@ -180,7 +180,7 @@ async fn half_sent(app: &App, token: &str, path: &str, bytes: usize) -> JoinHand
     let filler = stream::iter(0..chunks).map(|_| Ok::<_, std::io::Error>(vec![b' '; 65_536]));
     // The end is asked for when all before it has been taken.
     let end = stream::once(async move {
-        drop(arrived.send(()));
+        arrived.send(()).unwrap();
         std::future::pending().await
     });
     let request = Request::post(path)
