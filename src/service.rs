@@ -43,6 +43,7 @@ pub mod rules;
 pub mod self_incidents;
 pub mod sessions;
 pub mod setup;
+pub mod slots;
 pub mod source_overview;
 pub mod sources;
 pub mod suggestions;
@@ -76,7 +77,7 @@ pub use crate::{
 };
 pub use acks::NewAck;
 pub use audit::{AuditFilter, AuditPage};
-pub use bulk::{BulkRefusal, BulkResult};
+pub use bulk::{BulkAction, BulkEvent, BulkJob, BulkKind, BulkOutcome, BulkRefusal, BulkStatus, BulkSubjects, Undone};
 pub use channel_types::{AboutType, ChannelType};
 pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
@@ -107,6 +108,7 @@ pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
 pub use sessions::Session;
 pub use setup::FirstStart;
+pub use slots::{NoSlot, Slot, Slots};
 pub use source_overview::{SourceView, TokenState};
 pub use sources::{NewSource, SourceEdit};
 pub use suggestions::{TagSuggestion, TagSuggestionKind};
@@ -157,6 +159,7 @@ struct Inner {
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
+    bulks: bulk::Bulk,
     started: Timestamp,
     live: Live,
 }
@@ -179,6 +182,7 @@ impl Service {
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
+                bulks: bulk::Bulk::default(),
                 started,
             }),
         }
@@ -231,6 +235,10 @@ impl Service {
 
     fn tries(&self) -> &Tries {
         &self.inner.tries
+    }
+
+    fn bulks(&self) -> &bulk::Bulk {
+        &self.inner.bulks
     }
 
     fn reported(&self) -> &self_incidents::Reported {

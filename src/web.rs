@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod live;
 pub mod maintenance;
 pub mod notifications;
+pub mod offered;
 pub mod router;
 pub mod show;
 pub mod visitor;
@@ -23,15 +24,13 @@ pub mod visitor;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use tokio::sync::Semaphore;
 
 use crate::{
-    domain::limits::LIVE_STREAMS,
     http::{HttpSettings, peer},
     service::Service,
 };
 
-use incidents::work::Work;
+use live::Pushes;
 pub use router::{router, with_pages};
 
 /// What the operator chose for the pages.
@@ -61,8 +60,7 @@ pub struct Site {
 }
 
 struct Inner {
-    work: Work,
-    streams: Arc<Semaphore>,
+    pushes: Pushes,
     http: HttpSettings,
     settings: WebSettings,
 }
@@ -70,15 +68,7 @@ struct Inner {
 impl Site {
     #[must_use]
     pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
-        Self {
-            service,
-            inner: Arc::new(Inner {
-                http,
-                settings,
-                work: Work::default(),
-                streams: Arc::new(Semaphore::new(LIVE_STREAMS)),
-            }),
-        }
+        Self { service, inner: Arc::new(Inner { http, settings, pushes: Pushes::default() }) }
     }
 
     #[must_use]
@@ -92,14 +82,9 @@ impl Site {
         peer::origin(&self.inner.http, parts)
     }
 
-    /// What is being done with many incidents at once.
-    fn work(&self) -> &Work {
-        &self.inner.work
-    }
-
-    /// How many pages may be pushed to.
-    fn streams(&self) -> &Arc<Semaphore> {
-        &self.inner.streams
+    /// What is pushed to open pages.
+    fn pushes(&self) -> &Pushes {
+        &self.inner.pushes
     }
 
     #[must_use]

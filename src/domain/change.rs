@@ -102,7 +102,8 @@ pub struct Committed {
     pub directory_changed: bool,
 }
 
-/// An incident before and after a command; `before` is `None` at creation, `after` at deletion.
+/// An incident before and after a command; `before` is `None` at creation, `after` at deletion. Both are without their
+/// metadata, which may be large and which no follower needs.
 #[derive(Clone, Debug)]
 pub struct IncidentChange {
     pub before: Option<Arc<Incident>>,

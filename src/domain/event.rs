@@ -70,6 +70,12 @@ impl EventType {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
+    /// Whether events of this type can open or close an incident.
+    #[must_use]
+    pub const fn changes_state(self) -> bool {
+        matches!(self, Self::End | Self::Restart | Self::Close | Self::Reopen)
+    }
+
     const fn bit(self) -> u16 {
         1 << self as u16
     }

@@ -5,8 +5,32 @@ use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 /// Batches of changes that are kept for pages that were away for a moment.
 pub const LIVE_KEPT: usize = 2_000;
 
+/// Changed incidents in all these batches together; beyond that the oldest batches are dropped.
+pub const LIVE_CHANGES: usize = 50_000;
+
+/// Estimated bytes of all these batches together; beyond that the oldest batches are dropped.
+pub const LIVE_BYTES: usize = 32 << 20;
+
+/// Estimated bytes of the incidents that are pushed together; beyond that pages are told to reload.
+pub const LIVE_UPDATE_BYTES: usize = 4 << 20;
+
+/// Time between two pushes to one page; changes in between are pushed together.
+pub const LIVE_EVERY: Duration = Duration::from_millis(250);
+
 /// Pages that are pushed to at once.
 pub const LIVE_STREAMS: usize = 5_000;
+
+/// Pages of one user that are pushed to at once.
+pub const LIVE_STREAMS_PER_USER: usize = 100;
+
+/// Bytes of one push to one page; beyond that the page is told to reload.
+pub const LIVE_PUSH_BYTES: usize = 256 << 10;
+
+/// Bytes of rows that wait to be read by their clients, all pages together; beyond that pages are told to reload.
+pub const LIVE_UNSENT_BYTES: usize = 64 << 20;
+
+/// Searches for pages whose view has search words that run at once; others wait.
+pub const LIVE_SEARCHES: usize = 2;
 
 /// Views of one stream: tabs of one browser.
 pub const LIVE_VIEWS: usize = 40;
@@ -14,11 +38,28 @@ pub const LIVE_VIEWS: usize = 40;
 /// Incidents that are pushed at once; beyond that pages are told to look at everything anew.
 pub const LIVE_ROWS: usize = 250;
 
-/// Incidents in one transaction of what is done with many from a page.
+/// Incidents in one transaction of a bulk change, from a page or over the API.
 pub const WORK_SLICE: usize = 500;
 
-/// What was done with many incidents from pages, and can be looked at again, all users together.
+/// Characters of all events together that one transaction of a bulk change adds.
+pub const WORK_SLICE_TEXT: usize = 1 << 20;
+
+/// Bulk changes of pages whose progress is kept, all users together and of one user.
 pub const WORK_KEPT: usize = 200;
+pub const WORK_KEPT_PER_USER: usize = 20;
+
+/// Bulk changes of more incidents than one transaction holds that run at once, all users together and of one user.
+pub const BULKS: usize = 32;
+pub const BULKS_PER_USER: usize = 4;
+
+/// Characters of all events together that one bulk change adds.
+pub const BULK_TEXT: usize = 64 << 20;
+
+/// How long a bulk change of a page can be undone.
+pub const UNDO_FOR: Duration = Duration::from_mins(1);
+
+/// Bytes that are kept to undo bulk changes, all users together; what does not fit cannot be undone.
+pub const UNDO_BYTES: usize = 64 << 20;
 
 /// Characters of what a token is for.
 pub const TOKEN_NOTE: usize = 100;
@@ -259,3 +300,23 @@ pub const PREVIEW_EXAMPLES: usize = 20;
 pub const PREVIEW_DESCRIPTION: usize = 200;
 /// Previews of profiles that are made at once; others wait.
 pub const PREVIEWS_AT_ONCE: usize = 2;
+/// Bytes of one stored filter's lists as JSON, and of all filters of a user together.
+pub const FILTER_BYTES: usize = 16 << 10;
+pub const FILTER_BYTES_PER_USER: usize = 1 << 20;
+/// Filters that the profiles of one user name, each counted as often as it is named.
+pub const FILTER_USES_PER_USER: usize = 10_000;
+/// The same for all rules together.
+pub const FILTER_USES_IN_RULES: usize = 10_000;
+/// The same for all planned maintenance that is not over.
+pub const FILTER_USES_IN_MAINTENANCE: usize = 20_000;
+/// Source types, and characters of all their names together.
+pub const SOURCE_TYPES: usize = 1_000;
+pub const SOURCE_TYPE_NAMES: usize = 64 << 10;
+/// Filters of others, and source types that no source has, that a page offers at once.
+pub const CHOICES_SHOWN: usize = 200;
+/// Characters of a filter in words, where it is one of many on a page.
+pub const CRITERIA_SHOWN: usize = 300;
+/// Characters of the name of a source type that no source has; what is longer is not offered on pages.
+pub const SOURCE_TYPE_SHOWN: usize = 100;
+/// Profiles and planned maintenance that a list of filters names for one of them.
+pub const USES_SHOWN: usize = 10;

@@ -81,7 +81,7 @@ struct Touched {
 
 impl Touched {
     fn add_to(self, batch: &mut Batch, snapshot: &Snapshot, id: IncidentId) -> Result<(), StoreError> {
-        let Some(incident) = snapshot.incident(id)?.map(Arc::new) else {
+        let Some(incident) = snapshot.incident(id)?.map(without_metadata) else {
             batch.incidents.insert(id, None);
             return Ok(());
         };
@@ -104,11 +104,17 @@ impl Touched {
     }
 }
 
+/// As the tail keeps it.
+fn without_metadata(mut incident: Incident) -> Arc<Incident> {
+    incident.metadata = String::new();
+    Arc::new(incident)
+}
+
 /// All that is in the store.
 pub(super) fn everything(snapshot: &Snapshot) -> Result<Batch, StoreError> {
     let mut batch = Batch::default();
     each(snapshot, |incident, texts| {
-        let incident = Arc::new(incident);
+        let incident = without_metadata(incident);
         batch.put(&incident, true);
         for text in &texts {
             batch.add_event(&incident, text);

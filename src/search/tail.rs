@@ -39,8 +39,8 @@ impl Document {
 pub(super) struct Batch {
     /// `None`: deleted. Takes the place of what the index and earlier batches know.
     pub(super) incidents: FxHashMap<IncidentId, Option<Document>>,
-    /// Folded texts; they come on top of what is known.
-    pub(super) events: Vec<(IncidentId, String)>,
+    /// Folded texts; they come on top of what is known. Equal ones in a row, as bulk changes make them, share their memory.
+    pub(super) events: Vec<(IncidentId, Arc<str>)>,
 }
 
 impl Batch {
@@ -84,7 +84,7 @@ impl Batch {
             for event in command.events.iter().filter(|event| !event.description.is_empty()) {
                 match latest.get(&event.incident) {
                     Some(incident) => batch.add_event(incident, &event.description),
-                    None => batch.events.push((event.incident, fold(&event.description))),
+                    None => batch.push_event(event.incident, &fold(&event.description)),
                 }
             }
         }
@@ -109,8 +109,17 @@ impl Batch {
             _ => fold(&incident.description).contains(&text),
         };
         if !described {
-            self.events.push((incident.id, text));
+            self.push_event(incident.id, &text);
         }
+    }
+
+    /// `text`: folded.
+    fn push_event(&mut self, incident: IncidentId, text: &str) {
+        let text = match self.events.last() {
+            Some((_, last)) if **last == *text => Arc::clone(last),
+            _ => Arc::from(text),
+        };
+        self.events.push((incident, text));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -13,7 +13,7 @@ use crate::{
         event::{Event, EventType},
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
-        limits::{ACKS_PER_INCIDENT, BULK_IDS},
+        limits::ACKS_PER_INCIDENT,
         time::Timestamp,
     },
     store::Command,
@@ -103,30 +103,6 @@ impl Service {
             .await?;
         Ok(changed)
     }
-
-    /// Lets acknowledgements expire now, in one transaction; those that have, or are there no more, are left out.
-    /// Returns how many that were.
-    pub async fn expire_acks(&self, caller: &Caller, acks: Vec<(IncidentId, EventId)>) -> Result<usize, ServiceError> {
-        if acks.len() > BULK_IDS {
-            return Err(Refusal::TooManyIds.into());
-        }
-        let expired = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let mut expired = 0;
-                for (incident, ack) in acks {
-                    let now = command.now();
-                    match set_expiration(command, incident, ack, Some(now)) {
-                        Ok(_) => expired += 1,
-                        Err(ServiceError::NotFound(_) | ServiceError::Refused(_)) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok::<_, ServiceError>(expired)
-            })
-            .await?;
-        Ok(expired)
-    }
 }
 
 /// An acknowledgement that has not expired, with its incident and event.
@@ -147,7 +123,7 @@ fn valid_ack(
 }
 
 /// Stages another expiration.
-fn set_expiration(
+pub(super) fn set_expiration(
     command: &mut Command<'_>,
     incident: IncidentId,
     id: EventId,

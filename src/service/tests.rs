@@ -6,6 +6,7 @@ mod bulk;
 mod forecast;
 mod incidents;
 mod listing;
+mod live;
 mod login;
 mod pages;
 mod states;

@@ -23,7 +23,7 @@ use crate::domain::{
     event::Event,
     ids::{IncidentId, Seq, UserId},
     incident::{Incident, Summary},
-    subscription::Subscriptions,
+    matcher::Matcher,
     time::Timestamp,
 };
 
@@ -32,8 +32,8 @@ pub struct Applier<'a, 't> {
     pub tables: &'a mut WriteTables<'t>,
     pub directory: &'a mut Arc<Directory>,
     pub counters: &'a mut Counters,
-    /// Made anew when the directory has changed and somebody has to be told.
-    pub subscriptions: &'a mut Arc<Subscriptions>,
+    /// Follows the directory before each decision.
+    pub matcher: &'a mut Matcher,
 }
 
 impl Applier<'_, '_> {
@@ -129,9 +129,9 @@ impl Applier<'_, '_> {
         damage.map_or(Ok(()), Err)
     }
 
-    fn put_incident(&mut self, incident: Incident) -> Result<IncidentChange, StoreError> {
+    fn put_incident(&mut self, mut incident: Incident) -> Result<IncidentChange, StoreError> {
         let key = id_key(incident.id.0);
-        let before = self.tables.incident(incident.id)?;
+        let mut before = self.tables.incident(incident.id)?;
         self.tables.incidents.insert(key, encode_incident(&incident)?.as_slice())?;
         if before.is_none() {
             self.counters.incidents += 1;
@@ -141,11 +141,15 @@ impl Applier<'_, '_> {
             self.tables.old_tags.insert(version, encode_tags(&before.tags)?.as_slice())?;
         }
         self.index_incident(before.as_ref(), Some(&incident))?;
+        incident.metadata = String::new();
+        if let Some(before) = &mut before {
+            before.metadata = String::new();
+        }
         Ok(IncidentChange { before: before.map(Arc::new), after: Some(Arc::new(incident)) })
     }
 
     fn delete_incident(&mut self, id: IncidentId) -> Result<Option<IncidentChange>, StoreError> {
-        let Some(incident) = self.tables.incident(id)? else { return Ok(None) };
+        let Some(mut incident) = self.tables.incident(id)? else { return Ok(None) };
         for event in self.tables.events_of(id)? {
             self.tables.events.remove(pair_key(id.0, event.id.0))?;
             self.tables.event_times.remove(time_key(event.timestamp, event.id.0))?;
@@ -162,6 +166,7 @@ impl Applier<'_, '_> {
         self.tables.incidents.remove(id_key(id.0))?;
         self.counters.incidents -= 1;
         self.index_incident(Some(&incident), None)?;
+        incident.metadata = String::new();
         Ok(Some(IncidentChange { before: Some(Arc::new(incident)), after: None }))
     }
 

@@ -122,6 +122,7 @@ pub trait Reads {
     fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError>;
     fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError>;
     fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError>;
+    fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError>;
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
@@ -149,6 +150,10 @@ impl Reads for WriteTables<'_> {
 
     fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError> {
         events_of(&self.events, incident)
+    }
+
+    fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError> {
+        of_incident_from(&self.events, incident, event.0.saturating_add(1), decode_event)
     }
 
     fn ack(&self, incident: IncidentId, id: EventId) -> Result<Option<Acknowledgement>, StoreError> {
@@ -248,8 +253,17 @@ fn of_incident<T>(
     incident: IncidentId,
     decode: impl Fn(u64, u64, &[u8]) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
+    of_incident_from(table, incident, 0, decode)
+}
+
+fn of_incident_from<T>(
+    table: &impl ReadableTable<PairKey, &'static [u8]>,
+    incident: IncidentId,
+    first: u64,
+    decode: impl Fn(u64, u64, &[u8]) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let mut rows = Vec::new();
-    for row in table.range::<PairKey>(pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX))? {
+    for row in table.range::<PairKey>(pair_key(incident.0, first)..=pair_key(incident.0, u64::MAX))? {
         let (key, value) = row?;
         let (incident, id) = key_pair(key.value());
         rows.push(decode(incident, id, value.value())?);

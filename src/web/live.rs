@@ -1,34 +1,41 @@
 //! What is pushed to open pages: rows that changed, for each view by its own filter; that an incident which somebody
-//! looks at changed; or that there was too much, so that everything has to be looked at anew.
+//! looks at changed; or that there was too much, so that everything has to be looked at again.
 //!
 //! One stream serves all tabs of a browser. It ends when the session does.
 
+mod rendered;
 mod views;
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use tokio::time::{Instant, sleep_until, timeout};
+
+pub use self::rendered::Pushes;
+use self::views::{Push, Views};
+use super::{Site, form::Fields, visitor::Visitor};
+use crate::{
+    domain::limits::{LIVE_EVERY, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
+    http::cookies,
+    service::{
+        NoSlot, Slot,
+        live::{News, Reader},
     },
 };
-use futures_util::{Stream, stream};
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, sleep_until, timeout},
-};
 
-use self::views::{Views, fold};
-use super::{Site, form::Fields, visitor::Visitor};
-use crate::{domain::limits::LIVE_ROWS, http::cookies, service::News};
-
-/// Changes within so much time are pushed together.
-const GATHER: Duration = Duration::from_millis(250);
 /// So often it is asked whether the session is still there, and the browser hears that the stream is.
 const BREATH: Duration = Duration::from_secs(15);
+/// The pause after a page was told to reload is doubled each time in a row, this often.
+const DOUBLINGS: u32 = 4;
+/// Many streams take their turns in so many groups, so that other requests get theirs in between.
+const GROUPS: usize = 64;
 
 pub async fn stream(
     State(site): State<Site>,
@@ -40,108 +47,119 @@ pub async fn stream(
     let Some(secret) = cookies::get(&headers, cookies::SESSION).map(str::to_owned) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    let Ok(permit) = site.streams().clone().try_acquire_owned() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let slot = match site.pushes().streams.take(visitor.caller.id()) {
+        Ok(slot) => slot,
+        Err(NoSlot::Full) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open; this one reloads by itself.")
+                .into_response();
+        }
+        Err(NoSlot::FullForUser) => {
+            let text = format!("More than {LIVE_STREAMS_PER_USER} pages of this account are open; this one reloads.");
+            return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
+        }
     };
     let fields = Fields::of_query(query.as_deref());
-    let views = Views::parse(&fields, &visitor);
+    let views = Views::parse(&site, &fields, &visitor);
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let seq = resumed.or_else(|| fields.get("seq").and_then(|seq| seq.parse().ok()));
-    let live = site.service.live();
-    let from = seq.map_or(Some(live.end()), |seq| live.after(seq));
-    let mut pending = VecDeque::from([Event::default().event("hello").data("1")]);
-    if from.is_none() {
-        pending.push_back(refresh());
-    }
-    let mut signal = live.signal();
-    // What was missed is looked at now, not with the next change.
-    signal.mark_changed();
-    let pushed = Pushed {
-        from: from.unwrap_or_else(|| live.end()),
-        signal,
-        site: site.clone(),
+    let known = resumed.or_else(|| fields.get("seq").and_then(|seq| seq.parse().ok()));
+    let (reader, is_complete) = site.service.live().join(known);
+    let mut pushed = Pushed {
+        group: site.pushes().next_group(GROUPS),
+        reader,
+        site,
         secret,
         views,
-        pending,
+        pending: VecDeque::new(),
         next_push: Instant::now(),
+        reloads: 0,
+        is_first_look: true,
         is_over: false,
-        _permit: permit,
+        _slot: slot,
     };
-    let keep_alive = KeepAlive::new().interval(BREATH).text("alive");
-    ([("x-accel-buffering", "no")], Sse::new(events(pushed)).keep_alive(keep_alive)).into_response()
+    pushed.pending.extend(Push::hello().frames(None));
+    if !is_complete {
+        pushed.push(vec![Push::refresh()], None);
+    }
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "text/event-stream"),
+        (header::CACHE_CONTROL.as_str(), "no-cache"),
+        ("x-accel-buffering", "no"),
+    ];
+    (headers, Body::from_stream(frames(pushed))).into_response()
 }
 
 struct Pushed {
     site: Site,
     secret: String,
     views: Views,
-    /// The number of the next entry.
-    from: u64,
-    signal: watch::Receiver<u64>,
-    pending: VecDeque<Event>,
+    reader: Reader,
+    /// Written before anything else is looked at, so a client that does not read costs one push.
+    pending: VecDeque<Bytes>,
     next_push: Instant,
+    /// How often in a row the page was told to reload.
+    reloads: u32,
+    /// Its turn among many streams.
+    group: usize,
+    is_first_look: bool,
     is_over: bool,
-    _permit: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
-fn events(pushed: Pushed) -> impl Stream<Item = Result<Event, Infallible>> {
+fn frames(pushed: Pushed) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(pushed, |mut pushed| async move {
         loop {
-            if let Some(event) = pushed.pending.pop_front() {
-                return Some((Ok(event), pushed));
+            if let Some(frame) = pushed.pending.pop_front() {
+                return Some((Ok(frame), pushed));
             }
             if pushed.is_over {
                 return None;
             }
-            pushed.wait().await;
+            let is_quiet = pushed.wait().await;
             pushed.look().await;
+            if is_quiet && pushed.pending.is_empty() && !pushed.is_over {
+                pushed.pending.push_back(Bytes::from_static(b": alive\n\n"));
+            }
         }
     })
 }
 
 impl Pushed {
-    /// Until there is news, gathered for a moment; or for a breath.
-    async fn wait(&mut self) {
-        let _ = timeout(BREATH, self.signal.changed()).await;
-        sleep_until(self.next_push).await;
+    /// Until there is news, gathered for a moment; or for a breath, which is true.
+    async fn wait(&mut self) -> bool {
+        // What was missed is looked at now, not with the next change.
+        let is_quiet =
+            !std::mem::take(&mut self.is_first_look) && timeout(BREATH, self.reader.changed()).await.is_err();
+        let open = self.site.pushes().streams.taken().min(LIVE_STREAMS);
+        let share = LIVE_EVERY.as_secs_f64() * (open * self.group) as f64 / (LIVE_STREAMS * GROUPS) as f64;
+        sleep_until(self.next_push.max(Instant::now() + Duration::from_secs_f64(share))).await;
+        is_quiet
     }
 
     async fn look(&mut self) {
-        self.signal.mark_unchanged();
         if self.site.service.session(&self.secret).is_none() {
             self.is_over = true;
-            self.pending.push_back(Event::default().event("end").data("session"));
+            self.pending.extend(Push::end().frames(None));
             return;
         }
-        match self.site.service.live().news(self.from) {
+        match self.reader.news() {
+            News::Nothing => {}
             News::Closed => self.is_over = true,
-            News::TooMuch { next } => {
-                self.from = next;
-                self.push(vec![refresh()]);
-            }
-            News::Entries { entries, next } => {
-                self.from = next;
-                let Some(seq) = entries.last().map(|entry| entry.seq) else { return };
-                let mut events = if fold(&entries).incidents.len() > LIVE_ROWS {
-                    vec![refresh()]
-                } else {
-                    self.views.events(&self.site, &entries).await
-                };
-                // Only the last has it: who loses the stream before has not heard all of this.
-                if let Some(last) = events.pop() {
-                    events.push(last.id(seq.to_string()));
-                    self.push(events);
-                }
+            News::TooMuch => self.push(vec![Push::refresh()], None),
+            News::Update(update) => {
+                let pushes = self.views.pushes(&self.site, &self.reader, &update).await;
+                self.push(pushes, Some(update.seq));
             }
         }
     }
 
-    fn push(&mut self, events: Vec<Event>) {
-        self.pending.extend(events);
-        self.next_push = Instant::now() + GATHER;
+    /// Only the last has the number: who loses the stream before has not heard all of this.
+    fn push(&mut self, pushes: Vec<Push>, seq: Option<u64>) {
+        let Some(last) = pushes.len().checked_sub(1) else { return };
+        let is_reload = pushes.iter().any(Push::is_refresh);
+        for (number, push) in pushes.into_iter().enumerate() {
+            self.pending.extend(push.frames(seq.filter(|_| number == last)));
+        }
+        self.reloads = if is_reload { (self.reloads + 1).min(DOUBLINGS) } else { 0 };
+        self.next_push = Instant::now() + LIVE_EVERY * (1 << self.reloads);
     }
-}
-
-fn refresh() -> Event {
-    Event::default().event("refresh").data("1")
 }

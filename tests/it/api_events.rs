@@ -241,6 +241,31 @@ async fn bulk_changes() {
 }
 
 #[tokio::test]
+async fn a_large_bulk_says_of_each_what_became_of_it() {
+    let app = App::new().await;
+    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let ids: Vec<u64> = std::iter::once(pk).chain(1_000..100_999).collect();
+    let client = app.of(Who::EndUser);
+    let body = json!({"ids": ids, "event": {"type": "OTH"}});
+    let (reply, ()) = tokio::join!(client.post("/api/v2/incidents/events/bulk/", body.clone()), async {
+        let id = argusd::domain::ids::IncidentId(pk);
+        while app.service.events(id).await.unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+    });
+    assert_eq!(reply.status, 201);
+    let answer = reply.json();
+    let changes = answer["changes"].as_object().unwrap();
+    assert_eq!(changes.len(), ids.len());
+    assert_eq!(changes[&pk.to_string()]["status"], 201);
+    assert_eq!(changes["1000"], missing("event", 1_000));
+    let denied = "You do not have permission to perform this action.";
+    assert_eq!(changes["100998"], json!({"event": null, "status": 403, "errors": {"detail": denied}}));
+    assert_eq!(client.post("/api/v2/incidents/events/bulk/", body).await.status, 401);
+}
+
+#[tokio::test]
 async fn bulk_bodies_that_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);

@@ -230,3 +230,32 @@ async fn a_strange_form_is_no_trouble() {
     let reply = alice.request(garbage.body(Body::from(vec![0xff, 0x26, 0x3d, 0x25])).unwrap()).await;
     assert_eq!(reply.status, 303);
 }
+
+#[tokio::test]
+async fn what_others_did_since_is_not_taken_back() {
+    let app = App::new().await;
+    let pks = open(&app, 3).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let page = bulk(&mut alice, "ticket", &pks, &[("ticket", "https://tickets.example/new")]).await;
+    let bobs = json!({"ticket_url": "https://tickets.example/bob"});
+    app.of(Who::Staff).put(&format!("/api/v2/incidents/{}/ticket_url/", pks[0]), bobs).await;
+    let page = alice.submit(&undo_path(&page).unwrap(), &[]).await;
+    let said = "Taken back for 2 incidents. One incident was changed since and stays as it is.";
+    assert!(page.text.contains(said), "{}", page.text);
+    let urls = join_all(pks.iter().map(|pk| async { incident(&app, *pk).await["ticket_url"].clone() })).await;
+    assert_eq!(urls, ["https://tickets.example/bob", "", ""]);
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused() {
+    let app = App::new().await;
+    let pks = open(&app, 1).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let page = bulk(&mut alice, "comment", &pks, &[("message", &"x".repeat(50_001))]).await;
+    assert!(page.text.contains("The message is too long."));
+    let url = format!("https://tickets.example/{}", "x".repeat(2_048));
+    let page = bulk(&mut alice, "ticket", &pks, &[("ticket", &url)]).await;
+    assert!(page.text.contains("address is too long."));
+    let events = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{}/events/", pks[0])).await.json();
+    assert_eq!(events.as_array().unwrap().len(), 1);
+}

@@ -9,6 +9,7 @@ use std::{
 use argusd::{
     domain::{
         ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
+        limits::{LIVE_PUSH_BYTES, LIVE_STREAMS_PER_USER},
         message::{About, Message, Route, State},
         time::Timestamp,
     },
@@ -17,6 +18,7 @@ use argusd::{
 use axum::{
     body::{Body, BodyDataStream},
     http::{Request, header},
+    response::Response,
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -46,6 +48,14 @@ impl Pushed {
     }
 }
 
+async fn ask(app: &App, visit: &Visit, query: &str, last_event: Option<u64>) -> Response {
+    let request = Request::get(format!("/live/?{query}"))
+        .header(header::HOST, "argus.test")
+        .header(header::COOKIE, format!("sessionid={}", visit.cookie("sessionid").unwrap()));
+    let request = last_event.into_iter().fold(request, |request, id| request.header("Last-Event-ID", id));
+    app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
 struct Stream {
     body: BodyDataStream,
     text: String,
@@ -53,11 +63,7 @@ struct Stream {
 
 impl Stream {
     async fn open(app: &App, visit: &Visit, query: &str, last_event: Option<u64>) -> Self {
-        let request = Request::get(format!("/live/?{query}"))
-            .header(header::HOST, "argus.test")
-            .header(header::COOKIE, format!("sessionid={}", visit.cookie("sessionid").unwrap()));
-        let request = last_event.into_iter().fold(request, |request, id| request.header("Last-Event-ID", id));
-        let response = app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = ask(app, visit, query, last_event).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         let mut stream = Self { body: response.into_body().into_data_stream(), text: String::new() };
@@ -420,4 +426,53 @@ async fn one_incident_is_watched_with_its_messages() {
     app.service.live().messages(&[message(pk)]);
     let mut stream = Stream::open(&app, &alice, &format!("watch=w~{known}~{pk}&seq={known}"), None).await;
     assert_eq!(stream.next(SOON).await.unwrap().name, "watched");
+}
+
+#[tokio::test]
+async fn one_user_does_not_take_all_streams() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let bob = Visit::of(&app, "bob").await;
+    let mut streams = Vec::new();
+    for _ in 0..LIVE_STREAMS_PER_USER {
+        streams.push(Stream::open(&app, &alice, "", None).await);
+    }
+    let refused = ask(&app, &alice, "", None).await;
+    assert_eq!(refused.status(), 429);
+    Stream::open(&app, &bob, "", None).await;
+    streams.pop();
+    Stream::open(&app, &alice, "", None).await;
+}
+
+#[tokio::test]
+async fn views_that_show_the_same_get_the_same_and_others_their_own() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let mut bob = Visit::of(&app, "bob").await;
+    bob.post("/user/preferences/", &[("time_zone", "Asia/Tokyo")]).await;
+    let known = seq(&app);
+    let mut alices = Stream::open(&app, &alice, &lists(&[("a", "open=true")], &known), None).await;
+    let mut again = Stream::open(&app, &alice, &lists(&[("\"b", "open=true")], &known), None).await;
+    let mut bobs = Stream::open(&app, &bob, &lists(&[("c", "open=true")], &known), None).await;
+    app.incident(json!({"end_time": "infinity"})).await;
+    let (mut first, mut second, third) = (alices.rows().await, again.rows().await, bobs.rows().await);
+    assert_eq!((first["list"].take(), second["list"].take()), (json!("a"), json!("\"b")));
+    assert_eq!(first, second);
+    assert_ne!(first["rows"], third["rows"], "times are shown in their own zone");
+}
+
+#[tokio::test]
+async fn rows_that_are_too_long_together_are_loaded_again() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let mut stream = Stream::open(&app, &alice, &lists(&[("a", "open=true")], &seq(&app)), None).await;
+    let description = "x".repeat(LIVE_PUSH_BYTES / 10);
+    let long = || app.incident(json!({"end_time": "infinity", "description": description}));
+    futures_util::future::join_all((0..10).map(|_| long())).await;
+    let mut names = Vec::new();
+    while let Some(pushed) = stream.next(QUIET).await {
+        assert!(pushed.data.len() < 2 * LIVE_PUSH_BYTES);
+        names.push(pushed.name);
+    }
+    assert!(names.contains(&"refresh".to_owned()), "{names:?}");
 }

@@ -1,10 +1,60 @@
 //! Many at once.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
-    domain::lifecycle::EventRefusal,
-    service::{BulkRefusal, NewAck},
+    domain::{
+        ids::EventId,
+        lifecycle::EventRefusal,
+        limits::{BULK_TEXT, BULKS_PER_USER, DESCRIPTION, UNDO_FOR, WORK_KEPT_PER_USER, WORK_SLICE},
+    },
+    service::{BulkAction, BulkEvent, BulkJob, BulkKind, BulkRefusal, BulkSubjects, NewAck, Refusal},
 };
+
+type Row = (u64, Result<Option<BulkEvent>, BulkRefusal>);
+
+fn event(kind: EventType) -> BulkAction {
+    BulkAction::Event(NewEvent { kind, timestamp: None, description: "done".to_owned() })
+}
+
+fn ack() -> BulkAction {
+    BulkAction::Acknowledge(NewAck { timestamp: Some(START), description: String::new(), expiration: None })
+}
+
+fn ticket(url: &str) -> BulkAction {
+    BulkAction::TicketUrl(url.to_owned())
+}
+
+impl Rig {
+    async fn bulk_rows(&self, caller: &Caller, ids: Vec<u64>, action: BulkAction) -> Vec<Row> {
+        let outcome = self.bulk(caller, ids, action).await.unwrap();
+        assert!(outcome.trouble.is_none());
+        outcome.rows
+    }
+
+    async fn open(&self, count: usize) -> Vec<u64> {
+        let source = self.source("zabbix").await;
+        futures_util::future::join_all((0..count).map(|_| self.post(&source, EndTime::Infinity)))
+            .await
+            .iter()
+            .map(|incident| incident.id.0)
+            .collect()
+    }
+
+    async fn done(&self, caller: &Caller, action: BulkAction, ids: &[u64]) -> BulkJob {
+        let job = self.begin_bulk(caller, action, BulkSubjects::Chosen(ids.to_vec()), ids.len()).unwrap();
+        job.finished().await;
+        job
+    }
+
+    /// How many were undone, and how many were kept.
+    async fn undo_counts(&self, caller: &Caller, job: &BulkJob) -> (usize, usize) {
+        let undone = self.undo_bulk(caller, job.id()).await.unwrap().unwrap();
+        assert!(undone.trouble.is_none());
+        (undone.undone, undone.kept)
+    }
+}
 
 #[tokio::test]
 async fn each_incident_is_judged_by_itself() {
@@ -13,23 +63,22 @@ async fn each_incident_is_judged_by_itself() {
     let open = rig.post(&zabbix, EndTime::Infinity).await.id;
     let closed = rig.post(&zabbix, EndTime::At(START)).await.id;
     let stateless = rig.post(&zabbix, EndTime::Stateless).await.id;
-    let close = NewEvent { kind: EventType::Close, timestamp: None, description: "done".to_owned() };
     let ids = vec![closed.0, 99, open.0, stateless.0, open.0];
-    let rows = rig.bulk_events(&ann, ids, close).await.unwrap();
+    let rows = rig.bulk_rows(&ann, ids, event(EventType::Close)).await;
     assert_eq!(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [closed.0, 99, open.0, stateless.0]);
-    let refused = |i: usize| rows[i].1.as_ref().unwrap_err();
-    assert_eq!(*refused(0), BulkRefusal::Event(EventRefusal::AlreadyClosed));
-    assert_eq!(*refused(1), BulkRefusal::Unknown);
-    assert_eq!(rows[2].1.as_ref().unwrap().incident, open);
-    assert_eq!(*refused(3), BulkRefusal::Event(EventRefusal::Stateless));
+    let refused = |i: usize| rows[i].1.unwrap_err();
+    assert_eq!(refused(0), BulkRefusal::Event(EventRefusal::AlreadyClosed));
+    assert_eq!(refused(1), BulkRefusal::Unknown);
+    let done: EventId = rows[2].1.unwrap().unwrap().id;
+    assert_eq!(rig.event(open, done).await.unwrap().kind, EventType::Close);
+    assert_eq!(refused(3), BulkRefusal::Event(EventRefusal::Stateless));
     assert_eq!(rig.get(open).await.end, EndTime::At(START));
     assert_eq!(rig.story(closed).await.len(), 1);
 
     let restart = NewEvent { kind: EventType::Restart, timestamp: Some(START), description: String::new() };
-    rig.bulk_events(&zabbix, vec![open.0, closed.0], restart).await.unwrap();
+    rig.bulk_rows(&zabbix, vec![open.0, closed.0], BulkAction::Event(restart)).await;
     assert_eq!(rig.get(closed).await.end, EndTime::Infinity);
-    let ack = NewEvent { kind: EventType::Acknowledge, timestamp: None, description: String::new() };
-    let rows = rig.bulk_events(&ann, vec![open.0], ack).await.unwrap();
+    let rows = rig.bulk_rows(&ann, vec![open.0], event(EventType::Acknowledge)).await;
     assert_eq!(rows[0].1, Err(BulkRefusal::Event(EventRefusal::IsAcknowledgement)));
     rig.sound();
 }
@@ -37,18 +86,14 @@ async fn each_incident_is_judged_by_itself() {
 #[tokio::test]
 async fn acks_and_tickets_reach_all() {
     let rig = Rig::new().await;
-    let (zabbix, ann) = (rig.source("zabbix").await, rig.person("ann").await);
-    let mut ids = Vec::new();
-    for _ in 0..3 {
-        ids.push(rig.post(&zabbix, EndTime::Infinity).await.id.0);
-    }
+    let mut ids = rig.open(3).await;
+    let ann = rig.person("ann").await;
     ids.push(99);
-    let ack = NewAck { timestamp: Some(START), description: String::new(), expiration: None };
-    let rows = rig.bulk_acks(&ann, ids.clone(), ack).await.unwrap();
+    let rows = rig.bulk_rows(&ann, ids.clone(), ack()).await;
     assert_eq!(rows.iter().filter(|(_, row)| row.is_ok()).count(), 3);
     assert!(rig.get(IncidentId(ids[0])).await.is_acked(START));
     for _ in 0..2 {
-        let rows = rig.bulk_ticket_urls(&ann, ids.clone(), "x".to_owned()).await.unwrap();
+        let rows = rig.bulk_rows(&ann, ids.clone(), ticket("x")).await;
         assert_eq!(rows[3], (99, Err(BulkRefusal::Unknown)));
     }
     let story = rig.story(IncidentId(ids[0])).await;
@@ -58,4 +103,164 @@ async fn acks_and_tickets_reach_all() {
         ["STA it broke", "ACK ", "CHI Change: \"ticket_url\":  → x", "CHI Change: \"ticket_url\": x → x"]
     );
     rig.sound();
+}
+
+#[tokio::test]
+async fn others_get_their_turn_between_slices() {
+    let rig = Rig::new().await;
+    let ids = rig.open(4 * WORK_SLICE).await;
+    let (ann, zabbix) = (rig.person("ann").await, rig.caller("zabbix"));
+    let bulk = rig.bulk_rows(&ann, ids, event(EventType::Other));
+    tokio::pin!(bulk);
+    let mut of_others = Vec::new();
+    let rows = loop {
+        tokio::select! {
+            rows = &mut bulk => break rows,
+            incident = rig.post(&zabbix, EndTime::Infinity) => {
+                of_others.push(rig.events(incident.id).await.unwrap()[0].id);
+            }
+        }
+    };
+    let events: BTreeSet<EventId> = rows.iter().map(|(_, row)| row.unwrap().unwrap().id).collect();
+    let (first, last) = (events.first().unwrap(), events.last().unwrap());
+    assert!(of_others.iter().any(|event| event > first && event < last), "all slices were one");
+    rig.sound();
+}
+
+#[tokio::test]
+async fn what_a_later_slice_fails_of_is_said_of_those_that_it_held() {
+    let rig = Rig::new().await;
+    let ids = rig.open(6 * WORK_SLICE).await;
+    let ann = rig.person("ann").await;
+    let first = IncidentId(ids[0]);
+    let (outcome, ()) = tokio::join!(rig.bulk(&ann, ids.clone(), event(EventType::Close)), async {
+        while rig.get(first).await.is_open(START) {
+            tokio::task::yield_now().await;
+        }
+        rig.deactivate(&rig.admin(), ann.id()).await.unwrap();
+    });
+    let outcome = outcome.unwrap();
+    assert!(matches!(outcome.trouble, Some(ServiceError::Forbidden)));
+    assert_eq!(outcome.rows.len(), ids.len());
+    let mut reached = 0;
+    for (id, row) in outcome.rows {
+        assert_eq!(rig.get(IncidentId(id)).await.is_open(START), row.is_err(), "{id}: {row:?}");
+        reached += usize::from(row != Err(BulkRefusal::NotReached));
+    }
+    assert!(reached >= WORK_SLICE && reached < ids.len(), "{reached}");
+    let refused = rig.bulk(&ann, ids, event(EventType::Reopen)).await;
+    assert!(matches!(refused, Err(ServiceError::Forbidden)), "nothing was done");
+    rig.sound();
+}
+
+#[tokio::test]
+async fn large_ones_are_bounded_for_each_user() {
+    let rig = Rig::new().await;
+    let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
+    let large: Vec<u64> = (1_000..1_001 + WORK_SLICE as u64).collect();
+    let bulks = (0..=BULKS_PER_USER).map(|_| rig.bulk(&ann, large.clone(), ticket("x")));
+    let outcomes = futures_util::future::join_all(bulks).await;
+    let too_often = outcomes.iter().filter(|it| matches!(it, Err(ServiceError::TooOften { .. }))).count();
+    assert_eq!(too_often, 1);
+    // As long as somebody reads what became of them, they count.
+    assert!(rig.bulk(&ann, large.clone(), ticket("x")).await.is_err());
+    let refused = rig.begin_bulk(&ann, ticket("x"), BulkSubjects::Chosen(large.clone()), large.len());
+    assert!(matches!(refused, Err(ServiceError::TooOften { .. })));
+    assert!(rig.bulk(&bob, large.clone(), ticket("x")).await.is_ok());
+    assert!(rig.bulk(&ann, large[1..].to_vec(), ticket("x")).await.is_ok(), "one slice is like any command");
+    drop(outcomes);
+    assert!(rig.bulk(&ann, large, ticket("x")).await.is_ok());
+}
+
+#[tokio::test]
+async fn long_texts_for_many_are_refused() {
+    let rig = Rig::new().await;
+    let ann = rig.person("ann").await;
+    let say = |length: usize| {
+        BulkAction::Event(NewEvent { kind: EventType::Other, timestamp: None, description: "x".repeat(length) })
+    };
+    let ids = |count: usize| (1_000_000..).take(count).collect::<Vec<u64>>();
+    let most = BULK_TEXT / DESCRIPTION;
+    assert!(rig.bulk(&ann, ids(most), say(DESCRIPTION)).await.is_ok());
+    let refused = rig.bulk(&ann, ids(2 * most), say(DESCRIPTION)).await.err().unwrap();
+    let ServiceError::Refused(Refusal::TooLong { field: "description", limit }) = refused else { panic!("{refused}") };
+    assert!(rig.bulk(&ann, ids(2 * most), say(limit)).await.is_ok());
+}
+
+#[tokio::test]
+async fn undoing_leaves_alone_what_others_did_since() {
+    let rig = Rig::new().await;
+    let ids = rig.open(3).await;
+    let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
+    let incident = |i: usize| IncidentId(ids[i]);
+    let add = async |i, kind| rig.add(&bob, incident(i), kind).await.unwrap();
+    let is_open = async |i| rig.get(incident(i)).await.is_open(START);
+
+    let job = rig.done(&ann, event(EventType::Close), &ids).await;
+    add(0, EventType::Reopen).await;
+    add(0, EventType::Close).await;
+    add(1, EventType::Other).await;
+    assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
+    assert_eq!((is_open(0).await, is_open(1).await, is_open(2).await), (false, true, true));
+    add(0, EventType::Reopen).await;
+
+    for i in 0..3 {
+        add(i, EventType::Close).await;
+    }
+    let job = rig.done(&ann, event(EventType::Reopen), &ids).await;
+    add(0, EventType::Close).await;
+    add(0, EventType::Reopen).await;
+    assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
+    assert_eq!((is_open(0).await, is_open(1).await), (true, false));
+
+    let job = rig.done(&ann, ack(), &ids).await;
+    let own = rig.acks(incident(0)).await.unwrap()[0].0;
+    rig.change_expiration(&bob, incident(0), own.event, Some(seconds(3_600))).await.unwrap();
+    assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
+    assert!(rig.get(incident(0)).await.is_acked(START) && !rig.get(incident(1)).await.is_acked(START));
+
+    rig.set_ticket_url(&bob, incident(2), "old".to_owned()).await.unwrap();
+    let job = rig.done(&ann, ticket("new"), &ids).await;
+    rig.set_ticket_url(&bob, incident(0), "bob's".to_owned()).await.unwrap();
+    assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
+    let url = async |i| rig.get(incident(i)).await.ticket_url;
+    assert_eq!((url(0).await, url(1).await, url(2).await), ("bob's".to_owned(), String::new(), "old".to_owned()));
+    rig.sound();
+}
+
+#[tokio::test]
+async fn undoing_is_for_the_owner_once_and_within_its_time() {
+    let rig = Rig::new().await;
+    let ids = rig.open(1).await;
+    let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
+    let job = rig.done(&ann, event(EventType::Close), &ids).await;
+    let status = rig.bulk_status(&ann, job.id()).unwrap();
+    assert_eq!((status.kind, status.done, status.can_undo), (BulkKind::Event(EventType::Close), 1, true));
+    assert!(rig.bulk_status(&bob, job.id()).is_none());
+    assert!(rig.undo_bulk(&bob, job.id()).await.unwrap().is_none());
+    let life = UNDO_FOR.as_micros() as i64;
+    rig.clock.advance_micros(life);
+    assert!(rig.undo_bulk(&ann, job.id()).await.unwrap().is_none());
+    rig.clock.advance_micros(-1);
+    assert_eq!(rig.undo_counts(&ann, &job).await, (1, 0));
+    assert!(rig.undo_bulk(&ann, job.id()).await.unwrap().is_none());
+
+    let comment = rig.done(&ann, event(EventType::Other), &ids).await;
+    assert!(!rig.bulk_status(&ann, comment.id()).unwrap().can_undo);
+    for _ in 0..WORK_KEPT_PER_USER {
+        rig.done(&ann, ticket("x"), &ids).await;
+    }
+    assert!(rig.bulk_status(&ann, comment.id()).is_none(), "the oldest are forgotten");
+}
+
+#[tokio::test]
+async fn what_ends_early_says_why() {
+    let rig = Rig::new().await;
+    let ids = rig.open(1).await;
+    let ann = rig.person("ann").await;
+    rig.deactivate(&rig.admin(), ann.id()).await.unwrap();
+    let job = rig.done(&ann, event(EventType::Close), &ids).await;
+    let status = rig.bulk_status(&ann, job.id()).unwrap();
+    assert_eq!((status.done, status.can_undo), (0, false));
+    assert_eq!(status.trouble.as_deref(), Some("this user may not do that"));
 }

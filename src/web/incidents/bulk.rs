@@ -6,14 +6,19 @@ use axum::{
     response::Response,
 };
 use std::time::Duration;
+use tokio::time::timeout;
 
 use super::{
     view::View,
-    work::{Deed, Outcome, Subjects},
+    work::{Outcome, undone},
 };
 use crate::{
-    domain::{limits::BULK_IDS, urls},
-    service::Model,
+    domain::{
+        event::EventType,
+        limits::{BULK_IDS, DESCRIPTION, URL},
+        urls,
+    },
+    service::{BulkAction, BulkSubjects, Model, NewAck, NewEvent},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, see},
@@ -25,7 +30,6 @@ use crate::{
 
 /// What takes longer is watched on a page of its own.
 const PATIENCE: Duration = Duration::from_millis(400);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Template)]
 #[template(path = "incidents/progress.html")]
@@ -37,14 +41,14 @@ struct ProgressPage {
 
 pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let view = View::parse(&Fields::of_query(fields.get("view")));
-    let deed = match deed(&site, &fields) {
-        Ok(deed) => deed,
+    let action = match action(&site, &fields) {
+        Ok(action) => action,
         Err(problem) => return Ok(done(&back(&view, None), problem)),
     };
     let (subjects, of) = if fields.ticked("all") {
         let criteria = view.criteria(&site.service.directory(), site.service.now());
         let of = site.service.count_incidents(criteria.clone()).await?;
-        (Subjects::Matching(Box::new(criteria)), usize::try_from(of).unwrap_or(usize::MAX))
+        (BulkSubjects::Matching(Box::new(criteria)), usize::try_from(of).unwrap_or(usize::MAX))
     } else {
         let mut ids: Vec<u64> = fields.numbers("pk").collect();
         ids.sort_unstable();
@@ -55,18 +59,15 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
             )));
         }
         let of = ids.len();
-        (Subjects::Chosen(ids), of)
+        (BulkSubjects::Chosen(ids), of)
     };
     if of == 0 {
         return Ok(done(&back(&view, None), "Nothing is selected."));
     }
-    let id = site.work().begin(&site.service, &visitor.caller, deed, subjects, of);
-    let began = tokio::time::Instant::now();
-    while began.elapsed() < PATIENCE {
-        if site.work().outcome(&id, &visitor).is_some_and(|outcome| outcome.finished.is_some()) {
-            return Ok(see(&back(&view, Some(&id))));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
+    let job = site.service.begin_bulk(&visitor.caller, action, subjects, of)?;
+    let id = job.id();
+    if timeout(PATIENCE, job.finished()).await.is_ok() {
+        return Ok(see(&back(&view, Some(id))));
     }
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("view", &view.query()).finish();
     Ok(see(&format!("/incidents/bulk/{id}/?{query}")))
@@ -79,16 +80,16 @@ pub async fn progress(
     Path(id): Path<String>,
     axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Answer {
-    let outcome = site.work().outcome(&id, &visitor).ok_or_else(|| missing(Model::Incident))?;
+    let status = site.service.bulk_status(&visitor.caller, &id).ok_or_else(|| missing(Model::Incident))?;
     let fields = Fields::of_query(query.as_deref());
     let view = View::parse(&Fields::of_query(fields.get("view")));
-    if outcome.finished.is_some() {
+    if status.finished.is_some() {
         return Ok(see(&back(&view, Some(&id))));
     }
     page(&ProgressPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, "In progress"),
         back: back(&view, None),
-        outcome,
+        outcome: Outcome(status),
     })
 }
 
@@ -98,17 +99,17 @@ pub async fn undo(
     Posted { visitor, fields }: Posted,
 ) -> Result<Response, PageError> {
     let view = View::parse(&Fields::of_query(fields.get("view")));
-    let notice = match site.work().undo(&site.service, &visitor, &id).await? {
-        Some(1) => "Taken back for one incident.".to_owned(),
-        Some(count) => format!("Taken back for {count} incidents."),
-        None => "That cannot be taken back any more.".to_owned(),
-    };
-    Ok(done(&back(&view, None), &notice))
+    let outcome = site.service.undo_bulk(&visitor.caller, &id).await?;
+    Ok(done(&back(&view, None), &undone(outcome.as_ref())))
 }
 
-fn deed(site: &Site, fields: &Fields) -> Result<Deed, &'static str> {
-    let message = fields.text("message");
-    match fields.get("action") {
+fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
+    let description = fields.text("message");
+    if description.chars().count() > DESCRIPTION {
+        return Err("The message is too long.");
+    }
+    let timestamp = Some(site.service.now());
+    let kind = match fields.get("action") {
         Some("acknowledge") => {
             let minutes = fields.filled("expires").map(str::parse::<i64>);
             let expiration = match minutes {
@@ -116,22 +117,25 @@ fn deed(site: &Site, fields: &Fields) -> Result<Deed, &'static str> {
                 Some(Ok(minutes @ 1..=525_600)) => Some(site.service.now().saturating_add_micros(minutes * 60_000_000)),
                 Some(_) => return Err("That is no time for an acknowledgement to expire."),
             };
-            Ok(Deed::Acknowledge { message, expiration })
+            return Ok(BulkAction::Acknowledge(NewAck { timestamp, description, expiration }));
         }
-        Some("close") => Ok(Deed::Close { message }),
-        Some("reopen") => Ok(Deed::Reopen { message }),
-        Some("comment") if message.is_empty() => Err("A comment needs a message."),
-        Some("comment") => Ok(Deed::Comment { message }),
         Some("ticket") => {
             let url = fields.text("ticket");
-            if url.is_empty() || urls::starts_with_web_scheme(&url) && urls::is_valid(&url) {
-                Ok(Deed::Ticket { url })
-            } else {
-                Err("The ticket's address has to begin with https:// or http://.")
+            if url.chars().count() > URL {
+                return Err("The ticket's address is too long.");
             }
+            if url.is_empty() || urls::starts_with_web_scheme(&url) && urls::is_valid(&url) {
+                return Ok(BulkAction::TicketUrl(url));
+            }
+            return Err("The ticket's address has to begin with https:// or http://.");
         }
-        _ => Err("Nothing was asked for."),
-    }
+        Some("close") => EventType::Close,
+        Some("reopen") => EventType::Reopen,
+        Some("comment") if description.is_empty() => return Err("A comment needs a message."),
+        Some("comment") => EventType::Other,
+        _ => return Err("Nothing was asked for."),
+    };
+    Ok(BulkAction::Event(NewEvent { kind, timestamp, description }))
 }
 
 fn back(view: &View, done: Option<&str>) -> String {

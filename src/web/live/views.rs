@@ -1,195 +1,162 @@
-//! What of the changes belongs to which view.
+//! What of the changes belongs to which view of a stream, and how it is written down.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use axum::response::sse::Event;
-use serde::Serialize;
+use bytes::Bytes;
 
+use super::rendered::{Patch, Rendered};
 use crate::{
     domain::{
-        change::IncidentChange, directory::Directory, filter::Criteria, ids::IncidentId, limits::LIVE_VIEWS,
-        preferences::Preferences, subscription::maintenance_tasks, time::Timestamp,
+        ids::IncidentId,
+        limits::{LIVE_PUSH_BYTES, LIVE_VIEWS},
+        preferences::Column,
     },
-    service::live::Entry,
-    web::{
-        Site,
-        form::Fields,
-        frame,
-        incidents::{
-            row::{self, Look},
-            view::View,
-        },
-        visitor::Visitor,
-    },
+    service::live::{Reader, Update},
+    web::{Site, form::Fields, frame, incidents::view::View, show::Show, visitor::Visitor},
 };
-
-/// Each incident that changed, as it was before the first change and as it is after the last.
-#[derive(Default)]
-pub(super) struct Changes {
-    pub incidents: BTreeMap<IncidentId, IncidentChange>,
-    /// Those of which something else changed, too.
-    touched: BTreeSet<IncidentId>,
-}
-
-pub(super) fn fold(entries: &[Arc<Entry>]) -> Changes {
-    let mut changes = Changes::default();
-    for entry in entries {
-        changes.touched.extend(&entry.touched);
-        for change in &entry.incidents {
-            let Some(id) = change.after.as_ref().or(change.before.as_ref()).map(|incident| incident.id) else {
-                continue;
-            };
-            changes
-                .incidents
-                .entry(id)
-                .and_modify(|first| first.after.clone_from(&change.after))
-                .or_insert_with(|| change.clone());
-        }
-    }
-    changes
-}
 
 /// What a stream is about.
 pub(super) struct Views {
     lists: Vec<List>,
     watched: Vec<(String, IncidentId)>,
-    preferences: Preferences,
 }
 
-struct List {
+pub(super) struct List {
     name: String,
     /// Changes up to this one are known there.
     seq: u64,
-    view: View,
-    selectable: bool,
+    pub view: View,
+    pub look: Arc<RowLook>,
+    /// View and look: what is the same is pushed the same.
+    pub key: Arc<str>,
 }
 
-/// What is pushed to one list.
-#[derive(Serialize)]
-struct Patch<'a> {
-    list: &'a str,
-    /// Keys and rows of what matches now.
-    rows: Vec<(u64, String)>,
-    /// Of those, what did not match before.
-    new: Vec<u64>,
-    /// What does not match any more.
-    gone: Vec<u64>,
-    /// By how much the number of matches changed; `None`: `matching` says how many there are.
-    delta: Option<i64>,
-    matching: Option<u64>,
-    total: u64,
+/// How rows look to somebody.
+pub(super) struct RowLook {
+    /// What is the same looks the same.
+    pub key: Arc<str>,
+    pub show: Show,
+    pub columns: Vec<Column>,
+    pub selectable: bool,
+}
+
+/// An event of the stream.
+pub(super) struct Push {
+    event: &'static str,
+    data: String,
+    /// The rest of the data, shared with other streams.
+    shared: Bytes,
 }
 
 impl Views {
     /// `list=NAME~SEQ~QUERY`, the same with `wall`, and `watch=NAME~SEQ~KEY`, each any number of times. `SEQ` is the last
     /// change that is known there, or empty.
-    pub(super) fn parse(fields: &Fields, visitor: &Visitor) -> Self {
+    pub(super) fn parse(site: &Site, fields: &Fields, visitor: &Visitor) -> Self {
         let mut lists = Vec::new();
         for (kind, selectable) in [("list", true), ("wall", false)] {
+            let look = Arc::new(RowLook::new(site, visitor, selectable));
             for (name, seq, query) in fields.all(kind).filter_map(parts) {
                 let view = View::parse(&Fields::of_query(Some(query)));
-                lists.push(List { name: name.to_owned(), seq, view, selectable });
+                let key = format!("{} {}", look.key, view.query()).into();
+                lists.push(List { name: name.to_owned(), seq, view, look: Arc::clone(&look), key });
             }
         }
         lists.truncate(LIVE_VIEWS);
         let watched = fields.all("watch").filter_map(parts);
         let watched = watched.filter_map(|(name, _, key)| Some((name.to_owned(), IncidentId(key.parse().ok()?))));
         let watched = watched.take(LIVE_VIEWS).collect();
-        Self { lists, watched, preferences: visitor.preferences.clone() }
+        Self { lists, watched }
     }
 
-    /// Nothing for views that the changes do not concern.
-    pub(super) async fn events(&self, site: &Site, entries: &[Arc<Entry>]) -> Vec<Event> {
-        let directory = site.service.directory();
-        let now = site.service.now();
-        let changes = fold(entries);
-        let mut events = Vec::new();
+    /// Nothing for views that the update does not concern; one event that everything has to be loaded again if it is
+    /// too much.
+    pub(super) async fn pushes(&self, site: &Site, reader: &Reader, update: &Update) -> Vec<Push> {
+        let Some(changes) = &update.changes else { return vec![Push::refresh()] };
+        let shared = site.pushes().rendered(site, update, changes);
+        let mut pushes = Vec::new();
+        let mut bytes = 0;
         for list in &self.lists {
-            let news: Vec<Arc<Entry>> = entries.iter().filter(|entry| entry.seq > list.seq).cloned().collect();
-            let own = (news.len() < entries.len()).then(|| fold(&news));
-            let changes = own.as_ref().unwrap_or(&changes);
-            if let Some(patch) = self.patch(site, list, changes, &directory, now).await
-                && let Ok(event) = Event::default().event("rows").json_data(&patch)
-            {
-                events.push(event);
+            let patch = if list.seq < update.first_seq {
+                shared.patch(site, list).await
+            } else {
+                // A part of it is known there.
+                match reader.part_after(update, list.seq) {
+                    Some(part) if part.incidents.is_empty() => Patch::Nothing,
+                    Some(part) => Rendered::new(site, part).patch(site, list).await,
+                    None => Patch::TooMuch,
+                }
+            };
+            match patch {
+                Patch::Nothing => {}
+                Patch::Fields(fields) => {
+                    bytes += fields.len();
+                    pushes.push(Push::rows(&list.name, fields));
+                }
+                Patch::TooMuch => return vec![Push::refresh()],
+            }
+            if bytes > LIVE_PUSH_BYTES {
+                return vec![Push::refresh()];
             }
         }
         for (name, id) in &self.watched {
             if changes.incidents.contains_key(id) || changes.touched.contains(id) {
-                events.push(Event::default().event("watched").data(name));
+                pushes.push(Push::new("watched", name.clone()));
             }
         }
-        events
-    }
-
-    async fn patch<'a>(
-        &self,
-        site: &Site,
-        list: &'a List,
-        changes: &Changes,
-        directory: &Directory,
-        now: Timestamp,
-    ) -> Option<Patch<'a>> {
-        if changes.incidents.is_empty() {
-            return None;
-        }
-        let criteria = list.view.criteria(directory, now);
-        let found = matching(site, &criteria, changes, now).await;
-        let knows_words = criteria.words.is_empty();
-        let mut tasks = maintenance_tasks(directory);
-        tasks.retain(|task| task.maintenance.covers(now));
-        let look = Look {
-            show: frame::show(site, &self.preferences),
-            columns: &self.preferences.columns,
-            directory,
-            tasks: &tasks,
-            selectable: list.selectable,
-        };
-        let total = site.service.total_incidents();
-        let (delta, matching) = (knows_words.then_some(0), None);
-        let mut patch =
-            Patch { list: &list.name, rows: Vec::new(), new: Vec::new(), gone: Vec::new(), delta, matching, total };
-        for (id, IncidentChange { before, after }) in &changes.incidents {
-            let did = before.as_ref().is_some_and(|before| knows_words && criteria.matches(before, now));
-            match after.as_ref().filter(|_| found.contains(id)) {
-                Some(after) => {
-                    patch.rows.push((id.0, row::html(after, look)));
-                    if !did && (knows_words || before.is_none()) {
-                        patch.new.push(id.0);
-                    }
-                }
-                None if did || !knows_words => patch.gone.push(id.0),
-                None => {}
-            }
-            let does = i64::from(found.contains(id) && after.is_some());
-            patch.delta = patch.delta.map(|delta| delta + does - i64::from(did));
-        }
-        let is_total_new = changes.incidents.values().any(|change| change.before.is_none() || change.after.is_none());
-        if patch.rows.is_empty() && patch.gone.is_empty() && !is_total_new {
-            return None;
-        }
-        if !knows_words {
-            patch.matching = site.service.count_incidents(criteria).await.ok();
-        }
-        Some(patch)
+        pushes
     }
 }
 
+impl RowLook {
+    fn new(site: &Site, visitor: &Visitor, selectable: bool) -> Self {
+        let show = frame::show(site, &visitor.preferences);
+        let columns = visitor.preferences.columns.clone();
+        let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+        let key = format!("{selectable} {} {} {}", show.zone, show.format.name(), names.join(",")).into();
+        Self { key, show, columns, selectable }
+    }
+}
+
+impl Push {
+    fn new(event: &'static str, data: String) -> Self {
+        Self { event, data, shared: Bytes::new() }
+    }
+
+    pub(super) fn hello() -> Self {
+        Self::new("hello", "1".to_owned())
+    }
+
+    pub(super) fn refresh() -> Self {
+        Self::new("refresh", "1".to_owned())
+    }
+
+    pub(super) fn end() -> Self {
+        Self::new("end", "session".to_owned())
+    }
+
+    fn rows(list: &str, fields: Bytes) -> Self {
+        let data = format!("{{\"list\":{},", serde_json::Value::from(list));
+        Self { event: "rows", data, shared: fields }
+    }
+
+    pub(super) fn is_refresh(&self) -> bool {
+        self.event == "refresh"
+    }
+
+    /// As it goes over the wire, with the number from which the browser goes on when it comes back.
+    pub(super) fn frames(self, id: Option<u64>) -> Vec<Bytes> {
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        let head = format!("event: {}\n{id}data: {}", self.event, self.data);
+        if self.shared.is_empty() {
+            return vec![(head + "\n\n").into()];
+        }
+        vec![head.into(), self.shared, Bytes::from_static(b"\n\n")]
+    }
+}
+
+/// A name without line breaks, what is known there, and what it is about.
 fn parts(text: &str) -> Option<(&str, u64, &str)> {
     let (name, rest) = text.split_once('~')?;
     let (seq, about) = rest.split_once('~')?;
-    Some((name, seq.parse().unwrap_or(0), about))
-}
-
-/// Which of those that changed match now.
-async fn matching(site: &Site, criteria: &Criteria, changes: &Changes, now: Timestamp) -> BTreeSet<IncidentId> {
-    let after = changes.incidents.iter().filter_map(|(id, change)| Some((id, change.after.as_ref()?)));
-    if criteria.words.is_empty() {
-        return after.filter(|(_, after)| criteria.matches(after, now)).map(|(id, _)| *id).collect();
-    }
-    let ids = after.map(|(id, _)| *id).collect();
-    site.service.matching_of(criteria.clone(), ids).await.unwrap_or_default()
+    (!name.contains(char::is_control)).then_some((name, seq.parse().unwrap_or(0), about))
 }

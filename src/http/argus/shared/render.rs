@@ -14,7 +14,7 @@ use crate::{
         datetime::{Text, Zoned},
         directory::Directory,
         event::{Event, EventType},
-        ids::{SourceId, UserId},
+        ids::{IncidentId, SourceId, UserId},
         incident::{EndTime, Incident},
         source::Source,
         tag::IncidentTag,
@@ -22,6 +22,7 @@ use crate::{
         urls::{self, Base},
     },
     http::Api,
+    service::{BulkEvent, NewAck, NewEvent},
 };
 
 /// A moment in the server's zone.
@@ -206,6 +207,20 @@ pub struct AckBody<'a> {
     expiration: Option<At>,
 }
 
+/// What the events of a bulk change have in common.
+#[derive(Clone, Copy)]
+pub struct BulkEventText<'a> {
+    kind: EventType,
+    timestamp: Option<Timestamp>,
+    description: &'a str,
+}
+
+impl<'a> From<&'a NewEvent> for BulkEventText<'a> {
+    fn from(new: &'a NewEvent) -> Self {
+        Self { kind: new.kind, timestamp: new.timestamp, description: &new.description }
+    }
+}
+
 /// Turns records into what goes over the wire, for one answer.
 pub struct Renderer<'a> {
     zoned: &'a Zoned,
@@ -298,6 +313,44 @@ impl<'a> Renderer<'a> {
             pk: ack.event.0,
             event: self.event(event),
             expiration: ack.expiration.map(|expiration| self.at(expiration)),
+        }
+    }
+
+    /// The event that a bulk change added to one of its incidents.
+    #[must_use]
+    pub fn bulk_event<'b>(
+        &'b self,
+        actor: UserId,
+        new: BulkEventText<'b>,
+        incident: IncidentId,
+        event: BulkEvent,
+    ) -> EventBody<'b> {
+        EventBody {
+            pk: event.id.0,
+            incident: incident.0,
+            actor: ActorBody::new(actor, &self.directory),
+            timestamp: self.at(new.timestamp.unwrap_or(event.received)),
+            received: self.at(event.received),
+            r#type: new.kind.into(),
+            description: new.description,
+        }
+    }
+
+    /// The acknowledgement that a bulk change added to one of its incidents.
+    #[must_use]
+    pub fn bulk_ack<'b>(
+        &'b self,
+        actor: UserId,
+        new: &'b NewAck,
+        incident: IncidentId,
+        event: BulkEvent,
+    ) -> AckBody<'b> {
+        let text =
+            BulkEventText { kind: EventType::Acknowledge, timestamp: new.timestamp, description: &new.description };
+        AckBody {
+            pk: event.id.0,
+            event: self.bulk_event(actor, text, incident, event),
+            expiration: new.expiration.map(|expiration| self.at(expiration)),
         }
     }
 

@@ -1,26 +1,34 @@
 //! One change on many incidents (contract section 12).
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    body::Body,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
 use crate::{
-    domain::limits,
+    domain::{ids::IncidentId, limits},
     http::{
         Answer, Api,
         argus::shared::{
             acks, events,
-            render::Renderer,
+            render::{AckBody, EventBody, Renderer},
             requests::{BulkAckRequest, BulkChanges, BulkEventRequest, BulkTicketUrlRequest},
             tickets,
         },
         auth::Authenticated,
         body::Payload,
+        error::ApiError,
         fields::Fields,
         page::Location,
         reply,
     },
-    service::BulkRefusal,
+    service::{BulkAction, BulkEvent, BulkOutcome, BulkRefusal},
 };
 
 /// Acknowledge many incidents
@@ -34,15 +42,8 @@ pub async fn acknowledge(
 ) -> Answer {
     let (ids, new) =
         payload.parse(|fields| take(fields, "ack", |nested| Some(acks::take(nested, &api, &caller)))).await?;
-    let results = api.service.bulk_acks(&caller, ids, new).await?;
-    let renderer = Renderer::new(&api);
-    Ok(answer(&Changes {
-        api: &api,
-        location: &location,
-        key: "ack",
-        results: &results,
-        render: |ack| renderer.ack(ack),
-    }))
+    let outcome = api.service.bulk(&caller, ids, BulkAction::Acknowledge(new)).await?;
+    Ok(Changes::new(api, location, outcome).answer())
 }
 
 /// Add an event to many incidents
@@ -56,15 +57,8 @@ pub async fn add_events(
 ) -> Answer {
     let (ids, new) =
         payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &api, &caller))).await?;
-    let results = api.service.bulk_events(&caller, ids, new).await?;
-    let renderer = Renderer::new(&api);
-    Ok(answer(&Changes {
-        api: &api,
-        location: &location,
-        key: "event",
-        results: &results,
-        render: |event| renderer.event(event),
-    }))
+    let outcome = api.service.bulk(&caller, ids, BulkAction::Event(new)).await?;
+    Ok(Changes::new(api, location, outcome).answer())
 }
 
 /// Set the ticket address of many incidents
@@ -81,18 +75,8 @@ pub async fn set_ticket_urls(
         ids.zip(url)
     };
     let (ids, url) = payload.parse(both).await?;
-    let results = api.service.bulk_ticket_urls(&caller, ids, url).await?;
-    Ok(answer(&Changes {
-        api: &api,
-        location: &location,
-        key: "ticket_url",
-        results: &results,
-        render: String::as_str,
-    }))
-}
-
-fn answer<'a, T, B: Serialize, F: Fn(&'a T) -> B>(changes: &Changes<'a, T, F>) -> Response {
-    reply::json(changes.status(), changes)
+    let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;
+    Ok(Changes::new(api, location, outcome).answer())
 }
 
 /// The ids, and what is to be done to each.
@@ -114,67 +98,146 @@ fn take_ids(fields: &mut Fields) -> Option<Vec<u64>> {
     fields.keys("ids")
 }
 
-/// `{"changes": {"<pk>": {"<key>": ..., "status": ..., "errors": ...}}}`
-struct Changes<'a, T, F> {
-    api: &'a Api,
-    location: &'a Location,
-    key: &'static str,
-    results: &'a [(u64, Result<T, BulkRefusal>)],
-    render: F,
+/// Bytes of the answer that are made at once.
+const CHUNK: usize = 64 << 10;
+
+/// `{"changes": {"<pk>": {"<key>": ..., "status": ..., "errors": ...}}}`, written while it is read: there may be a
+/// hundred thousand of them.
+struct Changes {
+    api: Api,
+    location: Location,
+    outcome: BulkOutcome,
+    /// What is said about incidents that were not reached.
+    not_reached: (StatusCode, Value),
+    /// How many are written.
+    written: usize,
 }
 
-impl<T, F> Changes<'_, T, F> {
+impl Changes {
+    fn new(api: Api, location: Location, outcome: BulkOutcome) -> Self {
+        let trouble = outcome.trouble.clone().map(ApiError::from);
+        let not_reached = trouble
+            .map_or((StatusCode::INTERNAL_SERVER_ERROR, Value::Null), |error| (error.status(), error.body().clone()));
+        Self { api, location, outcome, not_reached, written: 0 }
+    }
+
     /// It counts as done unless there was nothing to do it to.
     fn status(&self) -> StatusCode {
-        let nothing_there = self.results.iter().all(|(_, result)| matches!(result, Err(BulkRefusal::Unknown)));
+        let nothing_there = self.outcome.rows.iter().all(|(_, row)| matches!(row, Err(BulkRefusal::Unknown)));
         if nothing_there { StatusCode::BAD_REQUEST } else { StatusCode::CREATED }
+    }
+
+    fn answer(mut self) -> Response {
+        let status = self.status();
+        let first = match self.chunk() {
+            Ok(chunk) => chunk,
+            Err(error) => return ApiError::internal(&error).into_response(),
+        };
+        if self.is_complete() {
+            return reply::json_body(status, Body::from(first));
+        }
+        let first = stream::iter([Ok(first)]);
+        let rest = stream::unfold(self, |mut changes| async move {
+            if changes.is_complete() {
+                return None;
+            }
+            let chunk = changes.chunk();
+            Some((chunk, changes))
+        });
+        reply::json_body(status, Body::from_stream(first.chain(rest)))
+    }
+
+    fn is_complete(&self) -> bool {
+        self.written == self.outcome.rows.len()
+    }
+
+    /// The next part of the answer, with the beginning and the end of the whole.
+    fn chunk(&mut self) -> Result<Bytes, serde_json::Error> {
+        let mut json = Vec::with_capacity(CHUNK + 1_024);
+        if self.written == 0 {
+            json.extend_from_slice(br#"{"changes":{"#);
+        }
+        let renderer = Renderer::new(&self.api);
+        let mut written = self.written;
+        for (id, row) in self.outcome.rows.iter().skip(self.written) {
+            if written > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(format!("\"{id}\":").as_bytes());
+            serde_json::to_writer(&mut json, &self.row(&renderer, *id, *row))?;
+            written += 1;
+            if json.len() > CHUNK {
+                break;
+            }
+        }
+        self.written = written;
+        if self.is_complete() {
+            json.extend_from_slice(b"}}");
+        }
+        Ok(json.into())
+    }
+
+    fn row<'a>(&'a self, renderer: &'a Renderer<'_>, id: u64, row: Result<Option<BulkEvent>, BulkRefusal>) -> Row<'a> {
+        let key = match &self.outcome.action {
+            BulkAction::Acknowledge(_) => "ack",
+            BulkAction::Event(_) => "event",
+            BulkAction::TicketUrl(_) => "ticket_url",
+        };
+        let (done, status, errors) = match row {
+            Ok(event) => (Done::new(renderer, &self.outcome, id, event), 201, Value::Null),
+            Err(BulkRefusal::NotReached) => (Done::Nothing, self.not_reached.0.as_u16(), self.not_reached.1.clone()),
+            Err(refusal) => (Done::Nothing, 400, self.errors(id, refusal)),
+        };
+        Row { key, done, status, errors }
     }
 
     fn errors(&self, id: u64, refusal: BulkRefusal) -> Value {
         match refusal {
             BulkRefusal::Unknown => json!({ "ids": format!("Incident with id {id} could not be found.") }),
             BulkRefusal::Event(refusal) => {
-                json!({ "type": events::refusal_text(refusal, self.api, self.location, id) })
+                json!({ "type": events::refusal_text(refusal, &self.api, &self.location, id) })
             }
             BulkRefusal::TooManyAcks => {
                 let text = format!("An incident can have at most {} acknowledgements.", limits::ACKS_PER_INCIDENT);
                 json!({ "non_field_errors": [text] })
             }
+            BulkRefusal::NotReached => Value::Null,
         }
     }
 }
 
-impl<'a, T, B: Serialize, F: Fn(&'a T) -> B> Serialize for Changes<'a, T, F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut body = serializer.serialize_map(Some(1))?;
-        body.serialize_entry("changes", &ById(self))?;
-        body.end()
-    }
-}
-
-struct ById<'a, 'b, T, F>(&'b Changes<'a, T, F>);
-
-impl<'a, T, B: Serialize, F: Fn(&'a T) -> B> Serialize for ById<'a, '_, T, F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let changes = self.0;
-        let outcome = |id: u64, result: &'a Result<T, BulkRefusal>| match result {
-            Ok(done) => {
-                Outcome { key: changes.key, done: Some((changes.render)(done)), status: 201, errors: Value::Null }
-            }
-            Err(refusal) => Outcome { key: changes.key, done: None, status: 400, errors: changes.errors(id, *refusal) },
-        };
-        serializer.collect_map(changes.results.iter().map(|(id, result)| (id, outcome(*id, result))))
-    }
-}
-
-struct Outcome<B> {
+struct Row<'a> {
     key: &'static str,
-    done: Option<B>,
+    done: Done<'a>,
     status: u16,
     errors: Value,
 }
 
-impl<B: Serialize> Serialize for Outcome<B> {
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Done<'a> {
+    Ack(AckBody<'a>),
+    Event(EventBody<'a>),
+    TicketUrl(&'a str),
+    Nothing,
+}
+
+impl<'a> Done<'a> {
+    fn new(renderer: &'a Renderer<'_>, outcome: &'a BulkOutcome, id: u64, event: Option<BulkEvent>) -> Self {
+        match (&outcome.action, event) {
+            (BulkAction::Acknowledge(new), Some(event)) => {
+                Self::Ack(renderer.bulk_ack(outcome.actor, new, IncidentId(id), event))
+            }
+            (BulkAction::Event(new), Some(event)) => {
+                Self::Event(renderer.bulk_event(outcome.actor, new.into(), IncidentId(id), event))
+            }
+            (BulkAction::TicketUrl(url), _) => Self::TicketUrl(url),
+            (_, None) => Self::Nothing,
+        }
+    }
+}
+
+impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(Some(3))?;
         body.serialize_entry(self.key, &self.done)?;

@@ -1,0 +1,252 @@
+//! The last changes in memory, bounded by number and bytes, and what became of each incident between two places in them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use rustc_hash::FxHashMap;
+
+use crate::domain::{
+    change::IncidentChange,
+    ids::IncidentId,
+    incident::Incident,
+    limits::{LIVE_BYTES, LIVE_CHANGES, LIVE_KEPT, LIVE_ROWS, LIVE_UPDATE_BYTES},
+    tag::IncidentTag,
+};
+
+/// Texts up to this many bytes are shared with the batch instead of being left out of a copy.
+const SHORT_TEXT: usize = 256;
+
+/// How much a ring holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub batches: usize,
+    pub changes: usize,
+    pub bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { batches: LIVE_KEPT, changes: LIVE_CHANGES, bytes: LIVE_BYTES }
+    }
+}
+
+/// What one batch changed.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The last change in it.
+    pub seq: u64,
+    /// Each incident once, as it was before the batch and as it is after it.
+    pub incidents: Vec<IncidentChange>,
+    /// Something about these changed that is not in their records: messages about them. None twice.
+    pub touched: Vec<IncidentId>,
+    bytes: usize,
+}
+
+impl Entry {
+    fn len(&self) -> usize {
+        self.incidents.len() + self.touched.len()
+    }
+}
+
+/// The last batches. Each has a number; numbers are consecutive within the ring.
+#[derive(Debug)]
+pub(super) struct Ring {
+    bounds: Bounds,
+    entries: VecDeque<Arc<Entry>>,
+    /// The number of the first entry that is kept.
+    first: u64,
+    /// All changes up to this one are in no entry.
+    floor: u64,
+    /// The last change that was pushed.
+    pub last: u64,
+    changes: usize,
+    bytes: usize,
+    pub closed: bool,
+}
+
+impl Ring {
+    pub fn new(last: u64, bounds: Bounds) -> Self {
+        let entries = VecDeque::new();
+        Self { bounds, entries, first: 0, floor: last, last, changes: 0, bytes: 0, closed: false }
+    }
+
+    /// The number of the next entry.
+    pub fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// Takes a batch whose last change is `seq`. One that is larger than the ring empties it: readers have to look at
+    /// everything again.
+    pub fn push(&mut self, seq: u64, incidents: &[IncidentChange], touched: Vec<IncidentId>) {
+        self.last = seq;
+        if incidents.len().max(touched.len()) > self.bounds.changes {
+            self.forget();
+            return;
+        }
+        let incidents = by_incident(incidents);
+        let bytes = incidents.iter().map(change_bytes).sum::<usize>() + touched.len() * size_of::<IncidentId>();
+        let entry = Entry { seq, incidents, touched, bytes };
+        if entry.len() > self.bounds.changes || entry.bytes > self.bounds.bytes {
+            self.forget();
+            return;
+        }
+        self.changes += entry.len();
+        self.bytes += entry.bytes;
+        self.entries.push_back(Arc::new(entry));
+        while self.entries.len() > self.bounds.batches
+            || self.changes > self.bounds.changes
+            || self.bytes > self.bounds.bytes
+        {
+            let Some(gone) = self.entries.pop_front() else { break };
+            self.first += 1;
+            self.floor = self.floor.max(gone.seq);
+            self.changes -= gone.len();
+            self.bytes -= gone.bytes;
+        }
+    }
+
+    /// Drops everything; whoever has not read all of it is too late.
+    pub fn forget(&mut self) {
+        self.first = self.end() + 1;
+        self.entries.clear();
+        self.floor = self.last;
+        self.changes = 0;
+        self.bytes = 0;
+    }
+
+    /// Where to begin for somebody who knows everything up to `seq`; `None`: what came after that is gone in part.
+    pub fn after(&self, seq: u64) -> Option<u64> {
+        if seq < self.floor {
+            return None;
+        }
+        // Messages have no numbers of their own: those after the last change that is known may be news.
+        let is_known = |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty();
+        let known = self.entries.iter().take_while(is_known).count();
+        Some(self.first + known as u64)
+    }
+
+    /// The entries from number `from` up to, but without, number `to`; `None`: the first of them are gone.
+    pub fn range(&self, from: u64, to: u64) -> Option<Vec<Arc<Entry>>> {
+        let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
+        let count = usize::try_from(to.saturating_sub(from)).ok()?;
+        Some(self.entries.iter().skip(skip).take(count).cloned().collect())
+    }
+}
+
+/// What became of each incident between two places.
+#[derive(Debug)]
+pub struct Update {
+    /// The number of the first entry, and of the first one behind the last.
+    pub from: u64,
+    pub to: u64,
+    /// The last change of the first entry, and of the last one.
+    pub first_seq: u64,
+    pub seq: u64,
+    /// `None`: more than can be pushed.
+    pub changes: Option<Arc<Changes>>,
+}
+
+/// Each incident that changed, as it was before the first change and as it is after the last.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub incidents: BTreeMap<IncidentId, IncidentChange>,
+    /// Those of which something else changed, too.
+    pub touched: BTreeSet<IncidentId>,
+}
+
+impl Update {
+    /// `None` without entries.
+    pub(super) fn new(from: u64, to: u64, entries: &[Arc<Entry>]) -> Option<Self> {
+        let (first_seq, seq) = (entries.first()?.seq, entries.last()?.seq);
+        Some(Self { from, to, first_seq, seq, changes: fold(entries).map(Arc::new) })
+    }
+}
+
+/// `None` as soon as there is more than can be pushed.
+fn fold(entries: &[Arc<Entry>]) -> Option<Changes> {
+    let mut changes = Changes::default();
+    for entry in entries {
+        changes.touched.extend(&entry.touched);
+        for change in &entry.incidents {
+            let Some(id) = id_of(change) else { continue };
+            changes
+                .incidents
+                .entry(id)
+                .and_modify(|first| first.after.clone_from(&change.after))
+                .or_insert_with(|| change.clone());
+            if changes.incidents.len() > LIVE_ROWS {
+                return None;
+            }
+        }
+    }
+    (changes.incidents.values().map(change_bytes).sum::<usize>() <= LIVE_UPDATE_BYTES).then_some(changes)
+}
+
+/// Each incident once, in the order of their first changes.
+fn by_incident(changes: &[IncidentChange]) -> Vec<IncidentChange> {
+    let mut places: FxHashMap<IncidentId, usize> = FxHashMap::default();
+    let mut grouped: Vec<IncidentChange> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let Some(id) = id_of(change) else { continue };
+        match places.get(&id).and_then(|place| grouped.get_mut(*place)) {
+            Some(first) => first.after.clone_from(&change.after),
+            None => {
+                places.insert(id, grouped.len());
+                let before = change.before.as_ref().map(without_long_texts);
+                grouped.push(IncidentChange { before, after: change.after.clone() });
+            }
+        }
+    }
+    grouped
+}
+
+fn id_of(change: &IncidentChange) -> Option<IncidentId> {
+    change.after.as_ref().or(change.before.as_ref()).map(|incident| incident.id)
+}
+
+/// Filters are asked about the incident as it was, but nobody shows its texts.
+fn without_long_texts(incident: &Arc<Incident>) -> Arc<Incident> {
+    if incident.description.len() + incident.details_url.len() <= SHORT_TEXT {
+        return Arc::clone(incident);
+    }
+    Arc::new(Incident {
+        id: incident.id,
+        start: incident.start,
+        end: incident.end,
+        source: incident.source,
+        source_incident_id: incident.source_incident_id.clone(),
+        details_url: String::new(),
+        description: String::new(),
+        level: incident.level,
+        ticket_url: incident.ticket_url.clone(),
+        metadata: String::new(),
+        tags: incident.tags.clone(),
+        tags_version: incident.tags_version,
+        acked_until: incident.acked_until,
+        event_types: incident.event_types,
+        last_event: incident.last_event,
+    })
+}
+
+/// About how much memory it takes.
+fn change_bytes(change: &IncidentChange) -> usize {
+    let sides = [&change.before, &change.after].into_iter().flatten();
+    size_of::<IncidentChange>() + sides.map(|incident| incident_bytes(incident)).sum::<usize>()
+}
+
+fn incident_bytes(incident: &Incident) -> usize {
+    let texts = [
+        &incident.source_incident_id,
+        &incident.details_url,
+        &incident.description,
+        &incident.ticket_url,
+        &incident.metadata,
+    ];
+    let tags = incident.tags.iter().map(|tag| size_of::<IncidentTag>() + tag.tag.as_str().len());
+    size_of::<Incident>() + texts.iter().map(|text| text.len()).sum::<usize>() + tags.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests;
