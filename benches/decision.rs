@@ -26,7 +26,7 @@ use argusd::domain::{
     tag::{IncidentTag, Tag},
     time::Timestamp,
     timeslot::all_the_time,
-    token::{Token, TokenKind},
+    token::{Token, TokenKind, TokenOrigin},
     user::User,
 };
 
@@ -141,6 +141,7 @@ fn token(user: UserId) -> Token {
         created: NOW,
         expires: None,
         kind: TokenKind::Classic,
+        origin: TokenOrigin::Hand,
         replaceable: false,
         note: String::new(),
     }

@@ -13,6 +13,7 @@ pub mod docs;
 pub mod error;
 pub mod fields;
 pub mod frame;
+pub mod host;
 pub mod icinga;
 pub mod native;
 pub mod page;
@@ -24,11 +25,14 @@ pub mod router;
 pub mod slash;
 pub mod stream;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::{domain::datetime::Zoned, service::Service};
+use crate::{
+    domain::{datetime::Zoned, limits},
+    service::Service,
+};
 
 pub use argus::{shared::blob::parse_blob, version::Version};
 pub use docs::{native_openapi, openapi};
@@ -41,7 +45,7 @@ pub use router::router;
 pub type Answer = Result<axum::response::Response, ApiError>;
 
 /// What the operator chose.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Where clients find this server; `None`: where they say they found it (`Host`).
     pub public_url: Option<Url>,
@@ -49,6 +53,19 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<Network>,
     /// What the contact API speaks where the path does not say.
     pub icinga_dialect: IcingaDialect,
+    /// How long a client may take to send the body of a request.
+    pub body_timeout: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            icinga_dialect: IcingaDialect::default(),
+            body_timeout: limits::BODY_TIMEOUT,
+        }
+    }
 }
 
 /// What handlers work with.
@@ -64,17 +81,16 @@ struct Shared {
     zoned: Zoned,
     surface: frame::Surface,
     answers: answers::Answers,
+    bodies: body::budget::Budget,
 }
 
 impl Api {
     fn new(service: Service, settings: HttpSettings) -> Self {
         let zoned = Zoned::new(service.settings().time_zone);
         let surface = frame::Surface::new();
-        Self {
-            service,
-            version: Version::V2,
-            shared: Arc::new(Shared { settings, zoned, surface, answers: answers::Answers::default() }),
-        }
+        let (answers, bodies) = (answers::Answers::default(), body::budget::Budget::default());
+        let shared = Shared { settings, zoned, surface, answers, bodies };
+        Self { service, version: Version::V2, shared: Arc::new(shared) }
     }
 
     fn of_version(&self, version: Version) -> Self {
@@ -96,6 +112,12 @@ impl Api {
     #[must_use]
     fn answers(&self) -> &answers::Answers {
         &self.shared.answers
+    }
+
+    /// Memory for the bodies of all requests.
+    #[must_use]
+    fn bodies(&self) -> &body::budget::Budget {
+        &self.shared.bodies
     }
 
     #[must_use]

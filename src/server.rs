@@ -81,9 +81,11 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
     let plugins = tokio::spawn(notifications::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
-    let router = web::with_pages(backend.service().clone(), http_settings(config)?, web_settings(config)?);
+    let http = http_settings(config)?;
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
-    let connections = tokio::spawn(connections::serve(listener, router, limit, stopping.clone()));
+    let bounds = connections::Bounds::new(limit, http.trusted_proxies.clone());
+    let router = web::with_pages(backend.service().clone(), http, web_settings(config)?);
+    let connections = tokio::spawn(connections::serve(listener, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
     let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
 
@@ -121,7 +123,12 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
         Dialect::Issue => IcingaDialect::Issue,
         Dialect::Current => IcingaDialect::Current,
     };
-    Ok(HttpSettings { public_url: config.public_url.value.clone(), trusted_proxies, icinga_dialect })
+    Ok(HttpSettings {
+        public_url: config.public_url.value.clone(),
+        trusted_proxies,
+        icinga_dialect,
+        ..HttpSettings::default()
+    })
 }
 
 fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {

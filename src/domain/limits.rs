@@ -78,11 +78,37 @@ pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
 pub const LAST_VIEW: usize = 2_000;
 
 pub const BODY_BYTES: usize = 4 << 20;
-pub const HEADER_BYTES: usize = 64 << 10;
+/// Request line and headers together.
+pub const HEADER_BYTES: usize = 32 << 10;
 /// How long a client may take to send its request head, and then its whole body.
 /// An idle connection may wait as long for its next request.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
+/// Body of a request to an endpoint that needs no credentials, such as the login page.
+pub const ANONYMOUS_BODY_BYTES: usize = 8 << 10;
+/// Memory for all request bodies that are being received, parsed or carried out, all connections together.
+pub const BODIES_BYTES: usize = 64 << 20;
+/// Bodies up to this size may use all of that memory; larger ones leave a part of it to them.
+pub const SMALL_BODY_BYTES: usize = 16 << 10;
+pub const LARGE_BODIES_BYTES: usize = 56 << 20;
+/// Of that memory for the requests of one user, or of one address that sends no credentials.
+pub const BODIES_BYTES_PER_HOLDER: usize = 32 << 20;
+/// Estimated memory for the parsed form of one body, such as a hundred thousand numbers in a list.
+pub const PARSED_BODY_BYTES: usize = 24 << 20;
+/// After which a client may try again whose body was refused because there were too many others.
+pub const BODY_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Larger requests are carried out to their end, and count until then, even if the client hangs up.
+pub const CANCELLED_BODY_BYTES: u64 = 1 << 10;
+/// Connections at once whose request heads are larger than the first read of 8 KiB.
+pub const LARGE_HEADS: usize = 512;
+/// One address may have this part of all connections, or the second number if that is more; trusted proxies may have all.
+pub const CONNECTION_SHARE_PER_ADDRESS: usize = 4;
+pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// Administrative commands at once over the socket beside the data file.
+pub const ADMIN_CONNECTIONS: usize = 64;
+pub const ADMIN_REQUEST_BYTES: u64 = 4 << 20;
+/// How long the command line may take to send its command, and to take each line of the answer.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub const TAGS_PER_INCIDENT: usize = 200;
 pub const TAG: usize = 1_000;

@@ -1,28 +1,62 @@
-//! Request bodies: JSON, forms and multipart forms, within the limits of size and time (contract section 1.1).
+//! Request bodies: JSON, forms and multipart forms, within the limits of size, time and memory (contract section 1.1).
+//!
+//! The only reader of bodies, for the APIs and for the pages.
 
+pub mod budget;
+mod cost;
 mod form;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes},
-    extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    body::Body,
+    extract::{FromRequest, Request, State},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use serde_json::{Map, Value};
 
+use self::budget::{Budget, Charge, Exhausted, Holder};
 use super::{
+    Api,
     error::ApiError,
     fields::{Fields, python},
+    peer,
 };
-use crate::domain::limits;
+use crate::{domain::limits, service::Caller};
 
 /// A body that is not read yet: objects are looked up and rights are checked first.
-#[derive(Debug)]
 pub struct Payload {
     headers: HeaderMap,
     body: Body,
+    /// Bytes that it may have.
+    longest: usize,
+    terms: Terms,
+}
+
+/// What the server grants to the body of one request.
+#[derive(Clone)]
+struct Terms {
+    charge: Arc<Charge>,
+    timeout: Duration,
+}
+
+/// Why a body was not received, or is not parsed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    #[error("The request's body is larger than {0} bytes.")]
+    TooLarge(usize),
+    #[error("The request's body holds too many values.")]
+    TooManyValues,
+    #[error("The request's body did not arrive within {} seconds.", .0.as_secs())]
+    TooSlow(Duration),
+    #[error("The server is receiving too many large requests at the moment. Try again in a few seconds.")]
+    Busy,
+    #[error("The request's body cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// What was sent.
@@ -33,16 +67,86 @@ pub struct Input {
     pub is_form: bool,
 }
 
+impl From<Exhausted> for BodyError {
+    fn from(_: Exhausted) -> Self {
+        Self::Busy
+    }
+}
+
+impl BodyError {
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) | Self::TooManyValues => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let answer = Self::detail(error.status(), error.to_string());
+        match error {
+            BodyError::Busy => {
+                let seconds = HeaderValue::from(limits::BODY_RETRY_AFTER.as_secs());
+                answer.with_header(header::RETRY_AFTER, seconds)
+            }
+            _ => answer,
+        }
+    }
+}
+
+/// Around all handlers: gives each request with a body its terms, and holds its charge until it is answered.
+///
+/// A request that is large or of unknown length is carried out on a task of its own. Otherwise a client that hangs up
+/// would have its charge given back while its command still waits for the writer.
+pub async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let holder = Holder::of_address(peer::client(api.settings(), &parts));
+    let charge = Arc::new(api.bodies().open(holder));
+    parts.extensions.insert(Terms { charge: Arc::clone(&charge), timeout: api.settings().body_timeout });
+    let is_short = announced(&parts.headers).is_some_and(|bytes| bytes <= limits::CANCELLED_BODY_BYTES);
+    let request = Request::from_parts(parts, body);
+    if is_short {
+        let response = next.run(request).await;
+        drop(charge);
+        return response;
+    }
+    let carried_out = tokio::spawn(async move {
+        let response = next.run(request).await;
+        drop(charge);
+        response
+    });
+    carried_out.await.unwrap_or_else(|error| ApiError::internal(&error).into_response())
+}
+
 impl<S: Sync> FromRequest<S> for Payload {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         let (parts, body) = request.into_parts();
-        Ok(Self { headers: parts.headers, body })
+        let caller = parts.extensions.get::<Caller>().cloned();
+        Ok(Self::new(parts, body, caller.as_ref()))
     }
 }
 
 impl Payload {
+    /// Without a `caller` only a few KiB are accepted.
+    #[must_use]
+    pub fn new(parts: Parts, body: Body, caller: Option<&Caller>) -> Self {
+        let terms = Terms::of(&parts.extensions);
+        if let Some(caller) = caller {
+            terms.charge.assign(Holder::User(caller.user.id));
+        }
+        let longest = if caller.is_some() { limits::BODY_BYTES } else { limits::ANONYMOUS_BODY_BYTES };
+        Self { headers: parts.headers, body, longest, terms }
+    }
+
     /// The fields of the object that the body is.
     pub async fn fields(self) -> Result<Fields, ApiError> {
         self.read().await?.into_fields()
@@ -60,26 +164,111 @@ impl Payload {
 
     /// Nothing at all is an empty object.
     pub async fn read(self) -> Result<Input, ApiError> {
-        let media_type = self.headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
-        let bytes = receive(&self.headers, self.body).await?;
+        let media_type = self.headers.get(header::CONTENT_TYPE).cloned();
+        let media_type = media_type.as_ref().map_or("", |value| value.to_str().unwrap_or("?"));
+        let terms = self.terms.clone();
+        let bytes = self.receive().await?;
         if bytes.is_empty() {
             return Ok(Input { value: Value::Object(Map::new()), is_form: false });
         }
         match essence(media_type).as_str() {
-            "application/json" => match serde_json::from_slice(&bytes) {
-                Ok(value) => Ok(Input { value, is_form: false }),
-                Err(error) => Err(bad_request(format!("JSON parse error - {error}"))),
-            },
-            "application/x-www-form-urlencoded" => Ok(Input { value: form::urlencoded(&bytes), is_form: true }),
-            "multipart/form-data" => match form::multipart(media_type, bytes).await {
-                Ok(value) => Ok(Input { value, is_form: true }),
-                Err(error) => Err(bad_request(format!("Multipart form parse error - {error}"))),
-            },
+            "application/json" => {
+                terms.permit(cost::of_json(&bytes), &bytes)?;
+                match serde_json::from_slice(&bytes) {
+                    Ok(value) => Ok(Input { value, is_form: false }),
+                    Err(error) => Err(bad_request(format!("JSON parse error - {error}"))),
+                }
+            }
+            "application/x-www-form-urlencoded" => {
+                terms.permit(cost::of_form(&bytes), &bytes)?;
+                Ok(Input { value: form::urlencoded(&bytes), is_form: true })
+            }
+            "multipart/form-data" => {
+                terms.permit(cost::of_multipart(&bytes), &bytes)?;
+                match form::multipart(media_type, bytes).await {
+                    Ok(value) => Ok(Input { value, is_form: true }),
+                    Err(error) => Err(bad_request(format!("Multipart form parse error - {error}"))),
+                }
+            }
             _ => Err(ApiError::detail(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("Unsupported media type \"{media_type}\" in request."),
             )),
         }
+    }
+
+    /// JSON whatever the header says of it; `None` where there is nothing.
+    pub async fn json(self) -> Result<Option<serde_json::Result<Value>>, BodyError> {
+        let terms = self.terms.clone();
+        let bytes = self.receive().await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        terms.permit(cost::of_json(&bytes), &bytes)?;
+        Ok(Some(serde_json::from_slice(&bytes)))
+    }
+
+    /// The bytes of a form in one line, which may be parsed.
+    pub async fn form(self) -> Result<Vec<u8>, BodyError> {
+        let terms = self.terms.clone();
+        let bytes = self.receive().await?;
+        terms.permit(cost::of_form(&bytes), &bytes)?;
+        Ok(bytes)
+    }
+
+    /// All of it.
+    pub async fn receive(self) -> Result<Vec<u8>, BodyError> {
+        let Self { headers, body, longest, terms } = self;
+        if announced(&headers).is_some_and(|bytes| bytes > longest as u64) {
+            return Err(BodyError::TooLarge(longest));
+        }
+        tokio::select! {
+            biased;
+            () = terms.charge.dropped() => Err(BodyError::Busy),
+            received = tokio::time::timeout(terms.timeout, collect(body, longest, &terms.charge)) => {
+                let bytes = received.map_err(|_| BodyError::TooSlow(terms.timeout))??;
+                terms.charge.received()?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Copies each frame, since frames of a byte would each hold on to a buffer.
+async fn collect(mut body: Body, longest: usize, charge: &Charge) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Unreadable(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let length = bytes.len() + data.len();
+        if length > longest {
+            return Err(BodyError::TooLarge(longest));
+        }
+        if length > bytes.capacity() {
+            let capacity = length.next_power_of_two().min(longest);
+            charge.raise(capacity, length)?;
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+impl Terms {
+    /// Those of the request; in tests without the layer, terms of its own.
+    fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
+            charge: Arc::new(Budget::default().open(Holder::of_address(None))),
+            timeout: limits::BODY_TIMEOUT,
+        })
+    }
+
+    /// Charges what parsing `body` will cost.
+    fn permit(&self, cost: usize, body: &[u8]) -> Result<(), BodyError> {
+        if cost > limits::PARSED_BODY_BYTES {
+            return Err(BodyError::TooManyValues);
+        }
+        Ok(self.charge.raise(body.len().saturating_add(cost), body.len())?)
     }
 }
 
@@ -93,35 +282,14 @@ impl Input {
     }
 }
 
-/// All of it.
-pub async fn receive(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > limits::BODY_BYTES as u64) {
-        return Err(too_large());
-    }
-    let whole = Limited::new(body, limits::BODY_BYTES).collect();
-    match tokio::time::timeout(limits::BODY_TIMEOUT, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(bad_request(format!("The request's body cannot be read: {error}"))),
-        Err(_) => Err(ApiError::detail(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("The request's body did not arrive within {} seconds.", limits::BODY_TIMEOUT.as_secs()),
-        )),
-    }
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Without parameters, in lower case.
 #[must_use]
 pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn too_large() -> ApiError {
-    ApiError::detail(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        format!("The request's body is larger than {} bytes.", limits::BODY_BYTES),
-    )
 }
 
 fn bad_request(text: String) -> ApiError {
@@ -139,7 +307,8 @@ mod tests {
         if !media_type.is_empty() {
             headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
         }
-        Payload { headers, body: body.into() }
+        let terms = Terms::of(&Extensions::new());
+        Payload { headers, body: body.into(), longest: limits::BODY_BYTES, terms }
     }
 
     async fn error(media_type: &str, body: impl Into<Body>) -> (u16, Value) {
@@ -197,6 +366,23 @@ mod tests {
         }
         let expected = json!({"non_field_errors": ["No data provided"]});
         assert_eq!(error("application/json", "null").await, (400, expected));
+    }
+
+    #[tokio::test]
+    async fn refuses_what_becomes_too_large() {
+        let text = json!({"detail": "The request's body holds too many values."});
+        let lists = format!("[{}[]]", "[],".repeat(500_000));
+        assert_eq!(error("application/json", lists).await, (413, text.clone()));
+        assert_eq!(error("application/x-www-form-urlencoded", "a&".repeat(500_000)).await, (413, text.clone()));
+        let parts = format!("{}--x--\r\n", "--x\r\n\r\n\r\n".repeat(300_000));
+        assert_eq!(error("multipart/form-data; boundary=x", parts).await, (413, text));
+    }
+
+    #[tokio::test]
+    async fn takes_a_body_in_frames_of_a_byte() {
+        let frames = br#"{"a": 1}"#.iter().map(|byte| Ok::<_, Infallible>(vec![*byte]));
+        let body = Body::from_stream(futures_util::stream::iter(frames));
+        assert_eq!(payload("application/json", body).read().await.unwrap().value, json!({"a": 1}));
     }
 
     #[tokio::test]

@@ -120,6 +120,12 @@ impl ApiError {
         &self.0.body
     }
 
+    /// Such as `Retry-After`.
+    #[must_use]
+    pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.0.header.clone()
+    }
+
     /// Puts the body's object one level deeper, under `name`.
     #[must_use]
     pub fn under(mut self, name: &str) -> Self {

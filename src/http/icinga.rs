@@ -14,7 +14,7 @@ mod problem;
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Body,
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -28,7 +28,12 @@ use self::{
     place::{Endpoint, Place, Target},
     problem::Problem,
 };
-use super::{Api, answers::Recipient, body, stream};
+use super::{
+    Api, ApiError,
+    answers::Recipient,
+    body::{self, Payload},
+    stream,
+};
 use crate::service::{Caller, Service, Way};
 
 const BELOW: &str = "/notifications/api/";
@@ -59,6 +64,13 @@ pub(super) fn routes(api: &Api) -> Router {
     routes
 }
 
+/// What is wrong with a request as such, in the form of this API; `None`: the path is not one of its.
+pub(super) fn bad_request(path: &str, text: &'static str) -> Option<Response> {
+    let is_ours = |before| path.strip_prefix(before).is_some_and(|rest| rest.starts_with(BELOW));
+    let mut mounts = MOUNTS.iter().map(|(before, _)| *before);
+    mounts.any(is_ours).then(|| Dialect::Issue.error(StatusCode::BAD_REQUEST, text))
+}
+
 async fn answer(State(mount): State<Mount>, request: Request) -> Response {
     let path = request.uri().path();
     let place = Place::read(path.strip_prefix(mount.prefix.as_str()).unwrap_or_default(), mount.dialect);
@@ -82,7 +94,7 @@ async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body
     if place.target == Target::Nothing {
         return Err(Problem::no_page());
     }
-    let sent = Sent::receive(&parts, body).await?;
+    let sent = Sent::receive(parts.clone(), body, &caller).await?;
     let method = &parts.method;
     if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json))
     {
@@ -110,7 +122,7 @@ async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body
         (&Method::GET, Some(uuid)) => call.single(uuid).await,
         (&Method::GET, None) => call.list(query.unwrap_or_default()).await,
         (&Method::DELETE, Some(uuid)) => call.delete(uuid).await,
-        (_, identifier) => call.store(method == Method::PUT, identifier, &sent).await,
+        (_, identifier) => call.store(method == Method::PUT, identifier, sent).await,
     }
 }
 
@@ -134,22 +146,26 @@ struct Sent {
 }
 
 impl Sent {
-    async fn receive(parts: &Parts, body: Body) -> Result<Self, Problem> {
-        let bytes: Bytes = body::receive(&parts.headers, body).await?;
+    async fn receive(parts: Parts, body: Body, caller: &Caller) -> Result<Self, Problem> {
         let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = body::essence(media_type.unwrap_or_default()) == "application/json";
-        let parse = || serde_json::from_slice(&bytes).map_err(|_| Problem::not_json());
-        let json = (is_json && !bytes.is_empty()).then(parse).transpose()?;
+        let payload = Payload::new(parts, body, Some(caller));
+        let json = if is_json {
+            payload.json().await.map_err(ApiError::from)?.transpose().map_err(|_| Problem::not_json())?
+        } else {
+            payload.receive().await.map_err(ApiError::from)?;
+            None
+        };
         Ok(Self { is_json, json })
     }
 
     /// An array has none of the fields.
-    fn fields(&self) -> Result<Map<String, Value>, Problem> {
+    fn into_fields(self) -> Result<Map<String, Value>, Problem> {
         if !self.is_json {
             return Err(Problem::content_type());
         }
-        match &self.json {
-            Some(Value::Object(fields)) if !fields.is_empty() => Ok(fields.clone()),
+        match self.json {
+            Some(Value::Object(fields)) if !fields.is_empty() => Ok(fields),
             Some(Value::Array(items)) if !items.is_empty() => Ok(Map::new()),
             _ => Err(Problem::empty_body()),
         }
@@ -212,8 +228,8 @@ impl Call<'_> {
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    async fn store(&self, put: bool, identifier: Option<Uuid>, sent: &Sent) -> Result<Response, Problem> {
-        let fields = sent.fields()?;
+    async fn store(&self, put: bool, identifier: Option<Uuid>, sent: Sent) -> Result<Response, Problem> {
+        let fields = sent.into_fields()?;
         let service = &self.api.service;
         let (uuid, stored) = match self.endpoint {
             Endpoint::Contacts => {

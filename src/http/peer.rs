@@ -1,7 +1,7 @@
 //! Who is at the other end, and how the client reached us, also through proxies.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
 
@@ -75,11 +75,37 @@ pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
     if !is_trusted(settings, peer) {
         return Some(peer);
     }
-    let named = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        named.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    let client = hops.into_iter().rev().find(|hop| !is_trusted(settings, *hop));
-    Some(client.unwrap_or(peer))
+    let headers = parts.headers.get_all("x-forwarded-for").into_iter();
+    let hops = headers.rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    Some(nearest_stranger(settings, peer, hops))
+}
+
+/// The first address that is not a trusted proxy's, from us towards the client.
+///
+/// Each proxy appends whom it heard from, so what stands to the left of a stranger is the stranger's own claim. A hop that
+/// is no address may be a stranger too, so it ends the walk; the proxy that wrote it is then the best that is known.
+fn nearest_stranger<'a>(settings: &HttpSettings, peer: IpAddr, hops: impl Iterator<Item = &'a [u8]>) -> IpAddr {
+    let mut nearest = peer;
+    for hop in hops {
+        match hop_address(hop) {
+            Some(address) => nearest = address,
+            None => break,
+        }
+        if !is_trusted(settings, nearest) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// Reads `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:4711`, also within quotes.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let address = text.parse::<IpAddr>().ok().or_else(with_port).or_else(in_brackets)?;
+    Some(address.to_canonical())
 }
 
 /// Scheme and host as the client knows them, without a slash at the end.
@@ -113,7 +139,7 @@ fn first_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Only what an address can hold: no user names, no paths.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     !host.contains('@') && host.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|it| it.as_str() == host))
 }
 
@@ -147,6 +173,87 @@ mod tests {
         assert_eq!(origin(&settings, &parts("192.0.2.1", &FORWARDED)), "http://inner:8000");
         let public = HttpSettings { public_url: Some("https://p.example.org/".parse().unwrap()), ..settings };
         assert_eq!(origin(&public, &parts("192.0.2.1", &FORWARDED)), "https://p.example.org");
+    }
+
+    fn client_of(settings: &HttpSettings, peer: &str, forwarded: &[&str]) -> String {
+        let headers: Vec<(&str, &str)> = forwarded.iter().map(|value| ("x-forwarded-for", *value)).collect();
+        client(settings, &parts(peer, &headers)).unwrap().to_string()
+    }
+
+    #[test]
+    fn reads_all_usual_spellings_of_a_client() {
+        let settings = behind("10.0.0.0/8");
+        for (forwarded, expected) in [
+            ("192.0.2.7", "192.0.2.7"),
+            (" 192.0.2.7 ", "192.0.2.7"),
+            ("192.0.2.7:4711", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("[::ffff:192.0.2.7]:4711", "192.0.2.7"),
+        ] {
+            assert_eq!(client_of(&settings, "10.0.0.1", &[forwarded]), expected, "{forwarded}");
+            // What the client itself sent before that is not believed, whichever way the proxy adds to it.
+            let forged = format!("198.51.100.1, {forwarded}");
+            assert_eq!(client_of(&settings, "10.0.0.1", &[&forged]), expected, "{forged}");
+            assert_eq!(client_of(&settings, "10.0.0.1", &["198.51.100.1", forwarded]), expected, "{forwarded}");
+            let through_two = format!("198.51.100.1, {forwarded}, 10.0.0.2:80");
+            assert_eq!(client_of(&settings, "10.0.0.1", &[&through_two]), expected, "{through_two}");
+        }
+    }
+
+    #[test]
+    fn a_hop_that_is_no_address_ends_the_walk() {
+        let settings = behind("10.0.0.0/8");
+        for hop in [
+            "unknown",
+            "_hidden",
+            "unix:",
+            "",
+            "192.0.2.7:99999",
+            "192.0.2.300",
+            "192.0.2.7:",
+            "[192.0.2.7]",
+            "[2001:db8::7",
+            "2001:db8::7]",
+            "for=192.0.2.7",
+            "host.example.org",
+            "\u{e5}",
+        ] {
+            assert_eq!(client_of(&settings, "10.0.0.1", &[hop]), "10.0.0.1", "{hop:?}");
+            let forged = format!("198.51.100.1, {hop}");
+            assert_eq!(client_of(&settings, "10.0.0.1", &[&forged]), "10.0.0.1", "{forged:?}");
+            let through_two = format!("198.51.100.1, {hop}, 10.0.0.2");
+            assert_eq!(client_of(&settings, "10.0.0.1", &[&through_two]), "10.0.0.2", "{through_two:?}");
+            assert_eq!(client_of(&settings, "10.0.0.1", &["198.51.100.1", hop]), "10.0.0.1", "{hop:?}");
+        }
+        assert_eq!(client_of(&settings, "10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(client_of(&settings, "10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+        assert_eq!(client_of(&settings, "192.0.2.1", &["198.51.100.1"]), "192.0.2.1");
+    }
+
+    proptest::proptest! {
+        /// Whatever a client sends, the trusted proxy in front appends the real address, and that one counts.
+        #[test]
+        fn nothing_that_a_client_sends_changes_its_address(
+            sent in "[ -~]{0,60}",
+            address in proptest::prelude::any::<IpAddr>(),
+            spelling in 0..3_usize,
+        ) {
+            let settings = behind("10.0.0.0/8");
+            proptest::prop_assume!(!is_trusted(&settings, address));
+            let appended = match (spelling, address) {
+                (0, _) => address.to_string(),
+                (1, IpAddr::V6(_)) => format!("[{address}]"),
+                _ => SocketAddr::new(address, 4711).to_string(),
+            };
+            let expected = address.to_canonical().to_string();
+            let value = format!("{sent}, {appended}");
+            proptest::prop_assert_eq!(client_of(&settings, "10.0.0.1", &[&value]), expected.clone());
+            proptest::prop_assert_eq!(client_of(&settings, "10.0.0.1", &[&sent, &appended]), expected);
+        }
     }
 
     #[test]

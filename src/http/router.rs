@@ -21,7 +21,7 @@ use super::{
         },
         v1, v2,
     },
-    auth, docs,
+    auth, body, docs,
     error::ApiError,
     frame, icinga, native, slash,
 };
@@ -60,7 +60,8 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
         .fallback(frame::unknown_path)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api.clone(), frame::frame))
-        .layer(middleware::from_fn_with_state(api, answers::count))
+        .layer(middleware::from_fn_with_state(api.clone(), answers::count))
+        .layer(middleware::from_fn_with_state(api, body::admit))
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
                 SizeAbove::new(COMPRESSED_ABOVE)
@@ -212,7 +213,7 @@ mod tests {
         let routes: Router = Router::new().route("/", routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
         let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
-        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
         assert!(!String::from_utf8_lossy(&body).contains("secret"));
     }
 }

@@ -5,14 +5,16 @@
 use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::JoinHandle,
+    time::timeout,
 };
 use tracing::{debug, error, info};
 
@@ -20,12 +22,12 @@ use super::{Stopping, backend::beside, stopped};
 use crate::{
     admin::{self, AdminReply, AdminRequest},
     config::Config,
+    domain::limits,
     service::Service,
 };
 
 /// What fits into a socket's address on all systems.
 const LONGEST_PATH: usize = 100;
-const LONGEST_REQUEST_BYTES: u64 = 4 << 20;
 
 /// Where the socket of a data file is: beside it, or, where that path is over-long, in a directory of its owner's.
 fn socket_path(data: &Path) -> PathBuf {
@@ -156,6 +158,7 @@ fn private_directory(directory: &Path) -> std::io::Result<()> {
 }
 
 async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping) {
+    let slots = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -164,6 +167,10 @@ async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping
         };
         match accepted {
             Ok((stream, _)) if is_allowed(&stream) => {
+                let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                    debug!("admin socket: too many commands at once");
+                    continue;
+                };
                 let (service, mut stopping) = (service.clone(), stopping.clone());
                 tokio::spawn(async move {
                     let answered = tokio::select! {
@@ -173,6 +180,7 @@ async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping
                     if let Err(error) = answered {
                         debug!("admin socket: {error}");
                     }
+                    drop(slot);
                 });
             }
             Ok(_) => debug!("admin socket: somebody else's process was turned away"),
@@ -190,8 +198,13 @@ fn is_allowed(stream: &UnixStream) -> bool {
 
 async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
     let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(read.take(LONGEST_REQUEST_BYTES)).read_line(&mut line).await?;
+    let line = match timeout(limits::ADMIN_TIMEOUT, request_line(read)).await {
+        Ok(Ok(line)) => line,
+        Ok(Err(error)) => {
+            return send(&mut write, &AdminReply::Refused(format!("the request cannot be read: {error}"))).await;
+        }
+        Err(_) => return send(&mut write, &AdminReply::Refused("the request did not arrive in time".to_owned())).await,
+    };
     let request = match serde_json::from_str::<AdminRequest>(&line) {
         Ok(request) => request,
         Err(error) => {
@@ -217,10 +230,21 @@ async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
     send(&mut write, &reply).await
 }
 
+async fn request_line(read: impl AsyncRead + Unpin) -> std::io::Result<String> {
+    let mut line = String::new();
+    // One more, to tell a line that is too long.
+    let length = BufReader::new(read.take(limits::ADMIN_REQUEST_BYTES + 1)).read_line(&mut line).await?;
+    if length as u64 > limits::ADMIN_REQUEST_BYTES {
+        return Err(std::io::Error::other(format!("it is larger than {} bytes", limits::ADMIN_REQUEST_BYTES)));
+    }
+    Ok(line)
+}
+
+/// Gives up when the other end does not read.
 async fn send(write: &mut (impl AsyncWriteExt + Unpin), reply: &AdminReply) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
-    write.write_all(&line).await?;
+    timeout(limits::ADMIN_TIMEOUT, write.write_all(&line)).await??;
     Ok(())
 }
 

@@ -1,9 +1,17 @@
 //! Accepting connections and serving HTTP/1 on them: bounded in number, patient with idle ones, strict with slow heads and
 //! with clients that do not read.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+mod addresses;
+mod head;
 
-use axum::{Router, extract::ConnectInfo};
+use std::{convert::Infallible, io::Write, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{HeaderValue, header},
+    response::Response,
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -11,21 +19,33 @@ use hyper_util::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use self::{
+    addresses::{Addresses, Connected},
+    head::{Counted, Head},
+};
 use super::{Stopping, stopped};
-use crate::domain::limits;
+use crate::{
+    domain::limits,
+    http::{Network, host},
+};
 
 /// Descriptors that are needed for other things than clients: files, the search index, the admin socket.
 const RESERVED_DESCRIPTORS: usize = 256;
 
 /// Clients that may wait to be accepted; a burst beyond that is told nothing, and tries again a second later.
 const BACKLOG: u32 = 4_096;
+
+/// What an address is told that has its share of connections already.
+const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+    Content-Type: text/plain\r\nContent-Length: 47\r\n\r\nThere are too many connections from your host.\n";
 
 /// Takes as many file descriptors as the system allows, and says how many that are.
 pub(super) fn raise_descriptor_limit() -> usize {
@@ -66,34 +86,69 @@ fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Connections at the same time.
+pub(super) struct Bounds {
+    all: usize,
+    of_one_address: usize,
+    /// Whom the second bound does not concern.
+    trusted_proxies: Vec<Network>,
+}
+
+impl Bounds {
+    pub(super) fn new(all: usize, trusted_proxies: Vec<Network>) -> Self {
+        let share = all / limits::CONNECTION_SHARE_PER_ADDRESS;
+        Self { all, of_one_address: share.max(limits::CONNECTIONS_PER_ADDRESS), trusted_proxies }
+    }
+}
+
 /// Accepts until told to stop, then waits for the requests under way.
-pub(super) async fn serve(listener: TcpListener, router: Router, limit: usize, mut stopping: Stopping) {
-    let slots = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
+pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut stopping: Stopping) {
+    let slots = Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS)));
+    let addresses = Addresses::new(bounds.of_one_address, &bounds.trusted_proxies);
+    let large_heads = Arc::new(Semaphore::new(limits::LARGE_HEADS));
     let graceful = GracefulShutdown::new();
     let http = http1_settings();
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut stopping) => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &slots, &addresses) => accepted,
         };
-        let Some((stream, peer, slot)) = accepted else { break };
-        let router = router.clone();
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
-        });
-        let stream = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
-        let connection = graceful.watch(http.serve_connection(stream, service));
+        let Some(Accepted { stream, peer, slot, connected }) = accepted else { break };
+        let (router, head) = (router.clone(), Head::new(&large_heads));
+        let stream = Counted { stream, head: head.clone() };
+        let io = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
+        let service = service_fn(move |request| answer(router.clone(), head.clone(), peer, request));
+        let connection = graceful.watch(http.serve_connection(io, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!("{peer}: {error}");
             }
-            drop(slot);
+            drop((slot, connected));
         });
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+async fn answer(
+    router: Router,
+    head: Head,
+    peer: SocketAddr,
+    mut request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    head.parsed();
+    let mut response = match host::refusal(&request) {
+        Some(refusal) => refusal,
+        None => {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.oneshot(request).await?
+        }
+    };
+    if head.answered() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 fn http1_settings() -> http1::Builder {
@@ -107,24 +162,33 @@ fn http1_settings() -> http1::Builder {
 }
 
 /// Writing fails once the client has read nothing for so long, so that answers do not wait for it forever.
-fn with_write_timeout(stream: TcpStream, timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, timeout: Duration) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(timeout));
     Box::pin(stream)
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: OwnedSemaphorePermit,
+    connected: Connected,
+}
 
 /// Waits for a free slot first, so that clients that are too many wait in the system's queue.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accepted> {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addresses) -> Option<Accepted> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(connected) = addresses.admit(peer.ip()) else {
+                    turn_away(stream);
+                    continue;
+                };
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!("{peer}: {error}");
                 }
-                return Some((stream, peer, slot));
+                return Some(Accepted { stream, peer, slot, connected });
             }
             // Out of descriptors, or a client that hung up at once: both pass.
             Err(error) => {
@@ -135,11 +199,63 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accept
     }
 }
 
+/// Without waiting: a new connection has room for a short answer.
+fn turn_away(stream: TcpStream) {
+    let answered = stream.into_std().and_then(|mut stream| stream.write_all(TOO_MANY));
+    if let Err(error) = answered {
+        debug!("too many connections from one address: {error}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::watch,
+    };
 
     use super::*;
+
+    async fn connect(from: &str, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// The start of the answer to a request; the connection stays open.
+    async fn ask(stream: &mut TcpStream) -> String {
+        // The server may have hung up already.
+        drop(stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await);
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.unwrap();
+        String::from_utf8_lossy(&start).into_owned()
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_take_all_connections() {
+        let listener = bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let bounds = Bounds { all: 9, of_one_address: 2, trusted_proxies: vec!["127.0.0.3".parse().unwrap()] };
+        let serving = tokio::spawn(serve(listener, Router::new(), bounds, stopping));
+        let mut open = Vec::new();
+        for (from, expected) in [
+            ("127.0.0.1", "404"),
+            ("127.0.0.1", "404"),
+            ("127.0.0.1", "503"),
+            ("127.0.0.2", "404"),
+            ("127.0.0.3", "404"),
+            ("127.0.0.3", "404"),
+            ("127.0.0.3", "404"),
+        ] {
+            let mut stream = connect(from, address).await;
+            assert_eq!(ask(&mut stream).await, format!("HTTP/1.1 {expected}"), "{from}");
+            open.push(stream);
+        }
+        drop(open);
+        stop.send_replace(true);
+        serving.await.unwrap();
+    }
 
     #[tokio::test]
     async fn clients_that_do_not_read_are_disconnected() {

@@ -71,10 +71,9 @@ impl FromRequest<Site> for StaffPosted {
     type Rejection = Response;
 
     async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
-        let Posted { visitor, fields } = Posted::from_request(request, site).await?;
-        if !visitor.caller.may(Action::SeeAdministration) {
-            return Err(PageError::Forbidden.page(site, &visitor));
-        }
+        let (mut parts, body) = request.into_parts();
+        let Staff { visitor, .. } = Staff::from_request_parts(&mut parts, site).await?;
+        let Posted { visitor, fields } = Posted::receive(visitor, parts, body, site).await?;
         Ok(Self { visitor, fields })
     }
 }

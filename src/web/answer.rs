@@ -1,5 +1,7 @@
 //! What a page can answer: itself, "look over there", or why not. The one place where errors become pages.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -15,7 +17,8 @@ use super::{
     visitor::Visitor,
 };
 use crate::{
-    http::cookies,
+    domain::limits::BODY_RETRY_AFTER,
+    http::{body::BodyError, cookies},
     service::{Model, Refusal, SearchError, ServiceError, StoreError},
 };
 
@@ -89,6 +92,8 @@ pub enum PageError {
     Forbidden,
     Csrf,
     TooLarge,
+    TooSlow(Duration),
+    Busy,
     BadRequest(String),
     TooMany(u64),
     Unavailable(String),
@@ -111,8 +116,13 @@ impl PageError {
     fn render(&self, frame: Frame) -> Response {
         let status = self.status();
         let text = self.text();
-        page_with(status, &ErrorPage { frame, status: status.as_u16(), text })
-            .unwrap_or_else(|_| status.into_response())
+        let mut response = page_with(status, &ErrorPage { frame, status: status.as_u16(), text })
+            .unwrap_or_else(|_| status.into_response());
+        if matches!(self, Self::Busy) {
+            let seconds = HeaderValue::from(BODY_RETRY_AFTER.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
     }
 
     fn status(&self) -> StatusCode {
@@ -120,9 +130,10 @@ impl PageError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::Csrf => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -133,6 +144,8 @@ impl PageError {
             Self::Forbidden => "Not allowed",
             Self::Csrf => "This form is too old",
             Self::TooLarge => "Too much at once",
+            Self::TooSlow(_) => "Too slow",
+            Self::Busy => "The server is busy",
             Self::BadRequest(_) => "That did not work",
             Self::TooMany(_) => "Too often",
             Self::Unavailable(_) | Self::Internal(_) => "Our fault",
@@ -147,6 +160,12 @@ impl PageError {
                            Go back, load the page again, and repeat."
                 .to_owned(),
             Self::TooLarge => "The form holds more than the server takes.".to_owned(),
+            Self::TooSlow(limit) => {
+                format!("The form did not arrive within {} seconds. Please try again.", limit.as_secs())
+            }
+            Self::Busy => "Too many large requests are coming in at the moment. Nothing was stored. Please try again \
+                           in a few seconds."
+                .to_owned(),
             Self::TooMany(seconds) => format!("Wait {seconds} seconds and try again."),
             Self::Internal(error) => {
                 let id = uuid::Uuid::new_v4();
@@ -167,6 +186,17 @@ impl From<ServiceError> for PageError {
             ServiceError::Store(error) | ServiceError::Search(SearchError::Store(error)) => error.into(),
             ServiceError::Search(error) => Self::Internal(error.to_string()),
             ServiceError::Internal(error) => Self::Internal(error.to_owned()),
+        }
+    }
+}
+
+impl From<BodyError> for PageError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge(_) | BodyError::TooManyValues => Self::TooLarge,
+            BodyError::TooSlow(limit) => Self::TooSlow(limit),
+            BodyError::Busy => Self::Busy,
+            BodyError::Unreadable(_) => Self::BadRequest("The form did not arrive. Please try again.".to_owned()),
         }
     }
 }

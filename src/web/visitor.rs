@@ -1,7 +1,7 @@
 //! Who looks at a page: the session of the cookie, what its user prefers, and the proof that a form is ours.
 
 use axum::{
-    body::to_bytes,
+    body::Body,
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, request::Parts},
     response::Response,
@@ -14,8 +14,8 @@ use super::{
     form::Fields,
 };
 use crate::{
-    domain::{limits::BODY_BYTES, preferences::Preferences},
-    http::{cookies, peer},
+    domain::preferences::Preferences,
+    http::{body::Payload, cookies, peer},
     service::Caller,
 };
 
@@ -71,14 +71,22 @@ impl FromRequest<Site> for Posted {
     async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, site).await?;
-        let Ok(bytes) = to_bytes(body, BODY_BYTES).await else {
-            return Err(PageError::TooLarge.page(site, &visitor));
+        Self::receive(visitor, parts, body, site).await
+    }
+}
+
+impl Posted {
+    /// What `visitor`, who is known to have the right for it, sends.
+    pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
+        let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let secret = cookies::get(&parts.headers, cookies::SESSION).unwrap_or_default().to_owned();
+        let bytes = match Payload::new(parts, body, Some(&visitor.caller)).form().await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(PageError::from(error).page(site, &visitor)),
         };
         let fields = Fields::parse(&bytes);
-        let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok());
-        let sent = sent.or(fields.get("csrf")).unwrap_or_default();
-        let secret = cookies::get(&parts.headers, cookies::SESSION).unwrap_or_default();
-        if !site.service.is_csrf_token(secret, sent.as_bytes()) {
+        let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
+        if !site.service.is_csrf_token(&secret, sent.as_bytes()) {
             return Err(PageError::Csrf.page(site, &visitor));
         }
         Ok(Self { visitor, fields })

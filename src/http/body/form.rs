@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -10,7 +10,7 @@ pub(super) fn urlencoded(bytes: &[u8]) -> Value {
     assemble(form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), value.into_owned())))
 }
 
-pub(super) async fn multipart(media_type: &str, bytes: Bytes) -> Result<Value, multer::Error> {
+pub(super) async fn multipart(media_type: &str, bytes: Vec<u8>) -> Result<Value, multer::Error> {
     let boundary = multer::parse_boundary(media_type)?;
     let mut parts = multer::Multipart::new(Body::from(bytes).into_data_stream(), boundary);
     let mut fields = Vec::new();

@@ -228,6 +228,10 @@ impl From<ApiError> for Problem {
             return Self::both(error.status(), "An error occurred, please check the log.");
         }
         let text = error.body().get("detail").and_then(|detail| detail.as_str()).unwrap_or_default().to_owned();
-        Self::both(error.status(), text)
+        let problem = Self::both(error.status(), text);
+        match error.header() {
+            Some((name, value)) => problem.with(name, value),
+            None => problem,
+        }
     }
 }

@@ -2,19 +2,18 @@
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use crate::{
-    domain::limits::{BODY_BYTES, DEVICE_LIFE, SESSION_LIFE},
-    http::{cookies, peer},
+    domain::limits::{DEVICE_LIFE, SESSION_LIFE},
+    http::{body::Payload, cookies, peer},
     service::{Browser, LoginFailure},
     web::{
         Site,
-        answer::{self, Answer, PageError, local_path, page_with, see},
+        answer::{self, Answer, local_path, page_with, see},
         form::Fields,
         frame::Frame,
         visitor::{Posted, Visitor},
@@ -49,7 +48,7 @@ pub async fn form(State(site): State<Site>, request: Request) -> Answer {
 /// A new session each time, so that nobody can be given one that somebody else knows.
 pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let bytes: Bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| PageError::TooLarge)?;
+    let bytes = Payload::new(parts.clone(), body, None).form().await?;
     let fields = Fields::parse(&bytes);
     let (next, username) = (local_path(fields.get("next")).to_owned(), fields.text("username"));
     let again = |status, problem: String| {

@@ -10,6 +10,7 @@ use crate::{
         event::{EventType, EventTypeSet},
         filter::{Criteria, search_words, tag_groups},
         ids::{FilterId, IncidentId, SourceId},
+        limits::{SEARCH_TEXT, SEARCH_WORDS, TAG},
         severity::{Level, LevelSet},
         stored_filter::FilterBlob,
         tag::Tag,
@@ -56,7 +57,7 @@ pub struct View {
     pub frame: Option<&'static str>,
     /// At least so many minutes.
     pub longer: Option<u32>,
-    /// The search box: words, `#id`, `key=value`.
+    /// The search box: words, `#id`, `key=value`. More than fit into a search match nothing.
     pub text: String,
     /// The saved filter that this started from.
     pub filter: Option<FilterId>,
@@ -72,7 +73,8 @@ impl View {
             Some("false" | "0" | "no") => Some(false),
             _ => None,
         };
-        let words = |name| unique(fields.all(name).map(str::to_owned));
+        // One more than there may be, so that it is known to be too long.
+        let words = |name| unique(fields.all(name).map(|text| start_of(text, TAG + 1)));
         let tags = words("tags");
         let mut levels =
             unique(fields.numbers("level").filter_map(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)));
@@ -93,7 +95,7 @@ impl View {
                 .and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name))
                 .map(|(f, _)| *f),
             longer: fields.get("longer").and_then(|text| text.parse().ok()).filter(|minutes| *minutes > 0),
-            text: fields.text("q"),
+            text: start_of(fields.get("q").unwrap_or_default(), SEARCH_TEXT + 1),
             filter: fields.get("filter").and_then(|text| text.parse().ok()).map(FilterId),
             sort: fields.get("sort").and_then(parse_sort),
             cursor: fields.get("cursor").and_then(SortedCursor::parse),
@@ -142,6 +144,10 @@ impl View {
     #[must_use]
     pub fn criteria(&self, directory: &Directory, now: Timestamp) -> Criteria {
         let search = Search::parse(&self.text);
+        // To leave something out would match more.
+        if self.text.chars().count() > SEARCH_TEXT || search.words.len() > SEARCH_WORDS {
+            return Criteria::nothing();
+        }
         let typed = self.tags.iter().map(|text| Tag::parse(text).ok()).collect::<Option<Vec<Tag>>>();
         let Some(typed) = typed else { return Criteria::nothing() };
         let mut criteria = self
@@ -270,6 +276,10 @@ fn levels(numbers: &[u8]) -> LevelSet {
     numbers.iter().filter_map(|n| Level::new(*n)).collect()
 }
 
+fn start_of(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut list = Vec::new();
     for item in items.take(LONGEST_LIST) {
@@ -343,6 +353,19 @@ mod tests {
     fn what_is_no_tag_matches_nothing() {
         let criteria = view("tags=nonsense").criteria(&Directory::default(), Timestamp::MAX);
         assert_eq!(criteria, Criteria::nothing());
+    }
+
+    #[test]
+    fn more_than_fits_into_a_search_matches_nothing() {
+        let criteria = |text: &str| view(&format!("q={text}")).criteria(&Directory::default(), Timestamp::MAX);
+        let words = |count: usize| (0..count).map(|n| format!("w{n}")).collect::<Vec<_>>().join("+");
+        assert_eq!(criteria(&words(SEARCH_WORDS)).words.len(), SEARCH_WORDS);
+        assert_eq!(criteria(&words(SEARCH_WORDS + 1)), Criteria::nothing());
+        assert_eq!(criteria(&"x".repeat(SEARCH_TEXT)).words.len(), 1);
+        assert_eq!(criteria(&"x".repeat(SEARCH_TEXT + 1)), Criteria::nothing());
+        let long = view(&format!("q={}&tags=a={}", words(500_000), "x".repeat(100_000)));
+        assert!(long.query().len() < 4 * SEARCH_TEXT, "{}", long.query().len());
+        assert_eq!(long.criteria(&Directory::default(), Timestamp::MAX), Criteria::nothing());
     }
 
     #[test]

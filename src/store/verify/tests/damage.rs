@@ -25,8 +25,8 @@ fn open(path: &Path) -> Result<Store, OpenError> {
 
 fn write_user(store: &Store) -> Result<(), WriteError<StoreError>> {
     store.write_blocking(None, |command| {
-        let id = command.new_user_id();
-        command.put_user(crate::domain::user::User { id, username: format!("user{id}"), ..user() });
+        let username = format!("user{}", command.directory().users.len() + 1);
+        command.add_user(crate::domain::user::User { username, ..user() });
         Ok(())
     })
 }

@@ -1,0 +1,85 @@
+//! How many connections each address has, so that one alone cannot take all of them.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rustc_hash::FxHashMap;
+
+use crate::http::{Network, body::budget::network};
+
+/// A handle. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
+#[derive(Clone)]
+pub(super) struct Addresses {
+    most: usize,
+    trusted: Arc<[Network]>,
+    connections: Arc<Mutex<FxHashMap<IpAddr, usize>>>,
+}
+
+/// One connection of an address, until it is dropped.
+pub(super) struct Connected {
+    /// `None`: a trusted proxy, which is not counted.
+    counted: Option<(IpAddr, Addresses)>,
+}
+
+impl Addresses {
+    pub(super) fn new(most: usize, trusted: &[Network]) -> Self {
+        Self { most, trusted: trusted.into(), connections: Arc::default() }
+    }
+
+    /// `None`: the address has as many as it may have.
+    pub(super) fn admit(&self, peer: IpAddr) -> Option<Connected> {
+        if self.trusted.iter().any(|network| network.contains(peer)) {
+            return Some(Connected { counted: None });
+        }
+        let address = network(peer);
+        let mut connections = self.connections();
+        let count = connections.entry(address).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Connected { counted: Some((address, self.clone())) })
+    }
+
+    fn connections(&self) -> MutexGuard<'_, FxHashMap<IpAddr, usize>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let Some((address, addresses)) = &self.counted else { return };
+        let mut connections = addresses.connections();
+        match connections.get_mut(address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(connections.remove(address)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_only() {
+        let addresses = Addresses::new(2, &["10.0.0.0/8".parse().unwrap()]);
+        let admit = |address: &str| addresses.admit(address.parse().unwrap());
+        let first = admit("192.0.2.1");
+        let second = admit("::ffff:192.0.2.1");
+        assert!(first.is_some() && second.is_some());
+        assert!(admit("192.0.2.1").is_none());
+        assert!(admit("192.0.2.2").is_some());
+        let proxied: Vec<_> = (0..9).map(|_| admit("10.1.2.3")).collect();
+        assert!(proxied.iter().all(Option::is_some));
+        drop(second);
+        let again = admit("192.0.2.1");
+        assert!(again.is_some() && admit("192.0.2.1").is_none());
+        let neighbours = [admit("2001:db8::1"), admit("2001:db8::2")];
+        assert!(neighbours.iter().all(Option::is_some) && admit("2001:db8::3").is_none());
+        drop((first, again, neighbours));
+        assert!(addresses.connections().is_empty());
+    }
+}

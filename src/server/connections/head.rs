@@ -1,0 +1,141 @@
+//! Connections whose request heads are large: only so many at once, since each has a buffer of that size for as long as it
+//! stays open.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+/// What is read at first, and what an ordinary head fits into.
+const ORDINARY_HEAD_BYTES: usize = 8 << 10;
+
+/// What is known about the head that a connection reads. A handle.
+#[derive(Clone)]
+pub(super) struct Head(Arc<Mutex<State>>);
+
+struct State {
+    /// Permits for large heads.
+    large: Arc<Semaphore>,
+    /// Of the head so far; `None` while a request is carried out.
+    bytes: Option<usize>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Head {
+    pub(super) fn new(large: &Arc<Semaphore>) -> Self {
+        Self(Arc::new(Mutex::new(State { large: Arc::clone(large), bytes: Some(0), permit: None })))
+    }
+
+    /// The head is complete.
+    pub(super) fn parsed(&self) {
+        self.state().bytes = None;
+    }
+
+    /// What is read from now on belongs to the next head. Says whether the connection has to be closed, because its buffer
+    /// has become large.
+    pub(super) fn answered(&self) -> bool {
+        let mut state = self.state();
+        state.bytes = Some(0);
+        state.permit.is_some()
+    }
+
+    fn read(&self, bytes: usize) -> io::Result<()> {
+        let mut state = self.state();
+        let Some(before) = state.bytes else { return Ok(()) };
+        let length = before.saturating_add(bytes);
+        state.bytes = Some(length);
+        if length > ORDINARY_HEAD_BYTES && state.permit.is_none() {
+            let permit = Arc::clone(&state.large).try_acquire_owned();
+            state.permit = Some(permit.map_err(|_| io::Error::other("too many large request heads at once"))?);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that counts the bytes of heads.
+pub(super) struct Counted {
+    pub stream: TcpStream,
+    pub head: Head,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        Poll::Ready(self.head.read(buffer.filled().len() - before))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_heads_need_a_permit() {
+        let large = Arc::new(Semaphore::new(1));
+        let (first, second) = (Head::new(&large), Head::new(&large));
+        assert!(first.read(ORDINARY_HEAD_BYTES).is_ok());
+        assert_eq!(large.available_permits(), 1);
+        assert!(first.read(1).is_ok() && first.read(ORDINARY_HEAD_BYTES).is_ok());
+        assert_eq!(large.available_permits(), 0);
+        assert!(second.read(ORDINARY_HEAD_BYTES + 1).is_err());
+        first.parsed();
+        assert!(first.answered(), "its buffer stays large until it is closed");
+        drop(first);
+        assert!(second.read(1).is_ok());
+    }
+
+    #[test]
+    fn bodies_do_not_count() {
+        let head = Head::new(&Arc::new(Semaphore::new(0)));
+        for _ in 0..9 {
+            assert!(head.read(ORDINARY_HEAD_BYTES).is_ok());
+            head.parsed();
+            assert!(head.read(1 << 20).is_ok());
+            assert!(!head.answered());
+        }
+        assert!(head.read(ORDINARY_HEAD_BYTES + 1).is_err());
+    }
+}
