@@ -21,6 +21,7 @@ pub mod dossier;
 pub mod edit;
 pub mod error;
 pub mod events;
+mod expired_tokens;
 pub mod filters;
 pub mod first_profile;
 pub mod forecast;
@@ -63,8 +64,14 @@ use tokio::{sync::Semaphore, task};
 use crate::{
     auth::{Passwords, Remembered, Tries},
     domain::{
-        directory::Directory, ids::UserId, lifecycle::Poster, limits::PREVIEWS_AT_ONCE, source::Source,
-        time::Timestamp, token::TokenHash, user::User,
+        directory::Directory,
+        ids::UserId,
+        lifecycle::Poster,
+        limits::PREVIEWS_AT_ONCE,
+        source::Source,
+        time::{Moment, Timestamp},
+        token::TokenHash,
+        user::User,
     },
     search::Search,
     store::Store,
@@ -154,6 +161,7 @@ struct Inner {
     tries: Tries,
     remembered: Remembered,
     reported: self_incidents::Reported,
+    expiries_told: expired_tokens::ExpiriesTold,
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
@@ -176,6 +184,7 @@ impl Service {
                 tries: Tries::default(),
                 remembered: Remembered::default(),
                 reported: self_incidents::Reported::default(),
+                expiries_told: expired_tokens::ExpiriesTold::default(),
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
@@ -207,6 +216,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// What waits is measured by this, not by the time of day.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.store().clock().moment()
     }
 
     /// When this process took the data file up.

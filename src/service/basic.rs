@@ -17,7 +17,7 @@ impl Service {
         let fingerprint = self.remembered().fingerprint(username, password);
         let known = || {
             let user = self.directory().user_named(username).filter(|user| user.is_active).cloned()?;
-            self.remembered().knows(fingerprint, &user, self.now()).then(|| self.with_password(user))
+            self.remembered().knows(fingerprint, &user, self.moment()).then(|| self.with_password(user))
         };
         if let Some(caller) = known() {
             return Ok(caller);
@@ -28,7 +28,7 @@ impl Service {
             return Ok(caller);
         }
         let user = self.check_password(username, password, peer).await?;
-        self.remembered().remember(fingerprint, &user, self.now());
+        self.remembered().remember(fingerprint, &user, self.moment());
         known().ok_or(LoginFailure::BadCredentials)
     }
 

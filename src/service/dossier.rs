@@ -117,7 +117,7 @@ fn read(
     Ok(Dossier {
         maintenance: maintenance(directory, &incident, now),
         acks: snapshot.acks_of(id)?,
-        messages: with_events(snapshot, messages)?,
+        messages: with_events(snapshot, messages, now)?,
         incident,
         events,
         all_events,

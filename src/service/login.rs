@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Caller, Credential, Refusal, Service, ServiceError,
+    expired_tokens::delete_surplus_expired,
     tokens::{NewToken, classic_tokens, put_token},
 };
 use crate::{
@@ -26,7 +27,7 @@ const BUSY: Duration = Duration::from_secs(1);
 pub enum AuthFailure {
     #[error("unknown token")]
     Invalid,
-    /// Said once: the token is deleted.
+    /// Said at the first use after that; later ones hear that the token is unknown.
     #[error("the token has expired")]
     Expired,
     #[error("the user is deactivated")]
@@ -68,7 +69,7 @@ impl Service {
         };
         let user = directory.user(token.user).filter(|user| user.is_active).ok_or(AuthFailure::Inactive)?;
         if is_expired(token, self.now()) {
-            return Err(self.expire(token).await);
+            return Err(self.refuse_expired(token));
         }
         Ok(Caller { user: Arc::clone(user), source: directory.source_of(user.id).cloned(), credential })
     }
@@ -185,26 +186,6 @@ impl Service {
         Ok(())
     }
 
-    /// Deletes an expired token. Whoever does it hears why, others that it is unknown; of login tokens so do all. If the
-    /// store takes no writes the token stays, and stays expired.
-    async fn expire(&self, token: &Token) -> AuthFailure {
-        let (hash, kind) = (token.hash, token.kind);
-        let deleted = self
-            .store()
-            .write(None, move |command| {
-                let there = command.directory().tokens.contains_key(&hash);
-                if there {
-                    command.delete_token(hash);
-                }
-                Ok::<_, StoreError>(there)
-            })
-            .await;
-        match deleted {
-            Ok(true) | Err(_) if kind == TokenKind::Classic => AuthFailure::Expired,
-            Ok(_) | Err(_) => AuthFailure::Invalid,
-        }
-    }
-
     /// Takes as long for accounts that are unknown, inactive or without a password.
     pub(super) async fn check_password(
         &self,
@@ -225,7 +206,7 @@ impl Service {
         self.make_passing_token(user, TokenKind::Login, self.settings().login_token_life, String::new()).await
     }
 
-    /// A token that a login made; takes the user's expired ones of that kind with it.
+    /// A token that a login made.
     pub(super) async fn make_passing_token(
         &self,
         user: Arc<User>,
@@ -239,17 +220,7 @@ impl Service {
             .store()
             .write(Some(user.id), move |command| {
                 still_valid(command.directory(), &user)?;
-                let now = command.now();
-                let stale: Vec<TokenHash> = command
-                    .directory()
-                    .tokens_of(user.id)
-                    .into_iter()
-                    .filter(|t| t.kind == kind && is_expired(t, now))
-                    .map(|t| t.hash)
-                    .collect();
-                for hash in stale {
-                    command.delete_token(hash);
-                }
+                delete_surplus_expired(command, user.id, kind);
                 let life = Some(life);
                 let expires =
                     put_token(command, NewToken { user: user.id, kind, hash, life, replaceable: false, note });

@@ -8,8 +8,9 @@ use crate::{
     domain::{
         event::EventType,
         ids::{IncidentId, MessageId, UserId},
-        limits::PAGE_SIZE_MAX,
-        message::{About, Message, State},
+        limits::{PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
+        message::{About, Message, State, full_answer, public_answer},
+        time::Timestamp,
     },
     store::Snapshot,
 };
@@ -36,6 +37,14 @@ impl Caller {
         allowed(self.kind(), Action::SeeOthersNotifications)
     }
 
+    /// What a provider said about a message that the caller may see; from a private address only its status, unless the
+    /// caller may see what providers say to others.
+    #[must_use]
+    pub fn answer<'a>(&self, answer: &'a str) -> &'a str {
+        let is_full = allowed(self.kind(), Action::SeeOthersNotifications);
+        if is_full { full_answer(answer) } else { public_answer(answer) }
+    }
+
     /// Addresses are personal, and so is what a provider says about them.
     #[must_use]
     pub fn may_see_addresses_of(&self, user: UserId) -> bool {
@@ -46,12 +55,13 @@ impl Caller {
 impl Service {
     /// Oldest first.
     pub async fn notifications(&self, incident: IncidentId) -> Result<Vec<Notification>, ServiceError> {
+        let now = self.now();
         self.store()
             .read(move |snapshot| {
                 if snapshot.incident(incident)?.is_none() {
                     return Err(ServiceError::NotFound(Model::Incident));
                 }
-                with_events(snapshot, snapshot.messages_of(incident)?)
+                with_events(snapshot, snapshot.messages_of(incident)?, now)
             })
             .await
     }
@@ -65,14 +75,14 @@ impl Service {
         size: usize,
     ) -> Result<(Vec<Notification>, Option<MessageId>), ServiceError> {
         may_manage(caller)?;
-        let size = size.clamp(1, PAGE_SIZE_MAX);
+        let (size, now) = (size.clamp(1, PAGE_SIZE_MAX), self.now());
         self.store()
             .read(move |snapshot| {
                 let mut messages = snapshot.messages_page(which, before, size + 1)?;
                 let more = messages.len() > size;
                 messages.truncate(size);
                 let next = messages.last().filter(|_| more).map(|message| message.id);
-                Ok((with_events(snapshot, messages)?, next))
+                Ok((with_events(snapshot, messages, now)?, next))
             })
             .await
     }
@@ -94,7 +104,8 @@ impl Service {
             })
             .await?;
         tracing::info!(message = id.0, user = %caller.user.username, "a message that was given up is sent again");
-        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message])).await?;
+        let now = self.now();
+        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message], now)).await?;
         rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
     }
 
@@ -131,7 +142,12 @@ fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
     if allowed(caller.kind(), Action::ManageDeliveries) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
-pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
+/// `now`: where the clock was set back since, the next attempt comes sooner than its stored time says.
+pub(super) fn with_events(
+    snapshot: &Snapshot,
+    messages: Vec<Message>,
+    now: Timestamp,
+) -> Result<Vec<Notification>, ServiceError> {
     let mut rows = Vec::with_capacity(messages.len());
     for message in messages {
         let kind = match message.about {
@@ -139,10 +155,17 @@ pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result
             About::Summary(_) => None,
         };
         let summary = match message.state {
-            State::Gathered { into, .. } => snapshot.message(into)?,
+            State::Gathered { into, .. } => snapshot.message(into)?.map(|summary| due_within_a_retry(summary, now)),
             _ => None,
         };
-        rows.push(Notification { message, kind, summary });
+        rows.push(Notification { message: due_within_a_retry(message, now), kind, summary });
     }
     Ok(rows)
+}
+
+fn due_within_a_retry(mut message: Message, now: Timestamp) -> Message {
+    if let State::Due { at, .. } = &mut message.state {
+        *at = (*at).min(now.saturating_add_micros(RETRY_LONGEST_WAIT_MICROS));
+    }
+    message
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
+        email,
         ids::UserId,
         limits::{EMAIL as EMAIL_LENGTH, PASSWORD, PERSON_NAME},
         timeslot::all_the_time,
@@ -59,6 +60,7 @@ impl Service {
             return Err(Refusal::BadUsername.into());
         }
         check_lengths(Some(&new.first_name), Some(&new.last_name), Some(&new.email))?;
+        check_email(&new.email)?;
         let password_hash = match &new.password {
             Some(password) => Some(self.hash_password(password).await?),
             None => None,
@@ -153,6 +155,10 @@ impl Service {
                 let before = Arc::clone(found);
                 let mut user = User::clone(&before);
                 update(&mut user);
+                // What is stored already may stay.
+                if user.email != before.email {
+                    check_email(&user.email)?;
+                }
                 if user != *before {
                     command.put_user(user.clone());
                 }
@@ -247,6 +253,11 @@ fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Optio
     check_length("first_name", PERSON_NAME, first_name)?;
     check_length("last_name", PERSON_NAME, last_name)?;
     check_length("email", EMAIL_LENGTH, email)
+}
+
+/// Empty: none.
+fn check_email(address: &str) -> Result<(), Refusal> {
+    if address.is_empty() || email::is_valid(address) { Ok(()) } else { Err(Refusal::BadEmail(address.to_owned())) }
 }
 
 pub(super) fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {

@@ -23,6 +23,7 @@ mod contact_troubles;
 mod daemon;
 mod decisions;
 mod demo;
+mod expired_tokens;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;
