@@ -209,7 +209,9 @@ impl Dispatcher {
         match due {
             Ok(due) => {
                 let now = self.now();
-                due.iter().for_each(|message| self.queue.note(message, now));
+                for message in &due {
+                    self.queue.note(message, now);
+                }
             }
             Err(trouble) => {
                 warn!("what is due could not be read, and is read again: {trouble}");
