@@ -1,5 +1,7 @@
 //! How long it takes to decide who is told of an event, with 5,000 active profiles of which ten match and a thousand of
-//! the others ask for a level only. `cargo bench --bench decision`
+//! the others ask for a level only, and how long the first event after a change of the configuration takes, also with a
+//! user who made as much as one could: 200 filters of 200 tags, and 1,000 profiles that name all of them.
+//! `cargo bench --bench decision`
 
 #![allow(
     clippy::unwrap_used,
@@ -14,16 +16,17 @@ use argusd::domain::{
     destination::Destination,
     directory::Directory,
     event::{Event, EventType, StateAfter},
-    ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, Seq, SourceId, TimeslotId, UserId},
+    ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, Seq, SourceId, TimeslotId, TokenId, UserId},
+    matcher::Matcher,
     plan::{Occurrence, plan},
     profile::Profile,
     severity::Level,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
-    subscription::Subscriptions,
     tag::{IncidentTag, Tag},
     time::Timestamp,
     timeslot::all_the_time,
+    token::{Token, TokenKind},
     user::User,
 };
 
@@ -36,8 +39,8 @@ const NOW: Timestamp = Timestamp::saturating_from_micros(1_768_478_400_000_000);
 fn main() {
     let directory = directory();
     let began = Instant::now();
-    let subscriptions = Subscriptions::compile(&directory);
-    println!("made ready in {:?} after a change of the configuration", began.elapsed());
+    let matcher = Matcher::new(&directory);
+    println!("made ready in {:?} at the start", began.elapsed());
 
     let tags: Vec<IncidentTag> =
         ["host=core-1", "location=oslo", "team=network", "customer=7", "service=bgp"].map(tag).into_iter().collect();
@@ -58,18 +61,89 @@ fn main() {
         },
     };
     let occurrence = Occurrence::new(&event, SourceId(1), true, false, &tags);
-    assert_eq!(plan(&subscriptions, &occurrence).intents.len(), MATCHING as usize);
+    assert_eq!(plan(&matcher, &directory, &occurrence).intents.len(), MATCHING as usize);
 
     let mut times: Vec<_> = (0..ROUNDS)
         .map(|_| {
             let began = Instant::now();
-            black_box(plan(black_box(&subscriptions), black_box(&occurrence)));
+            black_box(plan(black_box(&matcher), &directory, black_box(&occurrence)));
             began.elapsed()
         })
         .collect();
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!("one decision: median {:?}, 99 % {:?}, longest {:?}", at(0.5), at(0.99), at(1.0));
+    after_changes(directory.clone(), &occurrence, "5,000 profiles");
+    let greedy = greedy(directory);
+    let began = Instant::now();
+    black_box(Matcher::new(&greedy));
+    println!("with a greedy user: made ready in {:?} at the start", began.elapsed());
+    after_changes(greedy, &occurrence, "with a greedy user");
+}
+
+/// The first decision after one change of each kind, which has to bring the matcher up to date.
+fn after_changes(mut directory: Directory, occurrence: &Occurrence<'_>, what: &str) {
+    let mut matcher = Matcher::new(&directory);
+    let user = UserId(1_001);
+    let changes: [(&str, &dyn Fn(&mut Directory)); 5] = [
+        ("nothing", &|_| {}),
+        ("a token", &|directory| drop(directory.put_token(token(user)))),
+        ("a timeslot", &|directory| {
+            let id = TimeslotId(999_999);
+            directory.timeslots.insert(id, Arc::new(all_the_time(id, user)));
+        }),
+        ("a profile", &|directory| {
+            let (id, last) = directory.profiles.iter().next_back().map(|(id, it)| (*id, Arc::clone(it))).unwrap();
+            let profile = Profile { name: Some("renamed".to_owned()), ..Profile::clone(&last) };
+            directory.profiles.insert(id, Arc::new(profile));
+        }),
+        ("a filter", &|directory| {
+            let last = Arc::clone(directory.filters.values().last().unwrap());
+            let mut blob = last.blob.clone();
+            blob.tags.get_or_insert_default().push("new=tag".to_owned());
+            directory.filters.insert(last.id, Arc::new(StoredFilter { blob, ..StoredFilter::clone(&last) }));
+        }),
+    ];
+    for (changed, change) in changes {
+        let before = directory.clone();
+        let began = Instant::now();
+        change(&mut directory);
+        let written = began.elapsed();
+        matcher.update(&directory);
+        black_box(plan(&matcher, &directory, occurrence));
+        println!("{what}: {changed} changed in {written:?}, and decided after {:?}", began.elapsed());
+        drop(before);
+    }
+}
+
+fn greedy(mut directory: Directory) -> Directory {
+    let owner = UserId(1_001);
+    let filters: Vec<FilterId> = (100_000..100_200).map(FilterId).collect();
+    for id in &filters {
+        let tags = (0..200).map(|number| format!("key=a value of {id} with the number {number}")).collect();
+        let blob = FilterBlob { tags: Some(tags), ..FilterBlob::default() };
+        let name = format!("f{id}");
+        directory.filters.insert(*id, Arc::new(StoredFilter { id: *id, owner, name, public: false, blob }));
+    }
+    for id in (100_000..101_000).map(ProfileId) {
+        let (timeslot, filters) = (TimeslotId(1), filters.clone());
+        let profile = Profile { id, owner, name: None, timeslot, filters, destinations: Vec::new(), active: true };
+        directory.profiles.insert(id, Arc::new(profile));
+    }
+    directory
+}
+
+fn token(user: UserId) -> Token {
+    Token {
+        id: TokenId(1),
+        hash: [7; 32],
+        user,
+        created: NOW,
+        expires: None,
+        kind: TokenKind::Classic,
+        replaceable: false,
+        note: String::new(),
+    }
 }
 
 /// Ten profiles match; a thousand ask for level 2 or worse; the others for hosts, customers and sources of their own.

@@ -56,6 +56,7 @@ use crate::{
         directory::Directory,
         ids::{Seq, SourceId, UserId},
         limits::WRITE_QUEUE,
+        matcher::Matcher,
         time::{Moment, Now, Timestamp},
     },
 };
@@ -131,9 +132,10 @@ impl Store {
             clock: Arc::clone(&clock),
             published: Arc::clone(&published),
             queue,
+            // Here, where nobody waits for the writer yet.
+            matcher: Matcher::new(&directory),
             directory,
             counters,
-            subscriptions: Arc::default(),
             broken: false,
             trouble: None,
             runtime: Handle::try_current().ok(),

@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod live;
 pub mod maintenance;
 pub mod notifications;
+pub mod offered;
 pub mod router;
 pub mod show;
 pub mod visitor;

@@ -1,21 +1,23 @@
 //! The whole configuration in memory: users, tokens, sources and what hangs on them.
 //!
 //! An immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
-//! asked on every request, so nothing here is ever read from disk on the way. Contacts and their groups are not in it: they
-//! are many, and each change of the directory copies its maps.
+//! asked on every request, so nothing here is ever read from disk on the way. Contacts and their groups are not in it:
+//! there may be a hundred thousand of them. Its maps are persistent: a changed copy shares all but a few nodes with the
+//! original, so a login does not copy anything else.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
-use rustc_hash::FxHashMap;
+use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use super::{
     channel::Channel,
     destination::Destination,
+    event_filter::Filters,
     filter::fold,
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
-    maintenance::Maintenance,
+    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
+    maintenance::{Maintenance, Maintenances},
     profile::Profile,
     rule::Rule,
     source::Source,
@@ -47,23 +49,21 @@ pub const OWN_SOURCE: &str = "argus";
 
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    /// Grows with each change of what decisions about who is told depend on.
-    pub revision: u64,
     pub settings: Arc<DecisionSettings>,
-    pub users: FxHashMap<UserId, Arc<User>>,
-    pub user_by_name: FxHashMap<String, UserId>,
-    pub tokens: FxHashMap<TokenHash, Arc<Token>>,
-    pub sources: FxHashMap<SourceId, Arc<Source>>,
-    pub source_by_user: FxHashMap<UserId, SourceId>,
+    pub users: OrdMap<UserId, Arc<User>>,
+    pub user_by_name: OrdMap<String, UserId>,
+    pub tokens: OrdMap<TokenHash, Arc<Token>>,
+    pub sources: OrdMap<SourceId, Arc<Source>>,
+    pub source_by_user: OrdMap<UserId, SourceId>,
     /// Lower case names.
-    pub source_types: BTreeSet<String>,
-    pub timeslots: FxHashMap<TimeslotId, Arc<Timeslot>>,
-    pub destinations: FxHashMap<DestinationId, Arc<Destination>>,
-    pub filters: FxHashMap<FilterId, Arc<StoredFilter>>,
-    pub profiles: FxHashMap<ProfileId, Arc<Profile>>,
-    pub maintenances: FxHashMap<MaintenanceId, Arc<Maintenance>>,
-    pub rules: FxHashMap<RuleId, Arc<Rule>>,
-    pub channels: FxHashMap<Uuid, Arc<Channel>>,
+    pub source_types: OrdSet<String>,
+    pub timeslots: OrdMap<TimeslotId, Arc<Timeslot>>,
+    pub destinations: OrdMap<DestinationId, Arc<Destination>>,
+    pub filters: Filters,
+    pub profiles: OrdMap<ProfileId, Arc<Profile>>,
+    pub maintenances: Maintenances,
+    pub rules: OrdMap<RuleId, Arc<Rule>>,
+    pub channels: OrdMap<Uuid, Arc<Channel>>,
 }
 
 impl Directory {
@@ -96,9 +96,7 @@ impl Directory {
     /// Sorted by id.
     #[must_use]
     pub fn sources_sorted(&self) -> Vec<&Arc<Source>> {
-        let mut sources: Vec<_> = self.sources.values().collect();
-        sources.sort_by_key(|s| s.id);
-        sources
+        self.sources.values().collect()
     }
 
     /// Sorted by id.
@@ -112,9 +110,7 @@ impl Directory {
     /// Sorted by id.
     #[must_use]
     pub fn destinations_of(&self, owner: UserId) -> Vec<&Arc<Destination>> {
-        let mut destinations: Vec<_> = self.destinations.values().filter(|d| d.owner == owner).collect();
-        destinations.sort_by_key(|d| d.id);
-        destinations
+        self.destinations.values().filter(|d| d.owner == owner).collect()
     }
 
     /// `None` for somebody else's.
@@ -156,9 +152,7 @@ impl Directory {
     }
 
     fn filters_where(&self, wanted: impl Fn(&StoredFilter) -> bool) -> Vec<&Arc<StoredFilter>> {
-        let mut filters: Vec<_> = self.filters.values().filter(|filter| wanted(filter)).collect();
-        filters.sort_by_key(|f| f.id);
-        filters
+        self.filters.values().filter(|filter| wanted(filter)).collect()
     }
 
     /// `None` for somebody else's.
@@ -182,25 +176,19 @@ impl Directory {
     /// Sorted by id.
     #[must_use]
     pub fn profiles_where(&self, wanted: impl Fn(&Profile) -> bool) -> Vec<&Arc<Profile>> {
-        let mut profiles: Vec<_> = self.profiles.values().filter(|profile| wanted(profile)).collect();
-        profiles.sort_by_key(|p| p.id);
-        profiles
+        self.profiles.values().filter(|profile| wanted(profile)).collect()
     }
 
     /// Sorted by id.
     #[must_use]
     pub fn maintenances_sorted(&self) -> Vec<&Arc<Maintenance>> {
-        let mut maintenances: Vec<_> = self.maintenances.values().collect();
-        maintenances.sort_by_key(|m| m.id);
-        maintenances
+        self.maintenances.values().collect()
     }
 
     /// Sorted by id.
     #[must_use]
     pub fn rules_sorted(&self) -> Vec<&Arc<Rule>> {
-        let mut rules: Vec<_> = self.rules.values().collect();
-        rules.sort_by_key(|r| r.id);
-        rules
+        self.rules.values().collect()
     }
 
     /// Regardless of case.
@@ -220,15 +208,19 @@ impl Directory {
     /// Sorted by UUID.
     #[must_use]
     pub fn channels_sorted(&self) -> Vec<&Arc<Channel>> {
-        let mut channels: Vec<_> = self.channels.values().collect();
-        channels.sort_by_key(|c| c.uuid);
-        channels
+        self.channels.values().collect()
     }
 
     /// The source for what the server itself has to say (contract section 23).
     #[must_use]
     pub fn own_source(&self) -> Option<SourceId> {
         self.source_named(OWN_SOURCE, OWN_SOURCE).map(|source| source.id)
+    }
+
+    /// Whether this is the source of the server itself.
+    #[must_use]
+    pub fn is_own_source(&self, id: SourceId) -> bool {
+        self.source(id).is_some_and(|source| source.source_type == OWN_SOURCE && source.name == OWN_SOURCE)
     }
 
     /// Returns the user as it was.

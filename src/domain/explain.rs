@@ -8,6 +8,7 @@ use super::{
     destination::Destination,
     directory::Directory,
     event::EventType,
+    event_filter::ReadyFilters,
     filter::{About, Criteria, Mismatch},
     ids::{DestinationId, FilterId, MaintenanceId, TimeslotId},
     limits::CALLS_PER_EVENT,
@@ -15,7 +16,7 @@ use super::{
     profile::Profile,
     rule::Rule,
     stored_filter::{FilterBlob, StoredFilter},
-    subscription::{Basis, EventFilter, filters},
+    subscription::Basis,
     tag::Tag,
 };
 
@@ -253,18 +254,18 @@ impl Context<'_> {
 
     fn filter(&self, id: FilterId, mismatch: Mismatch) -> Told {
         let stored = self.directory.filters.get(&id);
-        let compiled = EventFilter::new(id, self.directory);
         let clause = Clause { kind: ClauseKind::Filter, id: Some(id.0), name: stored.map(|it| it.name.clone()) };
-        let Some((stored, compiled)) = stored.zip(compiled) else {
+        let Some(stored) = stored else {
             return Told::new(format!("Filter {id} did not match.")).by(clause);
         };
         if mismatch == Mismatch::Nothing {
             return self.matches_nothing(stored).by(clause);
         }
+        let whole = stored.blob.or(&self.directory.settings.fallback);
         let asked = Asked {
             own: &stored.blob,
-            whole: stored.blob.or(&self.directory.settings.fallback),
-            criteria: &compiled.criteria,
+            criteria: &whole.to_criteria(self.directory),
+            whole,
             directory: self.directory,
             about: &self.occurrence.about,
         };
@@ -294,7 +295,7 @@ impl Context<'_> {
     fn event_type(&self) -> Told {
         let kind = self.occurrence.kind;
         let ids = self.basis.filters();
-        let compiled = filters(ids, self.directory);
+        let compiled = ReadyFilters::new(self.directory).all(ids);
         let let_through = EventType::ALL
             .into_iter()
             .filter(|kind| compiled.iter().any(|filter| filter.event_types.is_none_or(|types| types.contains(*kind))));

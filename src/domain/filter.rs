@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{
     event::EventTypeSet,
     ids::{IncidentId, SourceId},
@@ -111,11 +113,17 @@ pub enum Mismatch {
 #[must_use]
 pub fn tag_groups(tags: impl IntoIterator<Item = Tag>) -> Vec<Vec<Tag>> {
     let mut groups: Vec<Vec<Tag>> = Vec::new();
+    let mut group_of_key: FxHashMap<String, usize> = FxHashMap::default();
+    let mut seen: FxHashSet<Tag> = FxHashSet::default();
     for tag in tags {
-        match groups.iter_mut().find(|group| group[0].key() == tag.key()) {
-            Some(group) if group.contains(&tag) => {}
-            Some(group) => group.push(tag),
-            None => groups.push(vec![tag]),
+        if !seen.insert(tag.clone()) {
+            continue;
+        }
+        if let Some(group) = group_of_key.get(tag.key()).and_then(|at| groups.get_mut(*at)) {
+            group.push(tag);
+        } else {
+            group_of_key.insert(tag.key().to_owned(), groups.len());
+            groups.push(vec![tag]);
         }
     }
     groups

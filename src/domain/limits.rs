@@ -249,3 +249,23 @@ pub const PREVIEW_EXAMPLES: usize = 20;
 pub const PREVIEW_DESCRIPTION: usize = 200;
 /// Previews of profiles that are made at once; others wait.
 pub const PREVIEWS_AT_ONCE: usize = 2;
+/// Bytes of one stored filter's lists as JSON, and of all filters of a user together.
+pub const FILTER_BYTES: usize = 16 << 10;
+pub const FILTER_BYTES_PER_USER: usize = 1 << 20;
+/// Filters that the profiles of one user name, each counted as often as it is named.
+pub const FILTER_USES_PER_USER: usize = 10_000;
+/// The same for all rules together.
+pub const FILTER_USES_IN_RULES: usize = 10_000;
+/// The same for all planned maintenance that is not over.
+pub const FILTER_USES_IN_MAINTENANCE: usize = 20_000;
+/// Source types, and characters of all their names together.
+pub const SOURCE_TYPES: usize = 1_000;
+pub const SOURCE_TYPE_NAMES: usize = 64 << 10;
+/// Filters of others, and source types that no source has, that a page offers at once.
+pub const CHOICES_SHOWN: usize = 200;
+/// Characters of a filter in words, where it is one of many on a page.
+pub const CRITERIA_SHOWN: usize = 300;
+/// Characters of the name of a source type that no source has; what is longer is not offered on pages.
+pub const SOURCE_TYPE_SHOWN: usize = 100;
+/// Profiles and planned maintenance that a list of filters names for one of them.
+pub const USES_SHOWN: usize = 10;

@@ -1,5 +1,9 @@
 //! Planned maintenance: while it lasts, nobody is told of what its filters match (contract section 18).
 
+use std::{ops::Index, sync::Arc};
+
+use imbl::OrdMap;
+
 use super::{
     ids::{FilterId, MaintenanceId, UserId},
     limits::MAINTENANCE_EDITABLE_FOR,
@@ -36,5 +40,134 @@ impl Maintenance {
     pub fn is_over(&self, now: Timestamp) -> bool {
         let editable = MAINTENANCE_EDITABLE_FOR.as_micros() as i64;
         self.end.is_some_and(|end| end.saturating_add_micros(editable) < now)
+    }
+}
+
+/// All planned maintenance: by id, and by end, so that what is long over costs nothing when one asks what is on.
+#[derive(Clone, Debug, Default)]
+pub struct Maintenances {
+    by_id: OrdMap<MaintenanceId, Arc<Maintenance>>,
+    /// The start of each.
+    by_end: OrdMap<(End, MaintenanceId), Timestamp>,
+}
+
+/// What is open-ended sorts behind all others.
+type End = (bool, Option<Timestamp>);
+
+fn end_of(maintenance: &Maintenance) -> End {
+    (maintenance.end.is_none(), maintenance.end)
+}
+
+impl Maintenances {
+    /// Returns what had this id before.
+    pub fn insert(&mut self, id: MaintenanceId, maintenance: Arc<Maintenance>) -> Option<Arc<Maintenance>> {
+        let before = self.remove(&id);
+        self.by_end.insert((end_of(&maintenance), id), maintenance.start);
+        self.by_id.insert(id, maintenance);
+        before
+    }
+
+    pub fn remove(&mut self, id: &MaintenanceId) -> Option<Arc<Maintenance>> {
+        let before = self.by_id.remove(id)?;
+        self.by_end.remove(&(end_of(&before), *id));
+        Some(before)
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &MaintenanceId) -> Option<&Arc<Maintenance>> {
+        self.by_id.get(id)
+    }
+
+    #[must_use]
+    pub fn contains_key(&self, id: &MaintenanceId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// In ascending order.
+    pub fn keys(&self) -> impl Iterator<Item = &MaintenanceId> {
+        self.by_id.keys()
+    }
+
+    /// By id.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<Maintenance>> {
+        self.by_id.values()
+    }
+
+    /// Those that are on at that time, by id.
+    #[must_use]
+    pub fn covering(&self, at: Timestamp) -> Vec<&Arc<Maintenance>> {
+        let mut ids: Vec<MaintenanceId> =
+            self.not_over(at).filter(|(_, start)| **start <= at).map(|((_, id), _)| *id).collect();
+        ids.sort_unstable();
+        ids.iter().filter_map(|id| self.by_id.get(id)).collect()
+    }
+
+    /// Those that are on at that time or begin later, by end.
+    pub fn on_or_ahead(&self, at: Timestamp) -> impl Iterator<Item = &Arc<Maintenance>> {
+        self.not_over(at).filter_map(|((_, id), _)| self.by_id.get(id))
+    }
+
+    fn not_over(&self, at: Timestamp) -> impl Iterator<Item = (&(End, MaintenanceId), &Timestamp)> {
+        self.by_end.range(((false, Some(at)), MaintenanceId(0))..)
+    }
+}
+
+impl Index<&MaintenanceId> for Maintenances {
+    type Output = Arc<Maintenance>;
+
+    fn index(&self, id: &MaintenanceId) -> &Arc<Maintenance> {
+        &self.by_id[id]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::saturating_from_micros(micros)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_on_is_found_by_time(
+            edits in proptest::collection::vec((0..6_u64, 0..10_i64, proptest::option::of(1..10_i64), any::<bool>()), 0..30),
+        ) {
+            let mut maintenances = Maintenances::default();
+            for (id, start, length, deletes) in edits {
+                let id = MaintenanceId(id);
+                if deletes {
+                    maintenances.remove(&id);
+                    continue;
+                }
+                let maintenance = Maintenance {
+                    id,
+                    created_by: UserId(1),
+                    created: at(0),
+                    start: at(start),
+                    end: length.map(|length| at(start + length)),
+                    description: String::new(),
+                    filters: Vec::new(),
+                };
+                maintenances.insert(id, Arc::new(maintenance));
+            }
+            prop_assert_eq!(maintenances.by_id.len(), maintenances.by_end.len());
+            for now in (-1..21).map(at) {
+                let on: Vec<_> = maintenances.values().filter(|it| it.covers(now)).collect();
+                prop_assert_eq!(maintenances.covering(now), on);
+            }
+        }
     }
 }

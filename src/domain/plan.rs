@@ -10,15 +10,17 @@ use super::{
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::{Event, EventType},
+    event_filter::{EventFilter, Judged, ReadyFilters},
     filter::{About, Mismatch, fold},
     ids::{
         ChannelId, ContactId, DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId,
     },
     limits::NEAR_MISSES,
+    matcher::Matcher,
     recipients::{Told, channels_to},
     rule::Rule,
     schedule,
-    subscription::{Basis, MaintenanceTask, Subscription, Subscriptions, lets_through, maintenance_tasks, mismatch},
+    subscription::{Basis, Subscription, lets_through, mismatch},
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -39,7 +41,7 @@ pub struct Occurrence<'a> {
 }
 
 /// What leads to somebody being told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     Profile(ProfileId),
     Rule(RuleId),
@@ -196,22 +198,19 @@ impl<'a> Occurrence<'a> {
     }
 }
 
-/// Decides for all profiles and rules at once. Who the recipients of a rule are is asked by `recipients::expand`.
+/// Decides for all profiles and rules at once; the matcher has seen this very directory. Who the recipients of a rule
+/// are is asked by `recipients::expand`.
 #[must_use]
-pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan {
-    let about = &occurrence.about;
-    let tags = about.tags.iter().map(|it| it.tag.as_str());
-    let candidates = subscriptions.candidates(about.source, tags, about.level, occurrence.kind);
+pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut conditions = None;
-    for subscription in candidates {
-        if filters_stand_against(subscription, occurrence).is_some() {
+    for basis in matcher.matching(&occurrence.about, occurrence.kind, directory) {
+        let subscription = &Subscription::new(basis.clone(), directory);
+        if !subscription.owner_is_active {
             continue;
         }
-        let conditions = conditions.get_or_insert_with(|| {
-            Conditions::new(&subscriptions.settings, &subscriptions.maintenance, subscriptions.own_source, occurrence)
-        });
-        let profile = match &subscription.basis {
+        let conditions = conditions.get_or_insert_with(|| Conditions::new(directory, occurrence));
+        let profile = match basis {
             Basis::Profile(profile) => profile,
             Basis::Rule(rule) => {
                 match conditions.against_rule(rule, subscription, occurrence) {
@@ -246,13 +245,14 @@ pub fn plan(subscriptions: &Subscriptions, occurrence: &Occurrence<'_>) -> Plan 
 /// The same for the profiles of one user, with all reasons; `directory` is the configuration as it was then.
 #[must_use]
 pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>) -> Vec<Verdict> {
-    let maintenance = maintenance_tasks(directory);
-    let conditions = Conditions::new(&directory.settings, &maintenance, directory.own_source(), occurrence);
+    let conditions = Conditions::new(directory, occurrence);
+    let mut ready = ReadyFilters::new(directory);
     let mut verdicts: Vec<Verdict> = Vec::new();
     for profile in directory.profiles_of(user) {
-        let subscription = Subscription::new(profile, directory);
+        let subscription = Subscription::new(Basis::Profile(Arc::clone(profile)), directory);
+        let filters = ready.all(&profile.filters);
         let mut verdict = Verdict { profile: profile.id, told: Vec::new(), silences: Vec::new() };
-        if let Some(silence) = stands_against(&subscription, occurrence) {
+        if let Some(silence) = stands_against(&subscription, &filters, occurrence, directory) {
             verdict.silences.push((None, silence));
         } else {
             let told_by = |id| verdicts.iter().find(|it| it.told.contains(&id)).map(|it| it.profile);
@@ -274,17 +274,17 @@ pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>
 /// The same for all rules and one contact, as it was then.
 #[must_use]
 pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Vec<RuleVerdict> {
-    let maintenance = maintenance_tasks(directory);
-    let conditions = Conditions::new(&directory.settings, &maintenance, directory.own_source(), occurrence);
+    let conditions = Conditions::new(directory, occurrence);
+    let mut ready = ReadyFilters::new(directory);
     let mut told = told_by_profile(directory, contact, occurrence);
     let mut judge = |rule: &Arc<Rule>| {
         let mut verdict = RuleVerdict { rule: rule.id, told: Vec::new(), silences: Vec::new() };
-        let subscription = Subscription::of_rule(rule, directory);
+        let subscription = Subscription::new(Basis::Rule(Arc::clone(rule)), directory);
         let ways = channels_to(rule, contact);
         let against_all = if ways.is_empty() {
             Some(Silence::NotRecipient)
         } else {
-            stands_against(&subscription, occurrence)
+            stands_against(&subscription, &ready.all(&rule.filters), occurrence, directory)
                 .or_else(|| conditions.against_rule(rule, &subscription, occurrence).map(Silence::Near))
         };
         if let Some(silence) = against_all {
@@ -325,7 +325,12 @@ fn told_by_profile(directory: &Directory, contact: &Contact, occurrence: &Occurr
 
 /// What stands against a profile or a rule before the hour, maintenance and destinations are asked.
 #[must_use]
-pub fn stands_against(subscription: &Subscription, occurrence: &Occurrence<'_>) -> Option<Silence> {
+pub fn stands_against(
+    subscription: &Subscription,
+    filters: &[Arc<EventFilter>],
+    occurrence: &Occurrence<'_>,
+    directory: &Directory,
+) -> Option<Silence> {
     if !subscription.basis.is_active() {
         Some(match subscription.basis {
             Basis::Profile(_) => Silence::ProfileInactive,
@@ -333,26 +338,24 @@ pub fn stands_against(subscription: &Subscription, occurrence: &Occurrence<'_>) 
         })
     } else if !subscription.owner_is_active {
         Some(Silence::OwnerInactive)
+    } else if filters.is_empty() {
+        Some(Silence::NoFilter)
+    } else if let Some((id, mismatch)) = mismatch(filters, &occurrence.about, directory) {
+        Some(Silence::Filter(id, mismatch))
     } else {
-        filters_stand_against(subscription, occurrence)
+        (!lets_through(filters, occurrence.kind)).then_some(Silence::EventType)
     }
-}
-
-fn filters_stand_against(subscription: &Subscription, occurrence: &Occurrence<'_>) -> Option<Silence> {
-    if subscription.filters.is_empty() {
-        return Some(Silence::NoFilter);
-    }
-    if let Some((id, mismatch)) = mismatch(&subscription.filters, &occurrence.about) {
-        return Some(Silence::Filter(id, mismatch));
-    }
-    (!lets_through(&subscription.filters, occurrence.kind)).then_some(Silence::EventType)
 }
 
 /// The maintenance that silences the event: the first that is on at its time and whose filters all match (contract
 /// section 18).
-#[must_use]
-pub fn covering(tasks: &[MaintenanceTask], occurrence: &Occurrence<'_>) -> Option<MaintenanceId> {
-    tasks.iter().find(|task| task.covers(occurrence.timestamp, &occurrence.about)).map(|task| task.maintenance.id)
+fn covering(directory: &Directory, occurrence: &Occurrence<'_>) -> Option<MaintenanceId> {
+    let on = directory.maintenances.covering(occurrence.timestamp);
+    if on.is_empty() {
+        return None;
+    }
+    let mut judged = Judged::new(directory, &occurrence.about);
+    on.into_iter().find(|maintenance| judged.all_match(&maintenance.filters)).map(|maintenance| maintenance.id)
 }
 
 /// What is the same for all profiles.
@@ -364,17 +367,12 @@ struct Conditions<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    fn new(
-        settings: &'a DecisionSettings,
-        maintenance: &[MaintenanceTask],
-        own_source: Option<SourceId>,
-        occurrence: &Occurrence<'a>,
-    ) -> Self {
+    fn new(directory: &'a Directory, occurrence: &Occurrence<'a>) -> Self {
         let is_reported = |tag: &&IncidentTag| matches!(tag.tag.key(), REPORTED_DESTINATION_TAG | REPORTED_MEDIUM_TAG);
         let about = &occurrence.about;
-        let own = own_source == Some(about.source);
+        let own = directory.is_own_source(about.source);
         let reported = about.tags.iter().find(is_reported).filter(|_| own).map(|it| (it.tag.key(), it.tag.value()));
-        Self { settings, maintenance: covering(maintenance, occurrence), reported }
+        Self { settings: &directory.settings, maintenance: covering(directory, occurrence), reported }
     }
 
     /// Of a profile whose filters match: each destination with what stands against it, or what stands against all.

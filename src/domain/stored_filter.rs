@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use super::{
     directory::Directory,
     event::EventType,
@@ -78,6 +80,16 @@ impl FilterBlob {
         }
     }
 
+    /// Bytes of the lists as JSON, escapes and what is no list aside.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let quoted = |text: &String| text.len() + r#""","#.len();
+        let texts = self.source_types.iter().chain(&self.tags).flatten().map(quoted);
+        let ids = self.source_ids.iter().flatten().map(|id| id.to_string().len() + ",".len());
+        let kinds = self.event_types.iter().flatten().map(|kind| kind.code().len() + r#""","#.len());
+        texts.chain(ids).chain(kinds).sum()
+    }
+
     #[must_use]
     pub fn to_criteria(&self, directory: &Directory) -> Criteria {
         if self.is_empty() {
@@ -106,12 +118,15 @@ impl FilterBlob {
         let ids = filled(self.source_ids.as_ref());
         let types = filled(self.source_types.as_ref());
         let Some(types) = types else { return ids.map(|ids| ids.iter().copied().collect()) };
+        let types: FxHashSet<&String> = types.iter().collect();
+        let ids: Option<FxHashSet<SourceId>> = ids.map(|ids| ids.iter().copied().collect());
         let of_type = directory.sources.values().filter(|source| types.contains(&source.source_type));
-        Some(of_type.map(|source| source.id).filter(|id| ids.is_none_or(|ids| ids.contains(id))).collect())
+        Some(of_type.map(|source| source.id).filter(|id| ids.as_ref().is_none_or(|ids| ids.contains(id))).collect())
     }
 }
 
-fn filled<T>(list: Option<&Vec<T>>) -> Option<&Vec<T>> {
+/// `None` for an empty list.
+pub(super) fn filled<T>(list: Option<&Vec<T>>) -> Option<&Vec<T>> {
     list.filter(|list| !list.is_empty())
 }
 

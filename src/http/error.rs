@@ -265,6 +265,12 @@ impl From<Refusal> for ApiError {
                 format!("The name \"{name}\" is already in use for another filter owned by user {owner}."),
             ),
             Refusal::TooMany { what, limit } => Self::non_field(format!("A user can have at most {limit} {what}.")),
+            Refusal::TooManyInAll { field, what, limit } => {
+                Self::field(field, format!("There can be at most {limit} {what}."))
+            }
+            Refusal::FilterTooLarge { bytes, limit } => {
+                Self::field("filter", format!("A filter can have at most {limit} bytes; this one has {bytes}."))
+            }
             Refusal::Channel(refusal) => refusal.into(),
             Refusal::Notification(refusal) => refusal.into(),
             Refusal::UnknownKey { field, pk } => Self::field(field, unknown_key(pk)),

@@ -13,13 +13,13 @@ use crate::{
         contact::Contact,
         directory::Directory,
         event::{Event, EventType},
+        event_filter::Judged,
         filter::About,
         ids::{EventId, IncidentId},
         incident::Incident,
         limits::{DOSSIER_CHOICES, DOSSIER_MESSAGES},
         maintenance::Maintenance,
         message::Route,
-        subscription::{MaintenanceTask, filters},
         time::Timestamp,
     },
     store::Snapshot,
@@ -134,10 +134,7 @@ fn choice(event: &Event) -> DecidedEvent {
 
 fn maintenance(directory: &Directory, incident: &Incident, now: Timestamp) -> Vec<Arc<Maintenance>> {
     let about = About::incident(incident, now);
-    let on = directory.maintenances_sorted().into_iter().filter(|maintenance| maintenance.covers(now));
-    let concerns = |maintenance: &&Arc<Maintenance>| {
-        let filters = filters(&maintenance.filters, directory);
-        MaintenanceTask { maintenance: Arc::clone(maintenance), filters }.covers(now, &about)
-    };
-    on.filter(concerns).cloned().collect()
+    let mut judged = Judged::new(directory, &about);
+    let on = directory.maintenances.covering(now).into_iter();
+    on.filter(|maintenance| judged.all_match(&maintenance.filters)).cloned().collect()
 }

@@ -162,6 +162,11 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
+    /// All of one kind together.
+    #[error("there can be at most {limit} {what}")]
+    TooManyInAll { field: &'static str, what: &'static str, limit: usize },
+    #[error("a filter can have at most {limit} bytes; this one has {bytes}")]
+    FilterTooLarge { bytes: usize, limit: usize },
     #[error(transparent)]
     Channel(#[from] ChannelRefusal),
     #[error(transparent)]

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::domain::{
     directory::Directory,
+    event_filter::CompiledLists,
     ids::{FilterId, UserId},
-    limits::{FILTER_NAME, FILTERS_PER_USER},
+    limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME, FILTERS_PER_USER},
     stored_filter::{FilterBlob, StoredFilter},
 };
 
@@ -57,7 +58,9 @@ impl BlobEdit {
 impl Service {
     pub async fn create_filter(&self, caller: &Caller, new: NewFilter) -> Result<Arc<StoredFilter>, ServiceError> {
         check_name(FILTER_NAME, &new.name)?;
+        check_size(&new.blob, 0)?;
         let owner = caller.id();
+        let compiled = Arc::new(CompiledLists::new(&new.blob));
         let filter = self
             .store()
             .write(Some(owner), move |command| {
@@ -66,9 +69,10 @@ impl Service {
                 if directory.filters_of(owner).len() >= FILTERS_PER_USER {
                     return Err(Refusal::TooMany { what: "filters", limit: FILTERS_PER_USER });
                 }
+                check_sum(directory, owner, None, &new.blob)?;
                 let NewFilter { name, public, blob } = new;
                 let filter = StoredFilter { id: command.new_filter_id(), owner, name, public, blob };
-                command.put_filter(filter.clone());
+                command.put_compiled_filter(filter.clone(), compiled);
                 Ok(filter)
             })
             .await
@@ -86,6 +90,12 @@ impl Service {
             check_name(FILTER_NAME, name)?;
         }
         let owner = caller.id();
+        // Compiled here, so that the writer does not have to, unless somebody else changes the filter just now.
+        let foreseen = edit.blob.clone().and_then(|edit| {
+            let mut blob = self.directory().filter_of(owner, id)?.blob.clone();
+            edit.apply(&mut blob);
+            Some((Arc::new(CompiledLists::new(&blob)), blob))
+        });
         let filter = self
             .store()
             .write(Some(owner), move |command| {
@@ -103,7 +113,12 @@ impl Service {
                 if after == *before {
                     return Ok(before);
                 }
-                command.put_filter(after.clone());
+                check_size(&after.blob, before.blob.bytes())?;
+                check_sum(directory, owner, Some(&before), &after.blob)?;
+                match foreseen.filter(|(_, blob)| *blob == after.blob) {
+                    Some((compiled, _)) => command.put_compiled_filter(after.clone(), compiled),
+                    None => command.put_filter(after.clone()),
+                }
                 Ok::<_, ServiceError>(Arc::new(after))
             })
             .await?;
@@ -123,6 +138,28 @@ impl Service {
             .await?;
         Ok(())
     }
+}
+
+/// `before`: its size so far, which may be beyond a bound that came later; it may stay as large as it is.
+pub(super) fn check_size(blob: &FilterBlob, before: usize) -> Result<(), Refusal> {
+    let (bytes, limit) = (blob.bytes(), FILTER_BYTES);
+    if bytes > limit && bytes > before { Err(Refusal::FilterTooLarge { bytes, limit }) } else { Ok(()) }
+}
+
+/// All filters of a user together.
+fn check_sum(
+    directory: &Directory,
+    owner: UserId,
+    before: Option<&StoredFilter>,
+    blob: &FilterBlob,
+) -> Result<(), Refusal> {
+    let (before, after) = (before.map_or(0, |before| before.blob.bytes()), blob.bytes());
+    let all: usize = directory.filters_of(owner).iter().map(|filter| filter.blob.bytes()).sum();
+    if after > before && all - before + after > FILTER_BYTES_PER_USER {
+        let what = "bytes in all filters of a user together";
+        return Err(Refusal::TooManyInAll { field: "filter", what, limit: FILTER_BYTES_PER_USER });
+    }
+    Ok(())
 }
 
 /// A filter that somebody's profile, a rule or a planned maintenance names has to stay.

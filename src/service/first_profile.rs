@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Caller, Refusal, Service, ServiceError, destinations::check_room};
+use super::{Caller, Refusal, Service, ServiceError, destinations::check_room, profiles::check_profile_filters};
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS},
@@ -38,6 +38,7 @@ impl Service {
             .write(Some(owner), move |command| {
                 let count = command.directory().profiles_of(owner).len();
                 check_count("notification profiles", count, PROFILES_PER_USER)?;
+                check_profile_filters(command.directory(), owner, 0, 1)?;
                 let destination = destination(command, owner, wish.email)?;
                 let timeslot = timeslot(command, owner)?;
                 let filter = filter(command, owner, wish.max_level)?;

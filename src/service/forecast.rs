@@ -12,14 +12,16 @@ use crate::{
         destination::{Destination, EMAIL},
         directory::Directory,
         event::Event,
+        event_filter::{EventFilter, ReadyFilters},
         explain,
         ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, TimeslotId},
         incident::Incident,
         limits::{PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
+        matcher::Matcher,
         plan::{self, Occurrence, Silence},
         profile::Profile,
         stored_filter::{FilterBlob, StoredFilter},
-        subscription::{Subscription, Subscriptions},
+        subscription::{Basis, Subscription},
         time::Timestamp,
         timeslot::all_the_time,
     },
@@ -75,8 +77,7 @@ pub struct Example {
 
 impl Service {
     pub async fn forecast(&self, caller: &Caller, draft: ProfileDraft, days: u32) -> Result<Forecast, ServiceError> {
-        let judge = Judge::new(&self.directory(), caller, draft, self.settings().time_zone)?;
-        self.forecast_by(judge, days).await
+        self.forecast_with(self.directory(), caller, draft, days).await
     }
 
     /// What a profile with this filter alone would send, at any time and to one place.
@@ -94,11 +95,19 @@ impl Service {
         directory.destinations.insert(destination, Arc::new(somewhere));
         let filters = vec![DraftFilter::Inline(blob)];
         let draft = ProfileDraft { timeslot, filters, destinations: vec![destination], active: true };
-        let judge = Judge::new(&directory, caller, draft, self.settings().time_zone)?;
-        self.forecast_by(judge, days).await
+        self.forecast_with(Arc::new(directory), caller, draft, days).await
     }
 
-    async fn forecast_by(&self, judge: Judge, days: u32) -> Result<Forecast, ServiceError> {
+    async fn forecast_with(
+        &self,
+        directory: Arc<Directory>,
+        caller: &Caller,
+        draft: ProfileDraft,
+        days: u32,
+    ) -> Result<Forecast, ServiceError> {
+        let (caller, zone) = (caller.clone(), self.settings().time_zone);
+        // Filters are compiled there.
+        let judge = self.blocking(move || Ok(Judge::new(&directory, &caller, draft, zone)?)).await?;
         let until = self.now();
         let since = until.saturating_add_micros(-DAY_MICROS.saturating_mul(days.into()));
         let permit = Arc::clone(&self.inner.forecasts).acquire_owned().await;
@@ -115,9 +124,11 @@ impl Service {
 
 /// The draft, made ready once.
 pub(super) struct Judge {
-    /// Holds the draft alone.
-    subscriptions: Subscriptions,
+    /// Today's, but with the draft as its only profile and without rules.
+    directory: Directory,
+    matcher: Matcher,
     draft: Subscription,
+    draft_filters: Vec<Arc<EventFilter>>,
     /// Of hours and days in the answer.
     zone: Tz,
 }
@@ -158,10 +169,11 @@ impl Judge {
             destinations: draft.destinations,
             active: draft.active,
         });
-        let draft = Subscription::new(&profile, &alone);
+        let draft = Subscription::new(Basis::Profile(Arc::clone(&profile)), &alone);
+        let draft_filters = ReadyFilters::new(&alone).all(&profile.filters);
         alone.profiles.insert(profile.id, profile);
-        let subscriptions = Subscriptions::compile(&alone);
-        Ok(Self { subscriptions, draft, zone })
+        let matcher = Matcher::new(&alone);
+        Ok(Self { directory: alone, matcher, draft, draft_filters, zone })
     }
 
     /// Newest first, and a snapshot for each batch, so that none lives long.
@@ -229,7 +241,7 @@ impl Judge {
     }
 
     fn count(&self, event: &Event, incident: &Incident, occurrence: &Occurrence<'_>, forecast: &mut Forecast) {
-        let plan = plan::plan(&self.subscriptions, occurrence);
+        let plan = plan::plan(&self.matcher, &self.directory, occurrence);
         for intent in &plan.intents {
             *forecast.by_destination.entry(intent.destination.id).or_default() += 1;
         }
@@ -238,7 +250,8 @@ impl Judge {
             silent(Silence::Near(miss.reason));
         }
         if plan.intents.is_empty() && plan.near_misses.is_empty() {
-            if let Some(silence) = plan::stands_against(&self.draft, occurrence) {
+            let against = plan::stands_against(&self.draft, &self.draft_filters, occurrence, &self.directory);
+            if let Some(silence) = against {
                 silent(silence);
             }
             return;

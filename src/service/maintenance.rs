@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
     policy::{Action, allowed},
+    profiles::check_uses,
     users::check_length,
 };
 use crate::domain::{
     directory::Directory,
     ids::{FilterId, MaintenanceId},
-    limits::{MAINTENANCE_DESCRIPTION, MAINTENANCES},
+    limits::{FILTER_USES_IN_MAINTENANCE, MAINTENANCE_DESCRIPTION, MAINTENANCES},
     maintenance::Maintenance,
     time::Timestamp,
 };
@@ -61,6 +62,7 @@ impl Service {
                     filters: known_filters(new.filters, command.directory())?,
                 };
                 check_order(&maintenance)?;
+                check_filters(command.directory(), now, None, &maintenance)?;
                 maintenance.id = command.new_maintenance_id();
                 command.put_maintenance(maintenance.clone());
                 Ok::<_, ServiceError>(maintenance)
@@ -101,6 +103,7 @@ impl Service {
                 if after == *before {
                     return Ok(before);
                 }
+                check_filters(directory, now, Some(&before), &after)?;
                 command.put_maintenance(after.clone());
                 Ok::<_, ServiceError>(Arc::new(after))
             })
@@ -167,6 +170,21 @@ fn known_filters(filters: Vec<FilterId>, directory: &Directory) -> Result<Vec<Fi
         }
     }
     Ok(known)
+}
+
+/// What is over does not count.
+fn check_filters(
+    directory: &Directory,
+    now: Timestamp,
+    before: Option<&Maintenance>,
+    after: &Maintenance,
+) -> Result<(), Refusal> {
+    let uses = |maintenance: &Maintenance| {
+        if maintenance.end.is_some_and(|end| end < now) { 0 } else { maintenance.filters.len() }
+    };
+    let all: usize = directory.maintenances.on_or_ahead(now).map(|maintenance| maintenance.filters.len()).sum();
+    let what = "filters in all planned maintenance together that is not over";
+    check_uses(all, before.map_or(0, uses), uses(after), (what, FILTER_USES_IN_MAINTENANCE))
 }
 
 fn check_order(maintenance: &Maintenance) -> Result<(), NotificationRefusal> {

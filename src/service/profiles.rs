@@ -7,7 +7,7 @@ use crate::domain::{
     destination::{Destination, EMAIL, SMS},
     directory::Directory,
     ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
-    limits::{PROFILE_NAME, PROFILES_PER_USER},
+    limits::{FILTER_USES_PER_USER, PROFILE_NAME, PROFILES_PER_USER},
     profile::Profile,
 };
 
@@ -134,7 +134,9 @@ fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Res
         if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
             return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 });
         }
-        profile.filters = without_repetitions(filters);
+        let filters = without_repetitions(filters);
+        check_profile_filters(directory, owner, profile.filters.len(), filters.len())?;
+        profile.filters = filters;
     }
     match edit.reach {
         Some(Reach::Destinations(destinations)) => {
@@ -153,6 +155,30 @@ fn apply(edit: ProfileEdit, profile: &mut Profile, directory: &Directory) -> Res
         profile.name = name;
     }
     profile.active = edit.active.unwrap_or(profile.active);
+    Ok(())
+}
+
+/// In all profiles of a user, of which one names `after` filters where it named `before`.
+pub(super) fn check_profile_filters(
+    directory: &Directory,
+    owner: UserId,
+    before: usize,
+    after: usize,
+) -> Result<(), Refusal> {
+    let all: usize = directory.profiles_of(owner).iter().map(|profile| profile.filters.len()).sum();
+    check_uses(all, before, after, ("filters in all profiles of a user together", FILTER_USES_PER_USER))
+}
+
+/// How often filters are named together: `all` so far, of which `before` are replaced by `after`.
+pub(super) fn check_uses(
+    all: usize,
+    before: usize,
+    after: usize,
+    (what, limit): (&'static str, usize),
+) -> Result<(), Refusal> {
+    if after > before && all - before + after > limit {
+        return Err(Refusal::TooManyInAll { field: "filters", what, limit });
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
     policy::{Action, allowed},
+    profiles::check_uses,
     users::check_length,
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         directory::Directory,
         filter::fold,
         ids::{FilterId, RuleId, TimeslotId},
-        limits::{RULE_NAME, RULES},
+        limits::{FILTER_USES_IN_RULES, RULE_NAME, RULES},
         rule::{Addressee, Recipient, Rule},
     },
     store::Command,
@@ -153,6 +154,9 @@ fn apply(edit: RuleEdit, rule: &mut Rule, command: &Command<'_>) -> Result<(), S
                 known.push(id);
             }
         }
+        let all: usize = directory.rules.values().map(|rule| rule.filters.len()).sum();
+        let what = "filters in all rules together";
+        check_uses(all, rule.filters.len(), known.len(), (what, FILTER_USES_IN_RULES))?;
         rule.filters = known;
     }
     if let Some(recipients) = edit.recipients {

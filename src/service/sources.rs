@@ -12,7 +12,7 @@ use crate::{
     domain::{
         directory::Directory,
         ids::{SourceId, UserId},
-        limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, URL},
+        limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
         source::Source,
         user::is_valid_username,
     },
@@ -79,6 +79,7 @@ impl Service {
                 }
                 let username = free_username(directory, wanted);
                 if !has_type {
+                    check_room_for_type(directory, &new.source_type)?;
                     command.put_source_type(new.source_type.clone());
                 }
                 let user = put_new_user(command, Account { username, ..Account::default() });
@@ -189,6 +190,7 @@ impl Service {
                 if command.directory().source_types.contains(&name) {
                     return Err(Refusal::SourceTypeExists);
                 }
+                check_room_for_type(command.directory(), &name)?;
                 command.put_source_type(name);
                 Ok(())
             })
@@ -216,6 +218,19 @@ impl Service {
 fn check_type(name: &str) -> Result<(), Refusal> {
     check_name(SOURCE_TYPE_NAME, name)?;
     if name == name.to_lowercase() { Ok(()) } else { Err(Refusal::NotLowercase(name.to_owned())) }
+}
+
+fn check_room_for_type(directory: &Directory, name: &str) -> Result<(), Refusal> {
+    let types = &directory.source_types;
+    if types.len() >= SOURCE_TYPES {
+        return Err(Refusal::TooManyInAll { field: "name", what: "source types", limit: SOURCE_TYPES });
+    }
+    let characters: usize = types.iter().map(|name| name.chars().count()).sum();
+    if characters + name.chars().count() > SOURCE_TYPE_NAMES {
+        let what = "characters in the names of all source types together";
+        return Err(Refusal::TooManyInAll { field: "name", what, limit: SOURCE_TYPE_NAMES });
+    }
+    Ok(())
 }
 
 fn check_frequency(frequency: Option<u32>) -> Result<(), Refusal> {

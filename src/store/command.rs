@@ -1,5 +1,7 @@
 //! A command: reads, decides, and stages what shall be written if it does not refuse.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{StoreError, counters::Counters, tables::Reads};
@@ -11,6 +13,7 @@ use crate::domain::{
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::Event,
+    event_filter::CompiledLists,
     ids::{
         ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
         ProfileId, RuleId, Seq, SourceId, TimeslotId, TokenId, UserId,
@@ -53,7 +56,8 @@ pub enum Staged {
     PutSourceType(String),
     PutTimeslot(Timeslot),
     DeleteTimeslot(TimeslotId),
-    PutFilter(StoredFilter),
+    /// With its lists if they were compiled before.
+    PutFilter(StoredFilter, Option<Arc<CompiledLists>>),
     DeleteFilter(FilterId),
     PutDestination(Destination),
     DeleteDestination(DestinationId),
@@ -72,7 +76,9 @@ pub enum Staged {
     PutContactGroup(ContactGroup),
     DeleteContactGroup(Uuid),
     SetLastSeen(SourceId, Timestamp),
-    TrimChanges { up_to: Seq },
+    TrimChanges {
+        up_to: Seq,
+    },
     SetExpiryClock(Timestamp),
     Log(ChangeKind),
 }
@@ -241,8 +247,14 @@ impl Command<'_> {
         self.staged.push(Staged::DeleteTimeslot(id));
     }
 
+    /// Compiles the filter on this thread if its criteria are new.
     pub fn put_filter(&mut self, filter: StoredFilter) {
-        self.staged.push(Staged::PutFilter(filter));
+        self.staged.push(Staged::PutFilter(filter, None));
+    }
+
+    /// The same without compiling it: `compiled` was made from this filter's criteria.
+    pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledLists>) {
+        self.staged.push(Staged::PutFilter(filter, Some(compiled)));
     }
 
     pub fn delete_filter(&mut self, id: FilterId) {

@@ -18,6 +18,7 @@ use crate::domain::{
     change::{ConfigurationChange, Subject},
     destination::Destination,
     directory::{DecisionSettings, Directory},
+    event_filter::CompiledLists,
     ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, TimeslotId},
     maintenance::Maintenance,
     profile::Profile,
@@ -40,7 +41,7 @@ impl Applier<'_, '_> {
             Staged::PutSourceType(name) => self.put_source_type(name),
             Staged::PutTimeslot(timeslot) => self.put_timeslot(timeslot).map(Some),
             Staged::DeleteTimeslot(id) => self.delete_timeslot(id),
-            Staged::PutFilter(filter) => self.put_filter(filter).map(Some),
+            Staged::PutFilter(filter, compiled) => self.put_filter(filter, compiled).map(Some),
             Staged::DeleteFilter(id) => self.delete_filter(id),
             Staged::PutDestination(destination) => self.put_destination(destination).map(Some),
             Staged::DeleteDestination(id) => self.delete_destination(id),
@@ -69,13 +70,13 @@ impl Applier<'_, '_> {
     fn put_token(&mut self, token: Token) -> Result<ConfigurationChange, StoreError> {
         self.tables.tokens.insert(token.hash, encode_token(&token)?.as_slice())?;
         let (id, after) = (token.id.0, audit::token(&token));
-        let before = Arc::make_mut(self.directory).put_token(token).map(|token| audit::token(&token));
+        let before = self.directory().put_token(token).map(|token| audit::token(&token));
         Ok(change(Subject::Token, id, before, after))
     }
 
     fn delete_token(&mut self, hash: TokenHash) -> Result<Option<ConfigurationChange>, StoreError> {
         self.tables.tokens.remove(hash)?;
-        let token = Arc::make_mut(self.directory).tokens.remove(&hash);
+        let token = self.directory().tokens.remove(&hash);
         Ok(token.map(|token| gone(Subject::Token, token.id.0, audit::token(&token))))
     }
 
@@ -90,7 +91,7 @@ impl Applier<'_, '_> {
 
     fn put_source_type(&mut self, name: String) -> Result<Option<ConfigurationChange>, StoreError> {
         self.tables.source_types.insert(name.as_str(), ())?;
-        let new = Arc::make_mut(self.directory).source_types.insert(name.clone());
+        let new = self.directory().source_types.insert(name.clone()).is_none();
         let after = Some(serde_json::json!({ "name": name }).to_string());
         Ok(new.then_some(ConfigurationChange { subject: Subject::SourceType, key: name, before: None, after }))
     }
@@ -111,12 +112,20 @@ impl Applier<'_, '_> {
         Ok(Some(gone(Subject::Timeslot, id.0, audit::timeslot(&timeslot))))
     }
 
-    fn put_filter(&mut self, filter: StoredFilter) -> Result<ConfigurationChange, StoreError> {
+    fn put_filter(
+        &mut self,
+        filter: StoredFilter,
+        compiled: Option<Arc<CompiledLists>>,
+    ) -> Result<ConfigurationChange, StoreError> {
         let (id, record) = (filter.id.0, encode_filter(&filter)?);
         self.tables.filters.insert(id_key(id), record.as_slice())?;
         self.keep_version(Subject::Filter, id, &record)?;
         let after = audit::filter(&filter);
-        let before = self.directory().filters.insert(filter.id, Arc::new(filter));
+        let (filters, filter) = (&mut self.directory().filters, Arc::new(filter));
+        let before = match compiled {
+            Some(compiled) => filters.insert_compiled(filter, compiled),
+            None => filters.insert(filter.id, filter),
+        };
         Ok(change(Subject::Filter, id, before.map(|filter| audit::filter(&filter)), after))
     }
 
@@ -200,11 +209,9 @@ impl Applier<'_, '_> {
         Ok(change(Subject::Settings, 0, Some(before), after))
     }
 
-    /// For what decisions depend on.
+    /// To be changed. The published one stays as it is; both share what is the same.
     pub(super) fn directory(&mut self) -> &mut Directory {
-        let directory = Arc::make_mut(self.directory);
-        directory.revision += 1;
-        directory
+        Arc::make_mut(self.directory)
     }
 
     /// An empty record: it was deleted.

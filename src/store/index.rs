@@ -23,7 +23,7 @@ use crate::domain::{
     event::Event,
     ids::{IncidentId, Seq, UserId},
     incident::{Incident, Summary},
-    subscription::Subscriptions,
+    matcher::Matcher,
     time::Timestamp,
 };
 
@@ -32,8 +32,8 @@ pub struct Applier<'a, 't> {
     pub tables: &'a mut WriteTables<'t>,
     pub directory: &'a mut Arc<Directory>,
     pub counters: &'a mut Counters,
-    /// Made anew when the directory has changed and somebody has to be told.
-    pub subscriptions: &'a mut Arc<Subscriptions>,
+    /// Follows the directory before each decision.
+    pub matcher: &'a mut Matcher,
 }
 
 impl Applier<'_, '_> {

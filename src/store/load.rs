@@ -89,8 +89,6 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
     if let Some(row) = txn.open_table(VERSION)?.range(settings)?.next_back() {
         directory.settings = Arc::new(decode_settings(row?.1.value())?);
     }
-    // Unlike any that was compiled from nothing.
-    directory.revision = 1;
     Ok(directory)
 }
 

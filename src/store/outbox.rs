@@ -29,16 +29,13 @@ use crate::domain::{
     plan::{Intent, NearReason, Occurrence, Plan, Whom, plan},
     recipients::{Call, Contacts, Expanded, Told, expand},
     rule::{Overflow, Rule},
-    subscription::Subscriptions,
     time::Timestamp,
 };
 
 impl Applier<'_, '_> {
     /// The event's incident was put before it, by this command.
     pub fn decide(&mut self, event: &Event, done: &mut Committed, at: Timestamp) -> Result<(), StoreError> {
-        if self.subscriptions.revision != self.directory.revision {
-            *self.subscriptions = Arc::new(Subscriptions::compile(self.directory));
-        }
+        self.matcher.update(self.directory);
         let staged =
             done.incidents.iter().rev().find_map(|change| change.after.as_ref().filter(|it| it.id == event.incident));
         let incident: Arc<Incident> = match staged {
@@ -50,10 +47,10 @@ impl Applier<'_, '_> {
         let has_ticket = !incident.ticket_url.is_empty();
         let occurrence =
             Occurrence::new(event, incident.source, incident.end.is_stateful(), has_ticket, &incident.tags);
-        let mut plan = plan(self.subscriptions, &occurrence);
+        let mut plan = plan(self.matcher, self.directory, &occurrence);
         let calls = if plan.rules.is_empty() { Vec::new() } else { self.calls(&mut plan)? };
         // What the server says of itself would keep alive what it says.
-        if Some(incident.source) != self.directory.own_source() {
+        if !self.directory.is_own_source(incident.source) {
             self.note_overflows(&plan, &calls, at)?;
         }
         for intent in std::mem::take(&mut plan.intents) {

@@ -29,8 +29,8 @@ use crate::{
         directory::Directory,
         ids::{Seq, UserId},
         limits::BATCH_COMMANDS,
+        matcher::Matcher,
         message::Message,
-        subscription::Subscriptions,
         time::Timestamp,
     },
 };
@@ -117,7 +117,8 @@ pub struct Writer {
     pub queue: mpsc::Receiver<Box<dyn Job>>,
     pub directory: Arc<Directory>,
     pub counters: Counters,
-    pub subscriptions: Arc<Subscriptions>,
+    /// Compares itself with the directory before each decision, so it need not be told of what was taken back.
+    pub matcher: Matcher,
     pub broken: bool,
     /// What the last batch failed of.
     pub trouble: Option<StoreError>,
@@ -172,7 +173,6 @@ impl Writer {
             Err(error) => {
                 self.broken = true;
                 self.directory = self.published.directory.load_full();
-                self.subscriptions = Arc::default();
                 self.counters = self.published.counters.load().with_highest_ids_of(self.counters);
                 Err(error)
             }
@@ -200,7 +200,7 @@ impl Writer {
                     tables: &mut tables,
                     directory: &mut self.directory,
                     counters: &mut self.counters,
-                    subscriptions: &mut self.subscriptions,
+                    matcher: &mut self.matcher,
                 };
                 batch.push(applier.apply(staged, job.actor(), now)?);
             }
@@ -257,7 +257,6 @@ impl Writer {
         let published = **self.published.counters.load();
         if stored.last_seq != published.last_seq {
             self.directory = Arc::new(load::directory(&txn)?);
-            self.subscriptions = Arc::default();
             self.counters = stored.with_highest_ids_of(self.counters);
             self.published.directory.store(Arc::clone(&self.directory));
             self.published.counters.store(Arc::new(self.counters));

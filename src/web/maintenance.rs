@@ -68,10 +68,11 @@ impl Stage {
 impl Task {
     #[must_use]
     pub fn new(maintenance: &Maintenance, directory: &Directory, now: Timestamp) -> Self {
-        let filters = maintenance.filters.iter().filter_map(|id| directory.filters.get(id)).map(|filter| FilterLine {
-            name: filter.name.clone(),
-            criteria: words::criteria(&filter.blob, directory).join(", "),
-        });
+        let filters = maintenance
+            .filters
+            .iter()
+            .filter_map(|id| directory.filters.get(id))
+            .map(|filter| FilterLine { name: filter.name.clone(), criteria: words::brief(&filter.blob, directory) });
         Self {
             id: maintenance.id.0,
             description: maintenance.description.clone(),

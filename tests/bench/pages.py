@@ -87,6 +87,13 @@ class Session(Client):
         self.take_cookies(response)
         return response.status, response.read()
 
+    def canonical(self, path):
+        """The address that the server redirects to where a query has another order than its own."""
+        self.connection.request("GET", path, headers=self.headers)
+        response = self.connection.getresponse()
+        response.read()
+        return response.getheader("Location") if response.status == 303 else path
+
     def form(self, path, fields):
         headers = {**self.headers, "Content-Type": "application/x-www-form-urlencoded"}
         headers.setdefault("Cookie", f"csrftoken={fields['csrf']}")
@@ -116,6 +123,7 @@ class Table:
         self.slowest = {}
 
     def measure(self, group, what, path):
+        path = self.session.canonical(path)
         status, body = self.session.get(path)
         if status != 200:
             raise SystemExit(f"{path}: {status}")

@@ -203,26 +203,37 @@ FILTERS = [
 ]
 
 
-def filters(server, token, rounds):
-    client = Client(server, token)
+def values(client):
+    """What the filters name, from the data as it is."""
     _, body = client.get("/api/v2/incidents/?open=true&page_size=100")
     some = json.loads(body)["results"]
     late = some[0]["start_time"].replace("+", "%2B")
     hosts = sorted({tag["tag"] for incident in some for tag in incident["tags"]}, key=len, reverse=True)
-    values = {"tag": hosts[0].replace("=", "%3D"), "other": hosts[1].replace("=", "%3D"), "late": late,
-              "early": "2026-02-01T00:00:00Z", "sid": some[0]["source_incident_id"]}
+    return {"tag": hosts[0].replace("=", "%3D"), "other": hosts[1].replace("=", "%3D"), "late": late,
+            "early": "2026-02-01T00:00:00Z", "sid": some[0]["source_incident_id"]}
+
+
+def filter_medians(client, known, requests):
+    """By pattern, milliseconds of the first page of ten and of the count."""
+    medians = {}
+    for pattern in FILTERS:
+        query = pattern.format(**known)
+        page = statistics.median(client.timed(f"/api/v2/incidents/?page_size=10&{query}", requests))
+        count = statistics.median(client.timed(f"/api/v2/incidents/?count=1&{query}", requests))
+        medians[pattern] = page, count
+    return medians
+
+
+def filters(server, token, rounds):
+    client = Client(server, token)
+    known = values(client)
     worst_page, worst_count, slowest = [], [], ("", 0.0)
     for _ in range(rounds):
-        pages, counts = [], []
-        for pattern in FILTERS:
-            query = pattern.format(**values)
-            page = statistics.median(client.timed(f"/api/v2/incidents/?page_size=10&{query}", 15))
-            count = statistics.median(client.timed(f"/api/v2/incidents/?count=1&{query}", 15))
+        medians = filter_medians(client, known, 15)
+        for pattern, (page, _) in medians.items():
             slowest = max(slowest, (pattern, page), key=lambda pair: pair[1])
-            pages.append(page)
-            counts.append(count)
-        worst_page.append(max(pages))
-        worst_count.append(max(counts))
+        worst_page.append(max(page for page, _ in medians.values()))
+        worst_count.append(max(count for _, count in medians.values()))
     row(f"filters, first page of 10, 1 connection: p50 of the slowest of {len(FILTERS)} ({slowest[0] or 'none'})",
         "p50 ≤ 5 ms", worst_page, " ms", 2)
     row("count, p50 of the slowest filter", "≤ 10 ms", worst_count, " ms", 2)
@@ -243,12 +254,17 @@ WORDS = ["interface", "down", "router", "bgp", "temperature", "unreachable", "ge
          "latency", "timeout", "core", "link flapping", "nosuchword", "oslo", "certificate", "10.0."]
 
 
+def search_medians(client, requests):
+    """Milliseconds of the first page of ten for each word."""
+    return [statistics.median(client.timed(f"/api/v2/incidents/?page_size=10&search={word.replace(' ', '+')}", requests))
+            for word in WORDS]
+
+
 def searches(server, token, rounds):
     client = Client(server, token)
     medians, worst = [], []
     for _ in range(rounds):
-        taken = [statistics.median(client.timed(f"/api/v2/incidents/?page_size=10&search={word.replace(' ', '+')}", 7))
-                 for word in WORDS]
+        taken = search_medians(client, 7)
         medians.append(statistics.median(taken))
         worst.append(max(taken))
     row(f"search over all history, p50 over {len(WORDS)} searches", "p50 ≤ 25 ms", medians, " ms", 2)

@@ -4,6 +4,7 @@ use std::{fmt::Write, ops::ControlFlow};
 
 use argusd::domain::{change::Change, channel::Channel, ids::Seq};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     icinga_rig::{EMAIL, Rig, WEBHOOK, id},
@@ -25,7 +26,7 @@ impl Desk {
     }
 
     fn stored(&self, uuid: &str) -> Channel {
-        Channel::clone(&self.rig.app.service.directory().channels[&uuid.parse().unwrap()])
+        Channel::clone(&self.rig.app.service.directory().channels[&uuid.parse::<Uuid>().unwrap()])
     }
 
     #[track_caller]

@@ -19,6 +19,7 @@ mod api_timeslots;
 mod api_wire;
 mod browser;
 mod channel_settings;
+mod configuration_bounds;
 mod contact_troubles;
 mod daemon;
 mod decisions;

@@ -33,14 +33,15 @@ async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
         .map(|_| {
             let next = Arc::clone(&next);
             tokio::spawn(async move {
-                let (mut events, mut told, mut called, mut repeats) = (0, 0, 0, 0);
+                let (mut events, mut edits, mut told, mut called, mut repeats) = (0, 0, 0, 0, 0);
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= SEEDS {
-                        return (events, told, called, repeats);
+                        return (events, edits, told, called, repeats);
                     }
                     let world = live(seed).await;
                     events += world.judged;
+                    edits += world.edits_before_events;
                     told += world.told;
                     called += world.called;
                     repeats += world.carrier.repeats();
@@ -48,17 +49,20 @@ async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
             })
         })
         .collect();
-    let (mut events, mut told, mut called, mut repeats) = (0, 0, 0, 0);
+    let (mut events, mut edits, mut told, mut called, mut repeats) = (0, 0, 0, 0, 0);
     for life in lives {
-        let (judged, messages, calls, sent_again) = life.await.unwrap();
+        let (judged, edited, messages, calls, sent_again) = life.await.unwrap();
         events += judged;
+        edits += edited;
         told += messages;
         called += calls;
         repeats += sent_again;
     }
     // A simulation in which nothing happens proves nothing.
-    let figures = format!("{events} events, {told} messages to users, {called} to contacts, {repeats} repeats");
-    assert!(events > 5_000 && told > 1_000 && called > 1_000 && repeats > 10, "{figures}");
+    let figures = format!(
+        "{events} events, {edits} right behind an edit, {told} messages to users, {called} to contacts, {repeats} repeats"
+    );
+    assert!(events > 5_000 && edits > 1_000 && told > 1_000 && called > 1_000 && repeats > 10, "{figures}");
 }
 
 async fn live(seed: u64) -> World {

@@ -1,6 +1,7 @@
 //! An entry of the audit trail in words: whose change, of what, and field by field what it was before and after.
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::domain::{
     change::{Change, ChangeKind, ConfigurationChange, Subject},
@@ -145,7 +146,7 @@ fn shown(name: &str, value: &Value, directory: &Directory) -> String {
     }
     match value {
         Value::String(text) if name == "default_channel" || name == "channel" => {
-            let channel = text.parse().ok().and_then(|uuid| directory.channels.get(&uuid));
+            let channel = text.parse::<Uuid>().ok().and_then(|uuid| directory.channels.get(&uuid));
             channel.map_or_else(|| text.clone(), |channel| channel.name.clone())
         }
         Value::Array(items) if name == "filters" => {

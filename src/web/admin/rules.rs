@@ -26,6 +26,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        offered,
         visitor::Visitor,
     },
 };
@@ -269,7 +270,8 @@ async fn rule_page(
     let owner: UserId = rule.as_ref().map_or(visitor.caller.id(), |rule| rule.owner);
     let had = rule.iter().flat_map(|rule| &rule.filters).filter_map(|id| directory.filters.get(id));
     let mut filters: Vec<(u64, String)> = Vec::new();
-    for filter in directory.usable_filters(owner).into_iter().chain(had) {
+    let chosen: Vec<FilterId> = form.filters().into_iter().chain(had.clone().map(|filter| filter.id)).collect();
+    for filter in offered::filters(directory.usable_filters(owner), owner, &chosen).into_iter().chain(had) {
         if !filters.iter().any(|(id, _)| *id == filter.id.0) {
             let of = directory.user(filter.owner).filter(|_| filter.owner != owner);
             let name = of.map_or(filter.name.clone(), |user| format!("{} (of {})", filter.name, user.username));

@@ -1,5 +1,7 @@
 //! The list of sources and of their types, and the form for a new one.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{extract::State, http::StatusCode};
 
@@ -157,8 +159,11 @@ fn new_page(site: &Site, visitor: &Visitor, form: SourceForm, problem: Option<St
 
 fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<String>) -> TypesPage {
     let directory = site.service.directory();
-    let count = |name: &String| directory.sources.values().filter(|source| source.source_type == *name).count();
-    let types = directory.source_types.iter().map(|name| (name.clone(), count(name))).collect();
+    let mut counts: BTreeMap<&str, usize> = directory.source_types.iter().map(|name| (name.as_str(), 0)).collect();
+    for source in directory.sources.values() {
+        *counts.entry(&source.source_type).or_default() += 1;
+    }
+    let types = counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     TypesPage { frame: frame(site, visitor, "Types of sources"), types, name, problem }
 }
 

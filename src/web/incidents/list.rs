@@ -22,7 +22,7 @@ use crate::{
         severity::Level,
         source::Source,
         stored_filter::StoredFilter,
-        subscription::{MaintenanceTask, maintenance_tasks},
+        subscription::{MaintenanceTask, maintenance_at},
     },
     service::{SortColumn, SortedCursor},
     web::{
@@ -30,6 +30,7 @@ use crate::{
         answer::{Answer, page, see},
         form::Fields,
         frame::{Frame, Section},
+        offered,
         visitor::Visitor,
     },
 };
@@ -52,6 +53,8 @@ struct ListPage {
     total: u64,
     preferences: Preferences,
     filters: Vec<FilterChoice>,
+    /// The saved filter that the view names.
+    filter: Option<Arc<StoredFilter>>,
     sources: Vec<Arc<Source>>,
     source_types: Vec<String>,
     outcome: Option<Outcome>,
@@ -88,10 +91,10 @@ struct Listed {
 }
 
 struct FilterChoice {
-    filter: Arc<StoredFilter>,
+    id: FilterId,
+    name: String,
     /// `None`: one's own.
     owner: Option<String>,
-    href: String,
 }
 
 pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
@@ -120,9 +123,10 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
     let outcome = fields.get("done").and_then(|id| site.work().outcome(id, &visitor));
     page(&ListPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
-        filters: filters(&directory, &visitor),
+        filters: filters(&directory, &visitor, view.filter),
+        filter: view.filter.and_then(|id| usable(&directory, id, &visitor)),
         sources: directory.sources_sorted().into_iter().cloned().collect(),
-        source_types: directory.source_types.iter().cloned().collect(),
+        source_types: offered::source_types(&directory, &view.source_types),
         is_fresh: total == 0,
         choosing: fields.ticked("choose"),
         origin: visitor.origin.clone(),
@@ -182,8 +186,7 @@ async fn find(
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
     let found = site.service.incidents_sorted(criteria, view.sort(), view.cursor, limit).await?;
-    let mut tasks = maintenance_tasks(&directory);
-    tasks.retain(|task| task.maintenance.covers(now));
+    let tasks = maintenance_at(&directory, now);
     Ok(Listed {
         rows: found.rows,
         matching: found.matching,
@@ -230,7 +233,7 @@ impl ListPage {
     }
 
     fn is_filter(&self, choice: &FilterChoice) -> bool {
-        self.view.filter == Some(choice.filter.id)
+        self.view.filter == Some(choice.id)
     }
 
     /// What the search box keeps of the view.
@@ -264,15 +267,13 @@ impl ListPage {
     }
 
     fn filter_name(&self) -> Option<&str> {
-        let id = self.view.filter?;
-        self.filters.iter().find(|choice| choice.filter.id == id).map(|choice| choice.filter.name.as_str())
+        self.filter.as_ref().map(|filter| filter.name.as_str())
     }
 
     /// The saved filter was changed since it was chosen.
     fn is_changed(&self) -> bool {
-        let chosen = self.view.filter.and_then(|id| self.filters.iter().find(|choice| choice.filter.id == id));
         let view = View { sort: None, cursor: None, ..self.view.clone() };
-        chosen.is_some_and(|choice| View::of_filter(choice.filter.id, &choice.filter.blob) != view)
+        self.filter.as_ref().is_some_and(|filter| View::of_filter(filter.id, &filter.blob) != view)
     }
 
     fn chosen_columns(&self) -> Vec<(Column, bool)> {
@@ -360,20 +361,17 @@ fn usable(directory: &Directory, id: FilterId, visitor: &Visitor) -> Option<Arc<
     directory.filters.get(&id).filter(|filter| filter.is_usable_by(visitor.caller.id())).cloned()
 }
 
-/// One's own, then those of others.
-fn filters(directory: &Directory, visitor: &Visitor) -> Vec<FilterChoice> {
+/// One's own, then some of those of others.
+fn filters(directory: &Directory, visitor: &Visitor, chosen: Option<FilterId>) -> Vec<FilterChoice> {
     let user = visitor.caller.id();
     let usable = directory.filters.values().filter(|filter| filter.is_usable_by(user));
-    let mut choices: Vec<FilterChoice> = usable
-        .map(|filter| FilterChoice {
-            owner: (filter.owner != user)
-                .then(|| directory.user(filter.owner).map(|owner| owner.username.clone()).unwrap_or_default()),
-            href: format!("/incidents/?{}", View::of_filter(filter.id, &filter.blob).query()),
-            filter: Arc::clone(filter),
-        })
-        .collect();
-    choices.sort_by_key(|choice| (choice.owner.is_some(), choice.filter.name.to_lowercase(), choice.filter.id));
-    choices
+    let choice = |filter: &Arc<StoredFilter>| FilterChoice {
+        id: filter.id,
+        name: filter.name.clone(),
+        owner: (filter.owner != user)
+            .then(|| directory.user(filter.owner).map(|owner| owner.username.clone()).unwrap_or_default()),
+    };
+    offered::filters(usable, user, chosen.as_slice()).into_iter().map(choice).collect()
 }
 
 /// The next visit begins with this view; not waited for.

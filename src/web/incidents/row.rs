@@ -60,7 +60,7 @@ impl<'a> Row<'a> {
             acked: incident.is_acked(now),
             maintenance: if look.columns.contains(&Column::Maintenance) {
                 let about = About::incident(incident, now);
-                let covering = look.tasks.iter().filter(|task| task.covers(now, &about));
+                let covering = look.tasks.iter().filter(|task| task.covers(now, &about, look.directory));
                 covering.map(|task| task.maintenance.description.as_str()).collect()
             } else {
                 Vec::new()

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     domain::{
         change::IncidentChange, directory::Directory, filter::Criteria, ids::IncidentId, limits::LIVE_VIEWS,
-        preferences::Preferences, subscription::maintenance_tasks, time::Timestamp,
+        preferences::Preferences, subscription::maintenance_at, time::Timestamp,
     },
     service::live::Entry,
     web::{
@@ -139,8 +139,7 @@ impl Views {
         let criteria = list.view.criteria(directory, now);
         let found = matching(site, &criteria, changes, now).await;
         let knows_words = criteria.words.is_empty();
-        let mut tasks = maintenance_tasks(directory);
-        tasks.retain(|task| task.maintenance.covers(now));
+        let tasks = maintenance_at(directory, now);
         let look = Look {
             show: frame::show(site, &self.preferences),
             columns: &self.preferences.columns,

@@ -28,6 +28,7 @@ use crate::{
         form::Fields,
         frame::{Frame, Section},
         notifications::words,
+        offered,
         show::Show,
         visitor::{Posted, Visitor},
     },
@@ -215,8 +216,10 @@ fn known(site: &Site, id: u64) -> Result<Arc<Maintenance>, PageError> {
 /// One's own, shared and chosen ones; and those of others, which can be used here, too.
 fn choices(directory: &Directory, visitor: &Visitor, chosen: &[FilterId]) -> (Vec<Choice>, Vec<Choice>) {
     let me = visitor.caller.id();
-    let mut filters: Vec<_> = directory.filters.values().collect();
-    filters.sort_by_key(|filter| (filter.owner != me, filter.name.to_lowercase(), filter.id));
+    let (usable, private): (Vec<_>, Vec<_>) =
+        directory.filters.values().partition(|filter| filter.is_usable_by(me) || chosen.contains(&filter.id));
+    let mut filters = offered::filters(usable, me, chosen);
+    filters.extend(offered::filters(private, me, chosen));
     let (own, others): (Vec<_>, Vec<_>) =
         filters.into_iter().partition(|filter| filter.is_usable_by(me) || chosen.contains(&filter.id));
     let choice = |filter: &_| choice(filter, directory, visitor, chosen);
@@ -230,11 +233,11 @@ fn choice(
     chosen: &[FilterId],
 ) -> Choice {
     let owner = directory.user(filter.owner).filter(|owner| owner.id != visitor.caller.id());
-    let criteria = words::criteria(&filter.blob, directory);
+    let criteria = words::brief(&filter.blob, directory);
     Choice {
         id: filter.id.0,
         name: owner.map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
-        criteria: if criteria.is_empty() { "asks for nothing".to_owned() } else { criteria.join(", ") },
+        criteria: if criteria.is_empty() { "asks for nothing".to_owned() } else { criteria },
         chosen: chosen.contains(&filter.id),
     }
 }

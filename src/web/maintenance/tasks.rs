@@ -93,12 +93,11 @@ impl TaskPage {
 
 fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
     let (directory, now) = (site.service.directory(), site.service.now());
-    let mut tasks: Vec<Task> =
-        directory.maintenances_sorted().into_iter().map(|it| Task::new(it, &directory, now)).collect();
-    let count = |stage| tasks.iter().filter(|task| task.stage == stage).count();
+    let of_stage = |stage| directory.maintenances.values().filter(move |it| Stage::of(it, now) == stage);
+    let count = |stage| of_stage(stage).count();
     let (upcoming, running, past) = (count(Stage::Upcoming), count(Stage::Running), count(Stage::Past));
     let stage = wanted.unwrap_or(if running > 0 { Stage::Running } else { Stage::Upcoming });
-    tasks.retain(|task| task.stage == stage);
+    let mut tasks: Vec<Task> = of_stage(stage).map(|it| Task::new(it, &directory, now)).collect();
     // What is next comes first; of the past, what was last.
     match stage {
         Stage::Upcoming => tasks.sort_by_key(|task| task.start),

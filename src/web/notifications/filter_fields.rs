@@ -13,7 +13,7 @@ use crate::{
         stored_filter::FilterBlob,
         tag::Tag,
     },
-    web::form::Fields,
+    web::{form::Fields, offered},
 };
 
 /// Tags to be filled in where there are no scripts.
@@ -58,8 +58,7 @@ impl CriteriaFields {
             .collect();
         sources.sort_by(|one, other| (&one.detail, &one.name).cmp(&(&other.detail, &other.name)));
         let types = blob.source_types.clone().unwrap_or_default();
-        let mut names: Vec<String> = directory.source_types.iter().cloned().collect();
-        names.extend(types.iter().filter(|name| !directory.source_types.contains(*name)).cloned());
+        let names = offered::source_types(directory, &types);
         let tick = |name: String, ticked| Tick { value: name.clone(), name, detail: String::new(), ticked };
         let source_types = names.into_iter().map(|name| {
             let ticked = types.contains(&name);

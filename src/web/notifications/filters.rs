@@ -7,15 +7,22 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use rustc_hash::FxHashMap;
 
-use super::{filter_fields::list_address, words};
+use super::words;
 use crate::{
-    domain::{directory::Directory, ids::FilterId, stored_filter::StoredFilter},
+    domain::{
+        directory::Directory,
+        ids::{FilterId, MaintenanceId, UserId},
+        limits::USES_SHOWN,
+        stored_filter::StoredFilter,
+    },
     service::ServiceError,
     web::{
         Site,
         answer::{Answer, done, page, page_with},
         frame::{Frame, Section},
+        offered,
         visitor::{Posted, Visitor},
     },
 };
@@ -29,6 +36,8 @@ struct FiltersPage {
     tab: &'static str,
     own: Vec<Row>,
     shared: Vec<Row>,
+    /// Filters of others that are left out.
+    hidden: usize,
     problem: Option<String>,
 }
 
@@ -37,28 +46,60 @@ struct Row {
     name: String,
     owner: String,
     public: bool,
-    criteria: Vec<String>,
-    address: String,
+    /// In short.
+    criteria: String,
     /// Names of the reader's profiles that use it.
-    profiles: Vec<String>,
-    /// Planned maintenance that uses it.
-    maintenances: Vec<String>,
+    profiles: String,
+    /// The first of the planned maintenance that uses it.
+    maintenances: Vec<MaintenanceId>,
+    more_maintenances: usize,
+}
+
+/// What uses each filter, as far as the reader may know.
+#[derive(Default)]
+struct Uses {
+    profiles: FxHashMap<FilterId, Vec<String>>,
+    maintenances: FxHashMap<FilterId, Vec<MaintenanceId>>,
+}
+
+impl Uses {
+    fn new(directory: &Directory, user: UserId) -> Self {
+        let mut uses = Self::default();
+        for profile in directory.profiles_of(user) {
+            let name = profile.name.clone().unwrap_or_else(|| "one without a name".to_owned());
+            for id in &profile.filters {
+                uses.profiles.entry(*id).or_default().push(name.clone());
+            }
+        }
+        for maintenance in directory.maintenances.values() {
+            for id in &maintenance.filters {
+                uses.maintenances.entry(*id).or_default().push(maintenance.id);
+            }
+        }
+        uses
+    }
 }
 
 impl Row {
-    fn new(filter: &StoredFilter, visitor: &Visitor, directory: &Directory) -> Self {
-        let used = directory.profiles_of(visitor.caller.id()).into_iter();
-        let used = used.filter(|profile| profile.filters.contains(&filter.id));
-        let maintenances = directory.maintenances_sorted().into_iter().filter(|it| it.filters.contains(&filter.id));
+    fn new(filter: &StoredFilter, uses: &mut Uses, directory: &Directory) -> Self {
+        let mut maintenances = uses.maintenances.remove(&filter.id).unwrap_or_default();
+        let more_maintenances = maintenances.len().saturating_sub(USES_SHOWN);
+        maintenances.truncate(USES_SHOWN);
+        let mut profiles = uses.profiles.remove(&filter.id).unwrap_or_default();
+        let more_profiles = profiles.len().saturating_sub(USES_SHOWN);
+        profiles.truncate(USES_SHOWN);
+        if more_profiles > 0 {
+            profiles.push(format!("{more_profiles} more"));
+        }
         Self {
             id: filter.id,
             name: filter.name.clone(),
             owner: directory.user(filter.owner).map(|owner| owner.username.clone()).unwrap_or_default(),
             public: filter.public,
-            criteria: words::criteria(&filter.blob, directory),
-            address: list_address(&filter.blob),
-            profiles: used.map(|it| it.name.clone().unwrap_or_else(|| "one without a name".to_owned())).collect(),
-            maintenances: maintenances.map(|it| it.id.to_string()).collect(),
+            criteria: words::brief(&filter.blob, directory),
+            profiles: profiles.join(", "),
+            maintenances,
+            more_maintenances,
         }
     }
 }
@@ -67,17 +108,22 @@ impl FiltersPage {
     fn new(site: &Site, visitor: &Visitor) -> Self {
         let directory = site.service.directory();
         let me = visitor.caller.id();
-        let mut filters = directory.usable_filters(me);
-        filters.sort_by_key(|filter| filter.name.to_lowercase());
-        let (own, shared): (Vec<_>, Vec<_>) = filters.into_iter().partition(|filter| filter.owner == me);
-        let rows = |filters: Vec<&Arc<StoredFilter>>| {
-            filters.into_iter().map(|filter| Row::new(filter, visitor, &directory)).collect()
+        let mut uses = Uses::new(&directory, me);
+        let usable = directory.usable_filters(me);
+        let all = usable.len();
+        let used: Vec<FilterId> = uses.profiles.keys().copied().collect();
+        let offered = offered::filters(usable, me, &used);
+        let hidden = all - offered.len();
+        let (own, shared): (Vec<_>, Vec<_>) = offered.into_iter().partition(|filter| filter.owner == me);
+        let mut rows = |filters: Vec<&Arc<StoredFilter>>| {
+            filters.into_iter().map(|filter| Row::new(filter, &mut uses, &directory)).collect()
         };
         Self {
-            frame: Frame::new(site, visitor, Section::Notifications, "Filters"),
-            tab: "filters",
             own: rows(own),
             shared: rows(shared),
+            hidden,
+            frame: Frame::new(site, visitor, Section::Notifications, "Filters"),
+            tab: "filters",
             problem: None,
         }
     }

@@ -22,6 +22,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        offered,
         visitor::{Posted, Visitor},
     },
 };
@@ -152,15 +153,18 @@ impl ProfilePage {
                 .filter(|id| directory.usable_filter(caller, **id).is_none())
                 .filter_map(|id| directory.filters.get(id)),
         );
+        let chosen: Vec<FilterId> = kept.iter().chain(&draft.filters).copied().collect();
+        let mut usable = offered::filters(usable, caller, &chosen);
+        usable.sort_by_key(|filter| filter.id);
         let filters = usable.into_iter().map(|filter| {
             let owner = directory.user(filter.owner).filter(|owner| owner.id != caller);
-            let criteria = words::criteria(&filter.blob, &directory);
+            let criteria = words::brief(&filter.blob, &directory);
             Choice {
                 id: filter.id.0,
                 name: owner
                     .map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
                 warning: criteria.is_empty().then(|| "asks for nothing, so nothing matches".to_owned()),
-                detail: criteria.join(", "),
+                detail: criteria,
                 chosen: draft.filters.contains(&filter.id),
             }
         });

@@ -89,10 +89,7 @@ impl Card {
             .filters
             .iter()
             .filter_map(|id| directory.filters.get(id))
-            .map(|filter| FilterLine {
-                name: filter.name.clone(),
-                criteria: words::criteria(&filter.blob, directory).join(", "),
-            })
+            .map(|filter| FilterLine { name: filter.name.clone(), criteria: words::brief(&filter.blob, directory) })
             .collect();
         let empty = filters.iter().filter(|filter| filter.criteria.is_empty());
         warnings.extend(empty.map(|filter| format!("“{}” asks for nothing, so nothing matches.", filter.name)));

@@ -5,6 +5,7 @@ use crate::{
         directory::Directory,
         filter::tag_groups,
         ids::{FilterId, SourceId},
+        limits::CRITERIA_SHOWN,
         severity::Level,
         stored_filter::FilterBlob,
         tag::Tag,
@@ -15,6 +16,8 @@ use crate::{
 
 /// Names in a list that people read.
 const NAMES: usize = 6;
+/// Characters of one of them.
+const NAME: usize = 80;
 
 /// What the filter asks for, one criterion each; empty where it asks for nothing, and so matches nothing.
 #[must_use]
@@ -45,6 +48,21 @@ pub fn criteria(blob: &FilterBlob, directory: &Directory) -> Vec<String> {
         all.push(format!("event {}", any(kinds.iter().map(|kind| kind.display().to_owned()))));
     }
     all
+}
+
+/// The filter's criteria in one line of bounded length, for lists; empty where it asks for nothing.
+#[must_use]
+pub fn brief(blob: &FilterBlob, directory: &Directory) -> String {
+    shortened(&criteria(blob, directory).join(", "), CRITERIA_SHOWN)
+}
+
+/// The text, or as much of its beginning as fits, with an ellipsis.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
 }
 
 #[must_use]
@@ -128,7 +146,7 @@ fn any(names: impl ExactSizeIterator<Item = String>) -> String {
 /// "a, b or c"; of many only the first ones.
 fn list(names: impl ExactSizeIterator<Item = String>, word: &str) -> String {
     let count = names.len();
-    let mut shown: Vec<String> = names.take(NAMES).collect();
+    let mut shown: Vec<String> = names.take(NAMES).map(|name| shortened(&name, NAME)).collect();
     if count > NAMES {
         shown.push(format!("{} more", count - NAMES));
     }
@@ -155,6 +173,18 @@ mod tests {
         let words = criteria(&blob, &Directory::default());
         assert_eq!(words, ["open", "not acknowledged", "levels 1 to 3", "tag host=a or host=b", "tag site=x"]);
         assert!(criteria(&FilterBlob::default(), &Directory::default()).is_empty());
+    }
+
+    #[test]
+    fn long_filters_are_put_into_few_words() {
+        assert_eq!(shortened("åæø", 3), "åæø");
+        assert_eq!(shortened("åæøx", 3), "åæ…");
+        let tags = (0..200).map(|number| format!("k{number}={}", "x".repeat(900))).collect();
+        let blob = FilterBlob { tags: Some(tags), ..FilterBlob::default() };
+        let words = brief(&blob, &Directory::default());
+        assert_eq!(words.chars().count(), CRITERIA_SHOWN);
+        assert!(words.starts_with("tag k0=xxx") && words.contains("…, tag k1=") && words.ends_with('…'), "{words}");
+        assert_eq!(brief(&FilterBlob::default(), &Directory::default()), "");
     }
 
     #[test]

@@ -8,27 +8,131 @@ use argusd::{
         ids::{DestinationId, FilterId, ProfileId, SourceId, TimeslotId, UserId},
         maintenance::Maintenance,
         profile::Profile,
+        source::Source,
         stored_filter::{FilterBlob, StoredFilter},
         timeslot::{Recurrence, TimeOfDay, Timeslot, all_the_time},
+        user::User,
     },
-    service::UserChange,
+    service::Service,
     store::{Command, StoreError},
 };
 
 use argusd::clock::Clock;
+use chrono_tz::Tz;
 
 use super::{
     dice::Dice,
     world::{MINUTE, USERS, World, sorted},
 };
 
+/// The sources of [`World::new`].
+pub(super) const SOURCES: [SourceId; 2] = [SourceId(2), SourceId(3)];
+
+pub(super) type Change = Box<dyn FnOnce(&mut Command<'_>) + Send>;
+
+/// In one command.
+async fn carry_out(service: Service, changes: Vec<Change>) {
+    let done = service.store().write(None, move |command| {
+        changes.into_iter().for_each(|change| change(command));
+        Ok::<(), StoreError>(())
+    });
+    done.await.unwrap();
+}
+
 impl World {
+    /// At once, unless edits are held back for [`World::edit_and_incident`].
     pub(super) async fn write(&self, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
-        let done = self.service.store().write(None, move |command| {
-            change(command);
-            Ok::<(), StoreError>(())
-        });
-        done.await.unwrap();
+        let change: Change = Box::new(change);
+        let now = match self.held.lock().unwrap().as_mut() {
+            Some(held) => {
+                held.push(change);
+                return;
+            }
+            None => vec![change],
+        };
+        carry_out(self.service.clone(), now).await;
+    }
+
+    /// An edit of any kind that decisions depend on, and an incident with nothing in between, half of the time without
+    /// waiting for the edit, so that both are in one batch.
+    pub(super) async fn edit_and_incident(&mut self) {
+        let (source, new) = (self.source(), self.new_incident());
+        *self.held.lock().unwrap() = Some(Vec::new());
+        self.any_edit().await;
+        let edits = self.held.lock().unwrap().take().unwrap();
+        let edit = carry_out(self.service.clone(), edits);
+        let service = self.service.clone();
+        let create = service.create_incident(&source, new);
+        let incident = if self.dice.percent(50) {
+            edit.await;
+            create.await
+        } else {
+            futures_util::join!(edit, create).1
+        };
+        let incident = incident.unwrap();
+        self.edits_before_events += 1;
+        self.judge_first_event(incident.id).await;
+    }
+
+    async fn any_edit(&mut self) {
+        match self.dice.below(12) {
+            0 | 1 => self.change_filter().await,
+            2 => self.change_fallback().await,
+            3 => self.change_timeslot().await,
+            4 => self.change_profile().await,
+            5 => self.change_maintenance().await,
+            6 => self.change_rule().await,
+            7 => self.change_destination().await,
+            8 => self.switch_user().await,
+            9 | 10 => self.change_source().await,
+            _ => self.change_settings().await,
+        }
+    }
+
+    /// What a filter leaves open.
+    async fn change_fallback(&mut self) {
+        let fallback = if self.dice.percent(40) { FilterBlob::default() } else { self.small_blob() };
+        self.write(move |command| {
+            let settings = DecisionSettings::clone(&command.directory().settings);
+            command.put_settings(DecisionSettings { fallback, ..settings });
+        })
+        .await;
+    }
+
+    async fn change_settings(&mut self) {
+        let (zone, switches) =
+            (*self.dice.pick(&[Tz::Europe__Oslo, Tz::Europe__Oslo, Tz::Asia__Kolkata]), self.dice.percent(30));
+        self.write(move |command| {
+            let settings = DecisionSettings::clone(&command.directory().settings);
+            let send = settings.send != switches;
+            command.put_settings(DecisionSettings { time_zone: zone, send, ..settings });
+        })
+        .await;
+    }
+
+    /// Another name and maybe another type.
+    async fn change_source(&mut self) {
+        let id = *self.dice.pick(&SOURCES);
+        let (kind, name) = (*self.dice.pick(&["nav", "zabbix"]), format!("{id} in room {}", self.dice.below(5)));
+        self.write(move |command| {
+            let source = Source::clone(command.directory().source(id).unwrap());
+            command.put_source(Source { name, source_type: kind.to_owned(), ..source });
+        })
+        .await;
+    }
+
+    /// Another address.
+    async fn change_destination(&mut self) {
+        let directory = self.service.directory();
+        let own = directory.destinations.values().filter(|it| !it.synced);
+        let destinations: Vec<DestinationId> = own.map(|it| it.id).collect();
+        let (id, version) = (*self.dice.pick(&destinations), self.dice.below(1_000_000));
+        self.write(move |command| {
+            let destination = Destination::clone(&command.directory().destinations[&id]);
+            let settings = [("email_address".to_owned(), format!("d{id}v{version}@example.org"))].into();
+            command.put_destination(Destination { settings, ..destination });
+        })
+        .await;
     }
 
     pub(super) async fn new_filter(&mut self) {
@@ -163,10 +267,26 @@ impl World {
     }
 
     pub(super) async fn switch_user(&mut self) {
-        let (id, local) = (self.user(), self.local());
-        let is_active = !self.service.directory().users[&id].is_active;
-        let change = UserChange { is_active: Some(is_active), ..UserChange::default() };
-        self.service.change_user(&local, id, change).await.unwrap();
+        let id = self.user();
+        self.write(move |command| {
+            let user = User::clone(&command.directory().users[&id]);
+            command.put_user(User { is_active: !user.is_active, ..user });
+        })
+        .await;
+    }
+
+    /// With one criterion, as a fallback filter with many would let nothing through.
+    fn small_blob(&mut self) -> FilterBlob {
+        let mut blob = FilterBlob::default();
+        match self.dice.below(6) {
+            0 => blob.open = Some(true),
+            1 => blob.tags = Some(self.tags().into_iter().map(str::to_owned).collect()),
+            2 => blob.source_types = Some(vec![(*self.dice.pick(&["nav", "zabbix"])).to_owned()]),
+            3 => blob.max_level = Some(self.level()),
+            4 => blob.event_types = Some(self.dice.some(&EventType::ALL, 70)),
+            _ => blob.source_ids = Some(self.dice.some(&SOURCES, 60)),
+        }
+        blob
     }
 
     fn blob(&mut self) -> FilterBlob {

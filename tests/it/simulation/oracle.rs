@@ -138,6 +138,26 @@ fn blob(directory: &Directory, filter: FilterId) -> &FilterBlob {
     &directory.filters[&filter].blob
 }
 
+/// With the fallback's criteria where it has none of its own.
+fn completed(directory: &Directory, filter: FilterId) -> FilterBlob {
+    let (mut blob, fallback) = (blob(directory, filter).clone(), &directory.settings.fallback);
+    blob.open = blob.open.or(fallback.open);
+    blob.max_level = blob.max_level.or(fallback.max_level);
+    if blob.tags.as_ref().is_none_or(Vec::is_empty) {
+        blob.tags.clone_from(&fallback.tags);
+    }
+    if blob.source_types.as_ref().is_none_or(Vec::is_empty) {
+        blob.source_types.clone_from(&fallback.source_types);
+    }
+    if blob.source_ids.as_ref().is_none_or(Vec::is_empty) {
+        blob.source_ids.clone_from(&fallback.source_ids);
+    }
+    if blob.event_types.as_ref().is_none_or(Vec::is_empty) {
+        blob.event_types.clone_from(&fallback.event_types);
+    }
+    blob
+}
+
 fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: &Event, now: Timestamp) -> bool {
     let blob = blob(directory, filter);
     let lists_nothing = [&blob.source_types, &blob.tags].iter().all(|list| list.as_ref().is_none_or(Vec::is_empty))
@@ -147,6 +167,7 @@ fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: 
     if lists_nothing && flags == [None; 3] && blob.max_level.is_none() && !blob.hide_closed_acked {
         return false;
     }
+    let blob = completed(directory, filter);
     let stateful = incident.end != EndTime::Stateless;
     let open = match incident.end {
         EndTime::Stateless => false,
@@ -186,7 +207,7 @@ fn matches(directory: &Directory, filter: FilterId, incident: &Incident, event: 
 }
 
 fn lets_type_through(directory: &Directory, filter: FilterId, event: &Event) -> bool {
-    let types = blob(directory, filter).event_types.clone().unwrap_or_default();
+    let types = completed(directory, filter).event_types.unwrap_or_default();
     types.is_empty() || types.contains(&event.kind)
 }
 

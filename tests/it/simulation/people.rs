@@ -74,12 +74,14 @@ impl World {
                     self.service.delete_rule(&local, id).await.unwrap();
                 }
             }
-            _ => {
-                let rules: Vec<RuleId> = sorted(self.service.directory().rules.keys());
-                let id = (rules.len() > 6 || self.dice.percent(60)).then(|| self.dice.pick(&rules.clone()).to_owned());
-                self.put_rule(id.filter(|_| !rules.is_empty())).await;
-            }
+            _ => self.change_rule().await,
         }
+    }
+
+    pub(super) async fn change_rule(&mut self) {
+        let rules: Vec<RuleId> = sorted(self.service.directory().rules.keys());
+        let id = (rules.len() > 6 || self.dice.percent(60)).then(|| self.dice.pick(&rules.clone()).to_owned());
+        self.put_rule(id.filter(|_| !rules.is_empty())).await;
     }
 
     /// All that there are.

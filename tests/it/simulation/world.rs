@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use argusd::{
@@ -35,6 +35,7 @@ use crate::support::in_memory;
 use super::{
     carrier::FakeCarrier,
     dice::Dice,
+    edits::{Change, SOURCES},
     oracle::{self, Judgement},
 };
 
@@ -58,6 +59,9 @@ pub struct World {
     said: Vec<(IncidentId, EventId, UserId, Vec<Verdict>)>,
     said_of_contacts: Vec<(IncidentId, EventId, Uuid, Vec<RuleVerdict>)>,
     storm_limit: usize,
+    /// Edits that are not carried out yet, while they are gathered.
+    pub(super) held: Mutex<Option<Vec<Change>>>,
+    pub edits_before_events: usize,
     pub judged: usize,
     pub told: usize,
     pub called: usize,
@@ -84,6 +88,8 @@ impl World {
             said: Vec::new(),
             said_of_contacts: Vec::new(),
             storm_limit,
+            held: Mutex::default(),
+            edits_before_events: 0,
             judged: 0,
             told: 0,
             called: 0,
@@ -125,7 +131,8 @@ impl World {
     /// One thing happens, and then some time passes.
     pub async fn step(&mut self) {
         match self.dice.below(100) {
-            0..26 => self.incident().await,
+            0..16 => self.incident().await,
+            16..26 => self.edit_and_incident().await,
             26..44 => self.event().await,
             44..52 => self.change_people().await,
             52..60 => self.acknowledge().await,
@@ -226,10 +233,23 @@ impl World {
     }
 
     async fn incident(&mut self) {
-        let source = self.source();
+        let (source, new) = (self.source(), self.new_incident());
+        let incident = self.service.create_incident(&source, new).await.unwrap();
+        self.judge_first_event(incident.id).await;
+    }
+
+    /// By the configuration as it is now.
+    pub(super) async fn judge_first_event(&mut self, incident: IncidentId) {
+        self.incidents.push(incident);
+        let directory = self.service.directory();
+        let event = self.last_event(incident);
+        self.judge(&directory, &event).await;
+    }
+
+    pub(super) fn new_incident(&mut self) -> NewIncident {
         let stateful = self.dice.percent(80);
         let late = if self.dice.percent(20) { self.dice.below(DAY as u64) as i64 } else { 0 };
-        let new = NewIncident {
+        NewIncident {
             source: None,
             start: self.clock.now().saturating_add_micros(-late),
             end: if stateful { EndTime::Infinity } else { EndTime::Stateless },
@@ -240,12 +260,7 @@ impl World {
             ticket_url: String::new(),
             metadata: "{}".to_owned(),
             tags: self.tags().iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
-        };
-        let before = self.service.directory();
-        let incident = self.service.create_incident(&source, new).await.unwrap();
-        self.incidents.push(incident.id);
-        let event = self.last_event(incident.id);
-        self.judge(&before, &event).await;
+        }
     }
 
     async fn event(&mut self) {
@@ -544,10 +559,10 @@ impl World {
         self.service.directory().user_named(name).unwrap().id
     }
 
-    fn source(&mut self) -> Caller {
-        let name = *self.dice.pick(&["nav", "zabbix"]);
+    pub(super) fn source(&mut self) -> Caller {
+        let id = *self.dice.pick(&SOURCES);
         let directory = self.service.directory();
-        let source = Arc::clone(directory.source_named(name, &format!("{name}-1")).unwrap());
+        let source = Arc::clone(directory.source(id).unwrap());
         let user = Arc::clone(directory.user(source.user).unwrap());
         Caller { user, source: Some(source), credential: Credential::Classic([0; 32]) }
     }

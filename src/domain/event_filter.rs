@@ -1,0 +1,360 @@
+//! Stored filters made ready for judging events. What takes long, reading and grouping tags, is done once for each
+//! filter and shared by all profiles, rules and planned maintenance that use it; a change of sources, or of the fallback
+//! filter, repeats none of it.
+
+use std::{ops::Index, sync::Arc};
+
+use imbl::OrdMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{
+    directory::Directory,
+    event::EventTypeSet,
+    filter::{About, Criteria, Mismatch, tag_groups},
+    ids::{FilterId, SourceId},
+    severity::Level,
+    stored_filter::{FilterBlob, StoredFilter, filled},
+    tag::{IncidentTag, Tag},
+};
+
+/// The lists of a filter as they are looked up. Depends on nothing but the filter itself.
+#[derive(Debug, Default)]
+pub struct CompiledLists {
+    tags: CompiledTags,
+    /// Empty: any.
+    sources: FxHashSet<SourceId>,
+    /// Empty: any.
+    source_types: FxHashSet<String>,
+}
+
+#[derive(Debug, Default)]
+enum CompiledTags {
+    #[default]
+    Any,
+    /// One of the texts can be no tag, so nothing matches.
+    Never,
+    Groups(TagGroups),
+}
+
+/// Tags of which an incident has to have at least one in each group; see [`tag_groups`].
+#[derive(Debug)]
+struct TagGroups {
+    group_of: FxHashMap<Tag, usize>,
+    count: usize,
+    /// The group with the fewest tags, and how many these are.
+    smallest: (usize, usize),
+}
+
+impl CompiledLists {
+    /// Takes time in proportion to the filter's size.
+    #[must_use]
+    pub fn new(blob: &FilterBlob) -> Self {
+        Self {
+            tags: CompiledTags::new(blob.tags.as_deref().unwrap_or_default()),
+            sources: blob.source_ids.iter().flatten().copied().collect(),
+            source_types: blob.source_types.iter().flatten().cloned().collect(),
+        }
+    }
+}
+
+impl CompiledTags {
+    fn new(texts: &[String]) -> Self {
+        if texts.is_empty() {
+            return Self::Any;
+        }
+        let tags: Option<Vec<Tag>> = texts.iter().map(|text| Tag::parse(text).ok()).collect();
+        let Some(tags) = tags else { return Self::Never };
+        let groups = tag_groups(tags);
+        let sizes = groups.iter().map(Vec::len).enumerate();
+        let smallest = sizes.min_by_key(|(_, size)| *size).unwrap_or_default();
+        let count = groups.len();
+        let numbered = groups.into_iter().enumerate();
+        let group_of = numbered.flat_map(|(group, tags)| tags.into_iter().map(move |tag| (tag, group))).collect();
+        Self::Groups(TagGroups { group_of, count, smallest })
+    }
+}
+
+impl TagGroups {
+    /// The first group of which the incident has no tag. Takes time in proportion to the incident's tags.
+    fn missing(&self, tags: &[IncidentTag]) -> Option<usize> {
+        let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag).copied());
+        if self.count <= 64 {
+            let met = groups.fold(0_u64, |met, group| met | (1 << group));
+            return (0..self.count).find(|group| met & (1 << group) == 0);
+        }
+        let met: FxHashSet<usize> = groups.collect();
+        (0..self.count).find(|group| !met.contains(group))
+    }
+}
+
+/// A stored filter as events are judged by it, completed by the server's fallback filter.
+#[derive(Clone, Debug)]
+pub struct EventFilter {
+    pub id: FilterId,
+    /// `None`: all.
+    pub event_types: Option<EventTypeSet>,
+    /// All but event types, tags and sources.
+    criteria: Criteria,
+    /// The filter's own or the fallback's, whichever counts; the same for the next two.
+    tags: Arc<CompiledLists>,
+    sources: Arc<CompiledLists>,
+    source_types: Arc<CompiledLists>,
+}
+
+impl EventFilter {
+    /// `None` if there is no such filter. Cheap, whatever the filter's size; `fallback` are the lists of the fallback
+    /// filter of the directory's settings.
+    #[must_use]
+    pub fn new(id: FilterId, directory: &Directory, fallback: &Arc<CompiledLists>) -> Option<Self> {
+        let blob = &directory.filters.get(&id)?.blob;
+        let own = directory.filters.compiled(id)?;
+        let pick = |is_any: bool| Arc::clone(if is_any { fallback } else { own });
+        let tags = pick(matches!(own.tags, CompiledTags::Any));
+        let can_match = !blob.is_empty() && !matches!(tags.tags, CompiledTags::Never);
+        let other = &directory.settings.fallback;
+        let types = filled(blob.event_types.as_ref()).or(filled(other.event_types.as_ref()));
+        let criteria = if can_match {
+            Criteria {
+                open: blob.open.or(other.open),
+                acked: blob.acked.or(other.acked),
+                stateful: blob.stateful.or(other.stateful),
+                max_level: blob.max_level.or(other.max_level).map(Level::get),
+                hide_closed_acked: blob.hide_closed_acked || other.hide_closed_acked,
+                ..Criteria::default()
+            }
+        } else {
+            Criteria::nothing()
+        };
+        Some(Self {
+            id,
+            event_types: types.filter(|_| can_match).map(|kinds| kinds.iter().copied().collect()),
+            criteria,
+            sources: pick(own.sources.is_empty()),
+            source_types: pick(own.source_types.is_empty()),
+            tags,
+        })
+    }
+
+    /// The first criterion that does not hold, event types aside; the same as [`Criteria::mismatch`] says of the
+    /// filter's criteria.
+    #[must_use]
+    pub fn mismatch(&self, about: &About<'_>, directory: &Directory) -> Option<Mismatch> {
+        let other = self.criteria.mismatch(about);
+        if other == Some(Mismatch::Nothing) {
+            return other;
+        }
+        if !self.has_source(about.source, directory) {
+            return Some(Mismatch::Source);
+        }
+        let missing = match &self.tags.tags {
+            CompiledTags::Groups(groups) => groups.missing(about.tags).map(Mismatch::Tags),
+            CompiledTags::Any | CompiledTags::Never => None,
+        };
+        missing.or(other)
+    }
+
+    fn has_source(&self, source: SourceId, directory: &Directory) -> bool {
+        let (ids, types) = (self.source_ids(), self.source_types());
+        (ids.is_empty() || ids.contains(&source))
+            && (types.is_empty() || directory.source(source).is_some_and(|it| types.contains(&it.source_type)))
+    }
+
+    /// Whether any event could ever match.
+    #[must_use]
+    pub fn can_match(&self) -> bool {
+        self.criteria.ids.is_none()
+    }
+
+    /// Whether an event of an incident of this level could match.
+    #[must_use]
+    pub fn allows_level(&self, level: Level) -> bool {
+        self.criteria.max_level.is_none_or(|max| level.get() <= max)
+    }
+
+    /// How many tags [`EventFilter::needed_tags`] are; `None`: none are needed.
+    #[must_use]
+    pub fn needed_tags_count(&self) -> Option<usize> {
+        self.groups().map(|groups| groups.smallest.1)
+    }
+
+    /// Tags of which an incident has to have at least one; empty: none are needed.
+    pub fn needed_tags(&self) -> impl Iterator<Item = &Tag> {
+        let groups = self.groups().into_iter();
+        groups.flat_map(|it| it.group_of.iter().filter(|(_, group)| **group == it.smallest.0).map(|(tag, _)| tag))
+    }
+
+    /// Empty: any.
+    #[must_use]
+    pub fn source_ids(&self) -> &FxHashSet<SourceId> {
+        &self.sources.sources
+    }
+
+    /// Empty: any.
+    #[must_use]
+    pub fn source_types(&self) -> &FxHashSet<String> {
+        &self.source_types.source_types
+    }
+
+    fn groups(&self) -> Option<&TagGroups> {
+        match &self.tags.tags {
+            CompiledTags::Groups(groups) => Some(groups),
+            CompiledTags::Any | CompiledTags::Never => None,
+        }
+    }
+}
+
+/// All stored filters, each with its compiled lists.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    stored: OrdMap<FilterId, Arc<StoredFilter>>,
+    compiled: OrdMap<FilterId, Arc<CompiledLists>>,
+}
+
+impl Filters {
+    /// Compiles the filter, unless its criteria are what they were. Returns what had this id before.
+    pub fn insert(&mut self, id: FilterId, filter: Arc<StoredFilter>) -> Option<Arc<StoredFilter>> {
+        let compiled = self.compiled_as(&filter).unwrap_or_else(|| Arc::new(CompiledLists::new(&filter.blob)));
+        self.compiled.insert(id, compiled);
+        self.stored.insert(id, filter)
+    }
+
+    /// The same for a filter that was compiled already. Returns what had this id before.
+    pub fn insert_compiled(
+        &mut self,
+        filter: Arc<StoredFilter>,
+        compiled: Arc<CompiledLists>,
+    ) -> Option<Arc<StoredFilter>> {
+        self.compiled.insert(filter.id, compiled);
+        self.stored.insert(filter.id, filter)
+    }
+
+    pub fn remove(&mut self, id: &FilterId) -> Option<Arc<StoredFilter>> {
+        self.compiled.remove(id);
+        self.stored.remove(id)
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &FilterId) -> Option<&Arc<StoredFilter>> {
+        self.stored.get(id)
+    }
+
+    #[must_use]
+    pub fn compiled(&self, id: FilterId) -> Option<&Arc<CompiledLists>> {
+        self.compiled.get(&id)
+    }
+
+    /// What the filter with this id is compiled to, if that has the same criteria.
+    #[must_use]
+    pub fn compiled_as(&self, filter: &StoredFilter) -> Option<Arc<CompiledLists>> {
+        let known = self.stored.get(&filter.id).filter(|known| known.blob == filter.blob)?;
+        self.compiled.get(&known.id).cloned()
+    }
+
+    #[must_use]
+    pub fn contains_key(&self, id: &FilterId) -> bool {
+        self.stored.contains_key(id)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stored.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stored.is_empty()
+    }
+
+    /// In ascending order.
+    pub fn keys(&self) -> impl Iterator<Item = &FilterId> {
+        self.stored.keys()
+    }
+
+    /// By id.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<StoredFilter>> {
+        self.stored.values()
+    }
+
+    /// By id.
+    pub fn iter(&self) -> impl Iterator<Item = (&FilterId, &Arc<StoredFilter>)> {
+        self.stored.iter()
+    }
+
+    /// As a persistent map, which can be compared with an earlier one in little time.
+    #[must_use]
+    pub fn stored(&self) -> &OrdMap<FilterId, Arc<StoredFilter>> {
+        &self.stored
+    }
+}
+
+impl Index<&FilterId> for Filters {
+    type Output = Arc<StoredFilter>;
+
+    fn index(&self, id: &FilterId) -> &Arc<StoredFilter> {
+        &self.stored[id]
+    }
+}
+
+/// Filters of one configuration, each made ready at most once.
+pub struct ReadyFilters<'a> {
+    directory: &'a Directory,
+    fallback: Arc<CompiledLists>,
+    ready: FxHashMap<FilterId, Option<Arc<EventFilter>>>,
+}
+
+impl<'a> ReadyFilters<'a> {
+    #[must_use]
+    pub fn new(directory: &'a Directory) -> Self {
+        let fallback = Arc::new(CompiledLists::new(&directory.settings.fallback));
+        Self { directory, fallback, ready: FxHashMap::default() }
+    }
+
+    /// In order; those that do not exist are left out.
+    pub fn all(&mut self, ids: &[FilterId]) -> Vec<Arc<EventFilter>> {
+        ids.iter().filter_map(|id| self.get(*id)).collect()
+    }
+
+    fn get(&mut self, id: FilterId) -> Option<Arc<EventFilter>> {
+        let (directory, fallback) = (self.directory, &self.fallback);
+        let make = || EventFilter::new(id, directory, fallback).map(Arc::new);
+        self.ready.entry(id).or_insert_with(make).clone()
+    }
+}
+
+/// Answers about one incident or event, each filter asked at most once.
+pub struct Judged<'a> {
+    filters: ReadyFilters<'a>,
+    about: &'a About<'a>,
+    /// `None`: there is no such filter.
+    known: FxHashMap<FilterId, Option<bool>>,
+}
+
+impl<'a> Judged<'a> {
+    #[must_use]
+    pub fn new(directory: &'a Directory, about: &'a About<'a>) -> Self {
+        Self { filters: ReadyFilters::new(directory), about, known: FxHashMap::default() }
+    }
+
+    /// Whether all of those that exist match, and there is one.
+    pub fn all_match(&mut self, ids: &[FilterId]) -> bool {
+        let mut any = false;
+        for id in ids {
+            match self.matches(*id) {
+                Some(true) => any = true,
+                Some(false) => return false,
+                None => {}
+            }
+        }
+        any
+    }
+
+    fn matches(&mut self, id: FilterId) -> Option<bool> {
+        if let Some(known) = self.known.get(&id) {
+            return *known;
+        }
+        let filter = EventFilter::new(id, self.filters.directory, &self.filters.fallback);
+        let matches = filter.map(|filter| filter.mismatch(self.about, self.filters.directory).is_none());
+        self.known.insert(id, matches);
+        matches
+    }
+}
