@@ -1,8 +1,10 @@
 //! Work while the server runs that nobody asks for.
 
+mod clock_steps;
 mod data_file;
 mod dead_letters;
 mod housekeeping;
+mod token_sweeper;
 mod watch;
 
 use std::sync::Arc;
@@ -11,14 +13,15 @@ use tokio::sync::watch::Receiver;
 
 use crate::{notify::Health, service::Service};
 
-pub use self::{dead_letters::DeadLetters, watch::Watch};
+pub use self::{dead_letters::DeadLetters, token_sweeper::TokenSweeper, watch::Watch};
 
 /// Works until `stopping` turns true.
 pub async fn run(service: Service, health: Arc<Health>, stopping: Receiver<bool>) {
     let watch = Watch::new(service.clone(), health);
     tokio::join!(
-        housekeeping::run(service.clone(), stopping.clone()),
-        data_file::run(service, stopping.clone()),
+        clock_steps::run(service.clone(), stopping.clone()),
+        data_file::run(service.clone(), stopping.clone()),
+        housekeeping::run(service, stopping.clone()),
         watch.run(stopping)
     );
 }

@@ -35,6 +35,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until a signal ends it.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     let descriptors = connections::raise_descriptor_limit();
+    // What a plug-in leaves behind is ours to end.
+    if let Err(trouble) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
+        warn!("processes that plug-ins leave behind are not noticed: {trouble}");
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(serve(config, descriptors));

@@ -21,6 +21,7 @@ pub mod dossier;
 pub mod edit;
 pub mod error;
 pub mod events;
+mod expired_tokens;
 pub mod filters;
 pub mod first_profile;
 pub mod forecast;
@@ -70,7 +71,7 @@ use crate::{
         lifecycle::Poster,
         limits::{LARGE_PAGES_AT_ONCE, PREVIEWS_AT_ONCE},
         source::Source,
-        time::Timestamp,
+        time::{Moment, Timestamp},
         token::TokenHash,
         user::User,
     },
@@ -163,6 +164,7 @@ struct Inner {
     tries: Tries,
     remembered: Remembered,
     reported: self_incidents::Reported,
+    expiries_told: expired_tokens::ExpiriesTold,
     courier: OnceLock<Arc<dyn Courier>>,
     test_limiter: courier::TestLimiter,
     forecasts: Arc<Semaphore>,
@@ -187,6 +189,7 @@ impl Service {
                 tries: Tries::default(),
                 remembered: Remembered::default(),
                 reported: self_incidents::Reported::default(),
+                expiries_told: expired_tokens::ExpiriesTold::default(),
                 courier: OnceLock::new(),
                 test_limiter: courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
@@ -220,6 +223,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store().clock().now()
+    }
+
+    /// What waits is measured by this, not by the time of day.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.store().clock().moment()
     }
 
     /// When this process took the data file up.

@@ -64,7 +64,7 @@ use crate::{
         ids::{Seq, SourceId, UserId},
         limits::WRITE_QUEUE,
         matcher::Matcher,
-        time::Timestamp,
+        time::{Moment, Now, Timestamp},
     },
 };
 
@@ -111,8 +111,19 @@ struct Inner {
 
 #[derive(Clone, Copy)]
 struct Seen {
+    /// As the clock was then.
     at: Timestamp,
+    /// The same by the monotonic clock; of a sign that an earlier run saw, as far as its stored time can be believed.
+    moment: Moment,
     written: bool,
+}
+
+impl Seen {
+    /// By an earlier run, whose clock may have been ahead.
+    fn stored(at: Timestamp, now: Now) -> Self {
+        let ago = now.wall.micros().saturating_sub(at.micros()).max(0);
+        Self { at, moment: now.moment.saturating_add_micros(-ago), written: true }
+    }
 }
 
 impl Store {
@@ -163,7 +174,8 @@ impl Store {
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| failed(error.into()))?;
-        let last_seen = seen.into_iter().map(|(source, at)| (source, Seen { at, written: true })).collect();
+        let now = clock.both();
+        let last_seen = seen.into_iter().map(|(source, at)| (source, Seen::stored(at, now))).collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 file,
@@ -283,13 +295,23 @@ impl Store {
 
     /// Notes a sign of life of a source; written down by [`Store::flush_seen`].
     pub fn seen(&self, source: SourceId) {
-        let seen = Seen { at: self.inner.clock.now(), written: false };
+        let Now { wall: at, moment } = self.inner.clock.both();
+        let seen = Seen { at, moment, written: false };
         self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).insert(source, seen);
     }
 
     #[must_use]
     pub fn last_seen(&self, source: SourceId) -> Option<Timestamp> {
         self.inner.last_seen.read().unwrap_or_else(PoisonError::into_inner).get(&source).map(|seen| seen.at)
+    }
+
+    /// When the source was last heard of, on the clock as it goes now: setting the clock makes no source silent, and hides
+    /// none that is.
+    #[must_use]
+    pub fn silent_since(&self, source: SourceId) -> Option<Timestamp> {
+        let now = self.inner.clock.both();
+        let last_seen = self.inner.last_seen.read().unwrap_or_else(PoisonError::into_inner);
+        last_seen.get(&source).map(|seen| now.wall_at(seen.moment))
     }
 
     /// Writes down the signs of life since the last call that succeeded. Blocking.

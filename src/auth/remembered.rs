@@ -18,7 +18,7 @@ use crate::{
     domain::{
         ids::UserId,
         limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
-        time::Timestamp,
+        time::Moment,
         user::User,
     },
 };
@@ -37,7 +37,7 @@ struct Known {
     user: UserId,
     /// That the password was found to fit; another one means that the password was changed.
     password_hash: String,
-    until: Timestamp,
+    until: Moment,
 }
 
 impl Default for Remembered {
@@ -63,14 +63,14 @@ impl Remembered {
 
     /// Was this found right, and does it still fit the user as they are now?
     #[must_use]
-    pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: Timestamp) -> bool {
+    pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: Moment) -> bool {
         lock(&self.known).get(&fingerprint).is_some_and(|known| {
             known.until > now && known.user == user.id && user.password_hash.as_ref() == Some(&known.password_hash)
         })
     }
 
     /// It was found right just now.
-    pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: Timestamp) {
+    pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: Moment) {
         let Some(password_hash) = user.password_hash.clone() else { return };
         let mut known = lock(&self.known);
         if known.len() >= PASSWORDS_REMEMBERED {
@@ -105,8 +105,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::Timestamp;
 
-    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
 
     fn user(id: u64, password_hash: &str) -> User {
         User {
@@ -119,7 +120,7 @@ mod tests {
             is_staff: false,
             is_superuser: false,
             is_active: true,
-            created: NOW,
+            created: Timestamp::MIN,
             grants: Vec::new(),
         }
     }

@@ -172,6 +172,10 @@ pub const MEDIUM_WINDOW: usize = 32;
 /// Before the second attempt of a message; doubled from then on, up to the second one.
 pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
 pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
+/// Delays are spread by a fifth in either direction, so no message waits longer.
+pub const RETRY_LONGEST_WAIT_MICROS: i64 = RETRY_MAX_MICROS / 5 * 6;
+/// For which a message that was stored is tried at least, however old it seems to be: the clock may be wrong.
+pub const RETRY_TIME_LEFT_MICROS: i64 = 60 * 60_000_000;
 /// For which a destination is left alone after a failure; the same way.
 pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
 pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
@@ -187,6 +191,14 @@ pub const CONTACTS_NAMED: usize = 5;
 pub const HEARTBEAT_FREQUENCY: RangeInclusive<u32> = 60..=86_400;
 /// So much later it is missed.
 pub const HEARTBEAT_GRACE_MICROS: i64 = 10 * 1_000_000;
+/// By so much the time of day has to be set, between two looks, to be worth a line in the log.
+pub const CLOCK_STEP_MICROS: i64 = 5 * 1_000_000;
+/// For so long an expired token is kept: one that expired only because the clock was wrong is valid again afterwards.
+pub const EXPIRED_TOKEN_KEPT_MICROS: i64 = 7 * 86_400 * 1_000_000;
+/// How far the clock by which expired tokens are deleted has to go on until that is stored.
+pub const EXPIRY_CLOCK_STORED_EVERY_MICROS: i64 = 10 * 60_000_000;
+/// Of one user and kind; a program that logs in again and again leaves more, of which the oldest are deleted.
+pub const EXPIRED_TOKENS_KEPT: usize = 100;
 /// For so long a medium may be out of reach before there is an incident.
 pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
 pub const BULK_IDS: usize = 100_000;
@@ -288,6 +300,10 @@ pub const PLUGIN_LOG_LINE: usize = 1_000;
 pub const PLUGIN_QUEUE: usize = 64;
 /// Between being asked to end and being killed.
 pub const PLUGIN_STOP: Duration = Duration::from_secs(5);
+/// Processes that plug-ins start themselves, which are followed; and how often all that one started is killed, as it may
+/// go on starting others.
+pub const PLUGIN_PROCESSES: usize = 100_000;
+pub const PLUGIN_KILL_ROUNDS: usize = 400;
 /// After a plug-in failed twice in a row, it is started again after this; doubled from then on, up to the second one.
 pub const PLUGIN_BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);

@@ -19,8 +19,27 @@ pub struct Message {
     /// So many times it was handed to the channel.
     pub attempts: u32,
     pub last_attempt: Option<Timestamp>,
-    /// What the provider, or the network, said at the last attempt.
+    /// What the provider, or the network, said at the last attempt; see [`public_answer`].
     pub answer: String,
+}
+
+/// What a private address answered is for administrators: others could read with it what only this server can reach. Of
+/// such an answer the first line, without the words of whoever answered, is for everybody.
+#[must_use]
+pub fn restricted_answer(for_everybody: &str, for_administrators: &str) -> String {
+    format!("{for_everybody}\n{for_administrators}")
+}
+
+/// As everybody may read it to whom the message belongs.
+#[must_use]
+pub fn public_answer(answer: &str) -> &str {
+    answer.split_once('\n').map_or(answer, |(for_everybody, _)| for_everybody)
+}
+
+/// As administrators read it.
+#[must_use]
+pub fn full_answer(answer: &str) -> &str {
+    answer.split_once('\n').map_or(answer, |(_, for_administrators)| for_administrators)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

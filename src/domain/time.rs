@@ -1,4 +1,4 @@
-//! A moment in time.
+//! Times of day, and readings of a clock that cannot be set.
 
 use chrono::{DateTime, Utc};
 
@@ -52,5 +52,97 @@ impl Timestamp {
     #[must_use]
     pub const fn saturating_add_micros(self, micros: i64) -> Self {
         Self::saturating_from_micros(self.0.saturating_add(micros))
+    }
+}
+
+/// A reading of the monotonic clock: microseconds since some point that is the same for the whole run of the program.
+///
+/// It goes on evenly whatever is done to the time of day, and means nothing to another run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// Before all others.
+    pub const MIN: Self = Self(i64::MIN);
+
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn saturating_add_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// Microseconds from `earlier` to this moment; 0 if it was not earlier.
+    #[must_use]
+    pub const fn micros_since(self, earlier: Self) -> i64 {
+        let micros = self.0.saturating_sub(earlier.0);
+        if micros < 0 { 0 } else { micros }
+    }
+}
+
+/// Both clocks, read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    pub wall: Timestamp,
+    pub moment: Moment,
+}
+
+impl Now {
+    /// The time of day that it will be, or was, at that moment, as the clock goes now.
+    #[must_use]
+    pub const fn wall_at(self, moment: Moment) -> Timestamp {
+        self.wall.saturating_add_micros(moment.0.saturating_sub(self.moment.0))
+    }
+}
+
+/// Notices that the time of day was set: wall clock and monotonic clock drift apart between two looks.
+#[derive(Clone, Copy, Debug)]
+pub struct StepDetector(Now);
+
+impl StepDetector {
+    #[must_use]
+    pub const fn new(now: Now) -> Self {
+        Self(now)
+    }
+
+    /// By how many microseconds the wall clock was set forward since the last look, or back if negative. `None`: by less
+    /// than `least`, as a clock that is adjusted slowly is.
+    pub fn look(&mut self, now: Now, least: i64) -> Option<i64> {
+        let expected = self.0.wall_at(now.moment);
+        self.0 = now;
+        let step = now.wall.micros().saturating_sub(expected.micros());
+        (step.unsigned_abs() >= least.unsigned_abs()).then_some(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+    const LEAST: i64 = 5 * SECOND;
+
+    #[test]
+    fn time_that_passes_is_no_step_and_a_clock_that_is_set_is_one() {
+        let (mut wall, mut moment) = (1_700_000_000 * SECOND, 0);
+        let mut look = |passed: i64, set: i64| {
+            (wall, moment) = (wall + passed + set, moment + passed);
+            Now { wall: Timestamp::saturating_from_micros(wall), moment: Moment::from_micros(moment) }
+        };
+        let mut detector = StepDetector::new(look(0, 0));
+        assert_eq!(detector.look(look(3_600 * SECOND, 0), LEAST), None);
+        assert_eq!(detector.look(look(SECOND, 4 * SECOND), LEAST), None);
+        for step in [-30 * 86_400 * SECOND, -60 * SECOND, 60 * SECOND, 30 * 86_400 * SECOND] {
+            assert_eq!(detector.look(look(SECOND, step), LEAST), Some(step));
+        }
+        assert_eq!(detector.look(look(SECOND, 0), LEAST), None, "each step is noticed once");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{
     ids::{TokenId, UserId},
-    time::Timestamp,
+    limits::EXPIRED_TOKEN_KEPT_MICROS,
+    time::{Moment, Now, Timestamp},
     user::User,
 };
 
@@ -59,6 +60,33 @@ impl Token {
     }
 }
 
+/// The time up to which the time of day can be believed when expired tokens are to be deleted.
+///
+/// It follows the time of day, but at most twice as fast as time passes by the monotonic clock, so a clock that jumps
+/// far ahead for some hours deletes nothing. It never goes back, and is stored, so a restart does not hurry it either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryClock {
+    reached: Timestamp,
+    looked: Moment,
+}
+
+impl ExpiryClock {
+    /// `stored`: how far it was when the server last ran; `None` if it never did.
+    #[must_use]
+    pub fn new(stored: Option<Timestamp>, now: Now) -> Self {
+        let reached = stored.unwrap_or_else(|| now.wall.saturating_add_micros(-EXPIRED_TOKEN_KEPT_MICROS));
+        Self { reached, looked: now.moment }
+    }
+
+    pub fn look(&mut self, now: Now) -> Timestamp {
+        let passed = now.moment.micros_since(self.looked);
+        let at_most = self.reached.saturating_add_micros(passed.saturating_mul(2));
+        self.reached = self.reached.max(now.wall.min(at_most));
+        self.looked = now.moment;
+        self.reached
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +138,32 @@ mod tests {
             let got = [&session, &login, &derived, &by_hand].map(|token| token.is_ended_by(before, after));
             assert_eq!(got, ended, "{before:?} {after:?}");
         }
+    }
+
+    const HOUR: i64 = 3_600_000_000;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(wall: i64, moment: i64) -> Now {
+        Now { wall: Timestamp::saturating_from_micros(wall), moment: Moment::from_micros(moment) }
+    }
+
+    #[test]
+    fn follows_the_time_of_day_no_faster_than_twice() {
+        let mut clock = ExpiryClock::new(Some(at(0, 0).wall), at(0, 0));
+        assert_eq!(clock.look(at(HOUR, HOUR)).micros(), HOUR);
+        // A month ahead, for an hour.
+        assert_eq!(clock.look(at(30 * DAY + HOUR, 2 * HOUR)).micros(), 3 * HOUR);
+        assert_eq!(clock.look(at(3 * HOUR, 3 * HOUR)).micros(), 3 * HOUR);
+        // A month back.
+        assert_eq!(clock.look(at(-30 * DAY, 4 * HOUR)).micros(), 3 * HOUR);
+        assert_eq!(clock.look(at(5 * HOUR, 5 * HOUR)).micros(), 5 * HOUR);
+    }
+
+    #[test]
+    fn a_start_with_a_clock_that_is_ahead_hurries_nothing() {
+        let mut clock = ExpiryClock::new(Some(at(0, 0).wall), at(30 * DAY, 0));
+        assert_eq!(clock.look(at(30 * DAY, HOUR)).micros(), 2 * HOUR);
+        let mut first = ExpiryClock::new(None, at(0, 0));
+        assert_eq!(first.look(at(0, 0)).micros(), -EXPIRED_TOKEN_KEPT_MICROS);
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::reply;
 use crate::{
-    domain::{limits, time::Timestamp},
+    domain::{limits, medium::BadSetting, time::Timestamp},
     service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
 };
 
@@ -259,6 +259,7 @@ impl From<Refusal> for ApiError {
                  characters.",
             ),
             Refusal::Password(problem) => Self::field("password", problem.to_string()),
+            Refusal::BadEmail(_) => Self::field("email", BadSetting::Email.to_string()),
             Refusal::UsernameTaken => Self::field("username", "A user with that username already exists."),
             Refusal::Empty(field) => Self::field(field, NOT_BLANK),
             Refusal::TooLong { field, limit } => Self::field(field, too_long(limit)),

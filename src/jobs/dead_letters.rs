@@ -27,11 +27,19 @@ pub struct DeadLetters(Mutex<Letters>);
 #[derive(Debug, Default)]
 struct Letters {
     dead: FxHashMap<Place, BTreeMap<MessageId, Letter>>,
-    delivered: FxHashMap<Place, Timestamp>,
+    delivered: FxHashMap<Place, Turn>,
     loading: Loading,
+    /// Of the change that was heard of last.
+    turn: Turn,
+    /// When each letter died that was heard of; what is read from the file died before.
+    deaths: FxHashMap<MessageId, Turn>,
     /// So often all was forgotten.
     age: u64,
 }
+
+/// The place of a change in the order in which changes are heard of, which the clock does not disturb; 0: before the
+/// start of the server.
+type Turn = u64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
@@ -42,6 +50,7 @@ enum Place {
 #[derive(Clone, Debug)]
 struct Letter {
     died: Timestamp,
+    turn: Turn,
     incident: Option<IncidentId>,
     /// Of a contact: UUID and name.
     whose: Option<(Uuid, String)>,
@@ -129,8 +138,8 @@ impl DeadLetters {
         let stuck = letters.dead.keys().filter_map(|place| {
             let Place::Destination(destination) = place else { return None };
             let since_delivery = letters.since_delivery(place);
-            let newest = since_delivery.iter().map(|letter| letter.died).max()?;
-            Some((*destination, since_delivery.len(), newest))
+            let newest = since_delivery.iter().max_by_key(|letter| (letter.turn, letter.died))?;
+            Some((*destination, since_delivery.len(), newest.died))
         });
         stuck.collect()
     }
@@ -143,7 +152,7 @@ impl DeadLetters {
             let Place::Contact(_, channel) = place else { return None };
             let since_delivery = letters.since_delivery(place);
             let oldest = since_delivery.iter().map(|letter| letter.died).min()?;
-            let newest = since_delivery.iter().max_by_key(|letter| letter.died)?;
+            let newest = since_delivery.iter().max_by_key(|letter| (letter.turn, letter.died))?;
             let full_name = newest.whose.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
             let letters = since_delivery.len();
             Some(Unreached { channel: *channel, full_name, letters, oldest, newest: newest.died })
@@ -200,13 +209,19 @@ impl Letters {
         if let Loading::Needed(heard) = &mut self.loading {
             heard.insert(message.id);
         }
+        self.turn += 1;
+        if message.is_dead() {
+            self.deaths.insert(message.id, self.turn);
+        } else {
+            self.deaths.remove(&message.id);
+        }
         self.set(message)
     }
 
     fn since_delivery(&self, place: &Place) -> Vec<&Letter> {
         let delivered = self.delivered.get(place);
         let dead = self.dead.get(place).into_iter().flat_map(BTreeMap::values);
-        dead.filter(|letter| delivered.is_none_or(|delivered| letter.died > *delivered)).collect()
+        dead.filter(|letter| delivered.is_none_or(|delivered| letter.turn > *delivered)).collect()
     }
 
     fn set(&mut self, message: &Message) -> bool {
@@ -217,16 +232,14 @@ impl Letters {
             }
         };
         if let State::Dead { at: died } = message.state {
-            let letter = Letter { died, incident: message.incident(), whose, examined: false };
+            let turn = self.deaths.get(&message.id).copied().unwrap_or_default();
+            let letter = Letter { died, turn, incident: message.incident(), whose, examined: false };
             self.dead.entry(place).or_default().insert(message.id, letter);
             return true;
         }
         let is_loading = matches!(self.loading, Loading::Needed(_));
-        if let State::Delivered { at } = message.state
-            && (is_loading || self.dead.contains_key(&place))
-        {
-            let last = self.delivered.entry(place).or_insert(at);
-            *last = at.max(*last);
+        if matches!(message.state, State::Delivered { .. }) && (is_loading || self.dead.contains_key(&place)) {
+            self.delivered.insert(place, self.turn);
         }
         let Some(dead) = self.dead.get_mut(&place) else { return false };
         dead.remove(&message.id);

@@ -5,15 +5,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::TokenSweeper;
 use crate::{
-    domain::{ids::Seq, time::Timestamp, token::TokenHash},
+    domain::ids::Seq,
     service::{Service, StoreError},
-    store::WriteError,
 };
 
 const EVERY: Duration = Duration::from_mins(1);
-/// A token that expired is kept for this long, so that its user hears that it expired rather than that it is unknown.
-const KEEP_EXPIRED_TOKENS_MICROS: i64 = 30 * 86_400 * 1_000_000;
 
 /// Changes that stay for whoever follows the log, indexed or not.
 const KEPT_CHANGES: u64 = 100_000;
@@ -22,6 +20,7 @@ const CHANGES_PER_COMMAND: u64 = 2_000;
 /// Works until `stopping` turns true.
 pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(EVERY);
+    let mut tokens = TokenSweeper::new(&service);
     loop {
         tokio::select! {
             biased;
@@ -36,7 +35,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
             Ok(()) => {}
             Err(error) => warn!("the change log could not be trimmed: {error}"),
         }
-        match sweep_tokens(&service).await {
+        match tokens.sweep(&service).await {
             Ok(0) => {}
             Ok(swept) => info!("{swept} expired tokens were deleted"),
             Err(error) => warn!("expired tokens could not be deleted: {error}"),
@@ -58,29 +57,4 @@ async fn trim_changes(service: &Service) -> Result<(), StoreError> {
             .map_err(|error| StoreError::Io(error.to_string()))??;
     }
     Ok(())
-}
-
-async fn sweep_tokens(service: &Service) -> Result<usize, StoreError> {
-    let old = long_expired(service, service.now());
-    let count = old.len();
-    if count > 0 {
-        service
-            .store()
-            .write(None, move |command| {
-                for hash in &old {
-                    command.delete_token(*hash);
-                }
-                Ok::<(), StoreError>(())
-            })
-            .await
-            .map_err(|(WriteError::Refused(error) | WriteError::Store(error))| error)?;
-    }
-    Ok(count)
-}
-
-fn long_expired(service: &Service, now: Timestamp) -> Vec<TokenHash> {
-    let before = now.saturating_add_micros(-KEEP_EXPIRED_TOKENS_MICROS);
-    let directory = service.directory();
-    let expired = directory.tokens.values().filter(|token| token.expires.is_some_and(|expires| expires < before));
-    expired.map(|token| token.hash).collect()
 }

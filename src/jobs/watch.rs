@@ -16,7 +16,7 @@ use crate::{
         directory::Directory,
         ids::Seq,
         message::Message,
-        time::Timestamp,
+        time::{Moment, Timestamp},
         trouble::{Kind, Matter, damaged, undelivered, unreachable, unreached},
     },
     notify::{Health, Reach},
@@ -32,7 +32,7 @@ pub struct Watch {
     service: Service,
     health: Arc<Health>,
     alarm: Arc<Alarm>,
-    started: Timestamp,
+    started: Moment,
 }
 
 /// Hears what makes a look worth while before the next one is due.
@@ -67,7 +67,7 @@ impl Watch {
     pub fn new(service: Service, health: Arc<Health>) -> Self {
         let alarm = Arc::new(Alarm::default());
         service.store().follow(Arc::clone(&alarm) as _);
-        let started = service.now();
+        let started = service.store().clock().moment();
         Self { service, health, alarm, started }
     }
 
@@ -122,7 +122,7 @@ impl Watch {
     }
 
     async fn check_data_file(&self) -> Result<Settled, ServiceError> {
-        let (troubles, since) = (self.service.store().file_troubles(), self.started);
+        let (troubles, since) = (self.service.store().file_troubles(), self.service.started());
         let find = move |_: &Directory, _| damaged(&troubles.damage, troubles.is_verified, since);
         self.service.settle(Kind::DamagedDataFile, find).await
     }
@@ -130,9 +130,10 @@ impl Watch {
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {
         // Not tried since the start: whatever was said stands.
         let Some(reach) = self.health.reach(EMAIL) else { return Ok(Settled::default()) };
+        let clock = Arc::clone(self.service.store().clock());
         let find = move |now| match reach {
             Reach::Reachable => Vec::new(),
-            Reach::UnreachableSince(since) => vec![unreachable(since, now)],
+            Reach::UnreachableSince(since) => vec![unreachable(clock.both().wall_at(since), now)],
         };
         self.service.settle(Kind::MailServer, move |_, now| find(now)).await
     }

@@ -29,12 +29,12 @@ use crate::{
         channel::Channel,
         ids::{MessageId, Seq},
         message::{About, Message, State},
-        time::Timestamp,
+        time::{Moment, Now, Timestamp},
     },
     store::{Command, Follower, Store, StoreError, WriteError},
 };
 
-/// The clock is looked at so often even if nothing seems due: it may have been set.
+/// What is due is looked at so often even if nothing seems to be: timers are late on a machine that slept.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between attempts to write down an outcome while nothing can be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
@@ -171,16 +171,15 @@ impl Dispatcher {
             self.start_work();
             match self.tasks.join_next().await {
                 Some(done) => self.done(done.ok()),
-                None => return self.queue.next_time(),
+                None => return self.queue.next_time().map(|next| self.now().wall_at(next)),
             }
         }
     }
 
-    /// Until what comes next is due, by the clock as it goes now.
+    /// Until what comes next is due.
     fn pause(&self) -> Duration {
         let Some(next) = self.queue.next_time() else { return LOOK_EVERY };
-        let micros = next.micros().saturating_sub(self.now().micros()).max(0);
-        Duration::from_micros(micros as u64).min(LOOK_EVERY)
+        Duration::from_micros(next.micros_since(self.moment()).unsigned_abs()).min(LOOK_EVERY)
     }
 
     async fn drain(&mut self) {
@@ -191,8 +190,9 @@ impl Dispatcher {
 
     async fn read_news(&mut self) {
         let news = std::mem::take(&mut *self.inbox.messages.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = self.now();
         for message in news.messages {
-            self.queue.note(&message);
+            self.queue.note(&message, now);
         }
         if !news.reset {
             return;
@@ -207,7 +207,12 @@ impl Dispatcher {
             })
             .await;
         match due {
-            Ok(due) => due.iter().for_each(|message| self.queue.note(message)),
+            Ok(due) => {
+                let now = self.now();
+                for message in &due {
+                    self.queue.note(message, now);
+                }
+            }
             Err(trouble) => {
                 warn!("what is due could not be read, and is read again: {trouble}");
                 time::sleep(WRITE_AGAIN).await;
@@ -217,7 +222,7 @@ impl Dispatcher {
     }
 
     fn start_work(&mut self) {
-        for work in self.queue.take(self.now()) {
+        for work in self.queue.take(self.moment()) {
             let tools = Arc::clone(&self.tools);
             match work {
                 Work::Send(lane, message) => {
@@ -240,7 +245,7 @@ impl Dispatcher {
         let now = self.now();
         match done {
             Some(Done::Attempt { lane, message, ended, answer }) => {
-                let fate = self.queue.fate((lane, message), ended, now, chance());
+                let fate = self.queue.fate((lane, message), ended, now.moment, chance());
                 let tools = Arc::clone(&self.tools);
                 self.tasks.spawn(async move {
                     tools.record(message, fate, answer, now).await;
@@ -248,7 +253,7 @@ impl Dispatcher {
                 });
             }
             Some(Done::Settled { lane, message, ended, fate }) => {
-                let expired = self.queue.settle((lane, message), ended, fate, now, chance());
+                let expired = self.queue.settle((lane, message), ended, fate, now.moment, chance());
                 if !expired.is_empty() {
                     let tools = Arc::clone(&self.tools);
                     self.tasks.spawn(async move {
@@ -263,8 +268,12 @@ impl Dispatcher {
         }
     }
 
-    fn now(&self) -> Timestamp {
-        self.tools.store.clock().now()
+    fn now(&self) -> Now {
+        self.tools.store.clock().both()
+    }
+
+    fn moment(&self) -> Moment {
+        self.tools.store.clock().moment()
     }
 }
 
@@ -285,7 +294,7 @@ impl Tools {
             None => return (Ended::Failed, "The message is gone.".to_owned()),
         };
         let outcome = self.carrier.carry(&outgoing).await;
-        let now = self.store.clock().now();
+        let now = self.store.clock().both();
         // A mail server that only one channel uses says nothing about ours.
         if !outgoing.own_channel().is_some_and(Channel::has_own_mail_server) {
             self.health.note(&outgoing.medium, was_reached(&outcome), now);
@@ -311,20 +320,20 @@ impl Tools {
     }
 
     /// Writes down what came of an attempt, however long that takes: it must not be made again because of a full disk.
-    async fn record(&self, id: MessageId, fate: Fate, answer: String, now: Timestamp) {
+    async fn record(&self, id: MessageId, fate: Fate, answer: String, now: Now) {
         self.write(move |command| {
             let Some(message) = command.message(id)?.filter(Message::is_due) else { return Ok(()) };
             let State::Due { since, .. } = message.state else { return Ok(()) };
             let state = match fate {
-                Fate::Delivered => State::Delivered { at: now },
-                Fate::Dead => State::Dead { at: now },
-                Fate::Again(at) => State::Due { at, since },
+                Fate::Delivered => State::Delivered { at: now.wall },
+                Fate::Dead => State::Dead { at: now.wall },
+                Fate::Again(at) => State::Due { at: now.wall_at(at), since },
             };
             let attempts = message.attempts.saturating_add(1);
             command.put_message(Message {
                 state,
                 attempts,
-                last_attempt: Some(now),
+                last_attempt: Some(now.wall),
                 answer: answer.clone(),
                 ..message
             });

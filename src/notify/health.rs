@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Now, Timestamp};
 
 /// Shared by whoever sends and whoever watches.
 #[derive(Debug, Default)]
@@ -25,22 +25,22 @@ pub struct Record {
 pub enum Reach {
     Reachable,
     /// When the first of the attempts failed that have failed in a row.
-    UnreachableSince(Timestamp),
+    UnreachableSince(Moment),
 }
 
 impl Health {
     /// What an attempt to send over the medium showed.
-    pub fn note(&self, medium: &str, reachable: bool, now: Timestamp) {
+    pub fn note(&self, medium: &str, reachable: bool, now: Now) {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Record { reach: Reach::Reachable, last_success: None, last_failure: None };
         let record = media.entry(medium.to_owned()).or_insert(new);
         if reachable {
-            (record.reach, record.last_success) = (Reach::Reachable, Some(now));
+            (record.reach, record.last_success) = (Reach::Reachable, Some(now.wall));
             return;
         }
-        record.last_failure = Some(now);
+        record.last_failure = Some(now.wall);
         if record.reach == Reach::Reachable {
-            record.reach = Reach::UnreachableSince(now);
+            record.reach = Reach::UnreachableSince(now.moment);
         }
     }
 
@@ -61,7 +61,7 @@ impl Health {
 
     /// `None` if the last attempt reached it, or there was none.
     #[must_use]
-    pub fn unreachable_since(&self, medium: &str) -> Option<Timestamp> {
+    pub fn unreachable_since(&self, medium: &str) -> Option<Moment> {
         match self.reach(medium) {
             Some(Reach::UnreachableSince(since)) => Some(since),
             Some(Reach::Reachable) | None => None,
@@ -73,8 +73,19 @@ impl Health {
 mod tests {
     use super::*;
 
-    const fn at(micros: i64) -> Timestamp {
+    const HOUR: i64 = 3_600_000_000;
+
+    const fn wall(micros: i64) -> Timestamp {
         Timestamp::saturating_from_micros(micros)
+    }
+
+    const fn moment(micros: i64) -> Moment {
+        Moment::from_micros(micros)
+    }
+
+    /// The clock of the day is an hour ahead.
+    const fn at(micros: i64) -> Now {
+        Now { wall: wall(micros + HOUR), moment: moment(micros) }
     }
 
     #[test]
@@ -83,15 +94,18 @@ mod tests {
         assert_eq!(health.reach("email"), None);
         for now in [1, 2] {
             health.note("email", false, at(now));
-            assert_eq!(health.unreachable_since("email"), Some(at(1)));
+            assert_eq!(health.unreachable_since("email"), Some(moment(1)));
         }
         assert_eq!(health.unreachable_since("sms"), None);
         health.note("email", true, at(3));
         assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(Reach::Reachable)));
         health.note("email", false, at(4));
-        assert_eq!(health.unreachable_since("email"), Some(at(4)));
-        let record =
-            Record { reach: Reach::UnreachableSince(at(4)), last_success: Some(at(3)), last_failure: Some(at(4)) };
+        assert_eq!(health.unreachable_since("email"), Some(moment(4)));
+        let record = Record {
+            reach: Reach::UnreachableSince(moment(4)),
+            last_success: Some(wall(3 + HOUR)),
+            last_failure: Some(wall(4 + HOUR)),
+        };
         assert_eq!(health.records(), [("email".to_owned(), record)]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each configured channel has a process of its own. Whatever that process does, only its own messages suffer.
 
+mod family;
 mod info;
 mod keeper;
 mod output;
@@ -85,8 +86,9 @@ impl Plugins {
         }
     }
 
-    /// Stops the processes of channels that are gone, or have another type now.
+    /// Stops the processes of channels that are gone, or have another type now, and looks at what the others started.
     pub(super) fn tend(&self, directory: &Directory) {
+        drop(tokio::task::spawn_blocking(family::look));
         let gone: Vec<Arc<Keeper>> = {
             let mut keepers = self.lock();
             let is_gone = |uuid: &Uuid, keeper: &Keeper| {

@@ -1,5 +1,8 @@
 //! What waits to be sent, and what goes next. Pure: knows message numbers and times only.
 //!
+//! Waiting is measured by the monotonic clock. Stored times are times of day, which may be those of a clock that was
+//! set since: they are turned into moments when a message is noted, and never mean a longer wait than a retry does.
+//!
 //! Each destination has a lane of its own, and lanes take turns, so that none delays another. Within a lane messages
 //! about the same incident leave one after the other; a lane that fails is left alone for a while and then tried with
 //! one message; a lane in a storm gets summaries.
@@ -11,9 +14,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::retry;
 use crate::domain::{
     ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
-    limits::{LANE_WINDOW, MEDIUM_WINDOW, SUMMARY_MESSAGES},
+    limits::{LANE_WINDOW, MEDIUM_WINDOW, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
     message::{Message, Route, State},
-    time::Timestamp,
+    time::{Moment, Now, Timestamp},
 };
 
 const MINUTE_MICROS: i64 = 60_000_000;
@@ -81,7 +84,7 @@ pub enum Fate {
     Delivered,
     Dead,
     /// Due again then.
-    Again(Timestamp),
+    Again(Moment),
 }
 
 pub struct Queue {
@@ -89,7 +92,7 @@ pub struct Queue {
     lanes: FxHashMap<LaneId, Lane>,
     /// Lanes that may have something to do, in turn.
     ready: VecDeque<LaneId>,
-    timers: BTreeSet<(Timestamp, LaneId)>,
+    timers: BTreeSet<(Moment, LaneId)>,
     /// Of each medium and channel: messages in flight, and lanes that wait for one of them to end.
     pools: FxHashMap<PoolId, Pool>,
 }
@@ -114,14 +117,14 @@ struct Lane {
     summaries: usize,
     in_flight: FxHashMap<MessageId, Entry>,
     /// When messages left within the last minute.
-    left: VecDeque<Timestamp>,
+    left: VecDeque<Moment>,
     /// Attempts that failed since the last that did not.
     failures: u32,
-    blocked_until: Timestamp,
+    blocked_until: Moment,
     /// So many may be in flight at once: grows with each success, so that a destination that hangs holds one.
     window: usize,
     is_ready: bool,
-    timer: Option<Timestamp>,
+    timer: Option<Moment>,
 }
 
 enum Guard {
@@ -129,16 +132,46 @@ enum Guard {
     Single,
     /// What waits is to leave as one summary.
     Gather,
-    WaitUntil(Option<Timestamp>),
+    WaitUntil(Option<Moment>),
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
     /// `None`: a summary.
     incident: Option<IncidentId>,
-    at: Timestamp,
-    since: Timestamp,
+    /// When it is due.
+    at: Moment,
+    /// Since when it is tried.
+    since: Moment,
+    /// The same as it is stored.
+    stored_since: Timestamp,
     attempts: u32,
+}
+
+impl Entry {
+    /// Of a message that the queue does not know yet. Whatever the clock said when its times were stored, it waits no
+    /// longer than for a retry, and is tried for some time before it may be given up.
+    fn new(message: &Message, (at, since): (Timestamp, Timestamp), settings: QueueSettings, now: Now) -> Self {
+        let micros_between = |from: Timestamp, to: Timestamp| to.micros().saturating_sub(from.micros());
+        let wait = micros_between(now.wall, at).clamp(0, retry::longest_wait(message.attempts));
+        let longest = settings.retry_micros.saturating_sub(RETRY_TIME_LEFT_MICROS).max(0);
+        let tried = micros_between(since, now.wall).clamp(0, longest);
+        Self {
+            incident: message.incident(),
+            at: now.moment.saturating_add_micros(wait),
+            since: now.moment.saturating_add_micros(-tried),
+            stored_since: since,
+            attempts: message.attempts,
+        }
+    }
+
+    /// Keeps the times that are known by the monotonic clock already, if this is still the same series of attempts.
+    fn keep_moments_of(self, known: Self) -> Self {
+        if self.stored_since != known.stored_since {
+            return self;
+        }
+        Self { at: self.at.min(known.at), since: known.since, ..self }
+    }
 }
 
 impl Queue {
@@ -154,7 +187,7 @@ impl Queue {
     }
 
     /// Takes a message in if it is due, and forgets it if it is not any more. What is in flight is left alone.
-    pub fn note(&mut self, message: &Message) {
+    pub fn note(&mut self, message: &Message, now: Now) {
         let id = LaneId::of(message);
         let State::Due { at, since } = message.state else {
             if let Some(lane) = self.lanes.get_mut(&id) {
@@ -164,14 +197,15 @@ impl Queue {
         };
         let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(PoolId::of(message)));
         if !lane.in_flight.contains_key(&message.id) {
-            let entry = Entry { incident: message.incident(), at, since, attempts: message.attempts };
+            let entry = Entry::new(message, (at, since), self.settings, now);
+            let entry = lane.waiting.get(&message.id).map_or(entry, |known| entry.keep_moments_of(*known));
             lane.wait(message.id, entry);
             self.make_ready(id);
         }
     }
 
     /// All that can be done now; what is taken counts as in flight until it is settled.
-    pub fn take(&mut self, now: Timestamp) -> Vec<Work> {
+    pub fn take(&mut self, now: Moment) -> Vec<Work> {
         self.ring(now);
         let mut taken = Vec::new();
         while let Some(id) = self.ready.pop_front() {
@@ -200,13 +234,13 @@ impl Queue {
 
     /// When there may be something to do without anything new being noted or settled.
     #[must_use]
-    pub fn next_time(&self) -> Option<Timestamp> {
+    pub fn next_time(&self) -> Option<Moment> {
         self.timers.first().map(|(at, _)| *at)
     }
 
     /// Decides what becomes of a message after an attempt. The caller writes it down and then calls `settle`.
     #[must_use]
-    pub fn fate(&self, (lane, message): Flight, ended: Ended, now: Timestamp, chance: f64) -> Fate {
+    pub fn fate(&self, (lane, message): Flight, ended: Ended, now: Moment, chance: f64) -> Fate {
         match ended {
             Ended::Sent => Fate::Delivered,
             Ended::Failed => Fate::Dead,
@@ -231,7 +265,7 @@ impl Queue {
         (id, message): Flight,
         ended: Ended,
         fate: Fate,
-        now: Timestamp,
+        now: Moment,
         chance: f64,
     ) -> Vec<MessageId> {
         let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
@@ -302,14 +336,14 @@ impl Queue {
         }
     }
 
-    fn set_timer(&mut self, id: LaneId, at: Option<Timestamp>) {
+    fn set_timer(&mut self, id: LaneId, at: Option<Moment>) {
         if let (Some(lane), Some(at)) = (self.lanes.get_mut(&id), at) {
             lane.timer = Some(at);
             self.timers.insert((at, id));
         }
     }
 
-    fn ring(&mut self, now: Timestamp) {
+    fn ring(&mut self, now: Moment) {
         while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.make_ready(id);
         }
@@ -325,7 +359,7 @@ impl Lane {
             in_flight: FxHashMap::default(),
             left: VecDeque::new(),
             failures: 0,
-            blocked_until: Timestamp::MIN,
+            blocked_until: Moment::MIN,
             window: 1,
             is_ready: false,
             timer: None,
@@ -357,7 +391,7 @@ impl Lane {
     }
 
     /// The next thing to do, or when there may be one.
-    fn take(&mut self, id: LaneId, now: Timestamp, settings: QueueSettings) -> (Option<Work>, Option<Timestamp>) {
+    fn take(&mut self, id: LaneId, now: Moment, settings: QueueSettings) -> (Option<Work>, Option<Moment>) {
         self.forget_old(now);
         if self.waiting.is_empty() {
             // To be forgotten once the guard has no use for it.
@@ -389,7 +423,7 @@ impl Lane {
 
     /// Within a minute at most so many messages leave as the limit says; if more wait than that, the last of them is a
     /// summary, a moment later so that it has something to sum up.
-    fn guard(&self, now: Timestamp, settings: QueueSettings) -> Guard {
+    fn guard(&self, now: Moment, settings: QueueSettings) -> Guard {
         if settings.storm_limit == 0 {
             return Guard::Single;
         }
@@ -411,7 +445,7 @@ impl Lane {
     /// Up to `limit` messages that may leave now, oldest first, none before an older one about the same incident. A
     /// summary leaves alone and before everything else, since a message that is older than
     /// it may be about what it tells of.
-    fn due(&self, now: Timestamp, limit: usize) -> Vec<MessageId> {
+    fn due(&self, now: Moment, limit: usize) -> Vec<MessageId> {
         if let Some((id, summary)) = self.summary() {
             return if summary.at <= now && self.in_flight.is_empty() { vec![id] } else { Vec::new() };
         }
@@ -434,7 +468,7 @@ impl Lane {
         due
     }
 
-    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+    fn next_due(&self, now: Moment) -> Option<Moment> {
         // What is due and may not leave waits for a message in flight to end, not for the clock.
         match self.summary() {
             Some((_, summary)) => Some(summary.at).filter(|at| *at > now),
@@ -442,13 +476,13 @@ impl Lane {
         }
     }
 
-    fn forget_old(&mut self, now: Timestamp) {
+    fn forget_old(&mut self, now: Moment) {
         while self.left.front().is_some_and(|left| left.saturating_add_micros(MINUTE_MICROS) <= now) {
             self.left.pop_front();
         }
     }
 
-    fn expire(&mut self, now: Timestamp, retry_micros: i64) -> Vec<MessageId> {
+    fn expire(&mut self, now: Moment, retry_micros: i64) -> Vec<MessageId> {
         let is_over = |entry: &Entry| entry.since.saturating_add_micros(retry_micros) <= now;
         let expired: Vec<MessageId> =
             self.waiting.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| *id).collect();

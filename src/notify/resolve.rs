@@ -14,6 +14,7 @@ use crate::{
         destination::{DESTINATION_URL, EMAIL_ADDRESS, PHONE_NUMBER},
         directory::Directory,
         ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
+        incident::Incident,
         limits::{LATE_MICROS, SUMMARY_NOTICES},
         medium::{TOKEN, same_origin},
         message::{About, Message, Route},
@@ -54,7 +55,7 @@ impl Resolver<'_> {
         };
         Ok(match content {
             Some(content) => Resolved::Outgoing(Box::new(Outgoing {
-                id: format!("m{}.{}", message.id, self.generation),
+                id: self.id(message),
                 medium: way.medium,
                 settings: way.settings,
                 content,
@@ -108,12 +109,24 @@ impl Resolver<'_> {
             source_type: source.map(|source| source.source_type.clone()).unwrap_or_default(),
             base_url: source.map(|source| source.base_url.clone()).unwrap_or_default(),
             link: self.link(incident.id),
-            thread: format!("i{}.{}", incident.id, self.generation),
+            thread: self.thread(&incident),
             late: (late > LATE_MICROS).then_some(late),
             closed_since: event.after.open && !incident.is_open(self.now),
             incident: Arc::new(incident),
             event: Arc::new(event),
         }))
+    }
+
+    /// The same for each attempt. Numbers are given out again after a copy of the data file was put in place of a newer
+    /// one, so the time at which the message was made is part of it.
+    fn id(&self, message: &Message) -> String {
+        format!("m{}.{:x}.{}", message.id, message.created.micros(), self.generation)
+    }
+
+    /// The same for all messages about an incident; its start, which never changes, tells it from another incident with
+    /// the same number.
+    fn thread(&self, incident: &Incident) -> String {
+        format!("i{}.{:x}.{}", incident.id, incident.start.micros(), self.generation)
     }
 
     fn link(&self, incident: IncidentId) -> Option<String> {

@@ -2,20 +2,26 @@
 
 use crate::domain::{
     limits::{LANE_BACKOFF_FIRST_MICROS, LANE_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},
-    time::Timestamp,
+    time::Moment,
 };
 
 /// When a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads what failed
 /// together over four fifths to six fifths of the delay. The last attempt is made when the time is up, at `until`.
 #[must_use]
-pub fn next_attempt(attempts: u32, now: Timestamp, until: Timestamp, chance: f64) -> Timestamp {
+pub fn next_attempt(attempts: u32, now: Moment, until: Moment, chance: f64) -> Moment {
     let delay = spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), chance);
     now.saturating_add_micros(delay).min(until).max(now)
 }
 
+/// Microseconds that a message that was tried `attempts` times waits at most for the next attempt.
+#[must_use]
+pub fn longest_wait(attempts: u32) -> i64 {
+    spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), 1.0)
+}
+
 /// Until when a destination that failed `failures` times in a row is left alone, whatever waits for it.
 #[must_use]
-pub fn blocked_until(failures: u32, now: Timestamp, chance: f64) -> Timestamp {
+pub fn blocked_until(failures: u32, now: Moment, chance: f64) -> Moment {
     let delay = spread(doubled(LANE_BACKOFF_FIRST_MICROS, failures, LANE_BACKOFF_MAX_MICROS), chance);
     now.saturating_add_micros(delay)
 }
@@ -36,7 +42,8 @@ mod tests {
 
     use super::*;
 
-    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
+    const FAR: Moment = Moment::from_micros(i64::MAX);
 
     proptest! {
         #[test]
@@ -44,17 +51,17 @@ mod tests {
             let until = NOW.saturating_add_micros(window);
             let next = next_attempt(attempts, NOW, until, chance);
             prop_assert!(next >= NOW && next <= until);
-            let far = Timestamp::MAX;
-            let (this, following) = (next_attempt(attempts, NOW, far, 0.5), next_attempt(attempts + 1, NOW, far, 0.5));
+            prop_assert!(next.micros_since(NOW) <= longest_wait(attempts));
+            let (this, following) = (next_attempt(attempts, NOW, FAR, 0.5), next_attempt(attempts + 1, NOW, FAR, 0.5));
             prop_assert!(this <= following);
-            prop_assert!(next_attempt(attempts, NOW, far, chance) <= NOW.saturating_add_micros(RETRY_MAX_MICROS * 6 / 5));
+            prop_assert!(next_attempt(attempts, NOW, FAR, chance) <= NOW.saturating_add_micros(RETRY_MAX_MICROS * 6 / 5));
         }
     }
 
     #[test]
     fn the_first_attempts_come_soon() {
-        assert_eq!(next_attempt(1, NOW, Timestamp::MAX, 0.5), NOW.saturating_add_micros(RETRY_FIRST_MICROS));
-        assert_eq!(next_attempt(3, NOW, Timestamp::MAX, 0.5), NOW.saturating_add_micros(4 * RETRY_FIRST_MICROS));
+        assert_eq!(next_attempt(1, NOW, FAR, 0.5), NOW.saturating_add_micros(RETRY_FIRST_MICROS));
+        assert_eq!(next_attempt(3, NOW, FAR, 0.5), NOW.saturating_add_micros(4 * RETRY_FIRST_MICROS));
         assert_eq!(blocked_until(1, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_FIRST_MICROS));
         assert_eq!(blocked_until(40, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_MAX_MICROS));
     }

@@ -183,7 +183,8 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     out.write_str(&escaped).map_err(Error::from)
 }
 
-/// Escapes what starts markup, and takes the effect from words that would call a whole channel.
+/// Escapes what starts markup, and takes the effect from words that would call a whole channel, and from what programs
+/// that know Markdown would turn into a link with another text than its address.
 fn slack(shown: &str) -> String {
     let mut out = String::with_capacity(shown.len());
     let mut rest = shown.chars();
@@ -193,6 +194,7 @@ fn slack(shown: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '@' if calls_everybody(rest.as_str()) => out.push_str("@\u{200b}"),
+            '(' if out.ends_with(']') => out.push_str("\u{200b}("),
             c => out.push(c),
         }
     }

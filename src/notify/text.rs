@@ -8,7 +8,7 @@ pub(super) fn clean(text: &str, most: usize) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.extend(word.chars().filter(|c| !turns_direction(*c)));
         if line.len() > most.saturating_mul(4) {
             break;
         }
@@ -18,13 +18,14 @@ pub(super) fn clean(text: &str, most: usize) -> String {
 
 /// Each line break and control character becomes a space.
 pub(super) fn one_line(text: &str) -> String {
-    text.replace("\r\n", " ").chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
+    let line = text.replace("\r\n", " ");
+    line.chars().filter(|c| !turns_direction(*c)).map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
 /// Line breaks are `\n`; of the control characters only they and tabs stay.
 pub(super) fn printable(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
-    lines.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+    lines.chars().filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || turns_direction(*c))).collect()
 }
 
 /// At most `most` characters; an ellipsis says that there were more.
@@ -61,6 +62,12 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// Makes what follows read from the other side, so that a text seems to say something else than it does. Scripts that are
+/// written from right to left need none of these.
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -74,6 +81,13 @@ mod tests {
         assert_eq!(cut_bytes("æøå", 6), "æøå");
         assert_eq!(cut_bytes("æøåx", 6), "æ…");
         assert_eq!(clean(" 250 OK\r\n\0 go \u{1b}[31m", 100), "250 OK go [31m");
+    }
+
+    #[test]
+    fn texts_read_in_the_order_they_are_written() {
+        let turned = "a\u{202e}gpj.exe\u{2066}b\u{2069}\u{200f}";
+        assert_eq!([one_line(turned), printable(turned), clean(turned, 100)], ["agpj.exeb"; 3]);
+        assert_eq!(one_line("שלום عالم"), "שלום عالم");
     }
 
     proptest! {

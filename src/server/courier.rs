@@ -51,6 +51,7 @@ impl Courier for ChannelCourier {
     }
 
     fn reached(&self) -> Vec<Reached> {
+        let now = self.store.clock().both();
         let records = self.health.records().into_iter();
         records
             .map(|(medium, record)| Reached {
@@ -58,7 +59,7 @@ impl Courier for ChannelCourier {
                 last_success: record.last_success,
                 last_failure: record.last_failure,
                 unreachable_since: match record.reach {
-                    Reach::UnreachableSince(since) => Some(since),
+                    Reach::UnreachableSince(since) => Some(now.wall_at(since)),
                     Reach::Reachable => None,
                 },
             })

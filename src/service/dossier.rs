@@ -146,7 +146,7 @@ fn read(
     Ok(Dossier {
         maintenance: maintenance(directory, &incident, now),
         acks: snapshot.acks_of(id)?,
-        messages: with_events(snapshot, messages.into())?,
+        messages: with_events(snapshot, messages.into(), now)?,
         incident,
         events,
         all_events,

@@ -139,6 +139,8 @@ pub enum Refusal {
     NotLowercase(String),
     #[error("usernames are made of letters, digits and @.+-_, at most 150")]
     BadUsername,
+    #[error("{0:?} is not a valid e-mail address")]
+    BadEmail(String),
     #[error("you cannot take away your own rights; somebody else has to")]
     OwnRights,
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Caller, Credential, Refusal, Service, ServiceError,
+    expired_tokens::delete_surplus_expired,
     passwords::Proof,
     tokens::{NewToken, classic_tokens, put_token},
 };
@@ -25,7 +26,7 @@ use crate::{
 pub enum AuthFailure {
     #[error("unknown token")]
     Invalid,
-    /// Said once: the token is deleted.
+    /// Said at the first use after that; later ones hear that the token is unknown.
     #[error("the token has expired")]
     Expired,
     #[error("the user is deactivated")]
@@ -56,6 +57,7 @@ impl From<WriteError<LoginFailure>> for LoginFailure {
 
 impl Service {
     /// No disk and no password hashing on the way of a good token.
+    #[expect(clippy::unused_async, reason = "callers wait for it like for the other ways to log in")]
     pub async fn authenticate(&self, secret: &str) -> Result<Caller, AuthFailure> {
         let hash = secret::token_hash(secret).ok_or(AuthFailure::Invalid)?;
         let directory = self.directory();
@@ -67,7 +69,7 @@ impl Service {
         };
         let user = directory.user(token.user).filter(|user| user.is_active).ok_or(AuthFailure::Inactive)?;
         if is_expired(token, self.now()) {
-            return Err(self.expire(token).await);
+            return Err(self.refuse_expired(token));
         }
         Ok(Caller { user: Arc::clone(user), source: directory.source_of(user.id).cloned(), credential })
     }
@@ -188,26 +190,6 @@ impl Service {
         self.delete_tokens_of(caller, caller.id(), which).await
     }
 
-    /// Deletes an expired token. Whoever does it hears why, others that it is unknown; of login tokens so do all. If the
-    /// store takes no writes the token stays, and stays expired.
-    async fn expire(&self, token: &Token) -> AuthFailure {
-        let (hash, kind) = (token.hash, token.kind);
-        let deleted = self
-            .store()
-            .write(None, move |command| {
-                let there = command.directory().tokens.contains_key(&hash);
-                if there {
-                    command.delete_token(hash);
-                }
-                Ok::<_, StoreError>(there)
-            })
-            .await;
-        match deleted {
-            Ok(true) | Err(_) if kind == TokenKind::Classic => AuthFailure::Expired,
-            Ok(_) | Err(_) => AuthFailure::Invalid,
-        }
-    }
-
     /// A token that a password made.
     pub(super) async fn make_passing_token(
         &self,
@@ -241,17 +223,16 @@ fn passing(
     NewToken { user, kind, hash, life: Some(life), replaceable: false, origin, note }
 }
 
-/// Stages a login token or a session; takes the user's expired ones of that kind with it, and the oldest if there are too
-/// many. Returns when it expires.
+/// Stages a login token or a session; deletes the oldest one of the user's that is valid if there are too many, and
+/// expired ones beyond the few that are kept. Returns when it expires.
 fn put_passing_token(command: &mut Command<'_>, new: NewToken) -> Timestamp {
     let (kind, now) = (new.kind, command.now());
-    let same = command.directory().tokens_of(new.user).into_iter().filter(|token| token.kind == kind);
-    let (stale, mut valid): (Vec<&Arc<Token>>, Vec<&Arc<Token>>) = same.partition(|token| is_expired(token, now));
+    delete_surplus_expired(command, new.user, kind);
     let limit = if kind == TokenKind::Session { SESSIONS_PER_USER } else { LOGIN_TOKENS_PER_USER };
-    valid.sort_by_key(|token| token.id);
-    let oldest = valid.first().filter(|_| valid.len() >= limit);
-    let ended: Vec<TokenHash> = stale.iter().chain(oldest).map(|token| token.hash).collect();
-    for hash in ended {
+    let same = command.directory().tokens_of(new.user).into_iter();
+    let valid: Vec<&Arc<Token>> = same.filter(|token| token.kind == kind && !is_expired(token, now)).collect();
+    let oldest = valid.iter().min_by_key(|token| token.id).filter(|_| valid.len() >= limit).map(|token| token.hash);
+    if let Some(hash) = oldest {
         command.delete_token(hash);
     }
     put_token(command, new).unwrap_or(Timestamp::MAX)

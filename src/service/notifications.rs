@@ -10,9 +10,10 @@ use crate::{
     domain::{
         event::EventType,
         ids::{IncidentId, MessageId, UserId},
-        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        message::{About, Message, State},
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
+        message::{About, Message, State, full_answer, public_answer},
         size::Room,
+        time::Timestamp,
     },
     store::{Snapshot, Store, StoreError},
 };
@@ -37,6 +38,14 @@ impl Caller {
     #[must_use]
     pub fn may_see_addresses_of_contacts(&self) -> bool {
         allowed(self.kind(), Action::SeeOthersNotifications)
+    }
+
+    /// What a provider said about a message that the caller may see; from a private address only its status, unless the
+    /// caller may see what providers say to others.
+    #[must_use]
+    pub fn answer<'a>(&self, answer: &'a str) -> &'a str {
+        let is_full = allowed(self.kind(), Action::SeeOthersNotifications);
+        if is_full { full_answer(answer) } else { public_answer(answer) }
     }
 
     /// Addresses are personal, and so is what a provider says about them.
@@ -65,12 +74,12 @@ impl Service {
         size: usize,
     ) -> Result<(Vec<Notification>, Option<MessageId>), ServiceError> {
         may_manage(caller)?;
-        let size = size.clamp(1, PAGE_SIZE_MAX);
+        let (size, now) = (size.clamp(1, PAGE_SIZE_MAX), self.now());
         self.store()
             .read(move |snapshot| {
                 let (mut rows, mut room, mut more) = (Vec::new(), Room::new(PAGE_BYTES), false);
                 snapshot.for_each_message_back(which, before, &mut |message| {
-                    let row = with_event(snapshot, message)?;
+                    let row = with_event(snapshot, message, now)?;
                     if rows.len() >= size || !room.takes(&row.message) {
                         more = true;
                         return Ok(ControlFlow::Break(()));
@@ -101,7 +110,8 @@ impl Service {
             })
             .await?;
         tracing::info!(message = id.0, user = %caller.user.username, "a message that was given up is sent again");
-        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message])).await?;
+        let now = self.now();
+        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message], now)).await?;
         rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
     }
 
@@ -153,13 +163,14 @@ impl NotificationList {
             return Ok(None);
         }
         let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        let now = self.store.clock().now();
         let mut is_done = true;
         snapshot.for_each_message_of(self.incident, self.after, &mut |message| {
             if !room.takes(&message) {
                 is_done = false;
                 return Ok(ControlFlow::Break(()));
             }
-            rows.push(with_event(&snapshot, message)?);
+            rows.push(with_event(&snapshot, message, now)?);
             Ok(ControlFlow::Continue(()))
         })?;
         self.is_done = is_done;
@@ -168,11 +179,16 @@ impl NotificationList {
     }
 }
 
-pub(super) fn with_events(snapshot: &Snapshot, messages: Vec<Message>) -> Result<Vec<Notification>, ServiceError> {
-    Ok(messages.into_iter().map(|message| with_event(snapshot, message)).collect::<Result<_, _>>()?)
+/// `now`: where the clock was set back since, the next attempt comes sooner than its stored time says.
+pub(super) fn with_events(
+    snapshot: &Snapshot,
+    messages: Vec<Message>,
+    now: Timestamp,
+) -> Result<Vec<Notification>, ServiceError> {
+    Ok(messages.into_iter().map(|message| with_event(snapshot, message, now)).collect::<Result<_, _>>()?)
 }
 
-fn with_event(snapshot: &Snapshot, message: Message) -> Result<Notification, StoreError> {
+fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<Notification, StoreError> {
     let kind = match message.about {
         About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
         About::Summary(_) => None,
@@ -180,9 +196,17 @@ fn with_event(snapshot: &Snapshot, message: Message) -> Result<Notification, Sto
     let summary = match message.state {
         // What else the summary stands for is of no interest, and may be long.
         State::Gathered { into, .. } => {
-            snapshot.message(into)?.map(|summary| Message { about: About::Summary(Vec::new()), ..summary })
+            let summary = snapshot.message(into)?;
+            summary.map(|summary| due_within_a_retry(Message { about: About::Summary(Vec::new()), ..summary }, now))
         }
         _ => None,
     };
-    Ok(Notification { message, kind, summary })
+    Ok(Notification { message: due_within_a_retry(message, now), kind, summary })
+}
+
+fn due_within_a_retry(mut message: Message, now: Timestamp) -> Message {
+    if let State::Due { at, .. } = &mut message.state {
+        *at = (*at).min(now.saturating_add_micros(RETRY_LONGEST_WAIT_MICROS));
+    }
+    message
 }

@@ -57,13 +57,13 @@ impl Service {
         let fits = self.passwords().verify(turn, password, hash).await.map_err(busy)?;
         let user = user.filter(|_| fits).ok_or(LoginFailure::BadCredentials)?;
         attempt.succeeded(user.id);
-        self.remembered().remember(fingerprint, &user, self.now());
+        self.remembered().remember(fingerprint, &user, self.moment());
         Ok(user)
     }
 
     fn remembered_user(&self, username: &str, fingerprint: Fingerprint) -> Option<Arc<User>> {
         let user = self.directory().user_named(username).filter(|user| user.is_active).cloned()?;
-        self.remembered().knows(fingerprint, &user, self.now()).then_some(user)
+        self.remembered().knows(fingerprint, &user, self.moment()).then_some(user)
     }
 
     /// The hash of a new password, if it is one that may be chosen.

@@ -17,7 +17,7 @@ use crate::{
         ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
         incident::{EndTime, Incident},
         source::Source,
-        time::Timestamp,
+        time::{Moment, Timestamp},
         trouble::{self, Finding, Kind, Matter, Step, Strictness, Verdict, step},
     },
     store::{Command, Snapshot, StoreError},
@@ -48,10 +48,11 @@ impl Service {
     }
 
     /// Sources that are watched and silent. Before `listening_since` nobody could be heard.
-    pub async fn check_heartbeats(&self, listening_since: Option<Timestamp>) -> Result<Settled, ServiceError> {
+    pub async fn check_heartbeats(&self, listening_since: Option<Moment>) -> Result<Settled, ServiceError> {
         let store = self.store().clone();
         self.settle(Kind::MissingHeartbeat, move |directory, now| {
-            trouble::missing_heartbeats(directory, |source| store.last_seen(source), listening_since, now)
+            let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
+            trouble::missing_heartbeats(directory, |source| store.silent_since(source), listening_since, now)
         })
         .await
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
+        email,
         ids::UserId,
         limits::{EMAIL as EMAIL_LENGTH, PERSON_NAME},
         timeslot::all_the_time,
@@ -63,6 +64,7 @@ impl Service {
             return Err(Refusal::BadUsername.into());
         }
         check_lengths(Some(&new.first_name), Some(&new.last_name), Some(&new.email))?;
+        check_email(&new.email)?;
         let password_hash = match &new.password {
             Some(password) => Some(self.hash_password(password).await?),
             None => None,
@@ -152,7 +154,12 @@ impl Service {
         let user = self
             .store()
             .write(Some(caller.id()), move |command| {
+                let before = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?.email.clone();
                 let user = command.edit_user(id, update).ok_or(ServiceError::NotFound(Model::User))?;
+                // What is stored already may stay.
+                if user.email != before {
+                    check_email(&user.email)?;
+                }
                 keep_email_in_step(command, &user);
                 Ok::<_, ServiceError>(user)
             })
@@ -249,6 +256,11 @@ fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Optio
     check_length("first_name", PERSON_NAME, first_name)?;
     check_length("last_name", PERSON_NAME, last_name)?;
     check_length("email", EMAIL_LENGTH, email)
+}
+
+/// Empty: none.
+fn check_email(address: &str) -> Result<(), Refusal> {
+    if address.is_empty() || email::is_valid(address) { Ok(()) } else { Err(Refusal::BadEmail(address.to_owned())) }
 }
 
 pub(super) fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {

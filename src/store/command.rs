@@ -79,6 +79,7 @@ pub enum Staged {
     TrimChanges {
         up_to: Seq,
     },
+    SetExpiryClock(Timestamp),
     Log(ChangeKind),
 }
 
@@ -107,6 +108,11 @@ impl Command<'_> {
     #[must_use]
     pub fn seq(&self) -> Seq {
         Seq(self.counters.last_seq)
+    }
+
+    /// How far the clock went by which expired tokens are deleted.
+    pub fn set_expiry_clock(&mut self, reached: Timestamp) {
+        self.staged.push(Staged::SetExpiryClock(reached));
     }
 
     /// A message of the outbox.

@@ -28,6 +28,8 @@ pub struct Counters {
     pub last_contact: u64,
     pub last_contact_group: u64,
     pub last_rule: u64,
+    /// Microseconds since 1970: see `domain::token::ExpiryClock`. 0: not known.
+    pub expiry_clock: u64,
 }
 
 impl Counters {
@@ -72,7 +74,7 @@ impl Counters {
         }
     }
 
-    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 20] {
+    fn fields_mut(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("incidents", &mut self.incidents),
             ("events", &mut self.events),
@@ -94,6 +96,7 @@ impl Counters {
             ("last_contact", &mut self.last_contact),
             ("last_contact_group", &mut self.last_contact_group),
             ("last_rule", &mut self.last_rule),
+            ("expiry_clock", &mut self.expiry_clock),
         ]
     }
 }

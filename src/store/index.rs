@@ -85,6 +85,10 @@ impl Applier<'_, '_> {
                     self.trim_changes(up_to)?;
                     None
                 }
+                Staged::SetExpiryClock(reached) => {
+                    self.counters.expiry_clock = reached.micros().max(0).unsigned_abs();
+                    None
+                }
                 Staged::Log(kind) => Some(kind),
                 Staged::PutContact(contact) => Some(ChangeKind::Configuration(self.put_contact(&contact)?)),
                 Staged::DeleteContact(uuid) => self.delete_contact(uuid)?.map(ChangeKind::Configuration),

@@ -26,6 +26,7 @@ mod daemon;
 mod decisions;
 mod demo;
 mod edge;
+mod expired_tokens;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     daemon::{Client, Daemon, Site, eventually, incident},
-    sinks::{Mood, SmtpSink, Step},
+    sinks::{HttpSink, Mood, Reply, SmtpSink, Step},
     support::{App, MINUTE, Who},
 };
 
@@ -282,6 +282,148 @@ async fn a_mail_server_that_is_down_for_an_hour_loses_nothing() {
         let before = last.insert((mail.to[0].clone(), thread), id);
         assert!(before.is_none_or(|before| before < id), "out of order: {id} after {before:?}");
     }
+}
+
+/// By which the clock is set, in minutes.
+const CLOCK_STEPS: [i64; 8] = [-30 * 1_440, -1_440, -60, -1, 1, 60, 1_440, 30 * 1_440];
+
+/// By the clock that cannot be set, until all these mails have left.
+async fn waited_for(app: &App, dispatcher: &mut Dispatcher, sink: &SmtpSink, mails: usize) -> i64 {
+    let begin = app.clock.moment();
+    while sink.mails().len() < mails {
+        let next = dispatcher.work_off().await;
+        if sink.mails().len() >= mails {
+            break;
+        }
+        app.clock.set(next.expect("something is due"));
+    }
+    app.clock.moment().micros_since(begin)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_delays_no_message() {
+    let app = App::new().await;
+    let sink = SmtpSink::start();
+    let mail = MailSettings { host: "127.0.0.1".to_owned(), port: sink.port, ..MailSettings::default() };
+    let clock = Arc::clone(&app.clock) as Arc<dyn Clock>;
+    let channels = Channels::new(&ChannelSettings { mail, ..ChannelSettings::default() }, clock).unwrap();
+    let carrier: Arc<dyn Carrier> = Arc::new(channels);
+    let start = || {
+        let queue = QueueSettings { storm_limit: 0, retry_micros: 24 * 60 * MINUTE };
+        let settings = DispatchSettings { queue, public_url: None };
+        Dispatcher::new(app.service.store().clone(), Arc::clone(&carrier), Arc::new(Health::default()), settings)
+    };
+    wants_everything(&app, Who::EndUser).await;
+    let mut dispatcher = start();
+    let incident = async |name: String| app.incident(json!({ "description": name })).await;
+    for (number, minutes) in CLOCK_STEPS.into_iter().enumerate() {
+        for between_runs in [false, true] {
+            let before = sink.mails().len();
+            sink.set(Mood::Answer(Step::Recipient, "451 try again later"));
+            incident(format!("first {number} {between_runs}")).await;
+            dispatcher.work_off().await;
+            app.clock.jump_micros(minutes * MINUTE);
+            if between_runs {
+                dispatcher = start();
+            }
+            sink.set(Mood::Accept);
+            incident(format!("second {number} {between_runs}")).await;
+            let waited = waited_for(&app, &mut dispatcher, &sink, before + 2).await;
+            // The first retry comes after ten seconds, more or less a fifth; after a start the lane is free.
+            assert!(waited <= 12 * 1_000_000, "by {minutes} minutes, between runs: {between_runs}: {waited} µs");
+        }
+    }
+}
+
+/// A mail server that was down for a moment is not one that has been down for an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_raises_and_hides_no_trouble_with_the_mail_server() {
+    let app = App::new().await;
+    let health = Arc::new(Health::default());
+    let watch = Watch::new(app.service.clone(), Arc::clone(&health));
+    let open = async || {
+        let list = app.of(Who::Staff).get("/api/v2/incidents/?tags=problem_type=mail_server&open=true").await.json();
+        list["results"].as_array().unwrap().len()
+    };
+    health.note("email", false, app.clock.both());
+    for minutes in CLOCK_STEPS {
+        app.clock.jump_micros(minutes * MINUTE);
+        look(&watch).await;
+        assert_eq!(open().await, 0, "by {minutes} minutes");
+    }
+    app.clock.jump_micros(-60 * MINUTE);
+    app.clock.advance_micros(15 * MINUTE);
+    look(&watch).await;
+    assert_eq!(open().await, 1);
+}
+
+/// Whoever drops repeats by their id must not lose the message that was given an id again.
+#[test]
+fn two_messages_with_one_number_have_two_ids() {
+    let desk = Desk::new(&["ann"]);
+    let copy = desk.site.path("copy.redb");
+    std::fs::copy(desk.site.data(), &copy).unwrap();
+    let tell = |id: &str| {
+        let daemon = desk.start();
+        desk.post(&daemon, id);
+        eventually("nothing is due", || {
+            let mut admin = daemon.client().with_token(&desk.admin);
+            admin.get("/argusd/v1/deliveries/?state=due").json()["results"] == json!([])
+        });
+        daemon.stop();
+        let mail = desk.sink.mails().pop().unwrap();
+        (mail.header("Message-ID"), mail.header("References"))
+    };
+    let first = tell("disk full");
+    std::fs::copy(&copy, desk.site.data()).unwrap();
+    let second = tell("reactor on fire");
+    let number = |id: &str| id.split('.').next().unwrap().to_owned();
+    assert_eq!(number(&first.0), number(&second.0), "else this tests nothing");
+    assert_ne!(first.0, second.0);
+    assert_ne!(first.1, second.1, "the mails of another incident are another thread");
+}
+
+/// What an address that only the server can reach answers is not for everybody.
+#[test]
+fn the_words_of_a_private_address_are_for_administrators() {
+    let desk = Desk::new(&["ann"]);
+    let inside = HttpSink::start();
+    inside.set(Reply::Status(200, "SECRETANS"));
+    let ann = desk.site.ok(&["token", "create", "ann"]);
+    let daemon = desk.start();
+    let test = |token: &str| {
+        let mut client = daemon.client().with_token(token);
+        let settings = json!({"media": "ntfy", "settings": {"destination_url": inside.url("/topic")}});
+        let created = client.post("/api/v2/notificationprofiles/destinations/", &settings);
+        assert_eq!(created.status, 201, "{}", created.body);
+        let path = format!("/argusd/v1/destinations/{}/test/", created.json()["pk"]);
+        (created.json()["pk"].clone(), client.post(&path, &json!({})).json())
+    };
+    let (destination, test_of_ann) = test(&ann);
+    assert_eq!((&test_of_ann["outcome"], &test_of_ann["answer"]), (&json!("sent"), &json!("200 OK")));
+    assert!(!test_of_ann.to_string().contains("SECRETANS"), "{test_of_ann}");
+    assert_eq!(test(&desk.admin).1["answer"], "200 OK SECRETANS");
+
+    // The same for what is kept of a delivery.
+    let mut client = daemon.client().with_token(&ann);
+    let profile = client.get("/api/v2/notificationprofiles/").json()[0].clone();
+    let pks = |field: &str| {
+        let pks: Vec<Value> = profile[field].as_array().unwrap().iter().map(|it| it["pk"].clone()).collect();
+        pks
+    };
+    let change =
+        json!({"timeslot": profile["timeslot"]["pk"], "filters": pks("filters"), "destinations": [destination]});
+    let changed =
+        client.send("PATCH", &format!("/api/v2/notificationprofiles/{}/", profile["pk"]), &change.to_string());
+    assert_eq!(changed.unwrap().status, 200);
+    let incident = desk.post(&daemon, "told over ntfy");
+    let answer = |token: &str| {
+        let path = format!("/argusd/v1/incidents/{incident}/notifications/");
+        daemon.client().with_token(token).get(&path).json()[0]["answer"].clone()
+    };
+    eventually("it is delivered", || answer(&ann) == "200 OK");
+    assert_eq!(answer(&desk.admin), "200 OK SECRETANS");
+    daemon.stop();
 }
 
 async fn look(watch: &Watch) {

@@ -53,6 +53,9 @@ fn users_are_made_changed_and_locked_out() {
         assert_eq!(anna()["active"], false);
         assert!(site.fails(&["user", "create", "anna"]).contains("taken"));
         assert!(site.fails(&["user", "create", "a b"]).contains("letters, digits"));
+        let refused = site.fails(&["user", "create", "bob", "--email", "x@y.z\r\nBcc: q"]);
+        assert!(refused.contains("is not a valid e-mail address"), "{refused}");
+        assert!(site.fails(&["user", "change", "anna", "--email", "anna"]).contains("is not a valid e-mail address"));
         assert!(site.fails(&["user", "change", "nobody", "--staff"]).contains("there is no user \"nobody\""));
         assert!(site.ok(&["user", "list"]).lines().count() >= 4);
     });

@@ -208,6 +208,36 @@ fn a_contact_is_told_by_rule_through_mail_and_a_plug_in() {
 }
 
 #[test]
+fn what_a_plug_in_started_ends_with_it_even_in_a_session_of_its_own() {
+    let desk = Desk::new();
+    desk.channel("Rooms", "room", "detach");
+    desk.channel("Other rooms", "old-room", "detach");
+    let daemon = Daemon::start(desk.command(&["serve", "--listen", "127.0.0.1:0"]));
+    let mut alice = daemon.client().with_token(&desk.alice);
+    let started = |kind: &str| -> Vec<u64> {
+        let noted = desk.noted(kind).into_iter().find_map(|it| it["started"].as_array().cloned()).unwrap();
+        noted.iter().map(|pid| pid.as_u64().unwrap()).collect()
+    };
+    let is_there = |pid: u64| PathBuf::from(format!("/proc/{pid}")).exists();
+    for kind in ["old-room", "room"] {
+        let settings = json!({"media": kind, "settings": {"address": "#ops"}});
+        let destination = created(&mut alice, "destinations/", &settings);
+        let test = alice.post(&format!("/argusd/v1/destinations/{}/test/", destination["pk"]), &json!({})).json();
+        assert_eq!(test["outcome"], "sent", "{test}");
+        let pids = started(kind);
+        assert!(pids.len() == 2 && pids.iter().all(|pid| is_there(*pid)), "{pids:?}");
+    }
+    // That of the other plug-in has been running for longer, so what nobody saw start may be its own.
+    desk.ok(&["channel", "delete", "Rooms"]);
+    eventually("its child has ended", || !is_there(started("room")[0]));
+    assert!(started("old-room").iter().all(|pid| is_there(*pid)), "those of another plug-in go on");
+    daemon.stop();
+    for pid in [started("room"), started("old-room")].concat() {
+        assert!(!is_there(pid), "{pid} goes on");
+    }
+}
+
+#[test]
 fn what_a_plug_in_declares_to_be_secret_is_blank_and_the_rest_is_shown() {
     let desk = Desk::new();
     desk.channel("Rooms", "room", "good");

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use argusd::{
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     domain::{
         destination::Destination,
         directory::Directory,
@@ -308,7 +308,7 @@ async fn a_restart_is_not_taken_for_silence() {
     rig.advance(DAY);
     let incident = rig.opens().await;
     // Whoever starts now has heard nobody yet: neither alive nor dead.
-    let started = rig.service().now();
+    let started = rig.app.clock.moment();
     let check = async || rig.service().check_heartbeats(Some(started)).await.unwrap();
     assert_eq!(check().await, Settled::default());
     rig.service().watch_source(&rig.app.local, ZABBIX, Some(120)).await.unwrap();

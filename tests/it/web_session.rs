@@ -275,6 +275,26 @@ async fn a_new_password_ends_the_other_sessions() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_none_is_refused_where_people_write_it() {
+    let app = App::new().await;
+    let email = || app.service.directory().user_named("alice").unwrap().email.clone();
+    let before = email();
+    let mut alice = Visit::of(&app, "alice").await;
+    let details = |address: &'static str| [("first_name", "Alice"), ("last_name", ""), ("email", address)];
+    let refused = alice.post("/user/details/", &details("x@y.z, q@example.org")).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("is not a valid e-mail address."), "{}", refused.text);
+    let mut admin = Visit::of(&app, "admin").await;
+    let path = format!("/admin/users/{}/", app.user_id("alice").0);
+    assert_eq!(admin.post(&path, &details("nobody")).await.status, 422);
+    let new = [("username", "carl"), ("email", "carl@nowhere")];
+    assert_eq!(admin.post("/admin/users/new/", &new).await.status, 422);
+    assert_eq!(email(), before);
+    assert_eq!(alice.post("/user/details/", &details("alice@example.net")).await.status, 303);
+    assert_eq!(email(), "alice@example.net");
+}
+
+#[tokio::test]
 async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -47,6 +48,16 @@ def record(what):
         what["pid"] = os.getpid()
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(what) + "\n")
+
+
+def detach():
+    # One in a session of its own, and one that has lost its parents besides.
+    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True, **nothing)
+    shell = subprocess.run(
+        ["sh", "-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    record({"started": [child.pid, int(shell.stdout)]})
 
 
 def set_config(request):
@@ -103,6 +114,8 @@ def notify(request):
         write('{"method":"channel::Log","params":{},"id":9}')
         refused = json.loads(sys.stdin.readline())
         assert refused["error"]["code"] == -32600 and refused["id"] == 9, refused
+    if mood == "detach":
+        detach()
     if mood == "bare":
         with open("/proc/self/environ", "rb") as file:
             environment = file.read().decode().rstrip("\0").split("\0")

@@ -172,7 +172,7 @@ impl<'a> Writer<'a> {
             next_attempt: self.next_attempt(message),
             last_attempt: message.last_attempt.map(|at| self.at(at)),
             settled: self.settled(message),
-            answer: is_seen.then_some(message.answer.as_str()),
+            answer: is_seen.then(|| self.caller.answer(&message.answer)),
         }
     }
 
@@ -208,7 +208,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn summary<'b>(&self, summary: &'b Message, is_seen: bool) -> SummaryReference<'b> {
+    fn summary<'b>(&'b self, summary: &'b Message, is_seen: bool) -> SummaryReference<'b> {
         SummaryReference {
             pk: summary.id.0,
             state: state(summary),
@@ -216,7 +216,7 @@ impl<'a> Writer<'a> {
             next_attempt: self.next_attempt(summary),
             last_attempt: summary.last_attempt.map(|at| self.at(at)),
             settled: self.settled(summary),
-            answer: is_seen.then_some(summary.answer.as_str()),
+            answer: is_seen.then(|| self.caller.answer(&summary.answer)),
         }
     }
 

@@ -67,6 +67,18 @@ fn a_letter_that_is_sent_again_is_not_dead() {
     assert_eq!(letters.stuck(), []);
 }
 
+#[test]
+fn a_clock_that_is_set_back_makes_no_delivery_older_than_what_died_before() {
+    let letters = DeadLetters::default();
+    letters.note(&[dead(1, 1_000)]);
+    assert!(letters.note(&[delivered(2, 10)]));
+    assert_eq!(letters.stuck(), []);
+    letters.note(&[dead(3, 20)]);
+    assert_eq!(letters.stuck(), [(ALICE, 1, at(20))]);
+    letters.note(&[delivered(4, 5)]);
+    assert_eq!(letters.stuck(), []);
+}
+
 fn to_contact(id: u64, contact: u64, state: State) -> Arc<Message> {
     let route = Route::Contact {
         rule: RuleId(1),

@@ -18,7 +18,13 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::timeout;
 
 use super::{Outcome, SetupError, Transcript, reach, roots};
-use crate::{domain::limits, notify::text::clean};
+use crate::{
+    domain::{
+        limits,
+        message::{public_answer, restricted_answer},
+    },
+    notify::text::clean,
+};
 
 /// The status decides; how long to wait for the words after it.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
@@ -81,7 +87,7 @@ impl Http {
             Err(reason) => Outcome::Fail(reason),
         };
         let (Outcome::Sent(text) | Outcome::Retry(text) | Outcome::Fail(text)) = &outcome;
-        transcript.note(text);
+        transcript.note(public_answer(text));
         outcome
     }
 
@@ -110,12 +116,17 @@ impl Http {
 }
 
 async fn answered(mut response: Response, transcript: &mut Transcript) -> Outcome {
-    if let Some(address) = response.remote_addr() {
+    let address = response.remote_addr();
+    if let Some(address) = address {
         transcript.note(&format!("connected to {address}"));
     }
+    let is_private = address.is_none_or(|address| reach::is_private(address.ip()));
     let status = response.status();
     let body = timeout(BODY_PATIENCE, beginning(&mut response)).await.unwrap_or_default();
-    let answer = clean(&format!("{status} {}", String::from_utf8_lossy(&body)), limits::PROVIDER_ANSWER);
+    let mut answer = clean(&format!("{status} {}", String::from_utf8_lossy(&body)), limits::PROVIDER_ANSWER);
+    if is_private {
+        answer = restricted_answer(&status.to_string(), &answer);
+    }
     match status {
         _ if status.is_success() => Outcome::Sent(answer),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Outcome::Retry(answer),

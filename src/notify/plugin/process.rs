@@ -17,12 +17,13 @@ use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStdin, Command},
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time,
 };
 use tracing::debug;
 
 use super::{
+    family,
     output::{self, Meter},
     wire::{self, Failure},
 };
@@ -65,7 +66,8 @@ struct State {
 impl Process {
     /// Of an executable that is given nothing but three pipes.
     pub(super) fn start(path: &Path, kind: &str) -> std::io::Result<Self> {
-        let mut child = Command::new(path)
+        let mut command = Command::new(path);
+        command
             .env_clear()
             .env("PATH", SEARCH_PATH)
             .current_dir("/")
@@ -73,8 +75,8 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let mut child = family::spawn(&mut command)?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(std::io::Error::other("the process has no pipes"));
@@ -208,17 +210,28 @@ async fn supervise(
     calls.end(&reason);
     // Closes its input.
     tasks.writer.abort();
+    // While its parents are there, what it started is known to be its own.
+    off_the_loop(family::look).await;
     signal(group, Signal::TERM);
     if time::timeout(PLUGIN_STOP, child.wait()).await.is_err() {
         debug!("a plug-in does not end when it is asked to");
+        off_the_loop(family::look).await;
     }
     // Also what it started itself.
     signal(group, Signal::KILL);
     let reaped = child.wait().await;
     drop(reaped);
+    if let Some(plugin) = group {
+        off_the_loop(move || family::end(plugin.as_raw_nonzero().get())).await;
+    }
     tasks.reader.abort();
     tasks.log.abort();
     ending.send_replace(true);
+}
+
+async fn off_the_loop(work: impl FnOnce() + Send + 'static) {
+    let done = spawn_blocking(work).await;
+    drop(done);
 }
 
 /// Never, if it ends otherwise: closing standard error is nobody's fault.

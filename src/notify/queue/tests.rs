@@ -10,11 +10,23 @@ use crate::domain::{
     message::About,
 };
 
-const START: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+const START: Moment = Moment::from_micros(0);
+/// What the clock of the day says at the start.
+const NOON: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
 
-fn message(id: u64, destination: u64, incident: u64, now: Timestamp) -> Message {
+/// Both clocks, while nobody has set one of them.
+fn at(moment: Moment) -> Now {
+    Now { wall: NOON.saturating_add_micros(moment.micros()), moment }
+}
+
+fn message(id: u64, destination: u64, incident: u64, now: Moment) -> Message {
+    due(id, destination, incident, at(now).wall)
+}
+
+/// Made at that time of day.
+fn due(id: u64, destination: u64, incident: u64, now: Timestamp) -> Message {
     Message {
         id: MessageId(id),
         created: now,
@@ -41,7 +53,7 @@ fn lane(destination: u64) -> LaneId {
     LaneId::Destination(DestinationId(destination))
 }
 
-fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Timestamp) -> Fate {
+fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Moment) -> Fate {
     let Work::Send(lane, message) = work else { panic!("not a message: {work:?}") };
     let fate = queue.fate((*lane, *message), ended, now, 0.5);
     queue.settle((*lane, *message), ended, fate, now, 0.5);
@@ -52,9 +64,9 @@ fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Timestamp) -> Fate {
 fn a_destination_that_hangs_holds_one_message_and_delays_no_other() {
     let mut queue = queue(0);
     for id in 0..100 {
-        queue.note(&message(id, 1, id, START));
+        queue.note(&message(id, 1, id, START), at(START));
     }
-    queue.note(&message(200, 2, 1, START));
+    queue.note(&message(200, 2, 1, START), at(START));
     let taken = queue.take(START);
     assert_eq!(taken, [Work::Send(lane(1), MessageId(0)), Work::Send(lane(2), MessageId(200))]);
     assert_eq!(queue.take(START), []);
@@ -65,9 +77,9 @@ fn a_destination_that_hangs_holds_one_message_and_delays_no_other() {
 #[test]
 fn messages_about_one_incident_keep_their_order_through_a_failure() {
     let mut queue = queue(0);
-    queue.note(&message(1, 1, 7, START));
-    queue.note(&message(2, 1, 7, START));
-    queue.note(&message(3, 1, 8, START));
+    queue.note(&message(1, 1, 7, START), at(START));
+    queue.note(&message(2, 1, 7, START), at(START));
+    queue.note(&message(3, 1, 8, START), at(START));
     let first = queue.take(START);
     let Fate::Again(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
     let blocked = START.saturating_add_micros(5 * SECOND);
@@ -83,7 +95,7 @@ fn messages_about_one_incident_keep_their_order_through_a_failure() {
 fn what_is_over_the_limit_leaves_as_a_summary() {
     let mut queue = queue(3);
     for id in 1..=10 {
-        queue.note(&message(id, 1, id, START));
+        queue.note(&message(id, 1, id, START), at(START));
     }
     let mut sent = 0;
     while let Some(work) = queue.take(START).first().cloned() {
@@ -96,12 +108,12 @@ fn what_is_over_the_limit_leaves_as_a_summary() {
     let rest: Vec<MessageId> = (3..=10).map(MessageId).collect();
     assert_eq!(queue.take(settled), [Work::Gather(lane(1), rest.clone())]);
     let summary = Message { about: About::Summary(rest.clone()), ..message(11, 1, 0, settled) };
-    queue.note(&summary);
+    queue.note(&summary, at(settled));
     queue.gathered(lane(1), &rest, true);
     let work = queue.take(settled);
     assert_eq!(work, [Work::Send(lane(1), MessageId(11))]);
     end(&mut queue, &work[0], Ended::Sent, settled);
-    queue.note(&message(12, 1, 1, settled));
+    queue.note(&message(12, 1, 1, settled), at(settled));
     assert_eq!(queue.take(settled), []);
     let minute_later = START.saturating_add_micros(MINUTE_MICROS);
     assert_eq!(queue.next_time(), Some(minute_later));
@@ -112,7 +124,7 @@ fn what_is_over_the_limit_leaves_as_a_summary() {
 fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up() {
     let mut queue = queue(0);
     for id in 1..=50 {
-        queue.note(&message(id, 1, id, START));
+        queue.note(&message(id, 1, id, START), at(START));
     }
     let (mut now, mut attempts, mut open) = (START, 0, 50);
     while open > 0 {
@@ -138,22 +150,110 @@ fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up()
 #[test]
 fn a_summary_that_waits_for_a_message_in_flight_does_not_keep_the_loop_busy() {
     let mut queue = queue(0);
-    queue.note(&message(1, 1, 0, START));
+    queue.note(&message(1, 1, 0, START), at(START));
     let first = queue.take(START);
     end(&mut queue, &first[0], Ended::Sent, START);
-    queue.note(&message(2, 1, 0, START));
+    queue.note(&message(2, 1, 0, START), at(START));
     let second = queue.take(START);
-    queue.note(&Message { about: About::Summary(vec![MessageId(9)]), ..message(3, 1, 0, START) });
+    queue.note(&Message { about: About::Summary(vec![MessageId(9)]), ..message(3, 1, 0, START) }, at(START));
     assert_eq!(queue.take(START), []);
     assert!(queue.next_time().is_none_or(|at| at > START), "a timer that rings at once, again and again");
     end(&mut queue, &second[0], Ended::Sent, START);
     assert_eq!(queue.take(START), [Work::Send(lane(1), MessageId(3))]);
 }
 
+const DAY: i64 = 24 * HOUR;
+/// By which clocks are wrong.
+const STEPS: [i64; 9] = [-30 * DAY, -DAY, -HOUR, -60 * SECOND, 0, 60 * SECOND, HOUR, DAY, 30 * DAY];
+
+#[test]
+fn a_clock_that_is_set_delays_neither_a_retry_nor_what_is_new() {
+    for step in STEPS {
+        let mut queue = queue(0);
+        queue.note(&message(1, 1, 1, START), at(START));
+        let first = queue.take(START);
+        let Fate::Again(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
+        assert_eq!(again, START.saturating_add_micros(10 * SECOND));
+        let later = START.saturating_add_micros(SECOND);
+        let set = Now { wall: at(later).wall.saturating_add_micros(step), moment: later };
+        queue.note(&due(2, 1, 2, set.wall), set);
+        // As it is read again from the file, with what the clock said before it was set.
+        let stored = Message { attempts: 1, ..due(1, 1, 1, at(START).wall) };
+        let stored = Message { state: State::Due { at: at(again).wall, since: at(START).wall }, ..stored };
+        queue.note(&stored, set);
+        let blocked = START.saturating_add_micros(5 * SECOND);
+        assert_eq!((queue.take(later), queue.next_time()), (vec![], Some(blocked)), "by {step}");
+        let new = queue.take(blocked);
+        end(&mut queue, &new[0], Ended::Sent, blocked);
+        let retried = queue.take(again);
+        assert_eq!(retried.len() + new.len(), 2, "by {step}: {new:?} {retried:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_lifts_no_storm_guard_and_leaves_none_behind() {
+    for step in STEPS {
+        let mut queue = queue(1);
+        queue.note(&message(1, 1, 1, START), at(START));
+        let first = queue.take(START);
+        end(&mut queue, &first[0], Ended::Sent, START);
+        let later = START.saturating_add_micros(SECOND);
+        let set = Now { wall: at(later).wall.saturating_add_micros(step), moment: later };
+        queue.note(&due(2, 1, 2, set.wall), set);
+        assert_eq!(queue.take(later), []);
+        let minute_later = START.saturating_add_micros(MINUTE_MICROS);
+        assert_eq!(queue.next_time(), Some(minute_later), "by {step}");
+        assert_eq!(queue.take(minute_later).len(), 1);
+    }
+}
+
+#[test]
+fn what_an_earlier_run_left_waits_no_longer_than_a_retry_and_is_tried_again() {
+    for step in STEPS {
+        let mut queue = queue(0);
+        let now = at(START);
+        let stored = now.wall.saturating_add_micros(step);
+        let since = stored.saturating_add_micros(-HOUR);
+        let left = Message { state: State::Due { at: stored, since }, attempts: 3, ..due(1, 1, 1, since) };
+        queue.note(&left, now);
+        let longest = START.saturating_add_micros(retry::longest_wait(3));
+        let (mut work, mut tried) = (queue.take(START), START);
+        if work.is_empty() {
+            tried = queue.next_time().unwrap();
+            assert!(tried <= longest, "by {step}: {tried:?}");
+            work = queue.take(tried);
+        }
+        let fate = end(&mut queue, &work[0], Ended::Retry, tried);
+        let Fate::Again(again) = fate else { panic!("by {step}: given up after one attempt") };
+        assert!(again.micros_since(tried) <= retry::longest_wait(4), "by {step}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_ahead_makes_nothing_seem_too_old() {
+    let mut queue = queue(0);
+    for id in 1..=3 {
+        queue.note(&message(id, 1, id, START), at(START));
+    }
+    let mut now = START;
+    for _ in 0..6 {
+        let work = queue.take(now);
+        for work in &work {
+            assert!(matches!(end(&mut queue, work, Ended::Retry, now), Fate::Again(_)));
+        }
+        now = queue.next_time().unwrap();
+        // Read again, a month later by the clock of the day.
+        let month = Now { wall: at(now).wall.saturating_add_micros(30 * DAY), moment: now };
+        for id in 1..=3 {
+            queue.note(&message(id, 1, id, START), month);
+        }
+    }
+}
+
 /// What a message went through, in a made-up world.
 #[derive(Default)]
 struct Story {
-    sent: Option<Timestamp>,
+    sent: Option<Moment>,
     attempts: u32,
 }
 
@@ -169,16 +269,16 @@ proptest! {
         let mut queue = queue(limit);
         let (mut now, mut next_id, mut asked) = (START, 1_u64, 0_usize);
         let mut arrivals = arrivals.into_iter().map(|(d, i, pause)| (d, i, pause * SECOND)).peekable();
-        let mut flights: BTreeMap<(Timestamp, u64), (LaneId, MessageId, Ended)> = BTreeMap::new();
+        let mut flights: BTreeMap<(Moment, u64), (LaneId, MessageId, Ended)> = BTreeMap::new();
         let mut members: BTreeMap<MessageId, Vec<MessageId>> = BTreeMap::new();
         let mut about: BTreeMap<MessageId, (u64, u64)> = BTreeMap::new();
         let mut stories: BTreeMap<MessageId, Story> = BTreeMap::new();
-        let mut left: BTreeMap<LaneId, Vec<Timestamp>> = BTreeMap::new();
+        let mut left: BTreeMap<LaneId, Vec<Moment>> = BTreeMap::new();
         let mut arrival = START;
         for _ in 0..100_000 {
             while let Some((destination, incident, pause)) = arrivals.next_if(|(_, _, pause)| arrival.saturating_add_micros(*pause) <= now) {
                 arrival = arrival.saturating_add_micros(pause);
-                queue.note(&message(next_id, destination, incident, now));
+                queue.note(&message(next_id, destination, incident, now), at(now));
                 about.insert(MessageId(next_id), (destination, incident));
                 stories.insert(MessageId(next_id), Story::default());
                 next_id += 1;
@@ -198,7 +298,7 @@ proptest! {
                         let summary = Message { about: About::Summary(ids.clone()), ..message(next_id, destination.0, 0, now) };
                         members.insert(summary.id, ids.clone());
                         next_id += 1;
-                        queue.note(&summary);
+                        queue.note(&summary, at(now));
                         queue.gathered(lane, &ids, true);
                     }
                 }

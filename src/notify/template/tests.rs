@@ -55,6 +55,11 @@ fn slack_markup_in_values_does_nothing() {
     let text = templates.render(Part::Slack, &view(notice));
     assert!(text.contains("&lt;!channel&gt; &lt;http://x|y&gt; &amp; @\u{200b}here @Alice"), "{text}");
     assert!(text.contains("<https://argus.example.org/incidents/28/|Incident 28>"), "{text}");
+    let mut notice = samples::full();
+    let description = "[log in](http://x.example) \u{202e}gpj.exe f(x)[1] (y)".to_owned();
+    std::sync::Arc::make_mut(&mut notice.incident).description = description;
+    let text = templates.render(Part::Slack, &view(notice));
+    assert!(text.contains("[log in]\u{200b}(http://x.example) gpj.exe f(x)[1] (y)"), "{text}");
 }
 
 #[test]

@@ -69,6 +69,37 @@ async fn an_email_destination_follows_the_address() {
 }
 
 #[tokio::test]
+async fn addresses_of_users_are_checked_where_they_enter() {
+    let rig = Rig::new().await;
+    let admin = rig.admin();
+    let bad = "x@y.z\r\nBcc: q";
+    let refused = Refusal::BadEmail(bad.to_owned());
+    let new = NewUser { username: "bob".to_owned(), email: bad.to_owned(), ..NewUser::default() };
+    assert_eq!(refusal(rig.create_user(&admin, new).await), refused);
+    assert!(rig.directory().user_named("bob").is_none());
+    let ann = rig.person("ann").await;
+    let change = UserChange { email: Some(bad.to_owned()), ..UserChange::default() };
+    assert_eq!(refusal(rig.change_user(&admin, ann.id(), change).await), refused);
+    let own = rig.change_own_details(&ann, "Ann".to_owned(), String::new(), bad.to_owned()).await;
+    assert_eq!(refusal(own), refused);
+    assert_eq!(rig.caller("ann").user.first_name, "", "nothing of it is carried out");
+    assert_eq!(refused.to_string(), "\"x@y.z\\r\\nBcc: q\" is not a valid e-mail address");
+
+    // What is stored already may stay.
+    let id = ann.id();
+    rig.store()
+        .write(None, move |command| {
+            command.edit_user(id, |user| user.email = "old at example".to_owned());
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .unwrap();
+    rig.change_own_details(&ann, "Ann".to_owned(), String::new(), "old at example".to_owned()).await.unwrap();
+    let change = UserChange { email: Some("ann@example.org".to_owned()), ..UserChange::default() };
+    assert_eq!(rig.change_user(&admin, id, change).await.unwrap().email, "ann@example.org");
+}
+
+#[tokio::test]
 async fn only_superusers_manage_users() {
     let rig = Rig::new().await;
     let (ann, admin) = (rig.person("ann").await, rig.admin());

@@ -62,6 +62,8 @@ async fn a_classic_token_says_once_that_it_expired() {
     assert!(matches!(rig.failure(&token).await, AuthFailure::Expired));
     assert!(matches!(rig.failure(&token).await, AuthFailure::Invalid));
     assert!(rig.knows(&forever).await);
+    rig.clock.set(seconds(DAY));
+    assert!(rig.knows(&token).await, "the clock was wrong");
 }
 
 #[tokio::test]

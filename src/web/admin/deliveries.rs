@@ -9,7 +9,7 @@ use crate::{
         directory::Directory,
         event::EventType,
         ids::MessageId,
-        message::{About, Route, State as Sending},
+        message::{About, Route, State as Sending, full_answer},
         time::Timestamp,
     },
     service::{Messages, Notification},
@@ -132,7 +132,7 @@ impl Row {
                 About::Event { .. } => notification.kind.map_or("an event that is gone", EventType::display).to_owned(),
                 About::Summary(of) => format!("Summary of {} messages", of.len()),
             },
-            answer: fate.answer.clone(),
+            answer: full_answer(&fate.answer).to_owned(),
             summary: notification.summary.as_ref().map(|summary| summary.id.0),
         }
     }

@@ -202,7 +202,7 @@ impl IncidentPage {
             tags: incident.tags.iter().map(|tag| TagRow::new(tag, &directory, caller, rights)).collect(),
             metadata: metadata(&incident.metadata),
             timeline: timeline::entries(&dossier, &directory, show.now),
-            told: dossier.messages.iter().map(|row| Told::new(row, &directory)).collect(),
+            told: dossier.messages.iter().map(|row| Told::new(row, caller, &directory)).collect(),
             choices: dossier.decided.iter().map(choice).collect(),
             people: if rights.ask_about_others { people(site, &dossier.contacts) } else { Vec::new() },
             all_events: dossier.all_events,

@@ -7,7 +7,7 @@ use crate::{
         message::{Message, Route, State},
         time::Timestamp,
     },
-    service::Notification,
+    service::{Caller, Notification},
 };
 
 pub struct Told {
@@ -32,7 +32,7 @@ pub struct Told {
 
 impl Told {
     /// Of a message that the caller may see.
-    pub fn new(row: &Notification, directory: &Directory) -> Self {
+    pub fn new(row: &Notification, caller: &Caller, directory: &Directory) -> Self {
         let message = &row.message;
         let (to, by) = match &message.route {
             Route::Destination { user, profile, .. } => {
@@ -64,7 +64,7 @@ impl Told {
             settled,
             next,
             tries: counts.attempts,
-            answer: counts.answer.clone(),
+            answer: caller.answer(&counts.answer).to_owned(),
             in_summary: row.summary.is_some(),
         }
     }

@@ -111,8 +111,8 @@ impl FiltersPage {
         let mut uses = Uses::new(&directory, me);
         let usable = directory.usable_filters(me);
         let all = usable.len();
-        let used: Vec<FilterId> = uses.profiles.keys().copied().collect();
-        let offered = offered::filters(usable, me, &used);
+        let in_own_profiles: Vec<FilterId> = uses.profiles.keys().copied().collect();
+        let offered = offered::filters(usable, me, &in_own_profiles);
         let hidden = all - offered.len();
         let (own, shared): (Vec<_>, Vec<_>) = offered.into_iter().partition(|filter| filter.owner == me);
         let mut rows = |filters: Vec<&Arc<StoredFilter>>| {

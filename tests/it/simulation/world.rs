@@ -147,6 +147,9 @@ impl World {
             96..98 => self.carrier.crash_after(self.dice.below(4) as i64),
             _ => self.restart().await,
         }
+        if self.dice.percent(4) {
+            self.set_clock();
+        }
         self.work().await;
         let pause = match self.dice.below(10) {
             0..5 => self.dice.below(20_000_000) as i64,
@@ -154,6 +157,12 @@ impl World {
             _ => self.dice.below(DAY as u64) as i64,
         };
         self.pass(pause).await;
+    }
+
+    /// Somebody sets it, or it was wrong for a while.
+    fn set_clock(&mut self) {
+        let by = *self.dice.pick(&[MINUTE, 60 * MINUTE, DAY, 30 * DAY]);
+        self.clock.jump_micros(if self.dice.percent(50) { by } else { -by });
     }
 
     /// All servers are up again; whatever is due still has to arrive.
@@ -194,7 +203,7 @@ impl World {
                 .store()
                 .snapshot()
                 .unwrap()
-                .for_each_due_message(&mut |it| due.push(self.wire_id(it.id.0)))
+                .for_each_due_message(&mut |it| due.push(self.wire_id(&it)))
                 .unwrap();
             self.carrier.note_unheard(due.into_iter());
             self.start_dispatcher();
@@ -466,7 +475,7 @@ impl World {
                 State::Dead { .. } if self.lost_its_way(message) => continue,
                 state => panic!("seed {}: {state:?} {message:?}", self.seed),
             };
-            let id = self.wire_id(carried);
+            let id = self.wire_id(&messages[&carried]);
             let arrived = arrivals.get(&id).map_or(0, Vec::len);
             let once = arrived == 1 || arrived > 1 && self.carrier.was_in_flight_at_a_crash(&id);
             assert!(once, "seed {}: {id} arrived {arrived} times", self.seed);
@@ -487,8 +496,9 @@ impl World {
         }
     }
 
-    fn wire_id(&self, message: u64) -> String {
-        format!("m{message}.{}", self.service.store().generation().simple())
+    fn wire_id(&self, message: &Message) -> String {
+        let made = message.created.micros();
+        format!("m{}.{made:x}.{}", message.id, self.service.store().generation().simple())
     }
 
     fn check_order(&self, messages: &BTreeMap<u64, Message>) {

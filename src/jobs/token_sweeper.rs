@@ -1,0 +1,38 @@
+//! Deletes tokens that expired long ago, by a clock that cannot be hurried.
+
+use crate::{
+    domain::{limits::EXPIRY_CLOCK_STORED_EVERY_MICROS, time::Timestamp, token::ExpiryClock},
+    service::{Service, StoreError},
+};
+
+pub struct TokenSweeper {
+    clock: ExpiryClock,
+    /// How far the clock was when it was stored last.
+    stored: Timestamp,
+}
+
+impl TokenSweeper {
+    /// Goes on where the last run of the server ended.
+    #[must_use]
+    pub fn new(service: &Service) -> Self {
+        let stored = i64::try_from(service.store().counters().expiry_clock).ok().filter(|micros| *micros > 0);
+        let stored = stored.map(Timestamp::saturating_from_micros);
+        let clock = ExpiryClock::new(stored, service.store().clock().both());
+        Self { clock, stored: stored.unwrap_or(Timestamp::MIN) }
+    }
+
+    /// How many tokens were deleted.
+    ///
+    /// # Errors
+    /// If nothing can be written; the next sweep tries again.
+    pub async fn sweep(&mut self, service: &Service) -> Result<usize, StoreError> {
+        let reached = self.clock.look(service.store().clock().both());
+        let due = self.stored.saturating_add_micros(EXPIRY_CLOCK_STORED_EVERY_MICROS);
+        let save = reached >= due;
+        let deleted = service.sweep_tokens(reached, save).await?;
+        if save {
+            self.stored = reached;
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,226 @@
+//! What plug-ins start themselves: it ends with them, also where it left their process group.
+//!
+//! The server is the parent of whatever loses its own (`server::run` asks the kernel for that), so nothing gets away.
+//! Whose it was is known from a walk over `/proc` while the parents were there, or from who may have started it: a plug-in
+//! that ran when it began.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, child_subreaper, getpid, kill_process, waitpid};
+use tokio::process::{Child, Command};
+use tracing::warn;
+
+use crate::domain::limits::{PLUGIN_KILL_ROUNDS, PLUGIN_PROCESSES};
+
+/// Between two rounds of killing, for the kernel to do it.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(5);
+
+/// All plug-ins of this process.
+static FAMILIES: Mutex<Families> =
+    Mutex::new(Families { plugins: BTreeMap::new(), members: BTreeMap::new(), adopts: false });
+
+struct Families {
+    /// Process id, and when it began.
+    plugins: BTreeMap<i32, u64>,
+    /// Descendants of plug-ins that were seen, and of which plug-in.
+    members: BTreeMap<Member, i32>,
+    /// Processes that lose their parent become children of this one. Otherwise its children are its own affair.
+    adopts: bool,
+}
+
+/// Process ids are given out again: id, and when it began in ticks since the machine started.
+type Member = (i32, u64);
+
+#[derive(Clone, Copy)]
+struct Entry {
+    pid: i32,
+    parent: i32,
+    began: u64,
+    is_zombie: bool,
+}
+
+/// Starts a plug-in.
+pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    // Held until it is known, so that nobody takes it for an orphan.
+    let mut families = lock();
+    let child = command.spawn()?;
+    if let Some(pid) = child.id().map(u32::cast_signed) {
+        families.plugins.insert(pid, entry(pid).map_or(0, |entry| entry.began));
+    }
+    Ok(child)
+}
+
+/// Remembers who belongs to whom, and takes leave of orphans that have ended. Reads `/proc`.
+pub(in crate::notify) fn look() {
+    let mut families = lock();
+    if families.plugins.is_empty() && families.members.is_empty() {
+        return;
+    }
+    let processes = processes();
+    families.note_members(&processes);
+    for orphan in families.orphans(&processes).filter(|orphan| orphan.is_zombie) {
+        reap(orphan.pid);
+    }
+}
+
+/// A plug-in has ended and was waited for: kills all that it started. Reads `/proc`, and may take a while.
+pub(super) fn end(plugin: i32) {
+    // Of plug-ins that end together the last one takes what may be anybody's.
+    lock().plugins.remove(&plugin);
+    for _ in 0..PLUGIN_KILL_ROUNDS {
+        let mut families = lock();
+        let processes = processes();
+        families.note_members(&processes);
+        let doomed = families.of(plugin, &processes);
+        for process in &doomed {
+            if process.is_zombie {
+                if process.parent == own_pid() {
+                    reap(process.pid);
+                }
+            } else {
+                kill(process.pid);
+            }
+        }
+        if doomed.iter().all(|process| process.is_zombie) {
+            families.members.retain(|_, of| *of != plugin);
+            return;
+        }
+        drop(families);
+        thread::sleep(BETWEEN_ROUNDS);
+    }
+    warn!("processes that a plug-in started cannot be killed");
+}
+
+impl Families {
+    fn note_members(&mut self, processes: &[Entry]) {
+        let there: BTreeSet<Member> = processes.iter().map(|it| (it.pid, it.began)).collect();
+        self.members.retain(|member, _| there.contains(member));
+        let alive = self.plugins.iter().filter(|(pid, began)| there.contains(&(**pid, **began)));
+        let mut of: BTreeMap<i32, i32> = alive.map(|(pid, _)| (*pid, *pid)).collect();
+        of.extend(self.members.iter().map(|((pid, _), plugin)| (*pid, *plugin)));
+        // In any order: the number of a child may be lower than that of its parent.
+        loop {
+            let before = of.len();
+            for process in processes {
+                if let (None, Some(plugin)) = (of.get(&process.pid), of.get(&process.parent).copied()) {
+                    of.insert(process.pid, plugin);
+                    self.members.insert((process.pid, process.began), plugin);
+                }
+            }
+            if of.len() == before || of.len() > PLUGIN_PROCESSES {
+                return;
+            }
+        }
+    }
+
+    /// Children of this process that are no plug-ins.
+    fn orphans<'a>(&self, processes: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        processes.iter().filter(|it| self.adopts && it.parent == own_pid() && !self.plugins.contains_key(&it.pid))
+    }
+
+    /// All that this plug-in started, as far as that is known, and orphans that no other plug-in can have started.
+    fn of(&self, plugin: i32, processes: &[Entry]) -> Vec<Entry> {
+        let known = processes.iter().filter(|it| self.members.get(&(it.pid, it.began)) == Some(&plugin));
+        let nobodys = self.orphans(processes).filter(|orphan| {
+            let is_known = self.members.contains_key(&(orphan.pid, orphan.began));
+            !is_known && !self.plugins.values().any(|began| *began <= orphan.began)
+        });
+        known.chain(nobodys).copied().collect()
+    }
+}
+
+fn lock() -> MutexGuard<'static, Families> {
+    let mut families = FAMILIES.lock().unwrap_or_else(PoisonError::into_inner);
+    families.adopts = child_subreaper().is_ok_and(|it| it.is_some());
+    families
+}
+
+fn own_pid() -> i32 {
+    getpid().as_raw_nonzero().get()
+}
+
+fn kill(pid: i32) {
+    // It may have ended by itself.
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+fn reap(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}
+
+fn processes() -> Vec<Entry> {
+    let Ok(directory) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = directory.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
+    pids.filter_map(entry).collect()
+}
+
+fn entry(pid: i32) -> Option<Entry> {
+    parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Of `pid (name) state parent …`, where the name may hold anything and the 20th field after it says when it began.
+fn parse(pid: i32, stat: &str) -> Option<Entry> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let is_zombie = matches!(*fields.first()?, "Z" | "X");
+    Some(Entry { pid, parent: fields.get(1)?.parse().ok()?, began: fields.get(19)?.parse().ok()?, is_zombie })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn process(pid: i32, parent: i32, began: u64) -> Entry {
+        Entry { pid, parent, began, is_zombie: false }
+    }
+
+    fn pids(entries: &[Entry]) -> Vec<i32> {
+        entries.iter().map(|it| it.pid).collect()
+    }
+
+    #[test]
+    fn a_line_of_the_kernel_is_read_whatever_the_name_is() {
+        let stat = "12 (a) b (c) Z 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 0 0";
+        let entry = parse(12, stat).unwrap();
+        assert_eq!((entry.pid, entry.parent, entry.began, entry.is_zombie), (12, 7, 4711, true));
+        assert!(parse(12, "12 (a").is_none() && parse(12, "12 (a) S 7").is_none());
+    }
+
+    #[test]
+    fn what_a_plug_in_started_is_known_by_its_parents_and_stays_known() {
+        let own = own_pid();
+        let plugins = [(10, 100), (20, 200)].into();
+        let mut families = Families { plugins, members: BTreeMap::new(), adopts: true };
+        let before = [process(10, own, 100), process(20, own, 200), process(5, 30, 220), process(30, 20, 210)];
+        families.note_members(&before);
+        assert_eq!((pids(&families.of(20, &before)), pids(&families.of(10, &before))), (vec![5, 30], vec![]));
+        // Its parents are gone.
+        families.plugins.remove(&20);
+        let after = [process(10, own, 100), process(5, own, 220), process(30, own, 999)];
+        families.note_members(&after);
+        assert_eq!(pids(&families.of(20, &after)), [5], "the number 30 was given to somebody else");
+    }
+
+    #[test]
+    fn an_orphan_that_nobody_saw_ends_with_the_last_plug_in_that_may_have_started_it() {
+        let own = own_pid();
+        let plugins = [(10, 100), (20, 200)].into();
+        let mut families = Families { plugins, members: BTreeMap::new(), adopts: true };
+        let processes = [process(40, own, 150), process(50, own, 250)];
+        families.plugins.remove(&10);
+        assert_eq!(pids(&families.of(10, &processes)), [40], "it is older than the other plug-in");
+        families.plugins.remove(&20);
+        assert_eq!(pids(&families.of(20, &processes)), [40, 50]);
+        families.adopts = false;
+        assert!(families.of(20, &processes).is_empty(), "children that are none of a plug-in's");
+    }
+}
