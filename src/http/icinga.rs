@@ -94,7 +94,7 @@ async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body
     if place.target == Target::Nothing {
         return Err(Problem::no_page());
     }
-    let sent = Sent::receive(parts.clone(), body, &caller).await?;
+    let sent = Sent::receive(parts.clone(), body, caller).await?;
     let method = &parts.method;
     if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json))
     {
