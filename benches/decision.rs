@@ -81,11 +81,13 @@ fn main() {
     after_changes(greedy, &occurrence, "with a greedy user");
 }
 
+type Edit<'a> = &'a dyn Fn(&mut Directory);
+
 /// The first decision after one change of each kind, which has to bring the matcher up to date.
 fn after_changes(mut directory: Directory, occurrence: &Occurrence<'_>, what: &str) {
     let mut matcher = Matcher::new(&directory);
     let user = UserId(1_001);
-    let changes: [(&str, &dyn Fn(&mut Directory)); 5] = [
+    let changes: [(&str, Edit<'_>); 5] = [
         ("nothing", &|_| {}),
         ("a token", &|directory| drop(directory.put_token(token(user)))),
         ("a timeslot", &|directory| {

@@ -243,15 +243,15 @@ impl Matcher {
         let Some(slot) = self.slots.get_mut(id as usize) else { return };
         if let Some(before) = &slot.filter {
             for tag in before.needed_tags() {
-                leave(&mut self.by_tag, tag, &id);
+                leave(&mut self.by_tag, tag, id);
             }
             if before.needed_tags_count().is_none() {
                 for source in before.source_ids() {
-                    leave(&mut self.by_source, source, &id);
+                    leave(&mut self.by_source, source, id);
                 }
                 if before.source_ids().is_empty() {
                     for source_type in before.source_types() {
-                        leave(&mut self.by_source_type, source_type, &id);
+                        leave(&mut self.by_source_type, source_type, id);
                     }
                 }
             }
@@ -343,9 +343,9 @@ impl Matcher {
     }
 }
 
-fn leave<K: Hash + Eq>(index: &mut FxHashMap<K, FxHashSet<SlotId>>, key: &K, slot: &SlotId) {
+fn leave<K: Hash + Eq>(index: &mut FxHashMap<K, FxHashSet<SlotId>>, key: &K, slot: SlotId) {
     if let Some(slots) = index.get_mut(key) {
-        slots.remove(slot);
+        slots.remove(&slot);
         if slots.is_empty() {
             index.remove(key);
         }

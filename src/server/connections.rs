@@ -138,12 +138,11 @@ async fn answer(
     mut request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     head.parsed();
-    let mut response = match host::refusal(&request) {
-        Some(refusal) => refusal,
-        None => {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.oneshot(request).await?
-        }
+    let mut response = if let Some(refusal) = host::refusal(&request) {
+        refusal
+    } else {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.oneshot(request).await?
     };
     if head.answered() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -264,7 +263,7 @@ mod tests {
         let (accepted, _) = listener.accept().await.unwrap();
         let mut stream = with_write_timeout(accepted, Duration::from_millis(50));
         let error = loop {
-            if let Err(error) = stream.write_all(&[0; 64 << 10]).await {
+            if let Err(error) = stream.write_all(&[0; 8 << 10]).await {
                 break error;
             }
         };

@@ -122,16 +122,15 @@ async fn a_page_ends_where_its_rows_become_too_large() {
             let pks = page["results"].as_array().unwrap().iter().map(|row| row["pk"].as_u64().unwrap());
             found.extend(pks);
             pages.push(page["results"].clone());
-            match page["next"].as_str() {
-                Some(next) => path = next.to_owned(),
-                None => {
-                    let back = user.get(page["previous"].as_str().unwrap()).await.json();
-                    // Whatever was asked for before, the rows right before the last page.
-                    let rows = back["results"].as_array().unwrap();
-                    assert_eq!(rows.last(), pages[pages.len() - 2].as_array().unwrap().last());
-                    break;
-                }
+            if let Some(next) = page["next"].as_str() {
+                next.clone_into(&mut path);
+                continue;
             }
+            let back = user.get(page["previous"].as_str().unwrap()).await.json();
+            // Whatever was asked for before, the rows right before the last page.
+            let rows = back["results"].as_array().unwrap();
+            assert_eq!(rows.last(), pages[pages.len() - 2].as_array().unwrap().last());
+            break;
         }
         assert_eq!((&found, pages.len()), (&all, 3));
     }

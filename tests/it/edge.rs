@@ -241,8 +241,8 @@ async fn one_user_cannot_take_all_memory_for_bodies() {
     for _ in 0..12 {
         sending.push(half_sent(&app, &token, path, limits::BODY_BYTES - 65_536).await);
     }
-    let taken = sending.iter().filter(|sending| !sending.is_finished()).count();
-    assert!(taken <= limits::BODIES_BYTES_PER_HOLDER / limits::BODY_BYTES, "{taken}");
+    let waiting = sending.iter().filter(|sending| !sending.is_finished()).count();
+    assert!(waiting <= limits::BODIES_BYTES_PER_HOLDER / limits::BODY_BYTES, "{waiting}");
     let other = half_sent(&app, &app.new_token("bob").await, path, limits::BODY_BYTES - 65_536).await;
     assert!(!other.is_finished());
 }

@@ -390,7 +390,7 @@ async fn dead_letters_from_before_the_start_are_read() {
 #[tokio::test]
 async fn a_mail_server_out_of_reach_is_not_told_by_mail() {
     let rig = Rig::new().await;
-    let attempt = |reached| rig.health.note("email", reached, rig.service().now());
+    let attempt = |reached| rig.health.note("email", reached, rig.service().store().clock().both());
     attempt(false);
     rig.advance(15 * MINUTE - 1);
     attempt(false);
@@ -407,10 +407,10 @@ async fn a_mail_server_out_of_reach_is_not_told_by_mail() {
     let rig = Rig { health: Arc::default(), ..rig };
     let rig = Rig { watch: Watch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
     rig.nothing().await;
-    rig.health.note("email", false, rig.service().now());
+    rig.health.note("email", false, rig.service().store().clock().both());
     rig.nothing().await;
     rig.advance(MINUTE);
-    rig.health.note("email", true, rig.service().now());
+    rig.health.note("email", true, rig.service().store().clock().both());
     assert_eq!(rig.ends(incident.id).await.description, "The mail server was reached again");
     assert_eq!(rig.told(incident.id), [rig.webhook, rig.webhook]);
 }

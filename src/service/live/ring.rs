@@ -190,13 +190,12 @@ fn by_incident(changes: &[IncidentChange]) -> Vec<IncidentChange> {
     let mut grouped: Vec<IncidentChange> = Vec::with_capacity(changes.len());
     for change in changes {
         let Some(id) = id_of(change) else { continue };
-        match places.get(&id).and_then(|place| grouped.get_mut(*place)) {
-            Some(first) => first.after.clone_from(&change.after),
-            None => {
-                places.insert(id, grouped.len());
-                let before = change.before.as_ref().map(without_long_texts);
-                grouped.push(IncidentChange { before, after: change.after.clone() });
-            }
+        if let Some(first) = places.get(&id).and_then(|place| grouped.get_mut(*place)) {
+            first.after.clone_from(&change.after);
+        } else {
+            places.insert(id, grouped.len());
+            let before = change.before.as_ref().map(without_long_texts);
+            grouped.push(IncidentChange { before, after: change.after.clone() });
         }
     }
     grouped

@@ -2,15 +2,15 @@
 
 use askama::Template;
 use axum::{
-    Json,
     extract::{RawQuery, State},
-    response::IntoResponse,
+    http::StatusCode,
 };
 use serde_json::{Map, Value};
 
 use super::view::View;
 use crate::{
     domain::preferences::Column,
+    http::reply,
     service::TagSuggestion,
     web::{
         Site,
@@ -48,7 +48,7 @@ pub async fn facets(State(site): State<Site>, _: Visitor, RawQuery(query): RawQu
     put("unacked".to_owned(), facets.unacked);
     put("with_ticket".to_owned(), facets.with_ticket);
     put("without_ticket".to_owned(), facets.without_ticket);
-    Ok(Json(counts).into_response())
+    Ok(reply::json(StatusCode::OK, &counts))
 }
 
 #[derive(Template)]

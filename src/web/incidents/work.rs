@@ -87,10 +87,10 @@ pub fn undone(outcome: Option<&Undone>) -> String {
     match outcome.kept {
         0 => {}
         1 => text.push_str(" One incident was changed since and stays as it is."),
-        count => text.push_str(&format!(" {count} incidents were changed since and stay as they are.")),
+        count => text = format!("{text} {count} incidents were changed since and stay as they are."),
     }
-    if let Some(trouble) = &outcome.trouble {
-        text.push_str(&format!(" It ended early: {trouble}."));
+    match &outcome.trouble {
+        Some(trouble) => format!("{text} It ended early: {trouble}."),
+        None => text,
     }
-    text
 }

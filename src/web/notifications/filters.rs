@@ -64,19 +64,19 @@ struct Uses {
 
 impl Uses {
     fn new(directory: &Directory, user: UserId) -> Self {
-        let mut uses = Self::default();
+        let mut found = Self::default();
         for profile in directory.profiles_of(user) {
             let name = profile.name.clone().unwrap_or_else(|| "one without a name".to_owned());
             for id in &profile.filters {
-                uses.profiles.entry(*id).or_default().push(name.clone());
+                found.profiles.entry(*id).or_default().push(name.clone());
             }
         }
         for maintenance in directory.maintenances.values() {
             for id in &maintenance.filters {
-                uses.maintenances.entry(*id).or_default().push(maintenance.id);
+                found.maintenances.entry(*id).or_default().push(maintenance.id);
             }
         }
-        uses
+        found
     }
 }
 

@@ -11,7 +11,6 @@ use argusd::{
         source::Source,
         stored_filter::{FilterBlob, StoredFilter},
         timeslot::{Recurrence, TimeOfDay, Timeslot, all_the_time},
-        user::User,
     },
     service::Service,
     store::{Command, StoreError},
@@ -33,7 +32,9 @@ pub(super) type Change = Box<dyn FnOnce(&mut Command<'_>) + Send>;
 /// In one command.
 async fn carry_out(service: Service, changes: Vec<Change>) {
     let done = service.store().write(None, move |command| {
-        changes.into_iter().for_each(|change| change(command));
+        for change in changes {
+            change(command);
+        }
         Ok::<(), StoreError>(())
     });
     done.await.unwrap();
@@ -269,8 +270,7 @@ impl World {
     pub(super) async fn switch_user(&mut self) {
         let id = self.user();
         self.write(move |command| {
-            let user = User::clone(&command.directory().users[&id]);
-            command.put_user(User { is_active: !user.is_active, ..user });
+            command.edit_user(id, |user| user.is_active = !user.is_active);
         })
         .await;
     }
