@@ -192,7 +192,7 @@ impl Matcher {
         }
     }
 
-    /// `None`: it is there no more, or not active.
+    /// `None`: it was deleted, or is not active.
     fn replace(&mut self, cause: Cause, by: Option<Basis>, directory: &Directory) {
         let before = self.subscribers.remove(&cause);
         if let Some(before) = &before {
@@ -352,7 +352,7 @@ fn leave<K: Hash + Eq>(index: &mut FxHashMap<K, FxHashSet<SlotId>>, key: &K, slo
     }
 }
 
-/// What is different; `None`: it is there no more. Takes little time where the maps share most of their nodes.
+/// What is different; `None`: it was deleted. Takes little time where the maps share most of their nodes.
 fn changes<K: Copy + Ord, V: Eq>(before: &OrdMap<K, Arc<V>>, after: &OrdMap<K, Arc<V>>) -> Vec<(K, Option<Arc<V>>)> {
     let change = |item: DiffItem<'_, '_, K, Arc<V>>| match item {
         DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => (*key, Some(Arc::clone(value))),

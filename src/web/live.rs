@@ -32,7 +32,7 @@ use crate::{
 
 /// So often it is asked whether the session is still there, and the browser hears that the stream is.
 const BREATH: Duration = Duration::from_secs(15);
-/// The pause after a page was told to reload is doubled each time in a row, this often.
+/// Upper bound on how often the pause between reload requests to a page doubles.
 const DOUBLINGS: u32 = 4;
 /// Many streams take their turns in so many groups, so that other requests get theirs in between.
 const GROUPS: usize = 64;
@@ -96,7 +96,7 @@ struct Pushed {
     /// Written before anything else is looked at, so a client that does not read costs one push.
     pending: VecDeque<Bytes>,
     next_push: Instant,
-    /// How often in a row the page was told to reload.
+    /// Consecutive reload requests sent to the page.
     reloads: u32,
     /// Its turn among many streams.
     group: usize,

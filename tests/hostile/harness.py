@@ -303,7 +303,7 @@ class Outcome:
 
     def answers(self):
         groups = collections.defaultdict(list)
-        for (what, status), count in sorted(self.counts.items()):
+        for (what, status), count in sorted(self.counts.items(), key=str):
             groups[what].append(f"{count:,} × {status or 'no answer'}")
         return "; ".join([f"{what}: {', '.join(found)}" for what, found in groups.items()] + self.notes)
 

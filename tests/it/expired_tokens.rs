@@ -3,7 +3,7 @@
 use argusd::{clock::Clock, domain::limits::EXPIRED_TOKENS_KEPT, jobs::TokenSweeper};
 use serde_json::json;
 
-use crate::support::{App, MINUTE, PASSWORD, Reply};
+use crate::support::{App, MINUTE, Reply};
 
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -68,7 +68,7 @@ async fn a_week_after_it_expired_the_row_is_deleted() {
 #[tokio::test]
 async fn logging_in_again_and_again_leaves_a_bounded_number_of_expired_tokens() {
     let app = App::new().await;
-    let alice = app.service.authenticate_password("alice", PASSWORD, None).await.unwrap();
+    let alice = app.service.authenticate(&app.new_token("alice").await).await.unwrap();
     let login = async || app.service.login_as(&alice).await.unwrap();
     let before = rows(&app);
     for _ in 0..EXPIRED_TOKENS_KEPT + 5 {

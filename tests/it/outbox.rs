@@ -71,8 +71,12 @@ impl Desk {
     }
 
     fn post(&self, daemon: &Daemon, id: &str) -> u64 {
+        self.post_body(daemon, &incident(id))
+    }
+
+    fn post_body(&self, daemon: &Daemon, body: &Value) -> u64 {
         let mut client = daemon.client().with_token(&self.source);
-        let answer = client.post("/api/v2/incidents/", &incident(id));
+        let answer = client.post("/api/v2/incidents/", body);
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.json()["pk"].as_u64().unwrap()
     }
@@ -363,9 +367,11 @@ fn two_messages_with_one_number_have_two_ids() {
     let desk = Desk::new(&["ann"]);
     let copy = desk.site.path("copy.redb");
     std::fs::copy(desk.site.data(), &copy).unwrap();
-    let tell = |id: &str| {
+    let notify = |id: &str, start: &str| {
         let daemon = desk.start();
-        desk.post(&daemon, id);
+        let mut body = incident(id);
+        body["start_time"] = json!(start);
+        desk.post_body(&daemon, &body);
         eventually("nothing is due", || {
             let mut admin = daemon.client().with_token(&desk.admin);
             admin.get("/argusd/v1/deliveries/?state=due").json()["results"] == json!([])
@@ -374,9 +380,9 @@ fn two_messages_with_one_number_have_two_ids() {
         let mail = desk.sink.mails().pop().unwrap();
         (mail.header("Message-ID"), mail.header("References"))
     };
-    let first = tell("disk full");
+    let first = notify("disk full", "2026-01-02T03:04:05Z");
     std::fs::copy(&copy, desk.site.data()).unwrap();
-    let second = tell("reactor on fire");
+    let second = notify("reactor on fire", "2026-01-02T03:09:11Z");
     let number = |id: &str| id.split('.').next().unwrap().to_owned();
     assert_eq!(number(&first.0), number(&second.0), "else this tests nothing");
     assert_ne!(first.0, second.0);

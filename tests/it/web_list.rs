@@ -133,7 +133,9 @@ async fn a_bare_address_leads_to_the_view_one_had_last() {
     let mut other = Visit::of(&app, "bob").await;
     assert_eq!(other.get("/incidents/").await.header("location"), "/incidents/?open=true");
     // A view that is too long to keep is shown all the same.
-    let long = format!("/incidents/?q={}", "x".repeat(3_000));
+    let (text, tag) = ("x".repeat(1_000), "y".repeat(990));
+    let long = alice.get(&format!("/incidents/?junk=1&q={text}&tags=a%3D{tag}")).await.header("location").to_owned();
+    assert!(long.contains(&text) && long.contains(&tag), "{long}");
     assert_eq!(alice.get(&long).await.status, 200);
     assert_eq!(alice.get("/incidents/").await.header("location"), wanted);
 }

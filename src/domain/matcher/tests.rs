@@ -219,7 +219,7 @@ proptest! {
             matcher.update(&directory);
             check(&matcher, &directory, &happened)?;
         }
-        // Nothing is left behind of what is there no more.
+        // What was deleted leaves nothing behind.
         directory.profiles.clear();
         directory.rules.clear();
         matcher.update(&directory);

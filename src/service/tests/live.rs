@@ -7,9 +7,15 @@ use crate::service::{IncidentEdit, News, live::Reader};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The next news; a reader may be woken without any.
 async fn next(reader: &mut Reader) -> News {
-    tokio::time::timeout(PATIENCE, reader.changed()).await.unwrap();
-    reader.news()
+    loop {
+        tokio::time::timeout(PATIENCE, reader.changed()).await.unwrap();
+        match reader.news() {
+            News::Nothing => {}
+            news => return news,
+        }
+    }
 }
 
 #[tokio::test]

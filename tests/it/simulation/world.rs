@@ -67,6 +67,9 @@ pub struct World {
     pub called: usize,
 }
 
+/// Longer than all steps of the clock together, so that no message is given up for its age.
+const RETRIED_FOR: i64 = 3_650 * DAY;
+
 impl World {
     pub async fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
@@ -225,7 +228,7 @@ impl World {
 
     fn start_dispatcher(&mut self) {
         let settings = DispatchSettings {
-            queue: QueueSettings { storm_limit: self.storm_limit, retry_micros: 20 * DAY },
+            queue: QueueSettings { storm_limit: self.storm_limit, retry_micros: RETRIED_FOR },
             public_url: None,
         };
         let (store, carrier) = (self.service.store().clone(), Arc::clone(&self.carrier));
