@@ -78,6 +78,8 @@ impl From<Busy> for ApiError {
 pub struct Answers {
     all: Share,
     compressed: Arc<Semaphore>,
+    /// Long arrays of which rows are being written.
+    written: Arc<Semaphore>,
     /// Those who do not say who they are share one, which is not part of `all`: they cannot take the room of others.
     users: Mutex<FxHashMap<Option<UserId>, Share>>,
     /// How long to wait for a turn.
@@ -114,13 +116,25 @@ impl Default for Answers {
         Self {
             all: Share::new(HELD_BYTES, STREAMED_ANSWERS),
             compressed: Arc::new(Semaphore::new(COMPRESSED_AT_ONCE)),
+            written: Arc::new(Semaphore::new(written_at_once())),
             users: Mutex::default(),
             wait: STREAMED_ANSWER_WAIT,
         }
     }
 }
 
+/// Half of the processors, so that the others are free for short requests.
+fn written_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
+}
+
 impl Answers {
+    /// Turns of long arrays, of which only so many are written at the same time.
+    #[must_use]
+    pub fn turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.written)
+    }
+
     /// Waits for its turn to write an answer while it is sent.
     pub async fn stream(&self, user: UserId) -> Result<Permits, Busy> {
         let own = self.share(Some(user)).stream(self.wait).await.ok_or(Busy::User)?;

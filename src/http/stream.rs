@@ -16,7 +16,11 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use tokio::{sync::mpsc, task};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task,
+};
 
 use super::{
     Answer, Api,
@@ -75,7 +79,37 @@ pub struct Rows {
     separator: &'static str,
     buffer: Vec<u8>,
     /// `None`: it has to be short enough to be answered as a whole.
-    client: Option<mpsc::Sender<Part>>,
+    client: Option<Client>,
+}
+
+/// Who reads a long array. Its rows are written only while it has a turn, which others get whenever a chunk is full: a
+/// few long arrays must not take all processors from short requests.
+struct Client {
+    parts: mpsc::Sender<Part>,
+    turns: Arc<Semaphore>,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Client {
+    /// To be called on a blocking thread of a runtime, and so is [`Client::send`].
+    fn new(parts: mpsc::Sender<Part>, turns: Arc<Semaphore>) -> Self {
+        let mut client = Self { parts, turns, turn: None };
+        client.wait_for_turn();
+        client
+    }
+
+    fn wait_for_turn(&mut self) {
+        // The semaphore is never closed.
+        self.turn = Handle::current().block_on(Arc::clone(&self.turns).acquire_owned()).ok();
+    }
+
+    /// False if the client hung up.
+    fn send(&mut self, part: Part) -> bool {
+        self.turn = None;
+        let is_sent = self.parts.blocking_send(part).is_ok();
+        self.wait_for_turn();
+        is_sent
+    }
 }
 
 enum Part {
@@ -85,7 +119,7 @@ enum Part {
 }
 
 impl Rows {
-    fn new((open, close): Brackets, client: Option<mpsc::Sender<Part>>) -> Self {
+    fn new((open, close): Brackets, client: Option<Client>) -> Self {
         Self { close, separator: "", buffer: open.into(), client }
     }
 
@@ -104,15 +138,25 @@ impl Rows {
     }
 
     fn pass_on(&mut self) -> io::Result<()> {
-        let Some(client) = &self.client else { return Err(io::ErrorKind::FileTooLarge.into()) };
+        let Some(client) = &mut self.client else { return Err(io::ErrorKind::FileTooLarge.into()) };
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(ANSWER_CHUNK_BYTES));
-        client.blocking_send(Part::Chunk(chunk.into())).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        if client.send(Part::Chunk(chunk.into())) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
     /// What was not passed on yet, with the end of the array.
-    fn finish(mut self) -> Vec<u8> {
+    fn finish(&mut self) -> Vec<u8> {
         self.buffer.extend_from_slice(self.close.as_bytes());
-        self.buffer
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Passes on the rest and says that it is the end; a client that hung up needs neither.
+    fn end(mut self) {
+        let last = self.finish();
+        if let Some(client) = &mut self.client
+            && client.send(Part::Chunk(last.into()))
+        {
+            client.send(Part::End);
+        }
     }
 }
 
@@ -181,15 +225,12 @@ where
     W: Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
 {
     let permits = api.answers().stream(user).await.map_err(NoAnswer::Busy)?;
-    let (client, parts) = mpsc::channel(WAITING);
+    let (sender, parts) = mpsc::channel(WAITING);
     task::spawn_blocking(move || {
-        let mut rows = Rows::new(brackets, Some(client.clone()));
+        let client = Client::new(sender, api.answers().turns());
+        let mut rows = Rows::new(brackets, Some(client));
         match write(&api, &mut rows) {
-            Ok(()) => {
-                // Nobody is there to hear of a client that hung up.
-                let last = client.blocking_send(Part::Chunk(rows.finish().into()));
-                drop(last.and_then(|()| client.blocking_send(Part::End)));
-            }
+            Ok(()) => rows.end(),
             Err(Stop::Failed(error)) => tracing::error!("a list broke off: {error}"),
             Err(Stop::TooLong | Stop::HungUp) => {}
         }
@@ -218,12 +259,12 @@ mod tests {
     use super::*;
 
     async fn sent(write: impl Fn(&mut Rows) -> Result<(), Stop> + Send + 'static) -> Result<Vec<u8>, axum::Error> {
-        let (client, parts) = mpsc::channel(WAITING);
+        let (sender, parts) = mpsc::channel(WAITING);
         task::spawn_blocking(move || {
-            let mut rows = Rows::new(ARRAY, Some(client.clone()));
+            let client = Client::new(sender, Arc::new(Semaphore::new(1)));
+            let mut rows = Rows::new(ARRAY, Some(client));
             if write(&mut rows).is_ok() {
-                client.blocking_send(Part::Chunk(rows.finish().into())).unwrap();
-                client.blocking_send(Part::End).unwrap();
+                rows.end();
             }
         });
         Ok(body(parts, [None, None]).collect().await?.to_bytes().to_vec())
@@ -258,10 +299,34 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn others_get_their_turn_after_each_chunk() {
+        let turns = Arc::new(Semaphore::new(1));
+        let text = "x".repeat(ANSWER_CHUNK_BYTES);
+        let begin = || {
+            let ((sender, parts), turns, text) = (mpsc::channel(WAITING), Arc::clone(&turns), text.clone());
+            let writer = task::spawn_blocking(move || {
+                let mut rows = Rows::new(ARRAY, Some(Client::new(sender, turns)));
+                while rows.push(&text).is_ok() {}
+            });
+            (parts, writer)
+        };
+        // Nobody reads the first one, which holds no turn while it waits.
+        let (unread, first) = begin();
+        let (mut parts, second) = begin();
+        for _ in 0..10 {
+            assert!(matches!(parts.recv().await, Some(Part::Chunk(_))));
+        }
+        drop((unread, parts));
+        first.await.unwrap();
+        second.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_writer_waits_for_the_client_and_ends_with_it() {
-        let (client, mut parts) = mpsc::channel(WAITING);
+        let (sender, mut parts) = mpsc::channel(WAITING);
         let text = "x".repeat(ANSWER_CHUNK_BYTES);
         let writer = task::spawn_blocking(move || {
+            let client = Client::new(sender, Arc::new(Semaphore::new(1)));
             let mut rows = Rows::new(ARRAY, Some(client));
             let mut pushed = 0_usize;
             while rows.push(&text).is_ok() {

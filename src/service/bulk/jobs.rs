@@ -18,7 +18,7 @@ use crate::{
         filter::Criteria,
         ids::UserId,
         limits::{PAGE_SIZE_MAX, UNDO_FOR, WORK_KEPT, WORK_KEPT_PER_USER},
-        time::Timestamp,
+        time::{Moment, Timestamp},
     },
     service::{Caller, Cursor, Service, ServiceError},
 };
@@ -57,7 +57,7 @@ struct State {
     undo: Option<Undo>,
     /// It could have been undone, but for want of memory.
     undo_lost: bool,
-    finished: Option<Timestamp>,
+    finished: Option<Moment>,
     trouble: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct BulkStatus {
     pub of: usize,
     /// Incidents that were left out, by reason.
     pub refusals: Vec<(BulkRefusal, usize)>,
-    pub finished: Option<Timestamp>,
+    pub finished: Option<Moment>,
     /// Why it ended early.
     pub trouble: Option<String>,
     pub can_undo: bool,
@@ -128,7 +128,7 @@ impl Service {
                 Err(_) => Some("the server made a mistake; its log says more".to_owned()),
             };
             drop(slot);
-            watched.finish(trouble, service.now());
+            watched.finish(trouble, service.moment());
             // Neither is kept alive by the wait.
             drop(service);
             let job = Arc::downgrade(&watched);
@@ -144,7 +144,7 @@ impl Service {
     /// Of one's own only.
     #[must_use]
     pub fn bulk_status(&self, caller: &Caller, id: &str) -> Option<BulkStatus> {
-        self.bulks().jobs.find(id, caller.id()).map(|job| job.status(self.now()))
+        self.bulks().jobs.find(id, caller.id()).map(|job| job.status(self.moment()))
     }
 
     /// Undoes a change of one's own, once, even if the caller goes away. `None`: it cannot be undone (any more).
@@ -152,7 +152,7 @@ impl Service {
         let Some(job) = self.bulks().jobs.find(id, caller.id()) else { return Ok(None) };
         let undo = {
             let mut state = job.state();
-            if !state.can_undo(self.now()) {
+            if !state.can_undo(self.moment()) {
                 return Ok(None);
             }
             state.undo.take()
@@ -257,7 +257,7 @@ impl Job {
         }
     }
 
-    fn finish(&self, trouble: Option<String>, now: Timestamp) {
+    fn finish(&self, trouble: Option<String>, now: Moment) {
         {
             let mut state = self.state();
             state.trouble = trouble;
@@ -266,7 +266,7 @@ impl Job {
         self.finished.send_replace(true);
     }
 
-    fn status(&self, now: Timestamp) -> BulkStatus {
+    fn status(&self, now: Moment) -> BulkStatus {
         let state = self.state();
         BulkStatus {
             id: self.id.clone(),
@@ -284,9 +284,9 @@ impl Job {
 
 impl State {
     /// By the clock, and never later than its memory is given back, which does not depend on the clock.
-    fn can_undo(&self, now: Timestamp) -> bool {
+    fn can_undo(&self, now: Moment) -> bool {
         let life = i64::try_from(UNDO_FOR.as_micros()).unwrap_or(i64::MAX);
-        let in_time = self.finished.is_some_and(|at| now.micros().saturating_sub(at.micros()) < life);
+        let in_time = self.finished.is_some_and(|at| now.micros_since(at) < life);
         in_time && self.done > 0 && self.undo.is_some()
     }
 
