@@ -192,7 +192,14 @@ async fn half_sent(app: &App, token: &str, path: &str, bytes: usize) -> JoinHand
     let router = app.router.clone();
     let mut answer = tokio::spawn(async move { send(&router, request).await });
     tokio::select! {
-        reply = &mut answer => tokio::spawn(async move { reply.unwrap() }),
+        reply = &mut answer => {
+            let refused = tokio::spawn(async move { reply.unwrap() });
+            // Callers look at whether it is finished.
+            while !refused.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            refused
+        }
         _ = all_but_the_end => answer,
     }
 }
