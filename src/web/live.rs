@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::rendered::Pushes;
@@ -85,7 +85,7 @@ pub async fn stream(
         (header::CACHE_CONTROL.as_str(), "no-cache"),
         ("x-accel-buffering", "no"),
     ];
-    (headers, Body::from_stream(frames(pushed))).into_response()
+    (headers, Body::from_stream(frames(pushed).fuse())).into_response()
 }
 
 struct Pushed {

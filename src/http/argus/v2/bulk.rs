@@ -144,7 +144,8 @@ impl Changes {
             let chunk = changes.chunk();
             Some((chunk, changes))
         });
-        reply::json_body(status, Body::from_stream(first.chain(rest)))
+        // The compression asks again after the end.
+        reply::json_body(status, Body::from_stream(first.chain(rest).fuse()))
     }
 
     fn is_complete(&self) -> bool {
