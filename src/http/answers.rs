@@ -129,7 +129,7 @@ fn written_at_once() -> usize {
 }
 
 impl Answers {
-    /// Turns of long arrays, of which only so many are written at the same time.
+    /// Permits to write rows of long arrays: as many as may be written at the same time.
     #[must_use]
     pub fn turns(&self) -> Arc<Semaphore> {
         Arc::clone(&self.written)
