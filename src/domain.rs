@@ -1,6 +1,7 @@
 //! The vocabulary and rules of incident handling. Pure: no input or output, no clock, no storage or wire formats.
 
 pub mod ack;
+pub mod address;
 pub mod change;
 pub mod channel;
 pub mod contact;

@@ -12,10 +12,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::Mutex as Turn;
 
-use super::tries::network;
 use crate::{
     clock::random_bytes,
     domain::{
+        address::network,
         ids::UserId,
         limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
         time::Moment,

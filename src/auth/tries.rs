@@ -16,6 +16,7 @@ use std::{
 
 use super::{password::Rank, remembered::lock};
 use crate::domain::{
+    address::network,
     ids::UserId,
     limits::{
         PASSWORD_PLACE_KEPT, PASSWORD_PLACES_KEPT, PASSWORD_PLACES_PER_ACCOUNT, PASSWORD_TRIES_KEPT,
@@ -199,14 +200,6 @@ impl Places {
             places.remove(0);
         }
         places.push((network, now));
-    }
-}
-
-/// One host may have a whole IPv6 network of 64 bits to itself.
-pub(super) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -5,14 +5,14 @@
 //! received is dropped. So nobody can keep others out by sending slowly.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-use crate::domain::{ids::UserId, limits};
+use crate::domain::{address::network, ids::UserId, limits};
 
 /// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,15 +26,6 @@ impl Holder {
     #[must_use]
     pub fn of_address(address: Option<IpAddr>) -> Self {
         Self::Address(address.map(network))
-    }
-}
-
-/// The address itself, or the network of 64 bits of an IPv6 address.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use crate::http::{Network, body::budget::network};
+use crate::{domain::address::network, http::Network};
 
 /// A handle. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
 #[derive(Clone)]
