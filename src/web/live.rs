@@ -160,6 +160,7 @@ impl Pushed {
             self.pending.extend(push.frames(seq.filter(|_| number == last)));
         }
         self.reloads = if is_reload { (self.reloads + 1).min(DOUBLINGS) } else { 0 };
-        self.next_push = Instant::now() + LIVE_EVERY * (1 << self.reloads);
+        // Rows come as often as readers are woken; only reload requests have a pause of their own.
+        self.next_push = Instant::now() + LIVE_EVERY * ((1 << self.reloads) - 1);
     }
 }
