@@ -15,6 +15,7 @@ pub mod incident;
 pub mod incidents;
 pub mod live;
 pub mod maintenance;
+pub mod no_page;
 pub mod notifications;
 pub mod offered;
 pub mod router;

@@ -61,5 +61,6 @@ mod web_incident;
 mod web_list;
 mod web_live;
 mod web_maintenance;
+mod web_navigation;
 mod web_notifications;
 mod web_session;

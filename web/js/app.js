@@ -49,12 +49,15 @@ function writeTimes(scope = document) {
   }
 }
 
+/** What is being typed stays. */
+const loggedOut = (is = true) => { $("#logged-out").hidden = !is; };
+
 /** Says something for a while. */
 function notify(text, after = 6000) {
   const notice = document.createElement("p");
   notice.className = "notice";
   notice.textContent = text;
-  document.getElementById("notices")?.append(notice);
+  $("#notices")?.append(notice);
   setTimeout(() => notice.remove(), after);
 }
 
@@ -72,7 +75,7 @@ function closeMenus(but) {
   for (const menu of $$("details.menu[open]")) if (!menu.contains(but)) menu.open = false;
 }
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   closeMenus(event.target);
   const copy = event.target.closest("[data-copy]");
   if (copy) {
@@ -81,18 +84,18 @@ document.addEventListener("click", (event) => {
   }
 });
 
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   $("details.menu[open] summary")?.focus();
   closeMenus();
 });
 
-document.addEventListener("change", ({ target }) => {
+addEventListener("change", ({ target }) => {
   if (target.matches("select[data-submit]")) target.form.requestSubmit();
   if (target.matches("[data-ask-notices]:checked")) window.Notification?.requestPermission();
 });
 
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   const text = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (text && !window.confirm(text)) {
     event.preventDefault();
@@ -100,9 +103,15 @@ document.addEventListener("submit", (event) => {
   }
 }, true);
 
-document.addEventListener("htmx:after:swap", arrive);
-document.addEventListener("htmx:error", () => notify("The server cannot be reached."));
+addEventListener("htmx:after:swap", arrive);
+addEventListener("htmx:before:response", (event) => {
+  const { hx, request, sourceElement: from } = event.detail.ctx;
+  if (!hx.redirect || (request.method === "GET" && from.matches("a, form"))) return;
+  event.preventDefault();
+  loggedOut();
+});
+addEventListener("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, writeTimes, notify };
+window.argusd = { $, $$, writeTimes, notify, loggedOut };

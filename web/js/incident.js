@@ -5,7 +5,7 @@ const typed = "textarea, input:not([type=hidden])";
 const page = () => $("[data-incident]");
 let sent = null;
 
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   const form = event.target;
   sent = form.method === "post" && form.closest("[data-incident]") ? form : null;
 });
@@ -23,13 +23,13 @@ function conclude() {
   form.closest("details")?.querySelector("summary").focus();
 }
 
-document.addEventListener("toggle", ({ target }) => {
+addEventListener("toggle", ({ target }) => {
   if (target.open && target.matches(".action") && target.contains(document.activeElement)) {
     $(typed, target)?.focus();
   }
 }, true);
 
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   const action = event.key === "Escape" && $(".action[open]");
   if (!action) return;
   action.open = false;
@@ -58,8 +58,7 @@ async function refreshIncident() {
     const path = `/incidents/${article.dataset.incident}/`;
     const query = location.pathname === path ? location.search : "";
     const answer = await fetch(path + query, { headers: { "HX-Request": "true" } });
-    const elsewhere = answer.headers.get("HX-Redirect");
-    if (elsewhere) return location.assign(elsewhere);
+    if (answer.headers.get("HX-Redirect")) return window.argusd.loggedOut();
     const main = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
     if (!main || page() !== article || sent) return;
     for (const details of $$("details[id]", article)) {
@@ -68,7 +67,7 @@ async function refreshIncident() {
     }
     const kept = $$("form", article).filter((form) => $(".problem", form) || [...form.elements].some(isChanged));
     for (const form of kept) form.setAttribute("hx-morph-skip", "");
-    const target = document.getElementById("main");
+    const target = $("#main");
     await window.htmx.swap({ sourceElement: target, target, text: main.outerHTML, swap: "outerMorph", push: "false" });
     for (const form of kept) form.removeAttribute("hx-morph-skip");
   } catch {
@@ -90,6 +89,6 @@ function arrive() {
   watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, { refresh: refreshIncident }) } : null;
 }
 
-document.addEventListener("htmx:after:swap", arrive);
-document.addEventListener("htmx:error", () => { sent = null; });
+addEventListener("htmx:after:swap", arrive);
+addEventListener("htmx:finally:request", () => { sent = null; });
 arrive();

@@ -129,7 +129,7 @@ function arrive() {
   read();
 }
 
-document.addEventListener("pointerdown", (event) => {
+addEventListener("pointerdown", (event) => {
   const cell = event.target.closest(".week-cell");
   if (!cell || event.button) return;
   event.preventDefault();
@@ -138,19 +138,19 @@ document.addEventListener("pointerdown", (event) => {
   stretch(cell);
 });
 
-document.addEventListener("pointermove", (event) => {
+addEventListener("pointermove", (event) => {
   const cell = drawing && document.elementFromPoint(event.clientX, event.clientY)?.closest(".week-cell");
   if (cell) stretch(cell);
 });
 
 for (const name of ["pointerup", "pointercancel"]) {
-  document.addEventListener(name, () => {
+  addEventListener(name, () => {
     if (drawing) write();
     drawing = null;
   });
 }
 
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   const cell = event.target.closest?.(".week-cell");
   if (!cell) return;
   const at = Number(cell.dataset.at);
@@ -173,7 +173,7 @@ document.addEventListener("keydown", (event) => {
   focus(next);
 });
 
-document.addEventListener("input", (event) => {
+addEventListener("input", (event) => {
   if (event.target.closest?.("#week-rows")) read();
   const tags = event.target.closest?.("[data-tag-fields]");
   if (tags && [...tags.children].every((field) => field.value)) {
@@ -183,5 +183,5 @@ document.addEventListener("input", (event) => {
   }
 });
 
-document.addEventListener("htmx:after:swap", arrive);
+addEventListener("htmx:after:swap", arrive);
 arrive();
