@@ -9,6 +9,7 @@ pub mod account;
 pub mod admin;
 pub mod answer;
 pub mod assets;
+pub mod delivery;
 pub mod form;
 pub mod frame;
 pub mod incident;
