@@ -39,10 +39,39 @@ enum CompiledTags {
 /// Tags of which an incident has to have at least one in each group; see [`tag_groups`].
 #[derive(Debug)]
 struct TagGroups {
-    group_of: FxHashMap<Tag, usize>,
+    group_of: GroupOf,
     count: usize,
     /// The group with the fewest tags, and how many these are.
     smallest: (usize, usize),
+}
+
+/// Which group each tag is in. A few tags are compared one by one, which is quicker than hashing.
+#[derive(Debug)]
+enum GroupOf {
+    Few(Vec<(Tag, usize)>),
+    Many(FxHashMap<Tag, usize>),
+}
+
+impl GroupOf {
+    const FEW: usize = 8;
+
+    fn new(tags: Vec<(Tag, usize)>) -> Self {
+        if tags.len() <= Self::FEW { Self::Few(tags) } else { Self::Many(tags.into_iter().collect()) }
+    }
+
+    fn get(&self, tag: &Tag) -> Option<usize> {
+        match self {
+            Self::Few(tags) => tags.iter().find(|(known, _)| known == tag).map(|(_, group)| *group),
+            Self::Many(tags) => tags.get(tag).copied(),
+        }
+    }
+
+    fn tags_of(&self, group: usize) -> Vec<&Tag> {
+        match self {
+            Self::Few(tags) => tags.iter().filter(|(_, of)| *of == group).map(|(tag, _)| tag).collect(),
+            Self::Many(tags) => tags.iter().filter(|(_, of)| **of == group).map(|(tag, _)| tag).collect(),
+        }
+    }
 }
 
 impl CompiledLists {
@@ -70,14 +99,14 @@ impl CompiledTags {
         let count = groups.len();
         let numbered = groups.into_iter().enumerate();
         let group_of = numbered.flat_map(|(group, tags)| tags.into_iter().map(move |tag| (tag, group))).collect();
-        Self::Groups(TagGroups { group_of, count, smallest })
+        Self::Groups(TagGroups { group_of: GroupOf::new(group_of), count, smallest })
     }
 }
 
 impl TagGroups {
     /// The first group of which the incident has no tag. Takes time in proportion to the incident's tags.
     fn missing(&self, tags: &[IncidentTag]) -> Option<usize> {
-        let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag).copied());
+        let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag));
         if self.count <= 64 {
             let met = groups.fold(0_u64, |met, group| met | (1 << group));
             return (0..self.count).find(|group| met & (1 << group) == 0);
@@ -179,8 +208,7 @@ impl EventFilter {
 
     /// Tags of which an incident has to have at least one; empty: none are needed.
     pub fn needed_tags(&self) -> impl Iterator<Item = &Tag> {
-        let groups = self.groups().into_iter();
-        groups.flat_map(|it| it.group_of.iter().filter(|(_, group)| **group == it.smallest.0).map(|(tag, _)| tag))
+        self.groups().into_iter().flat_map(|groups| groups.group_of.tags_of(groups.smallest.0))
     }
 
     /// Empty: any.
