@@ -41,8 +41,8 @@ enum CompiledTags {
 struct TagGroups {
     group_of: GroupOf,
     count: usize,
-    /// The group with the fewest tags, and how many these are.
-    smallest: (usize, usize),
+    /// Tags of the group that has the fewest.
+    smallest: usize,
 }
 
 /// Which group each tag is in. A few tags are compared one by one, which is quicker than hashing.
@@ -66,10 +66,10 @@ impl GroupOf {
         }
     }
 
-    fn tags_of(&self, group: usize) -> Vec<&Tag> {
+    fn all(&self) -> Vec<(&Tag, usize)> {
         match self {
-            Self::Few(tags) => tags.iter().filter(|(_, of)| *of == group).map(|(tag, _)| tag).collect(),
-            Self::Many(tags) => tags.iter().filter(|(_, of)| **of == group).map(|(tag, _)| tag).collect(),
+            Self::Few(tags) => tags.iter().map(|(tag, group)| (tag, *group)).collect(),
+            Self::Many(tags) => tags.iter().map(|(tag, group)| (tag, *group)).collect(),
         }
     }
 }
@@ -94,8 +94,7 @@ impl CompiledTags {
         let tags: Option<Vec<Tag>> = texts.iter().map(|text| Tag::parse(text).ok()).collect();
         let Some(tags) = tags else { return Self::Never };
         let groups = tag_groups(tags);
-        let sizes = groups.iter().map(Vec::len).enumerate();
-        let smallest = sizes.min_by_key(|(_, size)| *size).unwrap_or_default();
+        let smallest = groups.iter().map(Vec::len).min().unwrap_or_default();
         let count = groups.len();
         let numbered = groups.into_iter().enumerate();
         let group_of = numbered.flat_map(|(group, tags)| tags.into_iter().map(move |tag| (tag, group))).collect();
@@ -200,15 +199,16 @@ impl EventFilter {
         self.criteria.max_level.is_none_or(|max| level.get() <= max)
     }
 
-    /// How many tags [`EventFilter::needed_tags`] are; `None`: none are needed.
+    /// How many tags its smallest group has; `None`: no tags are needed.
     #[must_use]
     pub fn needed_tags_count(&self) -> Option<usize> {
-        self.groups().map(|groups| groups.smallest.1)
+        self.groups().map(|groups| groups.smallest)
     }
 
-    /// Tags of which an incident has to have at least one; empty: none are needed.
-    pub fn needed_tags(&self) -> impl Iterator<Item = &Tag> {
-        self.groups().into_iter().flat_map(|groups| groups.group_of.tags_of(groups.smallest.0))
+    /// Each tag with its group, which are numbered from 0. An incident has to have a tag of each group.
+    #[must_use]
+    pub fn grouped_tags(&self) -> Vec<(&Tag, usize)> {
+        self.groups().map(|groups| groups.group_of.all()).unwrap_or_default()
     }
 
     /// Empty: any.
