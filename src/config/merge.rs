@@ -31,6 +31,16 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
             pick(None, env.text(&["ARGUSD_PUBLIC_URL"]), file.public_url, String::new),
             parse_public_url,
         )?,
+        frontend_urls: check(
+            "frontend_urls",
+            pick(
+                None,
+                env.text(&["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"]),
+                file.frontend_urls.map(|list| list.join(",")),
+                String::new,
+            ),
+            |text| text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(parse_web_address).collect(),
+        )?,
         trusted_proxies: check(
             "trusted_proxies",
             pick(
@@ -231,8 +241,12 @@ fn parse_public_url(text: &str) -> Result<Option<Url>, String> {
     if text.is_empty() {
         return Ok(None);
     }
+    parse_web_address(text).map(Some)
+}
+
+fn parse_web_address(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Some(url)),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(format!("{text:?} is no http or https address")),
     }
 }
