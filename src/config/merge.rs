@@ -31,16 +31,7 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
             pick(None, env.text(&["ARGUSD_PUBLIC_URL"]), file.public_url, String::new),
             parse_public_url,
         )?,
-        frontend_urls: check(
-            "frontend_urls",
-            pick(
-                None,
-                env.text(&["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"]),
-                file.frontend_urls.map(|list| list.join(",")),
-                String::new,
-            ),
-            |text| text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(parse_web_address).collect(),
-        )?,
+        frontend_urls: frontend_urls(&env, file.frontend_urls)?,
         trusted_proxies: check(
             "trusted_proxies",
             pick(
@@ -178,6 +169,18 @@ pub(super) fn check<T>(
         Ok(value) => Ok(Setting { value, origin }),
         Err(reason) => Err(ConfigError::BadValue { name, origin, reason }),
     }
+}
+
+fn frontend_urls(env: &Env<'_>, file: Option<Vec<String>>) -> Result<Setting<Vec<Url>>, ConfigError> {
+    let raw = pick(
+        None,
+        env.text(&["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"]),
+        file.map(|list| list.join(",")),
+        String::new,
+    );
+    check("frontend_urls", raw, |text| {
+        text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(parse_web_address).collect()
+    })
 }
 
 fn web(env: &Env<'_>, file: Web) -> WebConfig {

@@ -25,7 +25,7 @@ impl Origins {
     /// A default port is left out, as browsers do. Addresses without a host have no origin and are skipped.
     #[must_use]
     pub fn new(frontends: &[Url]) -> Self {
-        let origins = frontends.iter().map(|url| url.origin()).filter(url::Origin::is_tuple);
+        let origins = frontends.iter().map(Url::origin).filter(url::Origin::is_tuple);
         Self(origins.filter_map(|origin| HeaderValue::from_str(&origin.ascii_serialization()).ok()).collect())
     }
 

@@ -34,7 +34,9 @@ impl Inner {
                     None => by_one,
                 });
             }
-            by_all.iter().for_each(|ids| ids.for_each(|id| covered.add(id)));
+            if let Some(ids) = by_all {
+                ids.for_each(|id| covered.add(id));
+            }
         }
         let covered = covered.finish();
         if wanted {
