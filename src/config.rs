@@ -69,6 +69,8 @@ pub struct Config {
     pub listen: Setting<String>,
     /// Where clients reach the server; `None`: where they say they did.
     pub public_url: Setting<Option<Url>>,
+    /// Frontends on other hosts. The first is where links to the frontend lead.
+    pub frontend_urls: Setting<Vec<Url>>,
     /// Addresses and networks of proxies whose forwarding headers are believed.
     pub trusted_proxies: Setting<Vec<String>>,
     pub time_zone: Setting<Tz>,
@@ -198,6 +200,11 @@ impl Config {
                 "public_url",
                 self.public_url.value.as_ref().map(Url::to_string).unwrap_or_default(),
                 self.public_url.origin,
+            ),
+            (
+                "frontend_urls",
+                self.frontend_urls.value.iter().map(Url::as_str).collect::<Vec<_>>().join(", "),
+                self.frontend_urls.origin,
             ),
             ("trusted_proxies", self.trusted_proxies.value.join(", "), self.trusted_proxies.origin),
             ("time_zone", self.time_zone.value.to_string(), self.time_zone.origin),

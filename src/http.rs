@@ -8,6 +8,7 @@ pub mod argus;
 pub mod auth;
 pub mod body;
 pub mod cookies;
+pub mod cors;
 pub mod cursor;
 pub mod docs;
 pub mod error;
@@ -49,6 +50,8 @@ pub type Answer = Result<axum::response::Response, ApiError>;
 pub struct HttpSettings {
     /// Where clients find this server; `None`: where they say they found it (`Host`).
     pub public_url: Option<Url>,
+    /// Frontends on other hosts whose pages may use the API.
+    pub frontends: Vec<Url>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// What the contact API speaks where the path does not say.
@@ -61,6 +64,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             public_url: None,
+            frontends: Vec::new(),
             trusted_proxies: Vec::new(),
             icinga_dialect: IcingaDialect::default(),
             body_timeout: limits::BODY_TIMEOUT,

@@ -13,6 +13,7 @@ mod feed;
 mod grams;
 mod id_set;
 mod indexer;
+mod maintenance;
 mod near;
 mod page;
 mod ranks;
@@ -93,6 +94,8 @@ pub enum Status {
 pub enum SearchError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("planned maintenance that is on names more than {0} filters, too many to search by")]
+    TooManyFilters(usize),
     #[error("the search index in {path} cannot be used: {reason}")]
     Index { path: String, reason: String },
 }
@@ -141,7 +144,7 @@ impl Search {
         size: usize,
         now: Timestamp,
     ) -> Result<Found, SearchError> {
-        let plan = self.inner.plan(criteria)?;
+        let plan = self.inner.plan(criteria, now)?;
         let set = plan.set.as_ref();
         if let Some(snapshot) = &plan.read_with {
             let columns = &self.inner.columns;
@@ -179,7 +182,7 @@ impl Search {
 
     /// Blocks: for blocking threads.
     pub fn count(&self, criteria: &Criteria, now: Timestamp) -> Result<u64, SearchError> {
-        let plan = self.inner.plan(criteria)?;
+        let plan = self.inner.plan(criteria, now)?;
         let set = plan.set.as_ref();
         if let Some(snapshot) = &plan.read_with {
             let columns = &self.inner.columns;
@@ -200,7 +203,10 @@ impl Search {
             None => ids,
         };
         let criteria = &Criteria { ids: Some(ids), ..criteria.clone() };
-        let read = criteria.ids.as_ref().is_some_and(|ids| ids.len() <= READ_TO_MATCH) && criteria.needs_records();
+        // Records do not know what is under maintenance.
+        let read = criteria.ids.as_ref().is_some_and(|ids| ids.len() <= READ_TO_MATCH)
+            && criteria.needs_records()
+            && criteria.under_maintenance.is_none();
         let keys = if read {
             // What is asked of few incidents their records answer sooner than the index does of all.
             let set = criteria.ids.iter().flatten().map(|id| id.0).collect();
@@ -263,7 +269,7 @@ impl Inner {
         self.columns.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, criteria: &Criteria) -> Result<Plan, SearchError> {
+    fn plan(&self, criteria: &Criteria, now: Timestamp) -> Result<Plan, SearchError> {
         let mut plan = Plan { set: None, read_with: None };
         if let Some(ids) = &criteria.ids {
             let loaded = self.columns();
@@ -275,6 +281,9 @@ impl Inner {
             // Many incidents have none, so there is no index of those.
             Some("") => plan.read_with = Some(self.store.snapshot()?),
             Some(name) => plan.narrow(self.named(name, criteria)?),
+        }
+        if let Some(wanted) = criteria.under_maintenance {
+            plan.narrow(self.under_maintenance(wanted, now)?);
         }
         if plan.set.as_ref().is_some_and(IdSet::is_empty) || criteria.tags.is_empty() && criteria.words.is_empty() {
             return Ok(plan);
@@ -293,7 +302,7 @@ impl Inner {
 
     /// Only these can match; `None`: what the columns say is all. Reads records where nothing else knows.
     fn narrowed(&self, criteria: &Criteria, now: Timestamp) -> Result<Option<IdSet>, SearchError> {
-        let plan = self.plan(criteria)?;
+        let plan = self.plan(criteria, now)?;
         let Some(snapshot) = &plan.read_with else { return Ok(plan.set) };
         let scan = Scan { columns: &self.columns, criteria, set: plan.set.as_ref(), now, snapshot };
         let keys = scan.older(Key::LAST, usize::MAX)?;

@@ -129,6 +129,7 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
     };
     Ok(HttpSettings {
         public_url: config.public_url.value.clone(),
+        frontends: config.frontend_urls.value.clone(),
         trusted_proxies,
         icinga_dialect,
         ..HttpSettings::default()

@@ -27,6 +27,7 @@ pub mod first_profile;
 pub mod forecast;
 pub mod health;
 pub mod incidents;
+mod last_moments;
 pub mod listing;
 pub mod live;
 pub mod login;

@@ -12,6 +12,7 @@ pub(super) struct File {
     pub data: Option<PathBuf>,
     pub listen: Option<String>,
     pub public_url: Option<String>,
+    pub frontend_urls: Option<Vec<String>>,
     pub trusted_proxies: Option<Vec<String>>,
     pub time_zone: Option<String>,
     pub max_connections: Option<usize>,

@@ -31,6 +31,7 @@ pub(super) fn merge(flags: &Flags, environment: &Environment, file: File) -> Res
             pick(None, env.text(&["ARGUSD_PUBLIC_URL"]), file.public_url, String::new),
             parse_public_url,
         )?,
+        frontend_urls: frontend_urls(&env, file.frontend_urls)?,
         trusted_proxies: check(
             "trusted_proxies",
             pick(
@@ -170,6 +171,18 @@ pub(super) fn check<T>(
     }
 }
 
+fn frontend_urls(env: &Env<'_>, file: Option<Vec<String>>) -> Result<Setting<Vec<Url>>, ConfigError> {
+    let raw = pick(
+        None,
+        env.text(&["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"]),
+        file.map(|list| list.join(",")),
+        String::new,
+    );
+    check("frontend_urls", raw, |text| {
+        text.split(',').map(str::trim).filter(|url| !url.is_empty()).map(parse_web_address).collect()
+    })
+}
+
 fn web(env: &Env<'_>, file: Web) -> WebConfig {
     WebConfig {
         banner: pick(None, env.text(&["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"]), file.banner, String::new)
@@ -231,8 +244,12 @@ fn parse_public_url(text: &str) -> Result<Option<Url>, String> {
     if text.is_empty() {
         return Ok(None);
     }
+    parse_web_address(text).map(Some)
+}
+
+fn parse_web_address(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Some(url)),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(format!("{text:?} is no http or https address")),
     }
 }

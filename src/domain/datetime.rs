@@ -31,6 +31,24 @@ pub fn parse(text: &str, zone: Tz) -> Option<Timestamp> {
     Timestamp::from_micros(at.and_utc().timestamp_micros())
 }
 
+/// Whether this is the last moment of the year 9999, 23:59:59.999999, with any offset or none. Python's
+/// `datetime.max`, by which some clients say that there is no end.
+#[must_use]
+pub fn is_last_moment(text: &str) -> bool {
+    let mut input = Input(text.as_bytes());
+    let local = input.date().and_then(|date| Some(date.and_time(input.time()?)));
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|date| date.and_hms_micro_opt(23, 59, 59, 999_999));
+    local.is_some() && local == last && (input.is_empty() || input.offset().is_some())
+}
+
+/// Whether a stored time was written as that moment, in whatever zone.
+#[must_use]
+pub const fn was_last_moment(at: Timestamp) -> bool {
+    const DAY: i64 = 86_400_000_000;
+    const MINUTE: i64 = 60_000_000;
+    at.micros() > Timestamp::MAX.micros() - DAY && at.micros() % MINUTE == MINUTE - 1
+}
+
 fn to_utc(local: NaiveDateTime, zone: Tz) -> Option<NaiveDateTime> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) => Some(at.naive_utc()),

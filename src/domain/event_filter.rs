@@ -39,10 +39,39 @@ enum CompiledTags {
 /// Tags of which an incident has to have at least one in each group; see [`tag_groups`].
 #[derive(Debug)]
 struct TagGroups {
-    group_of: FxHashMap<Tag, usize>,
+    group_of: GroupOf,
     count: usize,
-    /// The group with the fewest tags, and how many these are.
-    smallest: (usize, usize),
+    /// Tags of the group that has the fewest.
+    smallest: usize,
+}
+
+/// Which group each tag is in. A few tags are compared one by one, which is quicker than hashing.
+#[derive(Debug)]
+enum GroupOf {
+    Few(Vec<(Tag, usize)>),
+    Many(FxHashMap<Tag, usize>),
+}
+
+impl GroupOf {
+    const FEW: usize = 8;
+
+    fn new(tags: Vec<(Tag, usize)>) -> Self {
+        if tags.len() <= Self::FEW { Self::Few(tags) } else { Self::Many(tags.into_iter().collect()) }
+    }
+
+    fn get(&self, tag: &Tag) -> Option<usize> {
+        match self {
+            Self::Few(tags) => tags.iter().find(|(known, _)| known == tag).map(|(_, group)| *group),
+            Self::Many(tags) => tags.get(tag).copied(),
+        }
+    }
+
+    fn all(&self) -> Vec<(&Tag, usize)> {
+        match self {
+            Self::Few(tags) => tags.iter().map(|(tag, group)| (tag, *group)).collect(),
+            Self::Many(tags) => tags.iter().map(|(tag, group)| (tag, *group)).collect(),
+        }
+    }
 }
 
 impl CompiledLists {
@@ -65,19 +94,18 @@ impl CompiledTags {
         let tags: Option<Vec<Tag>> = texts.iter().map(|text| Tag::parse(text).ok()).collect();
         let Some(tags) = tags else { return Self::Never };
         let groups = tag_groups(tags);
-        let sizes = groups.iter().map(Vec::len).enumerate();
-        let smallest = sizes.min_by_key(|(_, size)| *size).unwrap_or_default();
+        let smallest = groups.iter().map(Vec::len).min().unwrap_or_default();
         let count = groups.len();
         let numbered = groups.into_iter().enumerate();
         let group_of = numbered.flat_map(|(group, tags)| tags.into_iter().map(move |tag| (tag, group))).collect();
-        Self::Groups(TagGroups { group_of, count, smallest })
+        Self::Groups(TagGroups { group_of: GroupOf::new(group_of), count, smallest })
     }
 }
 
 impl TagGroups {
     /// The first group of which the incident has no tag. Takes time in proportion to the incident's tags.
     fn missing(&self, tags: &[IncidentTag]) -> Option<usize> {
-        let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag).copied());
+        let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag));
         if self.count <= 64 {
             let met = groups.fold(0_u64, |met, group| met | (1 << group));
             return (0..self.count).find(|group| met & (1 << group) == 0);
@@ -171,16 +199,16 @@ impl EventFilter {
         self.criteria.max_level.is_none_or(|max| level.get() <= max)
     }
 
-    /// How many tags [`EventFilter::needed_tags`] are; `None`: none are needed.
+    /// How many tags its smallest group has; `None`: no tags are needed.
     #[must_use]
     pub fn needed_tags_count(&self) -> Option<usize> {
-        self.groups().map(|groups| groups.smallest.1)
+        self.groups().map(|groups| groups.smallest)
     }
 
-    /// Tags of which an incident has to have at least one; empty: none are needed.
-    pub fn needed_tags(&self) -> impl Iterator<Item = &Tag> {
-        let groups = self.groups().into_iter();
-        groups.flat_map(|it| it.group_of.iter().filter(|(_, group)| **group == it.smallest.0).map(|(tag, _)| tag))
+    /// Each tag with its group, which are numbered from 0. An incident has to have a tag of each group.
+    #[must_use]
+    pub fn grouped_tags(&self) -> Vec<(&Tag, usize)> {
+        self.groups().map(|groups| groups.group_of.all()).unwrap_or_default()
     }
 
     /// Empty: any.

@@ -47,6 +47,8 @@ pub struct Criteria {
     pub event_types: Vec<EventTypeSet>,
     /// Leaves out what is both closed and acknowledged.
     pub hide_closed_acked: bool,
+    /// Whether planned maintenance that is on covers it.
+    pub under_maintenance: Option<bool>,
     /// Each must occur in the description or in an event's description, whatever its case; see [`fold`].
     pub words: Vec<String>,
 }
@@ -192,10 +194,14 @@ impl Criteria {
     /// Asks for more than a [`Summary`](super::incident::Summary) knows.
     #[must_use]
     pub fn needs_records(&self) -> bool {
-        !self.tags.is_empty() || !self.words.is_empty() || self.source_incident_id.is_some()
+        !self.tags.is_empty()
+            || !self.words.is_empty()
+            || self.source_incident_id.is_some()
+            || self.under_maintenance.is_some()
     }
 
-    /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]).
+    /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]), and
+    /// `under_maintenance`, which needs the filters of the tasks.
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&incident.id))

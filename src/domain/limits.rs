@@ -230,6 +230,8 @@ pub const NEIGHBOUR_MICROS: i64 = 60 * 60 * 1_000_000;
 pub const NEIGHBOUR_CANDIDATES: usize = 500;
 /// Up to so many incidents are read to say which of them match, instead of asking the index.
 pub const READ_TO_MATCH: usize = 5_000;
+/// Filters of planned maintenance that is on, by which lists find what it covers; with more, such a list is refused.
+pub const MAINTENANCE_FILTERS_SEARCHED: usize = 1_000;
 pub const SEARCH_WORDS: usize = 32;
 pub const SEARCH_TEXT: usize = 1_000;
 

@@ -57,6 +57,8 @@ pub struct Matcher {
 struct Slot {
     /// `None`: there is no such filter; whoever names it goes without.
     filter: Option<EventFilter>,
+    /// The group of its tags under which it stands in [`Matcher::by_tag`].
+    group: Option<usize>,
     /// How often it is named.
     uses: usize,
     /// Profiles and rules that are looked at only if this filter matches.
@@ -242,7 +244,7 @@ impl Matcher {
     fn set_filter(&mut self, id: SlotId, filter: Option<EventFilter>) {
         let Some(slot) = self.slots.get_mut(id as usize) else { return };
         if let Some(before) = &slot.filter {
-            for tag in before.needed_tags() {
+            for (tag, _) in before.grouped_tags().into_iter().filter(|(_, group)| slot.group == Some(*group)) {
                 leave(&mut self.by_tag, tag, id);
             }
             if before.needed_tags_count().is_none() {
@@ -256,8 +258,10 @@ impl Matcher {
                 }
             }
         }
+        slot.group = None;
         if let Some(after) = &filter {
-            for tag in after.needed_tags() {
+            slot.group = rarest_group(after, &self.by_tag);
+            for (tag, _) in after.grouped_tags().into_iter().filter(|(_, group)| slot.group == Some(*group)) {
                 self.by_tag.entry(tag.clone()).or_default().insert(id);
             }
             if after.needed_tags_count().is_none() {
@@ -341,6 +345,21 @@ impl Matcher {
         }
         places
     }
+}
+
+/// The group whose tags lead to the fewest other filters, so that a tag which most filters name, such as that of the
+/// site, leads to few of them. `None`: the filter needs no tags.
+fn rarest_group(filter: &EventFilter, by_tag: &FxHashMap<Tag, FxHashSet<SlotId>>) -> Option<usize> {
+    let mut leads_to: Vec<usize> = Vec::new();
+    for (tag, group) in filter.grouped_tags() {
+        if leads_to.len() <= group {
+            leads_to.resize(group + 1, 0);
+        }
+        if let Some(sum) = leads_to.get_mut(group) {
+            *sum += 1 + by_tag.get(tag).map_or(0, FxHashSet::len);
+        }
+    }
+    leads_to.iter().enumerate().min_by_key(|(_, sum)| **sum).map(|(group, _)| group)
 }
 
 fn leave<K: Hash + Eq>(index: &mut FxHashMap<K, FxHashSet<SlotId>>, key: &K, slot: SlotId) {

@@ -69,6 +69,15 @@ impl ApiError {
         Self::field("non_field_errors", text)
     }
 
+    /// The same error of an object that is the field `name` of the request. Only refusals of fields are changed.
+    #[must_use]
+    pub fn within(mut self, name: &str) -> Self {
+        if self.0.status == StatusCode::BAD_REQUEST && self.0.body.is_object() {
+            self.0.body = json!({ name: self.0.body.take() });
+        }
+        self
+    }
+
     #[must_use]
     pub fn fields(errors: Map<String, Value>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Value::Object(errors))

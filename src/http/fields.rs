@@ -115,7 +115,7 @@ impl Fields {
 
     /// A web address; empty is refused.
     pub fn url(&mut self, name: &str) -> Option<String> {
-        let text = self.text(name, Text::filled_up_to(limits::URL))?;
+        let text = self.text(name, Text::up_to(limits::URL))?;
         if urls::is_valid(&text) {
             return Some(text);
         }
@@ -137,12 +137,14 @@ impl Fields {
         }
     }
 
-    /// Contract section 5.2.
+    /// The last moment that can be written means infinity, with any offset or none (contract section 5.2).
     pub fn end_time(&mut self, name: &str, zone: Tz) -> Option<EndTime> {
         match self.take(name)? {
             Value::Null => Some(EndTime::Stateless),
             Value::String(text) if self.is_form && text.is_empty() => Some(EndTime::Stateless),
-            Value::String(text) if text == "infinity" => Some(EndTime::Infinity),
+            Value::String(text) if text == "infinity" || datetime::is_last_moment(text.trim()) => {
+                Some(EndTime::Infinity)
+            }
             Value::String(text) if text == "-infinity" => {
                 self.error("non_field_errors", "'end_time' cannot be before 'start_time'.");
                 None

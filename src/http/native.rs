@@ -1,5 +1,6 @@
 //! The native API: what the Argus API does not have. Messages about events, what became of them, and why there were none.
 
+mod acks;
 mod bodies;
 mod channel_schema;
 mod channels;
@@ -20,6 +21,7 @@ pub const PREFIX: &str = "/argusd/v1";
 /// Paths that need a token.
 pub(super) fn guarded() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(acks::take_back))
         .routes(routes!(notifications::list))
         .routes(routes!(decisions::explain))
         .routes(routes!(destinations::test))

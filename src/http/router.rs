@@ -21,7 +21,7 @@ use super::{
         },
         v1, v2,
     },
-    auth, body, docs,
+    auth, body, cors, docs,
     error::ApiError,
     frame, icinga, native, slash,
 };
@@ -32,6 +32,7 @@ const COMPRESSED_ABOVE: u64 = 1024;
 
 /// Everything that is served, ready for connections. `pages` is what people see, and answers paths that nothing else does.
 pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
+    let origins = cors::Origins::new(&settings.frontends);
     let api = Api::new(service, settings);
     let mut routes = open_to_all(unversioned(), &api)
         .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
@@ -68,7 +69,8 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
                     .and(answers::may_compress),
             ),
         );
-    Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes))
+    let served = Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes));
+    if origins.is_empty() { served } else { served.layer(middleware::from_fn_with_state(origins, cors::allow)) }
 }
 
 /// Paths that need a token.
@@ -161,7 +163,10 @@ pub(super) fn open(version: Version) -> OpenApiRouter<Api> {
 
 /// The same for paths without a version.
 pub(super) fn unversioned() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(service_info::metadata)).routes(routes!(docs::stable_schema))
+    OpenApiRouter::new()
+        .routes(routes!(service_info::metadata))
+        .routes(routes!(service_info::login_methods))
+        .routes(routes!(docs::stable_schema))
 }
 
 /// What the Argus API does not have.

@@ -67,7 +67,7 @@ impl Search {
     }
 
     fn beyond(&self, criteria: &Criteria, now: Timestamp, side: Side, limit: usize) -> Result<Vec<Key>, SearchError> {
-        let plan = self.inner.plan(criteria)?;
+        let plan = self.inner.plan(criteria, now)?;
         let set = plan.set.as_ref();
         if let Some(snapshot) = &plan.read_with {
             let scan = Scan { columns: &self.inner.columns, criteria, set, now, snapshot };

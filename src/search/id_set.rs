@@ -57,6 +57,22 @@ impl IdSet {
         }
     }
 
+    pub(super) fn for_each(&self, mut visit: impl FnMut(u64)) {
+        match self {
+            Self::Few(ids) => ids.iter().copied().for_each(visit),
+            Self::Many(bits) => {
+                for (at, word) in bits.words.iter().enumerate() {
+                    let mut left = *word;
+                    while left != 0 {
+                        visit(at as u64 * 64 + u64::from(left.trailing_zeros()));
+                        left &= left - 1;
+                    }
+                }
+                bits.far.iter().copied().for_each(visit);
+            }
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Few(ids) if ids.is_empty())
     }
@@ -123,6 +139,18 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_is_visited_once() {
+        for count in [0, 10, 10_000_u64] {
+            let ids: Vec<u64> = (0..count).map(|n| n * 7 + n % 3).chain([FAR + 5]).collect();
+            let set: IdSet = ids.iter().chain(&ids).copied().collect();
+            let mut visited = Vec::new();
+            set.for_each(|id| visited.push(id));
+            visited.sort_unstable();
+            assert_eq!(visited, ids);
+        }
+    }
 
     #[test]
     fn few_and_many_intersect_alike() {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use tracing::info;
 
 use super::{first_start, notifications};
 use crate::{
@@ -49,6 +50,12 @@ impl Backend {
             first_start::hand_over_password(first, &config.data.value);
         }
         service.use_decision_settings(decisions).await.context("cannot write down the settings")?;
+        let converted = service.convert_last_moments().await.context("cannot convert incidents that end in 9999")?;
+        if converted > 0 {
+            info!(
+                "{converted} incidents ended with the year 9999, which means that they have no end; they are open now"
+            );
+        }
         Ok(Self { service, is_new: first_start.is_some() })
     }
 

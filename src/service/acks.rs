@@ -1,8 +1,8 @@
 //! Acknowledging incidents (contract section 10).
 
 use super::{
-    Caller, Model, Refusal, Service, ServiceError,
-    events::{EventDraft, draft_event, require_timestamp},
+    Caller, Model, NewEvent, Refusal, Service, ServiceError,
+    events::{EventDraft, draft_event, post_event, require_timestamp},
 };
 use crate::{
     domain::{
@@ -99,6 +99,31 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Ends an acknowledgement now, and notes in an event of type OTH whose it was. Open to everybody, as long as it has
+    /// not expired.
+    pub async fn take_back_ack(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        id: EventId,
+    ) -> Result<Event, ServiceError> {
+        let actor = caller.id();
+        let event = self
+            .store()
+            .write(Some(actor), move |command| {
+                let now = command.now();
+                let (incident, _, acknowledged) = stage_expiration(command, incident, id, Some(now))?;
+                let whose = command.directory().user(acknowledged.actor).map_or("", |user| user.username.as_str());
+                let description = format!("Took back the acknowledgement by {whose}.");
+                let new = NewEvent { kind: EventType::Other, timestamp: None, description };
+                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
+            })
+            .await?;
+        Ok(event)
+    }
+}
+
 /// See [`Service::ack_list`].
 pub struct AckList {
     store: Store,
@@ -152,6 +177,17 @@ pub(super) fn set_expiration(
     id: EventId,
     expiration: Option<Timestamp>,
 ) -> Result<(Acknowledgement, Event), ServiceError> {
+    let (_, ack, event) = stage_expiration(command, incident, id, expiration)?;
+    Ok((ack, event))
+}
+
+/// The same; also gives the incident as it was staged, which a command cannot read.
+fn stage_expiration(
+    command: &mut Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+    expiration: Option<Timestamp>,
+) -> Result<(Incident, Acknowledgement, Event), ServiceError> {
     let (mut incident, before, event) = valid_ack(command, incident, id)?;
     let after = Acknowledgement { expiration, ..before };
     if after != before {
@@ -167,9 +203,9 @@ pub(super) fn set_expiration(
             after: expiration,
         });
         command.put_ack(after);
-        command.put_incident(incident);
+        command.put_incident(incident.clone());
     }
-    Ok((after, event))
+    Ok((incident, after, event))
 }
 
 pub(super) fn check_expiration(new: &NewAck, now: Timestamp) -> Result<(), Refusal> {

@@ -200,6 +200,9 @@ impl From<ServiceError> for PageError {
             ServiceError::Refused(refusal) => Self::BadRequest(sentence(&refusal)),
             ServiceError::TooOften { retry_after } => Self::TooMany(retry_after.as_secs().saturating_add(1)),
             ServiceError::Store(error) | ServiceError::Search(SearchError::Store(error)) => error.into(),
+            ServiceError::Search(SearchError::TooManyFilters(limit)) => Self::BadRequest(format!(
+                "Planned maintenance names more than {limit} filters right now, too many to search by."
+            )),
             ServiceError::Search(error) => Self::Internal(error.to_string()),
             ServiceError::Internal(error) => Self::Internal(error.to_owned()),
         }

@@ -133,7 +133,7 @@ fn bad_blobs() -> Vec<(Value, Value)> {
         (json!({"maxlevel": 0}), json!({"maxlevel": ["Ensure this value is greater than or equal to 1."]})),
         (json!({"maxlevel": 6}), json!({"maxlevel": ["Ensure this value is less than or equal to 5."]})),
         (json!({"maxlevel": "x"}), json!({"maxlevel": [integer]})),
-        (json!({"event_types": ["STA", "XX"]}), json!({"event_types": {"1": ["\"XX\" is not a valid choice."]}})),
+        (json!({"event_types": ["STA", "XX"]}), json!({"event_types": ["\"XX\" is not a valid choice."]})),
         (json!({"hide_closed_acked": null}), json!({"hide_closed_acked": ["This field may not be null."]})),
     ]
 }
@@ -302,7 +302,8 @@ async fn previews_and_lists_find_the_same() {
         ] {
             let reply = client.post(path, blob.clone()).await;
             assert_eq!((reply.status, keys(&reply.json())), (200, found.clone()), "{path} {blob}");
-            assert!(reply.json().as_array().unwrap().iter().all(|incident| incident["metadata"].is_object()));
+            let has_metadata = |incident: &Value| incident["metadata"].is_object() == path.starts_with("/api/v2/");
+            assert!(reply.json().as_array().unwrap().iter().all(has_metadata), "{path}");
         }
         let key = stored(&client, &number.to_string(), blob.clone(), false).await;
         let page = client.get(&format!("/api/v1/incidents/?filter_pk={key}")).await.json();
@@ -321,7 +322,7 @@ async fn previews_in_version_one_know_fewer_keys() {
     assert_eq!(keys(&client.post(path, json!({"event_types": ["CLO"]})).await.json()), [] as [u64; 0]);
     let reply = client.post(path, json!({"maxlevel": 3, "event_types": ["CLO"]})).await.json();
     assert_eq!(keys(&reply), [closed, open]);
-    assert!(reply[0]["metadata"].is_object());
+    assert!(reply[0].get("metadata").is_none());
 }
 
 #[tokio::test]

@@ -157,6 +157,8 @@ impl Drop for Daemon {
 
 pub struct Answer {
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     pub body: String,
 }
 
@@ -233,7 +235,7 @@ impl Client {
             .and_then(|(_, length)| length.trim().parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer { status, head: headers, body: String::from_utf8_lossy(&body).into_owned() })
     }
 }
 

@@ -5,6 +5,7 @@
 mod admin_commands;
 mod api_answers;
 mod api_channels;
+mod api_clients;
 mod api_destinations;
 mod api_documents;
 mod api_events;

@@ -157,7 +157,11 @@ fn only(version: Version) -> Vec<Row> {
 }
 
 fn unversioned() -> Vec<Row> {
-    vec![row("GET", "/api/", OPEN, Value::Null), row("GET", "/api/schema/", OPEN, Value::Null)]
+    vec![
+        row("GET", "/api/", OPEN, Value::Null),
+        row("GET", "/api/schema/", OPEN, Value::Null),
+        row("GET", "/login-methods/", OPEN, Value::Null),
+    ]
 }
 
 /// What the Argus API does not have, below its prefix. Timeslot and destination are the end user's.
@@ -165,6 +169,7 @@ fn natives() -> Vec<Row> {
     const STAFF: Statuses = [401, 403, 403, 200, 200];
     let draft = json!({"timeslot": 3, "filters": [{"open": true}]});
     vec![
+        row("POST", "/incidents/{pk}/acks/{ack_pk}/take-back/", ALL_CREATE, Value::Null),
         row("GET", "/incidents/{pk}/notifications/", ALL_READ, Value::Null),
         row("GET", "/incidents/{pk}/events/{event_pk}/decisions/", ALL_READ, Value::Null),
         row("POST", "/destinations/{pk}/test/", [401, 200, 404, 404, 404], Value::Null),

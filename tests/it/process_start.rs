@@ -22,6 +22,44 @@ fn says_where_it_listens_and_stops_cleanly_on_either_signal() {
 }
 
 #[test]
+fn a_closed_terminal_does_not_end_it() {
+    let site = Site::new();
+    let daemon = site.start();
+    daemon.signal("HUP");
+    let mut client = daemon.client();
+    // Signals are handled in the order of their arrival, so it is served until the next one.
+    for _ in 0..20 {
+        assert_eq!(client.get("/api/v2/incidents/").status, 401);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    daemon.signal("TERM");
+    assert!(daemon.wait().1.success());
+}
+
+#[test]
+fn frontends_are_named_by_the_variable_of_argus() {
+    let site = Site::new();
+    let mut command = site.command(&["--listen", "127.0.0.1:0"]);
+    command.env("ARGUS_FRONTEND_URL", "https://front.example.org, http://localhost:18080/");
+    let daemon = Daemon::start(command);
+    for (origin, is_allowed) in [("http://localhost:18080", true), ("https://other.example.org", false)] {
+        let mut client = daemon.client();
+        let request = format!("GET /login-methods/ HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n\r\n");
+        client.write(request.as_bytes()).unwrap();
+        let answer = client.read().unwrap();
+        let allowed = format!("access-control-allow-origin: {origin}");
+        assert_eq!(answer.head.to_ascii_lowercase().contains(&allowed), is_allowed, "{}", answer.head);
+    }
+    daemon.stop();
+
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let refused = command.env("ARGUS_FRONTEND_URL", "front.example.org").output().unwrap();
+    assert!(!refused.status.success());
+    let text = stderr(&refused);
+    assert!(text.contains("frontend_urls (ARGUS_FRONTEND_URL): \"front.example.org\" is no http or https"), "{text}");
+}
+
+#[test]
 fn without_a_command_it_serves() {
     let site = Site::new();
     Daemon::start(site.command(&["--listen", "127.0.0.1:0"])).stop();

@@ -109,6 +109,42 @@ async fn acknowledged_until_then_and_changed() {
 }
 
 #[tokio::test]
+async fn an_acknowledgement_is_taken_back() {
+    let app = App::new().await;
+    let (pk, path) = open_incident(&app).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let form = format!("{path}acknowledge/");
+    alice.submit(&form, &[("message", "Mine"), ("until", "never")]).await;
+    alice.submit(&form, &[("message", "Mine, too"), ("until", "1h")]).await;
+    let user = app.of(Who::EndUser);
+    let acks = user.get(&format!("/api/v2/incidents/{pk}/acks/")).await.json();
+    let [second, first] = [0, 1].map(|at| acks[at]["pk"].as_u64().unwrap());
+
+    let page = alice.get(&path).await;
+    has(&page, &["name=\"take_back\""]);
+    let mut bob = Visit::of(&app, "bob").await;
+    let page = bob.submit(&format!("{path}acknowledgements/{first}/"), &[("take_back", "1")]).await;
+    has(&page, &["The acknowledgement is taken back.", "Took back the acknowledgement by alice.", "badge acked"]);
+    assert_eq!(incident(&app, pk).await["acked"], true, "there is another one");
+    // What is over cannot be taken back.
+    let again = bob.post(&format!("{path}acknowledgements/{first}/"), &[("take_back", "1")]).await;
+    assert_eq!(again.status, 422, "{}", again.text);
+    app.clock.advance_micros(1_000_000);
+
+    let native = |ack: u64| format!("/argusd/v1/incidents/{pk}/acks/{ack}/take-back/");
+    let taken = user.post(&native(second), json!({})).await;
+    assert_eq!((taken.status, &taken.json()["type"]["value"]), (201, &json!("OTH")), "{}", taken.text);
+    assert_eq!(taken.json()["description"], "Took back the acknowledgement by alice.");
+    assert_eq!(incident(&app, pk).await["acked"], false);
+    user.post(&native(second), json!({})).await.is(400, json!(["Cannot change expired Acknowledgement"]));
+    assert_eq!(user.post(&native(77), json!({})).await.status, 404);
+    let events = user.get(&format!("/api/v2/incidents/{pk}/events/")).await.json();
+    let kinds: Vec<&str> = events.as_array().unwrap().iter().map(|it| it["type"]["value"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "OTH").count(), 2, "{kinds:?}");
+    assert!(alice.get(&path).await.text.contains("not acknowledged"));
+}
+
+#[tokio::test]
 async fn closed_reopened_and_commented() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;

@@ -360,7 +360,8 @@ async fn what_a_filter_cannot_hold_is_refused() {
         ("q=%235", "A", "Words and numbers"),
         ("frame=1h", "A", "A time frame"),
         ("longer=5", "A", "A time frame"),
-        ("ticket=true", "A", "a ticket cannot be saved"),
+        ("ticket=true", "A", "a ticket, or planned maintenance cannot be saved"),
+        ("maintenance=true", "A", "planned maintenance cannot be saved"),
         ("level=2", "A", "Saved filters hold levels from 1"),
         ("level=1&level=3", "A", "Saved filters hold levels from 1"),
         ("open=true", "", "name"),
@@ -532,4 +533,50 @@ async fn strangers_see_nothing() {
     // Tokens are for the API only.
     assert_eq!(app.of(Who::Superuser).get("/incidents/?open=any").await.status, 303);
     assert_eq!(app.of(Who::Superuser).get("/live/").await.status, 401);
+}
+
+#[tokio::test]
+async fn what_is_under_maintenance_is_shown_or_left_out() {
+    let app = App::new().await;
+    let all = six(&app).await;
+    let [a, b, _, d, ..] = all;
+    let staff = app.of(Who::Staff);
+    let filter = |name: &'static str, blob: Value| {
+        let staff = staff.clone();
+        async move {
+            let new = json!({"name": name, "filter": blob});
+            staff.post("/api/v2/notificationprofiles/filters/", new).await.json()["pk"].as_u64().unwrap()
+        }
+    };
+    let (oslo, open) =
+        (filter("oslo", json!({"tags": ["site=oslo"]})).await, filter("open", json!({"open": true})).await);
+    let (host, down) = (filter("host", json!({"tags": ["host=a"]})).await, filter("low", json!({"maxlevel": 1})).await);
+    let plan = |filters: Vec<u64>, from: i64, to: i64| {
+        let (staff, end) = (staff.clone(), at(-to));
+        async move {
+            let new = json!({"filters": filters, "start_time": at(-from), "end_time": end});
+            let made = staff.post("/api/v2/plannedmaintenance/", new).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+        }
+    };
+    let mut visit = Visit::of(&app, "alice").await;
+    assert_eq!(rows(&list(&mut visit, "maintenance=true&open=any").await), [0; 0]);
+    // All filters of a task have to match, and it has to be on.
+    plan(vec![oslo, open], -5, 60).await;
+    plan(vec![host], 30, 60).await;
+    let under = list(&mut visit, "maintenance=true").await;
+    assert_eq!((rows(&under), matching(&under)), (vec![a, b], 2));
+    let others: Vec<u64> = rows(&list(&mut visit, "maintenance=false").await);
+    assert!(others.len() == 4 && !others.contains(&a) && !others.contains(&b), "{others:?}");
+    assert_eq!(rows(&list(&mut visit, "maintenance=true&level=1").await), [a]);
+    assert_eq!(rows(&list(&mut visit, "maintenance=true&q=fan").await), [b]);
+    assert_eq!(rows(&list(&mut visit, "maintenance=false&tags=host%3Da").await)[..1], [d]);
+
+    app.clock.advance_micros(40 * MINUTE);
+    assert!(rows(&list(&mut visit, "maintenance=true").await).contains(&d), "the second task is on");
+    plan(vec![down], 0, 200).await;
+    let page = list(&mut visit, "maintenance=true").await;
+    assert!(page.text.contains("name=\"maintenance\" value=\"true\" checked"), "{}", page.text);
+    app.clock.advance_micros(60 * MINUTE);
+    assert_eq!(rows(&list(&mut visit, "maintenance=true").await), [a], "two are over");
 }

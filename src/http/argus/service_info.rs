@@ -4,7 +4,7 @@ use axum::{http::StatusCode, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{Version, reply};
+use crate::http::{Version, page::Location, reply};
 
 #[derive(Serialize, ToSchema)]
 pub struct Metadata {
@@ -41,6 +41,23 @@ pub async fn metadata() -> Response {
         destination_plugins: &[],
     };
     reply::json(StatusCode::OK, &metadata)
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LoginMethod {
+    /// `username_password`
+    r#type: &'static str,
+    url: String,
+    name: &'static str,
+}
+
+/// Ways to log in
+///
+/// A name and a password, to be posted to `url`.
+#[utoipa::path(get, path = "/login-methods/", tag = "server", responses((status = 200, body = Vec<LoginMethod>)))]
+pub async fn login_methods(location: Location) -> Response {
+    let url = format!("{}{}/token-auth/", location.origin, Version::V1.prefix());
+    reply::json(StatusCode::OK, &[LoginMethod { r#type: "username_password", url, name: "user_pw" }])
 }
 
 /// Is the server alive?

@@ -92,13 +92,14 @@ impl Fields {
         })
     }
 
-    /// Codes of event types.
+    /// Codes of event types; of several mistakes the first is told.
     pub fn event_types(&mut self, name: &str) -> Option<Vec<EventType>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
-        self.each_item(name, values, |value| {
-            let kind = value.as_str().and_then(EventType::from_code);
-            kind.ok_or_else(|| json!([python::not_a_choice(value)]))
-        })
+        let values = values.map_err(|error| self.error_value(name, error)).ok()?;
+        let kind =
+            |value: &Value| value.as_str().and_then(EventType::from_code).ok_or_else(|| python::not_a_choice(value));
+        let kinds: Result<Vec<EventType>, String> = values.iter().map(kind).collect();
+        kinds.map_err(|error| self.error(name, error)).ok()
     }
 
     /// ISO weekdays, sorted and none twice; of several mistakes the first is told.

@@ -1,6 +1,6 @@
 //! Fields that name other things: by primary key, by a choice, or in a dictionary of their own (contract section 1.3).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Fields, Text, python, text};
 use crate::http::error::{NOT_NULL, REQUIRED, too_many, unknown_key};
@@ -70,10 +70,18 @@ impl Fields {
         }
     }
 
-    /// The fields of an object; in forms as JSON in a text. `complaint`: what is said of anything else.
+    /// The fields of an object; in forms as JSON in a text. `complaint`: what is said of anything else but null and texts
+    /// that are no JSON (contract section 16.2).
     pub fn dictionary(&mut self, name: &str, complaint: &str) -> Option<Self> {
-        let value = match self.take(name)? {
-            Value::String(text) if self.is_form => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        let value = match self.take_not_null(name)? {
+            Value::String(text) => match serde_json::from_str(&text) {
+                Ok(value) if self.is_form => value,
+                Ok(_) => Value::String(text),
+                Err(_) => {
+                    self.error_value(name, json!(["Enter a valid JSON.", "invalid"]));
+                    return None;
+                }
+            },
             value => value,
         };
         let Value::Object(object) = value else {
@@ -81,6 +89,13 @@ impl Fields {
             return None;
         };
         Some(Self::new(object, false))
+    }
+
+    /// Notes the first of `keys` that `exists` does not know.
+    pub fn expect_known(&mut self, name: &str, keys: impl IntoIterator<Item = u64>, exists: impl Fn(u64) -> bool) {
+        if let Some(unknown) = keys.into_iter().find(|key| !exists(*key)) {
+            self.error(name, unknown_key(unknown));
+        }
     }
 
     fn list_of_any(&mut self, name: &str) -> Option<Vec<Value>> {

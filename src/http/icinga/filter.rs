@@ -164,7 +164,7 @@ impl<'q> Parser<'q> {
             let comparison = if negated { Comparison::IsEmpty } else { Comparison::IsSet };
             return Ok(Expression::Is(Condition { column, comparison }));
         };
-        let operand = if self.eat("(") { Operand::List(self.list()) } else { Operand::One(self.single(")&|><")) };
+        let operand = if self.eat("(") { Operand::List(self.list()?) } else { Operand::One(self.single(")&|><")) };
         let is = Expression::Is(Condition { column, comparison: Comparison::With(operator, operand) });
         Ok(if negated { Expression::Not(Box::new(is)) } else { is })
     }
@@ -182,15 +182,13 @@ impl<'q> Parser<'q> {
         }
     }
 
-    /// Behind its `(`.
-    fn list(&mut self) -> Vec<String> {
+    /// Behind its `(`. Unlike that of an expression, its `)` may not be missing.
+    fn list(&mut self) -> Result<Vec<String>, String> {
         let mut items = vec![self.single("|)")];
         while self.eat("|") {
             items.push(self.single("|)"));
         }
-        // At the end it may be missing.
-        self.eat(")");
-        items
+        if self.eat(")") { Ok(items) } else { Err(self.unexpected("expected )")) }
     }
 
     /// Up to one of `ends`.

@@ -138,6 +138,10 @@ async fn add_ack(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
 
 async fn change_expiration(site: &Site, id: IncidentId, ack: EventId, posted: &Posted) -> Outcome {
     let Posted { visitor, fields } = posted;
+    if fields.ticked("take_back") {
+        site.service.take_back_ack(&visitor.caller, id, ack).await?;
+        return Ok("The acknowledgement is taken back.");
+    }
     let expiration = expiration(fields, &show(site, &visitor.preferences))?;
     site.service.change_expiration(&visitor.caller, id, ack, expiration).await?;
     Ok(if expiration.is_some() { "The acknowledgement ends then." } else { "The acknowledgement does not end." })

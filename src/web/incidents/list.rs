@@ -305,6 +305,7 @@ impl ListPage {
             view.acked.is_some(),
             view.stateful.is_some(),
             view.ticket.is_some(),
+            view.maintenance.is_some(),
             view.hide_closed_acked,
             !view.levels.is_empty(),
             !view.sources.is_empty(),

@@ -46,6 +46,8 @@ pub struct View {
     pub acked: Option<bool>,
     pub stateful: Option<bool>,
     pub ticket: Option<bool>,
+    /// Planned maintenance that is on covers it.
+    pub maintenance: Option<bool>,
     pub hide_closed_acked: bool,
     pub levels: Vec<u8>,
     pub sources: Vec<SourceId>,
@@ -84,6 +86,7 @@ impl View {
             acked: flag("acked"),
             stateful: flag("stateful"),
             ticket: flag("ticket"),
+            maintenance: flag("maintenance"),
             hide_closed_acked: flag("hide_closed_acked") == Some(true),
             levels,
             sources: unique(fields.numbers("source").map(SourceId)),
@@ -121,6 +124,7 @@ impl View {
         flag("acked", self.acked);
         flag("stateful", self.stateful);
         flag("ticket", self.ticket);
+        flag("maintenance", self.maintenance);
         flag("hide_closed_acked", self.hide_closed_acked.then_some(true));
         pairs.extend(self.levels.iter().map(|level| ("level", level.to_string())));
         pairs.extend(self.sources.iter().map(|source| ("source", source.to_string())));
@@ -157,6 +161,7 @@ impl View {
         criteria.acked = self.acked;
         criteria.stateful = self.stateful;
         criteria.has_ticket = self.ticket;
+        criteria.under_maintenance = self.maintenance;
         criteria.hide_closed_acked = self.hide_closed_acked;
         criteria.tags = tag_groups(typed.into_iter().chain(search.tags));
         criteria.levels = (!self.levels.is_empty()).then(|| levels(&self.levels));
@@ -209,8 +214,8 @@ impl View {
         if !search.words.is_empty() || !search.ids.is_empty() {
             return Err("Words and numbers that are searched for cannot be saved in a filter.");
         }
-        if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() {
-            return Err("A time frame, a duration or a ticket cannot be saved in a filter.");
+        if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() || self.maintenance.is_some() {
+            return Err("A time frame, a duration, a ticket, or planned maintenance cannot be saved in a filter.");
         }
         if self.tags.iter().any(|tag| Tag::parse(tag).is_err()) {
             return Err("A tag has the form key=value.");

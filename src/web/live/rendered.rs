@@ -17,7 +17,7 @@ use crate::{
     domain::{
         change::IncidentChange,
         directory::Directory,
-        filter::Criteria,
+        filter::{About, Criteria},
         ids::IncidentId,
         incident::Incident,
         limits::{LIVE_PUSH_BYTES, LIVE_SEARCHES, LIVE_STREAMS, LIVE_STREAMS_PER_USER, LIVE_UNSENT_BYTES},
@@ -127,7 +127,7 @@ impl Rendered {
         let mut rows = String::new();
         let (mut new, mut gone, mut delta) = (Vec::new(), Vec::new(), 0);
         for (id, IncidentChange { before, after }) in &self.changes.incidents {
-            let did = before.as_ref().is_some_and(|before| knows_words && criteria.matches(before, now));
+            let did = before.as_ref().is_some_and(|before| knows_words && self.matches(&criteria, before));
             let does = after.is_some() && found.contains(id);
             match after.as_ref().filter(|_| does) {
                 Some(after) => {
@@ -167,11 +167,20 @@ impl Rendered {
         site.pushes().unsent.keep(fields).map_or(Patch::TooMuch, Patch::Fields)
     }
 
+    /// Words aside, which the incident alone does not have.
+    fn matches(&self, criteria: &Criteria, incident: &Incident) -> bool {
+        let is_covered = || {
+            let about = About::incident(incident, self.now);
+            self.tasks.iter().any(|task| task.covers(self.now, &about, &self.directory))
+        };
+        criteria.matches(incident, self.now) && criteria.under_maintenance.is_none_or(|wanted| wanted == is_covered())
+    }
+
     /// Which of those that changed match now.
     async fn matching(&self, site: &Site, criteria: &Criteria) -> BTreeSet<IncidentId> {
         let after = self.changes.incidents.iter().filter_map(|(id, change)| Some((id, change.after.as_ref()?)));
         if criteria.words.is_empty() {
-            return after.filter(|(_, after)| criteria.matches(after, self.now)).map(|(id, _)| *id).collect();
+            return after.filter(|(_, after)| self.matches(criteria, after)).map(|(id, _)| *id).collect();
         }
         let ids = after.map(|(id, _)| *id).collect();
         site.service.matching_of(criteria.clone(), ids).await.unwrap_or_default()

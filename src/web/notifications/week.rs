@@ -88,7 +88,9 @@ impl Typed {
             let time = if text == "24:00" { Some(TimeOfDay::MIDNIGHT) } else { TimeOfDay::parse(text) };
             time.map(|it| it.0 / SECOND).ok_or_else(|| format!("Row {number}: “{name}” needs a time such as 08:30."))
         };
-        let row = Row { days: self.days.clone(), from: time("from", &self.from)?, to: time("to", &self.to)? };
+        // Who writes the last minute of the day means the end of the day (pages contract section 5).
+        let to = if self.to == "23:59" { "24:00" } else { self.to.as_str() };
+        let row = Row { days: self.days.clone(), from: time("from", &self.from)?, to: time("to", to)? };
         if row.from == row.to && row.from != 0 {
             return Err(format!("Row {number} ends when it begins. A whole day is from 00:00 to 00:00."));
         }
@@ -299,6 +301,11 @@ mod tests {
         let read = |text: &str| read(&typed(&Fields::parse(text.as_bytes())));
         let night = Row { days: vec![1, 7], from: 81_000, to: 0 };
         assert_eq!(read("days-0=7&days-0=1&days-0=9&from-0=22:30&to-0=24:00&from-1=&to-1="), Ok(vec![night]));
+        // Pages contract section 5: the last minute is not left out.
+        let late = |to: &str| read(&format!("days-0=1&from-0=22:00&to-0={to}")).map(|rows| rows[0].to);
+        assert_eq!((late("23:59"), late("00:00"), late("23:58")), (Ok(0), Ok(0), Ok(86_280)));
+        assert_eq!(late("23:59:00"), Ok(86_340));
+        assert_eq!(read("days-0=1&from-0=23:59&to-0=08:00").map(|rows| rows[0].from), Ok(86_340));
         for (text, part) in [
             ("", "never opens"),
             ("days-0=1&from-0=8:00&to-0=", "Row 1: “to”"),

@@ -62,6 +62,7 @@ impl Question {
                 .map(|kinds| kinds.iter().map(|&kind| EventType::ALL[kind]).collect())
                 .into_iter()
                 .collect(),
+            under_maintenance: None,
             hide_closed_acked: self.hide_closed_acked,
             words: search_words(&self.words.iter().map(|&word| WORDS[word]).collect::<Vec<_>>().join(" , ")),
         }

@@ -97,8 +97,7 @@ pub async fn edit(
     let id = IncidentId(pk);
     let edit = existing(&api, id, read_edit(payload, method == Method::PUT).await).await?;
     let incident = api.service.edit_incident(&caller, id, edit).await?;
-    let renderer = Renderer::new(&api).with_metadata();
-    Ok(reply::json(StatusCode::OK, &renderer.incident(&incident)))
+    Ok(answer(&api, StatusCode::OK, &incident))
 }
 
 /// Delete an incident

@@ -30,5 +30,5 @@ pub async fn filter_preview(State(api): State<Api>, Authenticated(caller): Authe
 async fn answer(api: Api, user: UserId, payload: Payload, wide: bool) -> Answer {
     let blob = payload.parse(|fields| Some(take_blob(fields, wide))).await?;
     let criteria = blob.to_criteria(&api.service.directory());
-    whole_list(api, user, criteria, true).await
+    whole_list(api, user, criteria).await
 }

@@ -4,9 +4,15 @@ use axum::{extract::State, http::StatusCode};
 
 use super::{render::IncidentBody, whole_list::whole_list};
 use crate::{
-    domain::{directory::Directory, ids::ProfileId, profile::Profile, stored_filter::StoredFilter},
-    http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, query, reply},
-    service::Model,
+    domain::{
+        destination::SMS,
+        directory::Directory,
+        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
+        profile::Profile,
+        stored_filter::StoredFilter,
+    },
+    http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, fields::Fields, query, reply},
+    service::{Caller, ClassicReach, Model, ProfileEdit, Reach},
 };
 
 /// List the incidents of a profile
@@ -20,7 +26,7 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
         .profile_of(caller.id(), ProfileId(pk))
         .ok_or_else(|| ApiError::list(format!("Notification profile with pk={pk} does not exist.")))?;
     let wanted = query::of_profile(profile, &directory);
-    whole_list(api, caller.id(), wanted, false).await
+    whole_list(api, caller.id(), wanted).await
 }
 
 /// Delete a profile
@@ -39,4 +45,38 @@ pub fn unknown() -> ApiError {
 /// In order.
 pub fn filters_of<'a>(profile: &'a Profile, directory: &'a Directory) -> impl Iterator<Item = &'a StoredFilter> {
     profile.filters.iter().filter_map(|id| directory.filters.get(id)).map(AsRef::as_ref)
+}
+
+/// What a request is checked against before it is carried out.
+pub struct Known<'a> {
+    pub directory: &'a Directory,
+    pub caller: &'a Caller,
+    /// The profile to be changed. What it names already may stay.
+    pub before: Option<&'a Profile>,
+}
+
+impl Known<'_> {
+    /// Notes an error for each field that names something unknown, so that one answer names them all. The service looks
+    /// again when it carries the request out.
+    pub fn check(&self, fields: &mut Fields, edit: &ProfileEdit) {
+        let (directory, owner) = (self.directory, self.caller.id());
+        let timeslot = edit.timeslot.map(|id| id.0);
+        fields.expect_known("timeslot", timeslot, |id| directory.timeslots.contains_key(&TimeslotId(id)));
+        let filters = edit.filters.iter().flatten().map(|id| id.0);
+        fields.expect_known("filters", filters, |id| {
+            let id = FilterId(id);
+            self.before.is_some_and(|it| it.filters.contains(&id)) || directory.usable_filter(owner, id).is_some()
+        });
+        let own = |id| directory.destination_of(owner, DestinationId(id));
+        match &edit.reach {
+            Some(Reach::Destinations(ids)) => {
+                fields.expect_known("destinations", ids.iter().map(|id| id.0), |id| own(id).is_some());
+            }
+            Some(Reach::Classic(ClassicReach { number, .. })) => {
+                let number = number.flatten().map(|id| id.0);
+                fields.expect_known("phone_number", number, |id| own(id).is_some_and(|it| it.medium == SMS));
+            }
+            None => {}
+        }
+    }
 }

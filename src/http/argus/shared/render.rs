@@ -242,12 +242,6 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// Whatever the version says.
-    #[must_use]
-    pub fn with_metadata(self) -> Self {
-        Self { with_metadata: true, ..self }
-    }
-
     #[must_use]
     pub fn at(&self, at: Timestamp) -> At {
         At(self.zoned.format(at))

@@ -7,14 +7,12 @@ use crate::{
 };
 
 /// Written while it is sent, so that no list is too long; mistakes show before the first byte.
-pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>, with_metadata: bool) -> Answer {
+pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>) -> Answer {
     let wanted = wanted.into();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let mut incidents = api.service.all_incidents(wanted.clone());
-        let mut renderer = Renderer::new(api);
-        if with_metadata {
-            renderer = renderer.with_metadata();
-        } else if !api.version.has_metadata() {
+        let renderer = Renderer::new(api);
+        if !api.version.has_metadata() {
             incidents = incidents.without_metadata();
         }
         while let Some(chunk) = incidents.next_chunk() {

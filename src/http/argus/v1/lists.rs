@@ -22,7 +22,7 @@ use crate::{
 #[utoipa::path(get, path = "/incidents/open/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }, false).await
+    whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }).await
 }
 
 /// List open incidents that nobody has acknowledged
@@ -32,7 +32,7 @@ pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     let wanted = Criteria { open: Some(true), acked: Some(false), ..Criteria::default() };
-    whole_list(api, caller.id(), wanted, false).await
+    whole_list(api, caller.id(), wanted).await
 }
 
 /// What incidents can be filtered by

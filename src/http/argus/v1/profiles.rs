@@ -22,7 +22,7 @@ use crate::{
             keys::Key,
             shared::{
                 filters::FilterBody,
-                profiles::{filters_of, unknown},
+                profiles::{Known, filters_of, unknown},
                 requests::ClassicProfileRequest,
                 timeslots::TimeslotBody,
             },
@@ -86,7 +86,9 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles",
     request_body = ClassicProfileRequest, responses((status = 201, body = ProfileBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(take_new).await?;
+    let directory = api.service.directory();
+    let known = Known { directory: &directory, caller: &caller, before: None };
+    let new = payload.parse(|fields| take_new(fields, &known)).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
 }
@@ -113,14 +115,16 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = ProfileId(pk);
-    api.service.directory().profile_of(caller.id(), id).ok_or_else(unknown)?;
-    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let directory = api.service.directory();
+    let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
+    let known = Known { directory: &directory, caller: &caller, before: Some(before) };
+    let edit = payload.parse(|fields| Some(take_edit(fields, &known, method == Method::PUT))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
 }
 
-fn take_new(fields: &mut Fields) -> Option<NewProfile> {
-    let edit = take_edit(fields, true);
+fn take_new(fields: &mut Fields, known: &Known<'_>) -> Option<NewProfile> {
+    let edit = take_edit(fields, known, true);
     Some(NewProfile {
         name: None,
         timeslot: edit.timeslot?,
@@ -131,7 +135,7 @@ fn take_new(fields: &mut Fields) -> Option<NewProfile> {
 }
 
 /// A whole profile that does not say by what means by e-mail.
-fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
+fn take_edit(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileEdit {
     if is_whole {
         fields.require("timeslot");
         fields.require("filters");
@@ -140,7 +144,7 @@ fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
     let media = fields.choices("media", &[BY_EMAIL, BY_SMS]).or_else(|| is_whole.then(|| vec![BY_EMAIL]));
     let is_number_given = is_whole || fields.has("phone_number");
     let number = fields.key("phone_number").map(DestinationId);
-    ProfileEdit {
+    let edit = ProfileEdit {
         name: None,
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
@@ -150,5 +154,7 @@ fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
             number: is_number_given.then_some(number),
         })),
         active: fields.flag("active"),
-    }
+    };
+    known.check(fields, &edit);
+    edit
 }

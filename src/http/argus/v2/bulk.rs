@@ -42,7 +42,8 @@ pub async fn acknowledge(
 ) -> Answer {
     let (ids, new) =
         payload.parse(|fields| take(fields, "ack", |nested| Some(acks::take(nested, &api, &caller)))).await?;
-    let outcome = api.service.bulk(&caller, ids, BulkAction::Acknowledge(new)).await?;
+    let done = api.service.bulk(&caller, ids, BulkAction::Acknowledge(new)).await;
+    let outcome = done.map_err(|error| ApiError::from(error).within("ack"))?;
     Ok(Changes::new(api, location, outcome).answer())
 }
 
@@ -57,7 +58,8 @@ pub async fn add_events(
 ) -> Answer {
     let (ids, new) =
         payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &api, &caller))).await?;
-    let outcome = api.service.bulk(&caller, ids, BulkAction::Event(new)).await?;
+    let done = api.service.bulk(&caller, ids, BulkAction::Event(new)).await;
+    let outcome = done.map_err(|error| ApiError::from(error).within("event"))?;
     Ok(Changes::new(api, location, outcome).answer())
 }
 
@@ -71,8 +73,10 @@ pub async fn set_ticket_urls(
     payload: Payload,
 ) -> Answer {
     let both = |fields: &mut Fields| {
-        let (ids, url) = (take_ids(fields), tickets::take(fields));
-        ids.zip(url)
+        let is_empty = !fields.has("ids");
+        let ids = take_ids(fields);
+        // Without ids nothing else is said (contract section 12).
+        if is_empty { None } else { ids.zip(tickets::take(fields)) }
     };
     let (ids, url) = payload.parse(both).await?;
     let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;

@@ -21,7 +21,7 @@ use crate::{
             keys::Key,
             shared::{
                 filters::FilterBody,
-                profiles::{filters_of, unknown},
+                profiles::{Known, filters_of, unknown},
                 requests::ProfileRequest,
                 timeslots::TimeslotBody,
             },
@@ -77,7 +77,9 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = ProfileRequest,
     responses((status = 201, body = ProfileBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(take_new).await?;
+    let directory = api.service.directory();
+    let known = Known { directory: &directory, caller: &caller, before: None };
+    let new = payload.parse(|fields| take_new(fields, &known)).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
@@ -104,14 +106,16 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = ProfileId(pk);
-    api.service.directory().profile_of(caller.id(), id).ok_or_else(unknown)?;
-    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let directory = api.service.directory();
+    let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
+    let known = Known { directory: &directory, caller: &caller, before: Some(before) };
+    let edit = payload.parse(|fields| Some(take_edit(fields, &known, method == Method::PUT))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
-fn take_new(fields: &mut Fields) -> Option<NewProfile> {
-    let edit = take_edit(fields, true);
+fn take_new(fields: &mut Fields, known: &Known<'_>) -> Option<NewProfile> {
+    let edit = take_edit(fields, known, true);
     Some(NewProfile {
         name: edit.name.flatten(),
         timeslot: edit.timeslot?,
@@ -121,18 +125,20 @@ fn take_new(fields: &mut Fields) -> Option<NewProfile> {
     })
 }
 
-fn take_edit(fields: &mut Fields, is_whole: bool) -> ProfileEdit {
+fn take_edit(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileEdit {
     if is_whole {
         fields.require("timeslot");
         fields.require("filters");
     }
     let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
     let destinations = fields.references("destinations", limits::DESTINATIONS_PER_PROFILE, true);
-    ProfileEdit {
+    let edit = ProfileEdit {
         name: fields.nullable_text("name", limits::PROFILE_NAME),
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
         reach: destinations.map(|keys| Reach::Destinations(keys.into_iter().map(DestinationId).collect())),
         active: fields.flag("active"),
-    }
+    };
+    known.check(fields, &edit);
+    edit
 }

@@ -218,7 +218,7 @@ fn lists_hold_alternatives() {
         other => panic!("{query}: {other:?}"),
     };
     assert_eq!(list("a=(b|c)"), ["b", "c"]);
-    assert_eq!(list("a!=(b&<c|%7C"), ["b&<c", "|"]);
+    assert_eq!(list("a!=(b&<c|%7C)"), ["b&<c", "|"]);
     assert_eq!(list("a=()"), [""]);
 }
 

@@ -1,0 +1,30 @@
+//! Taking acknowledgements back.
+
+use axum::{extract::State, http::StatusCode};
+
+use crate::{
+    domain::ids::{EventId, IncidentId},
+    http::{
+        Answer, Api,
+        argus::{
+            keys::KeyPair,
+            shared::render::{EventBody, Renderer},
+        },
+        auth::Authenticated,
+        reply,
+    },
+};
+
+/// Take an acknowledgement back
+///
+/// It ends now, and an event of type OTH says so. One that has expired is refused.
+#[utoipa::path(post, path = "/incidents/{pk}/acks/{ack_pk}/take-back/", tag = "incidents",
+    responses((status = 201, body = EventBody<'static>)))]
+pub async fn take_back(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    KeyPair(incident, ack): KeyPair,
+) -> Answer {
+    let event = api.service.take_back_ack(&caller, IncidentId(incident), EventId(ack)).await?;
+    Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).event(&event)))
+}

@@ -1,0 +1,66 @@
+//! Which incidents planned maintenance covers that is on: those that match all filters of one of the tasks.
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    Inner, SearchError,
+    chunk::Key,
+    id_set::{Collector, IdSet},
+    walk::Walk,
+};
+use crate::domain::{
+    directory::Directory, filter::Criteria, ids::FilterId, limits::MAINTENANCE_FILTERS_SEARCHED, time::Timestamp,
+};
+
+impl Inner {
+    /// Those that are covered at `now`, or with `wanted` false all others. Each filter is searched for once.
+    pub(super) fn under_maintenance(&self, wanted: bool, now: Timestamp) -> Result<IdSet, SearchError> {
+        let directory = self.store.directory();
+        let mut known: FxHashMap<FilterId, IdSet> = FxHashMap::default();
+        let mut covered = Collector::default();
+        for task in directory.maintenances.covering(now) {
+            let mut by_all: Option<IdSet> = None;
+            for id in &task.filters {
+                let Some(criteria) = criteria_of(*id, &directory) else { continue };
+                if !known.contains_key(id) {
+                    if known.len() == MAINTENANCE_FILTERS_SEARCHED {
+                        return Err(SearchError::TooManyFilters(MAINTENANCE_FILTERS_SEARCHED));
+                    }
+                    known.insert(*id, self.all_matching(&criteria, now)?);
+                }
+                let Some(by_one) = known.get(id).cloned() else { continue };
+                by_all = Some(match by_all {
+                    Some(by_others) => by_others.intersect(by_one),
+                    None => by_one,
+                });
+            }
+            if let Some(ids) = by_all {
+                ids.for_each(|id| covered.add(id));
+            }
+        }
+        let covered = covered.finish();
+        if wanted {
+            return Ok(covered);
+        }
+        let loaded = self.columns();
+        let all = loaded.columns.chunks().iter().flat_map(|chunk| chunk.ids.iter().copied());
+        Ok(all.filter(|id| !covered.contains(*id)).collect())
+    }
+
+    fn all_matching(&self, criteria: &Criteria, now: Timestamp) -> Result<IdSet, SearchError> {
+        let set = self.narrowed(criteria, now)?;
+        let keys = Walk::new(&self.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX);
+        Ok(keys.into_iter().map(|key| key.id).collect())
+    }
+}
+
+/// `None`: there is no such filter, and the task goes without it.
+fn criteria_of(id: FilterId, directory: &Directory) -> Option<Criteria> {
+    let blob = &directory.filters.get(&id)?.blob;
+    // One that asks for nothing matches nothing, whatever the fallback asks for.
+    Some(if blob.is_empty() {
+        Criteria::nothing()
+    } else {
+        blob.or(&directory.settings.fallback).to_criteria(directory)
+    })
+}
