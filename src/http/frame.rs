@@ -99,7 +99,8 @@ pub async fn other_method(State(api): State<Api>, path: MatchedPath, method: Met
     }
 }
 
-pub async fn unknown_path() -> ApiError {
+#[must_use]
+pub fn unknown_path() -> ApiError {
     ApiError::not_found()
 }
 

@@ -51,7 +51,7 @@ fn parent(path: &str) -> Option<&str> {
 pub async fn unknown(request: Request) -> Response {
     let is_api = APIS.iter().any(|prefix| request.uri().path().starts_with(prefix));
     if is_api || !wants_page(request.headers()) {
-        return frame::unknown_path().await.into_response();
+        return frame::unknown_path().into_response();
     }
     PageError::NotFound("There is no page at this address.".to_owned()).into_response()
 }
