@@ -5,7 +5,10 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications};
+use super::{
+    Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications,
+    submissions,
+};
 use crate::{
     http::{self, HttpSettings},
     service::Service,
@@ -24,6 +27,7 @@ pub fn router(site: Site) -> Router {
         .merge(incident_pages())
         .merge(notification_pages())
         .merge(administration_pages())
+        .layer(middleware::from_fn_with_state(site.clone(), submissions::answer_once))
         .layer(middleware::from_fn_with_state(site.clone(), answer::finish));
     let files =
         Router::new().route("/static/tokens.css", get(assets::tokens)).route("/static/{*path}", get(assets::serve));
@@ -54,7 +58,7 @@ fn list_pages() -> Router<Site> {
         .route("/incidents/tags/", get(incidents::choices::tags))
         .route("/incidents/columns/", post(incidents::choices::columns))
         .route("/incidents/filters/", get(incidents::filters::form).post(incidents::filters::save))
-        .route("/incidents/bulk/", post(incidents::bulk::act))
+        .route("/incidents/bulk/", get(incidents::bulk::back_to_list).post(incidents::bulk::act))
         .route("/incidents/bulk/{id}/", get(incidents::bulk::progress))
         .route("/incidents/bulk/{id}/undo/", post(incidents::bulk::undo))
         .route("/live/", get(live::stream))

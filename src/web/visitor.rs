@@ -12,6 +12,7 @@ use super::{
     Site,
     answer::{self, NOTICE, PageError},
     form::Fields,
+    submissions::{self, ClaimPlace, Entered, Key},
 };
 use crate::{
     domain::preferences::Preferences,
@@ -76,8 +77,11 @@ impl FromRequest<Site> for Posted {
 }
 
 impl Posted {
-    /// What `visitor`, who is known to have the right for it, sends.
+    /// What `visitor`, who is known to have the right for it, sends. A form that was sent before is not carried out again:
+    /// its first answer is repeated.
     pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
+        let place = parts.extensions.get::<ClaimPlace>().cloned();
+        let address = visitor.address.clone();
         let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let secret = cookies::get(&parts.headers, cookies::SESSION).unwrap_or_default().to_owned();
         let bytes = match Payload::new(parts, body, Some(&visitor.caller)).form().await {
@@ -88,6 +92,14 @@ impl Posted {
         let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
         if !site.service.is_csrf_token(&secret, sent.as_bytes()) {
             return Err(PageError::Csrf.page(site, &visitor));
+        }
+        let key = Key::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
+        if let Some((place, key)) = place.zip(key) {
+            match site.submissions().enter(key, visitor.caller.id(), || site.service.moment()).await {
+                Entered::First(claim) => place.put(claim),
+                Entered::Again(answer) => return Err(answer),
+                Entered::Busy => return Err(PageError::Busy.page(site, &visitor)),
+            }
         }
         Ok(Self { visitor, fields })
     }

@@ -64,3 +64,4 @@ mod web_live;
 mod web_maintenance;
 mod web_notifications;
 mod web_session;
+mod web_twice;

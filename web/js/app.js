@@ -16,6 +16,7 @@ function span(seconds) {
 const root = document.documentElement;
 const $ = (selector, scope = document) => scope.querySelector(selector);
 const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+const on = (...how) => document.addEventListener(...how);
 const parts = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit", second: "2-digit" };
 let zone = root.dataset.zone;
 try {
@@ -54,7 +55,7 @@ function notify(text, after = 6000) {
   const notice = document.createElement("p");
   notice.className = "notice";
   notice.textContent = text;
-  document.getElementById("notices")?.append(notice);
+  $("#notices")?.append(notice);
   setTimeout(() => notice.remove(), after);
 }
 
@@ -72,7 +73,7 @@ function closeMenus(but) {
   for (const menu of $$("details.menu[open]")) if (!menu.contains(but)) menu.open = false;
 }
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   closeMenus(event.target);
   const copy = event.target.closest("[data-copy]");
   if (copy) {
@@ -81,28 +82,49 @@ document.addEventListener("click", (event) => {
   }
 });
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   if (event.key !== "Escape") return;
   $("details.menu[open] summary")?.focus();
   closeMenus();
 });
 
-document.addEventListener("change", ({ target }) => {
+on("change", ({ target }) => {
   if (target.matches("select[data-submit]")) target.form.requestSubmit();
   if (target.matches("[data-ask-notices]:checked")) window.Notification?.requestPermission();
 });
 
-document.addEventListener("submit", (event) => {
-  const text = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
-  if (text && !window.confirm(text)) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  }
+function stop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+// Not twice: the second click of two, or what is under way.
+on("click", (event) => {
+  if (event.detail > 1 && event.target.closest("button")?.form?.method === "post") stop(event);
 }, true);
 
-document.addEventListener("htmx:after:swap", arrive);
-document.addEventListener("htmx:error", () => notify("The server cannot be reached."));
+on("submit", (event) => {
+  const form = event.target;
+  const text = event.submitter?.dataset.confirm ?? form.dataset.confirm;
+  if (form.ariaBusy || (text && !window.confirm(text))) stop(event);
+  else if (form.method === "post") form.ariaBusy = true;
+}, true);
+
+function free() {
+  for (const form of $$("[aria-busy]")) form.ariaBusy = null;
+}
+
+// Whoever went back may send it again.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  free();
+  for (const field of $$("[name=form_number]")) field.value += 1;
+});
+
+on("htmx:finally:request", free);
+on("htmx:after:swap", arrive);
+on("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, writeTimes, notify };
+window.argusd = { $, $$, on, writeTimes, notify };
