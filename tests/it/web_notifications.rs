@@ -516,8 +516,8 @@ async fn what_a_profile_needs_is_made_without_losing_what_was_typed() {
     }
     assert_eq!(timeslot(&app, alice, "Days").name, "Days");
     // Without a place to go back to, or with another one, to the list.
-    for then in ["", "/user/", "//evil.example/notifications/profiles/"] {
-        let name = format!("Other {then}");
+    for (number, then) in ["", "/user/", "//evil.example/notifications/profiles/"].into_iter().enumerate() {
+        let name = format!("Other {number}");
         let reply = visit.post(&format!("{FILTERS}new/"), &[("name", &name), ("open", "yes"), ("then", then)]).await;
         assert_eq!((reply.status, reply.header("location")), (303, FILTERS));
     }

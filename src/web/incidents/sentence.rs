@@ -70,6 +70,9 @@ fn incidents(view: &View, directory: &Directory) -> String {
     };
     let mut parts = criteria(&blob, directory);
     parts.extend(view.ticket.map(|with| if with { "with a ticket" } else { "without a ticket" }.to_owned()));
+    parts.extend(
+        view.maintenance.map(|under| if under { "under maintenance" } else { "not under maintenance" }.to_owned()),
+    );
     parts.extend(view.frame.map(|frame| format!("started within {frame}")));
     parts.extend(view.longer.map(|minutes| format!("longer than {minutes} min")));
     parts.extend((!view.text.is_empty()).then(|| format!("matching “{}”", view.text)));
@@ -110,9 +113,9 @@ mod tests {
             ("open=any", "Close 57 incidents, level 1–5?"),
             ("open=true&acked=false&level=1&level=2&level=4", "Close 57 unacknowledged open incidents, level 1–2, 4?"),
             (
-                "stateful=false&level=1&tags=host%3Dx&ticket=false&frame=24h&longer=5&q=link+down",
-                "Close 57 stateless incidents, level 1, tag host=x, without a ticket, started within 24h, longer than \
-                 5 min, matching “link down”?",
+                "stateful=false&level=1&tags=host%3Dx&ticket=false&maintenance=false&frame=24h&longer=5&q=link+down",
+                "Close 57 stateless incidents, level 1, tag host=x, without a ticket, not under maintenance, started within \
+                 24h, longer than 5 min, matching “link down”?",
             ),
             ("hide_closed_acked=true", "Close 57 incidents, level 1–5, not both closed and acknowledged?"),
         ] {
