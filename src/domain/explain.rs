@@ -1,4 +1,4 @@
-//! Why somebody was not told of an event, in words for whoever wants to know at three in the morning.
+//! Why somebody was sent no message about an event, in words for whoever wants to know at three in the morning.
 
 mod words;
 
@@ -378,7 +378,7 @@ impl Context<'_> {
                 (format!("rule {name}"), Clause { kind, id, name: other.map(|other| other.name.clone()) })
             }
         };
-        Told::new(format!("Told already through {what}, which leads to the same {led}.")).by(clause)
+        Told::new(format!("Already covered by {what}, which leads to the same {led}.")).by(clause)
     }
 
     fn too_many(&self, left_out: u32) -> Told {

@@ -71,8 +71,14 @@ pub const LOGIN_TOKENS_PER_USER: usize = 1_000;
 /// Browsers in which one user is logged in; the next one replaces the oldest.
 pub const SESSIONS_PER_USER: usize = 100;
 
-/// How long a browser stays logged in, counted from the login (contract section 2.1).
+/// How long a browser stays logged in without being used (contract section 2.1).
 pub const SESSION_LIFE: Duration = Duration::from_hours(14 * 24);
+
+/// Time between two writes that extend a session in use.
+pub const SESSION_EXTENDED_EVERY: Duration = Duration::from_hours(24);
+
+/// How long one stream of live changes lasts. The browser opens the next one, which extends the session and its cookie.
+pub const LIVE_STREAM_LIFE: Duration = Duration::from_hours(24);
 
 /// Characters of the view that a user had last, as an address's query.
 pub const LAST_VIEW: usize = 2_000;
@@ -208,6 +214,8 @@ pub const ACKS_PER_INCIDENT: usize = 10_000;
 pub const AUDIT_LOOKS: usize = 20_000;
 /// And for the rate at which events come in.
 pub const INTAKE_LOOKS: usize = 1_000;
+/// Queued messages that the health page looks at, to say whether they are refused.
+pub const QUEUE_LOOKS: usize = 200;
 
 pub const PAGE_SIZE_DEFAULT: usize = 100;
 /// Larger wishes are cut to this without a word; `next` goes on.

@@ -1,4 +1,4 @@
-//! Messages of the outbox: the promise to tell somebody of an event, and what became of it.
+//! Messages of the outbox: what is to be sent to somebody about an event, and what became of it.
 
 use super::{
     ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, ProfileId, RuleId, UserId},
@@ -106,6 +106,77 @@ pub enum State {
     },
 }
 
+/// What became of a message, in the only words that pages, API texts and documents use for it. Nobody is called notified
+/// by a message that is queued or failed. Whether a sent message was also delivered is not known: no provider says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Delivery {
+    /// The next server accepted it.
+    Sent,
+    /// Not sent yet; it will be tried, maybe again.
+    Queued,
+    /// Given up; it can be sent again by hand.
+    Failed,
+}
+
+impl Delivery {
+    pub const ALL: [Self; 3] = [Self::Sent, Self::Queued, Self::Failed];
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Queued => "queued",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl State {
+    #[must_use]
+    pub const fn delivery(self) -> Delivery {
+        match self {
+            Self::Delivered { .. } => Delivery::Sent,
+            // Of a message in a summary the summary's state counts.
+            Self::Due { .. } | Self::Gathered { .. } => Delivery::Queued,
+            Self::Dead { .. } => Delivery::Failed,
+        }
+    }
+}
+
+/// What became of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate<'a> {
+    pub delivery: Delivery,
+    pub attempts: u32,
+    /// What the provider or the network said last; may be empty.
+    pub answer: &'a str,
+}
+
+/// What became of these messages, such as "1 message sent, 2 messages queued, not sent yet (451 later, 3 tries)". Empty if
+/// there are none.
+#[must_use]
+pub fn fates_in_words(fates: &[Fate<'_>]) -> String {
+    let words = Delivery::ALL.into_iter().filter_map(|delivery| {
+        let fates: Vec<&Fate<'_>> = fates.iter().filter(|fate| fate.delivery == delivery).collect();
+        let messages = format!("{} {}", counted(fates.len(), "message", "messages"), delivery.word());
+        let tries = fates.iter().map(|fate| fate.attempts).max()?;
+        let answer = fates.iter().map(|fate| fate.answer.trim_end_matches('.')).find(|answer| !answer.is_empty());
+        let tries = (tries > 0).then(|| counted(usize::try_from(tries).unwrap_or(usize::MAX), "try", "tries"));
+        let why: Vec<&str> = answer.into_iter().chain(tries.as_deref()).collect();
+        let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+        Some(match delivery {
+            Delivery::Sent => messages,
+            Delivery::Queued => format!("{messages}, not sent yet{why}"),
+            Delivery::Failed => format!("{messages}{why}"),
+        })
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 impl Message {
     #[must_use]
     pub const fn is_due(&self) -> bool {
@@ -123,6 +194,52 @@ impl Message {
         match self.about {
             About::Event { incident, .. } => Some(incident),
             About::Summary(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(0);
+
+    #[test]
+    fn every_state_has_one_word() {
+        let gathered = State::Gathered { into: MessageId(1), at: NOW };
+        for (state, word) in [
+            (State::Due { at: NOW, since: NOW }, "queued"),
+            (State::Delivered { at: NOW }, "sent"),
+            (State::Dead { at: NOW }, "failed"),
+            (gathered, "queued"),
+        ] {
+            assert_eq!(state.delivery().word(), word);
+        }
+    }
+
+    #[test]
+    fn fates_are_said_in_words() {
+        let fate = |delivery, attempts, answer| Fate { delivery, attempts, answer };
+        let sent = fate(Delivery::Sent, 1, "250 OK");
+        let fresh = fate(Delivery::Queued, 0, "");
+        let refused = fate(Delivery::Queued, 1, "localhost:25: Connection refused.");
+        let silent = fate(Delivery::Queued, 3, "");
+        let failed = fate(Delivery::Failed, 9, "550 no such user");
+        for (fates, words) in [
+            (vec![], ""),
+            (vec![sent], "1 message sent"),
+            (vec![fresh], "1 message queued, not sent yet"),
+            (vec![refused], "1 message queued, not sent yet (localhost:25: Connection refused, 1 try)"),
+            (
+                vec![silent, refused, fresh],
+                "3 messages queued, not sent yet (localhost:25: Connection refused, 3 tries)",
+            ),
+            (
+                vec![failed, sent, silent, sent],
+                "2 messages sent, 1 message queued, not sent yet (3 tries), 1 message failed (550 no such user, 9 tries)",
+            ),
+        ] {
+            assert_eq!(fates_in_words(&fates), words);
         }
     }
 }

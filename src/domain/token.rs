@@ -1,8 +1,10 @@
 //! API tokens (contract section 2.1). The secret itself is never kept, only its SHA-256.
 
+use std::time::Duration;
+
 use super::{
     ids::{TokenId, UserId},
-    limits::EXPIRED_TOKEN_KEPT_MICROS,
+    limits::{EXPIRED_TOKEN_KEPT_MICROS, SESSION_EXTENDED_EVERY, SESSION_LIFE},
     time::{Moment, Now, Timestamp},
     user::User,
 };
@@ -57,6 +59,16 @@ impl Token {
         let goes = before.is_active && !after.is_active;
         (self.origin == TokenOrigin::Password && (has_new_password || comes_back))
             || (self.kind == TokenKind::Session && goes)
+    }
+
+    /// When a session that is used now expires; `None`: it is not a valid session, or it was extended recently.
+    #[must_use]
+    pub fn extended(&self, now: Timestamp) -> Option<Timestamp> {
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let expires = self.expires.filter(|expires| self.kind == TokenKind::Session && *expires > now)?;
+        let extended = now.saturating_add_micros(micros(SESSION_LIFE));
+        let gained = extended.micros().saturating_sub(expires.micros());
+        (gained >= micros(SESSION_EXTENDED_EVERY)).then_some(extended)
     }
 }
 
@@ -138,6 +150,37 @@ mod tests {
             let got = [&session, &login, &derived, &by_hand].map(|token| token.is_ended_by(before, after));
             assert_eq!(got, ended, "{before:?} {after:?}");
         }
+    }
+
+    #[test]
+    fn sessions_are_extended_once_a_day_while_they_are_used() {
+        let token = |kind, expires: i64| Token {
+            id: TokenId(1),
+            user: UserId(1),
+            kind,
+            hash: [0; 32],
+            created: NOW,
+            expires: Some(NOW.saturating_add_micros(expires)),
+            replaceable: false,
+            origin: TokenOrigin::Password,
+            note: String::new(),
+        };
+        let session = |expires| token(TokenKind::Session, expires).extended(NOW);
+        let extended = Some(NOW.saturating_add_micros(14 * DAY));
+        for (expires, expected) in [
+            (14 * DAY, None),
+            (13 * DAY + 1, None),
+            (13 * DAY, extended),
+            (1, extended),
+            (0, None),
+            (-1, None),
+            // The clock was set back since.
+            (20 * DAY, None),
+        ] {
+            assert_eq!(session(expires), expected, "{expires}");
+        }
+        assert_eq!(token(TokenKind::Login, DAY).extended(NOW), None);
+        assert_eq!(Token { expires: None, ..token(TokenKind::Session, 0) }.extended(NOW), None);
     }
 
     const HOUR: i64 = 3_600_000_000;

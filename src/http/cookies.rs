@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use crate::domain::limits::SESSION_LIFE;
+
 /// Names the session; scripts cannot read it.
 pub const SESSION: &str = "sessionid";
 /// Proves that a request comes from our own pages; scripts can read it.
@@ -24,6 +26,16 @@ pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<Header
     let for_us = if [SESSION, DEVICE].contains(&name) { "; HttpOnly" } else { "" };
     let secure = if secure { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{for_us}{secure}")).ok()
+}
+
+/// `Set-Cookie` for both secrets of a session.
+#[must_use]
+pub fn set_session(secret: &str, csrf: &str, secure: bool) -> Vec<HeaderValue> {
+    let seconds = i64::try_from(SESSION_LIFE.as_secs()).unwrap_or(i64::MAX);
+    [(SESSION, secret), (CSRF, csrf)]
+        .into_iter()
+        .filter_map(|(name, value)| set(name, value, seconds, secure))
+        .collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ pub fn openapi(version: Version) -> OpenApi {
 pub fn native_openapi() -> OpenApi {
     let parts =
         [(native::guarded(), true), (native::deliveries(), true), (native::rules(), true), (native::open(), false)];
-    let title = "What the Argus API does not have: who was told of an event, who was not, and why.";
+    let title =
+        "What the Argus API does not have: messages about events, what became of them, and why somebody got none.";
     assemble(title.to_owned(), native::PREFIX, parts)
 }
 

@@ -1,4 +1,4 @@
-//! The native API: what the Argus API does not have. Who was told of an event, who was not, and why.
+//! The native API: what the Argus API does not have. Messages about events, what became of them, and why there were none.
 
 mod acks;
 mod bodies;

@@ -30,7 +30,7 @@ use crate::service::{Service, policy::Action};
 /// Smaller answers are sent as they are.
 const COMPRESSED_ABOVE: u64 = 1024;
 
-/// Everything that is served, ready for connections. `pages` is what people see.
+/// Everything that is served, ready for connections. `pages` is what people see, and answers paths that nothing else does.
 pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
     let origins = cors::Origins::new(&settings.frontends);
     let api = Api::new(service, settings);
@@ -58,7 +58,6 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
         .merge(docs::swagger_pages())
         .merge(icinga::routes(&api))
         .merge(pages)
-        .fallback(frame::unknown_path)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api.clone(), frame::frame))
         .layer(middleware::from_fn_with_state(api.clone(), answers::count))

@@ -1,9 +1,11 @@
-//! Why somebody was told of an event, or not: the decision made again from the configuration as it was then.
+//! Why somebody was sent a message about an event, or not: the decision made again from the configuration as it was then,
+//! and what became of the messages.
 
 use std::sync::Arc;
 
 use super::{
-    Caller, Model, RuleDecision, Service, ServiceError,
+    Caller, Model, Notification, RuleDecision, Service, ServiceError,
+    notifications::messages_about,
     policy::{Action, allowed},
 };
 use crate::{
@@ -15,9 +17,11 @@ use crate::{
         explain::{self, Place, Reason},
         ids::{DestinationId, EventId, IncidentId, ProfileId, UserId},
         incident::Incident,
+        message::{Fate, Route, fates_in_words},
         plan::{Occurrence, Verdict, verdicts},
         subscription::Basis,
         tag::IncidentTag,
+        time::Timestamp,
     },
     store::{Snapshot, StoreError},
 };
@@ -35,6 +39,8 @@ pub struct Decisions {
     pub profiles: Vec<ProfileDecision>,
     /// By id.
     pub rules: Vec<RuleDecision>,
+    /// The messages to that user or contact about the event, and what became of them by now.
+    pub messages: Vec<Notification>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +62,8 @@ pub struct ProfileDecision {
 }
 
 impl Service {
-    /// `username`: `None` for the caller. The answer stays the same whatever becomes of the configuration.
+    /// `username`: `None` for the caller. The answer stays the same whatever becomes of the configuration, but for what
+    /// became of the messages.
     pub async fn decisions(
         &self,
         caller: &Caller,
@@ -70,11 +77,12 @@ impl Service {
             return Err(ServiceError::Forbidden);
         }
         let known = if username == own { Some(caller.id()) } else { self.user_id(&username) };
+        let (caller, now) = (caller.clone(), self.now());
         self.store()
             .read(move |snapshot| {
                 let about = snapshot.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
                 let event = snapshot.event(incident, event)?.ok_or(ServiceError::NotFound(Model::Event))?;
-                explain_event(snapshot, &about, event, &username, known)
+                explain_event(snapshot, &about, event, (&username, known), &caller, now)
             })
             .await
     }
@@ -88,12 +96,13 @@ fn explain_event(
     snapshot: &Snapshot,
     incident: &Incident,
     event: Event,
-    username: &str,
-    known: Option<UserId>,
+    (username, known): (&str, Option<UserId>),
+    caller: &Caller,
+    now: Timestamp,
 ) -> Result<Decisions, ServiceError> {
     let answer = |event, summary, profiles| {
         let whom = Whom::User(username.to_owned());
-        Decisions { event, whom, decided: true, summary, profiles, rules: Vec::new() }
+        Decisions { event, whom, decided: true, summary, profiles, rules: Vec::new(), messages: Vec::new() }
     };
     let Some(seq) = event.after.decided else {
         known.ok_or(ServiceError::NotFound(Model::User))?;
@@ -116,8 +125,23 @@ fn explain_event(
     let verdicts = verdicts(&directory, user, &occurrence);
     let profiles: Vec<ProfileDecision> =
         verdicts.into_iter().filter_map(|it| profile_decision(it, &directory, &occurrence)).collect();
-    let summary = summary(username, &profiles);
-    Ok(answer(event, summary, profiles))
+    let messages = if profiles.iter().all(|profile| profile.told.is_empty()) {
+        Vec::new()
+    } else {
+        let is_theirs = |route: &Route| matches!(route, Route::Destination { user: whose, .. } if *whose == user);
+        messages_about(snapshot, &event, now, is_theirs)?
+    };
+    let summary = summary(username, &profiles, &fates(&messages, caller));
+    Ok(Decisions { messages, ..answer(event, summary, profiles) })
+}
+
+/// What became of the messages, in words; it is not known of those that are kept no more.
+pub(super) fn fates(messages: &[Notification], caller: &Caller) -> String {
+    let fates: Vec<Fate<'_>> = messages.iter().map(|row| row.fate(caller)).collect();
+    match fates_in_words(&fates) {
+        words if words.is_empty() => "what became of the messages is not known".to_owned(),
+        words => words,
+    }
 }
 
 pub(super) const TAGS_UNKNOWN: &str = "The tags that the incident had then are not known any more, so nothing can be \
@@ -128,7 +152,7 @@ pub(super) fn undecided(event: &Event) -> String {
         EventType::Change => "the server notes such changes by itself, as a by-product of what somebody did",
         _ => "it was loaded, or stored before this server sent messages",
     };
-    format!("Nobody was to be told of this event: {why}.")
+    format!("Nobody was to be notified of this event: {why}.")
 }
 
 /// `None`: it is older than the history of tags.
@@ -163,16 +187,18 @@ fn profile_decision(verdict: Verdict, directory: &Directory, occurrence: &Occurr
     })
 }
 
-fn summary(username: &str, profiles: &[ProfileDecision]) -> String {
+fn summary(username: &str, profiles: &[ProfileDecision], fates: &str) -> String {
     let told: usize = profiles.iter().map(|profile| profile.told.len()).sum();
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     match (profiles, told) {
         ([], _) => format!("{username} had no notification profile, so nothing was sent."),
         ([only], 0) => {
             let reasons: Vec<&str> = only.reasons.iter().map(|(_, reason)| reason.sentence.as_str()).collect();
-            format!("{username} was not told. {}", reasons.join(" "))
+            format!("{username} was not notified. {}", reasons.join(" "))
         }
-        (_, 0) => format!("{username} was not told: none of {} led to a message.", count(profiles.len(), "profile")),
-        _ => format!("{username} was told through {}.", count(told, "destination")),
+        (_, 0) => {
+            format!("{username} was not notified: none of {} led to a message.", count(profiles.len(), "profile"))
+        }
+        _ => format!("{username}: {fates}."),
     }
 }

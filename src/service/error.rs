@@ -215,9 +215,9 @@ impl From<WriteError<ServiceError>> for ServiceError {
 
 fn not_given_up(state: State) -> String {
     match state {
-        State::Due { .. } => "This message is still being sent; it was not given up.".to_owned(),
-        State::Delivered { .. } => "This message was delivered.".to_owned(),
-        State::Dead { .. } => "This message was given up.".to_owned(),
+        State::Due { .. } => "This message is queued. Only failed messages can be sent again.".to_owned(),
+        State::Delivered { .. } => "This message was sent. Only failed messages can be sent again.".to_owned(),
+        State::Dead { .. } => "This message failed.".to_owned(),
         State::Gathered { into, .. } => {
             format!("This message is part of summary {into}; only the summary can be sent again.")
         }

@@ -7,7 +7,13 @@ use super::{
     policy::{Action, allowed},
 };
 use crate::{
-    domain::{change::ChangeKind, ids::Seq, limits::INTAKE_LOOKS, message::Message, time::Timestamp},
+    domain::{
+        change::ChangeKind,
+        ids::Seq,
+        limits::{INTAKE_LOOKS, QUEUE_LOOKS},
+        message::Message,
+        time::Timestamp,
+    },
     store::{FileTroubles, Snapshot, StoreError},
 };
 
@@ -26,11 +32,13 @@ pub struct Health {
     pub events: u64,
     pub last_minute: Intake,
     pub last_hour: Intake,
-    /// Messages that still have to be sent.
+    /// Queued messages.
     pub due: u64,
-    /// Messages that were given up.
+    /// Failed messages.
     pub dead: u64,
     pub oldest_due: Option<Message>,
+    /// The oldest queued message that was tried in vain, among the first [`QUEUE_LOOKS`].
+    pub refused: Option<Message>,
     /// Since the start, by medium.
     pub reached: Vec<Reached>,
     /// When the newest change in the log was made.
@@ -75,6 +83,7 @@ impl Service {
             let snapshot = store.snapshot()?;
             let counters = snapshot.counters()?;
             let (due, dead) = snapshot.outbox_depth()?;
+            let oldest = snapshot.oldest_due_messages(QUEUE_LOOKS)?;
             Ok(Health {
                 data_path: store.path().to_owned(),
                 data_bytes,
@@ -87,7 +96,8 @@ impl Service {
                 last_hour: intake(&snapshot, now.saturating_add_micros(-HOUR))?,
                 due,
                 dead,
-                oldest_due: snapshot.oldest_due_message()?,
+                refused: oldest.iter().find(|message| message.attempts > 0).cloned(),
+                oldest_due: oldest.into_iter().next(),
                 reached: service.inner.courier.get().map(|courier| courier.reached()).unwrap_or_default(),
                 newest_change: snapshot.change(Seq(counters.last_seq))?.map(|change| change.at),
                 sends: service.directory().settings.send,

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     domain::{
-        event::EventType,
+        event::{Event, EventType},
         ids::{IncidentId, MessageId, UserId},
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
-        message::{About, Message, State, full_answer, public_answer},
+        message::{About, Delivery, Fate, Message, Route, State, full_answer, public_answer},
         size::Room,
         time::Timestamp,
     },
@@ -31,6 +31,26 @@ pub struct Notification {
     pub kind: Option<EventType>,
     /// The summary that it is part of, whose state counts; without what else it stands for.
     pub summary: Option<Message>,
+}
+
+impl Notification {
+    /// The message whose state counts: the summary that it is part of, or else itself.
+    #[must_use]
+    pub fn counts(&self) -> &Message {
+        self.summary.as_ref().unwrap_or(&self.message)
+    }
+
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.counts().state.delivery()
+    }
+
+    /// As the caller, who may see the message, reads it.
+    #[must_use]
+    pub fn fate(&self, caller: &Caller) -> Fate<'_> {
+        let counts = self.counts();
+        Fate { delivery: self.delivery(), attempts: counts.attempts, answer: caller.answer(&counts.answer) }
+    }
 }
 
 impl Caller {
@@ -93,7 +113,7 @@ impl Service {
             .await
     }
 
-    /// A message that was given up is due now, with the whole time ahead in which it is tried.
+    /// A failed message is queued again, with the whole time ahead in which it is tried.
     pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
         may_manage(caller)?;
         let message = self
@@ -109,13 +129,13 @@ impl Service {
                 Ok::<_, ServiceError>(message)
             })
             .await?;
-        tracing::info!(message = id.0, user = %caller.user.username, "a message that was given up is sent again");
+        tracing::info!(message = id.0, user = %caller.user.username, "a failed message is sent again");
         let now = self.now();
         let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message], now)).await?;
         rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
     }
 
-    /// All messages that were given up are due now; how many there were.
+    /// All failed messages are queued again; how many there were.
     pub async fn retry_all_deliveries(&self, caller: &Caller) -> Result<usize, ServiceError> {
         may_manage(caller)?;
         let (mut count, mut before) = (0_usize, None);
@@ -139,7 +159,7 @@ impl Service {
                 })
                 .await?;
         }
-        tracing::info!(messages = count, user = %caller.user.username, "messages that were given up are sent again");
+        tracing::info!(messages = count, user = %caller.user.username, "failed messages are sent again");
         Ok(count)
     }
 }
@@ -186,6 +206,24 @@ pub(super) fn with_events(
     now: Timestamp,
 ) -> Result<Vec<Notification>, ServiceError> {
     Ok(messages.into_iter().map(|message| with_event(snapshot, message, now)).collect::<Result<_, _>>()?)
+}
+
+/// The messages about one event by the routes that `is_wanted` names, by id.
+pub(super) fn messages_about(
+    snapshot: &Snapshot,
+    event: &Event,
+    now: Timestamp,
+    is_wanted: impl Fn(&Route) -> bool,
+) -> Result<Vec<Notification>, ServiceError> {
+    let about = About::Event { incident: event.incident, event: event.id };
+    let mut found = Vec::new();
+    snapshot.for_each_message_of(event.incident, None, &mut |message| {
+        if message.about == about && is_wanted(&message.route) {
+            found.push(with_event(snapshot, message, now)?);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
 fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<Notification, StoreError> {

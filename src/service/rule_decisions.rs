@@ -1,4 +1,4 @@
-//! Why a contact was told of an event, or not: each rule judged again, with contact and configuration as they were then.
+//! Why a contact was sent a message about an event, or not: each rule judged again, with contact and configuration as they were then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::{
     Caller, Decisions, Model, Service, ServiceError,
-    decisions::{TAGS_UNKNOWN, Whom, tags_then, undecided},
+    decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
+    notifications::messages_about,
     policy::{Action, allowed},
 };
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
         message::{About, Route},
         plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
         subscription::Basis,
+        time::Timestamp,
     },
     store::Snapshot,
 };
@@ -51,11 +53,12 @@ impl Service {
         if !allowed(caller.kind(), Action::SeeOthersNotifications) {
             return Err(ServiceError::Forbidden);
         }
+        let (caller, now) = (caller.clone(), self.now());
         self.store()
             .read(move |snapshot| {
                 let about = snapshot.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
                 let event = snapshot.event(incident, event)?.ok_or(ServiceError::NotFound(Model::Event))?;
-                explain_event(snapshot, &about, event, contact)
+                explain_event(snapshot, &about, event, contact, &caller, now)
             })
             .await
     }
@@ -66,11 +69,13 @@ fn explain_event(
     incident: &Incident,
     event: Event,
     uuid: Uuid,
+    caller: &Caller,
+    moment: Timestamp,
 ) -> Result<Decisions, ServiceError> {
     const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Contact);
     let answer = |event, contact, summary, rules| {
         let whom = Whom::Contact(contact);
-        Decisions { event, whom, decided: true, summary, profiles: Vec::new(), rules }
+        Decisions { event, whom, decided: true, summary, profiles: Vec::new(), rules, messages: Vec::new() }
     };
     let now = snapshot.contact(uuid)?;
     let Some(seq) = event.after.decided else {
@@ -92,8 +97,14 @@ fn explain_event(
     note_left_out(&mut verdicts, snapshot, &event, &contact, &directory)?;
     let rules: Vec<RuleDecision> =
         verdicts.into_iter().filter_map(|it| decision(it, &contact, &directory, &occurrence)).collect();
-    let summary = summary(&contact, &rules);
-    Ok(answer(event, contact, summary, rules))
+    let messages = if rules.iter().all(|rule| rule.told.is_empty()) {
+        Vec::new()
+    } else {
+        let is_theirs = |route: &Route| matches!(route, Route::Contact { contact: whose, .. } if *whose == contact.id);
+        messages_about(snapshot, &event, moment, is_theirs)?
+    };
+    let summary = summary(&contact, &rules, &fates(&messages, caller));
+    Ok(Decisions { messages, ..answer(event, contact, summary, rules) })
 }
 
 /// Whom a crowded event left out can be told only from whom it told.
@@ -153,18 +164,18 @@ fn decision(
     })
 }
 
-fn summary(contact: &Contact, rules: &[RuleDecision]) -> String {
+fn summary(contact: &Contact, rules: &[RuleDecision], fates: &str) -> String {
     let name = &contact.full_name;
     let by: Vec<String> =
         rules.iter().filter(|rule| !rule.told.is_empty()).map(|rule| format!("\"{}\"", rule.name)).collect();
     match (rules, by.as_slice()) {
-        ([], _) => format!("There were no rules, so {name} was not told."),
+        ([], _) => format!("There were no rules, so {name} was not notified."),
         ([only], []) => {
             let reasons: Vec<&str> = only.reasons.iter().map(|(_, reason)| reason.sentence.as_str()).collect();
-            format!("{name} was not told. {}", reasons.join(" "))
+            format!("{name} was not notified. {}", reasons.join(" "))
         }
-        (_, []) => format!("{name} was not told: none of {} rules led to a message.", rules.len()),
-        (_, [only]) => format!("{name} was told by rule {only}."),
-        _ => format!("{name} was told by rules {}.", by.join(", ")),
+        (_, []) => format!("{name} was not notified: none of {} rules led to a message.", rules.len()),
+        (_, [only]) => format!("{name}: {fates}, by rule {only}."),
+        _ => format!("{name}: {fates}, by rules {}.", by.join(", ")),
     }
 }

@@ -14,9 +14,9 @@ use crate::{
     domain::{
         limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
         time::Timestamp,
-        token::TokenKind,
+        token::{Token, TokenKind},
     },
-    store::WriteError,
+    store::{Command, WriteError},
 };
 
 /// A session that was just made. The secrets are known to nobody else.
@@ -88,6 +88,24 @@ impl Service {
             source: directory.source_of(user.id).cloned(),
             credential: Credential::Session(hash),
         })
+    }
+
+    /// Extends a session that is in use, and returns whether it did: at most one write a day for each session.
+    pub async fn extend_session(&self, secret: &str) -> Result<bool, ServiceError> {
+        let Some(hash) = secret::token_hash(secret) else { return Ok(false) };
+        let directory = self.directory();
+        let Some(token) = directory.tokens.get(&hash).filter(|token| token.extended(self.now()).is_some()) else {
+            return Ok(false);
+        };
+        let extend = move |command: &mut Command<'_>| {
+            let token = command.directory().tokens.get(&hash).cloned();
+            let expires = token.as_ref().and_then(|token| token.extended(command.now()));
+            if let (Some(token), Some(expires)) = (token, expires) {
+                command.put_token(Token { expires: Some(expires), ..Token::clone(&token) });
+            }
+            Ok::<_, ServiceError>(expires.is_some())
+        };
+        Ok(self.store().write(Some(token.user), extend).await?)
     }
 
     /// What a session's own pages send along with what they do.

@@ -383,10 +383,14 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Of those that still have to be sent the first that was decided.
-    pub fn oldest_due_message(&self) -> Result<Option<Message>, StoreError> {
-        let first = self.txn.open_table(DUE_MESSAGE)?.first()?.map(|(key, _)| key_id(key.value()));
-        first.map_or(Ok(None), |id| self.message(MessageId(id)))
+    /// Of those that still have to be sent the first that were decided, by id.
+    pub fn oldest_due_messages(&self, count: usize) -> Result<Vec<Message>, StoreError> {
+        let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
+        let mut found = Vec::new();
+        for row in self.txn.open_table(DUE_MESSAGE)?.iter()?.take(count) {
+            found.extend(tables::message(&messages, MessageId(key_id(row?.0.value())))?);
+        }
+        Ok(found)
     }
 
     /// How many messages still have to be sent, and how many were given up.

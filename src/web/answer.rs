@@ -5,11 +5,12 @@ use std::time::Duration;
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts, uri::PathAndQuery},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Position, Url};
 
 use super::{
     Site,
@@ -25,6 +26,11 @@ use crate::{
 
 /// What was just done, until a page has said it.
 pub const NOTICE: &str = "notice";
+/// The form to log in.
+const LOG_IN: &str = "/accounts/login/";
+/// Headers by which htmx says that it asks, and from which page.
+const HTMX: &str = "hx-request";
+const CURRENT_URL: &str = "hx-current-url";
 /// Characters of a notice.
 const NOTICE_LENGTH: usize = 300;
 
@@ -118,13 +124,23 @@ impl PageError {
 
     #[must_use]
     pub fn page(&self, site: &Site, visitor: &Visitor) -> Response {
-        self.render(Frame::new(site, visitor, Section::None, self.title()))
+        self.page_with_typed(site, visitor, Vec::new())
+    }
+
+    /// The same with the texts of the form that was not accepted, for the visitor to copy.
+    #[must_use]
+    pub fn page_with_typed(&self, site: &Site, visitor: &Visitor, typed: Vec<String>) -> Response {
+        self.render_with(Frame::new(site, visitor, Section::None, self.title()), typed)
     }
 
     fn render(&self, frame: Frame) -> Response {
+        self.render_with(frame, Vec::new())
+    }
+
+    fn render_with(&self, frame: Frame, typed: Vec<String>) -> Response {
         let status = self.status();
         let text = self.text();
-        let mut response = page_with(status, &ErrorPage { frame, status: status.as_u16(), text })
+        let mut response = page_with(status, &ErrorPage { frame, status: status.as_u16(), text, typed })
             .unwrap_or_else(|_| status.into_response());
         if matches!(self, Self::Busy) {
             let seconds = HeaderValue::from(BODY_RETRY_AFTER.as_secs());
@@ -164,8 +180,8 @@ impl PageError {
         match self {
             Self::NotFound(text) | Self::BadRequest(text) | Self::Unavailable(text) => text.clone(),
             Self::Forbidden => "Your account may not do that. An administrator can change it.".to_owned(),
-            Self::Csrf => "You logged in anew since this page was made, or another site tried to act in your name. \
-                           Go back, load the page again, and repeat."
+            Self::Csrf => "You logged in again since this page was loaded, or another site tried to act in your name. \
+                           Nothing was changed. Load the page again and repeat."
                 .to_owned(),
             Self::TooLarge => "The form holds more than the server takes.".to_owned(),
             Self::TooSlow(limit) => {
@@ -174,7 +190,7 @@ impl PageError {
             Self::Busy => "Too many large requests are coming in at the moment. Nothing was stored. Please try again \
                            in a few seconds."
                 .to_owned(),
-            Self::TooMany(seconds) => format!("Wait {seconds} seconds and try again."),
+            Self::TooMany(count) => format!("Try again in {}.", seconds(*count)),
             Self::Internal(error) => {
                 let id = uuid::Uuid::new_v4();
                 tracing::error!(request_id = %id, "a page failed: {error}");
@@ -225,6 +241,12 @@ impl From<StoreError> for PageError {
     }
 }
 
+/// "1 second", "2 seconds".
+#[must_use]
+pub fn seconds(count: u64) -> String {
+    format!("{count} second{}", if count == 1 { "" } else { "s" })
+}
+
 /// A refusal as a sentence.
 #[must_use]
 pub fn sentence(refusal: &Refusal) -> String {
@@ -250,7 +272,8 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Around every page: errors become pages, browsers are told what pages may do, and notices are said once.
+/// Around every page: errors become pages, browsers are told what pages may do, notices are said once, sessions in use are
+/// extended, and an answer for the page that is already shown adds nothing to the browser's history.
 pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let had_notice = cookies::get(&parts.headers, NOTICE).is_some();
@@ -265,11 +288,18 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let session = cookies::get(&parts.headers, cookies::SESSION);
+    let is_new_session = response.headers().contains_key(header::SET_COOKIE);
+    if let Some(secret) = session.filter(|_| !is_new_session) {
+        renew_session(&site, &parts, secret, &mut response).await;
+    }
     let notice = response.extensions().get::<Notice>();
     let notice = session.zip(notice).and_then(|(session, notice)| notice_cookie(&site, session, notice));
     let headers = response.headers_mut();
     if let Some(cookie) = notice {
         headers.append(header::SET_COOKIE, cookie);
+    }
+    if parts.headers.contains_key(HTMX) && stays(&parts) {
+        headers.insert("hx-push-url", HeaderValue::from_static("false"));
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -282,19 +312,66 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
     response
 }
 
-/// To the form to log in, and from there to where one wanted to go.
-#[must_use]
-pub fn log_in_first(parts: &Parts) -> Response {
-    let wanted = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    if !parts.method.is_safe() || parts.headers.contains_key("hx-request") {
-        let mut response = see("/accounts/login/");
-        if parts.headers.contains_key("hx-request") {
-            *response.status_mut() = StatusCode::OK;
-            response.headers_mut().insert("hx-redirect", HeaderValue::from_static("/accounts/login/"));
+/// Extends the session that the request came with, if it is time, and the browser's cookies with it.
+async fn renew_session(site: &Site, parts: &Parts, secret: &str, response: &mut Response) {
+    match site.service.extend_session(secret).await {
+        Ok(true) => {
+            let (csrf, secure) = (site.service.csrf_token(secret), site.origin(parts).starts_with("https:"));
+            for cookie in cookies::set_session(secret, &csrf, secure) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
         }
-        return response;
+        Ok(false) => {}
+        Err(error) => tracing::warn!("a session could not be extended: {error}"),
     }
-    see(&format!("/accounts/login/?next={}", utf8_percent_encode(&wanted, NON_ALPHANUMERIC)))
+}
+
+/// Whether the browser stays at its address: the answer is that page again, or a form that was not accepted.
+fn stays(parts: &Parts) -> bool {
+    let current = parts.headers.get(CURRENT_URL).and_then(|url| url.to_str().ok()).and_then(|url| Url::parse(url).ok());
+    !parts.method.is_safe()
+        || current.is_some_and(|url| {
+            Some(&url[Position::BeforePath..Position::AfterQuery])
+                == parts.uri.path_and_query().map(PathAndQuery::as_str)
+        })
+}
+
+/// To the form to log in, and from there to the page that was asked for, or, for a form that was sent, to its page.
+#[must_use]
+pub fn log_in_first(site: &Site, parts: &Parts) -> Response {
+    let wanted = if parts.method.is_safe() {
+        parts.uri.path_and_query().map(ToString::to_string)
+    } else {
+        own_referrer(site, parts)
+    };
+    let to = wanted.map_or_else(
+        || LOG_IN.to_owned(),
+        |path| format!("{LOG_IN}?next={}", utf8_percent_encode(&path, NON_ALPHANUMERIC)),
+    );
+    let mut response = see(&to);
+    if parts.headers.contains_key(HTMX)
+        && let Some(location) = response.headers_mut().remove(header::LOCATION)
+    {
+        *response.status_mut() = StatusCode::OK;
+        response.headers_mut().insert("hx-redirect", location);
+    }
+    response
+}
+
+/// Whether the browser says that a page of ours sent this, which pages of others cannot make it say.
+#[must_use]
+pub fn is_same_origin(site: &Site, parts: &Parts) -> bool {
+    parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() == site.origin(parts).as_bytes())
+}
+
+/// Path and query of the page of ours that the request came from; `None`: it is not known, or was a page of another site.
+#[must_use]
+pub fn own_referrer(site: &Site, parts: &Parts) -> Option<String> {
+    let header = parts.headers.get(CURRENT_URL).or_else(|| parts.headers.get(header::REFERER))?;
+    let url = Url::parse(header.to_str().ok()?).ok()?;
+    let own = Url::parse(&site.origin(parts)).ok()?;
+    let host = Position::BeforeHost..Position::AfterPort;
+    (url[host.clone()] == own[host]).then(|| url[Position::BeforePath..Position::AfterQuery].to_owned())
 }
 
 #[derive(Template)]
@@ -303,6 +380,8 @@ struct ErrorPage {
     frame: Frame,
     status: u16,
     text: String,
+    /// What the visitor had typed into a form, to be copied.
+    typed: Vec<String>,
 }
 
 #[cfg(test)]
@@ -322,6 +401,11 @@ mod tests {
         ] {
             assert_eq!(local_path(wanted), got);
         }
+    }
+
+    #[test]
+    fn one_second_is_not_seconds() {
+        assert_eq!([seconds(1), seconds(2)], ["1 second", "2 seconds"]);
     }
 
     #[test]

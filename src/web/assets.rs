@@ -57,6 +57,11 @@ pub async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Respo
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)], body).into_response()
 }
 
+/// For browsers that show something else than a page of ours, such as JSON, and look for an icon by themselves.
+pub async fn icon() -> Response {
+    serve(Path("img/argusd.svg".to_owned()), RawQuery(None)).await
+}
+
 /// The operator's own custom properties; empty without any.
 pub async fn tokens(State(site): State<Site>) -> Response {
     let text = site.settings().tokens.clone().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! What is pushed to open pages: rows that changed, for each view by its own filter; that an incident which somebody
 //! looks at changed; or that there was too much, so that everything has to be looked at again.
 //!
-//! One stream serves all tabs of a browser. It ends when the session does.
+//! One stream serves all tabs of a browser. It ends when the session does, and after a day, so that the browser opens
+//! another one, which extends the session and its cookie.
 
 mod rendered;
 mod views;
@@ -22,7 +23,7 @@ pub use self::rendered::Pushes;
 use self::views::{Push, Views};
 use super::{Site, form::Fields, visitor::Visitor};
 use crate::{
-    domain::limits::{LIVE_EVERY, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
+    domain::limits::{LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
     http::cookies,
     service::{
         NoSlot, Slot,
@@ -71,6 +72,7 @@ pub async fn stream(
         views,
         pending: VecDeque::new(),
         next_push: Instant::now(),
+        ends: Instant::now() + LIVE_STREAM_LIFE,
         reloads: 0,
         is_first_look: true,
         is_over: false,
@@ -96,6 +98,8 @@ struct Pushed {
     /// Written before anything else is looked at, so a client that does not read costs one push.
     pending: VecDeque<Bytes>,
     next_push: Instant,
+    /// When the browser has to open another stream, so that it gets a fresh cookie.
+    ends: Instant,
     /// Consecutive reload requests sent to the page.
     reloads: u32,
     /// Its turn among many streams.
@@ -141,6 +145,7 @@ impl Pushed {
             self.pending.extend(Push::end().frames(None));
             return;
         }
+        self.is_over = Instant::now() >= self.ends;
         match self.reader.news() {
             News::Nothing => {}
             News::Closed => self.is_over = true,

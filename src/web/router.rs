@@ -1,12 +1,14 @@
 //! All pages on one screen: which handler answers which path.
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::Request,
+    middleware,
     routing::{get, post},
 };
 
 use super::{
-    Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, notifications,
+    Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, no_page, notifications,
     submissions,
 };
 use crate::{
@@ -26,11 +28,17 @@ pub fn router(site: Site) -> Router {
         .merge(list_pages())
         .merge(incident_pages())
         .merge(notification_pages())
-        .merge(administration_pages())
+        .merge(administration_pages());
+    let known = pages.clone().with_state(site.clone());
+    let pages = pages
+        .method_not_allowed_fallback(move |request: Request| no_page::nearest_page(known.clone(), request))
+        .fallback(no_page::unknown)
         .layer(middleware::from_fn_with_state(site.clone(), submissions::answer_once))
         .layer(middleware::from_fn_with_state(site.clone(), answer::finish));
-    let files =
-        Router::new().route("/static/tokens.css", get(assets::tokens)).route("/static/{*path}", get(assets::serve));
+    let files = Router::new()
+        .route("/favicon.ico/", get(assets::icon))
+        .route("/static/tokens.css", get(assets::tokens))
+        .route("/static/{*path}", get(assets::serve));
     pages.merge(files).with_state(site)
 }
 
@@ -69,15 +77,15 @@ fn incident_pages() -> Router<Site> {
     use incident::{act, show};
     Router::new()
         .route("/incidents/{pk}/", get(show::show))
-        .route("/incidents/{pk}/acknowledge/", get(show::back).post(act::acknowledge))
-        .route("/incidents/{pk}/acknowledgements/{ack}/", get(show::back).post(act::expire))
-        .route("/incidents/{pk}/close/", get(show::back).post(act::close))
-        .route("/incidents/{pk}/reopen/", get(show::back).post(act::reopen))
-        .route("/incidents/{pk}/comment/", get(show::back).post(act::comment))
-        .route("/incidents/{pk}/ticket/", get(show::back).post(act::ticket))
-        .route("/incidents/{pk}/tags/", get(show::back).post(act::tags))
-        .route("/incidents/{pk}/level/", get(show::back).post(act::level))
-        .route("/incidents/{pk}/delete/", get(show::back).post(act::delete))
+        .route("/incidents/{pk}/acknowledge/", post(act::acknowledge))
+        .route("/incidents/{pk}/acknowledgements/{ack}/", post(act::expire))
+        .route("/incidents/{pk}/close/", post(act::close))
+        .route("/incidents/{pk}/reopen/", post(act::reopen))
+        .route("/incidents/{pk}/comment/", post(act::comment))
+        .route("/incidents/{pk}/ticket/", post(act::ticket))
+        .route("/incidents/{pk}/tags/", post(act::tags))
+        .route("/incidents/{pk}/level/", post(act::level))
+        .route("/incidents/{pk}/delete/", post(act::delete))
 }
 
 /// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.

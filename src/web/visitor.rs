@@ -42,7 +42,7 @@ impl FromRequestParts<Site> for Visitor {
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
         let secret = cookies::get(&parts.headers, cookies::SESSION);
         let found = secret.and_then(|secret| Some((secret, site.service.session(secret)?)));
-        let Some((secret, caller)) = found else { return Err(answer::log_in_first(parts)) };
+        let Some((secret, caller)) = found else { return Err(answer::log_in_first(site, parts)) };
         let preferences = match site.service.preferences(&caller).await {
             Ok(preferences) => preferences,
             Err(error) => return Err(PageError::from(error).plain(site)),
@@ -82,6 +82,8 @@ impl Posted {
     pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
         let place = parts.extensions.get::<ClaimPlace>().cloned();
         let address = visitor.address.clone();
+        let is_ours = answer::own_referrer(site, &parts).is_some();
+        let is_same_origin = answer::is_same_origin(site, &parts);
         let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let secret = cookies::get(&parts.headers, cookies::SESSION).unwrap_or_default().to_owned();
         let bytes = match Payload::new(parts, body, Some(&visitor.caller)).form().await {
@@ -90,8 +92,11 @@ impl Posted {
         };
         let fields = Fields::parse(&bytes);
         let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
-        if !site.service.is_csrf_token(&secret, sent.as_bytes()) {
-            return Err(PageError::Csrf.page(site, &visitor));
+        // A page that was loaded before its browser logged in again has the proof of the former session.
+        let is_proven = site.service.is_csrf_token(&secret, sent.as_bytes()) || (is_same_origin && !sent.is_empty());
+        if !is_proven {
+            let typed = if is_ours { typed(&fields) } else { Vec::new() };
+            return Err(PageError::Csrf.page_with_typed(site, &visitor, typed));
         }
         let key = Key::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
         if let Some((place, key)) = place.zip(key) {
@@ -103,6 +108,13 @@ impl Posted {
         }
         Ok(Self { visitor, fields })
     }
+}
+
+/// The texts of a form that somebody may want to copy.
+fn typed(fields: &Fields) -> Vec<String> {
+    const TEXTS: [&str; 7] = ["message", "description", "name", "note", "url", "ticket", "tag"];
+    let texts = fields.iter().filter(|(name, text)| TEXTS.contains(name) && !text.trim().is_empty());
+    texts.map(|(_, text)| text.to_owned()).collect()
 }
 
 /// Only what the server wrote for this session: other hosts of the domain can plant cookies, too.

@@ -7,7 +7,7 @@ use argusd::{
         destination::Destination,
         event::{Event, EventType},
         ids::{DestinationId, EventId, FilterId, IncidentId, MessageId, ProfileId, TimeslotId},
-        message::{About, Message, State},
+        message::{About, Message, State, restricted_answer},
         profile::Profile,
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
@@ -104,6 +104,7 @@ async fn messages_about_an_incident_are_listed() {
         "contact": null,
         "rule": null,
         "channel": null,
+        "status": "queued",
         "state": "due",
         "summary": null,
         "attempts": 0,
@@ -155,11 +156,15 @@ async fn states_of_messages_are_told() {
     };
     let due = shown(State::Due { at: at(5), since: at(0) }).await;
     assert_eq!((&due["state"], &due["attempts"], &due["answer"]), (&json!("due"), &json!(2), &json!("451 later")));
+    assert_eq!(due["status"], "queued");
     assert_eq!(due["next_attempt"], "2026-01-15T13:05:00+01:00");
     assert_eq!(due["last_attempt"], "2026-01-15T13:01:00+01:00");
-    for (state, name) in [(State::Delivered { at: at(2) }, "delivered"), (State::Dead { at: at(2) }, "dead")] {
+    for (state, name, status) in
+        [(State::Delivered { at: at(2) }, "delivered", "sent"), (State::Dead { at: at(2) }, "dead", "failed")]
+    {
         let row = shown(state).await;
-        assert_eq!((&row["state"], &row["next_attempt"]), (&json!(name), &Value::Null));
+        assert_eq!((&row["state"], &row["status"]), (&json!(name), &json!(status)));
+        assert_eq!(row["next_attempt"], Value::Null);
         assert_eq!(row["settled"], "2026-01-15T13:02:00+01:00");
     }
     let summary = Message {
@@ -176,10 +181,10 @@ async fn states_of_messages_are_told() {
     })
     .await;
     let gathered = shown(State::Gathered { into: MessageId(2), at: at(2) }).await;
-    assert_eq!(gathered["state"], "gathered");
+    assert_eq!((&gathered["state"], &gathered["status"]), (&json!("gathered"), &json!("sent")));
     assert_eq!(
         gathered["summary"],
-        json!({"pk": 2, "state": "delivered", "attempts": 1, "next_attempt": null, "last_attempt": null,
+        json!({"pk": 2, "status": "sent", "state": "delivered", "attempts": 1, "next_attempt": null, "last_attempt": null,
             "settled": "2026-01-15T13:03:00+01:00", "answer": "250 OK"})
     );
     let list = app.of(Who::Staff).get("/argusd/v1/deliveries/").await.json();
@@ -204,7 +209,8 @@ async fn a_decision_is_explained() {
         "decided": true,
         "at": "2026-01-15T13:00:00+01:00",
         "told": false,
-        "summary": format!("alice was not told. {sentence}"),
+        "messages": {"sent": 0, "queued": 0, "failed": 0},
+        "summary": format!("alice was not notified. {sentence}"),
         "profiles": [{
             "pk": watch.profile.0,
             "name": "Work",
@@ -226,7 +232,8 @@ async fn a_decision_is_explained() {
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "alice").await, (200, silent.clone()));
     assert_eq!(decisions(&app, Who::Staff, low, low_event, "alice").await, (200, silent.clone()));
     let (_, told) = decisions(&app, Who::EndUser, high, high_event, "").await;
-    assert_eq!((&told["told"], &told["summary"]), (&json!(true), &json!("alice was told through 1 destination.")));
+    assert_eq!((&told["told"], &told["summary"]), (&json!(true), &json!("alice: 1 message queued, not sent yet.")));
+    assert_eq!(told["messages"], json!({"sent": 0, "queued": 1, "failed": 0}));
     assert_eq!(told["profiles"][0]["verdict"], "told");
     let destination = json!({
         "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null});
@@ -241,6 +248,64 @@ async fn a_decision_is_explained() {
     .await;
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent));
     assert_eq!(decisions(&app, Who::EndUser, high, high_event, "").await, (200, told));
+}
+
+/// Nobody is said to be notified by a message that is queued or failed.
+#[tokio::test]
+async fn a_decision_says_what_became_of_the_messages() {
+    let app = App::new().await;
+    watch(&app, "alice", all()).await;
+    let incident = app.incident(json!({})).await;
+    let event = first_event(&app, incident).await;
+    let message = messages(&app).remove(0);
+    let put = async |state: State, attempts: u32, answer: &str| {
+        let message = Message { state, attempts, answer: answer.to_owned(), ..message.clone() };
+        write(&app, move |command| command.put_message(message)).await;
+    };
+    let refused = restricted_answer("Connection refused.", "10.0.0.1:25 refused the connection.");
+    for (state, attempts, answer, status, summary, for_staff) in [
+        (
+            State::Due { at: at(5), since: at(0) },
+            1,
+            refused.as_str(),
+            "queued",
+            "alice: 1 message queued, not sent yet (Connection refused, 1 try).",
+            "alice: 1 message queued, not sent yet (10.0.0.1:25 refused the connection, 1 try).",
+        ),
+        (
+            State::Dead { at: at(5) },
+            7,
+            "550 no such user",
+            "failed",
+            "alice: 1 message failed (550 no such user, 7 tries).",
+            "alice: 1 message failed (550 no such user, 7 tries).",
+        ),
+        (State::Delivered { at: at(5) }, 8, "250 OK", "sent", "alice: 1 message sent.", "alice: 1 message sent."),
+    ] {
+        put(state, attempts, answer).await;
+        let (_, own) = decisions(&app, Who::EndUser, incident, event, "").await;
+        assert_eq!((&own["summary"], &own["messages"][status]), (&json!(summary), &json!(1)));
+        let (_, staff) = decisions(&app, Who::Staff, incident, event, "alice").await;
+        assert_eq!(staff["summary"], for_staff);
+    }
+    // Part of a summary, which counts.
+    let gathered = State::Gathered { into: MessageId(2), at: at(6) };
+    let summary = Message {
+        id: MessageId(2),
+        about: About::Summary(vec![message.id]),
+        state: State::Dead { at: at(7) },
+        attempts: 3,
+        answer: "too late".to_owned(),
+        ..message.clone()
+    };
+    write(&app, move |command| {
+        command.new_message_id();
+        command.put_message(summary);
+    })
+    .await;
+    put(gathered, 0, "").await;
+    let (_, answer) = decisions(&app, Who::EndUser, incident, event, "").await;
+    assert_eq!(answer["summary"], "alice: 1 message failed (too late, 3 tries).");
 }
 
 #[tokio::test]
@@ -280,7 +345,7 @@ async fn what_nobody_was_to_be_told_of() {
     let (_, answer) = decisions(&app, Who::EndUser, incident, change["pk"].as_u64().unwrap(), "").await;
     assert_eq!((&answer["decided"], &answer["at"], &answer["profiles"]), (&json!(false), &Value::Null, &json!([])));
     let summary = answer["summary"].as_str().unwrap();
-    assert!(summary.starts_with("Nobody was to be told of this event: the server notes such changes"), "{summary}");
+    assert!(summary.starts_with("Nobody was to be notified of this event: the server notes such changes"), "{summary}");
 }
 
 #[tokio::test]
@@ -360,6 +425,8 @@ async fn deliveries_are_paged() {
     assert_eq!(pks(&list("?state=all").await), [5, 4, 3, 2, 1]);
     assert_eq!(pks(&list("?state=due").await), [5, 3, 1]);
     assert_eq!(pks(&list("?state=dead").await), [4, 2]);
+    assert_eq!(pks(&list("?state=queued").await), [5, 3, 1]);
+    assert_eq!(pks(&list("?state=failed").await), [4, 2]);
     let first = list("?state=due&page_size=2").await;
     assert_eq!(pks(&first), [5, 3]);
     let next = first["next"].as_str().unwrap();
@@ -377,7 +444,7 @@ async fn what_was_given_up_is_sent_again() {
     watch(&app, "alice", all()).await;
     app.incident(json!({})).await;
     let path = "/argusd/v1/deliveries/1/retry/";
-    let still_due = json!(["This message is still being sent; it was not given up."]);
+    let still_due = json!(["This message is queued. Only failed messages can be sent again."]);
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due.clone());
     let message = Message { state: State::Dead { at: at(0) }, ..messages(&app).remove(0) };
     write(&app, move |command| command.put_message(message)).await;
@@ -390,7 +457,7 @@ async fn what_was_given_up_is_sent_again() {
     assert_eq!(messages(&app)[0].state, State::Due { at: at(10), since: at(10) });
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due);
     for (state, text) in [
-        (State::Delivered { at: at(1) }, "This message was delivered."),
+        (State::Delivered { at: at(1) }, "This message was sent. Only failed messages can be sent again."),
         (
             State::Gathered { into: MessageId(7), at: at(1) },
             "This message is part of summary 7; only the summary can be sent again.",

@@ -62,6 +62,7 @@ mod web_incident;
 mod web_list;
 mod web_live;
 mod web_maintenance;
+mod web_navigation;
 mod web_notifications;
 mod web_session;
 mod web_twice;

@@ -158,7 +158,7 @@ async fn an_incident_reaches_a_contact_and_says_by_which_rule() {
 
     let why = desk.why(happened, 1).await;
     assert_eq!((&why["told"], &why["user"]), (&json!(true), &Value::Null));
-    assert_eq!(why["summary"], "Contact 1 was told by rule \"Net\".");
+    assert_eq!(why["summary"], "Contact 1: 1 message sent, by rule \"Net\".");
     let told = json!([{"pk": rule, "name": "Net", "verdict": "told", "channels": [channel], "reasons": []}]);
     assert_eq!(why["rules"], told);
     for who in [Who::EndUser, Who::Source] {

@@ -344,22 +344,30 @@ async fn who_was_told_and_why_not() {
 
     let mut alice = Visit::of(&app, "alice").await;
     let page = alice.get(&path).await;
-    has(&page, &["alice@example.org", "waiting", "profile &#34;Everything&#34;", "Was I told?"]);
+    has(&page, &["alice@example.org", ">queued</span>", "profile &#34;Everything&#34;", "Was I notified?"]);
     has_not(&page, &["name=\"whom\""]);
     let page = alice.get(&format!("{path}?me=1")).await;
-    has(&page, &["alice was told through 1 destination.", "told: email alice@example.org"]);
+    has(
+        &page,
+        &[
+            "answered no",
+            "alice: 1 message queued, not sent yet.",
+            "<span class=\"badge acked\">queued: email alice@example.org",
+        ],
+    );
+    has_not(&page, &["was told", "told:", "delivered"]);
     has(&alice.get(&format!("{path}?whom=stan")).await, &["About others staff may ask."]);
 
     let mut bob = Visit::of(&app, "bob").await;
     let page = bob.get(&format!("{path}?me=1")).await;
-    has(&page, &["You were not, so far.", "1 more went to others", "bob had no notification profile"]);
+    has(&page, &["No messages to you yet.", "1 more is to others", "bob had no notification profile"]);
     has_not(&page, &["alice@example.org"]);
 
     let mut stan = Visit::of(&app, "stan").await;
     let page = stan.get(&format!("{path}?whom=stan")).await;
     has(
         &page,
-        &["alice@example.org", "stan was not told.", "Profile &#34;The worst&#34;:", "<option value=\"alice\">"],
+        &["alice@example.org", "stan was not notified.", "Profile &#34;The worst&#34;:", "<option value=\"alice\">"],
     );
     has(&stan.get(&format!("{path}?whom=nobody")).await, &["There is no user and no contact named &#34;nobody&#34;."]);
     has(&stan.get(&format!("{path}?whom=stan&event=999")).await, &["This incident has no such event."]);

@@ -129,15 +129,86 @@ async fn a_bare_address_leads_to_the_view_one_had_last() {
     let reply = alice.get("/incidents/?level=2&frame=&level=1&junk=1&sort=level&acked=").await;
     assert_eq!((reply.status, reply.header("location")), (303, wanted), "each view has one address");
     assert_eq!(alice.get(wanted).await.status, 200);
-    eventually(async || alice.get("/incidents/").await.header("location") == wanted).await;
+    let restored = "/incidents/?level=1&level=2&restored=1";
+    eventually(async || alice.get("/incidents/").await.header("location") == restored).await;
     let mut other = Visit::of(&app, "bob").await;
     assert_eq!(other.get("/incidents/").await.header("location"), "/incidents/?open=true");
     // A view that is too long to keep is shown all the same.
-    let (text, tag) = ("x".repeat(1_000), "y".repeat(990));
-    let long = alice.get(&format!("/incidents/?junk=1&q={text}&tags=a%3D{tag}")).await.header("location").to_owned();
-    assert!(long.contains(&text) && long.contains(&tag), "{long}");
+    let (one, other) = ("x".repeat(990), "y".repeat(990));
+    let long = format!("/incidents/?junk=1&tags=a%3D{one}&tags=a%3D{other}");
+    let long = alice.get(&long).await.header("location").to_owned();
+    assert!(long.contains(&one) && long.contains(&other), "{long}");
     assert_eq!(alice.get(&long).await.status, 200);
-    assert_eq!(alice.get("/incidents/").await.header("location"), wanted);
+    assert_eq!(alice.get("/incidents/").await.header("location"), restored);
+}
+
+#[tokio::test]
+async fn a_search_and_an_order_are_not_restored() {
+    let app = App::new().await;
+    six(&app).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let start = async |visit: &mut Visit| visit.get("/incidents/").await.header("location").to_owned();
+    assert_eq!(rows(&list(&mut alice, "open=true&q=nosuchword&sort=level").await), [0; 0]);
+    for _ in 0..3 {
+        assert_eq!(start(&mut alice).await, "/incidents/?open=true");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    list(&mut alice, "open=true&acked=false&q=nosuchword").await;
+    let wanted = "/incidents/?open=true&acked=false&restored=1";
+    eventually(async || start(&mut alice).await == wanted).await;
+    let says = "Filter from last time.";
+    let page = alice.get(wanted).await;
+    assert!(page.text.contains(says) && page.text.contains("<a href=\"/incidents/?open=true\">Clear</a>"));
+    assert!(!alice.get("/incidents/?open=true&acked=false").await.text.contains(says));
+    // Somebody else who opens that address did not have it last.
+    let mut bob = Visit::of(&app, "bob").await;
+    assert!(!bob.get(wanted).await.text.contains(says));
+    // What was kept before is not restored as it is.
+    let kept = "open=false&q=nosuchword&sort=-level".to_owned();
+    let caller = app.service.session(alice.cookie("sessionid").unwrap()).unwrap();
+    app.service.change_preferences(&caller, move |preferences| preferences.last_view = kept).await.unwrap();
+    assert_eq!(start(&mut alice).await, "/incidents/?open=false&restored=1");
+}
+
+#[tokio::test]
+async fn sources_are_found_by_a_part_of_their_name() {
+    let app = App::new().await;
+    six(&app).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let source = app.service.directory().sources_sorted().iter().find(|it| it.name == "zabbix-src").unwrap().id;
+    let reply = alice.get("/incidents/?open=true&source_name=BBIX").await;
+    assert_eq!(reply.header("location"), format!("/incidents/?open=true&source={source}"));
+    for (typed, says) in [("nothing", "No source is named “nothing”."), ("a", "sources have “a” in their names.")]
+    {
+        for query in [format!("open=true&source_name={typed}"), format!("source_name={typed}")] {
+            let to = alice.get(&format!("/incidents/?{query}")).await.header("location").to_owned();
+            assert!(!to.contains("source="), "{to}");
+            assert!(alice.get(&to).await.text.contains(says), "{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_show_as_many_tags_as_fit() {
+    let app = App::new().await;
+    let mut alice = Visit::of(&app, "alice").await;
+    alice.submit("/incidents/columns/", &[("view", "open=true"), ("columns", "tags")]).await;
+    let mut shown = async |tags: &[&str]| {
+        let tags: Vec<Value> = tags.iter().map(|tag| json!({ "tag": tag })).collect();
+        app.incident(json!({"end_time": "infinity", "tags": tags})).await;
+        let page = alice.get("/incidents/?open=true").await.text;
+        let cell = between(&page, "<td class=\"c-tags\">", "</td>").remove(0);
+        (between(&cell, "tags=", "\""), between(&cell, "\">+", "<"), between(&cell, "title=\"", "\""))
+    };
+    let none: [&str; 0] = [];
+    let (tags, more, rest) = shown(&["host=a", "site=oslo"]).await;
+    assert_eq!((tags, more.len(), rest.len()), (vec!["host%3Da".to_owned(), "site%3Doslo".to_owned()], 0, 0));
+    let long = format!("z={}", "x".repeat(100));
+    let (tags, more, rest) = shown(&["host=core-router-1.example.org", "site=oslo", &long]).await;
+    assert_eq!(tags, ["host%3Dcore-router-1.example.org"]);
+    assert_eq!((more, rest), (vec!["2".to_owned()], vec![format!("site=oslo {long}")]));
+    let (tags, more, _) = shown(&[&long]).await;
+    assert_eq!((tags.len(), more), (1, none.map(str::to_owned).to_vec()));
 }
 
 async fn eventually(mut check: impl AsyncFnMut() -> bool) {

@@ -295,7 +295,7 @@ async fn a_test_message_shows_how_it_went_until_there_are_too_many() {
     for _ in 0..5 {
         last = visit.post(&path, &[]).await;
     }
-    says(&last, 200, "Wait ");
+    says(&last, 200, "Try again in ");
     assert!(app.courier.sent().len() < 6);
 }
 

@@ -50,6 +50,9 @@ function writeTimes(scope = document) {
   }
 }
 
+/** What is being typed stays. */
+const loggedOut = (is = true) => { $("#logged-out").hidden = !is; };
+
 /** Says something for a while. */
 function notify(text, after = 6000) {
   const notice = document.createElement("p");
@@ -122,9 +125,15 @@ addEventListener("pageshow", ({ persisted }) => {
 });
 
 on("htmx:finally:request", free);
+on("htmx:before:response", (event) => {
+  const { hx, request, sourceElement: from } = event.detail.ctx;
+  if (!hx.redirect || (request.method === "GET" && from.matches("a, form"))) return;
+  event.preventDefault();
+  loggedOut();
+});
 on("htmx:after:swap", arrive);
 on("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, on, writeTimes, notify };
+window.argusd = { $, $$, on, writeTimes, notify, loggedOut };

@@ -58,8 +58,7 @@ async function refreshIncident() {
     const path = `/incidents/${article.dataset.incident}/`;
     const query = location.pathname === path ? location.search : "";
     const answer = await fetch(path + query, { headers: { "HX-Request": "true" } });
-    const elsewhere = answer.headers.get("HX-Redirect");
-    if (elsewhere) return location.assign(elsewhere);
+    if (answer.headers.get("HX-Redirect")) return window.argusd.loggedOut();
     const main = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
     if (!main || page() !== article || sent) return;
     for (const details of $$("details[id]", article)) {
@@ -68,7 +67,7 @@ async function refreshIncident() {
     }
     const kept = $$("form", article).filter((form) => $(".problem", form) || [...form.elements].some(isChanged));
     for (const form of kept) form.setAttribute("hx-morph-skip", "");
-    const target = document.getElementById("main");
+    const target = $("#main");
     await window.htmx.swap({ sourceElement: target, target, text: main.outerHTML, swap: "outerMorph", push: "false" });
     for (const form of kept) form.removeAttribute("hx-morph-skip");
   } catch {
@@ -91,5 +90,5 @@ function arrive() {
 }
 
 on("htmx:after:swap", arrive);
-on("htmx:error", () => { sent = null; });
+on("htmx:finally:request", () => { sent = null; });
 arrive();

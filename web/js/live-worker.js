@@ -72,6 +72,7 @@ class Hub {
       refresh: () => this.say({ type: "refresh" }),
       end: () => {
         source.close();
+        this.become("off");
         this.say({ type: "end" });
       },
     };

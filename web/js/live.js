@@ -7,11 +7,12 @@ let send;
 function hear({ name, type, state, patch }) {
   const member = members.get(name);
   if (!member) return;
-  if (type === "end") location.reload();
+  if (type === "end") window.argusd.loggedOut();
   member.works[type]?.(patch ?? state);
   if (type !== "state") return;
   clearInterval(member.poll);
-  if (state !== "live") member.poll = setInterval(member.works.refresh, 30000);
+  if (state === "live") window.argusd.loggedOut(false);
+  else member.poll = setInterval(member.works.refresh, 30000);
 }
 
 async function connect() {

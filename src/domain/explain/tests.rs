@@ -357,7 +357,7 @@ fn told_already() {
     let mut case = Case::new();
     let first = Profile { id: ProfileId(2), name: Some("First".to_owned()), ..case.profile.clone() };
     case.directory.profiles.insert(first.id, Arc::new(first));
-    let sentence = "Told already through profile \"First\" (pk 2), which leads to the same destination, email \
+    let sentence = "Already covered by profile \"First\" (pk 2), which leads to the same destination, email \
                     alice@example.org (pk 7).";
     let reason = case.says("already_told", sentence);
     let clause = Clause { kind: ClauseKind::Profile, id: Some(2), name: Some("First".to_owned()) };

@@ -40,7 +40,11 @@ pub struct NotificationBody<'a> {
     contact: Option<ContactReference<'a>>,
     rule: Option<NamedReference<'a>>,
     channel: Option<ChannelReference<'a>>,
-    /// `due`, `delivered`, `dead` (given up) or `gathered` (part of a summary, whose state counts).
+    /// What became of it: `queued` (not sent yet), `sent` (the next server accepted it) or `failed`. Of a part of a
+    /// summary, what became of the summary.
+    status: &'static str,
+    /// As it is stored: `due` (queued), `delivered` (sent: the next server accepted it), `dead` (failed) or `gathered`
+    /// (part of a summary, whose state counts).
     state: &'static str,
     /// Null unless `gathered`.
     summary: Option<SummaryReference<'a>>,
@@ -51,7 +55,7 @@ pub struct NotificationBody<'a> {
     /// Null unless `due`.
     next_attempt: Option<String>,
     last_attempt: Option<String>,
-    /// When it was delivered, given up, or made part of a summary.
+    /// When it was sent, failed, or was made part of a summary.
     settled: Option<String>,
     /// What the provider or the network said last. Null if it is not the caller's to see.
     answer: Option<&'a str>,
@@ -103,6 +107,7 @@ pub struct ChannelReference<'a> {
 #[derive(Serialize, ToSchema)]
 struct SummaryReference<'a> {
     pk: u64,
+    status: &'static str,
     state: &'static str,
     attempts: u32,
     next_attempt: Option<String>,
@@ -165,6 +170,7 @@ impl<'a> Writer<'a> {
             contact: way.contact,
             rule: way.rule,
             channel: way.channel,
+            status: row.delivery().word(),
             state: state(message),
             summary: row.summary.as_ref().map(|summary| self.summary(summary, is_seen)),
             attempts: message.attempts,
@@ -211,6 +217,7 @@ impl<'a> Writer<'a> {
     fn summary<'b>(&'b self, summary: &'b Message, is_seen: bool) -> SummaryReference<'b> {
         SummaryReference {
             pk: summary.id.0,
+            status: summary.state.delivery().word(),
             state: state(summary),
             attempts: summary.attempts,
             next_attempt: self.next_attempt(summary),

@@ -1,4 +1,4 @@
-//! Why somebody was told of an event, or not.
+//! Why somebody was sent a message about an event, or not.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::{
         destination::{Destination, shows_settings},
         explain::{Clause, Reason},
         ids::{DestinationId, EventId, IncidentId},
+        message::Delivery,
     },
     http::{Answer, Api, argus::keys::KeyPair, auth::Authenticated, error::ApiError, params::Params, reply},
     service::{Decisions, ProfileDecision, RuleDecision, Whom},
@@ -35,7 +36,9 @@ pub struct DecisionsBody<'a> {
     decided: bool,
     /// When it was decided. Null if it was not.
     at: Option<String>,
+    /// Whether there was a message to them; `messages` says what became of it.
     told: bool,
+    messages: MessageCounts,
     /// In a sentence or two.
     summary: &'a str,
     /// Of the user, as they were then.
@@ -44,14 +47,24 @@ pub struct DecisionsBody<'a> {
     rules: Vec<RuleDecisionBody<'a>>,
 }
 
+/// How many messages were made, by what became of them.
+#[derive(Serialize, ToSchema)]
+struct MessageCounts {
+    /// The next server accepted them.
+    sent: usize,
+    /// Not sent yet.
+    queued: usize,
+    failed: usize,
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = RuleDecision)]
 struct RuleDecisionBody<'a> {
     pk: u64,
     name: &'a str,
-    /// `told` or `silent`.
+    /// `told` (there was a message) or `silent`.
     verdict: &'static str,
-    /// Those by which the contact was told.
+    /// Those over which a message to the contact was made.
     channels: Vec<ChannelReference<'a>>,
     /// Why others, or all, were not used.
     reasons: Vec<ReasonBody<'a>>,
@@ -62,9 +75,9 @@ struct RuleDecisionBody<'a> {
 struct ProfileDecisionBody<'a> {
     pk: u64,
     name: Option<&'a str>,
-    /// `told` or `silent`.
+    /// `told` (there was a message) or `silent`.
     verdict: &'static str,
-    /// Those that were told.
+    /// Those to which a message was made.
     destinations: Vec<DestinationReference<'a>>,
     /// Why others, or all, were not.
     reasons: Vec<ReasonBody<'a>>,
@@ -102,9 +115,9 @@ struct ClauseBody<'a> {
     name: Option<&'a str>,
 }
 
-/// Ask why somebody was told of an event, or not
+/// Ask why somebody was sent a message about an event, or not
 ///
-/// By the profiles, or for a contact the rules, as they were when it was decided; the answer stays the same whatever is edited afterwards.
+/// By the profiles, or for a contact the rules, as they were when it was decided; the answer stays the same whatever is edited afterwards, but for what became of the messages.
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/decisions/", tag = "notifications",
     params(DecisionsQuery), responses((status = 200, body = DecisionsBody<'static>), (status = 403)))]
 pub async fn explain(
@@ -143,6 +156,14 @@ impl<'a> DecisionsBody<'a> {
             at: decisions.decided.then(|| api.zoned().format(event.received).to_string()),
             told: decisions.profiles.iter().any(|profile| !profile.told.is_empty())
                 || decisions.rules.iter().any(|rule| !rule.told.is_empty()),
+            messages: {
+                let count = |delivery| decisions.messages.iter().filter(|row| row.delivery() == delivery).count();
+                MessageCounts {
+                    sent: count(Delivery::Sent),
+                    queued: count(Delivery::Queued),
+                    failed: count(Delivery::Failed),
+                }
+            },
             summary: &decisions.summary,
             profiles: decisions.profiles.iter().map(ProfileDecisionBody::new).collect(),
             rules: decisions.rules.iter().map(by_rule).collect(),

@@ -30,8 +30,8 @@ pub struct DeliveriesBody<'a> {
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
     let which = match location.params.get("state") {
         None | Some("all") => Messages::All,
-        Some("due") => Messages::Due,
-        Some("dead") => Messages::Dead,
+        Some("queued" | "due") => Messages::Due,
+        Some("failed" | "dead") => Messages::Dead,
         Some(other) => return Err(ApiError::field("state", format!("\"{other}\" is not a valid choice."))),
     };
     let before = match location.params.get("before").map(str::parse) {
@@ -50,7 +50,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 
 /// Send a message again
 ///
-/// One that was given up is due now, with the whole time ahead in which it is tried. For staff.
+/// A failed message is queued again, with the whole time ahead in which it is tried. For staff.
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
 pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {

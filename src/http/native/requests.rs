@@ -57,7 +57,7 @@ pub struct ChannelRequest {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveriesQuery {
-    /// `due` (still to be sent), `dead` (given up) or `all`, which is the default.
+    /// `queued` (also `due`), `failed` (also `dead`) or `all`, which is the default.
     pub state: Option<String>,
     /// Only those with a smaller primary key.
     pub before: Option<u64>,

@@ -1,9 +1,11 @@
 //! Logging in by password, and out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
@@ -13,7 +15,7 @@ use crate::{
     service::{Browser, LoginFailure},
     web::{
         Site,
-        answer::{self, Answer, local_path, page_with, see},
+        answer::{self, Answer, local_path, page_with, seconds, see},
         form::Fields,
         frame::Frame,
         visitor::{Posted, Visitor},
@@ -32,7 +34,9 @@ struct LoginPage {
 pub async fn form(State(site): State<Site>, request: Request) -> Answer {
     let (mut parts, _) = request.into_parts();
     let fields = Fields::of_query(parts.uri.query());
-    let next = local_path(fields.get("next")).to_owned();
+    // Pages that are shown when a session ends have a link that asks to be led back.
+    let back = fields.ticked("back").then(|| answer::own_referrer(&site, &parts)).flatten();
+    let next = local_path(back.as_deref().or(fields.get("next"))).to_owned();
     if Visitor::from_request_parts(&mut parts, &site).await.is_ok() {
         return Ok(see(&next));
     }
@@ -57,7 +61,11 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
         ask(&site, &parts, status, page)
     };
     let cookie = cookies::get(&parts.headers, cookies::CSRF).filter(|value| !value.is_empty());
-    if cookie.is_none() || cookie != fields.get("csrf") {
+    // Another tab may have logged in since this form was loaded, which replaced the cookie.
+    if cookie.is_none() || (cookie != fields.get("csrf") && !answer::is_same_origin(&site, &parts)) {
+        if session_user(&site, &parts).is_some_and(|user| user == username) {
+            return Ok(see(&next));
+        }
         return again(
             StatusCode::FORBIDDEN,
             "The form was too old, or your browser keeps no cookies. Please try again.".to_owned(),
@@ -73,15 +81,10 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
         Ok(session) => {
             let mut response = see(&next);
             let secure = site.origin(&parts).starts_with("https:");
-            for (name, value, life) in [
-                (cookies::SESSION, &session.secret, SESSION_LIFE),
-                (cookies::CSRF, &session.csrf, SESSION_LIFE),
-                (cookies::DEVICE, &session.device, DEVICE_LIFE),
-            ] {
-                let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
-                if let Some(cookie) = cookies::set(name, value, seconds, secure) {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
+            let mut set = cookies::set_session(&session.secret, &session.csrf, secure);
+            set.extend(cookies::set(cookies::DEVICE, &session.device, whole_seconds(DEVICE_LIFE), secure));
+            for cookie in set {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             Ok(response)
         }
@@ -89,8 +92,8 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
             again(StatusCode::UNAUTHORIZED, "Username and password do not belong together.".to_owned())
         }
         Err(LoginFailure::TooManyTries { retry_after }) => {
-            let seconds = retry_after.as_secs().saturating_add(1);
-            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Wait {seconds} seconds."))
+            let wait = seconds(retry_after.as_secs().saturating_add(1));
+            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Try again in {wait}."))
         }
         Err(LoginFailure::Store(error)) => Err(error.into()),
     }
@@ -107,16 +110,33 @@ pub async fn log_out(State(site): State<Site>, posted: Posted) -> Answer {
     Ok(response)
 }
 
-/// Shows the form. It can be sent only together with the cookie that comes with it.
-fn ask(site: &Site, parts: &axum::http::request::Parts, status: StatusCode, mut page: LoginPage) -> Answer {
-    let csrf = uuid::Uuid::new_v4().simple().to_string();
+/// Shows the form. It can be sent only together with the cookie that comes with it. A cookie that the browser already has
+/// stays, so that the forms in its other tabs can still be sent.
+fn ask(site: &Site, parts: &Parts, status: StatusCode, mut page: LoginPage) -> Answer {
+    let known = cookies::get(&parts.headers, cookies::CSRF).filter(|value| is_csrf(value));
+    let csrf = known.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned);
     page.frame.csrf.clone_from(&csrf);
     let mut response: Response = page_with(status, &page)?.into_response();
     let secure = site.origin(parts).starts_with("https:");
-    if let Some(cookie) = cookies::set(cookies::CSRF, &csrf, 3_600, secure) {
+    if let Some(cookie) = cookies::set(cookies::CSRF, &csrf, whole_seconds(SESSION_LIFE), secure) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// Whether this looks like a secret that a form or a session got from this server: 32 or 64 hex digits.
+fn is_csrf(value: &str) -> bool {
+    [32, 64].contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The username of the session that the request comes with.
+fn session_user(site: &Site, parts: &Parts) -> Option<String> {
+    let caller = site.service.session(cookies::get(&parts.headers, cookies::SESSION)?)?;
+    Some(caller.user.username.clone())
+}
+
+fn whole_seconds(life: Duration) -> i64 {
+    i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// "Firefox on Linux", so that people recognise their sessions.

@@ -18,7 +18,7 @@ use crate::{
     service::{Credential, LoginFailure, PasswordChangeFailure, ServiceError, TokenLife},
     web::{
         Site,
-        answer::{Answer, done, page, page_once, page_with, see, sentence},
+        answer::{Answer, done, page, page_once, page_with, seconds, see, sentence},
         form::Fields,
         frame::{Frame, Section},
         visitor::{Posted, Visitor},
@@ -156,7 +156,7 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
                 "That is not your current password.".to_owned()
             }
             Err(PasswordChangeFailure::Login(LoginFailure::TooManyTries { retry_after })) => {
-                format!("Too many tries. Wait {} seconds.", retry_after.as_secs().saturating_add(1))
+                format!("Too many tries. Try again in {}.", seconds(retry_after.as_secs().saturating_add(1)))
             }
             Err(PasswordChangeFailure::Login(LoginFailure::Store(error))) => return Err(error.into()),
         }

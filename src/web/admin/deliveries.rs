@@ -1,4 +1,4 @@
-//! All messages, what became of them, and sending again those that were given up.
+//! All messages, what became of them, and sending failed ones again.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -9,13 +9,14 @@ use crate::{
         directory::Directory,
         event::EventType,
         ids::MessageId,
-        message::{About, Route, State as Sending, full_answer},
+        message::{About, Delivery, Route, State as Sending, full_answer},
         time::Timestamp,
     },
     service::{Messages, Notification},
     web::{
         Site,
         answer::{Answer, done, page},
+        delivery,
         frame::Frame,
     },
 };
@@ -37,8 +38,10 @@ struct Row {
     state: &'static str,
     /// Of the badge.
     look: &'static str,
+    /// It failed by itself, not as part of a summary.
+    is_failed: bool,
     created: Timestamp,
-    /// When it was delivered, given up, or made part of a summary.
+    /// When it was sent, or failed.
     settled: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
     attempts: u32,
@@ -56,8 +59,8 @@ struct Row {
 
 pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     let (which, messages) = match staff.query.get("state") {
-        Some("due") => ("due", Messages::Due),
-        Some("dead") => ("dead", Messages::Dead),
+        Some("queued" | "due") => ("due", Messages::Due),
+        Some("failed" | "dead") => ("dead", Messages::Dead),
         _ => ("all", Messages::All),
     };
     let before = staff.query.numbers("before").last().map(MessageId);
@@ -79,15 +82,15 @@ pub async fn retry(
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
     site.service.retry_delivery(&visitor.caller, MessageId(id)).await?;
-    Ok(done(back(fields.get("next")), "The message is on its way again."))
+    Ok(done(back(fields.get("next")), "The message is queued again."))
 }
 
 pub async fn retry_all(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
     let count = site.service.retry_all_deliveries(&visitor.caller).await?;
     let notice = match count {
         0 => "There was nothing to send again.".to_owned(),
-        1 => "One message is on its way again.".to_owned(),
-        count => format!("{count} messages are on their way again."),
+        1 => "1 message is queued again.".to_owned(),
+        count => format!("{count} messages are queued again."),
     };
     Ok(done("/admin/deliveries/", &notice))
 }
@@ -99,17 +102,7 @@ fn back(next: Option<&str>) -> &str {
 impl Row {
     fn new(notification: &Notification, directory: &Directory) -> Self {
         let message = &notification.message;
-        // Where it is part of a summary, the summary's fate is its own.
-        let fate = notification.summary.as_ref().unwrap_or(message);
-        let (state, look) = match (message.state, fate.state) {
-            (Sending::Gathered { .. }, Sending::Delivered { .. }) => ("delivered in a summary", "good"),
-            (Sending::Gathered { .. }, Sending::Dead { .. }) => ("given up in a summary", "bad"),
-            (Sending::Gathered { .. }, _) => ("in a summary", "acked"),
-            (_, Sending::Due { .. }) if message.attempts > 0 => ("due, tried before", "warn"),
-            (_, Sending::Due { .. }) => ("due", "acked"),
-            (_, Sending::Delivered { .. } | Sending::Gathered { .. }) => ("delivered", "good"),
-            (_, Sending::Dead { .. }) => ("given up", "bad"),
-        };
+        let fate = notification.counts();
         let (settled, next_attempt) = match fate.state {
             Sending::Due { at, .. } => (None, Some(at)),
             Sending::Delivered { at } | Sending::Dead { at } | Sending::Gathered { at, .. } => (Some(at), None),
@@ -117,8 +110,9 @@ impl Row {
         let (recipient, because) = parties(&message.route, directory);
         Self {
             id: message.id.0,
-            state,
-            look,
+            state: delivery::word(notification),
+            look: delivery::look(notification),
+            is_failed: message.state.delivery() == Delivery::Failed,
             created: message.created,
             settled,
             next_attempt,
@@ -135,10 +129,6 @@ impl Row {
             answer: full_answer(&fate.answer).to_owned(),
             summary: notification.summary.as_ref().map(|summary| summary.id.0),
         }
-    }
-
-    fn is_dead(&self) -> bool {
-        self.state == "given up"
     }
 }
 

@@ -5,7 +5,10 @@ use axum::extract::State;
 
 use super::Staff;
 use crate::{
-    domain::limits::FREE_SPACE_BYTES,
+    domain::{
+        limits::FREE_SPACE_BYTES,
+        message::{Fate, fates_in_words, full_answer},
+    },
     service::{Health, IndexStatus, Intake, Reached},
     web::{
         Site,
@@ -176,36 +179,42 @@ fn intake(health: &Health) -> Check {
 }
 
 fn outbox(health: &Health, show: &Show) -> Check {
-    let name = "Messages to be sent";
+    let name = "Queued messages";
     if !health.sends {
         let value = format!("{} waiting", health.due);
         return check(name, Look::Warn, value, "Sending is switched off: setting notifications.send.");
     }
     let Some(oldest) = &health.oldest_due else {
-        return check(name, Look::Good, "none", "Everything that was decided has been sent or given up.");
+        return check(name, Look::Good, "none", "Every message was sent, or has failed.");
     };
     let age = health.now.micros().saturating_sub(oldest.created.micros());
     let value = format!("{}, the oldest decided {}", health.due, show.relative(&oldest.created));
-    if age < MINUTE {
-        check(name, Look::Good, value, "They leave within moments.")
-    } else if age < 15 * MINUTE {
-        check(name, Look::Warn, value, "Some take long. The list of deliveries shows what their providers say.")
+    let look = if age < 15 * MINUTE { Look::Warn } else { Look::Bad };
+    if let Some(refused) = &health.refused {
+        let fate = Fate {
+            delivery: refused.state.delivery(),
+            attempts: refused.attempts,
+            answer: full_answer(&refused.answer),
+        };
+        let advice = format!("{}. It will be tried again; see the list of deliveries.", fates_in_words(&[fate]));
+        check(name, look, value, advice)
+    } else if health.reached.iter().any(|reached| reached.unreachable_since.is_some()) {
+        check(name, look, value, "Not all of them can be sent now: see below what cannot be reached.")
+    } else if age < MINUTE {
+        check(name, Look::Good, value, "They are sent within moments.")
     } else {
-        check(name, Look::Bad, value, "Somebody is not told. The list of deliveries shows what their providers say.")
+        check(name, look, value, "Some take long. The list of deliveries shows what their providers say.")
     }
 }
 
 fn dead(health: &Health) -> Check {
-    let name = "Messages given up";
+    let name = "Failed messages";
     match health.dead {
-        0 => check(name, Look::Good, "none", "Nobody missed anything."),
-        1 => check(name, Look::Warn, "1", "Read why in the list of deliveries, mend it, and send it again."),
-        count => check(
-            name,
-            Look::Warn,
-            count.to_string(),
-            "Read why in the list of deliveries, mend it, and send them again.",
-        ),
+        0 => check(name, Look::Good, "none", "No message has failed."),
+        1 => check(name, Look::Warn, "1", "The list of deliveries says why. Fix it, and send it again."),
+        count => {
+            check(name, Look::Warn, count.to_string(), "The list of deliveries says why. Fix it, and send them again.")
+        }
     }
 }
 
@@ -258,7 +267,12 @@ pub fn bytes(count: u64) -> String {
 mod tests {
     use super::*;
     use crate::{
-        domain::{preferences::DateFormat, time::Timestamp},
+        domain::{
+            ids::{DestinationId, MessageId, ProfileId, UserId},
+            message::{About, Message, Route, State},
+            preferences::DateFormat,
+            time::Timestamp,
+        },
         service::FileTroubles,
     };
 
@@ -278,12 +292,53 @@ mod tests {
             due: 0,
             dead: 0,
             oldest_due: None,
+            refused: None,
             reached: Vec::new(),
             newest_change: Some(NOW),
             sends: true,
             started: NOW,
             now: NOW,
         }
+    }
+
+    fn queued(attempts: u32) -> Message {
+        Message {
+            id: MessageId(1),
+            created: NOW,
+            about: About::Summary(Vec::new()),
+            route: Route::Destination {
+                user: UserId(1),
+                profile: ProfileId(1),
+                destination: DestinationId(1),
+                medium: "email".to_owned(),
+            },
+            address: String::new(),
+            state: State::Due { at: NOW, since: NOW },
+            attempts,
+            last_attempt: None,
+            answer: "Connection refused".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_refused_message_is_not_on_its_way() {
+        let show = Show { zone: chrono_tz::UTC, format: DateFormat::Iso, now: NOW };
+        let fresh = Health { due: 1, oldest_due: Some(queued(0)), ..well() };
+        assert_eq!(outbox(&fresh, &show).look, Look::Good);
+        let refused = Health { refused: Some(queued(1)), oldest_due: Some(queued(1)), ..fresh.clone() };
+        let check = outbox(&refused, &show);
+        assert_eq!(check.look, Look::Warn);
+        assert_eq!(
+            check.advice,
+            "1 message queued, not sent yet (Connection refused, 1 try). It will be tried again; see the list of deliveries."
+        );
+        let unreachable = Reached {
+            medium: "email".to_owned(),
+            last_success: None,
+            last_failure: Some(NOW),
+            unreachable_since: Some(NOW),
+        };
+        assert_eq!(outbox(&Health { reached: vec![unreachable], ..fresh }, &show).look, Look::Warn);
     }
 
     fn looks(health: &Health) -> Vec<(String, Look)> {
@@ -311,8 +366,13 @@ mod tests {
             (Health { file: misplaced, ..well() }, "Data file", Look::Bad),
             (Health { file: damaged, ..well() }, "Pages of the data file", Look::Bad),
             (Health { index: IndexStatus::Rebuilding, ..well() }, "Search index", Look::Warn),
-            (Health { sends: false, ..well() }, "Messages to be sent", Look::Warn),
-            (Health { dead: 2, ..well() }, "Messages given up", Look::Warn),
+            (Health { sends: false, ..well() }, "Queued messages", Look::Warn),
+            (
+                Health { refused: Some(queued(1)), oldest_due: Some(queued(1)), due: 1, ..well() },
+                "Queued messages",
+                Look::Warn,
+            ),
+            (Health { dead: 2, ..well() }, "Failed messages", Look::Warn),
             (Health { reached: vec![mail(1)], ..well() }, "Mail server", Look::Warn),
             (Health { reached: vec![mail(20)], ..well() }, "Mail server", Look::Bad),
             (Health { newest_change: Some(ago(-5)), ..well() }, "Clock", Look::Bad),

@@ -112,6 +112,9 @@ async fn make(site: &Site, visitor: &Visitor, form: &SourceForm) -> Result<Resul
         Ok(frequency) => frequency,
         Err(problem) => return Ok(Err(problem)),
     };
+    if form.source_type.is_empty() && form.new_type.is_empty() {
+        return Ok(Err("Type: choose one, or enter a new one.".to_owned()));
+    }
     let new = NewSource {
         name: form.name.clone(),
         source_type: if form.new_type.is_empty() { form.source_type.clone() } else { form.new_type.to_lowercase() },

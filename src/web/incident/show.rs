@@ -6,7 +6,6 @@ use askama::Template;
 use axum::{
     extract::{Path, RawQuery, State as Shared},
     http::StatusCode,
-    response::Response,
 };
 
 use super::{
@@ -30,7 +29,7 @@ use crate::{
     service::{DecidedEvent, Model, Rights, Turn},
     web::{
         Site,
-        answer::{Answer, PageError, missing, page, page_with, see},
+        answer::{Answer, PageError, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
         visitor::Visitor,
@@ -149,12 +148,6 @@ pub async fn show(
 pub async fn refuse(site: &Site, visitor: &Visitor, id: IncidentId, refused: Refused) -> Answer {
     let page = IncidentPage::read(site, visitor, id, &Fields::default(), Some(refused)).await?;
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
-}
-
-/// For somebody who reloads the address of a form.
-pub async fn back(_: Visitor, Path(path): Path<Vec<String>>) -> Response {
-    let id = path.first().and_then(|id| id_of(id));
-    see(&id.map_or_else(|| "/incidents/".to_owned(), path_of))
 }
 
 impl IncidentPage {

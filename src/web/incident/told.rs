@@ -1,13 +1,14 @@
-//! Who was told of an incident: each message in a row.
+//! The messages about an incident, each in a row.
 
 use super::describe::{event_words, username};
 use crate::{
     domain::{
         directory::Directory,
-        message::{Message, Route, State},
+        message::{Route, State},
         time::Timestamp,
     },
     service::{Caller, Notification},
+    web::delivery,
 };
 
 pub struct Told {
@@ -22,7 +23,7 @@ pub struct Told {
     pub state: &'static str,
     /// For the looks.
     pub tone: &'static str,
-    /// When it was delivered or given up.
+    /// When it was sent, or failed.
     pub settled: Option<Timestamp>,
     pub next: Option<Timestamp>,
     pub tries: u32,
@@ -44,13 +45,11 @@ impl Told {
                 (full_name.clone(), named.map(|name| in_words("rule", &name, rule.0)))
             }
         };
-        let counts: &Message = row.summary.as_ref().unwrap_or(message);
-        let (state, tone, settled, next) = match counts.state {
-            State::Due { at, .. } if counts.attempts == 0 => ("waiting", "warn", None, Some(at)),
-            State::Due { at, .. } => ("failed, tried again", "warn", None, Some(at)),
-            State::Delivered { at } => ("delivered", "good", Some(at), None),
-            State::Dead { at } => ("given up", "bad", Some(at), None),
-            State::Gathered { at, .. } => ("in a summary", "good", Some(at), None),
+        let counts = row.counts();
+        let (settled, next) = match counts.state {
+            State::Due { at, .. } => (None, Some(at)),
+            State::Delivered { at } | State::Dead { at } => (Some(at), None),
+            State::Gathered { .. } => (None, None),
         };
         Self {
             to,
@@ -59,8 +58,8 @@ impl Told {
             by: by.unwrap_or_else(|| "something that is no more".to_owned()),
             about: row.kind.map_or("this incident", event_words),
             created: message.created,
-            state,
-            tone,
+            state: delivery::word(row),
+            tone: delivery::look(row),
             settled,
             next,
             tries: counts.attempts,

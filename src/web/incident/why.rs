@@ -1,13 +1,14 @@
-//! "Why was … not told?": whom one asked about, and the sentences that answer.
+//! "Why was … not notified?": whom one asked about, and the sentences that answer.
 
 use crate::{
     domain::{
         contact_filter::{Column, Filter, Test},
         explain::Reason,
-        ids::{EventId, IncidentId},
+        ids::{ChannelId, DestinationId, EventId, IncidentId},
+        message::{Delivery, Route},
     },
-    service::{Caller, Decisions, Model, Service, ServiceError, Whom},
-    web::form::Fields,
+    service::{Caller, Decisions, Model, Notification, Service, ServiceError, Whom},
+    web::{delivery, form::Fields},
 };
 
 /// The form as it was sent, and what came of it.
@@ -21,7 +22,8 @@ pub struct Why {
 
 /// For one user or contact of that name.
 pub struct AnswerView {
-    pub is_told: bool,
+    /// There were messages, and all of them were sent.
+    pub is_sent: bool,
     pub summary: String,
     pub ways: Vec<Way>,
 }
@@ -29,8 +31,23 @@ pub struct AnswerView {
 /// What came of one profile or rule.
 pub struct Way {
     pub name: String,
-    pub told: Vec<String>,
+    pub told: Vec<Told>,
     pub sentences: Vec<String>,
+}
+
+/// A message by it: where to, and what became of it.
+pub struct Told {
+    pub place: String,
+    pub state: &'static str,
+    /// Of the badge.
+    pub look: &'static str,
+}
+
+impl Told {
+    fn new(place: String, row: Option<&Notification>) -> Self {
+        let (state, look) = row.map_or(("no message found", "warn"), |row| (delivery::word(row), delivery::look(row)));
+        Self { place, state, look }
+    }
 }
 
 /// Reads the question from the page's query; `newest` is the event that is meant if none is named.
@@ -47,7 +64,7 @@ pub async fn ask(
     let Some(whom) = whom else { return Ok(Why { event: named.or(newest), ..Why::default() }) };
     let mut why = Why { whom, event: named.or(newest), ..Why::default() };
     let Some(event) = why.event else {
-        why.problem = Some("Nobody was to be told of any event of this incident.".to_owned());
+        why.problem = Some("Nobody was to be notified of any event of this incident.".to_owned());
         return Ok(why);
     };
     let mut found = Vec::new();
@@ -94,19 +111,32 @@ async fn of_contacts(
 
 impl AnswerView {
     fn new(decisions: &Decisions) -> Self {
+        let to_destination = |id: DestinationId| {
+            let is_it = |row: &&Notification| matches!(row.message.route, Route::Destination { destination, .. } if destination == id);
+            decisions.messages.iter().find(is_it)
+        };
+        let over_channel = |id: ChannelId| {
+            let is_it =
+                |row: &&Notification| matches!(row.message.route, Route::Contact { channel, .. } if channel == id);
+            decisions.messages.iter().find(is_it)
+        };
         let sentences = |reasons: &mut dyn Iterator<Item = &Reason>| reasons.map(|it| it.sentence.clone()).collect();
         let mut ways: Vec<Way> = decisions
             .profiles
             .iter()
             .map(|it| Way {
                 name: it.name.clone().map_or(format!("Profile {}", it.id), |name| format!("Profile \"{name}\"")),
-                told: it.told.iter().map(|to| place(&to.medium, &to.shown())).collect(),
+                told: it
+                    .told
+                    .iter()
+                    .map(|to| Told::new(place(&to.medium, &to.shown()), to_destination(to.id)))
+                    .collect(),
                 sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
             })
             .collect();
         ways.extend(decisions.rules.iter().map(|it| Way {
             name: format!("Rule \"{}\"", it.name),
-            told: it.told.iter().map(|channel| channel.name.clone()).collect(),
+            told: it.told.iter().map(|channel| Told::new(channel.name.clone(), over_channel(channel.id))).collect(),
             sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
         }));
         // A rule for others says nothing about this contact, unless there is nothing else to say.
@@ -123,8 +153,9 @@ impl AnswerView {
                 !is_for_others(index - 1)
             });
         }
-        let is_told = ways.iter().any(|way| !way.told.is_empty());
-        Self { is_told, summary: decisions.summary.clone(), ways }
+        let is_sent =
+            !decisions.messages.is_empty() && decisions.messages.iter().all(|row| row.delivery() == Delivery::Sent);
+        Self { is_sent, summary: decisions.summary.clone(), ways }
     }
 }
 

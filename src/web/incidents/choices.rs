@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::view::View;
 use crate::{
-    domain::preferences::Column,
+    domain::{ids::SourceId, preferences::Column},
     http::reply,
     service::TagSuggestion,
     web::{
@@ -89,14 +89,26 @@ fn choose_columns(columns: &mut Vec<Column>, fields: &Fields) {
     }
 }
 
-/// The rest of a list of sources is typed by name.
-pub fn by_name(site: &Site, fields: &Fields, view: &mut View) {
-    let Some(name) = fields.filled("source_name") else { return };
+/// The rest of a list of sources is typed by name: the whole name, or as much of it as only one source has. `Err`: what to
+/// tell whoever typed something else.
+pub fn by_name(site: &Site, fields: &Fields, view: &mut View) -> Result<(), String> {
+    let Some(name) = fields.filled("source_name") else { return Ok(()) };
     let directory = site.service.directory();
-    let named = directory.sources_sorted().into_iter().filter(|source| source.name == name).map(|source| source.id);
-    for id in named {
+    let sources = directory.sources_sorted();
+    let lower = name.to_lowercase();
+    let mut found: Vec<SourceId> = sources.iter().filter(|it| it.name == name).map(|it| it.id).collect();
+    if found.is_empty() {
+        found.extend(sources.iter().filter(|it| it.name.to_lowercase().contains(&lower)).map(|it| it.id));
+        match found.len() {
+            0 => return Err(format!("No source is named “{name}”.")),
+            1 => {}
+            count => return Err(format!("{count} sources have “{name}” in their names. Type more of it.")),
+        }
+    }
+    for id in found {
         if !view.sources.contains(&id) {
             view.sources.push(id);
         }
     }
+    Ok(())
 }

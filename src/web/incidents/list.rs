@@ -32,7 +32,7 @@ use crate::{
     service::{AsOf, SortColumn, SortedCursor, Turn},
     web::{
         Site,
-        answer::{Answer, page, see},
+        answer::{Answer, done, page, see},
         form::Fields,
         frame::{Frame, Section},
         offered,
@@ -44,7 +44,10 @@ use crate::{
 const SOURCES_SHOWN: usize = 30;
 
 /// What an address can hold beside the view.
-const BESIDE: [&str; 2] = ["cursor", "choose"];
+const BESIDE: [&str; 3] = ["cursor", "choose", RESTORED];
+
+/// Says that the view is the one that the last visit ended with.
+const RESTORED: &str = "restored";
 
 /// Rows on a wall.
 const KIOSK_ROWS: usize = 100;
@@ -65,6 +68,8 @@ struct ListPage {
     outcome: Option<Outcome>,
     /// The columns are being chosen.
     choosing: bool,
+    /// The view is the filter of the last visit.
+    restored: bool,
     /// There is not a single incident: somebody just began.
     is_fresh: bool,
     origin: String,
@@ -109,10 +114,12 @@ struct FilterChoice {
 pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
     let mut view = View::parse(&fields);
-    by_name(&site, &fields, &mut view);
+    let unknown_source = by_name(&site, &fields, &mut view).err();
+    let lead_to = |path: &str| unknown_source.as_ref().map_or_else(|| see(path), |problem| done(path, problem));
+    let last_filter = last_filter(&visitor);
     if view.query() == View::default().query() && fields.get("open").is_none() {
-        let last = Some(visitor.preferences.last_view.as_str()).filter(|last| !last.is_empty());
-        return Ok(see(&format!("/incidents/?{}", last.unwrap_or(DEFAULT))));
+        let restored = if last_filter == DEFAULT { String::new() } else { format!("&{RESTORED}=1") };
+        return Ok(lead_to(&format!("/incidents/?{last_filter}{restored}")));
     }
     let directory = site.service.directory();
     if let Some(filter) = view.only_names_filter().and_then(|id| usable(&directory, id, &visitor)) {
@@ -123,7 +130,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
         view.filter = None;
     }
     if let Some(canonical) = canonical(&fields, &view) {
-        return Ok(see(&canonical));
+        return Ok(lead_to(&canonical));
     }
     remember(&site, &visitor, &view);
     let limit = usize::from(visitor.preferences.page_size);
@@ -138,6 +145,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
         source_types: offered::source_types(&directory, &view.source_types),
         is_fresh: total == 0,
         choosing: fields.ticked("choose"),
+        restored: fields.ticked(RESTORED) && view.query() == last_filter,
         origin: visitor.origin.clone(),
         preferences: visitor.preferences,
         view,
@@ -391,9 +399,17 @@ fn filters(directory: &Directory, visitor: &Visitor, chosen: Option<FilterId>) -
     offered::filters(usable, user, chosen.as_slice()).into_iter().map(choice).collect()
 }
 
-/// The next visit begins with this view; not waited for.
+/// What a visit begins with: the filter of the last one, as an address's query.
+fn last_filter(visitor: &Visitor) -> String {
+    match visitor.preferences.last_view.as_str() {
+        "" => DEFAULT.to_owned(),
+        last => View::parse(&Fields::of_query(Some(last))).filter_only().query(),
+    }
+}
+
+/// The next visit begins with this filter; not waited for.
 fn remember(site: &Site, visitor: &Visitor, view: &View) {
-    let last_view = view.query();
+    let last_view = view.filter_only().query();
     if last_view == visitor.preferences.last_view || last_view.len() > crate::domain::limits::LAST_VIEW {
         return;
     }

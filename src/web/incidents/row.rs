@@ -9,11 +9,14 @@ use crate::{
         incident::{AckedUntil, EndTime, Incident},
         preferences::Column,
         subscription::MaintenanceTask,
-        tag::Tag,
+        tag::{IncidentTag, Tag},
         time::Timestamp,
     },
     web::show::Show,
 };
+
+/// Characters of the tags in one row, with two for the space around each.
+const TAGS_SHOWN: usize = 32;
 
 /// What rows are made with.
 #[derive(Clone, Copy)]
@@ -83,6 +86,25 @@ impl<'a> Row<'a> {
 
     fn is_open(&self) -> bool {
         self.state == "open"
+    }
+
+    /// The first tags, as many as fit into one line of the column; at least one.
+    fn shown_tags(&self) -> &[IncidentTag] {
+        let mut room = TAGS_SHOWN;
+        let fits = |it: &&IncidentTag| {
+            let width = it.tag.as_str().chars().count() + 2;
+            let is_first = room == TAGS_SHOWN;
+            room = room.saturating_sub(width);
+            is_first || room > 0
+        };
+        let count = self.incident.tags.iter().take_while(fits).count();
+        self.incident.tags.get(..count).unwrap_or_default()
+    }
+
+    /// The other tags, in a line.
+    fn other_tags(&self) -> Option<String> {
+        let rest = self.incident.tags.get(self.shown_tags().len()..)?;
+        (!rest.is_empty()).then(|| rest.iter().map(|it| it.tag.as_str()).collect::<Vec<_>>().join(" "))
     }
 
     fn tag_link(tag: &Tag) -> String {

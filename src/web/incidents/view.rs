@@ -178,6 +178,12 @@ impl View {
         criteria
     }
 
+    /// The filter alone, which the next visit begins with: not a search that was typed once, nor an order.
+    #[must_use]
+    pub fn filter_only(&self) -> Self {
+        Self { text: String::new(), sort: None, cursor: None, ..self.clone() }
+    }
+
     #[must_use]
     pub fn sort(&self) -> Sort {
         let (column, descending) = self.sort.unwrap_or((SortColumn::Start, true));

@@ -12,7 +12,7 @@ use crate::{
     service::{OfferedMedium, Service, ServiceError, TestOutcome, TestResult},
     web::{
         Site,
-        answer::{Answer, done, page, page_with},
+        answer::{Answer, done, page, page_with, seconds},
         frame::{Frame, Section},
         visitor::{Posted, Visitor},
     },
@@ -133,7 +133,7 @@ pub async fn test(
         Err(ServiceError::TooOften { retry_after }) => Outcome {
             is_good: false,
             title: "Not sent: that were many tests in a short time.",
-            answer: format!("Wait {} seconds.", retry_after.as_secs().saturating_add(1)),
+            answer: format!("Try again in {}.", seconds(retry_after.as_secs().saturating_add(1))),
             transcript: Vec::new(),
         },
         Err(error) => return Err(error.into()),

@@ -352,7 +352,7 @@ fn two_people_see_each_other() {
         // Who is deactivated does not see one row more, also where the stream was just being opened anew.
         second.expect_in_console("401");
         first.server.site.ok(&["user", "deactivate", "anna"]);
-        second.eventually("thrown out", async || second.path().await.starts_with("/accounts/login/")).await;
+        second.eventually_shows("#logged-out").await;
         first.eventually("still live", async || first.texts("[data-live-state]").await == ["live"]).await;
     });
 }
