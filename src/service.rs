@@ -86,7 +86,10 @@ pub use crate::{
 };
 pub use acks::{AckList, NewAck};
 pub use audit::{AuditFilter, AuditPage};
-pub use bulk::{BulkAction, BulkEvent, BulkJob, BulkKind, BulkOutcome, BulkRefusal, BulkStatus, BulkSubjects, Undone};
+pub use bulk::{
+    AsOf, BulkAction, BulkEvent, BulkJob, BulkKind, BulkOutcome, BulkRefusal, BulkStatus, BulkSubjects, Selection,
+    Undone,
+};
 pub use channel_types::{AboutType, ChannelType};
 pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};

@@ -21,6 +21,7 @@ pub mod notifications;
 pub mod offered;
 pub mod router;
 pub mod show;
+pub mod submissions;
 pub mod visitor;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::{
 
 use live::Pushes;
 pub use router::{router, with_pages};
+use submissions::Submissions;
 
 /// What the operator chose for the pages.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +65,7 @@ pub struct Site {
 
 struct Inner {
     pushes: Pushes,
+    submissions: Submissions,
     http: HttpSettings,
     settings: WebSettings,
 }
@@ -70,7 +73,10 @@ struct Inner {
 impl Site {
     #[must_use]
     pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
-        Self { service, inner: Arc::new(Inner { http, settings, pushes: Pushes::default() }) }
+        Self {
+            service,
+            inner: Arc::new(Inner { http, settings, pushes: Pushes::default(), submissions: Submissions::default() }),
+        }
     }
 
     #[must_use]
@@ -87,6 +93,11 @@ impl Site {
     /// What is pushed to open pages.
     fn pushes(&self) -> &Pushes {
         &self.inner.pushes
+    }
+
+    /// Forms that were sent lately.
+    fn submissions(&self) -> &Submissions {
+        &self.inner.submissions
     }
 
     #[must_use]

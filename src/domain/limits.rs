@@ -392,6 +392,26 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes of the events on the page of an incident.
 pub const TIMELINE_BYTES: usize = 2 << 20;
 
+/// Forms that were sent lately and are remembered, so that one that is sent twice takes effect once: all users together and
+/// of one user. Beyond that the oldest are forgotten.
+pub const FORMS_KEPT: usize = 5_000;
+pub const FORMS_KEPT_PER_USER: usize = 100;
+/// How long they are remembered, counted from when they were answered.
+pub const FORM_KEPT_FOR: Duration = Duration::from_mins(10);
+/// Forms that are being carried out at once, all users together and of one user; others are refused.
+pub const FORMS_AT_ONCE: usize = 1_000;
+pub const FORMS_AT_ONCE_PER_USER: usize = 32;
+/// Bytes of one answer that is kept to be repeated, and of all of them together.
+pub const FORM_ANSWER_BYTES: usize = 1 << 20;
+pub const FORM_ANSWERS_BYTES: usize = 8 << 20;
+/// Characters of the number that a form has.
+pub const FORM_NUMBER: usize = 64;
+/// Incidents that a bulk change of a page may affect without being confirmed.
+pub const BULK_UNCONFIRMED: usize = 25;
+/// Entries of the change log since a list was shown that are looked at to tell which incidents it meant; with more of
+/// them the list has to be shown again.
+pub const SELECTION_LOOKS: usize = 100_000;
+
 /// Damaged pages of the data file that are remembered and logged one by one.
 pub const DAMAGE_NOTES: usize = 100;
 /// What may be written, in memory, while a file is looked at that must stay as it is.

@@ -2,6 +2,7 @@
 //! in between (contract section 12).
 
 mod jobs;
+mod selection;
 mod undo;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use tokio::sync::Mutex;
 
+use self::selection::Check;
 use super::{
     Caller, Credential, NewAck, NewEvent, Refusal, Service, ServiceError,
     acks::{acknowledge, check_expiration},
@@ -29,6 +31,7 @@ use crate::{
 };
 
 pub use jobs::{BulkJob, BulkStatus, BulkSubjects};
+pub use selection::{AsOf, Selection};
 pub use undo::Undone;
 
 /// What is done with each incident.
@@ -56,6 +59,9 @@ pub enum BulkRefusal {
     Unknown,
     Event(EventRefusal),
     TooManyAcks,
+    /// It was selected by a filter that it does not match any more, or of which it is not known whether it matched when it
+    /// was selected.
+    Changed,
     /// The change ended early, before this incident's turn; see [`BulkOutcome::trouble`].
     NotReached,
 }
@@ -126,7 +132,7 @@ impl Service {
             let mut rows: Vec<(u64, Result<Option<BulkEvent>, BulkRefusal>)> = Vec::with_capacity(ids.len());
             let mut trouble = None;
             for slice in ids.chunks(slice_len(&action)) {
-                match service.change_slice(&caller, &action, slice.to_vec()).await {
+                match service.change_slice(&caller, &action, slice.to_vec(), None).await {
                     Ok(done) => rows.extend(done.into_iter().map(|(id, row)| (id, row.map(|done| done.event)))),
                     Err(error) if rows.iter().all(|(_, row)| row.is_err()) => return Err(error),
                     Err(error) => {
@@ -176,12 +182,17 @@ impl Service {
         caller: &Caller,
         action: &Arc<BulkAction>,
         ids: Vec<u64>,
+        check: Option<Arc<Check>>,
     ) -> Result<Vec<SliceRow>, ServiceError> {
         let (actor, poster, action) = (caller.id(), caller.poster(), Arc::clone(action));
         self.slice(caller, move |command| {
             let mut rows = Vec::with_capacity(ids.len());
             for id in ids {
+                let now = command.now();
                 let row = match command.incident(IncidentId(id))? {
+                    Some(incident) if check.as_ref().is_some_and(|check| !check.allows(&incident, now)) => {
+                        Err(BulkRefusal::Changed)
+                    }
                     Some(incident) => change(command, incident, actor, poster, &action)?,
                     None => Err(BulkRefusal::Unknown),
                 };

@@ -119,6 +119,8 @@ pub enum Refusal {
     UnknownIncidentForTags(u64),
     #[error("a list of more than {} ids is too long", crate::domain::limits::BULK_IDS)]
     TooManyIds,
+    #[error("too much has changed since this list was shown; nothing was done, please select again")]
+    SelectionTooOld,
     #[error("there are incidents already, and the demo data would stand between them")]
     IncidentsAlready,
     #[error("there is a source with this name and type already")]

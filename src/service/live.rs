@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::{
     sync::{Notify, watch},
     time::sleep,
@@ -21,6 +22,7 @@ use crate::{
     domain::{
         change::{Committed, IncidentChange},
         ids::{IncidentId, Seq},
+        incident::Incident,
         limits::LIVE_EVERY,
         message::{About, Message},
         time::Timestamp,
@@ -88,6 +90,13 @@ impl Live {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.ring().last
+    }
+
+    /// How these incidents were when change `seq` was the last one, as far as that is known; `None` within: there was no
+    /// such incident.
+    #[must_use]
+    pub fn before(&self, seq: u64, ids: &FxHashSet<u64>) -> FxHashMap<u64, Option<Arc<Incident>>> {
+        self.ring().before(seq, ids)
     }
 
     /// A reader who knows everything up to change `known`, or needs nothing of the past; and whether all that it does

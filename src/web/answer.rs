@@ -15,6 +15,7 @@ use url::{Position, Url};
 use super::{
     Site,
     frame::{Frame, Section},
+    submissions::ShownOnce,
     visitor::Visitor,
 };
 use crate::{
@@ -43,6 +44,13 @@ pub type Answer = Result<Response, PageError>;
 /// A page, or a part of one.
 pub fn page(template: &impl Template) -> Answer {
     page_with(StatusCode::OK, template)
+}
+
+/// A page that shows what is shown only once, such as a new token: whoever sent the form twice gets it twice.
+pub fn page_once(template: &impl Template) -> Answer {
+    let mut response = page(template)?;
+    response.extensions_mut().insert(ShownOnce);
+    Ok(response)
 }
 
 /// A form that was not accepted is shown again, with what was typed.

@@ -35,6 +35,8 @@ pub struct Frame {
     pub has_tokens: bool,
     /// What forms have to send along.
     pub csrf: String,
+    /// Tells the forms of this page from those of all other pages; see [`super::submissions`].
+    pub form_number: String,
     /// What was just done.
     pub notice: Option<String>,
     pub show: Show,
@@ -67,7 +69,8 @@ impl Frame {
     /// For anybody; `csrf` goes with the form to log in.
     #[must_use]
     pub fn anonymous(site: &Site, title: impl Into<String>, csrf: String) -> Self {
-        Self { csrf, ..Self::around(site, &Preferences::default(), Section::None, title.into()) }
+        let form_number = String::new();
+        Self { csrf, form_number, ..Self::around(site, &Preferences::default(), Section::None, title.into()) }
     }
 
     fn around(site: &Site, preferences: &Preferences, section: Section, title: String) -> Self {
@@ -81,6 +84,7 @@ impl Frame {
             warning: site.service.data_file_warning(),
             has_tokens: site.settings().tokens.is_some(),
             csrf: String::new(),
+            form_number: uuid::Uuid::new_v4().simple().to_string(),
             notice: None,
             show: show(site, preferences),
         }

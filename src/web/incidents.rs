@@ -5,5 +5,6 @@ pub mod choices;
 pub mod filters;
 pub mod list;
 pub mod row;
+mod sentence;
 pub mod view;
 pub mod work;

@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod destination_form;
 pub mod destinations;
+pub mod errand;
 pub mod filter_fields;
 pub mod filter_form;
 pub mod filters;

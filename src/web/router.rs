@@ -9,6 +9,7 @@ use axum::{
 
 use super::{
     Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, no_page, notifications,
+    submissions,
 };
 use crate::{
     http::{self, HttpSettings},
@@ -32,6 +33,7 @@ pub fn router(site: Site) -> Router {
     let pages = pages
         .method_not_allowed_fallback(move |request: Request| no_page::nearest_page(known.clone(), request))
         .fallback(no_page::unknown)
+        .layer(middleware::from_fn_with_state(site.clone(), submissions::answer_once))
         .layer(middleware::from_fn_with_state(site.clone(), answer::finish));
     let files = Router::new()
         .route("/favicon.ico/", get(assets::icon))
@@ -64,7 +66,7 @@ fn list_pages() -> Router<Site> {
         .route("/incidents/tags/", get(incidents::choices::tags))
         .route("/incidents/columns/", post(incidents::choices::columns))
         .route("/incidents/filters/", get(incidents::filters::form).post(incidents::filters::save))
-        .route("/incidents/bulk/", post(incidents::bulk::act))
+        .route("/incidents/bulk/", get(incidents::bulk::back_to_list).post(incidents::bulk::act))
         .route("/incidents/bulk/{id}/", get(incidents::bulk::progress))
         .route("/incidents/bulk/{id}/undo/", post(incidents::bulk::undo))
         .route("/live/", get(live::stream))

@@ -12,6 +12,7 @@ use super::{
     Site,
     answer::{self, NOTICE, PageError},
     form::Fields,
+    submissions::{self, ClaimPlace, Entered, Key},
 };
 use crate::{
     domain::preferences::Preferences,
@@ -76,8 +77,11 @@ impl FromRequest<Site> for Posted {
 }
 
 impl Posted {
-    /// What `visitor`, who is known to have the right for it, sends.
+    /// What `visitor`, who is known to have the right for it, sends. A form that was sent before is not carried out again:
+    /// its first answer is repeated.
     pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
+        let place = parts.extensions.get::<ClaimPlace>().cloned();
+        let address = visitor.address.clone();
         let is_ours = answer::own_referrer(site, &parts).is_some();
         let is_same_origin = answer::is_same_origin(site, &parts);
         let sent = parts.headers.get(cookies::CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -93,6 +97,14 @@ impl Posted {
         if !is_proven {
             let typed = if is_ours { typed(&fields) } else { Vec::new() };
             return Err(PageError::Csrf.page_with_typed(site, &visitor, typed));
+        }
+        let key = Key::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
+        if let Some((place, key)) = place.zip(key) {
+            match site.submissions().enter(key, visitor.caller.id(), || site.service.moment()).await {
+                Entered::First(claim) => place.put(claim),
+                Entered::Again(answer) => return Err(answer),
+                Entered::Busy => return Err(PageError::Busy.page(site, &visitor)),
+            }
         }
         Ok(Self { visitor, fields })
     }

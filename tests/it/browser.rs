@@ -9,6 +9,7 @@
 mod account;
 mod admin;
 mod axe;
+mod bulk;
 mod counter;
 mod driver;
 mod gallery;

@@ -65,3 +65,4 @@ mod web_maintenance;
 mod web_navigation;
 mod web_notifications;
 mod web_session;
+mod web_twice;

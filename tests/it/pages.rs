@@ -32,6 +32,11 @@ impl Visit {
         Self { client: app.of(Who::Anonymous), cookies: Vec::new() }
     }
 
+    /// Another tab of the same browser.
+    pub fn twin(&self, app: &App) -> Self {
+        Self { client: app.of(Who::Anonymous), cookies: self.cookies.clone() }
+    }
+
     pub async fn log_in(&mut self, username: &str, password: &str, next: &str) -> Reply {
         self.get("/accounts/login/").await;
         self.post("/accounts/login/", &[("username", username), ("password", password), ("next", next)]).await

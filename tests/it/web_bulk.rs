@@ -178,15 +178,15 @@ async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
     assert!(bob.submit(&undo, &[]).await.text.contains(refused));
     let account_of_it = undo.replace("undo/", "");
     assert_eq!(bob.get(&account_of_it).await.status, 404);
-    let id = account_of_it.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
-    assert!(!bob.get(&format!("/incidents/?open=any&done={id}")).await.text.contains("1 incident closed."));
+    bob.set_cookie("done", &alice.cookie("done").unwrap().to_owned());
+    assert!(!bob.get("/incidents/?open=any").await.text.contains("1 incident closed."));
     assert_eq!(incident(&app, pks[0]).await["open"], false);
 
     app.clock.advance_micros(MINUTE - 1);
-    let page = alice.get(&format!("/incidents/?open=any&done={id}")).await;
+    let page = alice.get("/incidents/?open=any").await;
     assert!(undo_path(&page).is_some());
     app.clock.advance_micros(1);
-    let page = alice.get(&format!("/incidents/?open=any&done={id}")).await;
+    let page = alice.get("/incidents/?open=any").await;
     assert_eq!(undo_path(&page), None);
     assert!(alice.submit(&undo, &[]).await.text.contains(refused));
     assert_eq!(incident(&app, pks[0]).await["open"], false);
@@ -204,7 +204,8 @@ async fn all_that_match() {
     open(&app, COUNT).await;
     let other = app.incident(json!({"end_time": "infinity", "tags": [{"tag": "a=c"}]})).await;
     let mut alice = Visit::of(&app, "alice").await;
-    let fields = [("all", "1"), ("view", "open=true&tags=a%3Db")];
+    let count = COUNT.to_string();
+    let fields = [("all", "1"), ("view", "open=true&tags=a%3Db"), ("confirmed", &*count)];
     let page = bulk(&mut alice, "close", &[], &fields).await;
     assert!(account(&page).contains(&format!("{COUNT} incidents closed.")), "{}", account(&page));
     let counts = alice.get("/incidents/facets/?open=any").await.json();
@@ -258,4 +259,97 @@ async fn a_text_that_is_too_long_is_refused() {
     assert!(page.text.contains("address is too long."));
     let events = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{}/events/", pks[0])).await.json();
     assert_eq!(events.as_array().unwrap().len(), 1);
+}
+
+/// What the list on the page knows.
+fn as_of(page: &Reply) -> String {
+    let (_, rest) = page.text.split_once("name=\"as_of\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// The hidden fields of the form that asks, but for those that each form has.
+fn asked(page: &Reply) -> Vec<(String, String)> {
+    let (_, form) = page.text.split_once("action=\"/incidents/bulk/\"").unwrap();
+    let inputs = form.split("</form>").next().unwrap().split("<input type=\"hidden\" name=\"").skip(1);
+    let pairs = inputs.map(|input| {
+        let (name, rest) = input.split_once("\" value=\"").unwrap();
+        (name.to_owned(), rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"))
+    });
+    pairs.filter(|(name, _)| name != "csrf" && name != "form_number").collect()
+}
+
+#[tokio::test]
+async fn all_that_match_are_those_that_matched_when_they_were_shown() {
+    let app = App::new().await;
+    let mut pks = open(&app, 3).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let shown = as_of(&alice.get("/incidents/?open=true").await);
+    pks.extend(open(&app, 2).await);
+    let page = bulk(&mut alice, "close", &[], &[("all", "1"), ("view", "open=true"), ("as_of", &shown)]).await;
+    assert!(account(&page).contains("3 incidents closed."), "{}", account(&page));
+    let states = join_all(pks.iter().map(|pk| async { incident(&app, *pk).await["open"] == true })).await;
+    assert_eq!(states, [false, false, false, true, true]);
+
+    // A page that nobody has yet knows no more than there is.
+    let fields = [("all", "1"), ("view", "open=true"), ("as_of", "999999999.9223372036854775807")];
+    let page = bulk(&mut alice, "close", &[], &fields).await;
+    assert!(account(&page).contains("2 incidents closed."), "{}", account(&page));
+}
+
+#[tokio::test]
+async fn more_than_25_have_to_be_confirmed() {
+    let app = App::new().await;
+    let pks = open(&app, 26).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let open_now = async || {
+        let states = join_all(pks.iter().map(|pk| async { incident(&app, *pk).await["open"] == true })).await;
+        states.into_iter().filter(|is_open| *is_open).count()
+    };
+    let page = bulk(&mut alice, "close", &pks, &[("view", "open=true"), ("message", "a \"b\" & c")]).await;
+    let question = "Close 26 selected incidents from the list of open incidents, level 1–5?";
+    assert!(page.text.contains(question), "{}", page.text);
+    assert_eq!(open_now().await, 26, "nothing is done yet");
+
+    let shown = as_of(&alice.get("/incidents/?open=true").await);
+    let all = [("all", "1"), ("view", "open=true&stateful=true"), ("as_of", &*shown), ("message", "done & <dusted>")];
+    let page = bulk(&mut alice, "close", &[], &all).await;
+    let number = page.text.split("<h1>Close ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    assert!(page.text.contains(&format!("Close {number} open stateful incidents, level 1–5?")), "{}", page.text);
+    open(&app, 3).await;
+    let fields = asked(&page);
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert!(fields.contains(&("as_of", &shown)), "{fields:?}");
+    let reply = alice.submit("/incidents/bulk/", &fields).await;
+    assert!(account(&reply).contains(&format!("{number} incidents closed.")), "{}", account(&reply));
+    assert_eq!(open_now().await, 0);
+
+    // Fewer were confirmed than are meant.
+    bulk(&mut alice, "reopen", &pks, &[("confirmed", "26")]).await;
+    assert_eq!(open_now().await, 26);
+    let page = bulk(&mut alice, "close", &pks, &[("confirmed", "25")]).await;
+    assert!(page.text.contains("Close 26 selected incidents"));
+    let page = bulk(&mut alice, "close", &pks[..25], &[]).await;
+    assert!(account(&page).contains("25 incidents closed."), "25 are not asked about");
+    let reply = alice.get("/incidents/bulk/").await;
+    assert_eq!((reply.status, reply.header("location")), (303, "/incidents/"));
+}
+
+#[tokio::test]
+async fn the_address_does_not_name_what_was_done() {
+    let app = App::new().await;
+    let pks = open(&app, 2).await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let fields = [("action", "close"), ("view", "open=any"), ("pk", &*pks[0].to_string())];
+    let reply = alice.post("/incidents/bulk/", &fields).await;
+    assert_eq!((reply.status, reply.header("location")), (303, "/incidents/?open=any"));
+    for _ in 0..2 {
+        assert!(account(&alice.get("/incidents/?open=any").await).contains("1 incident closed."), "also after F5");
+    }
+    assert_eq!(account(&alice.get("/incidents/?open=true").await), "", "another view");
+    let reply = alice.get("/incidents/?open=any&done=abc").await;
+    assert_eq!((reply.status, reply.header("location")), (303, "/incidents/?open=any"));
+    let page = alice.get("/incidents/?open=any").await;
+    let page = alice.submit(&undo_path(&page).unwrap(), &[("view", "open=any")]).await;
+    assert_eq!(undo_path(&page), None);
+    assert!(!page.text.contains("1 incident closed."), "it is undone");
 }

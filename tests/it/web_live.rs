@@ -171,6 +171,10 @@ async fn a_row_comes_within_a_second_where_it_belongs() {
         patches.insert(patch["list"].as_str().unwrap().to_owned(), patch);
     }
     assert_eq!(patches["open"]["gone"], json!([pk]));
+    let row = patches["open"]["rows"][0][1].as_str().unwrap();
+    assert!(row.contains("<span class=\"badge closed\">closed</span>"), "a row that stays says what it became: {row}");
+    let (known, _) = patches["open"]["at"].as_str().unwrap().split_once('.').unwrap();
+    assert_eq!(known, seq(&app), "and up to which change the page knows all");
     assert_eq!(patches["open"]["delta"], -1);
     assert_eq!(patches["closed"]["new"], json!([pk]));
     assert_eq!((keys(&patches["words"]), &patches["words"]["new"]), (vec![pk], &json!([])));

@@ -468,3 +468,71 @@ async fn hostile_names_are_only_text() {
         assert!(!reply.text.contains("<script>x") && !reply.text.contains("'><b>"), "{}", reply.text);
     }
 }
+
+#[tokio::test]
+async fn what_a_profile_needs_is_made_without_losing_what_was_typed() {
+    let (app, mut visit, alice) = rig().await;
+    let fields = [("name", "On call & more"), ("make", "timeslot"), ("active", "on")];
+    let place = format!("{PROFILES}new/");
+    for (make, form, made, page) in [
+        (
+            "timeslot",
+            TIMESLOTS,
+            vec![("name", "Days"), ("days-0", "1"), ("from-0", "08:00"), ("to-0", "16:00")],
+            "name=\"timeslot\" value=\"",
+        ),
+        ("filter", FILTERS, vec![("name", "Open"), ("open", "yes")], "name=\"filters\" value=\""),
+        (
+            "destination",
+            DESTINATIONS,
+            vec![("medium", "email"), ("email_address", "alice@home.example.org"), ("label", "mine")],
+            "name=\"destinations\" value=\"",
+        ),
+    ] {
+        let mut fields = fields;
+        fields[1].1 = make;
+        let reply = visit.post(&place, &fields).await;
+        assert_eq!(reply.status, 303, "{make}: {}", reply.text);
+        let to = reply.header("location").to_owned();
+        assert!(to.starts_with(&format!("{form}new/?then=")), "{to}");
+        let query = to.split_once('?').unwrap().1;
+        let then = url::form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned();
+        if make != "destination" {
+            says(&visit.get(&to).await, 200, "name=\"then\"");
+            let refused = visit.post(&format!("{form}new/"), &[("then", &then), ("name", "")]).await;
+            says(&refused, 422, "name=\"then\"");
+        } else {
+            says(&visit.get(&to).await, 200, "?medium=email&amp;then=");
+        }
+        let mut made = made;
+        made.push(("then", &then));
+        let reply = visit.submit(&format!("{form}new/"), &made).await;
+        says(&reply, 200, "value=\"On call &#38; more\"");
+        let (_, choice) = reply.text.split_once(page).unwrap();
+        let chosen: Vec<&str> =
+            reply.text.split(page).skip(1).filter(|it| it.split('>').next().unwrap().contains("checked")).collect();
+        assert_eq!(chosen.len(), 1, "{make}: {choice}");
+        says(&reply, 200, "name=\"active\" checked");
+    }
+    assert_eq!(timeslot(&app, alice, "Days").name, "Days");
+    // Without a place to go back to, or with another one, to the list.
+    for (number, then) in ["", "/user/", "//evil.example/notifications/profiles/"].into_iter().enumerate() {
+        let name = format!("Other {number}");
+        let reply = visit.post(&format!("{FILTERS}new/"), &[("name", &name), ("open", "yes"), ("then", then)]).await;
+        assert_eq!((reply.status, reply.header("location")), (303, FILTERS));
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_leads_nowhere_does_not_look_good() {
+    let (app, mut visit, alice) = rig().await;
+    visit.submit(&format!("{FILTERS}new/"), &[("name", "Open"), ("open", "yes")]).await;
+    let slot = [("name", "Days"), ("days-0", "1"), ("from-0", "08:00"), ("to-0", "16:00")];
+    visit.submit(&format!("{TIMESLOTS}new/"), &slot).await;
+    let (slot, filter) = (timeslot(&app, alice, "Days").id.to_string(), filter(&app, alice, "Open").id.to_string());
+    let fields = [("name", "Mute"), ("timeslot", &*slot), ("filters", &*filter), ("active", "on")];
+    let reply = visit.submit(&format!("{PROFILES}new/"), &fields).await;
+    says(&reply, 200, "but it sends nothing: choose a destination");
+    says(&reply, 200, "<span class=\"badge warn\">on, sends nothing</span>");
+    assert!(!reply.text.contains("badge good\">on"), "{}", reply.text);
+}

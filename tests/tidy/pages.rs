@@ -62,6 +62,18 @@ fn templates_hold_nothing_inline() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whoever sends a form twice must not have it carried out twice.
+#[test]
+fn forms_that_change_something_have_a_number() {
+    for (name, bytes) in files_of("web/templates") {
+        let text = String::from_utf8(bytes).unwrap();
+        for form in text.split("<form").skip(1).filter(|form| form.contains("method=\"post\"")) {
+            let form = form.split("</form>").next().unwrap();
+            assert!(form.contains("ui::csrf(frame)") || form.contains("name=\"form_number\""), "{name}: <form{form}");
+        }
+    }
+}
+
 #[test]
 fn reasons_for_trust_are_still_needed() {
     for (name, expression, reason) in TRUSTED {

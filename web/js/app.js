@@ -16,6 +16,7 @@ function span(seconds) {
 const root = document.documentElement;
 const $ = (selector, scope = document) => scope.querySelector(selector);
 const $$ = (selector, scope = document) => [...scope.querySelectorAll(selector)];
+const on = (...how) => document.addEventListener(...how);
 const parts = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit", second: "2-digit" };
 let zone = root.dataset.zone;
 try {
@@ -75,7 +76,7 @@ function closeMenus(but) {
   for (const menu of $$("details.menu[open]")) if (!menu.contains(but)) menu.open = false;
 }
 
-addEventListener("click", (event) => {
+on("click", (event) => {
   closeMenus(event.target);
   const copy = event.target.closest("[data-copy]");
   if (copy) {
@@ -84,34 +85,55 @@ addEventListener("click", (event) => {
   }
 });
 
-addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   if (event.key !== "Escape") return;
   $("details.menu[open] summary")?.focus();
   closeMenus();
 });
 
-addEventListener("change", ({ target }) => {
+on("change", ({ target }) => {
   if (target.matches("select[data-submit]")) target.form.requestSubmit();
   if (target.matches("[data-ask-notices]:checked")) window.Notification?.requestPermission();
 });
 
-addEventListener("submit", (event) => {
-  const text = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
-  if (text && !window.confirm(text)) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  }
+function stop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+// Not twice: the second click of two, or what is under way.
+on("click", (event) => {
+  if (event.detail > 1 && event.target.closest("button")?.form?.method === "post") stop(event);
 }, true);
 
-addEventListener("htmx:after:swap", arrive);
-addEventListener("htmx:before:response", (event) => {
+on("submit", (event) => {
+  const form = event.target;
+  const text = event.submitter?.dataset.confirm ?? form.dataset.confirm;
+  if (form.ariaBusy || (text && !window.confirm(text))) stop(event);
+  else if (form.method === "post") form.ariaBusy = true;
+}, true);
+
+function free() {
+  for (const form of $$("[aria-busy]")) form.ariaBusy = null;
+}
+
+// Whoever went back may send it again.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  free();
+  for (const field of $$("[name=form_number]")) field.value += 1;
+});
+
+on("htmx:finally:request", free);
+on("htmx:before:response", (event) => {
   const { hx, request, sourceElement: from } = event.detail.ctx;
   if (!hx.redirect || (request.method === "GET" && from.matches("a, form"))) return;
   event.preventDefault();
   loggedOut();
 });
-addEventListener("htmx:error", () => notify("The server cannot be reached."));
+on("htmx:after:swap", arrive);
+on("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, writeTimes, notify, loggedOut };
+window.argusd = { $, $$, on, writeTimes, notify, loggedOut };

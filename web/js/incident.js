@@ -1,11 +1,11 @@
 // The page of one incident: forms that begin anew once they were accepted, and what others do while it is open.
 
-const { $, $$ } = window.argusd;
+const { $, $$, on } = window.argusd;
 const typed = "textarea, input:not([type=hidden])";
 const page = () => $("[data-incident]");
 let sent = null;
 
-addEventListener("submit", (event) => {
+on("submit", (event) => {
   const form = event.target;
   sent = form.method === "post" && form.closest("[data-incident]") ? form : null;
 });
@@ -23,13 +23,13 @@ function conclude() {
   form.closest("details")?.querySelector("summary").focus();
 }
 
-addEventListener("toggle", ({ target }) => {
+on("toggle", ({ target }) => {
   if (target.open && target.matches(".action") && target.contains(document.activeElement)) {
     $(typed, target)?.focus();
   }
 }, true);
 
-addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   const action = event.key === "Escape" && $(".action[open]");
   if (!action) return;
   action.open = false;
@@ -89,6 +89,6 @@ function arrive() {
   watched = pk ? { pk, leave: window.argusd.live.join("watch", pk, seq, { refresh: refreshIncident }) } : null;
 }
 
-addEventListener("htmx:after:swap", arrive);
-addEventListener("htmx:finally:request", () => { sent = null; });
+on("htmx:after:swap", arrive);
+on("htmx:finally:request", () => { sent = null; });
 arrive();

@@ -1,9 +1,11 @@
 // The list of incidents: rows that are pushed, what is selected, keys.
 
-const { $, $$, writeTimes } = window.argusd;
+const { $, $$, on, writeTimes } = window.argusd;
 
 let joined = null;
 let chosen = new Set();
+let all = false;
+let undo = {};
 let held = new Map();
 let current = null;
 let lastRefresh = 0;
@@ -19,32 +21,42 @@ function later(name, wait, work) {
   timers[name] = setTimeout(work, wait);
 }
 
-// What is selected, also on other pages of the same view.
+// What is selected, also on other pages of the same view: rows, or what matched when "all" was ticked.
 
 function keep() {
   const view = list()?.dataset.view;
   if (view != null) sessionStorage.setItem("chosen", JSON.stringify([view, [...chosen]]));
 }
 
+const outcome = () => $(".outcome")?.dataset.outcome ?? "";
+
 function recall() {
   const [view, keys] = JSON.parse(sessionStorage.getItem("chosen") ?? "[null,[]]");
-  chosen = new Set(view === list().dataset.view && !$(".outcome") ? keys : []);
-  keep();
+  const isDone = outcome() && (sessionStorage.sent ?? outcome()) !== outcome();
+  if (isDone) {
+    delete sessionStorage.sent;
+    $("#bulk").reset();
+  }
+  if (isDone || view !== list().dataset.view) clear();
+  else chosen = new Set(keys);
+  countDown();
 }
 
-function choose(pk, on) {
-  chosen[on ? "add" : "delete"](String(pk));
+function choose(keys, on) {
+  for (const pk of keys) chosen[on ? "add" : "delete"](pk);
+  all = false;
   keep();
   showChosen();
 }
 
 function clear() {
   chosen.clear();
-  const all = $("[data-all]");
-  if (all) all.checked = false;
+  all = false;
   keep();
   showChosen();
 }
+
+const matched = () => ({ at: list().dataset.at, count: $("[data-matching]").textContent });
 
 function showChosen() {
   for (const box of $$("#rows input[name=pk]")) {
@@ -53,11 +65,25 @@ function showChosen() {
   }
   const bar = $("#bulk-bar");
   if (!bar) return;
-  const all = $("[data-all]", bar)?.checked;
+  const { at, count } = all || matched();
+  $("[data-all]", bar).checked = all;
+  $("[name=as_of]", bar).value = at;
+  $("[data-all-count]", bar).textContent = count;
   bar.classList.toggle("active", chosen.size > 0 || all);
-  $("[data-selected]", bar).textContent = all ? "All that match" : `${chosen.size} selected`;
+  $("[data-selected]", bar).textContent = `${all ? count : chosen.size} selected`;
   const page = $("[data-select-page]");
   if (page) page.checked = chosen.size > 0 && $$("#rows input[name=pk]").every((box) => box.checked);
+}
+
+/** The time of day goes on while the machine sleeps; set back it ends the offer. */
+function countDown() {
+  const form = $("[data-undo-for]");
+  if (!form) return;
+  const of = form.action + form.dataset.undoFor;
+  if (undo.of !== of) undo = { of, ends: Date.now() + Number(form.dataset.undoFor) };
+  const left = Math.ceil((undo.ends - Date.now()) / 1000);
+  if (left > 0 && left <= 60) $("span", form).textContent = `(${left} s)`;
+  else form.replaceWith("Too late to undo.");
 }
 
 // Rows that are pushed.
@@ -154,6 +180,7 @@ function take(patch) {
   const shown = $("[data-matching]");
   shown.textContent = matching ?? Math.max(0, Number(shown.textContent) + delta);
   $("[data-total]").textContent = total;
+  list().dataset.at = patch.at;
   if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
@@ -254,8 +281,8 @@ function go(step) {
 }
 
 function chooseCurrent() {
-  if (!chosen.size && current) choose(current, true);
-  return chosen.size > 0 || $("[data-all]")?.checked;
+  if (!chosen.size && !all && row(current)) choose([current], true);
+  return chosen.size || all;
 }
 
 const press = (action) => { if (chooseCurrent()) $(`#bulk-bar [value=${action}]`)?.click(); };
@@ -266,7 +293,7 @@ const keys = {
   k: () => go(-1),
   o: open,
   Enter: open,
-  x: () => { if (current) choose(current, !chosen.has(current)); },
+  x: () => { if (row(current)) choose([current], !chosen.has(current)); },
   "*": () => $("[data-select-page]")?.click(),
   a: () => write("message"),
   t: () => write("ticket"),
@@ -283,7 +310,7 @@ const keys = {
   },
 };
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   if (!list() || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
   if (event.target.closest("input, select, textarea")) {
     if (event.key === "Escape") event.target.blur();
@@ -296,33 +323,33 @@ document.addEventListener("keydown", (event) => {
   work();
 });
 
-document.addEventListener("change", (event) => {
+on("change", (event) => {
   const box = event.target;
-  if (box.matches("#rows input[name=pk]")) choose(box.value, box.checked);
-  else if (box.matches("[data-select-page]")) for (const one of $$("#rows input[name=pk]")) choose(one.value, box.checked);
-  else if (box.matches("[data-all]")) showChosen();
+  if (box.matches("#rows input[name=pk]")) choose([box.value], box.checked);
+  else if (box.matches("[data-select-page]")) choose($$("#rows input[name=pk]").map((one) => one.value), box.checked);
+  else if (box.matches("[data-all]")) {
+    all = box.checked && matched();
+    showChosen();
+  }
   else if (box.closest("#filters form")) later("filter", 120, () => box.form.requestSubmit());
 });
 
-document.addEventListener("input", (event) => {
+on("input", (event) => {
   if (event.target.matches("[data-suggest]")) later("suggest", 150, () => suggest(event.target));
 });
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   if (event.target.closest("[data-news]")) release();
   else if (event.target.closest("[data-keys]")) $("#keys")?.showModal();
   else if (event.target.closest("[data-clear]")) clear();
 });
 
-document.addEventListener("submit", (event) => {
-  if (event.target.id !== "bulk") return;
-  for (const extra of $$(".extra", event.target)) extra.remove();
-  for (const pk of chosen) {
-    if (row(pk)) continue;
-    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "pk", value: pk, className: "extra" });
-    event.target.append(field);
-  }
+on("submit", ({ target }) => {
+  if (target.id !== "bulk") return;
+  sessionStorage.sent = outcome();
+  $("[name=pks]").value = [...chosen];
 }, true);
 
-document.addEventListener("htmx:after:swap", arrive);
+on("htmx:after:swap", arrive);
+setInterval(countDown, 1000);
 arrive();

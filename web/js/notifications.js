@@ -4,8 +4,8 @@ const NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday
 const DAY = 1440, WEEK = 7 * DAY, CELL = 30;
 const two = (number) => String(number).padStart(2, "0");
 const clock = (at) => `${two(Math.floor(at / 60) % 24)}:${two(at % 60)}`;
-const rows = () => document.getElementById("week-rows");
-const { $, $$ } = window.argusd;
+const rows = () => $("#week-rows");
+const { $, $$, on } = window.argusd;
 const cells = () => $$(".week-cell");
 const isOn = (cell) => cell.ariaSelected === "true";
 
@@ -119,17 +119,17 @@ function build(place) {
     }
   });
   place.hidden = false;
-  document.getElementById("week-list").open = false;
+  $("#week-list").open = false;
 }
 
 function arrive() {
-  const place = document.getElementById("week");
+  const place = $("#week");
   if (!place || drawing) return;
   if (!place.firstChild) build(place);
   read();
 }
 
-addEventListener("pointerdown", (event) => {
+on("pointerdown", (event) => {
   const cell = event.target.closest(".week-cell");
   if (!cell || event.button) return;
   event.preventDefault();
@@ -138,19 +138,19 @@ addEventListener("pointerdown", (event) => {
   stretch(cell);
 });
 
-addEventListener("pointermove", (event) => {
+on("pointermove", (event) => {
   const cell = drawing && document.elementFromPoint(event.clientX, event.clientY)?.closest(".week-cell");
   if (cell) stretch(cell);
 });
 
 for (const name of ["pointerup", "pointercancel"]) {
-  addEventListener(name, () => {
+  on(name, () => {
     if (drawing) write();
     drawing = null;
   });
 }
 
-addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   const cell = event.target.closest?.(".week-cell");
   if (!cell) return;
   const at = Number(cell.dataset.at);
@@ -173,7 +173,7 @@ addEventListener("keydown", (event) => {
   focus(next);
 });
 
-addEventListener("input", (event) => {
+on("input", (event) => {
   if (event.target.closest?.("#week-rows")) read();
   const tags = event.target.closest?.("[data-tag-fields]");
   if (tags && [...tags.children].every((field) => field.value)) {
@@ -183,5 +183,5 @@ addEventListener("input", (event) => {
   }
 });
 
-addEventListener("htmx:after:swap", arrive);
+on("htmx:after:swap", arrive);
 arrive();

@@ -10,7 +10,9 @@ use std::{
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    BulkAction, BulkKind, BulkRefusal, SliceRow, check_text, slice_len,
+    BulkAction, BulkKind, BulkRefusal, SliceRow, check_text,
+    selection::{Check, Selection, Since},
+    slice_len,
     undo::{Undo, UndoMemory, Undone},
 };
 use crate::{
@@ -29,8 +31,8 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Which incidents.
 pub enum BulkSubjects {
     Chosen(Vec<u64>),
-    /// All that match when their turn comes.
-    Matching(Box<Criteria>),
+    /// All that a filter matched when its list was shown, and that match when their turn comes.
+    Matching(Arc<Selection>),
 }
 
 /// All that was begun lately.
@@ -74,7 +76,8 @@ pub struct BulkStatus {
     pub finished: Option<Moment>,
     /// Why it ended early.
     pub trouble: Option<String>,
-    pub can_undo: bool,
+    /// For how long it can be undone; `None`: it cannot be undone (any more).
+    pub undo_left: Option<Duration>,
     /// It cannot be undone because that would have taken too much memory.
     pub undo_lost: bool,
 }
@@ -152,7 +155,7 @@ impl Service {
         let Some(job) = self.bulks().jobs.find(id, caller.id()) else { return Ok(None) };
         let undo = {
             let mut state = job.state();
-            if !state.can_undo(self.moment()) {
+            if state.undo_left(self.moment()).is_none() {
                 return Ok(None);
             }
             state.undo.take()
@@ -171,13 +174,24 @@ impl Service {
         subjects: BulkSubjects,
     ) -> Result<(), ServiceError> {
         match subjects {
-            BulkSubjects::Chosen(ids) => self.carry_out_on(caller, job, action, &ids).await,
-            BulkSubjects::Matching(criteria) => {
+            BulkSubjects::Chosen(ids) => self.carry_out_on(caller, job, action, &ids, None).await,
+            BulkSubjects::Matching(selection) => {
                 let now = self.now();
+                let (mut since, mut passed) = (Since::new(selection.as_of), Vec::new());
                 let mut cursor = None;
                 loop {
-                    let (ids, next) = self.matching_keys(&criteria, cursor, now).await?;
-                    self.carry_out_on(caller, job, action, &ids).await?;
+                    let (found, next) = self.matching_keys(&selection.criteria, cursor, now).await?;
+                    let (service, selection) = (self.clone(), Arc::clone(&selection));
+                    let (meant, read_to, all) = self
+                        .blocking(move || {
+                            // After the search: what it saw is in the log.
+                            since.read(&service.store().snapshot()?, &passed)?;
+                            Ok((service.meant(&selection, &since, found.clone()), since, found))
+                        })
+                        .await?;
+                    (since, passed) = (read_to, all);
+                    job.leave_out(BulkRefusal::Changed, meant.unknown);
+                    self.carry_out_on(caller, job, action, &meant.ids, Some(Arc::new(meant.check))).await?;
                     if next.is_none() {
                         return Ok(());
                     }
@@ -193,9 +207,10 @@ impl Service {
         job: &Job,
         action: &Arc<BulkAction>,
         ids: &[u64],
+        check: Option<Arc<Check>>,
     ) -> Result<(), ServiceError> {
         for slice in ids.chunks(slice_len(action)) {
-            let rows = self.change_slice(caller, action, slice.to_vec()).await?;
+            let rows = self.change_slice(caller, action, slice.to_vec(), check.clone()).await?;
             job.note(rows);
         }
         Ok(())
@@ -252,8 +267,14 @@ impl Job {
         for (_, row) in rows {
             match row {
                 Ok(_) => state.done += 1,
-                Err(refusal) => state.refuse(refusal),
+                Err(refusal) => state.refuse(refusal, 1),
             }
+        }
+    }
+
+    fn leave_out(&self, reason: BulkRefusal, count: usize) {
+        if count > 0 {
+            self.state().refuse(reason, count);
         }
     }
 
@@ -276,7 +297,7 @@ impl Job {
             refusals: state.refusals.clone(),
             finished: state.finished,
             trouble: state.trouble.clone(),
-            can_undo: state.can_undo(now),
+            undo_left: state.undo_left(now),
             undo_lost: state.undo_lost,
         }
     }
@@ -284,16 +305,16 @@ impl Job {
 
 impl State {
     /// By the clock, and never later than its memory is given back, which does not depend on the clock.
-    fn can_undo(&self, now: Moment) -> bool {
-        let life = i64::try_from(UNDO_FOR.as_micros()).unwrap_or(i64::MAX);
-        let in_time = self.finished.is_some_and(|at| now.micros_since(at) < life);
-        in_time && self.done > 0 && self.undo.is_some()
+    fn undo_left(&self, now: Moment) -> Option<Duration> {
+        let passed = now.micros_since(self.finished?);
+        let left = UNDO_FOR.checked_sub(Duration::from_micros(passed.unsigned_abs()))?;
+        (!left.is_zero() && self.done > 0 && self.undo.is_some()).then_some(left)
     }
 
-    fn refuse(&mut self, reason: BulkRefusal) {
+    fn refuse(&mut self, reason: BulkRefusal, more: usize) {
         match self.refusals.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => self.refusals.push((reason, 1)),
+            Some((_, count)) => *count += more,
+            None => self.refusals.push((reason, more)),
         }
     }
 }

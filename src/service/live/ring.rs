@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::domain::{
     change::IncidentChange,
@@ -125,6 +125,20 @@ impl Ring {
         let is_known = |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty();
         let known = self.entries.iter().take_while(is_known).count();
         Some(self.first + known as u64)
+    }
+
+    /// How these incidents were when change `seq` was the last one, as far as that is known.
+    pub fn before(&self, seq: u64, ids: &FxHashSet<u64>) -> FxHashMap<u64, Option<Arc<Incident>>> {
+        let mut before = FxHashMap::default();
+        if seq < self.floor {
+            return before;
+        }
+        for change in self.entries.iter().filter(|entry| entry.seq > seq).flat_map(|entry| &entry.incidents) {
+            if let Some(id) = id_of(change).filter(|id| ids.contains(&id.0)) {
+                before.entry(id.0).or_insert_with(|| change.before.clone());
+            }
+        }
+        before
     }
 
     /// The entries from number `from` up to, but without, number `to`; `None`: the first of them are gone.

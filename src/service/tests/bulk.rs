@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     domain::{
-        ids::EventId,
+        filter::Criteria,
+        ids::{EventId, Seq},
         lifecycle::EventRefusal,
         limits::{BULK_TEXT, BULKS_PER_USER, DESCRIPTION, UNDO_FOR, WORK_KEPT_PER_USER, WORK_SLICE},
     },
-    service::{BulkAction, BulkEvent, BulkJob, BulkKind, BulkRefusal, BulkSubjects, NewAck, Refusal},
+    service::{
+        BulkAction, BulkEvent, BulkJob, BulkKind, BulkRefusal, BulkStatus, BulkSubjects, NewAck, Refusal, Selection,
+    },
 };
 
 type Row = (u64, Result<Option<BulkEvent>, BulkRefusal>);
@@ -235,7 +238,7 @@ async fn undoing_is_for_the_owner_once_and_within_its_time() {
     let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
     let job = rig.done(&ann, event(EventType::Close), &ids).await;
     let status = rig.bulk_status(&ann, job.id()).unwrap();
-    assert_eq!((status.kind, status.done, status.can_undo), (BulkKind::Event(EventType::Close), 1, true));
+    assert_eq!((status.kind, status.done, status.undo_left.is_some()), (BulkKind::Event(EventType::Close), 1, true));
     assert!(rig.bulk_status(&bob, job.id()).is_none());
     assert!(rig.undo_bulk(&bob, job.id()).await.unwrap().is_none());
     let life = UNDO_FOR.as_micros() as i64;
@@ -250,7 +253,7 @@ async fn undoing_is_for_the_owner_once_and_within_its_time() {
     assert!(rig.undo_bulk(&ann, late.id()).await.unwrap().is_none());
 
     let comment = rig.done(&ann, event(EventType::Other), &ids).await;
-    assert!(!rig.bulk_status(&ann, comment.id()).unwrap().can_undo);
+    assert!(rig.bulk_status(&ann, comment.id()).unwrap().undo_left.is_none());
     for _ in 0..WORK_KEPT_PER_USER {
         rig.done(&ann, ticket("x"), &ids).await;
     }
@@ -265,6 +268,78 @@ async fn what_ends_early_says_why() {
     rig.deactivate(&rig.admin(), ann.id()).await.unwrap();
     let job = rig.done(&ann, event(EventType::Close), &ids).await;
     let status = rig.bulk_status(&ann, job.id()).unwrap();
-    assert_eq!((status.done, status.can_undo), (0, false));
+    assert_eq!((status.done, status.undo_left.is_some()), (0, false));
     assert_eq!(status.trouble.as_deref(), Some("this user may not do that"));
+}
+
+/// All that are open, as of now.
+fn all_open(rig: &Rig) -> Selection {
+    Selection { criteria: Criteria { open: Some(true), ..Criteria::default() }, as_of: rig.as_of_now() }
+}
+
+impl Rig {
+    async fn done_with_all(&self, caller: &Caller, action: BulkAction, selection: &Selection) -> BulkStatus {
+        let of = usize::try_from(self.count_selection(selection).await.unwrap()).unwrap();
+        let subjects = BulkSubjects::Matching(Arc::new(selection.clone()));
+        let job = self.begin_bulk(caller, action, subjects, of).unwrap();
+        job.finished().await;
+        self.bulk_status(caller, job.id()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_came_after_all_was_selected_is_not_touched() {
+    let rig = Rig::new().await;
+    let ids = rig.open(4).await;
+    let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
+    let at = |i: usize| IncidentId(ids[i]);
+    rig.add(&bob, at(0), EventType::Close).await.unwrap();
+    let selection = all_open(&rig);
+    assert_eq!(rig.count_selection(&selection).await.unwrap(), 3);
+
+    // One is reopened, one is new, one was commented on and one closed since.
+    rig.add(&bob, at(0), EventType::Reopen).await.unwrap();
+    let new = rig.post(&rig.source("nav").await, EndTime::Infinity).await.id.0;
+    rig.add(&bob, at(1), EventType::Other).await.unwrap();
+    rig.add(&bob, at(2), EventType::Close).await.unwrap();
+    assert_eq!(rig.count_selection(&selection).await.unwrap(), 2);
+    let status = rig.done_with_all(&ann, ack(), &selection).await;
+    assert_eq!((status.done, status.refusals.as_slice()), (2, [].as_slice()));
+    for (id, acked) in [(ids[0], false), (ids[1], true), (ids[2], false), (ids[3], true), (new, false)] {
+        assert_eq!(rig.get(IncidentId(id)).await.is_acked(START), acked, "{id}");
+    }
+    rig.sound();
+}
+
+#[tokio::test]
+async fn what_matches_only_because_time_passed_is_not_touched() {
+    let rig = Rig::new().await;
+    let ids = rig.open(2).await;
+    let ann = rig.person("ann").await;
+    let expires = NewAck { timestamp: Some(START), description: String::new(), expiration: Some(seconds(60)) };
+    rig.add_ack(&ann, IncidentId(ids[0]), expires).await.unwrap();
+    let criteria = Criteria { acked: Some(false), ..Criteria::default() };
+    let selection = Selection { criteria, as_of: rig.as_of_now() };
+    rig.clock.advance_micros(61_000_000);
+    let status = rig.done_with_all(&ann, event(EventType::Close), &selection).await;
+    assert_eq!((status.done, status.refusals.as_slice()), (1, [(BulkRefusal::Changed, 1)].as_slice()));
+    assert!(rig.get(IncidentId(ids[0])).await.end == EndTime::Infinity);
+}
+
+#[tokio::test]
+async fn what_is_not_known_any_more_is_left_out() {
+    let rig = Rig::new().await;
+    let ids = rig.open(2).await;
+    let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
+    let selection = all_open(&rig);
+    rig.add(&bob, IncidentId(ids[0]), EventType::Other).await.unwrap();
+    crate::store::Follower::reset(rig.live());
+    let status = rig.done_with_all(&ann, event(EventType::Close), &selection).await;
+    assert_eq!((status.done, status.refusals.as_slice()), (1, [(BulkRefusal::Changed, 1)].as_slice()));
+    assert!(rig.get(IncidentId(ids[0])).await.end == EndTime::Infinity);
+
+    let (store, last) = (rig.store().clone(), Seq(rig.as_of_now().seq));
+    tokio::task::spawn_blocking(move || store.trim_changes(last)).await.unwrap().unwrap();
+    let refused = rig.count_selection(&selection).await.unwrap_err();
+    assert!(matches!(refused, ServiceError::Refused(Refusal::SelectionTooOld)), "{refused:?}");
 }

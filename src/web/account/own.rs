@@ -18,7 +18,7 @@ use crate::{
     service::{Credential, LoginFailure, PasswordChangeFailure, ServiceError, TokenLife},
     web::{
         Site,
-        answer::{Answer, done, page, page_with, seconds, see, sentence},
+        answer::{Answer, done, page, page_once, page_with, seconds, see, sentence},
         form::Fields,
         frame::{Frame, Section},
         visitor::{Posted, Visitor},
@@ -180,7 +180,7 @@ pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: 
         Ok(token) => {
             let mut again = UserPage::new(&site, &visitor);
             again.new_token = Some(token);
-            page(&again)
+            page_once(&again)
         }
         Err(ServiceError::Refused(refusal)) => refuse(UserPage::new(&site, &visitor), sentence(&refusal)),
         Err(error) => Err(error.into()),

@@ -23,9 +23,10 @@ use crate::{
     service::{Action, Model, NewRule, RuleEdit},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_with, see},
         form::Fields,
         frame::{Frame, Section},
+        notifications::errand,
         offered,
         visitor::Visitor,
     },
@@ -149,12 +150,19 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     must(&staff.visitor, Action::ManageRules)?;
-    let form = RuleForm { active: true, ..RuleForm::default() };
+    let form = if staff.query.ticked(errand::DRAFT) {
+        RuleForm::read(&staff.query)
+    } else {
+        RuleForm { active: true, ..RuleForm::default() }
+    };
     page(&rule_page(&site, &staff.visitor, None, form).await?)
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
     must(&visitor, Action::ManageRules)?;
+    if let Some(place) = errand::leave(&fields, "/admin/rules/new/") {
+        return Ok(see(&place));
+    }
     let mut form = RuleForm::read(&fields);
     let added = add_recipient(&site, &fields, &mut form.recipients).await?;
     let problem = if let Err(problem) = added.and_then(|()| check(&form)) {

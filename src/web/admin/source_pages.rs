@@ -16,7 +16,7 @@ use crate::{
     service::{Action, Model, SourceEdit, SourceView},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_once, page_with},
         frame::Frame,
         visitor::Visitor,
     },
@@ -105,7 +105,7 @@ pub async fn create_token(
             let mut again = SourcePage::new(&site, &visitor, source.id).await?;
             let curl = curl(&visitor.origin, &secret, &again.frame.show.machine(&again.frame.show.now));
             again.new_token = Some(NewToken { secret, curl });
-            page(&again)
+            page_once(&again)
         }
         Err(error) => {
             let problem = problem(error)?;

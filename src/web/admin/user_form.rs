@@ -18,7 +18,7 @@ use crate::{
     service::{Action, Model, NewUser, UserChange, policy::CONTACT_API},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_once, page_with},
         form::Fields,
         frame::{Frame, Section},
         visitor::Visitor,
@@ -214,7 +214,7 @@ pub async fn create_token(
 ) -> Answer {
     let id = UserId(id);
     match site.service.issue_token(&visitor.caller, id, token_life(&fields), fields.text("note")).await {
-        Ok(secret) => page(&UserPage { new_token: Some(secret), ..UserPage::new(&site, &visitor, id)? }),
+        Ok(secret) => page_once(&UserPage { new_token: Some(secret), ..UserPage::new(&site, &visitor, id)? }),
         Err(error) => {
             let problem = problem(error)?;
             refuse(UserPage::new(&site, &visitor, id)?, problem)

@@ -1,27 +1,36 @@
 //! What is done with those that are ticked, or with all that match.
 
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
+    http::{HeaderMap, header},
     response::Response,
 };
-use std::time::Duration;
+use rustc_hash::FxHasher;
 use tokio::time::timeout;
 
 use super::{
+    sentence::{Which, order, question},
     view::View,
     work::{Outcome, undone},
 };
 use crate::{
     domain::{
         event::EventType,
-        limits::{BULK_IDS, DESCRIPTION, URL},
+        limits::{BULK_IDS, BULK_UNCONFIRMED, DESCRIPTION, UNDO_FOR, URL},
         urls,
     },
-    service::{BulkAction, BulkSubjects, Model, NewAck, NewEvent},
+    http::cookies,
+    service::{AsOf, BulkAction, BulkKind, BulkSubjects, Model, NewAck, NewEvent, Selection, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, see},
+        answer::{Answer, PageError, done, missing, page, see, sentence},
         form::Fields,
         frame::{Frame, Section},
         visitor::{Posted, Visitor},
@@ -39,38 +48,119 @@ struct ProgressPage {
     back: String,
 }
 
+/// A question, where more incidents are affected than an action may take without one.
+#[derive(Template)]
+#[template(path = "incidents/confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    question: String,
+    note: Option<&'static str>,
+    order: String,
+    /// Of the form that was sent.
+    fields: Vec<(String, String)>,
+    back: String,
+}
+
+/// Names the outcome that the list shows, for as long as it can be undone.
+const OUTCOME: &str = "done";
+
 pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let view = View::parse(&Fields::of_query(fields.get("view")));
     let action = match action(&site, &fields) {
         Ok(action) => action,
-        Err(problem) => return Ok(done(&back(&view, None), problem)),
+        Err(problem) => return Ok(done(&back(&view), problem)),
     };
-    let (subjects, of) = if fields.ticked("all") {
-        let criteria = view.criteria(&site.service.directory(), site.service.now());
-        let of = site.service.count_incidents(criteria.clone()).await?;
-        (BulkSubjects::Matching(Box::new(criteria)), usize::try_from(of).unwrap_or(usize::MAX))
-    } else {
-        let mut ids: Vec<u64> = fields.numbers("pk").collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() > BULK_IDS {
-            return Err(PageError::BadRequest(format!(
-                "More than {BULK_IDS} at once are too many. Choose all that match."
-            )));
+    let which = if fields.ticked("all") { Which::Matching } else { Which::Ticked };
+    let (subjects, of) = match which {
+        Which::Matching => {
+            let selection = selection(&site, &fields, &view);
+            let of = match site.service.count_selection(&selection).await {
+                Ok(of) => usize::try_from(of).unwrap_or(usize::MAX),
+                Err(ServiceError::Refused(refusal)) => return Ok(done(&back(&view), &sentence(&refusal))),
+                Err(error) => return Err(error.into()),
+            };
+            (BulkSubjects::Matching(Arc::new(selection)), of)
         }
-        let of = ids.len();
-        (BulkSubjects::Chosen(ids), of)
+        Which::Ticked => {
+            let ids = ticked(&fields);
+            if ids.len() > BULK_IDS {
+                return Err(PageError::BadRequest(format!(
+                    "More than {BULK_IDS} at once are too many. Choose all that match."
+                )));
+            }
+            let of = ids.len();
+            (BulkSubjects::Chosen(ids), of)
+        }
     };
     if of == 0 {
-        return Ok(done(&back(&view, None), "Nothing is selected."));
+        return Ok(done(&back(&view), "Nothing is selected."));
+    }
+    let confirmed = fields.numbers("confirmed").next().and_then(|count| usize::try_from(count).ok());
+    if of > confirmed.unwrap_or(BULK_UNCONFIRMED) {
+        return confirm(&site, &visitor, &fields, &view, (action.kind(), which, of));
     }
     let job = site.service.begin_bulk(&visitor.caller, action, subjects, of)?;
     let id = job.id();
     if timeout(PATIENCE, job.finished()).await.is_ok() {
-        return Ok(see(&back(&view, Some(id))));
+        return Ok(with_outcome(&view, id));
     }
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("view", &view.query()).finish();
     Ok(see(&format!("/incidents/bulk/{id}/?{query}")))
+}
+
+/// For who loads the address of a question again.
+pub async fn back_to_list(_: Visitor) -> Answer {
+    Ok(see("/incidents/"))
+}
+
+/// All that matched when the box was ticked, as the form says; without that, all that match now.
+fn selection(site: &Site, fields: &Fields, view: &View) -> Selection {
+    let now = site.service.as_of_now();
+    let shown = fields.get("as_of").and_then(|text| text.parse::<AsOf>().ok()).unwrap_or(now);
+    let as_of = AsOf { seq: shown.seq.min(now.seq), at: shown.at.min(now.at) };
+    Selection { criteria: view.criteria(&site.service.directory(), as_of.at), as_of }
+}
+
+/// Primary keys, each once: of boxes, and in one field what was ticked before a question.
+fn ticked(fields: &Fields) -> Vec<u64> {
+    let listed = fields.all("pks").flat_map(|list| list.split(',')).filter_map(|pk| pk.parse().ok());
+    let mut ids: Vec<u64> = fields.numbers("pk").chain(listed).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn confirm(
+    site: &Site,
+    visitor: &Visitor,
+    fields: &Fields,
+    view: &View,
+    (kind, which, of): (BulkKind, Which, usize),
+) -> Answer {
+    let sent = |name: &'static str| fields.filled(name).map(|value| (name.to_owned(), value.to_owned()));
+    let mut again: Vec<(String, String)> =
+        ["action", "view", "message", "expires", "ticket"].into_iter().filter_map(sent).collect();
+    let note = match which {
+        Which::Matching => {
+            again.extend(["all", "as_of"].into_iter().filter_map(sent));
+            Some("Incidents that came in after you selected these are not affected.")
+        }
+        Which::Ticked => {
+            let keys: Vec<String> = ticked(fields).iter().map(u64::to_string).collect();
+            again.push(("pks".to_owned(), keys.join(",")));
+            None
+        }
+    };
+    again.push(("confirmed".to_owned(), of.to_string()));
+    let question = question(kind, of, which, view, &site.service.directory());
+    page(&ConfirmPage {
+        frame: Frame::new(site, visitor, Section::Incidents, "Please confirm"),
+        question,
+        note,
+        order: order(kind, of),
+        fields: again,
+        back: back(view),
+    })
 }
 
 /// How far it is; shows itself again until it is done.
@@ -84,11 +174,11 @@ pub async fn progress(
     let fields = Fields::of_query(query.as_deref());
     let view = View::parse(&Fields::of_query(fields.get("view")));
     if status.finished.is_some() {
-        return Ok(see(&back(&view, Some(&id))));
+        return Ok(with_outcome(&view, &id));
     }
     page(&ProgressPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, "In progress"),
-        back: back(&view, None),
+        back: back(&view),
         outcome: Outcome(status),
     })
 }
@@ -100,7 +190,11 @@ pub async fn undo(
 ) -> Result<Response, PageError> {
     let view = View::parse(&Fields::of_query(fields.get("view")));
     let outcome = site.service.undo_bulk(&visitor.caller, &id).await?;
-    Ok(done(&back(&view, None), &undone(outcome.as_ref())))
+    let mut response = done(&back(&view), &undone(outcome.as_ref()));
+    if let Some(cookie) = cookies::set(OUTCOME, "", 0, false) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
@@ -138,9 +232,33 @@ fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
     Ok(BulkAction::Event(NewEvent { kind, timestamp, description }))
 }
 
-fn back(view: &View, done: Option<&str>) -> String {
-    match done {
-        Some(id) => format!("/incidents/?{}&done={id}", view.query()),
-        None => format!("/incidents/?{}", view.query()),
+fn back(view: &View) -> String {
+    format!("/incidents/?{}", view.query())
+}
+
+/// Back to the list, which shows the outcome. It is not named in the address, which may be kept or sent to others.
+fn with_outcome(view: &View, id: &str) -> Response {
+    let mut response = see(&back(view));
+    let seconds = i64::try_from(UNDO_FOR.as_secs()).unwrap_or(i64::MAX);
+    if let Some(cookie) = cookies::set(OUTCOME, &format!("{id}.{:x}", mark(view)), seconds, false) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+/// The outcome that the list of this view shows.
+#[must_use]
+pub fn outcome(site: &Site, visitor: &Visitor, headers: &HeaderMap, view: &View) -> Option<Outcome> {
+    let (id, marked) = cookies::get(headers, OUTCOME)?.split_once('.')?;
+    if marked != format!("{:x}", mark(view)) {
+        return None;
+    }
+    site.service.bulk_status(&visitor.caller, id).map(Outcome)
+}
+
+/// Tells views apart.
+fn mark(view: &View) -> u64 {
+    let mut hasher = FxHasher::default();
+    view.query().hash(&mut hasher);
+    hasher.finish()
 }

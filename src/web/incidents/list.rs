@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::{
+    extract::{RawQuery, State},
+    http::HeaderMap,
+};
 use url::form_urlencoded;
 
 use super::{
+    bulk,
     choices::by_name,
     row::{Look, Row, lapses},
     view::{DEFAULT, FRAMES, View},
@@ -23,8 +27,9 @@ use crate::{
         source::Source,
         stored_filter::StoredFilter,
         subscription::{MaintenanceTask, maintenance_at},
+        time::Timestamp,
     },
-    service::{SortColumn, SortedCursor, Turn},
+    service::{AsOf, SortColumn, SortedCursor, Turn},
     web::{
         Site,
         answer::{Answer, done, page, see},
@@ -39,7 +44,7 @@ use crate::{
 const SOURCES_SHOWN: usize = 30;
 
 /// What an address can hold beside the view.
-const BESIDE: [&str; 4] = ["cursor", "done", "choose", RESTORED];
+const BESIDE: [&str; 3] = ["cursor", "choose", RESTORED];
 
 /// Says that the view is the one that the last visit ended with.
 const RESTORED: &str = "restored";
@@ -93,6 +98,8 @@ struct Listed {
     selectable: bool,
     /// The last change that the rows may hold; what comes later is pushed.
     seq: u64,
+    /// When the rows were looked for.
+    at: Timestamp,
     /// Until the page is written.
     _turn: Option<Turn>,
 }
@@ -104,7 +111,7 @@ struct FilterChoice {
     owner: Option<String>,
 }
 
-pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
     let mut view = View::parse(&fields);
     let unknown_source = by_name(&site, &fields, &mut view).err();
@@ -129,7 +136,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
     let limit = usize::from(visitor.preferences.page_size);
     let list = find(&site, &visitor, &view, limit, true).await?;
     let total = site.service.total_incidents();
-    let outcome = fields.get("done").and_then(|id| site.service.bulk_status(&visitor.caller, id)).map(Outcome);
+    let outcome = bulk::outcome(&site, &visitor, &headers, &view);
     page(&ListPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
         filters: filters(&directory, &visitor, view.filter),
@@ -207,6 +214,7 @@ async fn find(
         columns: visitor.preferences.columns.clone(),
         selectable,
         seq: found.seq,
+        at: now,
         _turn: found.turn,
     })
 }
@@ -221,6 +229,11 @@ impl Listed {
             selectable: self.selectable,
         };
         self.rows.iter().map(|incident| Row::new(incident, look)).collect()
+    }
+
+    /// What the rows know, so that an action can affect what was shown only.
+    fn as_of(&self) -> AsOf {
+        AsOf { seq: self.seq, at: self.at }
     }
 
     /// When the page should be asked for anew because time passes, in milliseconds since 1970.

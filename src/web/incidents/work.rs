@@ -1,5 +1,7 @@
 //! What was done with many incidents at once, in words.
 
+use std::time::Duration;
+
 use crate::{
     domain::event::EventType,
     service::{BulkKind, BulkRefusal, BulkStatus, Undone},
@@ -46,8 +48,8 @@ impl Outcome {
     }
 
     #[must_use]
-    pub fn can_undo(&self) -> bool {
-        self.0.can_undo
+    pub fn undo_left(&self) -> Option<Duration> {
+        self.0.undo_left
     }
 
     /// Undoing it would have taken too much memory.
@@ -72,6 +74,7 @@ fn reason(refusal: BulkRefusal) -> String {
         BulkRefusal::Unknown => "There is no such incident any more.".to_owned(),
         BulkRefusal::Event(refusal) => refusal.to_string(),
         BulkRefusal::TooManyAcks => "It has too many acknowledgements already.".to_owned(),
+        BulkRefusal::Changed => "It changed after the list was shown, so it was not touched.".to_owned(),
         BulkRefusal::NotReached => "It was not reached.".to_owned(),
     }
 }

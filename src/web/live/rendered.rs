@@ -94,7 +94,8 @@ pub(super) enum Patch {
 /// One update as pages show it.
 pub(super) struct Rendered {
     changes: Arc<Changes>,
-    now: Timestamp,
+    /// When it was looked at.
+    pub(super) now: Timestamp,
     directory: Arc<Directory>,
     tasks: Vec<MaintenanceTask>,
     total: u64,
@@ -132,19 +133,24 @@ impl Rendered {
             match after.as_ref().filter(|_| does) {
                 Some(after) => {
                     let Some(row) = self.row(site, &list.look, after) else { return Patch::TooMuch };
-                    if !rows.is_empty() {
-                        rows.push(',');
-                    }
-                    rows.push_str(std::str::from_utf8(&row).unwrap_or_default());
-                    if rows.len() > LIVE_PUSH_BYTES {
-                        return Patch::TooMuch;
-                    }
+                    push_row(&mut rows, &row);
                     if !did && (knows_words || before.is_none()) {
                         new.push(id.0);
                     }
                 }
-                None if did || !knows_words => gone.push(id.0),
+                None if did || !knows_words => {
+                    gone.push(id.0);
+                    // A row that is still shown, because it is selected, says what became of the incident.
+                    let was_shown = did || before.as_ref().is_some_and(|before| criteria.matches(before, now));
+                    if let Some(after) = after.as_ref().filter(|_| was_shown) {
+                        let Some(row) = self.row(site, &list.look, after) else { return Patch::TooMuch };
+                        push_row(&mut rows, &row);
+                    }
+                }
                 None => {}
+            }
+            if rows.len() > LIVE_PUSH_BYTES {
+                return Patch::TooMuch;
             }
             delta += i64::from(does) - i64::from(did);
         }
@@ -206,6 +212,13 @@ impl Rendered {
         lock(&self.rows).insert(key, row.clone());
         Some(row)
     }
+}
+
+fn push_row(rows: &mut String, row: &[u8]) {
+    if !rows.is_empty() {
+        rows.push(',');
+    }
+    rows.push_str(std::str::from_utf8(row).unwrap_or_default());
 }
 
 /// How many bytes of rows there are that somebody still needs.

@@ -11,7 +11,10 @@ use crate::{
         limits::{LIVE_PUSH_BYTES, LIVE_VIEWS},
         preferences::Column,
     },
-    service::live::{Reader, Update},
+    service::{
+        AsOf,
+        live::{Reader, Update},
+    },
     web::{Site, form::Fields, frame, incidents::view::View, show::Show, visitor::Visitor},
 };
 
@@ -73,6 +76,7 @@ impl Views {
     pub(super) async fn pushes(&self, site: &Site, reader: &Reader, update: &Update) -> Vec<Push> {
         let Some(changes) = &update.changes else { return vec![Push::refresh()] };
         let shared = site.pushes().rendered(site, update, changes);
+        let as_of = AsOf { seq: update.seq, at: shared.now };
         let mut pushes = Vec::new();
         let mut bytes = 0;
         for list in &self.lists {
@@ -90,7 +94,7 @@ impl Views {
                 Patch::Nothing => {}
                 Patch::Fields(fields) => {
                     bytes += fields.len();
-                    pushes.push(Push::rows(&list.name, fields));
+                    pushes.push(Push::rows(&list.name, as_of, fields));
                 }
                 Patch::TooMuch => return vec![Push::refresh()],
             }
@@ -134,8 +138,8 @@ impl Push {
         Self::new("end", "session".to_owned())
     }
 
-    fn rows(list: &str, fields: Bytes) -> Self {
-        let data = format!("{{\"list\":{},", serde_json::Value::from(list));
+    fn rows(list: &str, as_of: AsOf, fields: Bytes) -> Self {
+        let data = format!("{{\"list\":{},\"at\":\"{as_of}\",", serde_json::Value::from(list));
         Self { event: "rows", data, shared: fields }
     }
 

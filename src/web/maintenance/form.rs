@@ -24,10 +24,10 @@ use crate::{
     service::{MaintenanceEdit, Model, NewMaintenance, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_with, see},
         form::Fields,
         frame::{Frame, Section},
-        notifications::words,
+        notifications::{errand, words},
         offered,
         show::Show,
         visitor::{Posted, Visitor},
@@ -136,7 +136,11 @@ impl FormPage {
 /// An empty form, or a copy of the task that the query names, from now on.
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     may_plan(&site, &visitor)?;
-    let copied = Fields::of_query(query.as_deref()).numbers("copy").next().map(MaintenanceId);
+    let fields = Fields::of_query(query.as_deref());
+    if fields.ticked(errand::DRAFT) {
+        return page(&FormPage::new(&site, &visitor, None, Draft::read(&fields)));
+    }
+    let copied = fields.numbers("copy").next().map(MaintenanceId);
     let directory = site.service.directory();
     let draft = copied.and_then(|id| directory.maintenances.get(&id)).map_or_else(Draft::default, |it| Draft {
         description: it.description.clone(),
@@ -146,10 +150,20 @@ pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): Ra
     page(&FormPage::new(&site, &visitor, None, draft))
 }
 
-pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
+pub async fn show(
+    State(site): State<Site>,
+    visitor: Visitor,
+    Path(id): Path<u64>,
+    RawQuery(query): RawQuery,
+) -> Answer {
     may_plan(&site, &visitor)?;
     let known = known(&site, id)?;
-    let draft = Draft::of(&known, crate::web::frame::show(&site, &visitor.preferences));
+    let fields = Fields::of_query(query.as_deref());
+    let draft = if fields.ticked(errand::DRAFT) {
+        Draft::read(&fields)
+    } else {
+        Draft::of(&known, crate::web::frame::show(&site, &visitor.preferences))
+    };
     page(&FormPage::new(&site, &visitor, Some(&known), draft))
 }
 
@@ -173,6 +187,9 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, field
     may_plan(site, visitor)?;
     let draft = Draft::read(fields);
     let again = FormPage::new(site, visitor, known, draft.clone());
+    if let Some(place) = errand::leave(fields, &again.action) {
+        return Ok(see(&place));
+    }
     if fields.ticked("preview") {
         let covered = Some(Covered::find(site, &draft.filters).await?);
         return page(&FormPage { covered, ..again });

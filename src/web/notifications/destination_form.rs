@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{destinations::PAGE, words};
+use super::{destinations::PAGE, errand, words};
 use crate::{
     domain::{
         destination::Destination,
@@ -38,6 +38,8 @@ struct DestinationPage {
     medium: Option<OfferedMedium>,
     label: String,
     settings: Vec<SettingField>,
+    /// The form that this one was opened from; empty: none.
+    then: String,
     problem: Option<String>,
 }
 
@@ -81,6 +83,7 @@ impl DestinationPage {
             media: site.service.media(),
             label: known.and_then(|it| it.label.clone()).unwrap_or_default(),
             settings: fields.collect(),
+            then: String::new(),
             medium,
             problem: None,
         }
@@ -89,6 +92,7 @@ impl DestinationPage {
     /// With what was typed, but for secrets.
     fn refuse(mut self, fields: &Fields, problem: String) -> Answer {
         self.label = fields.text("label");
+        self.then = errand::then(fields);
         for setting in self.settings.iter_mut().filter(|it| !it.is_secret) {
             setting.value = fields.text(setting.key);
         }
@@ -101,7 +105,7 @@ impl DestinationPage {
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
     let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
-    page(&DestinationPage::new(&site, &visitor, medium, None))
+    page(&DestinationPage { then: errand::then(&fields), ..DestinationPage::new(&site, &visitor, medium, None) })
 }
 
 pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
@@ -121,8 +125,9 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
             let settings = given.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
             let new = NewDestination { medium: wanted, label: label(&fields), settings };
             match site.service.create_destination(&visitor.caller, new).await {
-                Ok(_) => {
-                    return Ok(done(PAGE, "The destination is saved. Send a test message to see that it arrives."));
+                Ok(made) => {
+                    let place = errand::back(&fields, "destinations", made.id.0, PAGE);
+                    return Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."));
                 }
                 Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
                 Err(error) => return Err(error.into()),

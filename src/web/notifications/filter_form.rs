@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     chart::Outlook,
+    errand,
     filter_fields::{self, CriteriaFields, list_address},
     filters::PAGE,
     words,
@@ -39,6 +40,8 @@ struct FilterPage {
     name: String,
     public: bool,
     criteria: CriteriaFields,
+    /// The form that this one was opened from; empty: none.
+    then: String,
     problem: Option<String>,
     matching: Option<Matching>,
 }
@@ -70,13 +73,14 @@ impl FilterPage {
             name: known.map(|it| it.name.clone()).unwrap_or_default(),
             public: known.is_some_and(|it| it.public),
             criteria: CriteriaFields::new(blob, &site.service.directory()),
+            then: String::new(),
             problem: None,
             matching: None,
         }
     }
 
     fn typed(self, fields: &Fields) -> Self {
-        Self { name: fields.text("name"), public: fields.ticked("public"), ..self }
+        Self { name: fields.text("name"), public: fields.ticked("public"), then: errand::then(fields), ..self }
     }
 }
 
@@ -127,7 +131,7 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
         }
     };
     match saved {
-        Ok(_) => Ok(done(PAGE, "The filter is saved.")),
+        Ok(made) => Ok(done(&errand::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),
         Err(ServiceError::Refused(refusal)) => refuse(words::refusal(&refusal)),
         Err(error) => Err(error.into()),
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::StatusCode,
 };
 
-use super::{chart::Outlook, destinations::Way, profiles::PAGE, week, words};
+use super::{chart::Outlook, destinations::Way, errand, profiles::PAGE, week, words};
 use crate::{
     domain::{
         directory::Directory,
@@ -19,7 +19,7 @@ use crate::{
     service::{DraftFilter, Model, NewProfile, ProfileDraft, ProfileEdit, Reach, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, page_with, see},
         form::Fields,
         frame::{Frame, Section},
         offered,
@@ -79,11 +79,17 @@ impl Draft {
         Self {
             id,
             name: fields.text("name"),
-            timeslot: fields.numbers("timeslot").next().map(TimeslotId),
+            // The last: one that was just made is added to what was typed.
+            timeslot: fields.numbers("timeslot").last().map(TimeslotId),
             filters: fields.numbers("filters").map(FilterId).collect(),
             destinations: fields.numbers("destinations").map(DestinationId).collect(),
             active: fields.ticked("active"),
         }
+    }
+
+    /// Of the form.
+    fn path(&self) -> String {
+        self.id.map_or_else(|| format!("{PAGE}new/"), |id| format!("{PAGE}{id}/"))
     }
 
     fn of(profile: &Profile) -> Self {
@@ -182,7 +188,7 @@ impl ProfilePage {
         Self {
             frame: Frame::new(site, visitor, Section::Notifications, title),
             tab: "profiles",
-            action: draft.id.map_or_else(|| format!("{PAGE}new/"), |id| format!("{PAGE}{id}/")),
+            action: draft.path(),
             timeslots: timeslots.collect(),
             filters: filters.collect(),
             destinations: destinations.collect(),
@@ -201,24 +207,37 @@ impl ProfilePage {
 }
 
 /// All that is switched on already, and the first timeslot.
-pub async fn new(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let fields = Fields::of_query(query.as_deref());
+    if fields.ticked(errand::DRAFT) {
+        return page(&ProfilePage::new(&site, &visitor, Draft::read(None, &fields)));
+    }
     let directory = site.service.directory();
     let timeslot = directory.timeslots_of(visitor.caller.id()).first().map(|timeslot| timeslot.id);
     page(&ProfilePage::new(&site, &visitor, Draft { timeslot, active: true, ..Draft::default() }))
 }
 
-pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
-    let draft = known(&site, &visitor, id)?;
+pub async fn show(
+    State(site): State<Site>,
+    visitor: Visitor,
+    Path(id): Path<u64>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let mut draft = known(&site, &visitor, id)?;
+    let fields = Fields::of_query(query.as_deref());
+    if fields.ticked(errand::DRAFT) {
+        draft = Draft::read(Some(ProfileId(id)), &fields);
+    }
     page(&ProfilePage::new(&site, &visitor, draft))
 }
 
 pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    save(&site, &visitor, Draft::read(None, &fields), fields.ticked("preview")).await
+    save(&site, &visitor, Draft::read(None, &fields), &fields).await
 }
 
 pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     known(&site, &visitor, id)?;
-    save(&site, &visitor, Draft::read(Some(ProfileId(id)), &fields), fields.ticked("preview")).await
+    save(&site, &visitor, Draft::read(Some(ProfileId(id)), &fields), &fields).await
 }
 
 /// While one types.
@@ -229,8 +248,11 @@ pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Poste
     page(&OutlookPart { frame, outlook, outlook_problem, by_destination })
 }
 
-async fn save(site: &Site, visitor: &Visitor, draft: Draft, only_preview: bool) -> Answer {
-    if only_preview {
+async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> Answer {
+    if let Some(place) = errand::leave(fields, &draft.path()) {
+        return Ok(see(&place));
+    }
+    if fields.ticked("preview") {
         let (outlook, outlook_problem, by_destination) = outlook(site, visitor, &draft).await?;
         let form = ProfilePage::new(site, visitor, draft);
         return page(&ProfilePage { outlook, outlook_problem, by_destination, ..form });
@@ -257,6 +279,9 @@ async fn save(site: &Site, visitor: &Visitor, draft: Draft, only_preview: bool) 
         }
     };
     match saved {
+        Ok(saved) if saved.active && saved.destinations.is_empty() => {
+            Ok(done(PAGE, "The profile is saved, but it sends nothing: choose a destination."))
+        }
         Ok(_) => Ok(done(PAGE, "The profile is saved.")),
         Err(ServiceError::Refused(refusal)) => ProfilePage::refuse(site, visitor, draft, words::refusal(&refusal)),
         Err(error) => Err(error.into()),

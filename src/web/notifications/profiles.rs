@@ -41,6 +41,8 @@ struct Card {
     filters: Vec<FilterLine>,
     ways: Vec<Way>,
     warnings: Vec<String>,
+    /// It cannot send anything, even if it is on.
+    is_mute: bool,
 }
 
 struct FilterLine {
@@ -81,6 +83,7 @@ impl Card {
         if opening.never {
             warnings.push("Nothing is sent: the timeslot never opens.".to_owned());
         }
+        let is_mute = opening.never || ways.iter().all(|way| !way.installed);
         let missing = ways.iter().filter(|way| !way.installed);
         warnings.extend(
             missing.map(|way| format!("{} is not installed here: nothing is sent to {}.", way.medium, way.shown())),
@@ -94,7 +97,7 @@ impl Card {
         let empty = filters.iter().filter(|filter| filter.criteria.is_empty());
         warnings.extend(empty.map(|filter| format!("“{}” asks for nothing, so nothing matches.", filter.name)));
         let name = profile.name.clone().unwrap_or_else(|| "Without a name".to_owned());
-        Some(Self { id: profile.id, name, active: profile.active, opening, filters, ways, warnings })
+        Some(Self { id: profile.id, name, active: profile.active, opening, filters, ways, warnings, is_mute })
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::StatusCode,
 };
 use chrono_tz::Tz;
 
 use super::{
+    errand,
     week::{self, Bar, Typed},
     words,
 };
@@ -91,6 +92,8 @@ struct TimeslotPage {
     name: String,
     rows: Vec<Typed>,
     opening: Option<Opening>,
+    /// The form that this one was opened from; empty: none.
+    then: String,
     problem: Option<String>,
 }
 
@@ -126,13 +129,15 @@ impl TimeslotPage {
             name: known.map(|it| it.name.clone()).unwrap_or_default(),
             rows: week::with_spares(rows),
             opening: known.map(|it| Opening::new(it, zone, site.service.now())),
+            then: String::new(),
             problem: None,
         }
     }
 
     fn refuse(self, fields: &Fields, problem: String) -> Answer {
         let rows = week::with_spares(week::typed(fields));
-        let again = Self { name: fields.text("name"), rows, problem: Some(problem), ..self };
+        let (name, then) = (fields.text("name"), errand::then(fields));
+        let again = Self { name, rows, then, problem: Some(problem), ..self };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     }
 }
@@ -141,8 +146,9 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
     page(&TimeslotsPage::new(&site, &visitor))
 }
 
-pub async fn new(State(site): State<Site>, visitor: Visitor) -> Answer {
-    page(&TimeslotPage::new(&site, &visitor, None))
+pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
+    let then = errand::then(&Fields::of_query(query.as_deref()));
+    page(&TimeslotPage { then, ..TimeslotPage::new(&site, &visitor, None) })
 }
 
 pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
@@ -154,7 +160,10 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     let problem = match read(&fields) {
         Ok((_, recurrences)) => {
             match site.service.create_timeslot(&visitor.caller, fields.text("name"), recurrences).await {
-                Ok(_) => return Ok(done(PAGE, "The timeslot is saved.")),
+                Ok(made) => {
+                    let place = errand::back(&fields, "timeslot", made.id.0, PAGE);
+                    return Ok(done(&place, "The timeslot is saved."));
+                }
                 Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
                 Err(error) => return Err(error.into()),
             }

@@ -16,19 +16,19 @@ const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 const LIST: &str = "/incidents/?open=true";
 
 /// A source, and somebody who does things elsewhere.
-struct Elsewhere {
+pub(super) struct Elsewhere {
     source: crate::daemon::Client,
-    user: crate::daemon::Client,
+    pub(super) user: crate::daemon::Client,
 }
 
 impl Elsewhere {
-    fn new(server: &Server) -> Self {
+    pub(super) fn new(server: &Server) -> Self {
         let token = |user| server.site.ok(&["token", "create", user]).trim().to_owned();
         let client = |user| server.daemon.client().with_token(&token(user));
         Self { source: client("argus"), user: client("admin") }
     }
 
-    fn incident(&mut self, description: &str) -> u64 {
+    pub(super) fn incident(&mut self, description: &str) -> u64 {
         let now = chrono::Utc::now().to_rfc3339();
         let body = json!({
             "start_time": now, "end_time": "infinity", "level": 2, "description": description,
@@ -39,7 +39,7 @@ impl Elsewhere {
         reply.json()["pk"].as_u64().unwrap()
     }
 
-    fn incidents(&mut self, count: usize) -> Vec<u64> {
+    pub(super) fn incidents(&mut self, count: usize) -> Vec<u64> {
         (0..count).map(|number| self.incident(&format!("Story {number}"))).collect()
     }
 
@@ -49,26 +49,26 @@ impl Elsewhere {
     }
 }
 
-async fn inside(browser: &Browser, path: &str) {
+pub(super) async fn inside(browser: &Browser, path: &str) {
     browser.log_in("admin", PASSWORD).await;
     browser.goto(path).await;
     live(browser).await;
 }
 
-async fn live(browser: &Browser) {
+pub(super) async fn live(browser: &Browser) {
     browser.eventually_shows("[data-live-state].on").await;
 }
 
-async fn rows(browser: &Browser) -> Vec<u64> {
+pub(super) async fn rows(browser: &Browser) -> Vec<u64> {
     let script = "return [...document.querySelectorAll('#rows > tr:not(.gone)')].map((it) => Number(it.dataset.pk))";
     serde_json::from_value(browser.run(script).await).unwrap()
 }
 
-async fn press(browser: &Browser, keys: &str) {
+pub(super) async fn press(browser: &Browser, keys: &str) {
     browser.driver.action_chain().send_keys(keys).perform().await.unwrap();
 }
 
-async fn is(browser: &Browser, script: &str) -> bool {
+pub(super) async fn is(browser: &Browser, script: &str) -> bool {
     browser.run(&format!("return Boolean({script})")).await == true
 }
 

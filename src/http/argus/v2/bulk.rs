@@ -206,7 +206,7 @@ impl Changes {
                 let text = format!("An incident can have at most {} acknowledgements.", limits::ACKS_PER_INCIDENT);
                 json!({ "non_field_errors": [text] })
             }
-            BulkRefusal::NotReached => Value::Null,
+            BulkRefusal::Changed | BulkRefusal::NotReached => Value::Null,
         }
     }
 }

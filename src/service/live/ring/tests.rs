@@ -154,3 +154,29 @@ fn what_cannot_be_pushed_is_not_put_together() {
     ring.push(3, &[long], Vec::new());
     assert!(Update::new(2, 3, &ring.range(2, 3).unwrap()).unwrap().changes.is_none());
 }
+
+#[test]
+fn says_how_incidents_were_as_far_as_it_goes_back() {
+    let mut ring = Ring::new(0, SMALL);
+    let mut change = |seq, id, before: Option<&str>, after: &str| {
+        let one = |ticket: &str| incident(id, ticket.to_owned(), 0);
+        ring.push(seq, &[IncidentChange { before: before.map(one), after: Some(one(after)) }], Vec::new());
+    };
+    change(1, 1, None, "a");
+    change(2, 1, Some("a"), "b");
+    change(3, 1, Some("b"), "c");
+    change(4, 2, None, "x");
+    let before = |ring: &Ring, seq| {
+        let ids = FxHashSet::from_iter([1, 2, 3]);
+        let known = ring.before(seq, &ids).into_iter();
+        known.map(|(id, before)| (id, before.map(|it| it.ticket_url.clone()))).collect::<BTreeMap<_, _>>()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(before(&ring, 0), BTreeMap::from([(1, None), (2, None)]));
+    assert_eq!(before(&ring, 1), BTreeMap::from([(1, some("a")), (2, None)]));
+    assert_eq!(before(&ring, 2), BTreeMap::from([(1, some("b")), (2, None)]));
+    assert_eq!(before(&ring, 3), BTreeMap::from([(2, None)]));
+    assert_eq!(before(&ring, 4), BTreeMap::new());
+    ring.forget();
+    assert_eq!(before(&ring, 1), BTreeMap::new(), "it is not known any more");
+}

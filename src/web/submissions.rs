@@ -1,0 +1,538 @@
+//! Forms that were sent lately: one that is sent twice takes effect once, and both requests get the first one's answer.
+//!
+//! Each form has a number beside the proof that it is ours, new on each page. The same session, address, number and content
+//! are the same form sent again. What changed something is remembered for a while; what was refused may be tried again.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{Extensions, HeaderMap, Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use hyper::body::Body as _;
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+use tokio::{runtime::Handle, sync::watch};
+
+use super::{Site, answer::PageError};
+use crate::{
+    domain::{
+        ids::UserId,
+        limits::{
+            FORM_ANSWER_BYTES, FORM_ANSWERS_BYTES, FORM_KEPT_FOR, FORM_NUMBER, FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER,
+            FORMS_KEPT, FORMS_KEPT_PER_USER,
+        },
+        time::Moment,
+    },
+    service::{NoSlot, Slot, Slots},
+};
+
+/// The field that holds a form's number.
+pub const NUMBER: &str = "form_number";
+
+/// What makes a form the same form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key([u8; 32]);
+
+/// Marks an answer that shows what is shown only once, such as a new token, so that it is repeated like a redirect.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownOnce;
+
+/// A handle on the forms of all users.
+#[derive(Clone)]
+pub struct Submissions {
+    known: Arc<Mutex<Known>>,
+    slots: Slots,
+}
+
+/// Bounds of what is remembered.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    forms: usize,
+    forms_per_user: usize,
+    bytes: usize,
+    life: Duration,
+}
+
+struct Known {
+    bounds: Bounds,
+    by_key: FxHashMap<Key, Entry>,
+    /// Answered ones, the oldest first.
+    answered: VecDeque<Key>,
+    bytes: usize,
+}
+
+struct Entry {
+    owner: UserId,
+    state: Progress,
+}
+
+enum Progress {
+    Running(watch::Receiver<Outcome>),
+    Answered { answer: Arc<Kept>, at: Moment },
+}
+
+/// What those who wait for the first answer hear.
+#[derive(Clone)]
+enum Outcome {
+    Pending,
+    Answered(Arc<Kept>),
+    /// It ended without an answer.
+    Lost,
+}
+
+/// An answer that can be given again.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    status: StatusCode,
+    headers: HeaderMap,
+    extensions: Extensions,
+    body: Bytes,
+}
+
+/// What is to be done with a form.
+pub enum Entered {
+    /// Nobody sent it before: it is carried out.
+    First(Claim),
+    /// It was sent before, and this was the answer.
+    Again(Response),
+    /// Too many forms are being carried out.
+    Busy,
+}
+
+/// The right to carry out a form. Whoever sends it again waits until it is answered or dropped.
+pub struct Claim {
+    submissions: Submissions,
+    key: Key,
+    outcome: watch::Sender<Outcome>,
+    _slot: Slot,
+}
+
+/// Where the claim of a request is put by who reads its form, for [`answer_once`].
+#[derive(Clone, Default)]
+pub struct ClaimPlace(Arc<Mutex<Option<Claim>>>);
+
+impl Key {
+    /// `None`: the form has no number, so it cannot be told from another one.
+    #[must_use]
+    pub fn new(session: &str, address: &str, number: Option<&str>, body: &[u8]) -> Option<Self> {
+        number.filter(|number| !number.is_empty() && number.len() <= FORM_NUMBER)?;
+        let mut digest = Sha256::new();
+        for part in [session.as_bytes(), address.as_bytes(), body] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Some(Self(digest.finalize().into()))
+    }
+}
+
+impl Default for Submissions {
+    fn default() -> Self {
+        let bounds = Bounds {
+            forms: FORMS_KEPT,
+            forms_per_user: FORMS_KEPT_PER_USER,
+            bytes: FORM_ANSWERS_BYTES,
+            life: FORM_KEPT_FOR,
+        };
+        Self {
+            known: Arc::new(Mutex::new(Known::new(bounds))),
+            slots: Slots::new(FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER),
+        }
+    }
+}
+
+impl Submissions {
+    /// Waits for the first answer where the form is being carried out.
+    pub async fn enter(&self, key: Key, owner: UserId, clock: impl Fn() -> Moment) -> Entered {
+        loop {
+            let mut running = {
+                let mut known = lock(&self.known);
+                known.forget_old(clock());
+                match known.by_key.get(&key).map(|entry| &entry.state) {
+                    Some(Progress::Answered { answer, .. }) => return Entered::Again(answer.response()),
+                    Some(Progress::Running(outcome)) => outcome.clone(),
+                    None => {
+                        let slot = match self.slots.take(owner) {
+                            Ok(slot) => slot,
+                            Err(NoSlot::Full | NoSlot::FullForUser) => return Entered::Busy,
+                        };
+                        let outcome = watch::Sender::new(Outcome::Pending);
+                        let state = Progress::Running(outcome.subscribe());
+                        known.by_key.insert(key, Entry { owner, state });
+                        return Entered::First(Claim { submissions: self.clone(), key, outcome, _slot: slot });
+                    }
+                }
+            };
+            let heard = running.wait_for(|outcome| !matches!(outcome, Outcome::Pending)).await;
+            if let Ok(Outcome::Answered(answer)) = heard.as_deref() {
+                return Entered::Again(answer.response());
+            }
+        }
+    }
+}
+
+impl Claim {
+    /// Hands the answer on, and keeps it for those who send the form again.
+    pub async fn answer(self, response: Response, now: Moment) -> Response {
+        let is_lasting = response.status().is_redirection() || response.extensions().get::<ShownOnce>().is_some();
+        let (parts, body) = response.into_parts();
+        let length = body_length(&body);
+        if length.is_none_or(|length| length > FORM_ANSWER_BYTES) {
+            // Too long to be kept. What it says of the change is said by the page that the form came from.
+            if is_lasting {
+                self.keep(Arc::new(Kept::done_already()), now, true);
+            }
+            return Response::from_parts(parts, body);
+        }
+        match to_bytes(body, FORM_ANSWER_BYTES).await {
+            Ok(body) => {
+                let (status, headers, extensions) = (parts.status, parts.headers, parts.extensions);
+                let kept = Arc::new(Kept { status, headers, extensions, body });
+                let response = kept.response();
+                self.keep(kept, now, is_lasting);
+                response
+            }
+            Err(error) => PageError::Internal(error.to_string()).into_response(),
+        }
+    }
+
+    fn keep(&self, answer: Arc<Kept>, now: Moment, is_lasting: bool) {
+        let mut known = lock(&self.submissions.known);
+        if is_lasting {
+            known.keep(self.key, Arc::clone(&answer), now);
+        } else {
+            known.by_key.remove(&self.key);
+        }
+        drop(known);
+        self.outcome.send_replace(Outcome::Answered(answer));
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if matches!(*self.outcome.borrow(), Outcome::Pending) {
+            lock(&self.submissions.known).by_key.remove(&self.key);
+            self.outcome.send_replace(Outcome::Lost);
+        }
+    }
+}
+
+impl Known {
+    fn new(bounds: Bounds) -> Self {
+        Self { bounds, by_key: FxHashMap::default(), answered: VecDeque::new(), bytes: 0 }
+    }
+
+    fn keep(&mut self, key: Key, answer: Arc<Kept>, at: Moment) {
+        let Some(entry) = self.by_key.get_mut(&key) else { return };
+        let owner = entry.owner;
+        self.bytes += answer.bytes();
+        entry.state = Progress::Answered { answer, at };
+        self.answered.push_back(key);
+        let is_own = |known: &Self, key: &Key| known.by_key.get(key).is_some_and(|entry| entry.owner == owner);
+        if self.answered.iter().filter(|key| is_own(self, key)).count() > self.bounds.forms_per_user
+            && let Some(oldest) = self.answered.iter().position(|key| is_own(self, key))
+        {
+            self.forget(oldest);
+        }
+        while self.answered.len() > self.bounds.forms || self.bytes > self.bounds.bytes {
+            self.forget(0);
+        }
+    }
+
+    fn forget_old(&mut self, now: Moment) {
+        let life = i64::try_from(self.bounds.life.as_micros()).unwrap_or(i64::MAX);
+        while let Some(key) = self.answered.front() {
+            let is_old = match self.by_key.get(key).map(|entry| &entry.state) {
+                Some(Progress::Answered { at, .. }) => now.micros_since(*at) >= life,
+                _ => true,
+            };
+            if !is_old {
+                return;
+            }
+            self.forget(0);
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        let Some(key) = self.answered.remove(place) else { return };
+        if let Some(Entry { state: Progress::Answered { answer, .. }, .. }) = self.by_key.remove(&key) {
+            self.bytes -= answer.bytes();
+        }
+    }
+}
+
+impl Kept {
+    fn response(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        *response.extensions_mut() = self.extensions.clone();
+        response
+    }
+
+    /// Instead of an answer that is too long to be kept.
+    fn done_already() -> Self {
+        let text = "This form was sent twice. It took effect once; its first answer is no longer there.".to_owned();
+        let (parts, _) = PageError::BadRequest(text).into_response().into_parts();
+        Self { status: parts.status, headers: parts.headers, extensions: parts.extensions, body: Bytes::new() }
+    }
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        size_of::<Self>() + self.body.len() + headers.sum::<usize>()
+    }
+}
+
+impl ClaimPlace {
+    pub fn put(&self, claim: Claim) {
+        *lock(&self.0) = Some(claim);
+    }
+
+    fn take(&self) -> Option<Claim> {
+        lock(&self.0).take()
+    }
+
+    fn is_taken(&self) -> bool {
+        lock(&self.0).is_some()
+    }
+}
+
+/// Around every page: gives the answer to a form to those who sent it again.
+///
+/// Once a form is being carried out, it is carried out to its end, even if the client hangs up: a browser does so when
+/// somebody clicks twice, and the second request needs the answer to the first.
+pub async fn answer_once(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+    if *request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let place = ClaimPlace::default();
+    request.extensions_mut().insert(place.clone());
+    let work = {
+        let place = place.clone();
+        async move {
+            let response = next.run(request).await;
+            match place.take() {
+                Some(claim) => claim.answer(response, site.service.moment()).await,
+                None => response,
+            }
+        }
+    };
+    CarriedOut { work: Some(Box::pin(work)), place }.await
+}
+
+/// Work that goes on by itself when nobody waits for it any more, if it has a claim.
+struct CarriedOut {
+    work: Option<Pin<Box<dyn Future<Output = Response> + Send>>>,
+    place: ClaimPlace,
+}
+
+impl Future for CarriedOut {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let Some(work) = self.work.as_mut() else { return Poll::Pending };
+        let answer = work.as_mut().poll(context);
+        if answer.is_ready() {
+            self.work = None;
+        }
+        answer
+    }
+}
+
+impl Drop for CarriedOut {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take().filter(|_| self.place.is_taken()) else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(work);
+        }
+    }
+}
+
+fn body_length(body: &Body) -> Option<usize> {
+    body.size_hint().exact().and_then(|length| usize::try_from(length).ok())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::web::answer::see;
+
+    const NOW: Moment = Moment::from_micros(0);
+    const ANN: UserId = UserId(1);
+
+    fn key(number: u64) -> Key {
+        Key::new("session", "/x/", Some(&number.to_string()), &number.to_be_bytes()).unwrap()
+    }
+
+    async fn first(submissions: &Submissions, key: Key) -> Claim {
+        match submissions.enter(key, ANN, || NOW).await {
+            Entered::First(claim) => claim,
+            _ => panic!("it was sent before"),
+        }
+    }
+
+    async fn again(submissions: &Submissions, key: Key, now: Moment) -> Option<Response> {
+        match submissions.enter(key, ANN, || now).await {
+            Entered::Again(answer) => Some(answer),
+            Entered::First(_) => None,
+            Entered::Busy => panic!("busy"),
+        }
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_form_is_the_same_if_all_of_it_is() {
+        let same = Key::new("s", "/a/", Some("1"), b"x");
+        assert_eq!(same, Key::new("s", "/a/", Some("1"), b"x"));
+        for other in [
+            Key::new("t", "/a/", Some("1"), b"x"),
+            Key::new("s", "/b/", Some("1"), b"x"),
+            Key::new("s", "/a/", Some("1"), b"y"),
+            Key::new("s/a/", "", Some("1"), b"x"),
+        ] {
+            assert_ne!(same, other);
+        }
+        assert_eq!(Key::new("s", "/a/", None, b"x"), None);
+        assert_eq!(Key::new("s", "/a/", Some(""), b"x"), None);
+        assert_eq!(Key::new("s", "/a/", Some(&"1".repeat(FORM_NUMBER + 1)), b"x"), None);
+    }
+
+    #[tokio::test]
+    async fn the_first_answer_is_repeated_for_a_while() {
+        let submissions = Submissions::default();
+        let claim = first(&submissions, key(1)).await;
+        assert_eq!(claim.answer(see("/done/"), NOW).await.status(), 303);
+        let life = i64::try_from(FORM_KEPT_FOR.as_micros()).unwrap();
+        let repeated = again(&submissions, key(1), Moment::from_micros(life - 1)).await.unwrap();
+        assert_eq!((repeated.status().as_u16(), &repeated.headers()["location"]), (303, &"/done/".parse().unwrap()));
+        assert!(again(&submissions, key(2), NOW).await.is_none(), "another form");
+        assert!(again(&submissions, key(1), Moment::from_micros(life)).await.is_none(), "forgotten");
+    }
+
+    #[tokio::test]
+    async fn who_sends_it_meanwhile_waits_for_the_first() {
+        let submissions = Submissions::default();
+        let claim = first(&submissions, key(1)).await;
+        let waiting = {
+            let submissions = submissions.clone();
+            tokio::spawn(async move { again(&submissions, key(1), NOW).await })
+        };
+        tokio::task::yield_now().await;
+        let refused = (StatusCode::UNPROCESSABLE_ENTITY, "no").into_response();
+        claim.answer(refused, NOW).await;
+        let heard = waiting.await.unwrap().unwrap();
+        assert_eq!((heard.status().as_u16(), text(heard).await), (422, "no".to_owned()));
+        assert!(again(&submissions, key(1), NOW).await.is_none(), "what was refused may be tried again");
+    }
+
+    #[tokio::test]
+    async fn what_ends_without_an_answer_may_be_tried_again() {
+        let submissions = Submissions::default();
+        let claim = first(&submissions, key(1)).await;
+        let waiting = {
+            let submissions = submissions.clone();
+            tokio::spawn(async move { again(&submissions, key(1), NOW).await })
+        };
+        tokio::task::yield_now().await;
+        drop(claim);
+        assert!(waiting.await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_shown_once_is_repeated_and_other_pages_are_not() {
+        let submissions = Submissions::default();
+        let mut secret = "the token".into_response();
+        secret.extensions_mut().insert(ShownOnce);
+        first(&submissions, key(1)).await.answer(secret, NOW).await;
+        assert_eq!(text(again(&submissions, key(1), NOW).await.unwrap()).await, "the token");
+        first(&submissions, key(2)).await.answer("a preview".into_response(), NOW).await;
+        assert!(again(&submissions, key(2), NOW).await.is_none());
+        let mut long = "x".repeat(FORM_ANSWER_BYTES + 1).into_response();
+        long.extensions_mut().insert(ShownOnce);
+        let answer = first(&submissions, key(3)).await.answer(long, NOW).await;
+        assert_eq!(text(answer).await.len(), FORM_ANSWER_BYTES + 1);
+        assert_eq!(again(&submissions, key(3), NOW).await.unwrap().status(), 400);
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_bounded() {
+        let bounds = Bounds { forms: 4, forms_per_user: 2, bytes: 1 << 20, life: FORM_KEPT_FOR };
+        let mut known = Known::new(bounds);
+        let mut keep = |number: u64, owner, length: usize| {
+            let (key, outcome) = (key(number), watch::Sender::new(Outcome::Pending));
+            known.by_key.insert(key, Entry { owner: UserId(owner), state: Progress::Running(outcome.subscribe()) });
+            let body = Bytes::from(vec![b'x'; length]);
+            let (headers, extensions) = (HeaderMap::new(), Extensions::new());
+            known.keep(key, Arc::new(Kept { status: StatusCode::OK, headers, extensions, body }), NOW);
+            let mut kept: Vec<u64> =
+                (1..=number).filter(|number| known.by_key.contains_key(&self::key(*number))).collect();
+            kept.sort_unstable();
+            assert_eq!(known.answered.len(), kept.len());
+            kept
+        };
+        assert_eq!(keep(1, 1, 0), [1]);
+        assert_eq!(keep(2, 1, 0), [1, 2]);
+        assert_eq!(keep(3, 1, 0), [2, 3], "of one user");
+        assert_eq!(keep(4, 2, 0), [2, 3, 4]);
+        assert_eq!(keep(5, 2, 0), [2, 3, 4, 5]);
+        assert_eq!(keep(6, 3, 0), [3, 4, 5, 6], "of all users");
+        assert_eq!(keep(7, 4, 1 << 20), Vec::<u64>::new(), "bytes");
+        assert_eq!(known.bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_are_carried_out_at_once() {
+        let submissions = Submissions::default();
+        let mut claims = Vec::new();
+        for number in 0..FORMS_AT_ONCE_PER_USER as u64 {
+            claims.push(first(&submissions, key(number)).await);
+        }
+        assert!(matches!(submissions.enter(key(9_999), ANN, || NOW).await, Entered::Busy));
+        assert!(matches!(submissions.enter(key(9_999), UserId(2), || NOW).await, Entered::First(_)));
+        claims.pop();
+        assert!(again(&submissions, key(9_999), NOW).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_form_is_carried_out_even_if_the_client_hangs_up() {
+        let submissions = Submissions::default();
+        for has_claim in [true, false] {
+            let place = ClaimPlace::default();
+            if has_claim {
+                place.put(first(&submissions, key(1)).await);
+            }
+            let (done, heard) = oneshot::channel();
+            let work = async move {
+                tokio::task::yield_now().await;
+                done.send(()).unwrap_or_default();
+                pending().await
+            };
+            let mut carried_out = Box::pin(CarriedOut { work: Some(Box::pin(work)), place });
+            assert!(futures_util::poll!(&mut carried_out).is_pending());
+            drop(carried_out);
+            assert_eq!(heard.await.is_ok(), has_claim);
+        }
+    }
+}
