@@ -17,7 +17,8 @@ use super::time::Timestamp;
 ///
 /// What is finer than a microsecond is cut off. Without an offset `zone` applies: of a time that occurs twice the
 /// earlier is meant, and one that is skipped is read with the offset in force before the clocks went forward, so 02:30
-/// becomes 03:30 where 02:00 to 03:00 is left out.
+/// becomes 03:30 where 02:00 to 03:00 is left out. The last moment of the year 9999 is also read where it lies beyond
+/// what a [`Timestamp`] can hold, as the last that it can.
 #[must_use]
 pub fn parse(text: &str, zone: Tz) -> Option<Timestamp> {
     let mut input = Input(text.as_bytes());
@@ -28,7 +29,9 @@ pub fn parse(text: &str, zone: Tz) -> Option<Timestamp> {
     } else {
         local.checked_sub_signed(TimeDelta::seconds(input.offset()?))?
     };
-    Timestamp::from_micros(at.and_utc().timestamp_micros())
+    let micros = at.and_utc().timestamp_micros();
+    let is_last = local.and_utc().timestamp_micros() == Timestamp::MAX.micros();
+    if is_last { Some(Timestamp::saturating_from_micros(micros)) } else { Timestamp::from_micros(micros) }
 }
 
 /// Whether this is the last moment of the year 9999, 23:59:59.999999, with any offset or none. Python's

@@ -1,6 +1,6 @@
 //! The state machine of an incident (contract section 9): who may post what, and what it does.
 
-use super::{event::EventType, incident::EndTime, time::Timestamp};
+use super::{datetime::was_last_moment, event::EventType, incident::EndTime, time::Timestamp};
 
 /// Who posts an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub fn may_post(poster: Poster, kind: EventType, end: EndTime, now: Timestamp) -
 #[must_use]
 pub fn end_after(end: EndTime, kind: EventType, timestamp: Timestamp, now: Timestamp) -> EndTime {
     match kind {
+        EventType::End | EventType::Close if end.is_open(now) && was_last_moment(timestamp) => EndTime::Infinity,
         EventType::End | EventType::Close if end.is_open(now) => EndTime::At(timestamp),
         EventType::Restart | EventType::Reopen if end.is_stateful() && !end.is_open(now) => EndTime::Infinity,
         _ => end,

@@ -183,6 +183,10 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Store(error) | ServiceError::Search(SearchError::Store(error)) => error.into(),
+            ServiceError::Search(SearchError::TooManyFilters(limit)) => Self::field(
+                "under_maintenance",
+                format!("Planned maintenance names more than {limit} filters right now, too many to search by."),
+            ),
             ServiceError::Search(error) => Self::internal(&error),
             ServiceError::NotFound(model) => Self::no_match(model),
             ServiceError::Forbidden => Self::forbidden(),

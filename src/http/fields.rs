@@ -149,7 +149,11 @@ impl Fields {
                 self.error("non_field_errors", "'end_time' cannot be before 'start_time'.");
                 None
             }
-            value => self.parse_datetime(name, &value, zone).map(EndTime::At),
+            value => {
+                // The same moment in the notation of another zone.
+                let end = |at| if datetime::was_last_moment(at) { EndTime::Infinity } else { EndTime::At(at) };
+                self.parse_datetime(name, &value, zone).map(end)
+            }
         }
     }
 

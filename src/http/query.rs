@@ -96,6 +96,7 @@ impl<'a> Reader<'a> {
         criteria.stateful = self.flag("stateful");
         criteria.has_ticket = self.flag("ticket");
         criteria.hide_closed_acked = self.flag("hide_closed_acked").unwrap_or(false);
+        criteria.under_maintenance = self.flag("under_maintenance");
         if let Some(stateless) = self.flag("end_time__isnull") {
             if criteria.stateful == Some(stateless) {
                 match_nothing(criteria);

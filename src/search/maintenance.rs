@@ -58,9 +58,9 @@ impl Inner {
 fn criteria_of(id: FilterId, directory: &Directory) -> Option<Criteria> {
     let blob = &directory.filters.get(&id)?.blob;
     // One that asks for nothing matches nothing, whatever the fallback asks for.
-    Some(if blob.is_empty() {
-        Criteria::nothing()
-    } else {
-        blob.or(&directory.settings.fallback).to_criteria(directory)
-    })
+    if blob.is_empty() {
+        return Some(Criteria::nothing());
+    }
+    // Maintenance does not look at types of events (contract section 18).
+    Some(Criteria { event_types: Vec::new(), ..blob.or(&directory.settings.fallback).to_criteria(directory) })
 }

@@ -76,6 +76,61 @@ async fn the_last_moment_ends_no_planned_maintenance() {
     }
 }
 
+/// So that nothing changes when the server is restarted, which converts what is stored.
+#[tokio::test]
+async fn the_last_moment_in_another_notation_and_as_an_event_is_infinity() {
+    for zone in [Tz::Europe__Oslo, Tz::America__New_York] {
+        let app = in_zone(zone).await;
+        let user = app.of(Who::EndUser);
+        let pk = app.incident(json!({"end_time": "9999-12-31T22:59:59.999999Z"})).await;
+        assert_eq!(user.get(&format!("/api/v2/incidents/{pk}/")).await.json()["end_time"], "infinity", "{zone}");
+        let pk = app.incident(json!({})).await;
+        let event = json!({"type": "END", "timestamp": LAST});
+        let posted = app.of(Who::Source).post(&format!("/api/v2/incidents/{pk}/events/"), event).await;
+        assert_eq!(posted.status, 201, "{zone}: {}", posted.text);
+        assert_eq!(user.get(&format!("/api/v2/incidents/{pk}/")).await.json()["end_time"], "infinity", "{zone}");
+        assert_eq!(app.service.convert_last_moments().await.unwrap(), 0, "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_moment_is_a_time_in_every_zone() {
+    for zone in [Tz::UTC, Tz::Europe__Oslo, Tz::America__New_York] {
+        let app = in_zone(zone).await;
+        let user = app.of(Who::EndUser);
+        let pk = app.incident(json!({})).await;
+        for name in ["start_time__lte", "end_time__gte"] {
+            let counted = user.get(&format!("/api/v2/incidents/?count&{name}={LAST}")).await;
+            assert_eq!((counted.status, &counted.json()["count"]), (200, &json!(1)), "{zone} {name}: {}", counted.text);
+        }
+        assert_eq!(user.get(&format!("/api/v2/incidents/?end_time__lte={LAST}")).await.status, 200, "{zone}");
+        let ack = json!({"timestamp": "2026-01-15T12:00:00+01:00", "expiration": LAST});
+        let acked = user.post(&format!("/api/v2/incidents/{pk}/acks/"), ack).await;
+        assert_eq!(acked.status, 201, "{zone}: {}", acked.text);
+    }
+}
+
+#[tokio::test]
+async fn planned_maintenance_may_end_on_the_last_day() {
+    let app = in_zone(Tz::Europe__Oslo).await;
+    let staff = app.of(Who::Staff);
+    let filter = json!({"name": "all", "filter": {"stateful": true}});
+    let filter = staff.post("/api/v2/notificationprofiles/filters/", filter).await.json()["pk"].clone();
+    for (end, shown) in [
+        ("9999-12-31T18:00:00", "9999-12-31T18:00:00+01:00"),
+        ("9999-12-31T23:59:59", "9999-12-31T23:59:59+01:00"),
+        ("9999-12-31", "9999-12-31T00:00:00+01:00"),
+    ] {
+        let made = staff.post("/api/v2/plannedmaintenance/", json!({"filters": [filter], "end_time": end})).await;
+        assert_eq!((made.status, &made.json()["end_time"]), (201, &json!(shown)), "{}", made.text);
+    }
+    // The mistakes of all fields at once.
+    let refused = staff.post("/api/v2/plannedmaintenance/", json!({"filters": [999_998], "start_time": "soon"})).await;
+    let errors = refused.json();
+    assert_eq!(errors["filters"], json!(["Invalid pk \"999998\" - object does not exist."]), "{}", refused.text);
+    assert!(refused.status == 400 && errors["start_time"].is_array(), "{}", refused.text);
+}
+
 #[tokio::test]
 async fn stored_last_moments_are_converted_at_the_start() {
     let app = App::new().await;
@@ -194,10 +249,14 @@ async fn refusals_are_worded_as_clients_know_them() {
     let body = json!({"ids": [pk], "ack": ack});
     let bulk = |what: &str| format!("/api/v2/incidents/{what}/bulk/");
     user.post(&bulk("acks"), body).await.is(400, json!({"ack": {"non_field_errors": early}}));
+    let both = json!({"ids": {"0": ["A valid integer is required."]}, "ack": {"non_field_errors": early}});
+    user.post(&bulk("acks"), json!({"ids": ["x"], "ack": ack})).await.is(400, both);
     user.post(&format!("/api/v2/incidents/{pk}/acks/"), ack).await.is(400, json!({"non_field_errors": early}));
 
     let required = json!(["This field is required."]);
     user.post(&bulk("ticket_url"), json!({})).await.is(400, json!({"ids": required}));
+    let empty = json!({"ids": ["This list may not be empty."]});
+    user.post(&bulk("ticket_url"), json!({"ids": []})).await.is(400, empty);
     user.post(&bulk("ticket_url"), json!({"ids": [pk]})).await.is(400, json!({"ticket_url": required}));
 
     let choice = json!({"event_types": ["\"XXX\" is not a valid choice."]});

@@ -579,4 +579,16 @@ async fn what_is_under_maintenance_is_shown_or_left_out() {
     assert!(page.text.contains("name=\"maintenance\" value=\"true\" checked"), "{}", page.text);
     app.clock.advance_micros(60 * MINUTE);
     assert_eq!(rows(&list(&mut visit, "maintenance=true").await), [a], "two are over");
+
+    // Types of events in a filter of a task do not count, as on the page of the incident.
+    let ended = filter("ended", json!({"tags": ["host=a"], "event_types": ["END"]})).await;
+    plan(vec![ended], 0, 200).await;
+    let under = rows(&list(&mut visit, "maintenance=true").await);
+    assert!(under.contains(&d), "{under:?}");
+    assert!(visit.get(&format!("/incidents/{d}/")).await.text.contains("under maintenance"));
+    // The API knows the same.
+    for (wanted, count) in [("true", under.len()), ("false", 6 - under.len())] {
+        let path = format!("/api/v2/incidents/?count&under_maintenance={wanted}");
+        assert_eq!(staff.get(&path).await.json()["count"], count, "{wanted}");
+    }
 }

@@ -333,6 +333,8 @@ pub struct MineQuery {
     pub token_expiry: Option<bool>,
     /// Leaves out what is both closed and acknowledged.
     pub hide_closed_acked: Option<bool>,
+    /// Covered by planned maintenance that is on.
+    pub under_maintenance: Option<bool>,
     /// Matching a stored filter, one's own or a public one.
     pub filter_pk: Option<u64>,
     /// Matching any of the filters of a profile of the caller.

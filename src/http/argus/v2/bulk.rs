@@ -40,8 +40,16 @@ pub async fn acknowledge(
     location: Location,
     payload: Payload,
 ) -> Answer {
-    let (ids, new) =
-        payload.parse(|fields| take(fields, "ack", |nested| Some(acks::take(nested, &api, &caller)))).await?;
+    let take_ack = |nested: &mut Fields| {
+        let new = acks::take(nested, &api, &caller);
+        let timestamp = new.timestamp.unwrap_or_else(|| api.service.now());
+        // Said beside what is wrong with the ids.
+        if !nested.has_errors() && new.expiration.is_some_and(|expiration| expiration <= timestamp) {
+            nested.error("non_field_errors", "'expiration' is earlier than creation timestamp.");
+        }
+        Some(new)
+    };
+    let (ids, new) = payload.parse(|fields| take(fields, "ack", take_ack)).await?;
     let done = api.service.bulk(&caller, ids, BulkAction::Acknowledge(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("ack"))?;
     Ok(Changes::new(api, location, outcome).answer())
@@ -73,10 +81,9 @@ pub async fn set_ticket_urls(
     payload: Payload,
 ) -> Answer {
     let both = |fields: &mut Fields| {
-        let is_empty = !fields.has("ids");
-        let ids = take_ids(fields);
         // Without ids nothing else is said (contract section 12).
-        if is_empty { None } else { ids.zip(tickets::take(fields)) }
+        let ids = take_ids(fields)?;
+        Some((ids, tickets::take(fields)?))
     };
     let (ids, url) = payload.parse(both).await?;
     let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;

@@ -37,8 +37,8 @@ use crate::{
 };
 use chrono_tz::Tz;
 
-/// 9999-12-31T00:00:00Z: from here on an end is none, whatever zone it was written in.
-const NO_END: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);
+/// 9999-12-31T00:00:00Z, whose offset the last moment is written with.
+const LAST_DAY: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = PlannedMaintenanceTask)]
@@ -105,7 +105,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = MaintenanceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let zone = api.zoned().zone();
-    let new = payload.parse(|fields| take_new(fields, zone)).await?;
+    let new = payload.parse(|fields| take_new(fields, zone, &api.service.directory())).await?;
     let maintenance = api.service.create_maintenance(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
 }
@@ -136,7 +136,8 @@ pub async fn edit(
         return Err(unknown());
     }
     let zone = api.zoned().zone();
-    let edit = payload.parse(|fields| Some(take_edit(fields, zone, method == Method::PUT))).await?;
+    let edit =
+        payload.parse(|fields| Some(take_edit(fields, zone, method == Method::PUT, &api.service.directory()))).await?;
     let maintenance = api.service.edit_maintenance(&caller, id, edit).await?;
     Ok(answer(&api, StatusCode::OK, &maintenance))
 }
@@ -158,8 +159,8 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Maintenance)
 }
 
-fn take_new(fields: &mut Fields, zone: Tz) -> Option<NewMaintenance> {
-    let edit = take_edit(fields, zone, true);
+fn take_new(fields: &mut Fields, zone: Tz, directory: &Directory) -> Option<NewMaintenance> {
+    let edit = take_edit(fields, zone, true, directory);
     Some(NewMaintenance {
         start: edit.start,
         end: edit.end.flatten(),
@@ -168,11 +169,14 @@ fn take_new(fields: &mut Fields, zone: Tz) -> Option<NewMaintenance> {
     })
 }
 
-fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool) -> MaintenanceEdit {
+/// Filters are looked up already here, so that one answer names all fields.
+fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool, directory: &Directory) -> MaintenanceEdit {
     if is_whole {
         fields.require("filters");
     }
     let filters = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
+    let named = filters.iter().flatten().copied();
+    fields.expect_known("filters", named, |id| directory.filters.contains_key(&FilterId(id)));
     MaintenanceEdit {
         start: fields.datetime("start_time", zone),
         end: fields.end_time("end_time", zone).map(end),
@@ -185,13 +189,13 @@ fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool) -> MaintenanceEdit {
 fn end(end: EndTime) -> Option<Timestamp> {
     match end {
         EndTime::Stateless | EndTime::Infinity => None,
-        EndTime::At(at) => Some(at).filter(|at| *at < NO_END),
+        EndTime::At(at) => Some(at),
     }
 }
 
 /// The last moment that can be written, as local time of the zone.
 fn no_end(zoned: &Zoned) -> String {
-    let shown = zoned.format(NO_END);
+    let shown = zoned.format(LAST_DAY);
     let offset = shown.as_str().get("9999-12-31T00:00:00".len()..).unwrap_or_default();
     format!("9999-12-31T23:59:59.999999{offset}")
 }
