@@ -33,6 +33,7 @@ mod icinga_races;
 mod icinga_rig;
 mod icinga_seed;
 mod icinga_wire;
+mod mail_reading;
 mod matrix;
 mod notify_cases;
 mod notify_channels;
