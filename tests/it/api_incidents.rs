@@ -163,15 +163,15 @@ async fn numbers_keep_their_digits() {
         assert_eq!(patched.json()["description"], format!("{id}1"));
         keys.push(pk);
     }
-    let again = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "source_incident_id": {one}}}"#);
+    let again = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "tags": [], "source_incident_id": {one}}}"#);
     let refused = source.post_text("/api/v2/incidents/", &again).await;
     assert!(refused.status == 400 && refused.text.contains(one), "{}", refused.text);
     // Other fields take numbers as they always did.
     for (level, status) in [("1", 201), ("\"1\"", 201), ("1.0", 400), ("1e0", 400), ("99999999999999999999999", 400)] {
-        let body = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "level": {level}}}"#);
+        let body = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "tags": [], "level": {level}}}"#);
         assert_eq!(source.post_text("/api/v2/incidents/", &body).await.status, status, "{level}");
     }
-    let body = r#"{"start_time": "2024-07-10T10:00:00Z", "source_incident_id": 1e5}"#;
+    let body = r#"{"start_time": "2024-07-10T10:00:00Z", "tags": [], "source_incident_id": 1e5}"#;
     assert_eq!(source.post_text("/api/v2/incidents/", body).await.json()["source_incident_id"], "100000.0");
 }
 

@@ -1,4 +1,7 @@
-//! Mails as another program reads them: Python's own parser.
+//! Mails as another program reads them: Python's own parser. Where there is no Python the tests say so and pass, unless
+//! `CI` is set.
+
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "the tester's wishes, and news for the tester")]
 
 use std::{
     io::Write,
@@ -77,7 +80,7 @@ impl Desk {
 
 fn described(kind: EventType, description: &str) -> Notice {
     let mut notice = notice(kind);
-    Arc::make_mut(&mut notice.incident).description = description.to_owned();
+    description.clone_into(&mut Arc::make_mut(&mut notice.incident).description);
     notice
 }
 

@@ -37,6 +37,7 @@ mod mail_reading;
 mod matrix;
 mod notify_cases;
 mod notify_channels;
+mod notify_http;
 mod outbox;
 mod pages;
 mod plugins;
