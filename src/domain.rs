@@ -12,6 +12,7 @@ pub mod directory;
 pub mod email;
 pub mod event;
 pub mod event_filter;
+pub mod exact_json;
 pub mod explain;
 pub mod filter;
 pub mod ids;

@@ -46,6 +46,8 @@ pub struct MailConfig {
     pub ca_file: Setting<Option<PathBuf>>,
     pub from: Setting<String>,
     pub subject_prefix: Setting<String>,
+    /// Whether all mails about an incident have the same subject.
+    pub stable_subject: Setting<bool>,
     pub timeout: Setting<Duration>,
 }
 
@@ -99,6 +101,7 @@ pub(super) struct Mail {
     ca_file: Option<PathBuf>,
     from: Option<String>,
     subject_prefix: Option<String>,
+    stable_subject: Option<bool>,
     timeout_seconds: Option<u64>,
 }
 
@@ -225,6 +228,11 @@ pub(super) fn mail(env: &Env<'_>, file: Mail) -> Result<MailConfig, ConfigError>
             file.subject_prefix,
             "[Argus] ",
         ),
+        stable_subject: check(
+            "mail.stable_subject",
+            text(&["ARGUSD_MAIL_STABLE_SUBJECT"], file.stable_subject.map(|on| on.to_string()), "false"),
+            parse_bool,
+        )?,
         timeout: check(
             "mail.timeout_seconds",
             text(&["ARGUSD_MAIL_TIMEOUT_SECONDS"], file.timeout_seconds.map(|n| n.to_string()), "30"),
@@ -353,6 +361,7 @@ pub(super) fn rows(
         row("mail.ca_file", &mail.ca_file, path),
         row("mail.from", &mail.from, String::clone),
         row("mail.subject_prefix", &mail.subject_prefix, String::clone),
+        row("mail.stable_subject", &mail.stable_subject, bool::to_string),
         row("mail.timeout_seconds", &mail.timeout, seconds),
         row("sms.gateway_address", &sms.gateway_address, String::clone),
         row("sms.address_template", &sms.address_template, String::clone),

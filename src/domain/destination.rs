@@ -46,10 +46,23 @@ impl Destination {
             .unwrap_or_default()
     }
 
+    /// For those who may not read the address: the label, or the number if there is none or it may hold an address.
+    #[must_use]
+    pub fn public_name(&self) -> String {
+        let label = self.label.as_deref().map(str::trim).filter(|label| !label.is_empty() && !may_hold_address(label));
+        label.map_or_else(|| format!("destination #{}", self.id), |label| format!("destination \"{label}\""))
+    }
+
     #[must_use]
     pub fn is_email_to(&self, address: &str) -> bool {
         self.medium == EMAIL && self.settings.get(EMAIL_ADDRESS).is_some_and(|a| a == address)
     }
+}
+
+/// Looks as if it held an e-mail address, a URL or a phone number: labels are often copied from those.
+fn may_hold_address(label: &str) -> bool {
+    let digits = label.bytes().filter(u8::is_ascii_digit).count();
+    label.contains('@') || label.contains("//") || digits >= 6
 }
 
 /// What a save of a user does to the owner's destinations.
@@ -91,6 +104,17 @@ mod tests {
             label: None,
             settings: BTreeMap::from([(EMAIL_ADDRESS.to_owned(), address.to_owned())]),
             synced,
+        }
+    }
+
+    #[test]
+    fn the_public_name_is_no_address() {
+        let named = |label: Option<&str>| {
+            Destination { label: label.map(str::to_owned), ..email(7, "a@example.org", false) }.public_name()
+        };
+        assert_eq!(named(Some(" Pager ")), "destination \"Pager\"");
+        for none in [None, Some(""), Some("Email: a@example.org"), Some("+47 40 41 23 45"), Some("https://x.org/y")] {
+            assert_eq!(named(none), "destination #7", "{none:?}");
         }
     }
 

@@ -1,6 +1,6 @@
-//! E-mail addresses: what looks like one that a mail server would take.
+//! E-mail addresses: what looks like one that a mail server would take, and the form in which it is given to one.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use super::limits::EMAIL;
 
@@ -16,6 +16,23 @@ pub fn is_valid(text: &str) -> bool {
     text.chars().count() <= EMAIL && is_local_part(local) && is_domain(domain)
 }
 
+/// The address with its domain in ASCII (A-labels, `xn--…`), as mail servers expect it in commands and headers. The part
+/// before the `@` is left as it is. `None`: the domain cannot be written that way.
+#[must_use]
+pub fn to_ascii(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    Some(format!("{local}@{}", ascii_domain(domain)?))
+}
+
+/// The domain or host name in ASCII (A-labels); one that is in ASCII already is left as it is.
+#[must_use]
+pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
+    if domain.is_ascii() {
+        return Some(domain.into());
+    }
+    idna::domain_to_ascii_strict(domain).ok().map(Cow::Owned)
+}
+
 fn is_local_part(local: &str) -> bool {
     let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{}|~-".contains(&byte);
     local.len() <= LOCAL_BYTES && local.split('.').all(|word| !word.is_empty() && word.bytes().all(is_sign))
@@ -29,12 +46,15 @@ fn is_domain(domain: &str) -> bool {
         return true;
     }
     let Some((_, last)) = domain.rsplit_once('.') else { return false };
-    domain.split('.').all(is_label) && last.chars().count() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())
+    // The bound on the length of a label is one on its ASCII form.
+    domain.split('.').all(is_label)
+        && last.chars().count() >= 2
+        && !last.bytes().all(|byte| byte.is_ascii_digit())
+        && ascii_domain(domain).is_some_and(|ascii| ascii.split('.').all(|label| label.len() <= LABEL_BYTES))
 }
 
 fn is_label(label: &str) -> bool {
     !label.is_empty()
-        && label.len() <= LABEL_BYTES
         && !label.starts_with('-')
         && !label.ends_with('-')
         && label.chars().all(|c| c == '-' || c.is_alphanumeric())
@@ -86,7 +106,37 @@ mod tests {
         assert!(!is_valid(&format!("a@{}.org", "x.".repeat(130))));
     }
 
+    #[test]
+    fn domains_are_given_to_servers_in_ascii() {
+        for (typed, given) in [
+            ("user@exämple.org", "user@xn--exmple-cua.org"),
+            ("User@EXÄMPLE.Org", "User@xn--exmple-cua.org"),
+            ("drift@blåbær.no", "drift@xn--blbr-roah.no"),
+            ("a@例え.テスト", "a@xn--r8jz45g.xn--zckzah"),
+            ("jørn@example.org", "jørn@example.org"),
+            ("User@Example.ORG", "User@Example.ORG"),
+            ("user@xn--exmple-cua.org", "user@xn--exmple-cua.org"),
+            ("a@[127.0.0.1]", "a@[127.0.0.1]"),
+        ] {
+            assert_eq!(to_ascii(typed).as_deref(), Some(given));
+        }
+        assert_eq!(to_ascii("nobody"), None);
+        // Less than 63 bytes here, and more as an A-label; and the other way around.
+        assert!(!is_valid("a@ѳôҩѧđрѕӓãśшćэтփţȗԡыҁԥѓȅȶѱ.org"));
+        assert!(is_valid(&format!("a@{}.org", "ä".repeat(40))));
+    }
+
     proptest! {
+        #[test]
+        fn what_is_valid_can_be_given_to_a_server(domain in "[a-zæøå日本ß.-]{1,30}") {
+            let address = format!("a@{domain}.org");
+            if is_valid(&address) {
+                let given = to_ascii(&address).unwrap();
+                prop_assert!(given.is_ascii() && is_valid(&given), "{given}");
+                prop_assert_eq!(to_ascii(&given).unwrap(), given);
+            }
+        }
+
         #[test]
         fn nothing_valid_breaks_a_header(text in "[a-z@.\\[\\]<>,;:\"\\\\ \r\n\t-]{0,30}") {
             if is_valid(&text) {

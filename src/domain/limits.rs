@@ -180,6 +180,8 @@ pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
 pub const RETRY_MAX_MICROS: i64 = 15 * 60_000_000;
 /// Delays are spread by a fifth in either direction, so no message waits longer.
 pub const RETRY_LONGEST_WAIT_MICROS: i64 = RETRY_MAX_MICROS / 5 * 6;
+/// For which a message waits at most because the provider asked for it (`Retry-After`).
+pub const RETRY_AFTER_MAX_MICROS: i64 = 60 * 60_000_000;
 /// For which a message that was stored is tried at least, however old it seems to be: the clock may be wrong.
 pub const RETRY_TIME_LEFT_MICROS: i64 = 60 * 60_000_000;
 /// For which a destination is left alone after a failure; the same way.

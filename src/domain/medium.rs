@@ -41,8 +41,11 @@ pub struct Setting {
 pub enum SettingKind {
     Email,
     Phone,
-    HttpsUrl,
     HttpUrl,
+    /// The https URL of an incoming webhook: one that has a path.
+    HookUrl,
+    /// The URL of a topic of an ntfy server.
+    TopicUrl,
     /// Optional, and never shown again.
     Secret,
     /// What only a plug-in can judge.
@@ -59,6 +62,10 @@ pub enum BadSetting {
     HttpsUrl,
     #[error("Enter a valid URL that starts with https:// or http://.")]
     HttpUrl,
+    #[error("Enter the complete URL of the webhook, including its path (e.g. https://hooks.slack.com/services/...).")]
+    HookUrl,
+    #[error("Enter a URL that ends with a topic of 1 to 64 letters, digits, - and _ (e.g. https://ntfy.sh/alerts).")]
+    TopicUrl,
     #[error("Enter a URL without a user name and password.")]
     Credentials,
     #[error("Only printable ASCII characters are allowed.")]
@@ -122,7 +129,7 @@ impl Medium {
             Self::Slack => &[Setting {
                 title: "Slack Webhook",
                 description: "Also of Mattermost and Rocket.Chat.",
-                kind: SettingKind::HttpsUrl,
+                kind: SettingKind::HookUrl,
                 ..URL_SETTING
             }],
             Self::Webhook => &[
@@ -135,7 +142,12 @@ impl Medium {
                 },
             ],
             Self::Ntfy => &[
-                Setting { title: "Topic", description: "The URL of the topic on an ntfy server.", ..URL_SETTING },
+                Setting {
+                    title: "Topic",
+                    description: "The URL of the topic on an ntfy server.",
+                    kind: SettingKind::TopicUrl,
+                    ..URL_SETTING
+                },
                 Setting {
                     key: TOKEN,
                     title: "Access token",
@@ -204,8 +216,19 @@ impl SettingKind {
             Self::Email if email::is_valid(&text) => Ok(text),
             Self::Email => Err(BadSetting::Email),
             Self::Phone => phone::normalize(&text).ok_or(BadSetting::Phone),
-            Self::HttpsUrl => check_url(text, &["https"], BadSetting::HttpsUrl),
             Self::HttpUrl => check_url(text, &["https", "http"], BadSetting::HttpUrl),
+            Self::HookUrl => {
+                let text = check_url(text, &["https"], BadSetting::HttpsUrl)?;
+                if path_segments(&text).is_empty() { Err(BadSetting::HookUrl) } else { Ok(text) }
+            }
+            Self::TopicUrl => {
+                let text = check_url(text, &["https", "http"], BadSetting::HttpUrl)?;
+                if path_segments(&text).last().is_some_and(|topic| is_topic(topic)) {
+                    Ok(text)
+                } else {
+                    Err(BadSetting::TopicUrl)
+                }
+            }
             Self::Address if !text.chars().any(char::is_control) => Ok(text),
             Self::Address => Err(BadSetting::Address),
             Self::Secret if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
@@ -247,13 +270,27 @@ pub fn same_origin(one: &str, other: &str) -> bool {
     }
 }
 
+/// Those that are not empty.
+fn path_segments(url: &str) -> Vec<String> {
+    let url = Url::parse(url).ok();
+    let segments = url.iter().filter_map(Url::path_segments).flatten();
+    segments.filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+}
+
+/// As ntfy servers take them.
+fn is_topic(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 fn check_url(text: String, schemes: &[&str], error: BadSetting) -> Result<String, BadSetting> {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     if rest.is_empty() || rest.starts_with('/') || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(error);
     }
     let url = Url::parse(&text).map_err(|_| error)?;
-    if !schemes.contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
+    // Nothing can be reached at port 0.
+    if !schemes.contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         return Err(error);
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -285,8 +322,28 @@ mod tests {
         for medium in [Medium::Webhook, Medium::Ntfy] {
             assert!(check(medium, "http://10.0.0.1:8080/argus").is_ok());
             assert_eq!(check(medium, "ftp://x.org/"), Err(BadSetting::HttpUrl));
+            assert_eq!(check(medium, "https://x.org:0/a"), Err(BadSetting::HttpUrl));
             assert_eq!(check(medium, "https://user:pw@x.org/"), Err(BadSetting::Credentials));
         }
+        for bad in ["https://hooks.slack.com", "https://hooks.slack.com/", "https://hooks.slack.com//?x=1"] {
+            assert_eq!(check(Medium::Slack, bad), Err(BadSetting::HookUrl), "{bad}");
+        }
+        for good in ["https://ntfy.sh/alerts", "https://ntfy.example.org:8443/push/a_B-1/?x=1#y"] {
+            assert_eq!(check(Medium::Ntfy, good).unwrap(), good);
+        }
+        let long = format!("https://ntfy.sh/{}", "x".repeat(65));
+        for bad in [
+            "https://ntfy.sh",
+            "https://ntfy.sh/",
+            "https://ntfy.sh//",
+            "https://ntfy.sh/a b",
+            "https://ntfy.sh/æ",
+            &long,
+        ] {
+            let refused = if bad.contains(' ') { BadSetting::HttpUrl } else { BadSetting::TopicUrl };
+            assert_eq!(check(Medium::Ntfy, bad), Err(refused), "{bad}");
+        }
+        assert!(check(Medium::Webhook, "https://x.org").is_ok());
         assert_eq!(SettingKind::Secret.check("a\nb".to_owned()), Err(BadSetting::Secret));
     }
 

@@ -6,7 +6,7 @@ pub mod budget;
 mod cost;
 mod form;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -17,7 +17,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use self::budget::{Budget, Charge, Exhausted, Holder};
 use super::{
@@ -26,7 +26,10 @@ use super::{
     fields::{Fields, python},
     peer,
 };
-use crate::{domain::limits, service::Caller};
+use crate::{
+    domain::{exact_json, limits},
+    service::Caller,
+};
 
 /// A body that is not read yet: objects are looked up and rights are checked first.
 pub struct Payload {
@@ -65,6 +68,20 @@ pub struct Input {
     pub value: Value,
     /// Everything is a string, and lists are repeated fields.
     pub is_form: bool,
+    /// See [`exact_members`].
+    exact: HashMap<String, String>,
+}
+
+/// By its name the text of each member that holds an integer whose digits are lost in a parsed value. `json` has to be
+/// valid.
+#[must_use]
+pub fn exact_members(json: &[u8], parsed: &Value) -> HashMap<String, String> {
+    let Some(members) = parsed.as_object().filter(|_| exact_json::has_lost_digits(parsed)) else {
+        return HashMap::new();
+    };
+    let written: HashMap<String, &RawValue> = serde_json::from_slice(json).unwrap_or_default();
+    let lost = written.into_iter().filter(|(name, _)| members.get(name).is_some_and(exact_json::has_lost_digits));
+    lost.map(|(name, value)| (name, exact_json::compact(value.get()))).collect()
 }
 
 impl From<Exhausted> for BodyError {
@@ -169,24 +186,24 @@ impl Payload {
         let terms = self.terms.clone();
         let bytes = self.receive().await?;
         if bytes.is_empty() {
-            return Ok(Input { value: Value::Object(Map::new()), is_form: false });
+            return Ok(Input { value: Value::Object(Map::new()), is_form: false, exact: HashMap::new() });
         }
         match essence(media_type).as_str() {
             "application/json" => {
                 terms.permit(cost::of_json(&bytes), &bytes)?;
                 match serde_json::from_slice(&bytes) {
-                    Ok(value) => Ok(Input { value, is_form: false }),
+                    Ok(value) => Ok(Input { exact: exact_members(&bytes, &value), value, is_form: false }),
                     Err(error) => Err(bad_request(format!("JSON parse error - {error}"))),
                 }
             }
             "application/x-www-form-urlencoded" => {
                 terms.permit(cost::of_form(&bytes), &bytes)?;
-                Ok(Input { value: form::urlencoded(&bytes), is_form: true })
+                Ok(Input { value: form::urlencoded(&bytes), is_form: true, exact: HashMap::new() })
             }
             "multipart/form-data" => {
                 terms.permit(cost::of_multipart(&bytes), &bytes)?;
                 match form::multipart(media_type, bytes).await {
-                    Ok(value) => Ok(Input { value, is_form: true }),
+                    Ok(value) => Ok(Input { value, is_form: true, exact: HashMap::new() }),
                     Err(error) => Err(bad_request(format!("Multipart form parse error - {error}"))),
                 }
             }
@@ -275,7 +292,7 @@ impl Terms {
 impl Input {
     pub fn into_fields(self) -> Result<Fields, ApiError> {
         match self.value {
-            Value::Object(map) => Ok(Fields::new(map, self.is_form)),
+            Value::Object(map) => Ok(Fields::new(map, self.is_form).with_exact(self.exact)),
             Value::Null => Err(ApiError::non_field("No data provided")),
             other => Err(ApiError::non_field(python::not_a_dictionary(&other))),
         }

@@ -5,14 +5,18 @@ mod lists;
 pub mod python;
 mod references;
 
-use std::ops::RangeInclusive;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long};
+use super::{
+    body::exact_members,
+    error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
+};
 use crate::domain::{
-    datetime, event::EventType, incident::EndTime, limits, severity::Level, time::Timestamp, timeslot::TimeOfDay, urls,
+    datetime, event::EventType, exact_json, incident::EndTime, limits, severity::Level, time::Timestamp,
+    timeslot::TimeOfDay, urls,
 };
 
 const BAD_INTEGER: &str = "A valid integer is required.";
@@ -27,6 +31,8 @@ const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats 
 pub struct Fields {
     object: Map<String, Value>,
     is_form: bool,
+    /// By its name the text of each field that holds an integer whose digits are lost in its value.
+    exact: HashMap<String, String>,
     errors: Map<String, Value>,
 }
 
@@ -53,7 +59,12 @@ impl Text {
 impl Fields {
     #[must_use]
     pub fn new(object: Map<String, Value>, is_form: bool) -> Self {
-        Self { object, is_form, errors: Map::new() }
+        Self { object, is_form, exact: HashMap::new(), errors: Map::new() }
+    }
+
+    #[must_use]
+    pub fn with_exact(self, exact: HashMap<String, String>) -> Self {
+        Self { exact, ..self }
     }
 
     #[must_use]
@@ -103,7 +114,10 @@ impl Fields {
 
     /// White space around it is cut off; numbers are taken for texts.
     pub fn text(&mut self, name: &str, rule: Text) -> Option<String> {
-        let value = self.take_not_null(name)?;
+        let mut value = self.take_not_null(name)?;
+        if let Some(digits) = self.exact.get(name).filter(|text| value.is_number() && exact_json::is_integer(text)) {
+            value = Value::String(digits.clone());
+        }
         match text(value, rule) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -271,7 +285,7 @@ impl Fields {
             }
             value => value,
         };
-        let text = value.to_string();
+        let text = self.exact.remove(name).unwrap_or_else(|| value.to_string());
         if text.len() > limits::METADATA_BYTES {
             self.error(name, format!("Ensure this field has no more than {} bytes.", limits::METADATA_BYTES));
             return None;
@@ -282,7 +296,12 @@ impl Fields {
     /// The fields of an object within this one.
     pub fn nested(&mut self, name: &str) -> Option<Self> {
         match self.take_not_null(name)? {
-            Value::Object(object) => Some(Self::new(object, self.is_form)),
+            Value::Object(object) => {
+                let value = Value::Object(object);
+                let exact = self.exact.get(name).map(|text| exact_members(text.as_bytes(), &value));
+                let Value::Object(object) = value else { return None };
+                Some(Self::new(object, self.is_form).with_exact(exact.unwrap_or_default()))
+            }
             other => {
                 self.error_value(name, json!({ "non_field_errors": [python::not_a_dictionary(&other)] }));
                 None
@@ -306,14 +325,18 @@ impl Fields {
     #[must_use]
     pub fn pick(&mut self, names: &[&str]) -> Self {
         let object = names.iter().filter_map(|name| Some(((*name).to_owned(), self.object.get_mut(*name)?.take())));
-        Self::new(object.collect(), self.is_form)
+        let exact = names.iter().filter_map(|name| self.exact.remove_entry(*name)).collect();
+        Self::new(object.collect(), self.is_form).with_exact(exact)
     }
 
     /// Gaps are filled with the fields of another object.
     #[must_use]
     pub fn filled_from(mut self, other: Self) -> Self {
         for (name, value) in other.object {
-            self.object.entry(name).or_insert(value);
+            if !self.object.contains_key(&name) {
+                self.exact.extend(other.exact.get(&name).map(|text| (name.clone(), text.clone())));
+                self.object.insert(name, value);
+            }
         }
         self
     }

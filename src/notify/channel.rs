@@ -47,8 +47,20 @@ pub enum Outcome {
     Sent(String),
     /// Not now: worth another attempt.
     Retry(String),
+    /// Not before so many microseconds have passed: the provider asked for that.
+    RetryAfter { answer: String, micros: i64 },
     /// Never: another attempt would end the same way.
     Fail(String),
+}
+
+impl Outcome {
+    /// What the provider, or the network, said.
+    #[must_use]
+    pub fn answer(&self) -> &str {
+        match self {
+            Self::Sent(answer) | Self::Retry(answer) | Self::Fail(answer) | Self::RetryAfter { answer, .. } => answer,
+        }
+    }
 }
 
 /// Sends messages of one medium.
@@ -85,7 +97,7 @@ impl Channels {
         let time_zone = settings.time_zone;
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
         let offices = Arc::new(Offices::new(&settings.mail)?);
-        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout)?);
+        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(&clock))?);
         let sms = Sms {
             gateway: Gateway::new(&settings.sms)?.map(Arc::new),
             offices: Arc::clone(&offices),
@@ -97,7 +109,9 @@ impl Channels {
         let slack = Slack { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
         let ntfy = Ntfy { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
         let webhook = Webhook { http, zoned: Zoned::new(time_zone), clock: Arc::clone(&clock) };
-        let email = Email { offices: Arc::clone(&offices), templates, time_zone, clock: Arc::clone(&clock) };
+        let stable_subject = settings.mail.stable_subject;
+        let email =
+            Email { offices: Arc::clone(&offices), templates, time_zone, stable_subject, clock: Arc::clone(&clock) };
         let built_in: [(&'static str, Box<dyn Channel>); 5] = [
             ("sms", Box::new(sms)),
             ("slack", Box::new(slack)),

@@ -303,6 +303,7 @@ impl Tools {
         match outcome {
             Outcome::Sent(answer) => (Ended::Sent, answer),
             Outcome::Retry(answer) => (Ended::Retry, answer),
+            Outcome::RetryAfter { answer, micros } => (Ended::RetryAfter(micros), answer),
             Outcome::Fail(answer) => (Ended::Failed, answer),
         }
     }
@@ -427,6 +428,8 @@ fn since(message: &Message) -> Timestamp {
 fn was_reached(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Sent(_) | Outcome::Fail(_) => true,
-        Outcome::Retry(answer) => answer.starts_with("RCPT TO: 4") || answer.starts_with("DATA: 4"),
+        Outcome::Retry(answer) | Outcome::RetryAfter { answer, .. } => {
+            answer.starts_with("RCPT TO: 4") || answer.starts_with("DATA: 4")
+        }
     }
 }

@@ -2,50 +2,32 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+
+use crate::domain::exact_json::{self, Token};
 
 /// `text` as it is if it is not JSON.
 pub(super) fn notation(text: &str) -> String {
-    match serde_json::from_str(text) {
-        Ok(value) => {
-            let mut out = String::new();
-            write_value(&mut out, &value);
-            out
-        }
-        Err(_) => text.to_owned(),
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return text.to_owned();
     }
-}
-
-fn write_value(out: &mut String, value: &Value) {
-    match value {
-        Value::Null => out.push_str("None"),
-        Value::Bool(true) => out.push_str("True"),
-        Value::Bool(false) => out.push_str("False"),
-        Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(text) => write_string(out, text),
-        Value::Array(items) => {
-            out.push('[');
-            for (position, item) in items.iter().enumerate() {
-                if position > 0 {
-                    out.push_str(", ");
-                }
-                write_value(out, item);
+    let mut out = String::new();
+    for token in exact_json::tokens(text) {
+        match token {
+            Token::Mark(mark @ (',' | ':')) => {
+                out.push(mark);
+                out.push(' ');
             }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            out.push('{');
-            for (position, (name, member)) in members.iter().enumerate() {
-                if position > 0 {
-                    out.push_str(", ");
-                }
-                write_string(out, name);
-                out.push_str(": ");
-                write_value(out, member);
-            }
-            out.push('}');
+            Token::Mark(mark) => out.push(mark),
+            Token::Number(number) => out.push_str(&exact_json::shown_number(number)),
+            Token::Word("null") => out.push_str("None"),
+            Token::Word("true") => out.push_str("True"),
+            Token::Word("false") => out.push_str("False"),
+            Token::Word(word) => out.push_str(word),
+            Token::String(text) => write_string(&mut out, &serde_json::from_str::<String>(text).unwrap_or_default()),
         }
     }
+    out
 }
 
 fn write_string(out: &mut String, text: &str) {
@@ -80,5 +62,6 @@ mod tests {
         let json = r#"{"a": [1, 2.5, true, false, null], "it's": "it's", "b": "\"'\n\u0001æ", "c": {}}"#;
         assert_eq!(notation(json), r#"{'a': [1, 2.5, True, False, None], "it's": "it's", 'b': '"\'\n\x01æ', 'c': {}}"#);
         assert_eq!(notation("not json"), "not json");
+        assert_eq!(notation("[99999999999999999999999, 1e5]"), "[99999999999999999999999, 100000.0]");
     }
 }

@@ -1,7 +1,8 @@
 //! What waits to be sent, and what goes next. Pure: knows message numbers and times only.
 //!
 //! Waiting is measured by the monotonic clock. Stored times are times of day, which may be those of a clock that was
-//! set since: they are turned into moments when a message is noted, and never mean a longer wait than a retry does.
+//! set since: they are turned into moments when a message is noted, and never mean a longer wait than a retry does, or than
+//! the destination asked for.
 //!
 //! Each destination has a lane of its own, and lanes take turns, so that none delays another. Within a lane messages
 //! about the same incident leave one after the other; a lane that fails is left alone for a while and then tried with
@@ -14,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::retry;
 use crate::domain::{
     ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
-    limits::{LANE_WINDOW, MEDIUM_WINDOW, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
+    limits::{LANE_WINDOW, MEDIUM_WINDOW, RETRY_AFTER_MAX_MICROS, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
     message::{Message, Route, State},
     time::{Moment, Now, Timestamp},
 };
@@ -74,8 +75,20 @@ pub enum Ended {
     Sent,
     /// Worth another attempt, if there is time.
     Retry,
+    /// The same, but the destination asked for so many microseconds of peace.
+    RetryAfter(i64),
     /// The message is settled, and that says nothing about the destination.
     Failed,
+}
+
+impl Ended {
+    /// Until when the destination wants to be left alone.
+    fn asked_until(self, now: Moment) -> Option<Moment> {
+        match self {
+            Self::RetryAfter(micros) => Some(now.saturating_add_micros(micros.min(RETRY_AFTER_MAX_MICROS))),
+            Self::Sent | Self::Retry | Self::Failed => None,
+        }
+    }
 }
 
 /// What becomes of a message after an attempt.
@@ -153,7 +166,11 @@ impl Entry {
     /// longer than for a retry, and is tried for some time before it may be given up.
     fn new(message: &Message, (at, since): (Timestamp, Timestamp), settings: QueueSettings, now: Now) -> Self {
         let micros_between = |from: Timestamp, to: Timestamp| to.micros().saturating_sub(from.micros());
-        let wait = micros_between(now.wall, at).clamp(0, retry::longest_wait(message.attempts));
+        // What was to be waited from the last attempt on is known whatever was done to the clock since. It is more than
+        // a retry takes where the destination asked for more.
+        let asked = message.last_attempt.filter(|last| *last >= since).map_or(0, |last| micros_between(last, at));
+        let most = retry::longest_wait(message.attempts).max(asked.min(RETRY_AFTER_MAX_MICROS));
+        let wait = micros_between(now.wall, at).clamp(0, most);
         let longest = settings.retry_micros.saturating_sub(RETRY_TIME_LEFT_MICROS).max(0);
         let tried = micros_between(since, now.wall).clamp(0, longest);
         Self {
@@ -198,7 +215,11 @@ impl Queue {
         let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(PoolId::of(message)));
         if !lane.in_flight.contains_key(&message.id) {
             let entry = Entry::new(message, (at, since), self.settings, now);
-            let entry = lane.waiting.get(&message.id).map_or(entry, |known| entry.keep_moments_of(*known));
+            let known = lane.waiting.get(&message.id);
+            if known.is_none() && entry.at.micros_since(now.moment) > retry::longest_wait(message.attempts) {
+                lane.blocked_until = lane.blocked_until.max(entry.at);
+            }
+            let entry = known.map_or(entry, |known| entry.keep_moments_of(*known));
             lane.wait(message.id, entry);
             self.make_ready(id);
         }
@@ -244,14 +265,16 @@ impl Queue {
         match ended {
             Ended::Sent => Fate::Delivered,
             Ended::Failed => Fate::Dead,
-            Ended::Retry => {
+            Ended::Retry | Ended::RetryAfter(_) => {
                 let entry = self.lanes.get(&lane).and_then(|lane| lane.in_flight.get(&message));
                 let Some(entry) = entry else { return Fate::Again(now) };
                 let until = entry.since.saturating_add_micros(self.settings.retry_micros);
                 if now >= until {
                     return Fate::Dead;
                 }
-                Fate::Again(retry::next_attempt(entry.attempts + 1, now, until, chance))
+                // The last attempt, too, is made no earlier than the destination asked for.
+                let asked = ended.asked_until(now).unwrap_or(Moment::MIN);
+                Fate::Again(retry::next_attempt(entry.attempts + 1, now, until, chance).max(asked))
             }
         }
     }
@@ -278,10 +301,11 @@ impl Queue {
                 lane.window = (lane.window + 1).min(LANE_WINDOW);
             }
             Ended::Failed => {}
-            Ended::Retry => {
+            Ended::Retry | Ended::RetryAfter(_) => {
                 lane.failures += 1;
                 lane.window = 1;
-                lane.blocked_until = retry::blocked_until(lane.failures, now, chance);
+                let asked = ended.asked_until(now).unwrap_or(Moment::MIN);
+                lane.blocked_until = retry::blocked_until(lane.failures, now, chance).max(asked);
                 expired = lane.expire(now, self.settings.retry_micros);
             }
         }

@@ -19,13 +19,16 @@ use crate::domain::{
 
 /// One of each kind, and an event that has everything beside one that has nothing.
 pub(super) fn views() -> Vec<View> {
-    let contents = [
+    contents().iter().map(|content| View::new(content, Tz::UTC)).collect()
+}
+
+pub(super) fn contents() -> [Content; 4] {
+    [
         Content::Event(full()),
         Content::Event(bare()),
         Content::Summary(Summary { notices: vec![full(), bare()], total: 12 }),
         Content::Test { username: "alice".to_owned() },
-    ];
-    contents.iter().map(|content| View::new(content, Tz::UTC)).collect()
+    ]
 }
 
 pub(super) fn full() -> Notice {

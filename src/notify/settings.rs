@@ -39,6 +39,8 @@ pub struct MailSettings {
     /// An address, with or without a name before it.
     pub from: String,
     pub subject_prefix: String,
+    /// Whether mails about an incident have the same subject whatever happens to it.
+    pub stable_subject: bool,
     /// For each of: connecting, and handing over one message.
     pub timeout: Duration,
 }
@@ -132,6 +134,7 @@ impl Default for MailSettings {
             ca_file: None,
             from: "argus@localhost".to_owned(),
             subject_prefix: "[Argus] ".to_owned(),
+            stable_subject: false,
             timeout: Duration::from_secs(30),
         }
     }

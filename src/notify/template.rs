@@ -13,7 +13,11 @@ use minijinja::{
     AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde,
 };
 
-use super::{SetupError, samples, text, view::View};
+use super::{
+    SetupError, samples,
+    text::{self, Room},
+    view::View,
+};
 use crate::domain::limits;
 
 macro_rules! built_in {
@@ -25,6 +29,7 @@ const BUILT_IN: &[(&str, &str)] = built_in!(
     "event.ntfy.txt",
     "event.slack.txt",
     "event.sms.txt",
+    "event.stable-subject.txt",
     "event.subject.txt",
     "event.txt",
     "summary.html",
@@ -46,6 +51,8 @@ const BUILT_IN: &[(&str, &str)] = built_in!(
 pub(super) enum Part {
     /// Without a prefix.
     Subject,
+    /// The same, of a mail about an incident whose mails all have one subject.
+    StableSubject,
     Text,
     Html,
     Sms,
@@ -55,11 +62,13 @@ pub(super) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [Self::Subject, Self::Text, Self::Html, Self::Sms, Self::Slack, Self::Ntfy];
+    const ALL: [Self; 7] =
+        [Self::Subject, Self::StableSubject, Self::Text, Self::Html, Self::Sms, Self::Slack, Self::Ntfy];
 
     const fn ending(self) -> &'static str {
         match self {
             Self::Subject => "subject.txt",
+            Self::StableSubject => "stable-subject.txt",
             Self::Text => "txt",
             Self::Html => "html",
             Self::Sms => "sms.txt",
@@ -96,17 +105,42 @@ impl Templates {
     }
 
     pub(super) fn render(&self, part: Part, view: &View) -> String {
+        self.render_within(part, view, Room::Bytes(limits::RENDERED_BYTES))
+    }
+
+    /// The text without white space at its end. From a summary that is too long the last notices are left out; what is
+    /// too long even so is cut.
+    pub(super) fn render_within(&self, part: Part, view: &View, room: Room) -> String {
+        let whole = self.rendered(part, view);
+        if whole.fits(room) {
+            return whole.text;
+        }
+        let (mut fits, mut least, mut most) = (None, 0, view.notices());
+        while least < most {
+            let middle = usize::midpoint(least, most);
+            let shorter = self.rendered(part, &view.with_notices(middle));
+            if shorter.fits(room) {
+                fits = Some(shorter.text);
+                least = middle + 1;
+            } else {
+                most = middle;
+            }
+        }
+        fits.unwrap_or_else(|| if room.holds(&whole.text) { whole.text } else { room.cut(&whole.text) })
+    }
+
+    fn rendered(&self, part: Part, view: &View) -> Rendered {
         let name = format!("{}.{}", view.kind(), part.ending());
         match render(&self.own, &name, view) {
-            Ok(Some(text)) => return text,
+            Ok(Some(rendered)) => return rendered,
             Ok(None) => {}
             Err(error) => self.complain(&name, &error),
         }
         match render(&self.built_in, &name, view) {
-            Ok(text) => text.unwrap_or_default(),
+            Ok(rendered) => rendered.unwrap_or_default(),
             Err(error) => {
                 self.complain(&name, &error);
-                String::new()
+                Rendered::default()
             }
         }
     }
@@ -130,6 +164,20 @@ impl Templates {
     }
 }
 
+/// What a template makes of a view.
+#[derive(Default)]
+struct Rendered {
+    text: String,
+    /// It was longer than [`limits::RENDERED_BYTES`], and is its beginning.
+    is_cut: bool,
+}
+
+impl Rendered {
+    fn fits(&self, room: Room) -> bool {
+        !self.is_cut && room.holds(&self.text)
+    }
+}
+
 /// Templates over a few plain values that an operator writes into the settings.
 pub(super) struct Inline(Environment<'static>);
 
@@ -147,7 +195,8 @@ impl Inline {
 
     pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, String> {
         let template = self.0.get_template(name).map_err(|error| reason(&error))?;
-        capture(&template, values.clone()).map_err(|error| reason(&error))
+        let rendered = capture(&template, values.clone()).map_err(|error| reason(&error))?;
+        Ok(rendered.text)
     }
 }
 
@@ -208,7 +257,7 @@ fn calls_everybody(after_at: &str) -> bool {
 }
 
 /// `None`: there is no template of that name.
-fn render(environment: &Environment<'_>, name: &str, view: &View) -> Result<Option<String>, Error> {
+fn render(environment: &Environment<'_>, name: &str, view: &View) -> Result<Option<Rendered>, Error> {
     match environment.get_template(name) {
         Ok(template) => capture(&template, Value::from(Serde(view))).map(Some),
         Err(error) if error.kind() == minijinja::ErrorKind::TemplateNotFound => Ok(None),
@@ -216,20 +265,25 @@ fn render(environment: &Environment<'_>, name: &str, view: &View) -> Result<Opti
     }
 }
 
-fn capture(template: &minijinja::Template<'_, '_>, values: Value) -> Result<String, Error> {
-    let mut bounded = Bounded(Vec::new());
+fn capture(template: &minijinja::Template<'_, '_>, values: Value) -> Result<Rendered, Error> {
+    let mut bounded = Bounded::default();
     template.render_captured_to(values, &mut bounded)?;
-    let text = String::from_utf8_lossy(&bounded.0);
-    Ok(text::printable(text.trim_end_matches('\u{fffd}')))
+    let text = String::from_utf8_lossy(&bounded.kept);
+    Ok(Rendered { text: text::printable(text.trim_end_matches('\u{fffd}')), is_cut: bounded.is_cut })
 }
 
 /// Takes everything and keeps the beginning.
-struct Bounded(Vec<u8>);
+#[derive(Default)]
+struct Bounded {
+    kept: Vec<u8>,
+    is_cut: bool,
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = limits::RENDERED_BYTES.saturating_sub(self.0.len());
-        self.0.extend(bytes.iter().take(room));
+        let room = limits::RENDERED_BYTES.saturating_sub(self.kept.len());
+        self.is_cut |= bytes.len() > room;
+        self.kept.extend(bytes.iter().take(room));
         Ok(bytes.len())
     }
 

@@ -48,6 +48,50 @@ pub(super) fn cut_bytes(text: &str, most: usize) -> String {
     format!("{}…", text.get(..end).unwrap_or_default())
 }
 
+/// How long a text may be, as its place counts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Room {
+    Characters(usize),
+    Bytes(usize),
+    /// Characters of Slack's markup.
+    SlackMarkup(usize),
+}
+
+impl Room {
+    pub(super) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Characters(most) | Self::SlackMarkup(most) => text.chars().nth(most).is_none(),
+            Self::Bytes(most) => text.len() <= most,
+        }
+    }
+
+    /// The beginning of a text that is too long; an ellipsis says that there was more.
+    pub(super) fn cut(self, text: &str) -> String {
+        match self {
+            Self::Characters(most) => cut(text, most),
+            Self::Bytes(most) => cut_bytes(text, most),
+            Self::SlackMarkup(most) => cut_markup(text, most),
+        }
+    }
+}
+
+/// At most `most` characters of Slack's markup, and neither a link nor an entity that does not end.
+fn cut_markup(text: &str, most: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(most.saturating_sub(1)).filter(|_| text.chars().nth(most).is_some())
+    else {
+        return text.to_owned();
+    };
+    let mut kept = text.get(..end).unwrap_or_default();
+    for (begin, end) in [('<', '>'), ('&', ';')] {
+        if let Some((before, open)) = kept.rsplit_once(begin)
+            && !open.contains(end)
+        {
+            kept = before;
+        }
+    }
+    format!("{}…", kept.trim_end())
+}
+
 /// For a place where only letters, digits, `.`, `-` and `_` are safe.
 pub(super) fn atom(text: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
@@ -90,11 +134,35 @@ mod tests {
         assert_eq!(one_line("שלום عالم"), "שלום عالم");
     }
 
+    #[test]
+    fn markup_is_cut_before_what_would_not_end() {
+        let room = Room::SlackMarkup(10);
+        assert_eq!(room.cut("ab <http://x|y> c"), "ab…");
+        assert_eq!(room.cut("abcdef&amp;g"), "abcdef…");
+        assert_eq!(room.cut("abc&amp;defghi"), "abc&amp;d…");
+        assert_eq!(room.cut("ab <x|y> cdefg"), "ab <x|y>…");
+        assert_eq!(room.cut("ab <x&amp;y|z>"), "ab…");
+    }
+
     proptest! {
+        #[test]
+        fn cut_markup_is_complete(pieces in proptest::collection::vec("(&amp;|&lt;|<http://x/&amp;\\|a&gt;>|[a-zæ ]{1,5})", 0..30), most in 1_usize..60) {
+            let text = pieces.concat();
+            let kept = Room::SlackMarkup(most).cut(&text);
+            prop_assert!(kept.chars().count() <= most);
+            let rest = kept.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
+            prop_assert!(!rest.contains('&'), "{kept}");
+            prop_assert!(rest.rsplit_once('<').is_none_or(|(_, open)| open.contains('>')), "{kept}");
+        }
+
         #[test]
         fn everything_is_bounded_and_clean(text in "(?s).{0,300}", most in 1_usize..40) {
             prop_assert!(cut(&text, most).chars().count() <= most);
             prop_assert!(cut_bytes(&text, most + 3).len() <= most + 3);
+            for room in [Room::Characters(most), Room::Bytes(most + 3), Room::SlackMarkup(most)] {
+                let kept = if room.holds(&text) { text.clone() } else { room.cut(&text) };
+                prop_assert!(room.holds(&kept), "{room:?} {kept}");
+            }
             prop_assert!(!one_line(&text).contains(is_control));
             prop_assert!(!clean(&text, most).contains(is_control));
             prop_assert!(printable(&text).chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));

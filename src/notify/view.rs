@@ -15,7 +15,7 @@ use crate::domain::{
     urls::{Base, starts_with_web_scheme},
 };
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum View {
     Event(Box<EventView>),
@@ -32,14 +32,14 @@ pub(super) enum View {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct EventView {
     /// `STA` …
     code: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
     actor: String,
-    /// In UTC, as `2024-02-01 12:01:00+00:00`.
+    /// In UTC, as `2024-02-01 12:01:00+00:00`; in chats, pushes and text messages as [`local_with_zone`].
     timestamp: String,
     /// In the server's zone, as `2024-02-01 13:01:00`.
     local_timestamp: String,
@@ -64,7 +64,7 @@ pub(super) struct EventView {
     fields: Vec<Field>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Field {
     name: &'static str,
     /// The name, padded.
@@ -74,16 +74,35 @@ struct Field {
     local_value: String,
 }
 
+/// In which zone times are written that say their zone.
+#[derive(Clone, Copy)]
+enum Times {
+    Utc,
+    Local,
+}
+
 impl View {
+    /// For mails, whose times are in UTC (contract section 19.3).
     pub(super) fn new(content: &Content, zone: Tz) -> Self {
+        Self::with_times(content, zone, Times::Utc)
+    }
+
+    /// For chats, pushes and text messages, whose times are in the server's zone.
+    pub(super) fn local(content: &Content, zone: Tz) -> Self {
+        Self::with_times(content, zone, Times::Local)
+    }
+
+    fn with_times(content: &Content, zone: Tz, times: Times) -> Self {
         match content {
-            Content::Event(notice) => Self::Event(Box::new(EventView::new(notice, zone, fields(notice, zone)))),
+            Content::Event(notice) => {
+                Self::Event(Box::new(EventView::new(notice, zone, times, fields(notice, zone, times))))
+            }
             Content::Summary(summary) => Self::Summary {
                 notices: summary
                     .notices
                     .iter()
                     .take(limits::SUMMARY_NOTICES)
-                    .map(|notice| EventView::new(notice, zone, Vec::new()))
+                    .map(|notice| EventView::new(notice, zone, times, Vec::new()))
                     .collect(),
                 total: summary.total.max(summary.notices.len()),
                 more: summary
@@ -94,6 +113,24 @@ impl View {
             },
             Content::Test { username } => Self::Test { username: value(username) },
         }
+    }
+
+    /// How many notices it shows; 0 if it is no summary.
+    pub(super) fn notices(&self) -> usize {
+        match self {
+            Self::Summary { notices, .. } => notices.len(),
+            Self::Event(_) | Self::Test { .. } => 0,
+        }
+    }
+
+    /// A summary with only the first `most` of its notices.
+    pub(super) fn with_notices(&self, most: usize) -> Self {
+        let mut shorter = self.clone();
+        if let Self::Summary { notices, more, .. } = &mut shorter {
+            *more += notices.len().saturating_sub(most);
+            notices.truncate(most);
+        }
+        shorter
     }
 
     /// What the names of templates begin with.
@@ -107,13 +144,13 @@ impl View {
 }
 
 impl EventView {
-    fn new(notice: &Notice, zone: Tz, fields: Vec<Field>) -> Self {
+    fn new(notice: &Notice, zone: Tz, times: Times, fields: Vec<Field>) -> Self {
         let (incident, event) = (&*notice.incident, &*notice.event);
         Self {
             code: event.kind.code(),
             kind: event.kind.display(),
             actor: value(&notice.actor),
-            timestamp: utc(event.timestamp),
+            timestamp: with_zone(event.timestamp, zone, times),
             local_timestamp: local(event.timestamp, zone),
             event_description: value(&event.description),
             level: event.after.level.get(),
@@ -134,17 +171,20 @@ impl EventView {
     }
 }
 
-fn fields(notice: &Notice, zone: Tz) -> Vec<Field> {
+fn fields(notice: &Notice, zone: Tz, times: Times) -> Vec<Field> {
     let incident = &*notice.incident;
     let (end, local_end) = match incident.end {
         EndTime::Infinity => ("Still open".to_owned(), "Still open".to_owned()),
         EndTime::Stateless => ("None".to_owned(), "None".to_owned()),
-        EndTime::At(end) => (utc(end), local(end, zone)),
+        EndTime::At(end) => (with_zone(end, zone, times), local(end, zone)),
     };
     let tags: Vec<&str> = incident.tags.iter().map(|tag| tag.tag.as_str()).collect();
     let level = notice.event.after.level.get().to_string();
     let mut fields = vec![
-        Field { local_value: local(incident.start, zone), ..Field::new("start_time", &utc(incident.start)) },
+        Field {
+            local_value: local(incident.start, zone),
+            ..Field::new("start_time", &with_zone(incident.start, zone, times))
+        },
         Field { local_value: local_end, ..Field::new("end_time", &end) },
         Field::new("source_incident_id", &incident.source_incident_id),
         Field::new("details_url", &details_url(&incident.details_url, &notice.base_url)),
@@ -203,6 +243,18 @@ fn utc(at: Timestamp) -> String {
 /// `2024-02-01 13:01:00`, without the zone.
 fn local(at: Timestamp, zone: Tz) -> String {
     Zoned::new(zone).format(at).as_str().replace('T', " ").chars().take("2024-02-01 13:01:00".len()).collect()
+}
+
+/// `2024-02-01 13:01:00 CET`.
+fn local_with_zone(at: Timestamp, zone: Tz) -> String {
+    format!("{} {}", local(at, zone), at.to_datetime().with_timezone(&zone).format("%Z"))
+}
+
+fn with_zone(at: Timestamp, zone: Tz, times: Times) -> String {
+    match times {
+        Times::Utc => utc(at),
+        Times::Local => local_with_zone(at, zone),
+    }
 }
 
 fn how_long(micros: i64) -> String {

@@ -43,7 +43,7 @@ impl Courier for ChannelCourier {
             let (outcome, transcript) = self.channels.send(&message).await;
             let (result, answer) = match outcome {
                 Outcome::Sent(answer) => (TestResult::Sent, answer),
-                Outcome::Retry(answer) => (TestResult::Retry, answer),
+                Outcome::Retry(answer) | Outcome::RetryAfter { answer, .. } => (TestResult::Retry, answer),
                 Outcome::Fail(answer) => (TestResult::Fail, answer),
             };
             TestOutcome { result, answer, transcript: transcript.lines().to_vec() }

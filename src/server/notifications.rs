@@ -107,6 +107,7 @@ fn mail_settings(mail: &MailConfig) -> MailSettings {
         ca_file: mail.ca_file.value.clone(),
         from: mail.from.value.clone(),
         subject_prefix: mail.subject_prefix.value.clone(),
+        stable_subject: mail.stable_subject.value,
         timeout: mail.timeout.value,
     }
 }

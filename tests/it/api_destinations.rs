@@ -142,6 +142,15 @@ async fn what_is_refused() {
             url("ntfy", "https://me:secret@ntfy.sh/x"),
             json!({"destination_url": ["Enter a URL without a user name and password."]}),
         ),
+        (
+            url("ntfy", "https://ntfy.example.org/"),
+            json!({"destination_url": ["Enter a URL that ends with a topic of 1 to 64 letters, digits, - and _ (e.g. https://ntfy.sh/alerts)."]}),
+        ),
+        (
+            url("slack", "https://hooks.slack.com/"),
+            json!({"destination_url": ["Enter the complete URL of the webhook, including its path (e.g. https://hooks.slack.com/services/...)."]}),
+        ),
+        (email("a@ѳôҩѧđрѕӓãśшćэтփţȗԡыҁԥѓȅȶѱ.org"), json!({"email_address": ["Enter a valid email address."]})),
     ] {
         client.post(PATH, body.clone()).await.is(400, errors);
     }

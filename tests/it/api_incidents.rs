@@ -130,6 +130,51 @@ async fn who_may_create_for_whom() {
     assert_eq!((created.status, &created.json()["source"]["name"]), (201, &json!("zabbix-src")));
 }
 
+/// As Python's integers have them.
+#[tokio::test]
+async fn numbers_keep_their_digits() {
+    let app = App::new().await;
+    let source = app.of(Who::Source);
+    let (one, other) = ("99999999999999999999999", "99999999999999999999998");
+    let mut keys = Vec::new();
+    for id in [one, other, "18446744073709551616", "-9223372036854775809", "17"] {
+        let metadata = format!(r#"{{"id": {id}, "list": [{id}, 1e5, 2.50, "{id}"], "a": {{"b": {id}}}}}"#);
+        let body = format!(
+            r#"{{"start_time": "2024-07-10T10:00:00Z", "source_incident_id": {id}, "description": {id},
+                "metadata": {metadata}, "tags": [{{"tag": "host=a"}}], "level": 1}}"#
+        );
+        let created = source.post_text("/api/v2/incidents/", &body).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        let pk = created.json()["pk"].as_u64().unwrap();
+        let compact = format!(r#"{{"id":{id},"list":[{id},100000.0,2.5,"{id}"],"a":{{"b":{id}}}}}"#);
+        let read = source.get(&format!("/api/v2/incidents/{pk}/")).await;
+        assert_eq!(read.json()["source_incident_id"], id);
+        assert_eq!(read.json()["description"], id);
+        assert!(read.text.contains(&compact), "{}", read.text);
+        let found = source.get(&format!("/api/v2/incidents/?source_incident_id={id}")).await.json();
+        assert_eq!(found["results"].as_array().unwrap().len(), 1, "{id}");
+        let patched = source
+            .patch_text(
+                &format!("/api/v2/incidents/{pk}/"),
+                &format!(r#"{{"metadata": [{id}0], "description": {id}1}}"#),
+            )
+            .await;
+        assert!(patched.text.contains(&format!("[{id}0]")), "{}", patched.text);
+        assert_eq!(patched.json()["description"], format!("{id}1"));
+        keys.push(pk);
+    }
+    let again = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "tags": [], "source_incident_id": {one}}}"#);
+    let refused = source.post_text("/api/v2/incidents/", &again).await;
+    assert!(refused.status == 400 && refused.text.contains(one), "{}", refused.text);
+    // Other fields take numbers as they always did.
+    for (level, status) in [("1", 201), ("\"1\"", 201), ("1.0", 400), ("1e0", 400), ("99999999999999999999999", 400)] {
+        let body = format!(r#"{{"start_time": "2024-07-10T10:00:00Z", "tags": [], "level": {level}}}"#);
+        assert_eq!(source.post_text("/api/v2/incidents/", &body).await.status, status, "{level}");
+    }
+    let body = r#"{"start_time": "2024-07-10T10:00:00Z", "tags": [], "source_incident_id": 1e5}"#;
+    assert_eq!(source.post_text("/api/v2/incidents/", body).await.json()["source_incident_id"], "100000.0");
+}
+
 #[tokio::test]
 async fn source_incident_ids_are_unique_per_source() {
     let app = App::new().await;

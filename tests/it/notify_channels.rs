@@ -29,11 +29,11 @@ use crate::{
     support::NOW,
 };
 
-const SHORT: Duration = Duration::from_millis(400);
+pub const SHORT: Duration = Duration::from_millis(400);
 /// Whatever the other side does, an outcome is there by then.
 const BOUND: Duration = Duration::from_secs(5);
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::saturating_from_micros(NOW)
 }
 
@@ -79,7 +79,7 @@ pub fn notice(kind: EventType) -> Notice {
     }
 }
 
-fn outgoing(id: &str, medium: &str, settings: &[(&str, &str)]) -> Outgoing {
+pub fn outgoing(id: &str, medium: &str, settings: &[(&str, &str)]) -> Outgoing {
     Outgoing {
         id: id.to_owned(),
         medium: medium.to_owned(),
@@ -97,7 +97,7 @@ fn mail_settings(port: u16) -> MailSettings {
     MailSettings { host: "127.0.0.1".to_owned(), port, timeout: SHORT, ..MailSettings::default() }
 }
 
-fn build(settings: &ChannelSettings) -> Channels {
+pub fn build(settings: &ChannelSettings) -> Channels {
     Channels::new(settings, Arc::new(ManualClock::new(now()))).unwrap()
 }
 
@@ -105,12 +105,12 @@ fn mailing(sink: &SmtpSink) -> Channels {
     build(&ChannelSettings { mail: mail_settings(sink.port), ..ChannelSettings::default() })
 }
 
-fn calling() -> Channels {
+pub fn calling() -> Channels {
     build(&ChannelSettings { http_timeout: SHORT, ..ChannelSettings::default() })
 }
 
 /// Sends, and sees to it that this takes a bounded time.
-async fn send(channels: &Channels, message: &Outgoing) -> Outcome {
+pub async fn send(channels: &Channels, message: &Outgoing) -> Outcome {
     let start = Instant::now();
     let (outcome, transcript) = channels.send(message).await;
     assert!(start.elapsed() < BOUND, "{:?}: {outcome:?}", start.elapsed());
@@ -124,12 +124,12 @@ fn assert_retry(outcome: &Outcome, needle: &str) {
 }
 
 #[track_caller]
-fn assert_fail(outcome: &Outcome, needle: &str) {
+pub fn assert_fail(outcome: &Outcome, needle: &str) {
     assert!(matches!(outcome, Outcome::Fail(text) if text.contains(needle)), "{outcome:?}");
 }
 
 #[track_caller]
-fn assert_sent(outcome: &Outcome, needle: &str) {
+pub fn assert_sent(outcome: &Outcome, needle: &str) {
     assert!(matches!(outcome, Outcome::Sent(text) if text.contains(needle)), "{outcome:?}");
 }
 
@@ -430,6 +430,7 @@ async fn what_a_web_server_says_decides_what_becomes_of_a_call() {
             Outcome::Sent(text) => ("sent", text),
             Outcome::Retry(text) => ("retry", text),
             Outcome::Fail(text) => ("fail", text),
+            Outcome::RetryAfter { answer, .. } => ("retry", answer),
         };
         assert_eq!(kind, expected, "{reply:?}: {outcome:?}");
         // What everybody may read, and what administrators read.

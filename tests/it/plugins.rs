@@ -123,6 +123,7 @@ fn is_alive(pid: u64) -> bool {
 fn reason(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Sent(text) | Outcome::Retry(text) | Outcome::Fail(text) => text,
+        Outcome::RetryAfter { answer, .. } => answer,
     }
 }
 

@@ -244,6 +244,9 @@ async fn read_mail<R: AsyncBufReadExt + Unpin>(lines: &mut R) -> std::io::Result
 pub enum Reply {
     /// With this status and body.
     Status(u16, &'static str),
+    Headers(u16, Vec<(&'static str, &'static str)>),
+    /// With this status, these headers, and this body.
+    Page(u16, Vec<(&'static str, &'static str)>, &'static str),
     RedirectTo(String),
     /// Never.
     Hang,
@@ -323,6 +326,8 @@ async fn http_connection(stream: TcpStream, state: &Mutex<HttpState>) -> std::io
                 let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len());
                 writer.write_all(head.as_bytes()).await?;
             }
+            Reply::Headers(status, headers) => writer.write_all(page(status, &headers, "").as_bytes()).await?,
+            Reply::Page(status, headers, body) => writer.write_all(page(status, &headers, body).as_bytes()).await?,
             Reply::RedirectTo(place) => {
                 let head = format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n");
                 writer.write_all(head.as_bytes()).await?;
@@ -342,6 +347,11 @@ async fn http_connection(stream: TcpStream, state: &Mutex<HttpState>) -> std::io
         }
     }
     Ok(())
+}
+
+fn page(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    let headers: String = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
+    format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
 async fn read_call<R: AsyncBufReadExt + Unpin>(reader: &mut R) -> std::io::Result<Option<Call>> {

@@ -214,6 +214,15 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// JSON as it is written here.
+    pub async fn post_text(&self, path: &str, body: &str) -> Reply {
+        self.call_text(Method::POST, path, Some(body.to_owned())).await
+    }
+
+    pub async fn patch_text(&self, path: &str, body: &str) -> Reply {
+        self.call_text(Method::PATCH, path, Some(body.to_owned())).await
+    }
+
     pub async fn put(&self, path: &str, body: Value) -> Reply {
         self.call(Method::PUT, path, Some(body)).await
     }
@@ -227,11 +236,15 @@ impl Client {
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        self.call_text(method, path, body.map(|body| body.to_string())).await
+    }
+
+    async fn call_text(&self, method: Method, path: &str, body: Option<String>) -> Reply {
         let request = Request::builder().method(method).uri(path);
         match body {
             Some(body) => {
                 let request = request.header(header::CONTENT_TYPE, "application/json");
-                self.send(request.body(Body::from(body.to_string())).unwrap()).await
+                self.send(request.body(Body::from(body)).unwrap()).await
             }
             None => self.send(request.body(Body::empty()).unwrap()).await,
         }

@@ -33,8 +33,9 @@ pub enum Form {
     MailAddress,
     /// A mail address with `{number}` in it.
     AddressTemplate,
-    HttpsUrl,
+    HookUrl,
     HttpUrl,
+    TopicUrl,
     /// Becomes an address once values are filled in.
     UrlTemplate,
     /// An object: values by the names of headers.
@@ -109,7 +110,7 @@ const OF_SMS: &[ChannelSetting] = &[
 const OF_SLACK: &[ChannelSetting] = &[secret(
     "url",
     "Incoming webhook",
-    Form::HttpsUrl,
+    Form::HookUrl,
     "Of Slack, Mattermost or Rocket.Chat, for contacts that have none of their own.",
 )];
 
@@ -125,7 +126,7 @@ const OF_WEBHOOK: &[ChannelSetting] = &[
 ];
 
 const OF_NTFY: &[ChannelSetting] = &[
-    secret("url", "Topic", Form::HttpUrl, "Of an ntfy server, for contacts that have none of their own."),
+    secret("url", "Topic", Form::TopicUrl, "Of an ntfy server, for contacts that have none of their own."),
     secret("token", "Access token", Form::Line, "Sent along, but only to the scheme, host and port of the topic."),
 ];
 
@@ -248,8 +249,8 @@ impl Form {
     }
 
     fn check_text(self, text: &str) -> Result<(), String> {
-        let longest =
-            if matches!(self, Self::HttpsUrl | Self::HttpUrl | Self::UrlTemplate) { URL } else { CHANNEL_SETTING };
+        let is_url = matches!(self, Self::HookUrl | Self::HttpUrl | Self::TopicUrl | Self::UrlTemplate);
+        let longest = if is_url { URL } else { CHANNEL_SETTING };
         if text.chars().count() > longest {
             return Err(format!("Ensure this field has no more than {longest} characters."));
         }
@@ -258,8 +259,9 @@ impl Form {
         }
         let by_medium = |kind: SettingKind| kind.check(text.to_owned()).map(drop).map_err(|error| error.to_string());
         match self {
-            Self::HttpsUrl => by_medium(SettingKind::HttpsUrl),
+            Self::HookUrl => by_medium(SettingKind::HookUrl),
             Self::HttpUrl => by_medium(SettingKind::HttpUrl),
+            Self::TopicUrl => by_medium(SettingKind::TopicUrl),
             Self::MailAddress => by_medium(SettingKind::Email),
             Self::AddressTemplate
                 if !text.contains(NUMBER) || !email::is_valid(&text.replace(NUMBER, "+4712345678")) =>

@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 use super::{Finding, Matter, Verdict};
 use crate::domain::{
     channel::Channel,
-    destination::EMAIL,
     directory::Directory,
     ids::{ChannelId, DestinationId, SourceId, UserId},
     limits::{CONTACTS_NAMED, HEARTBEAT_GRACE_MICROS, MEDIUM_UNREACHABLE_MICROS},
@@ -262,12 +261,12 @@ pub(super) fn channel(directory: &Directory, id: ChannelId) -> Option<&Channel> 
     directory.channels.values().find(|channel| channel.id == id).map(AsRef::as_ref)
 }
 
-/// Owner, address without secrets, and medium.
+/// Owner, label or number, and medium. Everybody reads this, so it does not say the address.
 fn destination(directory: &Directory, id: DestinationId) -> Option<String> {
     let destination = directory.destinations.get(&id)?;
     let owner = directory.user(destination.owner).map_or("", |user| user.username.as_str());
-    let (address, medium) = (destination.shown(), destination.medium.as_str());
-    Some(if medium == EMAIL { format!("{owner} at {address}") } else { format!("{owner} at {address} ({medium})") })
+    let name = destination.public_name();
+    Some(format!("{owner}'s {name} ({})", destination.medium))
 }
 
 fn shown(source: &Source) -> String {

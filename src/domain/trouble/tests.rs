@@ -171,7 +171,7 @@ fn dead_letters_name_owner_and_address_but_no_secret() {
             id: DestinationId(id),
             owner: UserId(1),
             medium: medium.to_owned(),
-            label: None,
+            label: (medium == "slack").then(|| "Chat".to_owned()),
             settings: BTreeMap::from([(key.to_owned(), value.to_owned())]),
             synced: false,
         };
@@ -183,8 +183,8 @@ fn dead_letters_name_owner_and_address_but_no_secret() {
     assert_eq!(
         told,
         [
-            "1 message to alice at alice@example.org could not be delivered",
-            "3 messages to alice at hooks.example.org (slack) could not be delivered"
+            "1 message to alice's destination #1 (email) could not be delivered",
+            "3 messages to alice's destination \"Chat\" (slack) could not be delivered"
         ],
         "and nothing of a destination that was deleted"
     );

@@ -36,8 +36,8 @@ fn property(setting: &ChannelSetting) -> Value {
         Form::OneOf(choices) => json!({"type": "string", "enum": choices}),
         Form::MailAddress => json!({"type": "string", "format": "email"}),
         Form::AddressTemplate => json!({"type": "string", "pattern": "\\{number\\}"}),
-        Form::HttpsUrl => json!({"type": "string", "format": "uri", "pattern": "^https://"}),
-        Form::HttpUrl => json!({"type": "string", "format": "uri", "pattern": "^https?://"}),
+        Form::HookUrl => json!({"type": "string", "format": "uri", "pattern": "^https://"}),
+        Form::HttpUrl | Form::TopicUrl => json!({"type": "string", "format": "uri", "pattern": "^https?://"}),
         Form::UrlTemplate => json!({"type": "string", "pattern": "^https?://"}),
         Form::Headers => json!({"type": "object", "additionalProperties": {"type": "string"}}),
     };

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use lettre::{Address, Message};
+use lettre::Message;
 
 use super::{
     Channel, Outcome, Transcript,
-    mail::Letter,
+    mail::{Letter, address},
     office::{Office, Offices},
     unusable,
 };
@@ -26,6 +26,8 @@ pub(super) struct Email {
     pub offices: Arc<Offices>,
     pub templates: Arc<Templates>,
     pub time_zone: chrono_tz::Tz,
+    /// Mails about an incident have the same subject whatever happens to it.
+    pub stable_subject: bool,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -47,15 +49,18 @@ impl Channel for Email {
 
 impl Email {
     fn compose(&self, message: &Outgoing, office: &Office, now: Timestamp) -> Result<Message, String> {
-        let to: Address = message
-            .setting("email_address")
-            .parse()
-            .map_err(|error| format!("The destination's address is not valid: {error}."))?;
+        let to = address(message.setting("email_address"))
+            .map_err(|reason| format!("The destination's address is not valid: {reason}."))?;
         let view = View::new(&message.content, self.time_zone);
+        let subject = if self.stable_subject && matches!(message.content, Content::Event(_)) {
+            Part::StableSubject
+        } else {
+            Part::Subject
+        };
         let letter = Letter {
             id: message.id.clone(),
             to,
-            subject: format!("{}{}", office.subject_prefix, self.templates.render(Part::Subject, &view)),
+            subject: format!("{}{}", office.subject_prefix, self.templates.render(subject, &view)),
             text: self.templates.render(Part::Text, &view),
             html: Some(self.templates.render(Part::Html, &view)),
             thread: match &message.content {

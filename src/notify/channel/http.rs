@@ -5,13 +5,13 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -19,9 +19,11 @@ use tokio::time::timeout;
 
 use super::{Outcome, SetupError, Transcript, reach, roots};
 use crate::{
+    clock::Clock,
     domain::{
         limits,
         message::{public_answer, restricted_answer},
+        time::Timestamp,
     },
     notify::text::clean,
 };
@@ -34,6 +36,7 @@ pub(super) struct Http {
     client: Client,
     allow_private: bool,
     timeout: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 pub(super) struct Request {
@@ -48,7 +51,7 @@ pub(super) struct Request {
 struct OutOfReach;
 
 impl Http {
-    pub(super) fn new(allow_private: bool, timeout: Duration) -> Result<Self, SetupError> {
+    pub(super) fn new(allow_private: bool, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let bad = |reason: String| SetupError::BadSetting { setting: "notifications", reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         trusted.add_parsable_certificates(roots::of_host().iter().cloned());
@@ -69,7 +72,7 @@ impl Http {
             .pool_idle_timeout(Duration::from_secs(30))
             .build()
             .map_err(|error| bad(error.to_string()))?;
-        Ok(Self { client, allow_private, timeout })
+        Ok(Self { client, allow_private, timeout, clock })
     }
 
     pub(super) async fn send(&self, request: Request, transcript: &mut Transcript) -> Outcome {
@@ -79,15 +82,14 @@ impl Http {
                 transcript.note(if url.scheme() == "https" { "TLS: yes" } else { "TLS: no" });
                 let call = self.client.request(request.method, url).headers(headers).body(request.body).send();
                 match timeout(self.timeout, call).await {
-                    Ok(Ok(response)) => answered(response, transcript).await,
+                    Ok(Ok(response)) => answered(response, self.clock.now(), transcript).await,
                     Ok(Err(error)) => failed(error, self.timeout),
                     Err(_) => too_slow(self.timeout),
                 }
             }
             Err(reason) => Outcome::Fail(reason),
         };
-        let (Outcome::Sent(text) | Outcome::Retry(text) | Outcome::Fail(text)) = &outcome;
-        transcript.note(public_answer(text));
+        transcript.note(public_answer(outcome.answer()));
         outcome
     }
 
@@ -115,24 +117,71 @@ impl Http {
     }
 }
 
-async fn answered(mut response: Response, transcript: &mut Transcript) -> Outcome {
+async fn answered(mut response: Response, now: Timestamp, transcript: &mut Transcript) -> Outcome {
     let address = response.remote_addr();
     if let Some(address) = address {
         transcript.note(&format!("connected to {address}"));
     }
     let is_private = address.is_none_or(|address| reach::is_private(address.ip()));
     let status = response.status();
+    if let Some(target) = redirect_target(&response) {
+        // The page that comes with a redirect repeats the address, which only administrators may read.
+        let full = clean(&format!("{status}, to {target}"), limits::PROVIDER_ANSWER);
+        return Outcome::Fail(restricted_answer(&status.to_string(), &full));
+    }
+    let wait = wait_asked_for(response.headers(), now);
     let body = timeout(BODY_PATIENCE, beginning(&mut response)).await.unwrap_or_default();
     let mut answer = clean(&format!("{status} {}", String::from_utf8_lossy(&body)), limits::PROVIDER_ANSWER);
     if is_private {
         answer = restricted_answer(&status.to_string(), &answer);
     }
-    match status {
+    let is_for_now =
+        matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
+    match wait {
         _ if status.is_success() => Outcome::Sent(answer),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Outcome::Retry(answer),
-        _ if status.is_server_error() => Outcome::Retry(answer),
-        _ => Outcome::Fail(answer),
+        _ if !(is_for_now || status.is_server_error()) => Outcome::Fail(answer),
+        Some(micros) => Outcome::RetryAfter { answer, micros },
+        None => Outcome::Retry(answer),
     }
+}
+
+/// Microseconds that `Retry-After` asks to wait, up to [`limits::RETRY_AFTER_MAX_MICROS`]. A date is compared with that of
+/// the answer, so that it does not matter whether the two clocks agree.
+fn wait_asked_for(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let micros = |text: &str| {
+        let since = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_micros()).ok()
+    };
+    let asked = text(header::RETRY_AFTER)?;
+    let wait = if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        asked.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(1_000_000)
+    } else {
+        let answered = text(header::DATE).and_then(micros).unwrap_or_else(|| now.micros());
+        micros(asked)?.saturating_sub(answered)
+    };
+    Some(wait.min(limits::RETRY_AFTER_MAX_MICROS)).filter(|wait| *wait > 0)
+}
+
+/// Where a redirect leads, without credentials and query. What the address has in common with the one that was asked may
+/// be a secret.
+fn redirect_target(response: &Response) -> Option<String> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    let target = response.url().join(&String::from_utf8_lossy(location.as_bytes())).ok()?;
+    Some(without_secrets(&target, response.url()))
+}
+
+fn without_secrets(target: &Url, asked: &Url) -> String {
+    if !matches!(target.scheme(), "http" | "https") {
+        return format!("a {} address", target.scheme());
+    }
+    let known: Vec<&str> = asked.path_segments().into_iter().flatten().filter(|it| !it.is_empty()).collect();
+    let shown = |segment| if known.contains(&segment) { "…" } else { segment };
+    let path: Vec<&str> = target.path_segments().into_iter().flatten().map(shown).collect();
+    format!("{}/{}", origin(target), path.join("/"))
 }
 
 async fn beginning(response: &mut Response) -> Vec<u8> {
@@ -201,5 +250,49 @@ impl Resolve for Guard {
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
+
+    fn wait(headers: &[(&'static str, &str)]) -> Option<i64> {
+        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        wait_asked_for(&headers.collect(), NOW).map(|micros| micros / 1_000_000)
+    }
+
+    #[test]
+    fn hears_when_to_come_back() {
+        assert_eq!(wait(&[("retry-after", "45")]), Some(45));
+        assert_eq!(wait(&[("retry-after", " 3600 ")]), Some(3_600));
+        for long in ["3601", "86400", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(wait(&[("retry-after", long)]), Some(3_600), "{long}");
+        }
+        // 1,700,000,000 is 2023-11-14T22:13:20Z.
+        for date in ["Tue, 14 Nov 2023 22:14:00 GMT", "Tuesday, 14-Nov-23 22:14:00 GMT", "Tue Nov 14 22:14:00 2023"] {
+            assert_eq!(wait(&[("retry-after", date)]), Some(40), "{date}");
+        }
+        // The other side's clock is a day ahead.
+        let date = ("date", "Wed, 15 Nov 2023 22:13:30 GMT");
+        assert_eq!(wait(&[date, ("retry-after", "Wed, 15 Nov 2023 22:14:00 GMT")]), Some(30));
+        for none in ["", "0", "-5", "1.5", "soon", "Tue, 14 Nov 2023 22:13:20 GMT", "Mon, 01 Jan 2001 00:00:00 GMT"] {
+            assert_eq!(wait(&[("retry-after", none)]), None, "{none}");
+        }
+        assert_eq!(wait(&[date]), None);
+    }
+
+    #[test]
+    fn a_redirects_target_holds_no_secret() {
+        let asked = Url::parse("http://hooks.example.org/services/T1/geheim").unwrap();
+        let shown = |location: &str| without_secrets(&asked.join(location).unwrap(), &asked);
+        assert_eq!(shown("https://login.example.org/sso?next=geheim#x"), "https://login.example.org/sso");
+        assert_eq!(shown("https://u:pw@h.example.org:8443/a/b"), "https://h.example.org:8443/a/b");
+        assert_eq!(shown("/services/T1/geheim/"), "http://hooks.example.org/…/…/…/");
+        assert_eq!(shown("https://new.example.org/v2/geheim"), "https://new.example.org/v2/…");
+        assert_eq!(shown("https://exämple.org"), "https://xn--exmple-cua.org/");
+        assert_eq!(shown("data:text/plain,geheim"), "a data address");
     }
 }

@@ -1,18 +1,23 @@
 //! Builds mails. Nothing that comes from outside can add a header or a part (contract section 19.3).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::{self, Write},
+    time::{Duration, SystemTime},
+};
 
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
 use lettre::{
     Address, Message,
+    address::AddressError,
     message::{
-        Mailbox, MessageBuilder, MultiPart, SinglePart,
-        header::{Header, HeaderName, HeaderValue},
+        Mailbox, Mailboxes, MessageBuilder, MultiPart, SinglePart,
+        header::{self, Header, HeaderName, HeaderValue},
     },
 };
 
 use super::SetupError;
 use crate::{
-    domain::time::Timestamp,
+    domain::{email, time::Timestamp},
     notify::text::{atom, cut, one_line},
 };
 
@@ -41,22 +46,24 @@ impl Letterhead {
     /// `from` is an address, with or without a name before it.
     pub(super) fn new(from: &str) -> Result<Self, SetupError> {
         let bad = |reason: String| SetupError::BadSetting { setting: "mail.from", reason };
-        let from: Mailbox = from.parse().map_err(|error| bad(format!("{from:?} is no e-mail address: {error}")))?;
-        let domain = atom(from.email.domain());
-        Ok(Self { from, domain })
+        let refused = |reason: String| bad(format!("{from:?} is no e-mail address: {reason}"));
+        let Mailbox { name, email } = from.parse().map_err(|error: AddressError| refused(error.to_string()))?;
+        let email = address(email.as_ref()).map_err(refused)?;
+        let domain = atom(email.domain());
+        Ok(Self { from: Mailbox { name, email }, domain })
     }
 
     /// With another name or address, where one is given.
-    pub(super) fn of_sender(&self, name: Option<&str>, address: Option<&str>) -> Result<Self, SetupError> {
-        let email = match address {
-            Some(address) => address.parse().map_err(|error| SetupError::BadSetting {
+    pub(super) fn of_sender(&self, name: Option<&str>, sender: Option<&str>) -> Result<Self, SetupError> {
+        let email = match sender {
+            Some(text) => address(text).map_err(|reason| SetupError::BadSetting {
                 setting: "sender_mail",
-                reason: format!("{address:?} is no e-mail address: {error}"),
+                reason: format!("{text:?} is no e-mail address: {reason}"),
             })?,
             None => self.from.email.clone(),
         };
         // A name belongs to the address that it was given with.
-        let name = name.map(one_line).or_else(|| self.from.name.clone().filter(|_| address.is_none()));
+        let name = name.map(one_line).or_else(|| self.from.name.clone().filter(|_| sender.is_none()));
         let domain = atom(email.domain());
         Ok(Self { from: Mailbox::new(name, email), domain })
     }
@@ -64,12 +71,13 @@ impl Letterhead {
     pub(super) fn write(&self, letter: Letter, now: Timestamp) -> Result<Message, lettre::error::Error> {
         let id = atom(&letter.id);
         let mut builder = Message::builder()
-            .from(self.from.clone())
+            .header(FromHeader(self.from.clone()))
             .to(Mailbox::new(None, letter.to))
-            .subject(cut(&one_line(&letter.subject), LONGEST_SUBJECT))
+            .header(SubjectHeader(cut(&one_line(&letter.subject), LONGEST_SUBJECT)))
             .date(system_time(now))
             .message_id(Some(format!("<{id}@{}>", self.domain)))
             .header(AutoSubmitted)
+            .header(NoAutoResponse)
             .header(ListId(format!("Argus notifications <argus.{}>", self.domain)));
         if let Some(thread) = &letter.thread {
             builder = self.in_thread(builder, thread);
@@ -92,6 +100,12 @@ impl Letterhead {
         let root = format!("<{}@{}>", atom(thread), self.domain);
         builder.references(root.clone()).in_reply_to(root)
     }
+}
+
+/// The address as mail servers are given it: its domain in ASCII (A-labels).
+pub(super) fn address(text: &str) -> Result<Address, String> {
+    let ascii = email::to_ascii(text).ok_or("its domain name is not valid")?;
+    ascii.parse().map_err(|error: AddressError| error.to_string())
 }
 
 fn system_time(at: Timestamp) -> SystemTime {
@@ -133,3 +147,110 @@ impl Header for ListId {
         HeaderValue::new(Self::name(), self.0.clone())
     }
 }
+
+/// Keeps Exchange from answering, which does not know `Auto-Submitted`.
+#[derive(Clone)]
+struct NoAutoResponse;
+
+impl Header for NoAutoResponse {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "All".to_owned())
+    }
+}
+
+#[derive(Clone)]
+struct FromHeader(Mailbox);
+
+impl Header for FromHeader {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("From")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.parse()?))
+    }
+
+    fn display(&self) -> HeaderValue {
+        match self.0.name.as_deref().map(str::trim) {
+            // Within quotes it would be text too, but many programs decode it there.
+            Some(name) if name.contains(ENCODED_WORD) => {
+                let encoded = written("From: ", |writer| {
+                    rfc2047::encode(name, writer)?;
+                    writer.space();
+                    write!(writer, "<{}>", self.0.email)
+                });
+                HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.to_string(), encoded)
+            }
+            _ => header::From::from(Mailboxes::from(self.0.clone())).display(),
+        }
+    }
+}
+
+/// One line of text from outside.
+#[derive(Clone)]
+struct SubjectHeader(String);
+
+impl Header for SubjectHeader {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Subject")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        let encoded = written("Subject: ", |writer| write_text(&self.0, writer));
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.clone(), encoded)
+    }
+}
+
+/// The beginning of an encoded word (RFC 2047).
+const ENCODED_WORD: &str = "=?";
+
+/// What a header holds after `name`, folded.
+fn written(name: &str, write: impl FnOnce(&mut EmailWriter<'_>) -> fmt::Result) -> String {
+    let mut encoded = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut EmailWriter::new(&mut encoded, name.len(), 0, false));
+    encoded
+}
+
+/// Writes text so that readers see just that: words that are not ASCII, and words that look as if they were encoded
+/// already, are encoded.
+fn write_text(text: &str, writer: &mut EmailWriter<'_>) -> fmt::Result {
+    let mut encode = String::new();
+    for word in text.split_inclusive(' ') {
+        // White space between two encoded words is dropped by readers, so it has to be within them.
+        let is_within = !encode.is_empty() && word == " ";
+        if is_within || !word.is_ascii() || word.contains(ENCODED_WORD) {
+            encode.push_str(word);
+        } else {
+            write_encoded(&mut encode, writer)?;
+            writer.folding().write_str(word)?;
+        }
+    }
+    write_encoded(&mut encode, writer)
+}
+
+/// White space at the end is left as it is: it is between an encoded word and another one.
+fn write_encoded(text: &mut String, writer: &mut EmailWriter<'_>) -> fmt::Result {
+    let words = text.trim_end_matches(' ');
+    rfc2047::encode(words, writer)?;
+    for _ in words.len()..text.len() {
+        writer.space();
+    }
+    text.clear();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::{
     notify::{
         outgoing::{Content, Notice, Outgoing},
         template::{Part, Templates},
-        text::{cut, cut_bytes, one_line},
+        text::{Room, cut, one_line},
         view::View,
     },
 };
@@ -51,9 +51,9 @@ impl Channel for Ntfy {
 
 impl Ntfy {
     fn body(&self, topic: &str, message: &Outgoing) -> String {
-        let view = View::new(&message.content, self.time_zone);
+        let view = View::local(&message.content, self.time_zone);
         let title = one_line(&self.templates.render(Part::Subject, &view));
-        let text = self.templates.render(Part::Ntfy, &view);
+        let text = self.templates.render_within(Part::Ntfy, &view, Room::Bytes(LONGEST_MESSAGE_BYTES));
         let worst = match &message.content {
             Content::Event(notice) => Some(notice),
             Content::Summary(summary) => summary.notices.first(),
@@ -62,7 +62,7 @@ impl Ntfy {
         let mut body = json!({
             "topic": topic,
             "title": cut(&title, LONGEST_TITLE),
-            "message": cut_bytes(text.trim_end(), LONGEST_MESSAGE_BYTES),
+            "message": text.trim_end(),
             "priority": worst.map_or(DEFAULT_PRIORITY, priority),
             "tags": worst.map(tags).unwrap_or_default(),
         });

@@ -13,7 +13,7 @@ use super::{
 use crate::notify::{
     outgoing::Outgoing,
     template::{Part, Templates},
-    text::cut,
+    text::Room,
     view::View,
 };
 
@@ -28,12 +28,13 @@ pub(super) struct Slack {
 
 impl Channel for Slack {
     fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
-        let text = self.templates.render(Part::Slack, &View::new(&message.content, self.time_zone));
+        let view = View::local(&message.content, self.time_zone);
+        let text = self.templates.render_within(Part::Slack, &view, Room::SlackMarkup(LONGEST));
         let request = Request {
             method: Method::POST,
             url: message.setting("destination_url").to_owned(),
             headers: vec![(header::CONTENT_TYPE, "application/json".to_owned())],
-            body: json!({"text": cut(text.trim_end(), LONGEST)}).to_string().into_bytes(),
+            body: json!({"text": text.trim_end()}).to_string().into_bytes(),
         };
         Box::pin(self.http.send(request, transcript))
     }

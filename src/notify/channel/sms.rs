@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{
     Channel, Outcome, SetupError, Transcript,
     http::{Http, Request},
-    mail::Letter,
+    mail::{self, Letter},
     office::{Offices, text},
     unusable,
 };
@@ -25,7 +25,7 @@ use crate::{
         outgoing::Outgoing,
         settings::{HttpGateway, SmsSettings},
         template::{Inline, Part, Templates},
-        text::{atom, cut, one_line},
+        text::{Room, atom, one_line},
         view::View,
     },
 };
@@ -67,14 +67,13 @@ impl Gateway {
             SmsSettings::Off => Ok(None),
             SmsSettings::MailGateway(address) => {
                 let setting = "sms.gateway_address";
-                address.parse().map(|address| Some(Self::Mail(address))).map_err(|error| SetupError::BadSetting {
-                    setting,
-                    reason: format!("{address:?} is no e-mail address: {error}"),
+                mail::address(address).map(|address| Some(Self::Mail(address))).map_err(|reason| {
+                    SetupError::BadSetting { setting, reason: format!("{address:?} is no e-mail address: {reason}") }
                 })
             }
             SmsSettings::MailTemplate(template) => {
                 let sample = template.replace(NUMBER, "+4712345678");
-                if !template.contains(NUMBER) || Address::from_str(&sample).is_err() {
+                if !template.contains(NUMBER) || mail::address(&sample).is_err() {
                     let reason = format!("{template:?} is no e-mail address with {NUMBER} in it");
                     return Err(SetupError::BadSetting { setting: "sms.address_template", reason });
                 }
@@ -92,8 +91,9 @@ impl Channel for Sms {
             if !is_e164(number) {
                 return Outcome::Fail("The destination's phone number is not valid.".to_owned());
             }
-            let text = self.templates.render(Part::Sms, &View::new(&message.content, self.time_zone));
-            let text = cut(text.trim_end(), limits::SMS_TEXT);
+            let view = View::local(&message.content, self.time_zone);
+            let text = self.templates.render_within(Part::Sms, &view, Room::Characters(limits::SMS_TEXT));
+            let text = text.trim_end().to_owned();
             let gateway = match self.gateway(message.own_channel()) {
                 Ok(Some(gateway)) => gateway,
                 Ok(None) => return Outcome::Fail("The medium \"sms\" is not set up on this server.".to_owned()),
@@ -103,10 +103,10 @@ impl Channel for Sms {
                 Gateway::Mail(address) => {
                     self.by_mail(message, address.clone(), format!("sms {number}"), text, transcript).await
                 }
-                Gateway::MailTo(template) => match template.replace(NUMBER, number).parse() {
+                Gateway::MailTo(template) => match mail::address(&template.replace(NUMBER, number)) {
                     Ok(address) => self.by_mail(message, address, String::new(), text, transcript).await,
-                    Err(error) => {
-                        Outcome::Fail(format!("The gateway's address for this number is not valid: {error}."))
+                    Err(reason) => {
+                        Outcome::Fail(format!("The gateway's address for this number is not valid: {reason}."))
                     }
                 },
                 Gateway::Http(template) => match template.fill_in(number, &text, &message.id) {

@@ -28,7 +28,7 @@ use tokio::{
 
 use super::{Outcome, SetupError, Transcript, roots};
 use crate::{
-    domain::limits,
+    domain::{email, limits},
     notify::{
         settings::{Encryption, MailSettings},
         text::clean,
@@ -97,12 +97,13 @@ enum Trouble {
 
 impl Smtp {
     pub(super) fn new(settings: &MailSettings, authorities: &Authorities) -> Result<Self, SetupError> {
+        let host = email::ascii_domain(&settings.host).unwrap_or_else(|| settings.host.as_str().into()).into_owned();
         let tls = match settings.encryption {
             Encryption::None => None,
-            Encryption::StartTls | Encryption::Tls => Some(tls_parameters(&settings.host, authorities)?),
+            Encryption::StartTls | Encryption::Tls => Some(tls_parameters(&host, authorities)?),
         };
         Ok(Self {
-            host: settings.host.clone(),
+            host,
             port: settings.port,
             encryption: settings.encryption,
             tls,
@@ -170,6 +171,7 @@ impl Smtp {
         transcript: &mut Transcript,
     ) -> Result<Response, Trouble> {
         let mut options = Vec::new();
+        // Domains are in ASCII already.
         if !envelope.to().iter().chain(envelope.from()).all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
             if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
                 self.keep(connection);
@@ -220,9 +222,9 @@ impl Smtp {
     fn outcome(&self, result: Result<Response, Trouble>, transcript: &mut Transcript) -> Outcome {
         let outcome = match result {
             Ok(answer) => Outcome::Sent(shown(&answer)),
-            Err(Trouble::Unspeakable) => {
-                Outcome::Fail("The mail server takes no addresses with letters outside ASCII.".to_owned())
-            }
+            Err(Trouble::Unspeakable) => Outcome::Fail(
+                "The mail server does not accept addresses with letters outside ASCII before the @.".to_owned(),
+            ),
             Err(Trouble::Timeout(stage)) => Outcome::Retry(format!(
                 "{}: no answer from {}:{} in {} seconds",
                 stage.name(),
@@ -235,8 +237,7 @@ impl Smtp {
                 if is_final(stage, error.status().map(u16::from)) { Outcome::Fail(text) } else { Outcome::Retry(text) }
             }
         };
-        let (Outcome::Sent(text) | Outcome::Retry(text) | Outcome::Fail(text)) = &outcome;
-        transcript.note(text);
+        transcript.note(outcome.answer());
         outcome
     }
 }

@@ -230,6 +230,79 @@ fn what_an_earlier_run_left_waits_no_longer_than_a_retry_and_is_tried_again() {
 }
 
 #[test]
+fn a_destination_that_asks_for_time_is_left_alone_for_so_long() {
+    for (asked, granted) in [(45 * SECOND, 45 * SECOND), (HOUR, HOUR), (25 * HOUR, HOUR)] {
+        let mut queue = queue(0);
+        queue.note(&message(1, 1, 1, START), at(START));
+        queue.note(&message(2, 1, 2, START), at(START));
+        queue.note(&message(3, 2, 1, START), at(START));
+        let work = queue.take(START);
+        let fate = end(&mut queue, &work[0], Ended::RetryAfter(asked), START);
+        let until = START.saturating_add_micros(granted);
+        assert_eq!(fate, Fate::Again(until));
+        end(&mut queue, &work[1], Ended::Sent, START);
+        assert_eq!(queue.take(until.saturating_add_micros(-1)), [], "nor anything else for it");
+        assert_eq!(queue.take(until), [Work::Send(lane(1), MessageId(1))]);
+    }
+    // What is shorter than the usual wait changes nothing.
+    let mut queue = queue(0);
+    queue.note(&message(1, 1, 1, START), at(START));
+    let work = queue.take(START);
+    let fate = end(&mut queue, &work[0], Ended::RetryAfter(SECOND), START);
+    assert_eq!(fate, Fate::Again(START.saturating_add_micros(10 * SECOND)));
+}
+
+#[test]
+fn the_last_attempt_too_is_made_when_the_destination_allows_it() {
+    let mut queue = queue(0);
+    queue.note(&message(1, 1, 1, START), at(START));
+    let work = queue.take(START);
+    let end_of_time = START.saturating_add_micros(24 * HOUR - SECOND);
+    let fate = end(&mut queue, &work[0], Ended::RetryAfter(45 * SECOND), end_of_time);
+    let until = end_of_time.saturating_add_micros(45 * SECOND);
+    assert_eq!(fate, Fate::Again(until));
+    let work = queue.take(until);
+    assert_eq!(end(&mut queue, &work[0], Ended::RetryAfter(45 * SECOND), until), Fate::Dead);
+}
+
+/// The first attempt was ten minutes ago, and the destination asked for an hour.
+fn asked_for_an_hour(id: u64, wall: Timestamp) -> Message {
+    let tried = wall.saturating_add_micros(-600 * SECOND);
+    let state = State::Due { at: tried.saturating_add_micros(HOUR), since: tried };
+    Message { state, attempts: 1, last_attempt: Some(tried), ..due(id, 1, id, tried) }
+}
+
+#[test]
+fn what_a_destination_asked_for_holds_after_a_restart() {
+    let now = at(START);
+    let mut queue = queue(0);
+    queue.note(&asked_for_an_hour(1, now.wall), now);
+    queue.note(&message(2, 1, 2, START), now);
+    let until = START.saturating_add_micros(HOUR - 600 * SECOND);
+    assert_eq!(queue.take(START), [], "nor anything else for it");
+    assert_eq!(queue.take(until.saturating_add_micros(-1)), []);
+    assert_eq!(queue.take(until), [Work::Send(lane(1), MessageId(1))]);
+}
+
+#[test]
+fn a_clock_that_was_set_makes_no_wait_longer_than_was_asked_for() {
+    for step in STEPS {
+        let now = at(START);
+        let mut queue = queue(0);
+        queue.note(&asked_for_an_hour(1, now.wall.saturating_add_micros(step)), now);
+        let hour_later = START.saturating_add_micros(HOUR);
+        assert_eq!(queue.take(hour_later), [Work::Send(lane(1), MessageId(1))], "by {step}");
+    }
+    // Sent again by hand since: it waits for a retry at most.
+    let now = at(START);
+    let mut queue = queue(0);
+    let ahead = now.wall.saturating_add_micros(48 * HOUR);
+    let again = Message { state: State::Due { at: ahead, since: ahead }, ..asked_for_an_hour(1, now.wall) };
+    queue.note(&again, now);
+    assert_eq!(queue.take(START.saturating_add_micros(retry::longest_wait(1))).len(), 1);
+}
+
+#[test]
 fn a_clock_that_is_set_ahead_makes_nothing_seem_too_old() {
     let mut queue = queue(0);
     for id in 1..=3 {

@@ -24,7 +24,8 @@ fn view(notice: Notice) -> View {
 fn short_forms_read_well() {
     let templates = Templates::load(None).unwrap();
     let mut all = String::new();
-    for view in samples::views() {
+    for content in samples::contents() {
+        let view = View::local(&content, chrono_tz::Europe::Oslo);
         for part in [Part::Sms, Part::Slack, Part::Ntfy] {
             writeln!(all, "--- {} {part:?}\n{}", view.kind(), templates.render(part, &view)).unwrap();
         }

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         directory::Directory,
         event::EventType,
+        exact_json,
         ids::UserId,
         incident::{AckedUntil, Incident},
         limits::{HEADING, TEXT_AT_ONCE},
@@ -117,7 +118,7 @@ pub fn metadata(text: &str) -> Option<String> {
         Value::String(text) => text.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     };
-    (!is_empty).then(|| serde_json::to_string_pretty(&value).unwrap_or_default())
+    (!is_empty).then(|| exact_json::pretty(text))
 }
 
 pub fn username(directory: &Directory, id: UserId) -> String {

@@ -186,7 +186,7 @@ const fn input(kind: SettingKind) -> &'static str {
     match kind {
         SettingKind::Email => "email",
         SettingKind::Phone => "tel",
-        SettingKind::HttpsUrl | SettingKind::HttpUrl => "url",
+        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => "url",
         SettingKind::Secret => "password",
         SettingKind::Address => "text",
     }
@@ -196,7 +196,7 @@ const fn longest(kind: SettingKind) -> usize {
     match kind {
         SettingKind::Email => limits::EMAIL,
         SettingKind::Phone => limits::PHONE_NUMBER,
-        SettingKind::HttpsUrl | SettingKind::HttpUrl => limits::URL,
+        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => limits::URL,
         SettingKind::Secret => limits::DESTINATION_SECRET,
         SettingKind::Address => limits::ADDRESS,
     }

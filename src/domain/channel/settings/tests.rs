@@ -62,6 +62,8 @@ fn settings_are_checked_by_their_form() {
         (WEBHOOK, json!({"headers": {"Content-Length": "5"}}), "headers: "),
         (WEBHOOK, json!({"headers": {"X": "a\nb"}}), "headers: "),
         (NTFY, json!({"url": "https://u:p@ntfy.sh/t"}), "url: "),
+        (NTFY, json!({"url": "https://ntfy.sh/"}), "url: "),
+        (SLACK, json!({"url": "https://hooks.slack.com"}), "url: "),
         (NTFY, json!({"url": format!("https://ntfy.sh/{}", "x".repeat(URL))}), "url: "),
     ] {
         assert!(reason(kind, &bad).starts_with(key), "{kind} {bad}: {}", reason(kind, &bad));

@@ -105,7 +105,7 @@ fn property(setting: &Setting) -> (String, Value) {
         property["description"] = setting.description.into();
     }
     match setting.kind {
-        SettingKind::HttpsUrl | SettingKind::HttpUrl => property["format"] = "uri".into(),
+        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => property["format"] = "uri".into(),
         SettingKind::Secret => property["writeOnly"] = true.into(),
         SettingKind::Email | SettingKind::Phone | SettingKind::Address => {}
     }

@@ -17,6 +17,7 @@ fn email() -> Email {
         offices: Arc::new(Offices::new(&settings).unwrap()),
         templates: Arc::new(Templates::load(None).unwrap()),
         time_zone: chrono_tz::Europe::Oslo,
+        stable_subject: false,
         clock: Arc::new(ManualClock::new(now())),
     }
 }
@@ -136,7 +137,7 @@ proptest! {
         let headers = headers(&raw);
         let names: Vec<&str> = headers.iter().map(|line| line.split(": ").next().unwrap()).collect();
         prop_assert_eq!(names, [
-            "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Id", "References", "In-Reply-To",
+            "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", "List-Id", "References", "In-Reply-To",
             "MIME-Version", "Content-Type",
         ]);
         let boundary = headers.last().unwrap().split('"').nth(1).unwrap();

@@ -1,7 +1,7 @@
 //! The webhook's body. Receivers depend on it: names may be added, and none may change.
 
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     domain::{
@@ -86,7 +86,7 @@ struct IncidentBody<'a> {
     level: u8,
     level_name: &'static str,
     ticket_url: &'a str,
-    metadata: Value,
+    metadata: Option<&'a RawValue>,
     tags: Vec<TagBody<'a>>,
     stateful: bool,
     open: bool,
@@ -170,7 +170,7 @@ fn body<'a>(notice: &'a Notice, zoned: &Zoned) -> NoticeBody<'a> {
             level: event.after.level.get(),
             level_name: level_name(event.after.level.get()),
             ticket_url: &incident.ticket_url,
-            metadata: serde_json::from_str(&incident.metadata).unwrap_or_default(),
+            metadata: serde_json::from_str(&incident.metadata).ok(),
             tags: incident
                 .tags
                 .iter()
@@ -189,6 +189,8 @@ fn body<'a>(notice: &'a Notice, zoned: &Zoned) -> NoticeBody<'a> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::notify::{Summary, samples};
