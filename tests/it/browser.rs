@@ -15,6 +15,7 @@ mod gallery;
 mod harness;
 mod incident;
 mod list;
+mod live;
 mod notifications;
 mod session;
 

@@ -105,4 +105,4 @@ document.addEventListener("htmx:error", () => notify("The server cannot be reach
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, writeTimes, notify };
+window.argusd = { $, $$, moment, writeTimes, notify };

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::{
     choices::by_name,
-    row::{Look, Row, lapses},
+    row::{Look, Row},
     view::{DEFAULT, FRAMES, View},
     work::Outcome,
 };
@@ -23,6 +23,7 @@ use crate::{
         source::Source,
         stored_filter::StoredFilter,
         subscription::{MaintenanceTask, maintenance_at},
+        time::Timestamp,
     },
     service::{SortColumn, SortedCursor, Turn},
     web::{
@@ -88,6 +89,8 @@ struct Listed {
     selectable: bool,
     /// The last change that the rows may hold; what comes later is pushed.
     seq: u64,
+    /// As of when they match.
+    at: Timestamp,
     /// Until the page is written.
     _turn: Option<Turn>,
 }
@@ -199,6 +202,7 @@ async fn find(
         columns: visitor.preferences.columns.clone(),
         selectable,
         seq: found.seq,
+        at: found.at,
         _turn: found.turn,
     })
 }
@@ -213,12 +217,6 @@ impl Listed {
             selectable: self.selectable,
         };
         self.rows.iter().map(|incident| Row::new(incident, look)).collect()
-    }
-
-    /// When the page should be asked for anew because time passes, in milliseconds since 1970.
-    fn lapses(&self, frame: &Frame) -> Option<i64> {
-        let now = frame.show.now;
-        self.rows.iter().filter_map(|incident| lapses(incident, now)).min().map(|at| at.micros() / 1_000 + 1)
     }
 }
 

@@ -71,7 +71,7 @@ impl Pushes {
         if let Some((.., rendered)) = kept.iter().find(|(from, to, _)| (*from, *to) == (update.from, update.to)) {
             return Arc::clone(rendered);
         }
-        let rendered = Arc::new(Rendered::new(site, Arc::clone(changes)));
+        let rendered = Arc::new(Rendered::new(site, Arc::clone(changes), update.since, update.now));
         kept.push_back((update.from, update.to, Arc::clone(&rendered)));
         while kept.len() > RENDERED_KEPT {
             kept.pop_front();
@@ -94,6 +94,8 @@ pub(super) enum Patch {
 /// One update as pages show it.
 pub(super) struct Rendered {
     changes: Arc<Changes>,
+    /// As of when the incidents before and after the changes are judged.
+    since: Timestamp,
     now: Timestamp,
     directory: Arc<Directory>,
     tasks: Vec<MaintenanceTask>,
@@ -103,11 +105,11 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
-    pub(super) fn new(site: &Site, changes: Arc<Changes>) -> Self {
-        let (directory, now) = (site.service.directory(), site.service.now());
+    pub(super) fn new(site: &Site, changes: Arc<Changes>, since: Timestamp, now: Timestamp) -> Self {
+        let directory = site.service.directory();
         let tasks = maintenance_at(&directory, now);
         let total = site.service.total_incidents();
-        Self { changes, now, directory, tasks, total, rows: Mutex::default(), patches: Mutex::default() }
+        Self { changes, since, now, directory, tasks, total, rows: Mutex::default(), patches: Mutex::default() }
     }
 
     pub(super) async fn patch(&self, site: &Site, list: &List) -> Patch {
@@ -121,13 +123,14 @@ impl Rendered {
     async fn make(&self, site: &Site, list: &List) -> Patch {
         let now = self.now;
         let criteria = list.view.criteria(&self.directory, now);
+        let criteria_before = list.view.criteria(&self.directory, self.since);
         let knows_words = criteria.words.is_empty();
         let search = if knows_words { None } else { site.pushes().searches.acquire().await.ok() };
         let found = self.matching(site, &criteria).await;
         let mut rows = String::new();
         let (mut new, mut gone, mut delta) = (Vec::new(), Vec::new(), 0);
         for (id, IncidentChange { before, after }) in &self.changes.incidents {
-            let did = before.as_ref().is_some_and(|before| knows_words && criteria.matches(before, now));
+            let did = before.as_ref().is_some_and(|before| knows_words && criteria_before.matches(before, self.since));
             let does = after.is_some() && found.contains(id);
             match after.as_ref().filter(|_| does) {
                 Some(after) => {

@@ -13,22 +13,22 @@ use super::{
 use crate::support::PASSWORD;
 
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
-const LIST: &str = "/incidents/?open=true";
+pub(super) const LIST: &str = "/incidents/?open=true";
 
 /// A source, and somebody who does things elsewhere.
-struct Elsewhere {
-    source: crate::daemon::Client,
-    user: crate::daemon::Client,
+pub(super) struct Elsewhere {
+    pub source: crate::daemon::Client,
+    pub user: crate::daemon::Client,
 }
 
 impl Elsewhere {
-    fn new(server: &Server) -> Self {
+    pub fn new(server: &Server) -> Self {
         let token = |user| server.site.ok(&["token", "create", user]).trim().to_owned();
         let client = |user| server.daemon.client().with_token(&token(user));
         Self { source: client("argus"), user: client("admin") }
     }
 
-    fn incident(&mut self, description: &str) -> u64 {
+    pub fn incident(&mut self, description: &str) -> u64 {
         let now = chrono::Utc::now().to_rfc3339();
         let body = json!({
             "start_time": now, "end_time": "infinity", "level": 2, "description": description,
@@ -39,27 +39,27 @@ impl Elsewhere {
         reply.json()["pk"].as_u64().unwrap()
     }
 
-    fn incidents(&mut self, count: usize) -> Vec<u64> {
+    pub fn incidents(&mut self, count: usize) -> Vec<u64> {
         (0..count).map(|number| self.incident(&format!("Story {number}"))).collect()
     }
 
-    fn acknowledge(&mut self, pk: u64) {
+    pub fn acknowledge(&mut self, pk: u64) {
         let ack = json!({"event": {"timestamp": chrono::Utc::now().to_rfc3339(), "description": "mine"}});
         assert_eq!(self.user.post(&format!("/api/v2/incidents/{pk}/acks/"), &ack).status, 201);
     }
 }
 
-async fn inside(browser: &Browser, path: &str) {
+pub(super) async fn inside(browser: &Browser, path: &str) {
     browser.log_in("admin", PASSWORD).await;
     browser.goto(path).await;
     live(browser).await;
 }
 
-async fn live(browser: &Browser) {
+pub(super) async fn live(browser: &Browser) {
     browser.eventually_shows("[data-live-state].on").await;
 }
 
-async fn rows(browser: &Browser) -> Vec<u64> {
+pub(super) async fn rows(browser: &Browser) -> Vec<u64> {
     let script = "return [...document.querySelectorAll('#rows > tr:not(.gone)')].map((it) => Number(it.dataset.pk))";
     serde_json::from_value(browser.run(script).await).unwrap()
 }
@@ -68,7 +68,7 @@ async fn press(browser: &Browser, keys: &str) {
     browser.driver.action_chain().send_keys(keys).perform().await.unwrap();
 }
 
-async fn is(browser: &Browser, script: &str) -> bool {
+pub(super) async fn is(browser: &Browser, script: &str) -> bool {
     browser.run(&format!("return Boolean({script})")).await == true
 }
 
