@@ -13,6 +13,7 @@ mod feed;
 mod grams;
 mod id_set;
 mod indexer;
+mod lapses;
 mod maintenance;
 mod near;
 mod page;

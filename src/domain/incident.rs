@@ -93,6 +93,20 @@ impl Incident {
         self.acked_until.is_acked(now)
     }
 
+    /// The moments at which it changes without anybody doing anything: it ends, or its acknowledgement expires. Passed ones,
+    /// too.
+    pub fn lapses(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        let end = match self.end {
+            EndTime::At(end) => Some(end),
+            EndTime::Stateless | EndTime::Infinity => None,
+        };
+        let expiration = match self.acked_until {
+            AckedUntil::At(expiration) => Some(expiration),
+            AckedUntil::Never | AckedUntil::Forever => None,
+        };
+        end.into_iter().chain(expiration)
+    }
+
     #[must_use]
     pub fn has_tag(&self, tag: &Tag) -> bool {
         self.tags.iter().any(|t| t.tag == *tag)

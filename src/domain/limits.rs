@@ -17,6 +17,21 @@ pub const LIVE_UPDATE_BYTES: usize = 4 << 20;
 /// Time between two pushes to one page; changes in between are pushed together.
 pub const LIVE_EVERY: Duration = Duration::from_millis(250);
 
+/// A page that got nothing else for so long gets a sign of life, and its session is looked at again.
+pub const LIVE_ALIVE: Duration = Duration::from_secs(15);
+
+/// A page that gets nothing for so long, not even a sign of life, opens its stream again.
+pub const LIVE_SILENCE: Duration = Duration::from_secs(40);
+
+/// Moments at which incidents change by the clock alone that are kept in memory; later ones are looked up again.
+pub const LIVE_MOMENTS: usize = 20_000;
+
+/// How often the time of day is looked at for such moments; it may have been set.
+pub const LIVE_CLOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// Least time between two requests to reload a list that shows a time frame or durations.
+pub const LIVE_FRAME_EVERY: Duration = Duration::from_secs(10);
+
 /// Pages that are pushed to at once.
 pub const LIVE_STREAMS: usize = 5_000;
 

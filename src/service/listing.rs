@@ -12,6 +12,7 @@ use crate::{
         ids::IncidentId,
         incident::Incident,
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+        time::Timestamp,
     },
     search::SortedFound,
 };
@@ -26,6 +27,8 @@ pub struct SortedPage {
     pub matching: u64,
     /// The last change that was counted.
     pub seq: u64,
+    /// As of when they match.
+    pub at: Timestamp,
     /// Of a large page; to be kept until the page is written.
     pub turn: Option<Turn>,
 }
@@ -79,7 +82,7 @@ impl Service {
             (found, rows) = self.blocking(larger).await?;
         }
         let (matching, seq) = (found.matching, found.seq);
-        Ok(SortedPage { rows, next: found.next, previous: found.previous, matching, seq, turn })
+        Ok(SortedPage { rows, next: found.next, previous: found.previous, matching, seq, at: now, turn })
     }
 
     pub async fn facets(&self, criteria: Criteria) -> Result<Facets, ServiceError> {

@@ -3,12 +3,17 @@
 //! Everybody reads at their own pace; who is too slow, or asks for what is gone, is told to look at everything again.
 //! The writer thread only adds to the ring and wakes one task; that task wakes the readers. What became of each incident
 //! between two places is worked out once for all readers that ask about the same two places.
+//!
+//! What changes by the clock alone, an end that comes or an acknowledgement that expires, is a change like any other: the
+//! task that wakes readers waits for the next such moment by the time of day, and adds those incidents.
 
+mod moments;
 mod ring;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,12 +23,13 @@ use tokio::{
 };
 
 use self::ring::{Bounds, Entry, Ring};
+use super::{Service, ServiceError};
 use crate::{
     domain::{
         change::{Committed, IncidentChange},
         ids::{IncidentId, Seq},
         incident::Incident,
-        limits::LIVE_EVERY,
+        limits::{CLOCK_STEP_MICROS, LIVE_CLOCK_EVERY, LIVE_EVERY, LIVE_MOMENTS, LIVE_ROWS},
         message::{About, Message},
         time::Timestamp,
     },
@@ -31,6 +37,10 @@ use crate::{
 };
 
 pub use self::ring::{Changes, Update};
+
+/// How often the incidents that changed by the clock alone are read again because of a commit in between.
+const LAPSE_TRIES: usize = 20;
+const LAPSE_RETRY: Duration = Duration::from_millis(5);
 
 /// Updates that are kept for readers that ask about the same places.
 const UPDATES_KEPT: usize = 8;
@@ -73,7 +83,8 @@ pub struct Reader {
 
 impl Live {
     pub(super) fn new(store: &Store) -> Self {
-        let ring = Ring::new(store.counters().last_seq, Bounds::default());
+        let mut ring = Ring::new(store.counters().last_seq, Bounds::default());
+        ring.clock = store.clock().now();
         let inner = Inner {
             published: watch::Sender::new(ring.end()),
             ring: Mutex::new(ring),
@@ -102,11 +113,19 @@ impl Live {
     /// A reader who knows everything up to change `known`, or needs nothing of the past; and whether all that it does
     /// not know is still there. To be called within a runtime.
     #[must_use]
-    pub fn join(&self, known: Option<u64>) -> (Reader, bool) {
+    pub fn join(&self, known: Option<u64>, service: &Service) -> (Reader, bool) {
         let published = self.inner.published.subscribe();
-        self.wake_readers();
+        self.wake_readers(service);
         let (next, end) = {
-            let ring = self.ring();
+            let mut ring = self.ring();
+            if ring.moments.are_missing_at(Timestamp::MIN) {
+                // The first reader since the start: nobody needed it before.
+                let search = service.search();
+                ring.clock = ring.clock.max(service.now());
+                ring.clock_floor = search.last_lapse(ring.clock);
+                let found = search.lapses(ring.clock, LIVE_MOMENTS);
+                ring.moments.refill(&found);
+            }
             (known.map_or(Some(ring.end()), |seq| ring.after(seq)), ring.end())
         };
         // What was missed can be read at once. The others hear of it with the next news.
@@ -138,18 +157,68 @@ impl Live {
         Some(update)
     }
 
+    /// Adds what changed by the clock alone up to now. Sees also when the clock was set, in either direction.
+    async fn lapse(&self, service: &Service) -> Result<(), ServiceError> {
+        for _ in 0..LAPSE_TRIES {
+            let now = service.now();
+            let due = {
+                let mut ring = self.ring();
+                if now.micros() < ring.clock.micros().saturating_sub(CLOCK_STEP_MICROS) {
+                    ring.moments.forget();
+                    ring.set_clock(now);
+                }
+                if ring.moments.are_missing_at(now) {
+                    // Briefly: a pass over columns in memory, once in a while.
+                    let found = service.search().lapses(ring.clock, LIVE_MOMENTS);
+                    ring.moments.refill(&found);
+                }
+                ring.advance(now);
+                let due = ring.moments.due(now, LIVE_ROWS);
+                if due.len() > LIVE_ROWS {
+                    ring.set_clock(now);
+                    return Ok(());
+                }
+                due
+            };
+            if due.is_empty() {
+                return Ok(());
+            }
+            let (seq, incidents) = service.blocking(read(service, due)).await?;
+            {
+                let mut ring = self.ring();
+                // As they are after the last entry, neither older nor newer.
+                if ring.last == seq.0 {
+                    ring.push_lapsed(incidents, now);
+                    return Ok(());
+                }
+            }
+            sleep(LAPSE_RETRY).await;
+        }
+        self.ring().set_clock(service.now());
+        Ok(())
+    }
+
+    /// How long nothing changes by the clock alone, if it is not set.
+    fn until_lapse(&self, now: Timestamp) -> Duration {
+        let next = self.ring().moments.next();
+        let left = next.map(|next| next.micros().saturating_sub(now.micros()).max(0).unsigned_abs());
+        left.map_or(LIVE_CLOCK_EVERY, Duration::from_micros).min(LIVE_CLOCK_EVERY)
+    }
+
     /// Starts the task that wakes readers, unless it runs. It ends when there are none.
-    fn wake_readers(&self) {
+    fn wake_readers(&self, service: &Service) {
         let mut is_waking = lock(&self.inner.is_waking);
         if *is_waking {
             return;
         }
         *is_waking = true;
-        let inner = Arc::clone(&self.inner);
+        let (live, service, inner) = (self.clone(), service.clone(), Arc::clone(&self.inner));
         tokio::spawn(async move {
             loop {
+                let mut is_news = true;
                 tokio::select! {
                     () = inner.news.notified() => {}
+                    () = sleep(live.until_lapse(service.now())) => is_news = false,
                     () = inner.published.closed() => {
                         let mut is_waking = lock(&inner.is_waking);
                         if inner.published.receiver_count() == 0 {
@@ -159,9 +228,19 @@ impl Live {
                         continue;
                     }
                 }
+                if let Err(error) = live.lapse(&service).await {
+                    tracing::error!(%error, "what changed by the clock alone cannot be read; pages are told to reload");
+                    live.ring().set_clock(service.now());
+                }
                 let end = lock(&inner.ring).end();
-                inner.published.send_replace(end);
-                sleep(LIVE_EVERY).await;
+                let has_changed = inner.published.send_if_modified(|published| {
+                    let has_changed = is_news || *published != end;
+                    *published = end;
+                    has_changed
+                });
+                if has_changed {
+                    sleep(LIVE_EVERY).await;
+                }
             }
         });
     }
@@ -199,28 +278,45 @@ impl Reader {
         }
     }
 
-    /// The part of `update` that lies after change `seq`; `None`: it is gone or cannot be pushed.
+    /// The part of `update` that lies after change `seq` and, of what changed by the clock alone, after `at`; perhaps
+    /// nothing. `None`: it is gone.
     #[must_use]
-    pub fn part_after(&self, update: &Update, seq: u64) -> Option<Arc<Changes>> {
+    pub fn part_after(&self, update: &Update, seq: u64, at: Option<Timestamp>) -> Option<Update> {
         let mut entries: Vec<Arc<Entry>> = self.live.ring().range(update.from, update.to)?;
-        entries.retain(|entry| entry.seq > seq);
-        match Update::new(update.from, update.to, &entries) {
-            Some(update) => update.changes,
-            None => Some(Arc::default()),
-        }
+        entries.retain(|entry| {
+            let is_later = || at.is_none_or(|at| entry.clock > at);
+            entry.seq > seq || entry.seq == seq && entry.is_lapse && is_later()
+        });
+        let (from, to) = (update.from, update.to);
+        Some(
+            Update::new(from, to, &entries)
+                .unwrap_or_else(|| Update { changes: Some(Arc::default()), ..update.clone() }),
+        )
+    }
+
+    /// Whether something changed by the clock alone after `at` of which this reader will not hear.
+    #[must_use]
+    pub fn has_missed(&self, at: Timestamp) -> bool {
+        self.live.ring().has_lapsed_unseen(self.next, at)
     }
 }
 
 impl Follower for Live {
-    fn committed(&self, batch: &[Committed], last: Seq, _: Timestamp) {
+    fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp) {
         let incidents: Vec<IncidentChange> = batch.iter().flat_map(|it| it.incidents.iter().cloned()).collect();
+        self.ring().advance(at);
         if incidents.is_empty() {
             self.ring().last = last.0;
             if !batch.iter().any(|committed| committed.directory_changed) {
                 return;
             }
         } else {
-            self.ring().push(last.0, &incidents, Vec::new());
+            let mut ring = self.ring();
+            let clock = ring.clock;
+            for change in &incidents {
+                ring.moments.follow(change.before.as_deref(), change.after.as_deref(), clock);
+            }
+            ring.push(last.0, &incidents, Vec::new());
         }
         self.inner.news.notify_one();
     }
@@ -243,8 +339,25 @@ impl Follower for Live {
     }
 
     fn reset(&self) {
-        self.ring().forget();
+        let mut ring = self.ring();
+        ring.moments.forget();
+        ring.forget();
+        drop(ring);
         self.inner.news.notify_one();
+    }
+}
+
+/// These incidents, without their metadata, and the change up to which that is so.
+fn read(
+    service: &Service,
+    ids: BTreeSet<IncidentId>,
+) -> impl FnOnce() -> Result<(Seq, Vec<Arc<Incident>>), ServiceError> + Send + use<> {
+    let service = service.clone();
+    move || {
+        let snapshot = service.store().snapshot()?;
+        let incidents = snapshot.incidents(&ids.into_iter().collect::<Vec<_>>())?;
+        let without = |incident| Arc::new(Incident { metadata: String::new(), ..incident });
+        Ok((snapshot.seq()?, incidents.into_iter().map(without).collect()))
     }
 }
 

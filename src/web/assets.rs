@@ -1,4 +1,4 @@
-//! Style sheets, scripts and pictures, in the program itself. Their addresses change with their content, so browsers may
+//! Style sheets, scripts, pictures and sounds, in the program itself. Their addresses change with their content, so browsers may
 //! keep them for ever.
 
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
@@ -84,6 +84,7 @@ fn media_type(name: &str) -> &'static str {
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "ico" => "image/x-icon",
+        "wav" => "audio/wav",
         _ => "text/plain; charset=utf-8",
     }
 }

@@ -4,7 +4,10 @@ use chrono_tz::Tz;
 
 use super::{Site, show::Show, visitor::Visitor};
 use crate::{
-    domain::preferences::{DateFormat, Preferences},
+    domain::{
+        limits::LIVE_SILENCE,
+        preferences::{DateFormat, Preferences},
+    },
     service::UserKind,
 };
 
@@ -98,6 +101,12 @@ impl Frame {
     #[must_use]
     pub fn asset(&self, name: &str) -> String {
         super::assets::address(name)
+    }
+
+    /// Milliseconds; for scripts.
+    #[must_use]
+    pub fn live_silence(&self) -> u128 {
+        LIVE_SILENCE.as_millis()
     }
 
     #[must_use]

@@ -17,13 +17,16 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::rendered::Pushes;
 use self::views::{Push, Views};
 use super::{Site, form::Fields, visitor::Visitor};
 use crate::{
-    domain::limits::{LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
+    domain::{
+        limits::{LIVE_ALIVE, LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
+        time::Timestamp,
+    },
     http::cookies,
     service::{
         NoSlot, Slot,
@@ -31,8 +34,6 @@ use crate::{
     },
 };
 
-/// So often it is asked whether the session is still there, and the browser hears that the stream is.
-const BREATH: Duration = Duration::from_secs(15);
 /// Upper bound on how often the pause between reload requests to a page doubles.
 const DOUBLINGS: u32 = 4;
 /// Many streams take their turns in so many groups, so that other requests get theirs in between.
@@ -60,10 +61,13 @@ pub async fn stream(
         }
     };
     let fields = Fields::of_query(query.as_deref());
-    let views = Views::parse(&site, &fields, &visitor);
-    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let known = resumed.or_else(|| fields.get("seq").and_then(|seq| seq.parse().ok()));
-    let (reader, is_complete) = site.service.live().join(known);
+    let mut views = Views::parse(&site, &fields, &visitor);
+    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(known);
+    if let Some((_, Some(at))) = resumed {
+        views.resume_at(at);
+    }
+    let resumed = resumed.or_else(|| fields.get("seq").and_then(known)).map(|(seq, _)| seq);
+    let (reader, is_complete) = site.service.live().join(resumed, &site.service);
     let mut pushed = Pushed {
         group: site.pushes().next_group(GROUPS),
         reader,
@@ -73,21 +77,28 @@ pub async fn stream(
         pending: VecDeque::new(),
         next_push: Instant::now(),
         ends: Instant::now() + LIVE_STREAM_LIFE,
+        alive_at: Instant::now() + LIVE_ALIVE,
+        older_at: Some(Instant::now()),
         reloads: 0,
         is_first_look: true,
         is_over: false,
         _slot: slot,
     };
     pushed.pending.extend(Push::hello().frames(None));
-    if !is_complete {
-        pushed.push(vec![Push::refresh()], None);
-    }
+    let missed = if is_complete { pushed.views.missed(&pushed.reader) } else { vec![Push::refresh()] };
+    pushed.push(missed, None);
     let headers = [
         (header::CONTENT_TYPE.as_str(), "text/event-stream"),
         (header::CACHE_CONTROL.as_str(), "no-cache"),
         ("x-accel-buffering", "no"),
     ];
     (headers, Body::from_stream(frames(pushed).fuse())).into_response()
+}
+
+/// A change and, if it is there, a time in microseconds since 1970.
+fn known(text: &str) -> Option<(u64, Option<Timestamp>)> {
+    let (seq, at) = text.split_once('.').unwrap_or((text, ""));
+    Some((seq.parse().ok()?, at.parse().ok().map(Timestamp::saturating_from_micros)))
 }
 
 struct Pushed {
@@ -100,6 +111,10 @@ struct Pushed {
     next_push: Instant,
     /// When the browser has to open another stream, so that it gets a fresh cookie.
     ends: Instant,
+    /// When the page needs a sign of life, if it gets nothing else before.
+    alive_at: Instant,
+    /// When lists that show a time frame or durations are looked at again; `None`: there is none.
+    older_at: Option<Instant>,
     /// Consecutive reload requests sent to the page.
     reloads: u32,
     /// Its turn among many streams.
@@ -113,30 +128,33 @@ fn frames(pushed: Pushed) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(pushed, |mut pushed| async move {
         loop {
             if let Some(frame) = pushed.pending.pop_front() {
+                pushed.alive_at = Instant::now() + LIVE_ALIVE;
                 return Some((Ok(frame), pushed));
             }
             if pushed.is_over {
                 return None;
             }
-            let is_quiet = pushed.wait().await;
+            pushed.wait().await;
             pushed.look().await;
-            if is_quiet && pushed.pending.is_empty() && !pushed.is_over {
-                pushed.pending.push_back(Bytes::from_static(b": alive\n\n"));
+            // Also while everything that changes is of no concern to the page.
+            if pushed.pending.is_empty() && pushed.alive_at <= Instant::now() {
+                pushed.pending.extend(Push::alive().frames(None));
             }
         }
     })
 }
 
 impl Pushed {
-    /// Until there is news, gathered for a moment; or for a breath, which is true.
-    async fn wait(&mut self) -> bool {
+    /// Until there is news, gathered for a moment, or until a sign of life is due.
+    async fn wait(&mut self) {
         // What was missed is looked at now, not with the next change.
-        let is_quiet =
-            !std::mem::take(&mut self.is_first_look) && timeout(BREATH, self.reader.changed()).await.is_err();
+        if !std::mem::take(&mut self.is_first_look) {
+            let until = self.older_at.map_or(self.alive_at, |at| at.min(self.alive_at));
+            drop(timeout_at(until, self.reader.changed()).await);
+        }
         let open = self.site.pushes().streams.taken().min(LIVE_STREAMS);
         let share = LIVE_EVERY.as_secs_f64() * (open * self.group) as f64 / (LIVE_STREAMS * GROUPS) as f64;
         sleep_until(self.next_push.max(Instant::now() + Duration::from_secs_f64(share))).await;
-        is_quiet
     }
 
     async fn look(&mut self) {
@@ -146,19 +164,24 @@ impl Pushed {
             return;
         }
         self.is_over = Instant::now() >= self.ends;
+        if self.older_at.is_some_and(|at| at <= Instant::now()) {
+            let (pushes, wait) = self.views.older(&self.site);
+            self.push(pushes, None);
+            self.older_at = wait.and_then(|wait| Instant::now().checked_add(wait));
+        }
         match self.reader.news() {
             News::Nothing => {}
             News::Closed => self.is_over = true,
             News::TooMuch => self.push(vec![Push::refresh()], None),
             News::Update(update) => {
                 let pushes = self.views.pushes(&self.site, &self.reader, &update).await;
-                self.push(pushes, Some(update.seq));
+                self.push(pushes, Some((update.seq, update.now)));
             }
         }
     }
 
     /// Only the last has the number: who loses the stream before has not heard all of this.
-    fn push(&mut self, pushes: Vec<Push>, seq: Option<u64>) {
+    fn push(&mut self, pushes: Vec<Push>, seq: Option<(u64, Timestamp)>) {
         let Some(last) = pushes.len().checked_sub(1) else { return };
         let is_reload = pushes.iter().any(Push::is_refresh);
         for (number, push) in pushes.into_iter().enumerate() {

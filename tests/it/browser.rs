@@ -16,6 +16,7 @@ mod gallery;
 mod harness;
 mod incident;
 mod list;
+mod live;
 mod navigation;
 mod notifications;
 mod session;

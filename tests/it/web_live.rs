@@ -9,7 +9,7 @@ use std::{
 use argusd::{
     domain::{
         ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
-        limits::{LIVE_PUSH_BYTES, LIVE_STREAMS_PER_USER},
+        limits::{LIVE_ALIVE, LIVE_PUSH_BYTES, LIVE_STREAMS_PER_USER},
         message::{About, Message, Route, State},
         time::Timestamp,
     },
@@ -34,12 +34,16 @@ use crate::{
 const SOON: Duration = Duration::from_secs(1);
 /// What does not come within so much time will not come.
 const QUIET: Duration = Duration::from_millis(600);
+/// The time of day is looked at once a second, and what it did is pushed a moment later.
+const BY_THE_CLOCK: Duration = Duration::from_millis(2_500);
+const NOW_TEXT: &str = "2026-01-15T12:00:00Z";
+const SECOND: i64 = 1_000_000;
 
 #[derive(Debug)]
 struct Pushed {
     name: String,
     data: String,
-    id: Option<u64>,
+    id: Option<String>,
 }
 
 impl Pushed {
@@ -48,7 +52,7 @@ impl Pushed {
     }
 }
 
-async fn ask(app: &App, visit: &Visit, query: &str, last_event: Option<u64>) -> Response {
+async fn ask(app: &App, visit: &Visit, query: &str, last_event: Option<&str>) -> Response {
     let request = Request::get(format!("/live/?{query}"))
         .header(header::HOST, "argus.test")
         .header(header::COOKIE, format!("sessionid={}", visit.cookie("sessionid").unwrap()));
@@ -62,7 +66,7 @@ struct Stream {
 }
 
 impl Stream {
-    async fn open(app: &App, visit: &Visit, query: &str, last_event: Option<u64>) -> Self {
+    async fn open(app: &App, visit: &Visit, query: &str, last_event: Option<&str>) -> Self {
         let response = ask(app, visit, query, last_event).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
@@ -83,8 +87,7 @@ impl Stream {
                     lines.map(str::to_owned).next()
                 };
                 if let Some(name) = field("event") {
-                    let id = field("id").map(|id| id.parse().unwrap());
-                    return Some(Pushed { name, data: field("data").unwrap(), id });
+                    return Some(Pushed { name, data: field("data").unwrap(), id: field("id") });
                 }
                 continue;
             }
@@ -95,7 +98,11 @@ impl Stream {
     }
 
     async fn rows(&mut self) -> Value {
-        let pushed = self.next(SOON).await.expect("nothing is pushed within a second");
+        self.rows_within(SOON).await
+    }
+
+    async fn rows_within(&mut self, within: Duration) -> Value {
+        let pushed = self.next(within).await.expect("nothing is pushed in time");
         assert_eq!(pushed.name, "rows");
         pushed.json()
     }
@@ -229,9 +236,18 @@ impl Dice {
 
 #[tokio::test]
 async fn what_is_pushed_adds_up() {
-    const VIEWS: [&str; 7] =
-        ["open=any", "open=true", "acked=true", "level=1&level=2", "tags=a%3D1", "q=link", "open=true&ticket=false"];
-    for seed in 1..=3 {
+    const VIEWS: [&str; 9] = [
+        "open=any",
+        "open=true",
+        "open=false",
+        "acked=true",
+        "level=1&level=2",
+        "tags=a%3D1",
+        "q=link",
+        "open=true&ticket=false",
+        "open=true&acked=false",
+    ];
+    for seed in 1..=5 {
         let app = App::new().await;
         let mut dice = Dice(seed);
         let mut alice = Visit::of(&app, "alice").await;
@@ -244,29 +260,28 @@ async fn what_is_pushed_adds_up() {
             change(&app, &mut dice, &mut pks, 3).await;
             tabs.push(look(query, &alice.get(&format!("/incidents/?{query}")).await));
         }
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (number, tab) in tabs.iter().enumerate() {
-            query.append_pair("list", &format!("{number}~{}~{}", tab.seq, tab.query));
-        }
-        let query = query.append_pair("seq", &tabs[0].seq).finish();
-        let mut last_event = None;
         for _ in 0..6 {
-            let mut stream = Stream::open(&app, &alice, &query, last_event).await;
+            let mut stream = Stream::open(&app, &alice, &query_of(&tabs), None).await;
             change(&app, &mut dice, &mut pks, 12).await;
             let wait = Duration::from_millis(dice.throw(2) * 500);
             while let Some(pushed) = stream.next(wait).await {
-                assert_eq!(pushed.name, "rows");
-                let patch = pushed.json();
-                tabs[patch["list"].as_str().unwrap().parse::<usize>().unwrap()].take(&patch);
                 // Whoever loses the stream has heard all of a batch, or is told it all again.
-                last_event = pushed.id.or(last_event);
+                if hear(&mut tabs, &pushed, &mut alice).await {
+                    break;
+                }
             }
             change(&app, &mut dice, &mut pks, 5).await;
         }
-        let mut stream = Stream::open(&app, &alice, &query, last_event).await;
-        while let Some(pushed) = stream.next(QUIET).await {
-            let patch = pushed.json();
-            tabs[patch["list"].as_str().unwrap().parse::<usize>().unwrap()].take(&patch);
+        let mut is_behind = true;
+        while is_behind {
+            is_behind = false;
+            let mut stream = Stream::open(&app, &alice, &query_of(&tabs), None).await;
+            while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
+                is_behind |= hear(&mut tabs, &pushed, &mut alice).await;
+                if is_behind {
+                    break;
+                }
+            }
         }
         for tab in tabs {
             let now = look(tab.query, &alice.get(&format!("/incidents/?{}", tab.query)).await);
@@ -275,11 +290,53 @@ async fn what_is_pushed_adds_up() {
     }
 }
 
+fn query_of(tabs: &[Tab]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (number, tab) in tabs.iter().enumerate() {
+        query.append_pair("list", &format!("{number}~{}~{}", tab.seq, tab.query));
+    }
+    let least = tabs.iter().map(|tab| known(&tab.seq).0).min().unwrap();
+    query.append_pair("seq", &least.to_string()).finish()
+}
+
+fn known(text: &str) -> (u64, i64) {
+    let (seq, at) = text.split_once('.').unwrap();
+    (seq.parse().unwrap(), at.parse().unwrap())
+}
+
+/// As the script does; true: a page was loaded again, and joins anew.
+async fn hear(tabs: &mut [Tab], pushed: &Pushed, alice: &mut Visit) -> bool {
+    let (first, count) = match pushed.name.as_str() {
+        "rows" => {
+            let patch = pushed.json();
+            tabs[patch["list"].as_str().unwrap().parse::<usize>().unwrap()].take(&patch);
+            (0, 0)
+        }
+        "watched" => (pushed.data.parse::<usize>().unwrap(), 1),
+        "refresh" => (0, tabs.len()),
+        other => panic!("{other}"),
+    };
+    if let Some((seq, at)) = pushed.id.as_deref().map(known) {
+        for tab in tabs.iter_mut().filter(|tab| known(&tab.seq).0 <= seq) {
+            tab.seq = format!("{seq}.{}", known(&tab.seq).1.max(at));
+        }
+    }
+    for tab in tabs.iter_mut().skip(first).take(count) {
+        *tab = look(tab.query, &alice.get(&format!("/incidents/?{}", tab.query)).await);
+    }
+    count > 0
+}
+
+fn later(app: &App, dice: &mut Dice) -> String {
+    let now = argusd::clock::Clock::now(&*app.clock);
+    now.saturating_add_micros(dice.throw(60) as i64 * 1_000_000).to_datetime().to_rfc3339()
+}
+
 async fn change(app: &App, dice: &mut Dice, pks: &mut Vec<u64>, times: usize) {
     for _ in 0..times {
         let any = if pks.is_empty() { 0 } else { pks[dice.throw(pks.len() as u64) as usize] };
         let api = app.of(Who::EndUser);
-        match dice.throw(if pks.is_empty() { 1 } else { 7 }) {
+        match dice.throw(if pks.is_empty() { 1 } else { 10 }) {
             0 | 1 => {
                 let description = ["Link down", "Fan broken"][dice.throw(2) as usize];
                 let tag = format!("a={}", dice.throw(3));
@@ -294,6 +351,14 @@ async fn change(app: &App, dice: &mut Dice, pks: &mut Vec<u64>, times: usize) {
                 let ack = json!({"event": {"timestamp": "2026-01-15T12:00:00Z", "description": ""}});
                 api.post(&format!("/api/v2/incidents/{any}/acks/"), ack).await;
             }
+            // What ends or expires by the clock alone later, and the clock.
+            7 => {
+                let expiration = later(app, dice);
+                let ack = json!({"event": {"timestamp": NOW_TEXT, "description": ""}, "expiration": expiration});
+                api.post(&format!("/api/v2/incidents/{any}/acks/"), ack).await;
+            }
+            8 => pks.push(app.incident(json!({"end_time": later(app, dice), "level": 1})).await),
+            9 => app.clock.advance_micros(dice.throw(40) as i64 * 1_000_000),
             5 => {
                 let url = ["", "https://tickets.example/1"][dice.throw(2) as usize];
                 api.put(&format!("/api/v2/incidents/{any}/ticket_url/"), json!({"ticket_url": url})).await;
@@ -317,7 +382,7 @@ async fn what_was_missed_comes_at_once() {
     drop(stream);
     let missed =
         [app.incident(json!({"end_time": "infinity"})).await, app.incident(json!({"end_time": "infinity"})).await];
-    let mut stream = Stream::open(&app, &alice, &query, pushed.id).await;
+    let mut stream = Stream::open(&app, &alice, &query, pushed.id.as_deref()).await;
     let patch = stream.rows().await;
     assert_eq!((keys(&patch), &patch["delta"]), (missed.to_vec(), &json!(2)));
     assert!(stream.next(QUIET).await.is_none(), "and only once");
@@ -479,4 +544,153 @@ async fn rows_that_are_too_long_together_are_loaded_again() {
         names.push(pushed.name);
     }
     assert!(names.contains(&"refresh".to_owned()), "{names:?}");
+}
+
+async fn acknowledge(app: &App, pk: u64, seconds: i64) {
+    let expiration = Timestamp::saturating_from_micros(NOW + seconds * SECOND).to_datetime().to_rfc3339();
+    let ack = json!({"event": {"timestamp": NOW_TEXT, "description": ""}, "expiration": expiration});
+    assert_eq!(app.of(Who::EndUser).post(&format!("/api/v2/incidents/{pk}/acks/"), ack).await.status, 201);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
+    const VIEWS: [&str; 5] = ["open=true&acked=false", "acked=true", "open=true", "open=false", "level=1"];
+    let app = App::new().await;
+    let mut alice = Visit::of(&app, "alice").await;
+    let acked = app.incident(json!({"end_time": "infinity"})).await;
+    let ends = app.incident(json!({"end_time": "2026-01-15T12:02:00Z"})).await;
+    acknowledge(&app, acked, 60).await;
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let mut known = String::new();
+    for view in VIEWS {
+        known = look(view, &alice.get(&format!("/incidents/?{view}")).await).seq;
+        query.append_pair("list", &format!("{view}~{known}~{view}"));
+    }
+    for pk in [acked, ends] {
+        query.append_pair("watch", &format!("w{pk}~{known}~{pk}"));
+    }
+    let query = query.append_pair("seq", &known).finish();
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    assert!(stream.next(QUIET).await.is_none());
+
+    // Nobody does anything from here on.
+    let mut told = BTreeMap::new();
+    let mut last = None;
+    app.clock.advance_micros(61 * SECOND);
+    while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
+        last = pushed.id.clone().or(last);
+        told.insert(
+            if pushed.name == "rows" {
+                pushed.json()["list"].as_str().unwrap().to_owned()
+            } else {
+                pushed.data.clone()
+            },
+            pushed,
+        );
+    }
+    assert_eq!(
+        told.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["acked=true", "open=true", "open=true&acked=false", format!("w{acked}").as_str()]
+    );
+    let patch = |told: &BTreeMap<String, Pushed>, view: &str| told[view].json();
+    let back = patch(&told, "open=true&acked=false");
+    assert_eq!((keys(&back), &back["new"], &back["delta"]), (vec![acked], &json!([acked]), &json!(1)));
+    assert_eq!(
+        (&patch(&told, "acked=true")["gone"], &patch(&told, "acked=true")["delta"]),
+        (&json!([acked]), &json!(-1))
+    );
+    let open = patch(&told, "open=true");
+    assert_eq!((keys(&open), &open["new"], &open["delta"]), (vec![acked], &json!([]), &json!(0)));
+    assert!(!open["rows"][0][1].as_str().unwrap().contains("acked"), "the badge is gone: {open}");
+
+    // Whoever comes back hears nothing twice, nor does a page that was made since.
+    drop(stream);
+    let mut stream = Stream::open(&app, &alice, &query, last.as_deref()).await;
+    while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
+        assert_eq!(pushed.name, "watched", "pages of incidents look again");
+    }
+    let fresh = look("acked=true", &alice.get("/incidents/?acked=true").await);
+    let mut young =
+        Stream::open(&app, &alice, &format!("list=y~{}~acked%3Dtrue&seq={}", fresh.seq, fresh.seq), None).await;
+    assert!(young.next(QUIET).await.is_none());
+    drop(young);
+
+    let mut told = BTreeMap::new();
+    app.clock.advance_micros(60 * SECOND);
+    while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
+        told.insert(
+            if pushed.name == "rows" {
+                pushed.json()["list"].as_str().unwrap().to_owned()
+            } else {
+                pushed.data.clone()
+            },
+            pushed,
+        );
+    }
+    assert_eq!(patch(&told, "open=false")["new"], json!([ends]));
+    assert_eq!(patch(&told, "open=true")["gone"], json!([ends]));
+    assert_eq!(told[&format!("w{ends}")].name, "watched");
+}
+
+#[tokio::test]
+async fn too_much_at_one_moment_and_a_clock_that_is_set_back_are_loaded_again() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let pks = futures_util::future::join_all((0..300).map(|_| app.incident(json!({"end_time": "infinity"})))).await;
+    let ack = json!({"timestamp": NOW_TEXT, "expiration": "2026-01-15T12:01:00Z"});
+    let acks = json!({"ids": pks, "ack": ack});
+    assert_eq!(app.of(Who::EndUser).post("/api/v2/incidents/acks/bulk/", acks).await.status, 201);
+    let mut stream = Stream::open(&app, &alice, &lists(&[("a", "open=true&acked=false")], &seq(&app)), None).await;
+    app.clock.advance_micros(60 * SECOND);
+    assert_eq!(stream.next(BY_THE_CLOCK).await.unwrap().name, "refresh");
+    // Acknowledged again, by the clock.
+    app.clock.jump_micros(-50 * SECOND);
+    assert_eq!(stream.next(Duration::from_secs(6)).await.unwrap().name, "refresh");
+    app.clock.advance_micros(50 * SECOND);
+    assert_eq!(stream.next(Duration::from_secs(6)).await.unwrap().name, "refresh");
+}
+
+#[tokio::test]
+async fn lists_of_a_time_frame_and_of_durations_are_loaded_again_when_incidents_grow_older() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    // Started an hour ago.
+    app.incident(json!({"end_time": "infinity"})).await;
+    app.clock.jump_micros(-5 * SECOND);
+    let at = NOW - 5 * SECOND;
+    let known = seq(&app);
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, view) in [("frame", "frame=1h"), ("longer", "longer=60"), ("plain", "open=true"), ("other", "longer=59")]
+    {
+        query.append_pair("list", &format!("{name}~{known}.{at}~{view}"));
+    }
+    let query = query.append_pair("seq", &known).finish();
+    let mut stream = Stream::open(&app, &alice, &query, None).await;
+    assert!(stream.next(QUIET).await.is_none());
+    app.clock.advance_micros(6 * SECOND);
+    let mut reloaded = BTreeSet::new();
+    for _ in 0..2 {
+        let pushed = stream.next(PATIENCE).await.unwrap();
+        assert_eq!(pushed.name, "watched");
+        reloaded.insert(pushed.data);
+    }
+    assert_eq!(reloaded, BTreeSet::from(["frame".to_owned(), "longer".to_owned()]));
+    assert!(stream.next(QUIET).await.is_none(), "once");
+}
+
+#[tokio::test]
+async fn a_stream_shows_a_sign_of_life_also_while_only_others_get_something() {
+    let app = App::new().await;
+    let alice = Visit::of(&app, "alice").await;
+    let pk = app.incident(json!({"end_time": "infinity", "level": 3})).await;
+    let mut stream = Stream::open(&app, &alice, &lists(&[("a", "level=1")], &seq(&app)), None).await;
+    let until = Instant::now() + LIVE_ALIVE + Duration::from_secs(10);
+    let pushed = loop {
+        assert!(Instant::now() < until, "no sign of life");
+        event(&app, pk, "OTH").await;
+        if let Some(pushed) = stream.next(SOON).await {
+            break pushed;
+        }
+    };
+    assert_eq!(pushed.name, "alive");
 }

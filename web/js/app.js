@@ -136,4 +136,4 @@ on("htmx:error", () => notify("The server cannot be reached."));
 setInterval(() => { if (!document.hidden) writeTimes(); }, 15000);
 arrive();
 root.classList.add("js");
-window.argusd = { $, $$, on, writeTimes, notify, loggedOut };
+window.argusd = { $, $$, on, moment, writeTimes, notify, loggedOut };

@@ -8,8 +8,7 @@ let all = false;
 let undo = {};
 let held = new Map();
 let current = null;
-let lastRefresh = 0;
-let counted = 0;
+let lastRefresh = -2000;
 let timers = {};
 
 const list = () => $("#list");
@@ -89,11 +88,10 @@ function countDown() {
 // Rows that are pushed.
 
 function parse(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  const fresh = template.content.firstElementChild;
-  if (fresh) writeTimes(fresh);
-  return fresh;
+  const body = document.createElement("tbody");
+  body.innerHTML = html;
+  writeTimes(body);
+  return body.firstElementChild;
 }
 
 /** Not by an animation: a whole page of them keeps browsers busy. */
@@ -112,16 +110,14 @@ function patchRow(old, fresh) {
     const there = $(`.${cell.classList[0]}`, old);
     if (!there || there.innerHTML === cell.innerHTML) continue;
     const focused = $$("a, summary", there).indexOf(document.activeElement);
-    const open = $("details[open]", there) != null;
+    const open = $("details[open]", there);
     there.replaceChildren(...cell.childNodes);
     if (open) for (const menu of $$("details", there)) menu.open = true;
     if (focused >= 0) $$("a, summary", there)[focused]?.focus();
   }
 }
 
-function isBusy(element) {
-  return element.matches(".chosen") || element.contains(document.activeElement) || element.matches(":hover");
-}
+const isBusy = (element) => element.matches(".chosen, :hover, :focus-within");
 
 /** The first page, and the newest are on top. */
 const canInsert = () => "live" in list().dataset && "newestFirst" in list().dataset;
@@ -129,19 +125,17 @@ const canInsert = () => "live" in list().dataset && "newestFirst" in list().data
 /** Nothing moves under somebody's hands. */
 function isQuiet() {
   if ("kiosk" in list().dataset) return true;
-  const inRows = rows().contains(document.activeElement) || rows().matches(":hover") || $("details[open]", rows());
-  return !inRows && chosen.size === 0 && scrollY < 300;
+  return !rows().matches(":hover, :focus-within, :has(details[open])") && chosen.size === 0 && scrollY < 300;
 }
 
 function insert(fresh) {
   const { start, pk } = fresh.dataset;
   const before = [...rows().children].find(({ dataset: it }) => (it.start - start || it.pk - pk) < 0);
-  const limit = Number(list().dataset.limit);
+  const { limit } = list().dataset;
   if (!before && rows().children.length >= limit) return;
   mark(fresh, "new");
   rows().insertBefore(fresh, before ?? null);
   for (const last of [...rows().children].slice(limit).reverse()) if (!isBusy(last)) last.remove();
-  $(".empty", list())?.remove();
 }
 
 function showHeld() {
@@ -159,56 +153,58 @@ function release() {
   showChosen();
 }
 
+const matching = () => Number($("[data-matching]").textContent);
+const counts = "[data-matching], [type=radio]:checked + [data-facet]";
+
+/** The same number in the head, the title and the bulk bar, and beside what is chosen. */
+function count(number) {
+  for (const element of $$(counts)) element.textContent = number;
+  document.title = document.title.replace(/^\d+(.*incident)s?/, `${number}$1${number === 1 ? "" : "s"}`);
+}
+
+/** The page neither runs empty nor goes on saying that it is. */
+function fill(isFewer) {
+  const there = $$("#rows > tr:not(.gone)").length + held.size;
+  const least = Math.max(1, Math.min(matching(), list().dataset.limit * 0.75));
+  if ((isFewer && there < least) || $(".first-steps") || (matching() && $(".empty"))) refresh();
+}
+
 function take(patch) {
   if (!rows()) return;
   // While the layout is known.
   const quiet = isQuiet();
   for (const [pk, html] of patch.rows) {
     const fresh = parse(html);
-    const there = row(pk);
-    if (there && fresh) patchRow(there, fresh);
-    else if (fresh && (held.has(pk) || patch.new.includes(pk))) held.set(pk, fresh);
+    if (row(pk)) patchRow(row(pk), fresh);
+    else if (held.has(pk) || patch.new.includes(pk)) held.set(pk, fresh);
   }
   for (const pk of patch.gone) {
     held.delete(pk);
-    const there = row(pk);
-    if (!there) continue;
-    there.classList.add("gone");
-    setTimeout(() => { if (there.matches(".gone") && !isBusy(there)) there.remove(); }, 4000);
+    row(pk)?.classList.add("gone");
   }
-  const { matching, delta, total } = patch;
-  const shown = $("[data-matching]");
-  shown.textContent = matching ?? Math.max(0, Number(shown.textContent) + delta);
-  $("[data-total]").textContent = total;
+  setTimeout(() => { for (const left of $$("#rows > .gone")) if (!isBusy(left)) left.remove(); }, 4000);
+  count(patch.matching ?? Math.max(0, matching() + patch.delta));
+  $("[data-total]").textContent = patch.total;
   list().dataset.at = patch.at;
   if (canInsert() && quiet) release();
   else showHeld();
   showChosen();
+  fill(patch.gone.length);
   if (patch.new.length) alarm(patch.new.length);
-  later("facets", Math.max(0, Math.min(5000, counted + 30000 - Date.now())), facets);
+  timers.facets ??= setTimeout(facets, 5000);
 }
 
 function alarm(many) {
   const { sound, notify: notice } = list().dataset;
-  if (sound != null) beep();
+  if (sound) new Audio(sound).play().catch(() => {});
   if (notice != null && document.hidden && window.Notification?.permission === "granted") {
     new Notification(`argusd: ${many} new`, { tag: "argusd" });
   }
 }
 
-function beep() {
-  const audio = new AudioContext();
-  const tone = new OscillatorNode(audio, { frequency: 880 });
-  tone.connect(new GainNode(audio, { gain: 0.1 })).connect(audio.destination);
-  tone.start();
-  tone.stop(audio.currentTime + 0.3);
-  tone.onended = () => audio.close();
-}
-
 function refresh() {
-  const wait = Math.max(0, lastRefresh + 2000 - Date.now());
-  later("refresh", wait, () => {
-    lastRefresh = Date.now();
+  later("refresh", lastRefresh + 2000 - performance.now(), () => {
+    lastRefresh = performance.now();
     if (!list()) return;
     const open = $$("details[open]", list());
     window.htmx.ajax("GET", location.href, { source: list(), target: "#list", select: "#list", swap: "outerMorph" })
@@ -218,7 +214,7 @@ function refresh() {
 
 function state(now) {
   const element = $("[data-live-state]");
-  element.textContent = now === "live" ? "live" : "not live";
+  element.textContent = now === "live" ? now : "not live";
   element.classList.toggle("on", now === "live");
 }
 
@@ -230,12 +226,13 @@ async function get(address) {
 }
 
 async function facets() {
+  timers.facets = null;
   const form = $("[data-facets]");
   if (!form || document.hidden) return;
-  counted = Date.now();
-  const counts = JSON.parse(await get(form.dataset.facets));
-  if (!counts) return;
-  for (const element of $$("[data-facet]", form)) element.textContent = counts[element.dataset.facet] ?? 0;
+  const found = JSON.parse(await get(form.dataset.facets));
+  if (!found) return;
+  for (const element of $$("[data-facet]", form)) element.textContent = found[element.dataset.facet] ?? 0;
+  count(matching());
 }
 
 async function suggest(input) {
@@ -254,17 +251,14 @@ function arrive() {
   if (!now) return;
   recall();
   showChosen();
-  for (const pk of [...held.keys()]) if (row(pk)) held.delete(pk);
+  for (const pk of held.keys()) if (row(pk)) held.delete(pk);
   showHeld();
   // What is pushed goes on from where this page ends, or it would be counted twice or not at all.
   const { view, seq } = now.dataset;
   const kind = "kiosk" in now.dataset ? "wall" : "list";
   joined = { view, leave: window.argusd.live.join(kind, view, seq, { rows: take, refresh, state }) };
-  if (now.dataset.lapses) {
-    later("lapse", Math.min(Math.max(1000, Number(now.dataset.lapses) - Date.now()), 86400000), refresh);
-  }
-  later("facets", 0, facets);
-  if (current && row(current)) row(current).classList.add("current");
+  facets();
+  row(current)?.classList.add("current");
 }
 
 // Keys.

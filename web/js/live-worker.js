@@ -3,29 +3,39 @@
 class Hub {
   constructor() {
     this.members = new Map();
-    this.source = null;
-    this.state = "off";
-    this.wait = 1000;
-    setInterval(() => this.sweep(), 60000);
+    this.state = "new";
+    this.heard = this.opened = Date.now();
+    setInterval(() => this.sweep(), 5000);
   }
 
   hear(message, reply) {
-    const { join, leave, alive } = message;
-    if (join) {
-      const named = (message) => reply({ ...message, name: join.name });
-      const seq = join.seq && Number(join.seq);
-      this.members.set(join.name, { ...join, seq, reply: named, heard: Date.now() });
+    const { join, leave, wake } = message;
+    const known = this.members.get(join?.name);
+    if (known) known.missed = 0;
+    else if (join) {
+      const named = (message) => reply({ ...message, name: join.name, since: this.heard });
+      const [seq, at = ""] = join.seq.split(".");
+      this.silence = join.silence;
+      this.members.set(join.name, { ...join, seq: Number(seq), at, reply: named, missed: 0 });
       named({ type: "state", state: this.state });
       this.connect();
     }
     if (leave && this.members.delete(leave)) this.connect();
-    if (alive && this.members.has(alive)) this.members.get(alive).heard = Date.now();
+    if (wake != null) this.check(wake);
   }
 
   sweep() {
-    const silent = [...this.members].filter(([, member]) => Date.now() - member.heard > 180000);
-    for (const [name] of silent) this.members.delete(name);
-    if (silent.length) this.connect();
+    for (const [leave, member] of this.members) if (++member.missed > 36) this.hear({ leave });
+    this.check(1);
+  }
+
+  /** Reopens what was silent for too long, or since before the clock was set back. */
+  check(share) {
+    const isLive = this.state === "live";
+    const quiet = Date.now() - (isLive ? this.heard : this.opened);
+    if (!this.members.size || (quiet >= 0 && quiet <= this.silence * Math.min(share, isLive ? 1 : 0.25))) return;
+    this.become("off");
+    this.connect();
   }
 
   say(message) {
@@ -45,31 +55,27 @@ class Hub {
 
   open() {
     this.source?.close();
-    this.source = null;
+    this.opened = Date.now();
     if (!this.members.size) {
-      this.become("off");
+      this.become("new");
       return;
     }
     const query = new URLSearchParams();
-    const known = [...this.members.values()].map((member) => member.seq).filter((seq) => seq != null);
-    if (known.length) query.set("seq", Math.min(...known));
+    query.set("seq", Math.min(...[...this.members.values()].map(({ seq }) => seq)));
     for (const [name, member] of this.members) {
       member.on = true;
-      query.append(member.kind, `${name}~${member.seq ?? ""}~${member.about}`);
+      query.append(member.kind, `${name}~${member.seq}.${member.at}~${member.about}`);
     }
-    const source = new EventSource(`/live/?${query}`);
-    this.source = source;
+    const source = this.source = new EventSource(`/live/?${query}`);
     const works = {
-      hello: () => {
-        this.wait = 1000;
-        this.become("live");
-      },
+      hello: () => this.become("live"),
       rows: ({ data }) => {
         const patch = JSON.parse(data);
         this.members.get(patch.list)?.reply({ type: "rows", patch });
       },
       watched: ({ data }) => this.members.get(data)?.reply({ type: "refresh" }),
       refresh: () => this.say({ type: "refresh" }),
+      alive: () => {},
       end: () => {
         source.close();
         this.become("off");
@@ -78,17 +84,17 @@ class Hub {
     };
     for (const [name, work] of Object.entries(works)) {
       source.addEventListener(name, (event) => {
-        const seq = Number(event.lastEventId);
-        for (const member of this.members.values()) if (member.on && seq > (member.seq ?? 0)) member.seq = seq;
+        this.heard = Date.now();
+        const [seq, at = 0] = event.lastEventId.split(".").map(Number);
+        for (const member of this.members.values()) {
+          if (member.on && seq >= member.seq) Object.assign(member, { seq, at: Math.max(at, member.at) });
+        }
         work(event);
       });
     }
     source.addEventListener("error", () => {
       this.become("off");
-      if (source.readyState !== EventSource.CLOSED || this.source !== source) return;
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.open(), this.wait);
-      this.wait = Math.min(this.wait * 2, 30000);
+      if (source.readyState !== EventSource.CLOSED) return;
       // The source does not say why.
       fetch("/live/", { method: "HEAD" }).then(({ status }) => status === 401 && this.say({ type: "end" }), () => {});
     });

@@ -1,10 +1,12 @@
 // Joins the stream that all tabs share. `join` returns a function that leaves; works are rows, state and refresh.
 
-const script = document.documentElement.dataset.liveWorker;
+const data = document.documentElement.dataset;
+const script = data.liveWorker;
+const { $, moment } = window.argusd;
 const members = new Map();
 let send;
 
-function hear({ name, type, state, patch }) {
+function hear({ name, type, state, since, patch }) {
   const member = members.get(name);
   if (!member) return;
   if (type === "end") window.argusd.loggedOut();
@@ -13,6 +15,8 @@ function hear({ name, type, state, patch }) {
   clearInterval(member.poll);
   if (state === "live") window.argusd.loggedOut(false);
   else member.poll = setInterval(member.works.refresh, 30000);
+  const last = moment(new Date(Math.max(since, member.joined.from)));
+  $("#stale").textContent = state === "off" ? `No updates since ${last}. Reconnecting…` : "";
 }
 
 async function connect() {
@@ -32,7 +36,7 @@ async function tell(message) {
 
 function join(kind, about, seq, works) {
   const name = crypto.getRandomValues(new Uint32Array(2)).join("");
-  const joined = { kind, about, seq, name };
+  const joined = { kind, about, seq, name, from: Date.now(), silence: data.liveSilence };
   members.set(name, { joined, works });
   tell({ join: joined });
   return () => {
@@ -42,10 +46,12 @@ function join(kind, about, seq, works) {
   };
 }
 
-setInterval(() => { for (const name of members.keys()) tell({ alive: name }); }, 50000);
+const rejoin = () => { for (const { joined } of members.values()) tell({ join: joined }); };
+setInterval(rejoin, 50000);
 addEventListener("pagehide", () => { for (const name of members.keys()) tell({ leave: name }); });
-addEventListener("pageshow", (event) => {
-  if (event.persisted) for (const { joined } of members.values()) tell({ join: joined });
-});
+addEventListener("pageshow", ({ persisted }) => persisted && rejoin());
+// After a sleep, and in another network.
+addEventListener("visibilitychange", () => tell({ wake: 0.5 }));
+addEventListener("online", () => tell({ wake: 0 }));
 
 window.argusd.live = { join };

@@ -11,9 +11,12 @@ use crate::domain::{
     change::IncidentChange,
     ids::IncidentId,
     incident::Incident,
-    limits::{LIVE_BYTES, LIVE_CHANGES, LIVE_KEPT, LIVE_ROWS, LIVE_UPDATE_BYTES},
+    limits::{LIVE_BYTES, LIVE_CHANGES, LIVE_KEPT, LIVE_MOMENTS, LIVE_ROWS, LIVE_UPDATE_BYTES},
     tag::IncidentTag,
+    time::Timestamp,
 };
+
+use super::moments::Moments;
 
 /// Texts up to this many bytes are shared with the batch instead of being left out of a copy.
 const SHORT_TEXT: usize = 256;
@@ -41,6 +44,11 @@ pub(super) struct Entry {
     pub incidents: Vec<IncidentChange>,
     /// Something about these changed that is not in their records: messages about them. None twice.
     pub touched: Vec<IncidentId>,
+    /// The ring's clock before and after it. All that changed by the clock alone in between is in here.
+    pub since: Timestamp,
+    pub clock: Timestamp,
+    /// Nobody did anything: these changed by the clock alone. It has the number of the change before it.
+    pub is_lapse: bool,
     bytes: usize,
 }
 
@@ -61,6 +69,11 @@ pub(super) struct Ring {
     floor: u64,
     /// The last change that was pushed.
     pub last: u64,
+    /// All that changed by the clock alone up to here is in entries, or before this ring. It follows the time of day.
+    pub clock: Timestamp,
+    /// What changed by the clock alone up to here is in no entry.
+    pub clock_floor: Timestamp,
+    pub moments: Moments,
     changes: usize,
     bytes: usize,
     pub closed: bool,
@@ -68,8 +81,19 @@ pub(super) struct Ring {
 
 impl Ring {
     pub fn new(last: u64, bounds: Bounds) -> Self {
-        let entries = VecDeque::new();
-        Self { bounds, entries, first: 0, floor: last, last, changes: 0, bytes: 0, closed: false }
+        Self {
+            bounds,
+            entries: VecDeque::new(),
+            first: 0,
+            floor: last,
+            last,
+            clock: Timestamp::MIN,
+            clock_floor: Timestamp::MIN,
+            moments: Moments::new(LIVE_MOMENTS),
+            changes: 0,
+            bytes: 0,
+            closed: false,
+        }
     }
 
     /// The number of the next entry.
@@ -85,9 +109,46 @@ impl Ring {
             self.forget();
             return;
         }
-        let incidents = by_incident(incidents);
+        self.add(seq, by_incident(incidents), touched, self.clock, false);
+    }
+
+    /// Takes incidents that changed by the clock alone until `now`.
+    pub fn push_lapsed(&mut self, incidents: Vec<Arc<Incident>>, now: Timestamp) {
+        let since = std::mem::replace(&mut self.clock, now);
+        self.moments.pass(now);
+        let changes = incidents.into_iter().map(|it| IncidentChange { before: Some(Arc::clone(&it)), after: Some(it) });
+        self.add(self.last, changes.collect(), Vec::new(), since, true);
+    }
+
+    /// Lets the clock go on as far as nothing changes by it alone. Moves the clock past `at` never.
+    pub fn advance(&mut self, at: Timestamp) {
+        let quiet = self.moments.next().map_or(at, |next| at.min(next.saturating_add_micros(-1)));
+        self.clock = self.clock.max(quiet);
+    }
+
+    /// Goes on from `now` after too much changed by the clock alone, or the clock was set back.
+    pub fn set_clock(&mut self, now: Timestamp) {
+        self.clock = now;
+        self.moments.pass(now);
+        self.forget();
+    }
+
+    /// Whether something that changed by the clock alone after `at` is in none of the entries from number `from` on.
+    pub fn has_lapsed_unseen(&self, from: u64, at: Timestamp) -> bool {
+        let before = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.clock_floor > at || self.entries.iter().take(before).any(|entry| entry.is_lapse && entry.clock > at)
+    }
+
+    fn add(
+        &mut self,
+        seq: u64,
+        incidents: Vec<IncidentChange>,
+        touched: Vec<IncidentId>,
+        since: Timestamp,
+        is_lapse: bool,
+    ) {
         let bytes = incidents.iter().map(change_bytes).sum::<usize>() + touched.len() * size_of::<IncidentId>();
-        let entry = Entry { seq, incidents, touched, bytes };
+        let entry = Entry { seq, incidents, touched, since, clock: self.clock, is_lapse, bytes };
         if entry.len() > self.bounds.changes || entry.bytes > self.bounds.bytes {
             self.forget();
             return;
@@ -102,6 +163,9 @@ impl Ring {
             let Some(gone) = self.entries.pop_front() else { break };
             self.first += 1;
             self.floor = self.floor.max(gone.seq);
+            if gone.is_lapse {
+                self.clock_floor = gone.clock;
+            }
             self.changes -= gone.len();
             self.bytes -= gone.bytes;
         }
@@ -112,6 +176,7 @@ impl Ring {
         self.first = self.end() + 1;
         self.entries.clear();
         self.floor = self.last;
+        self.clock_floor = self.clock;
         self.changes = 0;
         self.bytes = 0;
     }
@@ -121,8 +186,10 @@ impl Ring {
         if seq < self.floor {
             return None;
         }
-        // Messages have no numbers of their own: those after the last change that is known may be news.
-        let is_known = |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty();
+        // Messages and what the clock does have no numbers of their own: those after the last change that is known may be
+        // news.
+        let is_known =
+            |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty() && !entry.is_lapse;
         let known = self.entries.iter().take_while(is_known).count();
         Some(self.first + known as u64)
     }
@@ -150,14 +217,20 @@ impl Ring {
 }
 
 /// What became of each incident between two places.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Update {
     /// The number of the first entry, and of the first one behind the last.
     pub from: u64,
     pub to: u64,
-    /// The last change of the first entry, and of the last one.
+    /// Whoever knows fewer changes needs all of it.
     pub first_seq: u64,
+    /// The last change of the last entry.
     pub seq: u64,
+    /// The clock before the first entry and after the last one: as of when the incidents before and after are judged.
+    pub since: Timestamp,
+    pub now: Timestamp,
+    /// Some changed by the clock alone.
+    pub has_lapses: bool,
     /// `None`: more than can be pushed.
     pub changes: Option<Arc<Changes>>,
 }
@@ -173,8 +246,17 @@ pub struct Changes {
 impl Update {
     /// `None` without entries.
     pub(super) fn new(from: u64, to: u64, entries: &[Arc<Entry>]) -> Option<Self> {
-        let (first_seq, seq) = (entries.first()?.seq, entries.last()?.seq);
-        Some(Self { from, to, first_seq, seq, changes: fold(entries).map(Arc::new) })
+        let (first, last) = (entries.first()?, entries.last()?);
+        Some(Self {
+            from,
+            to,
+            first_seq: first.seq + u64::from(first.is_lapse),
+            seq: last.seq,
+            since: first.since,
+            now: last.clock,
+            has_lapses: entries.iter().any(|entry| entry.is_lapse),
+            changes: fold(entries).map(Arc::new),
+        })
     }
 }
 

@@ -23,7 +23,7 @@ async fn large_metadata_is_not_kept_for_those_who_watch() {
     let rig = Rig::new().await;
     let zabbix = rig.source("zabbix").await;
     let id = rig.post(&zabbix, EndTime::Infinity).await.id;
-    let (mut reader, is_complete) = rig.live().join(None);
+    let (mut reader, is_complete) = rig.live().join(None, &rig);
     assert!(is_complete && matches!(reader.news(), News::Nothing));
     let edit =
         IncidentEdit { metadata: Some(format!("{{\"x\":\"{}\"}}", "y".repeat(1_000_000))), ..IncidentEdit::default() };
@@ -41,8 +41,8 @@ async fn what_was_missed_is_there_and_made_once_for_all() {
     let zabbix = rig.source("zabbix").await;
     let known = rig.live().seq();
     let id = rig.post(&zabbix, EndTime::Infinity).await.id;
-    let (mut first, _) = rig.live().join(Some(known));
-    let (mut second, _) = rig.live().join(Some(known));
+    let (mut first, _) = rig.live().join(Some(known), &rig);
+    let (mut second, _) = rig.live().join(Some(known), &rig);
     let (News::Update(one), News::Update(other)) = (first.news(), second.news()) else { panic!("nothing was there") };
     assert!(Arc::ptr_eq(&one, &other));
     assert_eq!(one.seq, rig.live().seq());

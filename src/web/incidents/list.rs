@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{
     bulk,
     choices::by_name,
-    row::{Look, Row, lapses},
+    row::{Look, Row},
     view::{DEFAULT, FRAMES, View},
     work::Outcome,
 };
@@ -98,7 +98,7 @@ struct Listed {
     selectable: bool,
     /// The last change that the rows may hold; what comes later is pushed.
     seq: u64,
-    /// When the rows were looked for.
+    /// As of when they match.
     at: Timestamp,
     /// Until the page is written.
     _turn: Option<Turn>,
@@ -214,7 +214,7 @@ async fn find(
         columns: visitor.preferences.columns.clone(),
         selectable,
         seq: found.seq,
-        at: now,
+        at: found.at,
         _turn: found.turn,
     })
 }
@@ -234,12 +234,6 @@ impl Listed {
     /// What the rows know, so that an action can affect what was shown only.
     fn as_of(&self) -> AsOf {
         AsOf { seq: self.seq, at: self.at }
-    }
-
-    /// When the page should be asked for anew because time passes, in milliseconds since 1970.
-    fn lapses(&self, frame: &Frame) -> Option<i64> {
-        let now = frame.show.now;
-        self.rows.iter().filter_map(|incident| lapses(incident, now)).min().map(|at| at.micros() / 1_000 + 1)
     }
 }
 

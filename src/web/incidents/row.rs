@@ -6,7 +6,7 @@ use crate::{
     domain::{
         directory::Directory,
         filter::About,
-        incident::{AckedUntil, EndTime, Incident},
+        incident::{EndTime, Incident},
         preferences::Column,
         subscription::MaintenanceTask,
         tag::{IncidentTag, Tag},
@@ -123,18 +123,4 @@ impl<'a> Row<'a> {
 #[must_use]
 pub fn html(incident: &Incident, look: Look<'_>) -> String {
     Row::new(incident, look).render().unwrap_or_default()
-}
-
-/// When this row looks different without anybody doing anything: an end that comes, an acknowledgement that expires.
-#[must_use]
-pub fn lapses(incident: &Incident, now: Timestamp) -> Option<Timestamp> {
-    let end = match incident.end {
-        EndTime::At(end) => Some(end),
-        EndTime::Stateless | EndTime::Infinity => None,
-    };
-    let acked = match incident.acked_until {
-        AckedUntil::At(expiration) => Some(expiration),
-        _ => None,
-    };
-    [end, acked].into_iter().flatten().filter(|at| *at > now).min()
 }

@@ -184,6 +184,13 @@ impl View {
         Self { text: String::new(), sort: None, cursor: None, ..self.clone() }
     }
 
+    /// How old incidents are when they enter or leave this view by growing older, in microseconds.
+    pub fn spans(&self) -> impl Iterator<Item = i64> + use<> {
+        let frame = self.frame.and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name));
+        let hours = frame.map(|(_, hours)| hours.saturating_mul(3_600_000_000));
+        hours.into_iter().chain(self.longer.map(|minutes| i64::from(minutes) * 60_000_000))
+    }
+
     #[must_use]
     pub fn sort(&self) -> Sort {
         let (column, descending) = self.sort.unwrap_or((SortColumn::Start, true));

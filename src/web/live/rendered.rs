@@ -71,7 +71,7 @@ impl Pushes {
         if let Some((.., rendered)) = kept.iter().find(|(from, to, _)| (*from, *to) == (update.from, update.to)) {
             return Arc::clone(rendered);
         }
-        let rendered = Arc::new(Rendered::new(site, Arc::clone(changes)));
+        let rendered = Arc::new(Rendered::new(site, Arc::clone(changes), update.since, update.now));
         kept.push_back((update.from, update.to, Arc::clone(&rendered)));
         while kept.len() > RENDERED_KEPT {
             kept.pop_front();
@@ -94,7 +94,8 @@ pub(super) enum Patch {
 /// One update as pages show it.
 pub(super) struct Rendered {
     changes: Arc<Changes>,
-    /// When it was looked at.
+    /// As of when the incidents before and after the changes are judged.
+    since: Timestamp,
     pub(super) now: Timestamp,
     directory: Arc<Directory>,
     tasks: Vec<MaintenanceTask>,
@@ -104,11 +105,11 @@ pub(super) struct Rendered {
 }
 
 impl Rendered {
-    pub(super) fn new(site: &Site, changes: Arc<Changes>) -> Self {
-        let (directory, now) = (site.service.directory(), site.service.now());
+    pub(super) fn new(site: &Site, changes: Arc<Changes>, since: Timestamp, now: Timestamp) -> Self {
+        let directory = site.service.directory();
         let tasks = maintenance_at(&directory, now);
         let total = site.service.total_incidents();
-        Self { changes, now, directory, tasks, total, rows: Mutex::default(), patches: Mutex::default() }
+        Self { changes, since, now, directory, tasks, total, rows: Mutex::default(), patches: Mutex::default() }
     }
 
     pub(super) async fn patch(&self, site: &Site, list: &List) -> Patch {
@@ -122,13 +123,15 @@ impl Rendered {
     async fn make(&self, site: &Site, list: &List) -> Patch {
         let now = self.now;
         let criteria = list.view.criteria(&self.directory, now);
+        let criteria_before = list.view.criteria(&self.directory, self.since);
         let knows_words = criteria.words.is_empty();
         let search = if knows_words { None } else { site.pushes().searches.acquire().await.ok() };
         let found = self.matching(site, &criteria).await;
         let mut rows = String::new();
         let (mut new, mut gone, mut delta) = (Vec::new(), Vec::new(), 0);
         for (id, IncidentChange { before, after }) in &self.changes.incidents {
-            let did = before.as_ref().is_some_and(|before| knows_words && self.matches(&criteria, before));
+            let did =
+                before.as_ref().is_some_and(|before| knows_words && self.matches(&criteria_before, before, self.since));
             let does = after.is_some() && found.contains(id);
             match after.as_ref().filter(|_| does) {
                 Some(after) => {
@@ -174,19 +177,19 @@ impl Rendered {
     }
 
     /// Words aside, which the incident alone does not have.
-    fn matches(&self, criteria: &Criteria, incident: &Incident) -> bool {
+    fn matches(&self, criteria: &Criteria, incident: &Incident, at: Timestamp) -> bool {
         let is_covered = || {
-            let about = About::incident(incident, self.now);
-            self.tasks.iter().any(|task| task.covers(self.now, &about, &self.directory))
+            let about = About::incident(incident, at);
+            self.tasks.iter().any(|task| task.covers(at, &about, &self.directory))
         };
-        criteria.matches(incident, self.now) && criteria.under_maintenance.is_none_or(|wanted| wanted == is_covered())
+        criteria.matches(incident, at) && criteria.under_maintenance.is_none_or(|wanted| wanted == is_covered())
     }
 
     /// Which of those that changed match now.
     async fn matching(&self, site: &Site, criteria: &Criteria) -> BTreeSet<IncidentId> {
         let after = self.changes.incidents.iter().filter_map(|(id, change)| Some((id, change.after.as_ref()?)));
         if criteria.words.is_empty() {
-            return after.filter(|(_, after)| self.matches(criteria, after)).map(|(id, _)| *id).collect();
+            return after.filter(|(_, after)| self.matches(criteria, after, self.now)).map(|(id, _)| *id).collect();
         }
         let ids = after.map(|(id, _)| *id).collect();
         site.service.matching_of(criteria.clone(), ids).await.unwrap_or_default()

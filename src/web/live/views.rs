@@ -1,6 +1,6 @@
 //! What of the changes belongs to which view of a stream, and how it is written down.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -8,8 +8,9 @@ use super::rendered::{Patch, Rendered};
 use crate::{
     domain::{
         ids::IncidentId,
-        limits::{LIVE_PUSH_BYTES, LIVE_VIEWS},
+        limits::{LIVE_FRAME_EVERY, LIVE_PUSH_BYTES, LIVE_VIEWS},
         preferences::Column,
+        time::Timestamp,
     },
     service::{
         AsOf,
@@ -28,6 +29,10 @@ pub(super) struct List {
     name: String,
     /// Changes up to this one are known there.
     seq: u64,
+    /// When the page was made: open, acknowledged and the like were judged as of then.
+    at: Option<Timestamp>,
+    /// When its time frame was last looked at; see [`Views::older`].
+    looked_at: Timestamp,
     pub view: View,
     pub look: Arc<RowLook>,
     /// View and look: what is the same is pushed the same.
@@ -52,23 +57,74 @@ pub(super) struct Push {
 }
 
 impl Views {
-    /// `list=NAME~SEQ~QUERY`, the same with `wall`, and `watch=NAME~SEQ~KEY`, each any number of times. `SEQ` is the last
-    /// change that is known there, or empty.
+    /// `list=NAME~SEQ.AT~QUERY`, the same with `wall`, and `watch=NAME~SEQ.AT~KEY`, each any number of times. `SEQ` is the
+    /// last change that is known there, or empty; `AT`, which may be missing, is when the page was made, in microseconds
+    /// since 1970.
     pub(super) fn parse(site: &Site, fields: &Fields, visitor: &Visitor) -> Self {
+        let now = site.service.now();
         let mut lists = Vec::new();
         for (kind, selectable) in [("list", true), ("wall", false)] {
             let look = Arc::new(RowLook::new(site, visitor, selectable));
-            for (name, seq, query) in fields.all(kind).filter_map(parts) {
+            for (name, seq, at, query) in fields.all(kind).filter_map(parts) {
                 let view = View::parse(&Fields::of_query(Some(query)));
                 let key = format!("{} {}", look.key, view.query()).into();
-                lists.push(List { name: name.to_owned(), seq, view, look: Arc::clone(&look), key });
+                lists.push(List {
+                    name: name.to_owned(),
+                    seq,
+                    at,
+                    looked_at: at.unwrap_or(now),
+                    view,
+                    look: Arc::clone(&look),
+                    key,
+                });
             }
         }
         lists.truncate(LIVE_VIEWS);
         let watched = fields.all("watch").filter_map(parts);
-        let watched = watched.filter_map(|(name, _, key)| Some((name.to_owned(), IncidentId(key.parse().ok()?))));
+        let watched = watched.filter_map(|(name, .., key)| Some((name.to_owned(), IncidentId(key.parse().ok()?))));
         let watched = watched.take(LIVE_VIEWS).collect();
         Self { lists, watched }
+    }
+
+    /// The lists that changed by the clock alone in a way that is not pushed any more.
+    pub(super) fn missed(&self, reader: &Reader) -> Vec<Push> {
+        let missed = self.lists.iter().filter(|list| list.at.is_some_and(|at| reader.has_missed(at)));
+        missed.map(|list| Push::new("watched", list.name.clone())).collect()
+    }
+
+    /// Whoever comes back knows what was true at `at`.
+    pub(super) fn resume_at(&mut self, at: Timestamp) {
+        for list in &mut self.lists {
+            list.at = list.at.max(Some(at));
+        }
+    }
+
+    /// Lists that show a time frame or durations and that an incident entered or left since the last call by growing
+    /// older, at most so often as `LIVE_FRAME_EVERY`; and when to ask again.
+    pub(super) fn older(&mut self, site: &Site) -> (Vec<Push>, Option<Duration>) {
+        let now = site.service.now();
+        let (mut pushes, mut wait) = (Vec::new(), None::<Duration>);
+        for list in self.lists.iter_mut().filter(|list| list.view.spans().next().is_some()) {
+            let next = |looked: Timestamp| {
+                list.view
+                    .spans()
+                    .filter_map(|span| {
+                        let start = site.service.search().start_after(looked.saturating_add_micros(-span))?;
+                        Some(start.saturating_add_micros(span))
+                    })
+                    .min()
+            };
+            // A clock that was set back changes as much.
+            let is_due = next(list.looked_at).is_some_and(|next| next <= now) || now < list.looked_at;
+            if is_due {
+                pushes.push(Push::new("watched", list.name.clone()));
+            }
+            let left = next(now).map_or(i64::MAX, |next| next.micros().saturating_sub(now.micros()));
+            let left = Duration::from_micros(left.max(0).unsigned_abs()).max(LIVE_FRAME_EVERY);
+            wait = Some(wait.map_or(left, |wait| wait.min(left)));
+            list.looked_at = now;
+        }
+        (pushes, wait)
     }
 
     /// Nothing for views that the update does not concern; one event that everything has to be loaded again if it is
@@ -80,14 +136,16 @@ impl Views {
         let mut pushes = Vec::new();
         let mut bytes = 0;
         for list in &self.lists {
-            let patch = if list.seq < update.first_seq {
+            let patch = if list.needs_all(update) {
                 shared.patch(site, list).await
             } else {
                 // A part of it is known there.
-                match reader.part_after(update, list.seq) {
-                    Some(part) if part.incidents.is_empty() => Patch::Nothing,
-                    Some(part) => Rendered::new(site, part).patch(site, list).await,
-                    None => Patch::TooMuch,
+                match reader.part_after(update, list.seq, list.at) {
+                    Some(Update { changes: Some(part), since, now, .. }) => {
+                        let (since, now) = (list.judged_at(since), list.judged_at(now));
+                        Rendered::new(site, part, since, now).patch(site, list).await
+                    }
+                    Some(Update { changes: None, .. }) | None => Patch::TooMuch,
                 }
             };
             match patch {
@@ -111,6 +169,19 @@ impl Views {
     }
 }
 
+impl List {
+    /// Nothing of the update is known there, neither by its number nor by the clock.
+    fn needs_all(&self, update: &Update) -> bool {
+        let by_clock = if update.has_lapses { update.since } else { update.now };
+        self.seq < update.first_seq && self.judged_at(by_clock) == by_clock
+    }
+
+    /// What was true when the page was made is never taken back by an earlier clock.
+    fn judged_at(&self, clock: Timestamp) -> Timestamp {
+        self.at.map_or(clock, |at| at.max(clock))
+    }
+}
+
 impl RowLook {
     fn new(site: &Site, visitor: &Visitor, selectable: bool) -> Self {
         let show = frame::show(site, &visitor.preferences);
@@ -130,6 +201,11 @@ impl Push {
         Self::new("hello", "1".to_owned())
     }
 
+    /// Not a comment, of which scripts do not hear.
+    pub(super) fn alive() -> Self {
+        Self::new("alive", "1".to_owned())
+    }
+
     pub(super) fn refresh() -> Self {
         Self::new("refresh", "1".to_owned())
     }
@@ -147,9 +223,9 @@ impl Push {
         self.event == "refresh"
     }
 
-    /// As it goes over the wire, with the number from which the browser goes on when it comes back.
-    pub(super) fn frames(self, id: Option<u64>) -> Vec<Bytes> {
-        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    /// As it goes over the wire, with the number and the time from which the browser goes on when it comes back.
+    pub(super) fn frames(self, id: Option<(u64, Timestamp)>) -> Vec<Bytes> {
+        let id = id.map(|(seq, at)| format!("id: {seq}.{}\n", at.micros())).unwrap_or_default();
         let head = format!("event: {}\n{id}data: {}", self.event, self.data);
         if self.shared.is_empty() {
             return vec![(head + "\n\n").into()];
@@ -158,9 +234,10 @@ impl Push {
     }
 }
 
-/// A name without line breaks, what is known there, and what it is about.
-fn parts(text: &str) -> Option<(&str, u64, &str)> {
+/// A name without line breaks, what is known there, as of when, and what it is about.
+fn parts(text: &str) -> Option<(&str, u64, Option<Timestamp>, &str)> {
     let (name, rest) = text.split_once('~')?;
-    let (seq, about) = rest.split_once('~')?;
-    (!name.contains(char::is_control)).then_some((name, seq.parse().unwrap_or(0), about))
+    let (known, about) = rest.split_once('~')?;
+    let (seq, at) = super::known(known).unwrap_or_default();
+    (!name.contains(char::is_control)).then_some((name, seq, at, about))
 }

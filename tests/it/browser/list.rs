@@ -13,11 +13,11 @@ use super::{
 use crate::support::PASSWORD;
 
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
-const LIST: &str = "/incidents/?open=true";
+pub(super) const LIST: &str = "/incidents/?open=true";
 
 /// A source, and somebody who does things elsewhere.
 pub(super) struct Elsewhere {
-    source: crate::daemon::Client,
+    pub(super) source: crate::daemon::Client,
     pub(super) user: crate::daemon::Client,
 }
 
@@ -43,7 +43,7 @@ impl Elsewhere {
         (0..count).map(|number| self.incident(&format!("Story {number}"))).collect()
     }
 
-    fn acknowledge(&mut self, pk: u64) {
+    pub fn acknowledge(&mut self, pk: u64) {
         let ack = json!({"event": {"timestamp": chrono::Utc::now().to_rfc3339(), "description": "mine"}});
         assert_eq!(self.user.post(&format!("/api/v2/incidents/{pk}/acks/"), &ack).status, 201);
     }
