@@ -350,7 +350,7 @@ async fn http_connection(stream: TcpStream, state: &Mutex<HttpState>) -> std::io
 }
 
 fn page(status: u16, headers: &[(&str, &str)], body: &str) -> String {
-    let headers: String = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
+    let headers: String = headers.iter().fold(String::new(), |all, &(name, value)| all + name + ": " + value + "\r\n");
     format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 

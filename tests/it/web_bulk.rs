@@ -178,7 +178,7 @@ async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
     assert!(bob.submit(&undo, &[]).await.text.contains(refused));
     let account_of_it = undo.replace("undo/", "");
     assert_eq!(bob.get(&account_of_it).await.status, 404);
-    bob.set_cookie("done", &alice.cookie("done").unwrap().to_owned());
+    bob.set_cookie("done", alice.cookie("done").unwrap());
     assert!(!bob.get("/incidents/?open=any").await.text.contains("1 incident closed."));
     assert_eq!(incident(&app, pks[0]).await["open"], false);
 

@@ -241,7 +241,8 @@ async fn reloading_the_address_of_a_form_leads_to_its_page() {
         ("/accounts/logout/", "/"),
         ("/incidents/1/close/", "/incidents/1/"),
         ("/incidents/2/close/", "/incidents/"),
-        ("/incidents/bulk/x/undo/", "/incidents/"),
+        ("/incidents/bulk/x/undo/", "/incidents/bulk/"),
+        ("/incidents/bulk/", "/incidents/"),
         ("/notifications/profiles/preview/", "/notifications/profiles/"),
     ] {
         let reply = admin.get(path).await;

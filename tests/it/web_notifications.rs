@@ -497,12 +497,12 @@ async fn what_a_profile_needs_is_made_without_losing_what_was_typed() {
         assert!(to.starts_with(&format!("{form}new/?then=")), "{to}");
         let query = to.split_once('?').unwrap().1;
         let then = url::form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned();
-        if make != "destination" {
+        if make == "destination" {
+            says(&visit.get(&to).await, 200, "?medium=email&amp;then=");
+        } else {
             says(&visit.get(&to).await, 200, "name=\"then\"");
             let refused = visit.post(&format!("{form}new/"), &[("then", &then), ("name", "")]).await;
             says(&refused, 422, "name=\"then\"");
-        } else {
-            says(&visit.get(&to).await, 200, "?medium=email&amp;then=");
         }
         let mut made = made;
         made.push(("then", &then));

@@ -1,4 +1,4 @@
-// Joins the stream that all tabs share. `join` returns a function that leaves; works are rows, state and refresh.
+// Joins the stream that all tabs share. `join` returns a function that leaves.
 
 const data = document.documentElement.dataset;
 const script = data.liveWorker;
@@ -7,43 +7,43 @@ const members = new Map();
 let send;
 
 function hear({ name, type, state, since, patch }) {
-  const member = members.get(name);
-  if (!member) return;
-  if (type === "end") window.argusd.loggedOut();
-  member.works[type]?.(patch ?? state);
-  if (type !== "state") return;
-  clearInterval(member.poll);
-  if (state === "live") window.argusd.loggedOut(false);
-  else member.poll = setInterval(member.works.refresh, 30000);
-  const last = moment(new Date(Math.max(since, member.joined.from)));
-  $("#stale").textContent = state === "off" ? `No updates since ${last}. Reconnecting…` : "";
+	const member = members.get(name);
+	if (!member) return;
+	if (type === "end") window.argusd.loggedOut();
+	member.works[type]?.(patch ?? state);
+	if (type !== "state") return;
+	clearInterval(member.poll);
+	if (state === "live") window.argusd.loggedOut(false);
+	else member.poll = setInterval(member.works.refresh, 30000);
+	const last = moment(new Date(Math.max(since, member.joined.from)));
+	$("#stale").textContent = state === "off" ? `No updates since ${last}. Reconnecting…` : "";
 }
 
 async function connect() {
-  if ("SharedWorker" in window) {
-    const { port } = new SharedWorker(script, { name: "argusd" });
-    port.onmessage = ({ data }) => hear(data);
-    return (message) => port.postMessage(message);
-  }
-  await import(script);
-  return (message) => globalThis.argusdHub.hear(message, hear);
+	if ("SharedWorker" in window) {
+		const { port } = new SharedWorker(script, { name: "argusd" });
+		port.onmessage = ({ data }) => hear(data);
+		return (message) => port.postMessage(message);
+	}
+	await import(script);
+	return (message) => globalThis.argusdHub.hear(message, hear);
 }
 
 async function tell(message) {
-  send ??= connect();
-  (await send)(message);
+	send ??= connect();
+	(await send)(message);
 }
 
 function join(kind, about, seq, works) {
-  const name = crypto.getRandomValues(new Uint32Array(2)).join("");
-  const joined = { kind, about, seq, name, from: Date.now(), silence: data.liveSilence };
-  members.set(name, { joined, works });
-  tell({ join: joined });
-  return () => {
-    clearInterval(members.get(name)?.poll);
-    members.delete(name);
-    tell({ leave: name });
-  };
+	const name = crypto.getRandomValues(new Uint32Array(2)).join("");
+	const joined = { kind, about, seq, name, from: Date.now(), silence: data.liveSilence };
+	members.set(name, { joined, works });
+	tell({ join: joined });
+	return () => {
+		clearInterval(members.get(name)?.poll);
+		members.delete(name);
+		tell({ leave: name });
+	};
 }
 
 const rejoin = () => { for (const { joined } of members.values()) tell({ join: joined }); };

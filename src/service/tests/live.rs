@@ -47,7 +47,7 @@ async fn what_was_missed_is_there_and_made_once_for_all() {
     assert!(Arc::ptr_eq(&one, &other));
     assert_eq!(one.seq, rig.live().seq());
     assert!(one.changes.as_ref().unwrap().incidents.contains_key(&id));
-    assert!(first.part_after(&one, one.seq).unwrap().incidents.is_empty());
+    assert!(first.part_after(&one, one.seq, None).unwrap().changes.unwrap().incidents.is_empty());
     rig.person("ann").await;
     tokio::time::timeout(PATIENCE, first.changed()).await.expect("rights may have changed");
     assert!(matches!(first.news(), News::Nothing));

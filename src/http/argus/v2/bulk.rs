@@ -81,9 +81,10 @@ pub async fn set_ticket_urls(
     payload: Payload,
 ) -> Answer {
     let both = |fields: &mut Fields| {
+        let is_empty = !fields.has("ids");
+        let ids = take_ids(fields);
         // Without ids nothing else is said (contract section 12).
-        let ids = take_ids(fields)?;
-        Some((ids, tickets::take(fields)?))
+        if is_empty { None } else { ids.zip(tickets::take(fields)) }
     };
     let (ids, url) = payload.parse(both).await?;
     let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;
