@@ -183,11 +183,11 @@ impl Live {
             if due.is_empty() {
                 return Ok(());
             }
-            let (seq, incidents) = service.blocking(read(service, due)).await?;
+            let (seq, incidents) = service.blocking(read(service, due.clone())).await?;
             {
                 let mut ring = self.ring();
-                // As they are after the last entry, neither older nor newer.
-                if ring.last == seq.0 {
+                // As they are after the last entry, neither older nor newer, and still all of those that are due.
+                if ring.last == seq.0 && ring.moments.due(now, LIVE_ROWS) == due {
                     ring.push_lapsed(incidents, now);
                     return Ok(());
                 }

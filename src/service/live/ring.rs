@@ -114,7 +114,8 @@ impl Ring {
 
     /// Takes incidents that changed by the clock alone until `now`.
     pub fn push_lapsed(&mut self, incidents: Vec<Arc<Incident>>, now: Timestamp) {
-        let since = std::mem::replace(&mut self.clock, now);
+        let since = self.clock;
+        self.clock = since.max(now);
         self.moments.pass(now);
         let changes = incidents.into_iter().map(|it| IncidentChange { before: Some(Arc::clone(&it)), after: Some(it) });
         self.add(self.last, changes.collect(), Vec::new(), since, true);

@@ -164,6 +164,7 @@ fn a_stream_that_is_dropped_silently_is_noticed_and_opened_again() {
     with_browser("live-dropped", Look::DEFAULT, async |browser| {
         let proxy = Proxy::new(&browser.server.daemon.address);
         let mut elsewhere = Elsewhere::new(&browser.server);
+        let seen = elsewhere.incident("Seen");
         browser.log_in("admin", PASSWORD).await;
         proxy.goto(browser, LIST).await;
         live(browser).await;
@@ -180,7 +181,7 @@ fn a_stream_that_is_dropped_silently_is_noticed_and_opened_again() {
         proxy.mend();
         bar_is_gone(browser).await;
         live(browser).await;
-        browser.eventually("the row is there", async || rows(browser).await == [pk]).await;
+        browser.eventually("the row is there", async || rows(browser).await == [pk, seen]).await;
         assert!(is(browser, "window.stayed").await);
     });
 }
