@@ -230,8 +230,6 @@ pub struct Update {
     /// The clock before the first entry and after the last one: as of when the incidents before and after are judged.
     pub since: Timestamp,
     pub now: Timestamp,
-    /// Some changed by the clock alone.
-    pub has_lapses: bool,
     /// `None`: more than can be pushed.
     pub changes: Option<Arc<Changes>>,
 }
@@ -255,7 +253,6 @@ impl Update {
             seq: last.seq,
             since: first.since,
             now: last.clock,
-            has_lapses: entries.iter().any(|entry| entry.is_lapse),
             changes: fold(entries).map(Arc::new),
         })
     }

@@ -172,8 +172,8 @@ impl Views {
 impl List {
     /// Nothing of the update is known there, neither by its number nor by the clock.
     fn needs_all(&self, update: &Update) -> bool {
-        let by_clock = if update.has_lapses { update.since } else { update.now };
-        self.seq < update.first_seq && self.judged_at(by_clock) == by_clock
+        // The clock of the changes may lag behind the page: what ended before the page was made may not be published yet.
+        self.seq < update.first_seq && self.judged_at(update.since) == update.since
     }
 
     /// What was true when the page was made is never taken back by an earlier clock.
