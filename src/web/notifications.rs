@@ -3,10 +3,10 @@
 pub mod chart;
 pub mod destination_form;
 pub mod destinations;
-pub mod errand;
 pub mod filter_fields;
 pub mod filter_form;
 pub mod filters;
+pub mod needed;
 pub mod profile_form;
 pub mod profiles;
 pub mod timeslots;

@@ -429,7 +429,7 @@ async fn hostile_names_are_only_text() {
         .await;
     let tag = format!("host={HOSTILE}");
     visit.submit("/notifications/filters/new/", &[("name", &name), ("tags", &tag), ("public", "on")]).await;
-    let url = "https://x.org/?<script>x()</script>";
+    let url = "https://x.org/hook?<script>x()</script>";
     visit
         .submit("/notifications/destinations/new/", &[("medium", "slack"), ("destination_url", url), ("label", &name)])
         .await;

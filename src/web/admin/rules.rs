@@ -26,7 +26,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with, see},
         form::Fields,
         frame::{Frame, Section},
-        notifications::errand,
+        notifications::needed,
         offered,
         visitor::Visitor,
     },
@@ -150,7 +150,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     must(&staff.visitor, Action::ManageRules)?;
-    let form = if staff.query.ticked(errand::DRAFT) {
+    let form = if staff.query.ticked(needed::DRAFT) {
         RuleForm::read(&staff.query)
     } else {
         RuleForm { active: true, ..RuleForm::default() }
@@ -160,7 +160,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
     must(&visitor, Action::ManageRules)?;
-    if let Some(place) = errand::leave(&fields, "/admin/rules/new/") {
+    if let Some(place) = needed::leave(&fields, "/admin/rules/new/") {
         return Ok(see(&place));
     }
     let mut form = RuleForm::read(&fields);

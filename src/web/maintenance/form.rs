@@ -27,7 +27,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with, see},
         form::Fields,
         frame::{Frame, Section},
-        notifications::{errand, words},
+        notifications::{needed, words},
         offered,
         show::Show,
         visitor::{Posted, Visitor},
@@ -137,7 +137,7 @@ impl FormPage {
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     may_plan(&site, &visitor)?;
     let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(errand::DRAFT) {
+    if fields.ticked(needed::DRAFT) {
         return page(&FormPage::new(&site, &visitor, None, Draft::read(&fields)));
     }
     let copied = fields.numbers("copy").next().map(MaintenanceId);
@@ -159,7 +159,7 @@ pub async fn show(
     may_plan(&site, &visitor)?;
     let known = known(&site, id)?;
     let fields = Fields::of_query(query.as_deref());
-    let draft = if fields.ticked(errand::DRAFT) {
+    let draft = if fields.ticked(needed::DRAFT) {
         Draft::read(&fields)
     } else {
         Draft::of(&known, crate::web::frame::show(&site, &visitor.preferences))
@@ -187,7 +187,7 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, field
     may_plan(site, visitor)?;
     let draft = Draft::read(fields);
     let again = FormPage::new(site, visitor, known, draft.clone());
-    if let Some(place) = errand::leave(fields, &again.action) {
+    if let Some(place) = needed::leave(fields, &again.action) {
         return Ok(see(&place));
     }
     if fields.ticked("preview") {

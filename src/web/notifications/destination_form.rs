@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{destinations::PAGE, errand, words};
+use super::{destinations::PAGE, needed, words};
 use crate::{
     domain::{
         destination::Destination,
@@ -92,7 +92,7 @@ impl DestinationPage {
     /// With what was typed, but for secrets.
     fn refuse(mut self, fields: &Fields, problem: String) -> Answer {
         self.label = fields.text("label");
-        self.then = errand::then(fields);
+        self.then = needed::then(fields);
         for setting in self.settings.iter_mut().filter(|it| !it.is_secret) {
             setting.value = fields.text(setting.key);
         }
@@ -105,7 +105,7 @@ impl DestinationPage {
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
     let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
-    page(&DestinationPage { then: errand::then(&fields), ..DestinationPage::new(&site, &visitor, medium, None) })
+    page(&DestinationPage { then: needed::then(&fields), ..DestinationPage::new(&site, &visitor, medium, None) })
 }
 
 pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
@@ -126,7 +126,7 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
             let new = NewDestination { medium: wanted, label: label(&fields), settings };
             match site.service.create_destination(&visitor.caller, new).await {
                 Ok(made) => {
-                    let place = errand::back(&fields, "destinations", made.id.0, PAGE);
+                    let place = needed::back(&fields, "destinations", made.id.0, PAGE);
                     return Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."));
                 }
                 Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),

@@ -10,10 +10,9 @@ use axum::{
 
 use super::{
     chart::Outlook,
-    errand,
     filter_fields::{self, CriteriaFields, list_address},
     filters::PAGE,
-    words,
+    needed, words,
 };
 use crate::{
     domain::{
@@ -80,7 +79,7 @@ impl FilterPage {
     }
 
     fn typed(self, fields: &Fields) -> Self {
-        Self { name: fields.text("name"), public: fields.ticked("public"), then: errand::then(fields), ..self }
+        Self { name: fields.text("name"), public: fields.ticked("public"), then: needed::then(fields), ..self }
     }
 }
 
@@ -131,7 +130,7 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
         }
     };
     match saved {
-        Ok(made) => Ok(done(&errand::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),
+        Ok(made) => Ok(done(&needed::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),
         Err(ServiceError::Refused(refusal)) => refuse(words::refusal(&refusal)),
         Err(error) => Err(error.into()),
     }

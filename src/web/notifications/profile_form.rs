@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{chart::Outlook, destinations::Way, errand, profiles::PAGE, week, words};
+use super::{chart::Outlook, destinations::Way, needed, profiles::PAGE, week, words};
 use crate::{
     domain::{
         directory::Directory,
@@ -209,7 +209,7 @@ impl ProfilePage {
 /// All that is switched on already, and the first timeslot.
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(errand::DRAFT) {
+    if fields.ticked(needed::DRAFT) {
         return page(&ProfilePage::new(&site, &visitor, Draft::read(None, &fields)));
     }
     let directory = site.service.directory();
@@ -225,7 +225,7 @@ pub async fn show(
 ) -> Answer {
     let mut draft = known(&site, &visitor, id)?;
     let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(errand::DRAFT) {
+    if fields.ticked(needed::DRAFT) {
         draft = Draft::read(Some(ProfileId(id)), &fields);
     }
     page(&ProfilePage::new(&site, &visitor, draft))
@@ -249,7 +249,7 @@ pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Poste
 }
 
 async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> Answer {
-    if let Some(place) = errand::leave(fields, &draft.path()) {
+    if let Some(place) = needed::leave(fields, &draft.path()) {
         return Ok(see(&place));
     }
     if fields.ticked("preview") {

@@ -10,7 +10,7 @@ use axum::{
 use chrono_tz::Tz;
 
 use super::{
-    errand,
+    needed,
     week::{self, Bar, Typed},
     words,
 };
@@ -136,7 +136,7 @@ impl TimeslotPage {
 
     fn refuse(self, fields: &Fields, problem: String) -> Answer {
         let rows = week::with_spares(week::typed(fields));
-        let (name, then) = (fields.text("name"), errand::then(fields));
+        let (name, then) = (fields.text("name"), needed::then(fields));
         let again = Self { name, rows, then, problem: Some(problem), ..self };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     }
@@ -147,7 +147,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    let then = errand::then(&Fields::of_query(query.as_deref()));
+    let then = needed::then(&Fields::of_query(query.as_deref()));
     page(&TimeslotPage { then, ..TimeslotPage::new(&site, &visitor, None) })
 }
 
@@ -161,7 +161,7 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
         Ok((_, recurrences)) => {
             match site.service.create_timeslot(&visitor.caller, fields.text("name"), recurrences).await {
                 Ok(made) => {
-                    let place = errand::back(&fields, "timeslot", made.id.0, PAGE);
+                    let place = needed::back(&fields, "timeslot", made.id.0, PAGE);
                     return Ok(done(&place, "The timeslot is saved."));
                 }
                 Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
