@@ -436,15 +436,19 @@ mod tests {
         assert!(again(&submissions, key(1), Moment::from_micros(life)).await.is_none(), "forgotten");
     }
 
+    /// The same form sent again, which waits for the first answer.
+    async fn sent_meanwhile(submissions: &Submissions) -> tokio::task::JoinHandle<Option<Response>> {
+        let submissions = submissions.clone();
+        let waiting = tokio::spawn(async move { again(&submissions, key(1), NOW).await });
+        tokio::task::yield_now().await;
+        waiting
+    }
+
     #[tokio::test]
     async fn who_sends_it_meanwhile_waits_for_the_first() {
         let submissions = Submissions::default();
         let claim = first(&submissions, key(1)).await;
-        let waiting = {
-            let submissions = submissions.clone();
-            tokio::spawn(async move { again(&submissions, key(1), NOW).await })
-        };
-        tokio::task::yield_now().await;
+        let waiting = sent_meanwhile(&submissions).await;
         let refused = (StatusCode::UNPROCESSABLE_ENTITY, "no").into_response();
         claim.answer(refused, NOW).await;
         let heard = waiting.await.unwrap().unwrap();
@@ -456,11 +460,7 @@ mod tests {
     async fn what_ends_without_an_answer_may_be_tried_again() {
         let submissions = Submissions::default();
         let claim = first(&submissions, key(1)).await;
-        let waiting = {
-            let submissions = submissions.clone();
-            tokio::spawn(async move { again(&submissions, key(1), NOW).await })
-        };
-        tokio::task::yield_now().await;
+        let waiting = sent_meanwhile(&submissions).await;
         drop(claim);
         assert!(waiting.await.unwrap().is_none());
     }

@@ -100,7 +100,7 @@ impl Views {
     }
 
     /// Lists that show a time frame or durations and that an incident entered or left since the last call by growing
-    /// older, at most so often as `LIVE_FRAME_EVERY`; and when to ask again.
+    /// older, each at most once in `LIVE_FRAME_EVERY`; and how long to wait before the next call.
     pub(super) fn older(&mut self, site: &Site) -> (Vec<Push>, Option<Duration>) {
         let now = site.service.now();
         let (mut pushes, mut wait) = (Vec::new(), None::<Duration>);

@@ -181,7 +181,7 @@ fn a_selection_survives_an_outcome_and_what_comes_in() {
         browser.eventually("it is shown", async || rows(browser).await.contains(&new)).await;
         assert_eq!(selected(browser).await, "3 selected");
         browser.eventually_shows(".outcome").await;
-        // Also over a page that is loaded anew.
+        // Also over a page that is loaded again.
         browser.driver.refresh().await.unwrap();
         live(browser).await;
         assert_eq!(selected(browser).await, "3 selected");

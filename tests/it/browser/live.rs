@@ -58,7 +58,7 @@ impl Proxy {
     }
 
     /// New connections work again. Those that were cut end, but for event streams, which stay silent.
-    fn mend(&self) {
+    fn restore(&self) {
         self.inner.cuts.fetch_add(1, Ordering::SeqCst);
         for (client, is_stream) in self.inner.clients.lock().unwrap().drain(..) {
             if !is_stream.load(Ordering::SeqCst) {
@@ -178,7 +178,7 @@ fn a_stream_that_is_dropped_silently_is_noticed_and_opened_again() {
         bar_says_so(browser).await;
         browser.picture("live-dropped").await;
         browser.axe().await;
-        proxy.mend();
+        proxy.restore();
         bar_is_gone(browser).await;
         live(browser).await;
         browser.eventually("the row is there", async || rows(browser).await == [pk, seen]).await;
@@ -205,7 +205,7 @@ fn walls_and_incident_pages_look_at_once_when_the_machine_is_back() {
         assert_eq!(browser.run(colours).await, true, "red on a wall");
         browser.picture("live-wall-stale").await;
         browser.axe().await;
-        proxy.mend();
+        proxy.restore();
         bar_is_gone(browser).await;
         browser.eventually("the row is there", async || rows(browser).await == [new, pk]).await;
 
@@ -219,7 +219,7 @@ fn walls_and_incident_pages_look_at_once_when_the_machine_is_back() {
             })
             .await;
         elsewhere.acknowledge(pk);
-        proxy.mend();
+        proxy.restore();
         bar_is_gone(browser).await;
         browser.eventually_shows(".states .acked").await;
     });
