@@ -28,6 +28,7 @@ mod decisions;
 mod demo;
 mod edge;
 mod expired_tokens;
+mod golden;
 mod icinga_fields;
 mod icinga_lists;
 mod icinga_races;
