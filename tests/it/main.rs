@@ -67,5 +67,6 @@ mod web_live;
 mod web_maintenance;
 mod web_navigation;
 mod web_notifications;
+mod web_problems;
 mod web_session;
 mod web_twice;
