@@ -62,6 +62,7 @@ fn rows(txn: &redb::ReadTransaction, name: &str) -> Vec<Row> {
         .or_else(|| of::<&[u8], [u8; 8]>(txn, name))
         .or_else(|| of::<[u8; 16], [u8; 8]>(txn, name))
         .or_else(|| of::<[u8; 8], i64>(txn, name))
+        .or_else(|| of::<[u8; 9], i64>(txn, name))
         .or_else(|| of::<[u8; 8], ()>(txn, name))
         .or_else(|| of::<[u8; 16], ()>(txn, name))
         .or_else(|| of::<[u8; 32], ()>(txn, name))
