@@ -3,7 +3,6 @@
 //! The only module that names redb and postcard. Commands go through [`Store::write`], reads through [`Snapshot`]s and
 //! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].
 
-mod audit;
 mod backup;
 mod codec;
 mod command;
@@ -14,6 +13,7 @@ mod disk;
 mod error;
 mod file;
 mod index;
+mod kind;
 mod load;
 mod migrate;
 mod outbox;

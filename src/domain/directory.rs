@@ -224,12 +224,13 @@ impl Directory {
     }
 
     /// Returns the user as it was.
-    pub fn put_user(&mut self, user: User) -> Option<Arc<User>> {
+    pub fn put_user(&mut self, user: impl Into<Arc<User>>) -> Option<Arc<User>> {
+        let user = user.into();
         if let Some(before) = self.users.get(&user.id).filter(|before| before.username != user.username) {
             self.user_by_name.remove(&before.username);
         }
         self.user_by_name.insert(user.username.clone(), user.id);
-        self.users.insert(user.id, Arc::new(user))
+        self.users.insert(user.id, user)
     }
 
     /// Returns the token as it was.
@@ -238,8 +239,9 @@ impl Directory {
     }
 
     /// Returns the source as it was.
-    pub fn put_source(&mut self, source: Source) -> Option<Arc<Source>> {
+    pub fn put_source(&mut self, source: impl Into<Arc<Source>>) -> Option<Arc<Source>> {
+        let source = source.into();
         self.source_by_user.insert(source.user, source.id);
-        self.sources.insert(source.id, Arc::new(source))
+        self.sources.insert(source.id, source)
     }
 }

@@ -94,8 +94,12 @@ impl Applier<'_, '_> {
                 Staged::DeleteContact(uuid) => self.delete_contact(uuid)?.map(ChangeKind::Configuration),
                 Staged::PutContactGroup(group) => Some(ChangeKind::Configuration(self.put_contact_group(&group)?)),
                 Staged::DeleteContactGroup(uuid) => self.delete_contact_group(uuid)?.map(ChangeKind::Configuration),
-                configuration => {
-                    let change = self.configure(configuration)?;
+                Staged::PutUser(user) => {
+                    done.directory_changed = true;
+                    Some(ChangeKind::Configuration(self.put(user)?))
+                }
+                Staged::Configure(write) => {
+                    let change = write(self)?;
                     done.directory_changed |= change.is_some();
                     change.map(ChangeKind::Configuration)
                 }

@@ -1,29 +1,16 @@
 //! Brings files that older releases made up to date: tables that they did not have, and versions of configuration that
 //! was there before versions were kept.
 
-use std::sync::Arc;
-
 use redb::{Database, ReadableDatabase, TableHandle};
 
-use super::{
-    StoreError,
-    codec::version_key,
-    load,
-    record::{
-        configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
-        version::{without_password, without_secrets},
-    },
-    schema::VERSION,
-    tables::WriteTables,
-};
-use crate::domain::{change::Subject, directory::Directory};
+use super::{StoreError, codec::version_key, kind::KINDS, load, schema::VERSION, tables};
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {
     let has_versions = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     let tables_before = txn.list_tables()?.count();
-    drop(WriteTables::open(&txn)?);
+    tables::create(&txn)?;
     if txn.list_tables()?.count() == tables_before {
         txn.abort()?;
     } else {
@@ -36,32 +23,13 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     {
-        let mut tables = WriteTables::open(&txn)?;
-        for (subject, id, record) in first_versions(&directory)? {
-            tables.versions.insert(version_key(subject, id, 0), record.as_slice())?;
+        let mut versions = txn.open_table(VERSION)?;
+        for kind in KINDS.iter().filter(|kind| kind.has_versions()) {
+            for (id, record) in kind.versions(&directory)? {
+                versions.insert(version_key(kind.subject(), id, 0), record.as_slice())?;
+            }
         }
     }
     txn.commit()?;
     Ok(())
-}
-
-/// Profiles and maintenance are younger than versions.
-fn first_versions(directory: &Directory) -> Result<Vec<(Subject, u64, Vec<u8>)>, StoreError> {
-    let mut versions = Vec::new();
-    for user in directory.users.values() {
-        versions.push((Subject::User, user.id.0, encode_user(&without_password(user))?));
-    }
-    for source in directory.sources.values().map(Arc::as_ref) {
-        versions.push((Subject::Source, source.id.0, encode_source(source)?));
-    }
-    for timeslot in directory.timeslots.values().map(Arc::as_ref) {
-        versions.push((Subject::Timeslot, timeslot.id.0, encode_timeslot(timeslot)?));
-    }
-    for filter in directory.filters.values().map(Arc::as_ref) {
-        versions.push((Subject::Filter, filter.id.0, encode_filter(filter)?));
-    }
-    for destination in directory.destinations.values() {
-        versions.push((Subject::Destination, destination.id.0, encode_destination(&without_secrets(destination))?));
-    }
-    Ok(versions)
 }
