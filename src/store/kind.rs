@@ -234,9 +234,15 @@ pub trait RecordKey: Copy + Send + 'static {
     fn from_bytes(bytes: Self::Bytes) -> Self;
 
     /// `None`: keys of this type are no numbers.
-    fn number(self) -> Option<u64>;
+    fn number(self) -> Option<u64> {
+        None
+    }
+
     /// `None`: keys of this type are no numbers.
-    fn from_number(number: u64) -> Option<Self>;
+    fn from_number(number: u64) -> Option<Self> {
+        let _ = number;
+        None
+    }
 }
 
 impl<T: Id> RecordKey for T {
@@ -269,14 +275,6 @@ impl RecordKey for Uuid {
     fn from_bytes(bytes: UuidKey) -> Self {
         Self::from_bytes(bytes)
     }
-
-    fn number(self) -> Option<u64> {
-        None
-    }
-
-    fn from_number(_: u64) -> Option<Self> {
-        None
-    }
 }
 
 impl RecordKey for TokenHash {
@@ -288,14 +286,6 @@ impl RecordKey for TokenHash {
 
     fn from_bytes(bytes: Self) -> Self {
         bytes
-    }
-
-    fn number(self) -> Option<u64> {
-        None
-    }
-
-    fn from_number(_: u64) -> Option<Self> {
-        None
     }
 }
 
@@ -335,16 +325,36 @@ maps! {
     [] Maintenances: MaintenanceId => Maintenance;
 }
 
-/// Says in which field of the configuration a kind is.
-macro_rules! kept_in {
-    ($field:ident: $map:ty) => {
-        type Map = $map;
+/// Says what [`Record`]s with an id are called: the subject in the change log, and the name in `check`.
+macro_rules! known_as {
+    ($subject:ident, $name:literal) => {
+        const SUBJECT: crate::domain::change::Subject = crate::domain::change::Subject::$subject;
+        const NAME: &'static str = $name;
 
-        fn map(directory: &Directory) -> &Self::Map {
+        fn number(&self) -> u64 {
+            self.id.0
+        }
+    };
+}
+use known_as;
+
+/// Says where a [`Kind`] is: its table, the field and type of its key, and the field and type of its map in the
+/// configuration in memory.
+macro_rules! kept_in {
+    ($table:literal, $key:ident: $key_type:ty => $field:ident: $map:ty) => {
+        type Key = $key_type;
+        type Map = $map;
+        const TABLE: crate::store::kind::Table<Self> = redb::TableDefinition::new($table);
+
+        fn key(&self) -> Self::Key {
+            self.$key
+        }
+
+        fn map(directory: &crate::domain::directory::Directory) -> &Self::Map {
             &directory.$field
         }
 
-        fn map_mut(directory: &mut Directory) -> &mut Self::Map {
+        fn map_mut(directory: &mut crate::domain::directory::Directory) -> &mut Self::Map {
             &mut directory.$field
         }
     };

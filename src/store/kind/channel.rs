@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
-    domain::{change::Subject, channel::Channel, directory::Directory, ids::ChannelId},
+    domain::{channel::Channel, ids::ChannelId},
     store::{
         StoreError,
         codec::{decode_v1, encode, under_its_key},
@@ -32,12 +31,7 @@ struct ChannelV1 {
 }
 
 impl Record for Channel {
-    const SUBJECT: Subject = Subject::Channel;
-    const NAME: &'static str = "channel";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Channel, "channel");
 
     fn logged_key(&self) -> String {
         self.uuid.to_string()
@@ -68,14 +62,7 @@ impl Record for Channel {
 }
 
 impl Kind for Channel {
-    type Key = Uuid;
-    const TABLE: Table<Self> = TableDefinition::new("channel_uuid_to_channel");
-
-    kept_in!(channels: OrdMap<Uuid, Arc<Self>>);
-
-    fn key(&self) -> Uuid {
-        self.uuid
-    }
+    kept_in!("channel_uuid_to_channel", uuid: Uuid => channels: OrdMap<Uuid, Arc<Self>>);
 
     fn decode(uuid: Uuid, value: &[u8]) -> Result<Self, StoreError> {
         let channel = Self::decode_version(0, value)?;

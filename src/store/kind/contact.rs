@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Record;
+use super::{Record, known_as};
 use crate::{
     domain::{
-        change::Subject,
         contact::{Contact, ContactGroup},
         ids::{ContactGroupId, ContactId},
     },
@@ -34,12 +33,7 @@ struct ContactV1 {
 }
 
 impl Record for Contact {
-    const SUBJECT: Subject = Subject::Contact;
-    const NAME: &'static str = "contact";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Contact, "contact");
 
     fn logged_key(&self) -> String {
         self.uuid.to_string()
@@ -99,12 +93,7 @@ struct GroupV1 {
 }
 
 impl Record for ContactGroup {
-    const SUBJECT: Subject = Subject::ContactGroup;
-    const NAME: &'static str = "contact group";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(ContactGroup, "contact group");
 
     fn logged_key(&self) -> String {
         self.uuid.to_string()

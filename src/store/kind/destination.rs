@@ -3,16 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
         destination::{Destination, shows_settings},
-        directory::Directory,
         ids::{DestinationId, UserId},
     },
     store::{
@@ -33,12 +30,7 @@ struct DestinationV1 {
 }
 
 impl Record for Destination {
-    const SUBJECT: Subject = Subject::Destination;
-    const NAME: &'static str = "destination";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Destination, "destination");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = DestinationV1 {
@@ -77,14 +69,7 @@ impl Record for Destination {
 }
 
 impl Kind for Destination {
-    type Key = DestinationId;
-    const TABLE: Table<Self> = TableDefinition::new("destination_id_to_destination");
-
-    kept_in!(destinations: OrdMap<DestinationId, Arc<Self>>);
-
-    fn key(&self) -> DestinationId {
-        self.id
-    }
+    kept_in!("destination_id_to_destination", id: DestinationId => destinations: OrdMap<DestinationId, Arc<Self>>);
 
     fn decode(id: DestinationId, value: &[u8]) -> Result<Self, StoreError> {
         let record: DestinationV1 = decode_v1("destination", value)?;

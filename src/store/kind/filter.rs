@@ -1,14 +1,11 @@
 //! Stored filters.
 
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
-        directory::Directory,
         event::EventType,
         event_filter::Filters,
         ids::{FilterId, SourceId, UserId},
@@ -41,12 +38,7 @@ pub(super) struct FilterV1 {
 }
 
 impl Record for StoredFilter {
-    const SUBJECT: Subject = Subject::Filter;
-    const NAME: &'static str = "filter";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Filter, "filter");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = FilterV1 {
@@ -68,14 +60,7 @@ impl Record for StoredFilter {
 }
 
 impl Kind for StoredFilter {
-    type Key = FilterId;
-    const TABLE: Table<Self> = TableDefinition::new("filter_id_to_filter");
-
-    kept_in!(filters: Filters);
-
-    fn key(&self) -> FilterId {
-        self.id
-    }
+    kept_in!("filter_id_to_filter", id: FilterId => filters: Filters);
 
     fn decode(id: FilterId, value: &[u8]) -> Result<Self, StoreError> {
         let mut record: FilterV1 = decode_v1("filter", value)?;

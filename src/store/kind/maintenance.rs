@@ -1,13 +1,11 @@
 //! Planned maintenance.
 
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in, moment};
+use super::{Kind, Record, kept_in, known_as, moment};
 use crate::{
     domain::{
-        change::Subject,
         directory::Directory,
         ids::{FilterId, MaintenanceId, UserId},
         maintenance::{Maintenance, Maintenances},
@@ -33,12 +31,7 @@ struct MaintenanceV1 {
 }
 
 impl Record for Maintenance {
-    const SUBJECT: Subject = Subject::Maintenance;
-    const NAME: &'static str = "maintenance";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Maintenance, "maintenance");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = MaintenanceV1 {
@@ -65,14 +58,7 @@ impl Record for Maintenance {
 }
 
 impl Kind for Maintenance {
-    type Key = MaintenanceId;
-    const TABLE: Table<Self> = TableDefinition::new("maintenance_id_to_maintenance");
-
-    kept_in!(maintenances: Maintenances);
-
-    fn key(&self) -> MaintenanceId {
-        self.id
-    }
+    kept_in!("maintenance_id_to_maintenance", id: MaintenanceId => maintenances: Maintenances);
 
     fn decode(id: MaintenanceId, value: &[u8]) -> Result<Self, StoreError> {
         let record: MaintenanceV1 = decode_v1("maintenance", value)?;

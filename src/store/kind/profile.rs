@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
         profile::Profile,
@@ -35,12 +33,7 @@ struct ProfileV1 {
 }
 
 impl Record for Profile {
-    const SUBJECT: Subject = Subject::Profile;
-    const NAME: &'static str = "profile";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Profile, "profile");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = ProfileV1 {
@@ -67,14 +60,7 @@ impl Record for Profile {
 }
 
 impl Kind for Profile {
-    type Key = ProfileId;
-    const TABLE: Table<Self> = TableDefinition::new("profile_id_to_profile");
-
-    kept_in!(profiles: OrdMap<ProfileId, Arc<Self>>);
-
-    fn key(&self) -> ProfileId {
-        self.id
-    }
+    kept_in!("profile_id_to_profile", id: ProfileId => profiles: OrdMap<ProfileId, Arc<Self>>);
 
     fn decode(id: ProfileId, value: &[u8]) -> Result<Self, StoreError> {
         let record: ProfileV1 = decode_v1("profile", value)?;

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
         directory::Directory,
         ids::{FilterId, RuleId, TimeslotId, UserId},
         rule::{Addressee, Overflow, Recipient, Rule},
@@ -46,12 +44,7 @@ enum AddresseeV1 {
 }
 
 impl Record for Rule {
-    const SUBJECT: Subject = Subject::Rule;
-    const NAME: &'static str = "rule";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Rule, "rule");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let recipient = |it: &Recipient| {
@@ -93,14 +86,7 @@ impl Record for Rule {
 }
 
 impl Kind for Rule {
-    type Key = RuleId;
-    const TABLE: Table<Self> = TableDefinition::new("rule_id_to_rule");
-
-    kept_in!(rules: OrdMap<RuleId, Arc<Self>>);
-
-    fn key(&self) -> RuleId {
-        self.id
-    }
+    kept_in!("rule_id_to_rule", id: RuleId => rules: OrdMap<RuleId, Arc<Self>>);
 
     fn decode(id: RuleId, value: &[u8]) -> Result<Self, StoreError> {
         let record: RuleV1 = decode_v1("rule", value)?;

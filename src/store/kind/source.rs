@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
-use redb::{ReadTransaction, ReadableTable, TableDefinition};
+use redb::{ReadTransaction, ReadableTable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
         directory::Directory,
         ids::{SourceId, UserId},
         source::Source,
@@ -35,12 +34,7 @@ struct SourceV1 {
 }
 
 impl Record for Source {
-    const SUBJECT: Subject = Subject::Source;
-    const NAME: &'static str = "source";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Source, "source");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = SourceV1 {
@@ -65,14 +59,7 @@ impl Record for Source {
 }
 
 impl Kind for Source {
-    type Key = SourceId;
-    const TABLE: Table<Self> = TableDefinition::new("source_id_to_source");
-
-    kept_in!(sources: OrdMap<SourceId, Arc<Self>>);
-
-    fn key(&self) -> SourceId {
-        self.id
-    }
+    kept_in!("source_id_to_source", id: SourceId => sources: OrdMap<SourceId, Arc<Self>>);
 
     fn decode(id: SourceId, value: &[u8]) -> Result<Self, StoreError> {
         let record: SourceV1 = decode_v1("source", value)?;

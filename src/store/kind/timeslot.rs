@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in};
+use super::{Kind, Record, kept_in, known_as};
 use crate::{
     domain::{
-        change::Subject,
-        directory::Directory,
         ids::{TimeslotId, UserId},
         timeslot::{Recurrence, TimeOfDay, Timeslot},
     },
@@ -32,12 +29,7 @@ struct TimeslotV1 {
 }
 
 impl Record for Timeslot {
-    const SUBJECT: Subject = Subject::Timeslot;
-    const NAME: &'static str = "timeslot";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(Timeslot, "timeslot");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = TimeslotV1 {
@@ -59,14 +51,7 @@ impl Record for Timeslot {
 }
 
 impl Kind for Timeslot {
-    type Key = TimeslotId;
-    const TABLE: Table<Self> = TableDefinition::new("timeslot_id_to_timeslot");
-
-    kept_in!(timeslots: OrdMap<TimeslotId, Arc<Self>>);
-
-    fn key(&self) -> TimeslotId {
-        self.id
-    }
+    kept_in!("timeslot_id_to_timeslot", id: TimeslotId => timeslots: OrdMap<TimeslotId, Arc<Self>>);
 
     fn decode(id: TimeslotId, value: &[u8]) -> Result<Self, StoreError> {
         let record: TimeslotV1 = decode_v1("timeslot", value)?;

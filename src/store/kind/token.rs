@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in, moment};
+use super::{Kind, Record, kept_in, known_as, moment};
 use crate::{
     domain::{
-        change::Subject,
-        directory::Directory,
         ids::{TokenId, UserId},
         time::Timestamp,
         token::{Token, TokenHash, TokenKind, TokenOrigin},
@@ -60,13 +57,8 @@ struct TokenV1 {
 }
 
 impl Record for Token {
-    const SUBJECT: Subject = Subject::Token;
-    const NAME: &'static str = "token";
+    known_as!(Token, "token");
     const HAS_VERSIONS: bool = false;
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = TokenV3 {
@@ -104,14 +96,7 @@ impl Record for Token {
 }
 
 impl Kind for Token {
-    type Key = TokenHash;
-    const TABLE: Table<Self> = TableDefinition::new("hash_to_token");
-
-    kept_in!(tokens: OrdMap<TokenHash, Arc<Self>>);
-
-    fn key(&self) -> TokenHash {
-        self.hash
-    }
+    kept_in!("hash_to_token", hash: TokenHash => tokens: OrdMap<TokenHash, Arc<Self>>);
 
     fn decode(hash: TokenHash, value: &[u8]) -> Result<Self, StoreError> {
         let record: TokenV3 = match versioned(value)? {

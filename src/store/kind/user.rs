@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
-use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, Table, kept_in, moment};
+use super::{Kind, Record, kept_in, known_as, moment};
 use crate::{
-    domain::{change::Subject, directory::Directory, ids::UserId, user::User},
+    domain::{directory::Directory, ids::UserId, user::User},
     store::{
         StoreError,
         codec::{decode_v1, encode, timestamp},
@@ -34,12 +33,7 @@ struct UserV1 {
 }
 
 impl Record for User {
-    const SUBJECT: Subject = Subject::User;
-    const NAME: &'static str = "user";
-
-    fn number(&self) -> u64 {
-        self.id.0
-    }
+    known_as!(User, "user");
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
         let record = UserV1 {
@@ -78,14 +72,7 @@ impl Record for User {
 }
 
 impl Kind for User {
-    type Key = UserId;
-    const TABLE: Table<Self> = TableDefinition::new("user_id_to_user");
-
-    kept_in!(users: OrdMap<UserId, Arc<Self>>);
-
-    fn key(&self) -> UserId {
-        self.id
-    }
+    kept_in!("user_id_to_user", id: UserId => users: OrdMap<UserId, Arc<Self>>);
 
     fn decode(id: UserId, value: &[u8]) -> Result<Self, StoreError> {
         let record: UserV1 = decode_v1("user", value)?;
