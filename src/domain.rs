@@ -41,6 +41,7 @@ pub mod tag;
 pub mod time;
 pub mod timeslot;
 pub mod token;
+pub mod tokens;
 pub mod trouble;
 pub mod urls;
 pub mod user;

@@ -120,8 +120,8 @@ impl Service {
         let user = caller.id();
         self.store()
             .write(Some(user), move |command| {
-                let mut own = command.directory().tokens.values().filter(|token| token.user == user);
-                let found = own.find(|token| token.id == id).map(|token| token.hash);
+                let own = command.directory().tokens_of(user);
+                let found = own.into_iter().find(|token| token.id == id).map(|token| token.hash);
                 command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
                 Ok::<_, ServiceError>(())
             })
