@@ -20,7 +20,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Api, Version, error::ApiError, native, params, router};
+use super::{Api, Version, auth::Needs, error::ApiError, native, params, router};
 
 const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
 const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
@@ -38,14 +38,8 @@ pub struct Detail {
 /// The document of one version.
 #[must_use]
 pub fn openapi(version: Version) -> OpenApi {
-    let parts = [
-        (router::guarded(version), true),
-        (router::staff_writes(version).unwrap_or_default(), true),
-        (router::superusers_write(), true),
-        (router::open(version), false),
-    ];
     let title = format!("The Argus incident API {}.", version.name());
-    let mut document = assemble(title, version.prefix(), parts);
+    let mut document = assemble(title, version.prefix(), router::parts(version));
     if version == Version::V2 {
         let mut part = router::unversioned().into_openapi();
         describe(&mut part, false);
@@ -64,21 +58,18 @@ pub fn openapi(version: Version) -> OpenApi {
 /// The document of what the Argus API does not have.
 #[must_use]
 pub fn native_openapi() -> OpenApi {
-    let parts =
-        [(native::guarded(), true), (native::deliveries(), true), (native::rules(), true), (native::open(), false)];
     let title =
         "What the Argus API does not have: messages about events, what became of them, and why somebody got none.";
-    assemble(title.to_owned(), native::PREFIX, parts)
+    assemble(title.to_owned(), native::PREFIX, native::parts())
 }
 
-/// Parts, and whether they need a token.
-fn assemble<const N: usize>(title: String, prefix: &str, parts: [(OpenApiRouter<Api>, bool); N]) -> OpenApi {
+fn assemble(title: String, prefix: &str, parts: Vec<(Needs, OpenApiRouter<Api>)>) -> OpenApi {
     let mut document = OpenApi::default();
     document.info =
         InfoBuilder::new().title("argusd").version(env!("CARGO_PKG_VERSION")).description(Some(title)).build();
-    for (part, needs_token) in parts {
+    for (needs, part) in parts {
         let mut part = OpenApiRouter::new().nest(prefix, part).into_openapi();
-        describe(&mut part, needs_token);
+        describe(&mut part, needs.token());
         document.merge(part);
     }
     let components = document.components.get_or_insert_with(Components::new);

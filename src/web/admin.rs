@@ -107,11 +107,6 @@ fn problem(error: ServiceError) -> Result<String, PageError> {
     }
 }
 
-/// For pages that only those see who may do what is on them.
-fn must(visitor: &Visitor, action: Action) -> Result<(), PageError> {
-    if visitor.caller.may(action) { Ok(()) } else { Err(PageError::Forbidden) }
-}
-
 /// From a path.
 fn uuid(text: &str, model: Model) -> Result<Uuid, PageError> {
     text.parse().map_err(|_| answer::missing(model))

@@ -13,7 +13,7 @@ use base64::{
 use super::Problem;
 use crate::{
     http::{Api, peer::Client},
-    service::{AuthFailure, Caller, LoginFailure, policy::may_use_contact_api},
+    service::{Action, AuthFailure, Caller, LoginFailure},
 };
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -44,7 +44,7 @@ pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Probl
             })?
         }
     };
-    if may_use_contact_api(&caller) { Ok(caller) } else { Err(Problem::forbidden()) }
+    if caller.may(Action::ManageContacts) { Ok(caller) } else { Err(Problem::forbidden()) }
 }
 
 /// `None`: nothing that can be understood.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Staff, StaffPosted,
     channel_form::{ChannelForm, Input, inputs},
-    must, problem, uuid,
+    problem, uuid,
 };
 use crate::{
     domain::{channel::Channel, filter::fold, limits::CHANNEL_NAME},
@@ -60,7 +60,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageChannels)?;
+    staff.visitor.caller.require(Action::ManageChannels)?;
     let kind = staff.query.text("type");
     if !site.service.channel_types().iter().any(|known| known.kind == kind) {
         return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
@@ -69,7 +69,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageChannels)?;
+    visitor.caller.require(Action::ManageChannels)?;
     let kind = fields.text("type");
     let form = ChannelForm::read(&fields);
     let problem = match form.config(&inputs(&site, &kind, None)) {
@@ -104,7 +104,7 @@ pub async fn save(
     Path(id): Path<String>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must(&visitor, Action::ManageChannels)?;
+    visitor.caller.require(Action::ManageChannels)?;
     let (channel, form) = (find(&site, &id)?, ChannelForm::read(&fields));
     let problem = match form.config(&inputs(&site, &channel.kind, Some(&channel))) {
         Err(problem) => problem,

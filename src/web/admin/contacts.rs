@@ -18,7 +18,7 @@ use crate::{
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
     },
-    service::{ContactRefusal, GroupWithUsers, Model, Way, policy::may_use_contact_api},
+    service::{Action, ContactRefusal, GroupWithUsers, Model, Way},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -36,7 +36,6 @@ const OFFERED: usize = 200;
 struct ContactsPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     has_channels: bool,
     rows: Vec<Row>,
     q: String,
@@ -54,7 +53,6 @@ struct Row {
 struct ContactPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     /// `None`: a new one.
     contact: Option<Contact>,
     form: ContactForm,
@@ -160,7 +158,6 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&ContactsPage {
         frame: staff.frame(&site, "Contacts"),
         tab: "contacts",
-        may_write: may_use_contact_api(&staff.visitor.caller),
         has_channels: !directory.channels.is_empty(),
         rows: rows.collect(),
         next: found.next.map(|uuid| staff.address_with("after", &uuid.to_string())),
@@ -179,13 +176,13 @@ pub(super) fn named(q: &str, columns: &[Column]) -> Filter {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must_write(&staff.visitor)?;
+    staff.visitor.caller.require(Action::ManageContacts)?;
     let form = ContactForm::of(None, &site.service.directory());
     page(&contact_page(&site, &staff.visitor, None, form).await?)
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let form = ContactForm::read(&fields, &site.service.directory());
     let problem = match form.draft(Uuid::new_v4()) {
         Err(problem) => problem,
@@ -212,7 +209,7 @@ pub async fn save(
     Path(id): Path<String>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;
     let form = ContactForm::read(&fields, &site.service.directory());
     let problem = match form.draft(contact.uuid) {
@@ -242,7 +239,7 @@ pub async fn change_group(
     Path(id): Path<String>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;
     let outcome = if let Some(group) = fields.filled("leave") {
         let group = uuid(group, Model::ContactGroup)?;
@@ -311,10 +308,6 @@ pub(super) fn problem(refusal: ContactRefusal) -> Result<String, PageError> {
     }
 }
 
-pub(super) fn must_write(visitor: &Visitor) -> Result<(), PageError> {
-    if may_use_contact_api(&visitor.caller) { Ok(()) } else { Err(PageError::Forbidden) }
-}
-
 pub(super) fn check_length(what: &str, text: &str, limit: usize) -> Result<(), String> {
     if text.chars().count() > limit { Err(format!("{what}: at most {limit} characters.")) } else { Ok(()) }
 }
@@ -356,7 +349,6 @@ async fn contact_page(
     Ok(ContactPage {
         frame: Frame::new(site, visitor, Section::Admin, title),
         tab: "contacts",
-        may_write: may_use_contact_api(&visitor.caller),
         offered: offered_groups(site).await?,
         contact,
         form,

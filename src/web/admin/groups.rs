@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Staff, StaffPosted,
-    contacts::{check_length, contact_named, must_write, named, problem},
+    contacts::{check_length, contact_named, named, problem},
     uuid,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         contact_filter::Column,
         limits::GROUP_NAME,
     },
-    service::{GroupWithUsers, Model, Way, policy::may_use_contact_api},
+    service::{Action, GroupWithUsers, Model, Way},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -35,7 +35,6 @@ const SHOWN: usize = 200;
 struct GroupsPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     rows: Vec<GroupWithUsers>,
     q: String,
     name: String,
@@ -49,7 +48,6 @@ struct GroupsPage {
 struct GroupPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     group: GroupWithUsers,
     members: Vec<(Uuid, String)>,
     name: String,
@@ -62,7 +60,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 
 /// The answer to a bad name is a page of its own, so that the list need not be read.
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let (name, uuid) = (fields.text("name"), Uuid::new_v4());
     let problem = if let Err(problem) = check_name(&name) {
         problem
@@ -76,7 +74,6 @@ pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: S
     let again = GroupsPage {
         frame: Frame::new(&site, &visitor, Section::Admin, "Contact groups"),
         tab: "groups",
-        may_write: true,
         rows: Vec::new(),
         q: String::new(),
         name,
@@ -97,7 +94,7 @@ pub async fn save(
     Path(id): Path<String>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let (group, name) = (find(&site, &id).await?, fields.text("name"));
     let problem = if let Err(problem) = check_name(&name) {
         problem
@@ -130,7 +127,7 @@ pub async fn change_members(
     Path(id): Path<String>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let group = find(&site, &id).await?;
     let outcome = if let Some(contact) = fields.filled("leave") {
         let contact = uuid(contact, Model::Contact)?;
@@ -164,7 +161,6 @@ async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError
     Ok(GroupsPage {
         frame: staff.frame(site, "Contact groups"),
         tab: "groups",
-        may_write: may_use_contact_api(&staff.visitor.caller),
         rows: found.rows,
         name: String::new(),
         problem: None,
@@ -192,7 +188,6 @@ async fn group_page(site: &Site, visitor: &Visitor, group: GroupWithUsers) -> Re
     Ok(GroupPage {
         frame: Frame::new(site, visitor, Section::Admin, format!("Group {}", group.group.name)),
         tab: "groups",
-        may_write: may_use_contact_api(&visitor.caller),
         name: group.group.name.clone(),
         group,
         members,

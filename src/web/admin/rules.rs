@@ -11,7 +11,7 @@ use axum::{
 use super::{
     Staff, StaffPosted,
     contacts::{contact_named, group_named, offered_groups},
-    must, problem,
+    problem,
 };
 use crate::{
     domain::{
@@ -149,7 +149,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageRules)?;
+    staff.visitor.caller.require(Action::ManageRules)?;
     let form = if staff.query.ticked(needed::DRAFT) {
         RuleForm::read(&staff.query)
     } else {
@@ -159,7 +159,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageRules)?;
+    visitor.caller.require(Action::ManageRules)?;
     if let Some(place) = needed::leave(&fields, "/admin/rules/new/") {
         return Ok(see(&place));
     }
@@ -195,7 +195,7 @@ pub async fn save(
     Path(id): Path<u64>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must(&visitor, Action::ManageRules)?;
+    visitor.caller.require(Action::ManageRules)?;
     let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
     let added = add_recipient(&site, &fields, &mut form.recipients).await?;
     let problem = if let Err(problem) = added.and_then(|()| check(&form)) {

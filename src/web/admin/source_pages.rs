@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    Staff, StaffPosted, TokenLine, must, problem,
+    Staff, StaffPosted, TokenLine, problem,
     sources::{SourceForm, frame},
     token_life,
 };
@@ -71,7 +71,7 @@ pub async fn save(
     Path(id): Path<u64>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+    visitor.caller.require(Action::ManageSources)?;
     let form = SourceForm::read(&fields);
     let problem = match form.parse_frequency() {
         Err(problem) => problem,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{extract::State, http::StatusCode};
 
-use super::{Staff, StaffPosted, must, problem};
+use super::{Staff, StaffPosted, problem};
 use crate::{
     domain::limits::HEARTBEAT_FREQUENCY,
     service::{Action, NewSource, SourceEdit, SourceView, TokenState},
@@ -93,12 +93,12 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageSources)?;
+    staff.visitor.caller.require(Action::ManageSources)?;
     page(&new_page(&site, &staff.visitor, SourceForm::default(), None))
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+    visitor.caller.require(Action::ManageSources)?;
     let form = SourceForm::read(&fields);
     match make(&site, &visitor, &form).await? {
         Ok(id) => Ok(done(&format!("/sources/{id}/"), "The source is made. Now make a token for it.")),
@@ -144,7 +144,7 @@ pub async fn types(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn create_type(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+    visitor.caller.require(Action::ManageSources)?;
     let name = fields.text("name");
     match site.service.create_source_type(&visitor.caller, name.clone()).await {
         Ok(()) => Ok(done("/sources/types/", "The type is made.")),

@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{Staff, StaffPosted, TokenLine, must, problem, token_life};
+use super::{Staff, StaffPosted, TokenLine, problem, token_life};
 use crate::{
     domain::{
         ids::{TokenId, UserId},
@@ -129,13 +129,13 @@ impl UserPage {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageUsers)?;
+    staff.visitor.caller.require(Action::ManageUsers)?;
     let form = UserForm { is_active: true, ..UserForm::default() };
     page(&NewUserPage { frame: staff.frame(&site, "New user"), tab: "users", form, problem: None })
 }
 
 pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageUsers)?;
+    visitor.caller.require(Action::ManageUsers)?;
     let form = UserForm::read(&fields);
     let password = fields.raw("password").unwrap_or_default();
     let new = NewUser {
@@ -192,7 +192,7 @@ pub async fn set_password(
     Path(id): Path<u64>,
     StaffPosted { visitor, fields }: StaffPosted,
 ) -> Answer {
-    must(&visitor, Action::ManageUsers)?;
+    visitor.caller.require(Action::ManageUsers)?;
     let (id, password) = (UserId(id), fields.raw("password").unwrap_or_default());
     match site.service.set_password(&visitor.caller, id, password).await {
         Ok(()) => Ok(done(
