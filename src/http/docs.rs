@@ -3,11 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -20,7 +18,14 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Api, Version, auth::Needs, error::ApiError, native, params, router};
+use super::{
+    Api, Version,
+    auth::Needs,
+    error::ApiError,
+    native, params, router,
+    routes::{Routes, get},
+};
+use crate::service::Action;
 
 const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
 const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
@@ -233,15 +238,15 @@ fn serve(texts: &'static Texts, uri: &Uri, headers: &HeaderMap) -> Response {
 }
 
 /// A page for each document; open to everybody, as the documents are.
-pub fn swagger_pages() -> Router {
-    let mut pages = Router::new();
+pub(super) fn swagger_pages() -> Routes<Api> {
+    let mut pages = Routes::of(Action::UsePublic);
     for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/", "/argusd/v1/schema/"] {
         let config = Arc::new(utoipa_swagger_ui::Config::from(schema_as_json(schema)));
         let page = format!("{schema}swagger-ui/");
         let index = Arc::clone(&config);
-        pages = pages.route(&page, routing::get(move || async move { swagger_file("", index) })).route(
+        pages = pages.route(&page, get(move || async move { swagger_file("", index) })).route(
             &format!("{page}{{*file}}"),
-            routing::get(move |Path(file): Path<String>| async move { swagger_file(&file, config) }),
+            get(move |Path(file): Path<String>| async move { swagger_file(&file, config) }),
         );
     }
     pages

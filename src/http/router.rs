@@ -1,6 +1,6 @@
 //! The whole surface on one screen: which handler answers which path, and who may come near it.
 
-use axum::{Router, middleware, routing};
+use axum::{Router, middleware};
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel,
@@ -24,7 +24,9 @@ use super::{
     auth::{self, Needs},
     body, cors, docs,
     error::ApiError,
-    frame, icinga, native, slash,
+    frame, icinga, native,
+    routes::{Operation, Routes, any, get, post},
+    slash,
 };
 use crate::service::{Action, Service};
 
@@ -35,16 +37,12 @@ const COMPRESSED_ABOVE: u64 = 1024;
 pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
     let origins = cors::Origins::new(&settings.frontends);
     let api = Api::new(service, settings);
-    let mut routes = finish(unversioned(), "", &api)
-        .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
-        .route("/.still-alive/", routing::any(service_info::still_alive))
-        .route("/json-schema/{slug}/", routing::get(v2::media::schema_page).with_state(api.clone()));
+    let mut routes = finish(unversioned(), "", &api).merge(undocumented().into_router().with_state(api.clone()));
     for version in Version::ALL {
         routes = routes.merge(guarded(parts(version), version.prefix(), &api.of_version(version)));
     }
     let routes = routes
         .merge(guarded(native::parts(), native::PREFIX, &api))
-        .merge(docs::swagger_pages())
         .merge(icinga::routes(&api))
         .merge(pages)
         .layer(CatchPanicLayer::custom(panicked))
@@ -161,6 +159,23 @@ pub(super) fn unversioned() -> OpenApiRouter<Api> {
         .routes(routes!(docs::stable_schema))
 }
 
+/// Paths that are in no document, nor of the contact API.
+fn undocumented() -> Routes<Api> {
+    Routes::of(Action::UsePublic)
+        .route("/oidc/api-token-auth/", post(tokens::exchange))
+        .route("/.still-alive/", any(service_info::still_alive))
+        .route("/json-schema/{slug}/", get(v2::media::schema_page))
+        .merge(docs::swagger_pages())
+}
+
+/// What the API has beside the operations of its documents.
+#[must_use]
+pub fn undocumented_operations() -> Vec<Operation> {
+    let mut operations = undocumented().into_operations();
+    operations.extend(icinga::operations());
+    operations
+}
+
 /// Each part behind the check of its rights, but for what is public.
 fn guarded(parts: Vec<(Needs, OpenApiRouter<Api>)>, prefix: &str, api: &Api) -> Router {
     parts.into_iter().fold(Router::new(), |routes, (needs, part)| {
@@ -196,7 +211,8 @@ mod tests {
         async fn fall() {
             panic!("secret")
         }
-        let routes: Router = Router::new().route("/", routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
+        let routes: Router =
+            Router::new().route("/", axum::routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
         let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();

@@ -10,7 +10,7 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Staff, StaffPosted,
+    Staff,
     channel_form::{ChannelForm, Input, inputs},
     problem, uuid,
 };
@@ -21,7 +21,7 @@ use crate::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -68,7 +68,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&channel_page(&site, &staff.visitor, None, kind, ChannelForm::default(), None))
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageChannels)?;
     let kind = fields.text("type");
     let form = ChannelForm::read(&fields);
@@ -99,11 +99,7 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
 }
 
 /// The type stays: settings belong to it.
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageChannels)?;
     let (channel, form) = (find(&site, &id)?, ChannelForm::read(&fields));
     let problem = match form.config(&inputs(&site, &channel.kind, Some(&channel))) {
@@ -126,11 +122,7 @@ pub async fn save(
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
     Ok(done("/admin/channels/", "The channel is deleted."))
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use uuid::Uuid;
 
-use super::{Staff, StaffPosted, uuid};
+use super::{Staff, uuid};
 use crate::{
     domain::{
         channel::{EMAIL, KNOWN_TYPES},
@@ -24,7 +24,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -181,7 +181,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&contact_page(&site, &staff.visitor, None, form).await?)
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let form = ContactForm::read(&fields, &site.service.directory());
     let problem = match form.draft(Uuid::new_v4()) {
@@ -204,11 +204,7 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
     page(&contact_page(&site, &staff.visitor, Some(contact), form).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;
     let form = ContactForm::read(&fields, &site.service.directory());
@@ -222,11 +218,7 @@ pub async fn save(
     refuse(&site, &visitor, contact, form, problem).await
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await {
         Ok(()) => Ok(done("/admin/contacts/", "The contact is deleted.")),
         Err(refusal) => Err(PageError::BadRequest(problem(refusal)?)),
@@ -237,7 +229,7 @@ pub async fn delete(
 pub async fn change_group(
     State(site): State<Site>,
     Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
+    Posted { visitor, fields }: Posted,
 ) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;

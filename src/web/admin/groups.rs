@@ -8,7 +8,7 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Staff, StaffPosted,
+    Staff,
     contacts::{check_length, contact_named, named, problem},
     uuid,
 };
@@ -23,7 +23,7 @@ use crate::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -59,7 +59,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 /// The answer to a bad name is a page of its own, so that the list need not be read.
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let (name, uuid) = (fields.text("name"), Uuid::new_v4());
     let problem = if let Err(problem) = check_name(&name) {
@@ -89,11 +89,7 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
     page(&group_page(&site, &staff.visitor, group).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let (group, name) = (find(&site, &id).await?, fields.text("name"));
     let problem = if let Err(problem) = check_name(&name) {
@@ -110,11 +106,7 @@ pub async fn save(
     refuse(again, problem)
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact_group(&visitor.caller, uuid(&id, Model::ContactGroup)?).await {
         Ok(()) => Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts.")),
         Err(refusal) => Err(PageError::BadRequest(problem(refusal)?)),
@@ -125,7 +117,7 @@ pub async fn delete(
 pub async fn change_members(
     State(site): State<Site>,
     Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
+    Posted { visitor, fields }: Posted,
 ) -> Answer {
     visitor.caller.require(Action::ManageContacts)?;
     let group = find(&site, &id).await?;

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    Staff, StaffPosted,
+    Staff,
     contacts::{contact_named, group_named, offered_groups},
     problem,
 };
@@ -28,7 +28,7 @@ use crate::{
         frame::{Frame, Section},
         notifications::needed,
         offered,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -158,7 +158,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&rule_page(&site, &staff.visitor, None, form).await?)
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageRules)?;
     if let Some(place) = needed::leave(&fields, "/admin/rules/new/") {
         return Ok(see(&place));
@@ -190,11 +190,7 @@ pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -
     page(&rule_page(&site, &staff.visitor, Some(rule), form).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageRules)?;
     let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
     let added = add_recipient(&site, &fields, &mut form.recipients).await?;
@@ -217,7 +213,7 @@ pub async fn save(
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete_rule(&visitor.caller, RuleId(id)).await?;
     Ok(done("/admin/rules/", "The rule is deleted."))
 }

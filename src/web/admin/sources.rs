@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{extract::State, http::StatusCode};
 
-use super::{Staff, StaffPosted, problem};
+use super::{Staff, problem};
 use crate::{
     domain::limits::HEARTBEAT_FREQUENCY,
     service::{Action, NewSource, SourceEdit, SourceView, TokenState},
@@ -14,7 +14,7 @@ use crate::{
         answer::{Answer, PageError, done, page, page_with},
         form::Fields,
         frame::{Frame, Section},
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -97,7 +97,7 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&new_page(&site, &staff.visitor, SourceForm::default(), None))
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageSources)?;
     let form = SourceForm::read(&fields);
     match make(&site, &visitor, &form).await? {
@@ -143,7 +143,7 @@ pub async fn types(State(site): State<Site>, staff: Staff) -> Answer {
     page(&types_page(&site, &staff.visitor, String::new(), None))
 }
 
-pub async fn create_type(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
+pub async fn create_type(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     visitor.caller.require(Action::ManageSources)?;
     let name = fields.text("name");
     match site.service.create_source_type(&visitor.caller, name.clone()).await {
