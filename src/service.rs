@@ -113,7 +113,7 @@ pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
 pub use notifications::{Messages, Notification, NotificationList};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
-pub use policy::{Action, Forbidden, Permissions, UserKind};
+pub use policy::{Action, Forbidden, Permissions};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
@@ -339,19 +339,6 @@ impl Caller {
     #[must_use]
     pub fn poster(&self) -> Poster {
         if self.source.is_some() { Poster::Source } else { Poster::EndUser }
-    }
-
-    #[must_use]
-    pub fn kind(&self) -> UserKind {
-        if self.user.is_superuser || self.credential == Credential::Local {
-            UserKind::Superuser
-        } else if self.user.is_staff {
-            UserKind::Staff
-        } else if self.source.is_some() {
-            UserKind::SourceUser
-        } else {
-            UserKind::EndUser
-        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Who may do what: one table of rights (contract section 2.5), which services, routes and templates ask.
 
-use super::{Caller, ServiceError, contacts::ContactRefusal};
+use super::{Caller, Credential, ServiceError, contacts::ContactRefusal};
 
-/// The strongest of what a user is.
+/// The strongest of what a user is. Nothing but the table looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserKind {
-    EndUser,
-    /// Posts for a source.
-    SourceUser,
+enum Rank {
+    User,
     Staff,
     Superuser,
 }
@@ -25,11 +23,11 @@ enum Who {
 }
 
 impl Who {
-    fn includes(self, kind: UserKind, grants: &[String]) -> bool {
-        kind == UserKind::Superuser
+    fn includes(self, rank: Rank, grants: &[String]) -> bool {
+        rank == Rank::Superuser
             || match self {
                 Self::Everybody | Self::Users => true,
-                Self::Staff => kind == UserKind::Staff,
+                Self::Staff => rank == Rank::Staff,
                 Self::Granted(implying) => grants.iter().any(|grant| implying.contains(&grant.as_str())),
                 Self::Superusers => false,
             }
@@ -131,9 +129,19 @@ impl Action {
 }
 
 impl Caller {
+    fn rank(&self) -> Rank {
+        if self.user.is_superuser || self.credential == Credential::Local {
+            Rank::Superuser
+        } else if self.user.is_staff {
+            Rank::Staff
+        } else {
+            Rank::User
+        }
+    }
+
     #[must_use]
     pub fn may(&self, action: Action) -> bool {
-        action.who().includes(self.kind(), &self.user.grants)
+        action.who().includes(self.rank(), &self.user.grants)
     }
 
     pub fn require(&self, action: Action) -> Result<(), Forbidden> {
@@ -149,14 +157,14 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use Action as A;
-    use UserKind::{EndUser, SourceUser, Staff, Superuser};
+    use Rank::{Staff, Superuser, User};
 
     use super::*;
 
     /// Once more, by hand: who may do it without any grant.
-    const EXPECTED: &[(Action, &[UserKind])] = &[
-        (A::UsePublic, &[EndUser, SourceUser, Staff, Superuser]),
-        (A::UseDesk, &[EndUser, SourceUser, Staff, Superuser]),
+    const EXPECTED: &[(Action, &[Rank])] = &[
+        (A::UsePublic, &[User, Staff, Superuser]),
+        (A::UseDesk, &[User, Staff, Superuser]),
         (A::PostForAnySource, &[Superuser]),
         (A::RemoveForeignTag, &[Superuser]),
         (A::DeleteAnyIncident, &[Superuser]),
@@ -177,8 +185,8 @@ mod tests {
     fn the_table_says_what_was_meant() {
         assert_eq!(EXPECTED.iter().map(|(action, _)| *action).collect::<Vec<_>>(), Action::ALL);
         for (action, who) in EXPECTED {
-            for kind in [EndUser, SourceUser, Staff, Superuser] {
-                assert_eq!(action.who().includes(kind, &[]), who.contains(&kind), "{kind:?} {action:?}");
+            for rank in [User, Staff, Superuser] {
+                assert_eq!(action.who().includes(rank, &[]), who.contains(&rank), "{rank:?} {action:?}");
             }
         }
         let public: Vec<_> = Action::ALL.iter().filter(|action| action.is_public()).collect();
@@ -197,8 +205,8 @@ mod tests {
             ("", false),
         ] {
             for (action, who) in EXPECTED {
-                let expected = who.contains(&EndUser) || (counts && *action == Action::ManageContacts);
-                assert_eq!(action.who().includes(EndUser, &[grant.to_owned()]), expected, "{grant:?} {action:?}");
+                let expected = who.contains(&User) || (counts && *action == Action::ManageContacts);
+                assert_eq!(action.who().includes(User, &[grant.to_owned()]), expected, "{grant:?} {action:?}");
             }
         }
     }
