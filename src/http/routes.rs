@@ -53,7 +53,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    #[must_use]
     pub fn into_router(self) -> Router<S> {
         self.router
     }

@@ -46,6 +46,7 @@ pub struct Refused {
 
 #[derive(Template)]
 #[template(path = "incident/page.html")]
+#[expect(clippy::struct_excessive_bools, reason = "the template asks each by itself")]
 struct IncidentPage {
     frame: Frame,
     /// The page knows of all changes up to this one.
