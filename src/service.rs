@@ -4,6 +4,7 @@
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
 pub mod acks;
+mod agenda;
 pub mod audit;
 pub mod basic;
 pub mod bulk;

@@ -3,6 +3,7 @@
 //! The only module that names redb and postcard. Commands go through [`Store::write`], reads through [`Snapshot`]s and
 //! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].
 
+mod agenda;
 mod audit;
 mod backup;
 mod codec;
@@ -45,6 +46,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 use uuid::Uuid;
 
 pub use self::{
+    agenda::LiveAgenda,
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
@@ -145,15 +147,17 @@ impl Store {
             catch_unwind(AssertUnwindSafe(|| {
                 let counters = load::counters(&snapshot.txn)?;
                 load::check_counters(&snapshot.txn, &counters)?;
-                Ok((load::directory(&snapshot.txn)?, counters, load::last_seen(&snapshot.txn)?))
+                let agenda = agenda::load(&snapshot.txn)?;
+                Ok((load::directory(&snapshot.txn)?, counters, load::last_seen(&snapshot.txn)?, agenda))
             }))
             .unwrap_or_else(|_| Err(StoreError::unreadable()))
         });
-        let (directory, counters, seen) = loaded.map_err(|error| failed(file.damage().explain(error)))?;
+        let (directory, counters, seen, agenda) = loaded.map_err(|error| failed(file.damage().explain(error)))?;
         let directory = Arc::new(directory);
         let published = Arc::new(Published {
             directory: ArcSwap::new(Arc::clone(&directory)),
             counters: ArcSwap::from_pointee(counters),
+            agenda: LiveAgenda::new(agenda, Arc::clone(&clock)),
             followers: RwLock::default(),
         });
         let (sender, queue) = mpsc::channel(WRITE_QUEUE);
@@ -209,6 +213,12 @@ impl Store {
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory.load_full()
+    }
+
+    /// What is due, and when the rest will be.
+    #[must_use]
+    pub fn agenda(&self) -> &LiveAgenda {
+        &self.inner.published.agenda
     }
 
     /// Totals as last committed.

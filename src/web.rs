@@ -19,6 +19,7 @@ pub mod maintenance;
 pub mod no_page;
 pub mod notifications;
 pub mod offered;
+pub mod problem;
 pub mod router;
 pub mod show;
 pub mod submissions;

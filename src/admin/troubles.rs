@@ -6,7 +6,7 @@ use crate::service::{Service, Settled};
 /// To the letter: what does not expire within so many days has no incident afterwards.
 pub(super) async fn check_tokens(service: &Service, days: Option<u32>) -> Result<AdminReply, AdminError> {
     let days = days.unwrap_or(service.settings().token_warning_days);
-    Ok(told(&service.check_tokens(Some(days)).await?))
+    Ok(told(&service.check_tokens(days).await?))
 }
 
 pub(super) async fn check_heartbeats(service: &Service) -> Result<AdminReply, AdminError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    agenda::Task,
     event::Event,
     ids::{EventId, IncidentId, Seq, UserId},
     incident::Incident,
@@ -100,6 +101,8 @@ pub struct Committed {
     pub messages: Vec<Arc<Message>>,
     /// The configuration is not what it was.
     pub directory_changed: bool,
+    /// Rows of the agenda that were added or moved; `None`: deleted.
+    pub agenda: Vec<(Task, Option<Timestamp>)>,
 }
 
 /// An incident before and after a command; `before` is `None` at creation, `after` at deletion. Both are without their

@@ -16,7 +16,7 @@ use super::{
     destination::Destination,
     event_filter::Filters,
     filter::fold,
-    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
+    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId},
     maintenance::{Maintenance, Maintenances},
     profile::Profile,
     rule::Rule,
@@ -53,6 +53,8 @@ pub struct Directory {
     pub users: OrdMap<UserId, Arc<User>>,
     pub user_by_name: OrdMap<String, UserId>,
     pub tokens: OrdMap<TokenHash, Arc<Token>>,
+    /// By owner and id.
+    pub tokens_by_user: OrdMap<(UserId, TokenId), TokenHash>,
     pub sources: OrdMap<SourceId, Arc<Source>>,
     pub source_by_user: OrdMap<UserId, SourceId>,
     /// Lower case names.
@@ -102,9 +104,8 @@ impl Directory {
     /// Sorted by id.
     #[must_use]
     pub fn tokens_of(&self, user: UserId) -> Vec<&Arc<Token>> {
-        let mut tokens: Vec<_> = self.tokens.values().filter(|t| t.user == user).collect();
-        tokens.sort_by_key(|t| t.id);
-        tokens
+        let of_user = self.tokens_by_user.range((user, TokenId(0))..=(user, TokenId(u64::MAX)));
+        of_user.filter_map(|(_, hash)| self.tokens.get(hash)).collect()
     }
 
     /// Sorted by id.
@@ -234,7 +235,15 @@ impl Directory {
 
     /// Returns the token as it was.
     pub fn put_token(&mut self, token: Token) -> Option<Arc<Token>> {
+        self.tokens_by_user.insert((token.user, token.id), token.hash);
         self.tokens.insert(token.hash, Arc::new(token))
+    }
+
+    /// Returns the token that was removed.
+    pub fn remove_token(&mut self, hash: &TokenHash) -> Option<Arc<Token>> {
+        let token = self.tokens.remove(hash)?;
+        self.tokens_by_user.remove(&(token.user, token.id));
+        Some(token)
     }
 
     /// Returns the source as it was.

@@ -56,6 +56,9 @@ pub const LIVE_ROWS: usize = 250;
 /// Incidents in one transaction of a bulk change, from a page or over the API.
 pub const WORK_SLICE: usize = 500;
 
+/// Upper bound on rows of the agenda that one command carries out.
+pub const TASKS_PER_COMMAND: usize = 500;
+
 /// Characters of all events together that one transaction of a bulk change adds.
 pub const WORK_SLICE_TEXT: usize = 1 << 20;
 

@@ -15,8 +15,8 @@ use super::{
 
 use self::rules::channel;
 pub use self::rules::{
-    Strictness, Unreached, damaged, expiring_tokens, missing_heartbeats, over, rules_without_recipients,
-    too_many_recipients, undelivered, unreachable, unreached,
+    Look, Strictness, Unreached, damaged, expiring_token, expiring_tokens, missing_heartbeat, missing_heartbeats, over,
+    rules_without_recipients, too_many_recipients, undelivered, unreachable, unreached,
 };
 
 /// With what something can be wrong. Each has at most one open incident.

@@ -6,9 +6,8 @@ use tokio::{
     sync::{Notify, watch::Receiver},
     time::sleep,
 };
-use tracing::{info, warn};
 
-use super::DeadLetters;
+use super::{DeadLetters, complaints::Complaints};
 use crate::{
     domain::{
         change::Committed,
@@ -16,7 +15,7 @@ use crate::{
         directory::Directory,
         ids::Seq,
         message::Message,
-        time::{Moment, Timestamp},
+        time::Timestamp,
         trouble::{Kind, Matter, damaged, undelivered, unreachable, unreached},
     },
     notify::{Health, Reach},
@@ -32,7 +31,6 @@ pub struct Watch {
     service: Service,
     health: Arc<Health>,
     alarm: Arc<Alarm>,
-    started: Moment,
 }
 
 /// Hears what makes a look worth while before the next one is due.
@@ -67,15 +65,14 @@ impl Watch {
     pub fn new(service: Service, health: Arc<Health>) -> Self {
         let alarm = Arc::new(Alarm::default());
         service.store().follow(Arc::clone(&alarm) as _);
-        let started = service.store().clock().moment();
-        Self { service, health, alarm, started }
+        Self { service, health, alarm }
     }
 
     pub(super) async fn run(self, mut stopping: Receiver<bool>) {
         let mut complaints = Complaints::default();
         loop {
             for (what, outcome) in self.round().await {
-                complaints.hear(what, outcome);
+                complaints.hear(what.problem_type(), outcome);
             }
             let next = async {
                 sleep(AT_LEAST).await;
@@ -93,10 +90,8 @@ impl Watch {
     }
 
     /// Looks at everything once.
-    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 7] {
+    pub async fn round(&self) -> [(Kind, Result<Settled, ServiceError>); 5] {
         [
-            (Kind::TokenExpiry, self.service.check_tokens(None).await),
-            (Kind::MissingHeartbeat, self.service.check_heartbeats(Some(self.started)).await),
             (Kind::DeadLetters, self.check_dead_letters().await),
             (Kind::MailServer, self.check_mail_server().await),
             (Kind::RuleWithoutRecipients, self.service.check_rules().await),
@@ -159,32 +154,4 @@ fn examine(letters: &DeadLetters, store: &Store) -> Result<(), StoreError> {
         letters.settle(&letter, !reports_itself);
     }
     Ok(())
-}
-
-/// Each trouble with the looking itself is told once.
-#[derive(Default)]
-struct Complaints(Vec<(Kind, String)>);
-
-impl Complaints {
-    fn hear(&mut self, what: Kind, outcome: Result<Settled, ServiceError>) {
-        let name = what.problem_type();
-        let before = self.0.iter().position(|(kind, _)| *kind == what).map(|at| self.0.swap_remove(at));
-        match outcome {
-            Ok(settled) => {
-                for incident in settled.opened {
-                    info!("incident {incident} opened: {name}");
-                }
-                for incident in settled.ended {
-                    info!("incident {incident} ended: {name}");
-                }
-            }
-            Err(error) => {
-                let error = error.to_string();
-                if before.is_none_or(|(_, told)| told != error) {
-                    warn!("incidents about {name} cannot be kept up to date: {error}");
-                }
-                self.0.push((what, error));
-            }
-        }
-    }
 }

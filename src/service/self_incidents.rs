@@ -35,19 +35,16 @@ pub struct Settled {
 pub(super) struct Reported(Mutex<Option<BTreeSet<Matter>>>);
 
 impl Service {
-    /// Tokens of sources that expire within so many days; `None`: as the setting says, and what was opened for more days
-    /// stays.
-    pub async fn check_tokens(&self, days: Option<u32>) -> Result<Settled, ServiceError> {
+    /// Tokens of all sources that expire within so many days: what does not has no incident afterwards.
+    pub async fn check_tokens(&self, days: u32) -> Result<Settled, ServiceError> {
         let zone = self.settings().time_zone;
-        let strictness = if days.is_some() { Strictness::Strict } else { Strictness::Lenient };
-        let days = days.unwrap_or(self.settings().token_warning_days);
         self.settle(Kind::TokenExpiry, move |directory, now| {
-            trouble::expiring_tokens(directory, zone, days, strictness, now)
+            trouble::expiring_tokens(directory, zone, days, Strictness::Strict, now)
         })
         .await
     }
 
-    /// Sources that are watched and silent. Before `listening_since` nobody could be heard.
+    /// All sources that are watched and silent. Before `listening_since` nobody could be heard.
     pub async fn check_heartbeats(&self, listening_since: Option<Moment>) -> Result<Settled, ServiceError> {
         let store = self.store().clone();
         self.settle(Kind::MissingHeartbeat, move |directory, now| {
@@ -86,11 +83,7 @@ impl Service {
                 matters.extend(findings.values().filter(|it| it.is_trouble()).map(|it| it.matter));
                 let mut unsettled = BTreeSet::new();
                 for matter in matters {
-                    let latest = latest(&directory, matter, |source, name| {
-                        let id = snapshot.incident_with_source_id(source, name)?;
-                        id.map_or(Ok(None), |id| snapshot.incident(id))
-                    })?;
-                    if step(latest.as_ref(), findings.get(&matter), now) != Step::Nothing {
+                    if service.is_unsettled(matter, findings.get(&matter), &directory, &snapshot, now)? {
                         unsettled.insert(matter);
                     }
                 }
@@ -100,12 +93,11 @@ impl Service {
         if matters.is_empty() {
             return Ok(Settled::default());
         }
-        self.reported().add(&matters);
         let settled = self
             .store()
             .write(None, move |command| {
                 let findings = by_matter(find(command.directory(), command.now()));
-                let mut work = Work { command, own: None, settled: Settled::default() };
+                let mut work = Work::new(command);
                 for matter in matters {
                     work.settle(matter, findings.get(&matter))?;
                 }
@@ -114,17 +106,44 @@ impl Service {
             .await?;
         Ok(settled)
     }
+
+    /// Whether something has to happen to the latest incident about a matter. A matter that may get its first incident
+    /// now counts as reported.
+    pub(super) fn is_unsettled(
+        &self,
+        matter: Matter,
+        finding: Option<&Finding>,
+        directory: &Directory,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<bool, ServiceError> {
+        let latest = latest(directory, matter, |source, name| {
+            let id = snapshot.incident_with_source_id(source, name)?;
+            id.map_or(Ok(None), |id| snapshot.incident(id))
+        })?;
+        let is_unsettled = step(latest.as_ref(), finding, now) != Step::Nothing;
+        if is_unsettled {
+            self.reported().add(matter);
+        }
+        Ok(is_unsettled)
+    }
 }
 
-struct Work<'a, 'c> {
-    command: &'a mut Command<'c>,
+/// Opens and ends incidents within a command.
+pub(super) struct Work<'a, 'c> {
+    pub(super) command: &'a mut Command<'c>,
     /// Made on demand, once.
     own: Option<Source>,
-    settled: Settled,
+    pub(super) settled: Settled,
 }
 
-impl Work<'_, '_> {
-    fn settle(&mut self, matter: Matter, finding: Option<&Finding>) -> Result<(), ServiceError> {
+impl<'a, 'c> Work<'a, 'c> {
+    pub(super) fn new(command: &'a mut Command<'c>) -> Self {
+        Self { command, own: None, settled: Settled::default() }
+    }
+
+    /// Does what `finding` asks for; `None`: all is well.
+    pub(super) fn settle(&mut self, matter: Matter, finding: Option<&Finding>) -> Result<(), ServiceError> {
         let latest = latest(self.command.directory(), matter, |source, name| {
             let id = self.command.incident_with_source_id(source, name)?;
             id.map_or(Ok(None), |id| self.command.incident(id))
@@ -231,9 +250,9 @@ impl Reported {
         Ok(reported)
     }
 
-    fn add(&self, matters: &BTreeSet<Matter>) {
+    fn add(&self, matter: Matter) {
         if let Some(reported) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            reported.extend(matters);
+            reported.insert(matter);
         }
     }
 }

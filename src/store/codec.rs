@@ -14,6 +14,10 @@ use crate::domain::{change::Subject, time::Timestamp};
 
 /// A kind of record, an id and a sequence number.
 pub type VersionKey = [u8; 17];
+/// A kind of task and an id.
+pub type TaskKey = [u8; 9];
+/// When it is due, a kind of task and an id.
+pub type AgendaKey = [u8; 17];
 
 #[must_use]
 pub fn id_key(id: u64) -> IdKey {
@@ -63,13 +67,23 @@ pub fn pairs_of(first: Uuid) -> RangeInclusive<UuidPairKey> {
 
 /// Moments sort as unsigned numbers once the sign bit is flipped.
 #[must_use]
+pub const fn ordered_time(at: Timestamp) -> u64 {
+    (at.micros() as u64) ^ (1 << 63)
+}
+
+/// What [`ordered_time`] was made from.
+pub fn time_of(ordered: u64) -> Result<Timestamp, StoreError> {
+    timestamp((ordered ^ (1 << 63)) as i64)
+}
+
+#[must_use]
 pub fn time_key(at: Timestamp, id: u64) -> PairKey {
-    pair_key((at.micros() as u64) ^ (1 << 63), id)
+    pair_key(ordered_time(at), id)
 }
 
 pub fn key_time(key: PairKey) -> Result<(Timestamp, u64), StoreError> {
     let (at, id) = key_pair(key);
-    Ok((timestamp((at ^ (1 << 63)) as i64)?, id))
+    Ok((time_of(at)?, id))
 }
 
 #[must_use]

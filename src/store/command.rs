@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{StoreError, counters::Counters, tables::Reads};
 use crate::domain::{
     ack::Acknowledgement,
+    agenda::Task,
     change::ChangeKind,
     channel::Channel,
     contact::{Contact, ContactGroup},
@@ -75,6 +76,8 @@ pub enum Staged {
     DeleteContact(Uuid),
     PutContactGroup(ContactGroup),
     DeleteContactGroup(Uuid),
+    /// `None` deletes the row.
+    Schedule(Task, Option<Timestamp>),
     SetLastSeen(SourceId, Timestamp),
     TrimChanges {
         up_to: Seq,
@@ -373,6 +376,12 @@ impl Command<'_> {
     /// The caller takes it out of its contacts, too.
     pub fn delete_contact_group(&mut self, uuid: Uuid) {
         self.staged.push(Staged::DeleteContactGroup(uuid));
+    }
+
+    /// Adds a row to the agenda, or moves the one that the task has; `None` deletes it. Changes of sources and of their
+    /// tokens make rows due by themselves.
+    pub fn schedule(&mut self, task: Task, due: Option<Timestamp>) {
+        self.staged.push(Staged::Schedule(task, due));
     }
 
     /// Appends to the change log: for incidents, whose changes do not log themselves.

@@ -76,7 +76,7 @@ impl Applier<'_, '_> {
 
     fn delete_token(&mut self, hash: TokenHash) -> Result<Option<ConfigurationChange>, StoreError> {
         self.tables.tokens.remove(hash)?;
-        let token = self.directory().tokens.remove(&hash);
+        let token = self.directory().remove_token(&hash);
         Ok(token.map(|token| gone(Subject::Token, token.id.0, audit::token(&token))))
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     StoreError,
+    agenda::touched,
     codec::{id_key, pair_key, source_incident_key, time_key},
     command::Staged,
     counters::Counters,
@@ -77,6 +78,11 @@ impl Applier<'_, '_> {
                     self.tables.preferences.insert(id_key(user.0), record.as_slice())?;
                     None
                 }
+                Staged::Schedule(task, due) => {
+                    self.schedule(task, due)?;
+                    done.agenda.push((task, due));
+                    None
+                }
                 Staged::SetLastSeen(source, at) => {
                     self.tables.last_seen.insert(id_key(source.0), at.micros())?;
                     None
@@ -95,6 +101,10 @@ impl Applier<'_, '_> {
                 Staged::PutContactGroup(group) => Some(ChangeKind::Configuration(self.put_contact_group(&group)?)),
                 Staged::DeleteContactGroup(uuid) => self.delete_contact_group(uuid)?.map(ChangeKind::Configuration),
                 configuration => {
+                    for task in touched(&configuration, self.directory) {
+                        self.schedule(task, Some(at))?;
+                        done.agenda.push((task, Some(at)));
+                    }
                     let change = self.configure(configuration)?;
                     done.directory_changed |= change.is_some();
                     change.map(ChangeKind::Configuration)

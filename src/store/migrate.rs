@@ -1,25 +1,33 @@
-//! Brings files that older releases made up to date: tables that they did not have, and versions of configuration that
-//! was there before versions were kept.
+//! Brings files that older releases made up to date: tables that they did not have, versions of configuration that was
+//! there before versions were kept, and rows of the agenda.
 
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, TableHandle};
 
 use super::{
-    StoreError,
+    StoreError, agenda,
     codec::version_key,
     load,
     record::{
         configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
         version::{without_password, without_secrets},
     },
-    schema::VERSION,
+    schema::{DUE_TO_TASK, VERSION},
     tables::WriteTables,
 };
-use crate::domain::{change::Subject, directory::Directory};
+use crate::domain::{
+    agenda::{Task, TaskKind},
+    change::Subject,
+    directory::Directory,
+    time::Timestamp,
+};
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {
-    let has_versions = database.begin_read()?.list_tables()?.any(|table| table.name() == VERSION.name());
+    let before = database.begin_read()?;
+    let has = |name: &str| Ok::<_, StoreError>(before.list_tables()?.any(|table| table.name() == name));
+    let (has_versions, has_agenda) = (has(VERSION.name())?, has(DUE_TO_TASK.name())?);
+    drop(before);
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     let tables_before = txn.list_tables()?.count();
@@ -29,7 +37,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     } else {
         txn.commit()?;
     }
-    if has_versions {
+    if has_versions && has_agenda {
         return Ok(());
     }
     let directory = load::directory(&database.begin_read()?)?;
@@ -37,12 +45,24 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     txn.set_quick_repair(true);
     {
         let mut tables = WriteTables::open(&txn)?;
-        for (subject, id, record) in first_versions(&directory)? {
-            tables.versions.insert(version_key(subject, id, 0), record.as_slice())?;
+        if !has_versions {
+            for (subject, id, record) in first_versions(&directory)? {
+                tables.versions.insert(version_key(subject, id, 0), record.as_slice())?;
+            }
+        }
+        if !has_agenda {
+            for task in first_tasks(&directory) {
+                agenda::put(&mut tables, task, Some(Timestamp::MIN))?;
+            }
         }
     }
     txn.commit()?;
     Ok(())
+}
+
+/// Everything is looked at once, which withdraws the rows that nothing needs.
+fn first_tasks(directory: &Directory) -> impl Iterator<Item = Task> {
+    directory.sources.keys().flat_map(|source| TaskKind::OF_SOURCES.map(|kind| kind.of_source(*source)))
 }
 
 /// Profiles and maintenance are younger than versions.

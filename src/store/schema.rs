@@ -2,7 +2,7 @@
 
 use redb::TableDefinition;
 
-use super::codec::VersionKey;
+use super::codec::{AgendaKey, TaskKey, VersionKey};
 
 /// The format of the file as a whole; a file with a higher number is refused.
 pub const FORMAT: u32 = 1;
@@ -76,6 +76,10 @@ macro_rules! all_tables {
             near_misses: EVENT_ID_TO_NEAR_MISSES = "event_id_to_near_misses", PairKey => &'static [u8];
             /// Rules whose last event had more contacts to tell than it may.
             overflows: RULE_ID_TO_OVERFLOW = "rule_id_to_overflow", IdKey => &'static [u8];
+            /// What has to be looked at at which time.
+            agenda: DUE_TO_TASK = "due_to_task", AgendaKey => &'static [u8];
+            /// The same by task, each once.
+            task_due: TASK_TO_DUE = "task_to_due", TaskKey => i64;
             /// Totals, and the last id given out of each kind.
             counters: NAME_TO_COUNTER = "name_to_counter", &'static str => u64;
         }

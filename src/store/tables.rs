@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    codec::{VersionKey, id_key, key_pair, pair_key, pairs_of, source_incident_key},
+    codec::{AgendaKey, TaskKey, VersionKey, id_key, key_pair, pair_key, pairs_of, source_incident_key},
     contacts,
     record::{
         event::{decode_ack, decode_event},

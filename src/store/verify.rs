@@ -1,5 +1,6 @@
 //! Checks that records, indexes and counters agree.
 
+mod agenda;
 mod configuration;
 mod contacts;
 mod outbox;
@@ -79,6 +80,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     configuration::check(snapshot, &directory, &mut findings)?;
     contacts::verify(snapshot, &directory, &mut findings)?;
     outbox::check(snapshot, &mut findings)?;
+    agenda::check(snapshot, &directory, &mut findings)?;
     Ok(findings.0)
 }
 

@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     StoreError, WriteError,
+    agenda::{self, LiveAgenda},
     command::{Command, Staged},
     counters::Counters,
     file::DataFile,
@@ -53,6 +54,7 @@ pub trait Follower: Send + Sync {
 pub struct Published {
     pub directory: ArcSwap<Directory>,
     pub counters: ArcSwap<Counters>,
+    pub agenda: LiveAgenda,
     pub followers: RwLock<Vec<Arc<dyn Follower>>>,
 }
 
@@ -236,6 +238,7 @@ impl Writer {
         if !batch.is_empty() {
             self.published.counters.store(Arc::new(self.counters));
         }
+        self.published.agenda.follow(batch.iter().flat_map(|committed| &committed.agenda));
         let messages: Vec<Arc<Message>> = batch.iter().flat_map(|committed| &committed.messages).cloned().collect();
         if !messages.is_empty() {
             for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -262,6 +265,7 @@ impl Writer {
             self.counters = stored.with_highest_ids_of(self.counters);
             self.published.directory.store(Arc::clone(&self.directory));
             self.published.counters.store(Arc::new(self.counters));
+            self.published.agenda.load(agenda::load(&txn)?);
             for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
                 follower.reset();
             }

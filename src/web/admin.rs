@@ -28,6 +28,7 @@ use super::{
     answer::{self, PageError},
     form::Fields,
     frame::{Frame, Section},
+    problem::Problem,
     visitor::Visitor,
 };
 use crate::{
@@ -75,10 +76,10 @@ impl Staff {
     }
 }
 
-/// What was refused, as a sentence; other errors end the request.
-fn problem(error: ServiceError) -> Result<String, PageError> {
+/// What was refused; other errors end the request.
+fn problem(error: ServiceError) -> Result<Problem, PageError> {
     match error {
-        ServiceError::Refused(refusal) => Ok(answer::sentence(&refusal)),
+        ServiceError::Refused(refusal) => Ok(Problem::refused(&refusal)),
         error => Err(error.into()),
     }
 }

@@ -15,6 +15,7 @@ use url::{Position, Url};
 use super::{
     Site,
     frame::{Frame, Section},
+    problem,
     submissions::ShownOnce,
     visitor::Visitor,
 };
@@ -56,7 +57,7 @@ pub fn page_once(template: &impl Template) -> Answer {
 /// A form that was not accepted is shown again, with what was typed.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
     let html = template.render().map_err(|error| PageError::Internal(error.to_string()))?;
-    Ok((status, Html(html)).into_response())
+    Ok((status, Html(problem::mark(html))).into_response())
 }
 
 /// "Look over there": after something was done, so that going back or reloading does not do it again.

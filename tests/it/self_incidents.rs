@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use argusd::{
     clock::{Clock, ManualClock},
     domain::{
+        agenda::TaskKind,
         destination::Destination,
         directory::Directory,
         event::{Event, EventType},
@@ -17,7 +18,7 @@ use argusd::{
         time::Timestamp,
         trouble::{Kind, unreachable},
     },
-    jobs::Watch,
+    jobs::{Agenda, Watch},
     notify::Health,
     search::Search,
     service::{Service, Settings, Settled, TestIncident, TokenLife},
@@ -37,6 +38,7 @@ struct Rig {
     app: App,
     health: Arc<Health>,
     watch: Watch,
+    agenda: Agenda,
     mail: DestinationId,
     webhook: DestinationId,
 }
@@ -46,8 +48,9 @@ impl Rig {
         let app = App::with(Settings { token_life: None, ..Settings::default() }).await;
         let health = Arc::new(Health::default());
         let watch = Watch::new(app.service.clone(), Arc::clone(&health));
+        let agenda = Agenda::new(app.service.clone());
         let (mail, webhook) = subscribe(&app).await;
-        Self { app, health, watch, mail, webhook }
+        Self { app, health, watch, agenda, mail, webhook }
     }
 
     /// Everybody reads it, so it does not say the address.
@@ -72,7 +75,8 @@ impl Rig {
 
     async fn look_once(&self) -> (Vec<IncidentId>, Vec<IncidentId>) {
         let (mut opened, mut ended) = (Vec::new(), Vec::new());
-        for (_, settled) in self.watch.round().await {
+        let agenda = self.agenda.round().await.into_iter().map(|(_, settled)| settled);
+        for settled in agenda.chain(self.watch.round().await.map(|(_, settled)| settled)) {
             let settled = settled.unwrap();
             opened.extend(settled.opened);
             ended.extend(settled.ended);
@@ -244,10 +248,10 @@ async fn a_check_with_more_days_opens_what_the_rounds_let_stand() {
     let argus = rig.app.user_id("argus");
     let life = TokenLife::For(std::time::Duration::from_hours(20 * 24));
     rig.service().create_token(&rig.app.local, argus, None, life).await.unwrap();
-    assert_eq!(rig.service().check_tokens(Some(20)).await.unwrap().opened.len(), 0);
-    assert_eq!(rig.service().check_tokens(Some(21)).await.unwrap().opened.len(), 1);
+    assert_eq!(rig.service().check_tokens(20).await.unwrap().opened.len(), 0);
+    assert_eq!(rig.service().check_tokens(21).await.unwrap().opened.len(), 1);
     rig.nothing().await;
-    assert_eq!(rig.service().check_tokens(Some(7)).await.unwrap().ended.len(), 1);
+    assert_eq!(rig.service().check_tokens(7).await.unwrap().ended.len(), 1);
 }
 
 #[tokio::test]
@@ -319,6 +323,44 @@ async fn a_restart_is_not_taken_for_silence() {
     rig.service().watch_source(&rig.app.local, ZABBIX, Some(120)).await.unwrap();
     assert_eq!(check().await, Settled::default());
     assert!(rig.incident(incident.id).is_open(rig.service().now()));
+}
+
+/// The rows that are due, by the source's number.
+fn due(rig: &Rig, kind: TaskKind) -> Vec<u64> {
+    rig.service().store().agenda().due(kind).iter().map(|due| due.task.id).collect()
+}
+
+#[tokio::test]
+async fn a_sign_of_life_costs_no_write_and_a_row_that_is_due_moves_itself() {
+    let rig = Rig::new().await;
+    rig.service().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+    rig.service().store().seen(ZABBIX);
+    rig.nothing().await;
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
+    let written = || {
+        let (counters, store) = (rig.service().store().counters(), rig.service().store());
+        (counters, store.agenda().due(TaskKind::Heartbeat).first().map(|due| due.stored))
+    };
+    let before = written();
+    for _ in 0..3 {
+        rig.advance(50 * SECOND);
+        rig.service().store().seen(ZABBIX);
+        rig.advance(20 * SECOND);
+        rig.nothing().await;
+    }
+    assert_eq!(written(), before);
+    rig.advance(71 * SECOND);
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0]);
+    let incident = rig.opens().await;
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0], "it is looked at until it is heard again");
+    rig.service().store().seen(ZABBIX);
+    rig.ends(incident.id).await;
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
+    rig.service().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0], "whatever changes is looked at once");
+    rig.nothing().await;
+    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
+    assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

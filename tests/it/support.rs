@@ -206,6 +206,10 @@ impl Reply {
 }
 
 impl Client {
+    pub fn new(router: Router, token: Option<String>) -> Self {
+        Self { router, token }
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.call(Method::GET, path, None).await
     }

@@ -15,7 +15,7 @@ function conclude() {
 	const form = sent;
 	sent = null;
 	if (!form?.isConnected || !page()) return;
-	if ($(".problem", form)) return $(typed, form)?.focus();
+	if ($(".problem", form)) return;
 	form.reset();
 	form.closest("details")?.querySelector("summary").focus();
 }

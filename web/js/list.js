@@ -22,9 +22,11 @@ function later(name, wait, work) {
 
 // What is selected: rows, or what matched when "all" was ticked.
 
+/** Whatever the order. */
+const scope = () => $("[data-news]")?.dataset.news;
+
 function keep() {
-	const view = list()?.dataset.view;
-	if (view != null) sessionStorage.chosen = JSON.stringify([view, [...chosen]]);
+	if (scope()) sessionStorage.chosen = JSON.stringify([scope(), [...chosen]]);
 }
 
 const outcome = () => $(".outcome")?.dataset.outcome ?? "";
@@ -36,7 +38,7 @@ function recall() {
 		delete sessionStorage.sent;
 		$("#bulk").reset();
 	}
-	if (isDone || view !== list().dataset.view) clear();
+	if (isDone || view !== scope()) clear();
 	else chosen = new Set(keys);
 	countDown();
 }
@@ -118,7 +120,7 @@ function patchRow(old, fresh) {
 const isBusy = (element) => element.matches(".chosen, :hover, :focus-within");
 
 /** The first page, and the newest are on top. */
-const canInsert = () => "live" in list().dataset && "newestFirst" in list().dataset;
+const canInsert = () => "newestFirst" in list().dataset;
 
 /** Nothing moves under somebody's hands. */
 function isQuiet() {
@@ -145,7 +147,6 @@ function showHeld() {
 
 function release() {
 	if (canInsert()) for (const fresh of held.values()) insert(fresh);
-	else if (held.size) refresh();
 	held.clear();
 	showHeld();
 	showChosen();
@@ -286,7 +287,7 @@ const keys = {
 	c: () => press("close"),
 	r: () => press("reopen"),
 	u: () => $("[data-undo]")?.click(),
-	n: release,
+	n: () => $("[data-news]:not([hidden])")?.click(),
 	"/": () => $("#q")?.focus(),
 	f: () => { location.hash = "filters"; $("#filters input:checked")?.focus(); },
 	"?": () => $("#keys")?.showModal(),

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use super::{Finding, Matter, Verdict};
 use crate::domain::{
+    agenda::Next,
     channel::Channel,
     directory::Directory,
     ids::{ChannelId, DestinationId, SourceId, UserId},
@@ -27,8 +28,15 @@ pub enum Strictness {
     Lenient,
 }
 
-/// Of each source, whether its classic token expires within `days`; of several the one that lasts longest counts, as a
-/// new one beside the old replaces it. The date is one of `zone`.
+/// A source, as a row of the agenda looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub finding: Option<Finding>,
+    /// When the finding can become another one by time alone.
+    pub next: Next,
+}
+
+/// Of each source, whether its classic token expires within `days`.
 #[must_use]
 pub fn expiring_tokens(
     directory: &Directory,
@@ -37,43 +45,46 @@ pub fn expiring_tokens(
     strictness: Strictness,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let horizon = now.saturating_add_micros(i64::from(days) * DAY_MICROS);
-    let findings = lasting_tokens(directory).into_iter().filter_map(|(source, token)| {
-        let verdict = match token.expires {
-            Some(expires) if expires < horizon => Verdict::Trouble {
-                since: expires.saturating_add_micros(-i64::from(days) * DAY_MICROS).max(token.created),
-                description: format!(
-                    "Token for source system {} will expire on {}",
-                    shown(source),
-                    expires.to_datetime().with_timezone(&zone).format("%Y-%m-%d")
-                ),
-            },
-            _ if strictness == Strictness::Lenient => Verdict::Unknown,
-            _ => return None,
-        };
-        Some(Finding { matter: Matter::Token(source.id), about_since: token.created, verdict })
-    });
-    findings.collect()
+    let sources = directory.sources.values();
+    sources.filter_map(|source| expiring_token(directory, source, zone, days, strictness, now).finding).collect()
 }
 
-/// By source, and then the classic token of its user that lasts longest.
-fn lasting_tokens(directory: &Directory) -> Vec<(&Source, &Token)> {
-    let mut tokens: Vec<(&Source, &Token)> = directory
-        .tokens
-        .values()
-        .filter(|token| token.kind == TokenKind::Classic)
-        .filter_map(|token| Some((directory.source_of(token.user)?.as_ref(), token.as_ref())))
-        .collect();
-    tokens.sort_by_key(|(source, token)| {
-        (source.id, std::cmp::Reverse((token.expires.is_none(), token.expires, token.id)))
-    });
-    tokens.dedup_by_key(|(source, _)| source.id);
-    tokens
+/// Whether the classic token of a source expires within `days`; of several the one that lasts longest counts, as a new
+/// one beside the old replaces it. The date is one of `zone`.
+#[must_use]
+pub fn expiring_token(
+    directory: &Directory,
+    source: &Source,
+    zone: Tz,
+    days: u32,
+    strictness: Strictness,
+    now: Timestamp,
+) -> Look {
+    let nothing = Look { finding: None, next: Next::Nothing };
+    let Some(token) = lasting_token(directory, source) else { return nothing };
+    let finding = |verdict| Some(Finding { matter: Matter::Token(source.id), about_since: token.created, verdict });
+    let lenient = || finding(Verdict::Unknown).filter(|_| strictness == Strictness::Lenient);
+    let Some(expires) = token.expires else { return Look { finding: lenient(), ..nothing } };
+    let warned_from = expires.saturating_add_micros(-i64::from(days) * DAY_MICROS);
+    if expires >= now.saturating_add_micros(i64::from(days) * DAY_MICROS) {
+        return Look { finding: lenient(), next: Next::At(warned_from.saturating_add_micros(1)) };
+    }
+    let description = format!(
+        "Token for source system {} will expire on {}",
+        shown(source),
+        expires.to_datetime().with_timezone(&zone).format("%Y-%m-%d")
+    );
+    let trouble = Verdict::Trouble { since: warned_from.max(token.created), description };
+    Look { finding: finding(trouble), next: Next::Soon }
+}
+
+/// The classic token of the source's user that lasts longest.
+fn lasting_token<'a>(directory: &'a Directory, source: &Source) -> Option<&'a Token> {
+    let tokens = directory.tokens_of(source.user).into_iter().filter(|token| token.kind == TokenKind::Classic);
+    tokens.max_by_key(|token| (token.expires.is_none(), token.expires, token.id)).map(AsRef::as_ref)
 }
 
 /// Sources that are watched and were not heard of for longer than they may be silent.
-///
-/// Before `listening_since` nobody could be heard: who is late only because of that gets the time again.
 #[must_use]
 pub fn missing_heartbeats(
     directory: &Directory,
@@ -81,21 +92,35 @@ pub fn missing_heartbeats(
     listening_since: Option<Timestamp>,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let findings = directory.sources.values().filter_map(|source| {
-        let silence = i64::from(source.heartbeat_frequency?) * 1_000_000 + HEARTBEAT_GRACE_MICROS;
-        let since = last_seen(source.id)?.saturating_add_micros(silence);
-        if now <= since {
-            return None;
-        }
-        let could_be_heard = listening_since.is_none_or(|start| now > start.saturating_add_micros(silence));
-        let verdict = if could_be_heard {
-            Verdict::Trouble { since, description: format!("Missing heartbeat from source {}, dead?", shown(source)) }
-        } else {
-            Verdict::Unknown
-        };
-        Some(Finding { matter: Matter::Heartbeat(source.id), about_since: Timestamp::MIN, verdict })
-    });
-    findings.collect()
+    let sources = directory.sources.values();
+    sources.filter_map(|source| missing_heartbeat(source, last_seen(source.id), listening_since, now).finding).collect()
+}
+
+/// Whether a source is watched and was not heard of for longer than it may be silent.
+///
+/// Before `listening_since` nobody could be heard: who is late only because of that gets the time again.
+#[must_use]
+pub fn missing_heartbeat(
+    source: &Source,
+    last_seen: Option<Timestamp>,
+    listening_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Look {
+    let Some(frequency) = source.heartbeat_frequency else { return Look { finding: None, next: Next::Nothing } };
+    let silence = i64::from(frequency) * 1_000_000 + HEARTBEAT_GRACE_MICROS;
+    let Some(last_seen) = last_seen else { return Look { finding: None, next: Next::Soon } };
+    let since = last_seen.saturating_add_micros(silence);
+    if now <= since {
+        return Look { finding: None, next: Next::At(since.saturating_add_micros(1)) };
+    }
+    let finding =
+        |verdict| Some(Finding { matter: Matter::Heartbeat(source.id), about_since: Timestamp::MIN, verdict });
+    let heard_from = listening_since.map(|start| start.saturating_add_micros(silence));
+    if let Some(until) = heard_from.filter(|until| now <= *until) {
+        return Look { finding: finding(Verdict::Unknown), next: Next::At(until.saturating_add_micros(1)) };
+    }
+    let description = format!("Missing heartbeat from source {}, dead?", shown(source));
+    Look { finding: finding(Verdict::Trouble { since, description }), next: Next::Soon }
 }
 
 /// For each destination: how many letters are dead since anything was last delivered to it, and when the newest died.

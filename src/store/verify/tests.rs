@@ -1,5 +1,6 @@
 //! Planted damage: each kind has to be found.
 
+mod agenda;
 mod damage;
 mod notifications;
 

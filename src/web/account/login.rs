@@ -18,6 +18,7 @@ use crate::{
         answer::{self, Answer, local_path, page_with, seconds, see},
         form::Fields,
         frame::Frame,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -28,7 +29,7 @@ struct LoginPage {
     frame: Frame,
     next: String,
     username: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 pub async fn form(State(site): State<Site>, request: Request) -> Answer {
@@ -55,7 +56,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
     let bytes = Payload::new(parts.clone(), body, None).form().await?;
     let fields = Fields::parse(&bytes);
     let (next, username) = (local_path(fields.get("next")).to_owned(), fields.text("username"));
-    let again = |status, problem: String| {
+    let again = |status, problem: Problem| {
         let frame = Frame::anonymous(&site, "Log in", String::new());
         let page = LoginPage { frame, next: next.clone(), username: username.clone(), problem: Some(problem) };
         ask(&site, &parts, status, page)
@@ -68,7 +69,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
         }
         return again(
             StatusCode::FORBIDDEN,
-            "The form was too old, or your browser keeps no cookies. Please try again.".to_owned(),
+            "The form was too old, or your browser keeps no cookies. Please try again.".into(),
         );
     }
     let browser = Browser {
@@ -89,11 +90,12 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
             Ok(response)
         }
         Err(LoginFailure::BadCredentials) => {
-            again(StatusCode::UNAUTHORIZED, "Username and password do not belong together.".to_owned())
+            let problem = Problem::of("password", "Username and password do not belong together.");
+            again(StatusCode::UNAUTHORIZED, problem)
         }
         Err(LoginFailure::TooManyTries { retry_after }) => {
             let wait = seconds(retry_after.as_secs().saturating_add(1));
-            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Try again in {wait}."))
+            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Try again in {wait}.").into())
         }
         Err(LoginFailure::Store(error)) => Err(error.into()),
     }

@@ -18,9 +18,10 @@ use crate::{
     service::{Credential, LoginFailure, PasswordChangeFailure, ServiceError, TokenLife},
     web::{
         Site,
-        answer::{Answer, done, page, page_once, page_with, seconds, see, sentence},
+        answer::{Answer, done, page, page_once, page_with, seconds, see},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -45,7 +46,7 @@ struct UserPage {
     tokens: Vec<TokenRow>,
     /// Shown once.
     new_token: Option<String>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct TokenRow {
@@ -139,7 +140,7 @@ pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: 
         Err(ServiceError::Refused(refusal)) => {
             let mut again = UserPage::new(&site, &visitor);
             (again.first_name, again.last_name, again.email) = (first, last, address);
-            refuse(again, sentence(&refusal))
+            refuse(again, Problem::refused(&refusal))
         }
         Err(error) => Err(error.into()),
     }
@@ -151,17 +152,17 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
     let problem = if new == raw("again") {
         match site.service.change_own_password(&visitor.caller, current, new, visitor.peer).await {
             Ok(()) => return Ok(done(PAGE, CHANGED)),
-            Err(PasswordChangeFailure::Refused(refusal)) => sentence(&refusal),
+            Err(PasswordChangeFailure::Refused(refusal)) => Problem::refused(&refusal).at("new"),
             Err(PasswordChangeFailure::Login(LoginFailure::BadCredentials)) => {
-                "That is not your current password.".to_owned()
+                Problem::of("current", "That is not your current password.")
             }
             Err(PasswordChangeFailure::Login(LoginFailure::TooManyTries { retry_after })) => {
-                format!("Too many tries. Try again in {}.", seconds(retry_after.as_secs().saturating_add(1)))
+                format!("Too many tries. Try again in {}.", seconds(retry_after.as_secs().saturating_add(1))).into()
             }
             Err(PasswordChangeFailure::Login(LoginFailure::Store(error))) => return Err(error.into()),
         }
     } else {
-        "The new password was not typed the same twice.".to_owned()
+        Problem::of("again", "The new password was not typed the same twice.")
     };
     refuse(UserPage::new(&site, &visitor), problem)
 }
@@ -182,7 +183,7 @@ pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: 
             again.new_token = Some(token);
             page_once(&again)
         }
-        Err(ServiceError::Refused(refusal)) => refuse(UserPage::new(&site, &visitor), sentence(&refusal)),
+        Err(ServiceError::Refused(refusal)) => refuse(UserPage::new(&site, &visitor), Problem::refused(&refusal)),
         Err(error) => Err(error.into()),
     }
 }
@@ -197,7 +198,7 @@ pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Post
     Ok(done(PAGE, "All other browsers are logged out."))
 }
 
-fn refuse(mut again: UserPage, problem: String) -> Answer {
+fn refuse(mut again: UserPage, problem: Problem) -> Answer {
     again.problem = Some(problem);
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }

@@ -14,6 +14,7 @@ use crate::{
         Site,
         answer::{Answer, page},
         frame::Frame,
+        problem::Problem,
     },
 };
 
@@ -32,7 +33,7 @@ struct AuditPage {
     user: String,
     key: String,
     /// That were typed but are nobody's name.
-    problem: Option<String>,
+    problem: Option<Problem>,
     next: Option<String>,
     is_first: bool,
     stopped_early: bool,
@@ -47,7 +48,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         SERVER => Some(None),
         name => {
             let known = directory.user_named(name).map(|user| user.id);
-            problem = known.is_none().then(|| format!("User: there is nobody called {name}."));
+            problem = known.is_none().then(|| Problem::of("user", format!("User: there is nobody called {name}.")));
             Some(Some(known.unwrap_or(NOBODY)))
         }
     };

@@ -11,7 +11,7 @@ use crate::{
         plugin::PluginOption,
     },
     service::AboutType,
-    web::{Site, form::Fields},
+    web::{Site, form::Fields, problem::Problem},
 };
 
 /// Of the inputs, to tell them from other fields.
@@ -190,7 +190,7 @@ impl ChannelForm {
     }
 
     /// A JSON object. A secret that is there and was left blank is blank in it, which lets it stay.
-    pub fn config(&self, inputs: &[Input]) -> Result<String, String> {
+    pub fn config(&self, inputs: &[Input]) -> Result<String, Problem> {
         let mut config = Map::new();
         let Some(fields) = &self.fields else { return Ok("{}".to_owned()) };
         for input in inputs {
@@ -210,18 +210,19 @@ impl ChannelForm {
     }
 }
 
-fn value(input: &Input, typed: &str) -> Result<Value, String> {
+fn value(input: &Input, typed: &str) -> Result<Value, Problem> {
+    let bad = |what: &str| Problem::of(input.name(), format!("{}: {what}", input.title));
     match input.shape {
         Shape::Number => {
             let number = typed.parse::<i64>().map(Value::from);
-            number.map_err(|_| format!("{}: this is no whole number.", input.title))
+            number.map_err(|_| bad("this is no whole number."))
         }
         Shape::Flag => Ok(Value::Bool(true)),
         Shape::Headers => {
             let mut headers = Map::new();
             for line in typed.lines().map(str::trim).filter(|line| !line.is_empty()) {
                 let Some((name, value)) = line.split_once(':') else {
-                    return Err(format!("{}: each line is a name, a colon and a value.", input.title));
+                    return Err(bad("each line is a name, a colon and a value."));
                 };
                 headers.insert(name.trim().to_owned(), value.trim().into());
             }
@@ -239,7 +240,7 @@ mod tests {
         Input { key: key.to_owned(), title: key.to_owned(), shape, ..Input::default() }
     }
 
-    fn config(sent: &str, inputs: &[Input]) -> Result<Value, String> {
+    fn config(sent: &str, inputs: &[Input]) -> Result<Value, Problem> {
         let form = ChannelForm::read(&Fields::parse(sent.as_bytes()));
         form.config(inputs).map(|text| serde_json::from_str(&text).unwrap())
     }

@@ -21,6 +21,7 @@ use crate::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -46,7 +47,7 @@ struct ChannelPage {
     kind: String,
     form: ChannelForm,
     inputs: Vec<Input>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
@@ -133,7 +134,7 @@ fn channel_page(
     channel: Option<Arc<Channel>>,
     kind: String,
     form: ChannelForm,
-    problem: Option<String>,
+    problem: Option<Problem>,
 ) -> ChannelPage {
     let mut inputs = inputs(site, &kind, channel.as_deref());
     form.fill(&mut inputs);

@@ -24,12 +24,16 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
 
 /// Groups that the form offers by name.
 const OFFERED: usize = 200;
+
+/// Before the type of an address in the name of its field.
+const ADDRESSES: &str = "address.";
 
 #[derive(Template)]
 #[template(path = "admin/contacts.html")]
@@ -60,7 +64,7 @@ struct ContactPage {
     channels: Vec<(String, String)>,
     groups: Vec<(Uuid, String)>,
     offered: Vec<String>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// What was typed.
@@ -92,7 +96,7 @@ impl ContactForm {
     fn read(fields: &Fields, directory: &Directory) -> Self {
         let sent: BTreeMap<String, String> = fields
             .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix("address.")?.to_owned(), value.trim().to_owned())))
+            .filter_map(|(name, value)| Some((name.strip_prefix(ADDRESSES)?.to_owned(), value.trim().to_owned())))
             .collect();
         Self {
             full_name: fields.text("full_name"),
@@ -109,17 +113,18 @@ impl ContactForm {
     }
 
     /// What the wire would check.
-    fn draft(&self, uuid: Uuid) -> Result<ContactDraft, String> {
+    fn draft(&self, uuid: Uuid) -> Result<ContactDraft, Problem> {
         if self.full_name.is_empty() {
-            return Err("Full name: it must not be empty.".to_owned());
+            return Err(Problem::of("full_name", "Full name: it must not be empty."));
         }
-        check_length("Full name", &self.full_name, FULL_NAME)?;
-        check_length("Username", &self.username, CONTACT_USERNAME)?;
-        let channel = self.channel.parse().map_err(|_| "Default channel: choose one.".to_owned())?;
+        check_length("full_name", "Full name", &self.full_name, FULL_NAME)?;
+        check_length("username", "Username", &self.username, CONTACT_USERNAME)?;
+        let channel = self.channel.parse().map_err(|_| Problem::of("channel", "Default channel: choose one."))?;
         for (kind, address) in &self.addresses {
-            check_length(kind, address, ADDRESS)?;
+            let field = format!("{ADDRESSES}{kind}");
+            check_length(&field, kind, address, ADDRESS)?;
             if kind == EMAIL && !address.is_empty() && !looks_like_email(address) {
-                return Err(format!("{kind}: this is no e-mail address."));
+                return Err(Problem::of(field, format!("{kind}: this is no e-mail address.")));
             }
         }
         Ok(ContactDraft {
@@ -221,7 +226,7 @@ pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { vis
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await {
         Ok(()) => Ok(done("/admin/contacts/", "The contact is deleted.")),
-        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?)),
+        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
     }
 }
 
@@ -242,7 +247,7 @@ pub async fn change_group(
                 let group = group.group.uuid;
                 site.service.set_membership(&visitor.caller, contact.uuid, group, true).await.map_err(problem)
             }
-            None => Err(Ok("Group: there is none with this name.".to_owned())),
+            None => Err(Ok(Problem::of("group", "Group: there is none with this name."))),
         }
     };
     match outcome {
@@ -286,22 +291,30 @@ pub(super) async fn contact_named(site: &Site, name: &str) -> Result<Result<Cont
     Ok(Err(format!("Contact: there is none called {name}.")))
 }
 
-/// A refusal as a sentence; other errors end the request.
-pub(super) fn problem(refusal: ContactRefusal) -> Result<String, PageError> {
+/// What was refused; other errors end the request.
+pub(super) fn problem(refusal: ContactRefusal) -> Result<Problem, PageError> {
     match refusal {
         ContactRefusal::Forbidden => Err(PageError::Forbidden),
         ContactRefusal::NotFound => Err(PageError::NotFound("It is not there (any more).".to_owned())),
         ContactRefusal::Store(error) => Err(error.into()),
-        ContactRefusal::AddressRequired(kind) => Ok(format!("Addresses: the default channel needs one for {kind}.")),
-        ContactRefusal::UsernameTaken(name) => Ok(format!("Username: another contact has {name} already.")),
-        ContactRefusal::NameTaken(name) => Ok(format!("Name: another group is called {name} already.")),
-        ContactRefusal::UnknownChannel(_) => Ok("Default channel: it is there no more.".to_owned()),
-        other => Ok(format!("This was not done: {other}.")),
+        ContactRefusal::AddressRequired(kind) => {
+            let text = format!("Addresses: the default channel needs one for {kind}.");
+            Ok(Problem::of(format!("{ADDRESSES}{kind}"), text))
+        }
+        ContactRefusal::UsernameTaken(name) => {
+            Ok(Problem::of("username", format!("Username: another contact has {name} already.")))
+        }
+        ContactRefusal::NameTaken(name) => {
+            Ok(Problem::of("name", format!("Name: another group is called {name} already.")))
+        }
+        ContactRefusal::UnknownChannel(_) => Ok(Problem::of("channel", "Default channel: it is there no more.")),
+        other => Ok(format!("This was not done: {other}.").into()),
     }
 }
 
-pub(super) fn check_length(what: &str, text: &str, limit: usize) -> Result<(), String> {
-    if text.chars().count() > limit { Err(format!("{what}: at most {limit} characters.")) } else { Ok(()) }
+pub(super) fn check_length(field: &str, what: &str, text: &str, limit: usize) -> Result<(), Problem> {
+    let is_short = text.chars().nth(limit).is_none();
+    if is_short { Ok(()) } else { Err(Problem::of(field.to_owned(), format!("{what}: at most {limit} characters."))) }
 }
 
 /// Names to choose from, as many as fit.
@@ -350,7 +363,7 @@ async fn contact_page(
     })
 }
 
-async fn refuse(site: &Site, visitor: &Visitor, contact: Contact, form: ContactForm, problem: String) -> Answer {
+async fn refuse(site: &Site, visitor: &Visitor, contact: Contact, form: ContactForm, problem: Problem) -> Answer {
     let again = contact_page(site, visitor, Some(contact), form).await?;
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &ContactPage { problem: Some(problem), ..again })
 }

@@ -23,6 +23,7 @@ use crate::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -38,7 +39,7 @@ struct GroupsPage {
     rows: Vec<GroupWithUsers>,
     q: String,
     name: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
     next: Option<String>,
     is_first: bool,
 }
@@ -51,7 +52,7 @@ struct GroupPage {
     group: GroupWithUsers,
     members: Vec<(Uuid, String)>,
     name: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
@@ -109,7 +110,7 @@ pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { vis
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact_group(&visitor.caller, uuid(&id, Model::ContactGroup)?).await {
         Ok(()) => Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts.")),
-        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?)),
+        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
     }
 }
 
@@ -130,7 +131,7 @@ pub async fn change_members(
                 let set = site.service.set_membership(&visitor.caller, contact.uuid, group.group.uuid, true).await;
                 set.map_err(problem)
             }
-            Err(problem) => Err(Ok(problem)),
+            Err(text) => Err(Ok(Problem::of("contact", text))),
         }
     };
     match outcome {
@@ -139,11 +140,11 @@ pub async fn change_members(
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), Problem> {
     if name.is_empty() {
-        return Err("Name: it must not be empty.".to_owned());
+        return Err(Problem::of("name", "Name: it must not be empty."));
     }
-    check_length("Name", name, GROUP_NAME)
+    check_length("name", "Name", name, GROUP_NAME)
 }
 
 async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError> {
@@ -187,7 +188,7 @@ async fn group_page(site: &Site, visitor: &Visitor, group: GroupWithUsers) -> Re
     })
 }
 
-fn refuse(mut again: GroupPage, problem: String) -> Answer {
+fn refuse(mut again: GroupPage, problem: Problem) -> Answer {
     again.problem = Some(problem);
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }

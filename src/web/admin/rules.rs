@@ -28,6 +28,7 @@ use crate::{
         frame::{Frame, Section},
         notifications::needed,
         offered,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -62,7 +63,7 @@ struct RulePage {
     recipients: Vec<Line>,
     channels: Vec<(String, String)>,
     offered: Vec<String>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// A recipient as people know it.
@@ -219,12 +220,13 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 }
 
 /// What the service takes but nobody can mean.
-fn check(form: &RuleForm) -> Result<(), String> {
+fn check(form: &RuleForm) -> Result<(), Problem> {
     if form.filters.is_empty() {
-        return Err("Filters: choose at least one; all of them have to match.".to_owned());
+        return Err(Problem::of("filters", "Filters: choose at least one; all of them have to match."));
     }
     if form.recipients.len() > RECIPIENTS_PER_RULE {
-        return Err(format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them."));
+        let text = format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them.");
+        return Err(Problem::of("recipients", text));
     }
     Ok(())
 }
@@ -234,22 +236,22 @@ async fn add_recipient(
     site: &Site,
     fields: &Fields,
     recipients: &mut Vec<Recipient>,
-) -> Result<Result<(), String>, PageError> {
+) -> Result<Result<(), Problem>, PageError> {
     let channel = match fields.filled("add_channel").map(str::parse) {
         None => None,
         Some(Ok(uuid)) => Some(uuid),
-        Some(Err(_)) => return Ok(Err("Channel: choose one of the list.".to_owned())),
+        Some(Err(_)) => return Ok(Err(Problem::of("add_channel", "Channel: choose one of the list."))),
     };
     if let Some(name) = fields.filled("add_contact") {
         match contact_named(site, name).await? {
             Ok(contact) => recipients.push(Recipient { who: Addressee::Contact(contact.uuid), channel }),
-            Err(problem) => return Ok(Err(problem)),
+            Err(text) => return Ok(Err(Problem::of("add_contact", text))),
         }
     }
     if let Some(name) = fields.filled("add_group") {
         match group_named(site, name).await? {
             Some(group) => recipients.push(Recipient { who: Addressee::Group(group.group.uuid), channel }),
-            None => return Ok(Err(format!("Group: there is none called {name}."))),
+            None => return Ok(Err(Problem::of("add_group", format!("Group: there is none called {name}.")))),
         }
     }
     Ok(Ok(()))

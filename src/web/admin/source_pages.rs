@@ -18,6 +18,7 @@ use crate::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_once, page_with},
         frame::Frame,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -29,7 +30,7 @@ struct SourcePage {
     view: SourceView,
     tokens: Vec<TokenLine>,
     form: SourceForm,
-    problem: Option<String>,
+    problem: Option<Problem>,
     /// Shown once.
     new_token: Option<NewToken>,
 }

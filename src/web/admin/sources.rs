@@ -14,6 +14,7 @@ use crate::{
         answer::{Answer, PageError, done, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -33,7 +34,7 @@ struct NewSourcePage {
     frame: Frame,
     types: Vec<String>,
     form: SourceForm,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 #[derive(Template)]
@@ -43,7 +44,7 @@ struct TypesPage {
     /// With the number of sources.
     types: Vec<(String, usize)>,
     name: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// What was typed.
@@ -71,17 +72,15 @@ impl SourceForm {
     }
 
     /// Seconds.
-    pub(super) fn parse_frequency(&self) -> Result<Option<u32>, String> {
+    pub(super) fn parse_frequency(&self) -> Result<Option<u32>, Problem> {
         if self.frequency.is_empty() {
             return Ok(None);
         }
         let seconds = self.frequency.parse().ok().filter(|seconds| HEARTBEAT_FREQUENCY.contains(seconds));
         seconds.map(Some).ok_or_else(|| {
-            format!(
-                "Heartbeat: a number of seconds from {} to {}, or nothing.",
-                HEARTBEAT_FREQUENCY.start(),
-                HEARTBEAT_FREQUENCY.end()
-            )
+            let (least, most) = (HEARTBEAT_FREQUENCY.start(), HEARTBEAT_FREQUENCY.end());
+            let text = format!("Heartbeat: a number of seconds from {least} to {most}, or nothing.");
+            Problem::of("frequency", text)
         })
     }
 }
@@ -107,13 +106,13 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
 }
 
 /// The key of the new source, or what is wrong with the form.
-async fn make(site: &Site, visitor: &Visitor, form: &SourceForm) -> Result<Result<u64, String>, PageError> {
+async fn make(site: &Site, visitor: &Visitor, form: &SourceForm) -> Result<Result<u64, Problem>, PageError> {
     let frequency = match form.parse_frequency() {
         Ok(frequency) => frequency,
         Err(problem) => return Ok(Err(problem)),
     };
     if form.source_type.is_empty() && form.new_type.is_empty() {
-        return Ok(Err("Type: choose one, or enter a new one.".to_owned()));
+        return Ok(Err(Problem::of("type", "Type: choose one, or enter a new one.")));
     }
     let new = NewSource {
         name: form.name.clone(),
@@ -155,12 +154,12 @@ pub async fn create_type(State(site): State<Site>, Posted { visitor, fields }: P
     }
 }
 
-fn new_page(site: &Site, visitor: &Visitor, form: SourceForm, problem: Option<String>) -> NewSourcePage {
+fn new_page(site: &Site, visitor: &Visitor, form: SourceForm, problem: Option<Problem>) -> NewSourcePage {
     let types = site.service.directory().source_types.iter().cloned().collect();
     NewSourcePage { frame: frame(site, visitor, "New source"), types, form, problem }
 }
 
-fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<String>) -> TypesPage {
+fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<Problem>) -> TypesPage {
     let directory = site.service.directory();
     let mut counts: BTreeMap<&str, usize> = directory.source_types.iter().map(|name| (name.as_str(), 0)).collect();
     for source in directory.sources.values() {

@@ -21,6 +21,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_once, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -38,7 +39,7 @@ struct UserPage {
     sessions: Vec<TokenLine>,
     /// Shown once.
     new_token: Option<String>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 #[derive(Template)]
@@ -47,7 +48,7 @@ struct NewUserPage {
     frame: Frame,
     tab: &'static str,
     form: UserForm,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// What was typed.
@@ -233,7 +234,7 @@ fn frame(site: &Site, visitor: &Visitor, title: impl Into<String>) -> Frame {
     Frame::new(site, visitor, Section::Admin, title)
 }
 
-fn refuse(mut again: UserPage, problem: String) -> Answer {
+fn refuse(mut again: UserPage, problem: Problem) -> Answer {
     again.problem = Some(problem);
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }

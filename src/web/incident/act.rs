@@ -19,9 +19,10 @@ use crate::{
     service::{IncidentEdit, Model, NewAck, NewEvent, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, sentence},
+        answer::{Answer, PageError, done, missing},
         form::Fields,
         frame::show,
+        problem::Problem,
         visitor::Posted,
     },
 };
@@ -29,7 +30,7 @@ use crate::{
 /// Why nothing was done.
 enum Trouble {
     /// Something about what was typed.
-    Typed(String),
+    Typed(Problem),
     Service(ServiceError),
 }
 
@@ -39,8 +40,8 @@ impl From<ServiceError> for Trouble {
     }
 }
 
-impl From<String> for Trouble {
-    fn from(problem: String) -> Self {
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
         Self::Typed(problem)
     }
 }
@@ -77,7 +78,7 @@ pub async fn comment(State(site): State<Site>, Path(id): Path<String>, posted: P
     let outcome = if posted.fields.filled("message").is_some() {
         add_event(&site, id, &posted, EventType::Other).await.map(|()| "The comment is added.")
     } else {
-        Err(Trouble::Typed("Comment: write something first.".to_owned()))
+        Err(Trouble::Typed(Problem::of("message", "Comment: write something first.")))
     };
     conclude(&site, posted, id, "comment", outcome).await
 }
@@ -104,7 +105,7 @@ pub async fn level(State(site): State<Site>, Path(id): Path<String>, posted: Pos
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
     let id = incident(&id)?;
     if !posted.fields.ticked("sure") {
-        let problem = "Tick the box to say that you are sure.".to_owned();
+        let problem = Problem::of("sure", "Tick the box to say that you are sure.");
         return conclude(&site, posted, id, "delete", Err(Trouble::Typed(problem))).await;
     }
     match site.service.delete_incident(&posted.visitor.caller, id).await {
@@ -121,7 +122,7 @@ async fn conclude(site: &Site, posted: Posted, id: IncidentId, form: &str, outco
     let problem = match outcome {
         Ok(notice) => return Ok(done(&path_of(id), notice)),
         Err(Trouble::Typed(problem)) => problem,
-        Err(Trouble::Service(ServiceError::Refused(refusal))) => sentence(&refusal),
+        Err(Trouble::Service(ServiceError::Refused(refusal))) => Problem::refused(&refusal),
         Err(Trouble::Service(error)) => return Err(error.into()),
     };
     let refused = Refused { form: form.to_owned(), problem, fields: posted.fields };
@@ -159,12 +160,12 @@ async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let is_complete = urls::starts_with_web_scheme(&url) && urls::is_valid(&url);
     if !url.is_empty() && !is_complete {
         let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
-        return Err(Trouble::Typed(problem.to_owned()));
+        return Err(Trouble::Typed(Problem::of("url", problem)));
     }
     if url.is_empty() && !remove {
-        return Err(Trouble::Typed("Ticket: type or paste the address of the ticket.".to_owned()));
+        return Err(Trouble::Typed(Problem::of("url", "Ticket: type or paste the address of the ticket.")));
     }
-    within("Ticket", &url, URL)?;
+    within("url", "Ticket", &url, URL)?;
     site.service.set_ticket_url(&posted.visitor.caller, id, url).await?;
     Ok(if remove { "The ticket is removed." } else { "The ticket is set." })
 }
@@ -176,7 +177,7 @@ async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
         None => (fields.all("tag").map(parse).collect::<Result<Vec<_>, _>>()?, Vec::new()),
     };
     if add.is_empty() && remove.is_empty() {
-        return Err(Trouble::Typed("Tag: write key=value, such as room=12.".to_owned()));
+        return Err(Trouble::Typed(Problem::of("tag", "Tag: write key=value, such as room=12.")));
     }
     let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
     site.service.change_tags(&posted.visitor.caller, id, add, remove).await?;
@@ -185,7 +186,7 @@ async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
 
 async fn set_level(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let wanted = posted.fields.get("level").and_then(|level| level.parse().ok()).and_then(Level::new);
-    let level = wanted.ok_or_else(|| "Level: choose one from 1 to 5.".to_owned())?;
+    let level = wanted.ok_or_else(|| Problem::of("level", "Level: choose one from 1 to 5."))?;
     let edit = IncidentEdit { level: Some(level), ..IncidentEdit::default() };
     site.service.edit_incident(&posted.visitor.caller, id, edit).await?;
     Ok("The level is set.")
@@ -196,19 +197,21 @@ fn timestamp(site: &Site, posted: &Posted) -> Option<Timestamp> {
     posted.visitor.caller.source.as_ref().map(|_| site.service.now())
 }
 
-fn message(fields: &Fields) -> Result<String, String> {
+fn message(fields: &Fields) -> Result<String, Problem> {
     let text = fields.text("message").replace("\r\n", "\n");
-    within("Message", &text, DESCRIPTION)?;
+    within("message", "Message", &text, DESCRIPTION)?;
     Ok(text)
 }
 
-fn parse(tag: &str) -> Result<Tag, String> {
-    within("Tag", tag, TAG)?;
+fn parse(tag: &str) -> Result<Tag, Problem> {
+    within("tag", "Tag", tag, TAG)?;
     Tag::parse(tag).map_err(|_| {
-        format!("Tag: \"{tag}\" is not key=value. Keys are made of lower case letters, digits and underscores.")
+        let keys = "Keys are made of lower case letters, digits and underscores.";
+        Problem::of("tag", format!("Tag: \"{tag}\" is not key=value. {keys}"))
     })
 }
 
-fn within(field: &str, text: &str, limit: usize) -> Result<(), String> {
-    if text.chars().nth(limit).is_none() { Ok(()) } else { Err(format!("{field}: at most {limit} characters.")) }
+fn within(field: &'static str, name: &str, text: &str, limit: usize) -> Result<(), Problem> {
+    let is_short = text.chars().nth(limit).is_none();
+    if is_short { Ok(()) } else { Err(Problem::of(field, format!("{name}: at most {limit} characters."))) }
 }

@@ -32,6 +32,7 @@ use crate::{
         answer::{Answer, PageError, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::Visitor,
     },
 };
@@ -40,7 +41,7 @@ use crate::{
 pub struct Refused {
     /// The last part of its path, or `ack` and the number of the acknowledgement.
     pub form: String,
-    pub problem: String,
+    pub problem: Problem,
     pub fields: Fields,
 }
 
@@ -224,12 +225,12 @@ impl IncidentPage {
         self.refused.as_ref().is_some_and(|refused| refused.form == form)
     }
 
-    fn problem(&self, form: &str) -> Option<String> {
+    fn problem(&self, form: &str) -> Option<Problem> {
         self.refused.as_ref().filter(|refused| refused.form == form).map(|refused| refused.problem.clone())
     }
 
     /// Of a form that this page does not have (any more).
-    fn stray_problem(&self) -> Option<String> {
+    fn stray_problem(&self) -> Option<Problem> {
         let refused = self.refused.as_ref()?;
         let is_shown = match refused.form.as_str() {
             "close" | "reopen" => self.is_person && self.state.is_stateful,

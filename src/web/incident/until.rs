@@ -4,23 +4,25 @@ use chrono::{Days, NaiveDate, NaiveTime};
 
 use crate::{
     domain::{datetime, time::Timestamp},
-    web::{form::Fields, show::Show},
+    web::{form::Fields, problem::Problem, show::Show},
 };
 
 const HOUR: i64 = 3_600_000_000;
+/// The field of a time that was typed.
+const TYPED: &str = "until_at";
 
 /// What the form asked for; `None`: it does not end.
-pub fn expiration(fields: &Fields, show: &Show) -> Result<Option<Timestamp>, String> {
+pub fn expiration(fields: &Fields, show: &Show) -> Result<Option<Timestamp>, Problem> {
     let at = match fields.get("until").unwrap_or_default() {
         "" | "never" => return Ok(None),
         "1h" => show.now.saturating_add_micros(HOUR),
         "4h" => show.now.saturating_add_micros(4 * HOUR),
         "morning" => morning(show).ok_or("The clock's date is out of bounds.")?,
-        "custom" => typed(fields.get("until_at").unwrap_or_default(), show)?,
-        _ => return Err("Ends: choose one of the times, or type one.".to_owned()),
+        "custom" => typed(fields.get(TYPED).unwrap_or_default(), show)?,
+        _ => return Err(Problem::of("until", "Ends: choose one of the times, or type one.")),
     };
     if at <= show.now {
-        return Err("Ends: this time has passed already. Choose a later one.".to_owned());
+        return Err(Problem::of(TYPED, "Ends: this time has passed already. Choose a later one."));
     }
     Ok(Some(at))
 }
@@ -40,11 +42,11 @@ pub fn morning_is_today(show: &Show) -> bool {
     NaiveTime::from_hms_opt(8, 0, 0).is_some_and(|eight| local.time() < eight)
 }
 
-fn typed(text: &str, show: &Show) -> Result<Timestamp, String> {
+fn typed(text: &str, show: &Show) -> Result<Timestamp, Problem> {
     if text.is_empty() {
-        return Err("Ends: type the day and the time.".to_owned());
+        return Err(Problem::of(TYPED, "Ends: type the day and the time."));
     }
-    datetime::parse(text, show.zone).ok_or_else(|| format!("Ends: \"{text}\" is no day and time."))
+    datetime::parse(text, show.zone).ok_or_else(|| Problem::of(TYPED, format!("Ends: \"{text}\" is no day and time.")))
 }
 
 #[cfg(test)]
@@ -59,7 +61,7 @@ mod tests {
         Show { zone, format: DateFormat::Iso, now: datetime::parse(now, zone).unwrap() }
     }
 
-    fn ends(now: &str, form: &str) -> Result<Option<String>, String> {
+    fn ends(now: &str, form: &str) -> Result<Option<String>, Problem> {
         let show = show(now);
         Ok(expiration(&Fields::parse(form.as_bytes()), &show)?.map(|at| show.input(&at)))
     }
@@ -86,7 +88,7 @@ mod tests {
     fn the_past_and_nonsense_are_refused_by_name() {
         for form in ["until=custom", "until=custom&until_at=soon", "until=custom&until_at=2026-01-15T22:30", "until=x"]
         {
-            assert!(ends("2026-01-15T22:30", form).unwrap_err().starts_with("Ends: "), "{form}");
+            assert!(ends("2026-01-15T22:30", form).unwrap_err().to_string().starts_with("Ends: "), "{form}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         message::{Delivery, Route},
     },
     service::{Caller, Decisions, Model, Notification, Service, ServiceError, Whom},
-    web::{delivery, form::Fields},
+    web::{delivery, form::Fields, problem::Problem},
 };
 
 /// The form as it was sent, and what came of it.
@@ -17,7 +17,7 @@ pub struct Why {
     pub whom: String,
     pub event: Option<EventId>,
     pub answers: Vec<AnswerView>,
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
 }
 
 /// For one user or contact of that name.
@@ -64,7 +64,7 @@ pub async fn ask(
     let Some(whom) = whom else { return Ok(Why { event: named.or(newest), ..Why::default() }) };
     let mut why = Why { whom, event: named.or(newest), ..Why::default() };
     let Some(event) = why.event else {
-        why.problem = Some("Nobody was to be notified of any event of this incident.".to_owned());
+        why.problem = Some("Nobody was to be notified of any event of this incident.".into());
         return Ok(why);
     };
     let mut found = Vec::new();
@@ -72,11 +72,11 @@ pub async fn ask(
         Ok(decisions) => found.push(decisions),
         Err(ServiceError::NotFound(Model::User)) => {}
         Err(ServiceError::NotFound(Model::Event)) => {
-            why.problem = Some("This incident has no such event.".to_owned());
+            why.problem = Some(Problem::of("event", "This incident has no such event."));
             return Ok(why);
         }
         Err(ServiceError::Forbidden) => {
-            why.problem = Some("You may ask about yourself. About others staff may ask.".to_owned());
+            why.problem = Some(Problem::of("whom", "You may ask about yourself. About others staff may ask."));
             return Ok(why);
         }
         Err(error) => return Err(error),
@@ -85,7 +85,8 @@ pub async fn ask(
         found.extend(of_contacts(service, caller, incident, event, &why.whom).await?);
     }
     if found.is_empty() {
-        why.problem = Some(format!("There is no user and no contact named \"{}\".", why.whom));
+        let text = format!("There is no user and no contact named \"{}\".", why.whom);
+        why.problem = Some(Problem::of("whom", text));
     }
     why.answers = found.iter().map(AnswerView::new).collect();
     Ok(why)

@@ -12,9 +12,10 @@ use crate::{
     service::{BlobEdit, FilterEdit, NewFilter, ServiceError},
     web::{
         Site,
-        answer::{Answer, done, page, page_with, sentence},
+        answer::{Answer, done, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -28,7 +29,7 @@ struct SavePage {
     public: bool,
     /// One's own filter that the view started from.
     replaces: Option<(FilterId, String)>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 impl SavePage {
@@ -41,7 +42,7 @@ impl SavePage {
             name: String::new(),
             public: false,
             replaces: own.map(|filter| (filter.id, filter.name.clone())),
-            problem: view.blob().err().map(str::to_owned),
+            problem: view.blob().err().map(Problem::from),
             view,
         }
     }
@@ -55,7 +56,7 @@ pub async fn form(State(site): State<Site>, visitor: Visitor, RawQuery(query): R
 pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let view = View::parse(&Fields::of_query(fields.get("view")));
     let (name, public) = (fields.text("name"), fields.ticked("public"));
-    let refuse = |problem: String| {
+    let refuse = |problem: Problem| {
         let again = SavePage {
             name: name.clone(),
             public,
@@ -66,7 +67,7 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
     };
     let blob = match view.blob() {
         Ok(blob) => blob,
-        Err(problem) => return refuse(problem.to_owned()),
+        Err(problem) => return refuse(problem.into()),
     };
     let saved = if let Some(id) = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId) {
         let edit = FilterEdit { blob: Some(BlobEdit::Whole(blob)), ..FilterEdit::default() };
@@ -79,7 +80,7 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
             let view = View { sort: view.sort, ..View::of_filter(filter.id, &filter.blob) };
             Ok(done(&format!("/incidents/?{}", view.query()), &format!("Saved as “{}”.", filter.name)))
         }
-        Err(ServiceError::Refused(refusal)) => refuse(sentence(&refusal)),
+        Err(ServiceError::Refused(refusal)) => refuse(Problem::refused(&refusal)),
         Err(error) => Err(error.into()),
     }
 }

@@ -115,6 +115,18 @@ impl View {
         query.finish()
     }
 
+    /// Whether it is the first page with the newest first.
+    #[must_use]
+    pub fn is_newest_first(&self) -> bool {
+        self.cursor.is_none() && self.sort.is_none()
+    }
+
+    /// The query of its first page with the newest first.
+    #[must_use]
+    pub fn newest_first(&self) -> String {
+        Self { sort: None, cursor: None, ..self.clone() }.query()
+    }
+
     /// What [`View::query`] is made of; hidden fields of forms.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {

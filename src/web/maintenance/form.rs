@@ -29,6 +29,7 @@ use crate::{
         frame::{Frame, Section},
         notifications::{needed, words},
         offered,
+        problem::Problem,
         show::Show,
         visitor::{Posted, Visitor},
     },
@@ -45,9 +46,12 @@ struct FormPage {
     draft: Draft,
     own: Vec<Choice>,
     others: Vec<Choice>,
-    problem: Option<String>,
+    problem: Option<Problem>,
     covered: Option<Covered>,
 }
+
+/// When it starts and ends.
+type Span = (Option<Timestamp>, Option<Timestamp>);
 
 struct Choice {
     id: u64,
@@ -87,21 +91,22 @@ impl Draft {
     }
 
     /// What was left as it was shown stays as it is stored, to the microsecond.
-    fn times(&self, show: Show, known: Option<&Maintenance>) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
-        let read = |name: &str, text: &str, stored: Option<Timestamp>| match text {
+    fn times(&self, show: Show, known: Option<&Maintenance>) -> Result<Span, Problem> {
+        let read = |field: &'static str, name: &str, text: &str, stored: Option<Timestamp>| match text {
             "" => Ok(None),
             text if stored.is_some_and(|at| show.input(&at) == text) => Ok(stored),
-            text => datetime::parse(text, show.zone)
-                .map(Some)
-                .ok_or_else(|| format!("{name}: “{}” is no date and time.", text.chars().take(40).collect::<String>())),
+            text => datetime::parse(text, show.zone).map(Some).ok_or_else(|| {
+                let shown: String = text.chars().take(40).collect();
+                Problem::of(field, format!("{name}: “{shown}” is no date and time."))
+            }),
         };
-        let start = read("Start", &self.start, known.map(|it| it.start))?;
-        let end = read("End", &self.end, known.and_then(|it| it.end))?;
+        let start = read("start", "Start", &self.start, known.map(|it| it.start))?;
+        let end = read("end", "End", &self.end, known.and_then(|it| it.end))?;
         if self.filters.is_empty() {
-            return Err("Filters: choose at least one.".to_owned());
+            return Err(Problem::of("filters", "Filters: choose at least one."));
         }
         if self.filters.len() > FILTERS_PER_MAINTENANCE {
-            return Err(format!("Filters: choose at most {FILTERS_PER_MAINTENANCE}."));
+            return Err(Problem::of("filters", format!("Filters: choose at most {FILTERS_PER_MAINTENANCE}.")));
         }
         Ok((start, end))
     }
@@ -218,7 +223,8 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, field
         }
         Err(problem) => problem,
     };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &FormPage { problem: Some(problem), ..again })
+    let covered = Covered::find(site, &again.draft.filters).await.ok();
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &FormPage { problem: Some(problem), covered, ..again })
 }
 
 fn known(site: &Site, id: u64) -> Result<Arc<Maintenance>, PageError> {

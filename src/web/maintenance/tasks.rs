@@ -15,6 +15,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
         notifications::words,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -36,7 +37,7 @@ struct TaskPage {
     frame: Frame,
     task: Task,
     covered: Option<Covered>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// What runs now, or else what comes.

@@ -16,12 +16,13 @@ use crate::{
         limits,
         medium::{AnyMedium, SettingKind},
     },
-    service::{DestinationEdit, Model, NewDestination, OfferedMedium, ServiceError},
+    service::{DestinationEdit, Model, NewDestination, NotificationRefusal, OfferedMedium, Refusal, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -40,7 +41,7 @@ struct DestinationPage {
     settings: Vec<SettingField>,
     /// The form that this one was opened from; empty: none.
     then: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct SettingField {
@@ -90,7 +91,7 @@ impl DestinationPage {
     }
 
     /// With what was typed, but for secrets.
-    fn refuse(mut self, fields: &Fields, problem: String) -> Answer {
+    fn refuse(mut self, fields: &Fields, problem: Problem) -> Answer {
         self.label = fields.text("label");
         self.then = needed::then(fields);
         for setting in self.settings.iter_mut().filter(|it| !it.is_secret) {
@@ -118,18 +119,18 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
     let Some(OfferedMedium { medium: wanted, .. }) = medium.clone() else {
         let again = DestinationPage::new(&site, &visitor, None, None);
-        return again.refuse(&fields, "Medium: choose one.".to_owned());
+        return again.refuse(&fields, "Medium: choose one.".into());
     };
     let problem = match read(&wanted, &fields) {
         Ok(given) => {
             let settings = given.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-            let new = NewDestination { medium: wanted, label: label(&fields), settings };
+            let new = NewDestination { medium: wanted.clone(), label: label(&fields), settings };
             match site.service.create_destination(&visitor.caller, new).await {
                 Ok(made) => {
                     let place = needed::back(&fields, "destinations", made.id.0, PAGE);
                     return Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."));
                 }
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
+                Err(ServiceError::Refused(refusal)) => problem_of(&wanted, &refusal),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -146,7 +147,7 @@ pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
             let edit = DestinationEdit { medium: None, label: Some(label(&fields)), settings: Some(settings) };
             match site.service.edit_destination(&visitor.caller, destination.id, edit).await {
                 Ok(_) => return Ok(done(PAGE, "The destination is saved.")),
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
+                Err(ServiceError::Refused(refusal)) => problem_of(&medium.medium, &refusal),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -156,12 +157,13 @@ pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
 }
 
 /// A secret that is left empty is not mentioned, so it stays; one that is to go is `None`.
-fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<String>>, String> {
+fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<String>>, Problem> {
     let mut settings = BTreeMap::new();
     for setting in medium.settings() {
         let (key, text) = (setting.key.to_owned(), fields.text(setting.key));
+        let bad = |what: &str| Problem::of(setting.key, format!("{}: {what}", setting.title));
         if text.chars().count() > longest(setting.kind) {
-            return Err(format!("{}: at most {} characters.", setting.title, longest(setting.kind)));
+            return Err(bad(&format!("at most {} characters.", longest(setting.kind))));
         }
         if setting.kind.is_secret() && text.is_empty() {
             if fields.ticked(&format!("remove-{key}")) {
@@ -170,12 +172,21 @@ fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<S
             continue;
         }
         if text.is_empty() {
-            return Err(format!("{}: it is missing.", setting.title));
+            return Err(bad("it is missing."));
         }
-        let value = setting.kind.check(text).map_err(|error| format!("{}: {error}", setting.title))?;
+        let value = setting.kind.check(text).map_err(|error| bad(&error.to_string()))?;
         settings.insert(key, Some(value));
     }
     Ok(settings)
+}
+
+/// That there is one with this address already is about the first setting.
+fn problem_of(medium: &AnyMedium, refusal: &Refusal) -> Problem {
+    let problem = words::refusal(refusal);
+    match (refusal, medium.settings().first()) {
+        (Refusal::Notification(NotificationRefusal::DestinationExists), Some(address)) => problem.at(address.key),
+        _ => problem,
+    }
 }
 
 fn label(fields: &Fields) -> Option<String> {

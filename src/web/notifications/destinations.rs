@@ -14,6 +14,7 @@ use crate::{
         Site,
         answer::{Answer, done, page, page_with, seconds},
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -56,7 +57,7 @@ struct DestinationsPage {
     tab: &'static str,
     rows: Vec<Row>,
     media: Vec<OfferedMedium>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct Row {

@@ -13,7 +13,7 @@ use crate::{
         stored_filter::FilterBlob,
         tag::Tag,
     },
-    web::{form::Fields, offered},
+    web::{form::Fields, offered, problem::Problem},
 };
 
 /// Tags to be filled in where there are no scripts.
@@ -89,7 +89,7 @@ impl CriteriaFields {
 
 /// The criteria that were sent, and what is wrong with the first bad one, which is among them as it was typed.
 #[must_use]
-pub fn read(fields: &Fields) -> (FilterBlob, Option<String>) {
+pub fn read(fields: &Fields) -> (FilterBlob, Option<Problem>) {
     let either = |name| match fields.get(name) {
         Some("yes") => Some(true),
         Some("no") => Some(false),
@@ -144,19 +144,20 @@ pub fn list_address(blob: &FilterBlob) -> String {
     format!("/incidents/?{}", query.finish())
 }
 
-fn problem(blob: &FilterBlob) -> Option<String> {
+fn problem(blob: &FilterBlob) -> Option<Problem> {
     let tags = blob.tags.as_deref().unwrap_or_default();
     if let Some(bad) = tags.iter().find(|tag| Tag::parse(tag).is_err()) {
         let shown: String = bad.chars().take(60).collect();
-        return Some(format!("Tags: “{shown}” is none. Write key=value, such as host=web1; keys have a–z, 0–9 and _."));
+        let text = format!("Tags: “{shown}” is none. Write key=value, such as host=web1; keys have a–z, 0–9 and _.");
+        return Some(Problem::of("tags", text).with_value(bad));
     }
-    if tags.iter().any(|tag| tag.chars().count() > TAG) {
-        return Some(format!("Tags: one is longer than {TAG} characters."));
+    if let Some(long) = tags.iter().find(|tag| tag.chars().count() > TAG) {
+        return Some(Problem::of("tags", format!("Tags: one is longer than {TAG} characters.")).with_value(long));
     }
     let longest =
         [tags.len(), blob.source_ids.as_ref().map_or(0, Vec::len), blob.source_types.as_ref().map_or(0, Vec::len)];
     (longest.iter().any(|count| *count > FILTER_VALUES))
-        .then(|| format!("A filter has at most {FILTER_VALUES} of each."))
+        .then(|| format!("A filter has at most {FILTER_VALUES} of each.").into())
 }
 
 #[cfg(test)]
@@ -182,7 +183,9 @@ mod tests {
     #[test]
     fn a_text_that_is_no_tag_is_named() {
         let (blob, problem) = read(&Fields::parse(b"tags=host"));
-        assert!(problem.unwrap().contains("“host”"));
+        let problem = problem.unwrap();
+        assert!(problem.to_string().contains("“host”"));
+        assert_eq!((problem.field(), problem.value()), (Some("tags"), Some("host")));
         assert_eq!(blob.tags, Some(vec!["host".to_owned()]));
     }
 

@@ -26,6 +26,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -41,7 +42,7 @@ struct FilterPage {
     criteria: CriteriaFields,
     /// The form that this one was opened from; empty: none.
     then: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
     matching: Option<Matching>,
 }
 
@@ -51,7 +52,7 @@ struct Matching {
     address: String,
     criteria: Vec<String>,
     outlook: Option<Outlook>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 /// A part of the page.
@@ -80,6 +81,13 @@ impl FilterPage {
 
     fn typed(self, fields: &Fields) -> Self {
         Self { name: fields.text("name"), public: fields.ticked("public"), then: needed::then(fields), ..self }
+    }
+
+    /// With what it would match, as long as that can be found.
+    async fn refuse(self, site: &Site, visitor: &Visitor, fields: &Fields, problem: Problem) -> Answer {
+        let matching = matching(site, visitor, fields).await.ok();
+        let again = Self { problem: Some(problem), matching, ..self };
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     }
 }
 
@@ -117,9 +125,8 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
         let matching = Some(matching(site, visitor, fields).await?);
         return page(&FilterPage { matching, ..again });
     }
-    let refuse = |problem| page_with(StatusCode::UNPROCESSABLE_ENTITY, &FilterPage { problem: Some(problem), ..again });
     if let Some(problem) = problem {
-        return refuse(problem);
+        return again.refuse(site, visitor, fields, problem).await;
     }
     let (name, public) = (fields.text("name"), fields.ticked("public"));
     let saved = match known {
@@ -131,7 +138,7 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
     };
     match saved {
         Ok(made) => Ok(done(&needed::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),
-        Err(ServiceError::Refused(refusal)) => refuse(words::refusal(&refusal)),
+        Err(ServiceError::Refused(refusal)) => again.refuse(site, visitor, fields, words::refusal(&refusal)).await,
         Err(error) => Err(error.into()),
     }
 }

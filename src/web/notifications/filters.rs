@@ -23,6 +23,7 @@ use crate::{
         answer::{Answer, done, page, page_with},
         frame::{Frame, Section},
         offered,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -38,7 +39,7 @@ struct FiltersPage {
     shared: Vec<Row>,
     /// Filters of others that are left out.
     hidden: usize,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct Row {

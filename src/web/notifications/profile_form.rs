@@ -23,6 +23,7 @@ use crate::{
         form::Fields,
         frame::{Frame, Section},
         offered,
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -38,9 +39,9 @@ struct ProfilePage {
     timeslots: Vec<Choice>,
     filters: Vec<Choice>,
     destinations: Vec<Choice>,
-    problem: Option<String>,
+    problem: Option<Problem>,
     outlook: Option<Outlook>,
-    outlook_problem: Option<String>,
+    outlook_problem: Option<Problem>,
     by_destination: Vec<(String, u64)>,
 }
 
@@ -50,7 +51,7 @@ struct ProfilePage {
 struct OutlookPart {
     frame: Frame,
     outlook: Option<Outlook>,
-    outlook_problem: Option<String>,
+    outlook_problem: Option<Problem>,
     by_destination: Vec<(String, u64)>,
 }
 
@@ -104,21 +105,22 @@ impl Draft {
     }
 
     /// What is missing, or too much.
-    fn check(&self) -> Result<TimeslotId, String> {
-        let timeslot = self.timeslot.ok_or("Timeslot: choose one.")?;
+    fn check(&self) -> Result<TimeslotId, Problem> {
+        let timeslot = self.timeslot.ok_or_else(|| Problem::of("timeslot", "Timeslot: choose one."))?;
         if self.filters.is_empty() {
-            return Err("Filters: choose at least one.".to_owned());
+            return Err(Problem::of("filters", "Filters: choose at least one."));
         }
         if self.filters.len() > FILTERS_PER_PROFILE || self.destinations.len() > DESTINATIONS_PER_PROFILE {
-            return Err(format!(
+            let text = format!(
                 "A profile has at most {FILTERS_PER_PROFILE} filters and {DESTINATIONS_PER_PROFILE} destinations."
-            ));
+            );
+            return Err(text.into());
         }
         Ok(timeslot)
     }
 
     /// As if it were switched on, so that one sees what that would do.
-    fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<ProfileDraft, String> {
+    fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<ProfileDraft, Problem> {
         let timeslot = self.check()?;
         let kept = self.id.and_then(|id| directory.profile_of(visitor.caller.id(), id));
         let filter =
@@ -200,8 +202,11 @@ impl ProfilePage {
         }
     }
 
-    fn refuse(site: &Site, visitor: &Visitor, draft: Draft, problem: String) -> Answer {
-        let again = Self { problem: Some(problem), ..Self::new(site, visitor, draft) };
+    /// With what it would have sent, as long as that can be found.
+    async fn refuse(site: &Site, visitor: &Visitor, draft: Draft, problem: Problem) -> Answer {
+        let (outlook, outlook_problem, by_destination) = outlook(site, visitor, &draft).await.unwrap_or_default();
+        let form = Self::new(site, visitor, draft);
+        let again = Self { problem: Some(problem), outlook, outlook_problem, by_destination, ..form };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     }
 }
@@ -259,7 +264,7 @@ async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> 
     }
     let timeslot = match draft.check() {
         Ok(timeslot) => timeslot,
-        Err(problem) => return ProfilePage::refuse(site, visitor, draft, problem),
+        Err(problem) => return ProfilePage::refuse(site, visitor, draft, problem).await,
     };
     let Draft { id, name, filters, destinations, active, .. } = draft.clone();
     let (name, reach) = (Some(name).filter(|name| !name.is_empty()), Reach::Destinations(destinations));
@@ -283,12 +288,14 @@ async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> 
             Ok(done(PAGE, "The profile is saved, but it sends nothing: choose a destination."))
         }
         Ok(_) => Ok(done(PAGE, "The profile is saved.")),
-        Err(ServiceError::Refused(refusal)) => ProfilePage::refuse(site, visitor, draft, words::refusal(&refusal)),
+        Err(ServiceError::Refused(refusal)) => {
+            ProfilePage::refuse(site, visitor, draft, words::refusal(&refusal)).await
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-type Told = (Option<Outlook>, Option<String>, Vec<(String, u64)>);
+type Told = (Option<Outlook>, Option<Problem>, Vec<(String, u64)>);
 
 async fn outlook(site: &Site, visitor: &Visitor, draft: &Draft) -> Result<Told, PageError> {
     let directory = site.service.directory();

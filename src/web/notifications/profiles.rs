@@ -14,6 +14,7 @@ use crate::{
         Site,
         answer::{Answer, done, page, page_with},
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -30,7 +31,7 @@ struct ProfilesPage {
     email: String,
     level: u8,
     sending: bool,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct Card {
@@ -110,8 +111,8 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
     let (email, level) = (fields.text("email"), fields.numbers("level").next());
     let wish = match (SettingKind::Email.check(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?))) {
         (Ok(email), Some(max_level)) => Ok(FirstProfile { email, max_level }),
-        (Err(_), _) => Err("E-mail address: this is none that mail can be sent to.".to_owned()),
-        (_, None) => Err("Level: choose one.".to_owned()),
+        (Err(_), _) => Err(Problem::of("email", "E-mail address: this is none that mail can be sent to.")),
+        (_, None) => Err(Problem::of("level", "Level: choose one.")),
     };
     let problem = match wish {
         Ok(wish) => match site.service.create_first_profile(&visitor.caller, wish).await {

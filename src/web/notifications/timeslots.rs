@@ -28,6 +28,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
+        problem::Problem,
         visitor::{Posted, Visitor},
     },
 };
@@ -73,7 +74,7 @@ struct TimeslotsPage {
     tab: &'static str,
     zone: &'static str,
     cards: Vec<Card>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 struct Card {
@@ -94,7 +95,7 @@ struct TimeslotPage {
     opening: Option<Opening>,
     /// The form that this one was opened from; empty: none.
     then: String,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 impl TimeslotsPage {
@@ -134,7 +135,7 @@ impl TimeslotPage {
         }
     }
 
-    fn refuse(self, fields: &Fields, problem: String) -> Answer {
+    fn refuse(self, fields: &Fields, problem: Problem) -> Answer {
         let rows = week::with_spares(week::typed(fields));
         let (name, then) = (fields.text("name"), needed::then(fields));
         let again = Self { name, rows, then, problem: Some(problem), ..self };
@@ -205,7 +206,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 }
 
 /// In as few parts as say it: what is drawn comes in pieces that end at midnight.
-fn read(fields: &Fields) -> Result<(Vec<Typed>, Vec<Recurrence>), String> {
+fn read(fields: &Fields) -> Result<(Vec<Typed>, Vec<Recurrence>), Problem> {
     let typed = week::typed(fields);
     let pieces = week::recurrences(&week::read(&typed)?)?;
     Ok((typed, week::recurrences(&week::rows(&pieces))?))

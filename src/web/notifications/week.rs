@@ -7,7 +7,7 @@ use crate::{
         limits::RECURRENCES_PER_TIMESLOT,
         timeslot::{Recurrence, TimeOfDay},
     },
-    web::form::Fields,
+    web::{form::Fields, problem::Problem},
 };
 
 const SECOND: u64 = 1_000_000;
@@ -83,16 +83,19 @@ impl Typed {
         self.days.is_empty()
     }
 
-    fn read(&self, number: usize) -> Result<Row, String> {
+    fn read(&self, number: usize) -> Result<Row, Problem> {
+        let field = |name: &str| format!("{name}-{}", number - 1);
         let time = |name: &str, text: &str| {
             let time = if text == "24:00" { Some(TimeOfDay::MIDNIGHT) } else { TimeOfDay::parse(text) };
-            time.map(|it| it.0 / SECOND).ok_or_else(|| format!("Row {number}: “{name}” needs a time such as 08:30."))
+            time.map(|it| it.0 / SECOND)
+                .ok_or_else(|| Problem::of(field(name), format!("Row {number}: “{name}” needs a time such as 08:30.")))
         };
         // Who writes the last minute of the day means the end of the day (pages contract section 5).
         let to = if self.to == "23:59" { "24:00" } else { self.to.as_str() };
         let row = Row { days: self.days.clone(), from: time("from", &self.from)?, to: time("to", to)? };
         if row.from == row.to && row.from != 0 {
-            return Err(format!("Row {number} ends when it begins. A whole day is from 00:00 to 00:00."));
+            let text = format!("Row {number} ends when it begins. A whole day is from 00:00 to 00:00.");
+            return Err(Problem::of(field("to"), text));
         }
         Ok(row)
     }
@@ -120,16 +123,16 @@ pub fn typed(fields: &Fields) -> Vec<Typed> {
 }
 
 /// What rows mean, or what is wrong with the first bad one.
-pub fn read(rows: &[Typed]) -> Result<Vec<Row>, String> {
+pub fn read(rows: &[Typed]) -> Result<Vec<Row>, Problem> {
     let rows: Vec<Row> = (1..).zip(rows).map(|(number, row)| row.read(number)).collect::<Result<_, _>>()?;
     if rows.is_empty() {
-        return Err("Choose a time: without one the timeslot never opens.".to_owned());
+        return Err(Problem::of("days-0", "Choose a time: without one the timeslot never opens."));
     }
     Ok(rows)
 }
 
 /// As they are stored.
-pub fn recurrences(rows: &[Row]) -> Result<Vec<Recurrence>, String> {
+pub fn recurrences(rows: &[Row]) -> Result<Vec<Recurrence>, Problem> {
     let mut all = Vec::new();
     for row in rows {
         let (start, end) = (TimeOfDay(row.from * SECOND), TimeOfDay(row.to * SECOND));
@@ -145,7 +148,8 @@ pub fn recurrences(rows: &[Row]) -> Result<Vec<Recurrence>, String> {
         }
     }
     if all.len() > RECURRENCES_PER_TIMESLOT {
-        return Err(format!("A timeslot has at most {RECURRENCES_PER_TIMESLOT} parts; these are {}.", all.len()));
+        let text = format!("A timeslot has at most {RECURRENCES_PER_TIMESLOT} parts; these are {}.", all.len());
+        return Err(text.into());
     }
     Ok(all)
 }
@@ -312,7 +316,7 @@ mod tests {
             ("days-3=1&from-3=x&to-3=09:00", "Row 1: “from”"),
             ("days-0=1&from-0=08:00&to-0=08:00", "whole day"),
         ] {
-            assert!(read(text).unwrap_err().contains(part), "{text}");
+            assert!(read(text).unwrap_err().to_string().contains(part), "{text}");
         }
         let many = vec![row(&[1], 1, 2); RECURRENCES_PER_TIMESLOT + 1];
         assert!(recurrences(&many).is_err());

@@ -11,7 +11,7 @@ use crate::{
         tag::Tag,
     },
     service::{NotificationRefusal, ProfileLabel, Refusal},
-    web::answer::sentence,
+    web::problem::Problem,
 };
 
 /// Names in a list that people read.
@@ -77,15 +77,20 @@ pub fn filter_name(id: FilterId, directory: &Directory) -> String {
 
 /// What a form says about a request that was turned down.
 #[must_use]
-pub fn refusal(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Notification(it) => notification(it).unwrap_or_else(|| sentence(refusal)),
-        Refusal::TimeslotExists { name, .. } => format!("Name: you have a timeslot “{name}” already."),
-        Refusal::FilterExists { name, .. } => format!("Name: you have a filter “{name}” already."),
+pub fn refusal(refusal: &Refusal) -> Problem {
+    let text = match refusal {
+        Refusal::Notification(it) => notification(it),
+        Refusal::TimeslotExists { name, .. } => Some(format!("Name: you have a timeslot “{name}” already.")),
+        Refusal::FilterExists { name, .. } => Some(format!("Name: you have a filter “{name}” already.")),
         Refusal::UnknownKey { field, .. } => {
-            format!("{}: one that you chose is not there (any more). Choose again.", capital(field))
+            Some(format!("{}: one that you chose is not there (any more). Choose again.", capital(field)))
         }
-        _ => sentence(refusal),
+        _ => None,
+    };
+    let problem = Problem::refused(refusal);
+    match text {
+        Some(text) => problem.saying(text),
+        None => problem,
     }
 }
 
@@ -190,10 +195,10 @@ mod tests {
     #[test]
     fn refusals_name_who_is_in_the_way() {
         let labels = vec![ProfileLabel::Named("Night".to_owned()), ProfileLabel::OfOthers(2)];
-        let text = refusal(&NotificationRefusal::FilterInProfiles(labels).into());
+        let text = refusal(&NotificationRefusal::FilterInProfiles(labels).into()).to_string();
         assert_eq!(text, "Not deleted: it is in use in your profile “Night” and 2 profiles of other users.");
         let names = (0..9).map(|number| number.to_string()).collect();
-        let text = refusal(&NotificationRefusal::TimeslotInRules(names).into());
+        let text = refusal(&NotificationRefusal::TimeslotInRules(names).into()).to_string();
         assert!(text.ends_with("“5” and 3 more."), "{text}");
     }
 }

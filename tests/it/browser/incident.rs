@@ -75,6 +75,12 @@ fn what_is_refused_is_shown_at_the_form_without_scripts() {
 async fn refused(browser: &Browser) {
     browser.expect_in_console("422");
     let path = inside(browser).await;
+    browser.click("#action-acknowledge summary").await;
+    browser.click("#form-acknowledge input[value=custom]").await;
+    browser.click("#form-acknowledge button.primary").await;
+    browser.eventually_shows("#form-acknowledge .problem").await;
+    let focused = async || browser.driver.active_element().await.unwrap().attr("name").await.unwrap();
+    browser.eventually("the wrong field has the focus", async || focused().await.as_deref() == Some("until_at")).await;
     browser.click("#action-ticket summary").await;
     browser.fill("#form-ticket input[name=url]", "javascript:alert(1)").await;
     browser.click("#form-ticket button").await;

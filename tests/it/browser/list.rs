@@ -147,6 +147,53 @@ fn a_focused_link_keeps_the_focus_and_new_rows_wait_for_n() {
 }
 
 #[test]
+fn what_is_new_is_shown_on_the_first_page_with_the_newest_first() {
+    with_browser("list-news", Look::DEFAULT, async |browser| {
+        let mut elsewhere = Elsewhere::new(&browser.server);
+        let pks = elsewhere.incidents(130);
+        browser.log_in("admin", PASSWORD).await;
+        // A page has 100 rows.
+        for (start, end) in [(LIST, "a[rel=next]"), ("/incidents/?open=true&level=2&sort=level", "")] {
+            browser.goto(start).await;
+            live(browser).await;
+            let path = start.replace("&sort=level", "");
+            if !end.is_empty() {
+                browser.find(end).await.scroll_into_view().await.unwrap();
+                browser.click(end).await;
+                browser.eventually("page 2", async || browser.path().await.contains("cursor=")).await;
+                browser.eventually_shows("[rel=prev]").await;
+            }
+            live(browser).await;
+            let chosen = *rows(browser).await.last().unwrap();
+            assert!(pks.contains(&chosen));
+            browser.click(&format!("#i{chosen} input[name=pk]")).await;
+            assert_eq!(browser.texts("[data-selected]").await, ["1 selected"]);
+            assert!(is(browser, "scrollY > 100").await, "there is somewhere to come back from");
+            let new = elsewhere.incident("One more");
+            browser.eventually_shows("[data-news]:not([hidden])").await;
+            assert_eq!(browser.texts("[data-news]").await, ["1 new: show"]);
+            assert!(!rows(browser).await.contains(&new));
+            // Keys that are pressed in a field are its own.
+            browser.run("document.activeElement.blur()").await;
+            press(browser, "n").await;
+            browser.eventually("it is on top", async || rows(browser).await.first() == Some(&new)).await;
+            assert_eq!(browser.path().await, path);
+            let top = format!("document.querySelector('#i{new}').getBoundingClientRect().top");
+            let visible = format!("{top} >= 0 && {top} < innerHeight");
+            browser.eventually("it can be seen", async || is(browser, &visible).await).await;
+            assert_eq!(browser.texts("[data-selected]").await, ["1 selected"]);
+            live(browser).await;
+            // Nothing new: the key leads nowhere.
+            assert!(is(browser, "document.querySelector('[data-news]').hidden").await);
+            browser.run("window.same = true").await;
+            press(browser, "n").await;
+            assert_eq!(browser.path().await, path);
+            assert!(is(browser, "window.same").await);
+        }
+    });
+}
+
+#[test]
 fn everything_by_keys() {
     with_browser("list-keys", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);

@@ -180,6 +180,84 @@ fn the_preview_of_a_filter_follows_what_one_chooses() {
     });
 }
 
+/// What has the focus, and the text that describes it.
+const WRONG: &str = "const it = document.activeElement;
+    const of = (it.getAttribute('aria-describedby') ?? '').split(' ').map((id) => document.getElementById(id));
+    return [it.name, it.getAttribute('aria-invalid'), of.map((one) => one?.textContent).join()].join('|')";
+
+#[test]
+fn a_refused_form_leads_to_the_wrong_field_and_keeps_its_preview() {
+    with_browser("form-problems", Look::DEFAULT, async |browser| {
+        browser.expect_in_console("422");
+        browser.server.demo();
+        browser.log_in("admin", PASSWORD).await;
+        browser.goto("/notifications/filters/new/").await;
+        browser.fill("input[name=name]", "Grave").await;
+        browser.find("select[name=level]").await.send_keys(TypingData::from("1")).await.unwrap();
+        browser.eventually_shows("#filter-preview .big").await;
+        submit(browser, "#filter-form button.primary").await;
+        browser.eventually("saved", async || browser.path().await == "/notifications/filters/").await;
+
+        // The same name again.
+        browser.goto("/notifications/filters/new/").await;
+        browser.fill("input[name=name]", "Grave").await;
+        browser.click("input[name=open][value=yes]").await;
+        browser.eventually_shows("#filter-preview .big").await;
+        submit(browser, "#filter-form button.primary").await;
+        browser.eventually_shows(".problem").await;
+        assert_eq!(browser.run(WRONG).await, "name|true|Name: you have a filter “Grave” already.");
+        assert_eq!(browser.texts("#filter-preview .big").await.len(), 1, "the preview is still there");
+        browser.axe().await;
+
+        // A profile without a filter, then with one but with a name that is taken.
+        browser.goto("/notifications/profiles/new/").await;
+        browser.fill("input[name=name]", "Day").await;
+        submit(browser, "#profile-form button.primary").await;
+        browser.eventually_shows(".problem").await;
+        assert_eq!(browser.run(WRONG).await, "filters|true|Filters: choose at least one.");
+        browser.axe().await;
+        browser.click("input[name=filters]").await;
+        browser.eventually_shows("#profile-preview .big").await;
+        submit(browser, "#profile-form button.primary").await;
+        browser.eventually("saved", async || browser.path().await == "/notifications/profiles/").await;
+        browser.goto("/notifications/profiles/new/").await;
+        browser.fill("input[name=name]", "Day").await;
+        browser.click("input[name=filters]").await;
+        browser.eventually_shows("#profile-preview .big").await;
+        submit(browser, "#profile-form button.primary").await;
+        browser.eventually_shows(".problem").await;
+        assert_eq!(browser.run(WRONG).await, "name|true|Name: you have a profile with this name already.");
+        assert_eq!(browser.run("return document.querySelector('input[name=filters]').checked").await, true);
+        assert_eq!(browser.texts("#profile-preview .big").await.len(), 1, "the preview is still there");
+        // With the field in order the marks are gone.
+        browser.fill("input[name=name]", "Night").await;
+        browser.run("document.querySelector('input[name=filters]').click()").await;
+        submit(browser, "#profile-form button.primary").await;
+        let focus = async || browser.run(WRONG).await == "filters|true|Filters: choose at least one.";
+        browser.eventually("the other field", focus).await;
+        assert_eq!(browser.run("return document.querySelectorAll('[aria-invalid]').length").await, 1);
+    });
+}
+
+#[test]
+fn a_refused_form_leads_to_the_wrong_field_without_scripts() {
+    with_browser("form-problems-scriptless", Look { scripts: false, ..Look::DEFAULT }, async |browser| {
+        browser.expect_in_console("422");
+        browser.log_in("admin", PASSWORD).await;
+        browser.goto("/sources/new/").await;
+        browser.fill("input[name=name]", "nav").await;
+        browser.find("select[name=type]").await.send_keys(TypingData::from(Key::End)).await.unwrap();
+        browser.fill("input[name=frequency]", "often").await;
+        browser.click("main button.primary").await;
+        browser.eventually_shows(".problem").await;
+        let focused = async || browser.driver.active_element().await.unwrap().attr("name").await.unwrap();
+        browser.eventually("the field has the focus", async || focused().await.as_deref() == Some("frequency")).await;
+        let field = browser.find("[name=frequency]").await;
+        assert_eq!(field.attr("aria-invalid").await.unwrap().as_deref(), Some("true"));
+        assert_eq!(field.attr("aria-describedby").await.unwrap().as_deref(), Some("problem beat-help"));
+    });
+}
+
 #[test]
 fn maintenance_is_planned_and_ended() {
     with_browser("maintenance", Look::DEFAULT, async |browser| {

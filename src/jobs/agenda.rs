@@ -1,0 +1,62 @@
+//! Carries out what is on the agenda when it is due.
+
+use std::time::Duration;
+
+use tokio::{sync::watch::Receiver, time::sleep};
+
+use super::complaints::Complaints;
+use crate::{
+    domain::{agenda::TaskKind, time::Moment},
+    service::{Service, ServiceError, Settled},
+};
+
+/// How long a row that stays due waits for the next look, and how long it may take until it is noticed that the clock was
+/// set.
+const EVERY: Duration = Duration::from_secs(15);
+/// Between rounds, however much is due.
+const AT_LEAST: Duration = Duration::from_millis(250);
+
+pub struct Agenda {
+    service: Service,
+    started: Moment,
+}
+
+impl Agenda {
+    /// From here on, sources can be heard.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        let started = service.store().clock().moment();
+        Self { service, started }
+    }
+
+    pub(super) async fn run(self, mut stopping: Receiver<bool>) {
+        let mut complaints = Complaints::default();
+        loop {
+            for (kind, outcome) in self.round().await {
+                complaints.hear(kind.name(), outcome);
+            }
+            let next = async {
+                sleep(AT_LEAST).await;
+                let agenda = self.service.store().agenda();
+                tokio::select! {
+                    () = agenda.changed() => {}
+                    () = sleep(agenda.next().map_or(EVERY, |next| next.min(EVERY))) => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = next => {}
+            }
+        }
+    }
+
+    /// Looks at everything that is due, once; what came of it, by kind.
+    pub async fn round(&self) -> Vec<(TaskKind, Result<Settled, ServiceError>)> {
+        let mut outcomes = Vec::new();
+        for kind in TaskKind::ALL {
+            outcomes.push((kind, self.service.run_due(kind, Some(self.started)).await));
+        }
+        outcomes
+    }
+}

@@ -1,0 +1,191 @@
+//! The agenda: its rows in the data file, written by the commands that decide, and their copy in memory, which says what
+//! is due.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redb::{ReadTransaction, ReadableTable};
+use tokio::sync::Notify;
+
+use super::{
+    StoreError,
+    codec::{AgendaKey, TaskKey, encode, id_key, key_id, ordered_time, time_of, timestamp, unknown_version, versioned},
+    command::Staged,
+    index::Applier,
+    schema::DUE_TO_TASK,
+    tables::WriteTables,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        agenda::{Agenda, Due, Task, TaskKind},
+        directory::Directory,
+        time::Timestamp,
+        token::TokenKind,
+    },
+};
+
+/// The only version of a row's value, which says nothing besides.
+const V1: u8 = 1;
+
+/// The rows in memory, shared by the writer and by whoever carries out what is due.
+pub struct LiveAgenda {
+    clock: Arc<dyn Clock>,
+    rows: Mutex<Agenda>,
+    changed: Notify,
+}
+
+impl LiveAgenda {
+    pub(super) fn new(rows: Vec<(Task, Timestamp)>, clock: Arc<dyn Clock>) -> Self {
+        let agenda = Self { clock, rows: Mutex::default(), changed: Notify::new() };
+        agenda.load(rows);
+        agenda
+    }
+
+    /// Starts from what is in the data file.
+    pub(super) fn load(&self, rows: Vec<(Task, Timestamp)>) {
+        let now = self.clock.both();
+        let mut agenda = Agenda::default();
+        for (task, due) in rows {
+            agenda.schedule(task, due, now);
+        }
+        // How many days before it expires is a setting, which may have been changed while nothing ran.
+        agenda.hasten(TaskKind::TokenExpiry, now);
+        *self.lock() = agenda;
+        self.changed.notify_one();
+    }
+
+    /// Follows the rows that a batch wrote; `None`: the row was deleted.
+    pub(super) fn follow<'a>(&self, rows: impl Iterator<Item = &'a (Task, Option<Timestamp>)>) {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return;
+        }
+        let now = self.clock.both();
+        let mut agenda = self.lock();
+        for (task, due) in rows {
+            match due {
+                Some(due) => agenda.schedule(*task, *due, now),
+                None => agenda.withdraw(*task),
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    /// The rows of a kind that are due, those first whose time came first.
+    #[must_use]
+    pub fn due(&self, kind: TaskKind) -> Vec<Due> {
+        self.lock().due(kind, self.clock.both())
+    }
+
+    /// See [`Agenda::postpone`].
+    pub fn postpone(&self, due: &Due, until: Timestamp) {
+        self.lock().postpone(due, until, self.clock.both());
+    }
+
+    /// How long it takes until another row becomes due, unless a clock is set. `None`: there is none that is not.
+    #[must_use]
+    pub fn next(&self) -> Option<Duration> {
+        let micros = self.lock().next(self.clock.both())?;
+        Some(Duration::from_micros(micros.max(0).unsigned_abs()))
+    }
+
+    /// Waits until a command has written rows.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Agenda> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Applier<'_, '_> {
+    /// Adds or moves the row of a task; `None` deletes it.
+    pub fn schedule(&mut self, task: Task, due: Option<Timestamp>) -> Result<(), StoreError> {
+        put(self.tables, task, due)
+    }
+}
+
+/// Writes the row of a task and its place in the order of times; `None` deletes both.
+pub fn put(tables: &mut WriteTables<'_>, task: Task, due: Option<Timestamp>) -> Result<(), StoreError> {
+    let key = task_key(task);
+    let before = match due {
+        Some(due) => tables.task_due.insert(key, due.micros())?,
+        None => tables.task_due.remove(key)?,
+    };
+    if let Some(before) = before {
+        let before = timestamp(before.value())?;
+        tables.agenda.remove(agenda_key(before, task))?;
+    }
+    if let Some(due) = due {
+        tables.agenda.insert(agenda_key(due, task), encode(V1, &())?.as_slice())?;
+    }
+    Ok(())
+}
+
+/// What has to be looked at once this is written: the newest state is what the look judges.
+pub fn touched(write: &Staged, directory: &Directory) -> Vec<Task> {
+    let of_token = |user, kind| {
+        let source = directory.source_of(user).filter(|_| kind == TokenKind::Classic);
+        source.map(|source| TaskKind::TokenExpiry.of_source(source.id)).into_iter().collect()
+    };
+    match write {
+        Staged::PutSource(source) => TaskKind::OF_SOURCES.map(|kind| kind.of_source(source.id)).to_vec(),
+        Staged::PutToken(token) => of_token(token.user, token.kind),
+        Staged::DeleteToken(hash) => {
+            directory.tokens.get(hash).map(|token| of_token(token.user, token.kind)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub fn load(txn: &ReadTransaction) -> Result<Vec<(Task, Timestamp)>, StoreError> {
+    let mut rows = Vec::new();
+    for row in txn.open_table(DUE_TO_TASK)?.iter()? {
+        let (key, value) = row?;
+        rows.push(decode_row(key.value(), value.value())?);
+    }
+    Ok(rows)
+}
+
+pub fn decode_row(key: AgendaKey, value: &[u8]) -> Result<(Task, Timestamp), StoreError> {
+    let (version, _) = versioned(value)?;
+    if version != V1 {
+        return Err(unknown_version("a row of the agenda", version));
+    }
+    let (mut due, mut task) = ([0; 8], [0; 9]);
+    due.copy_from_slice(&key[..8]);
+    task.copy_from_slice(&key[8..]);
+    Ok((decode_task(task)?, time_of(u64::from_be_bytes(due))?))
+}
+
+/// The kind, then the id.
+pub fn task_key(task: Task) -> TaskKey {
+    let mut key = [0; 9];
+    key[0] = match task.kind {
+        TaskKind::TokenExpiry => 0,
+        TaskKind::Heartbeat => 1,
+    };
+    key[1..].copy_from_slice(&id_key(task.id));
+    key
+}
+
+pub fn decode_task(key: TaskKey) -> Result<Task, StoreError> {
+    let mut id = [0; 8];
+    id.copy_from_slice(&key[1..]);
+    let id = key_id(id);
+    let kind = TaskKind::ALL.into_iter().find(|kind| task_key(Task { kind: *kind, id }) == key);
+    let kind = kind.ok_or_else(|| StoreError::Damaged(format!("a task of unknown kind {}", key[0])))?;
+    Ok(Task { kind, id })
+}
+
+/// (due, kind, id)
+pub fn agenda_key(due: Timestamp, task: Task) -> AgendaKey {
+    let mut key = [0; 17];
+    key[..8].copy_from_slice(&ordered_time(due).to_be_bytes());
+    key[8..].copy_from_slice(&task_key(task));
+    key
+}

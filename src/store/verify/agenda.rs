@@ -1,0 +1,60 @@
+//! The agenda: both tables agree, and everything that has to be looked at has a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redb::ReadableTable;
+
+use super::{Findings, Snapshot, StoreError};
+use crate::{
+    domain::{
+        agenda::{Task, TaskKind},
+        directory::Directory,
+        ids::SourceId,
+        time::Timestamp,
+        token::TokenKind,
+    },
+    store::{
+        agenda::{decode_row, decode_task},
+        codec::timestamp,
+        schema::{DUE_TO_TASK, TASK_TO_DUE},
+    },
+};
+
+pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings) -> Result<(), StoreError> {
+    let mut rows: BTreeSet<(Task, Timestamp)> = BTreeSet::new();
+    for row in snapshot.txn.open_table(DUE_TO_TASK)?.iter()? {
+        let (key, value) = row?;
+        match decode_row(key.value(), value.value()) {
+            Ok(row) => drop(rows.insert(row)),
+            Err(error) => findings.add(format!("agenda: {error}")),
+        }
+    }
+    let mut due: BTreeMap<Task, Timestamp> = BTreeMap::new();
+    for row in snapshot.txn.open_table(TASK_TO_DUE)?.iter()? {
+        let (key, value) = row?;
+        match decode_task(key.value()).and_then(|task| Ok((task, timestamp(value.value())?))) {
+            Ok((task, at)) => drop(due.insert(task, at)),
+            Err(error) => findings.add(format!("agenda: {error}")),
+        }
+    }
+    for (task, at) in &rows {
+        findings.check(due.get(task) == Some(at), || format!("agenda: {task} is due at another time than noted"));
+        let exists = !TaskKind::OF_SOURCES.contains(&task.kind) || directory.source(SourceId(task.id)).is_some();
+        findings.check(exists, || format!("agenda: {task} is about a source that does not exist"));
+    }
+    for (task, at) in &due {
+        findings.check(rows.contains(&(*task, *at)), || format!("agenda: {task} is missing in the order of times"));
+    }
+    for source in directory.sources.values() {
+        // Where one lasts for ever, no other counts.
+        let classic = directory.tokens_of(source.user).into_iter().filter(|token| token.kind == TokenKind::Classic);
+        let expirations: Vec<Option<Timestamp>> = classic.map(|token| token.expires).collect();
+        let expires = !expirations.is_empty() && expirations.iter().all(Option::is_some);
+        let wanted = [(TaskKind::TokenExpiry, expires), (TaskKind::Heartbeat, source.heartbeat_frequency.is_some())];
+        for (kind, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+            let task = kind.of_source(source.id);
+            findings.check(due.contains_key(&task), || format!("agenda: {task} is missing"));
+        }
+    }
+    Ok(())
+}

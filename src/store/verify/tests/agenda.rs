@@ -1,0 +1,60 @@
+//! Rows of the agenda: missing ones are found, and older files get theirs.
+
+use std::sync::Arc;
+
+use super::{NOW, findings_after, sound, verify_file};
+use crate::{
+    clock::ManualClock,
+    domain::{
+        agenda::{Task, TaskKind},
+        ids::SourceId,
+        time::Timestamp,
+    },
+    store::{
+        Options, Store,
+        agenda::{agenda_key, task_key},
+        schema::{DUE_TO_TASK, TASK_TO_DUE},
+    },
+};
+
+const TASK: Task = TaskKind::Heartbeat.of_source(SourceId(1));
+
+#[test]
+fn finds_a_missing_row_in_each_table() {
+    let findings = findings_after(|txn| {
+        txn.open_table(DUE_TO_TASK).unwrap().remove(agenda_key(NOW, TASK)).unwrap();
+    });
+    assert_eq!(findings, ["agenda: missing_heartbeat 1 is missing in the order of times"]);
+    let findings = findings_after(|txn| {
+        txn.open_table(TASK_TO_DUE).unwrap().remove(task_key(TASK)).unwrap();
+    });
+    assert_eq!(findings, ["agenda: missing_heartbeat 1 is due at another time than noted"]);
+}
+
+#[test]
+fn finds_rows_that_are_about_nothing() {
+    let findings = findings_after(|txn| {
+        let task = TaskKind::TokenExpiry.of_source(SourceId(9));
+        txn.open_table(DUE_TO_TASK).unwrap().insert(agenda_key(NOW, task), [1_u8].as_slice()).unwrap();
+        txn.open_table(TASK_TO_DUE).unwrap().insert(task_key(task), NOW.micros()).unwrap();
+    });
+    assert_eq!(findings, ["agenda: token_expiry 9 is about a source that does not exist"]);
+}
+
+#[test]
+fn files_from_before_there_was_an_agenda_get_a_row_for_each_task() {
+    let planted = sound();
+    let database = redb::Database::create(&planted.path).unwrap();
+    let txn = database.begin_write().unwrap();
+    txn.delete_table(DUE_TO_TASK).unwrap();
+    txn.delete_table(TASK_TO_DUE).unwrap();
+    txn.commit().unwrap();
+    drop(database);
+    assert_eq!(verify_file(&planted.path).unwrap(), Vec::<String>::new());
+    let store = Store::open(&planted.path, Options::default(), Arc::new(ManualClock::new(NOW))).unwrap();
+    for kind in TaskKind::ALL {
+        let due = store.agenda().due(kind);
+        assert_eq!(due.len(), 1);
+        assert_eq!((due[0].task, due[0].stored), (kind.of_source(SourceId(1)), Timestamp::MIN));
+    }
+}
