@@ -6,9 +6,9 @@ mod mail;
 mod ntfy;
 mod office;
 mod per_channel;
+mod post;
 mod reach;
 mod roots;
-mod slack;
 mod sms;
 mod smtp;
 mod transcript;
@@ -24,7 +24,7 @@ use self::{
     http::Http,
     ntfy::Ntfy,
     office::Offices,
-    slack::Slack,
+    post::Poster,
     sms::{Gateway, Sms},
     webhook::Webhook,
 };
@@ -37,7 +37,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{datetime::Zoned, directory::Directory, limits::PROVIDER_ANSWER, plugin::PluginInfo},
+    domain::{
+        channel_types::{CHANNEL_TYPES, Transport},
+        datetime::Zoned,
+        directory::Directory,
+        limits::PROVIDER_ANSWER,
+        plugin::PluginInfo,
+    },
 };
 
 /// What became of a message.
@@ -71,7 +77,7 @@ trait Channel: Send + Sync {
 
 /// All that are set up.
 pub struct Channels {
-    built_in: [(&'static str, Box<dyn Channel>); 5],
+    built_in: Vec<(&'static str, Box<dyn Channel>)>,
     offices: Arc<Offices>,
     plugins: Plugins,
 }
@@ -98,27 +104,22 @@ impl Channels {
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
         let offices = Arc::new(Offices::new(&settings.mail)?);
         let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(&clock))?);
-        let sms = Sms {
-            gateway: Gateway::new(&settings.sms)?.map(Arc::new),
-            offices: Arc::clone(&offices),
-            http: Arc::clone(&http),
-            templates: Arc::clone(&templates),
-            time_zone,
-            clock: Arc::clone(&clock),
+        let sms = Gateway::new(&settings.sms)?.map(Arc::new);
+        let build = |transport: &'static Transport| -> Box<dyn Channel> {
+            let (http, templates, clock) = (Arc::clone(&http), Arc::clone(&templates), Arc::clone(&clock));
+            let offices = Arc::clone(&offices);
+            match transport {
+                Transport::Mail => {
+                    let stable_subject = settings.mail.stable_subject;
+                    Box::new(Email { offices, templates, time_zone, stable_subject, clock })
+                }
+                Transport::Sms => Box::new(Sms { gateway: sms.clone(), offices, http, templates, time_zone, clock }),
+                Transport::Webhook => Box::new(Webhook { http, zoned: Zoned::new(time_zone), clock }),
+                Transport::Ntfy => Box::new(Ntfy { http, templates, time_zone }),
+                Transport::Post(what) => Box::new(Poster { what, http, templates, time_zone }),
+            }
         };
-        let slack = Slack { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
-        let ntfy = Ntfy { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
-        let webhook = Webhook { http, zoned: Zoned::new(time_zone), clock: Arc::clone(&clock) };
-        let stable_subject = settings.mail.stable_subject;
-        let email =
-            Email { offices: Arc::clone(&offices), templates, time_zone, stable_subject, clock: Arc::clone(&clock) };
-        let built_in: [(&'static str, Box<dyn Channel>); 5] = [
-            ("sms", Box::new(sms)),
-            ("slack", Box::new(slack)),
-            ("ntfy", Box::new(ntfy)),
-            ("webhook", Box::new(webhook)),
-            ("email", Box::new(email)),
-        ];
+        let built_in = CHANNEL_TYPES.iter().map(|known| (known.key, build(&known.transport))).collect();
         let plugins = Plugins::new(settings.plugins.clone(), clock);
         Ok(Self { built_in, offices, plugins })
     }

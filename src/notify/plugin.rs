@@ -33,7 +33,8 @@ use super::{Outcome, Outgoing, outgoing::ContactCard, settings::PluginSettings, 
 use crate::{
     clock::Clock,
     domain::{
-        channel::{BUILT_IN_TYPES, Channel, is_valid_type},
+        channel::{Channel, is_valid_type},
+        channel_types::find,
         directory::Directory,
         limits::{PLUGINS, PROVIDER_ANSWER},
         plugin::PluginInfo,
@@ -175,7 +176,7 @@ impl Plugins {
 
 /// A name of which only a plug-in can be.
 fn is_plugin_type(name: &str) -> bool {
-    is_valid_type(name) && !BUILT_IN_TYPES.contains(&name)
+    is_valid_type(name) && find(name).is_none()
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -13,10 +13,14 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{limits, time::Timestamp},
+    domain::{
+        channel_types::email::{HTML, STABLE_SUBJECT, SUBJECT, TEXT},
+        limits,
+        time::Timestamp,
+    },
     notify::{
         outgoing::{Content, Outgoing},
-        template::{Part, Templates},
+        template::Templates,
         text::clean,
         view::View,
     },
@@ -52,17 +56,14 @@ impl Email {
         let to = address(message.setting("email_address"))
             .map_err(|reason| format!("The destination's address is not valid: {reason}."))?;
         let view = View::new(&message.content, self.time_zone);
-        let subject = if self.stable_subject && matches!(message.content, Content::Event(_)) {
-            Part::StableSubject
-        } else {
-            Part::Subject
-        };
+        let subject =
+            if self.stable_subject && matches!(message.content, Content::Event(_)) { STABLE_SUBJECT } else { SUBJECT };
         let letter = Letter {
             id: message.id.clone(),
             to,
             subject: format!("{}{}", office.subject_prefix, self.templates.render(subject, &view)),
-            text: self.templates.render(Part::Text, &view),
-            html: Some(self.templates.render(Part::Html, &view)),
+            text: self.templates.render(TEXT, &view),
+            html: Some(self.templates.render(HTML, &view)),
             thread: match &message.content {
                 Content::Event(notice) => Some(notice.thread.clone()),
                 Content::Summary(_) | Content::Test { .. } => None,

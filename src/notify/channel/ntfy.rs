@@ -13,10 +13,13 @@ use super::{
     http::{Http, Request},
 };
 use crate::{
-    domain::event::EventType,
+    domain::{
+        channel_types::{email, ntfy},
+        event::EventType,
+    },
     notify::{
         outgoing::{Content, Notice, Outgoing},
-        template::{Part, Templates},
+        template::Templates,
         text::{Room, cut, one_line},
         view::View,
     },
@@ -52,8 +55,8 @@ impl Channel for Ntfy {
 impl Ntfy {
     fn body(&self, topic: &str, message: &Outgoing) -> String {
         let view = View::local(&message.content, self.time_zone);
-        let title = one_line(&self.templates.render(Part::Subject, &view));
-        let text = self.templates.render_within(Part::Ntfy, &view, Room::Bytes(LONGEST_MESSAGE_BYTES));
+        let title = one_line(&self.templates.render(email::SUBJECT, &view));
+        let text = self.templates.render_within(ntfy::TEXT, &view, Room::Bytes(LONGEST_MESSAGE_BYTES));
         let worst = match &message.content {
             Content::Event(notice) => Some(notice),
             Content::Summary(summary) => summary.notices.first(),

@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{channel, limits},
+    domain::{channel, channel_types::sms::TEXT, limits},
     notify::{
         outgoing::Outgoing,
         settings::{HttpGateway, SmsSettings},
-        template::{Inline, Part, Templates},
+        template::{Inline, Templates},
         text::{Room, atom, one_line},
         view::View,
     },
@@ -92,7 +92,7 @@ impl Channel for Sms {
                 return Outcome::Fail("The destination's phone number is not valid.".to_owned());
             }
             let view = View::local(&message.content, self.time_zone);
-            let text = self.templates.render_within(Part::Sms, &view, Room::Characters(limits::SMS_TEXT));
+            let text = self.templates.render_within(TEXT, &view, Room::Characters(limits::SMS_TEXT));
             let text = text.trim_end().to_owned();
             let gateway = match self.gateway(message.own_channel()) {
                 Ok(Some(gateway)) => gateway,
