@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod address;
+pub mod attempt;
 pub mod change;
 pub mod channel;
 pub mod channel_types;

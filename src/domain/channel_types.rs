@@ -34,7 +34,7 @@ pub struct ChannelType {
     pub sent_along: &'static [&'static str],
     /// All that messages of this type are made from, except what other types declare.
     pub templates: &'static [Template],
-    pub transport: Transport,
+    pub protocol: Protocol,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum OwnAddress {
 
 /// How messages of a type are sent.
 #[derive(Debug)]
-pub enum Transport {
+pub enum Protocol {
     Mail,
     Sms,
     Webhook,
@@ -146,8 +146,8 @@ pub fn address_types() -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn markup_of(file: &str) -> Markup {
     let makes = |it: &Template| it.files.iter().any(|(name, _)| *name == file);
-    let post = CHANNEL_TYPES.iter().copied().find_map(|it| match &it.transport {
-        Transport::Post(post) if makes(&post.template) => Some(post),
+    let post = CHANNEL_TYPES.iter().copied().find_map(|it| match &it.protocol {
+        Protocol::Post(post) if makes(&post.template) => Some(post),
         _ => None,
     });
     post.map_or(Markup::Plain, |post| post.markup)

@@ -1,6 +1,6 @@
 //! Channel type `email`: mails with a plain and an HTML part.
 
-use super::{ChannelType, OwnAddress, Template, Transport, template};
+use super::{ChannelType, OwnAddress, Protocol, Template, template};
 use crate::domain::{
     destination::{EMAIL, EMAIL_ADDRESS},
     setting::{Form, Setting},
@@ -30,7 +30,7 @@ pub static TYPE: ChannelType = ChannelType {
     own_address: OwnAddress::Never,
     sent_along: &[],
     templates: &[SUBJECT, STABLE_SUBJECT, TEXT, HTML],
-    transport: Transport::Mail,
+    protocol: Protocol::Mail,
 };
 
 /// Also of other types that send mails.

@@ -1,6 +1,6 @@
 //! Channel type `ntfy`: a push message to a topic of an ntfy server.
 
-use super::{ChannelType, OwnAddress, Template, Transport, template};
+use super::{ChannelType, OwnAddress, Protocol, Template, template};
 use crate::domain::{
     destination::DESTINATION_URL,
     setting::{Form, Setting},
@@ -32,5 +32,5 @@ pub static TYPE: ChannelType = ChannelType {
     own_address: OwnAddress::Optional,
     sent_along: &["token"],
     templates: &[TEXT],
-    transport: Transport::Ntfy,
+    protocol: Protocol::Ntfy,
 };

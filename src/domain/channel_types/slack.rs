@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{ChannelType, Markup, OwnAddress, Post, Template, Transport, template};
+use super::{ChannelType, Markup, OwnAddress, Post, Protocol, Template, template};
 use crate::domain::{
     destination::DESTINATION_URL,
     setting::{Form, Setting},
@@ -29,7 +29,7 @@ pub static TYPE: ChannelType = ChannelType {
     own_address: OwnAddress::Optional,
     sent_along: &[],
     templates: &[TEXT],
-    transport: Transport::Post(Post {
+    protocol: Protocol::Post(Post {
         template: TEXT,
         markup: Markup::Slack,
         // Slack cuts longer texts.

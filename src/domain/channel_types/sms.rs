@@ -1,7 +1,7 @@
 //! Channel type `sms`: text messages, through a mail gateway or one that takes HTTP requests.
 
 use super::{
-    ChannelType, OwnAddress, Template, Transport,
+    ChannelType, OwnAddress, Protocol, Template,
     email::{ENCRYPTION, HOST, PASSWORD, PORT, SENDER_MAIL, SENDER_NAME, USER},
     template,
 };
@@ -55,5 +55,5 @@ pub static TYPE: ChannelType = ChannelType {
     own_address: OwnAddress::Never,
     sent_along: &[],
     templates: &[TEXT],
-    transport: Transport::Sms,
+    protocol: Protocol::Sms,
 };

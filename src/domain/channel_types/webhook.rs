@@ -1,6 +1,6 @@
 //! Channel type `webhook`: the event and the incident as JSON, signed.
 
-use super::{ChannelType, OwnAddress, Transport};
+use super::{ChannelType, OwnAddress, Protocol};
 use crate::domain::{
     destination::DESTINATION_URL,
     setting::{Form, Setting},
@@ -31,5 +31,5 @@ pub static TYPE: ChannelType = ChannelType {
     own_address: OwnAddress::Expected,
     sent_along: &["headers"],
     templates: &[],
-    transport: Transport::Webhook,
+    protocol: Protocol::Webhook,
 };

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use lettre::Message;
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     mail::{Letter, address},
     office::{Office, Offices},
     unusable,
@@ -35,8 +35,8 @@ pub(super) struct Email {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Channel for Email {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Email {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let office = match self.offices.of(message.own_channel()) {
                 Ok(office) => office,
@@ -44,7 +44,7 @@ impl Channel for Email {
             };
             let mail = match self.compose(message, &office, self.clock.now()) {
                 Ok(mail) => mail,
-                Err(reason) => return Outcome::Fail(clean(&reason, limits::PROVIDER_ANSWER)),
+                Err(reason) => return Outcome::fail(clean(&reason, limits::PROVIDER_ANSWER)),
             };
             office.smtp.submit(&mail, transcript).await
         })

@@ -9,7 +9,7 @@ use reqwest::{Method, Url, header};
 use serde_json::json;
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     http::{Http, Request},
 };
 use crate::{
@@ -36,11 +36,11 @@ pub(super) struct Ntfy {
     pub time_zone: chrono_tz::Tz,
 }
 
-impl Channel for Ntfy {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Ntfy {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         let Some((server, topic)) = split(message.setting("destination_url")) else {
             let reason = "The destination's address is not that of a topic, such as https://ntfy.example.org/topic.";
-            return Box::pin(std::future::ready(Outcome::Fail(reason.to_owned())));
+            return Box::pin(std::future::ready(Outcome::fail(reason.to_owned())));
         };
         let mut headers = vec![(header::CONTENT_TYPE, "application/json".to_owned())];
         let token = message.setting("token");

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use reqwest::{Method, header};
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     http::{Http, Request},
 };
 use crate::{
@@ -21,8 +21,8 @@ pub(super) struct Poster {
     pub time_zone: chrono_tz::Tz,
 }
 
-impl Channel for Poster {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Poster {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         let view = View::local(&message.content, self.time_zone);
         let room = match self.what.markup {
             Markup::Plain => Room::Characters(self.what.longest),
