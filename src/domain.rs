@@ -3,8 +3,10 @@
 pub mod ack;
 pub mod address;
 pub mod agenda;
+pub mod attempt;
 pub mod change;
 pub mod channel;
+pub mod channel_types;
 pub mod contact;
 pub mod contact_filter;
 pub mod datetime;
@@ -32,6 +34,7 @@ pub mod profile;
 pub mod recipients;
 pub mod rule;
 pub mod schedule;
+pub mod setting;
 pub mod severity;
 pub mod size;
 pub mod source;

@@ -95,7 +95,7 @@ pub use channel_types::{AboutType, ChannelType};
 pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
-pub use courier::{Courier, Reached, TestOutcome, TestResult};
+pub use courier::{Courier, Reached, TestOutcome};
 pub use decisions::{Decisions, ProfileDecision, Whom};
 pub use destinations::{DestinationEdit, NewDestination};
 pub use dossier::{DecidedEvent, Dossier};

@@ -10,9 +10,10 @@ use crate::{
     clock::random_bytes,
     domain::{
         channel::{
-            Channel, KNOWN_TYPES, is_valid_type,
+            Channel, is_valid_type,
             settings::{self, BadChannelSetting},
         },
+        channel_types::address_types,
         directory::Directory,
         limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
     },
@@ -161,7 +162,7 @@ impl Service {
     /// May contacts have addresses of this type?
     #[must_use]
     pub fn is_address_type(&self, directory: &Directory, kind: &str) -> bool {
-        KNOWN_TYPES.contains(&kind)
+        address_types().any(|known| known == kind)
             || self.has_plugin(kind)
             || directory.channels.values().any(|channel| channel.kind == kind)
     }

@@ -12,9 +12,10 @@ use uuid::Uuid;
 use super::{Staff, uuid};
 use crate::{
     domain::{
-        channel::{EMAIL, KNOWN_TYPES},
+        channel_types::address_types,
         contact::{Contact, ContactDraft, OriginEdit, looks_like_email},
         contact_filter::{Column, Filter, Test},
+        destination::EMAIL,
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
     },
@@ -141,7 +142,7 @@ impl ContactForm {
 
 /// Those that a contact may have addresses of, and those that it has.
 fn types<'a>(directory: &'a Directory, had: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut types: Vec<String> = KNOWN_TYPES.iter().map(|kind| (*kind).to_owned()).collect();
+    let mut types: Vec<String> = address_types().map(str::to_owned).collect();
     for kind in directory.channels.values().map(|channel| &channel.kind).chain(had) {
         if !types.contains(kind) {
             types.push(kind.clone());
