@@ -31,9 +31,15 @@ const ORDER_OF_IDS: &[Subject] =
 
 pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings) -> Result<(), StoreError> {
     let kinds = kinds_beginning_with(ORDER);
-    KINDS.iter().for_each(|kind| kind.check_all(directory, findings));
-    kinds.iter().for_each(|kind| kind.check_owners(directory, findings));
-    kinds.iter().for_each(|kind| kind.check_references(directory, findings));
+    for kind in KINDS {
+        kind.check_all(directory, findings);
+    }
+    for kind in &kinds {
+        kind.check_owners(directory, findings);
+    }
+    for kind in &kinds {
+        kind.check_references(directory, findings);
+    }
     kinds.iter().try_for_each(|kind| kind.check_stored_references(snapshot, directory, findings))?;
     let counters = snapshot.counters()?;
     for kind in kinds_beginning_with(ORDER_OF_IDS) {
