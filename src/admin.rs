@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    channels::built_in_types as built_in_channel_types,
     execute::execute,
     rows::{ChannelRow, FilterRow, SourceRow, TokenRow, UserRow},
 };

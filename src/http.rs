@@ -23,6 +23,7 @@ pub mod peer;
 pub mod query;
 pub mod reply;
 pub mod router;
+pub mod routes;
 pub mod slash;
 pub mod stream;
 

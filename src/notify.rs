@@ -3,6 +3,7 @@
 //! Knows nothing of who is to be told and why. What it needs to know stands in the message.
 
 mod channel;
+mod deliver;
 mod dispatcher;
 mod health;
 mod outgoing;
@@ -18,8 +19,8 @@ mod text;
 mod view;
 
 pub use self::{
-    channel::{Channels, Outcome, SetupError, Transcript},
-    dispatcher::{Carrier, DispatchSettings, Dispatcher},
+    channel::{Channels, SetupError, Transcript, Transport},
+    dispatcher::{DispatchSettings, Dispatcher},
     health::{Health, Reach, Record},
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,

@@ -95,10 +95,10 @@ pub use channel_types::{AboutType, ChannelType};
 pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
-pub use courier::{Courier, Reached, TestOutcome, TestResult};
+pub use courier::{Courier, Reached, TestOutcome};
 pub use decisions::{Decisions, ProfileDecision, Whom};
 pub use destinations::{DestinationEdit, NewDestination};
-pub use dossier::{DecidedEvent, Dossier, Rights};
+pub use dossier::{DecidedEvent, Dossier};
 pub use edit::IncidentEdit;
 pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
 pub use events::{EventList, NewEvent};
@@ -114,7 +114,7 @@ pub use maintenance::{MaintenanceEdit, NewMaintenance};
 pub use media::OfferedMedium;
 pub use notifications::{Messages, Notification, NotificationList};
 pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
-pub use policy::{Action, UserKind};
+pub use policy::{Action, Forbidden, Permissions};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
 pub use rules::{NewRule, RuleEdit};
@@ -340,19 +340,6 @@ impl Caller {
     #[must_use]
     pub fn poster(&self) -> Poster {
         if self.source.is_some() { Poster::Source } else { Poster::EndUser }
-    }
-
-    #[must_use]
-    pub fn kind(&self) -> UserKind {
-        if self.user.is_superuser || self.credential == Credential::Local {
-            UserKind::Superuser
-        } else if self.user.is_staff {
-            UserKind::Staff
-        } else if self.source.is_some() {
-            UserKind::SourceUser
-        } else {
-            UserKind::EndUser
-        }
     }
 }
 

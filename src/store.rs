@@ -4,7 +4,6 @@
 //! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].
 
 mod agenda;
-mod audit;
 mod backup;
 mod codec;
 mod command;
@@ -15,6 +14,7 @@ mod disk;
 mod error;
 mod file;
 mod index;
+mod kind;
 mod load;
 mod migrate;
 mod outbox;

@@ -84,6 +84,16 @@ fn crates_are_named_where_they_belong() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A route names its action (`http::routes`), or is in a document (`routes!`): tests list both.
+#[test]
+fn routes_are_made_in_one_way() {
+    let makes_routes = |(path, text): &(PathBuf, String)| {
+        path != Path::new("src/http/routes.rs") && ["routing::", "routing,"].iter().any(|it| code_of(text).contains(it))
+    };
+    let wrong: Vec<PathBuf> = product_files().into_iter().filter(makes_routes).map(|(path, _)| path).collect();
+    assert!(wrong.is_empty(), "these name axum's routing: {wrong:?}");
+}
+
 #[test]
 fn files_are_of_a_size_to_be_read() {
     let long: Vec<String> = rust_files()

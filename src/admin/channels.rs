@@ -3,7 +3,16 @@
 use uuid::Uuid;
 
 use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
-use crate::service::{ChannelChange, NewChannel, Service};
+use crate::{
+    domain::channel_types::CHANNEL_TYPES,
+    service::{ChannelChange, NewChannel, Service},
+};
+
+/// The types that need no plug-in.
+#[must_use]
+pub fn built_in_types() -> Vec<&'static str> {
+    CHANNEL_TYPES.iter().map(|known| known.key).collect()
+}
 
 type Answer = Result<AdminReply, AdminError>;
 

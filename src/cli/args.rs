@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Flags;
+use crate::{admin::built_in_channel_types, config::Flags};
 
 const CHANNEL_CONFIG: &str = "settings";
 
@@ -309,8 +309,7 @@ pub(super) enum ChannelCommand {
     Create {
         #[arg(long)]
         name: String,
-        /// email, sms, slack, webhook, ntfy, or the name of a plug-in
-        #[arg(long = "type", value_name = "TYPE")]
+        #[arg(long = "type", value_name = "TYPE", help = channel_types_help())]
         channel_type: String,
         /// Its UUID [default: a random one]
         #[arg(long, value_name = "UUID")]
@@ -435,6 +434,10 @@ pub(super) struct Stress {
     /// Acknowledge everything in bulk afterwards, and verify that too
     #[arg(long)]
     pub bulk: bool,
+}
+
+fn channel_types_help() -> String {
+    format!("{}, or the name of a plug-in", built_in_channel_types().join(", "))
 }
 
 #[cfg(test)]

@@ -52,9 +52,10 @@ impl fmt::Display for Task {
 }
 
 /// What has to become of a row after a look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Next {
     /// There is nothing to wait for until something else changes: the row is deleted.
+    #[default]
     Nothing,
     /// It stays due, since what it waits for has no time: the next round looks again.
     Soon,

@@ -71,8 +71,21 @@ pub struct ConfigurationChange {
     pub after: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+macro_rules! subjects {
+    ($($(#[$doc:meta])* $subject:ident,)+) => {
+        /// A kind of thing whose changes are logged with both values.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Subject {
+            $($(#[$doc])* $subject,)+
+        }
+
+        impl Subject {
+            pub const ALL: &'static [Self] = &[$(Self::$subject),+];
+        }
+    };
+}
+
+subjects! {
     User,
     Token,
     Source,

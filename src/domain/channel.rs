@@ -5,20 +5,12 @@ pub mod settings;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{contact::Contact, ids::ChannelId};
-
-pub const EMAIL: &str = "email";
-pub const SMS: &str = "sms";
-pub const SLACK: &str = "slack";
-pub const WEBHOOK: &str = "webhook";
-pub const NTFY: &str = "ntfy";
-pub const ROCKETCHAT: &str = "rocketchat";
-
-/// Types that the server carries messages of itself; no plug-in can take their names.
-pub const BUILT_IN_TYPES: [&str; 5] = [EMAIL, SMS, SLACK, WEBHOOK, NTFY];
-
-/// Types of which contacts may have addresses whether or not there is such a channel.
-pub const KNOWN_TYPES: [&str; 6] = [EMAIL, SMS, SLACK, WEBHOOK, NTFY, ROCKETCHAT];
+use super::{
+    channel_types::{OwnAddress, find},
+    contact::Contact,
+    destination::EMAIL,
+    ids::ChannelId,
+};
 
 /// The longest name of a file.
 const TYPE_BYTES: usize = 255;
@@ -42,14 +34,14 @@ impl Channel {
     /// Is its type a medium for everybody? Those that the server knows itself are anyway, by its own settings.
     #[must_use]
     pub fn is_medium(&self) -> bool {
-        self.offered && !BUILT_IN_TYPES.contains(&self.kind.as_str())
+        self.offered && find(&self.kind).is_none()
     }
 
     /// The settings that may be shown: secrets are blank, but still there to see that they are set. Of plug-ins all are
     /// secret.
     #[must_use]
     pub fn shown_config(&self) -> Option<Map<String, Value>> {
-        self.config_without(|key| is_secret(&self.kind, key))
+        self.config_without(|key| find(&self.kind).is_none_or(|known| known.is_secret(key)))
     }
 
     /// The settings, of which secrets are blank.
@@ -75,7 +67,7 @@ impl Channel {
             return Some(address.clone());
         }
         let has_url = self.config.as_ref().is_some_and(|config| config.get("url").is_some_and(Value::is_string));
-        (has_url && matches!(self.kind.as_str(), SLACK | NTFY | WEBHOOK)).then(String::new)
+        (has_url && self.own_address() != OwnAddress::Never).then(String::new)
     }
 
     /// Its mails do not pass through the mail server that all others pass through.
@@ -84,7 +76,7 @@ impl Channel {
         let is_set = |key: &&str| {
             self.config.as_ref().and_then(|config| config.get(*key)).is_some_and(|it| !settings::is_unset(it))
         };
-        self.kind == EMAIL && ["host", "port", "encryption"].iter().any(is_set)
+        self.kind == EMAIL && settings::OF_SERVER.iter().any(is_set)
     }
 
     /// Is it of no use while the medium is out of reach?
@@ -98,13 +90,16 @@ impl Channel {
     pub fn needs_no_address(&self) -> bool {
         let has_url =
             || self.config.as_ref().and_then(|config| config.get("url")?.as_str()).is_some_and(|url| !url.is_empty());
-        self.kind == WEBHOOK || (matches!(self.kind.as_str(), SLACK | NTFY) && has_url())
+        match self.own_address() {
+            OwnAddress::Never => false,
+            OwnAddress::Optional => has_url(),
+            OwnAddress::Expected => true,
+        }
     }
-}
 
-/// What is not known to be harmless is secret: the address of a webhook is often all that one needs to post.
-fn is_secret(kind: &str, key: &str) -> bool {
-    settings::settings_of(kind).is_none_or(|known| known.iter().find(|it| it.key == key).is_none_or(|it| it.secret))
+    fn own_address(&self) -> OwnAddress {
+        find(&self.kind).map_or(OwnAddress::Never, |known| known.own_address)
+    }
 }
 
 #[must_use]
@@ -119,6 +114,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const SLACK: &str = "slack";
+    const WEBHOOK: &str = "webhook";
+    const NTFY: &str = "ntfy";
 
     fn channel(kind: &str, config: &Value) -> Channel {
         let config = config.as_object().cloned();

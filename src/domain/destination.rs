@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::{DestinationId, UserId};
+use super::{
+    channel_types::{ChannelType, find},
+    ids::{DestinationId, UserId},
+};
 
 pub const EMAIL: &str = "email";
 pub const EMAIL_ADDRESS: &str = "email_address";
@@ -24,11 +27,11 @@ pub struct Destination {
     pub synced: bool,
 }
 
-/// May the settings of this medium be shown to whoever may see that there is such a destination? Those of others can hold
-/// secrets: an address that is all one needs to post, a token.
+/// Whether the settings of this medium may be shown to whoever may see that there is such a destination; see
+/// [`ChannelType::shows_settings`].
 #[must_use]
 pub fn shows_settings(medium: &str) -> bool {
-    matches!(medium, EMAIL | SMS)
+    find(medium).is_some_and(ChannelType::shows_settings)
 }
 
 impl Destination {

@@ -16,14 +16,15 @@ use super::{
     destination::Destination,
     event_filter::Filters,
     filter::fold,
-    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId},
+    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
     maintenance::{Maintenance, Maintenances},
     profile::Profile,
     rule::Rule,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
     timeslot::Timeslot,
-    token::{Token, TokenHash},
+    token::Token,
+    tokens::Tokens,
     user::User,
 };
 
@@ -52,9 +53,7 @@ pub struct Directory {
     pub settings: Arc<DecisionSettings>,
     pub users: OrdMap<UserId, Arc<User>>,
     pub user_by_name: OrdMap<String, UserId>,
-    pub tokens: OrdMap<TokenHash, Arc<Token>>,
-    /// By owner and id.
-    pub tokens_by_user: OrdMap<(UserId, TokenId), TokenHash>,
+    pub tokens: Tokens,
     pub sources: OrdMap<SourceId, Arc<Source>>,
     pub source_by_user: OrdMap<UserId, SourceId>,
     /// Lower case names.
@@ -104,8 +103,7 @@ impl Directory {
     /// Sorted by id.
     #[must_use]
     pub fn tokens_of(&self, user: UserId) -> Vec<&Arc<Token>> {
-        let of_user = self.tokens_by_user.range((user, TokenId(0))..=(user, TokenId(u64::MAX)));
-        of_user.filter_map(|(_, hash)| self.tokens.get(hash)).collect()
+        self.tokens.of_user(user).collect()
     }
 
     /// Sorted by id.
@@ -225,30 +223,24 @@ impl Directory {
     }
 
     /// Returns the user as it was.
-    pub fn put_user(&mut self, user: User) -> Option<Arc<User>> {
+    pub fn put_user(&mut self, user: impl Into<Arc<User>>) -> Option<Arc<User>> {
+        let user = user.into();
         if let Some(before) = self.users.get(&user.id).filter(|before| before.username != user.username) {
             self.user_by_name.remove(&before.username);
         }
         self.user_by_name.insert(user.username.clone(), user.id);
-        self.users.insert(user.id, Arc::new(user))
+        self.users.insert(user.id, user)
     }
 
     /// Returns the token as it was.
     pub fn put_token(&mut self, token: Token) -> Option<Arc<Token>> {
-        self.tokens_by_user.insert((token.user, token.id), token.hash);
         self.tokens.insert(token.hash, Arc::new(token))
     }
 
-    /// Returns the token that was removed.
-    pub fn remove_token(&mut self, hash: &TokenHash) -> Option<Arc<Token>> {
-        let token = self.tokens.remove(hash)?;
-        self.tokens_by_user.remove(&(token.user, token.id));
-        Some(token)
-    }
-
     /// Returns the source as it was.
-    pub fn put_source(&mut self, source: Source) -> Option<Arc<Source>> {
+    pub fn put_source(&mut self, source: impl Into<Arc<Source>>) -> Option<Arc<Source>> {
+        let source = source.into();
         self.source_by_user.insert(source.user, source.id);
-        self.sources.insert(source.id, Arc::new(source))
+        self.sources.insert(source.id, source)
     }
 }

@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+/// A primary key as a number.
+pub trait Id: Copy + Send + 'static {
+    fn numbered(number: u64) -> Self;
+    fn number(self) -> u64;
+}
+
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -11,6 +17,16 @@ macro_rules! id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+
+        impl Id for $name {
+            fn numbered(number: u64) -> Self {
+                Self(number)
+            }
+
+            fn number(self) -> u64 {
+                self.0
             }
         }
     )+};

@@ -7,9 +7,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::{
-    channel::{self, Channel},
+    channel::Channel,
+    channel_types::{ChannelType, find},
     contact::Contact,
-    destination::{Destination, EMAIL_ADDRESS, PHONE_NUMBER},
+    destination::{Destination, EMAIL},
     directory::Directory,
     filter::fold,
     ids::{ChannelId, ContactId, ProfileId, RuleId, UserId},
@@ -46,10 +47,9 @@ impl Told {
     /// By e-mail or to a number; what else there is cannot be compared.
     pub fn through_profile(&mut self, directory: &Directory, user: UserId, profile: ProfileId, to: &Destination) {
         let Some(user) = directory.user(user) else { return };
-        let kind = [(channel::EMAIL, EMAIL_ADDRESS), (channel::SMS, PHONE_NUMBER)];
-        let Some((kind, setting)) = kind.into_iter().find(|(kind, _)| *kind == to.medium) else { return };
-        let Some(address) = to.settings.get(setting) else { return };
-        let key = (fold(&user.username), kind, comparable(kind, address));
+        let Some(known) = compared(&to.medium) else { return };
+        let Some(address) = to.settings.get(known.address().key) else { return };
+        let key = (fold(&user.username), known.key, comparable(known.key, address));
         self.by_profile.entry(key).or_insert(profile);
     }
 
@@ -77,19 +77,20 @@ impl Told {
         if self.by_profile.is_empty() {
             return None;
         }
-        let kind = [channel::EMAIL, channel::SMS].into_iter().find(|it| *it == kind)?;
+        let kind = compared(kind)?.key;
         let key = (fold(contact.username.as_ref()?), kind, comparable(kind, address));
         self.by_profile.get(&key).copied()
     }
 }
 
+/// Types whose addresses name one person, whether a destination or a contact has them.
+fn compared(kind: &str) -> Option<&'static ChannelType> {
+    find(kind).filter(|known| known.shows_settings())
+}
+
 /// Numbers are written in many ways.
 fn comparable(kind: &str, address: &str) -> String {
-    if kind == channel::EMAIL {
-        fold(address)
-    } else {
-        address.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
-    }
+    if kind == EMAIL { fold(address) } else { address.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect() }
 }
 
 /// Whom a rule leads to.

@@ -23,7 +23,7 @@ use crate::{
     },
     service::{
         Caller, Refusal, Service, ServiceError,
-        policy::{Action, allowed},
+        policy::Action,
         sources::put_new_source,
         users::{Account, put_new_user},
     },
@@ -90,9 +90,7 @@ impl Service {
     /// The same world for the same seed, seen from the moment at which it is made. For superusers. Refused where there are
     /// incidents other than the server's own, unless forced.
     pub async fn make_demo_data(&self, caller: &Caller, seed: u64, force: bool) -> Result<Demo, ServiceError> {
-        if !allowed(caller.kind(), Action::MakeDemoData) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::MakeDemoData)?;
         let maker = caller.id();
         let made = self
             .store()

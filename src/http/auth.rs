@@ -11,58 +11,47 @@ use axum::{
 };
 
 use super::{Api, answers::Recipient, cookies, error::ApiError};
-use crate::service::{
-    Caller, Service, UserKind,
-    policy::{Action, allowed},
-};
+use crate::service::{Action, Caller, Service};
 
 pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
 
-/// Lets only callers with a good token pass, and says who they are. Wraps whole paths, so that it comes before "method
-/// not allowed".
-pub async fn require_token(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+/// The rights that paths take: one to read them, one for everything else.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    pub read: Action,
+    pub write: Action,
+}
+
+impl Needs {
+    #[must_use]
+    pub const fn all(action: Action) -> Self {
+        Self { read: action, write: action }
+    }
+
+    #[must_use]
+    pub fn token(self) -> bool {
+        !self.read.is_public()
+    }
+}
+
+/// Lets only callers pass who have a good token and the right for what they ask, and says who they are. Wraps whole paths,
+/// so that it comes before "method not allowed".
+pub async fn require(State((api, needs)): State<(Api, Needs)>, mut request: Request, next: Next) -> Response {
+    let action = if request.method().is_safe() { needs.read } else { needs.write };
     match authenticate(&api.service, request.method(), request.headers()).await {
         Ok(Some(caller)) => {
             if request.uri().path().contains("/incidents/") {
                 api.service.note_seen(&caller);
             }
-            let recipient = Recipient(caller.id());
+            let (recipient, may) = (Recipient(caller.id()), caller.may(action));
             request.extensions_mut().insert(caller);
-            let mut response = next.run(request).await;
+            let mut response = if may { next.run(request).await } else { ApiError::forbidden().into_response() };
             response.extensions_mut().insert(recipient);
             response
         }
         Ok(None) => ApiError::unauthorized(NO_CREDENTIALS).into_response(),
         Err(error) => error.into_response(),
     }
-}
-
-/// Reading is for everybody, the rest for superusers.
-pub async fn superuser_writes(request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>();
-    if request.method().is_safe() || caller.is_some_and(|caller| caller.kind() == UserKind::Superuser) {
-        return next.run(request).await;
-    }
-    ApiError::forbidden().into_response()
-}
-
-/// Reading is for everybody, the rest for staff.
-pub async fn staff_writes(request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>();
-    let is_staff = |caller: &Caller| matches!(caller.kind(), UserKind::Staff | UserKind::Superuser);
-    if request.method().is_safe() || caller.is_some_and(is_staff) {
-        return next.run(request).await;
-    }
-    ApiError::forbidden().into_response()
-}
-
-/// The whole path is for those who may do this.
-pub async fn only_for(State(action): State<Action>, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>();
-    if caller.is_some_and(|caller| allowed(caller.kind(), action)) {
-        return next.run(request).await;
-    }
-    ApiError::forbidden().into_response()
 }
 
 /// `None`: no token was given, and no cookie of a session that there is.
@@ -109,7 +98,7 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// Whom [`require_token`] let pass.
+/// Whom [`require`] let pass.
 #[derive(Clone, Debug)]
 pub struct Authenticated(pub Caller);
 

@@ -3,11 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing,
 };
 use utoipa::{
     PartialSchema, ToSchema,
@@ -20,7 +18,14 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Api, Version, error::ApiError, native, params, router};
+use super::{
+    Api, Version,
+    auth::Needs,
+    error::ApiError,
+    native, params, router,
+    routes::{Routes, get},
+};
+use crate::service::Action;
 
 const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
 const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
@@ -38,14 +43,8 @@ pub struct Detail {
 /// The document of one version.
 #[must_use]
 pub fn openapi(version: Version) -> OpenApi {
-    let parts = [
-        (router::guarded(version), true),
-        (router::staff_writes(version).unwrap_or_default(), true),
-        (router::superusers_write(), true),
-        (router::open(version), false),
-    ];
     let title = format!("The Argus incident API {}.", version.name());
-    let mut document = assemble(title, version.prefix(), parts);
+    let mut document = assemble(title, version.prefix(), router::parts(version));
     if version == Version::V2 {
         let mut part = router::unversioned().into_openapi();
         describe(&mut part, false);
@@ -64,21 +63,18 @@ pub fn openapi(version: Version) -> OpenApi {
 /// The document of what the Argus API does not have.
 #[must_use]
 pub fn native_openapi() -> OpenApi {
-    let parts =
-        [(native::guarded(), true), (native::deliveries(), true), (native::rules(), true), (native::open(), false)];
     let title =
         "What the Argus API does not have: messages about events, what became of them, and why somebody got none.";
-    assemble(title.to_owned(), native::PREFIX, parts)
+    assemble(title.to_owned(), native::PREFIX, native::parts())
 }
 
-/// Parts, and whether they need a token.
-fn assemble<const N: usize>(title: String, prefix: &str, parts: [(OpenApiRouter<Api>, bool); N]) -> OpenApi {
+fn assemble(title: String, prefix: &str, parts: Vec<(Needs, OpenApiRouter<Api>)>) -> OpenApi {
     let mut document = OpenApi::default();
     document.info =
         InfoBuilder::new().title("argusd").version(env!("CARGO_PKG_VERSION")).description(Some(title)).build();
-    for (part, needs_token) in parts {
+    for (needs, part) in parts {
         let mut part = OpenApiRouter::new().nest(prefix, part).into_openapi();
-        describe(&mut part, needs_token);
+        describe(&mut part, needs.token());
         document.merge(part);
     }
     let components = document.components.get_or_insert_with(Components::new);
@@ -242,15 +238,15 @@ fn serve(texts: &'static Texts, uri: &Uri, headers: &HeaderMap) -> Response {
 }
 
 /// A page for each document; open to everybody, as the documents are.
-pub fn swagger_pages() -> Router {
-    let mut pages = Router::new();
+pub(super) fn swagger_pages() -> Routes<Api> {
+    let mut pages = Routes::of(Action::UsePublic);
     for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/", "/argusd/v1/schema/"] {
         let config = Arc::new(utoipa_swagger_ui::Config::from(schema_as_json(schema)));
         let page = format!("{schema}swagger-ui/");
         let index = Arc::clone(&config);
-        pages = pages.route(&page, routing::get(move || async move { swagger_file("", index) })).route(
+        pages = pages.route(&page, get(move || async move { swagger_file("", index) })).route(
             &format!("{page}{{*file}}"),
-            routing::get(move |Path(file): Path<String>| async move { swagger_file(&file, config) }),
+            get(move |Path(file): Path<String>| async move { swagger_file(&file, config) }),
         );
     }
     pages

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::reply;
 use crate::{
-    domain::{limits, medium::BadSetting, time::Timestamp},
+    domain::{limits, setting::BadSetting, time::Timestamp},
     service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
 };
 

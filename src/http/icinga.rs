@@ -18,7 +18,6 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
-    routing,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -32,9 +31,10 @@ use super::{
     Api, ApiError,
     answers::Recipient,
     body::{self, Payload},
+    routes::{Operation, Routes, any},
     stream,
 };
-use crate::service::{Caller, Service, Way};
+use crate::service::{Action, Caller, Service, Way};
 
 const BELOW: &str = "/notifications/api/";
 /// What stands before it, and the dialect that this chooses.
@@ -53,15 +53,20 @@ struct Mount {
 }
 
 pub(super) fn routes(api: &Api) -> Router {
-    let mut routes = Router::new();
-    for (before, dialect) in MOUNTS {
-        let prefix = format!("{before}{BELOW}");
+    MOUNTS.into_iter().fold(Router::new(), |routes, (before, dialect)| {
         let dialect = dialect.unwrap_or(api.settings().icinga_dialect);
-        let mount = Mount { api: api.clone(), prefix: prefix.clone(), dialect };
-        let answered = routing::any(answer).with_state(mount);
-        routes = routes.route(&format!("{prefix}{{*rest}}"), answered.clone()).route(&prefix, answered);
-    }
-    routes
+        let mount = Mount { api: api.clone(), prefix: format!("{before}{BELOW}"), dialect };
+        routes.merge(below(before).into_router().with_state(mount))
+    })
+}
+
+fn below(before: &str) -> Routes<Mount> {
+    let prefix = format!("{before}{BELOW}");
+    Routes::of(Action::ManageContacts).route(&format!("{prefix}{{*rest}}"), any(answer)).route(&prefix, any(answer))
+}
+
+pub(super) fn operations() -> impl Iterator<Item = Operation> {
+    MOUNTS.into_iter().flat_map(|(before, _)| below(before).into_operations())
 }
 
 /// What is wrong with a request as such, in the form of this API; `None`: the path is not one of its.

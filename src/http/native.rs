@@ -14,12 +14,23 @@ mod rules;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, docs};
+use super::{Api, auth::Needs, docs};
+use crate::service::Action;
 
 pub const PREFIX: &str = "/argusd/v1";
 
-/// Paths that need a token.
-pub(super) fn guarded() -> OpenApiRouter<Api> {
+/// All paths, by what they take.
+pub(super) fn parts() -> Vec<(Needs, OpenApiRouter<Api>)> {
+    vec![
+        (Needs::all(Action::UseDesk), desk()),
+        (Needs::all(Action::ManageDeliveries), deliveries()),
+        (Needs { read: Action::SeeRules, write: Action::ManageRules }, rules()),
+        (Needs { read: Action::SeeRules, write: Action::ManageChannels }, channels()),
+        (Needs::all(Action::UsePublic), OpenApiRouter::new().routes(routes!(docs::native_schema))),
+    ]
+}
+
+fn desk() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(acks::take_back))
         .routes(routes!(notifications::list))
@@ -28,22 +39,21 @@ pub(super) fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(previews::preview))
 }
 
-/// Paths of those who look after messages.
-pub(super) fn deliveries() -> OpenApiRouter<Api> {
+fn deliveries() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(deliveries::list)).routes(routes!(deliveries::retry))
 }
 
-/// Paths of those who see by what rules and channels contacts are told; superusers change them.
-pub(super) fn rules() -> OpenApiRouter<Api> {
+fn rules() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(rules::list, rules::create)).routes(routes!(
+        rules::retrieve,
+        rules::edit,
+        rules::delete
+    ))
+}
+
+fn channels() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(rules::list, rules::create))
-        .routes(routes!(rules::retrieve, rules::edit, rules::delete))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::types))
         .routes(routes!(channels::retrieve, channels::edit, channels::delete))
-}
-
-/// Paths that anybody may use.
-pub(super) fn open() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(docs::native_schema))
 }

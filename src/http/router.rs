@@ -1,6 +1,6 @@
 //! The whole surface on one screen: which handler answers which path, and who may come near it.
 
-use axum::{Router, middleware, routing};
+use axum::{Router, middleware};
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel,
@@ -21,11 +21,14 @@ use super::{
         },
         v1, v2,
     },
-    auth, body, cors, docs,
+    auth::{self, Needs},
+    body, cors, docs,
     error::ApiError,
-    frame, icinga, native, slash,
+    frame, icinga, native,
+    routes::{Operation, Routes, any, get, post},
+    slash,
 };
-use crate::service::{Service, policy::Action};
+use crate::service::{Action, Service};
 
 /// Smaller answers are sent as they are.
 const COMPRESSED_ABOVE: u64 = 1024;
@@ -34,28 +37,12 @@ const COMPRESSED_ABOVE: u64 = 1024;
 pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
     let origins = cors::Origins::new(&settings.frontends);
     let api = Api::new(service, settings);
-    let mut routes = open_to_all(unversioned(), &api)
-        .route("/oidc/api-token-auth/", routing::post(tokens::exchange).with_state(api.clone()))
-        .route("/.still-alive/", routing::any(service_info::still_alive))
-        .route("/json-schema/{slug}/", routing::get(v2::media::schema_page).with_state(api.clone()));
+    let mut routes = finish(unversioned(), "", &api).merge(undocumented().into_router().with_state(api.clone()));
     for version in Version::ALL {
-        let api = api.of_version(version);
-        let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
-        let with_token = finish(guarded(version), version.prefix(), &api).route_layer(checked.clone());
-        let for_superusers = finish(superusers_write(), version.prefix(), &api)
-            .route_layer(middleware::from_fn(auth::superuser_writes))
-            .route_layer(checked.clone());
-        if let Some(part) = staff_writes(version) {
-            let for_staff = finish(part, version.prefix(), &api)
-                .route_layer(middleware::from_fn(auth::staff_writes))
-                .route_layer(checked);
-            routes = routes.merge(for_staff);
-        }
-        routes = routes.merge(finish(open(version), version.prefix(), &api)).merge(with_token).merge(for_superusers);
+        routes = routes.merge(guarded(parts(version), version.prefix(), &api.of_version(version)));
     }
     let routes = routes
-        .merge(natives(&api))
-        .merge(docs::swagger_pages())
+        .merge(guarded(native::parts(), native::PREFIX, &api))
         .merge(icinga::routes(&api))
         .merge(pages)
         .layer(CatchPanicLayer::custom(panicked))
@@ -73,8 +60,18 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
     if origins.is_empty() { served } else { served.layer(middleware::from_fn_with_state(origins, cors::allow)) }
 }
 
-/// Paths that need a token.
-pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
+/// The paths of a version, by what they take.
+pub(super) fn parts(version: Version) -> Vec<(Needs, OpenApiRouter<Api>)> {
+    let writes = |write| Needs { read: Action::UseDesk, write };
+    vec![
+        (Needs::all(Action::UseDesk), desk(version)),
+        (writes(Action::PlanMaintenance), maintenance(version)),
+        (writes(Action::ManageSources), source_paths()),
+        (Needs::all(Action::UsePublic), public(version)),
+    ]
+}
+
+fn desk(version: Version) -> OpenApiRouter<Api> {
     let both = OpenApiRouter::new()
         .routes(routes!(incidents::list, incidents::create))
         .routes(routes!(incidents::mine, incidents::create_mine))
@@ -128,29 +125,22 @@ pub(super) fn guarded(version: Version) -> OpenApiRouter<Api> {
     }
 }
 
-/// Paths that need a token, and that only staff may write to.
-pub(super) fn staff_writes(version: Version) -> Option<OpenApiRouter<Api>> {
+fn maintenance(version: Version) -> OpenApiRouter<Api> {
     match version {
-        Version::V1 => None,
-        Version::V2 => {
-            Some(OpenApiRouter::new().routes(routes!(v2::maintenance::list, v2::maintenance::create)).routes(routes!(
-                v2::maintenance::retrieve,
-                v2::maintenance::edit,
-                v2::maintenance::delete
-            )))
-        }
+        Version::V1 => OpenApiRouter::new(),
+        Version::V2 => OpenApiRouter::new()
+            .routes(routes!(v2::maintenance::list, v2::maintenance::create))
+            .routes(routes!(v2::maintenance::retrieve, v2::maintenance::edit, v2::maintenance::delete)),
     }
 }
 
-/// Paths that need a token, and that only superusers may write to.
-pub(super) fn superusers_write() -> OpenApiRouter<Api> {
+fn source_paths() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(sources::list, sources::create))
         .routes(routes!(sources::retrieve, sources::edit))
 }
 
-/// Paths that anybody may use.
-pub(super) fn open(version: Version) -> OpenApiRouter<Api> {
+fn public(version: Version) -> OpenApiRouter<Api> {
     let both = OpenApiRouter::new()
         .routes(routes!(tokens::exchange))
         .routes(routes!(tokens::logout))
@@ -161,7 +151,7 @@ pub(super) fn open(version: Version) -> OpenApiRouter<Api> {
     }
 }
 
-/// The same for paths without a version.
+/// Public paths without a version.
 pub(super) fn unversioned() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(service_info::metadata))
@@ -169,23 +159,30 @@ pub(super) fn unversioned() -> OpenApiRouter<Api> {
         .routes(routes!(docs::stable_schema))
 }
 
-/// What the Argus API does not have.
-fn natives(api: &Api) -> Router {
-    let checked = middleware::from_fn_with_state(api.clone(), auth::require_token);
-    let for_staff = middleware::from_fn_with_state(Action::ManageDeliveries, auth::only_for);
-    let with_token = finish(native::guarded(), native::PREFIX, api).route_layer(checked.clone());
-    let deliveries =
-        finish(native::deliveries(), native::PREFIX, api).route_layer(for_staff).route_layer(checked.clone());
-    let who_sees = middleware::from_fn_with_state(Action::SeeRules, auth::only_for);
-    let rules = finish(native::rules(), native::PREFIX, api)
-        .route_layer(middleware::from_fn(auth::superuser_writes))
-        .route_layer(who_sees)
-        .route_layer(checked);
-    finish(native::open(), native::PREFIX, api).merge(with_token).merge(deliveries).merge(rules)
+/// Paths that are in no document, nor of the contact API.
+fn undocumented() -> Routes<Api> {
+    Routes::of(Action::UsePublic)
+        .route("/oidc/api-token-auth/", post(tokens::exchange))
+        .route("/.still-alive/", any(service_info::still_alive))
+        .route("/json-schema/{slug}/", get(v2::media::schema_page))
+        .merge(docs::swagger_pages())
 }
 
-fn open_to_all(routes: OpenApiRouter<Api>, api: &Api) -> Router {
-    finish(routes, "", api)
+/// What the API has beside the operations of its documents.
+#[must_use]
+pub fn undocumented_operations() -> Vec<Operation> {
+    let mut operations = undocumented().into_operations();
+    operations.extend(icinga::operations());
+    operations
+}
+
+/// Each part behind the check of its rights, but for what is public.
+fn guarded(parts: Vec<(Needs, OpenApiRouter<Api>)>, prefix: &str, api: &Api) -> Router {
+    parts.into_iter().fold(Router::new(), |routes, (needs, part)| {
+        let part = finish(part, prefix, api);
+        let check = middleware::from_fn_with_state((api.clone(), needs), auth::require);
+        routes.merge(if needs.token() && part.has_routes() { part.route_layer(check) } else { part })
+    })
 }
 
 /// What a path does not know is answered within its layers, so that rights come before "method not allowed".
@@ -214,7 +211,8 @@ mod tests {
         async fn fall() {
             panic!("secret")
         }
-        let routes: Router = Router::new().route("/", routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
+        let routes: Router =
+            Router::new().route("/", axum::routing::get(fall)).layer(CatchPanicLayer::custom(panicked));
         let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();

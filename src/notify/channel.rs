@@ -1,4 +1,4 @@
-//! The ways out: each channel sends one message, and says only what became of it.
+//! Transports: each sends one message, and says only what became of it.
 
 mod email;
 mod http;
@@ -6,9 +6,9 @@ mod mail;
 mod ntfy;
 mod office;
 mod per_channel;
+mod post;
 mod reach;
 mod roots;
-mod slack;
 mod sms;
 mod smtp;
 mod transcript;
@@ -24,54 +24,40 @@ use self::{
     http::Http,
     ntfy::Ntfy,
     office::Offices,
-    slack::Slack,
+    post::Poster,
     sms::{Gateway, Sms},
     webhook::Webhook,
 };
 use super::{
-    Outgoing,
+    ContactCard, Content, Outgoing,
     plugin::Plugins,
     settings::{ChannelSettings, PluginSettings},
     template::Templates,
     text::clean,
 };
 use crate::{
-    clock::Clock,
-    domain::{datetime::Zoned, directory::Directory, limits::PROVIDER_ANSWER, plugin::PluginInfo},
+    clock::{Clock, random_bytes},
+    domain::{
+        attempt::Outcome,
+        channel_types::{CHANNEL_TYPES, Protocol},
+        datetime::Zoned,
+        destination::Destination,
+        directory::Directory,
+        limits::PROVIDER_ANSWER,
+        plugin::PluginInfo,
+    },
 };
 
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The provider took it, and said this.
-    Sent(String),
-    /// Not now: worth another attempt.
-    Retry(String),
-    /// Not before so many microseconds have passed: the provider asked for that.
-    RetryAfter { answer: String, micros: i64 },
-    /// Never: another attempt would end the same way.
-    Fail(String),
-}
-
-impl Outcome {
-    /// What the provider, or the network, said.
-    #[must_use]
-    pub fn answer(&self) -> &str {
-        match self {
-            Self::Sent(answer) | Self::Retry(answer) | Self::Fail(answer) | Self::RetryAfter { answer, .. } => answer,
-        }
-    }
-}
-
-/// Sends messages of one medium.
-trait Channel: Send + Sync {
-    /// Ends within a bounded time whatever the other side does.
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome>;
+/// Takes a message to its provider: one type's, or all that are set up.
+pub trait Transport: Send + Sync {
+    /// Ends within a bounded time whatever the other side does. The transcript tells what happened on the way, without
+    /// secrets.
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome>;
 }
 
 /// All that are set up.
 pub struct Channels {
-    built_in: [(&'static str, Box<dyn Channel>); 5],
+    built_in: Vec<(&'static str, Box<dyn Transport>)>,
     offices: Arc<Offices>,
     plugins: Plugins,
 }
@@ -88,7 +74,7 @@ pub enum SetupError {
 
 /// Whoever looks after the channel can put it right.
 fn unusable(error: &SetupError) -> Outcome {
-    Outcome::Retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
+    Outcome::retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
 }
 
 impl Channels {
@@ -98,42 +84,53 @@ impl Channels {
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
         let offices = Arc::new(Offices::new(&settings.mail)?);
         let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(&clock))?);
-        let sms = Sms {
-            gateway: Gateway::new(&settings.sms)?.map(Arc::new),
-            offices: Arc::clone(&offices),
-            http: Arc::clone(&http),
-            templates: Arc::clone(&templates),
-            time_zone,
-            clock: Arc::clone(&clock),
+        let sms = Gateway::new(&settings.sms)?.map(Arc::new);
+        let build = |protocol: &'static Protocol| -> Box<dyn Transport> {
+            let (http, templates, clock) = (Arc::clone(&http), Arc::clone(&templates), Arc::clone(&clock));
+            let offices = Arc::clone(&offices);
+            match protocol {
+                Protocol::Mail => {
+                    let stable_subject = settings.mail.stable_subject;
+                    Box::new(Email { offices, templates, time_zone, stable_subject, clock })
+                }
+                Protocol::Sms => Box::new(Sms { gateway: sms.clone(), offices, http, templates, time_zone, clock }),
+                Protocol::Webhook => Box::new(Webhook { http, zoned: Zoned::new(time_zone), clock }),
+                Protocol::Ntfy => Box::new(Ntfy { http, templates, time_zone }),
+                Protocol::Post(what) => Box::new(Poster { what, http, templates, time_zone }),
+            }
         };
-        let slack = Slack { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
-        let ntfy = Ntfy { http: Arc::clone(&http), templates: Arc::clone(&templates), time_zone };
-        let webhook = Webhook { http, zoned: Zoned::new(time_zone), clock: Arc::clone(&clock) };
-        let stable_subject = settings.mail.stable_subject;
-        let email =
-            Email { offices: Arc::clone(&offices), templates, time_zone, stable_subject, clock: Arc::clone(&clock) };
-        let built_in: [(&'static str, Box<dyn Channel>); 5] = [
-            ("sms", Box::new(sms)),
-            ("slack", Box::new(slack)),
-            ("ntfy", Box::new(ntfy)),
-            ("webhook", Box::new(webhook)),
-            ("email", Box::new(email)),
-        ];
+        let built_in = CHANNEL_TYPES.iter().map(|known| (known.key, build(&known.protocol))).collect();
         let plugins = Plugins::new(settings.plugins.clone(), clock);
         Ok(Self { built_in, offices, plugins })
     }
 
-    /// The transcript tells what happened on the way, without secrets.
+    /// Sends over the channel of the message's type.
     pub async fn send(&self, message: &Outgoing) -> (Outcome, Transcript) {
         let mut transcript = Transcript::default();
-        let built_in = self.built_in.iter().find(|(medium, _)| *medium == message.medium);
-        let plugin = || message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?)));
-        let outcome = match built_in.map(|(_, channel)| channel) {
-            Some(channel) => channel.send(message, &mut transcript).await,
-            None if let Some((contact, channel)) = plugin() => self.plugins.send(contact, channel, message).await,
-            None => Outcome::Fail(format!("The medium {:?} is not set up on this server.", message.medium)),
-        };
+        let outcome = self.carry(message, &mut transcript).await;
         (outcome, transcript)
+    }
+
+    /// Sends a harmless message that `username` asked for, now and once.
+    pub async fn test(
+        &self,
+        directory: &Directory,
+        destination: &Destination,
+        username: &str,
+    ) -> (Outcome, Transcript) {
+        let contact = match ContactCard::of_destination(directory, destination) {
+            Ok(contact) => contact,
+            Err(answer) => return (Outcome::fail(answer), Transcript::default()),
+        };
+        let message = Outgoing {
+            // Nobody takes one test for a repetition of another.
+            id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
+            medium: destination.medium.clone(),
+            settings: destination.settings.clone(),
+            content: Content::Test { username: username.to_owned() },
+            contact,
+        };
+        self.send(&message).await
     }
 
     /// Stops the plug-ins of channels that are gone, and forgets their settings.
@@ -156,5 +153,20 @@ impl Channels {
     /// Asks each plug-in that is installed what it is, or says why it does not tell.
     pub async fn describe_plugins(settings: &PluginSettings) -> BTreeMap<String, Result<PluginInfo, String>> {
         Plugins::describe_all(settings).await
+    }
+}
+
+impl Transport for Channels {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+        let built_in = self.built_in.iter().find(|(medium, _)| *medium == message.medium);
+        if let Some((_, channel)) = built_in {
+            return channel.carry(message, transcript);
+        }
+        Box::pin(async move {
+            match message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?))) {
+                Some((contact, channel)) => self.plugins.send(contact, channel, message).await,
+                None => Outcome::fail(format!("The medium {:?} is not set up on this server.", message.medium)),
+            }
+        })
     }
 }

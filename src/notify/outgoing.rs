@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::domain::{
     channel::Channel,
+    channel_types::find,
     destination::{ADDRESS, Destination},
     directory::Directory,
     event::Event,
     incident::Incident,
-    medium::Medium,
     user::User,
 };
 
@@ -41,7 +41,7 @@ impl ContactCard {
     /// # Errors
     /// There is no such channel any more.
     pub fn of_destination(directory: &Directory, destination: &Destination) -> Result<Option<Self>, String> {
-        if Medium::from_slug(&destination.medium).is_some() {
+        if find(&destination.medium).is_some() {
             return Ok(None);
         }
         let channel = directory

@@ -29,11 +29,13 @@ use self::{
     process::{CallError, Process},
     wire::{INVALID_PARAMS, INVALID_REQUEST},
 };
-use super::{Outcome, Outgoing, outgoing::ContactCard, settings::PluginSettings, text::clean};
+use super::{Outgoing, outgoing::ContactCard, settings::PluginSettings, text::clean};
 use crate::{
     clock::Clock,
     domain::{
-        channel::{BUILT_IN_TYPES, Channel, is_valid_type},
+        attempt::Outcome,
+        channel::{Channel, is_valid_type},
+        channel_types::find,
         directory::Directory,
         limits::{PLUGINS, PROVIDER_ANSWER},
         plugin::PluginInfo,
@@ -62,27 +64,27 @@ impl Plugins {
     /// Ends within twice the time limit of a call, as long as the channel is not busy with starting.
     pub(super) async fn send(&self, contact: &ContactCard, channel: &Channel, message: &Outgoing) -> Outcome {
         let Some(path) = self.path(&channel.kind) else {
-            return Outcome::Retry(format!("The plug-in {} is not installed on this server.", channel.kind));
+            return Outcome::retry(format!("The plug-in {} is not installed on this server.", channel.kind));
         };
         let Some(keeper) = self.keeper(channel, path) else {
-            return Outcome::Retry("The server is being stopped.".to_owned());
+            return Outcome::retry("The server is being stopped.".to_owned());
         };
         let params = payload::notification(contact, &message.content, self.clock.now());
         let config = channel.config.clone().unwrap_or_default();
         match keeper.call(&config, "SendNotification", &params).await {
-            Ok(Value::Null) => Outcome::Sent(format!("The plug-in {} took it.", channel.kind)),
+            Ok(Value::Null) => Outcome::sent(format!("The plug-in {} took it.", channel.kind)),
             Ok(answer) => {
                 let answer = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
-                Outcome::Sent(clean(&answer, PROVIDER_ANSWER))
+                Outcome::sent(clean(&answer, PROVIDER_ANSWER))
             }
             Err(KeeperError::Refused(failure)) => {
                 let answer = clean(&failure.message, PROVIDER_ANSWER);
                 match failure.code {
-                    Some(INVALID_PARAMS | INVALID_REQUEST) => Outcome::Fail(answer),
-                    _ => Outcome::Retry(answer),
+                    Some(INVALID_PARAMS | INVALID_REQUEST) => Outcome::fail(answer),
+                    _ => Outcome::retry(answer),
                 }
             }
-            Err(KeeperError::Unavailable(answer)) => Outcome::Retry(clean(&answer, PROVIDER_ANSWER)),
+            Err(KeeperError::Unavailable(answer)) => Outcome::retry(clean(&answer, PROVIDER_ANSWER)),
         }
     }
 
@@ -175,7 +177,7 @@ impl Plugins {
 
 /// A name of which only a plug-in can be.
 fn is_plugin_type(name: &str) -> bool {
-    is_valid_type(name) && !BUILT_IN_TYPES.contains(&name)
+    is_valid_type(name) && find(name).is_none()
 }
 
 fn is_executable(path: &Path) -> bool {

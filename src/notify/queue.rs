@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::retry;
 use crate::domain::{
+    attempt::Ended,
     ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
     limits::{LANE_WINDOW, MEDIUM_WINDOW, RETRY_AFTER_MAX_MICROS, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
     message::{Message, Route, State},
@@ -68,37 +69,6 @@ pub enum Work {
 
 /// A message on its way.
 pub type Flight = (LaneId, MessageId);
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Sent,
-    /// Worth another attempt, if there is time.
-    Retry,
-    /// The same, but the destination asked for so many microseconds of peace.
-    RetryAfter(i64),
-    /// The message is settled, and that says nothing about the destination.
-    Failed,
-}
-
-impl Ended {
-    /// Until when the destination wants to be left alone.
-    fn asked_until(self, now: Moment) -> Option<Moment> {
-        match self {
-            Self::RetryAfter(micros) => Some(now.saturating_add_micros(micros.min(RETRY_AFTER_MAX_MICROS))),
-            Self::Sent | Self::Retry | Self::Failed => None,
-        }
-    }
-}
-
-/// What becomes of a message after an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Delivered,
-    Dead,
-    /// Due again then.
-    Again(Moment),
-}
 
 pub struct Queue {
     settings: QueueSettings,
@@ -259,22 +229,22 @@ impl Queue {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Decides what becomes of a message after an attempt. The caller writes it down and then calls `settle`.
+    /// When the message is tried again after an attempt; `None`: never, it is settled. The caller writes that down and then
+    /// calls `settle`.
     #[must_use]
-    pub fn fate(&self, (lane, message): Flight, ended: Ended, now: Moment, chance: f64) -> Fate {
+    pub fn next_attempt(&self, (lane, message): Flight, ended: Ended, now: Moment, chance: f64) -> Option<Moment> {
         match ended {
-            Ended::Sent => Fate::Delivered,
-            Ended::Failed => Fate::Dead,
+            Ended::Sent | Ended::Failed => None,
             Ended::Retry | Ended::RetryAfter(_) => {
                 let entry = self.lanes.get(&lane).and_then(|lane| lane.in_flight.get(&message));
-                let Some(entry) = entry else { return Fate::Again(now) };
+                let Some(entry) = entry else { return Some(now) };
                 let until = entry.since.saturating_add_micros(self.settings.retry_micros);
                 if now >= until {
-                    return Fate::Dead;
+                    return None;
                 }
                 // The last attempt, too, is made no earlier than the destination asked for.
                 let asked = ended.asked_until(now).unwrap_or(Moment::MIN);
-                Fate::Again(retry::next_attempt(entry.attempts + 1, now, until, chance).max(asked))
+                Some(retry::next_attempt(entry.attempts + 1, now, until, chance).max(asked))
             }
         }
     }
@@ -287,7 +257,7 @@ impl Queue {
         &mut self,
         (id, message): Flight,
         ended: Ended,
-        fate: Fate,
+        again: Option<Moment>,
         now: Moment,
         chance: f64,
     ) -> Vec<MessageId> {
@@ -309,7 +279,7 @@ impl Queue {
                 expired = lane.expire(now, self.settings.retry_micros);
             }
         }
-        if let Fate::Again(at) = fate {
+        if let Some(at) = again {
             lane.wait(message, Entry { at, attempts: entry.attempts + 1, ..entry });
         }
         self.free(id);

@@ -9,15 +9,16 @@ use uuid::Uuid;
 use super::{ContactCard, Content, Notice, Outgoing, Summary};
 use crate::{
     domain::{
-        channel::{self, Channel},
+        channel::Channel,
+        channel_types::{CHANNEL_TYPES, find},
         contact::Contact,
-        destination::{DESTINATION_URL, EMAIL_ADDRESS, PHONE_NUMBER},
+        destination::DESTINATION_URL,
         directory::Directory,
         ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
         incident::Incident,
         limits::{LATE_MICROS, SUMMARY_NOTICES},
-        medium::{TOKEN, same_origin},
         message::{About, Message, Route},
+        setting::same_origin,
         time::Timestamp,
     },
     store::{Snapshot, StoreError},
@@ -174,13 +175,9 @@ fn settings(channel: &Channel, contact: &Contact) -> Option<BTreeMap<String, Str
     }
     // Whoever writes contacts must not learn what the channel alone knows.
     if address != url && !same_origin(&address, &url) {
-        settings.retain(|name, _| name != TOKEN && name != "headers");
+        settings.retain(|name, _| !CHANNEL_TYPES.iter().any(|known| known.sent_along.contains(&name.as_str())));
     }
-    let name = match channel.kind.as_str() {
-        channel::EMAIL => EMAIL_ADDRESS,
-        channel::SMS => PHONE_NUMBER,
-        _ => DESTINATION_URL,
-    };
+    let name = find(&channel.kind).map_or(DESTINATION_URL, |known| known.address().key);
     settings.insert(name.to_owned(), address);
     Some(settings)
 }

@@ -18,64 +18,17 @@ use super::{
     text::{self, Room},
     view::View,
 };
-use crate::domain::limits;
+use crate::domain::{
+    channel_types::{CHANNEL_TYPES, Markup, Template, markup_of},
+    limits,
+};
 
-macro_rules! built_in {
-    ($($name:literal),+ $(,)?) => { &[$(($name, include_str!(concat!("templates/", $name)))),+] };
+fn all_templates() -> impl Iterator<Item = Template> {
+    CHANNEL_TYPES.iter().flat_map(|known| known.templates).copied()
 }
 
-const BUILT_IN: &[(&str, &str)] = built_in!(
-    "event.html",
-    "event.ntfy.txt",
-    "event.slack.txt",
-    "event.sms.txt",
-    "event.stable-subject.txt",
-    "event.subject.txt",
-    "event.txt",
-    "summary.html",
-    "summary.ntfy.txt",
-    "summary.slack.txt",
-    "summary.sms.txt",
-    "summary.subject.txt",
-    "summary.txt",
-    "test.html",
-    "test.ntfy.txt",
-    "test.slack.txt",
-    "test.sms.txt",
-    "test.subject.txt",
-    "test.txt",
-);
-
-/// What a template is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Without a prefix.
-    Subject,
-    /// The same, of a mail about an incident whose mails all have one subject.
-    StableSubject,
-    Text,
-    Html,
-    Sms,
-    /// Slack's own kind of markup.
-    Slack,
-    Ntfy,
-}
-
-impl Part {
-    const ALL: [Self; 7] =
-        [Self::Subject, Self::StableSubject, Self::Text, Self::Html, Self::Sms, Self::Slack, Self::Ntfy];
-
-    const fn ending(self) -> &'static str {
-        match self {
-            Self::Subject => "subject.txt",
-            Self::StableSubject => "stable-subject.txt",
-            Self::Text => "txt",
-            Self::Html => "html",
-            Self::Sms => "sms.txt",
-            Self::Slack => "slack.txt",
-            Self::Ntfy => "ntfy.txt",
-        }
-    }
+fn built_in_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    all_templates().flat_map(|template| template.files).copied()
 }
 
 pub(super) struct Templates {
@@ -89,7 +42,7 @@ impl Templates {
     /// Reads the operator's templates from `directory`.
     pub(super) fn load(directory: Option<&Path>) -> Result<Self, SetupError> {
         let mut built_in = environment();
-        for (name, source) in BUILT_IN {
+        for (name, source) in built_in_files() {
             built_in.add_template(name, source).map_err(|error| broken(Path::new(name), &error))?;
         }
         let mut own = environment();
@@ -104,21 +57,21 @@ impl Templates {
         Ok(templates)
     }
 
-    pub(super) fn render(&self, part: Part, view: &View) -> String {
-        self.render_within(part, view, Room::Bytes(limits::RENDERED_BYTES))
+    pub(super) fn render(&self, template: Template, view: &View) -> String {
+        self.render_within(template, view, Room::Bytes(limits::RENDERED_BYTES))
     }
 
     /// The text without white space at its end. From a summary that is too long the last notices are left out; what is
     /// too long even so is cut.
-    pub(super) fn render_within(&self, part: Part, view: &View, room: Room) -> String {
-        let whole = self.rendered(part, view);
+    pub(super) fn render_within(&self, template: Template, view: &View, room: Room) -> String {
+        let whole = self.rendered(template, view);
         if whole.fits(room) {
             return whole.text;
         }
         let (mut fits, mut least, mut most) = (None, 0, view.notices());
         while least < most {
             let middle = usize::midpoint(least, most);
-            let shorter = self.rendered(part, &view.with_notices(middle));
+            let shorter = self.rendered(template, &view.with_notices(middle));
             if shorter.fits(room) {
                 fits = Some(shorter.text);
                 least = middle + 1;
@@ -129,8 +82,8 @@ impl Templates {
         fits.unwrap_or_else(|| if room.holds(&whole.text) { whole.text } else { room.cut(&whole.text) })
     }
 
-    fn rendered(&self, part: Part, view: &View) -> Rendered {
-        let name = format!("{}.{}", view.kind(), part.ending());
+    fn rendered(&self, template: Template, view: &View) -> Rendered {
+        let name = format!("{}.{}", view.kind(), template.ending);
         match render(&self.own, &name, view) {
             Ok(Some(rendered)) => return rendered,
             Ok(None) => {}
@@ -155,8 +108,8 @@ impl Templates {
     /// Renders each own template once with made-up messages.
     fn try_out(&self, directory: &Path) -> Result<(), SetupError> {
         for view in samples::views() {
-            for part in Part::ALL {
-                let name = format!("{}.{}", view.kind(), part.ending());
+            for template in all_templates() {
+                let name = format!("{}.{}", view.kind(), template.ending);
                 render(&self.own, &name, &view).map_err(|error| broken(&directory.join(&name), &error))?;
             }
         }
@@ -212,7 +165,7 @@ fn environment() -> Environment<'static> {
         "html" => AutoEscape::Html,
         "json" => AutoEscape::Json,
         "url" => AutoEscape::Custom("url".into()),
-        "txt" if name.ends_with(".slack.txt") => AutoEscape::Custom("slack".into()),
+        "txt" if markup_of(name) == Markup::Slack => AutoEscape::Custom("slack".into()),
         _ => AutoEscape::None,
     });
     environment.set_formatter(write_value);
@@ -302,7 +255,7 @@ fn own_files(directory: &Path) -> Result<Vec<(String, PathBuf)>, SetupError> {
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if BUILT_IN.iter().any(|(known, _)| *known == name) {
+        if built_in_files().any(|(known, _)| known == name) {
             files.push((name, entry.path()));
         } else {
             tracing::warn!("{} is no template of a known name, and not used", entry.path().display());

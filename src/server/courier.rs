@@ -8,10 +8,9 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    clock::random_bytes,
     domain::{destination::Destination, plugin::PluginInfo},
-    notify::{Channels, ContactCard, Content, Health, Outcome, Outgoing, Reach},
-    service::{Courier, Reached, TestOutcome, TestResult},
+    notify::{Channels, Health, Reach},
+    service::{Courier, Reached, TestOutcome},
     store::Store,
 };
 
@@ -28,25 +27,9 @@ pub(super) struct ChannelCourier {
 impl Courier for ChannelCourier {
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
         Box::pin(async move {
-            let contact = match ContactCard::of_destination(&self.store.directory(), destination) {
-                Ok(contact) => contact,
-                Err(answer) => return TestOutcome { result: TestResult::Fail, answer, transcript: Vec::new() },
-            };
-            let message = Outgoing {
-                // Nobody takes one test for a repetition of another.
-                id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
-                medium: destination.medium.clone(),
-                settings: destination.settings.clone(),
-                content: Content::Test { username: username.to_owned() },
-                contact,
-            };
-            let (outcome, transcript) = self.channels.send(&message).await;
-            let (result, answer) = match outcome {
-                Outcome::Sent(answer) => (TestResult::Sent, answer),
-                Outcome::Retry(answer) | Outcome::RetryAfter { answer, .. } => (TestResult::Retry, answer),
-                Outcome::Fail(answer) => (TestResult::Fail, answer),
-            };
-            TestOutcome { result, answer, transcript: transcript.lines().to_vec() }
+            let directory = self.store.directory();
+            let (outcome, transcript) = self.channels.test(&directory, destination, username).await;
+            TestOutcome { ended: outcome.ended, answer: outcome.answer, transcript: transcript.lines().to_vec() }
         })
     }
 

@@ -51,13 +51,13 @@ impl Service {
         work: &mut Work<'_, '_>,
         listening_since: Option<Moment>,
     ) -> Result<Next, ServiceError> {
-        match task.kind {
-            TaskKind::TokenExpiry | TaskKind::Heartbeat => {
-                let look = self.look(task, work.command.directory(), listening_since, work.command.now());
-                work.settle(matter(task), look.finding.as_ref())?;
-                Ok(look.next)
-            }
-        }
+        let (directory, now) = (work.command.directory(), work.command.now());
+        let (matter, look) = match task.kind {
+            TaskKind::TokenExpiry => self.look_at_token(SourceId(task.id), directory, now),
+            TaskKind::Heartbeat => self.look_at_heartbeat(SourceId(task.id), directory, listening_since, now),
+        };
+        work.settle(matter, look.finding.as_ref())?;
+        Ok(look.next)
     }
 
     /// The tasks that need a command. Rows of the others are moved in memory, or stay due because nothing is to be done
@@ -66,46 +66,41 @@ impl Service {
         let (directory, now, snapshot) = (self.directory(), self.now(), self.store().snapshot()?);
         let mut tasks = Vec::new();
         for due in due {
-            match due.task.kind {
-                TaskKind::TokenExpiry | TaskKind::Heartbeat => {
-                    let look = self.look(due.task, &directory, listening_since, now);
-                    let finding = look.finding.as_ref();
-                    let is_settled = !self.is_unsettled(matter(due.task), finding, &directory, &snapshot, now)?;
-                    match look.next {
-                        Next::Soon if is_settled => {}
-                        Next::At(at) if is_settled && (at == due.stored || due.task.kind == TaskKind::Heartbeat) => {
-                            self.store().agenda().postpone(&due, at);
-                        }
-                        _ => tasks.push(due.task),
-                    }
+            let source = SourceId(due.task.id);
+            let ((matter, look), moves_in_memory) = match due.task.kind {
+                TaskKind::TokenExpiry => (self.look_at_token(source, &directory, now), false),
+                TaskKind::Heartbeat => (self.look_at_heartbeat(source, &directory, listening_since, now), true),
+            };
+            let is_settled = !self.is_unsettled(matter, look.finding.as_ref(), &directory, &snapshot, now)?;
+            match look.next {
+                Next::Soon if is_settled => {}
+                Next::At(at) if is_settled && (at == due.stored || moves_in_memory) => {
+                    self.store().agenda().postpone(&due, at);
                 }
+                _ => tasks.push(due.task),
             }
         }
         Ok(tasks)
     }
 
-    /// What a task of a source finds.
-    fn look(&self, task: Task, directory: &Directory, listening_since: Option<Moment>, now: Timestamp) -> Look {
-        let Some(source) = directory.source(SourceId(task.id)) else {
-            return Look { finding: None, next: Next::Nothing };
-        };
-        match task.kind {
-            TaskKind::TokenExpiry => {
-                let (zone, days) = (self.settings().time_zone, self.settings().token_warning_days);
-                expiring_token(directory, source, zone, days, Strictness::Lenient, now)
-            }
-            TaskKind::Heartbeat => {
-                let store = self.store();
-                let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
-                missing_heartbeat(source, store.silent_since(source.id), listening_since, now)
-            }
-        }
+    fn look_at_token(&self, id: SourceId, directory: &Directory, now: Timestamp) -> (Matter, Look) {
+        let (zone, days) = (self.settings().time_zone, self.settings().token_warning_days);
+        let look =
+            directory.source(id).map(|source| expiring_token(directory, source, zone, days, Strictness::Lenient, now));
+        (Matter::Token(id), look.unwrap_or_default())
     }
-}
 
-const fn matter(task: Task) -> Matter {
-    match task.kind {
-        TaskKind::TokenExpiry => Matter::Token(SourceId(task.id)),
-        TaskKind::Heartbeat => Matter::Heartbeat(SourceId(task.id)),
+    fn look_at_heartbeat(
+        &self,
+        id: SourceId,
+        directory: &Directory,
+        listening_since: Option<Moment>,
+        now: Timestamp,
+    ) -> (Matter, Look) {
+        let store = self.store();
+        let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
+        let look =
+            directory.source(id).map(|source| missing_heartbeat(source, store.silent_since(id), listening_since, now));
+        (Matter::Heartbeat(id), look.unwrap_or_default())
     }
 }

@@ -2,10 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{
-    Caller, Service, ServiceError,
-    policy::{Action, allowed},
-};
+use super::{Caller, Service, ServiceError, policy::Action};
 use crate::domain::{
     change::{Change, ChangeKind, Subject},
     ids::{Seq, UserId},
@@ -51,9 +48,7 @@ impl Service {
         before: Option<Seq>,
         size: usize,
     ) -> Result<AuditPage, ServiceError> {
-        if !allowed(caller.kind(), Action::SeeAdministration) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::SeeAdministration)?;
         let size = size.clamp(1, PAGE_SIZE_MAX);
         self.store()
             .read(move |snapshot| {

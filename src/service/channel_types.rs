@@ -4,11 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Service;
 use crate::domain::{
-    channel::{
-        BUILT_IN_TYPES, Channel,
-        settings::{ChannelSetting, settings_of},
-    },
+    channel::Channel,
+    channel_types::{CHANNEL_TYPES, find},
     plugin::PluginInfo,
+    setting::Setting,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub struct ChannelType {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AboutType {
-    BuiltIn(&'static [ChannelSetting]),
+    BuiltIn(&'static [Setting]),
     Plugin(PluginInfo),
     /// Why the plug-in does not say what it is.
     Silent(String),
@@ -29,9 +28,8 @@ impl Service {
     /// The server's own first, then plug-ins in the order of their names.
     #[must_use]
     pub fn channel_types(&self) -> Vec<ChannelType> {
-        let own = BUILT_IN_TYPES.into_iter().filter_map(|kind| {
-            Some(ChannelType { kind: kind.to_owned(), about: AboutType::BuiltIn(settings_of(kind)?) })
-        });
+        let own = CHANNEL_TYPES.iter();
+        let own = own.map(|it| ChannelType { kind: it.key.to_owned(), about: AboutType::BuiltIn(it.of_channel) });
         let courier = self.inner.courier.get();
         let installed = courier.iter().flat_map(|courier| courier.plugins()).cloned();
         let plugins = installed.map(|kind| {
@@ -55,15 +53,15 @@ impl Service {
     }
 
     pub(super) fn is_secret_setting(&self, kind: &str, key: &str) -> bool {
-        match settings_of(kind) {
-            Some(known) => known.iter().find(|it| it.key == key).is_none_or(|it| it.secret),
+        match find(kind) {
+            Some(known) => known.is_secret(key),
             None => self.plugin_info(kind).is_none_or(|info| info.is_secret(key)),
         }
     }
 
     /// `None` of types that are no plug-in's.
     fn plugin_info(&self, kind: &str) -> Option<PluginInfo> {
-        if settings_of(kind).is_some() {
+        if find(kind).is_some() {
             return None;
         }
         self.inner.courier.get()?.plugin(kind)?.ok()

@@ -5,18 +5,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{
-    Caller, Model, Service, ServiceError,
-    contacts::removal,
-    policy::{Action, allowed},
-};
+use super::{Caller, Model, Service, ServiceError, contacts::removal, policy::Action};
 use crate::{
     clock::random_bytes,
     domain::{
         channel::{
-            Channel, KNOWN_TYPES, is_valid_type,
+            Channel, is_valid_type,
             settings::{self, BadChannelSetting},
         },
+        channel_types::address_types,
         directory::Directory,
         limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
     },
@@ -71,7 +68,7 @@ pub enum ChannelRefusal {
 
 impl Service {
     pub async fn create_channel(&self, caller: &Caller, new: NewChannel) -> Result<Arc<Channel>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageChannels)?;
         check(Some(&new.name), Some(&new.kind))?;
         let config = new.config.as_deref().map(read).transpose()?;
         if let Some(config) = &config {
@@ -104,7 +101,7 @@ impl Service {
         uuid: Uuid,
         change: ChannelChange,
     ) -> Result<Arc<Channel>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageChannels)?;
         check(change.name.as_deref(), change.kind.as_deref())?;
         let config = change.config.as_deref().map(read).transpose()?;
         let service = self.clone();
@@ -148,7 +145,7 @@ impl Service {
 
     /// Not while it is a contact's default (contact API contract section 7.5).
     pub async fn delete_channel(&self, caller: &Caller, uuid: Uuid) -> Result<(), ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageChannels)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 found(command.directory(), uuid)?;
@@ -165,7 +162,7 @@ impl Service {
     /// May contacts have addresses of this type?
     #[must_use]
     pub fn is_address_type(&self, directory: &Directory, kind: &str) -> bool {
-        KNOWN_TYPES.contains(&kind)
+        address_types().any(|known| known == kind)
             || self.has_plugin(kind)
             || directory.channels.values().any(|channel| channel.kind == kind)
     }
@@ -173,10 +170,6 @@ impl Service {
 
 fn found(directory: &Directory, uuid: Uuid) -> Result<&Arc<Channel>, ServiceError> {
     directory.channels.get(&uuid).ok_or(ServiceError::NotFound(Model::Channel))
-}
-
-fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
-    if allowed(caller.kind(), Action::ManageChannels) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
 fn check(name: Option<&str>, kind: Option<&str>) -> Result<(), ChannelRefusal> {

@@ -5,11 +5,8 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{
-    Caller, ContactRefusal, GroupWithUsers, Service, Stored, Way,
-    contacts::{
-        may_write,
-        removal::{self, Memberships},
-    },
+    Action, Caller, ContactRefusal, GroupWithUsers, Service, Stored, Way,
+    contacts::removal::{self, Memberships},
 };
 use crate::{
     domain::contact::GroupDraft,
@@ -32,7 +29,7 @@ impl Service {
         way: Way,
         draft: GroupDraft,
     ) -> Result<Stored, ContactRefusal> {
-        may_write(caller)?;
+        caller.require(Action::ManageContacts)?;
         let stored = self.store().write(Some(caller.id()), move |command| store(command, way, &draft)).await?;
         Ok(stored)
     }
@@ -45,7 +42,7 @@ impl Service {
         group: Uuid,
         is_member: bool,
     ) -> Result<(), ContactRefusal> {
-        may_write(caller)?;
+        caller.require(Action::ManageContacts)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 if command.contact_group(group)?.is_none() {
@@ -65,7 +62,7 @@ impl Service {
     }
 
     pub async fn delete_contact_group(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
-        may_write(caller)?;
+        caller.require(Action::ManageContacts)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let group = command.contact_group(uuid)?.ok_or(ContactRefusal::NotFound)?;

@@ -4,7 +4,7 @@ pub mod removal;
 
 use uuid::Uuid;
 
-use super::{Caller, Service, policy::may_use_contact_api};
+use super::{Action, Caller, Service};
 use crate::{
     domain::{
         contact::{Contact, ContactDraft},
@@ -79,13 +79,13 @@ impl Service {
         way: Way,
         draft: ContactDraft,
     ) -> Result<Stored, ContactRefusal> {
-        may_write(caller)?;
+        caller.require(Action::ManageContacts)?;
         let stored = self.store().write(Some(caller.id()), move |command| store(command, way, draft)).await?;
         Ok(stored)
     }
 
     pub async fn delete_contact(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
-        may_write(caller)?;
+        caller.require(Action::ManageContacts)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let contact = command.contact(uuid)?.ok_or(ContactRefusal::NotFound)?;
@@ -148,8 +148,4 @@ pub fn check_channel(
         return Ok(());
     }
     Err(ContactRefusal::AddressRequired(channel.kind.clone()))
-}
-
-pub(super) fn may_write(caller: &Caller) -> Result<(), ContactRefusal> {
-    if may_use_contact_api(caller) { Ok(()) } else { Err(ContactRefusal::Forbidden) }
 }

@@ -7,6 +7,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 
 use super::{Caller, Model, Service, ServiceError};
 use crate::domain::{
+    attempt::Ended,
     destination::Destination,
     ids::{DestinationId, UserId},
     limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
@@ -45,18 +46,9 @@ pub struct Reached {
     pub unreachable_since: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TestResult {
-    Sent,
-    /// A later attempt might succeed.
-    Retry,
-    /// Another attempt would end the same way.
-    Fail,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
-    pub result: TestResult,
+    pub ended: Ended,
     /// What the provider or the network said.
     pub answer: String,
     /// What happened on the way, line by line, without secrets.

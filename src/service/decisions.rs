@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Caller, Model, Notification, RuleDecision, Service, ServiceError,
-    notifications::messages_about,
-    policy::{Action, allowed},
+    Caller, Model, Notification, RuleDecision, Service, ServiceError, notifications::messages_about, policy::Action,
 };
 use crate::{
     domain::{
@@ -73,8 +71,8 @@ impl Service {
     ) -> Result<Decisions, ServiceError> {
         let own = caller.user.username.clone();
         let username = username.unwrap_or_else(|| own.clone());
-        if username != own && !allowed(caller.kind(), Action::SeeOthersNotifications) {
-            return Err(ServiceError::Forbidden);
+        if username != own {
+            caller.require(Action::SeeOthersNotifications)?;
         }
         let known = if username == own { Some(caller.id()) } else { self.user_id(&username) };
         let (caller, now) = (caller.clone(), self.now());

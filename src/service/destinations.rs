@@ -20,7 +20,7 @@ use crate::{
 pub struct NewDestination {
     pub medium: AnyMedium,
     pub label: Option<String>,
-    /// Checked by [`crate::domain::medium::SettingKind::check`].
+    /// Checked by [`crate::domain::setting::Form::normalize`].
     pub settings: BTreeMap<String, String>,
 }
 

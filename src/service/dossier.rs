@@ -2,11 +2,7 @@
 
 use std::{cmp::Reverse, collections::VecDeque, ops::ControlFlow, sync::Arc};
 
-use super::{
-    Caller, Model, Notification, Service, ServiceError, Turn,
-    notifications::with_events,
-    policy::{Action, allowed},
-};
+use super::{Caller, Model, Notification, Service, ServiceError, Turn, notifications::with_events, policy::Action};
 use crate::{
     domain::{
         ack::Acknowledgement,
@@ -57,14 +53,6 @@ pub struct DecidedEvent {
     pub timestamp: Timestamp,
 }
 
-/// What the caller may do with an incident beyond what everybody may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rights {
-    pub delete: bool,
-    pub remove_foreign_tags: bool,
-    pub ask_about_others: bool,
-}
-
 impl Service {
     /// With the newest `events`.
     pub async fn dossier(&self, caller: &Caller, id: IncidentId, events: usize) -> Result<Dossier, ServiceError> {
@@ -84,14 +72,9 @@ impl Service {
     }
 
     #[must_use]
-    pub fn rights_over(&self, caller: &Caller, incident: &Incident) -> Rights {
+    pub fn may_delete(&self, caller: &Caller, incident: &Incident) -> bool {
         let own = caller.source.as_ref().is_some_and(|source| source.id == incident.source);
-        let may_delete = own || allowed(caller.kind(), Action::DeleteAnyIncident);
-        Rights {
-            delete: may_delete && !self.settings().indelible_incidents,
-            remove_foreign_tags: allowed(caller.kind(), Action::RemoveForeignTag),
-            ask_about_others: allowed(caller.kind(), Action::SeeOthersNotifications),
-        }
+        (own || caller.may(Action::DeleteAnyIncident)) && !self.settings().indelible_incidents
     }
 }
 

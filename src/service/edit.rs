@@ -6,7 +6,7 @@ use super::{
     Caller, Model, Refusal, Service, ServiceError,
     change_text::{change, item_count, python_list},
     events::{EventDraft, draft_event},
-    policy::{Action, allowed},
+    policy::Action,
 };
 use crate::{
     domain::{
@@ -44,7 +44,7 @@ impl Service {
         if edit.tags.as_ref().is_some_and(|tags| tags.len() > TAGS_PER_INCIDENT) {
             return Err(Refusal::TooManyTags.into());
         }
-        let (editor, may_remove_any) = (caller.id(), allowed(caller.kind(), Action::RemoveForeignTag));
+        let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
         let incident = self
             .store()
             .write(Some(editor), move |command| {
@@ -68,7 +68,7 @@ impl Service {
         add: Vec<Tag>,
         remove: Vec<Tag>,
     ) -> Result<Incident, ServiceError> {
-        let (editor, may_remove_any) = (caller.id(), allowed(caller.kind(), Action::RemoveForeignTag));
+        let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
         let incident = self
             .store()
             .write(Some(editor), move |command| {

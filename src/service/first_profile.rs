@@ -20,7 +20,7 @@ use crate::{
 /// At any time, of everything up to a level, by e-mail.
 #[derive(Clone, Debug)]
 pub struct FirstProfile {
-    /// Checked by [`crate::domain::medium::SettingKind::check`].
+    /// Checked by [`crate::domain::setting::Form::normalize`].
     pub email: String,
     pub max_level: Level,
 }

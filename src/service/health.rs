@@ -2,10 +2,7 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
-use super::{
-    Caller, IndexStatus, Reached, Service, ServiceError,
-    policy::{Action, allowed},
-};
+use super::{Caller, IndexStatus, Reached, Service, ServiceError, policy::Action};
 use crate::{
     domain::{
         change::ChangeKind,
@@ -73,9 +70,7 @@ impl Service {
     }
 
     pub async fn health(&self, caller: &Caller) -> Result<Health, ServiceError> {
-        if !allowed(caller.kind(), Action::SeeAdministration) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::SeeAdministration)?;
         let service = self.clone();
         self.blocking(move || {
             let (store, now) = (service.store(), service.now());

@@ -3,7 +3,7 @@
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
     events::{EventDraft, draft_event},
-    policy::{Action, allowed},
+    policy::Action,
 };
 use crate::{
     domain::{
@@ -78,7 +78,7 @@ impl Service {
         if self.settings().indelible_incidents {
             return Err(Refusal::Indelible.into());
         }
-        let any = allowed(caller.kind(), Action::DeleteAnyIncident);
+        let any = caller.may(Action::DeleteAnyIncident);
         let own = caller.source.as_ref().map(|source| source.id);
         self.store()
             .write(Some(caller.id()), move |command| {
@@ -144,7 +144,7 @@ pub(super) fn put_new_incident(
 /// For which source is posted (contract section 7.1).
 fn poster_source(caller: &Caller, wanted: Option<u64>) -> Result<SourceId, Refusal> {
     match (wanted, &caller.source) {
-        (Some(id), _) if allowed(caller.kind(), Action::PostForAnySource) => Ok(SourceId(id)),
+        (Some(id), _) if caller.may(Action::PostForAnySource) => Ok(SourceId(id)),
         (Some(_), _) => Err(Refusal::SourceFieldForbidden),
         (None, Some(own)) => Ok(own.id),
         (None, None) => Err(Refusal::NoSource),

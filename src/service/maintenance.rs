@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
-    policy::{Action, allowed},
-    profiles::check_uses,
+    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, policy::Action, profiles::check_uses,
     users::check_length,
 };
 use crate::domain::{
@@ -42,7 +40,7 @@ impl Service {
         caller: &Caller,
         new: NewMaintenance,
     ) -> Result<Arc<Maintenance>, ServiceError> {
-        may_plan(caller)?;
+        caller.require(Action::PlanMaintenance)?;
         check_length("description", MAINTENANCE_DESCRIPTION, Some(&new.description))?;
         let created_by = caller.id();
         let maintenance = self
@@ -77,7 +75,7 @@ impl Service {
         id: MaintenanceId,
         edit: MaintenanceEdit,
     ) -> Result<Arc<Maintenance>, ServiceError> {
-        may_plan(caller)?;
+        caller.require(Action::PlanMaintenance)?;
         check_length("description", MAINTENANCE_DESCRIPTION, edit.description.as_deref())?;
         let maintenance = self
             .store()
@@ -113,7 +111,7 @@ impl Service {
 
     /// Ends now what has begun, and deletes what lies ahead; whether it was deleted.
     pub async fn cancel_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<bool, ServiceError> {
-        may_plan(caller)?;
+        caller.require(Action::PlanMaintenance)?;
         let deleted = self
             .store()
             .write(Some(caller.id()), move |command| {
@@ -137,7 +135,7 @@ impl Service {
 
     /// Only what lies ahead.
     pub async fn delete_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<(), ServiceError> {
-        may_plan(caller)?;
+        caller.require(Action::PlanMaintenance)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let maintenance = command.directory().maintenances.get(&id).ok_or(UNKNOWN)?;
@@ -153,10 +151,6 @@ impl Service {
 }
 
 const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Maintenance);
-
-fn may_plan(caller: &Caller) -> Result<(), ServiceError> {
-    if allowed(caller.kind(), Action::PlanMaintenance) { Ok(()) } else { Err(ServiceError::Forbidden) }
-}
 
 /// In order, none twice.
 fn known_filters(filters: Vec<FilterId>, directory: &Directory) -> Result<Vec<FilterId>, Refusal> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Service;
-use crate::domain::medium::{AnyMedium, Medium};
+use crate::domain::{channel_types::CHANNEL_TYPES, medium::AnyMedium};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedMedium {
@@ -21,7 +21,7 @@ impl Service {
         let directory = self.directory();
         let offered = directory.channels.values().filter(|channel| channel.is_medium());
         let plugins: BTreeSet<&str> = offered.map(|channel| channel.kind.as_str()).collect();
-        let own = Medium::ALL.iter().map(|medium| self.medium(medium.slug()));
+        let own = CHANNEL_TYPES.iter().map(|known| self.medium(known.key));
         own.chain(plugins.into_iter().map(|slug| self.medium(slug))).collect()
     }
 
@@ -38,9 +38,8 @@ impl Service {
     #[must_use]
     pub fn medium(&self, slug: &str) -> OfferedMedium {
         match AnyMedium::from_slug(slug) {
-            AnyMedium::BuiltIn(medium) => {
-                let name = medium.name().to_owned();
-                OfferedMedium { medium: AnyMedium::BuiltIn(medium), name, installed: true }
+            AnyMedium::BuiltIn(known) => {
+                OfferedMedium { medium: AnyMedium::BuiltIn(known), name: known.title.to_owned(), installed: true }
             }
             AnyMedium::Plugin(kind) => {
                 let directory = self.directory();

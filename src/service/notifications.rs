@@ -2,10 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{
-    Caller, Model, Refusal, Service, ServiceError,
-    policy::{Action, allowed},
-};
+use super::{Caller, Model, Refusal, Service, ServiceError, policy::Action};
 use crate::{
     domain::{
         event::{Event, EventType},
@@ -57,21 +54,21 @@ impl Caller {
     /// The same for contacts, who are nobody's account.
     #[must_use]
     pub fn may_see_addresses_of_contacts(&self) -> bool {
-        allowed(self.kind(), Action::SeeOthersNotifications)
+        self.may(Action::SeeOthersNotifications)
     }
 
     /// What a provider said about a message that the caller may see; from a private address only its status, unless the
     /// caller may see what providers say to others.
     #[must_use]
     pub fn answer<'a>(&self, answer: &'a str) -> &'a str {
-        let is_full = allowed(self.kind(), Action::SeeOthersNotifications);
+        let is_full = self.may(Action::SeeOthersNotifications);
         if is_full { full_answer(answer) } else { public_answer(answer) }
     }
 
     /// Addresses are personal, and so is what a provider says about them.
     #[must_use]
     pub fn may_see_addresses_of(&self, user: UserId) -> bool {
-        self.id() == user || allowed(self.kind(), Action::SeeOthersNotifications)
+        self.id() == user || self.may(Action::SeeOthersNotifications)
     }
 }
 
@@ -93,7 +90,7 @@ impl Service {
         before: Option<MessageId>,
         size: usize,
     ) -> Result<(Vec<Notification>, Option<MessageId>), ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageDeliveries)?;
         let (size, now) = (size.clamp(1, PAGE_SIZE_MAX), self.now());
         self.store()
             .read(move |snapshot| {
@@ -115,7 +112,7 @@ impl Service {
 
     /// A failed message is queued again, with the whole time ahead in which it is tried.
     pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageDeliveries)?;
         let message = self
             .store()
             .write(Some(caller.id()), move |command| {
@@ -137,7 +134,7 @@ impl Service {
 
     /// All failed messages are queued again; how many there were.
     pub async fn retry_all_deliveries(&self, caller: &Caller) -> Result<usize, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageDeliveries)?;
         let (mut count, mut before) = (0_usize, None);
         loop {
             let read = move |snapshot: &Snapshot| snapshot.messages_page(Messages::Dead, before, RETRIED_AT_ONCE);
@@ -162,10 +159,6 @@ impl Service {
         tracing::info!(messages = count, user = %caller.user.username, "failed messages are sent again");
         Ok(count)
     }
-}
-
-fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
-    if allowed(caller.kind(), Action::ManageDeliveries) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
 /// See [`Service::notification_list`].

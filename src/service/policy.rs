@@ -1,123 +1,212 @@
-//! Who may do what: one table (contract section 2.5).
+//! Who may do what: one table of rights (contract section 2.5), which services, routes and templates ask.
 
-use super::Caller;
+use super::{Caller, Credential, ServiceError, contacts::ContactRefusal};
 
-/// The strongest of what a user is.
+/// The strongest of what a user is. Nothing but the table looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserKind {
-    EndUser,
-    /// Posts for a source.
-    SourceUser,
+enum Rank {
+    User,
     Staff,
     Superuser,
 }
 
-/// What not everybody may do. Everything else is open to every authenticated user.
+/// Those who may do something. Superusers may do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Post an incident in the name of any source.
-    PostForAnySource,
-    RemoveForeignTag,
-    /// Delete incidents of sources other than one's own, where deletion is on at all.
-    DeleteAnyIncident,
-    /// Create and rename.
-    ManageSources,
-    /// Accounts, passwords and tokens of others.
-    ManageUsers,
-    ManageChannels,
-    /// Create, change and delete planned maintenance.
-    PlanMaintenance,
-    SeeRules,
-    /// Create, change and delete.
-    ManageRules,
-    /// Why others were told of an event or not, their addresses, and what providers said.
-    SeeOthersNotifications,
-    /// All messages, and sending again those that were given up.
-    ManageDeliveries,
-    /// Accounts with their tokens and sessions, settings, health and the audit trail.
-    SeeAdministration,
-    MakeDemoData,
+enum Who {
+    /// With or without an account.
+    Everybody,
+    Users,
+    Staff,
+    /// Users with one of these grants.
+    Granted(&'static [&'static str]),
+    Superusers,
 }
 
-#[must_use]
-pub const fn allowed(kind: UserKind, action: Action) -> bool {
-    match (kind, action) {
-        (UserKind::Superuser, _)
-        | (
-            UserKind::Staff,
-            Action::PlanMaintenance
-            | Action::SeeOthersNotifications
-            | Action::ManageDeliveries
-            | Action::SeeRules
-            | Action::SeeAdministration,
-        ) => true,
-        (UserKind::EndUser | UserKind::SourceUser | UserKind::Staff, _) => false,
+impl Who {
+    fn includes(self, rank: Rank, grants: &[String]) -> bool {
+        rank == Rank::Superuser
+            || match self {
+                Self::Everybody | Self::Users => true,
+                Self::Staff => rank == Rank::Staff,
+                Self::Granted(implying) => grants.iter().any(|grant| implying.contains(&grant.as_str())),
+                Self::Superusers => false,
+            }
+    }
+}
+
+/// Makes of the table: the actions, who may do each, and a question of the same name for templates.
+macro_rules! rights {
+    ($($(#[doc = $about:literal])* $action:ident, $question:ident: $who:expr;)*) => {
+        /// What somebody may do or not.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[doc = $about])* $action,)*
+        }
+
+        impl Action {
+            pub const ALL: &[Self] = &[$(Self::$action,)*];
+
+            const fn who(self) -> Who {
+                match self {
+                    $(Self::$action => $who,)*
+                }
+            }
+        }
+
+        impl Permissions {
+            $(
+                $(#[doc = $about])*
+                #[must_use]
+                pub fn $question(&self) -> bool {
+                    self.0.contains(&Action::$action)
+                }
+            )*
+        }
+    };
+}
+
+rights! {
+    /// What takes no account: logging in and out, documents, parts of pages, signs of life.
+    UsePublic, use_public: Who::Everybody;
+    /// Incidents; one's own account, tokens and notifications.
+    UseDesk, use_desk: Who::Users;
+    /// Post an incident in the name of any source.
+    PostForAnySource, post_for_any_source: Who::Superusers;
+    RemoveForeignTag, remove_foreign_tag: Who::Superusers;
+    /// Delete incidents of sources other than one's own, where deletion is on at all.
+    DeleteAnyIncident, delete_any_incident: Who::Superusers;
+    /// Create and rename.
+    ManageSources, manage_sources: Who::Superusers;
+    /// Accounts, passwords and tokens of others.
+    ManageUsers, manage_users: Who::Superusers;
+    ManageChannels, manage_channels: Who::Superusers;
+    /// Contacts and their groups, and the API for them (contact API contract section 3).
+    ManageContacts, manage_contacts: Who::Granted(&[CONTACT_API, "notifications/api", "notifications/*", "*"]);
+    /// Create, change and delete planned maintenance.
+    PlanMaintenance, plan_maintenance: Who::Staff;
+    /// Rules and channels.
+    SeeRules, see_rules: Who::Staff;
+    /// Create, change and delete.
+    ManageRules, manage_rules: Who::Superusers;
+    /// Why others were told of an event or not, their addresses, and what providers said.
+    SeeOthersNotifications, see_others_notifications: Who::Staff;
+    /// All messages, and sending again those that were given up.
+    ManageDeliveries, manage_deliveries: Who::Staff;
+    /// Sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
+    SeeAdministration, see_administration: Who::Staff;
+    MakeDemoData, make_demo_data: Who::Superusers;
+}
+
+/// The permission for the API of contacts, groups and channels.
+pub const CONTACT_API: &str = "notifications/api/v1";
+
+/// The actions of one caller, for templates to ask about. Without any: nobody is logged in.
+#[derive(Clone, Debug, Default)]
+pub struct Permissions(Vec<Action>);
+
+/// The caller may not do that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forbidden;
+
+impl From<Forbidden> for ServiceError {
+    fn from(_: Forbidden) -> Self {
+        Self::Forbidden
+    }
+}
+
+impl From<Forbidden> for ContactRefusal {
+    fn from(_: Forbidden) -> Self {
+        Self::Forbidden
+    }
+}
+
+impl Action {
+    /// Whether it takes no account.
+    #[must_use]
+    pub fn is_public(self) -> bool {
+        self.who() == Who::Everybody
     }
 }
 
 impl Caller {
+    fn rank(&self) -> Rank {
+        if self.user.is_superuser || self.credential == Credential::Local {
+            Rank::Superuser
+        } else if self.user.is_staff {
+            Rank::Staff
+        } else {
+            Rank::User
+        }
+    }
+
     #[must_use]
     pub fn may(&self, action: Action) -> bool {
-        allowed(self.kind(), action)
+        action.who().includes(self.rank(), &self.user.grants)
     }
-}
 
-/// The permission for the API of contacts, groups and channels (contact API contract section 3).
-pub const CONTACT_API: &str = "notifications/api/v1";
+    pub fn require(&self, action: Action) -> Result<(), Forbidden> {
+        if self.may(action) { Ok(()) } else { Err(Forbidden) }
+    }
 
-/// By any grant that implies the permission; superusers need none.
-#[must_use]
-pub fn may_use_contact_api(caller: &Caller) -> bool {
-    const IMPLY: [&str; 4] = [CONTACT_API, "notifications/api", "notifications/*", "*"];
-    caller.kind() == UserKind::Superuser || caller.user.grants.iter().any(|grant| IMPLY.contains(&grant.as_str()))
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        Permissions(Action::ALL.iter().copied().filter(|action| self.may(*action)).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use Action as A;
+    use Rank::{Staff, Superuser, User};
+
     use super::*;
 
+    /// Once more, by hand: who may do it without any grant.
+    const EXPECTED: &[(Action, &[Rank])] = &[
+        (A::UsePublic, &[User, Staff, Superuser]),
+        (A::UseDesk, &[User, Staff, Superuser]),
+        (A::PostForAnySource, &[Superuser]),
+        (A::RemoveForeignTag, &[Superuser]),
+        (A::DeleteAnyIncident, &[Superuser]),
+        (A::ManageSources, &[Superuser]),
+        (A::ManageUsers, &[Superuser]),
+        (A::ManageChannels, &[Superuser]),
+        (A::ManageContacts, &[Superuser]),
+        (A::PlanMaintenance, &[Staff, Superuser]),
+        (A::SeeRules, &[Staff, Superuser]),
+        (A::ManageRules, &[Superuser]),
+        (A::SeeOthersNotifications, &[Staff, Superuser]),
+        (A::ManageDeliveries, &[Staff, Superuser]),
+        (A::SeeAdministration, &[Staff, Superuser]),
+        (A::MakeDemoData, &[Superuser]),
+    ];
+
     #[test]
-    fn maintenance_is_for_staff() {
-        for (kind, may) in [
-            (UserKind::EndUser, false),
-            (UserKind::SourceUser, false),
-            (UserKind::Staff, true),
-            (UserKind::Superuser, true),
-        ] {
-            assert_eq!(allowed(kind, Action::PlanMaintenance), may, "{kind:?}");
+    fn the_table_says_what_was_meant() {
+        assert_eq!(EXPECTED.iter().map(|(action, _)| *action).collect::<Vec<_>>(), Action::ALL);
+        for (action, who) in EXPECTED {
+            for rank in [User, Staff, Superuser] {
+                assert_eq!(action.who().includes(rank, &[]), who.contains(&rank), "{rank:?} {action:?}");
+            }
         }
+        let public: Vec<_> = Action::ALL.iter().filter(|action| action.is_public()).collect();
+        assert_eq!(public, [&Action::UsePublic]);
     }
 
     #[test]
-    fn the_rest_of_the_table_is_for_superusers() {
-        use Action as A;
-        for action in [
-            A::PostForAnySource,
-            A::RemoveForeignTag,
-            A::DeleteAnyIncident,
-            A::ManageSources,
-            A::ManageUsers,
-            A::ManageChannels,
-            A::ManageRules,
-            A::MakeDemoData,
+    fn grants_are_for_contacts_only() {
+        for (grant, counts) in [
+            (CONTACT_API, true),
+            ("notifications/api", true),
+            ("notifications/*", true),
+            ("*", true),
+            ("notifications", false),
+            ("notifications/api/v2", false),
+            ("", false),
         ] {
-            assert!(allowed(UserKind::Superuser, action));
-            for kind in [UserKind::EndUser, UserKind::SourceUser, UserKind::Staff] {
-                assert!(!allowed(kind, action), "{kind:?} {action:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn staff_look_after_messages() {
-        for action in
-            [Action::SeeOthersNotifications, Action::ManageDeliveries, Action::SeeRules, Action::SeeAdministration]
-        {
-            for kind in [UserKind::Staff, UserKind::Superuser] {
-                assert!(allowed(kind, action));
-            }
-            for kind in [UserKind::EndUser, UserKind::SourceUser] {
-                assert!(!allowed(kind, action));
+            for (action, who) in EXPECTED {
+                let expected = who.contains(&User) || (counts && *action == Action::ManageContacts);
+                assert_eq!(action.who().includes(User, &[grant.to_owned()]), expected, "{grant:?} {action:?}");
             }
         }
     }

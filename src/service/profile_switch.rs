@@ -1,17 +1,12 @@
 //! Switching notification profiles on and off, whoever owns them (contract section 24).
 
-use super::{
-    Caller, Refusal, Service, ServiceError,
-    policy::{Action, allowed},
-};
+use super::{Caller, Refusal, Service, ServiceError, policy::Action};
 use crate::domain::{ids::ProfileId, profile::Profile};
 
 impl Service {
     /// Flips each: all of them or, if one does not exist, none. As they are then.
     pub async fn toggle_profiles(&self, caller: &Caller, ids: Vec<ProfileId>) -> Result<Vec<Profile>, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageUsers) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageUsers)?;
         let toggled = self
             .store()
             .write(Some(caller.id()), move |command| {

@@ -12,7 +12,7 @@ use super::{
     Caller, Decisions, Model, Service, ServiceError,
     decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
     notifications::messages_about,
-    policy::{Action, allowed},
+    policy::Action,
 };
 use crate::{
     domain::{
@@ -50,9 +50,7 @@ impl Service {
         event: EventId,
         contact: Uuid,
     ) -> Result<Decisions, ServiceError> {
-        if !allowed(caller.kind(), Action::SeeOthersNotifications) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::SeeOthersNotifications)?;
         let (caller, now) = (caller.clone(), self.now());
         self.store()
             .read(move |snapshot| {

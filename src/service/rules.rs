@@ -5,9 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError,
-    policy::{Action, allowed},
-    profiles::check_uses,
+    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, policy::Action, profiles::check_uses,
     users::check_length,
 };
 use crate::{
@@ -43,7 +41,7 @@ pub struct RuleEdit {
 
 impl Service {
     pub async fn create_rule(&self, caller: &Caller, new: NewRule) -> Result<Arc<Rule>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageRules)?;
         check_length("name", RULE_NAME, Some(&new.name))?;
         let owner = caller.id();
         let rule = self
@@ -79,7 +77,7 @@ impl Service {
     }
 
     pub async fn edit_rule(&self, caller: &Caller, id: RuleId, edit: RuleEdit) -> Result<Arc<Rule>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageRules)?;
         check_length("name", RULE_NAME, edit.name.as_deref())?;
         let rule = self
             .store()
@@ -98,7 +96,7 @@ impl Service {
     }
 
     pub async fn delete_rule(&self, caller: &Caller, id: RuleId) -> Result<(), ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageRules)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 found(command.directory(), id)?;
@@ -118,10 +116,6 @@ pub(super) fn rules_where(directory: &Directory, is_meant: impl Fn(&Rule) -> boo
 
 fn found(directory: &Directory, id: RuleId) -> Result<&Arc<Rule>, ServiceError> {
     directory.rules.get(&id).ok_or(ServiceError::NotFound(Model::Rule))
-}
-
-fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
-    if allowed(caller.kind(), Action::ManageRules) { Ok(()) } else { Err(ServiceError::Forbidden) }
 }
 
 fn apply(edit: RuleEdit, rule: &mut Rule, command: &Command<'_>) -> Result<(), ServiceError> {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{
-    Caller, Model, Service, ServiceError,
-    policy::{Action, allowed},
-};
+use super::{Caller, Model, Service, ServiceError, policy::Action};
 use crate::domain::{
     directory::{Directory, OWN_SOURCE},
     filter::Criteria,
@@ -59,9 +56,7 @@ impl SourceView {
 impl Service {
     /// By type and name, those with a token state, signs of life and counts. For staff.
     pub async fn source_views(&self, caller: &Caller) -> Result<Vec<SourceView>, ServiceError> {
-        if !allowed(caller.kind(), Action::SeeAdministration) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::SeeAdministration)?;
         let service = self.clone();
         self.blocking(move || {
             let directory = service.directory();
@@ -75,9 +70,7 @@ impl Service {
 
     /// For staff.
     pub async fn source_view(&self, caller: &Caller, id: SourceId) -> Result<SourceView, ServiceError> {
-        if !allowed(caller.kind(), Action::SeeAdministration) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::SeeAdministration)?;
         let service = self.clone();
         self.blocking(move || {
             let directory = service.directory();

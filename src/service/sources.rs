@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
-    policy::{Action, allowed},
+    policy::Action,
     users::{Account, check_length, put_new_user},
 };
 use crate::{
@@ -54,9 +54,7 @@ impl Service {
         new: NewSource,
         makes_type: bool,
     ) -> Result<Arc<Source>, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageSources) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageSources)?;
         check_name(SOURCE_NAME, &new.name)?;
         check_length("base_url", URL, Some(&new.base_url))?;
         if makes_type {
@@ -96,9 +94,7 @@ impl Service {
         id: SourceId,
         edit: SourceEdit,
     ) -> Result<Arc<Source>, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageSources) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageSources)?;
         if let Some(name) = &edit.name {
             check_name(SOURCE_NAME, name)?;
         }
@@ -135,9 +131,7 @@ impl Service {
         id: SourceId,
         name: String,
     ) -> Result<Arc<Source>, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageSources) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageSources)?;
         let source = self
             .store()
             .write(Some(caller.id()), move |command| {
@@ -165,9 +159,7 @@ impl Service {
         id: SourceId,
         frequency: Option<u32>,
     ) -> Result<(), ServiceError> {
-        if !allowed(caller.kind(), Action::ManageSources) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageSources)?;
         check_frequency(frequency)?;
         self.store()
             .write(Some(caller.id()), move |command| {

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Caller, NewIncident, Refusal, Service, ServiceError,
-    incidents::put_new_incident,
-    policy::{Action, allowed},
-    setup::own_source,
+    Caller, NewIncident, Refusal, Service, ServiceError, incidents::put_new_incident, policy::Action, setup::own_source,
 };
 use crate::{
     clock::random_bytes,
@@ -37,9 +34,7 @@ pub struct TestIncident {
 
 impl Service {
     pub async fn create_test_incident(&self, caller: &Caller, new: TestIncident) -> Result<IncidentId, ServiceError> {
-        if !allowed(caller.kind(), Action::PostForAnySource) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::PostForAnySource)?;
         let id = self
             .store()
             .write(Some(caller.id()), move |command| {

@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Caller, Model, Refusal, Service, ServiceError,
-    login::is_expired,
-    policy::{Action, allowed},
-    users::check_length,
-};
+use super::{Caller, Model, Refusal, Service, ServiceError, login::is_expired, policy::Action, users::check_length};
 use crate::{
     auth::secret,
     domain::{
@@ -39,9 +34,7 @@ impl Service {
         value: Option<String>,
         life: TokenLife,
     ) -> Result<String, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageUsers) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageUsers)?;
         self.new_token(caller, user, value, life, String::new()).await
     }
 
@@ -53,9 +46,7 @@ impl Service {
         life: TokenLife,
         note: String,
     ) -> Result<String, ServiceError> {
-        if !allowed(caller.kind(), Action::ManageUsers) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageUsers)?;
         check_length("note", TOKEN_NOTE, Some(&note))?;
         self.new_token(caller, user, None, life, note).await
     }
@@ -93,8 +84,8 @@ impl Service {
         self.store()
             .write(Some(caller.id()), move |command| {
                 let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
-                if caller.id() != user && !allowed(caller.kind(), Action::ManageUsers) {
-                    return Err(ServiceError::Forbidden);
+                if caller.id() != user {
+                    caller.require(Action::ManageUsers)?;
                 }
                 if command.directory().user(user).is_none() {
                     return Err(ServiceError::NotFound(Model::User));
@@ -120,8 +111,8 @@ impl Service {
         let user = caller.id();
         self.store()
             .write(Some(user), move |command| {
-                let mut own = command.directory().tokens.values().filter(|token| token.user == user);
-                let found = own.find(|token| token.id == id).map(|token| token.hash);
+                let own = command.directory().tokens_of(user);
+                let found = own.into_iter().find(|token| token.id == id).map(|token| token.hash);
                 command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
                 Ok::<_, ServiceError>(())
             })
@@ -130,9 +121,7 @@ impl Service {
     }
 
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
-        if !allowed(caller.kind(), Action::ManageUsers) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageUsers)?;
         self.store()
             .write(Some(caller.id()), move |command| {
                 let found = command.directory().tokens.values().find(|token| token.id == id).map(|token| token.hash);
@@ -145,9 +134,7 @@ impl Service {
 
     /// Ends all tokens and sessions of that user at once.
     pub async fn revoke_all_tokens(&self, caller: &Caller, user: UserId) -> Result<(), ServiceError> {
-        if !allowed(caller.kind(), Action::ManageUsers) {
-            return Err(ServiceError::Forbidden);
-        }
+        caller.require(Action::ManageUsers)?;
         self.delete_tokens_of(caller, user, |_| true).await
     }
 

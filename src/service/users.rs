@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
-    Caller, Credential, Model, Refusal, Service, ServiceError,
-    destinations::forget_destination,
-    policy::{Action, allowed},
+    Caller, Credential, Model, Refusal, Service, ServiceError, destinations::forget_destination, policy::Action,
 };
 use crate::{
     domain::{
@@ -59,7 +57,7 @@ pub struct UserChange {
 
 impl Service {
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Arc<User>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageUsers)?;
         if !is_valid_username(&new.username) {
             return Err(Refusal::BadUsername.into());
         }
@@ -91,7 +89,7 @@ impl Service {
         id: UserId,
         change: UserChange,
     ) -> Result<Arc<User>, ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageUsers)?;
         let gives_up = change.is_superuser == Some(false) || change.is_active == Some(false);
         if gives_up && caller.id() == id && caller.credential != Credential::Local {
             return Err(Refusal::OwnRights.into());
@@ -117,7 +115,7 @@ impl Service {
 
     /// Ends the sessions of that user, and the tokens that were obtained with the old password.
     pub async fn set_password(&self, caller: &Caller, id: UserId, password: &str) -> Result<(), ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageUsers)?;
         let hash = self.hash_password(password).await?;
         let manager = caller.clone();
         self.store()
@@ -132,7 +130,7 @@ impl Service {
 
     /// Ends the sessions of that user, and the tokens that were obtained with a password.
     pub async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
-        may_manage(caller)?;
+        caller.require(Action::ManageUsers)?;
         self.delete_tokens_of(caller, id, |token| {
             token.kind == TokenKind::Session || token.origin == TokenOrigin::Password
         })
@@ -243,13 +241,10 @@ fn keep_email_in_step(command: &mut Command<'_>, user: &User) {
     }
 }
 
-fn may_manage(caller: &Caller) -> Result<(), ServiceError> {
-    if allowed(caller.kind(), Action::ManageUsers) { Ok(()) } else { Err(ServiceError::Forbidden) }
-}
-
 /// Whether the caller may still do it, now that a password has been hashed.
 fn still_may_manage(command: &Command<'_>, caller: &Caller) -> Result<(), ServiceError> {
-    may_manage(&caller.still(command.directory()).ok_or(ServiceError::Forbidden)?)
+    let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+    Ok(caller.require(Action::ManageUsers)?)
 }
 
 fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Option<&str>) -> Result<(), Refusal> {

@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use super::{
     StoreError,
     codec::{AgendaKey, TaskKey, encode, id_key, key_id, ordered_time, time_of, timestamp, unknown_version, versioned},
-    command::Staged,
     index::Applier,
     schema::DUE_TO_TASK,
     tables::WriteTables,
@@ -21,9 +20,7 @@ use crate::{
     clock::Clock,
     domain::{
         agenda::{Agenda, Due, Task, TaskKind},
-        directory::Directory,
         time::Timestamp,
-        token::TokenKind,
     },
 };
 
@@ -124,22 +121,6 @@ pub fn put(tables: &mut WriteTables<'_>, task: Task, due: Option<Timestamp>) -> 
         tables.agenda.insert(agenda_key(due, task), encode(V1, &())?.as_slice())?;
     }
     Ok(())
-}
-
-/// What has to be looked at once this is written: the newest state is what the look judges.
-pub fn touched(write: &Staged, directory: &Directory) -> Vec<Task> {
-    let of_token = |user, kind| {
-        let source = directory.source_of(user).filter(|_| kind == TokenKind::Classic);
-        source.map(|source| TaskKind::TokenExpiry.of_source(source.id)).into_iter().collect()
-    };
-    match write {
-        Staged::PutSource(source) => TaskKind::OF_SOURCES.map(|kind| kind.of_source(source.id)).to_vec(),
-        Staged::PutToken(token) => of_token(token.user, token.kind),
-        Staged::DeleteToken(hash) => {
-            directory.tokens.get(hash).map(|token| of_token(token.user, token.kind)).unwrap_or_default()
-        }
-        _ => Vec::new(),
-    }
 }
 
 pub fn load(txn: &ReadTransaction) -> Result<Vec<(Task, Timestamp)>, StoreError> {

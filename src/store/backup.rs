@@ -16,6 +16,7 @@ use super::{
     Snapshot, StoreError,
     disk::Disk,
     file,
+    kind::KINDS,
     schema::{self, all_tables},
 };
 
@@ -62,7 +63,9 @@ fn copy(snapshot: &Snapshot, partial: &Path) -> Result<(), StoreError> {
 }
 
 fn write(snapshot: &Snapshot, mut copy: Database, disk: &Arc<Disk>) -> Result<(), StoreError> {
-    Copy { from: snapshot, to: &copy }.all_tables()?;
+    let copier = Copier { from: snapshot, to: &copy };
+    copier.all_tables()?;
+    KINDS.iter().try_for_each(|kind| kind.copy_table(&copier))?;
     let mut last = copy.begin_write()?;
     last.set_quick_repair(true);
     file::mark(&last)?;
@@ -74,14 +77,15 @@ fn write(snapshot: &Snapshot, mut copy: Database, disk: &Arc<Disk>) -> Result<()
     findings.into_iter().next().map_or(Ok(()), |finding| Err(StoreError::Io(format!("the copy is damaged: {finding}"))))
 }
 
-struct Copy<'a> {
+/// Copies tables from one file to another.
+pub struct Copier<'a> {
     from: &'a Snapshot,
     to: &'a Database,
 }
 
 macro_rules! copy_tables {
     ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
-        impl Copy<'_> {
+        impl Copier<'_> {
             fn all_tables(&self) -> Result<(), StoreError> {
                 $(self.table(schema::$table)?;)+
                 Ok(())
@@ -91,9 +95,12 @@ macro_rules! copy_tables {
 }
 all_tables!(copy_tables);
 
-impl Copy<'_> {
+impl Copier<'_> {
     /// All rows, which must be as many as the table says.
-    fn table<K: Key + 'static, V: Value + 'static>(&self, table: TableDefinition<'_, K, V>) -> Result<(), StoreError> {
+    pub fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+    ) -> Result<(), StoreError> {
         let named = |error: StoreError| match error {
             StoreError::Damaged(what) => {
                 StoreError::Damaged(format!("table {}: {what}", redb::TableHandle::name(&table)))
@@ -134,5 +141,50 @@ impl Copy<'_> {
             return Ok(());
         }
         Err(StoreError::Damaged(format!("it should have {expected} rows, but {copied} were read")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        domain::{ids::UserId, time::Timestamp, timeslot::all_the_time},
+        store::{Options, Store, schema::NAME_TO_META},
+    };
+
+    /// Tables with the number of their rows.
+    fn tables(path: &Path) -> BTreeMap<String, u64> {
+        let database = Database::create(path).unwrap();
+        let txn = database.begin_read().unwrap();
+        let tables = txn.list_tables().unwrap();
+        let rows = |table: redb::UntypedTableHandle| {
+            (redb::TableHandle::name(&table).to_owned(), txn.open_untyped_table(table).unwrap().len().unwrap())
+        };
+        tables.map(rows).collect()
+    }
+
+    #[test]
+    fn copies_every_table_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("argusd.redb"), folder.path().join("copy.redb"));
+        let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(0)));
+        let store = Store::open(&path, Options::default(), clock).unwrap();
+        let furnish = |command: &mut crate::store::Command<'_>| {
+            let id = command.new_timeslot_id();
+            command.put_timeslot(all_the_time(id, UserId(1)));
+            Ok::<(), StoreError>(())
+        };
+        store.write_blocking(None, furnish).unwrap();
+        store.backup(&copy).unwrap();
+        store.close().unwrap();
+        let original = tables(&path);
+        assert_eq!(original, tables(&copy));
+        assert_eq!(original["timeslot_id_to_timeslot"], 1);
+        for table in KINDS.iter().map(|kind| kind.table()).chain([redb::TableHandle::name(&NAME_TO_META)]) {
+            assert!(original.contains_key(table), "{table}");
+        }
     }
 }

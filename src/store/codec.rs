@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    record::version::subject_byte,
+    kind::subject_byte,
     schema::{IdKey, PairKey, UuidPairKey},
 };
 use crate::domain::{change::Subject, time::Timestamp};
@@ -113,6 +113,15 @@ pub fn encode<T: Serialize>(version: u8, record: &T) -> Result<Vec<u8>, StoreErr
     Ok(postcard::to_extend(record, vec![version])?)
 }
 
+/// (subject, id, sequence number of the change)
+#[must_use]
+pub fn split_version_key(key: VersionKey) -> (u8, u64, u64) {
+    let (mut id, mut seq) = ([0; 8], [0; 8]);
+    id.copy_from_slice(&key[1..9]);
+    seq.copy_from_slice(&key[9..]);
+    (key[0], u64::from_be_bytes(id), u64::from_be_bytes(seq))
+}
+
 /// Splits a value into its version byte and its record.
 pub fn versioned(value: &[u8]) -> Result<(u8, &[u8]), StoreError> {
     value
@@ -125,6 +134,19 @@ pub fn versioned(value: &[u8]) -> Result<(u8, &[u8]), StoreError> {
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
     let (record, rest) = postcard::take_from_bytes(bytes)?;
     if rest.is_empty() { Ok(record) } else { Err(StoreError::Damaged("a record with bytes behind its end".to_owned())) }
+}
+
+/// Reads a record of which there is only the first form.
+pub fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
+    match versioned(value)? {
+        (1, bytes) => decode(bytes),
+        (version, _) => Err(unknown_version(what, version)),
+    }
+}
+
+/// For records that hold their key, too.
+pub fn under_its_key(is: bool, what: &str, uuid: Uuid) -> Result<(), StoreError> {
+    if is { Ok(()) } else { Err(StoreError::Damaged(format!("{what} {uuid} is stored under another's key"))) }
 }
 
 pub fn unknown_version(what: &str, version: u8) -> StoreError {
@@ -150,8 +172,8 @@ mod tests {
             let _ = crate::store::record::incident::decode_incident(1, &bytes);
             let _ = crate::store::record::event::decode_event(1, 1, &bytes);
             let _ = crate::store::record::change::decode_change(1, &bytes);
-            let _ = crate::store::record::contact::decode_contact(uuid::Uuid::nil(), &bytes);
-            let _ = crate::store::record::contact::decode_channel(uuid::Uuid::nil(), &bytes);
+            let _ = crate::store::kind::decode_contact(uuid::Uuid::nil(), &bytes);
+            let _ = <crate::domain::channel::Channel as crate::store::kind::Kind>::decode(uuid::Uuid::nil(), &bytes);
         }
     }
 }

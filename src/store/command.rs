@@ -1,39 +1,25 @@
 //! A command: reads, decides, and stages what shall be written if it does not refuse.
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
-use super::{StoreError, counters::Counters, tables::Reads};
+use super::{StoreError, configure::Configure, counters::Counters, tables::Reads};
 use crate::domain::{
     ack::Acknowledgement,
     agenda::Task,
     change::ChangeKind,
-    channel::Channel,
     contact::{Contact, ContactGroup},
-    destination::Destination,
-    directory::{DecisionSettings, Directory},
+    directory::Directory,
     event::Event,
-    event_filter::CompiledLists,
-    ids::{
-        ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
-        ProfileId, RuleId, Seq, SourceId, TimeslotId, TokenId, UserId,
-    },
+    ids::{ContactGroupId, ContactId, EventId, IncidentId, MessageId, Seq, SourceId, UserId},
     incident::Incident,
-    maintenance::Maintenance,
     message::Message,
     preferences::Preferences,
-    profile::Profile,
-    rule::Rule,
-    source::Source,
-    stored_filter::StoredFilter,
     time::Timestamp,
-    timeslot::Timeslot,
-    token::{Token, TokenHash},
+    token::TokenHash,
     user::User,
 };
 
-/// What a command sees and does. Reads see all that is committed and the earlier commands of the batch, but not what
+/// What a command sees and does; what concerns the kinds of configuration is in `kind` and `configure`. Reads see all that is committed and the earlier commands of the batch, but not what
 /// this command staged itself.
 pub struct Command<'a> {
     pub(super) reads: &'a dyn Reads,
@@ -51,27 +37,8 @@ pub enum Staged {
     PutAck(Acknowledgement),
     PutUser(User),
     PutPreferences(UserId, Preferences),
-    PutToken(Token),
-    DeleteToken(TokenHash),
-    PutSource(Source),
-    PutSourceType(String),
-    PutTimeslot(Timeslot),
-    DeleteTimeslot(TimeslotId),
-    /// With its lists if they were compiled before.
-    PutFilter(StoredFilter, Option<Arc<CompiledLists>>),
-    DeleteFilter(FilterId),
-    PutDestination(Destination),
-    DeleteDestination(DestinationId),
-    PutProfile(Profile),
-    DeleteProfile(ProfileId),
-    PutMaintenance(Maintenance),
-    DeleteMaintenance(MaintenanceId),
-    PutRule(Rule),
-    DeleteRule(RuleId),
-    PutSettings(DecisionSettings),
+    Configure(Configure),
     PutMessage(Message),
-    PutChannel(Channel),
-    DeleteChannel(Uuid),
     PutContact(Contact),
     DeleteContact(Uuid),
     PutContactGroup(ContactGroup),
@@ -185,16 +152,7 @@ impl Command<'_> {
     new_ids! {
         new_incident_id: IncidentId from last_incident,
         new_event_id: EventId from last_event,
-        new_token_id: TokenId from last_token,
-        new_source_id: SourceId from last_source,
-        new_timeslot_id: TimeslotId from last_timeslot,
-        new_filter_id: FilterId from last_filter,
-        new_destination_id: DestinationId from last_destination,
-        new_profile_id: ProfileId from last_profile,
-        new_maintenance_id: MaintenanceId from last_maintenance,
-        new_rule_id: RuleId from last_rule,
         new_message_id: MessageId from last_message,
-        new_channel_id: ChannelId from last_channel,
         new_contact_id: ContactId from last_contact,
         new_contact_group_id: ContactGroupId from last_contact_group,
     }
@@ -269,94 +227,9 @@ impl Command<'_> {
         self.staged.push(Staged::PutPreferences(user, preferences));
     }
 
-    pub fn put_token(&mut self, token: Token) {
-        self.staged.push(Staged::PutToken(token));
-    }
-
-    pub fn delete_token(&mut self, hash: TokenHash) {
-        self.staged.push(Staged::DeleteToken(hash));
-    }
-
-    /// `last_seen` is not written by this.
-    pub fn put_source(&mut self, source: Source) {
-        self.staged.push(Staged::PutSource(source));
-    }
-
-    pub fn put_source_type(&mut self, name: String) {
-        self.staged.push(Staged::PutSourceType(name));
-    }
-
-    pub fn put_timeslot(&mut self, timeslot: Timeslot) {
-        self.staged.push(Staged::PutTimeslot(timeslot));
-    }
-
-    pub fn delete_timeslot(&mut self, id: TimeslotId) {
-        self.staged.push(Staged::DeleteTimeslot(id));
-    }
-
-    /// Compiles the filter on this thread if its criteria are new.
-    pub fn put_filter(&mut self, filter: StoredFilter) {
-        self.staged.push(Staged::PutFilter(filter, None));
-    }
-
-    /// The same without compiling it: `compiled` was made from this filter's criteria.
-    pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledLists>) {
-        self.staged.push(Staged::PutFilter(filter, Some(compiled)));
-    }
-
-    pub fn delete_filter(&mut self, id: FilterId) {
-        self.staged.push(Staged::DeleteFilter(id));
-    }
-
-    pub fn put_destination(&mut self, destination: Destination) {
-        self.staged.push(Staged::PutDestination(destination));
-    }
-
-    pub fn delete_destination(&mut self, id: DestinationId) {
-        self.staged.push(Staged::DeleteDestination(id));
-    }
-
-    pub fn put_profile(&mut self, profile: Profile) {
-        self.staged.push(Staged::PutProfile(profile));
-    }
-
-    pub fn delete_profile(&mut self, id: ProfileId) {
-        self.staged.push(Staged::DeleteProfile(id));
-    }
-
     /// Messages about events make themselves, when the event is put; this is for what becomes of them, and summaries.
     pub fn put_message(&mut self, message: Message) {
         self.staged.push(Staged::PutMessage(message));
-    }
-
-    /// What the operator chose, as far as decisions depend on it.
-    pub fn put_settings(&mut self, settings: DecisionSettings) {
-        self.staged.push(Staged::PutSettings(settings));
-    }
-
-    pub fn put_maintenance(&mut self, maintenance: Maintenance) {
-        self.staged.push(Staged::PutMaintenance(maintenance));
-    }
-
-    pub fn delete_maintenance(&mut self, id: MaintenanceId) {
-        self.staged.push(Staged::DeleteMaintenance(id));
-    }
-
-    pub fn put_rule(&mut self, rule: Rule) {
-        self.staged.push(Staged::PutRule(rule));
-    }
-
-    pub fn delete_rule(&mut self, id: RuleId) {
-        self.staged.push(Staged::DeleteRule(id));
-    }
-
-    pub fn put_channel(&mut self, channel: Channel) {
-        self.staged.push(Staged::PutChannel(channel));
-    }
-
-    /// The caller has made sure that it is no contact's default.
-    pub fn delete_channel(&mut self, uuid: Uuid) {
-        self.staged.push(Staged::DeleteChannel(uuid));
     }
 
     /// The caller has made sure that the username is free, or is made so by this command before.

@@ -1,18 +1,17 @@
-//! Channels, contacts and contact groups in the data file. Contacts and groups are read from it, not from the directory
-//! in memory: there can be a hundred thousand, and the directory is copied when it changes.
+//! Contacts and contact groups in the data file, with their indexes. They are read from it, not from the directory in
+//! memory: there can be a hundred thousand.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use redb::ReadableTable;
 use uuid::Uuid;
 
 use super::{
-    Snapshot, StoreError, audit,
+    Snapshot, StoreError,
     codec::{key_uuid_pair, pairs_of, uuid_pair_key, version_key},
+    configure::change,
     index::Applier,
-    record::contact::{
-        decode_contact, decode_contact_version, decode_group, encode_channel, encode_contact, encode_group,
-    },
+    kind::{Record, decode_contact, decode_contact_version, decode_group},
     schema::{
         CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID, USERNAME_TO_CONTACT_UUID,
         UuidKey, UuidPairKey, VERSION,
@@ -21,7 +20,6 @@ use super::{
 };
 use crate::domain::{
     change::{ConfigurationChange, Subject},
-    channel::Channel,
     contact::{Contact, ContactGroup},
     filter::fold,
     ids::{ContactId, Seq},
@@ -108,60 +106,42 @@ impl Snapshot {
 }
 
 impl Applier<'_, '_> {
-    pub(super) fn put_channel(&mut self, channel: Channel) -> Result<ConfigurationChange, StoreError> {
-        let (id, uuid) = (channel.id.0, channel.uuid);
-        self.tables.channels.insert(uuid.into_bytes(), encode_channel(&channel)?.as_slice())?;
-        self.keep_version(Subject::Channel, id, &encode_channel(&channel.without_secrets())?)?;
-        let after = audit::channel(&channel);
-        let before = self.directory().channels.insert(uuid, Arc::new(channel));
-        Ok(change(Subject::Channel, uuid, before.map(|channel| audit::channel(&channel)), Some(after)))
-    }
-
-    pub(super) fn delete_channel(&mut self, uuid: Uuid) -> Result<Option<ConfigurationChange>, StoreError> {
-        self.tables.channels.remove(uuid.into_bytes())?;
-        let Some(channel) = self.directory().channels.remove(&uuid) else { return Ok(None) };
-        self.keep_version(Subject::Channel, channel.id.0, &[])?;
-        Ok(Some(change(Subject::Channel, uuid, Some(audit::channel(&channel)), None)))
-    }
-
     pub(super) fn put_contact(&mut self, contact: &Contact) -> Result<ConfigurationChange, StoreError> {
-        let (uuid, record) = (contact.uuid, encode_contact(contact)?);
+        let uuid = contact.uuid;
         let before = self.tables.contact(uuid)?;
-        self.tables.contacts.insert(uuid.into_bytes(), record.as_slice())?;
-        self.keep_version(Subject::Contact, contact.id.0, &record)?;
+        self.tables.contacts.insert(uuid.into_bytes(), contact.encode()?.as_slice())?;
+        self.keep_version(contact)?;
         self.index_contact(before.as_ref(), Some(contact))?;
-        let before = before.map(|before| audit::contact(&before));
-        Ok(change(Subject::Contact, uuid, before, Some(audit::contact(contact))))
+        Ok(change(before.as_ref(), Some(contact)))
     }
 
     pub(super) fn delete_contact(&mut self, uuid: Uuid) -> Result<Option<ConfigurationChange>, StoreError> {
         let Some(before) = self.tables.contact(uuid)? else { return Ok(None) };
         self.tables.contacts.remove(uuid.into_bytes())?;
-        self.keep_version(Subject::Contact, before.id.0, &[])?;
+        self.keep_deletion(&before)?;
         self.index_contact(Some(&before), None)?;
-        Ok(Some(change(Subject::Contact, uuid, Some(audit::contact(&before)), None)))
+        Ok(Some(change(Some(&before), None)))
     }
 
     pub(super) fn put_contact_group(&mut self, group: &ContactGroup) -> Result<ConfigurationChange, StoreError> {
-        let (uuid, record) = (group.uuid, encode_group(group)?);
+        let uuid = group.uuid;
         let before = self.tables.contact_group(uuid)?;
-        self.tables.groups.insert(uuid.into_bytes(), record.as_slice())?;
-        self.keep_version(Subject::ContactGroup, group.id.0, &record)?;
+        self.tables.groups.insert(uuid.into_bytes(), group.encode()?.as_slice())?;
+        self.keep_version(group)?;
         if let Some(before) = before.as_ref().filter(|before| before.name != group.name) {
             self.tables.group_names.remove(fold(&before.name).as_str())?;
         }
         let holder = self.tables.group_names.insert(fold(&group.name).as_str(), uuid.into_bytes())?;
         unique(holder.is_none_or(|holder| holder.value() == uuid.into_bytes()), "the name of a contact group")?;
-        let before = before.map(|before| audit::contact_group(&before));
-        Ok(change(Subject::ContactGroup, uuid, before, Some(audit::contact_group(group))))
+        Ok(change(before.as_ref(), Some(group)))
     }
 
     pub(super) fn delete_contact_group(&mut self, uuid: Uuid) -> Result<Option<ConfigurationChange>, StoreError> {
         let Some(before) = self.tables.contact_group(uuid)? else { return Ok(None) };
         self.tables.groups.remove(uuid.into_bytes())?;
         self.tables.group_names.remove(fold(&before.name).as_str())?;
-        self.keep_version(Subject::ContactGroup, before.id.0, &[])?;
-        Ok(Some(change(Subject::ContactGroup, uuid, Some(audit::contact_group(&before)), None)))
+        self.keep_deletion(&before)?;
+        Ok(Some(change(Some(&before), None)))
     }
 
     fn index_contact(&mut self, before: Option<&Contact>, after: Option<&Contact>) -> Result<(), StoreError> {
@@ -237,8 +217,4 @@ fn behind<T>(
 
 fn unique(is: bool, what: &str) -> Result<(), StoreError> {
     if is { Ok(()) } else { Err(StoreError::Damaged(format!("a command gave {what} to a second one"))) }
-}
-
-fn change(subject: Subject, uuid: Uuid, before: Option<String>, after: Option<String>) -> ConfigurationChange {
-    ConfigurationChange { subject, key: uuid.to_string(), before, after }
 }

@@ -19,7 +19,7 @@ use super::{
     disk::{Backend, Damage, Disk},
     migrate::migrate,
     schema::{FORMAT, NAME_TO_META},
-    tables::WriteTables,
+    tables,
 };
 use crate::{clock::random_bytes, domain::limits::FREE_SPACE_BYTES};
 
@@ -387,7 +387,7 @@ fn meta(txn: &ReadTransaction) -> Result<Option<(u32, Uuid)>, StoreError> {
 fn initialise(database: &Database) -> Result<Uuid, StoreError> {
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
-    WriteTables::open(&txn)?;
+    tables::create(&txn)?;
     let generation = mark(&txn)?;
     txn.commit()?;
     Ok(generation)

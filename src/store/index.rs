@@ -1,10 +1,9 @@
 //! The only writer of records, secondary indexes, counters and the change log.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     StoreError,
-    agenda::touched,
     codec::{id_key, pair_key, source_incident_key, time_key},
     command::Staged,
     counters::Counters,
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::domain::{
     ack::Acknowledgement,
+    agenda::Task,
     change::{Change, ChangeKind, Committed, IncidentChange},
     directory::Directory,
     event::Event,
@@ -35,6 +35,8 @@ pub struct Applier<'a, 't> {
     pub counters: &'a mut Counters,
     /// Follows the directory before each decision.
     pub matcher: &'a mut Matcher,
+    /// Rows of the agenda that the write under way makes due at once.
+    pub touched: Vec<Task>,
 }
 
 impl Applier<'_, '_> {
@@ -100,12 +102,16 @@ impl Applier<'_, '_> {
                 Staged::DeleteContact(uuid) => self.delete_contact(uuid)?.map(ChangeKind::Configuration),
                 Staged::PutContactGroup(group) => Some(ChangeKind::Configuration(self.put_contact_group(&group)?)),
                 Staged::DeleteContactGroup(uuid) => self.delete_contact_group(uuid)?.map(ChangeKind::Configuration),
-                configuration => {
-                    for task in touched(&configuration, self.directory) {
+                Staged::PutUser(user) => {
+                    done.directory_changed = true;
+                    Some(ChangeKind::Configuration(self.put(user)?))
+                }
+                Staged::Configure(write) => {
+                    let change = write(self)?;
+                    for task in mem::take(&mut self.touched) {
                         self.schedule(task, Some(at))?;
                         done.agenda.push((task, Some(at)));
                     }
-                    let change = self.configure(configuration)?;
                     done.directory_changed |= change.is_some();
                     change.map(ChangeKind::Configuration)
                 }

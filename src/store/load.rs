@@ -2,31 +2,22 @@
 
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable, TableHandle};
-use uuid::Uuid;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle};
 
 use super::{
     StoreError,
-    codec::{key_id, timestamp, version_key},
+    codec::{key_id, split_version_key, timestamp, version_key},
     counters::Counters,
-    record::{
-        configuration::{decode_destination, decode_filter, decode_source, decode_timeslot, decode_token, decode_user},
-        contact::{decode_channel, decode_channel_version},
-        rule::decode_rule,
-        subscription::{decode_maintenance, decode_profile, decode_settings},
-        version::{split_version_key, subject_byte},
-    },
+    kind::{KINDS, decode_settings, kinds_beginning_with, subject_byte},
     schema::{
-        CHANNEL_UUID_TO_CHANNEL, DESTINATION_ID_TO_DESTINATION, FILTER_ID_TO_FILTER, HASH_TO_TOKEN,
-        INCIDENT_ID_TO_INCIDENT, MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER,
-        PROFILE_ID_TO_PROFILE, RULE_ID_TO_RULE, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN, SOURCE_ID_TO_SOURCE,
-        SOURCE_TYPE, TIMESLOT_ID_TO_TIMESLOT, USER_ID_TO_USER, VERSION,
+        INCIDENT_ID_TO_INCIDENT, IdKey, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
+        VERSION,
     },
 };
 use crate::domain::{
     change::Subject,
     directory::Directory,
-    ids::{DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, Seq, SourceId, TimeslotId},
+    ids::{Seq, SourceId},
     limits::UNLOGGED_IDS,
     time::Timestamp,
 };
@@ -37,101 +28,41 @@ pub fn counters(txn: &ReadTransaction) -> Result<Counters, StoreError> {
 
 /// Refuses counters that cannot be: ids would be given out twice, and loops and memory go by them.
 pub fn check_counters(txn: &ReadTransaction, counters: &Counters) -> Result<(), StoreError> {
-    for (table, last) in [
-        (INCIDENT_ID_TO_INCIDENT, counters.last_incident),
-        (MESSAGE_ID_TO_MESSAGE, counters.last_message),
-        (USER_ID_TO_USER, counters.last_user),
-        (SOURCE_ID_TO_SOURCE, counters.last_source),
-        (TIMESLOT_ID_TO_TIMESLOT, counters.last_timeslot),
-        (FILTER_ID_TO_FILTER, counters.last_filter),
-        (DESTINATION_ID_TO_DESTINATION, counters.last_destination),
-        (PROFILE_ID_TO_PROFILE, counters.last_profile),
-        (MAINTENANCE_ID_TO_MAINTENANCE, counters.last_maintenance),
-        (RULE_ID_TO_RULE, counters.last_rule),
-        (SEQ_TO_CHANGE, counters.last_seq),
-    ] {
-        let highest = txn.open_table(table)?.last()?.map_or(0, |(key, _)| key_id(key.value()));
-        if highest > last {
-            let table = table.name();
-            return Err(StoreError::Damaged(format!(
-                "table {table} has the key {highest}, but {last} was the last one"
-            )));
-        }
+    let key = |txn: &ReadTransaction, table| highest_key(txn, table).map(Option::unwrap_or_default);
+    check_last(INCIDENT_ID_TO_INCIDENT.name(), key(txn, INCIDENT_ID_TO_INCIDENT)?, counters.last_incident)?;
+    check_last(MESSAGE_ID_TO_MESSAGE.name(), key(txn, MESSAGE_ID_TO_MESSAGE)?, counters.last_message)?;
+    let mut logged_ids = vec![counters.last_incident, counters.last_seq];
+    for kind in kinds_beginning_with(&[Subject::User, Subject::Source, Subject::Timeslot, Subject::Filter]) {
+        check_last(kind.table(), kind.highest_key(txn)?.unwrap_or_default(), kind.last(counters))?;
+        logged_ids.extend(kind.has_versions().then(|| kind.last(counters)));
     }
-    let logged = txn.open_table(SEQ_TO_CHANGE)?.last()?.map_or(counters.trimmed, |(key, _)| key_id(key.value()));
+    check_last(SEQ_TO_CHANGE.name(), key(txn, SEQ_TO_CHANGE)?, counters.last_seq)?;
+    let logged = highest_key(txn, SEQ_TO_CHANGE)?.unwrap_or(counters.trimmed);
     // Each of these is logged when it is made; refused commands may have used up some numbers.
     let most = logged.saturating_mul(2).saturating_add(UNLOGGED_IDS);
-    let logged_ids = [
-        counters.last_incident,
-        counters.last_user,
-        counters.last_source,
-        counters.last_timeslot,
-        counters.last_filter,
-        counters.last_destination,
-        counters.last_profile,
-        counters.last_maintenance,
-        counters.last_rule,
-        counters.last_channel,
-        counters.last_seq,
-    ];
     if counters.trimmed > counters.last_seq || logged_ids.into_iter().any(|last| last > most) {
         return Err(StoreError::Damaged("table name_to_counter has a number that was never reached".to_owned()));
     }
     Ok(())
 }
 
+fn check_last(table: &str, highest: u64, last: u64) -> Result<(), StoreError> {
+    if highest <= last {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!("table {table} has the key {highest}, but {last} was the last one")))
+}
+
+fn highest_key(
+    txn: &ReadTransaction,
+    table: TableDefinition<'_, IdKey, &'static [u8]>,
+) -> Result<Option<u64>, StoreError> {
+    Ok(txn.open_table(table)?.last()?.map(|(key, _)| key_id(key.value())))
+}
+
 pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
-    for row in txn.open_table(USER_ID_TO_USER)?.iter()? {
-        let (key, value) = row?;
-        directory.put_user(decode_user(key_id(key.value()), value.value())?);
-    }
-    for row in txn.open_table(HASH_TO_TOKEN)?.iter()? {
-        let (key, value) = row?;
-        directory.put_token(decode_token(key.value(), value.value())?);
-    }
-    for row in txn.open_table(SOURCE_ID_TO_SOURCE)?.iter()? {
-        let (key, value) = row?;
-        directory.put_source(decode_source(key_id(key.value()), value.value())?);
-    }
-    for row in txn.open_table(SOURCE_TYPE)?.iter()? {
-        directory.source_types.insert(row?.0.value().to_owned());
-    }
-    for row in txn.open_table(TIMESLOT_ID_TO_TIMESLOT)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.timeslots.insert(TimeslotId(id), Arc::new(decode_timeslot(id, value.value())?));
-    }
-    for row in txn.open_table(DESTINATION_ID_TO_DESTINATION)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.destinations.insert(DestinationId(id), Arc::new(decode_destination(id, value.value())?));
-    }
-    for row in txn.open_table(FILTER_ID_TO_FILTER)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.filters.insert(FilterId(id), Arc::new(decode_filter(id, value.value())?));
-    }
-    for row in txn.open_table(PROFILE_ID_TO_PROFILE)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, value.value())?));
-    }
-    for row in txn.open_table(MAINTENANCE_ID_TO_MAINTENANCE)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, value.value())?));
-    }
-    for row in txn.open_table(RULE_ID_TO_RULE)?.iter()? {
-        let (key, value) = row?;
-        let id = key_id(key.value());
-        directory.rules.insert(RuleId(id), Arc::new(decode_rule(id, value.value())?));
-    }
-    for row in txn.open_table(CHANNEL_UUID_TO_CHANNEL)?.iter()? {
-        let (key, value) = row?;
-        let channel = decode_channel(Uuid::from_bytes(key.value()), value.value())?;
-        directory.channels.insert(channel.uuid, Arc::new(channel));
-    }
+    KINDS.iter().try_for_each(|kind| kind.load(txn, &mut directory))?;
     let settings = version_key(Subject::Settings, 0, 0)..=version_key(Subject::Settings, 0, u64::MAX);
     if let Some(row) = txn.open_table(VERSION)?.range(settings)?.next_back() {
         directory.settings = Arc::new(decode_settings(row?.1.value())?);
@@ -165,30 +96,10 @@ pub fn directory_at(txn: &ReadTransaction, seq: Seq) -> Result<Directory, StoreE
 }
 
 fn put_version(directory: &mut Directory, subject: u8, id: u64, record: &[u8]) -> Result<(), StoreError> {
-    let is = |other| subject == subject_byte(other);
-    if is(Subject::User) {
-        directory.put_user(decode_user(id, record)?);
-    } else if is(Subject::Source) {
-        let source = decode_source(id, record)?;
-        directory.source_types.insert(source.source_type.clone());
-        directory.put_source(source);
-    } else if is(Subject::Timeslot) {
-        directory.timeslots.insert(TimeslotId(id), Arc::new(decode_timeslot(id, record)?));
-    } else if is(Subject::Destination) {
-        directory.destinations.insert(DestinationId(id), Arc::new(decode_destination(id, record)?));
-    } else if is(Subject::Filter) {
-        directory.filters.insert(FilterId(id), Arc::new(decode_filter(id, record)?));
-    } else if is(Subject::Profile) {
-        directory.profiles.insert(ProfileId(id), Arc::new(decode_profile(id, record)?));
-    } else if is(Subject::Maintenance) {
-        directory.maintenances.insert(MaintenanceId(id), Arc::new(decode_maintenance(id, record)?));
-    } else if is(Subject::Rule) {
-        directory.rules.insert(RuleId(id), Arc::new(decode_rule(id, record)?));
-    } else if is(Subject::Channel) {
-        let channel = decode_channel_version(record)?;
-        directory.channels.insert(channel.uuid, Arc::new(channel));
-    } else if is(Subject::Settings) {
+    if subject == subject_byte(Subject::Settings) {
         directory.settings = Arc::new(decode_settings(record)?);
+    } else if let Some(kind) = KINDS.iter().find(|kind| subject_byte(kind.subject()) == subject) {
+        kind.load_version(id, record, directory)?;
     }
     Ok(())
 }

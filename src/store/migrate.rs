@@ -1,24 +1,18 @@
 //! Brings files that older releases made up to date: tables that they did not have, versions of configuration that was
 //! there before versions were kept, and rows of the agenda.
 
-use std::sync::Arc;
-
 use redb::{Database, ReadableDatabase, TableHandle};
 
 use super::{
     StoreError, agenda,
     codec::version_key,
+    kind::KINDS,
     load,
-    record::{
-        configuration::{encode_destination, encode_filter, encode_source, encode_timeslot, encode_user},
-        version::{without_password, without_secrets},
-    },
     schema::{DUE_TO_TASK, VERSION},
-    tables::WriteTables,
+    tables::{self, WriteTables},
 };
 use crate::domain::{
     agenda::{Task, TaskKind},
-    change::Subject,
     directory::Directory,
     time::Timestamp,
 };
@@ -31,7 +25,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     let tables_before = txn.list_tables()?.count();
-    drop(WriteTables::open(&txn)?);
+    tables::create(&txn)?;
     if txn.list_tables()?.count() == tables_before {
         txn.abort()?;
     } else {
@@ -46,8 +40,10 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     {
         let mut tables = WriteTables::open(&txn)?;
         if !has_versions {
-            for (subject, id, record) in first_versions(&directory)? {
-                tables.versions.insert(version_key(subject, id, 0), record.as_slice())?;
+            for kind in KINDS.iter().filter(|kind| kind.has_versions()) {
+                for (id, record) in kind.versions(&directory)? {
+                    tables.versions.insert(version_key(kind.subject(), id, 0), record.as_slice())?;
+                }
             }
         }
         if !has_agenda {
@@ -63,25 +59,4 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
 /// Everything is looked at once, which withdraws the rows that nothing needs.
 fn first_tasks(directory: &Directory) -> impl Iterator<Item = Task> {
     directory.sources.keys().flat_map(|source| TaskKind::OF_SOURCES.map(|kind| kind.of_source(*source)))
-}
-
-/// Profiles and maintenance are younger than versions.
-fn first_versions(directory: &Directory) -> Result<Vec<(Subject, u64, Vec<u8>)>, StoreError> {
-    let mut versions = Vec::new();
-    for user in directory.users.values() {
-        versions.push((Subject::User, user.id.0, encode_user(&without_password(user))?));
-    }
-    for source in directory.sources.values().map(Arc::as_ref) {
-        versions.push((Subject::Source, source.id.0, encode_source(source)?));
-    }
-    for timeslot in directory.timeslots.values().map(Arc::as_ref) {
-        versions.push((Subject::Timeslot, timeslot.id.0, encode_timeslot(timeslot)?));
-    }
-    for filter in directory.filters.values().map(Arc::as_ref) {
-        versions.push((Subject::Filter, filter.id.0, encode_filter(filter)?));
-    }
-    for destination in directory.destinations.values() {
-        versions.push((Subject::Destination, destination.id.0, encode_destination(&without_secrets(destination))?));
-    }
-    Ok(versions)
 }

@@ -10,10 +10,8 @@ use super::{
     StoreError,
     codec::{id_key, pair_key},
     index::Applier,
-    record::{
-        message::{encode_message, encode_near_misses},
-        rule::encode_overflow,
-    },
+    kind::encode_overflow,
+    record::message::{encode_message, encode_near_misses},
     tables::{Reads, WriteTables},
 };
 use crate::domain::{

@@ -10,13 +10,13 @@ use super::{
     StoreError,
     codec::{id_key, key_id, key_pair, key_time, pair_key, time_key},
     counters::Counters,
+    kind::decode_overflow,
     load,
     record::{
         change::decode_change,
         event::decode_event,
         incident::{decode_incident, decode_summary, decode_tags},
         message::{decode_message, decode_near_misses},
-        rule::decode_overflow,
     },
     schema::{
         DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES,

@@ -1,13 +1,8 @@
-//! Stored forms of the domain types, one file an aggregate. They never change once released: a new form gets a new
-//! version byte.
+//! Stored forms of what is no configuration, one file an aggregate; those of the configuration are in `kind`. They never
+//! change once released: a new form gets a new version byte.
 
 pub mod change;
-pub mod configuration;
-pub mod contact;
 pub mod event;
 pub mod incident;
 pub mod message;
 pub mod preferences;
-pub mod rule;
-pub mod subscription;
-pub mod version;

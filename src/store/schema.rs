@@ -1,4 +1,4 @@
-//! Every table of the data file. Keys are bytes in the order that we need; values are a version byte and a record.
+//! The tables of the data file, but for those of the kinds of configuration, which say theirs. Keys are bytes in the order that we need; values are a version byte and a record.
 
 use redb::TableDefinition;
 
@@ -15,9 +15,9 @@ pub type UuidPairKey = [u8; 32];
 /// Two of them, or a moment and an id.
 pub type PairKey = [u8; 16];
 
-/// Calls a macro with all tables but the description of the file: the field of [`super::tables::WriteTables`], the
-/// constant, the name in the file, and the types of keys and values. What is opened and what is backed up comes from
-/// this list.
+/// Calls a macro with all tables but those of the kinds in [`super::kind`] and the description of the file: the field of
+/// [`super::tables::WriteTables`], the constant, the name in the file, and the types of keys and values. What is opened
+/// and what is backed up comes from this list and from that of kinds.
 macro_rules! all_tables {
     ($with:ident) => {
         $with! {
@@ -35,21 +35,11 @@ macro_rules! all_tables {
             acks: EVENT_ID_TO_ACK = "event_id_to_ack", PairKey => &'static [u8];
             /// The change log.
             changes: SEQ_TO_CHANGE = "seq_to_change", IdKey => &'static [u8];
-            users: USER_ID_TO_USER = "user_id_to_user", IdKey => &'static [u8];
             /// What users chose for the pages. Nothing else depends on it, so it has no versions and is not in the
             /// change log.
             preferences: USER_ID_TO_PREFERENCES = "user_id_to_preferences", IdKey => &'static [u8];
-            tokens: HASH_TO_TOKEN = "hash_to_token", [u8; 32] => &'static [u8];
-            sources: SOURCE_ID_TO_SOURCE = "source_id_to_source", IdKey => &'static [u8];
             source_types: SOURCE_TYPE = "source_type", &'static str => ();
             last_seen: SOURCE_ID_TO_LAST_SEEN = "source_id_to_last_seen", IdKey => i64;
-            timeslots: TIMESLOT_ID_TO_TIMESLOT = "timeslot_id_to_timeslot", IdKey => &'static [u8];
-            destinations: DESTINATION_ID_TO_DESTINATION = "destination_id_to_destination", IdKey => &'static [u8];
-            filters: FILTER_ID_TO_FILTER = "filter_id_to_filter", IdKey => &'static [u8];
-            profiles: PROFILE_ID_TO_PROFILE = "profile_id_to_profile", IdKey => &'static [u8];
-            maintenances: MAINTENANCE_ID_TO_MAINTENANCE = "maintenance_id_to_maintenance", IdKey => &'static [u8];
-            rules: RULE_ID_TO_RULE = "rule_id_to_rule", IdKey => &'static [u8];
-            channels: CHANNEL_UUID_TO_CHANNEL = "channel_uuid_to_channel", UuidKey => &'static [u8];
             contacts: CONTACT_UUID_TO_CONTACT = "contact_uuid_to_contact", UuidKey => &'static [u8];
             groups: GROUP_UUID_TO_GROUP = "group_uuid_to_group", UuidKey => &'static [u8];
             /// Unique; folded usernames of contacts.

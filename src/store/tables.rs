@@ -7,6 +7,7 @@ use super::{
     StoreError,
     codec::{AgendaKey, TaskKey, VersionKey, id_key, key_pair, pair_key, pairs_of, source_incident_key},
     contacts,
+    kind::KINDS,
     record::{
         event::{decode_ack, decode_event},
         incident::decode_incident,
@@ -27,20 +28,28 @@ use crate::domain::{
 
 macro_rules! write_tables {
     ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
-        /// All tables, open for writing.
+        /// The tables, open for writing, but for those of kinds.
         pub struct WriteTables<'t> {
             $(pub $field: Table<'t, $key, $value>,)+
+            /// Opens tables of kinds, which are written one at a time.
+            pub txn: &'t WriteTransaction,
         }
 
         impl<'t> WriteTables<'t> {
             /// Creates those that are missing.
             pub fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
-                Ok(Self { $($field: txn.open_table(schema::$table)?,)+ })
+                Ok(Self { $($field: txn.open_table(schema::$table)?,)+ txn })
             }
         }
     };
 }
 all_tables!(write_tables);
+
+/// Creates the tables that are missing.
+pub fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
+    WriteTables::open(txn)?;
+    KINDS.iter().try_for_each(|kind| kind.create_table(txn))
+}
 
 /// What a command may read while it decides.
 pub trait Reads {

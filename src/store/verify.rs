@@ -84,16 +84,17 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     Ok(findings.0)
 }
 
-struct Findings(Vec<String>);
+/// What was found, a line each.
+pub struct Findings(Vec<String>);
 
 impl Findings {
-    fn add(&mut self, finding: String) {
+    pub fn add(&mut self, finding: String) {
         if self.0.len() < FINDINGS_MAX {
             self.0.push(finding);
         }
     }
 
-    fn check(&mut self, sound: bool, finding: impl FnOnce() -> String) {
+    pub fn check(&mut self, sound: bool, finding: impl FnOnce() -> String) {
         if !sound {
             self.add(finding());
         }

@@ -205,6 +205,7 @@ impl Writer {
                     directory: &mut self.directory,
                     counters: &mut self.counters,
                     matcher: &mut self.matcher,
+                    touched: Vec::new(),
                 };
                 batch.push(applier.apply(staged, job.actor(), now)?);
             }

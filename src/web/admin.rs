@@ -19,11 +19,7 @@ pub mod users;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
-    response::Response,
-};
+use axum::{extract::FromRequestParts, http::request::Parts, response::Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
@@ -33,17 +29,17 @@ use super::{
     form::Fields,
     frame::{Frame, Section},
     problem::Problem,
-    visitor::{Posted, Visitor},
+    visitor::Visitor,
 };
 use crate::{
     domain::{
         time::Timestamp,
         token::{Token, TokenKind},
     },
-    service::{Action, Model, ServiceError, TokenLife},
+    service::{Model, ServiceError, TokenLife},
 };
 
-/// Somebody who may see these pages.
+/// Somebody who may see the page, and the page's query.
 pub struct Staff {
     pub visitor: Visitor,
     /// Of the address.
@@ -55,27 +51,7 @@ impl FromRequestParts<Site> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
         let visitor = Visitor::from_request_parts(parts, site).await?;
-        if !visitor.caller.may(Action::SeeAdministration) {
-            return Err(PageError::Forbidden.page(site, &visitor));
-        }
         Ok(Self { query: Fields::of_query(parts.uri.query()), visitor })
-    }
-}
-
-/// A form that somebody sent who may see these pages.
-pub struct StaffPosted {
-    pub visitor: Visitor,
-    pub fields: Fields,
-}
-
-impl FromRequest<Site> for StaffPosted {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
-        let (mut parts, body) = request.into_parts();
-        let Staff { visitor, .. } = Staff::from_request_parts(&mut parts, site).await?;
-        let Posted { visitor, fields } = Posted::receive(visitor, parts, body, site).await?;
-        Ok(Self { visitor, fields })
     }
 }
 
@@ -106,11 +82,6 @@ fn problem(error: ServiceError) -> Result<Problem, PageError> {
         ServiceError::Refused(refusal) => Ok(Problem::refused(&refusal)),
         error => Err(error.into()),
     }
-}
-
-/// For pages that only those see who may do what is on them.
-fn must(visitor: &Visitor, action: Action) -> Result<(), PageError> {
-    if visitor.caller.may(action) { Ok(()) } else { Err(PageError::Forbidden) }
 }
 
 /// From a path.

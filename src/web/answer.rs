@@ -22,7 +22,7 @@ use super::{
 use crate::{
     domain::limits::BODY_RETRY_AFTER,
     http::{body::BodyError, cookies},
-    service::{Model, Refusal, SearchError, ServiceError, StoreError},
+    service::{Forbidden, Model, Refusal, SearchError, ServiceError, StoreError},
 };
 
 /// What was just done, until a page has said it.
@@ -215,6 +215,12 @@ impl From<ServiceError> for PageError {
             ServiceError::Search(error) => Self::Internal(error.to_string()),
             ServiceError::Internal(error) => Self::Internal(error.to_owned()),
         }
+    }
+}
+
+impl From<Forbidden> for PageError {
+    fn from(_: Forbidden) -> Self {
+        Self::Forbidden
     }
 }
 

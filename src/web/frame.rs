@@ -8,7 +8,7 @@ use crate::{
         limits::LIVE_SILENCE,
         preferences::{DateFormat, Preferences},
     },
-    service::UserKind,
+    service::Permissions,
 };
 
 /// The parts of the house, for the menu.
@@ -29,7 +29,9 @@ pub struct Frame {
     pub section: Section,
     pub title: String,
     /// `None`: nobody is logged in.
-    pub user: Option<FrameUser>,
+    pub username: Option<String>,
+    /// What that user may do.
+    pub can: Permissions,
     pub theme: &'static str,
     pub date_format: &'static str,
     pub banner: Option<String>,
@@ -45,24 +47,13 @@ pub struct Frame {
     pub show: Show,
 }
 
-#[derive(Clone, Debug)]
-pub struct FrameUser {
-    pub username: String,
-    pub is_staff: bool,
-    pub is_superuser: bool,
-}
-
 impl Frame {
     /// For somebody who is logged in.
     #[must_use]
     pub fn new(site: &Site, visitor: &Visitor, section: Section, title: impl Into<String>) -> Self {
-        let kind = visitor.caller.kind();
         Self {
-            user: Some(FrameUser {
-                username: visitor.caller.user.username.clone(),
-                is_staff: matches!(kind, UserKind::Staff | UserKind::Superuser),
-                is_superuser: kind == UserKind::Superuser,
-            }),
+            username: Some(visitor.caller.user.username.clone()),
+            can: visitor.caller.permissions(),
             csrf: visitor.csrf.clone(),
             notice: visitor.notice.clone(),
             ..Self::around(site, &visitor.preferences, section, title.into())
@@ -80,7 +71,8 @@ impl Frame {
         Self {
             section,
             title,
-            user: None,
+            username: None,
+            can: Permissions::default(),
             theme: preferences.theme.name(),
             date_format: preferences.date_format.name(),
             banner: site.settings().banner.clone(),
@@ -121,16 +113,6 @@ impl Frame {
             Section::None => "",
         };
         own == section
-    }
-
-    #[must_use]
-    pub fn is_staff(&self) -> bool {
-        self.user.as_ref().is_some_and(|user| user.is_staff)
-    }
-
-    #[must_use]
-    pub fn is_superuser(&self) -> bool {
-        self.user.as_ref().is_some_and(|user| user.is_superuser)
     }
 }
 

@@ -1,19 +1,17 @@
 //! All pages on one screen: which handler answers which path.
 
-use axum::{
-    Router,
-    extract::Request,
-    middleware,
-    routing::{get, post},
-};
+use axum::{Router, extract::Request, middleware};
 
 use super::{
     Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, no_page, notifications,
     submissions,
 };
 use crate::{
-    http::{self, HttpSettings},
-    service::Service,
+    http::{
+        self, HttpSettings,
+        routes::{Operation, Routes, get, post},
+    },
+    service::{Action, Service},
 };
 
 /// Everything that the server serves: the APIs, and the pages beside them.
@@ -24,28 +22,52 @@ pub fn with_pages(service: Service, http: HttpSettings, web: WebSettings) -> Rou
 
 /// The pages.
 pub fn router(site: Site) -> Router {
-    let pages = account_pages()
-        .merge(list_pages())
-        .merge(incident_pages())
-        .merge(notification_pages())
-        .merge(administration_pages());
+    let pages = pages().into_router();
     let known = pages.clone().with_state(site.clone());
     let pages = pages
         .method_not_allowed_fallback(move |request: Request| no_page::nearest_page(known.clone(), request))
         .fallback(no_page::unknown)
         .layer(middleware::from_fn_with_state(site.clone(), submissions::answer_once))
         .layer(middleware::from_fn_with_state(site.clone(), answer::finish));
-    let files = Router::new()
-        .route("/favicon.ico/", get(assets::icon))
-        .route("/static/tokens.css", get(assets::tokens))
-        .route("/static/{*path}", get(assets::serve));
-    pages.merge(files).with_state(site)
+    pages.merge(files().into_router()).with_state(site)
 }
 
-fn account_pages() -> Router<Site> {
-    Router::new()
+/// All that [`router`] answers.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    pages().merge(files()).into_operations()
+}
+
+fn pages() -> Routes<Site> {
+    login_page()
+        .merge(account_pages())
+        .merge(list_pages())
+        .merge(incident_pages())
+        .merge(notification_pages())
+        .merge(maintenance_pages())
+        .merge(administration_pages())
+        .merge(source_pages())
+        .merge(user_pages())
+        .merge(contact_pages())
+        .merge(rule_pages())
+        .merge(delivery_pages())
+}
+
+/// Parts of pages.
+fn files() -> Routes<Site> {
+    Routes::of(Action::UsePublic)
+        .route("/favicon.ico/", get(assets::icon))
+        .route("/static/tokens.css", get(assets::tokens))
+        .route("/static/{*path}", get(assets::serve))
+}
+
+fn login_page() -> Routes<Site> {
+    Routes::of(Action::UsePublic).route("/accounts/login/", get(account::login::form).post(account::login::log_in))
+}
+
+fn account_pages() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
         .route("/", get(account::own::home))
-        .route("/accounts/login/", get(account::login::form).post(account::login::log_in))
         .route("/accounts/logout/", post(account::login::log_out))
         .route("/user/", get(account::own::show))
         .route("/user/preferences/", post(account::own::save_preferences))
@@ -58,8 +80,8 @@ fn account_pages() -> Router<Site> {
 }
 
 /// All incidents.
-fn list_pages() -> Router<Site> {
-    Router::new()
+fn list_pages() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
         .route("/incidents/", get(incidents::list::show))
         .route("/incidents/kiosk/", get(incidents::list::kiosk))
         .route("/incidents/facets/", get(incidents::choices::facets))
@@ -73,9 +95,9 @@ fn list_pages() -> Router<Site> {
 }
 
 /// One incident, and what is done with it.
-fn incident_pages() -> Router<Site> {
+fn incident_pages() -> Routes<Site> {
     use incident::{act, show};
-    Router::new()
+    Routes::of(Action::UseDesk)
         .route("/incidents/{pk}/", get(show::show))
         .route("/incidents/{pk}/acknowledge/", post(act::acknowledge))
         .route("/incidents/{pk}/acknowledgements/{ack}/", post(act::expire))
@@ -88,10 +110,10 @@ fn incident_pages() -> Router<Site> {
         .route("/incidents/{pk}/delete/", post(act::delete))
 }
 
-/// Who is told: profiles, timeslots, destinations, filters; and planned maintenance, when nobody is.
-fn notification_pages() -> Router<Site> {
+/// Who is told: profiles, timeslots, destinations, filters.
+fn notification_pages() -> Routes<Site> {
     use notifications::{destination_form, destinations, filter_form, filters, profile_form, profiles, timeslots};
-    Router::new()
+    Routes::of(Action::UseDesk)
         .route("/notifications/", get(notifications::home))
         .route("/notifications/profiles/", get(profiles::list))
         .route("/notifications/profiles/first/", post(profiles::first))
@@ -114,12 +136,12 @@ fn notification_pages() -> Router<Site> {
         .route("/notifications/filters/preview/", post(filter_form::preview))
         .route("/notifications/filters/{pk}/", get(filter_form::show).post(filter_form::edit))
         .route("/notifications/filters/{pk}/delete/", post(filters::delete))
-        .merge(maintenance_pages())
 }
 
-fn maintenance_pages() -> Router<Site> {
+/// When nobody is told. The forms and what they change take another action, which their handlers require.
+fn maintenance_pages() -> Routes<Site> {
     use maintenance::{form, tasks};
-    Router::new()
+    Routes::of(Action::UseDesk)
         .route("/plannedmaintenance/", get(tasks::home))
         .route("/plannedmaintenance/running/", get(tasks::running))
         .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
@@ -132,23 +154,24 @@ fn maintenance_pages() -> Router<Site> {
         .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
 
-/// For staff.
-fn administration_pages() -> Router<Site> {
-    source_pages()
-        .merge(user_pages())
-        .merge(contact_pages())
+fn administration_pages() -> Routes<Site> {
+    Routes::of(Action::SeeAdministration)
         .route("/admin/audit/", get(admin::audit::list))
         .route("/admin/", get(admin::overview::show))
         .route("/admin/demo/", post(admin::overview::make_demo_data))
-        .route("/admin/deliveries/", get(admin::deliveries::list))
-        .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
-        .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))
         .route("/admin/health/", get(admin::health::show))
         .route("/admin/settings/", get(admin::settings::show))
 }
 
-fn source_pages() -> Router<Site> {
-    Router::new()
+fn delivery_pages() -> Routes<Site> {
+    Routes::of(Action::ManageDeliveries)
+        .route("/admin/deliveries/", get(admin::deliveries::list))
+        .route("/admin/deliveries/retry/", post(admin::deliveries::retry_all))
+        .route("/admin/deliveries/{id}/retry/", post(admin::deliveries::retry))
+}
+
+fn source_pages() -> Routes<Site> {
+    Routes::of(Action::SeeAdministration)
         .route("/sources/", get(admin::sources::list))
         .route("/sources/new/", get(admin::sources::new).post(admin::sources::create))
         .route("/sources/types/", get(admin::sources::types).post(admin::sources::create_type))
@@ -157,8 +180,8 @@ fn source_pages() -> Router<Site> {
         .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
 }
 
-fn contact_pages() -> Router<Site> {
-    Router::new()
+fn contact_pages() -> Routes<Site> {
+    Routes::of(Action::SeeAdministration)
         .route("/admin/contacts/", get(admin::contacts::list))
         .route("/admin/contacts/new/", get(admin::contacts::new).post(admin::contacts::create))
         .route("/admin/contacts/{id}/", get(admin::contacts::show).post(admin::contacts::save))
@@ -168,6 +191,10 @@ fn contact_pages() -> Router<Site> {
         .route("/admin/groups/{id}/", get(admin::groups::show).post(admin::groups::save))
         .route("/admin/groups/{id}/members/", post(admin::groups::change_members))
         .route("/admin/groups/{id}/delete/", post(admin::groups::delete))
+}
+
+fn rule_pages() -> Routes<Site> {
+    Routes::of(Action::SeeRules)
         .route("/admin/channels/", get(admin::channels::list))
         .route("/admin/channels/new/", get(admin::channels::new).post(admin::channels::create))
         .route("/admin/channels/{id}/", get(admin::channels::show).post(admin::channels::save))
@@ -178,8 +205,8 @@ fn contact_pages() -> Router<Site> {
         .route("/admin/rules/{id}/delete/", post(admin::rules::delete))
 }
 
-fn user_pages() -> Router<Site> {
-    Router::new()
+fn user_pages() -> Routes<Site> {
+    Routes::of(Action::SeeAdministration)
         .route("/admin/users/", get(admin::users::list))
         .route("/admin/users/new/", get(admin::user_form::new).post(admin::user_form::create))
         .route("/admin/users/{id}/", get(admin::user_form::show).post(admin::user_form::save))

@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     domain::preferences::Preferences,
-    http::{body::Payload, cookies, peer},
+    http::{body::Payload, cookies, peer, routes::Needed},
     service::Caller,
 };
 
-/// Somebody who is logged in.
+/// Somebody who is logged in and may do what the route is for.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     pub caller: Caller,
@@ -47,7 +47,7 @@ impl FromRequestParts<Site> for Visitor {
             Ok(preferences) => preferences,
             Err(error) => return Err(PageError::from(error).plain(site)),
         };
-        Ok(Self {
+        let visitor = Self {
             caller,
             preferences,
             csrf: site.service.csrf_token(secret),
@@ -55,7 +55,11 @@ impl FromRequestParts<Site> for Visitor {
             peer: peer::client(site.http(), parts),
             address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             origin: site.origin(parts),
-        })
+        };
+        match parts.extensions.get::<Needed>() {
+            Some(Needed(action)) if !visitor.caller.may(*action) => Err(PageError::Forbidden.page(site, &visitor)),
+            _ => Ok(visitor),
+        }
     }
 }
 

@@ -173,10 +173,10 @@ fn lines(value: &Value, depth: usize) -> String {
 fn first_difference(recorded: &str, actual: &str) -> String {
     let (recorded, actual): (Vec<&str>, Vec<&str>) = (recorded.lines().collect(), actual.lines().collect());
     let at = recorded.iter().zip(&actual).take_while(|(one, other)| one == other).count();
-    let few = |lines: &[&str], sign: char| -> String {
-        lines.iter().skip(at.saturating_sub(2)).take(6).map(|line| format!("    {sign} {line}\n")).collect()
+    let few = |lines: &[&str], sign: char| -> Vec<String> {
+        lines.iter().skip(at.saturating_sub(2)).take(6).map(|line| format!("    {sign} {line}")).collect()
     };
-    [few(&recorded, '-'), few(&actual, '+')].concat()
+    [few(&recorded, '-'), few(&actual, '+')].concat().join("\n")
 }
 
 async fn compare(site: &Site, name: &str, of: &str) {

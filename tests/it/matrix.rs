@@ -1,5 +1,8 @@
 //! Every operation of all documents × every kind of user: each has an expected status here, and gets it.
 
+mod beside;
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use argusd::{
@@ -368,8 +371,9 @@ async fn dead_message(app: &App, incident: u64, event: u64, destination: Destina
 }
 
 impl Objects {
-    fn fill(&self, path: &str) -> String {
-        let key = if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
+    /// Which object the path is about.
+    fn key(&self, path: &str) -> u64 {
+        if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
             self.destination
         } else if path.contains("/rules/") {
             self.rule
@@ -385,14 +389,17 @@ impl Objects {
             self.filter
         } else if path.contains("/destinations/") || path.contains("/phone-number/") {
             self.own_destination
-        } else if path.contains("/notificationprofiles/") {
+        } else if path.contains("/notificationprofiles/") || path.contains("/profiles/") {
             self.profile
         } else if path.contains("/plannedmaintenance/") {
             self.maintenance
         } else {
             self.incident
-        };
-        path.replace("{pk}", &key.to_string())
+        }
+    }
+
+    fn fill(&self, path: &str) -> String {
+        path.replace("{pk}", &self.key(path).to_string())
             .replace("{event_pk}", &self.event.to_string())
             .replace("{ack_pk}", &self.ack.to_string())
             .replace("{uuid}", &self.channel)

@@ -12,10 +12,11 @@ use std::{
 
 use argusd::{
     clock::Clock,
+    domain::attempt::Outcome,
     jobs::Watch,
     notify::{
-        Carrier, ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, Outcome, Outgoing,
-        QueueSettings,
+        ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, Outgoing, QueueSettings,
+        Transcript, Transport,
     },
 };
 use futures_util::future::BoxFuture;
@@ -207,10 +208,10 @@ struct Counting {
     attempts: AtomicUsize,
 }
 
-impl Carrier for Counting {
-    fn carry<'a>(&'a self, message: &'a Outgoing) -> BoxFuture<'a, Outcome> {
+impl Transport for Counting {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
-        self.channels.carry(message)
+        self.channels.carry(message, transcript)
     }
 }
 
@@ -311,7 +312,7 @@ async fn a_clock_that_is_set_delays_no_message() {
     let mail = MailSettings { host: "127.0.0.1".to_owned(), port: sink.port, ..MailSettings::default() };
     let clock = Arc::clone(&app.clock) as Arc<dyn Clock>;
     let channels = Channels::new(&ChannelSettings { mail, ..ChannelSettings::default() }, clock).unwrap();
-    let carrier: Arc<dyn Carrier> = Arc::new(channels);
+    let carrier: Arc<dyn Transport> = Arc::new(channels);
     let start = || {
         let queue = QueueSettings { storm_limit: 0, retry_micros: 24 * 60 * MINUTE };
         let settings = DispatchSettings { queue, public_url: None };

@@ -9,13 +9,14 @@ use std::{
 use argusd::{
     clock::ManualClock,
     domain::{
+        attempt::Ended,
         destination::Destination,
         ids::{DestinationId, UserId},
         time::Timestamp,
     },
     http::HttpSettings,
     search::Search,
-    service::{Caller, Courier, NewSource, NewUser, Service, Settings, TestOutcome, TestResult, TokenLife},
+    service::{Caller, Courier, NewSource, NewUser, Service, Settings, TestOutcome, TokenLife},
     store::{Options, Store},
     web::{self, WebSettings},
 };
@@ -147,7 +148,7 @@ impl Courier for RecordingCourier {
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
         self.0.lock().unwrap().push((destination.id, username.to_owned()));
         let transcript = vec![format!("to {}", destination.shown()), "250 OK".to_owned()];
-        let outcome = TestOutcome { result: TestResult::Sent, answer: "250 OK".to_owned(), transcript };
+        let outcome = TestOutcome { ended: Ended::Sent, answer: "250 OK".to_owned(), transcript };
         Box::pin(async move { outcome })
     }
 }

@@ -1,46 +1,11 @@
-//! What channels of the types that the server knows itself can be set to, and what settings become when they are changed.
+//! Which settings a channel can be given, and what settings become when they are changed.
 
 use serde_json::{Map, Value};
 
-use super::{EMAIL, NTFY, SLACK, SMS, WEBHOOK};
-use crate::domain::{
-    email,
-    limits::{CHANNEL_HEADERS, CHANNEL_SETTING, URL},
-    medium::{BadSetting, SettingKind, same_origin},
-};
+use crate::domain::{channel_types::find, setting::same_origin};
 
-/// One of the settings of a channel. All are optional: what a mail or text message channel leaves out is taken from the
-/// server's own settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelSetting {
-    pub key: &'static str,
-    pub title: &'static str,
-    /// Empty: the title says it all.
-    pub description: &'static str,
-    pub form: Form,
-    /// Never shown again.
-    pub secret: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// On one line.
-    Line,
-    Text,
-    Host,
-    Port,
-    OneOf(&'static [&'static str]),
-    MailAddress,
-    /// A mail address with `{number}` in it.
-    AddressTemplate,
-    HookUrl,
-    HttpUrl,
-    TopicUrl,
-    /// Becomes an address once values are filled in.
-    UrlTemplate,
-    /// An object: values by the names of headers.
-    Headers,
-}
+/// Settings that say which mail server messages go to.
+pub(super) const OF_SERVER: [&str; 3] = ["host", "port", "encryption"];
 
 /// Why settings are not taken: the key and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,107 +15,14 @@ pub struct BadChannelSetting {
     pub reason: String,
 }
 
-const fn setting(key: &'static str, title: &'static str, form: Form, description: &'static str) -> ChannelSetting {
-    ChannelSetting { key, title, description, form, secret: false }
-}
-
-const fn secret(key: &'static str, title: &'static str, form: Form, description: &'static str) -> ChannelSetting {
-    ChannelSetting { key, title, description, form, secret: true }
-}
-
-const HOST: ChannelSetting = setting("host", "Mail server", Form::Host, "By default the server's own.");
-const PORT: ChannelSetting =
-    setting("port", "Port", Form::Port, "By default the usual one for the encryption, or the server's own.");
-const ENCRYPTION: ChannelSetting =
-    setting("encryption", "Encryption", Form::OneOf(&["none", "starttls", "tls"]), "By default the server's own.");
-const USER: ChannelSetting = setting(
-    "user",
-    "User name",
-    Form::Line,
-    "At the mail server. The server's own login is used only at the server's own mail server.",
-);
-const PASSWORD: ChannelSetting = secret("password", "Password", Form::Line, "Together with the user name.");
-const SENDER_MAIL: ChannelSetting =
-    setting("sender_mail", "Sender's address", Form::MailAddress, "By default the server's own.");
-const SENDER_NAME: ChannelSetting = setting("sender_name", "Sender's name", Form::Line, "");
-
-const OF_EMAIL: &[ChannelSetting] = &[
-    HOST,
-    PORT,
-    ENCRYPTION,
-    USER,
-    PASSWORD,
-    SENDER_MAIL,
-    SENDER_NAME,
-    setting("subject_prefix", "Beginning of subjects", Form::Line, "By default the server's own."),
-];
-
-const OF_SMS: &[ChannelSetting] = &[
-    setting("gateway_address", "Mail gateway", Form::MailAddress, "It finds the number in the subject."),
-    setting(
-        "address_template",
-        "Mail gateway for each number",
-        Form::AddressTemplate,
-        "An e-mail address with {number} in it.",
-    ),
-    secret("url", "HTTP gateway", Form::UrlTemplate, "A template over number, digits, text, id and secret."),
-    setting("method", "Method", Form::OneOf(&["POST", "PUT", "GET"]), "Of requests to the HTTP gateway."),
-    secret("headers", "Headers", Form::Headers, "Of requests to the HTTP gateway; their values are templates."),
-    secret("body", "Body", Form::Text, "Of requests to the HTTP gateway; a template."),
-    secret("secret", "Secret", Form::Line, "What {{ secret }} becomes in the templates."),
-    HOST,
-    PORT,
-    ENCRYPTION,
-    USER,
-    PASSWORD,
-    SENDER_MAIL,
-    SENDER_NAME,
-];
-
-const OF_SLACK: &[ChannelSetting] = &[secret(
-    "url",
-    "Incoming webhook",
-    Form::HookUrl,
-    "Of Slack, Mattermost or Rocket.Chat, for contacts that have none of their own.",
-)];
-
-const OF_WEBHOOK: &[ChannelSetting] = &[
-    secret(
-        "url",
-        "URL",
-        Form::HttpUrl,
-        "Where events are posted to, as JSON, for contacts that have none of their own.",
-    ),
-    secret("secret", "Secret", Form::Line, "Signs what is posted."),
-    secret("headers", "Headers", Form::Headers, "Sent along, but only to the scheme, host and port of the URL."),
-];
-
-const OF_NTFY: &[ChannelSetting] = &[
-    secret("url", "Topic", Form::TopicUrl, "Of an ntfy server, for contacts that have none of their own."),
-    secret("token", "Access token", Form::Line, "Sent along, but only to the scheme, host and port of the topic."),
-];
-
-/// `None`: only a plug-in knows.
-#[must_use]
-pub fn settings_of(kind: &str) -> Option<&'static [ChannelSetting]> {
-    match kind {
-        EMAIL => Some(OF_EMAIL),
-        SMS => Some(OF_SMS),
-        SLACK => Some(OF_SLACK),
-        WEBHOOK => Some(OF_WEBHOOK),
-        NTFY => Some(OF_NTFY),
-        _ => None,
-    }
-}
-
 /// Of plug-ins anything goes: they judge it themselves.
 pub fn check(kind: &str, config: &Map<String, Value>) -> Result<(), BadChannelSetting> {
-    let Some(settings) = settings_of(kind) else { return Ok(()) };
+    let Some(known) = find(kind) else { return Ok(()) };
     for (key, value) in config {
-        let known = settings.iter().find(|it| it.key == key);
-        let known = known.ok_or_else(|| bad(key, format!("Channels of type {kind} have no such setting.")))?;
+        let setting = known.of_channel.iter().find(|it| it.key == key);
+        let setting = setting.ok_or_else(|| bad(key, format!("Channels of type {kind} have no such setting.")))?;
         if !is_unset(value) {
-            known.form.check(value).map_err(|reason| bad(key, reason))?;
+            setting.form.check(value).map_err(|reason| bad(key, reason))?;
         }
     }
     check_together(config)
@@ -229,98 +101,12 @@ fn leads_to_same_place(
         let (was, is) = (text(before, "url"), text(given, "url"));
         is.is_empty() || is == was || same_origin(&was, &is)
     };
-    match kind {
-        EMAIL | SMS => ["host", "port", "encryption"].into_iter().all(same) && same_url(),
-        SLACK | WEBHOOK | NTFY => same_url(),
-        _ => before.keys().chain(given.keys()).all(|key| is_secret(key) || same(key)),
-    }
-}
-
-impl Form {
-    fn check(self, value: &Value) -> Result<(), String> {
-        match (self, value) {
-            (Self::Headers, Value::Object(headers)) => check_headers(headers),
-            (Self::Headers, _) => Err("Give an object: values by the names of headers.".to_owned()),
-            (Self::Port, Value::Number(number)) => check_port(number.as_u64()),
-            (Self::Port, Value::String(text)) => check_port(text.parse().ok()),
-            (_, Value::String(text)) => self.check_text(text),
-            _ => Err("Not a valid string.".to_owned()),
+    match find(kind) {
+        Some(known) => {
+            known.of_channel.iter().filter(|it| OF_SERVER.contains(&it.key)).all(|it| same(it.key)) && same_url()
         }
+        None => before.keys().chain(given.keys()).all(|key| is_secret(key) || same(key)),
     }
-
-    fn check_text(self, text: &str) -> Result<(), String> {
-        let is_url = matches!(self, Self::HookUrl | Self::HttpUrl | Self::TopicUrl | Self::UrlTemplate);
-        let longest = if is_url { URL } else { CHANNEL_SETTING };
-        if text.chars().count() > longest {
-            return Err(format!("Ensure this field has no more than {longest} characters."));
-        }
-        if self != Self::Text && text.chars().any(char::is_control) {
-            return Err(BadSetting::Address.to_string());
-        }
-        let by_medium = |kind: SettingKind| kind.check(text.to_owned()).map(drop).map_err(|error| error.to_string());
-        match self {
-            Self::HookUrl => by_medium(SettingKind::HookUrl),
-            Self::HttpUrl => by_medium(SettingKind::HttpUrl),
-            Self::TopicUrl => by_medium(SettingKind::TopicUrl),
-            Self::MailAddress => by_medium(SettingKind::Email),
-            Self::AddressTemplate
-                if !text.contains(NUMBER) || !email::is_valid(&text.replace(NUMBER, "+4712345678")) =>
-            {
-                Err(format!("Enter an email address with {NUMBER} in it."))
-            }
-            Self::UrlTemplate if !text.starts_with("https://") && !text.starts_with("http://") => {
-                Err(BadSetting::HttpUrl.to_string())
-            }
-            Self::OneOf(choices) if !choices.contains(&text) => Err(format!("Must be one of {}.", choices.join(", "))),
-            Self::Host if text.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@')) => {
-                Err("Enter the name or the address of a host.".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-const NUMBER: &str = "{number}";
-
-fn check_port(number: Option<u64>) -> Result<(), String> {
-    if number.is_some_and(|number| (1..=65_535).contains(&number)) {
-        Ok(())
-    } else {
-        Err("Must be a whole number from 1 to 65535.".to_owned())
-    }
-}
-
-fn check_headers(headers: &Map<String, Value>) -> Result<(), String> {
-    /// What the server or its HTTP library says itself.
-    const TAKEN: [&str; 9] = [
-        "content-length",
-        "host",
-        "connection",
-        "transfer-encoding",
-        "user-agent",
-        "idempotency-key",
-        "x-argusd-signature",
-        "x-argusd-timestamp",
-        "te",
-    ];
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name.len() <= 100
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    if headers.len() > CHANNEL_HEADERS {
-        return Err(format!("There can be at most {CHANNEL_HEADERS} headers."));
-    }
-    for (name, value) in headers {
-        if !is_name(name) || TAKEN.contains(&name.to_ascii_lowercase().as_str()) {
-            return Err(format!("{name:?} is not the name of a header that can be set."));
-        }
-        let is_value = |text: &str| text.len() <= CHANNEL_SETTING && !text.chars().any(char::is_control);
-        if !value.as_str().is_some_and(is_value) {
-            return Err(format!("The value of {name} has to be a text on one line."));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
 
 use super::*;
 use crate::domain::{
+    destination::{EMAIL_ADDRESS, PHONE_NUMBER},
     ids::{FilterId, TimeslotId},
     rule::Recipient,
     time::Timestamp,

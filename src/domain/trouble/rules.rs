@@ -29,7 +29,7 @@ pub enum Strictness {
 }
 
 /// A source, as a row of the agenda looks at it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     pub finding: Option<Finding>,
     /// When the finding can become another one by time alone.
@@ -60,11 +60,10 @@ pub fn expiring_token(
     strictness: Strictness,
     now: Timestamp,
 ) -> Look {
-    let nothing = Look { finding: None, next: Next::Nothing };
-    let Some(token) = lasting_token(directory, source) else { return nothing };
+    let Some(token) = lasting_token(directory, source) else { return Look::default() };
     let finding = |verdict| Some(Finding { matter: Matter::Token(source.id), about_since: token.created, verdict });
     let lenient = || finding(Verdict::Unknown).filter(|_| strictness == Strictness::Lenient);
-    let Some(expires) = token.expires else { return Look { finding: lenient(), ..nothing } };
+    let Some(expires) = token.expires else { return Look { finding: lenient(), next: Next::Nothing } };
     let warned_from = expires.saturating_add_micros(-i64::from(days) * DAY_MICROS);
     if expires >= now.saturating_add_micros(i64::from(days) * DAY_MICROS) {
         return Look { finding: lenient(), next: Next::At(warned_from.saturating_add_micros(1)) };
@@ -106,7 +105,7 @@ pub fn missing_heartbeat(
     listening_since: Option<Timestamp>,
     now: Timestamp,
 ) -> Look {
-    let Some(frequency) = source.heartbeat_frequency else { return Look { finding: None, next: Next::Nothing } };
+    let Some(frequency) = source.heartbeat_frequency else { return Look::default() };
     let silence = i64::from(frequency) * 1_000_000 + HEARTBEAT_GRACE_MICROS;
     let Some(last_seen) = last_seen else { return Look { finding: None, next: Next::Soon } };
     let since = last_seen.saturating_add_micros(silence);

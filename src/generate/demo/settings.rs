@@ -7,7 +7,7 @@ use uuid::{Builder, Uuid};
 use super::{PEOPLE, story};
 use crate::{
     domain::{
-        channel::{self, Channel},
+        channel::Channel,
         contact::{Contact, ContactGroup},
         destination::{self, Destination},
         event::EventType,
@@ -169,7 +169,7 @@ impl World<'_, '_> {
             id: self.command.new_channel_id(),
             uuid: self.uuid(),
             name: CHANNEL.to_owned(),
-            kind: channel::EMAIL.to_owned(),
+            kind: destination::EMAIL.to_owned(),
             config: None,
             offered: false,
         };
@@ -198,7 +198,7 @@ impl World<'_, '_> {
                 username,
                 default_channel: channel.uuid,
                 groups: BTreeSet::from([group]),
-                addresses: BTreeMap::from([(channel::EMAIL.to_owned(), address)]),
+                addresses: BTreeMap::from([(destination::EMAIL.to_owned(), address)]),
                 origin: origin.clone(),
             };
             self.command.put_contact(contact);

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        channel::EMAIL,
         contact::{Contact, ContactDraft, looks_like_email},
+        destination::EMAIL,
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME, GROUPS_PER_CONTACT},
     },

@@ -12,8 +12,8 @@ use base64::{
 
 use super::Problem;
 use crate::{
-    http::{Api, peer::Client},
-    service::{AuthFailure, Caller, LoginFailure, policy::may_use_contact_api},
+    http::{Api, peer::Client, routes::Needed},
+    service::{AuthFailure, Caller, LoginFailure},
 };
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -44,7 +44,10 @@ pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Probl
             })?
         }
     };
-    if may_use_contact_api(&caller) { Ok(caller) } else { Err(Problem::forbidden()) }
+    match parts.extensions.get::<Needed>() {
+        Some(Needed(action)) if caller.may(*action) => Ok(caller),
+        _ => Err(Problem::forbidden()),
+    }
 }
 
 /// `None`: nothing that can be understood.

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    channel::settings::{ChannelSetting, Form},
     plugin::{PluginInfo, PluginOption},
+    setting::{Form, Setting},
 };
 
-pub(super) fn of_built_in(kind: &str, settings: &[ChannelSetting]) -> Value {
+pub(super) fn of_built_in(kind: &str, settings: &[Setting]) -> Value {
     let properties: Map<String, Value> = settings.iter().map(|it| (it.key.to_owned(), property(it))).collect();
     json!({
         "title": format!("Settings of channels of type {kind}"),
@@ -29,9 +29,9 @@ pub(super) fn of_plugin(info: &PluginInfo) -> Value {
     })
 }
 
-fn property(setting: &ChannelSetting) -> Value {
+fn property(setting: &Setting) -> Value {
     let mut property = match setting.form {
-        Form::Line | Form::Text | Form::Host => json!({"type": "string"}),
+        Form::Line | Form::Text | Form::Ascii | Form::Host | Form::Phone | Form::Address => json!({"type": "string"}),
         Form::Port => json!({"type": "integer", "minimum": 1, "maximum": 65_535}),
         Form::OneOf(choices) => json!({"type": "string", "enum": choices}),
         Form::MailAddress => json!({"type": "string", "format": "email"}),

@@ -5,9 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::ids::DestinationId,
+    domain::{attempt::Ended, ids::DestinationId},
     http::{Answer, Api, argus::keys::Key, auth::Authenticated, docs::Detail, reply},
-    service::{TestOutcome, TestResult},
+    service::TestOutcome,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -28,11 +28,11 @@ pub struct TestOutcomeBody<'a> {
     responses((status = 200, body = TestOutcomeBody<'static>),
         (status = 429, body = Detail, description = "Too many in a short time.")))]
 pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    let TestOutcome { result, answer, transcript } = api.service.test_destination(&caller, DestinationId(pk)).await?;
-    let outcome = match result {
-        TestResult::Sent => "sent",
-        TestResult::Retry => "retry",
-        TestResult::Fail => "fail",
+    let TestOutcome { ended, answer, transcript } = api.service.test_destination(&caller, DestinationId(pk)).await?;
+    let outcome = match ended {
+        Ended::Sent => "sent",
+        Ended::Retry | Ended::RetryAfter(_) => "retry",
+        Ended::Failed => "fail",
     };
     let body = TestOutcomeBody { outcome, answer: &answer, transcript: &transcript };
     Ok(reply::json(StatusCode::OK, &body))

@@ -6,17 +6,21 @@ use futures_util::future::BoxFuture;
 use lettre::Message;
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     mail::{Letter, address},
     office::{Office, Offices},
     unusable,
 };
 use crate::{
     clock::Clock,
-    domain::{limits, time::Timestamp},
+    domain::{
+        channel_types::email::{HTML, STABLE_SUBJECT, SUBJECT, TEXT},
+        limits,
+        time::Timestamp,
+    },
     notify::{
         outgoing::{Content, Outgoing},
-        template::{Part, Templates},
+        template::Templates,
         text::clean,
         view::View,
     },
@@ -31,8 +35,8 @@ pub(super) struct Email {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Channel for Email {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Email {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let office = match self.offices.of(message.own_channel()) {
                 Ok(office) => office,
@@ -40,7 +44,7 @@ impl Channel for Email {
             };
             let mail = match self.compose(message, &office, self.clock.now()) {
                 Ok(mail) => mail,
-                Err(reason) => return Outcome::Fail(clean(&reason, limits::PROVIDER_ANSWER)),
+                Err(reason) => return Outcome::fail(clean(&reason, limits::PROVIDER_ANSWER)),
             };
             office.smtp.submit(&mail, transcript).await
         })
@@ -52,17 +56,14 @@ impl Email {
         let to = address(message.setting("email_address"))
             .map_err(|reason| format!("The destination's address is not valid: {reason}."))?;
         let view = View::new(&message.content, self.time_zone);
-        let subject = if self.stable_subject && matches!(message.content, Content::Event(_)) {
-            Part::StableSubject
-        } else {
-            Part::Subject
-        };
+        let subject =
+            if self.stable_subject && matches!(message.content, Content::Event(_)) { STABLE_SUBJECT } else { SUBJECT };
         let letter = Letter {
             id: message.id.clone(),
             to,
             subject: format!("{}{}", office.subject_prefix, self.templates.render(subject, &view)),
-            text: self.templates.render(Part::Text, &view),
-            html: Some(self.templates.render(Part::Html, &view)),
+            text: self.templates.render(TEXT, &view),
+            html: Some(self.templates.render(HTML, &view)),
             thread: match &message.content {
                 Content::Event(notice) => Some(notice.thread.clone()),
                 Content::Summary(_) | Content::Test { .. } => None,

@@ -21,6 +21,7 @@ use super::{Outcome, SetupError, Transcript, reach, roots};
 use crate::{
     clock::Clock,
     domain::{
+        attempt::Ended,
         limits,
         message::{public_answer, restricted_answer},
         time::Timestamp,
@@ -87,9 +88,9 @@ impl Http {
                     Err(_) => too_slow(self.timeout),
                 }
             }
-            Err(reason) => Outcome::Fail(reason),
+            Err(reason) => Outcome::fail(reason),
         };
-        transcript.note(public_answer(outcome.answer()));
+        transcript.note(public_answer(&outcome.answer));
         outcome
     }
 
@@ -127,7 +128,7 @@ async fn answered(mut response: Response, now: Timestamp, transcript: &mut Trans
     if let Some(target) = redirect_target(&response) {
         // The page that comes with a redirect repeats the address, which only administrators may read.
         let full = clean(&format!("{status}, to {target}"), limits::PROVIDER_ANSWER);
-        return Outcome::Fail(restricted_answer(&status.to_string(), &full));
+        return Outcome::fail(restricted_answer(&status.to_string(), &full));
     }
     let wait = wait_asked_for(response.headers(), now);
     let body = timeout(BODY_PATIENCE, beginning(&mut response)).await.unwrap_or_default();
@@ -138,10 +139,10 @@ async fn answered(mut response: Response, now: Timestamp, transcript: &mut Trans
     let is_for_now =
         matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
     match wait {
-        _ if status.is_success() => Outcome::Sent(answer),
-        _ if !(is_for_now || status.is_server_error()) => Outcome::Fail(answer),
-        Some(micros) => Outcome::RetryAfter { answer, micros },
-        None => Outcome::Retry(answer),
+        _ if status.is_success() => Outcome::sent(answer),
+        _ if !(is_for_now || status.is_server_error()) => Outcome::fail(answer),
+        Some(micros) => Outcome { ended: Ended::RetryAfter(micros), ..Outcome::retry(answer) },
+        None => Outcome::retry(answer),
     }
 }
 
@@ -206,18 +207,18 @@ fn failed(error: reqwest::Error, limit: Duration) -> Outcome {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if inner.is::<OutOfReach>() {
-            return Outcome::Fail(inner.to_string());
+            return Outcome::fail(inner.to_string());
         }
         reasons.push(inner.to_string());
         cause = inner.source();
     }
     let told = reasons.pop().filter(|reason| !reason.is_empty()).unwrap_or_else(|| "it failed".to_owned());
     let what = if error.is_connect() { "cannot connect" } else { "the request broke off" };
-    Outcome::Retry(clean(&format!("{what}: {told}"), limits::PROVIDER_ANSWER))
+    Outcome::retry(clean(&format!("{what}: {told}"), limits::PROVIDER_ANSWER))
 }
 
 fn too_slow(limit: Duration) -> Outcome {
-    Outcome::Retry(format!("no answer in {} seconds", limit.as_secs_f32()))
+    Outcome::retry(format!("no answer in {} seconds", limit.as_secs_f32()))
 }
 
 /// Scheme, host and port: the rest may be a secret.

@@ -9,14 +9,17 @@ use reqwest::{Method, Url, header};
 use serde_json::json;
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     http::{Http, Request},
 };
 use crate::{
-    domain::event::EventType,
+    domain::{
+        channel_types::{email, ntfy},
+        event::EventType,
+    },
     notify::{
         outgoing::{Content, Notice, Outgoing},
-        template::{Part, Templates},
+        template::Templates,
         text::{Room, cut, one_line},
         view::View,
     },
@@ -33,11 +36,11 @@ pub(super) struct Ntfy {
     pub time_zone: chrono_tz::Tz,
 }
 
-impl Channel for Ntfy {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Ntfy {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         let Some((server, topic)) = split(message.setting("destination_url")) else {
             let reason = "The destination's address is not that of a topic, such as https://ntfy.example.org/topic.";
-            return Box::pin(std::future::ready(Outcome::Fail(reason.to_owned())));
+            return Box::pin(std::future::ready(Outcome::fail(reason.to_owned())));
         };
         let mut headers = vec![(header::CONTENT_TYPE, "application/json".to_owned())];
         let token = message.setting("token");
@@ -52,8 +55,8 @@ impl Channel for Ntfy {
 impl Ntfy {
     fn body(&self, topic: &str, message: &Outgoing) -> String {
         let view = View::local(&message.content, self.time_zone);
-        let title = one_line(&self.templates.render(Part::Subject, &view));
-        let text = self.templates.render_within(Part::Ntfy, &view, Room::Bytes(LONGEST_MESSAGE_BYTES));
+        let title = one_line(&self.templates.render(email::SUBJECT, &view));
+        let text = self.templates.render_within(ntfy::TEXT, &view, Room::Bytes(LONGEST_MESSAGE_BYTES));
         let worst = match &message.content {
             Content::Event(notice) => Some(notice),
             Content::Summary(summary) => summary.notices.first(),

@@ -12,7 +12,7 @@ use reqwest::{
 use serde_json::{Map, Value};
 
 use super::{
-    Channel, Outcome, SetupError, Transcript,
+    Outcome, SetupError, Transcript, Transport,
     http::{Http, Request},
     mail::{self, Letter},
     office::{Offices, text},
@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{channel, limits},
+    domain::{channel, channel_types::sms::TEXT, limits},
     notify::{
         outgoing::Outgoing,
         settings::{HttpGateway, SmsSettings},
-        template::{Inline, Part, Templates},
+        template::{Inline, Templates},
         text::{Room, atom, one_line},
         view::View,
     },
@@ -84,19 +84,19 @@ impl Gateway {
     }
 }
 
-impl Channel for Sms {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Sms {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let number = message.setting("phone_number");
             if !is_e164(number) {
-                return Outcome::Fail("The destination's phone number is not valid.".to_owned());
+                return Outcome::fail("The destination's phone number is not valid.".to_owned());
             }
             let view = View::local(&message.content, self.time_zone);
-            let text = self.templates.render_within(Part::Sms, &view, Room::Characters(limits::SMS_TEXT));
+            let text = self.templates.render_within(TEXT, &view, Room::Characters(limits::SMS_TEXT));
             let text = text.trim_end().to_owned();
             let gateway = match self.gateway(message.own_channel()) {
                 Ok(Some(gateway)) => gateway,
-                Ok(None) => return Outcome::Fail("The medium \"sms\" is not set up on this server.".to_owned()),
+                Ok(None) => return Outcome::fail("The medium \"sms\" is not set up on this server.".to_owned()),
                 Err(error) => return unusable(&error),
             };
             match gateway.as_ref() {
@@ -106,12 +106,12 @@ impl Channel for Sms {
                 Gateway::MailTo(template) => match mail::address(&template.replace(NUMBER, number)) {
                     Ok(address) => self.by_mail(message, address, String::new(), text, transcript).await,
                     Err(reason) => {
-                        Outcome::Fail(format!("The gateway's address for this number is not valid: {reason}."))
+                        Outcome::fail(format!("The gateway's address for this number is not valid: {reason}."))
                     }
                 },
                 Gateway::Http(template) => match template.fill_in(number, &text, &message.id) {
                     Ok(request) => self.http.send(request, transcript).await,
-                    Err(reason) => Outcome::Retry(format!("The request to the gateway cannot be written: {reason}.")),
+                    Err(reason) => Outcome::retry(format!("The request to the gateway cannot be written: {reason}.")),
                 },
             }
         })
@@ -140,7 +140,7 @@ impl Sms {
         let letter = Letter { id: message.id.clone(), to, subject, text, html: None, thread: None };
         match office.letterhead.write(letter, self.clock.now()) {
             Ok(mail) => office.smtp.submit(&mail, transcript).await,
-            Err(error) => Outcome::Fail(format!("The mail to the gateway cannot be written: {error}.")),
+            Err(error) => Outcome::fail(format!("The mail to the gateway cannot be written: {error}.")),
         }
     }
 }

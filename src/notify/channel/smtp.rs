@@ -120,7 +120,7 @@ impl Smtp {
     pub(super) async fn submit(&self, mail: &Message, transcript: &mut Transcript) -> Outcome {
         let (envelope, mail) = (mail.envelope(), &Content(String::from_utf8_lossy(&mail.formatted()).into_owned()));
         let Ok(Ok(_slot)) = timeout(self.timeout, self.slots.acquire()).await else {
-            return Outcome::Retry("All connections to the mail server are busy.".to_owned());
+            return Outcome::retry("All connections to the mail server are busy.".to_owned());
         };
         if let Some(connection) = self.take_idle() {
             transcript.note(&format!("uses an open connection to {}:{}", self.host, self.port));
@@ -221,11 +221,11 @@ impl Smtp {
 
     fn outcome(&self, result: Result<Response, Trouble>, transcript: &mut Transcript) -> Outcome {
         let outcome = match result {
-            Ok(answer) => Outcome::Sent(shown(&answer)),
-            Err(Trouble::Unspeakable) => Outcome::Fail(
+            Ok(answer) => Outcome::sent(shown(&answer)),
+            Err(Trouble::Unspeakable) => Outcome::fail(
                 "The mail server does not accept addresses with letters outside ASCII before the @.".to_owned(),
             ),
-            Err(Trouble::Timeout(stage)) => Outcome::Retry(format!(
+            Err(Trouble::Timeout(stage)) => Outcome::retry(format!(
                 "{}: no answer from {}:{} in {} seconds",
                 stage.name(),
                 self.host,
@@ -234,10 +234,15 @@ impl Smtp {
             )),
             Err(Trouble::Smtp(stage, error)) => {
                 let text = clean(&format!("{}: {}", stage.name(), told(&error)), limits::PROVIDER_ANSWER);
-                if is_final(stage, error.status().map(u16::from)) { Outcome::Fail(text) } else { Outcome::Retry(text) }
+                let code = error.status().map(u16::from);
+                if is_final(stage, code) {
+                    Outcome::fail(text)
+                } else {
+                    Outcome { reached: is_about_message(stage, code), ..Outcome::retry(text) }
+                }
             }
         };
-        transcript.note(outcome.answer());
+        transcript.note(&outcome.answer);
         outcome
     }
 }
@@ -270,6 +275,11 @@ impl Stage {
 fn is_final(stage: Stage, code: Option<u16>) -> bool {
     let about_us = |code| matches!(code, 521 | 530 | 534 | 535 | 538);
     matches!(stage, Stage::Recipient | Stage::Content) && code.is_some_and(|code| code >= 500 && !about_us(code))
+}
+
+/// Refusals, for now, of this recipient or this content, by a server that takes mail from us otherwise.
+fn is_about_message(stage: Stage, code: Option<u16>) -> bool {
+    matches!(stage, Stage::Recipient | Stage::Content) && code.is_some_and(|code| (400..500).contains(&code))
 }
 
 fn shown(answer: &Response) -> String {
@@ -332,9 +342,16 @@ mod tests {
         for stage in [Stage::Connect, Stage::Encrypt, Stage::LogIn, Stage::Sender] {
             for code in [None, Some(421), Some(535), Some(550), Some(554)] {
                 assert!(!is_final(stage, code), "{stage:?} {code:?}");
+                assert!(!is_about_message(stage, code), "{stage:?} {code:?}");
             }
         }
         for stage in [Stage::Recipient, Stage::Content] {
+            for code in [None, Some(521), Some(535)] {
+                assert!(!is_about_message(stage, code), "{stage:?} {code:?}");
+            }
+            for code in [Some(421), Some(450), Some(452)] {
+                assert!(is_about_message(stage, code), "{stage:?} {code:?}");
+            }
             for code in [None, Some(421), Some(450), Some(451), Some(452), Some(521), Some(530), Some(535)] {
                 assert!(!is_final(stage, code), "{stage:?} {code:?}");
             }

@@ -13,7 +13,7 @@ use reqwest::{
 use sha2::Sha256;
 
 use super::{
-    Channel, Outcome, Transcript,
+    Outcome, Transcript, Transport,
     http::{Http, Request},
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(super) struct Webhook {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Channel for Webhook {
-    fn send<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+impl Transport for Webhook {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         let now = self.clock.now();
         let body = payload::write(message, &self.zoned, now).into_bytes();
         let mut headers = vec![

@@ -53,9 +53,9 @@ fn lane(destination: u64) -> LaneId {
     LaneId::Destination(DestinationId(destination))
 }
 
-fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Moment) -> Fate {
+fn end(queue: &mut Queue, work: &Work, ended: Ended, now: Moment) -> Option<Moment> {
     let Work::Send(lane, message) = work else { panic!("not a message: {work:?}") };
-    let fate = queue.fate((*lane, *message), ended, now, 0.5);
+    let fate = queue.next_attempt((*lane, *message), ended, now, 0.5);
     queue.settle((*lane, *message), ended, fate, now, 0.5);
     fate
 }
@@ -81,7 +81,7 @@ fn messages_about_one_incident_keep_their_order_through_a_failure() {
     queue.note(&message(2, 1, 7, START), at(START));
     queue.note(&message(3, 1, 8, START), at(START));
     let first = queue.take(START);
-    let Fate::Again(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
+    let Some(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
     let blocked = START.saturating_add_micros(5 * SECOND);
     assert_eq!(queue.take(START), []);
     assert_eq!(queue.next_time(), Some(blocked));
@@ -131,9 +131,9 @@ fn a_server_that_is_down_is_asked_rarely_and_in_the_end_everything_is_given_up()
         for work in queue.take(now) {
             let Work::Send(lane, id) = work else { panic!("gathered") };
             attempts += 1;
-            let fate = queue.fate((lane, id), Ended::Retry, now, 0.5);
+            let fate = queue.next_attempt((lane, id), Ended::Retry, now, 0.5);
             let expired = queue.settle((lane, id), Ended::Retry, fate, now, 0.5);
-            open -= expired.len() + usize::from(fate == Fate::Dead);
+            open -= expired.len() + usize::from(fate.is_none());
             queue.gave_up(lane, &expired);
         }
         if let Some(next) = queue.next_time() {
@@ -172,7 +172,7 @@ fn a_clock_that_is_set_delays_neither_a_retry_nor_what_is_new() {
         let mut queue = queue(0);
         queue.note(&message(1, 1, 1, START), at(START));
         let first = queue.take(START);
-        let Fate::Again(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
+        let Some(again) = end(&mut queue, &first[0], Ended::Retry, START) else { panic!("given up") };
         assert_eq!(again, START.saturating_add_micros(10 * SECOND));
         let later = START.saturating_add_micros(SECOND);
         let set = Now { wall: at(later).wall.saturating_add_micros(step), moment: later };
@@ -224,7 +224,7 @@ fn what_an_earlier_run_left_waits_no_longer_than_a_retry_and_is_tried_again() {
             work = queue.take(tried);
         }
         let fate = end(&mut queue, &work[0], Ended::Retry, tried);
-        let Fate::Again(again) = fate else { panic!("by {step}: given up after one attempt") };
+        let Some(again) = fate else { panic!("by {step}: given up after one attempt") };
         assert!(again.micros_since(tried) <= retry::longest_wait(4), "by {step}");
     }
 }
@@ -239,7 +239,7 @@ fn a_destination_that_asks_for_time_is_left_alone_for_so_long() {
         let work = queue.take(START);
         let fate = end(&mut queue, &work[0], Ended::RetryAfter(asked), START);
         let until = START.saturating_add_micros(granted);
-        assert_eq!(fate, Fate::Again(until));
+        assert_eq!(fate, Some(until));
         end(&mut queue, &work[1], Ended::Sent, START);
         assert_eq!(queue.take(until.saturating_add_micros(-1)), [], "nor anything else for it");
         assert_eq!(queue.take(until), [Work::Send(lane(1), MessageId(1))]);
@@ -249,7 +249,7 @@ fn a_destination_that_asks_for_time_is_left_alone_for_so_long() {
     queue.note(&message(1, 1, 1, START), at(START));
     let work = queue.take(START);
     let fate = end(&mut queue, &work[0], Ended::RetryAfter(SECOND), START);
-    assert_eq!(fate, Fate::Again(START.saturating_add_micros(10 * SECOND)));
+    assert_eq!(fate, Some(START.saturating_add_micros(10 * SECOND)));
 }
 
 #[test]
@@ -260,9 +260,9 @@ fn the_last_attempt_too_is_made_when_the_destination_allows_it() {
     let end_of_time = START.saturating_add_micros(24 * HOUR - SECOND);
     let fate = end(&mut queue, &work[0], Ended::RetryAfter(45 * SECOND), end_of_time);
     let until = end_of_time.saturating_add_micros(45 * SECOND);
-    assert_eq!(fate, Fate::Again(until));
+    assert_eq!(fate, Some(until));
     let work = queue.take(until);
-    assert_eq!(end(&mut queue, &work[0], Ended::RetryAfter(45 * SECOND), until), Fate::Dead);
+    assert_eq!(end(&mut queue, &work[0], Ended::RetryAfter(45 * SECOND), until), None);
 }
 
 /// The first attempt was ten minutes ago, and the destination asked for an hour.
@@ -312,7 +312,7 @@ fn a_clock_that_is_set_ahead_makes_nothing_seem_too_old() {
     for _ in 0..6 {
         let work = queue.take(now);
         for work in &work {
-            assert!(matches!(end(&mut queue, work, Ended::Retry, now), Fate::Again(_)));
+            assert!(end(&mut queue, work, Ended::Retry, now).is_some());
         }
         assert_eq!(queue.take(now), [], "after a failure the destination is left alone");
         now = queue.next_time().unwrap();
@@ -380,7 +380,7 @@ proptest! {
             let landed: Vec<_> = flights.range(..=(now, u64::MAX)).map(|(key, flight)| (*key, *flight)).collect();
             for (key, (lane, id, ended)) in landed {
                 flights.remove(&key);
-                let fate = queue.fate((lane, id), ended, now, 0.3);
+                let fate = queue.next_attempt((lane, id), ended, now, 0.3);
                 prop_assert!(queue.settle((lane, id), ended, fate, now, 0.3).is_empty());
                 if ended == Ended::Sent {
                     left.entry(lane).or_default().push(now);

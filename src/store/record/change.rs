@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        change::{Change, ChangeKind, ConfigurationChange, FieldChange, Subject},
+        change::{Change, ChangeKind, ConfigurationChange, FieldChange},
         ids::{EventId, IncidentId, Seq, UserId},
         time::Timestamp,
     },
     store::{
         StoreError,
         codec::{decode, encode, timestamp, unknown_version, versioned},
+        kind::{logged_subject, subject_logged_as},
     },
 };
 
@@ -25,30 +26,35 @@ struct ChangeV1 {
 
 #[derive(Serialize, Deserialize)]
 enum KindV1 {
-    IncidentCreated { incident: u64, event: u64 },
-    EventAdded { incident: u64, event: u64 },
-    AckChanged { incident: u64, ack: u64, before: Option<i64>, after: Option<i64> },
-    IncidentEdited { incident: u64, fields: Vec<(String, String, String)>, events: Vec<u64> },
-    IncidentDeleted { incident: u64 },
-    Configuration { subject: SubjectV1, key: String, before: Option<String>, after: Option<String> },
-}
-
-#[derive(Serialize, Deserialize)]
-enum SubjectV1 {
-    User,
-    Token,
-    Source,
-    SourceType,
-    Timeslot,
-    Destination,
-    Filter,
-    Profile,
-    Maintenance,
-    Settings,
-    Channel,
-    Contact,
-    ContactGroup,
-    Rule,
+    IncidentCreated {
+        incident: u64,
+        event: u64,
+    },
+    EventAdded {
+        incident: u64,
+        event: u64,
+    },
+    AckChanged {
+        incident: u64,
+        ack: u64,
+        before: Option<i64>,
+        after: Option<i64>,
+    },
+    IncidentEdited {
+        incident: u64,
+        fields: Vec<(String, String, String)>,
+        events: Vec<u64>,
+    },
+    IncidentDeleted {
+        incident: u64,
+    },
+    /// The subject by its number; see [`logged_subject`].
+    Configuration {
+        subject: u32,
+        key: String,
+        before: Option<String>,
+        after: Option<String>,
+    },
 }
 
 pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
@@ -70,22 +76,7 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
         },
         ChangeKind::IncidentDeleted { incident } => KindV1::IncidentDeleted { incident: incident.0 },
         ChangeKind::Configuration(ConfigurationChange { subject, key, before, after }) => KindV1::Configuration {
-            subject: match subject {
-                Subject::User => SubjectV1::User,
-                Subject::Token => SubjectV1::Token,
-                Subject::Source => SubjectV1::Source,
-                Subject::SourceType => SubjectV1::SourceType,
-                Subject::Timeslot => SubjectV1::Timeslot,
-                Subject::Destination => SubjectV1::Destination,
-                Subject::Filter => SubjectV1::Filter,
-                Subject::Profile => SubjectV1::Profile,
-                Subject::Maintenance => SubjectV1::Maintenance,
-                Subject::Settings => SubjectV1::Settings,
-                Subject::Channel => SubjectV1::Channel,
-                Subject::Contact => SubjectV1::Contact,
-                Subject::ContactGroup => SubjectV1::ContactGroup,
-                Subject::Rule => SubjectV1::Rule,
-            },
+            subject: logged_subject(*subject),
             key: key.clone(),
             before: before.clone(),
             after: after.clone(),
@@ -120,22 +111,8 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
         },
         KindV1::IncidentDeleted { incident } => ChangeKind::IncidentDeleted { incident: IncidentId(incident) },
         KindV1::Configuration { subject, key, before, after } => ChangeKind::Configuration(ConfigurationChange {
-            subject: match subject {
-                SubjectV1::User => Subject::User,
-                SubjectV1::Token => Subject::Token,
-                SubjectV1::Source => Subject::Source,
-                SubjectV1::SourceType => Subject::SourceType,
-                SubjectV1::Timeslot => Subject::Timeslot,
-                SubjectV1::Destination => Subject::Destination,
-                SubjectV1::Filter => Subject::Filter,
-                SubjectV1::Profile => Subject::Profile,
-                SubjectV1::Maintenance => Subject::Maintenance,
-                SubjectV1::Settings => Subject::Settings,
-                SubjectV1::Channel => Subject::Channel,
-                SubjectV1::Contact => Subject::Contact,
-                SubjectV1::ContactGroup => Subject::ContactGroup,
-                SubjectV1::Rule => Subject::Rule,
-            },
+            subject: subject_logged_as(subject)
+                .ok_or_else(|| StoreError::Damaged(format!("a change of the unknown subject {subject}")))?,
             key,
             before,
             after,

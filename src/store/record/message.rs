@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::configuration::decode_v1;
 use crate::{
     domain::{
         ids::{
@@ -16,7 +15,7 @@ use crate::{
     },
     store::{
         StoreError,
-        codec::{decode, encode, timestamp, unknown_version, versioned},
+        codec::{decode, decode_v1, encode, timestamp, unknown_version, versioned},
     },
 };
 

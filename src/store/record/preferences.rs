@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
-    store::{StoreError, codec::encode},
+    store::{
+        StoreError,
+        codec::{decode_v1, encode},
+    },
 };
-
-use super::configuration::decode_v1;
 
 #[derive(Serialize, Deserialize)]
 struct PreferencesV1 {

@@ -9,7 +9,7 @@ use crate::{
         Snapshot, StoreError,
         codec::{key_uuid_pair, uuid_pair_key, version_key},
         contacts::{contact, contact_group, named},
-        record::contact::{decode_contact, decode_group},
+        kind::{decode_contact, decode_group},
         schema::{
             CHANNEL_CONTACT, CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID,
             USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
@@ -158,7 +158,7 @@ mod tests {
     use crate::{
         clock::ManualClock,
         domain::{channel::Channel, contact::ContactGroup, time::Timestamp},
-        store::{Options, Store, record::contact::encode_contact, verify::verify_file},
+        store::{Options, Store, kind::Record, verify::verify_file},
     };
 
     const CHANNEL: Uuid = Uuid::from_u128(1);
@@ -246,7 +246,7 @@ mod tests {
         let findings = findings_after(|txn| {
             let contact = Contact { default_channel: Uuid::nil(), ..ann(crate::domain::ids::ContactId(9)) };
             let mut contacts = txn.open_table(CONTACT_UUID_TO_CONTACT).unwrap();
-            contacts.insert(CONTACT.into_bytes(), encode_contact(&contact).unwrap().as_slice()).unwrap();
+            contacts.insert(CONTACT.into_bytes(), contact.encode().unwrap().as_slice()).unwrap();
         });
         assert_eq!(findings.len(), 5, "{findings:?}");
         assert_eq!(findings[0], format!("contact {CONTACT} has an id not given out yet"));

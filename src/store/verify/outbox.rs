@@ -4,16 +4,17 @@ use redb::ReadableTable;
 
 use super::{Findings, Snapshot, StoreError};
 use crate::{
-    domain::message::{About, Message, State},
+    domain::{
+        message::{About, Message, State},
+        rule::Rule,
+    },
     store::{
         codec::{id_key, key_id, key_pair, pair_key},
-        record::{
-            message::{decode_message, decode_near_misses},
-            rule::decode_overflow,
-        },
+        kind::{Kind, decode_overflow},
+        record::message::{decode_message, decode_near_misses},
         schema::{
             DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, INCIDENT_ID_TO_INCIDENT,
-            INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, RULE_ID_TO_OVERFLOW, RULE_ID_TO_RULE,
+            INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, RULE_ID_TO_OVERFLOW,
         },
         tables,
     },
@@ -27,7 +28,7 @@ pub fn check(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreEr
 }
 
 fn overflows(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
-    let rules = snapshot.txn.open_table(RULE_ID_TO_RULE)?;
+    let rules = snapshot.txn.open_table(Rule::TABLE)?;
     for row in snapshot.txn.open_table(RULE_ID_TO_OVERFLOW)?.iter()? {
         let (key, value) = row?;
         let id = key_id(key.value());

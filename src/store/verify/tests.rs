@@ -31,9 +31,10 @@ use crate::{
     store::{
         Options, Store, StoreError,
         codec::{id_key, pair_key, source_incident_key, time_key},
-        record::{configuration::encode_filter, event::encode_event, incident::encode_incident},
+        kind::{Kind, Record},
+        record::{event::encode_event, incident::encode_incident},
         schema::{
-            EVENT_ID_TO_EVENT, FILTER_ID_TO_FILTER, INCIDENT_ID_TO_INCIDENT, NAME_TO_COUNTER, SEQ_TO_CHANGE,
+            EVENT_ID_TO_EVENT, INCIDENT_ID_TO_INCIDENT, NAME_TO_COUNTER, SEQ_TO_CHANGE,
             SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TIMESTAMP_TO_INCIDENT_ID,
         },
     },
@@ -192,7 +193,7 @@ fn finds_a_counter_off_by_one() {
 #[test]
 fn files_from_before_there_were_filters_are_sound() {
     let findings = findings_after(|txn| {
-        txn.delete_table(FILTER_ID_TO_FILTER).unwrap();
+        txn.delete_table(StoredFilter::TABLE).unwrap();
     });
     assert_eq!(findings, Vec::<String>::new());
 }
@@ -207,8 +208,8 @@ fn finds_a_filter_without_an_owner() {
             public: true,
             blob: FilterBlob::default(),
         };
-        let mut filters = txn.open_table(FILTER_ID_TO_FILTER).unwrap();
-        filters.insert(id_key(3), encode_filter(&filter).unwrap().as_slice()).unwrap();
+        let mut filters = txn.open_table(StoredFilter::TABLE).unwrap();
+        filters.insert(id_key(3), filter.encode().unwrap().as_slice()).unwrap();
     });
     for expected in ["filter 3 has no owner", "filter 3 has an id not given out yet", "filter 3 has no version"] {
         assert!(findings.iter().any(|finding| finding == expected), "{expected}: {findings:?}");

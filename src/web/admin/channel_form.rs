@@ -4,11 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     domain::{
-        channel::{
-            Channel,
-            settings::{ChannelSetting, Form, is_unset},
-        },
+        channel::{Channel, settings::is_unset},
         plugin::PluginOption,
+        setting::{Form, Setting},
     },
     service::AboutType,
     web::{Site, form::Fields, problem::Problem},
@@ -74,7 +72,7 @@ impl Input {
         own == shape
     }
 
-    fn built_in(setting: &ChannelSetting) -> Self {
+    fn built_in(setting: &Setting) -> Self {
         let (shape, choices) = match setting.form {
             Form::Text => (Shape::Area, Vec::new()),
             Form::Headers => (Shape::Headers, Vec::new()),

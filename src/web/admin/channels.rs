@@ -10,9 +10,9 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Staff, StaffPosted,
+    Staff,
     channel_form::{ChannelForm, Input, inputs},
-    must, problem, uuid,
+    problem, uuid,
 };
 use crate::{
     domain::{channel::Channel, filter::fold, limits::CHANNEL_NAME},
@@ -22,7 +22,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -61,7 +61,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageChannels)?;
+    staff.visitor.caller.require(Action::ManageChannels)?;
     let kind = staff.query.text("type");
     if !site.service.channel_types().iter().any(|known| known.kind == kind) {
         return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
@@ -69,8 +69,8 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&channel_page(&site, &staff.visitor, None, kind, ChannelForm::default(), None))
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageChannels)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageChannels)?;
     let kind = fields.text("type");
     let form = ChannelForm::read(&fields);
     let problem = match form.config(&inputs(&site, &kind, None)) {
@@ -100,12 +100,8 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
 }
 
 /// The type stays: settings belong to it.
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must(&visitor, Action::ManageChannels)?;
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageChannels)?;
     let (channel, form) = (find(&site, &id)?, ChannelForm::read(&fields));
     let problem = match form.config(&inputs(&site, &channel.kind, Some(&channel))) {
         Err(problem) => problem,
@@ -127,11 +123,7 @@ pub async fn save(
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
     Ok(done("/admin/channels/", "The channel is deleted."))
 }

@@ -9,23 +9,24 @@ use axum::{
 };
 use uuid::Uuid;
 
-use super::{Staff, StaffPosted, uuid};
+use super::{Staff, uuid};
 use crate::{
     domain::{
-        channel::{EMAIL, KNOWN_TYPES},
+        channel_types::address_types,
         contact::{Contact, ContactDraft, OriginEdit, looks_like_email},
         contact_filter::{Column, Filter, Test},
+        destination::EMAIL,
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
     },
-    service::{ContactRefusal, GroupWithUsers, Model, Way, policy::may_use_contact_api},
+    service::{Action, ContactRefusal, GroupWithUsers, Model, Way},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         form::Fields,
         frame::{Frame, Section},
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -40,7 +41,6 @@ const ADDRESSES: &str = "address.";
 struct ContactsPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     has_channels: bool,
     rows: Vec<Row>,
     q: String,
@@ -58,7 +58,6 @@ struct Row {
 struct ContactPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     /// `None`: a new one.
     contact: Option<Contact>,
     form: ContactForm,
@@ -143,7 +142,7 @@ impl ContactForm {
 
 /// Those that a contact may have addresses of, and those that it has.
 fn types<'a>(directory: &'a Directory, had: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut types: Vec<String> = KNOWN_TYPES.iter().map(|kind| (*kind).to_owned()).collect();
+    let mut types: Vec<String> = address_types().map(str::to_owned).collect();
     for kind in directory.channels.values().map(|channel| &channel.kind).chain(had) {
         if !types.contains(kind) {
             types.push(kind.clone());
@@ -165,7 +164,6 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&ContactsPage {
         frame: staff.frame(&site, "Contacts"),
         tab: "contacts",
-        may_write: may_use_contact_api(&staff.visitor.caller),
         has_channels: !directory.channels.is_empty(),
         rows: rows.collect(),
         next: found.next.map(|uuid| staff.address_with("after", &uuid.to_string())),
@@ -184,13 +182,13 @@ pub(super) fn named(q: &str, columns: &[Column]) -> Filter {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must_write(&staff.visitor)?;
+    staff.visitor.caller.require(Action::ManageContacts)?;
     let form = ContactForm::of(None, &site.service.directory());
     page(&contact_page(&site, &staff.visitor, None, form).await?)
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must_write(&visitor)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageContacts)?;
     let form = ContactForm::read(&fields, &site.service.directory());
     let problem = match form.draft(Uuid::new_v4()) {
         Err(problem) => problem,
@@ -212,12 +210,8 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
     page(&contact_page(&site, &staff.visitor, Some(contact), form).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must_write(&visitor)?;
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;
     let form = ContactForm::read(&fields, &site.service.directory());
     let problem = match form.draft(contact.uuid) {
@@ -230,11 +224,7 @@ pub async fn save(
     refuse(&site, &visitor, contact, form, problem).await
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await {
         Ok(()) => Ok(done("/admin/contacts/", "The contact is deleted.")),
         Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
@@ -245,9 +235,9 @@ pub async fn delete(
 pub async fn change_group(
     State(site): State<Site>,
     Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
+    Posted { visitor, fields }: Posted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let contact = find(&site, &id).await?;
     let outcome = if let Some(group) = fields.filled("leave") {
         let group = uuid(group, Model::ContactGroup)?;
@@ -323,10 +313,6 @@ pub(super) fn problem(refusal: ContactRefusal) -> Result<Problem, PageError> {
     }
 }
 
-pub(super) fn must_write(visitor: &Visitor) -> Result<(), PageError> {
-    if may_use_contact_api(&visitor.caller) { Ok(()) } else { Err(PageError::Forbidden) }
-}
-
 pub(super) fn check_length(field: &str, what: &str, text: &str, limit: usize) -> Result<(), Problem> {
     let is_short = text.chars().nth(limit).is_none();
     if is_short { Ok(()) } else { Err(Problem::of(field.to_owned(), format!("{what}: at most {limit} characters."))) }
@@ -369,7 +355,6 @@ async fn contact_page(
     Ok(ContactPage {
         frame: Frame::new(site, visitor, Section::Admin, title),
         tab: "contacts",
-        may_write: may_use_contact_api(&visitor.caller),
         offered: offered_groups(site).await?,
         contact,
         form,

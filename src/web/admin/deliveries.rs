@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 
-use super::{Staff, StaffPosted};
+use super::Staff;
 use crate::{
     domain::{
         directory::Directory,
@@ -18,6 +18,7 @@ use crate::{
         answer::{Answer, done, page},
         delivery,
         frame::Frame,
+        visitor::Posted,
     },
 };
 
@@ -76,16 +77,12 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     })
 }
 
-pub async fn retry(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn retry(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     site.service.retry_delivery(&visitor.caller, MessageId(id)).await?;
     Ok(done(back(fields.get("next")), "The message is queued again."))
 }
 
-pub async fn retry_all(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+pub async fn retry_all(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
     let count = site.service.retry_all_deliveries(&visitor.caller).await?;
     let notice = match count {
         0 => "There was nothing to send again.".to_owned(),

@@ -8,8 +8,8 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Staff, StaffPosted,
-    contacts::{check_length, contact_named, must_write, named, problem},
+    Staff,
+    contacts::{check_length, contact_named, named, problem},
     uuid,
 };
 use crate::{
@@ -18,13 +18,13 @@ use crate::{
         contact_filter::Column,
         limits::GROUP_NAME,
     },
-    service::{GroupWithUsers, Model, Way, policy::may_use_contact_api},
+    service::{Action, GroupWithUsers, Model, Way},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
         frame::{Frame, Section},
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -36,7 +36,6 @@ const SHOWN: usize = 200;
 struct GroupsPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     rows: Vec<GroupWithUsers>,
     q: String,
     name: String,
@@ -50,7 +49,6 @@ struct GroupsPage {
 struct GroupPage {
     frame: Frame,
     tab: &'static str,
-    may_write: bool,
     group: GroupWithUsers,
     members: Vec<(Uuid, String)>,
     name: String,
@@ -62,8 +60,8 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 /// The answer to a bad name is a page of its own, so that the list need not be read.
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must_write(&visitor)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageContacts)?;
     let (name, uuid) = (fields.text("name"), Uuid::new_v4());
     let problem = if let Err(problem) = check_name(&name) {
         problem
@@ -77,7 +75,6 @@ pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: S
     let again = GroupsPage {
         frame: Frame::new(&site, &visitor, Section::Admin, "Contact groups"),
         tab: "groups",
-        may_write: true,
         rows: Vec::new(),
         q: String::new(),
         name,
@@ -93,12 +90,8 @@ pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff
     page(&group_page(&site, &staff.visitor, group).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must_write(&visitor)?;
+pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageContacts)?;
     let (group, name) = (find(&site, &id).await?, fields.text("name"));
     let problem = if let Err(problem) = check_name(&name) {
         problem
@@ -114,11 +107,7 @@ pub async fn save(
     refuse(again, problem)
 }
 
-pub async fn delete(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete_contact_group(&visitor.caller, uuid(&id, Model::ContactGroup)?).await {
         Ok(()) => Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts.")),
         Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
@@ -129,9 +118,9 @@ pub async fn delete(
 pub async fn change_members(
     State(site): State<Site>,
     Path(id): Path<String>,
-    StaffPosted { visitor, fields }: StaffPosted,
+    Posted { visitor, fields }: Posted,
 ) -> Answer {
-    must_write(&visitor)?;
+    visitor.caller.require(Action::ManageContacts)?;
     let group = find(&site, &id).await?;
     let outcome = if let Some(contact) = fields.filled("leave") {
         let contact = uuid(contact, Model::Contact)?;
@@ -165,7 +154,6 @@ async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError
     Ok(GroupsPage {
         frame: staff.frame(site, "Contact groups"),
         tab: "groups",
-        may_write: may_use_contact_api(&staff.visitor.caller),
         rows: found.rows,
         name: String::new(),
         problem: None,
@@ -193,7 +181,6 @@ async fn group_page(site: &Site, visitor: &Visitor, group: GroupWithUsers) -> Re
     Ok(GroupPage {
         frame: Frame::new(site, visitor, Section::Admin, format!("Group {}", group.group.name)),
         tab: "groups",
-        may_write: may_use_contact_api(&visitor.caller),
         name: group.group.name.clone(),
         group,
         members,

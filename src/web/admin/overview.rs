@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{Staff, StaffPosted, health};
+use super::{Staff, health};
 use crate::{
     domain::directory::OWN_SOURCE,
     service::Health,
@@ -11,6 +11,7 @@ use crate::{
         Site,
         answer::{Answer, done, page},
         frame::Frame,
+        visitor::Posted,
     },
 };
 
@@ -61,7 +62,7 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 /// A small world to look around in.
-pub async fn make_demo_data(State(site): State<Site>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+pub async fn make_demo_data(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
     let seed = site.service.now().micros().unsigned_abs();
     let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;
     Ok(done("/incidents/", &format!("Made {made}. Nobody is told of any of it.")))

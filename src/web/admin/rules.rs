@@ -9,9 +9,9 @@ use axum::{
 };
 
 use super::{
-    Staff, StaffPosted,
+    Staff,
     contacts::{contact_named, group_named, offered_groups},
-    must, problem,
+    problem,
 };
 use crate::{
     domain::{
@@ -29,7 +29,7 @@ use crate::{
         notifications::needed,
         offered,
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -150,7 +150,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageRules)?;
+    staff.visitor.caller.require(Action::ManageRules)?;
     let form = if staff.query.ticked(needed::DRAFT) {
         RuleForm::read(&staff.query)
     } else {
@@ -159,8 +159,8 @@ pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
     page(&rule_page(&site, &staff.visitor, None, form).await?)
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageRules)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageRules)?;
     if let Some(place) = needed::leave(&fields, "/admin/rules/new/") {
         return Ok(see(&place));
     }
@@ -191,12 +191,8 @@ pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -
     page(&rule_page(&site, &staff.visitor, Some(rule), form).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must(&visitor, Action::ManageRules)?;
+pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageRules)?;
     let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
     let added = add_recipient(&site, &fields, &mut form.recipients).await?;
     let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
@@ -218,7 +214,7 @@ pub async fn save(
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, StaffPosted { visitor, .. }: StaffPosted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete_rule(&visitor.caller, RuleId(id)).await?;
     Ok(done("/admin/rules/", "The rule is deleted."))
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    Staff, StaffPosted, TokenLine, must, problem,
+    Staff, TokenLine, problem,
     sources::{SourceForm, frame},
     token_life,
 };
@@ -19,7 +19,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, page_once, page_with},
         frame::Frame,
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -67,12 +67,8 @@ pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -
     page(&SourcePage::new(&site, &staff.visitor, SourceId(id)).await?)
 }
 
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageSources)?;
     let form = SourceForm::read(&fields);
     let problem = match form.parse_frequency() {
         Err(problem) => problem,
@@ -94,11 +90,7 @@ pub async fn save(
 }
 
 /// The only answer that ever shows this token.
-pub async fn create_token(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let source = site.service.directory().source(SourceId(id)).cloned().ok_or_else(|| missing(Model::Source))?;
     let made = site.service.issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
     match made {
@@ -120,7 +112,7 @@ pub async fn create_token(
 pub async fn revoke(
     State(site): State<Site>,
     Path((id, token)): Path<(u64, u64)>,
-    StaffPosted { visitor, .. }: StaffPosted,
+    Posted { visitor, .. }: Posted,
 ) -> Answer {
     site.service.revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&format!("/sources/{id}/"), "The token can no longer be used."))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{extract::State, http::StatusCode};
 
-use super::{Staff, StaffPosted, must, problem};
+use super::{Staff, problem};
 use crate::{
     domain::limits::HEARTBEAT_FREQUENCY,
     service::{Action, NewSource, SourceEdit, SourceView, TokenState},
@@ -15,7 +15,7 @@ use crate::{
         form::Fields,
         frame::{Frame, Section},
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -92,12 +92,12 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageSources)?;
+    staff.visitor.caller.require(Action::ManageSources)?;
     page(&new_page(&site, &staff.visitor, SourceForm::default(), None))
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageSources)?;
     let form = SourceForm::read(&fields);
     match make(&site, &visitor, &form).await? {
         Ok(id) => Ok(done(&format!("/sources/{id}/"), "The source is made. Now make a token for it.")),
@@ -142,8 +142,8 @@ pub async fn types(State(site): State<Site>, staff: Staff) -> Answer {
     page(&types_page(&site, &staff.visitor, String::new(), None))
 }
 
-pub async fn create_type(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageSources)?;
+pub async fn create_type(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageSources)?;
     let name = fields.text("name");
     match site.service.create_source_type(&visitor.caller, name.clone()).await {
         Ok(()) => Ok(done("/sources/types/", "The type is made.")),

@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 
-use super::{Staff, StaffPosted, TokenLine, must, problem, token_life};
+use super::{Staff, TokenLine, problem, token_life};
 use crate::{
     domain::{
         ids::{TokenId, UserId},
@@ -22,7 +22,7 @@ use crate::{
         form::Fields,
         frame::{Frame, Section},
         problem::Problem,
-        visitor::Visitor,
+        visitor::{Posted, Visitor},
     },
 };
 
@@ -130,13 +130,13 @@ impl UserPage {
 }
 
 pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    must(&staff.visitor, Action::ManageUsers)?;
+    staff.visitor.caller.require(Action::ManageUsers)?;
     let form = UserForm { is_active: true, ..UserForm::default() };
     page(&NewUserPage { frame: staff.frame(&site, "New user"), tab: "users", form, problem: None })
 }
 
-pub async fn create(State(site): State<Site>, StaffPosted { visitor, fields }: StaffPosted) -> Answer {
-    must(&visitor, Action::ManageUsers)?;
+pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageUsers)?;
     let form = UserForm::read(&fields);
     let password = fields.raw("password").unwrap_or_default();
     let new = NewUser {
@@ -162,11 +162,7 @@ pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -
 }
 
 /// Who changes their own account keeps their rights; the form does not ask for them.
-pub async fn save(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let (id, form) = (UserId(id), UserForm::read(&fields));
     let is_other = visitor.caller.id() != id;
     let change = UserChange {
@@ -188,12 +184,8 @@ pub async fn save(
     }
 }
 
-pub async fn set_password(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
-    must(&visitor, Action::ManageUsers)?;
+pub async fn set_password(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+    visitor.caller.require(Action::ManageUsers)?;
     let (id, password) = (UserId(id), fields.raw("password").unwrap_or_default());
     match site.service.set_password(&visitor.caller, id, password).await {
         Ok(()) => Ok(done(
@@ -208,11 +200,7 @@ pub async fn set_password(
 }
 
 /// The only answer that ever shows this token.
-pub async fn create_token(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, fields }: StaffPosted,
-) -> Answer {
+pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let id = UserId(id);
     match site.service.issue_token(&visitor.caller, id, token_life(&fields), fields.text("note")).await {
         Ok(secret) => page_once(&UserPage { new_token: Some(secret), ..UserPage::new(&site, &visitor, id)? }),
@@ -227,17 +215,13 @@ pub async fn create_token(
 pub async fn revoke(
     State(site): State<Site>,
     Path((id, token)): Path<(u64, u64)>,
-    StaffPosted { visitor, .. }: StaffPosted,
+    Posted { visitor, .. }: Posted,
 ) -> Answer {
     site.service.revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&path(UserId(id)), "It can no longer be used."))
 }
 
-pub async fn end_sessions(
-    State(site): State<Site>,
-    Path(id): Path<u64>,
-    StaffPosted { visitor, .. }: StaffPosted,
-) -> Answer {
+pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.end_sessions_of(&visitor.caller, UserId(id)).await?;
     Ok(done(&path(UserId(id)), "The user is logged out everywhere. Tokens made by hand still work."))
 }

@@ -15,7 +15,7 @@ use crate::{
         time::Timestamp,
         urls::{self, Base},
     },
-    service::{Caller, Rights},
+    service::{Action, Caller},
 };
 
 /// A text that may be long: what is seen at once, and all of it.
@@ -62,14 +62,14 @@ pub struct TagRow {
 }
 
 impl TagRow {
-    pub fn new(row: &IncidentTag, directory: &Directory, caller: &Caller, rights: Rights) -> Self {
+    pub fn new(row: &IncidentTag, directory: &Directory, caller: &Caller) -> Self {
         Self {
             tag: row.tag.as_str().to_owned(),
             list: format!("/incidents/?tags={}", utf8_percent_encode(row.tag.as_str(), NON_ALPHANUMERIC)),
             link: web_link(row.tag.value()),
             added_by: username(directory, row.added_by),
             added_at: row.added_at,
-            is_removable: rights.remove_foreign_tags || row.added_by == caller.id(),
+            is_removable: caller.may(Action::RemoveForeignTag) || row.added_by == caller.id(),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
         tag::Tag,
         time::Timestamp,
     },
-    service::{DecidedEvent, Model, Rights, Turn},
+    service::{Action, DecidedEvent, Model, Turn},
     web::{
         Site,
         answer::{Answer, PageError, missing, page, page_with},
@@ -47,6 +47,7 @@ pub struct Refused {
 
 #[derive(Template)]
 #[template(path = "incident/page.html")]
+#[expect(clippy::struct_excessive_bools, reason = "the template asks each by itself")]
 struct IncidentPage {
     frame: Frame,
     /// The page knows of all changes up to this one.
@@ -76,7 +77,7 @@ struct IncidentPage {
     choices: Vec<Choice>,
     people: Vec<String>,
     why: Why,
-    rights: Rights,
+    is_deletable: bool,
     is_person: bool,
     morning: Option<Timestamp>,
     morning_is_today: bool,
@@ -167,7 +168,7 @@ impl IncidentPage {
         let neighbours = service.neighbours(dossier.incident.clone(), NEIGHBOURS).await?;
         let directory = service.directory();
         let incident = &dossier.incident;
-        let rights = service.rights_over(caller, incident);
+        let is_deletable = service.may_delete(caller, incident);
         let heading = heading(&incident.description);
         let mut frame = Frame::new(site, visitor, Section::Incidents, format!("#{id} {heading}"));
         frame.notice = frame.notice.filter(|_| refused.is_none());
@@ -193,19 +194,23 @@ impl IncidentPage {
             source_incident_id: incident.source_incident_id.clone(),
             details: Place::new(&incident.details_url, base_url),
             ticket: Place::new(&incident.ticket_url, ""),
-            tags: incident.tags.iter().map(|tag| TagRow::new(tag, &directory, caller, rights)).collect(),
+            tags: incident.tags.iter().map(|tag| TagRow::new(tag, &directory, caller)).collect(),
             metadata: metadata(&incident.metadata),
             timeline: timeline::entries(&dossier, &directory, show.now),
             told: dossier.messages.iter().map(|row| Told::new(row, caller, &directory)).collect(),
             choices: dossier.decided.iter().map(choice).collect(),
-            people: if rights.ask_about_others { people(site, &dossier.contacts) } else { Vec::new() },
+            people: if caller.may(Action::SeeOthersNotifications) {
+                people(site, &dossier.contacts)
+            } else {
+                Vec::new()
+            },
             all_events: dossier.all_events,
             asked_for_all,
             more_messages: dossier.more_messages,
             hidden_messages: dossier.hidden_messages,
             maintenance: dossier.maintenance,
             why,
-            rights,
+            is_deletable,
             is_person: caller.source.is_none(),
             morning: until::morning(&show),
             morning_is_today: until::morning_is_today(&show),
@@ -229,7 +234,7 @@ impl IncidentPage {
         let refused = self.refused.as_ref()?;
         let is_shown = match refused.form.as_str() {
             "close" | "reopen" => self.is_person && self.state.is_stateful,
-            "delete" => self.rights.delete,
+            "delete" => self.is_deletable,
             form => {
                 !form.starts_with("ack") || form == "acknowledge" || {
                     self.timeline.iter().any(|entry| entry.ack.is_some() && entry.form() == form)

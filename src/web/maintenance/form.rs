@@ -21,7 +21,7 @@ use crate::{
         maintenance::Maintenance,
         time::Timestamp,
     },
-    service::{MaintenanceEdit, Model, NewMaintenance, ServiceError},
+    service::{Action, MaintenanceEdit, Model, NewMaintenance, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with, see},
@@ -140,7 +140,7 @@ impl FormPage {
 
 /// An empty form, or a copy of the task that the query names, from now on.
 pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    may_plan(&site, &visitor)?;
+    visitor.caller.require(Action::PlanMaintenance)?;
     let fields = Fields::of_query(query.as_deref());
     if fields.ticked(needed::DRAFT) {
         return page(&FormPage::new(&site, &visitor, None, Draft::read(&fields)));
@@ -161,7 +161,7 @@ pub async fn show(
     Path(id): Path<u64>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    may_plan(&site, &visitor)?;
+    visitor.caller.require(Action::PlanMaintenance)?;
     let known = known(&site, id)?;
     let fields = Fields::of_query(query.as_deref());
     let draft = if fields.ticked(needed::DRAFT) {
@@ -183,13 +183,13 @@ pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
 
 /// While one types.
 pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    may_plan(&site, &visitor)?;
+    visitor.caller.require(Action::PlanMaintenance)?;
     let covered = Some(Covered::find(&site, &Draft::read(&fields).filters).await?);
     page(&CoveredPart { frame: Frame::new(&site, &visitor, Section::Maintenance, ""), covered })
 }
 
 async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, fields: &Fields) -> Answer {
-    may_plan(site, visitor)?;
+    visitor.caller.require(Action::PlanMaintenance)?;
     let draft = Draft::read(fields);
     let again = FormPage::new(site, visitor, known, draft.clone());
     if let Some(place) = needed::leave(fields, &again.action) {
@@ -225,11 +225,6 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, field
     };
     let covered = Covered::find(site, &again.draft.filters).await.ok();
     page_with(StatusCode::UNPROCESSABLE_ENTITY, &FormPage { problem: Some(problem), covered, ..again })
-}
-
-/// The service decides again when something is saved.
-fn may_plan(site: &Site, visitor: &Visitor) -> Result<(), PageError> {
-    if Frame::new(site, visitor, Section::Maintenance, "").is_staff() { Ok(()) } else { Err(PageError::Forbidden) }
 }
 
 fn known(site: &Site, id: u64) -> Result<Arc<Maintenance>, PageError> {

@@ -13,8 +13,8 @@ use crate::{
     domain::{
         destination::Destination,
         ids::DestinationId,
-        limits,
-        medium::{AnyMedium, SettingKind},
+        medium::AnyMedium,
+        setting::{Form, Setting},
     },
     service::{DestinationEdit, Model, NewDestination, NotificationRefusal, OfferedMedium, Refusal, ServiceError},
     web::{
@@ -61,13 +61,13 @@ impl DestinationPage {
     fn new(site: &Site, visitor: &Visitor, medium: Option<OfferedMedium>, known: Option<&Destination>) -> Self {
         let stored = |key: &str| known.and_then(|it| it.settings.get(key)).cloned();
         let fields = medium.iter().flat_map(|it| it.medium.settings()).map(|setting| {
-            let is_secret = setting.kind.is_secret();
+            let is_secret = setting.secret;
             SettingField {
                 key: setting.key,
                 title: setting.title,
                 description: setting.description,
-                kind: input(setting.kind),
-                longest: longest(setting.kind),
+                kind: input(setting),
+                longest: setting.form.longest(),
                 is_secret,
                 is_kept: is_secret && stored(setting.key).is_some(),
                 value: stored(setting.key).filter(|_| !is_secret).unwrap_or_default(),
@@ -162,10 +162,10 @@ fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<S
     for setting in medium.settings() {
         let (key, text) = (setting.key.to_owned(), fields.text(setting.key));
         let bad = |what: &str| Problem::of(setting.key, format!("{}: {what}", setting.title));
-        if text.chars().count() > longest(setting.kind) {
-            return Err(bad(&format!("at most {} characters.", longest(setting.kind))));
+        if text.chars().count() > setting.form.longest() {
+            return Err(bad(&format!("at most {} characters.", setting.form.longest())));
         }
-        if setting.kind.is_secret() && text.is_empty() {
+        if setting.secret && text.is_empty() {
             if fields.ticked(&format!("remove-{key}")) {
                 settings.insert(key, None);
             }
@@ -174,7 +174,7 @@ fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<S
         if text.is_empty() {
             return Err(bad("it is missing."));
         }
-        let value = setting.kind.check(text).map_err(|error| bad(&error.to_string()))?;
+        let value = setting.form.normalize(text).map_err(|error| bad(&error.to_string()))?;
         settings.insert(key, Some(value));
     }
     Ok(settings)
@@ -193,23 +193,13 @@ fn label(fields: &Fields) -> Option<String> {
     fields.filled("label").map(str::to_owned)
 }
 
-const fn input(kind: SettingKind) -> &'static str {
-    match kind {
-        SettingKind::Email => "email",
-        SettingKind::Phone => "tel",
-        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => "url",
-        SettingKind::Secret => "password",
-        SettingKind::Address => "text",
-    }
-}
-
-const fn longest(kind: SettingKind) -> usize {
-    match kind {
-        SettingKind::Email => limits::EMAIL,
-        SettingKind::Phone => limits::PHONE_NUMBER,
-        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => limits::URL,
-        SettingKind::Secret => limits::DESTINATION_SECRET,
-        SettingKind::Address => limits::ADDRESS,
+const fn input(setting: &Setting) -> &'static str {
+    match setting.form {
+        _ if setting.secret => "password",
+        Form::MailAddress => "email",
+        Form::Phone => "tel",
+        form if form.is_url() => "url",
+        _ => "text",
     }
 }
 

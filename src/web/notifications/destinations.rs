@@ -8,8 +8,8 @@ use axum::{
 
 use super::{wants_part, words};
 use crate::{
-    domain::{destination::Destination, ids::DestinationId},
-    service::{OfferedMedium, Service, ServiceError, TestOutcome, TestResult},
+    domain::{attempt::Ended, destination::Destination, ids::DestinationId},
+    service::{OfferedMedium, Service, ServiceError, TestOutcome},
     web::{
         Site,
         answer::{Answer, done, page, page_with, seconds},
@@ -84,13 +84,13 @@ struct OutcomePart {
 }
 
 impl From<TestOutcome> for Outcome {
-    fn from(TestOutcome { result, answer, transcript }: TestOutcome) -> Self {
-        let title = match result {
-            TestResult::Sent => "The test message was sent.",
-            TestResult::Retry => "Not sent. A later attempt might succeed.",
-            TestResult::Fail => "Not sent, and another attempt would end the same way.",
+    fn from(TestOutcome { ended, answer, transcript }: TestOutcome) -> Self {
+        let title = match ended {
+            Ended::Sent => "The test message was sent.",
+            Ended::Retry | Ended::RetryAfter(_) => "Not sent. A later attempt might succeed.",
+            Ended::Failed => "Not sent, and another attempt would end the same way.",
         };
-        Self { is_good: result == TestResult::Sent, title, answer, transcript }
+        Self { is_good: ended == Ended::Sent, title, answer, transcript }
     }
 }
 

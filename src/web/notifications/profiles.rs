@@ -8,7 +8,7 @@ use axum::{
 
 use super::{destinations::Way, timeslots::Opening, words};
 use crate::{
-    domain::{directory::Directory, ids::ProfileId, medium::SettingKind, profile::Profile, severity::Level},
+    domain::{directory::Directory, ids::ProfileId, profile::Profile, setting::Form, severity::Level},
     service::{FirstProfile, ProfileEdit, ServiceError},
     web::{
         Site,
@@ -109,7 +109,8 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 /// Destination, timeslot, filter and profile in one step.
 pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let (email, level) = (fields.text("email"), fields.numbers("level").next());
-    let wish = match (SettingKind::Email.check(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?))) {
+    let wish = match (Form::MailAddress.normalize(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?)))
+    {
         (Ok(email), Some(max_level)) => Ok(FirstProfile { email, max_level }),
         (Err(_), _) => Err(Problem::of("email", "E-mail address: this is none that mail can be sent to.")),
         (_, None) => Err(Problem::of("level", "Level: choose one.")),

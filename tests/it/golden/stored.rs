@@ -13,6 +13,7 @@ use argusd::{
     service::Service,
     store::Snapshot,
 };
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::requests::{events, reason};
@@ -61,7 +62,7 @@ fn preferences(service: &Service, snapshot: &Snapshot) -> Value {
             let columns: Vec<_> = it.columns.iter().map(|column| column.name()).collect();
             json!({
                 "user": user.0, "theme": it.theme.name(), "date_format": it.date_format.name(),
-                "time_zone": it.time_zone.map(|zone| zone.name()), "density": it.density.name(), "columns": columns,
+                "time_zone": it.time_zone.map(Tz::name), "density": it.density.name(), "columns": columns,
                 "page_size": it.page_size, "sound": it.sound, "notices": it.notices, "last_view": it.last_view,
             })
         })

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use argusd::notify::{Carrier, Content, Outcome, Outgoing};
+use argusd::{
+    domain::attempt::Outcome,
+    notify::{Content, Outgoing, Transcript, Transport},
+};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
@@ -78,10 +81,10 @@ impl FakeCarrier {
         let setting = |name: &str| message.settings.get(name).cloned();
         let address = setting("email_address").or_else(|| setting("phone_number")).unwrap();
         if self.down.lock().unwrap().contains(&address) {
-            return Outcome::Retry("the connection was refused".to_owned());
+            return Outcome::retry("the connection was refused".to_owned());
         }
         if self.grumble.fetch_add(1, Ordering::SeqCst) % 17 == 16 {
-            return Outcome::Retry("451 not now".to_owned());
+            return Outcome::retry("451 not now".to_owned());
         }
         let notices = match &message.content {
             Content::Event(notice) => vec![notice],
@@ -95,12 +98,12 @@ impl FakeCarrier {
         let name = message.contact.as_ref().map(|contact| contact.full_name.clone()).unwrap_or_default();
         let delivery = Delivery { id: message.id.clone(), address: format!("{name} {address}"), told };
         self.deliveries.lock().unwrap().push(delivery);
-        Outcome::Sent("250 taken".to_owned())
+        Outcome::sent("250 taken".to_owned())
     }
 }
 
-impl Carrier for FakeCarrier {
-    fn carry<'a>(&'a self, message: &'a Outgoing) -> BoxFuture<'a, Outcome> {
+impl Transport for FakeCarrier {
+    fn carry<'a>(&'a self, message: &'a Outgoing, _: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let left = self.sends_until_crash.load(Ordering::SeqCst);
             if left < 0 {

@@ -7,7 +7,7 @@ use axum::{
 
 use super::user::{PhoneNumberBody, phone_number};
 use crate::{
-    domain::{ids::DestinationId, limits, medium::BadSetting, phone},
+    domain::{ids::DestinationId, limits, phone, setting::BadSetting},
     http::{
         Answer, Api,
         argus::{keys::Key, shared::requests::PhoneNumberRequest},

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use super::media::MediumBody;
 use crate::{
     domain::{
-        destination::Destination,
+        destination::{Destination, EMAIL},
         ids::DestinationId,
         limits,
-        medium::{AnyMedium, Medium, SettingKind},
+        medium::AnyMedium,
+        setting::Form,
     },
     http::{
         Answer, Api,
@@ -48,11 +49,11 @@ impl<'a> DestinationBody<'a> {
     #[must_use]
     pub fn new(destination: &'a Destination, service: &Service) -> Self {
         let medium = service.medium(&destination.medium);
-        let shown = medium.medium.settings().iter().filter(|setting| !setting.kind.is_secret());
+        let shown = medium.medium.settings().iter().filter(|setting| !setting.secret);
         let mut settings: Map<String, Value> = shown
             .filter_map(|setting| Some((setting.key.to_owned(), destination.settings.get(setting.key)?.clone().into())))
             .collect();
-        if medium.medium == AnyMedium::BuiltIn(Medium::Email) {
+        if destination.medium == EMAIL {
             settings.insert("synced".to_owned(), destination.synced.into());
         }
         Self {
@@ -179,17 +180,17 @@ fn take_settings(fields: &mut Fields, medium: Option<&AnyMedium>) -> Option<BTre
     let mut given = fields.dictionary("settings", "Settings has to be a dictionary.")?;
     let mut settings = BTreeMap::new();
     for setting in medium?.settings() {
-        let longest = match setting.kind {
-            SettingKind::Secret => limits::DESTINATION_SECRET,
-            SettingKind::Address => limits::ADDRESS,
-            _ => limits::URL,
+        let longest = match setting.form {
+            Form::MailAddress | Form::Phone => limits::URL,
+            form => form.longest(),
         };
-        let value = match setting.kind {
-            SettingKind::Secret => given.nullable_text(setting.key, longest),
-            _ => given.required_text(setting.key, longest).map(Some),
+        let value = if setting.secret {
+            given.nullable_text(setting.key, longest)
+        } else {
+            given.required_text(setting.key, longest).map(Some)
         };
         match value {
-            Some(Some(text)) => match setting.kind.check(text) {
+            Some(Some(text)) => match setting.form.normalize(text) {
                 Ok(value) => drop(settings.insert(setting.key.to_owned(), Some(value))),
                 Err(error) => given.error(setting.key, error.to_string()),
             },

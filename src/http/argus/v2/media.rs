@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::medium::{AnyMedium, Medium, Setting, SettingKind},
+    domain::{destination::EMAIL, setting::Setting},
     http::{Answer, Api, argus::keys::Name, error::ApiError, page::Location, reply},
     service::{Model, OfferedMedium},
 };
@@ -84,11 +84,8 @@ fn known(api: &Api, slug: &str) -> Result<OfferedMedium, ApiError> {
 
 fn schema(offered: &OfferedMedium, base: &str) -> Value {
     let OfferedMedium { medium, name: title, .. } = offered;
-    let name = match medium {
-        AnyMedium::BuiltIn(Medium::Email) => "email",
-        _ => title,
-    };
-    let required = medium.settings().iter().filter(|it| !it.kind.is_secret()).map(|it| it.key);
+    let name = if medium.slug() == EMAIL { EMAIL } else { title };
+    let required = medium.settings().iter().filter(|it| !it.secret).map(|it| it.key);
     json!({
         "title": format!("{title} Settings"),
         "description": format!("Settings for a DestinationConfig using {name}."),
@@ -104,10 +101,11 @@ fn property(setting: &Setting) -> (String, Value) {
     if !setting.description.is_empty() {
         property["description"] = setting.description.into();
     }
-    match setting.kind {
-        SettingKind::HttpUrl | SettingKind::HookUrl | SettingKind::TopicUrl => property["format"] = "uri".into(),
-        SettingKind::Secret => property["writeOnly"] = true.into(),
-        SettingKind::Email | SettingKind::Phone | SettingKind::Address => {}
+    if setting.form.is_url() {
+        property["format"] = "uri".into();
+    }
+    if setting.secret {
+        property["writeOnly"] = true.into();
     }
     (setting.key.to_owned(), property)
 }

@@ -11,18 +11,13 @@ use crate::{
         maintenance::Maintenance,
         message::{About, Message, Route, State},
         profile::Profile,
-        timeslot::all_the_time,
+        timeslot::{Timeslot, all_the_time},
     },
     store::{
         codec::version_key,
-        record::{
-            message::encode_message,
-            subscription::{encode_maintenance, encode_profile},
-        },
+        record::message::encode_message,
         schema::{
-            DEAD_MESSAGE, DESTINATION_ID_TO_DESTINATION, DUE_MESSAGE, EVENT_ID_TO_NEAR_MISSES, INCIDENT_MESSAGE,
-            MAINTENANCE_ID_TO_MAINTENANCE, MESSAGE_ID_TO_MESSAGE, PROFILE_ID_TO_PROFILE, TIMESLOT_ID_TO_TIMESLOT,
-            VERSION,
+            DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_NEAR_MISSES, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, VERSION,
         },
     },
 };
@@ -155,9 +150,9 @@ fn finds(findings: &[String], expected: &str) {
 #[test]
 fn finds_profiles_and_maintenance_of_which_something_is_missing() {
     let findings = findings_after(|txn| {
-        txn.open_table(TIMESLOT_ID_TO_TIMESLOT).unwrap().remove(id_key(1)).unwrap();
-        txn.open_table(FILTER_ID_TO_FILTER).unwrap().remove(id_key(1)).unwrap();
-        txn.open_table(DESTINATION_ID_TO_DESTINATION).unwrap().remove(id_key(1)).unwrap();
+        txn.open_table(Timeslot::TABLE).unwrap().remove(id_key(1)).unwrap();
+        txn.open_table(StoredFilter::TABLE).unwrap().remove(id_key(1)).unwrap();
+        txn.open_table(Destination::TABLE).unwrap().remove(id_key(1)).unwrap();
     });
     for expected in [
         "profile 1 has the unknown timeslot 1",
@@ -174,13 +169,13 @@ fn finds_profiles_and_maintenance_of_which_something_is_missing() {
 fn finds_records_that_are_not_what_they_were() {
     let findings = findings_after(|txn| {
         let changed = Profile { owner: UserId(9), filters: Vec::new(), ..profile() };
-        let mut profiles = txn.open_table(PROFILE_ID_TO_PROFILE).unwrap();
-        profiles.insert(id_key(1), encode_profile(&changed).unwrap().as_slice()).unwrap();
-        profiles.insert(id_key(7), encode_profile(&profile()).unwrap().as_slice()).unwrap();
+        let mut profiles = txn.open_table(Profile::TABLE).unwrap();
+        profiles.insert(id_key(1), changed.encode().unwrap().as_slice()).unwrap();
+        profiles.insert(id_key(7), profile().encode().unwrap().as_slice()).unwrap();
         let changed = Maintenance { created_by: UserId(9), end: Some(NOW), ..maintenance() };
-        let mut maintenances = txn.open_table(MAINTENANCE_ID_TO_MAINTENANCE).unwrap();
-        maintenances.insert(id_key(1), encode_maintenance(&changed).unwrap().as_slice()).unwrap();
-        maintenances.insert(id_key(7), encode_maintenance(&maintenance()).unwrap().as_slice()).unwrap();
+        let mut maintenances = txn.open_table(Maintenance::TABLE).unwrap();
+        maintenances.insert(id_key(1), changed.encode().unwrap().as_slice()).unwrap();
+        maintenances.insert(id_key(7), maintenance().encode().unwrap().as_slice()).unwrap();
     });
     for expected in [
         "profile 1 has no owner",

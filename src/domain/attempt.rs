@@ -1,0 +1,53 @@
+//! How an attempt to send a message ended.
+
+use super::{limits::RETRY_AFTER_MAX_MICROS, time::Moment};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub ended: Ended,
+    /// What the provider, or the network, said.
+    pub answer: String,
+    /// Whether the server that messages of this type go to was there and takes messages otherwise.
+    pub reached: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Sent,
+    /// Another attempt may succeed.
+    Retry,
+    /// The same, but not before so many microseconds have passed: the provider asked for that.
+    RetryAfter(i64),
+    /// Another attempt would end the same way. Says nothing about the destination.
+    Failed,
+}
+
+impl Outcome {
+    /// The provider took it, and said this.
+    #[must_use]
+    pub const fn sent(answer: String) -> Self {
+        Self { ended: Ended::Sent, answer, reached: true }
+    }
+
+    /// Nobody was reached, or nobody who takes messages now.
+    #[must_use]
+    pub const fn retry(answer: String) -> Self {
+        Self { ended: Ended::Retry, answer, reached: false }
+    }
+
+    #[must_use]
+    pub const fn fail(answer: String) -> Self {
+        Self { ended: Ended::Failed, answer, reached: true }
+    }
+}
+
+impl Ended {
+    /// Until when the destination wants to be left alone.
+    #[must_use]
+    pub fn asked_until(self, now: Moment) -> Option<Moment> {
+        match self {
+            Self::RetryAfter(micros) => Some(now.saturating_add_micros(micros.min(RETRY_AFTER_MAX_MICROS))),
+            Self::Sent | Self::Retry | Self::Failed => None,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! All tokens, by their hash and by whose they are.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{
+    ids::{TokenId, UserId},
+    token::{Token, TokenHash},
+};
+
+#[derive(Clone, Debug, Default)]
+pub struct Tokens {
+    by_hash: OrdMap<TokenHash, Arc<Token>>,
+    by_user: OrdMap<(UserId, TokenId), TokenHash>,
+}
+
+impl Tokens {
+    #[must_use]
+    pub fn get(&self, hash: &TokenHash) -> Option<&Arc<Token>> {
+        self.by_hash.get(hash)
+    }
+
+    #[must_use]
+    pub fn contains_key(&self, hash: &TokenHash) -> bool {
+        self.by_hash.contains_key(hash)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_hash.is_empty()
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Arc<Token>> {
+        self.by_hash.values()
+    }
+
+    /// Sorted by id.
+    pub fn of_user(&self, user: UserId) -> impl Iterator<Item = &Arc<Token>> {
+        let hashes = self.by_user.range((user, TokenId(0))..=(user, TokenId(u64::MAX)));
+        hashes.filter_map(|(_, hash)| self.by_hash.get(hash))
+    }
+
+    /// Returns the token as it was.
+    pub fn insert(&mut self, hash: TokenHash, token: Arc<Token>) -> Option<Arc<Token>> {
+        self.by_user.insert((token.user, token.id), hash);
+        self.by_hash.insert(hash, token)
+    }
+
+    pub fn remove(&mut self, hash: &TokenHash) -> Option<Arc<Token>> {
+        let token = self.by_hash.remove(hash)?;
+        self.by_user.remove(&(token.user, token.id));
+        Some(token)
+    }
+}

@@ -1,0 +1,40 @@
+//! Posts a text as JSON to the destination's address, for all types that declare no more than that.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use reqwest::{Method, header};
+
+use super::{
+    Outcome, Transcript, Transport,
+    http::{Http, Request},
+};
+use crate::{
+    domain::channel_types::{Markup, Post},
+    notify::{outgoing::Outgoing, template::Templates, text::Room, view::View},
+};
+
+pub(super) struct Poster {
+    pub what: &'static Post,
+    pub http: Arc<Http>,
+    pub templates: Arc<Templates>,
+    pub time_zone: chrono_tz::Tz,
+}
+
+impl Transport for Poster {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+        let view = View::local(&message.content, self.time_zone);
+        let room = match self.what.markup {
+            Markup::Plain => Room::Characters(self.what.longest),
+            Markup::Slack => Room::SlackMarkup(self.what.longest),
+        };
+        let text = self.templates.render_within(self.what.template, &view, room);
+        let request = Request {
+            method: Method::POST,
+            url: message.setting("destination_url").to_owned(),
+            headers: vec![(header::CONTENT_TYPE, "application/json".to_owned())],
+            body: (self.what.body)(text.trim_end()).to_string().into_bytes(),
+        };
+        Box::pin(self.http.send(request, transcript))
+    }
+}

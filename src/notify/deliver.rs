@@ -1,0 +1,171 @@
+//! Delivers one message: looks up what it needs, sends it, and writes down how that ended.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time;
+use tracing::{debug, warn};
+use url::Url;
+
+use super::{
+    Health, Transcript, Transport,
+    resolve::{Resolved, Resolver},
+};
+use crate::{
+    domain::{
+        attempt::Ended,
+        channel::Channel,
+        ids::MessageId,
+        message::{About, Message, State},
+        time::{Moment, Now, Timestamp},
+    },
+    store::{Command, Store, StoreError, WriteError},
+};
+
+/// Between attempts to write down an outcome while nothing can be written.
+pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What each attempt works with.
+pub(super) struct Deliver {
+    pub store: Store,
+    pub transport: Arc<dyn Transport>,
+    pub health: Arc<Health>,
+    pub public_url: Option<Url>,
+    pub generation: String,
+}
+
+impl Deliver {
+    pub(super) async fn send(&self, id: MessageId) -> (Ended, String) {
+        let resolved = match self.resolve(id).await {
+            Ok(resolved) => resolved,
+            Err(trouble) => return (Ended::Retry, format!("The message could not be read: {trouble}")),
+        };
+        let outgoing = match resolved {
+            Some(Resolved::Outgoing(outgoing)) => *outgoing,
+            Some(Resolved::Gone(why)) => return (Ended::Failed, why),
+            None => return (Ended::Failed, "The message is gone.".to_owned()),
+        };
+        let outcome = self.transport.carry(&outgoing, &mut Transcript::default()).await;
+        let now = self.store.clock().both();
+        // A mail server that only one channel uses says nothing about ours.
+        if !outgoing.own_channel().is_some_and(Channel::has_own_mail_server) {
+            self.health.note(&outgoing.medium, outcome.reached, now);
+        }
+        debug!(message = %id, medium = outgoing.medium, "{outcome:?}");
+        (outcome.ended, outcome.answer)
+    }
+
+    async fn resolve(&self, id: MessageId) -> Result<Option<Resolved>, StoreError> {
+        let (generation, public_url) = (self.generation.clone(), self.public_url.clone());
+        let (directory, now) = (self.store.directory(), self.store.clock().now());
+        let read = move |snapshot: &crate::store::Snapshot| {
+            let Some(message) = snapshot.message(id)? else { return Ok(None) };
+            let (generation, public_url) = (generation.as_str(), public_url.as_ref());
+            let resolver = Resolver { snapshot, directory: &directory, generation, public_url, now };
+            resolver.resolve(&message).map(Some)
+        };
+        self.store.read(read).await
+    }
+
+    /// Writes down what came of an attempt, however long that takes: it must not be made again because of a full disk.
+    pub(super) async fn record(&self, id: MessageId, ended: Ended, again: Option<Moment>, answer: String, now: Now) {
+        self.write(move |command| {
+            let Some(message) = command.message(id)?.filter(Message::is_due) else { return Ok(()) };
+            let State::Due { since, .. } = message.state else { return Ok(()) };
+            let state = match (again, ended) {
+                (Some(at), _) => State::Due { at: now.wall_at(at), since },
+                (None, Ended::Sent) => State::Delivered { at: now.wall },
+                (None, _) => State::Dead { at: now.wall },
+            };
+            let attempts = message.attempts.saturating_add(1);
+            command.put_message(Message {
+                state,
+                attempts,
+                last_attempt: Some(now.wall),
+                answer: answer.clone(),
+                ..message
+            });
+            Ok(())
+        })
+        .await;
+    }
+
+    /// Their time is up, and the destination has not taken anything since.
+    pub(super) async fn give_up(&self, ids: Vec<MessageId>) {
+        self.write(move |command| {
+            let now = command.now();
+            for id in &ids {
+                if let Some(message) = command.message(*id)?.filter(Message::is_due) {
+                    let answer = if message.answer.is_empty() {
+                        "The destination took no messages for as long as this one was to be tried.".to_owned()
+                    } else {
+                        message.answer.clone()
+                    };
+                    command.put_message(Message { state: State::Dead { at: now }, answer, ..message });
+                }
+            }
+            Ok(())
+        })
+        .await;
+    }
+
+    /// Puts a summary in the place of messages, in one transaction. False if nothing was written.
+    pub(super) async fn gather(&self, ids: Vec<MessageId>) -> bool {
+        let written = self
+            .store
+            .write(None, move |command| {
+                let mut due = Vec::with_capacity(ids.len());
+                for id in ids {
+                    due.extend(command.message(id)?.filter(Message::is_due));
+                }
+                put_summary(command, due);
+                Ok::<(), StoreError>(())
+            })
+            .await;
+        if let Err(WriteError::Refused(trouble) | WriteError::Store(trouble)) = &written {
+            warn!("a summary could not be written: {trouble}");
+            time::sleep(WRITE_AGAIN).await;
+        }
+        written.is_ok()
+    }
+
+    async fn write(&self, change: impl Fn(&mut Command<'_>) -> Result<(), StoreError> + Clone + Send + 'static) {
+        loop {
+            match self.store.write(None, change.clone()).await {
+                Ok(()) | Err(WriteError::Store(StoreError::Closed)) => return,
+                Err(WriteError::Refused(trouble) | WriteError::Store(trouble)) => {
+                    warn!("what came of a message could not be written down yet: {trouble}");
+                    time::sleep(WRITE_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+fn put_summary(command: &mut Command<'_>, due: Vec<Message>) {
+    let Some(first) = due.first() else { return };
+    let now = command.now();
+    let since = due.iter().map(since).min().unwrap_or(now);
+    let into = command.new_message_id();
+    let summary = Message {
+        id: into,
+        created: now,
+        about: About::Summary(due.iter().map(|message| message.id).collect()),
+        route: first.route.clone(),
+        address: first.address.clone(),
+        state: State::Due { at: now, since },
+        attempts: 0,
+        last_attempt: None,
+        answer: String::new(),
+    };
+    command.put_message(summary);
+    for message in due {
+        command.put_message(Message { state: State::Gathered { into, at: now }, ..message });
+    }
+}
+
+fn since(message: &Message) -> Timestamp {
+    match message.state {
+        State::Due { since, .. } => since,
+        _ => message.created,
+    }
+}

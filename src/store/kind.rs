@@ -1,0 +1,590 @@
+//! The kinds of things that make up the configuration: one list, from which staging, putting, deleting, loading,
+//! versions, the change log, backups, the last numbers given out and most of `check` follow.
+//!
+//! A new kind is a file below this module with its [`Record`] and its [`Kind`], a row in [`all_kinds`], and the numbers of
+//! its subject in [`numbers`]. What is like a kind but has more to it is not in the list:
+//!
+//! - Contacts and contact groups have records, but are read from the file one by one and have indexes of their own
+//!   (`contacts`).
+//! - Decision settings have no table: their last version counts. Types of sources are names without a record.
+//! - Incidents, events, messages and preferences are no configuration: they have neither versions nor audit texts.
+
+mod channel;
+mod contact;
+mod destination;
+mod filter;
+mod maintenance;
+mod profile;
+mod rule;
+mod settings;
+mod source;
+mod timeslot;
+mod token;
+mod user;
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+use imbl::OrdMap;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use self::{
+    contact::{decode_contact, decode_contact_version, decode_group},
+    rule::{decode_overflow, encode_overflow},
+    settings::decode_settings,
+};
+use super::{
+    Command, StoreError,
+    backup::Copier,
+    counters::Counters,
+    read::Snapshot,
+    schema::{IdKey, UuidKey},
+    tables::WriteTables,
+    verify::Findings,
+};
+use crate::domain::{
+    agenda::Task,
+    change::Subject,
+    channel::Channel,
+    destination::Destination,
+    directory::Directory,
+    event_filter::Filters,
+    ids::{
+        ChannelId, DestinationId, FilterId, Id, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId,
+    },
+    maintenance::{Maintenance, Maintenances},
+    profile::Profile,
+    rule::Rule,
+    source::Source,
+    stored_filter::StoredFilter,
+    time::Timestamp,
+    timeslot::Timeslot,
+    token::{Token, TokenHash},
+    tokens::Tokens,
+    user::User,
+};
+
+/// Calls a macro with the list of kinds, in the order in which they are loaded: the type, the counter of its last number
+/// given out, and the methods of a command that give out a number, put and delete. Users are put and sources deleted in
+/// ways of their own.
+macro_rules! all_kinds {
+    ($with:ident) => {
+        $with! {
+            User: last_user;
+            Token: last_token, new_token_id -> TokenId, put_token, delete_token;
+            Source: last_source, new_source_id -> SourceId, put_source;
+            Timeslot: last_timeslot, new_timeslot_id -> TimeslotId, put_timeslot, delete_timeslot;
+            Destination: last_destination, new_destination_id -> DestinationId, put_destination, delete_destination;
+            StoredFilter: last_filter, new_filter_id -> FilterId, put_filter, delete_filter;
+            Profile: last_profile, new_profile_id -> ProfileId, put_profile, delete_profile;
+            Maintenance: last_maintenance, new_maintenance_id -> MaintenanceId, put_maintenance, delete_maintenance;
+            Rule: last_rule, new_rule_id -> RuleId, put_rule, delete_rule;
+            Channel: last_channel, new_channel_id -> ChannelId, put_channel, delete_channel;
+        }
+    };
+}
+pub(super) use all_kinds;
+
+/// The numbers by which the file knows a subject, which never change: in entries of the change log, and as the first
+/// byte of a version's key. A new subject gets the lowest that is free of each.
+const fn numbers(subject: Subject) -> (u32, u8) {
+    match subject {
+        Subject::User => (0, 0),
+        Subject::Token => (1, 1),
+        Subject::Source => (2, 2),
+        Subject::SourceType => (3, 3),
+        Subject::Timeslot => (4, 4),
+        Subject::Destination => (5, 5),
+        Subject::Filter => (6, 6),
+        Subject::Profile => (7, 7),
+        Subject::Maintenance => (8, 8),
+        Subject::Settings => (9, 9),
+        Subject::Channel => (10, 10),
+        Subject::Rule => (13, 11),
+        // Versions of these are read one by one, so they stand behind all that are read as a whole.
+        Subject::Contact => (11, 128),
+        Subject::ContactGroup => (12, 129),
+    }
+}
+
+/// The first byte of a version's key.
+#[must_use]
+pub const fn subject_byte(subject: Subject) -> u8 {
+    numbers(subject).1
+}
+
+/// The number in entries of the change log.
+#[must_use]
+pub const fn logged_subject(subject: Subject) -> u32 {
+    numbers(subject).0
+}
+
+/// Of an entry of the change log.
+#[must_use]
+pub fn subject_logged_as(number: u32) -> Option<Subject> {
+    Subject::ALL.iter().copied().find(|subject| logged_subject(*subject) == number)
+}
+
+/// What has versions and entries in the change log.
+pub trait Record: Sized {
+    const SUBJECT: Subject;
+    /// As `check` calls it.
+    const NAME: &'static str;
+    /// Kept for ever, so that earlier decisions can be explained.
+    const HAS_VERSIONS: bool = true;
+
+    /// Names it in versions; never used again.
+    fn number(&self) -> u64;
+
+    /// Names it in the change log.
+    fn logged_key(&self) -> String {
+        self.number().to_string()
+    }
+
+    /// With the version byte of the newest form. Forms never change once released.
+    fn encode(&self) -> Result<Vec<u8>, StoreError>;
+
+    /// As it is kept in versions; `None`: it holds no secrets.
+    fn without_secrets(&self) -> Option<Self> {
+        None
+    }
+
+    /// What the change log says of it: a JSON object without secrets.
+    fn audit(&self) -> Value;
+
+    /// What its version says.
+    fn encode_version(&self) -> Result<Vec<u8>, StoreError> {
+        self.without_secrets().as_ref().unwrap_or(self).encode()
+    }
+}
+
+/// A kind of record with a table of its own that is in the configuration in memory.
+pub trait Kind: Record + Counted + Send + Sync + 'static {
+    type Key: RecordKey;
+    type Map: Map<Self::Key, Self>;
+    const TABLE: Table<Self>;
+
+    fn key(&self) -> Self::Key;
+
+    fn decode(key: Self::Key, value: &[u8]) -> Result<Self, StoreError>;
+
+    /// Reads what a version says.
+    fn decode_version(number: u64, record: &[u8]) -> Result<Self, StoreError> {
+        let key = Self::Key::from_number(number)
+            .ok_or_else(|| StoreError::Damaged(format!("there is a version of {} {number}", Self::NAME)))?;
+        Self::decode(key, record)
+    }
+
+    /// Its place in the configuration; see [`kept_in`].
+    fn map(directory: &Directory) -> &Self::Map;
+
+    fn map_mut(directory: &mut Directory) -> &mut Self::Map;
+
+    /// Puts it into the configuration. Returns what had its key before.
+    fn place(self: Arc<Self>, directory: &mut Directory) -> Option<Arc<Self>> {
+        Self::map_mut(directory).insert(self.key(), self)
+    }
+
+    /// [`Kind::place`] for a version, with what else follows from it.
+    fn place_version(self: Arc<Self>, directory: &mut Directory) {
+        self.place(directory);
+    }
+
+    /// What else is loaded with this kind.
+    fn load_more(txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError> {
+        let _ = (txn, directory);
+        Ok(())
+    }
+
+    /// Deletes what else is stored of a record that is deleted.
+    fn delete_more(tables: &mut WriteTables<'_>, key: Self::Key) -> Result<(), StoreError> {
+        let _ = (tables, key);
+        Ok(())
+    }
+
+    /// Rows of the agenda that are due at once when it was put or deleted.
+    fn tasks(&self, directory: &Directory) -> Vec<Task> {
+        let _ = directory;
+        Vec::new()
+    }
+
+    /// The user without whom it would not be there, and what that user is to it.
+    fn owner(&self) -> Option<(&'static str, UserId)> {
+        None
+    }
+
+    /// Reports what does not hold between the records of this kind.
+    fn check_all(directory: &Directory, findings: &mut Findings) {
+        let _ = (directory, findings);
+    }
+
+    /// Reports what it names that is not there.
+    fn check_references(&self, directory: &Directory, findings: &mut Findings) {
+        let _ = (directory, findings);
+    }
+
+    /// The same for what is not in memory.
+    fn check_stored_references(&self, snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+        let _ = (snapshot, findings);
+        Ok(())
+    }
+}
+
+/// Keys and records of a kind.
+pub type Table<T> = TableDefinition<'static, <<T as Kind>::Key as RecordKey>::Bytes, &'static [u8]>;
+
+/// What records are stored under.
+pub trait RecordKey: Copy + Send + 'static {
+    type Bytes: redb::Key + for<'a> redb::Value<SelfType<'a> = Self::Bytes> + 'static;
+
+    fn to_bytes(self) -> Self::Bytes;
+    fn from_bytes(bytes: Self::Bytes) -> Self;
+
+    /// `None`: keys of this type are no numbers.
+    fn number(self) -> Option<u64> {
+        None
+    }
+
+    /// `None`: keys of this type are no numbers.
+    fn from_number(number: u64) -> Option<Self> {
+        let _ = number;
+        None
+    }
+}
+
+impl<T: Id> RecordKey for T {
+    type Bytes = IdKey;
+
+    fn to_bytes(self) -> IdKey {
+        Id::number(self).to_be_bytes()
+    }
+
+    fn from_bytes(bytes: IdKey) -> Self {
+        Self::numbered(u64::from_be_bytes(bytes))
+    }
+
+    fn number(self) -> Option<u64> {
+        Some(Id::number(self))
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        Some(Self::numbered(number))
+    }
+}
+
+impl RecordKey for Uuid {
+    type Bytes = UuidKey;
+
+    fn to_bytes(self) -> UuidKey {
+        self.into_bytes()
+    }
+
+    fn from_bytes(bytes: UuidKey) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl RecordKey for TokenHash {
+    type Bytes = Self;
+
+    fn to_bytes(self) -> Self {
+        self
+    }
+
+    fn from_bytes(bytes: Self) -> Self {
+        bytes
+    }
+}
+
+/// A map of the configuration; all of them are persistent.
+pub trait Map<K, V> {
+    fn insert(&mut self, key: K, value: Arc<V>) -> Option<Arc<V>>;
+    fn remove(&mut self, key: &K) -> Option<Arc<V>>;
+    fn values<'a>(&'a self) -> impl Iterator<Item = &'a Arc<V>>
+    where
+        V: 'a;
+}
+
+macro_rules! maps {
+    ($([$($generics:tt)*] $map:ty: $key:ty => $value:ty;)+) => {$(
+        impl<$($generics)*> Map<$key, $value> for $map {
+            fn insert(&mut self, key: $key, value: Arc<$value>) -> Option<Arc<$value>> {
+                <$map>::insert(self, key, value)
+            }
+
+            fn remove(&mut self, key: &$key) -> Option<Arc<$value>> {
+                <$map>::remove(self, key)
+            }
+
+            fn values<'a>(&'a self) -> impl Iterator<Item = &'a Arc<$value>>
+            where
+                $value: 'a,
+            {
+                <$map>::values(self)
+            }
+        }
+    )+};
+}
+
+maps! {
+    [K: Ord + Clone, V] OrdMap<K, Arc<V>>: K => V;
+    [] Filters: FilterId => StoredFilter;
+    [] Maintenances: MaintenanceId => Maintenance;
+    [] Tokens: TokenHash => Token;
+}
+
+/// Says what [`Record`]s with an id are called: the subject in the change log, and the name in `check`.
+macro_rules! known_as {
+    ($subject:ident, $name:literal) => {
+        const SUBJECT: crate::domain::change::Subject = crate::domain::change::Subject::$subject;
+        const NAME: &'static str = $name;
+
+        fn number(&self) -> u64 {
+            self.id.0
+        }
+    };
+}
+use known_as;
+
+/// Says where a [`Kind`] is: its table, the field and type of its key, and the field and type of its map in the
+/// configuration in memory.
+macro_rules! kept_in {
+    ($table:literal, $key:ident: $key_type:ty => $field:ident: $map:ty) => {
+        type Key = $key_type;
+        type Map = $map;
+        const TABLE: crate::store::kind::Table<Self> = redb::TableDefinition::new($table);
+
+        fn key(&self) -> Self::Key {
+            self.$key
+        }
+
+        fn map(directory: &crate::domain::directory::Directory) -> &Self::Map {
+            &directory.$field
+        }
+
+        fn map_mut(directory: &mut crate::domain::directory::Directory) -> &mut Self::Map {
+            &mut directory.$field
+        }
+    };
+}
+use kept_in;
+
+/// Has a counter of the numbers given out.
+pub trait Counted {
+    fn last(counters: &Counters) -> u64;
+}
+
+macro_rules! commands {
+    ($($kind:ident: $last:ident
+        $(, $new:ident -> $id:ident, $put:ident $(, $delete:ident)?)?;
+    )+) => {
+        $(
+            impl Counted for $kind {
+                fn last(counters: &Counters) -> u64 {
+                    counters.$last
+                }
+            }
+        )+
+
+        impl Command<'_> {
+            $($(
+                /// A number that was never given out before.
+                pub fn $new(&mut self) -> $id {
+                    self.counters.$last += 1;
+                    $id(self.counters.$last)
+                }
+
+                pub fn $put(&mut self, record: $kind) {
+                    self.configure(move |applier| applier.put(record).map(Some));
+                }
+
+                $(
+                    pub fn $delete(&mut self, key: <$kind as Kind>::Key) {
+                        self.configure(move |applier| applier.delete::<$kind>(key));
+                    }
+                )?
+            )?)+
+        }
+
+        /// All of them, in the order in which they are loaded.
+        pub static KINDS: &[&dyn AnyKind] = &[$(&Of::<$kind>(PhantomData)),+];
+    };
+}
+all_kinds!(commands);
+
+/// [`KINDS`], but those that `first` names in that order before all others.
+pub fn kinds_beginning_with(first: &[Subject]) -> Vec<&'static dyn AnyKind> {
+    let mut kinds = KINDS.to_vec();
+    kinds.sort_by_key(|kind| first.iter().position(|subject| *subject == kind.subject()).unwrap_or(first.len()));
+    kinds
+}
+
+/// A kind among others: what is done with all records, whatever they are.
+pub trait AnyKind: Sync {
+    fn subject(&self) -> Subject;
+    fn name(&self) -> &'static str;
+    fn table(&self) -> &'static str;
+    fn has_versions(&self) -> bool;
+
+    /// The last number given out.
+    fn last(&self, counters: &Counters) -> u64;
+    /// Creates the table if it is missing.
+    fn create_table(&self, txn: &WriteTransaction) -> Result<(), StoreError>;
+    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), StoreError>;
+    /// `None`: its keys are no numbers.
+    fn highest_key(&self, txn: &ReadTransaction) -> Result<Option<u64>, StoreError>;
+    fn load(&self, txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError>;
+    fn load_version(&self, number: u64, record: &[u8], directory: &mut Directory) -> Result<(), StoreError>;
+    /// What the last version of each record has to say, by number.
+    fn versions(&self, directory: &Directory) -> Result<BTreeMap<u64, Vec<u8>>, StoreError>;
+
+    fn check_all(&self, directory: &Directory, findings: &mut Findings);
+    fn check_owners(&self, directory: &Directory, findings: &mut Findings);
+    fn check_references(&self, directory: &Directory, findings: &mut Findings);
+    fn check_stored_references(
+        &self,
+        snapshot: &Snapshot,
+        directory: &Directory,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError>;
+    fn check_last_number(&self, directory: &Directory, counters: &Counters, findings: &mut Findings);
+}
+
+struct Of<T>(PhantomData<fn() -> T>);
+
+impl<T: Kind> AnyKind for Of<T> {
+    fn subject(&self) -> Subject {
+        T::SUBJECT
+    }
+
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn table(&self) -> &'static str {
+        const { T::TABLE }.name()
+    }
+
+    fn has_versions(&self) -> bool {
+        T::HAS_VERSIONS
+    }
+
+    fn last(&self, counters: &Counters) -> u64 {
+        T::last(counters)
+    }
+
+    fn create_table(&self, txn: &WriteTransaction) -> Result<(), StoreError> {
+        txn.open_table(T::TABLE)?;
+        Ok(())
+    }
+
+    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), StoreError> {
+        copier.table(T::TABLE)
+    }
+
+    fn highest_key(&self, txn: &ReadTransaction) -> Result<Option<u64>, StoreError> {
+        let table = txn.open_table(T::TABLE)?;
+        Ok(table.last()?.and_then(|(key, _)| T::Key::from_bytes(key.value()).number()))
+    }
+
+    fn load(&self, txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError> {
+        for row in txn.open_table(T::TABLE)?.iter()? {
+            let (key, value) = row?;
+            Arc::new(T::decode(T::Key::from_bytes(key.value()), value.value())?).place(directory);
+        }
+        T::load_more(txn, directory)
+    }
+
+    fn load_version(&self, number: u64, record: &[u8], directory: &mut Directory) -> Result<(), StoreError> {
+        Arc::new(T::decode_version(number, record)?).place_version(directory);
+        Ok(())
+    }
+
+    fn versions(&self, directory: &Directory) -> Result<BTreeMap<u64, Vec<u8>>, StoreError> {
+        T::map(directory)
+            .values()
+            .map(|record| Ok((Record::number(record.as_ref()), record.encode_version()?)))
+            .collect()
+    }
+
+    fn check_all(&self, directory: &Directory, findings: &mut Findings) {
+        T::check_all(directory, findings);
+    }
+
+    fn check_owners(&self, directory: &Directory, findings: &mut Findings) {
+        for record in T::map(directory).values() {
+            if let Some((role, user)) = record.owner() {
+                findings.check(directory.user(user).is_some(), || {
+                    format!("{} {} has no {role}", T::NAME, Record::number(record.as_ref()))
+                });
+            }
+        }
+    }
+
+    fn check_references(&self, directory: &Directory, findings: &mut Findings) {
+        T::map(directory).values().for_each(|record| record.check_references(directory, findings));
+    }
+
+    fn check_stored_references(
+        &self,
+        snapshot: &Snapshot,
+        directory: &Directory,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        T::map(directory).values().try_for_each(|record| record.check_stored_references(snapshot, findings))
+    }
+
+    fn check_last_number(&self, directory: &Directory, counters: &Counters, findings: &mut Findings) {
+        let highest = T::map(directory).values().filter_map(|record| record.key().number()).max().unwrap_or_default();
+        findings.check(highest <= T::last(counters), || format!("{} {highest} has an id not given out yet", T::NAME));
+    }
+}
+
+/// A moment in an audit text.
+fn moment(at: Timestamp) -> Value {
+    at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_subjects_stay() {
+        for (subject, logged, byte) in [
+            (Subject::User, 0, 0),
+            (Subject::Token, 1, 1),
+            (Subject::Source, 2, 2),
+            (Subject::SourceType, 3, 3),
+            (Subject::Timeslot, 4, 4),
+            (Subject::Destination, 5, 5),
+            (Subject::Filter, 6, 6),
+            (Subject::Profile, 7, 7),
+            (Subject::Maintenance, 8, 8),
+            (Subject::Settings, 9, 9),
+            (Subject::Channel, 10, 10),
+            (Subject::Contact, 11, 128),
+            (Subject::ContactGroup, 12, 129),
+            (Subject::Rule, 13, 11),
+        ] {
+            assert_eq!(numbers(subject), (logged, byte), "{subject:?}");
+            assert_eq!(subject_logged_as(logged), Some(subject));
+        }
+        assert_eq!(subject_logged_as(14 + u32::MAX / 2), None);
+    }
+
+    #[test]
+    fn no_two_kinds_share_a_number_or_a_table() {
+        let distinct = |mut numbers: Vec<u32>| {
+            let all = numbers.len();
+            numbers.sort_unstable();
+            numbers.dedup();
+            numbers.len() == all
+        };
+        assert!(distinct(Subject::ALL.iter().map(|subject| logged_subject(*subject)).collect()));
+        assert!(distinct(Subject::ALL.iter().map(|subject| subject_byte(*subject).into()).collect()));
+        let tables: std::collections::BTreeSet<&str> = KINDS.iter().map(|kind| kind.table()).collect();
+        assert_eq!(tables.len(), KINDS.len());
+    }
+}

@@ -1,0 +1,168 @@
+//! Rules, and what their last event came to if that was too much.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Kind, Record, kept_in, known_as};
+use crate::{
+    domain::{
+        directory::Directory,
+        ids::{FilterId, RuleId, TimeslotId, UserId},
+        rule::{Addressee, Overflow, Recipient, Rule},
+        time::Timestamp,
+    },
+    store::{
+        Snapshot, StoreError,
+        codec::{decode_v1, encode, id_key, timestamp},
+        tables::WriteTables,
+        verify::Findings,
+    },
+};
+
+const V1: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct RuleV1 {
+    owner: u64,
+    name: String,
+    timeslot: u64,
+    filters: Vec<u64>,
+    /// With the channel.
+    recipients: Vec<(AddresseeV1, Option<[u8; 16]>)>,
+    active: bool,
+    empty_since: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum AddresseeV1 {
+    Contact([u8; 16]),
+    Group([u8; 16]),
+}
+
+impl Record for Rule {
+    known_as!(Rule, "rule");
+
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        let recipient = |it: &Recipient| {
+            let who = match it.who {
+                Addressee::Contact(uuid) => AddresseeV1::Contact(uuid.into_bytes()),
+                Addressee::Group(uuid) => AddresseeV1::Group(uuid.into_bytes()),
+            };
+            (who, it.channel.map(Uuid::into_bytes))
+        };
+        let record = RuleV1 {
+            owner: self.owner.0,
+            name: self.name.clone(),
+            timeslot: self.timeslot.0,
+            filters: self.filters.iter().map(|id| id.0).collect(),
+            recipients: self.recipients.iter().map(recipient).collect(),
+            active: self.active,
+            empty_since: self.empty_since.map(Timestamp::micros),
+        };
+        encode(V1, &record)
+    }
+
+    fn audit(&self) -> Value {
+        let recipient = |it: &Recipient| {
+            let (who, uuid) = match it.who {
+                Addressee::Contact(uuid) => ("contact", uuid),
+                Addressee::Group(uuid) => ("group", uuid),
+            };
+            json!({ who: uuid.to_string(), "channel": it.channel.map(|uuid| uuid.to_string()) })
+        };
+        json!({
+            "owner": self.owner.0,
+            "name": self.name,
+            "timeslot": self.timeslot.0,
+            "filters": self.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
+            "recipients": self.recipients.iter().map(recipient).collect::<Vec<_>>(),
+            "active": self.active,
+        })
+    }
+}
+
+impl Kind for Rule {
+    kept_in!("rule_id_to_rule", id: RuleId => rules: OrdMap<RuleId, Arc<Self>>);
+
+    fn decode(id: RuleId, value: &[u8]) -> Result<Self, StoreError> {
+        let record: RuleV1 = decode_v1("rule", value)?;
+        let recipient = |(who, channel): (AddresseeV1, Option<[u8; 16]>)| Recipient {
+            who: match who {
+                AddresseeV1::Contact(uuid) => Addressee::Contact(Uuid::from_bytes(uuid)),
+                AddresseeV1::Group(uuid) => Addressee::Group(Uuid::from_bytes(uuid)),
+            },
+            channel: channel.map(Uuid::from_bytes),
+        };
+        Ok(Self {
+            id,
+            owner: UserId(record.owner),
+            name: record.name,
+            timeslot: TimeslotId(record.timeslot),
+            filters: record.filters.into_iter().map(FilterId).collect(),
+            recipients: record.recipients.into_iter().map(recipient).collect(),
+            active: record.active,
+            empty_since: record.empty_since.map(timestamp).transpose()?,
+        })
+    }
+
+    fn owner(&self) -> Option<(&'static str, UserId)> {
+        Some(("owner", self.owner))
+    }
+
+    fn delete_more(tables: &mut WriteTables<'_>, id: RuleId) -> Result<(), StoreError> {
+        tables.overflows.remove(id_key(id.0))?;
+        Ok(())
+    }
+
+    fn check_references(&self, directory: &Directory, findings: &mut Findings) {
+        let id = self.id;
+        findings.check(directory.timeslot_of(self.owner, self.timeslot).is_some(), || {
+            format!("rule {id} has the unknown timeslot {}", self.timeslot)
+        });
+        findings.check(!self.filters.is_empty(), || format!("rule {id} has no filter"));
+        for filter in &self.filters {
+            findings
+                .check(directory.filters.contains_key(filter), || format!("rule {id} has the unknown filter {filter}"));
+        }
+        for channel in self.recipients.iter().filter_map(|recipient| recipient.channel) {
+            findings.check(directory.channels.contains_key(&channel), || {
+                format!("rule {id} leads over the unknown channel {channel}")
+            });
+        }
+        findings.check(self.recipients.is_empty() == self.empty_since.is_some(), || {
+            format!("rule {id} does not say truly whether it has recipients")
+        });
+    }
+
+    fn check_stored_references(&self, snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
+        for recipient in &self.recipients {
+            let (what, uuid, found) = match recipient.who {
+                Addressee::Contact(uuid) => ("contact", uuid, snapshot.contact(uuid)?.is_some()),
+                Addressee::Group(uuid) => ("contact group", uuid, snapshot.contact_group(uuid)?.is_some()),
+            };
+            findings.check(found, || format!("rule {} has the unknown {what} {uuid}", self.id));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OverflowV1 {
+    at: i64,
+    told: u32,
+    left_out: u32,
+}
+
+pub fn encode_overflow(overflow: &Overflow) -> Result<Vec<u8>, StoreError> {
+    let Overflow { at, told, left_out, .. } = *overflow;
+    encode(V1, &OverflowV1 { at: at.micros(), told, left_out })
+}
+
+pub fn decode_overflow(rule: u64, value: &[u8]) -> Result<Overflow, StoreError> {
+    let OverflowV1 { at, told, left_out } = decode_v1("overflow", value)?;
+    Ok(Overflow { rule: RuleId(rule), at: timestamp(at)?, told, left_out })
+}

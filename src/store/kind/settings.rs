@@ -1,0 +1,63 @@
+//! What the operator chose, as far as decisions depend on it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Record,
+    filter::{FilterV1, audit_blob, blob_from_record, blob_record},
+};
+use crate::{
+    domain::{change::Subject, directory::DecisionSettings},
+    store::{
+        StoreError,
+        codec::{decode_v1, encode},
+    },
+};
+
+const V1: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct SettingsV1 {
+    time_zone: String,
+    send: bool,
+    fallback: FilterV1,
+}
+
+impl Record for DecisionSettings {
+    const SUBJECT: Subject = Subject::Settings;
+    const NAME: &'static str = "settings";
+
+    /// There is only one.
+    fn number(&self) -> u64 {
+        0
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        let record = SettingsV1 {
+            time_zone: self.time_zone.name().to_owned(),
+            send: self.send,
+            fallback: blob_record(self.fallback.clone()),
+        };
+        encode(V1, &record)
+    }
+
+    fn audit(&self) -> Value {
+        json!({
+            "time_zone": self.time_zone.name(),
+            "send": self.send,
+            "fallback_filter": audit_blob(&self.fallback),
+        })
+    }
+}
+
+pub fn decode_settings(value: &[u8]) -> Result<DecisionSettings, StoreError> {
+    let record: SettingsV1 = decode_v1("settings", value)?;
+    let unknown = |_| StoreError::Damaged(format!("the settings name the unknown time zone {}", record.time_zone));
+    Ok(DecisionSettings {
+        time_zone: record.time_zone.parse().map_err(unknown)?,
+        send: record.send,
+        fallback: blob_from_record(record.fallback)
+            .ok_or_else(|| StoreError::Damaged("the settings have an unknown criterion".to_owned()))?,
+    })
+}
