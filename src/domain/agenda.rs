@@ -113,13 +113,10 @@ impl Agenda {
         }
     }
 
-    /// Makes all rows of a kind due now, in memory alone.
-    pub fn hasten(&mut self, kind: TaskKind, now: Now) {
-        let rows = self.rows.iter().filter(|(task, _)| task.kind == kind);
-        let rows: Vec<(Task, Timestamp)> = rows.map(|(task, row)| (*task, row.stored)).collect();
-        for (task, stored) in rows {
-            self.put(task, stored, now.wall, now);
-        }
+    /// Adds the row of a task at the start: it is due at once, since the clock and the settings may be other than they were
+    /// when it was written. A look moves it on.
+    pub fn load(&mut self, task: Task, stored: Timestamp, now: Now) {
+        self.put(task, stored, now.wall, now);
     }
 
     /// The rows of a kind that are due, those first whose time came first.
@@ -200,9 +197,7 @@ mod tests {
         assert_eq!(taken.len(), 1);
         agenda.postpone(&taken[0], at(2_000, 0).wall, now);
         assert_eq!(tasks(&agenda, at(1_999, 999)), []);
-        agenda.hasten(TaskKind::TokenExpiry, now);
-        assert_eq!(tasks(&agenda, at(1_999, 999)), []);
-        agenda.hasten(TaskKind::Heartbeat, now);
+        agenda.load(HEARTBEAT, at(2_000, 0).wall, now);
         assert_eq!(tasks(&agenda, now), [HEARTBEAT]);
         agenda.withdraw(HEARTBEAT);
         assert_eq!((tasks(&agenda, at(9_000, 9_000)), agenda.next(now)), (vec![], None));

@@ -46,10 +46,8 @@ impl LiveAgenda {
         let now = self.clock.both();
         let mut agenda = Agenda::default();
         for (task, due) in rows {
-            agenda.schedule(task, due, now);
+            agenda.load(task, due, now);
         }
-        // How many days before it expires is a setting, which may have been changed while nothing ran.
-        agenda.hasten(TaskKind::TokenExpiry, now);
         *self.lock() = agenda;
         self.changed.notify_one();
     }

@@ -58,3 +58,17 @@ fn files_from_before_there_was_an_agenda_get_a_row_for_each_task() {
         assert_eq!((due[0].task, due[0].stored), (kind.of_source(SourceId(1)), Timestamp::MIN));
     }
 }
+
+#[test]
+fn everything_is_looked_at_after_a_start_whatever_the_clock_says() {
+    let planted = sound();
+    for hours in [-1_000, -1, 0, 1] {
+        let clock = ManualClock::new(NOW.saturating_add_micros(hours * 3_600_000_000));
+        let store = Store::open(&planted.path, Options::default(), Arc::new(clock)).unwrap();
+        for kind in TaskKind::ALL {
+            let due: Vec<Task> = store.agenda().due(kind).into_iter().map(|due| due.task).collect();
+            assert_eq!(due, [kind.of_source(SourceId(1))], "{hours} h");
+        }
+        store.close().unwrap();
+    }
+}
