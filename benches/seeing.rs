@@ -40,7 +40,7 @@ async fn main() {
     let store = Store::open(&directory.path().join("argusd.redb"), Options::default(), clock).unwrap();
     let search = Search::open(&store, &directory.path().join("search")).unwrap();
     let service = Service::new(store, search, Settings::default());
-    service.first_start(Some("correct horse".to_owned())).await.unwrap();
+    service.first_start(Some("correct horse".into())).await.unwrap();
     let caller = service.local_caller().unwrap();
     let began = Instant::now();
     for batch in 0..INCIDENTS / IN_ONE_COMMIT {

@@ -13,7 +13,8 @@ mod troubles;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     channels::built_in_types as built_in_channel_types,
@@ -28,7 +29,8 @@ pub enum AdminRequest {
     ChangeUser(ChangeUser),
     SetPassword {
         username: String,
-        password: Password,
+        #[serde(serialize_with = "send")]
+        password: SecretString,
     },
     Deactivate {
         username: String,
@@ -38,7 +40,8 @@ pub enum AdminRequest {
     },
     CreateToken {
         username: String,
-        value: Option<Password>,
+        #[serde(serialize_with = "send")]
+        value: Option<SecretString>,
         life: Life,
     },
     RevokeToken(RevokeToken),
@@ -100,14 +103,9 @@ pub enum AdminReply {
     Refused(String),
 }
 
-/// A secret on its way; never shown.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(secret)")
-    }
+/// Writes a secret for the other end of the admin socket, the only place to which one is serialized.
+fn send<'a, S: Serializer>(secret: impl Into<Option<&'a SecretString>>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.into().map(ExposeSecret::expose_secret).serialize(serializer)
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,7 +117,8 @@ pub struct CreateUser {
     pub staff: bool,
     pub superuser: bool,
     /// `None`: cannot log in with a password.
-    pub password: Option<Password>,
+    #[serde(serialize_with = "send")]
+    pub password: Option<SecretString>,
     pub grants: Vec<String>,
 }
 
@@ -150,7 +149,7 @@ pub enum Life {
 pub enum RevokeToken {
     /// The number that the list shows.
     Id(u64),
-    Value(Password),
+    Value(#[serde(serialize_with = "send")] SecretString),
     AllOf(String),
 }
 
@@ -171,7 +170,8 @@ pub struct CreateChannel {
     /// `None`: one is made up.
     pub uuid: Option<String>,
     /// JSON, with secrets.
-    pub config: Option<Password>,
+    #[serde(serialize_with = "send")]
+    pub config: Option<SecretString>,
     pub offered: bool,
 }
 
@@ -183,7 +183,8 @@ pub struct ChangeChannel {
     pub name: Option<String>,
     pub channel_type: Option<String>,
     /// JSON, with secrets.
-    pub config: Option<Password>,
+    #[serde(serialize_with = "send")]
+    pub config: Option<SecretString>,
     pub offered: Option<bool>,
 }
 
@@ -214,4 +215,27 @@ pub struct CloseIncident {
 pub enum Which {
     Id(u64),
     OfSource { source: String, source_incident_id: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_cross_the_socket_as_text_and_are_not_shown() {
+        for sent in [
+            json!({"SetPassword": {"username": "ann", "password": "hunter2"}}),
+            json!({"CreateToken": {"username": "ann", "value": "hunter2", "life": "Setting"}}),
+            json!({"CreateToken": {"username": "ann", "value": null, "life": "Setting"}}),
+            json!({"RevokeToken": {"Value": "hunter2"}}),
+            json!({"ChangeChannel":
+                {"which": "a", "name": null, "channel_type": null, "config": "hunter2", "offered": null}}),
+        ] {
+            let request: AdminRequest = serde_json::from_value(sent.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&request).unwrap(), sent);
+            assert!(!format!("{request:?}").contains("hunter2"), "{request:?}");
+        }
+    }
 }

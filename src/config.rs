@@ -15,6 +15,7 @@ use std::{
 };
 
 use chrono_tz::Tz;
+use secrecy::SecretString;
 use url::Url;
 
 pub use self::{
@@ -146,29 +147,7 @@ pub struct WebConfig {
 #[derive(Clone, Debug)]
 pub struct AdminConfig {
     /// The first password of the user `admin`; `None`: one is made up.
-    pub password: Setting<Option<Secret>>,
-}
-
-/// A text that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    #[must_use]
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
+    pub password: Setting<Option<SecretString>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -242,8 +221,8 @@ impl Config {
 }
 
 /// Reads a secret; white space at its end does not count.
-pub fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
+pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable { path: path.to_owned(), reason })?;
-    Ok(Secret(text.trim_end().to_owned()))
+    Ok(text.trim_end().into())
 }

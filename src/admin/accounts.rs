@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::{
-    AdminReply, ChangeUser, CreateSource, CreateUser, Life, Password, RevokeToken,
+    AdminReply, ChangeUser, CreateSource, CreateUser, Life, RevokeToken,
     execute::AdminError,
     incidents::source_named,
     rows::{SourceRow, TokenRow, UserRow},
@@ -25,7 +27,7 @@ pub(super) fn list_users(service: &Service) -> AdminReply {
 pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
     let user = NewUser {
         username: new.username,
-        password: new.password.map(|password| password.0),
+        password: new.password,
         first_name: new.first_name,
         last_name: new.last_name,
         email: new.email,
@@ -73,14 +75,14 @@ pub(super) fn list_tokens(service: &Service, username: Option<&str>) -> Answer {
     Ok(AdminReply::Tokens(tokens.iter().map(|token| TokenRow::new(token, &directory)).collect()))
 }
 
-pub(super) async fn create_token(service: &Service, username: &str, value: Option<Password>, life: Life) -> Answer {
+pub(super) async fn create_token(service: &Service, username: &str, value: Option<SecretString>, life: Life) -> Answer {
     let user = named(service, username)?;
     let life = match life {
         Life::Setting => TokenLife::Setting,
         Life::Never => TokenLife::Never,
         Life::Days(days) => TokenLife::For(Duration::from_secs(u64::from(days) * 86_400)),
     };
-    let value = value.map(|value| value.0);
+    let value = value.map(|value| value.expose_secret().to_owned());
     let token = service.create_token(&service.local_caller()?, user.id, value, life).await?;
     Ok(AdminReply::Text(token))
 }
@@ -95,7 +97,7 @@ pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Answe
             return Ok(AdminReply::Done);
         }
         RevokeToken::Value(value) => {
-            let hash = crate::auth::secret::token_hash(&value.0);
+            let hash = crate::auth::secret::token_hash(value.expose_secret());
             let directory = service.directory();
             let token = hash.and_then(|hash| directory.tokens.get(&hash));
             token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id

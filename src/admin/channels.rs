@@ -1,5 +1,6 @@
 //! Channels for contacts.
 
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
@@ -28,7 +29,7 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
         uuid,
         name: new.name,
         kind: new.channel_type,
-        config: new.config.map(|config| config.0),
+        config: new.config.map(|config| config.expose_secret().to_owned()),
         offered: new.offered,
     };
     let channel = service.create_channel(&service.local_caller()?, new).await?;
@@ -40,7 +41,7 @@ pub(super) async fn change(service: &Service, change: ChangeChannel) -> Answer {
     let change = ChannelChange {
         name: change.name,
         kind: change.channel_type,
-        config: change.config.map(|config| config.0),
+        config: change.config.map(|config| config.expose_secret().to_owned()),
         offered: change.offered,
     };
     service.change_channel(&service.local_caller()?, uuid, change).await?;

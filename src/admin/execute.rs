@@ -2,6 +2,8 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
+use secrecy::ExposeSecret;
+
 use super::{AdminReply, AdminRequest, accounts, channels, incidents, subscriptions, troubles};
 use crate::{
     generate,
@@ -36,7 +38,9 @@ async fn carry_out(
         R::ListUsers => Ok(accounts::list_users(service)),
         R::CreateUser(new) => accounts::create_user(service, new).await,
         R::ChangeUser(change) => accounts::change_user(service, change).await,
-        R::SetPassword { username, password } => accounts::set_password(service, &username, &password.0).await,
+        R::SetPassword { username, password } => {
+            accounts::set_password(service, &username, password.expose_secret()).await
+        }
         R::Deactivate { username } => accounts::deactivate(service, &username).await,
         R::ListTokens { username } => accounts::list_tokens(service, username.as_deref()),
         R::CreateToken { username, value, life } => accounts::create_token(service, &username, value, life).await,

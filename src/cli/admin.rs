@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use secrecy::SecretString;
 
 use super::{
     args::{ChannelCommand, FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     admin::{
         AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
-        CreateSource, CreateUser, FilterRow, Life, Password, RevokeToken, SourceRow, TokenRow, UserRow, Which,
+        CreateSource, CreateUser, FilterRow, Life, RevokeToken, SourceRow, TokenRow, UserRow, Which,
     },
     config::Config,
     server,
@@ -71,7 +72,7 @@ pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<Ex
     let request = match command {
         TokenCommand::Create { user, value_file, value, expires } => AdminRequest::CreateToken {
             username: user,
-            value: value_file.as_deref().map(secret).transpose()?.or(value.map(Password)),
+            value: value_file.as_deref().map(secret).transpose()?.or(value),
             life: expires.unwrap_or(Life::Setting),
         },
         TokenCommand::List { user, json } => {
@@ -103,7 +104,7 @@ pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<
 }
 
 pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<ExitCode> {
-    let whole = |path: PathBuf| read(&path).map(Password);
+    let whole = |path: PathBuf| read(&path).map(SecretString::from);
     let request = match command {
         ChannelCommand::Create { name, channel_type, id, settings, offered } => {
             let config = settings.map(whole).transpose()?;
@@ -267,11 +268,11 @@ fn yes(flag: bool) -> String {
 }
 
 /// The first line of a file, or of standard input for `-`.
-pub(super) fn secret(path: &Path) -> anyhow::Result<Password> {
+pub(super) fn secret(path: &Path) -> anyhow::Result<SecretString> {
     let text = read(path)?;
-    let line = text.lines().next().unwrap_or_default().to_owned();
+    let line = text.lines().next().unwrap_or_default();
     anyhow::ensure!(!line.is_empty(), "{} is empty", path.display());
-    Ok(Password(line))
+    Ok(line.into())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

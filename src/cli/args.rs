@@ -4,6 +4,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 
 use crate::{admin::built_in_channel_types, config::Flags};
 
@@ -206,7 +207,7 @@ pub(super) enum TokenCommand {
         value_file: Option<PathBuf>,
         /// The same token itself. Other users of this host can see it in the list of processes; better use --value-file
         #[arg(long, value_name = "40HEX", conflicts_with = "value_file")]
-        value: Option<String>,
+        value: Option<SecretString>,
         /// Days, or the word never [default: as the settings say]
         #[arg(long, value_name = "DAYS", value_parser = super::requests::life)]
         expires: Option<crate::admin::Life>,
@@ -422,7 +423,7 @@ pub(super) struct Stress {
     pub url: String,
     /// The token of a source's user. Other users of this host can see it in the list of processes; better use
     /// --token-file
-    pub token: Option<String>,
+    pub token: Option<SecretString>,
     /// The file that holds that token; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,

@@ -12,16 +12,17 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use secrecy::ExposeSecret;
 
 use self::{client::Target, report::Latencies, worker::Posted};
 use super::{admin, args::Stress, output};
 
 pub(super) fn run(load: &Stress) -> anyhow::Result<ExitCode> {
     let token = match (&load.token_file, &load.token) {
-        (Some(file), _) => admin::secret(file)?.0,
+        (Some(file), _) => admin::secret(file)?,
         (None, token) => token.clone().unwrap_or_default(),
     };
-    let target = Arc::new(Target::parse(&load.url, &token)?);
+    let target = Arc::new(Target::parse(&load.url, token.expose_secret())?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(stress(load, target))
 }

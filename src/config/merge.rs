@@ -3,11 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use chrono_tz::Tz;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
     AdminConfig, Config, ConfigError, Dialect, Environment, Flags, IcingaConfig, IncidentConfig, LogConfig, Origin,
-    Secret, Setting, StorageConfig, TokenConfig, WebConfig,
+    Setting, StorageConfig, TokenConfig, WebConfig,
     file::{File, Life, Web},
     notifications, read_secret,
 };
@@ -207,9 +208,9 @@ fn log_level(env: &Env<'_>, file: Option<String>) -> Result<Setting<String>, Con
     })
 }
 
-fn admin_password(env: &Env<'_>, file: Option<PathBuf>) -> Result<Setting<Option<Secret>>, ConfigError> {
+fn admin_password(env: &Env<'_>, file: Option<PathBuf>) -> Result<Setting<Option<SecretString>>, ConfigError> {
     if let Some((text, name)) = env.text(&["ARGUSD_ADMIN_PASSWORD"]) {
-        return Ok(Setting { value: Some(Secret::new(text)), origin: Origin::Environment(name) });
+        return Ok(Setting { value: Some(SecretString::from(text)), origin: Origin::Environment(name) });
     }
     let path = pick(
         None,
@@ -218,7 +219,7 @@ fn admin_password(env: &Env<'_>, file: Option<PathBuf>) -> Result<Setting<Option
         || None,
     );
     let value = path.value.as_deref().map(read_secret).transpose()?;
-    if value.as_ref().is_some_and(|secret| secret.reveal().is_empty()) {
+    if value.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
         return Err(ConfigError::BadValue {
             name: "admin.password_file",
             origin: path.origin,
@@ -359,7 +360,7 @@ mod tests {
         assert_eq!((config.mail.host.value.as_str(), config.mail.port.value), ("mail.example.org", 587));
         assert_eq!(config.mail.tls.value, MailTls::StartTls);
         assert_eq!(config.mail.from.value, "noc@example.org");
-        assert_eq!(config.mail.password.value.as_ref().unwrap().reveal(), "hunter2");
+        assert_eq!(config.mail.password.value.as_ref().unwrap().expose_secret(), "hunter2");
         assert!(!config.notifications.send.value);
         assert!(config.rows().iter().all(|(_, value, _)| !value.contains("hunter2")));
         assert!(!format!("{config:?}").contains("hunter2"));

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{
-    ConfigError, Origin, Secret, Setting,
+    ConfigError, Origin, Setting,
     merge::{Env, check, number, parse_bool, pick},
     read_secret,
 };
@@ -42,7 +43,7 @@ pub struct MailConfig {
     pub tls: Setting<MailTls>,
     /// Empty: the server takes mail from us without.
     pub username: Setting<String>,
-    pub password: Setting<Option<Secret>>,
+    pub password: Setting<Option<SecretString>>,
     pub ca_file: Setting<Option<PathBuf>>,
     pub from: Setting<String>,
     pub subject_prefix: Setting<String>,
@@ -73,7 +74,7 @@ pub struct SmsHttp {
     pub url: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
-    pub secret: Option<Secret>,
+    pub secret: Option<SecretString>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -308,9 +309,9 @@ fn secret(
     (ours, theirs): (&'static str, &'static str),
     file_name: &'static str,
     file: Option<PathBuf>,
-) -> Result<Setting<Option<Secret>>, ConfigError> {
+) -> Result<Setting<Option<SecretString>>, ConfigError> {
     if let Some((text, name)) = env.text(&[ours, theirs]) {
-        return Ok(Setting { value: Some(Secret::new(text)), origin: Origin::Environment(name) });
+        return Ok(Setting { value: Some(SecretString::from(text)), origin: Origin::Environment(name) });
     }
     let path = optional(pick(None, env.path(file_name), file, PathBuf::new));
     Ok(Setting { value: path.value.as_deref().map(read_secret).transpose()?, origin: path.origin })

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use chrono_tz::Tz;
+use secrecy::{ExposeSecret, SecretString};
 
 #[derive(Clone, Debug)]
 pub struct ChannelSettings {
@@ -27,13 +28,13 @@ pub struct PluginSettings {
     pub timeout: Duration,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct MailSettings {
     pub host: String,
     pub port: u16,
     pub encryption: Encryption,
     /// User name and password; `None`: the server takes mail from us without.
-    pub credentials: Option<(String, String)>,
+    pub credentials: Option<(String, SecretString)>,
     /// PEM file with authorities that are trusted besides the usual ones.
     pub ca_file: Option<PathBuf>,
     /// An address, with or without a name before it.
@@ -57,8 +58,14 @@ pub enum Encryption {
 impl MailSettings {
     /// And the same login there.
     pub(super) fn same_server(&self, other: &Self) -> bool {
-        (&self.host, self.port, self.encryption, &self.credentials)
-            == (&other.host, other.port, other.encryption, &other.credentials)
+        (&self.host, self.port, self.encryption, self.login())
+            == (&other.host, other.port, other.encryption, other.login())
+    }
+
+    /// User name and password.
+    #[must_use]
+    pub fn login(&self) -> Option<(&str, &str)> {
+        self.credentials.as_ref().map(|(name, password)| (name.as_str(), password.expose_secret()))
     }
 }
 
@@ -101,7 +108,7 @@ pub struct HttpGateway {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
-    pub secret: Option<String>,
+    pub secret: Option<SecretString>,
 }
 
 impl Default for ChannelSettings {
@@ -137,17 +144,6 @@ impl Default for MailSettings {
             stable_subject: false,
             timeout: Duration::from_secs(30),
         }
-    }
-}
-
-impl fmt::Debug for MailSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MailSettings")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("encryption", &self.encryption)
-            .field("from", &self.from)
-            .finish_non_exhaustive()
     }
 }
 

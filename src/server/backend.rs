@@ -44,7 +44,7 @@ impl Backend {
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("{} is too damaged to be opened", path.display())))
         });
         let service = opened.await??;
-        let password = config.admin.password.value.as_ref().map(|secret| secret.reveal().to_owned());
+        let password = config.admin.password.value.clone();
         let first_start = service.first_start(password).await.context("cannot set up the new data file")?;
         if let Some(first) = &first_start {
             first_start::hand_over_password(first, &config.data.value);

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use secrecy::ExposeSecret;
 use tracing::{error, warn};
 
 use super::backend::beside;
@@ -30,7 +31,7 @@ pub(super) fn explain(config: &Config, base: &str) {
 
 /// On a terminal somebody reads the password; a log is kept by others, so there it goes into a file of its own.
 pub(super) fn hand_over_password(first: &FirstStart, data: &Path) {
-    let Some(password) = &first.admin_password else { return };
+    let Some(password) = first.admin_password.as_ref().map(ExposeSecret::expose_secret) else { return };
     if std::io::stderr().is_terminal() {
         say(&format!("Log in as user admin with password {password}\nIt is shown only this once.\n"));
         return;

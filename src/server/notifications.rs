@@ -8,7 +8,7 @@ use std::{
 
 use super::{Stopping, stopped};
 use crate::{
-    config::{Config, MailConfig, MailTls, Secret, SmsConfig},
+    config::{Config, MailConfig, MailTls, SmsConfig},
     domain::{directory::DecisionSettings, plugin::PluginInfo},
     http::parse_blob,
     notify::{
@@ -94,7 +94,7 @@ pub(super) async fn ask_plugins(
 
 fn mail_settings(mail: &MailConfig) -> MailSettings {
     let username = &mail.username.value;
-    let password = || mail.password.value.as_ref().map(Secret::reveal).unwrap_or_default().to_owned();
+    let password = || mail.password.value.clone().unwrap_or_default();
     MailSettings {
         host: mail.host.value.clone(),
         port: mail.port.value,
@@ -119,7 +119,7 @@ fn sms_settings(sms: &SmsConfig) -> SmsSettings {
             url: http.url.clone(),
             headers: http.headers.clone().into_iter().collect(),
             body: http.body.clone(),
-            secret: http.secret.as_ref().map(|secret| secret.reveal().to_owned()),
+            secret: http.secret.clone(),
         });
     }
     match (sms.gateway_address.value.as_str(), sms.address_template.value.as_str()) {
@@ -143,7 +143,7 @@ mod tests {
         let settings = settings([]);
         assert_eq!((settings.mail.host.as_str(), settings.mail.port), ("localhost", 25));
         assert_eq!(settings.mail.encryption, Encryption::None);
-        assert_eq!(settings.mail.credentials, None);
+        assert_eq!(settings.mail.login(), None);
         assert!(matches!(settings.sms, SmsSettings::Off));
         assert!(settings.allow_private_addresses);
     }
@@ -161,7 +161,7 @@ mod tests {
         ]);
         assert_eq!((settings.mail.host.as_str(), settings.mail.port), ("mail.example.org", 587));
         assert_eq!(settings.mail.encryption, Encryption::StartTls);
-        assert_eq!(settings.mail.credentials, Some(("argus".to_owned(), "hunter2".to_owned())));
+        assert_eq!(settings.mail.login(), Some(("argus", "hunter2")));
         assert!(matches!(&settings.sms, SmsSettings::MailTemplate(template) if template.starts_with("{number}")));
         assert!(!settings.allow_private_addresses);
         assert_eq!(settings.time_zone, chrono_tz::Europe::Oslo);

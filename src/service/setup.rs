@@ -1,7 +1,7 @@
 //! The first start: an administrator, and the source `argus` for what the server itself has to say (contract sections 23
 //! and 24).
 
-use std::fmt;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Caller, Credential, Model, Service, ServiceError,
@@ -16,27 +16,21 @@ use crate::{
 
 const ADMIN: &str = "admin";
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct FirstStart {
     /// `None`: it was given.
-    pub admin_password: Option<String>,
-}
-
-impl fmt::Debug for FirstStart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirstStart").finish_non_exhaustive()
-    }
+    pub admin_password: Option<SecretString>,
 }
 
 impl Service {
     /// On an empty store makes user `admin` and type, user and source `argus`; `None` if there are users already.
-    pub async fn first_start(&self, password: Option<String>) -> Result<Option<FirstStart>, ServiceError> {
+    pub async fn first_start(&self, password: Option<SecretString>) -> Result<Option<FirstStart>, ServiceError> {
         if !self.directory().users.is_empty() {
             return Ok(None);
         }
-        let generated = password.is_none().then(secret::password);
+        let generated = password.is_none().then(|| SecretString::from(secret::password()));
         let password = password.or_else(|| generated.clone()).unwrap_or_default();
-        let password_hash = Some(self.hash_password(&password).await?);
+        let password_hash = Some(self.hash_password(password.expose_secret()).await?);
         let first = self
             .store()
             .write(None, move |command| {

@@ -59,7 +59,7 @@ impl Rig {
         let store = Store::open(&dir.path().join("data.redb"), Options::default(), clock.clone()).unwrap();
         let search = Search::open(&store, &dir.path().join("search")).unwrap();
         let service = Service::new(store, search, settings);
-        service.first_start(Some("correct horse".to_owned())).await.unwrap().unwrap();
+        service.first_start(Some("correct horse".into())).await.unwrap().unwrap();
         Self { service, clock, _dir: dir }
     }
 

@@ -1,6 +1,8 @@
 //! People: created, changed, deactivated (contract sections 2.5, 13 and 16.3).
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Caller, Credential, Model, Refusal, Service, ServiceError, destinations::forget_destination, policy::Action,
@@ -19,23 +21,17 @@ use crate::{
 };
 
 /// A person to be added.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct NewUser {
     pub username: String,
     /// `None`: cannot log in with a password.
-    pub password: Option<String>,
+    pub password: Option<SecretString>,
     pub first_name: String,
     pub last_name: String,
     pub email: String,
     pub is_staff: bool,
     pub is_superuser: bool,
     pub grants: Vec<String>,
-}
-
-impl fmt::Debug for NewUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewUser").field("username", &self.username).finish_non_exhaustive()
-    }
 }
 
 /// What is to be changed; `None` stays as it is.
@@ -64,7 +60,7 @@ impl Service {
         check_lengths(Some(&new.first_name), Some(&new.last_name), Some(&new.email))?;
         check_email(&new.email)?;
         let password_hash = match &new.password {
-            Some(password) => Some(self.hash_password(password).await?),
+            Some(password) => Some(self.hash_password(password.expose_secret()).await?),
             None => None,
         };
         let manager = caller.clone();

@@ -552,7 +552,7 @@ mod tests {
 
     #[test]
     fn the_numbers_of_subjects_stay() {
-        for (subject, logged, byte) in [
+        let known = [
             (Subject::User, 0, 0),
             (Subject::Token, 1, 1),
             (Subject::Source, 2, 2),
@@ -567,7 +567,9 @@ mod tests {
             (Subject::Contact, 11, 128),
             (Subject::ContactGroup, 12, 129),
             (Subject::Rule, 13, 11),
-        ] {
+        ];
+        assert_eq!(known.len(), Subject::ALL.len(), "each has its numbers here");
+        for (subject, logged, byte) in known {
             assert_eq!(numbers(subject), (logged, byte), "{subject:?}");
             assert_eq!(subject_logged_as(logged), Some(subject));
         }

@@ -39,7 +39,7 @@ impl Desk {
             host: "127.0.0.1".to_owned(),
             port: sink.port,
             from: "Argus <argus@noc.example.org>".to_owned(),
-            credentials: Some(("ours".to_owned(), "s3cret-of-the-server".to_owned())),
+            credentials: Some(("ours".to_owned(), "s3cret-of-the-server".into())),
             ..MailSettings::default()
         };
         let clock = Arc::clone(&rig.app.clock) as Arc<dyn Clock>;

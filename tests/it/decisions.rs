@@ -133,7 +133,7 @@ impl World {
     async fn new(directory: &Path, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
         let service = open(directory, &clock);
-        service.first_start(Some("correct horse".to_owned())).await.unwrap();
+        service.first_start(Some("correct horse".into())).await.unwrap();
         let admin = service.local_caller().unwrap();
         for username in USERS {
             let email = format!("{username}@example.org");

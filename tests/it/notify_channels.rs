@@ -280,7 +280,7 @@ async fn without_the_encryption_or_the_login_that_is_required_nothing_is_handed_
     let sink = SmtpSink::start();
     let mail = MailSettings {
         encryption: Encryption::StartTls,
-        credentials: Some(("argus".to_owned(), "hunter2".to_owned())),
+        credentials: Some(("argus".to_owned(), "hunter2".into())),
         ..mail_settings(sink.port)
     };
     let channels = build(&ChannelSettings { mail: mail.clone(), ..ChannelSettings::default() });
@@ -332,7 +332,7 @@ async fn text_messages_leave_over_http() {
             ("Authorization".to_owned(), "Bearer {{ secret }}".to_owned()),
         ],
         body: r#"{"to": {{ number }}, "text": {{ text }}, "ref": {{ id }}}"#.to_owned(),
-        secret: Some("s3cret".to_owned()),
+        secret: Some("s3cret".into()),
     });
     let channels = build(&ChannelSettings { sms, ..ChannelSettings::default() });
     let message = outgoing("m-1", "sms", &[("phone_number", "+4767676767")]);

@@ -82,7 +82,7 @@ impl App {
         let service = open(directory.path(), &clock, settings);
         let courier = Arc::new(RecordingCourier::default());
         service.send_through(Arc::clone(&courier) as _);
-        service.first_start(Some(PASSWORD.to_owned())).await.unwrap();
+        service.first_start(Some(PASSWORD.into())).await.unwrap();
         let local = service.local_caller().unwrap();
         for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
             let email = format!("{username}@example.org");

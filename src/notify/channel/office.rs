@@ -86,7 +86,7 @@ fn completed(own: &Map<String, Value>, ours: &MailSettings) -> MailSettings {
         settings.credentials = None;
     }
     if let (Some(user), Some(password)) = (text(own, "user"), text(own, "password")) {
-        settings.credentials = Some((user.to_owned(), password.to_owned()));
+        settings.credentials = Some((user.to_owned(), password.into()));
     }
     if let Some(prefix) = text(own, "subject_prefix") {
         prefix.clone_into(&mut settings.subject_prefix);
@@ -116,17 +116,17 @@ mod tests {
 
     #[test]
     fn a_login_goes_to_no_server_but_its_own() {
-        let login = Some(("ours".to_owned(), "geheim".to_owned()));
-        let ours = MailSettings { host: "a.org".to_owned(), credentials: login.clone(), ..MailSettings::default() };
+        let login = Some(("ours".to_owned(), "geheim".into()));
+        let ours = MailSettings { host: "a.org".to_owned(), credentials: login, ..MailSettings::default() };
         let with = |own: Value| completed(own.as_object().unwrap(), &ours);
-        assert_eq!(with(json!({"sender_name": "x", "host": ""})).credentials, login);
-        assert_eq!(with(json!({"host": "a.org", "port": "25"})).credentials, login);
+        assert_eq!(with(json!({"sender_name": "x", "host": ""})).login(), ours.login());
+        assert_eq!(with(json!({"host": "a.org", "port": "25"})).login(), ours.login());
         for elsewhere in [json!({"host": "b.org"}), json!({"port": 26}), json!({"encryption": "tls"})] {
-            assert_eq!(with(elsewhere.clone()).credentials, None, "{elsewhere}");
+            assert_eq!(with(elsewhere.clone()).login(), None, "{elsewhere}");
         }
         let own = with(json!({"host": "b.org", "user": "u", "password": "p", "subject_prefix": "[x] "}));
         assert_eq!((own.host.as_str(), own.port, own.subject_prefix.as_str()), ("b.org", 25, "[x] "));
-        assert_eq!(own.credentials, Some(("u".to_owned(), "p".to_owned())));
+        assert_eq!(own.login(), Some(("u", "p")));
         assert_eq!(with(json!({"encryption": "starttls"})).port, 587);
         assert_eq!(with(json!({"encryption": "tls", "port": 2465})).port, 2465);
     }

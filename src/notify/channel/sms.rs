@@ -9,6 +9,7 @@ use reqwest::{
     Method,
     header::{self, HeaderName},
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
@@ -57,7 +58,7 @@ pub(super) struct Template {
     /// `url.url`, `body.…`, and each header's value under its name.
     texts: Inline,
     body: &'static str,
-    secret: String,
+    secret: SecretString,
 }
 
 impl Gateway {
@@ -160,7 +161,7 @@ fn of_channel(config: &Map<String, Value>) -> SmsSettings {
         url: url.to_owned(),
         headers: headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
         body: text(config, "body").unwrap_or_default().to_owned(),
-        secret: text(config, "secret").map(str::to_owned),
+        secret: text(config, "secret").map(SecretString::from),
     })
 }
 
@@ -192,7 +193,7 @@ impl Template {
 
     fn fill_in(&self, number: &str, text: &str, id: &str) -> Result<Request, String> {
         let digits = number.trim_start_matches('+');
-        let values = context! { number, digits, text, id => atom(id), secret => self.secret.as_str() };
+        let values = context! { number, digits, text, id => atom(id), secret => self.secret.expose_secret() };
         let mut headers = Vec::new();
         for name in &self.headers {
             headers.push((name.clone(), one_line(&self.texts.render(name.as_str(), &values)?)));
@@ -235,7 +236,7 @@ mod tests {
                 ("X-Key".to_owned(), "{{ secret }}".to_owned()),
             ],
             body: body.to_owned(),
-            secret: Some("s3cret".to_owned()),
+            secret: Some("s3cret".into()),
         };
         Template::new(&gateway).unwrap().fill_in("+4767676767", "it's \"down\" & out\n100%", "m/1").unwrap()
     }

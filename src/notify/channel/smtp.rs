@@ -107,7 +107,9 @@ impl Smtp {
             port: settings.port,
             encryption: settings.encryption,
             tls,
-            credentials: settings.credentials.clone().map(|(name, password)| Credentials::new(name, password)),
+            credentials: settings
+                .login()
+                .map(|(name, password)| Credentials::new(name.to_owned(), password.to_owned())),
             timeout: settings.timeout,
             hello: ClientId::default(),
             slots: Semaphore::new(limits::MAIL_CONNECTIONS),

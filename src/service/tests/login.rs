@@ -226,7 +226,7 @@ async fn who_is_locked_out_while_a_password_is_hashed_changes_nothing() {
     assert!(matches!(refused, Err(ServiceError::Forbidden)));
     let change = UserChange { is_active: Some(true), ..UserChange::default() };
     rig.change_user(&local, admin.id(), change).await.unwrap();
-    let new = NewUser { username: "eve".to_owned(), password: Some("battery staple".to_owned()), ..NewUser::default() };
+    let new = NewUser { username: "eve".to_owned(), password: Some("battery staple".into()), ..NewUser::default() };
     let refused = meanwhile(rig.create_user(&admin, new), lock_out()).await;
     assert!(matches!(refused, Err(ServiceError::Forbidden)));
 }
@@ -377,7 +377,7 @@ async fn passwords_have_a_least_length_everywhere() {
     let problem = Refusal::Password(PasswordProblem::TooShort);
     let set = rig.set_password(&local, admin.id(), "7777777").await;
     assert!(matches!(set, Err(ServiceError::Refused(refusal)) if refusal == problem));
-    let new = NewUser { username: "eve".to_owned(), password: Some("short".to_owned()), ..NewUser::default() };
+    let new = NewUser { username: "eve".to_owned(), password: Some("short".into()), ..NewUser::default() };
     let made = rig.create_user(&local, new).await;
     assert!(matches!(made, Err(ServiceError::Refused(refusal)) if refusal == problem));
     let changed = rig.change_own_password(&admin, "correct horse", "short", None).await;

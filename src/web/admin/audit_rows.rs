@@ -233,6 +233,8 @@ mod tests {
         for (subject, name, _) in SUBJECTS {
             assert_eq!(subject_named(name), Some(subject));
         }
+        let known = |subject: &Subject| SUBJECTS.iter().any(|(known, ..)| known == subject);
+        assert!(Subject::ALL.iter().all(known), "changes of a subject without a name are not shown");
         assert_eq!(subject_named("x"), None);
     }
 }

@@ -141,7 +141,7 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     let password = fields.raw("password").unwrap_or_default();
     let new = NewUser {
         username: form.username.clone(),
-        password: Some(password.to_owned()).filter(|password| !password.is_empty()),
+        password: (!password.is_empty()).then(|| password.into()),
         first_name: form.first_name.clone(),
         last_name: form.last_name.clone(),
         email: form.email.clone(),

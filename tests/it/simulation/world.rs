@@ -76,7 +76,7 @@ impl World {
         let clock = Arc::new(ManualClock::new(START.saturating_add_micros(dice.below(DAY as u64) as i64)));
         let directory = in_memory();
         let service = open(directory.path(), &clock);
-        service.first_start(Some("password".to_owned())).await.unwrap();
+        service.first_start(Some("password".into())).await.unwrap();
         let carrier = Arc::new(FakeCarrier::new());
         let storm_limit = *dice.pick(&[0, 0, 3, 8]);
         let mut world = Self {
