@@ -6,7 +6,7 @@ use imbl::OrdMap;
 
 use super::{
     ids::{TokenId, UserId},
-    token::{Token, TokenHash},
+    token::{Token, TokenHash, TokenKind},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -26,16 +26,6 @@ impl Tokens {
         self.by_hash.contains_key(hash)
     }
 
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_hash.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_hash.is_empty()
-    }
-
     pub fn values(&self) -> impl Iterator<Item = &Arc<Token>> {
         self.by_hash.values()
     }
@@ -44,6 +34,11 @@ impl Tokens {
     pub fn of_user(&self, user: UserId) -> impl Iterator<Item = &Arc<Token>> {
         let hashes = self.by_user.range((user, TokenId(0))..=(user, TokenId(u64::MAX)));
         hashes.filter_map(|(_, hash)| self.by_hash.get(hash))
+    }
+
+    /// Those for programs, which a source posts with. Sorted by id.
+    pub fn classic_of(&self, user: UserId) -> impl Iterator<Item = &Arc<Token>> {
+        self.of_user(user).filter(|token| token.kind == TokenKind::Classic)
     }
 
     /// Returns the token as it was.

@@ -169,7 +169,7 @@ impl Service {
 }
 
 pub(super) fn classic_tokens(directory: &Directory, user: UserId) -> impl Iterator<Item = &Token> {
-    directory.tokens.values().map(Arc::as_ref).filter(move |t| t.user == user && t.kind == TokenKind::Classic)
+    directory.tokens.classic_of(user).map(Arc::as_ref)
 }
 
 /// A token to be made; `life`: `None` for ever.

@@ -20,6 +20,7 @@ use crate::{
     clock::Clock,
     domain::{
         agenda::{Agenda, Due, Task, TaskKind},
+        directory::Directory,
         time::Timestamp,
     },
 };
@@ -119,6 +120,22 @@ pub fn put(tables: &mut WriteTables<'_>, task: Task, due: Option<Timestamp>) -> 
         tables.agenda.insert(agenda_key(due, task), encode(V1, &())?.as_slice())?;
     }
     Ok(())
+}
+
+/// The tasks that sources need a row for. Others may have one until the next look at it.
+pub fn needed(directory: &Directory) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for source in directory.sources.values() {
+        // Where a token lasts for ever, no other counts.
+        let mut classic = directory.tokens.classic_of(source.user).peekable();
+        if classic.peek().is_some() && classic.all(|token| token.expires.is_some()) {
+            tasks.push(TaskKind::TokenExpiry.of_source(source.id));
+        }
+        if source.heartbeat_frequency.is_some() {
+            tasks.push(TaskKind::Heartbeat.of_source(source.id));
+        }
+    }
+    tasks
 }
 
 pub fn load(txn: &ReadTransaction) -> Result<Vec<(Task, Timestamp)>, StoreError> {

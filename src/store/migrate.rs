@@ -1,7 +1,9 @@
 //! Brings files that older releases made up to date: tables that they did not have, versions of configuration that was
 //! there before versions were kept, and rows of the agenda.
 
-use redb::{Database, ReadableDatabase, TableHandle};
+use std::collections::BTreeSet;
+
+use redb::{Database, ReadTransaction, ReadableDatabase, TableHandle};
 
 use super::{
     StoreError, agenda,
@@ -13,6 +15,7 @@ use super::{
 };
 use crate::domain::{
     agenda::{Task, TaskKind},
+    change::Subject,
     directory::Directory,
     time::Timestamp,
 };
@@ -31,10 +34,16 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
     } else {
         txn.commit()?;
     }
-    if has_versions && has_agenda {
+    let read = database.begin_read()?;
+    // With versions there, only what has rows in the agenda is read twice.
+    let directory = if has_versions { sources_and_tokens(&read)? } else { load::directory(&read)? };
+    let mut tasks = if has_agenda { agenda::needed(&directory) } else { first_tasks(&directory).collect() };
+    let rows: BTreeSet<Task> = agenda::load(&read)?.into_iter().map(|(task, _)| task).collect();
+    tasks.retain(|task| !rows.contains(task));
+    drop(read);
+    if has_versions && tasks.is_empty() {
         return Ok(());
     }
-    let directory = load::directory(&database.begin_read()?)?;
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     {
@@ -46,14 +55,20 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
                 }
             }
         }
-        if !has_agenda {
-            for task in first_tasks(&directory) {
-                agenda::put(&mut tables, task, Some(Timestamp::MIN))?;
-            }
+        // An older release that had the file meanwhile wrote none.
+        for task in tasks {
+            agenda::put(&mut tables, task, Some(Timestamp::MIN))?;
         }
     }
     txn.commit()?;
     Ok(())
+}
+
+fn sources_and_tokens(txn: &ReadTransaction) -> Result<Directory, StoreError> {
+    let mut directory = Directory::default();
+    let read = [Subject::Source, Subject::Token];
+    KINDS.iter().filter(|kind| read.contains(&kind.subject())).try_for_each(|kind| kind.load(txn, &mut directory))?;
+    Ok(directory)
 }
 
 /// Everything is looked at once, which withdraws the rows that nothing needs.

@@ -269,9 +269,9 @@ async fn one_that_failed_is_started_again_first_at_once_and_then_later() {
     assert!(outcomes[..2].iter().all(|it| reason(it).contains("exit status: 3")), "{outcomes:?}");
     assert_eq!(reason(&outcomes[2]), "The plug-in room keeps failing; it is started again in 1 s.");
     assert_eq!(rig.pids(&channel).len(), 2);
-    let mended = Channel { config: rig.channel("room", "good").config, ..channel };
+    let repaired = Channel { config: rig.channel("room", "good").config, ..channel };
     let start = Instant::now();
-    while rig.send(&mended).await.ended != Ended::Sent {
+    while rig.send(&repaired).await.ended != Ended::Sent {
         assert!(start.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -14,7 +14,7 @@ use crate::domain::{
     rule::Overflow,
     source::Source,
     time::Timestamp,
-    token::{Token, TokenKind},
+    token::Token,
 };
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
@@ -79,7 +79,7 @@ pub fn expiring_token(
 
 /// The classic token of the source's user that lasts longest.
 fn lasting_token<'a>(directory: &'a Directory, source: &Source) -> Option<&'a Token> {
-    let tokens = directory.tokens_of(source.user).into_iter().filter(|token| token.kind == TokenKind::Classic);
+    let tokens = directory.tokens.classic_of(source.user);
     tokens.max_by_key(|token| (token.expires.is_none(), token.expires, token.id)).map(AsRef::as_ref)
 }
 
@@ -277,8 +277,7 @@ pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
 
 /// The newest.
 fn classic_token(directory: &Directory, user: UserId) -> Option<&Token> {
-    let of_user = directory.tokens.values().filter(|it| it.user == user && it.kind == TokenKind::Classic);
-    of_user.max_by_key(|token| token.created).map(AsRef::as_ref)
+    directory.tokens.classic_of(user).max_by_key(|token| token.created).map(AsRef::as_ref)
 }
 
 pub(super) fn channel(directory: &Directory, id: ChannelId) -> Option<&Channel> {

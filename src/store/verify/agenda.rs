@@ -11,10 +11,9 @@ use crate::{
         directory::Directory,
         ids::SourceId,
         time::Timestamp,
-        token::TokenKind,
     },
     store::{
-        agenda::{decode_row, decode_task},
+        agenda::{decode_row, decode_task, needed},
         codec::timestamp,
         schema::{DUE_TO_TASK, TASK_TO_DUE},
     },
@@ -45,16 +44,8 @@ pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings
     for (task, at) in &due {
         findings.check(rows.contains(&(*task, *at)), || format!("agenda: {task} is missing in the order of times"));
     }
-    for source in directory.sources.values() {
-        // Where one lasts for ever, no other counts.
-        let classic = directory.tokens_of(source.user).into_iter().filter(|token| token.kind == TokenKind::Classic);
-        let expirations: Vec<Option<Timestamp>> = classic.map(|token| token.expires).collect();
-        let expires = !expirations.is_empty() && expirations.iter().all(Option::is_some);
-        let wanted = [(TaskKind::TokenExpiry, expires), (TaskKind::Heartbeat, source.heartbeat_frequency.is_some())];
-        for (kind, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
-            let task = kind.of_source(source.id);
-            findings.check(due.contains_key(&task), || format!("agenda: {task} is missing"));
-        }
+    for task in needed(directory) {
+        findings.check(due.contains_key(&task), || format!("agenda: {task} is missing"));
     }
     Ok(())
 }

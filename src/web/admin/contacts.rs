@@ -308,7 +308,7 @@ pub(super) fn problem(refusal: ContactRefusal) -> Result<Problem, PageError> {
         ContactRefusal::NameTaken(name) => {
             Ok(Problem::of("name", format!("Name: another group is called {name} already.")))
         }
-        ContactRefusal::UnknownChannel(_) => Ok(Problem::of("channel", "Default channel: it is there no more.")),
+        ContactRefusal::UnknownChannel(_) => Ok(Problem::of("channel", "Default channel: the channel was deleted.")),
         other => Ok(format!("This was not done: {other}.").into()),
     }
 }

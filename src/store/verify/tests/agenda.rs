@@ -8,10 +8,11 @@ use crate::{
     domain::{
         agenda::{Task, TaskKind},
         ids::SourceId,
+        source::Source,
         time::Timestamp,
     },
     store::{
-        Options, Store,
+        Options, Store, StoreError,
         agenda::{agenda_key, task_key},
         schema::{DUE_TO_TASK, TASK_TO_DUE},
     },
@@ -71,4 +72,28 @@ fn everything_is_looked_at_after_a_start_whatever_the_clock_says() {
         }
         store.close().unwrap();
     }
+}
+
+#[test]
+fn rows_that_an_older_release_did_not_write_are_added() {
+    let planted = sound();
+    let open = || Store::open(&planted.path, Options::default(), Arc::new(ManualClock::new(NOW))).unwrap();
+    let store = open();
+    let watch = |command: &mut crate::store::Command<'_>| {
+        let source = Source::clone(&command.directory().sources[&SourceId(1)]);
+        command.put_source(Source { heartbeat_frequency: Some(60), ..source });
+        Ok::<_, StoreError>(())
+    };
+    store.write_blocking(None, watch).unwrap();
+    store.close().unwrap();
+    let database = redb::Database::create(&planted.path).unwrap();
+    let txn = database.begin_write().unwrap();
+    txn.open_table(DUE_TO_TASK).unwrap().remove(agenda_key(NOW, TASK)).unwrap();
+    txn.open_table(TASK_TO_DUE).unwrap().remove(task_key(TASK)).unwrap();
+    txn.commit().unwrap();
+    drop(database);
+    let store = open();
+    assert_eq!(store.agenda().due(TaskKind::Heartbeat).len(), 1);
+    store.close().unwrap();
+    assert_eq!(verify_file(&planted.path).unwrap(), Vec::<String>::new());
 }
