@@ -11,6 +11,7 @@ pub mod bulk;
 mod change_text;
 mod channel_types;
 pub mod channels;
+mod configuration;
 pub mod contact_groups;
 pub mod contact_lists;
 pub mod contacts;
@@ -81,6 +82,7 @@ use crate::{
     store::Store,
 };
 
+pub use crate::domain::channel::ChannelRefusal;
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::{FileTroubles, StoreError},
@@ -92,7 +94,7 @@ pub use bulk::{
     Undone,
 };
 pub use channel_types::{AboutType, ChannelType};
-pub use channels::{ChannelChange, ChannelRefusal, NewChannel};
+pub use channels::{ChannelChange, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
 pub use courier::{Courier, Reached, TestOutcome};
@@ -117,7 +119,6 @@ pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
 pub use policy::{Action, Forbidden, Permissions};
 pub use profiles::{ClassicReach, NewProfile, ProfileEdit, Reach};
 pub use rule_decisions::RuleDecision;
-pub use rules::{NewRule, RuleEdit};
 pub use self_incidents::Settled;
 pub use sessions::{Browser, PasswordChangeFailure, Session};
 pub use setup::FirstStart;

@@ -50,6 +50,7 @@ pub use self::{
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
+    kind::{Map, Numbered},
     read::{Direction, Messages, Snapshot},
     verify::verify_pages,
     writer::Follower,

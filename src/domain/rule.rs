@@ -3,7 +3,12 @@
 use uuid::Uuid;
 
 use super::{
+    directory::Directory,
+    draft::{check_length, check_timeslot, check_uses, require, without_repetitions},
+    filter::fold,
     ids::{FilterId, RuleId, TimeslotId, UserId},
+    limits::{FILTER_USES_IN_RULES, RULE_NAME, RULES},
+    refusal::{NotificationRefusal, Refusal},
     time::Timestamp,
 };
 
@@ -54,6 +59,99 @@ pub struct Overflow {
     pub at: Timestamp,
     pub told: u32,
     pub left_out: u32,
+}
+
+/// What is wanted of a rule. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct RuleDraft {
+    pub name: Option<String>,
+    pub timeslot: Option<TimeslotId>,
+    pub filters: Option<Vec<FilterId>>,
+    pub recipients: Option<Vec<Recipient>>,
+    pub active: Option<bool>,
+}
+
+impl RuleDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_length("name", RULE_NAME, self.name.as_deref())
+    }
+
+    /// The rule as it becomes; `before`: as it is, or nothing for a new one of `owner`. `exists` knows contacts and groups.
+    pub fn apply<E: From<Refusal>>(
+        self,
+        before: Option<&Rule>,
+        owner: UserId,
+        (directory, now): (&Directory, Timestamp),
+        exists: impl Fn(Addressee) -> Result<bool, E>,
+    ) -> Result<Rule, E> {
+        let mut rule = match before {
+            Some(before) => before.clone(),
+            None => self.blank(owner, directory, now)?,
+        };
+        if let Some(name) = self.name {
+            if name.is_empty() {
+                return Err(Refusal::Empty("name").into());
+            }
+            let folded = fold(&name);
+            if directory.rules.values().any(|other| other.id != rule.id && fold(&other.name) == folded) {
+                return Err(Refusal::from(NotificationRefusal::RuleExists).into());
+            }
+            rule.name = name;
+        }
+        if let Some(timeslot) = self.timeslot {
+            check_timeslot(timeslot, rule.owner, directory)?;
+            rule.timeslot = timeslot;
+        }
+        if let Some(filters) = self.filters {
+            // One that its owner does not share any more may stay where it is.
+            let may_use = |id| rule.filters.contains(id) || directory.usable_filter(rule.owner, *id).is_some();
+            if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
+                return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 }.into());
+            }
+            let filters = without_repetitions(filters);
+            let all: usize = directory.rules.values().map(|rule| rule.filters.len()).sum();
+            let what = "filters in all rules together";
+            check_uses(all, rule.filters.len(), filters.len(), (what, FILTER_USES_IN_RULES))?;
+            rule.filters = filters;
+        }
+        if let Some(recipients) = self.recipients {
+            for recipient in &recipients {
+                let unknown = |what, uuid| Refusal::from(NotificationRefusal::UnknownRecipient { what, uuid });
+                let (what, uuid) = match recipient.who {
+                    Addressee::Contact(uuid) => ("contact", uuid),
+                    Addressee::Group(uuid) => ("contact group", uuid),
+                };
+                if !exists(recipient.who)? {
+                    return Err(unknown(what, uuid).into());
+                }
+                if let Some(channel) = recipient.channel.filter(|uuid| !directory.channels.contains_key(uuid)) {
+                    return Err(unknown("channel", channel).into());
+                }
+            }
+            rule.set_recipients(recipients, now);
+        }
+        rule.active = self.active.unwrap_or(rule.active);
+        Ok(rule)
+    }
+
+    fn blank(&self, owner: UserId, directory: &Directory, now: Timestamp) -> Result<Rule, Refusal> {
+        if directory.rules.len() >= RULES {
+            return Err(NotificationRefusal::TooManyRules.into());
+        }
+        require("name", self.name.as_ref())?;
+        let timeslot = require("timeslot", self.timeslot)?;
+        require("filters", self.filters.as_ref())?;
+        Ok(Rule {
+            id: RuleId(0),
+            owner,
+            name: String::new(),
+            timeslot,
+            filters: Vec::new(),
+            recipients: Vec::new(),
+            active: true,
+            empty_since: Some(now),
+        })
+    }
 }
 
 impl Rule {

@@ -9,10 +9,7 @@ use super::{Caller, Model, Service, ServiceError, contacts::removal, policy::Act
 use crate::{
     clock::random_bytes,
     domain::{
-        channel::{
-            Channel, is_valid_type,
-            settings::{self, BadChannelSetting},
-        },
+        channel::{Channel, ChannelRefusal, is_valid_type, settings},
         channel_types::address_types,
         directory::Directory,
         limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
@@ -39,31 +36,6 @@ pub struct ChannelChange {
     /// place. `None`: they stay, unless the type changes.
     pub config: Option<String>,
     pub offered: Option<bool>,
-}
-
-/// Why a channel is not made, changed or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChannelRefusal {
-    #[error("a channel's name has 1 to {CHANNEL_NAME} characters")]
-    BadName,
-    #[error("a channel's type is made of letters, digits, - and _")]
-    BadType,
-    #[error("a channel's settings have to be a JSON object{0}")]
-    BadConfig(String),
-    #[error("a channel's settings may have at most {CHANNEL_CONFIG_BYTES} bytes")]
-    LongConfig,
-    #[error("setting {0}")]
-    BadSetting(#[from] BadChannelSetting),
-    #[error("there is a channel with this UUID already")]
-    UuidTaken,
-    #[error("there is a channel with this name already")]
-    NameTaken,
-    #[error("there can be at most {CHANNELS} channels")]
-    TooMany,
-    #[error("the channel is the default of some contacts; give them another one first")]
-    InUse,
-    #[error("the channel is the default of some contacts, who may have no address for it then")]
-    TypeInUse,
 }
 
 impl Service {

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, users::check_length};
+use super::{Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError};
 use crate::{
     domain::{
         destination::Destination,
         directory::Directory,
+        draft::check_length,
         ids::{DestinationId, UserId},
         limits::{DESTINATION_LABEL, DESTINATIONS_PER_USER},
         medium::{AnyMedium, changed_settings},

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{
-    Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, rules::rules_where,
-    sources::check_name,
-};
+use super::{Caller, Model, NotificationRefusal, ProfileLabel, Refusal, Service, ServiceError, rules::rules_where};
 use crate::domain::{
     directory::Directory,
+    draft::check_name,
     event_filter::CompiledLists,
     ids::{FilterId, UserId},
     limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME, FILTERS_PER_USER},

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{
-    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, policy::Action, profiles::check_uses,
-    users::check_length,
-};
+use super::{Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, policy::Action};
 use crate::domain::{
     directory::Directory,
+    draft::{check_length, check_uses},
     ids::{FilterId, MaintenanceId},
     limits::{FILTER_USES_IN_MAINTENANCE, MAINTENANCE_DESCRIPTION, MAINTENANCES},
     maintenance::Maintenance,

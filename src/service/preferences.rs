@@ -1,7 +1,7 @@
 //! What users chose for the pages.
 
-use super::{Caller, Service, ServiceError, users::check_length};
-use crate::domain::{limits::LAST_VIEW, preferences::Preferences};
+use super::{Caller, Service, ServiceError};
+use crate::domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences};
 
 impl Service {
     /// The defaults where nothing was chosen.

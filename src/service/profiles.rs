@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, users::check_length};
+use super::{Caller, Model, NotificationRefusal, Refusal, Service, ServiceError};
 use crate::domain::{
     destination::{Destination, EMAIL, SMS},
     directory::Directory,
+    draft::{check_length, check_timeslot, check_uses, without_repetitions},
     ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
     limits::{FILTER_USES_PER_USER, PROFILE_NAME, PROFILES_PER_USER},
     profile::Profile,
@@ -169,27 +170,6 @@ pub(super) fn check_profile_filters(
     check_uses(all, before, after, ("filters in all profiles of a user together", FILTER_USES_PER_USER))
 }
 
-/// How often filters are named together: `all` so far, of which `before` are replaced by `after`.
-pub(super) fn check_uses(
-    all: usize,
-    before: usize,
-    after: usize,
-    (what, limit): (&'static str, usize),
-) -> Result<(), Refusal> {
-    if after > before && all - before + after > limit {
-        return Err(Refusal::TooManyInAll { field: "filters", what, limit });
-    }
-    Ok(())
-}
-
-fn check_timeslot(id: TimeslotId, owner: UserId, directory: &Directory) -> Result<(), Refusal> {
-    match directory.timeslots.get(&id) {
-        Some(timeslot) if timeslot.owner == owner => Ok(()),
-        Some(_) => Err(NotificationRefusal::ForeignTimeslot.into()),
-        None => Err(Refusal::UnknownKey { field: "timeslot", pk: id.0 }),
-    }
-}
-
 /// Contract section 15.2.
 fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicReach) -> Result<(), Refusal> {
     let ClassicReach { email, sms, number } = reach;
@@ -227,14 +207,4 @@ fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicRea
 
 fn own_address(owner: UserId, directory: &Directory) -> Option<&Arc<Destination>> {
     directory.destinations_of(owner).into_iter().find(|destination| destination.synced)
-}
-
-fn without_repetitions<T: PartialEq>(items: Vec<T>) -> Vec<T> {
-    let mut kept: Vec<T> = Vec::with_capacity(items.len());
-    for item in items {
-        if !kept.contains(&item) {
-            kept.push(item);
-        }
-    }
-    kept
 }

@@ -7,11 +7,11 @@ use super::{
     Caller, Credential, LoginFailure, Refusal, Service, ServiceError,
     login::{is_expired, still_valid},
     passwords::{Proof, may_be_chosen},
-    users::check_length,
 };
 use crate::{
     auth::secret,
     domain::{
+        draft::check_length,
         limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
         time::Timestamp,
         token::{Token, TokenKind},

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     Caller, Model, Refusal, Service, ServiceError,
     policy::Action,
-    users::{Account, check_length, put_new_user},
+    users::{Account, put_new_user},
 };
 use crate::{
     clock::random_bytes,
     domain::{
         directory::Directory,
+        draft::{check_length, check_name},
         ids::{SourceId, UserId},
         limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
         source::Source,
@@ -254,11 +255,4 @@ fn free_username(directory: &Directory, wanted: &str) -> String {
         name = format!("{stem}_{}", hex::encode_upper(random_bytes::<3>()));
     }
     name
-}
-
-pub(super) fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
-    if name.trim().is_empty() {
-        return Err(Refusal::Empty("name"));
-    }
-    check_length("name", limit, Some(name))
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{
-    Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, rules::rules_where, sources::check_name,
-};
+use super::{Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, rules::rules_where};
 use crate::domain::{
     directory::Directory,
+    draft::check_name,
     ids::{ProfileId, TimeslotId, UserId},
     limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
     timeslot::{Recurrence, Timeslot},

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Caller, Model, Refusal, Service, ServiceError, login::is_expired, policy::Action, users::check_length};
+use super::{Caller, Model, Refusal, Service, ServiceError, login::is_expired, policy::Action};
 use crate::{
     auth::secret,
     domain::{
         directory::Directory,
+        draft::check_length,
         ids::{TokenId, UserId},
         limits::{TOKEN_NOTE, TOKENS_PER_USER},
         time::Timestamp,

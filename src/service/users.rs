@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
+        draft::check_length,
         email,
         ids::UserId,
         limits::{EMAIL as EMAIL_LENGTH, PERSON_NAME},
@@ -252,13 +253,6 @@ fn check_lengths(first_name: Option<&str>, last_name: Option<&str>, email: Optio
 /// Empty: none.
 fn check_email(address: &str) -> Result<(), Refusal> {
     if address.is_empty() || email::is_valid(address) { Ok(()) } else { Err(Refusal::BadEmail(address.to_owned())) }
-}
-
-pub(super) fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {
-    match text {
-        Some(text) if text.chars().count() > limit => Err(Refusal::TooLong { field, limit }),
-        _ => Ok(()),
-    }
 }
 
 fn set<T>(field: &mut T, wanted: Option<T>) {

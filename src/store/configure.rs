@@ -27,6 +27,14 @@ impl Command<'_> {
         self.staged.push(Staged::Configure(Box::new(write)));
     }
 
+    pub fn put<T: Kind>(&mut self, record: T) {
+        self.configure(move |applier| applier.put(record).map(Some));
+    }
+
+    pub fn delete<T: Kind>(&mut self, key: T::Key) {
+        self.configure(move |applier| applier.delete::<T>(key));
+    }
+
     /// Puts a filter without compiling it on this thread: `compiled` was made from its criteria.
     pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledLists>) {
         self.configure(move |applier| {

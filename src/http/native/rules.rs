@@ -14,7 +14,7 @@ use crate::{
         directory::Directory,
         ids::{FilterId, RuleId, TimeslotId},
         limits,
-        rule::{Addressee, Recipient, Rule},
+        rule::{Addressee, Recipient, Rule, RuleDraft},
     },
     http::{
         Answer, Api,
@@ -25,7 +25,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{Model, NewRule, RuleEdit},
+    service::Model,
 };
 
 /// Timeslot and filters are primary keys.
@@ -99,7 +99,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(take_new).await?;
+    let new = payload.parse(|fields| Some(take(fields, true))).await?;
     let rule = api.service.create_rule(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
 }
@@ -131,7 +131,7 @@ pub async fn edit(
     if !api.service.directory().rules.contains_key(&id) {
         return Err(unknown());
     }
-    let edit = payload.parse(|fields| Some(take_edit(fields, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, method == Method::PUT))).await?;
     let rule = api.service.edit_rule(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(&rule, &api.service.directory())))
 }
@@ -149,25 +149,14 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Rule)
 }
 
-fn take_new(fields: &mut Fields) -> Option<NewRule> {
-    let edit = take_edit(fields, true);
-    Some(NewRule {
-        name: edit.name?,
-        timeslot: edit.timeslot?,
-        filters: edit.filters?,
-        recipients: edit.recipients.unwrap_or_default(),
-        active: edit.active.unwrap_or(true),
-    })
-}
-
-fn take_edit(fields: &mut Fields, is_whole: bool) -> RuleEdit {
+fn take(fields: &mut Fields, is_whole: bool) -> RuleDraft {
     if is_whole {
         for name in ["name", "timeslot", "filters"] {
             fields.require(name);
         }
     }
     let filters = fields.references("filters", limits::FILTERS_PER_RULE, false);
-    RuleEdit {
+    RuleDraft {
         name: fields.text("name", Text::filled_up_to(limits::RULE_NAME)),
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),

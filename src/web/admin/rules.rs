@@ -18,9 +18,9 @@ use crate::{
         filter::fold,
         ids::{FilterId, RuleId, TimeslotId, UserId},
         limits::RECIPIENTS_PER_RULE,
-        rule::{Addressee, Recipient, Rule},
+        rule::{Addressee, Recipient, Rule, RuleDraft},
     },
-    service::{Action, Model, NewRule, RuleEdit},
+    service::{Action, Model},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with, see},
@@ -109,6 +109,16 @@ impl RuleForm {
         }
     }
 
+    fn draft(&self) -> RuleDraft {
+        RuleDraft {
+            name: Some(self.name.clone()),
+            timeslot: Some(TimeslotId(self.timeslot)),
+            filters: Some(self.filters()),
+            recipients: Some(self.recipients.clone()),
+            active: Some(self.active),
+        }
+    }
+
     fn filters(&self) -> Vec<FilterId> {
         self.filters.iter().copied().map(FilterId).collect()
     }
@@ -169,14 +179,7 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
         problem
     } else {
-        let new = NewRule {
-            name: form.name.clone(),
-            timeslot: TimeslotId(form.timeslot),
-            filters: form.filters(),
-            recipients: form.recipients.clone(),
-            active: form.active,
-        };
-        match site.service.create_rule(&visitor.caller, new).await {
+        match site.service.create_rule(&visitor.caller, form.draft()).await {
             Ok(rule) => return Ok(done(&path(rule.id), "The rule is made.")),
             Err(error) => problem(error)?,
         }
@@ -198,14 +201,7 @@ pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
     let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
         problem
     } else {
-        let edit = RuleEdit {
-            name: Some(form.name.clone()),
-            timeslot: Some(TimeslotId(form.timeslot)),
-            filters: Some(form.filters()),
-            recipients: Some(form.recipients.clone()),
-            active: Some(form.active),
-        };
-        match site.service.edit_rule(&visitor.caller, rule.id, edit).await {
+        match site.service.edit_rule(&visitor.caller, rule.id, form.draft()).await {
             Ok(_) => return Ok(done(&path(rule.id), "Saved.")),
             Err(error) => problem(error)?,
         }

@@ -80,11 +80,7 @@ pub enum ProfileLabel {
 impl ProfileLabel {
     /// Of those that are meant, as `user` may see them.
     #[must_use]
-    pub(in crate::service) fn of_users(
-        directory: &Directory,
-        user: UserId,
-        is_meant: impl Fn(&Profile) -> bool,
-    ) -> Vec<Self> {
+    pub fn of_users(directory: &Directory, user: UserId, is_meant: impl Fn(&Profile) -> bool) -> Vec<Self> {
         let (own, others): (Vec<_>, Vec<_>) =
             directory.profiles_where(is_meant).into_iter().partition(|profile| profile.owner == user);
         let mut labels: Vec<Self> = own.into_iter().map(|profile| Self::new(profile, directory)).collect();

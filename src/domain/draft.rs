@@ -1,0 +1,58 @@
+//! What is common to drafts: what is wanted of something that is created or changed, checked here.
+
+use super::{
+    directory::Directory,
+    ids::{TimeslotId, UserId},
+    refusal::{NotificationRefusal, Refusal},
+};
+
+/// What a new thing cannot be without.
+pub fn require<T>(field: &'static str, given: Option<T>) -> Result<T, Refusal> {
+    given.ok_or(Refusal::Empty(field))
+}
+
+pub fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
+    if name.trim().is_empty() {
+        return Err(Refusal::Empty("name"));
+    }
+    check_length("name", limit, Some(name))
+}
+
+pub fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {
+    match text {
+        Some(text) if text.chars().count() > limit => Err(Refusal::TooLong { field, limit }),
+        _ => Ok(()),
+    }
+}
+
+/// How often filters are named together: `all` so far, of which `before` are replaced by `after`.
+pub fn check_uses(
+    all: usize,
+    before: usize,
+    after: usize,
+    (what, limit): (&'static str, usize),
+) -> Result<(), Refusal> {
+    if after > before && all - before + after > limit {
+        return Err(Refusal::TooManyInAll { field: "filters", what, limit });
+    }
+    Ok(())
+}
+
+pub fn check_timeslot(id: TimeslotId, owner: UserId, directory: &Directory) -> Result<(), Refusal> {
+    match directory.timeslots.get(&id) {
+        Some(timeslot) if timeslot.owner == owner => Ok(()),
+        Some(_) => Err(NotificationRefusal::ForeignTimeslot.into()),
+        None => Err(Refusal::UnknownKey { field: "timeslot", pk: id.0 }),
+    }
+}
+
+#[must_use]
+pub fn without_repetitions<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::with_capacity(items.len());
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
