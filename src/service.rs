@@ -104,7 +104,6 @@ pub use dossier::{DecidedEvent, Dossier};
 pub use edit::IncidentEdit;
 pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
 pub use events::{EventList, NewEvent};
-pub use filters::{BlobEdit, FilterEdit, NewFilter};
 pub use first_profile::FirstProfile;
 pub use forecast::{DraftFilter, Forecast, ProfileDraft};
 pub use health::{Health, Intake};
@@ -127,7 +126,6 @@ pub use source_overview::{SourceView, TokenState};
 pub use sources::{NewSource, SourceEdit};
 pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
-pub use timeslots::TimeslotEdit;
 pub use tokens::TokenLife;
 pub use users::{NewUser, UserChange};
 

@@ -73,6 +73,12 @@ impl Directory {
         self.users.get(&id)
     }
 
+    /// Empty: there is none.
+    #[must_use]
+    pub fn username(&self, id: UserId) -> String {
+        self.user(id).map(|user| user.username.clone()).unwrap_or_default()
+    }
+
     #[must_use]
     pub fn user_named(&self, name: &str) -> Option<&Arc<User>> {
         self.user_by_name.get(name).and_then(|id| self.users.get(id))

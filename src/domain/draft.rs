@@ -11,11 +11,11 @@ pub fn require<T>(field: &'static str, given: Option<T>) -> Result<T, Refusal> {
     given.ok_or(Refusal::Empty(field))
 }
 
-pub fn check_name(limit: usize, name: &str) -> Result<(), Refusal> {
-    if name.trim().is_empty() {
+pub fn check_name(limit: usize, name: Option<&str>) -> Result<(), Refusal> {
+    if name.is_some_and(|name| name.trim().is_empty()) {
         return Err(Refusal::Empty("name"));
     }
-    check_length("name", limit, Some(name))
+    check_length("name", limit, name)
 }
 
 pub fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {

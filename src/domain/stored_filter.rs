@@ -1,5 +1,7 @@
 //! Filters that users keep (contract section 14). What they mean is said by [`Criteria`], the one filter language.
 
+mod draft;
+
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
@@ -12,6 +14,8 @@ use super::{
     severity::Level,
     tag::Tag,
 };
+
+pub use draft::{BlobEdit, FilterDraft, check_size};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFilter {

@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use super::ids::{TimeslotId, UserId};
+use super::{
+    directory::Directory,
+    draft::{check_name, require},
+    ids::{TimeslotId, UserId},
+    limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
+    refusal::Refusal,
+};
 
 /// Microseconds since local midnight, below 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +76,43 @@ pub struct Timeslot {
     /// Unique per owner.
     pub name: String,
     pub recurrences: Vec<Recurrence>,
+}
+
+/// What is wanted of a timeslot. `None`: keeps its value.
+#[derive(Clone, Debug, Default)]
+pub struct TimeslotDraft {
+    pub name: Option<String>,
+    pub recurrences: Option<Vec<Recurrence>>,
+}
+
+impl TimeslotDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_name(TIMESLOT_NAME, self.name.as_deref())
+    }
+
+    /// The timeslot as it becomes; `before`: as it is, or nothing for a new one of `owner`.
+    pub fn apply(self, before: Option<&Timeslot>, owner: UserId, directory: &Directory) -> Result<Timeslot, Refusal> {
+        let mut timeslot = match before {
+            Some(before) => before.clone(),
+            None => {
+                require("name", self.name.as_ref())?;
+                require("time_recurrences", self.recurrences.as_ref())?;
+                Timeslot { id: TimeslotId(0), owner, name: String::new(), recurrences: Vec::new() }
+            }
+        };
+        let others = directory.timeslots_of(owner);
+        if let Some(name) = self.name.filter(|name| *name != timeslot.name) {
+            if others.iter().any(|other| other.name == name) {
+                return Err(Refusal::TimeslotExists { name, owner: directory.username(owner) });
+            }
+            timeslot.name = name;
+        }
+        if before.is_none() && others.len() >= TIMESLOTS_PER_USER {
+            return Err(Refusal::TooMany { what: "timeslots", limit: TIMESLOTS_PER_USER });
+        }
+        timeslot.recurrences = self.recurrences.unwrap_or(timeslot.recurrences);
+        Ok(timeslot)
+    }
 }
 
 /// The timeslot that every new user gets.

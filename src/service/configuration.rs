@@ -20,12 +20,6 @@ pub(super) trait Drafted: Numbered + Clone + PartialEq {
         let found = Self::map(directory).get(&key).filter(|it| !Self::IS_PERSONAL || owner(it) == Some(user));
         found.ok_or(ServiceError::NotFound(Self::MODEL))
     }
-
-    /// Stages what has become of it.
-    fn stage(&mut self, before: Option<&Self>, command: &mut Command<'_>) {
-        let _ = before;
-        command.put(self.clone());
-    }
 }
 
 impl Service {
@@ -36,6 +30,17 @@ impl Service {
         key: Option<T::Key>,
         draft: impl FnOnce(Option<&T>, &Command<'_>) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<Arc<T>, ServiceError> {
+        self.put_by(caller, key, draft, |command, _, after| command.put(after.clone())).await
+    }
+
+    /// [`Service::put`], where `stage` stages what has become of the thing.
+    pub(super) async fn put_by<T: Drafted>(
+        &self,
+        caller: &Caller,
+        key: Option<T::Key>,
+        draft: impl FnOnce(Option<&T>, &Command<'_>) -> Result<T, ServiceError> + Send + 'static,
+        stage: impl FnOnce(&mut Command<'_>, Option<&T>, &mut T) + Send + 'static,
+    ) -> Result<Arc<T>, ServiceError> {
         let user = caller.id();
         let write = move |command: &mut Command<'_>| {
             let before = key.map(|key| T::found(command.directory(), user, key)).transpose()?.cloned();
@@ -45,7 +50,7 @@ impl Service {
                 Some(_) => {}
                 None => after.give_number(command),
             }
-            after.stage(before.as_deref(), command);
+            stage(command, before.as_deref(), &mut after);
             Ok(Arc::new(after))
         };
         Ok(self.store().write(Some(user), write).await?)

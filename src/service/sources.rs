@@ -56,7 +56,7 @@ impl Service {
         makes_type: bool,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        check_name(SOURCE_NAME, &new.name)?;
+        check_name(SOURCE_NAME, Some(&new.name))?;
         check_length("base_url", URL, Some(&new.base_url))?;
         if makes_type {
             check_type(&new.source_type)?;
@@ -96,9 +96,7 @@ impl Service {
         edit: SourceEdit,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        if let Some(name) = &edit.name {
-            check_name(SOURCE_NAME, name)?;
-        }
+        check_name(SOURCE_NAME, edit.name.as_deref())?;
         check_length("base_url", URL, edit.base_url.as_deref())?;
         check_frequency(edit.heartbeat_frequency.flatten())?;
         let source = self
@@ -141,7 +139,7 @@ impl Service {
                 if before.name == name {
                     return Ok(before);
                 }
-                check_name(SOURCE_NAME, &name)?;
+                check_name(SOURCE_NAME, Some(&name))?;
                 if directory.source_named(&before.source_type, &name).is_some() {
                     return Err(Refusal::SourceExists.into());
                 }
@@ -209,7 +207,7 @@ impl Service {
 }
 
 fn check_type(name: &str) -> Result<(), Refusal> {
-    check_name(SOURCE_TYPE_NAME, name)?;
+    check_name(SOURCE_TYPE_NAME, Some(name))?;
     if name == name.to_lowercase() { Ok(()) } else { Err(Refusal::NotLowercase(name.to_owned())) }
 }
 

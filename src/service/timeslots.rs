@@ -2,110 +2,55 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Model, NotificationRefusal, Refusal, Service, ServiceError, rules::rules_where};
+use super::{Caller, Model, NotificationRefusal, Service, ServiceError, configuration::Drafted, rules::rules_where};
 use crate::domain::{
-    directory::Directory,
-    draft::check_name,
-    ids::{ProfileId, TimeslotId, UserId},
-    limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
-    timeslot::{Recurrence, Timeslot},
+    ids::{ProfileId, TimeslotId},
+    timeslot::{Timeslot, TimeslotDraft},
 };
 
-/// What is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct TimeslotEdit {
-    pub name: Option<String>,
-    pub recurrences: Option<Vec<Recurrence>>,
+impl Drafted for Timeslot {
+    const MODEL: Model = Model::Timeslot;
+    const IS_PERSONAL: bool = true;
 }
 
 impl Service {
-    pub async fn create_timeslot(
-        &self,
-        caller: &Caller,
-        name: String,
-        recurrences: Vec<Recurrence>,
-    ) -> Result<Arc<Timeslot>, ServiceError> {
-        check_name(TIMESLOT_NAME, &name)?;
-        let owner = caller.id();
-        let timeslot = self
-            .store()
-            .write(Some(owner), move |command| {
-                let directory = command.directory();
-                check_free(directory, owner, &name)?;
-                if directory.timeslots_of(owner).len() >= TIMESLOTS_PER_USER {
-                    return Err(Refusal::TooMany { what: "timeslots", limit: TIMESLOTS_PER_USER });
-                }
-                let timeslot = Timeslot { id: command.new_timeslot_id(), owner, name, recurrences };
-                command.put_timeslot(timeslot.clone());
-                Ok(timeslot)
-            })
-            .await
-            .map_err(super::error::refused)?;
-        Ok(Arc::new(timeslot))
+    pub async fn create_timeslot(&self, caller: &Caller, draft: TimeslotDraft) -> Result<Arc<Timeslot>, ServiceError> {
+        self.put_timeslot(caller, None, draft).await
     }
 
     pub async fn edit_timeslot(
         &self,
         caller: &Caller,
         id: TimeslotId,
-        edit: TimeslotEdit,
+        draft: TimeslotDraft,
     ) -> Result<Arc<Timeslot>, ServiceError> {
-        if let Some(name) = &edit.name {
-            check_name(TIMESLOT_NAME, name)?;
-        }
+        self.put_timeslot(caller, Some(id), draft).await
+    }
+
+    async fn put_timeslot(
+        &self,
+        caller: &Caller,
+        id: Option<TimeslotId>,
+        draft: TimeslotDraft,
+    ) -> Result<Arc<Timeslot>, ServiceError> {
+        draft.check()?;
         let owner = caller.id();
-        let timeslot = self
-            .store()
-            .write(Some(owner), move |command| {
-                let directory = command.directory();
-                let before =
-                    directory.timeslot_of(owner, id).cloned().ok_or(ServiceError::NotFound(Model::Timeslot))?;
-                let mut after = Timeslot::clone(&before);
-                if let Some(name) = edit.name.filter(|name| *name != before.name) {
-                    check_free(directory, owner, &name)?;
-                    after.name = name;
-                }
-                if let Some(recurrences) = edit.recurrences {
-                    after.recurrences = recurrences;
-                }
-                if after == *before {
-                    return Ok(before);
-                }
-                command.put_timeslot(after.clone());
-                Ok::<_, ServiceError>(Arc::new(after))
-            })
-            .await?;
-        Ok(timeslot)
+        self.put(caller, id, move |before, command| Ok(draft.apply(before, owner, command.directory())?)).await
     }
 
     /// The profiles that use it go with it; rules do not.
     pub async fn delete_timeslot(&self, caller: &Caller, id: TimeslotId) -> Result<(), ServiceError> {
-        let owner = caller.id();
-        self.store()
-            .write(Some(owner), move |command| {
-                let directory = command.directory();
-                directory.timeslot_of(owner, id).ok_or(ServiceError::NotFound(Model::Timeslot))?;
-                let rules = rules_where(directory, |rule| rule.timeslot == id);
-                if !rules.is_empty() {
-                    return Err(NotificationRefusal::TimeslotInRules(rules).into());
-                }
-                let profiles = directory.profiles_where(|profile| profile.timeslot == id);
-                let profiles: Vec<ProfileId> = profiles.into_iter().map(|profile| profile.id).collect();
-                for profile in profiles {
-                    command.delete_profile(profile);
-                }
-                command.delete_timeslot(id);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.delete::<Timeslot>(caller, id, move |_, command| {
+            let directory = command.directory();
+            let rules = rules_where(directory, |rule| rule.timeslot == id);
+            if !rules.is_empty() {
+                return Err(NotificationRefusal::TimeslotInRules(rules).into());
+            }
+            let profiles = directory.profiles_where(|profile| profile.timeslot == id);
+            let profiles: Vec<ProfileId> = profiles.into_iter().map(|profile| profile.id).collect();
+            profiles.into_iter().for_each(|profile| command.delete_profile(profile));
+            Ok(())
+        })
+        .await
     }
-}
-
-fn check_free(directory: &Directory, owner: UserId, name: &str) -> Result<(), Refusal> {
-    if directory.timeslots_of(owner).iter().all(|timeslot| timeslot.name != name) {
-        return Ok(());
-    }
-    let owner = directory.user(owner).map(|user| user.username.clone()).unwrap_or_default();
-    Err(Refusal::TimeslotExists { name: name.to_owned(), owner })
 }

@@ -1,5 +1,7 @@
 //! Contacts, groups, channels, rules and deliveries as pages, without scripts.
 
+use argusd::domain::stored_filter::{BlobEdit, FilterBlob, FilterDraft};
+
 use crate::{
     pages::Visit,
     support::{App, Reply},
@@ -42,10 +44,10 @@ async fn contacts_groups_and_rules_by_form() {
     let timeslot = app.service.directory().timeslots_of(me)[0].id.to_string();
     let rule = [("name", "night"), ("timeslot", &*timeslot), ("active", "on"), ("add_contact", "ann")];
     refused(&admin.post("/admin/rules/new/", &rule).await, "Filters: choose at least one");
-    let filter = argusd::service::NewFilter {
-        name: "all".to_owned(),
-        blob: argusd::domain::stored_filter::FilterBlob { open: Some(true), ..Default::default() },
-        public: false,
+    let filter = FilterDraft {
+        name: Some("all".to_owned()),
+        blob: Some(BlobEdit::Whole(FilterBlob { open: Some(true), ..Default::default() })),
+        public: Some(false),
     };
     let caller =
         argusd::service::Caller { user: app.service.directory().user(me).cloned().unwrap(), ..app.local.clone() };

@@ -8,8 +8,11 @@ use axum::{
 
 use super::view::View;
 use crate::{
-    domain::ids::FilterId,
-    service::{BlobEdit, FilterEdit, NewFilter, ServiceError},
+    domain::{
+        ids::FilterId,
+        stored_filter::{BlobEdit, FilterDraft},
+    },
+    service::ServiceError,
     web::{
         Site,
         answer::{Answer, done, page, page_with},
@@ -66,14 +69,14 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
     };
     let blob = match view.blob() {
-        Ok(blob) => blob,
+        Ok(blob) => Some(BlobEdit::Whole(blob)),
         Err(problem) => return refuse(problem.into()),
     };
     let saved = if let Some(id) = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId) {
-        let edit = FilterEdit { blob: Some(BlobEdit::Whole(blob)), ..FilterEdit::default() };
-        site.service.edit_filter(&visitor.caller, id, edit).await
+        site.service.edit_filter(&visitor.caller, id, FilterDraft { blob, ..FilterDraft::default() }).await
     } else {
-        site.service.create_filter(&visitor.caller, NewFilter { name: name.clone(), public, blob }).await
+        let draft = FilterDraft { name: Some(name.clone()), public: Some(public), blob };
+        site.service.create_filter(&visitor.caller, draft).await
     };
     match saved {
         Ok(filter) => {

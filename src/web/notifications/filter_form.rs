@@ -18,9 +18,9 @@ use crate::{
     domain::{
         ids::FilterId,
         limits::PREVIEW_DAYS_DEFAULT,
-        stored_filter::{FilterBlob, StoredFilter},
+        stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
     },
-    service::{BlobEdit, FilterEdit, Model, NewFilter, ServiceError},
+    service::{Model, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -128,13 +128,11 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fiel
     if let Some(problem) = problem {
         return again.refuse(site, visitor, fields, problem).await;
     }
-    let (name, public) = (fields.text("name"), fields.ticked("public"));
+    let (name, public) = (Some(fields.text("name")), Some(fields.ticked("public")));
+    let draft = FilterDraft { name, public, blob: Some(BlobEdit::Whole(blob)) };
     let saved = match known {
-        None => site.service.create_filter(&visitor.caller, NewFilter { name, public, blob }).await,
-        Some(filter) => {
-            let edit = FilterEdit { name: Some(name), public: Some(public), blob: Some(BlobEdit::Whole(blob)) };
-            site.service.edit_filter(&visitor.caller, filter.id, edit).await
-        }
+        None => site.service.create_filter(&visitor.caller, draft).await,
+        Some(filter) => site.service.edit_filter(&visitor.caller, filter.id, draft).await,
     };
     match saved {
         Ok(made) => Ok(done(&needed::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),

@@ -20,9 +20,9 @@ use crate::{
         ids::TimeslotId,
         schedule,
         time::Timestamp,
-        timeslot::{Recurrence, Timeslot},
+        timeslot::{Recurrence, Timeslot, TimeslotDraft},
     },
-    service::{Model, ServiceError, TimeslotEdit},
+    service::{Model, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -160,7 +160,8 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64
 pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let problem = match read(&fields) {
         Ok((_, recurrences)) => {
-            match site.service.create_timeslot(&visitor.caller, fields.text("name"), recurrences).await {
+            let draft = TimeslotDraft { name: Some(fields.text("name")), recurrences: Some(recurrences) };
+            match site.service.create_timeslot(&visitor.caller, draft).await {
                 Ok(made) => {
                     let place = needed::back(&fields, "timeslot", made.id.0, PAGE);
                     return Ok(done(&place, "The timeslot is saved."));
@@ -181,8 +182,8 @@ pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
         Ok((rows, recurrences)) => {
             let shown: Vec<Typed> = week::rows(&timeslot.recurrences).iter().map(Typed::new).collect();
             let recurrences = (rows != shown).then_some(recurrences);
-            let edit = TimeslotEdit { name: Some(fields.text("name")), recurrences };
-            match site.service.edit_timeslot(&visitor.caller, timeslot.id, edit).await {
+            let draft = TimeslotDraft { name: Some(fields.text("name")), recurrences };
+            match site.service.edit_timeslot(&visitor.caller, timeslot.id, draft).await {
                 Ok(_) => return Ok(done(PAGE, "The timeslot is saved.")),
                 Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
                 Err(error) => return Err(error.into()),

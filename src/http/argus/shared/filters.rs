@@ -15,7 +15,7 @@ use crate::{
     domain::{
         ids::FilterId,
         limits,
-        stored_filter::{FilterBlob, StoredFilter},
+        stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
     },
     http::{
         Answer, Api, Version,
@@ -26,7 +26,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{BlobEdit, FilterEdit, Model, NewFilter},
+    service::Model,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -79,7 +79,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/filters/", tag = "filters", request_body = FilterRequest,
     responses((status = 201, body = FilterBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(|fields| take_new(fields, api.version)).await?;
+    let new = payload.parse(|fields| Some(take(fields, api.version, true))).await?;
     let filter = api.service.create_filter(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
 }
@@ -109,7 +109,7 @@ pub async fn edit(
 ) -> Answer {
     let id = FilterId(pk);
     api.service.directory().filter_of(caller.id(), id).ok_or_else(unknown)?;
-    let edit = payload.parse(|fields| Some(take_edit(fields, api.version, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, api.version, method == Method::PUT))).await?;
     let filter = api.service.edit_filter(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &FilterBody::new(&filter, api.version)))
 }
@@ -127,17 +127,8 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Filter)
 }
 
-fn take_new(fields: &mut Fields, version: Version) -> Option<NewFilter> {
-    let edit = take_edit(fields, version, true);
-    let mut new = NewFilter { name: edit.name?, public: edit.public.unwrap_or(false), blob: FilterBlob::default() };
-    if let Some(blob) = edit.blob {
-        blob.apply(&mut new.blob);
-    }
-    Some(new)
-}
-
 /// A whole filter that names no criteria gets none.
-fn take_edit(fields: &mut Fields, version: Version, is_whole: bool) -> FilterEdit {
+fn take(fields: &mut Fields, version: Version, is_whole: bool) -> FilterDraft {
     if is_whole {
         fields.require("name");
     }
@@ -161,5 +152,5 @@ fn take_edit(fields: &mut Fields, version: Version, is_whole: bool) -> FilterEdi
         (true, false) => Some(BlobEdit::Plain(blob)),
         (false, _) => has_string.then_some(BlobEdit::SourcesAndTags(blob)),
     };
-    FilterEdit { name, public, blob }
+    FilterDraft { name, public, blob }
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         ids::TimeslotId,
         limits,
-        timeslot::{Recurrence, TimeOfDay, Timeslot},
+        timeslot::{Recurrence, TimeOfDay, Timeslot, TimeslotDraft},
     },
     http::{
         Answer, Api,
@@ -23,7 +23,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{Model, TimeslotEdit},
+    service::Model,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -80,13 +80,8 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/timeslots/", tag = "timeslots", request_body = TimeslotRequest,
     responses((status = 201, body = TimeslotBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let (name, recurrences) = payload
-        .parse(|fields| {
-            let edit = take(fields, true);
-            edit.name.zip(edit.recurrences)
-        })
-        .await?;
-    let timeslot = api.service.create_timeslot(&caller, name, recurrences).await?;
+    let draft = payload.parse(|fields| Some(take(fields, true))).await?;
+    let timeslot = api.service.create_timeslot(&caller, draft).await?;
     Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
 }
 
@@ -128,12 +123,12 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Timeslot)
 }
 
-fn take(fields: &mut Fields, is_whole: bool) -> TimeslotEdit {
+fn take(fields: &mut Fields, is_whole: bool) -> TimeslotDraft {
     if is_whole {
         fields.require("name");
         fields.require("time_recurrences");
     }
-    TimeslotEdit {
+    TimeslotDraft {
         name: fields.text("name", Text::filled_up_to(limits::TIMESLOT_NAME)),
         recurrences: fields.objects("time_recurrences", limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
     }

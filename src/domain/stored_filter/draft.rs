@@ -1,0 +1,99 @@
+//! What is wanted of a filter, and what becomes of it.
+
+use super::{FilterBlob, StoredFilter};
+use crate::domain::{
+    directory::Directory,
+    draft::{check_name, require},
+    ids::{FilterId, UserId},
+    limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME, FILTERS_PER_USER},
+    refusal::Refusal,
+};
+
+/// What is wanted of a filter. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct FilterDraft {
+    pub name: Option<String>,
+    pub public: Option<bool>,
+    pub blob: Option<BlobEdit>,
+}
+
+impl FilterDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_name(FILTER_NAME, self.name.as_deref())
+    }
+
+    /// The filter as it becomes; `before`: as it is, or nothing for a new one of `owner`, whose size was checked.
+    pub fn apply(
+        self,
+        before: Option<&StoredFilter>,
+        owner: UserId,
+        directory: &Directory,
+    ) -> Result<StoredFilter, Refusal> {
+        let mut filter = match before {
+            Some(before) => before.clone(),
+            None => {
+                require("name", self.name.as_ref())?;
+                let blob = FilterBlob::default();
+                StoredFilter { id: FilterId(0), owner, name: String::new(), public: false, blob }
+            }
+        };
+        let others = directory.filters_of(owner);
+        if let Some(name) = self.name.filter(|name| *name != filter.name) {
+            if others.iter().any(|other| other.name == name) {
+                return Err(Refusal::FilterExists { name, owner: directory.username(owner) });
+            }
+            filter.name = name;
+        }
+        if before.is_none() && others.len() >= FILTERS_PER_USER {
+            return Err(Refusal::TooMany { what: "filters", limit: FILTERS_PER_USER });
+        }
+        filter.public = self.public.unwrap_or(filter.public);
+        if let Some(blob) = self.blob {
+            blob.apply(&mut filter.blob);
+        }
+        let size = before.map_or(0, |before| before.blob.bytes());
+        check_size(&filter.blob, size)?;
+        check_sum(directory, owner, size, filter.blob.bytes())?;
+        Ok(filter)
+    }
+}
+
+/// Two versions of the API know different criteria: what a caller cannot see is not taken away.
+#[derive(Clone, Debug)]
+pub enum BlobEdit {
+    /// All criteria.
+    Whole(FilterBlob),
+    /// All but source types, event types and `hide_closed_acked`.
+    Plain(FilterBlob),
+    /// Only sources and tags.
+    SourcesAndTags(FilterBlob),
+}
+
+impl BlobEdit {
+    pub fn apply(self, to: &mut FilterBlob) {
+        match self {
+            Self::Whole(blob) => *to = blob,
+            Self::Plain(blob) => {
+                let FilterBlob { source_types, event_types, hide_closed_acked, .. } = std::mem::take(to);
+                *to = FilterBlob { source_types, event_types, hide_closed_acked, ..blob };
+            }
+            Self::SourcesAndTags(blob) => (to.source_ids, to.tags) = (blob.source_ids, blob.tags),
+        }
+    }
+}
+
+/// `before`: its size so far, which may be beyond a bound that came later; it may stay as large as it is.
+pub fn check_size(blob: &FilterBlob, before: usize) -> Result<(), Refusal> {
+    let (bytes, limit) = (blob.bytes(), FILTER_BYTES);
+    if bytes > limit && bytes > before { Err(Refusal::FilterTooLarge { bytes, limit }) } else { Ok(()) }
+}
+
+/// All filters of a user together.
+fn check_sum(directory: &Directory, owner: UserId, before: usize, after: usize) -> Result<(), Refusal> {
+    let all: usize = directory.filters_of(owner).iter().map(|filter| filter.blob.bytes()).sum();
+    if after > before && all - before + after > FILTER_BYTES_PER_USER {
+        let what = "bytes in all filters of a user together";
+        return Err(Refusal::TooManyInAll { field: "filter", what, limit: FILTER_BYTES_PER_USER });
+    }
+    Ok(())
+}
