@@ -23,7 +23,7 @@ use argusd::{
         time::Timestamp,
     },
     search::Search,
-    service::{Caller, DraftFilter, ProfileDraft, Service, Settings},
+    service::{Caller, DraftFilter, PreviewDraft, Service, Settings},
     store::{Command, Options, Store, StoreError},
 };
 
@@ -115,7 +115,7 @@ fn load(command: &mut Command<'_>, first: u64) {
 async fn preview(service: &Service, caller: &Caller, what: &str, blob: FilterBlob) {
     let timeslot = service.directory().timeslots_of(caller.id())[0].id;
     let filters = vec![DraftFilter::Inline(blob)];
-    let draft = ProfileDraft { timeslot, filters, destinations: Vec::new(), active: true };
+    let draft = PreviewDraft { timeslot, filters, destinations: Vec::new(), active: true };
     for days in [30, 90] {
         let began = Instant::now();
         let forecast = service.forecast(caller, draft.clone(), days).await.unwrap();

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     channel_types::{ChannelType, find},
+    directory::Directory,
+    draft::{check_length, require},
     ids::{DestinationId, UserId},
+    limits::{DESTINATION_LABEL, DESTINATIONS_PER_USER},
+    medium::{AnyMedium, changed_settings},
+    refusal::{NotificationRefusal, Refusal},
 };
 
 pub const EMAIL: &str = "email";
@@ -57,9 +62,92 @@ impl Destination {
     }
 
     #[must_use]
+    pub fn address(&self) -> Option<&String> {
+        self.settings.get(AnyMedium::from_slug(&self.medium).address_key())
+    }
+
+    #[must_use]
     pub fn is_email_to(&self, address: &str) -> bool {
         self.medium == EMAIL && self.settings.get(EMAIL_ADDRESS).is_some_and(|a| a == address)
     }
+}
+
+/// What is wanted of a destination. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationDraft {
+    /// Cannot change; refused if it is another one.
+    pub medium: Option<AnyMedium>,
+    pub label: Option<Option<String>>,
+    /// Checked by [`crate::domain::setting::Form::normalize`]; see [`changed_settings`].
+    pub settings: Option<BTreeMap<String, Option<String>>>,
+}
+
+impl DestinationDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_length("label", DESTINATION_LABEL, self.label.as_ref().and_then(Option::as_deref))
+    }
+
+    /// The destination as it becomes; `before`: as it is, or nothing for a new one of `owner`.
+    pub fn apply(
+        self,
+        before: Option<&Destination>,
+        owner: UserId,
+        directory: &Directory,
+    ) -> Result<Destination, Refusal> {
+        let mut destination = match before {
+            Some(before) if self.medium.as_ref().is_some_and(|medium| medium.slug() != before.medium) => {
+                return Err(NotificationRefusal::MediumFixed.into());
+            }
+            Some(before) => before.clone(),
+            None => {
+                let medium = require("media", self.medium.as_ref())?.slug().to_owned();
+                require("settings", self.settings.as_ref())?;
+                check_room(directory, owner)?;
+                let (label, settings) = (None, BTreeMap::new());
+                Destination { id: DestinationId(0), owner, medium, label, settings, synced: false }
+            }
+        };
+        destination.label = self.label.unwrap_or(destination.label);
+        if let Some(given) = self.settings {
+            let medium = AnyMedium::from_slug(&destination.medium);
+            destination.settings = changed_settings(&medium, &destination.settings, given);
+        }
+        check_free(directory, &destination)?;
+        Ok(destination)
+    }
+}
+
+pub fn check_room(directory: &Directory, owner: UserId) -> Result<(), Refusal> {
+    if directory.destinations_of(owner).len() < DESTINATIONS_PER_USER {
+        return Ok(());
+    }
+    Err(Refusal::TooMany { what: "destinations", limit: DESTINATIONS_PER_USER })
+}
+
+/// No two of a user lead to the same place, or have the same label and medium.
+fn check_free(directory: &Directory, wanted: &Destination) -> Result<(), NotificationRefusal> {
+    for other in directory.destinations_of(wanted.owner) {
+        if other.id == wanted.id || other.medium != wanted.medium {
+            continue;
+        }
+        if other.address() == wanted.address() {
+            return Err(NotificationRefusal::DestinationExists);
+        }
+        if wanted.label.is_some() && other.label == wanted.label {
+            return Err(NotificationRefusal::LabelTaken);
+        }
+    }
+    Ok(())
+}
+
+/// Does a destination of another user lead to the same place?
+#[must_use]
+pub fn is_shared(directory: &Directory, destination: &Destination) -> bool {
+    directory.destinations.values().any(|other| {
+        other.owner != destination.owner
+            && other.medium == destination.medium
+            && other.address() == destination.address()
+    })
 }
 
 /// Looks as if it held an e-mail address, a URL or a phone number: labels are often copied from those.

@@ -5,8 +5,11 @@ use std::{ops::Index, sync::Arc};
 use imbl::OrdMap;
 
 use super::{
+    directory::Directory,
+    draft::{check_length, check_uses, require, without_repetitions},
     ids::{FilterId, MaintenanceId, UserId},
-    limits::MAINTENANCE_EDITABLE_FOR,
+    limits::{FILTER_USES_IN_MAINTENANCE, MAINTENANCE_DESCRIPTION, MAINTENANCE_EDITABLE_FOR, MAINTENANCES},
+    refusal::{NotificationRefusal, Refusal},
     time::Timestamp,
 };
 
@@ -41,6 +44,79 @@ impl Maintenance {
         let editable = MAINTENANCE_EDITABLE_FOR.as_micros() as i64;
         self.end.is_some_and(|end| end.saturating_add_micros(editable) < now)
     }
+}
+
+/// What is wanted of planned maintenance. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct MaintenanceDraft {
+    /// Of a new one: now.
+    pub start: Option<Timestamp>,
+    /// Of a new one: until somebody ends it.
+    pub end: Option<Option<Timestamp>>,
+    pub description: Option<String>,
+    /// Anybody's.
+    pub filters: Option<Vec<FilterId>>,
+}
+
+impl MaintenanceDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_length("description", MAINTENANCE_DESCRIPTION, self.description.as_deref())
+    }
+
+    /// The maintenance as it becomes; `before`: as it is, or nothing for a new one that `user` plans.
+    pub fn apply(
+        self,
+        before: Option<&Maintenance>,
+        user: UserId,
+        (directory, now): (&Directory, Timestamp),
+    ) -> Result<Maintenance, Refusal> {
+        let mut after = match before {
+            Some(before) if before.is_over(now) => return Err(NotificationRefusal::MaintenanceOver.into()),
+            Some(before) => before.clone(),
+            None if directory.maintenances.len() >= MAINTENANCES => {
+                return Err(NotificationRefusal::TooManyMaintenances(MAINTENANCES).into());
+            }
+            None => {
+                require("filters", self.filters.as_ref())?;
+                let (id, description, filters) = (MaintenanceId(0), String::new(), Vec::new());
+                Maintenance { id, created_by: user, created: now, start: now, end: None, description, filters }
+            }
+        };
+        if let Some(start) = self.start.filter(|start| *start != after.start) {
+            if before.is_some_and(|before| before.has_started(now)) {
+                return Err(NotificationRefusal::MaintenanceStarted.into());
+            }
+            after.start = start;
+        }
+        after.end = self.end.unwrap_or(after.end);
+        after.description = self.description.unwrap_or(after.description);
+        if let Some(filters) = self.filters {
+            if let Some(unknown) = filters.iter().find(|id| !directory.filters.contains_key(id)) {
+                return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 });
+            }
+            after.filters = without_repetitions(filters);
+        }
+        if after.end.is_some_and(|end| after.start >= end) {
+            return Err(NotificationRefusal::MaintenanceEndsBeforeStart.into());
+        }
+        check_filters(directory, now, before, &after)?;
+        Ok(after)
+    }
+}
+
+/// What is over does not count.
+fn check_filters(
+    directory: &Directory,
+    now: Timestamp,
+    before: Option<&Maintenance>,
+    after: &Maintenance,
+) -> Result<(), Refusal> {
+    let uses = |maintenance: &Maintenance| {
+        if maintenance.end.is_some_and(|end| end < now) { 0 } else { maintenance.filters.len() }
+    };
+    let all: usize = directory.maintenances.on_or_ahead(now).map(|maintenance| maintenance.filters.len()).sum();
+    let what = "filters in all planned maintenance together that is not over";
+    check_uses(all, before.map_or(0, uses), uses(after), (what, FILTER_USES_IN_MAINTENANCE))
 }
 
 /// All planned maintenance: by id, and by end, so that what is long over costs nothing when one asks what is on.

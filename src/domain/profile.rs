@@ -1,6 +1,15 @@
 //! Notification profiles: when, about what and where a user wants to be told (contract section 15).
 
-use super::ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId};
+use std::sync::Arc;
+
+use super::{
+    destination::{Destination, EMAIL, SMS},
+    directory::Directory,
+    draft::{check_length, check_timeslot, check_uses, require, without_repetitions},
+    ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
+    limits::{FILTER_USES_PER_USER, PROFILE_NAME, PROFILES_PER_USER},
+    refusal::{NotificationRefusal, Refusal},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -15,4 +24,132 @@ pub struct Profile {
     /// The owner's, no duplicates; may be empty.
     pub destinations: Vec<DestinationId>,
     pub active: bool,
+}
+
+/// What is wanted of a profile. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileDraft {
+    pub name: Option<Option<String>>,
+    pub timeslot: Option<TimeslotId>,
+    pub filters: Option<Vec<FilterId>>,
+    pub reach: Option<Reach>,
+    pub active: Option<bool>,
+}
+
+/// Where a profile leads to.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// The owner's.
+    Destinations(Vec<DestinationId>),
+    Classic(ClassicReach),
+}
+
+/// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of other
+/// media, which that version does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassicReach {
+    pub email: Option<bool>,
+    pub sms: Option<bool>,
+    pub number: Option<Option<DestinationId>>,
+}
+
+impl ProfileDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_length("name", PROFILE_NAME, self.name.as_ref().and_then(Option::as_deref))
+    }
+
+    /// The profile as it becomes; `before`: as it is, or nothing for a new one of `owner`.
+    pub fn apply(self, before: Option<&Profile>, owner: UserId, directory: &Directory) -> Result<Profile, Refusal> {
+        let mut profile = match before {
+            Some(before) => before.clone(),
+            None => self.blank(owner, directory)?,
+        };
+        if let Some(timeslot) = self.timeslot {
+            check_timeslot(timeslot, owner, directory)?;
+            profile.timeslot = timeslot;
+        }
+        if let Some(filters) = self.filters {
+            // One that its owner does not share any more may stay where it is.
+            let may_use = |id: &FilterId| profile.filters.contains(id) || directory.usable_filter(owner, *id).is_some();
+            if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
+                return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 });
+            }
+            let filters = without_repetitions(filters);
+            check_profile_filters(directory, owner, profile.filters.len(), filters.len())?;
+            profile.filters = filters;
+        }
+        match self.reach {
+            Some(Reach::Destinations(destinations)) => {
+                if let Some(unknown) = destinations.iter().find(|id| directory.destination_of(owner, **id).is_none()) {
+                    return Err(Refusal::UnknownKey { field: "destinations", pk: unknown.0 });
+                }
+                profile.destinations = without_repetitions(destinations);
+            }
+            Some(Reach::Classic(reach)) => reach_classic(&mut profile, directory, reach)?,
+            None => {}
+        }
+        if let Some(name) = self.name.map(|name| name.filter(|name| !name.is_empty())) {
+            if name.is_some() && directory.profiles_of(owner).iter().any(|it| it.id != profile.id && it.name == name) {
+                return Err(NotificationRefusal::ProfileExists.into());
+            }
+            profile.name = name;
+        }
+        profile.active = self.active.unwrap_or(profile.active);
+        Ok(profile)
+    }
+
+    fn blank(&self, owner: UserId, directory: &Directory) -> Result<Profile, Refusal> {
+        if directory.profiles_of(owner).len() >= PROFILES_PER_USER {
+            return Err(Refusal::TooMany { what: "notification profiles", limit: PROFILES_PER_USER });
+        }
+        let timeslot = require("timeslot", self.timeslot)?;
+        require("filters", self.filters.as_ref())?;
+        let (filters, destinations) = (Vec::new(), Vec::new());
+        Ok(Profile { id: ProfileId(0), owner, name: None, timeslot, filters, destinations, active: true })
+    }
+}
+
+/// In all profiles of a user, of which one names `after` filters where it named `before`.
+pub fn check_profile_filters(directory: &Directory, owner: UserId, before: usize, after: usize) -> Result<(), Refusal> {
+    let all: usize = directory.profiles_of(owner).iter().map(|profile| profile.filters.len()).sum();
+    check_uses(all, before, after, ("filters in all profiles of a user together", FILTER_USES_PER_USER))
+}
+
+/// Contract section 15.2.
+fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicReach) -> Result<(), Refusal> {
+    let ClassicReach { email, sms, number } = reach;
+    let owner = profile.owner;
+    let is_of = |id: &DestinationId, medium: &str| directory.destinations.get(id).is_some_and(|it| it.medium == medium);
+    let first_of = |medium: &str| profile.destinations.iter().position(|id| is_of(id, medium));
+    let (first_email, first_sms) = (first_of(EMAIL), first_of(SMS));
+    if let Some(Some(number)) = number
+        && directory.destination_of(owner, number).is_none_or(|it| it.medium != SMS)
+    {
+        return Err(Refusal::UnknownKey { field: "phone_number", pk: number.0 });
+    }
+    let mut destinations = profile.destinations.clone();
+    if sms.unwrap_or(first_sms.is_some()) {
+        let present = first_sms.and_then(|at| destinations.get(at).copied());
+        let Some(wanted) = number.unwrap_or(present) else { return Err(NotificationRefusal::NoPhoneNumber.into()) };
+        match first_sms.and_then(|at| destinations.get_mut(at)) {
+            Some(first) => *first = wanted,
+            None => destinations.push(wanted),
+        }
+    } else {
+        destinations.retain(|id| !is_of(id, SMS));
+    }
+    match email {
+        Some(true) if first_email.is_none() => {
+            let own = own_address(owner, directory).ok_or(NotificationRefusal::NoEmailAddress)?;
+            destinations.insert(0, own.id);
+        }
+        Some(false) => destinations.retain(|id| !is_of(id, EMAIL)),
+        _ => {}
+    }
+    profile.destinations = without_repetitions(destinations);
+    Ok(())
+}
+
+fn own_address(owner: UserId, directory: &Directory) -> Option<&Arc<Destination>> {
+    directory.destinations_of(owner).into_iter().find(|destination| destination.synced)
 }

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Caller, Refusal, Service, ServiceError, destinations::check_room, profiles::check_profile_filters};
+use super::{Caller, Refusal, Service, ServiceError};
 use crate::{
     domain::{
-        destination::{Destination, EMAIL, EMAIL_ADDRESS},
+        destination::{Destination, EMAIL, EMAIL_ADDRESS, check_room},
         directory::Directory,
         ids::{DestinationId, FilterId, TimeslotId, UserId},
         limits::{FILTERS_PER_USER, PROFILES_PER_USER, TIMESLOTS_PER_USER},
-        profile::Profile,
+        profile::{Profile, check_profile_filters},
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
         timeslot::{Timeslot, all_the_time},

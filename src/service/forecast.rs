@@ -33,7 +33,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A profile that somebody thinks about.
 #[derive(Clone, Debug)]
-pub struct ProfileDraft {
+pub struct PreviewDraft {
     pub timeslot: TimeslotId,
     pub filters: Vec<DraftFilter>,
     pub destinations: Vec<DestinationId>,
@@ -77,7 +77,7 @@ pub struct Example {
 }
 
 impl Service {
-    pub async fn forecast(&self, caller: &Caller, draft: ProfileDraft, days: u32) -> Result<Forecast, ServiceError> {
+    pub async fn forecast(&self, caller: &Caller, draft: PreviewDraft, days: u32) -> Result<Forecast, ServiceError> {
         self.forecast_with(self.directory(), caller, draft, days).await
     }
 
@@ -95,7 +95,7 @@ impl Service {
         let somewhere = Destination { id: destination, owner, medium, label: None, settings, synced: false };
         directory.destinations.insert(destination, Arc::new(somewhere));
         let filters = vec![DraftFilter::Inline(blob)];
-        let draft = ProfileDraft { timeslot, filters, destinations: vec![destination], active: true };
+        let draft = PreviewDraft { timeslot, filters, destinations: vec![destination], active: true };
         self.forecast_with(Arc::new(directory), caller, draft, days).await
     }
 
@@ -103,7 +103,7 @@ impl Service {
         &self,
         directory: Arc<Directory>,
         caller: &Caller,
-        draft: ProfileDraft,
+        draft: PreviewDraft,
         days: u32,
     ) -> Result<Forecast, ServiceError> {
         let (caller, zone) = (caller.clone(), self.settings().time_zone);
@@ -135,7 +135,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(directory: &Directory, caller: &Caller, draft: ProfileDraft, zone: Tz) -> Result<Self, Refusal> {
+    pub(super) fn new(directory: &Directory, caller: &Caller, draft: PreviewDraft, zone: Tz) -> Result<Self, Refusal> {
         let owner = caller.id();
         let unknown = |field, pk| Refusal::UnknownKey { field, pk };
         directory.timeslot_of(owner, draft.timeslot).ok_or_else(|| unknown("timeslot", draft.timeslot.0))?;

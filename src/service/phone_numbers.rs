@@ -2,12 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    Caller, Model, NotificationRefusal, Service, ServiceError,
-    destinations::{check_room, forget_destination},
-};
+use super::{Caller, Model, NotificationRefusal, Service, ServiceError, destinations::forget_destination};
 use crate::domain::{
-    destination::{Destination, PHONE_NUMBER, SMS},
+    destination::{Destination, PHONE_NUMBER, SMS, check_room},
     directory::Directory,
     ids::{DestinationId, UserId},
 };

@@ -1,8 +1,8 @@
 //! The page of one incident and its forms, without scripts.
 
 use argusd::{
-    domain::ids::IncidentId,
-    service::{NewMaintenance, Settings},
+    domain::{ids::IncidentId, maintenance::MaintenanceDraft},
+    service::Settings,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -317,7 +317,11 @@ async fn maintenance_that_runs_and_concerns_it_is_said() {
     for (name, tag) in [("this", "host=gw 1"), ("that", "host=gw2")] {
         let filter = staff.post(filters, json!({"name": name, "filter": {"tags": [tag]}})).await.json();
         let id = argusd::domain::ids::FilterId(filter["pk"].as_u64().unwrap());
-        let new = NewMaintenance { start: None, end: None, description: format!("Work on {name}"), filters: vec![id] };
+        let new = MaintenanceDraft {
+            description: Some(format!("Work on {name}")),
+            filters: Some(vec![id]),
+            ..MaintenanceDraft::default()
+        };
         app.service.create_maintenance(&app.local, new).await.unwrap();
     }
     let page = Visit::of(&app, "alice").await.get(&path).await;

@@ -16,7 +16,7 @@ use crate::{
         Answer, Api, argus::shared::blob::take_blob, auth::Authenticated, body::Payload, error::NOT_NULL,
         fields::Fields, reply,
     },
-    service::{DraftFilter, Forecast, ProfileDraft},
+    service::{DraftFilter, Forecast, PreviewDraft},
 };
 
 /// As if it were the caller's only profile, with the timeslots, filters and maintenance of today.
@@ -65,7 +65,7 @@ pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticate
     Ok(reply::json(StatusCode::OK, &PreviewBody::new(&forecast, &api)))
 }
 
-fn take(fields: &mut Fields) -> Option<(ProfileDraft, u32)> {
+fn take(fields: &mut Fields) -> Option<(PreviewDraft, u32)> {
     fields.require("timeslot");
     fields.require("filters");
     let timeslot = fields.key("timeslot");
@@ -81,7 +81,7 @@ fn take(fields: &mut Fields) -> Option<(ProfileDraft, u32)> {
     let mut destinations: Vec<DestinationId> = destinations.into_iter().map(DestinationId).collect();
     destinations.sort_unstable();
     destinations.dedup();
-    let draft = ProfileDraft { timeslot: TimeslotId(timeslot?), filters: filters?, destinations, active };
+    let draft = PreviewDraft { timeslot: TimeslotId(timeslot?), filters: filters?, destinations, active };
     Some((draft, days))
 }
 

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::{Rig, START, seconds};
 use crate::{
     domain::{ids::TimeslotId, incident::EndTime, limits::PREVIEW_BATCH, stored_filter::FilterBlob, time::Timestamp},
-    service::{DraftFilter, Forecast, NewIncident, ProfileDraft, forecast::Judge},
+    service::{DraftFilter, Forecast, NewIncident, PreviewDraft, forecast::Judge},
 };
 
 async fn judge(rig: &Rig) -> Judge {
@@ -13,7 +13,7 @@ async fn judge(rig: &Rig) -> Judge {
     let timeslot: TimeslotId = rig.directory().timeslots_of(caller.id())[0].id;
     let everything = FilterBlob { stateful: Some(true), ..FilterBlob::default() };
     let filters = vec![DraftFilter::Inline(everything)];
-    let draft = ProfileDraft { timeslot, filters, destinations: Vec::new(), active: true };
+    let draft = PreviewDraft { timeslot, filters, destinations: Vec::new(), active: true };
     Judge::new(&rig.directory(), &caller, draft, Tz::UTC).unwrap()
 }
 

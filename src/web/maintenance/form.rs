@@ -18,10 +18,10 @@ use crate::{
         directory::Directory,
         ids::{FilterId, MaintenanceId},
         limits::FILTERS_PER_MAINTENANCE,
-        maintenance::Maintenance,
+        maintenance::{Maintenance, MaintenanceDraft},
         time::Timestamp,
     },
-    service::{Action, MaintenanceEdit, Model, NewMaintenance, ServiceError},
+    service::{Action, Model, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with, see},
@@ -202,17 +202,15 @@ async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, field
     let problem = match draft.times(again.frame.show, known) {
         Ok((start, end)) => {
             let Draft { description, filters, .. } = draft;
+            let (end, description, filters) = (Some(end), Some(description), Some(filters));
+            let wanted = MaintenanceDraft { start, end, description, filters };
             let saved = match known {
-                None => {
-                    let new = NewMaintenance { start, end, description, filters };
-                    site.service.create_maintenance(&visitor.caller, new).await
-                }
+                None => site.service.create_maintenance(&visitor.caller, wanted).await,
                 Some(known) => {
-                    let (description, filters) = (Some(description), Some(filters));
                     let now = site.service.now();
                     let start = start.or_else(|| (!known.has_started(now)).then_some(now));
-                    let edit = MaintenanceEdit { start, end: Some(end), description, filters };
-                    site.service.edit_maintenance(&visitor.caller, known.id, edit).await
+                    let wanted = MaintenanceDraft { start, ..wanted };
+                    site.service.edit_maintenance(&visitor.caller, known.id, wanted).await
                 }
             };
             match saved {

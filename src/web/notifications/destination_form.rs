@@ -11,12 +11,12 @@ use axum::{
 use super::{destinations::PAGE, needed, words};
 use crate::{
     domain::{
-        destination::Destination,
+        destination::{Destination, DestinationDraft},
         ids::DestinationId,
         medium::AnyMedium,
         setting::{Form, Setting},
     },
-    service::{DestinationEdit, Model, NewDestination, NotificationRefusal, OfferedMedium, Refusal, ServiceError},
+    service::{Model, NotificationRefusal, OfferedMedium, Refusal, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -123,9 +123,8 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     };
     let problem = match read(&wanted, &fields) {
         Ok(given) => {
-            let settings = given.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-            let new = NewDestination { medium: wanted.clone(), label: label(&fields), settings };
-            match site.service.create_destination(&visitor.caller, new).await {
+            let draft = DestinationDraft { medium: Some(wanted.clone()), ..draft(&fields, given) };
+            match site.service.create_destination(&visitor.caller, draft).await {
                 Ok(made) => {
                     let place = needed::back(&fields, "destinations", made.id.0, PAGE);
                     return Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."));
@@ -144,8 +143,8 @@ pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
     let medium = site.service.medium(&destination.medium);
     let problem = match read(&medium.medium, &fields) {
         Ok(settings) => {
-            let edit = DestinationEdit { medium: None, label: Some(label(&fields)), settings: Some(settings) };
-            match site.service.edit_destination(&visitor.caller, destination.id, edit).await {
+            let draft = draft(&fields, settings);
+            match site.service.edit_destination(&visitor.caller, destination.id, draft).await {
                 Ok(_) => return Ok(done(PAGE, "The destination is saved.")),
                 Err(ServiceError::Refused(refusal)) => problem_of(&medium.medium, &refusal),
                 Err(error) => return Err(error.into()),
@@ -189,8 +188,9 @@ fn problem_of(medium: &AnyMedium, refusal: &Refusal) -> Problem {
     }
 }
 
-fn label(fields: &Fields) -> Option<String> {
-    fields.filled("label").map(str::to_owned)
+fn draft(fields: &Fields, settings: BTreeMap<String, Option<String>>) -> DestinationDraft {
+    let label = fields.filled("label").map(str::to_owned);
+    DestinationDraft { medium: None, label: Some(label), settings: Some(settings) }
 }
 
 const fn input(setting: &Setting) -> &'static str {

@@ -14,9 +14,9 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
         limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
-        profile::Profile,
+        profile::{Profile, ProfileDraft, Reach},
     },
-    service::{DraftFilter, Model, NewProfile, ProfileDraft, ProfileEdit, Reach, ServiceError},
+    service::{DraftFilter, Model, PreviewDraft, ServiceError},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with, see},
@@ -120,7 +120,7 @@ impl Draft {
     }
 
     /// As if it were switched on, so that one sees what that would do.
-    fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<ProfileDraft, Problem> {
+    fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<PreviewDraft, Problem> {
         let timeslot = self.check()?;
         let kept = self.id.and_then(|id| directory.profile_of(visitor.caller.id(), id));
         let filter =
@@ -135,7 +135,7 @@ impl Draft {
         let mut destinations = self.destinations.clone();
         destinations.sort_unstable();
         destinations.dedup();
-        Ok(ProfileDraft { timeslot, filters, destinations, active: true })
+        Ok(PreviewDraft { timeslot, filters, destinations, active: true })
     }
 }
 
@@ -267,21 +267,16 @@ async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> 
         Err(problem) => return ProfilePage::refuse(site, visitor, draft, problem).await,
     };
     let Draft { id, name, filters, destinations, active, .. } = draft.clone();
-    let (name, reach) = (Some(name).filter(|name| !name.is_empty()), Reach::Destinations(destinations));
+    let wanted = ProfileDraft {
+        name: Some(Some(name).filter(|name| !name.is_empty())),
+        timeslot: Some(timeslot),
+        filters: Some(filters),
+        reach: Some(Reach::Destinations(destinations)),
+        active: Some(active),
+    };
     let saved = match id {
-        None => {
-            site.service.create_profile(&visitor.caller, NewProfile { name, timeslot, filters, reach, active }).await
-        }
-        Some(id) => {
-            let edit = ProfileEdit {
-                name: Some(name),
-                timeslot: Some(timeslot),
-                filters: Some(filters),
-                reach: Some(reach),
-                active: Some(active),
-            };
-            site.service.edit_profile(&visitor.caller, id, edit).await
-        }
+        None => site.service.create_profile(&visitor.caller, wanted).await,
+        Some(id) => site.service.edit_profile(&visitor.caller, id, wanted).await,
     };
     match saved {
         Ok(saved) if saved.active && saved.destinations.is_empty() => {

@@ -8,8 +8,14 @@ use axum::{
 
 use super::{destinations::Way, timeslots::Opening, words};
 use crate::{
-    domain::{directory::Directory, ids::ProfileId, profile::Profile, setting::Form, severity::Level},
-    service::{FirstProfile, ProfileEdit, ServiceError},
+    domain::{
+        directory::Directory,
+        ids::ProfileId,
+        profile::{Profile, ProfileDraft},
+        setting::Form,
+        severity::Level,
+    },
+    service::{FirstProfile, ServiceError},
     web::{
         Site,
         answer::{Answer, done, page, page_with},
@@ -133,7 +139,7 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
 
 pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let active = fields.ticked("on");
-    let edit = ProfileEdit { active: Some(active), ..ProfileEdit::default() };
+    let edit = ProfileDraft { active: Some(active), ..ProfileDraft::default() };
     site.service.edit_profile(&visitor.caller, ProfileId(id), edit).await?;
     Ok(done(PAGE, if active { "The profile is on." } else { "The profile is off: it sends nothing." }))
 }

@@ -8,11 +8,11 @@ use crate::{
         destination::SMS,
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        profile::Profile,
+        profile::{ClassicReach, Profile, ProfileDraft, Reach},
         stored_filter::StoredFilter,
     },
     http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, fields::Fields, query, reply},
-    service::{Caller, ClassicReach, Model, ProfileEdit, Reach},
+    service::{Caller, Model},
 };
 
 /// List the incidents of a profile
@@ -58,7 +58,7 @@ pub struct Known<'a> {
 impl Known<'_> {
     /// Notes an error for each field that names something unknown, so that one answer names them all. The service looks
     /// again when it carries the request out.
-    pub fn check(&self, fields: &mut Fields, edit: &ProfileEdit) {
+    pub fn check(&self, fields: &mut Fields, edit: &ProfileDraft) {
         let (directory, owner) = (self.directory, self.caller.id());
         let timeslot = edit.timeslot.map(|id| id.0);
         fields.expect_known("timeslot", timeslot, |id| directory.timeslots.contains_key(&TimeslotId(id)));

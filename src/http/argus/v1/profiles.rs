@@ -14,7 +14,7 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
         limits,
-        profile::Profile,
+        profile::{ClassicReach, Profile, ProfileDraft, Reach},
     },
     http::{
         Answer, Api, Version,
@@ -32,7 +32,6 @@ use crate::{
         fields::Fields,
         reply, stream,
     },
-    service::{ClassicReach, NewProfile, ProfileEdit, Reach},
 };
 
 const BY_EMAIL: &str = "EM";
@@ -88,7 +87,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
-    let new = payload.parse(|fields| take_new(fields, &known)).await?;
+    let new = payload.parse(|fields| Some(take(fields, &known, true))).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
 }
@@ -118,24 +117,13 @@ pub async fn edit(
     let directory = api.service.directory();
     let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
-    let edit = payload.parse(|fields| Some(take_edit(fields, &known, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, &known, method == Method::PUT))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
 }
 
-fn take_new(fields: &mut Fields, known: &Known<'_>) -> Option<NewProfile> {
-    let edit = take_edit(fields, known, true);
-    Some(NewProfile {
-        name: None,
-        timeslot: edit.timeslot?,
-        filters: edit.filters?,
-        reach: edit.reach?,
-        active: edit.active.unwrap_or(true),
-    })
-}
-
 /// A whole profile that does not say by what means by e-mail.
-fn take_edit(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileEdit {
+fn take(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileDraft {
     if is_whole {
         fields.require("timeslot");
         fields.require("filters");
@@ -144,7 +132,7 @@ fn take_edit(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileE
     let media = fields.choices("media", &[BY_EMAIL, BY_SMS]).or_else(|| is_whole.then(|| vec![BY_EMAIL]));
     let is_number_given = is_whole || fields.has("phone_number");
     let number = fields.key("phone_number").map(DestinationId);
-    let edit = ProfileEdit {
+    let edit = ProfileDraft {
         name: None,
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::media::MediumBody;
 use crate::{
     domain::{
-        destination::{Destination, EMAIL},
+        destination::{Destination, DestinationDraft, EMAIL, is_shared},
         ids::DestinationId,
         limits,
         medium::AnyMedium,
@@ -25,7 +25,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{DestinationEdit, Model, NewDestination, Service, destinations::is_shared},
+    service::{Model, Service},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -83,7 +83,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
     request_body = DestinationRequest, responses((status = 201, body = DestinationBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(|fields| take_new(fields, &api.service)).await?;
+    let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
     let destination = api.service.create_destination(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
 }
@@ -113,7 +113,7 @@ pub async fn edit(
     let directory = api.service.directory();
     let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
     let medium = AnyMedium::from_slug(&destination.medium);
-    let edit = payload.parse(|fields| Some(take_edit(fields, &medium, &api.service))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, Some(&medium), &api.service))).await?;
     let destination = api.service.edit_destination(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination, &api.service)))
 }
@@ -143,27 +143,20 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Destination)
 }
 
-fn take_new(fields: &mut Fields, service: &Service) -> Option<NewDestination> {
-    fields.require("media");
-    fields.require("settings");
+/// `known`: the medium of the destination that is to be changed.
+fn take(fields: &mut Fields, known: Option<&AnyMedium>, service: &Service) -> DestinationDraft {
+    if known.is_none() {
+        fields.require("media");
+        fields.require("settings");
+    }
     let medium = take_medium(fields, service);
-    let label = fields.nullable_text("label", limits::DESTINATION_LABEL).flatten();
-    let settings = take_settings(fields, medium.as_ref())?;
-    let settings = settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-    Some(NewDestination { medium: medium?, label, settings })
-}
-
-fn take_edit(fields: &mut Fields, medium: &AnyMedium, service: &Service) -> DestinationEdit {
-    let wanted = take_medium(fields, service);
-    if wanted.as_ref().is_some_and(|wanted| wanted != medium) {
+    if known.is_some() && medium.is_some() && medium.as_ref() != known {
         // That it cannot be is said first: its settings are not those of the other one.
-        return DestinationEdit { medium: wanted, ..DestinationEdit::default() };
+        return DestinationDraft { medium, ..DestinationDraft::default() };
     }
-    DestinationEdit {
-        medium: wanted,
-        label: fields.nullable_text("label", limits::DESTINATION_LABEL),
-        settings: take_settings(fields, Some(medium)),
-    }
+    let label = fields.nullable_text("label", limits::DESTINATION_LABEL);
+    let settings = take_settings(fields, known.or(medium.as_ref()));
+    DestinationDraft { medium, label, settings }
 }
 
 fn take_medium(fields: &mut Fields, service: &Service) -> Option<AnyMedium> {

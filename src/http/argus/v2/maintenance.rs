@@ -14,7 +14,7 @@ use crate::{
         ids::{FilterId, MaintenanceId},
         incident::EndTime,
         limits,
-        maintenance::Maintenance,
+        maintenance::{Maintenance, MaintenanceDraft},
         time::Timestamp,
     },
     http::{
@@ -33,7 +33,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{MaintenanceEdit, Model, NewMaintenance},
+    service::Model,
 };
 use chrono_tz::Tz;
 
@@ -105,7 +105,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = MaintenanceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let zone = api.zoned().zone();
-    let new = payload.parse(|fields| take_new(fields, zone, &api.service.directory())).await?;
+    let new = payload.parse(|fields| Some(take(fields, zone, true, &api.service.directory()))).await?;
     let maintenance = api.service.create_maintenance(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
 }
@@ -137,7 +137,7 @@ pub async fn edit(
     }
     let zone = api.zoned().zone();
     let edit =
-        payload.parse(|fields| Some(take_edit(fields, zone, method == Method::PUT, &api.service.directory()))).await?;
+        payload.parse(|fields| Some(take(fields, zone, method == Method::PUT, &api.service.directory()))).await?;
     let maintenance = api.service.edit_maintenance(&caller, id, edit).await?;
     Ok(answer(&api, StatusCode::OK, &maintenance))
 }
@@ -159,25 +159,15 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Maintenance)
 }
 
-fn take_new(fields: &mut Fields, zone: Tz, directory: &Directory) -> Option<NewMaintenance> {
-    let edit = take_edit(fields, zone, true, directory);
-    Some(NewMaintenance {
-        start: edit.start,
-        end: edit.end.flatten(),
-        description: edit.description.unwrap_or_default(),
-        filters: edit.filters?,
-    })
-}
-
 /// Filters are looked up already here, so that one answer names all fields.
-fn take_edit(fields: &mut Fields, zone: Tz, is_whole: bool, directory: &Directory) -> MaintenanceEdit {
+fn take(fields: &mut Fields, zone: Tz, is_whole: bool, directory: &Directory) -> MaintenanceDraft {
     if is_whole {
         fields.require("filters");
     }
     let filters = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
     let named = filters.iter().flatten().copied();
     fields.expect_known("filters", named, |id| directory.filters.contains_key(&FilterId(id)));
-    MaintenanceEdit {
+    MaintenanceDraft {
         start: fields.datetime("start_time", zone),
         end: fields.end_time("end_time", zone).map(end),
         description: fields.text("description", Text::up_to(limits::MAINTENANCE_DESCRIPTION)),

@@ -13,7 +13,7 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
         limits,
-        profile::Profile,
+        profile::{Profile, ProfileDraft, Reach},
     },
     http::{
         Answer, Api, Version,
@@ -31,7 +31,7 @@ use crate::{
         fields::Fields,
         reply, stream,
     },
-    service::{NewProfile, ProfileEdit, Reach, Service},
+    service::Service,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -79,7 +79,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
-    let new = payload.parse(|fields| take_new(fields, &known)).await?;
+    let new = payload.parse(|fields| Some(take(fields, &known, true))).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
@@ -109,30 +109,19 @@ pub async fn edit(
     let directory = api.service.directory();
     let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
-    let edit = payload.parse(|fields| Some(take_edit(fields, &known, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, &known, method == Method::PUT))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
-fn take_new(fields: &mut Fields, known: &Known<'_>) -> Option<NewProfile> {
-    let edit = take_edit(fields, known, true);
-    Some(NewProfile {
-        name: edit.name.flatten(),
-        timeslot: edit.timeslot?,
-        filters: edit.filters?,
-        reach: edit.reach.unwrap_or_else(|| Reach::Destinations(Vec::new())),
-        active: edit.active.unwrap_or(true),
-    })
-}
-
-fn take_edit(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileEdit {
+fn take(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileDraft {
     if is_whole {
         fields.require("timeslot");
         fields.require("filters");
     }
     let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
     let destinations = fields.references("destinations", limits::DESTINATIONS_PER_PROFILE, true);
-    let edit = ProfileEdit {
+    let edit = ProfileDraft {
         name: fields.nullable_text("name", limits::PROFILE_NAME),
         timeslot: fields.reference("timeslot").map(TimeslotId),
         filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
