@@ -94,7 +94,6 @@ pub use bulk::{
     Undone,
 };
 pub use channel_types::{AboutType, ChannelType};
-pub use channels::{ChannelChange, NewChannel};
 pub use contact_lists::{GroupWithUsers, List, ListPage};
 pub use contacts::{ContactRefusal, Stored, Way};
 pub use courier::{Courier, Reached, TestOutcome};

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
 use crate::{
-    domain::channel_types::CHANNEL_TYPES,
-    service::{ChannelChange, NewChannel, Service},
+    domain::{channel::ChannelDraft, channel_types::CHANNEL_TYPES},
+    service::Service,
 };
 
 /// The types that need no plug-in.
@@ -25,12 +25,12 @@ pub(super) fn list(service: &Service) -> AdminReply {
 /// Answers with its UUID.
 pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
     let uuid = new.uuid.as_deref().map(uuid).transpose()?;
-    let new = NewChannel {
+    let new = ChannelDraft {
         uuid,
-        name: new.name,
-        kind: new.channel_type,
+        name: Some(new.name),
+        kind: Some(new.channel_type),
         config: new.config.map(|config| config.expose_secret().to_owned()),
-        offered: new.offered,
+        offered: Some(new.offered),
     };
     let channel = service.create_channel(&service.local_caller()?, new).await?;
     Ok(AdminReply::Text(channel.uuid.to_string()))
@@ -38,7 +38,8 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
 
 pub(super) async fn change(service: &Service, change: ChangeChannel) -> Answer {
     let uuid = find(service, &change.which)?;
-    let change = ChannelChange {
+    let change = ChannelDraft {
+        uuid: None,
         name: change.name,
         kind: change.channel_type,
         config: change.config.map(|config| config.expose_secret().to_owned()),

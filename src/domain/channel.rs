@@ -1,5 +1,6 @@
 //! Channels: the ways in which contacts are told, set up by administrators.
 
+mod draft;
 pub mod settings;
 
 use serde_json::{Map, Value};
@@ -10,8 +11,9 @@ use super::{
     contact::Contact,
     destination::EMAIL,
     ids::ChannelId,
-    limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
 };
+
+pub use draft::{ChannelDraft, ChannelRefusal};
 
 /// The longest name of a file.
 const TYPE_BYTES: usize = 255;
@@ -101,31 +103,6 @@ impl Channel {
     fn own_address(&self) -> OwnAddress {
         find(&self.kind).map_or(OwnAddress::Never, |known| known.own_address)
     }
-}
-
-/// Why a channel is not made, changed or deleted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChannelRefusal {
-    #[error("a channel's name has 1 to {CHANNEL_NAME} characters")]
-    BadName,
-    #[error("a channel's type is made of letters, digits, - and _")]
-    BadType,
-    #[error("a channel's settings have to be a JSON object{0}")]
-    BadConfig(String),
-    #[error("a channel's settings may have at most {CHANNEL_CONFIG_BYTES} bytes")]
-    LongConfig,
-    #[error("setting {0}")]
-    BadSetting(#[from] settings::BadChannelSetting),
-    #[error("there is a channel with this UUID already")]
-    UuidTaken,
-    #[error("there is a channel with this name already")]
-    NameTaken,
-    #[error("there can be at most {CHANNELS} channels")]
-    TooMany,
-    #[error("the channel is the default of some contacts; give them another one first")]
-    InUse,
-    #[error("the channel is the default of some contacts, who may have no address for it then")]
-    TypeInUse,
 }
 
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use argusd::service::{ChannelChange, NewChannel};
+use argusd::domain::channel::ChannelDraft;
 use serde_json::{Value, json};
 
 use crate::icinga_rig::{CURRENT, EMAIL, ISSUE, Rig, WEBHOOK, contact, group, id, said, stored, with};
@@ -342,7 +342,7 @@ async fn channels_in_use_stay_and_keep_their_type() {
     let (mail, hook) = (EMAIL.parse().unwrap(), WEBHOOK.parse().unwrap());
     rig.put_contact(1, json!({})).await;
     assert!(service.delete_channel(local, mail).await.unwrap_err().to_string().contains("default of some contacts"));
-    let sms = ChannelChange { kind: Some("sms".to_owned()), ..ChannelChange::default() };
+    let sms = ChannelDraft { kind: Some("sms".to_owned()), ..ChannelDraft::default() };
     assert!(service.change_channel(local, mail, sms.clone()).await.is_err());
     service.change_channel(local, hook, sms).await.unwrap();
     let body = with(contact(2), json!({"default_channel": WEBHOOK}));
@@ -350,25 +350,25 @@ async fn channels_in_use_stay_and_keep_their_type() {
     said(&reply, 422, "Invalid request body: an address according to default_channel type sms is required");
     rig.put_contact(1, json!({"default_channel": WEBHOOK, "addresses": {"sms": "1"}})).await;
     service.delete_channel(local, mail).await.unwrap();
-    let new = NewChannel {
+    let new = ChannelDraft {
         uuid: None,
-        name: "HOOK".to_owned(),
-        kind: "slack".to_owned(),
+        name: Some("HOOK".to_owned()),
+        kind: Some("slack".to_owned()),
         config: Some("{}".to_owned()),
-        offered: true,
+        offered: Some(true),
     };
     assert!(service.create_channel(local, new.clone()).await.unwrap_err().to_string().contains("name already"));
-    let new = NewChannel { name: "Slack".to_owned(), ..new };
+    let new = ChannelDraft { name: Some("Slack".to_owned()), ..new };
     let slack = service.create_channel(local, new.clone()).await.unwrap();
     for config in ["[]", "{", "5"] {
-        let bad = NewChannel { name: "other".to_owned(), config: Some(config.to_owned()), ..new.clone() };
+        let bad = ChannelDraft { name: Some("other".to_owned()), config: Some(config.to_owned()), ..new.clone() };
         assert!(service.create_channel(local, bad).await.unwrap_err().to_string().contains("JSON object"));
     }
     let body = with(contact(2), json!({"default_channel": slack.uuid.to_string(), "addresses": null}));
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body.clone()).await.status, 422);
-    let with_url = ChannelChange {
+    let with_url = ChannelDraft {
         config: Some(r#"{"url": "https://hooks.example.org/x"}"#.to_owned()),
-        ..ChannelChange::default()
+        ..ChannelDraft::default()
     };
     service.change_channel(local, slack.uuid, with_url).await.unwrap();
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body).await.status, 201);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use argusd::{
-    domain::channel::Channel,
-    service::{NewChannel, UserChange},
+    domain::channel::{Channel, ChannelDraft},
+    service::UserChange,
 };
 use axum::{
     body::Body,
@@ -66,12 +66,12 @@ impl Rig {
     }
 
     pub async fn channel(&self, id: &str, name: &str, kind: &str, config: Option<Value>) -> Arc<Channel> {
-        let new = NewChannel {
+        let new = ChannelDraft {
             uuid: Some(id.parse().unwrap()),
-            name: name.to_owned(),
-            kind: kind.to_owned(),
+            name: Some(name.to_owned()),
+            kind: Some(kind.to_owned()),
             config: config.map(|config| config.to_string()),
-            offered: false,
+            offered: Some(false),
         };
         self.app.service.create_channel(&self.app.local, new).await.unwrap()
     }

@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::{channel_schema, requests::ChannelRequest, rules::take_uuid};
 use crate::{
-    domain::{channel::Channel, limits},
+    domain::{
+        channel::{Channel, ChannelDraft},
+        limits,
+    },
     http::{
         Answer, Api,
         argus::keys::Name,
@@ -21,7 +24,7 @@ use crate::{
         fields::{Fields, Text},
         reply, stream,
     },
-    service::{AboutType, ChannelChange, ChannelType, Model, NewChannel},
+    service::{AboutType, ChannelType, Model},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -109,7 +112,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/channels/", tag = "channels", request_body = ChannelRequest,
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(take_new).await?;
+    let new = payload.parse(|fields| Some(take(fields, true, true))).await?;
     let channel = api.service.create_channel(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
 }
@@ -142,7 +145,7 @@ pub async fn edit(
     if !api.service.directory().channels.contains_key(&uuid) {
         return Err(unknown());
     }
-    let change = payload.parse(|fields| Some(take_change(fields, method == Method::PUT))).await?;
+    let change = payload.parse(|fields| Some(take(fields, false, method == Method::PUT))).await?;
     let channel = api.service.change_channel(&caller, uuid, change).await?;
     Ok(reply::json(StatusCode::OK, &ChannelBody::new(&channel, &api)))
 }
@@ -175,24 +178,14 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Channel)
 }
 
-fn take_new(fields: &mut Fields) -> Option<NewChannel> {
-    let uuid = take_uuid(fields, "uuid");
-    let change = take_change(fields, true);
-    Some(NewChannel {
-        uuid,
-        name: change.name?,
-        kind: change.kind?,
-        config: change.config,
-        offered: change.offered.unwrap_or(false),
-    })
-}
-
-fn take_change(fields: &mut Fields, is_whole: bool) -> ChannelChange {
+fn take(fields: &mut Fields, is_new: bool, is_whole: bool) -> ChannelDraft {
+    let uuid = if is_new { take_uuid(fields, "uuid") } else { None };
     if is_whole {
         fields.require("name");
         fields.require("type");
     }
-    ChannelChange {
+    ChannelDraft {
+        uuid,
         name: fields.text("name", Text::filled_up_to(limits::CHANNEL_NAME)),
         kind: fields.text("type", Text::filled_up_to(limits::CHANNEL_NAME)),
         config: fields.json("config"),

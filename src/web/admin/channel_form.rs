@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     domain::{
-        channel::{Channel, settings::is_unset},
+        channel::{Channel, ChannelDraft, settings::is_unset},
         plugin::PluginOption,
         setting::{Form, Setting},
     },
@@ -173,6 +173,11 @@ pub(super) struct ChannelForm {
 impl ChannelForm {
     pub fn of(channel: &Channel) -> Self {
         Self { name: channel.name.clone(), offered: channel.offered, fields: None }
+    }
+
+    pub fn draft(&self, config: String) -> ChannelDraft {
+        let (name, offered) = (Some(self.name.clone()), Some(self.offered));
+        ChannelDraft { name, offered, config: Some(config), ..ChannelDraft::default() }
     }
 
     pub fn read(fields: &Fields) -> Self {

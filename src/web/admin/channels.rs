@@ -15,8 +15,12 @@ use super::{
     problem, uuid,
 };
 use crate::{
-    domain::{channel::Channel, filter::fold, limits::CHANNEL_NAME},
-    service::{Action, ChannelChange, Model, NewChannel},
+    domain::{
+        channel::{Channel, ChannelDraft},
+        filter::fold,
+        limits::CHANNEL_NAME,
+    },
+    service::{Action, Model},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_with},
@@ -76,13 +80,7 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     let problem = match form.config(&inputs(&site, &kind, None)) {
         Err(problem) => problem,
         Ok(config) => {
-            let new = NewChannel {
-                uuid: None,
-                name: form.name.clone(),
-                kind: kind.clone(),
-                config: Some(config),
-                offered: form.offered,
-            };
+            let new = ChannelDraft { kind: Some(kind.clone()), ..form.draft(config) };
             match site.service.create_channel(&visitor.caller, new).await {
                 Ok(channel) => return Ok(done(&path(channel.uuid), "The channel is made.")),
                 Err(error) => problem(error)?,
@@ -105,18 +103,10 @@ pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { vis
     let (channel, form) = (find(&site, &id)?, ChannelForm::read(&fields));
     let problem = match form.config(&inputs(&site, &channel.kind, Some(&channel))) {
         Err(problem) => problem,
-        Ok(config) => {
-            let change = ChannelChange {
-                name: Some(form.name.clone()),
-                kind: None,
-                config: Some(config),
-                offered: Some(form.offered),
-            };
-            match site.service.change_channel(&visitor.caller, channel.uuid, change).await {
-                Ok(_) => return Ok(done(&path(channel.uuid), "Saved.")),
-                Err(error) => problem(error)?,
-            }
-        }
+        Ok(config) => match site.service.change_channel(&visitor.caller, channel.uuid, form.draft(config)).await {
+            Ok(_) => return Ok(done(&path(channel.uuid), "Saved.")),
+            Err(error) => problem(error)?,
+        },
     };
     let kind = channel.kind.clone();
     let again = channel_page(&site, &visitor, Some(channel), kind, form, Some(problem));

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use argusd::{
     domain::{
+        channel::ChannelDraft,
         contact::{Contact, ContactDraft, GroupDraft, OriginEdit},
         ids::{FilterId, RuleId, TimeslotId},
         rule::{Addressee, Recipient, Rule},
     },
-    service::{ChannelChange, NewChannel, Way},
+    service::Way,
 };
 use uuid::Uuid;
 
@@ -64,7 +65,7 @@ impl World {
             }
             68..74 => {
                 let (uuid, kind) = (self.one_of(&CHANNELS), self.kind());
-                let change = ChannelChange { kind: Some(kind), ..ChannelChange::default() };
+                let change = ChannelDraft { kind: Some(kind), ..ChannelDraft::default() };
                 let _ = self.service.change_channel(&local, uuid, change).await;
             }
             74..80 => {
@@ -100,7 +101,12 @@ impl World {
 
     async fn put_channel(&mut self, uuid: Uuid) {
         let (local, kind) = (self.local(), self.kind());
-        let new = NewChannel { uuid: Some(uuid), name: uuid.to_string(), kind, config: None, offered: false };
+        let new = ChannelDraft {
+            uuid: Some(uuid),
+            name: Some(uuid.to_string()),
+            kind: Some(kind),
+            ..ChannelDraft::default()
+        };
         let _ = self.service.create_channel(&local, new).await;
     }
 
