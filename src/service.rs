@@ -119,11 +119,9 @@ pub use sessions::{Browser, PasswordChangeFailure, Session};
 pub use setup::FirstStart;
 pub use slots::{NoSlot, Slot, Slots};
 pub use source_overview::{SourceView, TokenState};
-pub use sources::{NewSource, SourceEdit};
 pub use suggestions::{TagSuggestion, TagSuggestionKind};
 pub use test_incidents::TestIncident;
 pub use tokens::TokenLife;
-pub use users::{NewUser, UserChange};
 
 /// What the operator chose.
 #[derive(Clone, Debug)]

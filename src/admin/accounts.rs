@@ -11,8 +11,12 @@ use super::{
     rows::{SourceRow, TokenRow, UserRow},
 };
 use crate::{
-    domain::{ids::TokenId, user::User},
-    service::{NewSource, NewUser, Service, TokenLife, UserChange},
+    domain::{
+        ids::TokenId,
+        source::SourceDraft,
+        user::{User, UserDraft},
+    },
+    service::{Service, TokenLife},
 };
 
 type Answer = Result<AdminReply, AdminError>;
@@ -25,15 +29,16 @@ pub(super) fn list_users(service: &Service) -> AdminReply {
 }
 
 pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
-    let user = NewUser {
-        username: new.username,
+    let user = UserDraft {
+        username: Some(new.username),
         password: new.password,
-        first_name: new.first_name,
-        last_name: new.last_name,
-        email: new.email,
-        is_staff: new.staff,
-        is_superuser: new.superuser,
-        grants: new.grants,
+        first_name: Some(new.first_name),
+        last_name: Some(new.last_name),
+        email: Some(new.email),
+        is_staff: Some(new.staff),
+        is_superuser: Some(new.superuser),
+        grants: Some(new.grants),
+        ..UserDraft::default()
     };
     service.create_user(&service.local_caller()?, user).await?;
     Ok(AdminReply::Done)
@@ -41,16 +46,16 @@ pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
 
 pub(super) async fn change_user(service: &Service, change: ChangeUser) -> Answer {
     let user = named(service, &change.username)?;
-    let change = UserChange {
+    let change = UserDraft {
         first_name: change.first_name,
         last_name: change.last_name,
         email: change.email,
         is_staff: change.staff,
         is_superuser: change.superuser,
         is_active: change.active,
-        grants: None,
         grant: change.grant,
         revoke: change.revoke,
+        ..UserDraft::default()
     };
     service.change_user(&service.local_caller()?, user.id, change).await?;
     Ok(AdminReply::Done)
@@ -118,8 +123,13 @@ pub(super) async fn create_source(service: &Service, new: CreateSource) -> Answe
     if !service.directory().source_types.contains(&new.source_type) {
         service.create_source_type(&caller, new.source_type.clone()).await?;
     }
-    let source =
-        NewSource { name: new.name, source_type: new.source_type, base_url: new.base_url, username: new.username };
+    let source = SourceDraft {
+        name: Some(new.name),
+        source_type: Some(new.source_type),
+        base_url: Some(new.base_url),
+        username: new.username,
+        heartbeat_frequency: None,
+    };
     let source = service.create_source(&caller, source).await?;
     if !new.token {
         return Ok(AdminReply::Done);

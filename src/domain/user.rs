@@ -1,8 +1,13 @@
 //! People and the accounts of sources.
 
+use secrecy::SecretString;
+
 use super::{
+    draft::check_length,
+    email,
     ids::UserId,
-    limits::{PASSWORD, PASSWORD_MIN},
+    limits::{EMAIL, PASSWORD, PASSWORD_MIN, PERSON_NAME},
+    refusal::Refusal,
     time::Timestamp,
 };
 
@@ -22,6 +27,62 @@ pub struct User {
     pub created: Timestamp,
     /// Names of permissions given to this user.
     pub grants: Vec<String>,
+}
+
+/// What is wanted of a user. `None`: keeps its value; of a new one, its default.
+#[derive(Clone, Debug, Default)]
+pub struct UserDraft {
+    /// Only of a new one.
+    pub username: Option<String>,
+    /// Only of a new one; `None`: cannot log in with a password.
+    pub password: Option<SecretString>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    pub is_staff: Option<bool>,
+    pub is_superuser: Option<bool>,
+    pub is_active: Option<bool>,
+    /// All that the user shall have.
+    pub grants: Option<Vec<String>>,
+    /// To be given beside those that the user has.
+    pub grant: Vec<String>,
+    /// To be taken away first.
+    pub revoke: Vec<String>,
+}
+
+impl UserDraft {
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_length("first_name", PERSON_NAME, self.first_name.as_deref())?;
+        check_length("last_name", PERSON_NAME, self.last_name.as_deref())?;
+        check_length("email", EMAIL, self.email.as_deref())
+    }
+
+    pub fn apply(self, user: &mut User) {
+        set(&mut user.first_name, self.first_name);
+        set(&mut user.last_name, self.last_name);
+        set(&mut user.email, self.email);
+        set(&mut user.is_staff, self.is_staff);
+        set(&mut user.is_superuser, self.is_superuser);
+        set(&mut user.is_active, self.is_active);
+        set(&mut user.grants, self.grants);
+        user.grants.retain(|grant| !self.revoke.contains(grant));
+        for grant in self.grant {
+            if !user.grants.contains(&grant) {
+                user.grants.push(grant);
+            }
+        }
+    }
+}
+
+fn set<T>(field: &mut T, wanted: Option<T>) {
+    if let Some(wanted) = wanted {
+        *field = wanted;
+    }
+}
+
+/// Empty: none.
+pub fn check_email(address: &str) -> Result<(), Refusal> {
+    if address.is_empty() || email::is_valid(address) { Ok(()) } else { Err(Refusal::BadEmail(address.to_owned())) }
 }
 
 /// Letters (of any script), digits and `@.+-_`, 1 to 150 characters (contract section 4).

@@ -20,13 +20,9 @@ use crate::{
     domain::{
         ids::{IncidentId, UserId},
         incident::EndTime,
+        user::UserDraft,
     },
-    service::{
-        Caller, Refusal, Service, ServiceError,
-        policy::Action,
-        sources::put_new_source,
-        users::{Account, put_new_user},
-    },
+    service::{Caller, Refusal, Service, ServiceError, policy::Action, sources::put_new_source, users::put_new_user},
     store::Command,
 };
 
@@ -141,15 +137,15 @@ fn user(command: &mut Command<'_>, person: &Person) -> UserId {
     if let Some(there) = command.directory().user_named(person.username) {
         return there.id;
     }
-    let account = Account {
-        username: person.username.to_owned(),
-        first_name: person.first_name.to_owned(),
-        last_name: person.last_name.to_owned(),
-        email: person.email(),
-        is_staff: person.is_staff,
-        ..Account::default()
+    let account = UserDraft {
+        username: Some(person.username.to_owned()),
+        first_name: Some(person.first_name.to_owned()),
+        last_name: Some(person.last_name.to_owned()),
+        email: Some(person.email()),
+        is_staff: Some(person.is_staff),
+        ..UserDraft::default()
     };
-    put_new_user(command, account).id
+    put_new_user(command, account, None).id
 }
 
 fn poster(command: &mut Command<'_>, System { like, source_type }: &System) -> Poster {
@@ -166,7 +162,8 @@ fn poster(command: &mut Command<'_>, System { like, source_type }: &System) -> P
     if !has_type {
         command.put_source_type((*source_type).to_owned());
     }
-    let user = put_new_user(command, Account { username, ..Account::default() }).id;
+    let account = UserDraft { username: Some(username), ..UserDraft::default() };
+    let user = put_new_user(command, account, None).id;
     let base_url = like.base_url.to_owned();
     let source = put_new_source(command, user, name.to_owned(), (*source_type).to_owned(), base_url);
     Poster { source: source.id, user }

@@ -11,8 +11,8 @@ use super::{
     stage::{Poster, stage},
 };
 use crate::{
-    domain::{ids::UserId, time::Timestamp},
-    service::{NewSource, Service, ServiceError, StoreError},
+    domain::{ids::UserId, source::SourceDraft, time::Timestamp},
+    service::{Service, ServiceError, StoreError},
     store::{Store, WriteError},
 };
 
@@ -89,11 +89,11 @@ async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
         let source = if let Some(source) = there {
             source
         } else {
-            let new = NewSource {
-                name: kind.name.to_owned(),
-                source_type: kind.source_type.to_owned(),
-                base_url: kind.base_url.to_owned(),
-                username: None,
+            let new = SourceDraft {
+                name: Some(kind.name.to_owned()),
+                source_type: Some(kind.source_type.to_owned()),
+                base_url: Some(kind.base_url.to_owned()),
+                ..SourceDraft::default()
             };
             service.create_source(&caller, new).await?
         };

@@ -13,24 +13,14 @@ impl Service {
     /// `number`: in E.164 (see [`crate::domain::phone`]).
     pub async fn create_phone_number(&self, caller: &Caller, number: String) -> Result<Arc<Destination>, ServiceError> {
         let owner = caller.id();
-        let destination = self
-            .store()
-            .write(Some(owner), move |command| {
-                check_room(command.directory(), owner)?;
-                check_free(command.directory(), owner, None, &number)?;
-                let destination = Destination {
-                    id: command.new_destination_id(),
-                    owner,
-                    medium: SMS.to_owned(),
-                    label: None,
-                    settings: BTreeMap::from([(PHONE_NUMBER.to_owned(), number)]),
-                    synced: false,
-                };
-                command.put_destination(destination.clone());
-                Ok::<_, ServiceError>(destination)
-            })
-            .await?;
-        Ok(Arc::new(destination))
+        self.put(caller, None, move |_, command| {
+            check_room(command.directory(), owner)?;
+            check_free(command.directory(), owner, None, &number)?;
+            let settings = BTreeMap::from([(PHONE_NUMBER.to_owned(), number)]);
+            let (id, medium) = (DestinationId(0), SMS.to_owned());
+            Ok(Destination { id, owner, medium, label: None, settings, synced: false })
+        })
+        .await
     }
 
     pub async fn edit_phone_number(
@@ -40,21 +30,13 @@ impl Service {
         number: String,
     ) -> Result<Arc<Destination>, ServiceError> {
         let owner = caller.id();
-        let destination = self
-            .store()
-            .write(Some(owner), move |command| {
-                let before = phone_number_of(command.directory(), owner, id).cloned().ok_or(UNKNOWN)?;
-                check_free(command.directory(), owner, Some(id), &number)?;
-                let mut after = Destination::clone(&before);
-                after.settings.insert(PHONE_NUMBER.to_owned(), number);
-                if after == *before {
-                    return Ok(before);
-                }
-                command.put_destination(after.clone());
-                Ok::<_, ServiceError>(Arc::new(after))
-            })
-            .await?;
-        Ok(destination)
+        self.put(caller, Some(id), move |before: Option<&Destination>, command| {
+            let mut after = before.filter(|it| it.medium == SMS).ok_or(UNKNOWN)?.clone();
+            check_free(command.directory(), owner, Some(id), &number)?;
+            after.settings.insert(PHONE_NUMBER.to_owned(), number);
+            Ok(after)
+        })
+        .await
     }
 
     /// The profiles that led to it just lose it.

@@ -3,14 +3,10 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Caller, Credential, Model, Service, ServiceError,
-    sources::put_new_source,
-    users::{Account, put_new_user},
-};
+use super::{Caller, Credential, Model, Service, ServiceError, sources::put_new_source, users::put_new_user};
 use crate::{
     auth::secret,
-    domain::{directory::OWN_SOURCE as ARGUS, source::Source},
+    domain::{directory::OWN_SOURCE as ARGUS, source::Source, user::UserDraft},
     store::Command,
 };
 
@@ -37,8 +33,9 @@ impl Service {
                 if !command.directory().users.is_empty() {
                     return Ok(false);
                 }
-                let admin = Account { username: ADMIN.to_owned(), password_hash, ..Account::default() };
-                put_new_user(command, Account { is_staff: true, is_superuser: true, ..admin });
+                let admin = UserDraft { username: Some(ADMIN.to_owned()), ..UserDraft::default() };
+                let admin = UserDraft { is_staff: Some(true), is_superuser: Some(true), ..admin };
+                put_new_user(command, admin, password_hash);
                 own_source(command);
                 Ok::<_, ServiceError>(true)
             })
@@ -64,8 +61,8 @@ pub(super) fn own_source(command: &mut Command<'_>) -> Source {
     let user = if let Some(user) = directory.user_named(ARGUS) {
         user.id
     } else {
-        let account = Account { username: ARGUS.to_owned(), is_superuser: true, ..Account::default() };
-        put_new_user(command, account).id
+        let account = UserDraft { username: Some(ARGUS.to_owned()), ..UserDraft::default() };
+        put_new_user(command, UserDraft { is_superuser: Some(true), ..account }, None).id
     };
     if !has_type {
         command.put_source_type(ARGUS.to_owned());

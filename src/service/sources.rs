@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    Caller, Model, Refusal, Service, ServiceError,
-    policy::Action,
-    users::{Account, put_new_user},
+    Caller, Model, Refusal, Service, ServiceError, configuration::Drafted, policy::Action, users::put_new_user,
 };
 use crate::{
     clock::random_bytes,
     domain::{
         directory::Directory,
-        draft::{check_length, check_name},
         ids::{SourceId, UserId},
-        limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
-        source::Source,
-        user::is_valid_username,
+        source::{Source, SourceDraft, check_room_for_type, check_type},
+        user::UserDraft,
     },
     store::Command,
 };
@@ -24,104 +20,56 @@ use crate::{
 const SUFFIX: usize = 7;
 const USERNAME: usize = 150;
 
-/// A source to be created, with an account of its own.
-#[derive(Clone, Debug)]
-pub struct NewSource {
-    pub name: String,
-    pub source_type: String,
-    pub base_url: String,
-    /// `None`: the source's name.
-    pub username: Option<String>,
-}
-
-/// What is to be changed; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct SourceEdit {
-    pub name: Option<String>,
-    pub base_url: Option<String>,
-    /// See [`Source::heartbeat_frequency`].
-    pub heartbeat_frequency: Option<Option<u32>>,
+impl Drafted for Source {
+    const MODEL: Model = Model::Source;
 }
 
 impl Service {
-    pub async fn create_source(&self, caller: &Caller, new: NewSource) -> Result<Arc<Source>, ServiceError> {
-        self.create_source_with_type(caller, new, false).await
+    pub async fn create_source(&self, caller: &Caller, draft: SourceDraft) -> Result<Arc<Source>, ServiceError> {
+        self.create_source_with_type(caller, draft, false).await
     }
 
     /// `makes_type`: the type is made with it if there is none of that name.
     pub async fn create_source_with_type(
         &self,
         caller: &Caller,
-        new: NewSource,
+        draft: SourceDraft,
         makes_type: bool,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        check_name(SOURCE_NAME, Some(&new.name))?;
-        check_length("base_url", URL, Some(&new.base_url))?;
+        draft.check()?;
         if makes_type {
-            check_type(&new.source_type)?;
+            check_type(draft.source_type.as_deref().unwrap_or_default())?;
         }
-        let source = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let directory = command.directory();
-                let has_type = directory.source_types.contains(&new.source_type);
-                if !has_type && !makes_type {
-                    return Err(Refusal::UnknownSourceType);
-                }
-                if directory.source_named(&new.source_type, &new.name).is_some() {
-                    return Err(Refusal::SourceExists);
-                }
-                let wanted = new.username.as_deref().unwrap_or(&new.name);
-                if !is_valid_username(wanted) {
-                    return Err(Refusal::BadUsername);
-                }
-                let username = free_username(directory, wanted);
-                if !has_type {
-                    check_room_for_type(directory, &new.source_type)?;
-                    command.put_source_type(new.source_type.clone());
-                }
-                let user = put_new_user(command, Account { username, ..Account::default() });
-                Ok(put_new_source(command, user.id, new.name, new.source_type, new.base_url))
-            })
-            .await
-            .map_err(super::error::refused)?;
-        Ok(Arc::new(source))
+        let wanted = draft.username.clone().or_else(|| draft.name.clone()).unwrap_or_default();
+        let stage = move |command: &mut Command<'_>, _: Option<&Source>, source: &mut Source| {
+            let directory = command.directory();
+            let username = Some(free_username(directory, &wanted));
+            let account = UserDraft { username, ..UserDraft::default() };
+            if !directory.source_types.contains(&source.source_type) {
+                command.put_source_type(source.source_type.clone());
+            }
+            source.user = put_new_user(command, account, None).id;
+            command.put_source(source.clone());
+        };
+        let apply =
+            move |_: Option<&Source>, command: &Command<'_>| Ok(draft.into_new(command.directory(), makes_type)?);
+        self.put_by(caller, None, apply, stage).await
     }
 
     pub async fn edit_source(
         &self,
         caller: &Caller,
         id: SourceId,
-        edit: SourceEdit,
+        draft: SourceDraft,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        check_name(SOURCE_NAME, edit.name.as_deref())?;
-        check_length("base_url", URL, edit.base_url.as_deref())?;
-        check_frequency(edit.heartbeat_frequency.flatten())?;
-        let source = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let directory = command.directory();
-                let before = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
-                let mut after = Source::clone(&before);
-                if let Some(name) = edit.name {
-                    let holder = directory.source_named(&before.source_type, &name);
-                    if holder.is_some_and(|holder| holder.id != id) {
-                        return Err(Refusal::SourceExists.into());
-                    }
-                    after.name = name;
-                }
-                after.base_url = edit.base_url.unwrap_or(after.base_url);
-                after.heartbeat_frequency = edit.heartbeat_frequency.unwrap_or(after.heartbeat_frequency);
-                if after == *before {
-                    return Ok(before);
-                }
-                command.put_source(after.clone());
-                Ok::<_, ServiceError>(Arc::new(after))
-            })
-            .await?;
-        Ok(source)
+        draft.check()?;
+        self.put(caller, Some(id), move |before, command| {
+            let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
+            Ok(draft.apply(before, command.directory())?)
+        })
+        .await
     }
 
     pub async fn rename_source(
@@ -131,24 +79,16 @@ impl Service {
         name: String,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        let source = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let directory = command.directory();
-                let before = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
-                if before.name == name {
-                    return Ok(before);
-                }
-                check_name(SOURCE_NAME, Some(&name))?;
-                if directory.source_named(&before.source_type, &name).is_some() {
-                    return Err(Refusal::SourceExists.into());
-                }
-                let after = Source { name, ..Source::clone(&before) };
-                command.put_source(after.clone());
-                Ok::<_, ServiceError>(Arc::new(after))
-            })
-            .await?;
-        Ok(source)
+        self.put(caller, Some(id), move |before: Option<&Source>, command| {
+            let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
+            if before.name == name {
+                return Ok(before.clone());
+            }
+            let draft = SourceDraft { name: Some(name), ..SourceDraft::default() };
+            draft.check()?;
+            Ok(draft.apply(before, command.directory())?)
+        })
+        .await
     }
 
     /// How often the source has to show a sign of life; `None`: it is not watched.
@@ -158,19 +98,8 @@ impl Service {
         id: SourceId,
         frequency: Option<u32>,
     ) -> Result<(), ServiceError> {
-        caller.require(Action::ManageSources)?;
-        check_frequency(frequency)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let before = command.directory().source(id).ok_or(ServiceError::NotFound(Model::Source))?;
-                if before.heartbeat_frequency != frequency {
-                    let after = Source { heartbeat_frequency: frequency, ..Source::clone(before) };
-                    command.put_source(after);
-                }
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        let draft = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
+        self.edit_source(caller, id, draft).await.map(|_| ())
     }
 
     /// Open to everybody.
@@ -203,31 +132,6 @@ impl Service {
         if let Some(source) = &caller.source {
             self.store().seen(source.id);
         }
-    }
-}
-
-fn check_type(name: &str) -> Result<(), Refusal> {
-    check_name(SOURCE_TYPE_NAME, Some(name))?;
-    if name == name.to_lowercase() { Ok(()) } else { Err(Refusal::NotLowercase(name.to_owned())) }
-}
-
-fn check_room_for_type(directory: &Directory, name: &str) -> Result<(), Refusal> {
-    let types = &directory.source_types;
-    if types.len() >= SOURCE_TYPES {
-        return Err(Refusal::TooManyInAll { field: "name", what: "source types", limit: SOURCE_TYPES });
-    }
-    let characters: usize = types.iter().map(|name| name.chars().count()).sum();
-    if characters + name.chars().count() > SOURCE_TYPE_NAMES {
-        let what = "characters in the names of all source types together";
-        return Err(Refusal::TooManyInAll { field: "name", what, limit: SOURCE_TYPE_NAMES });
-    }
-    Ok(())
-}
-
-fn check_frequency(frequency: Option<u32>) -> Result<(), Refusal> {
-    match frequency {
-        Some(seconds) if !HEARTBEAT_FREQUENCY.contains(&seconds) => Err(Refusal::BadHeartbeatFrequency),
-        _ => Ok(()),
     }
 }
 

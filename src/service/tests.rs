@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Caller, Credential, NewEvent, NewIncident, NewSource, NewUser, Service, ServiceError, Settings};
+use super::{Caller, Credential, NewEvent, NewIncident, Service, ServiceError, Settings};
 use crate::{
     clock::ManualClock,
     domain::{
@@ -24,8 +24,10 @@ use crate::{
         ids::{IncidentId, Seq},
         incident::{EndTime, Incident},
         severity::Level,
+        source::SourceDraft,
         tag::Tag,
         time::Timestamp,
+        user::UserDraft,
     },
     search::Search,
     store::{Options, Store, StoreError},
@@ -75,17 +77,16 @@ impl Rig {
     }
 
     async fn person(&self, username: &str) -> Caller {
-        let new = NewUser { username: username.to_owned(), ..NewUser::default() };
+        let new = UserDraft { username: Some(username.to_owned()), ..UserDraft::default() };
         self.create_user(&self.admin(), new).await.unwrap();
         self.caller(username)
     }
 
     async fn source(&self, name: &str) -> Caller {
-        let new = NewSource {
-            name: name.to_owned(),
-            source_type: "argus".to_owned(),
-            base_url: String::new(),
-            username: None,
+        let new = SourceDraft {
+            name: Some(name.to_owned()),
+            source_type: Some("argus".to_owned()),
+            ..SourceDraft::default()
         };
         self.create_source(&self.admin(), new).await.unwrap();
         self.caller(name)

@@ -1,6 +1,6 @@
 //! Media and destinations (contract section 16).
 
-use argusd::service::UserChange;
+use argusd::domain::user::UserDraft;
 use serde_json::{Value, json};
 
 use crate::support::{App, Client, Reply, Who};
@@ -221,7 +221,7 @@ async fn the_synced_one_follows_the_users_address() {
 
     // Another address, and then none.
     let alice = app.user_id("alice");
-    let change = |address: &str| UserChange { email: Some(address.to_owned()), ..UserChange::default() };
+    let change = |address: &str| UserDraft { email: Some(address.to_owned()), ..UserDraft::default() };
     app.service.change_user(&app.local, alice, change("home@example.org")).await.unwrap();
     assert_eq!(synced(&client).await["pk"], own["pk"]);
     let slots = client.get("/api/v2/notificationprofiles/timeslots/").await.json();

@@ -12,8 +12,9 @@ use argusd::{
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
+        user::UserDraft,
     },
-    service::{Messages, NewUser},
+    service::Messages,
     store::{Command, StoreError},
 };
 use axum::http::Method;
@@ -353,7 +354,7 @@ async fn those_who_came_later() {
     let app = App::new().await;
     let incident = app.incident(json!({})).await;
     let event = first_event(&app, incident).await;
-    let new = NewUser { username: "late".to_owned(), ..NewUser::default() };
+    let new = UserDraft { username: Some("late".to_owned()), ..UserDraft::default() };
     app.service.create_user(&app.local, new).await.unwrap();
     let (status, answer) = decisions(&app, Who::Staff, incident, event, "late").await;
     assert_eq!((status, &answer["decided"]), (200, &json!(true)));

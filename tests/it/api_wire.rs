@@ -1,6 +1,6 @@
 //! Conventions of the wire: methods, paths, headers, bodies, health and documents (contract sections 1, 2 and 20).
 
-use argusd::service::UserChange;
+use argusd::domain::user::UserDraft;
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -357,7 +357,7 @@ async fn tokens_of_the_inactive() {
     app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
     by_password(401, "User inactive or deleted.").await;
     by_hand.get(path).await.is(401, json!({"detail": "User inactive or deleted."}));
-    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
     app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
     by_password(401, "Invalid token.").await;
     assert_eq!(by_hand.get(path).await.status, 200);

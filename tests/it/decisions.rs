@@ -18,13 +18,15 @@ use argusd::{
         plan::{Silence, Whom},
         profile::Profile,
         severity::Level,
+        source::SourceDraft,
         stored_filter::{FilterBlob, StoredFilter},
         tag::Tag,
         time::Timestamp,
         timeslot::{Recurrence, TimeOfDay, Timeslot},
+        user::UserDraft,
     },
     search::Search,
-    service::{Caller, Decisions, NewAck, NewEvent, NewIncident, NewSource, NewUser, Service, Settings, UserChange},
+    service::{Caller, Decisions, NewAck, NewEvent, NewIncident, Service, Settings},
     store::{Command, Options, Store, StoreError},
 };
 use chrono_tz::Tz;
@@ -137,16 +139,15 @@ impl World {
         let admin = service.local_caller().unwrap();
         for username in USERS {
             let email = format!("{username}@example.org");
-            let new = NewUser { username: username.to_owned(), email, ..NewUser::default() };
+            let new = UserDraft { username: Some(username.to_owned()), email: Some(email), ..UserDraft::default() };
             service.create_user(&admin, new).await.unwrap();
         }
         service.create_source_type(&admin, "zabbix".to_owned()).await.unwrap();
         for name in ["zabbix-1", "zabbix-2"] {
-            let new = NewSource {
-                name: name.to_owned(),
-                source_type: "zabbix".to_owned(),
-                base_url: String::new(),
-                username: None,
+            let new = SourceDraft {
+                name: Some(name.to_owned()),
+                source_type: Some("zabbix".to_owned()),
+                ..SourceDraft::default()
             };
             service.create_source(&admin, new).await.unwrap();
         }
@@ -259,7 +260,7 @@ impl World {
             }
             10 => {
                 let is_active = Some(self.dice.chance(70));
-                let change = UserChange { is_active, ..UserChange::default() };
+                let change = UserDraft { is_active, ..UserDraft::default() };
                 service.change_user(&self.admin, owner, change).await.unwrap();
             }
             _ => self.delete_something().await,
@@ -438,7 +439,7 @@ impl World {
         })
         .await;
         for user in users {
-            let change = UserChange { is_active: Some(false), ..UserChange::default() };
+            let change = UserDraft { is_active: Some(false), ..UserDraft::default() };
             self.service.change_user(&self.admin, user, change).await.unwrap();
         }
         for id in &self.incidents {

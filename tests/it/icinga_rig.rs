@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use argusd::{
-    domain::channel::{Channel, ChannelDraft},
-    service::UserChange,
+use argusd::domain::{
+    channel::{Channel, ChannelDraft},
+    user::UserDraft,
 };
 use axum::{
     body::Body,
@@ -126,7 +126,7 @@ impl Rig {
 
 pub async fn grant(app: &App, username: &str, grants: &[&str]) {
     let grants = grants.iter().map(|grant| (*grant).to_owned()).collect();
-    let change = UserChange { grants: Some(grants), ..UserChange::default() };
+    let change = UserDraft { grants: Some(grants), ..UserDraft::default() };
     app.service.change_user(&app.local, app.user_id(username), change).await.unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! Paths, who may, and the order of checks (contact API contract sections 1 to 6).
 
 use argusd::{
+    domain::user::UserDraft,
     http::{self, HttpSettings, IcingaDialect},
-    service::UserChange,
 };
 use axum::{
     Router,
@@ -181,7 +181,7 @@ async fn any_grant_that_implies_the_permission_will_do() {
     for (who, status) in [(Who::Anonymous, 401), (Who::Source, 403), (Who::Staff, 403), (Who::Superuser, 200)] {
         assert_eq!(app.of(who).get(&format!("{ISSUE}/contacts")).await.status, status, "{who:?}");
     }
-    let change = UserChange { is_superuser: Some(false), ..UserChange::default() };
+    let change = UserDraft { is_superuser: Some(false), ..UserDraft::default() };
     app.service.change_user(&app.local, app.user_id("admin"), change).await.unwrap();
     assert_eq!(app.of(Who::Superuser).get(&format!("{ISSUE}/contacts")).await.status, 403, "it counts at once");
 }

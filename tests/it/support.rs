@@ -12,11 +12,13 @@ use argusd::{
         attempt::Ended,
         destination::Destination,
         ids::{DestinationId, UserId},
+        source::SourceDraft,
         time::Timestamp,
+        user::UserDraft,
     },
     http::HttpSettings,
     search::Search,
-    service::{Caller, Courier, NewSource, NewUser, Service, Settings, TestOutcome, TokenLife},
+    service::{Caller, Courier, Service, Settings, TestOutcome, TokenLife},
     store::{Options, Store},
     web::{self, WebSettings},
 };
@@ -87,15 +89,21 @@ impl App {
         for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
             let email = format!("{username}@example.org");
             let first_name = username.to_uppercase();
-            let new = NewUser { username: username.to_owned(), email, first_name, is_staff, ..NewUser::default() };
+            let new = UserDraft {
+                username: Some(username.to_owned()),
+                email: Some(email),
+                first_name: Some(first_name),
+                is_staff: Some(is_staff),
+                ..UserDraft::default()
+            };
             service.create_user(&local, new).await.unwrap();
         }
         service.create_source_type(&local, "zabbix".to_owned()).await.unwrap();
-        let source = NewSource {
-            name: "zabbix-src".to_owned(),
-            source_type: "zabbix".to_owned(),
-            base_url: "https://nav.example.org/app/".to_owned(),
-            username: None,
+        let source = SourceDraft {
+            name: Some("zabbix-src".to_owned()),
+            source_type: Some("zabbix".to_owned()),
+            base_url: Some("https://nav.example.org/app/".to_owned()),
+            ..SourceDraft::default()
         };
         service.create_source(&local, source).await.unwrap();
         let mut tokens = vec![String::new()];

@@ -461,11 +461,12 @@ const MARKUP: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 #[tokio::test]
 async fn hostile_texts_are_texts() {
     let app = App::new().await;
-    let source = argusd::service::NewSource {
-        name: MARKUP.to_owned(),
-        source_type: "zabbix".to_owned(),
-        base_url: "https://x.example/".to_owned(),
+    let source = argusd::domain::source::SourceDraft {
+        name: Some(MARKUP.to_owned()),
+        source_type: Some("zabbix".to_owned()),
+        base_url: Some("https://x.example/".to_owned()),
         username: Some("evil".to_owned()),
+        ..argusd::domain::source::SourceDraft::default()
     };
     app.service.create_source(&app.local, source).await.unwrap();
     let evil = app.bearing(&app.new_token("evil").await);

@@ -1,6 +1,6 @@
 //! Logging in by password, what sessions may do, how they end, and what browsers are told about pages.
 
-use argusd::service::UserChange;
+use argusd::domain::user::UserDraft;
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -305,7 +305,7 @@ async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
     assert_eq!(alice.get("/incidents/?open=any").await.status, 303);
     assert_eq!(alice.get("/api/v2/incidents/").await.status, 401);
     assert_eq!(Visit::stranger(&app).log_in("alice", PASSWORD, "/").await.status, 401);
-    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
     app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
     assert_eq!(alice.get("/incidents/?open=any").await.status, 303, "a session does not come back");
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{destination::EMAIL_ADDRESS, ids::UserId, user::User},
-    service::{Model, NewSource, Refusal, UserChange},
+    service::{Model, Refusal},
     store::Command,
 };
 
@@ -22,12 +22,12 @@ impl Rig {
     }
 }
 
-fn new_source(name: &str, username: Option<&str>) -> NewSource {
-    NewSource {
-        name: name.to_owned(),
-        source_type: "argus".to_owned(),
-        base_url: String::new(),
+fn new_source(name: &str, username: Option<&str>) -> SourceDraft {
+    SourceDraft {
+        name: Some(name.to_owned()),
+        source_type: Some("argus".to_owned()),
         username: username.map(str::to_owned),
+        ..SourceDraft::default()
     }
 }
 
@@ -53,10 +53,11 @@ async fn the_first_start_makes_an_administrator_and_argus() {
 async fn an_email_destination_follows_the_address() {
     let rig = Rig::new().await;
     let admin = rig.admin();
-    let new = NewUser { username: "ann".to_owned(), email: "a@example.org".to_owned(), ..NewUser::default() };
+    let new =
+        UserDraft { username: Some("ann".to_owned()), email: Some("a@example.org".to_owned()), ..UserDraft::default() };
     let ann = rig.create_user(&admin, new).await.unwrap().id;
     let change = async |email: &str| {
-        let change = UserChange { email: Some(email.to_owned()), ..UserChange::default() };
+        let change = UserDraft { email: Some(email.to_owned()), ..UserDraft::default() };
         rig.change_user(&admin, ann, change).await.unwrap();
         rig.addresses(ann)
     };
@@ -74,11 +75,11 @@ async fn addresses_of_users_are_checked_where_they_enter() {
     let admin = rig.admin();
     let bad = "x@y.z\r\nBcc: q";
     let refused = Refusal::BadEmail(bad.to_owned());
-    let new = NewUser { username: "bob".to_owned(), email: bad.to_owned(), ..NewUser::default() };
+    let new = UserDraft { username: Some("bob".to_owned()), email: Some(bad.to_owned()), ..UserDraft::default() };
     assert_eq!(refusal(rig.create_user(&admin, new).await), refused);
     assert!(rig.directory().user_named("bob").is_none());
     let ann = rig.person("ann").await;
-    let change = UserChange { email: Some(bad.to_owned()), ..UserChange::default() };
+    let change = UserDraft { email: Some(bad.to_owned()), ..UserDraft::default() };
     assert_eq!(refusal(rig.change_user(&admin, ann.id(), change).await), refused);
     let own = rig.change_own_details(&ann, "Ann".to_owned(), String::new(), bad.to_owned()).await;
     assert_eq!(refusal(own), refused);
@@ -95,7 +96,7 @@ async fn addresses_of_users_are_checked_where_they_enter() {
         .await
         .unwrap();
     rig.change_own_details(&ann, "Ann".to_owned(), String::new(), "old at example".to_owned()).await.unwrap();
-    let change = UserChange { email: Some("ann@example.org".to_owned()), ..UserChange::default() };
+    let change = UserDraft { email: Some("ann@example.org".to_owned()), ..UserDraft::default() };
     assert_eq!(rig.change_user(&admin, id, change).await.unwrap().email, "ann@example.org");
 }
 
@@ -103,15 +104,15 @@ async fn addresses_of_users_are_checked_where_they_enter() {
 async fn only_superusers_manage_users() {
     let rig = Rig::new().await;
     let (ann, admin) = (rig.person("ann").await, rig.admin());
-    let new = |username: &str| NewUser { username: username.to_owned(), ..NewUser::default() };
+    let new = |username: &str| UserDraft { username: Some(username.to_owned()), ..UserDraft::default() };
     assert!(matches!(rig.create_user(&ann, new("bob")).await, Err(ServiceError::Forbidden)));
     assert!(matches!(rig.set_password(&ann, admin.id(), "x").await, Err(ServiceError::Forbidden)));
     assert_eq!(refusal(rig.create_user(&admin, new("ann")).await), Refusal::UsernameTaken);
     assert_eq!(refusal(rig.create_user(&admin, new("a b")).await), Refusal::BadUsername);
-    let long = NewUser { first_name: "x".repeat(151), ..new("bob") };
+    let long = UserDraft { first_name: Some("x".repeat(151)), ..new("bob") };
     let refused = refusal(rig.create_user(&admin, long).await);
     assert_eq!(refused, Refusal::TooLong { field: "first_name", limit: 150 });
-    let unknown = rig.change_user(&admin, UserId(99), UserChange::default()).await;
+    let unknown = rig.change_user(&admin, UserId(99), UserDraft::default()).await;
     assert!(matches!(unknown, Err(ServiceError::NotFound(Model::User))));
 }
 
@@ -127,7 +128,7 @@ async fn sources_get_an_account_with_a_free_name() {
     let first = rig.create_source(&admin, new_source("one", None)).await.unwrap();
     assert_eq!(rig.caller("one").source.unwrap(), first);
     assert_eq!(refusal(rig.create_source(&admin, new_source("one", None)).await), Refusal::SourceExists);
-    let nav = NewSource { source_type: "nav".to_owned(), ..new_source("one", None) };
+    let nav = SourceDraft { source_type: Some("nav".to_owned()), ..new_source("one", None) };
     let twin = rig.create_source(&admin, nav).await.unwrap();
     let username = rig.directory().user(twin.user).unwrap().username.clone();
     let suffix = username.strip_prefix("one_").unwrap();
@@ -136,7 +137,7 @@ async fn sources_get_an_account_with_a_free_name() {
     assert_eq!(refusal(rig.create_source(&admin, new_source("a b", None)).await), Refusal::BadUsername);
     rig.create_source(&admin, new_source("a b", Some("ab"))).await.unwrap();
     assert_eq!(refusal(rig.create_source(&admin, new_source(" ", Some("x"))).await), Refusal::Empty("name"));
-    let other = NewSource { source_type: "zino".to_owned(), ..new_source("two", None) };
+    let other = SourceDraft { source_type: Some("zino".to_owned()), ..new_source("two", None) };
     assert_eq!(refusal(rig.create_source(&admin, other).await), Refusal::UnknownSourceType);
     let ann = rig.caller("ann");
     assert!(matches!(rig.create_source(&ann, new_source("three", None)).await, Err(ServiceError::Forbidden)));
@@ -180,8 +181,8 @@ async fn edits_of_a_user_add_up() {
 async fn grants_are_given_and_taken_side_by_side() {
     let rig = Rig::new().await;
     let (local, ann) = (rig.local_caller().unwrap(), rig.person("ann").await.id());
-    let give = |grant: &str| UserChange { grant: vec![grant.to_owned()], ..UserChange::default() };
-    let take = |grant: &str| UserChange { revoke: vec![grant.to_owned()], ..UserChange::default() };
+    let give = |grant: &str| UserDraft { grant: vec![grant.to_owned()], ..UserDraft::default() };
+    let take = |grant: &str| UserDraft { revoke: vec![grant.to_owned()], ..UserDraft::default() };
     rig.change_user(&local, ann, give("a")).await.unwrap();
     let (one, other) = tokio::join!(rig.change_user(&local, ann, give("b")), rig.change_user(&local, ann, take("a")));
     one.and(other).unwrap();

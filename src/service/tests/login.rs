@@ -13,7 +13,7 @@ use crate::{
         },
         user::PasswordProblem,
     },
-    service::{AuthFailure, Browser, LoginFailure, Model, PasswordChangeFailure, Refusal, TokenLife, UserChange},
+    service::{AuthFailure, Browser, LoginFailure, Model, PasswordChangeFailure, Refusal, TokenLife},
 };
 
 const DAY: i64 = 24 * 3_600;
@@ -207,7 +207,7 @@ async fn a_demotion_survives_a_password_change_under_way() {
     let rig = Rig::new().await;
     let local = rig.local_caller().unwrap();
     let admin = rig.admin();
-    let demotion = UserChange { is_superuser: Some(false), revoke: vec!["x".to_owned()], ..UserChange::default() };
+    let demotion = UserDraft { is_superuser: Some(false), revoke: vec!["x".to_owned()], ..UserDraft::default() };
     let change = rig.change_own_password(&admin, "correct horse", "battery staple", None);
     meanwhile(change, async { rig.change_user(&local, admin.id(), demotion).await.unwrap() }).await.unwrap();
     assert!(!rig.admin().user.is_superuser);
@@ -224,9 +224,10 @@ async fn who_is_locked_out_while_a_password_is_hashed_changes_nothing() {
     };
     let refused = meanwhile(rig.set_password(&admin, ann, "battery staple"), lock_out()).await;
     assert!(matches!(refused, Err(ServiceError::Forbidden)));
-    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
     rig.change_user(&local, admin.id(), change).await.unwrap();
-    let new = NewUser { username: "eve".to_owned(), password: Some("battery staple".into()), ..NewUser::default() };
+    let new =
+        UserDraft { username: Some("eve".to_owned()), password: Some("battery staple".into()), ..UserDraft::default() };
     let refused = meanwhile(rig.create_user(&admin, new), lock_out()).await;
     assert!(matches!(refused, Err(ServiceError::Forbidden)));
 }
@@ -338,7 +339,7 @@ async fn what_a_password_obtained_is_void_after_reactivation() {
         assert!(matches!(rig.failure(token).await, AuthFailure::Inactive));
     }
     assert!(rig.session(&access.session).is_none());
-    let change = UserChange { is_active: Some(true), ..UserChange::default() };
+    let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
     rig.change_user(&local, admin, change).await.unwrap();
     rig.assert_access(&access, false).await;
     rig.sound();
@@ -377,7 +378,7 @@ async fn passwords_have_a_least_length_everywhere() {
     let problem = Refusal::Password(PasswordProblem::TooShort);
     let set = rig.set_password(&local, admin.id(), "7777777").await;
     assert!(matches!(set, Err(ServiceError::Refused(refusal)) if refusal == problem));
-    let new = NewUser { username: "eve".to_owned(), password: Some("short".into()), ..NewUser::default() };
+    let new = UserDraft { username: Some("eve".to_owned()), password: Some("short".into()), ..UserDraft::default() };
     let made = rig.create_user(&local, new).await;
     assert!(matches!(made, Err(ServiceError::Refused(refusal)) if refusal == problem));
     let changed = rig.change_own_password(&admin, "correct horse", "short", None).await;

@@ -12,8 +12,11 @@ use super::{
     token_life,
 };
 use crate::{
-    domain::ids::{SourceId, TokenId},
-    service::{Action, Model, SourceEdit, SourceView},
+    domain::{
+        ids::{SourceId, TokenId},
+        source::SourceDraft,
+    },
+    service::{Action, Model, SourceView},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_once, page_with},
@@ -73,10 +76,11 @@ pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visito
     let problem = match form.parse_frequency() {
         Err(problem) => problem,
         Ok(frequency) => {
-            let edit = SourceEdit {
+            let edit = SourceDraft {
                 name: Some(form.name.clone()),
                 base_url: Some(form.base_url.clone()),
                 heartbeat_frequency: Some(frequency),
+                ..SourceDraft::default()
             };
             match site.service.edit_source(&visitor.caller, SourceId(id), edit).await {
                 Ok(_) => return Ok(done(&format!("/sources/{id}/"), "Saved.")),

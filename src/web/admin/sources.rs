@@ -7,8 +7,8 @@ use axum::{extract::State, http::StatusCode};
 
 use super::{Staff, problem};
 use crate::{
-    domain::limits::HEARTBEAT_FREQUENCY,
-    service::{Action, NewSource, SourceEdit, SourceView, TokenState},
+    domain::{limits::HEARTBEAT_FREQUENCY, source::SourceDraft},
+    service::{Action, SourceView, TokenState},
     web::{
         Site,
         answer::{Answer, PageError, done, page, page_with},
@@ -114,16 +114,18 @@ async fn make(site: &Site, visitor: &Visitor, form: &SourceForm) -> Result<Resul
     if form.source_type.is_empty() && form.new_type.is_empty() {
         return Ok(Err(Problem::of("type", "Type: choose one, or enter a new one.")));
     }
-    let new = NewSource {
-        name: form.name.clone(),
-        source_type: if form.new_type.is_empty() { form.source_type.clone() } else { form.new_type.to_lowercase() },
-        base_url: form.base_url.clone(),
+    let new_type = Some(form.new_type.to_lowercase()).filter(|new| !new.is_empty());
+    let new = SourceDraft {
+        name: Some(form.name.clone()),
+        source_type: new_type.or_else(|| Some(form.source_type.clone())),
+        base_url: Some(form.base_url.clone()),
+        heartbeat_frequency: None,
         username: Some(form.username.clone()).filter(|name| !name.is_empty()).or_else(|| Some(username(&form.name))),
     };
     match site.service.create_source_with_type(&visitor.caller, new, !form.new_type.is_empty()).await {
         Ok(source) => {
             if frequency.is_some() {
-                let edit = SourceEdit { heartbeat_frequency: Some(frequency), ..SourceEdit::default() };
+                let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
                 site.service.edit_source(&visitor.caller, source.id, edit).await?;
             }
             Ok(Ok(source.id.0))

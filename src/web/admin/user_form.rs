@@ -13,9 +13,9 @@ use crate::{
     domain::{
         ids::{TokenId, UserId},
         token::TokenKind,
-        user::User,
+        user::{User, UserDraft},
     },
-    service::{Action, Model, NewUser, UserChange, policy::CONTACT_API},
+    service::{Action, Model, policy::CONTACT_API},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, page_once, page_with},
@@ -66,6 +66,19 @@ struct UserForm {
 }
 
 impl UserForm {
+    fn draft(&self) -> UserDraft {
+        UserDraft {
+            first_name: Some(self.first_name.clone()),
+            last_name: Some(self.last_name.clone()),
+            email: Some(self.email.clone()),
+            is_staff: Some(self.is_staff),
+            is_superuser: Some(self.is_superuser),
+            is_active: Some(self.is_active),
+            grants: Some(self.grants()),
+            ..UserDraft::default()
+        }
+    }
+
     fn of(user: &User) -> Self {
         Self {
             username: user.username.clone(),
@@ -139,15 +152,11 @@ pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted
     visitor.caller.require(Action::ManageUsers)?;
     let form = UserForm::read(&fields);
     let password = fields.raw("password").unwrap_or_default();
-    let new = NewUser {
-        username: form.username.clone(),
+    let new = UserDraft {
+        username: Some(form.username.clone()),
         password: (!password.is_empty()).then(|| password.into()),
-        first_name: form.first_name.clone(),
-        last_name: form.last_name.clone(),
-        email: form.email.clone(),
-        is_staff: form.is_staff,
-        is_superuser: form.is_superuser,
-        grants: form.grants(),
+        is_active: None,
+        ..form.draft()
     };
     let problem = match site.service.create_user(&visitor.caller, new).await {
         Ok(user) => return Ok(done(&path(user.id), &format!("User {} is made.", user.username))),
@@ -165,16 +174,10 @@ pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -
 pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let (id, form) = (UserId(id), UserForm::read(&fields));
     let is_other = visitor.caller.id() != id;
-    let change = UserChange {
-        first_name: Some(form.first_name.clone()),
-        last_name: Some(form.last_name.clone()),
-        email: Some(form.email.clone()),
-        is_staff: is_other.then_some(form.is_staff),
-        is_superuser: is_other.then_some(form.is_superuser),
-        is_active: is_other.then_some(form.is_active),
-        grants: Some(form.grants()),
-        ..UserChange::default()
-    };
+    let mut change = form.draft();
+    if !is_other {
+        (change.is_staff, change.is_superuser, change.is_active) = (None, None, None);
+    }
     match site.service.change_user(&visitor.caller, id, change).await {
         Ok(_) => Ok(done(&path(id), "Saved.")),
         Err(error) => {

@@ -18,12 +18,14 @@ use argusd::{
         plan::{NearReason, Occurrence, RuleVerdict, Silence, Verdict, Whom, rule_verdicts, verdicts},
         rule::{Addressee, Recipient},
         severity::Level,
+        source::SourceDraft,
         tag::Tag,
         time::Timestamp,
+        user::UserDraft,
     },
     notify::{DispatchSettings, Dispatcher, Health, QueueSettings},
     search::Search,
-    service::{Caller, Credential, IncidentEdit, NewAck, NewEvent, NewIncident, NewSource, NewUser, Service, Settings},
+    service::{Caller, Credential, IncidentEdit, NewAck, NewEvent, NewIncident, Service, Settings},
     store::{Options, Store},
 };
 use chrono_tz::Tz;
@@ -106,16 +108,19 @@ impl World {
         let local = self.local();
         for kind in ["nav", "zabbix"] {
             self.service.create_source_type(&local, kind.to_owned()).await.unwrap();
-            let new = NewSource {
-                name: format!("{kind}-1"),
-                source_type: kind.to_owned(),
-                base_url: String::new(),
-                username: None,
+            let new = SourceDraft {
+                name: Some(format!("{kind}-1")),
+                source_type: Some(kind.to_owned()),
+                ..SourceDraft::default()
             };
             self.service.create_source(&local, new).await.unwrap();
         }
         for name in USERS {
-            let new = NewUser { username: name.to_owned(), email: format!("{name}@example.org"), ..NewUser::default() };
+            let new = UserDraft {
+                username: Some(name.to_owned()),
+                email: Some(format!("{name}@example.org")),
+                ..UserDraft::default()
+            };
             self.service.create_user(&local, new).await.unwrap();
         }
         let settings = DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() };

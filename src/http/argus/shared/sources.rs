@@ -10,7 +10,7 @@ use super::{
     requests::{SourceEditRequest, SourceRequest, SourceTypeRequest},
 };
 use crate::{
-    domain::{ids::SourceId, limits},
+    domain::{ids::SourceId, limits, source::SourceDraft},
     http::{
         Answer, Api,
         argus::keys::{Key, Name},
@@ -20,7 +20,7 @@ use crate::{
         fields::Text,
         reply, stream,
     },
-    service::{Model, NewSource, Refusal},
+    service::{Model, Refusal},
 };
 
 /// List sources
@@ -50,14 +50,12 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     if is_nested {
         return Err(Refusal::UnknownSourceType.into());
     }
-    let (Some(name), Some(source_type)) = (name, source_type) else { return Err(fields.refuse()) };
+    if name.is_none() || source_type.is_none() {
+        return Err(fields.refuse());
+    }
     fields.finish()?;
-    let new = NewSource {
-        name,
-        source_type,
-        base_url: base_url.unwrap_or_default(),
-        username: username.filter(|username| !username.is_empty()),
-    };
+    let username = username.filter(|username| !username.is_empty());
+    let new = SourceDraft { name, source_type, base_url, username, heartbeat_frequency: None };
     let source = api.service.create_source(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceBody::new(&source)))
 }
