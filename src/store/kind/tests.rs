@@ -1,3 +1,5 @@
+//! The numbers and tables of the kinds.
+
 use super::*;
 
 #[test]

@@ -108,19 +108,13 @@ impl World {
         let local = self.local();
         for kind in ["nav", "zabbix"] {
             self.service.create_source_type(&local, kind.to_owned()).await.unwrap();
-            let new = SourceDraft {
-                name: Some(format!("{kind}-1")),
-                source_type: Some(kind.to_owned()),
-                ..SourceDraft::default()
-            };
+            let (name, source_type) = (Some(format!("{kind}-1")), Some(kind.to_owned()));
+            let new = SourceDraft { name, source_type, ..SourceDraft::default() };
             self.service.create_source(&local, new).await.unwrap();
         }
         for name in USERS {
-            let new = UserDraft {
-                username: Some(name.to_owned()),
-                email: Some(format!("{name}@example.org")),
-                ..UserDraft::default()
-            };
+            let (username, email) = (Some(name.to_owned()), Some(format!("{name}@example.org")));
+            let new = UserDraft { username, email, ..UserDraft::default() };
             self.service.create_user(&local, new).await.unwrap();
         }
         let settings = DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() };
