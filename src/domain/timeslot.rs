@@ -92,13 +92,12 @@ impl TimeslotDraft {
 
     /// The timeslot as it becomes; `before`: as it is, or nothing for a new one of `owner`.
     pub fn apply(self, before: Option<&Timeslot>, owner: UserId, directory: &Directory) -> Result<Timeslot, Refusal> {
-        let mut timeslot = match before {
-            Some(before) => before.clone(),
-            None => {
-                require("name", self.name.as_ref())?;
-                require("time_recurrences", self.recurrences.as_ref())?;
-                Timeslot { id: TimeslotId(0), owner, name: String::new(), recurrences: Vec::new() }
-            }
+        let mut timeslot = if let Some(before) = before {
+            before.clone()
+        } else {
+            require("name", self.name.as_ref())?;
+            require("time_recurrences", self.recurrences.as_ref())?;
+            Timeslot { id: TimeslotId(0), owner, name: String::new(), recurrences: Vec::new() }
         };
         let others = directory.timeslots_of(owner);
         if let Some(name) = self.name.filter(|name| *name != timeslot.name) {

@@ -48,7 +48,9 @@ impl Service {
             }
             let profiles = directory.profiles_where(|profile| profile.timeslot == id);
             let profiles: Vec<ProfileId> = profiles.into_iter().map(|profile| profile.id).collect();
-            profiles.into_iter().for_each(|profile| command.delete_profile(profile));
+            for profile in profiles {
+                command.delete_profile(profile);
+            }
             Ok(())
         })
         .await

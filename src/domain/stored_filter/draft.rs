@@ -29,13 +29,12 @@ impl FilterDraft {
         owner: UserId,
         directory: &Directory,
     ) -> Result<StoredFilter, Refusal> {
-        let mut filter = match before {
-            Some(before) => before.clone(),
-            None => {
-                require("name", self.name.as_ref())?;
-                let blob = FilterBlob::default();
-                StoredFilter { id: FilterId(0), owner, name: String::new(), public: false, blob }
-            }
+        let mut filter = if let Some(before) = before {
+            before.clone()
+        } else {
+            require("name", self.name.as_ref())?;
+            let blob = FilterBlob::default();
+            StoredFilter { id: FilterId(0), owner, name: String::new(), public: false, blob }
         };
         let others = directory.filters_of(owner);
         if let Some(name) = self.name.filter(|name| *name != filter.name) {
