@@ -11,6 +11,7 @@ pub mod answer;
 pub mod assets;
 pub mod delivery;
 pub mod form;
+pub mod form_page;
 pub mod frame;
 pub mod incident;
 pub mod incidents;

@@ -28,7 +28,6 @@ use super::{
     answer::{self, PageError},
     form::Fields,
     frame::{Frame, Section},
-    problem::Problem,
     visitor::Visitor,
 };
 use crate::{
@@ -36,7 +35,7 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenKind},
     },
-    service::{Model, ServiceError, TokenLife},
+    service::{Model, TokenLife},
 };
 
 /// Somebody who may see the page, and the page's query.
@@ -73,14 +72,6 @@ impl Staff {
         let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let query: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
         if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
-    }
-}
-
-/// What was refused; other errors end the request.
-fn problem(error: ServiceError) -> Result<Problem, PageError> {
-    match error {
-        ServiceError::Refused(refusal) => Ok(Problem::refused(&refusal)),
-        error => Err(error.into()),
     }
 }
 

@@ -15,7 +15,6 @@ use url::{Position, Url};
 use super::{
     Site,
     frame::{Frame, Section},
-    problem,
     submissions::ShownOnce,
     visitor::Visitor,
 };
@@ -54,10 +53,15 @@ pub fn page_once(template: &impl Template) -> Answer {
     Ok(response)
 }
 
-/// A form that was not accepted is shown again, with what was typed.
+/// A form that was not accepted, with what was typed.
+pub fn refused(template: &impl Template) -> Answer {
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, template)
+}
+
+/// A page, or a part of one, with this status.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
     let html = template.render().map_err(|error| PageError::Internal(error.to_string()))?;
-    Ok((status, Html(problem::mark(html))).into_response())
+    Ok((status, Html(html)).into_response())
 }
 
 /// "Look over there": after something was done, so that going back or reloading does not do it again.

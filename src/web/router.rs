@@ -3,8 +3,9 @@
 use axum::{Router, extract::Request, middleware};
 
 use super::{
-    Site, WebSettings, account, admin, answer, assets, incident, incidents, live, maintenance, no_page, notifications,
-    submissions,
+    Site, WebSettings, account, admin, answer, assets,
+    form_page::{send, show},
+    incident, incidents, live, maintenance, no_page, notifications, submissions,
 };
 use crate::{
     http::{
@@ -112,44 +113,55 @@ fn incident_pages() -> Routes<Site> {
 
 /// Who is told: profiles, timeslots, destinations, filters.
 fn notification_pages() -> Routes<Site> {
-    use notifications::{destination_form, destinations, filter_form, filters, profile_form, profiles, timeslots};
+    use notifications::{
+        destination_form::DestinationPage,
+        destinations,
+        filter_form::{self, FilterPage},
+        filters,
+        profile_form::{self, ProfilePage},
+        profiles,
+        timeslots::{self, TimeslotPage},
+    };
     Routes::of(Action::UseDesk)
         .route("/notifications/", get(notifications::home))
         .route("/notifications/profiles/", get(profiles::list))
         .route("/notifications/profiles/first/", post(profiles::first))
-        .route("/notifications/profiles/new/", get(profile_form::new).post(profile_form::create))
+        .route("/notifications/profiles/new/", get(show::<ProfilePage>).post(send::<ProfilePage>))
         .route("/notifications/profiles/preview/", post(profile_form::preview))
-        .route("/notifications/profiles/{pk}/", get(profile_form::show).post(profile_form::edit))
+        .route("/notifications/profiles/{pk}/", get(show::<ProfilePage>).post(send::<ProfilePage>))
         .route("/notifications/profiles/{pk}/switch/", post(profiles::switch))
         .route("/notifications/profiles/{pk}/delete/", post(profiles::delete))
         .route("/notifications/timeslots/", get(timeslots::list))
-        .route("/notifications/timeslots/new/", get(timeslots::new).post(timeslots::create))
-        .route("/notifications/timeslots/{pk}/", get(timeslots::show).post(timeslots::edit))
+        .route("/notifications/timeslots/new/", get(show::<TimeslotPage>).post(send::<TimeslotPage>))
+        .route("/notifications/timeslots/{pk}/", get(show::<TimeslotPage>).post(send::<TimeslotPage>))
         .route("/notifications/timeslots/{pk}/delete/", post(timeslots::delete))
         .route("/notifications/destinations/", get(destinations::list))
-        .route("/notifications/destinations/new/", get(destination_form::new).post(destination_form::create))
-        .route("/notifications/destinations/{pk}/", get(destination_form::show).post(destination_form::edit))
+        .route("/notifications/destinations/new/", get(show::<DestinationPage>).post(send::<DestinationPage>))
+        .route("/notifications/destinations/{pk}/", get(show::<DestinationPage>).post(send::<DestinationPage>))
         .route("/notifications/destinations/{pk}/test/", post(destinations::test))
         .route("/notifications/destinations/{pk}/delete/", post(destinations::delete))
         .route("/notifications/filters/", get(filters::list))
-        .route("/notifications/filters/new/", get(filter_form::new).post(filter_form::create))
+        .route("/notifications/filters/new/", get(show::<FilterPage>).post(send::<FilterPage>))
         .route("/notifications/filters/preview/", post(filter_form::preview))
-        .route("/notifications/filters/{pk}/", get(filter_form::show).post(filter_form::edit))
+        .route("/notifications/filters/{pk}/", get(show::<FilterPage>).post(send::<FilterPage>))
         .route("/notifications/filters/{pk}/delete/", post(filters::delete))
 }
 
 /// When nobody is told. The forms and what they change take another action, which their handlers require.
 fn maintenance_pages() -> Routes<Site> {
-    use maintenance::{form, tasks};
+    use maintenance::{
+        form::{TaskPage, preview},
+        tasks,
+    };
     Routes::of(Action::UseDesk)
         .route("/plannedmaintenance/", get(tasks::home))
         .route("/plannedmaintenance/running/", get(tasks::running))
         .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
         .route("/plannedmaintenance/past/", get(tasks::past))
-        .route("/plannedmaintenance/new/", get(form::new).post(form::create))
-        .route("/plannedmaintenance/preview/", post(form::preview))
+        .route("/plannedmaintenance/new/", get(show::<TaskPage>).post(send::<TaskPage>))
+        .route("/plannedmaintenance/preview/", post(preview))
         .route("/plannedmaintenance/{pk}/", get(tasks::view))
-        .route("/plannedmaintenance/{pk}/edit/", get(form::show).post(form::edit))
+        .route("/plannedmaintenance/{pk}/edit/", get(show::<TaskPage>).post(send::<TaskPage>))
         .route("/plannedmaintenance/{pk}/cancel/", post(tasks::cancel))
         .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
@@ -171,47 +183,57 @@ fn delivery_pages() -> Routes<Site> {
 }
 
 fn source_pages() -> Routes<Site> {
+    use admin::{source_pages, sources};
     Routes::of(Action::SeeAdministration)
-        .route("/sources/", get(admin::sources::list))
-        .route("/sources/new/", get(admin::sources::new).post(admin::sources::create))
-        .route("/sources/types/", get(admin::sources::types).post(admin::sources::create_type))
-        .route("/sources/{id}/", get(admin::source_pages::show).post(admin::source_pages::save))
-        .route("/sources/{id}/tokens/", post(admin::source_pages::create_token))
-        .route("/sources/{id}/tokens/{token}/revoke/", post(admin::source_pages::revoke))
+        .route("/sources/", get(sources::list))
+        .route("/sources/new/", get(show::<sources::NewSourcePage>).post(send::<sources::NewSourcePage>))
+        .route("/sources/types/", get(sources::types).post(send::<sources::TypesPage>))
+        .route("/sources/{id}/", get(show::<source_pages::SourcePage>).post(send::<source_pages::SourcePage>))
+        .route("/sources/{id}/tokens/", post(source_pages::create_token))
+        .route("/sources/{id}/tokens/{token}/revoke/", post(source_pages::revoke))
 }
 
 fn contact_pages() -> Routes<Site> {
+    use admin::{
+        contacts::{self, ContactPage},
+        groups,
+    };
     Routes::of(Action::SeeAdministration)
-        .route("/admin/contacts/", get(admin::contacts::list))
-        .route("/admin/contacts/new/", get(admin::contacts::new).post(admin::contacts::create))
-        .route("/admin/contacts/{id}/", get(admin::contacts::show).post(admin::contacts::save))
-        .route("/admin/contacts/{id}/groups/", post(admin::contacts::change_group))
-        .route("/admin/contacts/{id}/delete/", post(admin::contacts::delete))
-        .route("/admin/groups/", get(admin::groups::list).post(admin::groups::create))
-        .route("/admin/groups/{id}/", get(admin::groups::show).post(admin::groups::save))
-        .route("/admin/groups/{id}/members/", post(admin::groups::change_members))
-        .route("/admin/groups/{id}/delete/", post(admin::groups::delete))
+        .route("/admin/contacts/", get(contacts::list))
+        .route("/admin/contacts/new/", get(show::<ContactPage>).post(send::<ContactPage>))
+        .route("/admin/contacts/{id}/", get(show::<ContactPage>).post(send::<ContactPage>))
+        .route("/admin/contacts/{id}/groups/", post(contacts::change_group))
+        .route("/admin/contacts/{id}/delete/", post(contacts::delete))
+        .route("/admin/groups/", get(groups::list).post(send::<groups::GroupsPage>))
+        .route("/admin/groups/{id}/", get(show::<groups::GroupPage>).post(send::<groups::GroupPage>))
+        .route("/admin/groups/{id}/members/", post(groups::change_members))
+        .route("/admin/groups/{id}/delete/", post(groups::delete))
 }
 
 fn rule_pages() -> Routes<Site> {
+    use admin::{
+        channels::{self, ChannelPage},
+        rules::{self, RulePage},
+    };
     Routes::of(Action::SeeRules)
-        .route("/admin/channels/", get(admin::channels::list))
-        .route("/admin/channels/new/", get(admin::channels::new).post(admin::channels::create))
-        .route("/admin/channels/{id}/", get(admin::channels::show).post(admin::channels::save))
-        .route("/admin/channels/{id}/delete/", post(admin::channels::delete))
-        .route("/admin/rules/", get(admin::rules::list))
-        .route("/admin/rules/new/", get(admin::rules::new).post(admin::rules::create))
-        .route("/admin/rules/{id}/", get(admin::rules::show).post(admin::rules::save))
-        .route("/admin/rules/{id}/delete/", post(admin::rules::delete))
+        .route("/admin/channels/", get(channels::list))
+        .route("/admin/channels/new/", get(show::<ChannelPage>).post(send::<ChannelPage>))
+        .route("/admin/channels/{id}/", get(show::<ChannelPage>).post(send::<ChannelPage>))
+        .route("/admin/channels/{id}/delete/", post(channels::delete))
+        .route("/admin/rules/", get(rules::list))
+        .route("/admin/rules/new/", get(show::<RulePage>).post(send::<RulePage>))
+        .route("/admin/rules/{id}/", get(show::<RulePage>).post(send::<RulePage>))
+        .route("/admin/rules/{id}/delete/", post(rules::delete))
 }
 
 fn user_pages() -> Routes<Site> {
+    use admin::user_form::{self, NewUserPage, UserPage};
     Routes::of(Action::SeeAdministration)
         .route("/admin/users/", get(admin::users::list))
-        .route("/admin/users/new/", get(admin::user_form::new).post(admin::user_form::create))
-        .route("/admin/users/{id}/", get(admin::user_form::show).post(admin::user_form::save))
-        .route("/admin/users/{id}/password/", post(admin::user_form::set_password))
-        .route("/admin/users/{id}/tokens/", post(admin::user_form::create_token))
-        .route("/admin/users/{id}/tokens/{token}/revoke/", post(admin::user_form::revoke))
-        .route("/admin/users/{id}/sessions/end/", post(admin::user_form::end_sessions))
+        .route("/admin/users/new/", get(show::<NewUserPage>).post(send::<NewUserPage>))
+        .route("/admin/users/{id}/", get(show::<UserPage>).post(send::<UserPage>))
+        .route("/admin/users/{id}/password/", post(user_form::set_password))
+        .route("/admin/users/{id}/tokens/", post(user_form::create_token))
+        .route("/admin/users/{id}/tokens/{token}/revoke/", post(user_form::revoke))
+        .route("/admin/users/{id}/sessions/end/", post(user_form::end_sessions))
 }

@@ -163,7 +163,7 @@ fn text(value: &Value) -> String {
 
 /// What was typed.
 #[derive(Default)]
-pub(super) struct ChannelForm {
+pub struct ChannelForm {
     pub name: String,
     pub offered: bool,
     /// `None`: the form was not sent yet.

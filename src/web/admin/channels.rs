@@ -5,14 +5,14 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 use uuid::Uuid;
 
 use super::{
     Staff,
     channel_form::{ChannelForm, Input, inputs},
-    problem, uuid,
+    uuid,
 };
 use crate::{
     domain::{
@@ -23,7 +23,8 @@ use crate::{
     service::{Action, Model},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page},
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -43,7 +44,7 @@ struct ChannelsPage {
 
 #[derive(Template)]
 #[template(path = "admin/channel.html")]
-struct ChannelPage {
+pub struct ChannelPage {
     frame: Frame,
     tab: &'static str,
     /// `None`: a new one.
@@ -64,78 +65,58 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&ChannelsPage { frame: staff.frame(&site, "Channels"), tab: "channels", rows, types, q })
 }
 
-pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    staff.visitor.caller.require(Action::ManageChannels)?;
-    let kind = staff.query.text("type");
-    if !site.service.channel_types().iter().any(|known| known.kind == kind) {
-        return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
-    }
-    page(&channel_page(&site, &staff.visitor, None, kind, ChannelForm::default(), None))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageChannels)?;
-    let kind = fields.text("type");
-    let form = ChannelForm::read(&fields);
-    let problem = match form.config(&inputs(&site, &kind, None)) {
-        Err(problem) => problem,
-        Ok(config) => {
-            let new = ChannelDraft { kind: Some(kind.clone()), ..form.draft(config) };
-            match site.service.create_channel(&visitor.caller, new).await {
-                Ok(channel) => return Ok(done(&path(channel.uuid), "The channel is made.")),
-                Err(error) => problem(error)?,
-            }
-        }
-    };
-    let again = channel_page(&site, &visitor, None, kind, form, Some(problem));
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-}
-
-pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff) -> Answer {
-    let channel = find(&site, &id)?;
-    let (kind, form) = (channel.kind.clone(), ChannelForm::of(&channel));
-    page(&channel_page(&site, &staff.visitor, Some(channel), kind, form, None))
-}
-
 /// The type stays: settings belong to it.
-pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageChannels)?;
-    let (channel, form) = (find(&site, &id)?, ChannelForm::read(&fields));
-    let problem = match form.config(&inputs(&site, &channel.kind, Some(&channel))) {
-        Err(problem) => problem,
-        Ok(config) => match site.service.change_channel(&visitor.caller, channel.uuid, form.draft(config)).await {
-            Ok(_) => return Ok(done(&path(channel.uuid), "Saved.")),
-            Err(error) => problem(error)?,
-        },
-    };
-    let kind = channel.kind.clone();
-    let again = channel_page(&site, &visitor, Some(channel), kind, form, Some(problem));
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+impl FormPage for ChannelPage {
+    const CHANGE: Action = Action::ManageChannels;
+    type Id = String;
+    type Known = Arc<Channel>;
+    type Draft = ChannelForm;
+
+    async fn find(site: &Site, _: &Visitor, id: String) -> Result<Arc<Channel>, PageError> {
+        let found = site.service.directory().channels.get(&uuid(&id, Model::Channel)?).cloned();
+        found.ok_or_else(|| missing(Model::Channel))
+    }
+
+    fn start(ask: &Ask<Self>) -> ChannelForm {
+        ask.known.as_deref().map(ChannelForm::of).unwrap_or_default()
+    }
+
+    fn read(ask: &Ask<Self>) -> ChannelForm {
+        ChannelForm::read(&ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, form: ChannelForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, channel, kind) = (&ask.site, ask.known.clone(), kind(ask));
+        let is_known = || site.service.channel_types().iter().any(|known| known.kind == kind);
+        if channel.is_none() && problem.is_none() && !is_known() {
+            return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
+        }
+        let mut inputs = inputs(site, &kind, channel.as_deref());
+        form.fill(&mut inputs);
+        let title = channel.as_ref().map_or_else(|| format!("New channel: {kind}"), |it| it.name.clone());
+        let frame = Frame::new(site, &ask.visitor, Section::Admin, title);
+        Ok(Self { frame, tab: "channels", channel, kind, form, inputs, problem })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut ChannelForm) -> Result<Response, Trouble> {
+        let (service, caller, kind) = (&ask.site.service, &ask.visitor.caller, kind(ask));
+        let draft = form.draft(form.config(&inputs(&ask.site, &kind, ask.known.as_deref()))?);
+        if let Some(channel) = &ask.known {
+            service.change_channel(caller, channel.uuid, draft).await?;
+            return Ok(done(&path(channel.uuid), "Saved."));
+        }
+        let channel = service.create_channel(caller, ChannelDraft { kind: Some(kind), ..draft }).await?;
+        Ok(done(&path(channel.uuid), "The channel is made."))
+    }
+}
+
+fn kind(ask: &Ask<ChannelPage>) -> String {
+    ask.known.as_ref().map_or_else(|| ask.fields.text("type"), |channel| channel.kind.clone())
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
     Ok(done("/admin/channels/", "The channel is deleted."))
-}
-
-fn channel_page(
-    site: &Site,
-    visitor: &Visitor,
-    channel: Option<Arc<Channel>>,
-    kind: String,
-    form: ChannelForm,
-    problem: Option<Problem>,
-) -> ChannelPage {
-    let mut inputs = inputs(site, &kind, channel.as_deref());
-    form.fill(&mut inputs);
-    let title = channel.as_ref().map_or_else(|| format!("New channel: {kind}"), |it| it.name.clone());
-    let frame = Frame::new(site, visitor, Section::Admin, title);
-    ChannelPage { frame, tab: "channels", channel, kind, form, inputs, problem }
-}
-
-fn find(site: &Site, id: &str) -> Result<Arc<Channel>, PageError> {
-    let found = site.service.directory().channels.get(&uuid(id, Model::Channel)?).cloned();
-    found.ok_or_else(|| missing(Model::Channel))
 }
 
 fn path(uuid: Uuid) -> String {

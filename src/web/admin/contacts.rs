@@ -1,17 +1,18 @@
 //! Contacts: people who are told without having an account.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 use uuid::Uuid;
 
 use super::{Staff, uuid};
 use crate::{
     domain::{
+        channel::Channel,
         channel_types::address_types,
         contact::{Contact, ContactDraft, OriginEdit, looks_like_email},
         contact_filter::{Column, Filter, Test},
@@ -22,8 +23,9 @@ use crate::{
     service::{Action, ContactRefusal, GroupWithUsers, Model, Way},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -55,7 +57,7 @@ struct Row {
 
 #[derive(Template)]
 #[template(path = "admin/contact.html")]
-struct ContactPage {
+pub struct ContactPage {
     frame: Frame,
     tab: &'static str,
     /// `None`: a new one.
@@ -70,7 +72,7 @@ struct ContactPage {
 
 /// What was typed.
 #[derive(Default)]
-struct ContactForm {
+pub struct ContactForm {
     full_name: String,
     username: String,
     channel: String,
@@ -181,83 +183,76 @@ pub(super) fn named(q: &str, columns: &[Column]) -> Filter {
     Filter::Any(columns.iter().map(|column| Filter::Text(*column, Test::Like(pattern.clone()))).collect())
 }
 
-pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    staff.visitor.caller.require(Action::ManageContacts)?;
-    let form = ContactForm::of(None, &site.service.directory());
-    page(&contact_page(&site, &staff.visitor, None, form).await?)
-}
+impl FormPage for ContactPage {
+    const CHANGE: Action = Action::ManageContacts;
+    type Id = String;
+    type Known = Contact;
+    type Draft = ContactForm;
 
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let form = ContactForm::read(&fields, &site.service.directory());
-    let problem = match form.draft(Uuid::new_v4()) {
-        Err(problem) => problem,
-        Ok(draft) => {
-            let uuid = draft.uuid;
-            match site.service.store_contact(&visitor.caller, Way::Create, draft).await {
-                Ok(_) => return Ok(done(&path(uuid), "The contact is made.")),
-                Err(refusal) => problem(refusal)?,
-            }
+    async fn find(site: &Site, _: &Visitor, id: String) -> Result<Contact, PageError> {
+        site.service.contact(uuid(&id, Model::Contact)?).await?.ok_or_else(|| missing(Model::Contact))
+    }
+
+    fn start(ask: &Ask<Self>) -> ContactForm {
+        ContactForm::of(ask.known.as_ref(), &ask.site.service.directory())
+    }
+
+    fn read(ask: &Ask<Self>) -> ContactForm {
+        ContactForm::read(&ask.fields, &ask.site.service.directory())
+    }
+
+    async fn view(ask: &Ask<Self>, form: ContactForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let mut groups = Vec::new();
+        for group in ask.known.iter().flat_map(|contact| &contact.groups) {
+            groups.extend(ask.site.service.contact_group(*group).await?.map(|it| (it.group.uuid, it.group.name)));
         }
-    };
-    let again = ContactPage { problem: Some(problem), ..contact_page(&site, &visitor, None, form).await? };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-}
+        let title = ask.known.as_ref().map_or("New contact".to_owned(), |contact| contact.full_name.clone());
+        Ok(Self {
+            frame: Frame::new(&ask.site, &ask.visitor, Section::Admin, title),
+            tab: "contacts",
+            offered: offered_groups(&ask.site).await?,
+            channels: channel_choices(&ask.site.service.directory()),
+            contact: ask.known.clone(),
+            form,
+            groups,
+            problem,
+        })
+    }
 
-pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff) -> Answer {
-    let contact = find(&site, &id).await?;
-    let form = ContactForm::of(Some(&contact), &site.service.directory());
-    page(&contact_page(&site, &staff.visitor, Some(contact), form).await?)
-}
-
-pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let contact = find(&site, &id).await?;
-    let form = ContactForm::read(&fields, &site.service.directory());
-    let problem = match form.draft(contact.uuid) {
-        Err(problem) => problem,
-        Ok(draft) => match site.service.store_contact(&visitor.caller, Way::Put, draft).await {
-            Ok(_) => return Ok(done(&path(contact.uuid), "Saved.")),
-            Err(refusal) => problem(refusal)?,
-        },
-    };
-    refuse(&site, &visitor, contact, form, problem).await
+    async fn save(ask: &Ask<Self>, form: &mut ContactForm) -> Result<Response, Trouble> {
+        let (uuid, way, notice) = match &ask.known {
+            None => (Uuid::new_v4(), Way::Create, "The contact is made."),
+            Some(contact) => (contact.uuid, Way::Put, "Saved."),
+        };
+        ask.site.service.store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
+        Ok(done(&path(uuid), notice))
+    }
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await {
-        Ok(()) => Ok(done("/admin/contacts/", "The contact is deleted.")),
-        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
-    }
+    site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await.map_err(Trouble::from)?;
+    Ok(done("/admin/contacts/", "The contact is deleted."))
 }
 
 /// Into a group that is named, or out of one.
-pub async fn change_group(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    Posted { visitor, fields }: Posted,
-) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let contact = find(&site, &id).await?;
-    let outcome = if let Some(group) = fields.filled("leave") {
-        let group = uuid(group, Model::ContactGroup)?;
-        site.service.set_membership(&visitor.caller, contact.uuid, group, false).await.map_err(problem)
-    } else {
-        match group_named(&site, fields.get("group").unwrap_or_default()).await? {
-            Some(group) => {
-                let group = group.group.uuid;
-                site.service.set_membership(&visitor.caller, contact.uuid, group, true).await.map_err(problem)
-            }
-            None => Err(Ok(Problem::of("group", "Group: there is none with this name."))),
-        }
-    };
-    match outcome {
-        Ok(()) => Ok(done(&path(contact.uuid), "Saved.")),
-        Err(problem) => {
-            let form = ContactForm::of(Some(&contact), &site.service.directory());
-            refuse(&site, &visitor, contact, form, problem?).await
-        }
+pub async fn change_group(ask: Ask<ContactPage>) -> Answer {
+    match set_group(&ask).await {
+        Ok(saved) => Ok(saved),
+        Err(trouble) => ask.refuse(trouble).await,
     }
+}
+
+async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, Trouble> {
+    let contact = ask.known()?.uuid;
+    let leave = ask.fields.filled("leave");
+    let group = if let Some(group) = leave {
+        uuid(group, Model::ContactGroup)?
+    } else {
+        let found = group_named(&ask.site, ask.fields.get("group").unwrap_or_default()).await?;
+        found.ok_or_else(|| Problem::of("group", "Group: there is none with this name."))?.group.uuid
+    };
+    ask.site.service.set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
+    Ok(done(&path(contact), "Saved."))
 }
 
 /// By its whole name, but for the case, or by its UUID.
@@ -271,45 +266,49 @@ pub(super) async fn group_named(site: &Site, name: &str) -> Result<Option<GroupW
     Ok(site.service.contact_groups_page(filter, None, 1).await?.rows.pop())
 }
 
-/// By username or by UUID, or else the only one with this full name.
-pub(super) async fn contact_named(site: &Site, name: &str) -> Result<Result<Contact, String>, PageError> {
+/// By username or by UUID, or else the only one with this full name. The name was typed into `field`.
+pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) -> Result<Contact, Trouble> {
     if let Ok(uuid) = name.parse::<Uuid>()
         && let Some(contact) = site.service.contact(uuid).await?
     {
-        return Ok(Ok(contact));
+        return Ok(contact);
     }
     for column in [Column::Username, Column::FullName] {
         let filter = Filter::Text(column, Test::OneOf(vec![name.to_owned()]));
         let mut found = site.service.contacts_page(filter, None, 2).await?.rows;
         match (found.pop(), found.is_empty()) {
-            (Some(contact), true) => return Ok(Ok(contact)),
+            (Some(contact), true) => return Ok(contact),
             (Some(_), false) => {
-                return Ok(Err(format!("Contact: there are several called {name}. Name the username or the UUID.")));
+                let text = format!("Contact: there are several called {name}. Name the username or the UUID.");
+                return Err(Problem::of(field, text).into());
             }
             (None, _) => {}
         }
     }
-    Ok(Err(format!("Contact: there is none called {name}.")))
+    Err(Problem::of(field, format!("Contact: there is none called {name}.")).into())
 }
 
-/// What was refused; other errors end the request.
-pub(super) fn problem(refusal: ContactRefusal) -> Result<Problem, PageError> {
-    match refusal {
-        ContactRefusal::Forbidden => Err(PageError::Forbidden),
-        ContactRefusal::NotFound => Err(PageError::NotFound("It is not there (any more).".to_owned())),
-        ContactRefusal::Store(error) => Err(error.into()),
-        ContactRefusal::AddressRequired(kind) => {
-            let text = format!("Addresses: the default channel needs one for {kind}.");
-            Ok(Problem::of(format!("{ADDRESSES}{kind}"), text))
-        }
-        ContactRefusal::UsernameTaken(name) => {
-            Ok(Problem::of("username", format!("Username: another contact has {name} already.")))
-        }
-        ContactRefusal::NameTaken(name) => {
-            Ok(Problem::of("name", format!("Name: another group is called {name} already.")))
-        }
-        ContactRefusal::UnknownChannel(_) => Ok(Problem::of("channel", "Default channel: the channel was deleted.")),
-        other => Ok(format!("This was not done: {other}.").into()),
+impl From<ContactRefusal> for Trouble {
+    fn from(refusal: ContactRefusal) -> Self {
+        Self::Problem(match refusal {
+            ContactRefusal::Forbidden => return Self::Page(PageError::Forbidden),
+            ContactRefusal::NotFound => {
+                return Self::Page(PageError::NotFound("It is not there (any more).".to_owned()));
+            }
+            ContactRefusal::Store(error) => return Self::Page(error.into()),
+            ContactRefusal::AddressRequired(kind) => {
+                let text = format!("Addresses: the default channel needs one for {kind}.");
+                Problem::of(format!("{ADDRESSES}{kind}"), text)
+            }
+            ContactRefusal::UsernameTaken(name) => {
+                Problem::of("username", format!("Username: another contact has {name} already."))
+            }
+            ContactRefusal::NameTaken(name) => {
+                Problem::of("name", format!("Name: another group is called {name} already."))
+            }
+            ContactRefusal::UnknownChannel(_) => Problem::of("channel", "Default channel: the channel was deleted."),
+            other => format!("This was not done: {other}.").into(),
+        })
     }
 }
 
@@ -326,45 +325,14 @@ pub(super) async fn offered_groups(site: &Site) -> Result<Vec<String>, PageError
     Ok(names)
 }
 
-async fn find(site: &Site, id: &str) -> Result<Contact, PageError> {
-    site.service.contact(uuid(id, Model::Contact)?).await?.ok_or_else(|| missing(Model::Contact))
-}
-
 fn path(uuid: Uuid) -> String {
     format!("/admin/contacts/{uuid}/")
 }
 
-async fn contact_page(
-    site: &Site,
-    visitor: &Visitor,
-    contact: Option<Contact>,
-    form: ContactForm,
-) -> Result<ContactPage, PageError> {
-    let directory = site.service.directory();
-    let mut channels: Vec<(String, String)> = directory
-        .channels
-        .values()
-        .map(|channel| (channel.uuid.to_string(), format!("{} ({})", channel.name, channel.kind)))
-        .collect();
+/// UUID and name with type, by name.
+pub(super) fn channel_choices(directory: &Directory) -> Vec<(String, String)> {
+    let name = |channel: &Arc<Channel>| (channel.uuid.to_string(), format!("{} ({})", channel.name, channel.kind));
+    let mut channels: Vec<(String, String)> = directory.channels.values().map(name).collect();
     channels.sort_by(|one, other| one.1.cmp(&other.1));
-    let mut groups = Vec::new();
-    for group in contact.iter().flat_map(|contact| &contact.groups) {
-        groups.extend(site.service.contact_group(*group).await?.map(|it| (it.group.uuid, it.group.name)));
-    }
-    let title = contact.as_ref().map_or("New contact".to_owned(), |contact| contact.full_name.clone());
-    Ok(ContactPage {
-        frame: Frame::new(site, visitor, Section::Admin, title),
-        tab: "contacts",
-        offered: offered_groups(site).await?,
-        contact,
-        form,
-        channels,
-        groups,
-        problem: None,
-    })
-}
-
-async fn refuse(site: &Site, visitor: &Visitor, contact: Contact, form: ContactForm, problem: Problem) -> Answer {
-    let again = contact_page(site, visitor, Some(contact), form).await?;
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &ContactPage { problem: Some(problem), ..again })
+    channels
 }

@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 use uuid::Uuid;
 
 use super::{
     Staff,
-    contacts::{check_length, contact_named, named, problem},
+    contacts::{check_length, contact_named, named},
     uuid,
 };
 use crate::{
@@ -21,7 +21,8 @@ use crate::{
     service::{Action, GroupWithUsers, Model, Way},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page},
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -33,7 +34,7 @@ const SHOWN: usize = 200;
 
 #[derive(Template)]
 #[template(path = "admin/groups.html")]
-struct GroupsPage {
+pub struct GroupsPage {
     frame: Frame,
     tab: &'static str,
     rows: Vec<GroupWithUsers>,
@@ -46,7 +47,7 @@ struct GroupsPage {
 
 #[derive(Template)]
 #[template(path = "admin/group.html")]
-struct GroupPage {
+pub struct GroupPage {
     frame: Frame,
     tab: &'static str,
     group: GroupWithUsers,
@@ -60,91 +61,98 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 /// The answer to a bad name is a page of its own, so that the list need not be read.
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let (name, uuid) = (fields.text("name"), Uuid::new_v4());
-    let problem = if let Err(problem) = check_name(&name) {
-        problem
-    } else {
-        let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
-        match site.service.store_contact_group(&visitor.caller, Way::Create, draft).await {
-            Ok(_) => return Ok(done(&path(uuid), "The group is made.")),
-            Err(refusal) => problem(refusal)?,
-        }
-    };
-    let again = GroupsPage {
-        frame: Frame::new(&site, &visitor, Section::Admin, "Contact groups"),
-        tab: "groups",
-        rows: Vec::new(),
-        q: String::new(),
-        name,
-        problem: Some(problem),
-        next: None,
-        is_first: false,
-    };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+impl FormPage for GroupsPage {
+    const CHANGE: Action = Action::ManageContacts;
+    type Id = String;
+    type Known = ();
+    type Draft = String;
+
+    fn start(_: &Ask<Self>) -> String {
+        String::new()
+    }
+
+    fn read(ask: &Ask<Self>) -> String {
+        ask.fields.text("name")
+    }
+
+    async fn view(ask: &Ask<Self>, name: String, problem: Option<Problem>) -> Result<Self, PageError> {
+        let frame = Frame::new(&ask.site, &ask.visitor, Section::Admin, "Contact groups");
+        let (rows, q) = (Vec::new(), String::new());
+        Ok(Self { frame, tab: "groups", rows, q, name, problem, next: None, is_first: false })
+    }
+
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
+        store(ask, Uuid::new_v4(), Way::Create, name, "The group is made.").await
+    }
 }
 
-pub async fn show(State(site): State<Site>, Path(id): Path<String>, staff: Staff) -> Answer {
-    let group = find(&site, &id).await?;
-    page(&group_page(&site, &staff.visitor, group).await?)
+impl FormPage for GroupPage {
+    const CHANGE: Action = Action::ManageContacts;
+    type Id = String;
+    type Known = GroupWithUsers;
+    type Draft = String;
+
+    async fn find(site: &Site, _: &Visitor, id: String) -> Result<GroupWithUsers, PageError> {
+        let found = site.service.contact_group(uuid(&id, Model::ContactGroup)?).await?;
+        found.ok_or_else(|| missing(Model::ContactGroup))
+    }
+
+    fn start(ask: &Ask<Self>) -> String {
+        ask.known.as_ref().map(|group| group.group.name.clone()).unwrap_or_default()
+    }
+
+    fn read(ask: &Ask<Self>) -> String {
+        ask.fields.text("name")
+    }
+
+    async fn view(ask: &Ask<Self>, name: String, problem: Option<Problem>) -> Result<Self, PageError> {
+        let group = ask.known()?.clone();
+        let mut members = Vec::new();
+        for uuid in group.users.iter().take(SHOWN) {
+            members.extend(ask.site.service.contact(*uuid).await?.map(|contact| (contact.uuid, contact.full_name)));
+        }
+        members.sort_by(|one, other| one.1.cmp(&other.1));
+        let frame = Frame::new(&ask.site, &ask.visitor, Section::Admin, format!("Group {}", group.group.name));
+        Ok(Self { frame, tab: "groups", group, members, name, problem })
+    }
+
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
+        store(ask, ask.known()?.group.uuid, Way::Put, name, "Saved.").await
+    }
 }
 
-pub async fn save(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let (group, name) = (find(&site, &id).await?, fields.text("name"));
-    let problem = if let Err(problem) = check_name(&name) {
-        problem
-    } else {
-        let uuid = group.group.uuid;
-        let draft = GroupDraft { uuid, name: name.clone(), users: None, origin: OriginEdit::Keep };
-        match site.service.store_contact_group(&visitor.caller, Way::Put, draft).await {
-            Ok(_) => return Ok(done(&path(uuid), "Saved.")),
-            Err(refusal) => problem(refusal)?,
-        }
-    };
-    let again = GroupPage { name, ..group_page(&site, &visitor, group).await? };
-    refuse(again, problem)
+async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, notice: &str) -> Result<Response, Trouble> {
+    if name.is_empty() {
+        return Err(Problem::of("name", "Name: it must not be empty.").into());
+    }
+    check_length("name", "Name", name, GROUP_NAME)?;
+    let draft = GroupDraft { uuid, name: name.to_owned(), users: None, origin: OriginEdit::Keep };
+    ask.site.service.store_contact_group(&ask.visitor.caller, way, draft).await?;
+    Ok(done(&path(uuid), notice))
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete_contact_group(&visitor.caller, uuid(&id, Model::ContactGroup)?).await {
-        Ok(()) => Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts.")),
-        Err(refusal) => Err(PageError::BadRequest(problem(refusal)?.to_string())),
-    }
+    let id = uuid(&id, Model::ContactGroup)?;
+    site.service.delete_contact_group(&visitor.caller, id).await.map_err(Trouble::from)?;
+    Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts."))
 }
 
 /// In with somebody who is named, or out with somebody.
-pub async fn change_members(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    Posted { visitor, fields }: Posted,
-) -> Answer {
-    visitor.caller.require(Action::ManageContacts)?;
-    let group = find(&site, &id).await?;
-    let outcome = if let Some(contact) = fields.filled("leave") {
-        let contact = uuid(contact, Model::Contact)?;
-        site.service.set_membership(&visitor.caller, contact, group.group.uuid, false).await.map_err(problem)
-    } else {
-        match contact_named(&site, fields.get("contact").unwrap_or_default()).await? {
-            Ok(contact) => {
-                let set = site.service.set_membership(&visitor.caller, contact.uuid, group.group.uuid, true).await;
-                set.map_err(problem)
-            }
-            Err(text) => Err(Ok(Problem::of("contact", text))),
-        }
-    };
-    match outcome {
-        Ok(()) => Ok(done(&path(group.group.uuid), "Saved.")),
-        Err(problem) => refuse(group_page(&site, &visitor, group).await?, problem?),
+pub async fn change_members(ask: Ask<GroupPage>) -> Answer {
+    match set_member(&ask).await {
+        Ok(saved) => Ok(saved),
+        Err(trouble) => ask.refuse(trouble).await,
     }
 }
 
-fn check_name(name: &str) -> Result<(), Problem> {
-    if name.is_empty() {
-        return Err(Problem::of("name", "Name: it must not be empty."));
-    }
-    check_length("name", "Name", name, GROUP_NAME)
+async fn set_member(ask: &Ask<GroupPage>) -> Result<Response, Trouble> {
+    let (group, leave) = (ask.known()?.group.uuid, ask.fields.filled("leave"));
+    let contact = match leave {
+        Some(contact) => uuid(contact, Model::Contact)?,
+        None => contact_named(&ask.site, "contact", ask.fields.get("contact").unwrap_or_default()).await?.uuid,
+    };
+    ask.site.service.set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
+    Ok(done(&path(group), "Saved."))
 }
 
 async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError> {
@@ -163,32 +171,6 @@ async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError
     })
 }
 
-async fn find(site: &Site, id: &str) -> Result<GroupWithUsers, PageError> {
-    let found = site.service.contact_group(uuid(id, Model::ContactGroup)?).await?;
-    found.ok_or_else(|| missing(Model::ContactGroup))
-}
-
 fn path(uuid: Uuid) -> String {
     format!("/admin/groups/{uuid}/")
-}
-
-async fn group_page(site: &Site, visitor: &Visitor, group: GroupWithUsers) -> Result<GroupPage, PageError> {
-    let mut members = Vec::new();
-    for uuid in group.users.iter().take(SHOWN) {
-        members.extend(site.service.contact(*uuid).await?.map(|contact| (contact.uuid, contact.full_name)));
-    }
-    members.sort_by(|one, other| one.1.cmp(&other.1));
-    Ok(GroupPage {
-        frame: Frame::new(site, visitor, Section::Admin, format!("Group {}", group.group.name)),
-        tab: "groups",
-        name: group.group.name.clone(),
-        group,
-        members,
-        problem: None,
-    })
-}
-
-fn refuse(mut again: GroupPage, problem: Problem) -> Answer {
-    again.problem = Some(problem);
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 
 use super::{
     Staff,
-    contacts::{contact_named, group_named, offered_groups},
-    problem,
+    contacts::{channel_choices, contact_named, group_named, offered_groups},
 };
 use crate::{
     domain::{
@@ -23,10 +22,10 @@ use crate::{
     service::{Action, Model},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with, see},
+        answer::{Answer, PageError, done, missing, page},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
-        notifications::needed,
         offered,
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -51,7 +50,7 @@ struct Row {
 
 #[derive(Template)]
 #[template(path = "admin/rule.html")]
-struct RulePage {
+pub struct RulePage {
     frame: Frame,
     tab: &'static str,
     /// `None`: a new one.
@@ -79,7 +78,7 @@ struct Line {
 
 /// What was typed.
 #[derive(Default)]
-struct RuleForm {
+pub struct RuleForm {
     name: String,
     timeslot: u64,
     filters: Vec<u64>,
@@ -95,27 +94,6 @@ impl RuleForm {
             filters: rule.filters.iter().map(|id| id.0).collect(),
             recipients: rule.recipients.clone(),
             active: rule.active,
-        }
-    }
-
-    /// Those recipients that stay ticked.
-    fn read(fields: &Fields) -> Self {
-        Self {
-            name: fields.text("name"),
-            timeslot: fields.numbers("timeslot").last().unwrap_or_default(),
-            filters: fields.numbers("filters").collect(),
-            recipients: fields.all("recipients").filter_map(parse_recipient).collect(),
-            active: fields.ticked("active"),
-        }
-    }
-
-    fn draft(&self) -> RuleDraft {
-        RuleDraft {
-            name: Some(self.name.clone()),
-            timeslot: Some(TimeslotId(self.timeslot)),
-            filters: Some(self.filters()),
-            recipients: Some(self.recipients.clone()),
-            active: Some(self.active),
         }
     }
 
@@ -159,55 +137,85 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&RulesPage { frame: staff.frame(&site, "Rules"), tab: "rules", rows: rows.collect(), q })
 }
 
-pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    staff.visitor.caller.require(Action::ManageRules)?;
-    let form = if staff.query.ticked(needed::DRAFT) {
-        RuleForm::read(&staff.query)
-    } else {
-        RuleForm { active: true, ..RuleForm::default() }
-    };
-    page(&rule_page(&site, &staff.visitor, None, form).await?)
-}
+impl FormPage for RulePage {
+    const CHANGE: Action = Action::ManageRules;
+    type Id = u64;
+    type Known = Arc<Rule>;
+    type Draft = RuleForm;
 
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageRules)?;
-    if let Some(place) = needed::leave(&fields, "/admin/rules/new/") {
-        return Ok(see(&place));
+    async fn find(site: &Site, _: &Visitor, id: u64) -> Result<Arc<Rule>, PageError> {
+        site.service.directory().rules.get(&RuleId(id)).cloned().ok_or_else(|| missing(Model::Rule))
     }
-    let mut form = RuleForm::read(&fields);
-    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
-    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
-        problem
-    } else {
-        match site.service.create_rule(&visitor.caller, form.draft()).await {
-            Ok(rule) => return Ok(done(&path(rule.id), "The rule is made.")),
-            Err(error) => problem(error)?,
-        }
-    };
-    let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, None, form).await? };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-}
 
-pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -> Answer {
-    let rule = find(&site, id)?;
-    let form = RuleForm::of(&rule);
-    page(&rule_page(&site, &staff.visitor, Some(rule), form).await?)
-}
+    fn start(ask: &Ask<Self>) -> RuleForm {
+        let new = || RuleForm { active: true, ..RuleForm::default() };
+        ask.known.as_deref().map_or_else(new, RuleForm::of)
+    }
 
-pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageRules)?;
-    let (rule, mut form) = (find(&site, id)?, RuleForm::read(&fields));
-    let added = add_recipient(&site, &fields, &mut form.recipients).await?;
-    let problem = if let Err(problem) = added.and_then(|()| check(&form)) {
-        problem
-    } else {
-        match site.service.edit_rule(&visitor.caller, rule.id, form.draft()).await {
-            Ok(_) => return Ok(done(&path(rule.id), "Saved.")),
-            Err(error) => problem(error)?,
+    /// Those recipients that stay ticked.
+    fn read(Ask { fields, .. }: &Ask<Self>) -> RuleForm {
+        RuleForm {
+            name: fields.text("name"),
+            timeslot: fields.numbers("timeslot").last().unwrap_or_default(),
+            filters: fields.numbers("filters").collect(),
+            recipients: fields.all("recipients").filter_map(parse_recipient).collect(),
+            active: fields.ticked("active"),
         }
-    };
-    let again = RulePage { problem: Some(problem), ..rule_page(&site, &visitor, Some(rule), form).await? };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    }
+
+    /// Timeslots and filters are those of the rule's owner.
+    async fn view(ask: &Ask<Self>, form: RuleForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, visitor, rule) = (&ask.site, &ask.visitor, ask.known.clone());
+        let directory = site.service.directory();
+        let owner: UserId = rule.as_ref().map_or(visitor.caller.id(), |rule| rule.owner);
+        let had = rule.iter().flat_map(|rule| &rule.filters).filter_map(|id| directory.filters.get(id));
+        let mut filters: Vec<(u64, String)> = Vec::new();
+        let chosen: Vec<FilterId> = form.filters().into_iter().chain(had.clone().map(|filter| filter.id)).collect();
+        for filter in offered::filters(directory.usable_filters(owner), owner, &chosen).into_iter().chain(had) {
+            if !filters.iter().any(|(id, _)| *id == filter.id.0) {
+                let of = directory.user(filter.owner).filter(|_| filter.owner != owner);
+                let name = of.map_or(filter.name.clone(), |user| format!("{} (of {})", filter.name, user.username));
+                filters.push((filter.id.0, name));
+            }
+        }
+        let title = rule.as_ref().map_or("New rule".to_owned(), |rule| format!("Rule {}", rule.name));
+        Ok(Self {
+            frame: Frame::new(site, visitor, Section::Admin, title),
+            tab: "rules",
+            owner: directory.user(owner).map(|user| user.username.clone()).unwrap_or_default(),
+            timeslots: directory.timeslots_of(owner).into_iter().map(|it| (it.id.0, it.name.clone())).collect(),
+            recipients: lines(site, &form.recipients).await?,
+            offered: offered_groups(site).await?,
+            rule,
+            form,
+            filters,
+            channels: channel_choices(&directory),
+            problem,
+        })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut RuleForm) -> Result<Response, Trouble> {
+        add_recipient(&ask.site, &ask.fields, &mut form.recipients).await?;
+        check(form)?;
+        let (service, caller) = (&ask.site.service, &ask.visitor.caller);
+        let draft = RuleDraft {
+            name: Some(form.name.clone()),
+            timeslot: Some(TimeslotId(form.timeslot)),
+            filters: Some(form.filters()),
+            recipients: Some(form.recipients.clone()),
+            active: Some(form.active),
+        };
+        let (id, notice) = match &ask.known {
+            None => (service.create_rule(caller, draft).await?.id, "The rule is made."),
+            Some(rule) => (service.edit_rule(caller, rule.id, draft).await?.id, "Saved."),
+        };
+        Ok(done(&path(id), notice))
+    }
+
+    /// While there is no rule yet.
+    fn place(known: Option<&Arc<Rule>>) -> Option<String> {
+        known.is_none().then(|| "/admin/rules/new/".to_owned())
+    }
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
@@ -228,78 +236,23 @@ fn check(form: &RuleForm) -> Result<(), Problem> {
 }
 
 /// Those that the form names beside the ones that there are.
-async fn add_recipient(
-    site: &Site,
-    fields: &Fields,
-    recipients: &mut Vec<Recipient>,
-) -> Result<Result<(), Problem>, PageError> {
-    let channel = match fields.filled("add_channel").map(str::parse) {
-        None => None,
-        Some(Ok(uuid)) => Some(uuid),
-        Some(Err(_)) => return Ok(Err(Problem::of("add_channel", "Channel: choose one of the list."))),
-    };
+async fn add_recipient(site: &Site, fields: &Fields, recipients: &mut Vec<Recipient>) -> Result<(), Trouble> {
+    let bad = |_| Problem::of("add_channel", "Channel: choose one of the list.");
+    let channel = fields.filled("add_channel").map(str::parse).transpose().map_err(bad)?;
     if let Some(name) = fields.filled("add_contact") {
-        match contact_named(site, name).await? {
-            Ok(contact) => recipients.push(Recipient { who: Addressee::Contact(contact.uuid), channel }),
-            Err(text) => return Ok(Err(Problem::of("add_contact", text))),
-        }
+        let contact = contact_named(site, "add_contact", name).await?;
+        recipients.push(Recipient { who: Addressee::Contact(contact.uuid), channel });
     }
     if let Some(name) = fields.filled("add_group") {
-        match group_named(site, name).await? {
-            Some(group) => recipients.push(Recipient { who: Addressee::Group(group.group.uuid), channel }),
-            None => return Ok(Err(Problem::of("add_group", format!("Group: there is none called {name}.")))),
-        }
+        let none = || Problem::of("add_group", format!("Group: there is none called {name}."));
+        let group = group_named(site, name).await?.ok_or_else(none)?;
+        recipients.push(Recipient { who: Addressee::Group(group.group.uuid), channel });
     }
-    Ok(Ok(()))
-}
-
-fn find(site: &Site, id: u64) -> Result<Arc<Rule>, PageError> {
-    site.service.directory().rules.get(&RuleId(id)).cloned().ok_or_else(|| missing(Model::Rule))
+    Ok(())
 }
 
 fn path(id: RuleId) -> String {
     format!("/admin/rules/{id}/")
-}
-
-/// Timeslots and filters are those of the rule's owner.
-async fn rule_page(
-    site: &Site,
-    visitor: &Visitor,
-    rule: Option<Arc<Rule>>,
-    form: RuleForm,
-) -> Result<RulePage, PageError> {
-    let directory = site.service.directory();
-    let owner: UserId = rule.as_ref().map_or(visitor.caller.id(), |rule| rule.owner);
-    let had = rule.iter().flat_map(|rule| &rule.filters).filter_map(|id| directory.filters.get(id));
-    let mut filters: Vec<(u64, String)> = Vec::new();
-    let chosen: Vec<FilterId> = form.filters().into_iter().chain(had.clone().map(|filter| filter.id)).collect();
-    for filter in offered::filters(directory.usable_filters(owner), owner, &chosen).into_iter().chain(had) {
-        if !filters.iter().any(|(id, _)| *id == filter.id.0) {
-            let of = directory.user(filter.owner).filter(|_| filter.owner != owner);
-            let name = of.map_or(filter.name.clone(), |user| format!("{} (of {})", filter.name, user.username));
-            filters.push((filter.id.0, name));
-        }
-    }
-    let mut channels: Vec<(String, String)> = directory
-        .channels
-        .values()
-        .map(|channel| (channel.uuid.to_string(), format!("{} ({})", channel.name, channel.kind)))
-        .collect();
-    channels.sort_by(|one, other| one.1.cmp(&other.1));
-    let title = rule.as_ref().map_or("New rule".to_owned(), |rule| format!("Rule {}", rule.name));
-    Ok(RulePage {
-        frame: Frame::new(site, visitor, Section::Admin, title),
-        tab: "rules",
-        owner: directory.user(owner).map(|user| user.username.clone()).unwrap_or_default(),
-        timeslots: directory.timeslots_of(owner).into_iter().map(|it| (it.id.0, it.name.clone())).collect(),
-        recipients: lines(site, &form.recipients).await?,
-        offered: offered_groups(site).await?,
-        rule,
-        form,
-        filters,
-        channels,
-        problem: None,
-    })
 }
 
 async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<Line>, PageError> {

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 
 use super::{
-    Staff, TokenLine, problem,
+    TokenLine,
     sources::{SourceForm, frame},
     token_life,
 };
@@ -19,7 +19,8 @@ use crate::{
     service::{Action, Model, SourceView},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_once, page_with},
+        answer::{Answer, PageError, done, missing, page_once},
+        form_page::{Ask, FormPage, Trouble},
         frame::Frame,
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -28,7 +29,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "admin/source.html")]
-struct SourcePage {
+pub struct SourcePage {
     frame: Frame,
     view: SourceView,
     tokens: Vec<TokenLine>,
@@ -44,72 +45,62 @@ struct NewToken {
     curl: String,
 }
 
-impl SourcePage {
-    async fn new(site: &Site, visitor: &Visitor, id: SourceId) -> Result<Self, PageError> {
-        let view = site.service.source_view(&visitor.caller, id).await?;
-        let source = &view.source;
-        let form = SourceForm {
-            name: source.name.clone(),
-            base_url: source.base_url.clone(),
-            frequency: source.heartbeat_frequency.map(|seconds| seconds.to_string()).unwrap_or_default(),
+impl FormPage for SourcePage {
+    const CHANGE: Action = Action::ManageSources;
+    type Id = u64;
+    type Known = SourceView;
+    type Draft = SourceForm;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<SourceView, PageError> {
+        Ok(site.service.source_view(&visitor.caller, SourceId(id)).await?)
+    }
+
+    fn start(ask: &Ask<Self>) -> SourceForm {
+        let form = |view: &SourceView| SourceForm {
+            name: view.source.name.clone(),
+            base_url: view.source.base_url.clone(),
+            frequency: view.source.heartbeat_frequency.map(|seconds| seconds.to_string()).unwrap_or_default(),
             ..SourceForm::default()
         };
-        let now = site.service.now();
-        Ok(Self {
-            frame: frame(site, visitor, format!("Source {}", source.name)),
-            tokens: view.tokens.iter().map(|token| TokenLine::new(token, now)).collect(),
-            form,
-            view,
-            problem: None,
-            new_token: None,
-        })
+        ask.known.as_ref().map(form).unwrap_or_default()
     }
-}
 
-pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -> Answer {
-    page(&SourcePage::new(&site, &staff.visitor, SourceId(id)).await?)
-}
+    fn read(ask: &Ask<Self>) -> SourceForm {
+        SourceForm::read(&ask.fields)
+    }
 
-pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageSources)?;
-    let form = SourceForm::read(&fields);
-    let problem = match form.parse_frequency() {
-        Err(problem) => problem,
-        Ok(frequency) => {
-            let edit = SourceDraft {
-                name: Some(form.name.clone()),
-                base_url: Some(form.base_url.clone()),
-                heartbeat_frequency: Some(frequency),
-                ..SourceDraft::default()
-            };
-            match site.service.edit_source(&visitor.caller, SourceId(id), edit).await {
-                Ok(_) => return Ok(done(&format!("/sources/{id}/"), "Saved.")),
-                Err(error) => problem(error)?,
-            }
-        }
-    };
-    let mut again = SourcePage::new(&site, &visitor, SourceId(id)).await?;
-    (again.form, again.problem) = (form, Some(problem));
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    async fn view(ask: &Ask<Self>, form: SourceForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (view, now) = (ask.known()?.clone(), ask.site.service.now());
+        let frame = frame(&ask.site, &ask.visitor, format!("Source {}", view.source.name));
+        let tokens = view.tokens.iter().map(|token| TokenLine::new(token, now)).collect();
+        Ok(Self { frame, view, tokens, form, problem, new_token: None })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, Trouble> {
+        let (id, frequency) = (ask.known()?.source.id, form.parse_frequency()?);
+        let edit = SourceDraft {
+            name: Some(form.name.clone()),
+            base_url: Some(form.base_url.clone()),
+            heartbeat_frequency: Some(frequency),
+            ..SourceDraft::default()
+        };
+        ask.site.service.edit_source(&ask.visitor.caller, id, edit).await?;
+        Ok(done(&format!("/sources/{id}/"), "Saved."))
+    }
 }
 
 /// The only answer that ever shows this token.
 pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let source = site.service.directory().source(SourceId(id)).cloned().ok_or_else(|| missing(Model::Source))?;
     let made = site.service.issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
+    let ask = Ask::<SourcePage>::about(site, visitor, id).await?;
     match made {
         Ok(secret) => {
-            let mut again = SourcePage::new(&site, &visitor, source.id).await?;
-            let curl = curl(&visitor.origin, &secret, &again.frame.show.machine(&again.frame.show.now));
-            again.new_token = Some(NewToken { secret, curl });
-            page_once(&again)
+            let page = ask.page().await?;
+            let curl = curl(&ask.visitor.origin, &secret, &page.frame.show.machine(&page.frame.show.now));
+            page_once(&SourcePage { new_token: Some(NewToken { secret, curl }), ..page })
         }
-        Err(error) => {
-            let problem = problem(error)?;
-            let mut again = SourcePage::new(&site, &visitor, source.id).await?;
-            again.problem = Some(problem);
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-        }
+        Err(error) => ask.refuse(error).await,
     }
 }
 

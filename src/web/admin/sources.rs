@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode};
+use axum::{extract::State, response::Response};
 
-use super::{Staff, problem};
+use super::Staff;
 use crate::{
     domain::{limits::HEARTBEAT_FREQUENCY, source::SourceDraft},
     service::{Action, SourceView, TokenState},
     web::{
         Site,
-        answer::{Answer, PageError, done, page, page_with},
+        answer::{Answer, PageError, done, page},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
-        visitor::{Posted, Visitor},
+        visitor::Visitor,
     },
 };
 
@@ -30,7 +31,7 @@ struct SourcesPage {
 
 #[derive(Template)]
 #[template(path = "admin/source_new.html")]
-struct NewSourcePage {
+pub struct NewSourcePage {
     frame: Frame,
     types: Vec<String>,
     form: SourceForm,
@@ -39,7 +40,7 @@ struct NewSourcePage {
 
 #[derive(Template)]
 #[template(path = "admin/source_types.html")]
-struct TypesPage {
+pub struct TypesPage {
     frame: Frame,
     /// With the number of sources.
     types: Vec<(String, usize)>,
@@ -49,7 +50,7 @@ struct TypesPage {
 
 /// What was typed.
 #[derive(Default)]
-pub(super) struct SourceForm {
+pub struct SourceForm {
     pub name: String,
     pub source_type: String,
     pub new_type: String,
@@ -91,46 +92,46 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&SourcesPage { frame: frame(&site, &staff.visitor, "Sources"), sources, is_fresh })
 }
 
-pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    staff.visitor.caller.require(Action::ManageSources)?;
-    page(&new_page(&site, &staff.visitor, SourceForm::default(), None))
-}
+impl FormPage for NewSourcePage {
+    const CHANGE: Action = Action::ManageSources;
+    type Id = u64;
+    type Known = ();
+    type Draft = SourceForm;
 
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageSources)?;
-    let form = SourceForm::read(&fields);
-    match make(&site, &visitor, &form).await? {
-        Ok(id) => Ok(done(&format!("/sources/{id}/"), "The source is made. Now make a token for it.")),
-        Err(problem) => page_with(StatusCode::UNPROCESSABLE_ENTITY, &new_page(&site, &visitor, form, Some(problem))),
+    fn start(_: &Ask<Self>) -> SourceForm {
+        SourceForm::default()
     }
-}
 
-/// The key of the new source, or what is wrong with the form.
-async fn make(site: &Site, visitor: &Visitor, form: &SourceForm) -> Result<Result<u64, Problem>, PageError> {
-    let frequency = match form.parse_frequency() {
-        Ok(frequency) => frequency,
-        Err(problem) => return Ok(Err(problem)),
-    };
-    if form.source_type.is_empty() && form.new_type.is_empty() {
-        return Ok(Err(Problem::of("type", "Type: choose one, or enter a new one.")));
+    fn read(ask: &Ask<Self>) -> SourceForm {
+        SourceForm::read(&ask.fields)
     }
-    let new_type = Some(form.new_type.to_lowercase()).filter(|new| !new.is_empty());
-    let new = SourceDraft {
-        name: Some(form.name.clone()),
-        source_type: new_type.or_else(|| Some(form.source_type.clone())),
-        base_url: Some(form.base_url.clone()),
-        heartbeat_frequency: None,
-        username: Some(form.username.clone()).filter(|name| !name.is_empty()).or_else(|| Some(username(&form.name))),
-    };
-    match site.service.create_source_with_type(&visitor.caller, new, !form.new_type.is_empty()).await {
-        Ok(source) => {
-            if frequency.is_some() {
-                let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
-                site.service.edit_source(&visitor.caller, source.id, edit).await?;
-            }
-            Ok(Ok(source.id.0))
+
+    async fn view(ask: &Ask<Self>, form: SourceForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let types = ask.site.service.directory().source_types.iter().cloned().collect();
+        Ok(Self { frame: frame(&ask.site, &ask.visitor, "New source"), types, form, problem })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, Trouble> {
+        let (service, caller, frequency) = (&ask.site.service, &ask.visitor.caller, form.parse_frequency()?);
+        let is_new_type = !form.new_type.is_empty();
+        if form.source_type.is_empty() && !is_new_type {
+            return Err(Problem::of("type", "Type: choose one, or enter a new one.").into());
         }
-        Err(error) => problem(error).map(Err),
+        let username = Some(form.username.clone()).filter(|name| !name.is_empty());
+        let source_type = if is_new_type { form.new_type.to_lowercase() } else { form.source_type.clone() };
+        let new = SourceDraft {
+            name: Some(form.name.clone()),
+            source_type: Some(source_type),
+            base_url: Some(form.base_url.clone()),
+            heartbeat_frequency: None,
+            username: username.or_else(|| Some(self::username(&form.name))),
+        };
+        let source = service.create_source_with_type(caller, new, is_new_type).await?;
+        if frequency.is_some() {
+            let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
+            service.edit_source(caller, source.id, edit).await.map_err(PageError::from)?;
+        }
+        Ok(done(&format!("/sources/{}/", source.id), "The source is made. Now make a token for it."))
     }
 }
 
@@ -144,21 +145,28 @@ pub async fn types(State(site): State<Site>, staff: Staff) -> Answer {
     page(&types_page(&site, &staff.visitor, String::new(), None))
 }
 
-pub async fn create_type(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageSources)?;
-    let name = fields.text("name");
-    match site.service.create_source_type(&visitor.caller, name.clone()).await {
-        Ok(()) => Ok(done("/sources/types/", "The type is made.")),
-        Err(error) => {
-            let again = types_page(&site, &visitor, name, Some(problem(error)?));
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-        }
-    }
-}
+impl FormPage for TypesPage {
+    const CHANGE: Action = Action::ManageSources;
+    type Id = u64;
+    type Known = ();
+    type Draft = String;
 
-fn new_page(site: &Site, visitor: &Visitor, form: SourceForm, problem: Option<Problem>) -> NewSourcePage {
-    let types = site.service.directory().source_types.iter().cloned().collect();
-    NewSourcePage { frame: frame(site, visitor, "New source"), types, form, problem }
+    fn start(_: &Ask<Self>) -> String {
+        String::new()
+    }
+
+    fn read(ask: &Ask<Self>) -> String {
+        ask.fields.text("name")
+    }
+
+    async fn view(ask: &Ask<Self>, name: String, problem: Option<Problem>) -> Result<Self, PageError> {
+        Ok(types_page(&ask.site, &ask.visitor, name, problem))
+    }
+
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
+        ask.site.service.create_source_type(&ask.visitor.caller, name.clone()).await?;
+        Ok(done("/sources/types/", "The type is made."))
+    }
 }
 
 fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<Problem>) -> TypesPage {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
+    response::Response,
 };
 
-use super::{Staff, TokenLine, problem, token_life};
+use super::{TokenLine, token_life};
 use crate::{
     domain::{
         ids::{TokenId, UserId},
@@ -18,8 +18,9 @@ use crate::{
     service::{Action, Model, policy::CONTACT_API},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_once, page_with},
+        answer::{Answer, PageError, done, missing, page_once},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -28,7 +29,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "admin/user.html")]
-struct UserPage {
+pub struct UserPage {
     frame: Frame,
     tab: &'static str,
     user: Arc<User>,
@@ -44,7 +45,7 @@ struct UserPage {
 
 #[derive(Template)]
 #[template(path = "admin/user_new.html")]
-struct NewUserPage {
+pub struct NewUserPage {
     frame: Frame,
     tab: &'static str,
     form: UserForm,
@@ -53,7 +54,7 @@ struct NewUserPage {
 
 /// What was typed.
 #[derive(Default)]
-struct UserForm {
+pub struct UserForm {
     username: String,
     first_name: String,
     last_name: String,
@@ -116,101 +117,111 @@ impl UserForm {
     }
 }
 
-impl UserPage {
-    fn new(site: &Site, visitor: &Visitor, id: UserId) -> Result<Self, PageError> {
-        let (directory, now) = (site.service.directory(), site.service.now());
-        let user = Arc::clone(directory.user(id).ok_or_else(|| missing(Model::User))?);
+impl FormPage for NewUserPage {
+    const CHANGE: Action = Action::ManageUsers;
+    type Id = u64;
+    type Known = ();
+    type Draft = UserForm;
+
+    fn start(_: &Ask<Self>) -> UserForm {
+        UserForm { is_active: true, ..UserForm::default() }
+    }
+
+    fn read(ask: &Ask<Self>) -> UserForm {
+        UserForm::read(&ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, form: UserForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let frame = Frame::new(&ask.site, &ask.visitor, Section::Admin, "New user");
+        Ok(Self { frame, tab: "users", form, problem })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, Trouble> {
+        let password = ask.fields.raw("password").unwrap_or_default();
+        let new = UserDraft {
+            username: Some(form.username.clone()),
+            password: (!password.is_empty()).then(|| password.into()),
+            is_active: None,
+            ..form.draft()
+        };
+        let user = ask.site.service.create_user(&ask.visitor.caller, new).await?;
+        Ok(done(&path(user.id), &format!("User {} is made.", user.username)))
+    }
+}
+
+/// Who changes their own account keeps their rights; the form does not ask for them.
+impl FormPage for UserPage {
+    const CHANGE: Action = Action::ManageUsers;
+    type Id = u64;
+    type Known = Arc<User>;
+    type Draft = UserForm;
+
+    async fn find(site: &Site, _: &Visitor, id: u64) -> Result<Arc<User>, PageError> {
+        site.service.directory().user(UserId(id)).cloned().ok_or_else(|| missing(Model::User))
+    }
+
+    fn start(ask: &Ask<Self>) -> UserForm {
+        ask.known.as_deref().map(UserForm::of).unwrap_or_default()
+    }
+
+    fn read(ask: &Ask<Self>) -> UserForm {
+        UserForm::read(&ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, form: UserForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (service, user) = (&ask.site.service, Arc::clone(ask.known()?));
+        let (directory, now) = (service.directory(), service.now());
         let lines = |is_session: bool| {
-            let tokens = site.service.tokens(Some(id)).into_iter();
+            let tokens = service.tokens(Some(user.id)).into_iter();
             tokens
                 .filter(|token| (token.kind == TokenKind::Session) == is_session)
                 .map(|token| TokenLine::new(&token, now))
                 .collect()
         };
         Ok(Self {
-            frame: frame(site, visitor, format!("User {}", user.username)),
+            frame: Frame::new(&ask.site, &ask.visitor, Section::Admin, format!("User {}", user.username)),
             tab: "users",
-            source: directory.source_of(id).map(|source| (source.id.0, source.name.clone())),
-            is_self: visitor.caller.id() == id,
-            form: UserForm::of(&user),
+            source: directory.source_of(user.id).map(|source| (source.id.0, source.name.clone())),
+            is_self: ask.visitor.caller.id() == user.id,
+            form,
             tokens: lines(false),
             sessions: lines(true),
             user,
             new_token: None,
-            problem: None,
+            problem,
         })
     }
-}
 
-pub async fn new(State(site): State<Site>, staff: Staff) -> Answer {
-    staff.visitor.caller.require(Action::ManageUsers)?;
-    let form = UserForm { is_active: true, ..UserForm::default() };
-    page(&NewUserPage { frame: staff.frame(&site, "New user"), tab: "users", form, problem: None })
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageUsers)?;
-    let form = UserForm::read(&fields);
-    let password = fields.raw("password").unwrap_or_default();
-    let new = UserDraft {
-        username: Some(form.username.clone()),
-        password: (!password.is_empty()).then(|| password.into()),
-        is_active: None,
-        ..form.draft()
-    };
-    let problem = match site.service.create_user(&visitor.caller, new).await {
-        Ok(user) => return Ok(done(&path(user.id), &format!("User {} is made.", user.username))),
-        Err(error) => problem(error)?,
-    };
-    let again = NewUserPage { frame: frame(&site, &visitor, "New user"), tab: "users", form, problem: Some(problem) };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-}
-
-pub async fn show(State(site): State<Site>, Path(id): Path<u64>, staff: Staff) -> Answer {
-    page(&UserPage::new(&site, &staff.visitor, UserId(id))?)
-}
-
-/// Who changes their own account keeps their rights; the form does not ask for them.
-pub async fn save(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let (id, form) = (UserId(id), UserForm::read(&fields));
-    let is_other = visitor.caller.id() != id;
-    let mut change = form.draft();
-    if !is_other {
-        (change.is_staff, change.is_superuser, change.is_active) = (None, None, None);
-    }
-    match site.service.change_user(&visitor.caller, id, change).await {
-        Ok(_) => Ok(done(&path(id), "Saved.")),
-        Err(error) => {
-            let problem = problem(error)?;
-            refuse(UserPage { form, ..UserPage::new(&site, &visitor, id)? }, problem)
+    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, Trouble> {
+        let (id, caller) = (ask.known()?.id, &ask.visitor.caller);
+        let is_other = caller.id() != id;
+        let mut change = form.draft();
+        if !is_other {
+            (change.is_staff, change.is_superuser, change.is_active) = (None, None, None);
         }
+        ask.site.service.change_user(caller, id, change).await?;
+        Ok(done(&path(id), "Saved."))
     }
 }
 
-pub async fn set_password(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    visitor.caller.require(Action::ManageUsers)?;
-    let (id, password) = (UserId(id), fields.raw("password").unwrap_or_default());
-    match site.service.set_password(&visitor.caller, id, password).await {
+pub async fn set_password(ask: Ask<UserPage>) -> Answer {
+    let (id, password) = (ask.known()?.id, ask.fields.raw("password").unwrap_or_default());
+    match ask.site.service.set_password(&ask.visitor.caller, id, password).await {
         Ok(()) => Ok(done(
             &path(id),
             "The password is set, and the user is logged out everywhere. Tokens made by hand still work.",
         )),
-        Err(error) => {
-            let problem = problem(error)?;
-            refuse(UserPage::new(&site, &visitor, id)?, problem)
-        }
+        Err(error) => ask.refuse(error).await,
     }
 }
 
 /// The only answer that ever shows this token.
 pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let id = UserId(id);
-    match site.service.issue_token(&visitor.caller, id, token_life(&fields), fields.text("note")).await {
-        Ok(secret) => page_once(&UserPage { new_token: Some(secret), ..UserPage::new(&site, &visitor, id)? }),
-        Err(error) => {
-            let problem = problem(error)?;
-            refuse(UserPage::new(&site, &visitor, id)?, problem)
-        }
+    let made = site.service.issue_token(&visitor.caller, UserId(id), token_life(&fields), fields.text("note")).await;
+    let ask = Ask::<UserPage>::about(site, visitor, id).await?;
+    match made {
+        Ok(secret) => page_once(&UserPage { new_token: Some(secret), ..ask.page().await? }),
+        Err(error) => ask.refuse(error).await,
     }
 }
 
@@ -231,13 +242,4 @@ pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted 
 
 fn path(id: UserId) -> String {
     format!("/admin/users/{id}/")
-}
-
-fn frame(site: &Site, visitor: &Visitor, title: impl Into<String>) -> Frame {
-    Frame::new(site, visitor, Section::Admin, title)
-}
-
-fn refuse(mut again: UserPage, problem: Problem) -> Answer {
-    again.problem = Some(problem);
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
 }

@@ -16,35 +16,17 @@ use crate::{
         time::Timestamp,
         urls,
     },
-    service::{IncidentEdit, Model, NewAck, NewEvent, ServiceError},
+    service::{IncidentEdit, Model, NewAck, NewEvent},
     web::{
         Site,
         answer::{Answer, PageError, done, missing},
         form::Fields,
+        form_page::Trouble,
         frame::show,
         problem::Problem,
         visitor::Posted,
     },
 };
-
-/// Why nothing was done.
-enum Trouble {
-    /// Something about what was typed.
-    Typed(Problem),
-    Service(ServiceError),
-}
-
-impl From<ServiceError> for Trouble {
-    fn from(error: ServiceError) -> Self {
-        Self::Service(error)
-    }
-}
-
-impl From<Problem> for Trouble {
-    fn from(problem: Problem) -> Self {
-        Self::Typed(problem)
-    }
-}
 
 type Outcome = Result<&'static str, Trouble>;
 
@@ -78,7 +60,7 @@ pub async fn comment(State(site): State<Site>, Path(id): Path<String>, posted: P
     let outcome = if posted.fields.filled("message").is_some() {
         add_event(&site, id, &posted, EventType::Other).await.map(|()| "The comment is added.")
     } else {
-        Err(Trouble::Typed(Problem::of("message", "Comment: write something first.")))
+        Err(Trouble::Problem(Problem::of("message", "Comment: write something first.")))
     };
     conclude(&site, posted, id, "comment", outcome).await
 }
@@ -106,7 +88,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Po
     let id = incident(&id)?;
     if !posted.fields.ticked("sure") {
         let problem = Problem::of("sure", "Tick the box to say that you are sure.");
-        return conclude(&site, posted, id, "delete", Err(Trouble::Typed(problem))).await;
+        return conclude(&site, posted, id, "delete", Err(Trouble::Problem(problem))).await;
     }
     match site.service.delete_incident(&posted.visitor.caller, id).await {
         Ok(()) => Ok(done("/incidents/", &format!("Incident #{id} is deleted."))),
@@ -121,9 +103,9 @@ fn incident(id: &str) -> Result<IncidentId, PageError> {
 async fn conclude(site: &Site, posted: Posted, id: IncidentId, form: &str, outcome: Outcome) -> Answer {
     let problem = match outcome {
         Ok(notice) => return Ok(done(&path_of(id), notice)),
-        Err(Trouble::Typed(problem)) => problem,
-        Err(Trouble::Service(ServiceError::Refused(refusal))) => Problem::refused(&refusal),
-        Err(Trouble::Service(error)) => return Err(error.into()),
+        Err(Trouble::Problem(problem)) => problem,
+        Err(Trouble::Refused(refusal)) => Problem::refused(&refusal),
+        Err(Trouble::Page(error)) => return Err(error),
     };
     let refused = Refused { form: form.to_owned(), problem, fields: posted.fields };
     refuse(site, &posted.visitor, id, refused).await
@@ -160,10 +142,10 @@ async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let is_complete = urls::starts_with_web_scheme(&url) && urls::is_valid(&url);
     if !url.is_empty() && !is_complete {
         let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
-        return Err(Trouble::Typed(Problem::of("url", problem)));
+        return Err(Trouble::Problem(Problem::of("url", problem)));
     }
     if url.is_empty() && !remove {
-        return Err(Trouble::Typed(Problem::of("url", "Ticket: type or paste the address of the ticket.")));
+        return Err(Trouble::Problem(Problem::of("url", "Ticket: type or paste the address of the ticket.")));
     }
     within("url", "Ticket", &url, URL)?;
     site.service.set_ticket_url(&posted.visitor.caller, id, url).await?;
@@ -177,7 +159,7 @@ async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
         None => (fields.all("tag").map(parse).collect::<Result<Vec<_>, _>>()?, Vec::new()),
     };
     if add.is_empty() && remove.is_empty() {
-        return Err(Trouble::Typed(Problem::of("tag", "Tag: write key=value, such as room=12.")));
+        return Err(Trouble::Problem(Problem::of("tag", "Tag: write key=value, such as room=12.")));
     }
     let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
     site.service.change_tags(&posted.visitor.caller, id, add, remove).await?;

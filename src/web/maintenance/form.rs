@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
-};
+use axum::{extract::State, response::Response};
 
 use super::{
     PAGE,
@@ -21,13 +18,14 @@ use crate::{
         maintenance::{Maintenance, MaintenanceDraft},
         time::Timestamp,
     },
-    service::{Action, Model, ServiceError},
+    service::{Action, Model, Refusal},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with, see},
+        answer::{Answer, PageError, done, missing, page},
         form::Fields,
-        frame::{Frame, Section},
-        notifications::{needed, words},
+        form_page::{Ask, FormPage, Trouble},
+        frame::{self, Frame, Section},
+        notifications::words,
         offered,
         problem::Problem,
         show::Show,
@@ -37,7 +35,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "maintenance/form.html")]
-struct FormPage {
+pub struct TaskPage {
     frame: Frame,
     action: String,
     cancel: String,
@@ -62,7 +60,7 @@ struct Choice {
 
 /// What the form holds.
 #[derive(Clone, Debug, Default)]
-struct Draft {
+pub struct Draft {
     description: String,
     /// In the user's zone; empty: now.
     start: String,
@@ -112,73 +110,83 @@ impl Draft {
     }
 }
 
-impl FormPage {
-    fn new(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, draft: Draft) -> Self {
-        let directory = site.service.directory();
-        let frame = Frame::new(
-            site,
-            visitor,
-            Section::Maintenance,
-            if known.is_some() { "Change planned maintenance" } else { "Plan maintenance" },
-        );
-        let (own, others) = choices(&directory, visitor, &draft.filters);
-        let begun = known.filter(|it| it.has_started(site.service.now())).map(|it| it.start);
-        let place = known.map(|it| format!("{PAGE}{}/", it.id));
-        Self {
-            frame,
-            action: place.as_ref().map_or_else(|| format!("{PAGE}new/"), |place| format!("{place}edit/")),
-            cancel: place.unwrap_or_else(|| PAGE.to_owned()),
-            begun,
+impl FormPage for TaskPage {
+    const CHANGE: Action = Action::PlanMaintenance;
+    const WORDS: fn(&Refusal) -> Problem = words::refusal;
+    const HAS_PREVIEW: bool = true;
+    type Id = u64;
+    type Known = Arc<Maintenance>;
+    type Draft = Draft;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Maintenance>, PageError> {
+        visitor.caller.require(Self::CHANGE)?;
+        let found = site.service.directory().maintenances.get(&MaintenanceId(id)).cloned();
+        found.ok_or_else(|| missing(Model::Maintenance))
+    }
+
+    /// An empty form, or a copy of the task that the query names, from now on.
+    fn start(ask: &Ask<Self>) -> Draft {
+        if let Some(known) = &ask.known {
+            return Draft::of(known, show(ask));
+        }
+        let copied = ask.fields.numbers("copy").next().map(MaintenanceId);
+        let directory = ask.site.service.directory();
+        copied.and_then(|id| directory.maintenances.get(&id)).map_or_else(Draft::default, |it| Draft {
+            description: it.description.clone(),
+            filters: it.filters.clone(),
+            ..Draft::default()
+        })
+    }
+
+    fn read(ask: &Ask<Self>) -> Draft {
+        Draft::read(&ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, draft: Draft, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, known) = (&ask.site, ask.known.as_ref());
+        let covered = ask.preview(async { Covered::find(site, &draft.filters).await.map(Some) }).await?;
+        let title = if known.is_some() { "Change planned maintenance" } else { "Plan maintenance" };
+        let (own, others) = choices(&site.service.directory(), &ask.visitor, &draft.filters);
+        Ok(Self {
+            frame: Frame::new(site, &ask.visitor, Section::Maintenance, title),
+            action: path(known),
+            cancel: known.map_or_else(|| PAGE.to_owned(), |it| format!("{PAGE}{}/", it.id)),
+            begun: known.filter(|it| it.has_started(site.service.now())).map(|it| it.start),
             draft,
             own,
             others,
-            problem: None,
-            covered: None,
-        }
+            problem,
+            covered,
+        })
+    }
+
+    async fn save(ask: &Ask<Self>, draft: &mut Draft) -> Result<Response, Trouble> {
+        let (service, caller) = (&ask.site.service, &ask.visitor.caller);
+        let (start, end) = draft.times(show(ask), ask.known.as_deref())?;
+        let (description, filters) = (Some(draft.description.clone()), Some(draft.filters.clone()));
+        let wanted = MaintenanceDraft { start, end: Some(end), description, filters };
+        let saved = if let Some(known) = &ask.known {
+            let now = service.now();
+            let start = start.or_else(|| (!known.has_started(now)).then_some(now));
+            service.edit_maintenance(caller, known.id, MaintenanceDraft { start, ..wanted }).await?
+        } else {
+            service.create_maintenance(caller, wanted).await?
+        };
+        Ok(done(&format!("{PAGE}{}/", saved.id), "The maintenance is saved."))
+    }
+
+    fn place(known: Option<&Arc<Maintenance>>) -> Option<String> {
+        Some(path(known))
     }
 }
 
-/// An empty form, or a copy of the task that the query names, from now on.
-pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    visitor.caller.require(Action::PlanMaintenance)?;
-    let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(needed::DRAFT) {
-        return page(&FormPage::new(&site, &visitor, None, Draft::read(&fields)));
-    }
-    let copied = fields.numbers("copy").next().map(MaintenanceId);
-    let directory = site.service.directory();
-    let draft = copied.and_then(|id| directory.maintenances.get(&id)).map_or_else(Draft::default, |it| Draft {
-        description: it.description.clone(),
-        filters: it.filters.clone(),
-        ..Draft::default()
-    });
-    page(&FormPage::new(&site, &visitor, None, draft))
+/// Of the form.
+fn path(known: Option<&Arc<Maintenance>>) -> String {
+    known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/edit/", it.id))
 }
 
-pub async fn show(
-    State(site): State<Site>,
-    visitor: Visitor,
-    Path(id): Path<u64>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    visitor.caller.require(Action::PlanMaintenance)?;
-    let known = known(&site, id)?;
-    let fields = Fields::of_query(query.as_deref());
-    let draft = if fields.ticked(needed::DRAFT) {
-        Draft::read(&fields)
-    } else {
-        Draft::of(&known, crate::web::frame::show(&site, &visitor.preferences))
-    };
-    page(&FormPage::new(&site, &visitor, Some(&known), draft))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    save(&site, &visitor, None, &fields).await
-}
-
-pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let known = known(&site, id)?;
-    save(&site, &visitor, Some(&known), &fields).await
+fn show(ask: &Ask<TaskPage>) -> Show {
+    frame::show(&ask.site, &ask.visitor.preferences)
 }
 
 /// While one types.
@@ -186,47 +194,6 @@ pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Poste
     visitor.caller.require(Action::PlanMaintenance)?;
     let covered = Some(Covered::find(&site, &Draft::read(&fields).filters).await?);
     page(&CoveredPart { frame: Frame::new(&site, &visitor, Section::Maintenance, ""), covered })
-}
-
-async fn save(site: &Site, visitor: &Visitor, known: Option<&Maintenance>, fields: &Fields) -> Answer {
-    visitor.caller.require(Action::PlanMaintenance)?;
-    let draft = Draft::read(fields);
-    let again = FormPage::new(site, visitor, known, draft.clone());
-    if let Some(place) = needed::leave(fields, &again.action) {
-        return Ok(see(&place));
-    }
-    if fields.ticked("preview") {
-        let covered = Some(Covered::find(site, &draft.filters).await?);
-        return page(&FormPage { covered, ..again });
-    }
-    let problem = match draft.times(again.frame.show, known) {
-        Ok((start, end)) => {
-            let Draft { description, filters, .. } = draft;
-            let (end, description, filters) = (Some(end), Some(description), Some(filters));
-            let wanted = MaintenanceDraft { start, end, description, filters };
-            let saved = match known {
-                None => site.service.create_maintenance(&visitor.caller, wanted).await,
-                Some(known) => {
-                    let now = site.service.now();
-                    let start = start.or_else(|| (!known.has_started(now)).then_some(now));
-                    let wanted = MaintenanceDraft { start, ..wanted };
-                    site.service.edit_maintenance(&visitor.caller, known.id, wanted).await
-                }
-            };
-            match saved {
-                Ok(saved) => return Ok(done(&format!("{PAGE}{}/", saved.id), "The maintenance is saved.")),
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(problem) => problem,
-    };
-    let covered = Covered::find(site, &again.draft.filters).await.ok();
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &FormPage { problem: Some(problem), covered, ..again })
-}
-
-fn known(site: &Site, id: u64) -> Result<Arc<Maintenance>, PageError> {
-    site.service.directory().maintenances.get(&MaintenanceId(id)).cloned().ok_or_else(|| missing(Model::Maintenance))
 }
 
 /// One's own, shared and chosen ones; and those of others, which can be used here, too.

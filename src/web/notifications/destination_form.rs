@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
-use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
-};
+use axum::response::Response;
 
 use super::{destinations::PAGE, needed, words};
 use crate::{
@@ -16,20 +13,21 @@ use crate::{
         medium::AnyMedium,
         setting::{Form, Setting},
     },
-    service::{Model, NotificationRefusal, OfferedMedium, Refusal, ServiceError},
+    service::{Action, Model, NotificationRefusal, OfferedMedium, Refusal},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{PageError, done, missing},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
-        visitor::{Posted, Visitor},
+        visitor::Visitor,
     },
 };
 
 #[derive(Template)]
 #[template(path = "notifications/destination.html")]
-struct DestinationPage {
+pub struct DestinationPage {
     frame: Frame,
     tab: &'static str,
     action: String,
@@ -57,102 +55,92 @@ struct SettingField {
     value: String,
 }
 
-impl DestinationPage {
-    fn new(site: &Site, visitor: &Visitor, medium: Option<OfferedMedium>, known: Option<&Destination>) -> Self {
+impl FormPage for DestinationPage {
+    const CHANGE: Action = Action::UseDesk;
+    type Id = u64;
+    type Known = Arc<Destination>;
+    /// The medium, if it is known yet.
+    type Draft = Option<OfferedMedium>;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Destination>, PageError> {
+        let (directory, caller) = (site.service.directory(), visitor.caller.id());
+        directory.destination_of(caller, DestinationId(id)).cloned().ok_or_else(|| missing(Model::Destination))
+    }
+
+    /// For the medium of the query, or with a choice of media.
+    fn start(ask: &Ask<Self>) -> Option<OfferedMedium> {
+        let service = &ask.site.service;
+        match &ask.known {
+            Some(known) => Some(service.medium(&known.medium)),
+            None => ask.fields.filled("medium").and_then(|slug| service.offered_medium(slug)),
+        }
+    }
+
+    fn read(ask: &Ask<Self>) -> Option<OfferedMedium> {
+        Self::start(ask)
+    }
+
+    /// With what was typed, but for secrets.
+    async fn view(ask: &Ask<Self>, medium: Option<OfferedMedium>, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, known) = (&ask.site, ask.known.as_ref());
+        let typed = problem.is_some().then_some(&ask.fields);
         let stored = |key: &str| known.and_then(|it| it.settings.get(key)).cloned();
         let fields = medium.iter().flat_map(|it| it.medium.settings()).map(|setting| {
-            let is_secret = setting.secret;
+            let (key, is_secret) = (setting.key, setting.secret);
+            let value = typed.map(|fields| fields.text(key)).or_else(|| stored(key)).filter(|_| !is_secret);
             SettingField {
-                key: setting.key,
+                key,
                 title: setting.title,
                 description: setting.description,
                 kind: input(setting),
                 longest: setting.form.longest(),
                 is_secret,
-                is_kept: is_secret && stored(setting.key).is_some(),
-                value: stored(setting.key).filter(|_| !is_secret).unwrap_or_default(),
+                is_kept: is_secret && stored(key).is_some(),
+                value: value.unwrap_or_default(),
             }
         });
         let name = medium.as_ref().map_or("destination", |it| it.name.as_str());
-        let title =
-            if known.is_some() { format!("Change a destination: {name}") } else { format!("New destination: {name}") };
-        Self {
-            frame: Frame::new(site, visitor, Section::Notifications, title),
+        let title = if known.is_some() { "Change a destination" } else { "New destination" };
+        let label = typed.map(|fields| fields.text("label")).or_else(|| known.and_then(|it| it.label.clone()));
+        let opened_from = known.is_none() || typed.is_some();
+        Ok(Self {
+            frame: Frame::new(site, &ask.visitor, Section::Notifications, format!("{title}: {name}")),
             tab: "destinations",
             action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
             managed: known.is_some_and(|it| it.synced),
             media: site.service.media(),
-            label: known.and_then(|it| it.label.clone()).unwrap_or_default(),
+            label: label.unwrap_or_default(),
             settings: fields.collect(),
-            then: String::new(),
+            then: if opened_from { needed::then(&ask.fields) } else { String::new() },
             medium,
-            problem: None,
-        }
+            problem,
+        })
     }
 
-    /// With what was typed, but for secrets.
-    fn refuse(mut self, fields: &Fields, problem: Problem) -> Answer {
-        self.label = fields.text("label");
-        self.then = needed::then(fields);
-        for setting in self.settings.iter_mut().filter(|it| !it.is_secret) {
-            setting.value = fields.text(setting.key);
+    async fn save(ask: &Ask<Self>, medium: &mut Option<OfferedMedium>) -> Result<Response, Trouble> {
+        let (service, caller, fields) = (&ask.site.service, &ask.visitor.caller, &ask.fields);
+        let medium = &medium.as_ref().ok_or_else(|| Problem::from("Medium: choose one."))?.medium;
+        let (label, settings) = (Some(fields.filled("label").map(str::to_owned)), Some(read(medium, fields)?));
+        if let Some(known) = &ask.known {
+            let draft = DestinationDraft { medium: None, label, settings };
+            service.edit_destination(caller, known.id, draft).await?;
+            return Ok(done(PAGE, "The destination is saved."));
         }
-        self.problem = Some(problem);
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &self)
+        let draft = DestinationDraft { medium: Some(medium.clone()), label, settings };
+        let made = service.create_destination(caller, draft).await?;
+        let place = needed::back(fields, "destinations", made.id.0, PAGE);
+        Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."))
     }
-}
 
-/// For the medium of the query, or with a choice of media.
-pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    let fields = Fields::of_query(query.as_deref());
-    let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
-    page(&DestinationPage { then: needed::then(&fields), ..DestinationPage::new(&site, &visitor, medium, None) })
-}
-
-pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
-    let destination = known(&site, &visitor, id)?;
-    let medium = site.service.medium(&destination.medium);
-    page(&DestinationPage::new(&site, &visitor, Some(medium), Some(&destination)))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let medium = fields.filled("medium").and_then(|slug| site.service.offered_medium(slug));
-    let Some(OfferedMedium { medium: wanted, .. }) = medium.clone() else {
-        let again = DestinationPage::new(&site, &visitor, None, None);
-        return again.refuse(&fields, "Medium: choose one.".into());
-    };
-    let problem = match read(&wanted, &fields) {
-        Ok(given) => {
-            let draft = DestinationDraft { medium: Some(wanted.clone()), ..draft(&fields, given) };
-            match site.service.create_destination(&visitor.caller, draft).await {
-                Ok(made) => {
-                    let place = needed::back(&fields, "destinations", made.id.0, PAGE);
-                    return Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."));
-                }
-                Err(ServiceError::Refused(refusal)) => problem_of(&wanted, &refusal),
-                Err(error) => return Err(error.into()),
-            }
+    /// That there is one with this address already is about the first setting.
+    fn refusal(ask: &Ask<Self>, refusal: &Refusal) -> Problem {
+        let problem = words::refusal(refusal);
+        let address = Self::start(ask).and_then(|it| Some(it.medium.settings().first()?.key));
+        match (refusal, address) {
+            (Refusal::Notification(NotificationRefusal::DestinationExists), Some(key)) => problem.at(key),
+            _ => problem,
         }
-        Err(problem) => problem,
-    };
-    DestinationPage::new(&site, &visitor, medium, None).refuse(&fields, problem)
-}
-
-pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let destination = known(&site, &visitor, id)?;
-    let medium = site.service.medium(&destination.medium);
-    let problem = match read(&medium.medium, &fields) {
-        Ok(settings) => {
-            let draft = draft(&fields, settings);
-            match site.service.edit_destination(&visitor.caller, destination.id, draft).await {
-                Ok(_) => return Ok(done(PAGE, "The destination is saved.")),
-                Err(ServiceError::Refused(refusal)) => problem_of(&medium.medium, &refusal),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(problem) => problem,
-    };
-    DestinationPage::new(&site, &visitor, Some(medium), Some(&destination)).refuse(&fields, problem)
+    }
 }
 
 /// A secret that is left empty is not mentioned, so it stays; one that is to go is `None`.
@@ -179,20 +167,6 @@ fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<S
     Ok(settings)
 }
 
-/// That there is one with this address already is about the first setting.
-fn problem_of(medium: &AnyMedium, refusal: &Refusal) -> Problem {
-    let problem = words::refusal(refusal);
-    match (refusal, medium.settings().first()) {
-        (Refusal::Notification(NotificationRefusal::DestinationExists), Some(address)) => problem.at(address.key),
-        _ => problem,
-    }
-}
-
-fn draft(fields: &Fields, settings: BTreeMap<String, Option<String>>) -> DestinationDraft {
-    let label = fields.filled("label").map(str::to_owned);
-    DestinationDraft { medium: None, label: Some(label), settings: Some(settings) }
-}
-
 const fn input(setting: &Setting) -> &'static str {
     match setting.form {
         _ if setting.secret => "password",
@@ -201,9 +175,4 @@ const fn input(setting: &Setting) -> &'static str {
         form if form.is_url() => "url",
         _ => "text",
     }
-}
-
-fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Destination>, PageError> {
-    let directory = site.service.directory();
-    directory.destination_of(visitor.caller.id(), DestinationId(id)).cloned().ok_or_else(|| missing(Model::Destination))
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
-};
+use axum::{extract::State, response::Response};
 
 use super::{
     chart::Outlook,
@@ -20,11 +17,12 @@ use crate::{
         limits::PREVIEW_DAYS_DEFAULT,
         stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
     },
-    service::{Model, ServiceError},
+    service::{Action, Model, Refusal},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -33,7 +31,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "notifications/filter.html")]
-struct FilterPage {
+pub struct FilterPage {
     frame: Frame,
     tab: &'static str,
     action: String,
@@ -44,6 +42,14 @@ struct FilterPage {
     then: String,
     problem: Option<Problem>,
     matching: Option<Matching>,
+}
+
+impl FilterPage {
+    /// The place of the tag that the problem is about, if it is about one.
+    fn wrong_tag(&self) -> usize {
+        let wrong = self.problem.as_ref().and_then(Problem::value);
+        wrong.and_then(|wrong| self.criteria.tags.iter().position(|tag| tag == wrong)).unwrap_or_default()
+    }
 }
 
 /// What a filter would do.
@@ -63,86 +69,92 @@ struct MatchingPart {
     matching: Option<Matching>,
 }
 
-impl FilterPage {
-    fn new(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, blob: &FilterBlob) -> Self {
+/// What the form holds.
+pub struct FilterForm {
+    name: String,
+    public: bool,
+    blob: FilterBlob,
+    then: String,
+    /// What is wrong with the criteria.
+    bad: Option<Problem>,
+}
+
+impl FilterForm {
+    fn read(fields: &Fields) -> Self {
+        let (blob, bad) = filter_fields::read(fields);
+        Self { name: fields.text("name"), public: fields.ticked("public"), blob, then: needed::then(fields), bad }
+    }
+}
+
+impl FormPage for FilterPage {
+    const CHANGE: Action = Action::UseDesk;
+    const WORDS: fn(&Refusal) -> Problem = words::refusal;
+    const HAS_PREVIEW: bool = true;
+    type Id = u64;
+    type Known = Arc<StoredFilter>;
+    type Draft = FilterForm;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<StoredFilter>, PageError> {
+        let directory = site.service.directory();
+        directory.filter_of(visitor.caller.id(), FilterId(id)).cloned().ok_or_else(|| missing(Model::Filter))
+    }
+
+    /// A new one with the criteria of the query, so that a list's view can become a filter.
+    fn start(ask: &Ask<Self>) -> FilterForm {
+        let Some(known) = &ask.known else { return FilterForm::read(&ask.fields) };
+        let (name, blob, then) = (known.name.clone(), known.blob.clone(), String::new());
+        FilterForm { name, public: known.public, blob, then, bad: None }
+    }
+
+    fn read(ask: &Ask<Self>) -> FilterForm {
+        FilterForm::read(&ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, form: FilterForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, known) = (&ask.site, ask.known.as_ref());
         let title = if known.is_some() { "Change a filter" } else { "New filter" };
-        Self {
-            frame: Frame::new(site, visitor, Section::Notifications, title),
+        let FilterForm { name, public, blob, then, bad } = form;
+        Ok(Self {
+            frame: Frame::new(site, &ask.visitor, Section::Notifications, title),
             tab: "filters",
             action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
-            name: known.map(|it| it.name.clone()).unwrap_or_default(),
-            public: known.is_some_and(|it| it.public),
-            criteria: CriteriaFields::new(blob, &site.service.directory()),
-            then: String::new(),
-            problem: None,
-            matching: None,
+            criteria: CriteriaFields::new(&blob, &site.service.directory()),
+            matching: ask.preview(async { matching(site, &ask.visitor, blob, bad).await.map(Some) }).await?,
+            name,
+            public,
+            then,
+            problem,
+        })
+    }
+
+    async fn save(ask: &Ask<Self>, form: &mut FilterForm) -> Result<Response, Trouble> {
+        if let Some(bad) = form.bad.clone() {
+            return Err(bad.into());
         }
+        let (service, caller) = (&ask.site.service, &ask.visitor.caller);
+        let (name, blob) = (Some(form.name.clone()), Some(BlobEdit::Whole(form.blob.clone())));
+        let draft = FilterDraft { name, public: Some(form.public), blob };
+        let saved = match &ask.known {
+            None => service.create_filter(caller, draft).await?,
+            Some(filter) => service.edit_filter(caller, filter.id, draft).await?,
+        };
+        Ok(done(&needed::back(&ask.fields, "filters", saved.id.0, PAGE), "The filter is saved."))
     }
-
-    fn typed(self, fields: &Fields) -> Self {
-        Self { name: fields.text("name"), public: fields.ticked("public"), then: needed::then(fields), ..self }
-    }
-
-    /// With what it would match, as long as that can be found.
-    async fn refuse(self, site: &Site, visitor: &Visitor, fields: &Fields, problem: Problem) -> Answer {
-        let matching = matching(site, visitor, fields).await.ok();
-        let again = Self { problem: Some(problem), matching, ..self };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-    }
-}
-
-/// With the criteria of the query, so that a list's view can become a filter.
-pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    let fields = Fields::of_query(query.as_deref());
-    let (blob, _) = filter_fields::read(&fields);
-    page(&FilterPage::new(&site, &visitor, None, &blob).typed(&fields))
-}
-
-pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
-    let filter = known(&site, &visitor, id)?;
-    page(&FilterPage::new(&site, &visitor, Some(&filter), &filter.blob))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    save(&site, &visitor, None, &fields).await
-}
-
-pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let filter = known(&site, &visitor, id)?;
-    save(&site, &visitor, Some(&filter), &fields).await
 }
 
 /// While one types.
 pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let matching = Some(matching(&site, &visitor, &fields).await?);
+    let (blob, bad) = filter_fields::read(&fields);
+    let matching = Some(matching(&site, &visitor, blob, bad).await?);
     page(&MatchingPart { frame: Frame::new(&site, &visitor, Section::Notifications, ""), matching })
 }
 
-async fn save(site: &Site, visitor: &Visitor, known: Option<&StoredFilter>, fields: &Fields) -> Answer {
-    let (blob, problem) = filter_fields::read(fields);
-    let again = FilterPage::new(site, visitor, known, &blob).typed(fields);
-    if fields.ticked("preview") {
-        let matching = Some(matching(site, visitor, fields).await?);
-        return page(&FilterPage { matching, ..again });
-    }
-    if let Some(problem) = problem {
-        return again.refuse(site, visitor, fields, problem).await;
-    }
-    let (name, public) = (Some(fields.text("name")), Some(fields.ticked("public")));
-    let draft = FilterDraft { name, public, blob: Some(BlobEdit::Whole(blob)) };
-    let saved = match known {
-        None => site.service.create_filter(&visitor.caller, draft).await,
-        Some(filter) => site.service.edit_filter(&visitor.caller, filter.id, draft).await,
-    };
-    match saved {
-        Ok(made) => Ok(done(&needed::back(fields, "filters", made.id.0, PAGE), "The filter is saved.")),
-        Err(ServiceError::Refused(refusal)) => again.refuse(site, visitor, fields, words::refusal(&refusal)).await,
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn matching(site: &Site, visitor: &Visitor, fields: &Fields) -> Result<Matching, PageError> {
-    let (blob, problem) = filter_fields::read(fields);
+async fn matching(
+    site: &Site,
+    visitor: &Visitor,
+    blob: FilterBlob,
+    problem: Option<Problem>,
+) -> Result<Matching, PageError> {
     let directory = site.service.directory();
     let mut matching = Matching {
         count: 0,
@@ -159,9 +171,4 @@ async fn matching(site: &Site, visitor: &Visitor, fields: &Fields) -> Result<Mat
     let forecast = site.service.forecast_of_filter(&visitor.caller, blob, days).await?;
     matching.outlook = Some(Outlook::new(forecast, days));
     Ok(matching)
-}
-
-fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<StoredFilter>, PageError> {
-    let directory = site.service.directory();
-    directory.filter_of(visitor.caller.id(), FilterId(id)).cloned().ok_or_else(|| missing(Model::Filter))
 }

@@ -1,14 +1,11 @@
 //! The form of a profile, and what it would have sent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
-use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
-};
+use axum::{extract::State, response::Response};
 
-use super::{chart::Outlook, destinations::Way, needed, profiles::PAGE, week, words};
+use super::{chart::Outlook, destinations::Way, profiles::PAGE, week, words};
 use crate::{
     domain::{
         directory::Directory,
@@ -16,11 +13,12 @@ use crate::{
         limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
         profile::{Profile, ProfileDraft, Reach},
     },
-    service::{DraftFilter, Model, PreviewDraft, ServiceError},
+    service::{Action, DraftFilter, Model, PreviewDraft, Refusal, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with, see},
+        answer::{Answer, PageError, done, missing, page},
         form::Fields,
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         offered,
         problem::Problem,
@@ -30,7 +28,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "notifications/profile.html")]
-struct ProfilePage {
+pub struct ProfilePage {
     frame: Frame,
     tab: &'static str,
     /// Where the form goes to.
@@ -66,7 +64,7 @@ struct Choice {
 
 /// What the form holds.
 #[derive(Clone, Debug, Default)]
-struct Draft {
+pub struct Draft {
     id: Option<ProfileId>,
     name: String,
     timeslot: Option<TimeslotId>,
@@ -86,11 +84,6 @@ impl Draft {
             destinations: fields.numbers("destinations").map(DestinationId).collect(),
             active: fields.ticked("active"),
         }
-    }
-
-    /// Of the form.
-    fn path(&self) -> String {
-        self.id.map_or_else(|| format!("{PAGE}new/"), |id| format!("{PAGE}{id}/"))
     }
 
     fn of(profile: &Profile) -> Self {
@@ -139,15 +132,37 @@ impl Draft {
     }
 }
 
-impl ProfilePage {
-    fn new(site: &Site, visitor: &Visitor, draft: Draft) -> Self {
+impl FormPage for ProfilePage {
+    const CHANGE: Action = Action::UseDesk;
+    const WORDS: fn(&Refusal) -> Problem = words::refusal;
+    const HAS_PREVIEW: bool = true;
+    type Id = u64;
+    type Known = Arc<Profile>;
+    type Draft = Draft;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Profile>, PageError> {
+        let directory = site.service.directory();
+        directory.profile_of(visitor.caller.id(), ProfileId(id)).cloned().ok_or_else(|| missing(Model::Profile))
+    }
+
+    /// A new one is switched on already, and has the first timeslot.
+    fn start(ask: &Ask<Self>) -> Draft {
+        let directory = ask.site.service.directory();
+        let first = || directory.timeslots_of(ask.visitor.caller.id()).first().map(|timeslot| timeslot.id);
+        let new = || Draft { timeslot: first(), active: true, ..Draft::default() };
+        ask.known.as_deref().map_or_else(new, Draft::of)
+    }
+
+    fn read(ask: &Ask<Self>) -> Draft {
+        Draft::read(ask.known.as_ref().map(|profile| profile.id), &ask.fields)
+    }
+
+    async fn view(ask: &Ask<Self>, draft: Draft, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, visitor, known) = (&ask.site, &ask.visitor, ask.known.as_ref());
+        let (outlook, outlook_problem, by_destination) = ask.preview(outlook(site, visitor, &draft)).await?;
         let directory = site.service.directory();
         let caller = visitor.caller.id();
-        let kept: Vec<FilterId> = draft
-            .id
-            .and_then(|id| directory.profile_of(caller, id))
-            .map(|profile| profile.filters.clone())
-            .unwrap_or_default();
+        let kept: &[FilterId] = known.map(|profile| profile.filters.as_slice()).unwrap_or_default();
         let timeslots = directory.timeslots_of(caller).into_iter().map(|timeslot| Choice {
             id: timeslot.id.0,
             name: timeslot.name.clone(),
@@ -186,63 +201,49 @@ impl ProfilePage {
                 chosen: draft.destinations.contains(&destination.id),
             }
         });
-        let title = if draft.id.is_some() { "Change a profile" } else { "New profile" };
-        Self {
+        let title = if known.is_some() { "Change a profile" } else { "New profile" };
+        Ok(Self {
             frame: Frame::new(site, visitor, Section::Notifications, title),
             tab: "profiles",
-            action: draft.path(),
+            action: path(known),
             timeslots: timeslots.collect(),
             filters: filters.collect(),
             destinations: destinations.collect(),
             draft,
-            problem: None,
-            outlook: None,
-            outlook_problem: None,
-            by_destination: Vec::new(),
-        }
+            problem,
+            outlook,
+            outlook_problem,
+            by_destination,
+        })
     }
 
-    /// With what it would have sent, as long as that can be found.
-    async fn refuse(site: &Site, visitor: &Visitor, draft: Draft, problem: Problem) -> Answer {
-        let (outlook, outlook_problem, by_destination) = outlook(site, visitor, &draft).await.unwrap_or_default();
-        let form = Self::new(site, visitor, draft);
-        let again = Self { problem: Some(problem), outlook, outlook_problem, by_destination, ..form };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    async fn save(ask: &Ask<Self>, draft: &mut Draft) -> Result<Response, Trouble> {
+        let (service, caller, timeslot) = (&ask.site.service, &ask.visitor.caller, draft.check()?);
+        let Draft { name, filters, destinations, active, .. } = draft.clone();
+        let wanted = ProfileDraft {
+            name: Some(Some(name).filter(|name| !name.is_empty())),
+            timeslot: Some(timeslot),
+            filters: Some(filters),
+            reach: Some(Reach::Destinations(destinations)),
+            active: Some(active),
+        };
+        let saved = match &ask.known {
+            None => service.create_profile(caller, wanted).await?,
+            Some(known) => service.edit_profile(caller, known.id, wanted).await?,
+        };
+        let is_mute = saved.active && saved.destinations.is_empty();
+        let mute = "The profile is saved, but it sends nothing: choose a destination.";
+        Ok(done(PAGE, if is_mute { mute } else { "The profile is saved." }))
+    }
+
+    fn place(known: Option<&Arc<Profile>>) -> Option<String> {
+        Some(path(known))
     }
 }
 
-/// All that is switched on already, and the first timeslot.
-pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(needed::DRAFT) {
-        return page(&ProfilePage::new(&site, &visitor, Draft::read(None, &fields)));
-    }
-    let directory = site.service.directory();
-    let timeslot = directory.timeslots_of(visitor.caller.id()).first().map(|timeslot| timeslot.id);
-    page(&ProfilePage::new(&site, &visitor, Draft { timeslot, active: true, ..Draft::default() }))
-}
-
-pub async fn show(
-    State(site): State<Site>,
-    visitor: Visitor,
-    Path(id): Path<u64>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let mut draft = known(&site, &visitor, id)?;
-    let fields = Fields::of_query(query.as_deref());
-    if fields.ticked(needed::DRAFT) {
-        draft = Draft::read(Some(ProfileId(id)), &fields);
-    }
-    page(&ProfilePage::new(&site, &visitor, draft))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    save(&site, &visitor, Draft::read(None, &fields), &fields).await
-}
-
-pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    known(&site, &visitor, id)?;
-    save(&site, &visitor, Draft::read(Some(ProfileId(id)), &fields), &fields).await
+/// Of the form.
+fn path(known: Option<&Arc<Profile>>) -> String {
+    known.map_or_else(|| format!("{PAGE}new/"), |profile| format!("{PAGE}{}/", profile.id))
 }
 
 /// While one types.
@@ -251,43 +252,6 @@ pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Poste
     let frame = Frame::new(&site, &visitor, Section::Notifications, "");
     let (outlook, outlook_problem, by_destination) = outlook(&site, &visitor, &draft).await?;
     page(&OutlookPart { frame, outlook, outlook_problem, by_destination })
-}
-
-async fn save(site: &Site, visitor: &Visitor, draft: Draft, fields: &Fields) -> Answer {
-    if let Some(place) = needed::leave(fields, &draft.path()) {
-        return Ok(see(&place));
-    }
-    if fields.ticked("preview") {
-        let (outlook, outlook_problem, by_destination) = outlook(site, visitor, &draft).await?;
-        let form = ProfilePage::new(site, visitor, draft);
-        return page(&ProfilePage { outlook, outlook_problem, by_destination, ..form });
-    }
-    let timeslot = match draft.check() {
-        Ok(timeslot) => timeslot,
-        Err(problem) => return ProfilePage::refuse(site, visitor, draft, problem).await,
-    };
-    let Draft { id, name, filters, destinations, active, .. } = draft.clone();
-    let wanted = ProfileDraft {
-        name: Some(Some(name).filter(|name| !name.is_empty())),
-        timeslot: Some(timeslot),
-        filters: Some(filters),
-        reach: Some(Reach::Destinations(destinations)),
-        active: Some(active),
-    };
-    let saved = match id {
-        None => site.service.create_profile(&visitor.caller, wanted).await,
-        Some(id) => site.service.edit_profile(&visitor.caller, id, wanted).await,
-    };
-    match saved {
-        Ok(saved) if saved.active && saved.destinations.is_empty() => {
-            Ok(done(PAGE, "The profile is saved, but it sends nothing: choose a destination."))
-        }
-        Ok(_) => Ok(done(PAGE, "The profile is saved.")),
-        Err(ServiceError::Refused(refusal)) => {
-            ProfilePage::refuse(site, visitor, draft, words::refusal(&refusal)).await
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 type Told = (Option<Outlook>, Option<Problem>, Vec<(String, u64)>);
@@ -309,10 +273,4 @@ async fn outlook(site: &Site, visitor: &Visitor, draft: &Draft) -> Result<Told, 
         Err(ServiceError::Refused(refusal)) => Ok((None, Some(words::refusal(&refusal)), Vec::new())),
         Err(error) => Err(error.into()),
     }
-}
-
-fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Draft, PageError> {
-    let directory = site.service.directory();
-    let profile = directory.profile_of(visitor.caller.id(), ProfileId(id)).ok_or_else(|| missing(Model::Profile))?;
-    Ok(Draft::of(profile))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
+    extract::{Path, State},
+    response::Response,
 };
 use chrono_tz::Tz;
 
@@ -22,11 +22,11 @@ use crate::{
         time::Timestamp,
         timeslot::{Recurrence, Timeslot, TimeslotDraft},
     },
-    service::{Model, ServiceError},
+    service::{Action, Model, Refusal, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
-        form::Fields,
+        answer::{Answer, PageError, done, missing, page, refused},
+        form_page::{Ask, FormPage, Trouble},
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -85,7 +85,7 @@ struct Card {
 
 #[derive(Template)]
 #[template(path = "notifications/timeslot.html")]
-struct TimeslotPage {
+pub struct TimeslotPage {
     frame: Frame,
     tab: &'static str,
     action: String,
@@ -116,82 +116,73 @@ impl TimeslotsPage {
     }
 }
 
-impl TimeslotPage {
-    fn new(site: &Site, visitor: &Visitor, known: Option<&Timeslot>) -> Self {
+/// What the form holds.
+#[derive(Default)]
+pub struct TimeslotForm {
+    name: String,
+    rows: Vec<Typed>,
+    then: String,
+}
+
+impl FormPage for TimeslotPage {
+    const CHANGE: Action = Action::UseDesk;
+    const WORDS: fn(&Refusal) -> Problem = words::refusal;
+    type Id = u64;
+    type Known = Arc<Timeslot>;
+    type Draft = TimeslotForm;
+
+    async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Timeslot>, PageError> {
         let directory = site.service.directory();
-        let zone = directory.settings.time_zone;
-        let rows = known.map(|it| week::rows(&it.recurrences).iter().map(Typed::new).collect()).unwrap_or_default();
-        let title = if known.is_some() { "Change a timeslot" } else { "New timeslot" };
-        Self {
-            frame: Frame::new(site, visitor, Section::Notifications, title),
-            tab: "timeslots",
-            action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
-            zone: zone.name(),
-            name: known.map(|it| it.name.clone()).unwrap_or_default(),
-            rows: week::with_spares(rows),
-            opening: known.map(|it| Opening::new(it, zone, site.service.now())),
-            then: String::new(),
-            problem: None,
+        directory.timeslot_of(visitor.caller.id(), TimeslotId(id)).cloned().ok_or_else(|| missing(Model::Timeslot))
+    }
+
+    fn start(ask: &Ask<Self>) -> TimeslotForm {
+        match &ask.known {
+            Some(known) => TimeslotForm { name: known.name.clone(), rows: shown(known), then: String::new() },
+            None => TimeslotForm { then: needed::then(&ask.fields), ..TimeslotForm::default() },
         }
     }
 
-    fn refuse(self, fields: &Fields, problem: Problem) -> Answer {
-        let rows = week::with_spares(week::typed(fields));
-        let (name, then) = (fields.text("name"), needed::then(fields));
-        let again = Self { name, rows, then, problem: Some(problem), ..self };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    fn read(ask: &Ask<Self>) -> TimeslotForm {
+        let fields = &ask.fields;
+        TimeslotForm { name: fields.text("name"), rows: week::typed(fields), then: needed::then(fields) }
+    }
+
+    async fn view(ask: &Ask<Self>, form: TimeslotForm, problem: Option<Problem>) -> Result<Self, PageError> {
+        let (site, known) = (&ask.site, ask.known.as_ref());
+        let zone = site.service.directory().settings.time_zone;
+        let title = if known.is_some() { "Change a timeslot" } else { "New timeslot" };
+        Ok(Self {
+            frame: Frame::new(site, &ask.visitor, Section::Notifications, title),
+            tab: "timeslots",
+            action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
+            zone: zone.name(),
+            name: form.name,
+            rows: week::with_spares(form.rows),
+            opening: known.map(|it| Opening::new(it, zone, site.service.now())),
+            then: form.then,
+            problem,
+        })
+    }
+
+    /// Times that were left as they were shown stay as they are stored, to the microsecond.
+    async fn save(ask: &Ask<Self>, form: &mut TimeslotForm) -> Result<Response, Trouble> {
+        let (service, caller, name) = (&ask.site.service, &ask.visitor.caller, form.name.clone());
+        let draft = TimeslotDraft { name: Some(name), recurrences: Some(recurrences(&form.rows)?) };
+        let place = if let Some(known) = &ask.known {
+            let recurrences = draft.recurrences.filter(|_| form.rows != shown(known));
+            service.edit_timeslot(caller, known.id, TimeslotDraft { recurrences, ..draft }).await?;
+            PAGE.to_owned()
+        } else {
+            let made = service.create_timeslot(caller, draft).await?;
+            needed::back(&ask.fields, "timeslot", made.id.0, PAGE)
+        };
+        Ok(done(&place, "The timeslot is saved."))
     }
 }
 
 pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
     page(&TimeslotsPage::new(&site, &visitor))
-}
-
-pub async fn new(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> Answer {
-    let then = needed::then(&Fields::of_query(query.as_deref()));
-    page(&TimeslotPage { then, ..TimeslotPage::new(&site, &visitor, None) })
-}
-
-pub async fn show(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
-    let timeslot = known(&site, &visitor, id)?;
-    page(&TimeslotPage::new(&site, &visitor, Some(&timeslot)))
-}
-
-pub async fn create(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let problem = match read(&fields) {
-        Ok((_, recurrences)) => {
-            let draft = TimeslotDraft { name: Some(fields.text("name")), recurrences: Some(recurrences) };
-            match site.service.create_timeslot(&visitor.caller, draft).await {
-                Ok(made) => {
-                    let place = needed::back(&fields, "timeslot", made.id.0, PAGE);
-                    return Ok(done(&place, "The timeslot is saved."));
-                }
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(problem) => problem,
-    };
-    TimeslotPage::new(&site, &visitor, None).refuse(&fields, problem)
-}
-
-/// Times that were left as they were shown stay as they are stored, to the microsecond.
-pub async fn edit(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let timeslot = known(&site, &visitor, id)?;
-    let problem = match read(&fields) {
-        Ok((rows, recurrences)) => {
-            let shown: Vec<Typed> = week::rows(&timeslot.recurrences).iter().map(Typed::new).collect();
-            let recurrences = (rows != shown).then_some(recurrences);
-            let draft = TimeslotDraft { name: Some(fields.text("name")), recurrences };
-            match site.service.edit_timeslot(&visitor.caller, timeslot.id, draft).await {
-                Ok(_) => return Ok(done(PAGE, "The timeslot is saved.")),
-                Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(problem) => problem,
-    };
-    TimeslotPage::new(&site, &visitor, Some(&timeslot)).refuse(&fields, problem)
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
@@ -200,22 +191,21 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
         Err(ServiceError::Refused(refusal)) => {
             let again =
                 TimeslotsPage { problem: Some(words::refusal(&refusal)), ..TimeslotsPage::new(&site, &visitor) };
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+            refused(&again)
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// In as few parts as say it: what is drawn comes in pieces that end at midnight.
-fn read(fields: &Fields) -> Result<(Vec<Typed>, Vec<Recurrence>), Problem> {
-    let typed = week::typed(fields);
-    let pieces = week::recurrences(&week::read(&typed)?)?;
-    Ok((typed, week::recurrences(&week::rows(&pieces))?))
+fn recurrences(typed: &[Typed]) -> Result<Vec<Recurrence>, Problem> {
+    let pieces = week::recurrences(&week::read(typed)?)?;
+    week::recurrences(&week::rows(&pieces))
 }
 
-fn known(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Timeslot>, PageError> {
-    let directory = site.service.directory();
-    directory.timeslot_of(visitor.caller.id(), TimeslotId(id)).cloned().ok_or_else(|| missing(Model::Timeslot))
+/// The rows of the form that stand for what is stored.
+fn shown(timeslot: &Timeslot) -> Vec<Typed> {
+    week::rows(&timeslot.recurrences).iter().map(Typed::new).collect()
 }
 
 fn profiles(id: TimeslotId, directory: &Directory) -> Vec<String> {

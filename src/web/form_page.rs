@@ -1,0 +1,235 @@
+//! Pages with a form. A page says what its fields hold, how it looks and how it is saved; what all of them have in common is
+//! here: the form is opened, sent, saved, or shown again with what was typed and what is wrong with it.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::Method,
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Site,
+    answer::{Answer, PageError, page, refused, see},
+    form::Fields,
+    notifications::needed,
+    problem::Problem,
+    visitor::{Posted, Visitor},
+};
+use crate::service::{Action, Refusal, ServiceError, StoreError};
+
+/// A page with a form for new things, or for one that is stored. The template shows both.
+pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
+    /// The right that sending the form takes, and opening one for a new thing.
+    const CHANGE: Action;
+    /// What is refused, in the words of this form.
+    const WORDS: fn(&Refusal) -> Problem = Problem::refused;
+    /// Whether the form has a button that shows what it would do.
+    const HAS_PREVIEW: bool = false;
+    /// What the path names the thing by.
+    type Id: DeserializeOwned + Send + 'static;
+    /// The thing as it is stored.
+    type Known: Send + Sync;
+    /// What the fields hold.
+    type Draft: Send + Sync;
+
+    /// The stored thing. A form for new things only is never asked.
+    fn find(
+        site: &Site,
+        visitor: &Visitor,
+        id: Self::Id,
+    ) -> impl Future<Output = Result<Self::Known, PageError>> + Send {
+        let _ = (site, visitor, id);
+        async { Err(PageError::NotFound("There is no such page.".to_owned())) }
+    }
+
+    /// What the fields hold when the form is opened.
+    fn start(ask: &Ask<Self>) -> Self::Draft;
+
+    /// What was typed.
+    fn read(ask: &Ask<Self>) -> Self::Draft;
+
+    /// The page with these fields, and with what is wrong with them.
+    fn view(
+        ask: &Ask<Self>,
+        draft: Self::Draft,
+        problem: Option<Problem>,
+    ) -> impl Future<Output = Result<Self, PageError>> + Send;
+
+    /// Stores what was typed, and says where to go then. The draft may be changed for the case that it is shown again.
+    fn save(ask: &Ask<Self>, draft: &mut Self::Draft) -> impl Future<Output = Result<Response, Trouble>> + Send;
+
+    /// A refusal of the service, for a form whose words depend on the thing.
+    fn refusal(ask: &Ask<Self>, refusal: &Refusal) -> Problem {
+        let _ = ask;
+        (Self::WORDS)(refusal)
+    }
+
+    /// The path of a form that can be left for the form of something that it needs, to come back with it.
+    fn place(known: Option<&Self::Known>) -> Option<String> {
+        let _ = known;
+        None
+    }
+}
+
+/// A request for the page.
+pub struct Ask<T: FormPage> {
+    pub site: Site,
+    pub visitor: Visitor,
+    /// `None`: a new one.
+    pub known: Option<T::Known>,
+    /// Of the query, or of the form that was sent.
+    pub fields: Fields,
+    preview: Preview,
+}
+
+#[derive(Clone, Copy)]
+enum Preview {
+    Empty,
+    Wanted,
+    /// The form is shown again because of a problem, with the preview if it can be made.
+    Kept,
+}
+
+/// Why a form was not saved.
+pub enum Trouble {
+    /// Shown with what was typed.
+    Problem(Problem),
+    /// The same, in the words of [`FormPage::refusal`].
+    Refused(Refusal),
+    /// Ends the request.
+    Page(PageError),
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<PageError> for Trouble {
+    fn from(error: PageError) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<ServiceError> for Trouble {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Refused(refusal) => Self::Refused(refusal),
+            error => Self::Page(error.into()),
+        }
+    }
+}
+
+/// For what is not shown on a form.
+impl From<Trouble> for PageError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Problem(problem) => Self::BadRequest(problem.to_string()),
+            Trouble::Refused(refusal) => ServiceError::Refused(refusal).into(),
+            Trouble::Page(error) => error,
+        }
+    }
+}
+
+impl<T: FormPage> Ask<T> {
+    /// As for a request for the page of this thing.
+    pub async fn about(site: Site, visitor: Visitor, id: T::Id) -> Result<Self, PageError> {
+        let known = Some(T::find(&site, &visitor, id).await?);
+        Ok(Self { site, visitor, known, fields: Fields::default(), preview: Preview::Empty })
+    }
+
+    /// The stored thing, on a page that always has one.
+    pub fn known(&self) -> Result<&T::Known, PageError> {
+        self.known.as_ref().ok_or_else(|| PageError::NotFound("There is no such page.".to_owned()))
+    }
+
+    /// The preview, if the page is to have one.
+    pub async fn preview<P: Default>(&self, find: impl Future<Output = Result<P, PageError>>) -> Result<P, PageError> {
+        match self.preview {
+            Preview::Empty => Ok(P::default()),
+            Preview::Wanted => find.await,
+            Preview::Kept => Ok(find.await.unwrap_or_default()),
+        }
+    }
+
+    /// The page as it is opened.
+    pub async fn page(&self) -> Result<T, PageError> {
+        T::view(self, T::start(self), None).await
+    }
+
+    /// The page after something else on it was not done.
+    pub async fn refuse(self, trouble: impl Into<Trouble>) -> Answer {
+        let draft = T::start(&self);
+        self.again(draft, trouble.into()).await
+    }
+
+    async fn again(self, draft: T::Draft, trouble: Trouble) -> Answer {
+        let problem = match trouble {
+            Trouble::Problem(problem) => problem,
+            Trouble::Refused(refusal) => T::refusal(&self, &refusal),
+            Trouble::Page(error) => return Err(error),
+        };
+        refused(&T::view(&self, draft, Some(problem)).await?)
+    }
+}
+
+impl<T: FormPage> FromRequest<Site> for Ask<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let path = Option::<Path<T::Id>>::from_request_parts(&mut parts, site).await;
+        let path = path.map_err(IntoResponse::into_response)?;
+        let is_sent = parts.method == Method::POST;
+        let (visitor, fields) = if is_sent {
+            let Posted { visitor, fields } = Posted::from_request(Request::from_parts(parts, body), site).await?;
+            (visitor, fields)
+        } else {
+            let visitor = Visitor::from_request_parts(&mut parts, site).await?;
+            (visitor, Fields::of_query(parts.uri.query()))
+        };
+        if is_sent || path.is_none() {
+            visitor.caller.require(T::CHANGE).map_err(|error| PageError::from(error).into_response())?;
+        }
+        let known = match path {
+            Some(Path(id)) => Some(T::find(site, &visitor, id).await.map_err(IntoResponse::into_response)?),
+            None => None,
+        };
+        Ok(Self { site: site.clone(), visitor, known, fields, preview: Preview::Empty })
+    }
+}
+
+/// Opens the form.
+pub async fn show<T: FormPage>(ask: Ask<T>) -> Answer {
+    let is_draft = ask.fields.ticked(needed::DRAFT) && T::place(ask.known.as_ref()).is_some();
+    let draft = if is_draft { T::read(&ask) } else { T::start(&ask) };
+    page(&T::view(&ask, draft, None).await?)
+}
+
+/// Saves what was typed.
+pub async fn send<T: FormPage>(mut ask: Ask<T>) -> Answer {
+    let leave = T::place(ask.known.as_ref()).and_then(|place| needed::leave(&ask.fields, &place));
+    if let Some(place) = leave {
+        return Ok(see(&place));
+    }
+    let mut draft = T::read(&ask);
+    if T::HAS_PREVIEW && ask.fields.ticked("preview") {
+        ask.preview = Preview::Wanted;
+        return page(&T::view(&ask, draft, None).await?);
+    }
+    match T::save(&ask, &mut draft).await {
+        Ok(done) => Ok(done),
+        Err(trouble) => {
+            ask.preview = Preview::Kept;
+            ask.again(draft, trouble).await
+        }
+    }
+}
