@@ -9,6 +9,7 @@ pub mod channel;
 pub mod channel_types;
 pub mod contact;
 pub mod contact_filter;
+pub mod criterion;
 pub mod datetime;
 pub mod destination;
 pub mod directory;

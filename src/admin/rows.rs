@@ -148,20 +148,8 @@ impl FilterRow {
 }
 
 fn criteria(blob: &FilterBlob) -> Value {
-    let sources = blob.source_ids.as_ref().map(|ids| json!(ids.iter().map(|id| id.0).collect::<Vec<_>>()));
-    let event_types = blob.event_types.as_ref();
-    let rows = [
-        ("sourceSystemIds", sources),
-        ("source_types", blob.source_types.as_ref().map(|types| json!(types))),
-        ("tags", blob.tags.as_ref().map(|tags| json!(tags))),
-        ("open", blob.open.map(Value::from)),
-        ("acked", blob.acked.map(Value::from)),
-        ("stateful", blob.stateful.map(Value::from)),
-        ("maxlevel", blob.max_level.map(|level| Value::from(level.get()))),
-        ("event_types", event_types.map(|kinds| json!(kinds.iter().map(|kind| kind.code()).collect::<Vec<_>>()))),
-        ("hide_closed_acked", blob.hide_closed_acked.then_some(Value::Bool(true))),
-    ];
-    Value::Object(rows.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+    let given = blob.given().filter(|(_, given)| given.count().is_some());
+    Value::Object(given.map(|(criterion, given)| (criterion.key.to_owned(), json!(given))).collect())
 }
 
 fn username(directory: &Directory, id: crate::domain::ids::UserId) -> String {

@@ -141,18 +141,7 @@ impl EventFilter {
         let can_match = !blob.is_empty() && !matches!(tags.tags, CompiledTags::Never);
         let other = &directory.settings.fallback;
         let types = filled(blob.event_types.as_ref()).or(filled(other.event_types.as_ref()));
-        let criteria = if can_match {
-            Criteria {
-                open: blob.open.or(other.open),
-                acked: blob.acked.or(other.acked),
-                stateful: blob.stateful.or(other.stateful),
-                max_level: blob.max_level.or(other.max_level).map(Level::get),
-                hide_closed_acked: blob.hide_closed_acked || other.hide_closed_acked,
-                ..Criteria::default()
-            }
-        } else {
-            Criteria::nothing()
-        };
+        let criteria = if can_match { blob.plain_criteria(other) } else { Criteria::nothing() };
         Some(Self {
             id,
             event_types: types.filter(|_| can_match).map(|kinds| kinds.iter().copied().collect()),

@@ -5,6 +5,7 @@ mod words;
 use super::{
     channel::Channel,
     contact::Contact,
+    criterion::CRITERIA,
     destination::Destination,
     directory::Directory,
     event::EventType,
@@ -263,13 +264,13 @@ impl Context<'_> {
         }
         let whole = stored.blob.or(&self.directory.settings.fallback);
         let asked = Asked {
-            own: &stored.blob,
             criteria: &whole.to_criteria(self.directory),
             whole,
             directory: self.directory,
             about: &self.occurrence.about,
         };
-        let Compared { criterion, is_own, wants, was, wanted, actual } = asked.compare(mismatch);
+        let Compared { criterion, wants, was, wanted, actual } = asked.compare(mismatch);
+        let is_own = stored.blob.given().find(|(it, _)| it.key == criterion).is_none_or(|(_, given)| given.is_set());
         let fallback = if is_own { "" } else { ", completed by the server's fallback filter," };
         let sentence = format!("Filter {}{fallback} wants {wants}, but {was}.", filter_name(stored));
         Told { criterion: Some(criterion), ..Told::new(sentence).by(clause).comparing(wanted, actual) }
@@ -412,8 +413,6 @@ impl Context<'_> {
 /// A criterion beside what there was.
 struct Compared {
     criterion: &'static str,
-    /// The filter's own, not the fallback's.
-    is_own: bool,
     /// "wants …"
     wants: String,
     /// "but …"
@@ -424,7 +423,6 @@ struct Compared {
 
 /// What a filter asked for.
 struct Asked<'a> {
-    own: &'a FilterBlob,
     whole: FilterBlob,
     criteria: &'a Criteria,
     directory: &'a Directory,
@@ -434,40 +432,34 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn compare(&self, mismatch: Mismatch) -> Compared {
         let about = self.about;
-        let state = |criterion, is_own, wanted: &str, actual: &str| Compared {
+        let state = |criterion, wanted: &str, actual: &str| Compared {
             criterion,
-            is_own,
-            wants: format!("{wanted} incident"),
+            wants: format!("{} {wanted} incident", if wanted.starts_with(['a', 'o', 'u']) { "an" } else { "a" }),
             was: format!("it was {actual}"),
-            wanted: without_article(wanted),
+            wanted: wanted.to_owned(),
             actual: actual.to_owned(),
         };
-        let open_or_closed = match (about.stateful, about.open) {
-            (false, _) => "stateless, so neither open nor closed",
-            (true, true) => "open",
-            (true, false) => "closed",
+        // What is true is not what is wanted.
+        let opposite = |key, is: bool| {
+            let words = CRITERIA.iter().find(|it| it.key == key).map(|it| it.adjectives).unwrap_or_default();
+            let [yes, no] = words;
+            if is { state(key, no, yes) } else { state(key, yes, no) }
         };
         match mismatch {
             Mismatch::Source => self.source(),
             Mismatch::Tags(group) => self.tags(group),
             Mismatch::Level => self.level(),
-            Mismatch::Stateful if about.stateful => {
-                state("stateful", self.own.stateful.is_some(), "a stateless", "stateful")
-            }
-            Mismatch::Stateful => state("stateful", self.own.stateful.is_some(), "a stateful", "stateless"),
+            Mismatch::Stateful => opposite("stateful", about.stateful),
+            Mismatch::Acked => opposite("acked", about.acked),
+            Mismatch::Open if about.stateful => opposite("open", about.open),
             Mismatch::Open => {
-                let wanted = if self.criteria.open == Some(true) { "an open" } else { "a closed" };
-                state("open", self.own.open.is_some(), wanted, open_or_closed)
+                let wanted = if self.criteria.open == Some(true) { "open" } else { "closed" };
+                state("open", wanted, "stateless, so neither open nor closed")
             }
-            Mismatch::Acked if about.acked => {
-                state("acked", self.own.acked.is_some(), "an unacknowledged", "acknowledged")
-            }
-            Mismatch::Acked => state("acked", self.own.acked.is_some(), "an acknowledged", "unacknowledged"),
-            Mismatch::Ticket if about.has_ticket => state("ticket", true, "a ticketless", "with a ticket"),
-            Mismatch::Ticket => state("ticket", true, "a ticketed", "without a ticket"),
+            Mismatch::Ticket if about.has_ticket => state("ticket", "ticketless", "with a ticket"),
+            Mismatch::Ticket => state("ticket", "ticketed", "without a ticket"),
             Mismatch::HideClosedAcked => Compared {
                 criterion: "hide_closed_acked",
-                is_own: self.own.hide_closed_acked,
                 wants: "nothing that is both closed and acknowledged".to_owned(),
                 was: "the incident was".to_owned(),
                 wanted: "open or unacknowledged".to_owned(),
@@ -475,7 +467,6 @@ impl Asked<'_> {
             },
             Mismatch::EventTypes | Mismatch::Nothing => Compared {
                 criterion: "event_types",
-                is_own: true,
                 wants: "another type of event".to_owned(),
                 was: "this was of none of them".to_owned(),
                 wanted: "another type".to_owned(),
@@ -492,7 +483,6 @@ impl Asked<'_> {
         let actual = format!("level {}", self.about.level.get());
         Compared {
             criterion: "maxlevel",
-            is_own: self.own.max_level.is_some(),
             wants: wanted.clone(),
             was: format!("the incident was at {actual}"),
             wanted,
@@ -508,7 +498,6 @@ impl Asked<'_> {
         let actual = words::list(of_key.map(|it| it.tag.to_string()), "and", &format!("no tag \"{key}\""));
         Compared {
             criterion: "tags",
-            is_own: self.own.tags.as_ref().is_some_and(|tags| !tags.is_empty()),
             wants: format!("the tag {wanted}"),
             was: format!("the incident had {actual}"),
             wanted,
@@ -532,7 +521,6 @@ impl Asked<'_> {
             let wanted = words::list(ids.iter().map(|id| name_of(id.0)), "or", "none");
             return Compared {
                 criterion: "sourceSystemIds",
-                is_own: self.own.source_ids.as_ref().is_some_and(|ids| !ids.is_empty()),
                 wants: format!("the source {wanted}"),
                 was: format!("the incident came from {it_was}"),
                 wanted,
@@ -544,17 +532,12 @@ impl Asked<'_> {
         let actual = source.map_or_else(|| "unknown".to_owned(), |source| format!("\"{}\"", source.source_type));
         Compared {
             criterion: "source_types",
-            is_own: self.own.source_types.as_ref().is_some_and(|types| !types.is_empty()),
             wants: format!("a source of type {wanted}"),
             was: format!("the incident came from {it_was} of type {actual}"),
             wanted,
             actual,
         }
     }
-}
-
-fn without_article(text: &str) -> String {
-    text.split_once(' ').map_or(text, |(_, rest)| rest).to_owned()
 }
 
 #[cfg(test)]

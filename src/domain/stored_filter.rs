@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
 
+pub use super::criterion::FilterBlob;
 use super::{
+    criterion::Given,
     directory::Directory,
-    event::EventType,
     filter::{Criteria, tag_groups},
     ids::{FilterId, SourceId, UserId},
-    severity::Level,
     tag::Tag,
 };
 
@@ -28,21 +28,6 @@ pub struct StoredFilter {
     pub blob: FilterBlob,
 }
 
-/// Criteria as their owner gave them, all of which must hold; what is `None`, empty or false does not count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FilterBlob {
-    pub source_ids: Option<Vec<SourceId>>,
-    pub source_types: Option<Vec<String>>,
-    /// Texts that need not be valid tags: those that are not match nothing.
-    pub tags: Option<Vec<String>>,
-    pub open: Option<bool>,
-    pub acked: Option<bool>,
-    pub stateful: Option<bool>,
-    pub max_level: Option<Level>,
-    pub event_types: Option<Vec<EventType>>,
-    pub hide_closed_acked: bool,
-}
-
 impl StoredFilter {
     #[must_use]
     pub fn is_usable_by(&self, user: UserId) -> bool {
@@ -54,44 +39,34 @@ impl FilterBlob {
     /// Without any criterion; such a blob matches nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        filled(self.source_ids.as_ref()).is_none()
-            && filled(self.source_types.as_ref()).is_none()
-            && filled(self.tags.as_ref()).is_none()
-            && filled(self.event_types.as_ref()).is_none()
-            && self.open.is_none()
-            && self.acked.is_none()
-            && self.stateful.is_none()
-            && self.max_level.is_none()
-            && !self.hide_closed_acked
+        !self.given().any(|(_, given)| given.is_set())
     }
 
     /// Takes from `fallback` the criteria that this does not set.
     #[must_use]
     pub fn or(&self, fallback: &Self) -> Self {
-        fn list<T: Clone>(own: Option<&Vec<T>>, other: Option<&Vec<T>>) -> Option<Vec<T>> {
-            filled(own).or(other).cloned()
-        }
-        Self {
-            source_ids: list(self.source_ids.as_ref(), fallback.source_ids.as_ref()),
-            source_types: list(self.source_types.as_ref(), fallback.source_types.as_ref()),
-            tags: list(self.tags.as_ref(), fallback.tags.as_ref()),
-            open: self.open.or(fallback.open),
-            acked: self.acked.or(fallback.acked),
-            stateful: self.stateful.or(fallback.stateful),
-            max_level: self.max_level.or(fallback.max_level),
-            event_types: list(self.event_types.as_ref(), fallback.event_types.as_ref()),
-            hide_closed_acked: self.hide_closed_acked || fallback.hide_closed_acked,
-        }
+        self.merged(fallback, |_, given| given.is_set())
     }
 
     /// Bytes of the lists as JSON, escapes and what is no list aside.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let quoted = |text: &String| text.len() + r#""","#.len();
-        let texts = self.source_types.iter().chain(&self.tags).flatten().map(quoted);
-        let ids = self.source_ids.iter().flatten().map(|id| id.to_string().len() + ",".len());
-        let kinds = self.event_types.iter().flatten().map(|kind| kind.code().len() + r#""","#.len());
-        texts.chain(ids).chain(kinds).sum()
+        let lists = self.given().filter(|(_, given)| given.is_list());
+        let bytes = lists.flat_map(|(_, given)| {
+            let around = if matches!(given, Given::Sources(_)) { "," } else { r#""","# };
+            given.texts().into_iter().map(|item| item.len() + around.len())
+        });
+        bytes.sum()
+    }
+
+    /// All but lists, each from `fallback` if this does not set it. Cheap, whatever the size of the lists.
+    #[must_use]
+    pub fn plain_criteria(&self, fallback: &Self) -> Criteria {
+        let mut criteria = Criteria::default();
+        for (criterion, given) in self.given() {
+            (criterion.narrow)(if given.is_set() { self } else { fallback }, &mut criteria);
+        }
+        criteria
     }
 
     #[must_use]
@@ -102,19 +77,12 @@ impl FilterBlob {
         let tags: Option<Vec<Tag>> = self.tags.iter().flatten().map(|text| Tag::parse(text).ok()).collect();
         // Of a key that no tag can have there is no other alternative either.
         let Some(tags) = tags else { return Criteria::nothing() };
+        let event_types = filled(self.event_types.as_ref()).map(|kinds| kinds.iter().copied().collect());
         Criteria {
-            open: self.open,
-            acked: self.acked,
-            stateful: self.stateful,
             tags: tag_groups(tags),
             sources: self.sources(directory),
-            max_level: self.max_level.map(Level::get),
-            event_types: filled(self.event_types.as_ref())
-                .map(|kinds| kinds.iter().copied().collect())
-                .into_iter()
-                .collect(),
-            hide_closed_acked: self.hide_closed_acked,
-            ..Criteria::default()
+            event_types: event_types.into_iter().collect(),
+            ..self.plain_criteria(self)
         }
     }
 

@@ -59,6 +59,12 @@ impl Kind {
             Self::DamagedDataFile => "damaged_data_file",
         }
     }
+
+    /// Of each incident of this kind.
+    #[must_use]
+    pub fn tag(self) -> String {
+        format!("problem_type={}", self.problem_type())
+    }
 }
 
 impl Matter {
@@ -112,7 +118,7 @@ impl Matter {
 
     #[must_use]
     pub fn tags(self, incident: IncidentId, directory: &Directory) -> Vec<Tag> {
-        let problem = format!("problem_type={}", self.kind().problem_type());
+        let problem = self.kind().tag();
         let texts = match self {
             Self::Token(source) => vec![
                 "location=argus".to_owned(),

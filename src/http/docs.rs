@@ -52,8 +52,8 @@ pub fn openapi(version: Version) -> OpenApi {
     }
     let components = document.components.get_or_insert_with(Components::new);
     for (schema, property) in version.absent_properties() {
-        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(*schema) {
-            object.properties.remove(*property);
+        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema) {
+            object.properties.remove(property);
             object.required.retain(|name| name != property);
         }
     }

@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
-    directory::Directory,
+    criterion::Slot,
+    directory::{Directory, OWN_SOURCE},
     filter::{AnyOf, Criteria, narrow, search_words, tag_groups},
     ids::{FilterId, IncidentId, ProfileId, SourceId, UserId},
     limits,
     profile::Profile,
+    stored_filter::FilterBlob,
     tag::Tag,
+    trouble::Kind,
 };
 use chrono_tz::Tz;
 
@@ -91,11 +94,16 @@ impl<'a> Reader<'a> {
     }
 
     fn state(&mut self, criteria: &mut Criteria) {
-        criteria.open = self.flag("open");
-        criteria.acked = self.flag("acked");
-        criteria.stateful = self.flag("stateful");
+        let mut blob = FilterBlob::default();
+        for (criterion, slot) in blob.slots() {
+            match slot {
+                Slot::Either(wanted) => *wanted = self.flag(criterion.key),
+                Slot::Flag(wanted) => *wanted = self.flag(criterion.key) == Some(true),
+                _ => {}
+            }
+        }
+        *criteria = blob.plain_criteria(&blob);
         criteria.has_ticket = self.flag("ticket");
-        criteria.hide_closed_acked = self.flag("hide_closed_acked").unwrap_or(false);
         criteria.under_maintenance = self.flag("under_maintenance");
         if let Some(stateless) = self.flag("end_time__isnull") {
             if criteria.stateful == Some(stateless) {
@@ -179,9 +187,9 @@ impl<'a> Reader<'a> {
         if self.flag("token_expiry").is_none() {
             return;
         }
-        let own = self.context.directory.sources.values().filter(|source| source.source_type == "argus");
+        let own = self.context.directory.sources.values().filter(|source| source.source_type == OWN_SOURCE);
         narrow(&mut criteria.sources, own.map(|source| source.id).collect());
-        criteria.tags.extend(Tag::parse("problem_type=token_expiry").ok().map(|tag| vec![tag]));
+        criteria.tags.extend(Tag::parse(&Kind::TokenExpiry.tag()).ok().map(|tag| vec![tag]));
     }
 
     /// Unknown ones match nothing. Of a profile's filters any will do.

@@ -62,7 +62,7 @@ impl FilterDraft {
 pub enum BlobEdit {
     /// All criteria.
     Whole(FilterBlob),
-    /// All but source types, event types and `hide_closed_acked`.
+    /// All but those that are [wide](crate::domain::criterion::Criterion::is_wide).
     Plain(FilterBlob),
     /// Only sources and tags.
     SourcesAndTags(FilterBlob),
@@ -72,10 +72,7 @@ impl BlobEdit {
     pub fn apply(self, to: &mut FilterBlob) {
         match self {
             Self::Whole(blob) => *to = blob,
-            Self::Plain(blob) => {
-                let FilterBlob { source_types, event_types, hide_closed_acked, .. } = std::mem::take(to);
-                *to = FilterBlob { source_types, event_types, hide_closed_acked, ..blob };
-            }
+            Self::Plain(blob) => *to = blob.merged(to, |criterion, _| !criterion.is_wide),
             Self::SourcesAndTags(blob) => (to.source_ids, to.tags) = (blob.source_ids, blob.tags),
         }
     }

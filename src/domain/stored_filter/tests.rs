@@ -6,9 +6,10 @@ use proptest::{option, prelude::*};
 
 use super::*;
 use crate::domain::{
-    event::EventTypeSet,
+    event::{EventType, EventTypeSet},
     ids::IncidentId,
     incident::{AckedUntil, EndTime, Incident},
+    severity::Level,
     source::Source,
     tag::IncidentTag,
     time::Timestamp,

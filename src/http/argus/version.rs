@@ -1,5 +1,7 @@
 //! What differs between the versions of the API, as data.
 
+use crate::domain::criterion::CRITERIA;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V1,
@@ -45,19 +47,18 @@ impl Version {
 
     /// What schemas that all versions share say too much: (schema, property).
     #[must_use]
-    pub const fn absent_properties(self) -> &'static [(&'static str, &'static str)] {
-        match self {
+    pub fn absent_properties(self) -> Vec<(&'static str, &'static str)> {
+        let wide = CRITERIA.iter().filter(|criterion| criterion.is_wide).map(|criterion| ("FilterBlob", criterion.key));
+        let others: &[_] = match self {
             Self::V1 => &[
                 ("Incident", "metadata"),
                 ("IncidentRequest", "metadata"),
                 ("Filter", "public"),
                 ("FilterRequest", "public"),
-                ("FilterBlob", "source_types"),
-                ("FilterBlob", "event_types"),
-                ("FilterBlob", "hide_closed_acked"),
             ],
             Self::V2 => &[("Filter", "filter_string"), ("FilterRequest", "filter_string")],
-        }
+        };
+        wide.filter(|_| !self.has_wide_filters()).chain(others.iter().copied()).collect()
     }
 
     /// Contract section 6, parameter `tags`.

@@ -96,15 +96,9 @@ pub(super) fn blob_record(blob: FilterBlob) -> FilterV1 {
 
 /// `None` if an event type or the level is unknown.
 pub(super) fn blob_from_record(record: FilterV1) -> Option<FilterBlob> {
-    let kinds = |codes: Vec<String>| codes.iter().map(|code| EventType::from_code(code)).collect::<Option<Vec<_>>>();
-    let max_level = match record.max_level {
-        Some(level) => Some(Level::new(level)?),
-        None => None,
-    };
-    let event_types = match record.event_types {
-        Some(codes) => Some(kinds(codes)?),
-        None => None,
-    };
+    let kinds = |codes: Vec<String>| codes.iter().map(|code| EventType::from_code(code).ok_or(())).collect();
+    let max_level = record.max_level.map(|level| Level::new(level).ok_or(())).transpose().ok()?;
+    let event_types = record.event_types.map(kinds).transpose().ok()?;
     Some(FilterBlob {
         source_ids: record.source_ids.map(|ids| ids.into_iter().map(SourceId).collect()),
         source_types: record.source_types,
@@ -119,16 +113,5 @@ pub(super) fn blob_from_record(record: FilterV1) -> Option<FilterBlob> {
 }
 
 pub(super) fn audit_blob(blob: &FilterBlob) -> Value {
-    let codes = |kinds: &Vec<EventType>| kinds.iter().map(|kind| kind.code()).collect::<Vec<_>>();
-    json!({
-        "source_ids": blob.source_ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>()),
-        "source_types": blob.source_types,
-        "tags": blob.tags,
-        "open": blob.open,
-        "acked": blob.acked,
-        "stateful": blob.stateful,
-        "max_level": blob.max_level.map(Level::get),
-        "event_types": blob.event_types.as_ref().map(codes),
-        "hide_closed_acked": blob.hide_closed_acked,
-    })
+    Value::Object(blob.given().map(|(criterion, given)| (criterion.stored.to_owned(), json!(given))).collect())
 }

@@ -106,8 +106,9 @@ pub fn by_name(site: &Site, fields: &Fields, view: &mut View) -> Result<(), Stri
         }
     }
     for id in found {
-        if !view.sources.contains(&id) {
-            view.sources.push(id);
+        let sources = view.wanted.source_ids.get_or_insert_default();
+        if !sources.contains(&id) {
+            sources.push(id);
         }
     }
     Ok(())

@@ -142,7 +142,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
         filters: filters(&directory, &visitor, view.filter),
         filter: view.filter.and_then(|id| usable(&directory, id, &visitor)),
         sources: directory.sources_sorted().into_iter().cloned().collect(),
-        source_types: offered::source_types(&directory, &view.source_types),
+        source_types: offered::source_types(&directory, view.wanted.source_types.as_deref().unwrap_or_default()),
         is_fresh: total == 0,
         choosing: fields.ticked("choose"),
         restored: fields.ticked(RESTORED) && view.query() == last_filter,
@@ -160,7 +160,7 @@ pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): 
     let fields = Fields::of_query(query.as_deref());
     let mut view = View { cursor: None, ..View::parse(&fields) };
     if fields.is_empty() {
-        view.open = Some(true);
+        view.wanted.open = Some(true);
     }
     let directory = site.service.directory();
     let filter = view.filter.and_then(|id| usable(&directory, id, &visitor));
@@ -258,7 +258,7 @@ impl ListPage {
     fn hidden_fields(&self) -> Vec<(&'static str, String)> {
         let mut pairs = self.view.pairs();
         pairs.retain(|(name, value)| *name != "q" && !(*name == "open" && value == "any"));
-        if self.view.open.is_none() {
+        if self.view.wanted.open.is_none() {
             pairs.push(("open", "any".to_owned()));
         }
         pairs
@@ -269,15 +269,15 @@ impl ListPage {
     }
 
     fn is_source(&self, source: &Source) -> bool {
-        self.view.sources.contains(&source.id)
+        self.view.wanted.source_ids.iter().flatten().any(|id| *id == source.id)
     }
 
     fn is_type(&self, name: &String) -> bool {
-        self.view.source_types.contains(name)
+        self.view.wanted.source_types.iter().flatten().any(|it| it == name)
     }
 
     fn is_event_type(&self, kind: &EventType) -> bool {
-        self.view.event_types.contains(kind)
+        self.view.wanted.event_types.iter().flatten().any(|it| it == kind)
     }
 
     fn shows_all_sources(&self) -> bool {
@@ -307,24 +307,15 @@ impl ListPage {
     /// Of what lets fewer incidents through than there are: name, and the address without it.
     fn conditions(&self) -> usize {
         let view = &self.view;
-        [
-            view.open.is_some(),
-            view.acked.is_some(),
-            view.stateful.is_some(),
+        let others = [
             view.ticket.is_some(),
             view.maintenance.is_some(),
-            view.hide_closed_acked,
             !view.levels.is_empty(),
-            !view.sources.is_empty(),
-            !view.source_types.is_empty(),
-            !view.tags.is_empty(),
-            !view.event_types.is_empty(),
             view.frame.is_some(),
             view.longer.is_some(),
-        ]
-        .into_iter()
-        .filter(|is_set| *is_set)
-        .count()
+        ];
+        let wanted = view.wanted.given().map(|(_, given)| given.is_set());
+        wanted.chain(others).filter(|is_set| *is_set).count()
     }
 }
 
@@ -367,7 +358,7 @@ impl View {
 }
 
 fn title(list: &Listed, view: &View) -> String {
-    let state = match view.open {
+    let state = match view.wanted.open {
         Some(true) => "open ",
         Some(false) => "closed ",
         None => "",

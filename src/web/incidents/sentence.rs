@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::{
-    domain::{directory::Directory, event::EventType, limits::CRITERIA_SHOWN, stored_filter::FilterBlob},
+    domain::{criterion::Slot, directory::Directory, event::EventType, limits::CRITERIA_SHOWN},
     service::BulkKind,
     web::notifications::words::{criteria, shortened},
 };
@@ -49,26 +49,22 @@ const fn verb(kind: BulkKind) -> &'static str {
 /// What the view shows. Levels are always named, so that nobody overlooks that the critical ones are among them.
 fn incidents(view: &View, directory: &Directory) -> String {
     let mut text = String::new();
-    let mut either = |wanted: Option<bool>, yes: &str, no: &str| {
-        if let Some(wanted) = wanted {
+    let mut rest = view.wanted.clone();
+    // In alphabetical order, as in "acknowledged open".
+    let mut eithers: Vec<_> = rest.slots().collect();
+    eithers.sort_by_key(|(criterion, _)| criterion.key);
+    for (criterion, slot) in eithers {
+        if let Slot::Either(wanted) = slot
+            && let Some(wanted) = wanted.take()
+        {
+            let [yes, no] = criterion.adjectives;
             text.push_str(if wanted { yes } else { no });
             text.push(' ');
         }
-    };
-    either(view.acked, "acknowledged", "unacknowledged");
-    either(view.open, "open", "closed");
-    either(view.stateful, "stateful", "stateless");
+    }
     text.push_str("incidents, level ");
     text.push_str(&levels(&view.levels));
-    let blob = FilterBlob {
-        source_ids: Some(view.sources.clone()),
-        source_types: Some(view.source_types.clone()),
-        tags: Some(view.tags.clone()),
-        event_types: Some(view.event_types.clone()),
-        hide_closed_acked: view.hide_closed_acked,
-        ..FilterBlob::default()
-    };
-    let mut parts = criteria(&blob, directory);
+    let mut parts = criteria(&rest, directory);
     parts.extend(view.ticket.map(|with| if with { "with a ticket" } else { "without a ticket" }.to_owned()));
     parts.extend(
         view.maintenance.map(|under| if under { "under maintenance" } else { "not under maintenance" }.to_owned()),

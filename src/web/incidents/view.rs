@@ -6,8 +6,9 @@ use url::form_urlencoded;
 
 use crate::{
     domain::{
+        criterion::{Given, Slot},
         directory::Directory,
-        event::{EventType, EventTypeSet},
+        event::EventType,
         filter::{Criteria, search_words, tag_groups},
         ids::{FilterId, IncidentId, SourceId},
         limits::{SEARCH_TEXT, SEARCH_WORDS, TAG},
@@ -42,19 +43,13 @@ const LONGEST_LIST: usize = 100;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    pub open: Option<bool>,
-    pub acked: Option<bool>,
-    pub stateful: Option<bool>,
+    /// What stored filters can ask for, without the level; no list in it is empty. Texts are as typed: those that are no
+    /// tags match nothing.
+    pub wanted: FilterBlob,
     pub ticket: Option<bool>,
     /// Planned maintenance that is on covers it.
     pub maintenance: Option<bool>,
-    pub hide_closed_acked: bool,
     pub levels: Vec<u8>,
-    pub sources: Vec<SourceId>,
-    pub source_types: Vec<String>,
-    /// As typed; those that are no tags match nothing.
-    pub tags: Vec<String>,
-    pub event_types: Vec<EventType>,
     /// One of [`FRAMES`].
     pub frame: Option<&'static str>,
     /// At least so many minutes.
@@ -77,22 +72,28 @@ impl View {
         };
         // One more than there may be, so that it is known to be too long.
         let words = |name| unique(fields.all(name).map(|text| start_of(text, TAG + 1)));
-        let tags = words("tags");
+        let mut wanted = FilterBlob::default();
+        for (criterion, slot) in wanted.slots() {
+            let name = criterion.list;
+            match slot {
+                Slot::Either(wanted) => *wanted = flag(name),
+                Slot::Flag(wanted) => *wanted = flag(name) == Some(true),
+                Slot::MaxLevel(_) => {}
+                Slot::Sources(ids) => *ids = filled(unique(fields.numbers(name).map(SourceId))),
+                Slot::Names(texts) | Slot::Tags(texts) => *texts = filled(words(name)),
+                Slot::EventTypes(kinds) => {
+                    *kinds = filled(unique(fields.all(name).filter_map(EventType::from_code)));
+                }
+            }
+        }
         let mut levels =
             unique(fields.numbers("level").filter_map(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)));
         levels.sort_unstable();
         Self {
-            open: flag("open"),
-            acked: flag("acked"),
-            stateful: flag("stateful"),
+            wanted,
             ticket: flag("ticket"),
             maintenance: flag("maintenance"),
-            hide_closed_acked: flag("hide_closed_acked") == Some(true),
             levels,
-            sources: unique(fields.numbers("source").map(SourceId)),
-            source_types: words("source_type"),
-            tags,
-            event_types: unique(fields.all("event_type").filter_map(EventType::from_code)),
             frame: fields
                 .get("frame")
                 .and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name))
@@ -130,19 +131,13 @@ impl View {
     /// What [`View::query`] is made of; hidden fields of forms.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        let mut flag = |name, value: Option<bool>| pairs.extend(value.map(|value| (name, value.to_string())));
-        flag("open", self.open);
-        flag("acked", self.acked);
-        flag("stateful", self.stateful);
-        flag("ticket", self.ticket);
-        flag("maintenance", self.maintenance);
-        flag("hide_closed_acked", self.hide_closed_acked.then_some(true));
+        let flag = |name, value: Option<bool>| value.map(|value| (name, value.to_string()));
+        let mut pairs: Vec<_> = self.wanted.pairs(|given| matches!(given, Given::Either(_))).collect();
+        pairs.extend(flag("ticket", self.ticket));
+        pairs.extend(flag("maintenance", self.maintenance));
+        pairs.extend(self.wanted.pairs(|given| matches!(given, Given::Flag(_))));
         pairs.extend(self.levels.iter().map(|level| ("level", level.to_string())));
-        pairs.extend(self.sources.iter().map(|source| ("source", source.to_string())));
-        pairs.extend(self.source_types.iter().map(|name| ("source_type", name.clone())));
-        pairs.extend(self.tags.iter().map(|tag| ("tags", tag.clone())));
-        pairs.extend(self.event_types.iter().map(|kind| ("event_type", kind.code().to_owned())));
+        pairs.extend(self.wanted.pairs(|given| given.is_list()));
         pairs.extend(self.frame.map(|frame| ("frame", frame.to_owned())));
         pairs.extend(self.longer.map(|minutes| ("longer", minutes.to_string())));
         if !self.text.is_empty() {
@@ -164,23 +159,14 @@ impl View {
         if self.text.chars().count() > SEARCH_TEXT || search.words.len() > SEARCH_WORDS {
             return Criteria::nothing();
         }
-        let typed = self.tags.iter().map(|text| Tag::parse(text).ok()).collect::<Option<Vec<Tag>>>();
+        let typed = self.tags().map(|text| Tag::parse(text).ok()).collect::<Option<Vec<Tag>>>();
         let Some(typed) = typed else { return Criteria::nothing() };
-        let mut criteria = self
-            .blob_of_lists(typed.iter().map(ToString::to_string))
-            .map_or_else(Criteria::default, |blob| blob.to_criteria(directory));
-        criteria.open = self.open;
-        criteria.acked = self.acked;
-        criteria.stateful = self.stateful;
+        let is_any = self.wanted.is_empty();
+        let mut criteria = if is_any { Criteria::default() } else { self.wanted.to_criteria(directory) };
         criteria.has_ticket = self.ticket;
         criteria.under_maintenance = self.maintenance;
-        criteria.hide_closed_acked = self.hide_closed_acked;
         criteria.tags = tag_groups(typed.into_iter().chain(search.tags));
         criteria.levels = (!self.levels.is_empty()).then(|| levels(&self.levels));
-        criteria.event_types = (!self.event_types.is_empty())
-            .then(|| self.event_types.iter().copied().collect::<EventTypeSet>())
-            .into_iter()
-            .collect();
         criteria.ids = (!search.ids.is_empty()).then_some(search.ids);
         criteria.words = search.words;
         let hours =
@@ -236,19 +222,11 @@ impl View {
         if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() || self.maintenance.is_some() {
             return Err("A time frame, a duration, a ticket, or planned maintenance cannot be saved in a filter.");
         }
-        if self.tags.iter().any(|tag| Tag::parse(tag).is_err()) {
+        if self.tags().any(|tag| Tag::parse(tag).is_err()) {
             return Err("A tag has the form key=value.");
         }
-        let tags = self.tags.iter().cloned().chain(search.tags.iter().map(ToString::to_string));
-        let lists = self.blob_of_lists(tags).unwrap_or_default();
-        let blob = FilterBlob {
-            open: self.open,
-            acked: self.acked,
-            stateful: self.stateful,
-            max_level,
-            hide_closed_acked: self.hide_closed_acked,
-            ..lists
-        };
+        let tags = self.tags().cloned().chain(search.tags.iter().map(ToString::to_string));
+        let blob = FilterBlob { max_level, tags: filled(tags.collect()), ..self.wanted.clone() };
         if blob.is_empty() { Err("There is nothing to save: this view shows everything.") } else { Ok(blob) }
     }
 
@@ -256,15 +234,8 @@ impl View {
     #[must_use]
     pub fn of_filter(id: FilterId, blob: &FilterBlob) -> Self {
         Self {
-            open: blob.open,
-            acked: blob.acked,
-            stateful: blob.stateful,
-            hide_closed_acked: blob.hide_closed_acked,
+            wanted: FilterBlob { max_level: None, ..blob.or(&FilterBlob::default()) },
             levels: blob.max_level.map(|max| (1..=max.get()).collect()).unwrap_or_default(),
-            sources: blob.source_ids.clone().unwrap_or_default(),
-            source_types: blob.source_types.clone().unwrap_or_default(),
-            tags: blob.tags.clone().unwrap_or_default(),
-            event_types: blob.event_types.clone().unwrap_or_default(),
             filter: Some(id),
             ..Self::default()
         }
@@ -277,16 +248,8 @@ impl View {
         self.filter.filter(|_| *self == bare)
     }
 
-    fn blob_of_lists(&self, tags: impl Iterator<Item = String>) -> Option<FilterBlob> {
-        let some = |list: Vec<_>| (!list.is_empty()).then_some(list);
-        let blob = FilterBlob {
-            source_ids: (!self.sources.is_empty()).then(|| self.sources.clone()),
-            source_types: some(self.source_types.clone()),
-            tags: some(tags.collect()),
-            event_types: (!self.event_types.is_empty()).then(|| self.event_types.clone()),
-            ..FilterBlob::default()
-        };
-        (!blob.is_empty()).then_some(blob)
+    fn tags(&self) -> impl Iterator<Item = &String> {
+        self.wanted.tags.iter().flatten()
     }
 
     fn sort_text(&self) -> Option<String> {
@@ -308,6 +271,10 @@ fn levels(numbers: &[u8]) -> LevelSet {
 
 fn start_of(text: &str, characters: usize) -> String {
     text.chars().take(characters).collect()
+}
+
+fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
+    Some(list).filter(|list| !list.is_empty())
 }
 
 fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {

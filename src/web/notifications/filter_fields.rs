@@ -5,6 +5,7 @@ use url::form_urlencoded::Serializer;
 use super::words;
 use crate::{
     domain::{
+        criterion::{Criterion, Given, Slot},
         directory::Directory,
         event::EventType,
         ids::SourceId,
@@ -29,11 +30,9 @@ pub struct Tick {
 
 /// What the form shows of a filter's criteria.
 pub struct CriteriaFields {
-    pub open: Option<bool>,
-    pub acked: Option<bool>,
-    pub stateful: Option<bool>,
+    pub eithers: Vec<(&'static Criterion, Option<bool>)>,
+    pub flags: Vec<(&'static Criterion, bool)>,
     pub level: u8,
-    pub hide_closed_acked: bool,
     pub sources: Vec<Tick>,
     pub source_types: Vec<Tick>,
     pub event_types: Vec<Tick>,
@@ -45,40 +44,28 @@ impl CriteriaFields {
     #[must_use]
     pub fn new(blob: &FilterBlob, directory: &Directory) -> Self {
         let chosen = blob.source_ids.clone().unwrap_or_default();
+        let tick =
+            |value: String, name: &str, ticked| Tick { value, name: name.to_owned(), detail: String::new(), ticked };
         let mut ids: Vec<SourceId> = directory.sources_sorted().into_iter().map(|source| source.id).collect();
         ids.extend(chosen.iter().filter(|id| directory.source(**id).is_none()));
-        let mut sources: Vec<Tick> = ids
-            .into_iter()
-            .map(|id| Tick {
-                value: id.to_string(),
-                name: words::source(id, directory),
-                detail: directory.source(id).map(|source| source.source_type.clone()).unwrap_or_default(),
-                ticked: chosen.contains(&id),
-            })
-            .collect();
+        let source = |id: SourceId| Tick {
+            detail: directory.source(id).map(|source| source.source_type.clone()).unwrap_or_default(),
+            ..tick(id.to_string(), &words::source(id, directory), chosen.contains(&id))
+        };
+        let mut sources: Vec<Tick> = ids.into_iter().map(source).collect();
         sources.sort_by(|one, other| (&one.detail, &one.name).cmp(&(&other.detail, &other.name)));
-        let types = blob.source_types.clone().unwrap_or_default();
-        let names = offered::source_types(directory, &types);
-        let tick = |name: String, ticked| Tick { value: name.clone(), name, detail: String::new(), ticked };
-        let source_types = names.into_iter().map(|name| {
-            let ticked = types.contains(&name);
-            tick(name, ticked)
-        });
-        let kinds = blob.event_types.clone().unwrap_or_default();
-        let event_types = EventType::ALL.into_iter().map(|kind| Tick {
-            value: kind.code().to_owned(),
-            name: kind.display().to_owned(),
-            detail: String::new(),
-            ticked: kinds.contains(&kind),
-        });
+        let types = blob.source_types.as_deref().unwrap_or_default();
+        let names = offered::source_types(directory, types).into_iter();
+        let source_types = names.map(|name| tick(name.clone(), &name, types.contains(&name)));
+        let kinds = blob.event_types.as_deref().unwrap_or_default();
+        let event_types = EventType::ALL.into_iter();
+        let event_types = event_types.map(|it| tick(it.code().to_owned(), it.display(), kinds.contains(&it)));
         let mut tags = blob.tags.clone().unwrap_or_default();
         tags.extend(std::iter::repeat_n(String::new(), SPARE_TAGS));
         Self {
-            open: blob.open,
-            acked: blob.acked,
-            stateful: blob.stateful,
+            eithers: of_kind(blob, |given| if let Given::Either(wanted) = given { Some(*wanted) } else { None }),
+            flags: of_kind(blob, |given| if let Given::Flag(wanted) = given { Some(*wanted) } else { None }),
             level: blob.max_level.map_or(0, Level::get),
-            hide_closed_acked: blob.hide_closed_acked,
             sources,
             source_types: source_types.collect(),
             event_types: event_types.collect(),
@@ -87,60 +74,50 @@ impl CriteriaFields {
     }
 }
 
+fn of_kind<T>(blob: &FilterBlob, read: impl Fn(Given<'_>) -> Option<T>) -> Vec<(&'static Criterion, T)> {
+    blob.given().filter_map(|(criterion, given)| Some((criterion, read(given)?))).collect()
+}
+
 /// The criteria that were sent, and what is wrong with the first bad one, which is among them as it was typed.
 #[must_use]
 pub fn read(fields: &Fields) -> (FilterBlob, Option<Problem>) {
-    let either = |name| match fields.get(name) {
-        Some("yes") => Some(true),
-        Some("no") => Some(false),
-        _ => None,
-    };
-    let list = |name| Some(fields.all(name).map(str::to_owned).collect::<Vec<_>>()).filter(|values| !values.is_empty());
-    let level = fields.numbers("level").next().and_then(|level| Level::new(level.try_into().ok()?));
-    let sources: Vec<SourceId> = fields.numbers("sources").map(SourceId).collect();
-    let kinds: Vec<EventType> = fields.all("event_types").filter_map(EventType::from_code).collect();
-    let blob = FilterBlob {
-        source_ids: Some(sources).filter(|ids| !ids.is_empty()),
-        source_types: list("source_types"),
-        tags: list("tags"),
-        open: either("open"),
-        acked: either("acked"),
-        stateful: either("stateful"),
-        max_level: level,
-        event_types: Some(kinds).filter(|kinds| !kinds.is_empty()),
-        hide_closed_acked: fields.ticked("hide_closed_acked"),
-    };
+    let mut blob = FilterBlob::default();
+    for (criterion, slot) in blob.slots() {
+        let name = criterion.form;
+        let texts = || fields.all(name).map(str::to_owned);
+        match slot {
+            Slot::Either(wanted) => {
+                *wanted = match fields.get(name) {
+                    Some("yes") => Some(true),
+                    Some("no") => Some(false),
+                    _ => None,
+                }
+            }
+            Slot::Flag(wanted) => *wanted = fields.ticked(name),
+            Slot::MaxLevel(max) => {
+                *max = fields.numbers(name).next().and_then(|level| Level::new(level.try_into().ok()?));
+            }
+            Slot::Sources(ids) => *ids = listed(fields.numbers(name).map(SourceId)),
+            Slot::Names(names) | Slot::Tags(names) => *names = listed(texts()),
+            Slot::EventTypes(kinds) => *kinds = listed(fields.all(name).filter_map(EventType::from_code)),
+        }
+    }
     let problem = problem(&blob);
     (blob, problem)
+}
+
+fn listed<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    Some(items.collect()).filter(|items: &Vec<T>| !items.is_empty())
 }
 
 /// The list of incidents that match.
 #[must_use]
 pub fn list_address(blob: &FilterBlob) -> String {
     let mut query = Serializer::new(String::new());
-    for (name, wanted) in [("open", blob.open), ("acked", blob.acked), ("stateful", blob.stateful)] {
-        if let Some(wanted) = wanted {
-            query.append_pair(name, if wanted { "true" } else { "false" });
-        }
-    }
-    for level in 1..=blob.max_level.map_or(0, Level::get) {
-        query.append_pair("level", &level.to_string());
-    }
-    for id in blob.source_ids.iter().flatten() {
-        query.append_pair("source", &id.to_string());
-    }
-    for name in blob.source_types.iter().flatten() {
-        query.append_pair("source_type", name);
-    }
-    for tag in blob.tags.iter().flatten() {
-        query.append_pair("tags", tag);
-    }
-    for kind in blob.event_types.iter().flatten() {
-        query.append_pair("event_type", kind.code());
-    }
-    if blob.hide_closed_acked {
-        query.append_pair("hide_closed_acked", "true");
-    }
+    query.extend_pairs(blob.pairs(|given| matches!(given, Given::Either(_))));
+    query.extend_pairs(blob.pairs(|given| matches!(given, Given::MaxLevel(_))));
+    query.extend_pairs(blob.pairs(|given| given.is_list()));
+    query.extend_pairs(blob.pairs(|given| matches!(given, Given::Flag(_))));
     format!("/incidents/?{}", query.finish())
 }
 

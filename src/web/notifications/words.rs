@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        criterion::{Criterion, Given},
         directory::Directory,
         filter::tag_groups,
         ids::{FilterId, SourceId},
@@ -22,32 +23,34 @@ const NAME: usize = 80;
 /// What the filter asks for, one criterion each; empty where it asks for nothing, and so matches nothing.
 #[must_use]
 pub fn criteria(blob: &FilterBlob, directory: &Directory) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut either = |wanted: Option<bool>, yes: &str, no: &str| {
-        all.extend(wanted.map(|wanted| if wanted { yes } else { no }.to_owned()));
-    };
-    either(blob.open, "open", "closed");
-    either(blob.acked, "acknowledged", "not acknowledged");
-    either(blob.stateful, "with a duration", "without a duration");
-    if blob.hide_closed_acked {
-        all.push("not both closed and acknowledged".to_owned());
-    }
-    if let Some(level) = blob.max_level {
-        all.push(if level == Level::CRITICAL { "level 1".to_owned() } else { format!("levels 1 to {}", level.get()) });
-    }
-    if let Some(types) = blob.source_types.as_ref().filter(|types| !types.is_empty()) {
-        all.push(format!("source type {}", any(types.iter().cloned())));
-    }
-    if let Some(ids) = blob.source_ids.as_ref().filter(|ids| !ids.is_empty()) {
-        all.push(format!("source {}", any(ids.iter().map(|id| source(*id, directory)))));
-    }
-    for group in tag_groups(blob.tags.iter().flatten().filter_map(|tag| Tag::parse(tag).ok())) {
-        all.push(format!("tag {}", any(group.iter().map(Tag::to_string))));
-    }
-    if let Some(kinds) = blob.event_types.as_ref().filter(|kinds| !kinds.is_empty()) {
-        all.push(format!("event {}", any(kinds.iter().map(|kind| kind.display().to_owned()))));
-    }
-    all
+    let mut given: Vec<_> = blob.given().filter(|(_, given)| given.is_set()).collect();
+    given.sort_by_key(|(_, given)| match given {
+        Given::Either(_) => 0,
+        Given::Flag(_) => 1,
+        Given::MaxLevel(_) => 2,
+        Given::Names(_) => 3,
+        Given::Sources(_) => 4,
+        Given::Tags(_) | Given::EventTypes(_) => 5,
+    });
+    given.into_iter().flat_map(|(criterion, given)| criterion_words(criterion, given, directory)).collect()
+}
+
+/// Of a criterion that is set; several where each key of tags is one by itself.
+fn criterion_words(criterion: &Criterion, given: Given<'_>, directory: &Directory) -> Vec<String> {
+    let of = |names: Vec<String>| format!("{} {}", criterion.noun, any(names.into_iter()));
+    vec![match given {
+        Given::Either(wanted) => criterion.states[usize::from(*wanted != Some(true))].to_owned(),
+        Given::Flag(_) => criterion.noun.to_owned(),
+        Given::MaxLevel(Some(level)) if *level != Level::CRITICAL => format!("levels 1 to {}", level.get()),
+        Given::MaxLevel(_) => "level 1".to_owned(),
+        Given::Names(names) => of(names.clone().unwrap_or_default()),
+        Given::Sources(ids) => of(ids.iter().flatten().map(|id| source(*id, directory)).collect()),
+        Given::EventTypes(kinds) => of(kinds.iter().flatten().map(|kind| kind.display().to_owned()).collect()),
+        Given::Tags(tags) => {
+            let groups = tag_groups(tags.iter().flatten().filter_map(|tag| Tag::parse(tag).ok()));
+            return groups.iter().map(|group| of(group.iter().map(Tag::to_string).collect())).collect();
+        }
+    }]
 }
 
 /// The filter's criteria in one line of bounded length, for lists; empty where it asks for nothing.

@@ -1,73 +1,133 @@
 //! Criteria on the wire: the blob of stored filters and previews (contract sections 14.1 and 14.2).
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::SchemaType},
+};
 
 use crate::{
-    domain::{event::EventType, ids::SourceId, limits, severity::Level, stored_filter::FilterBlob},
+    domain::{
+        criterion::{Given, Slot},
+        ids::SourceId,
+        limits,
+        stored_filter::FilterBlob,
+    },
     http::fields::{Fields, Text},
 };
 
 /// The keys of `filter_string`.
 const STRING_KEYS: [&str; 2] = ["sourceSystemIds", "tags"];
 
-/// Lists that were never given are left out.
-#[derive(Serialize, ToSchema)]
-#[schema(as = FilterBlob)]
+/// Criteria as they are answered; lists that were never given are left out.
 pub struct BlobBody<'a> {
-    #[serde(rename = "sourceSystemIds", skip_serializing_if = "Option::is_none")]
-    source_ids: Option<Vec<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tags: Option<&'a [String]>,
-    open: Option<bool>,
-    acked: Option<bool>,
-    stateful: Option<bool>,
-    #[serde(rename = "maxlevel")]
-    #[schema(minimum = 1, maximum = 5)]
-    max_level: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_types: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_types: Option<Vec<&'static str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = bool, required)]
-    hide_closed_acked: Option<bool>,
+    blob: &'a FilterBlob,
+    wide: bool,
 }
 
 impl<'a> BlobBody<'a> {
     #[must_use]
-    pub fn new(blob: &'a FilterBlob, wide: bool) -> Self {
-        let codes = |kinds: &Vec<EventType>| kinds.iter().map(|kind| kind.code()).collect();
-        Self {
-            source_ids: blob.source_ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect()),
-            tags: blob.tags.as_deref(),
-            open: blob.open,
-            acked: blob.acked,
-            stateful: blob.stateful,
-            max_level: blob.max_level.map(Level::get),
-            source_types: blob.source_types.as_deref().filter(|_| wide),
-            event_types: blob.event_types.as_ref().filter(|_| wide).map(codes),
-            hide_closed_acked: wide.then_some(blob.hide_closed_acked),
+    pub const fn new(blob: &'a FilterBlob, wide: bool) -> Self {
+        Self { blob, wide }
+    }
+}
+
+impl Serialize for BlobBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let of = |is_wide| self.blob.given().filter(move |(criterion, _)| criterion.is_wide == is_wide);
+        let all = of(false).chain(of(true).filter(|_| self.wide));
+        let shown = all.filter(|(_, given)| given.count().is_some() || !given.is_list());
+        serializer.collect_map(shown.map(|(criterion, given)| (criterion.key, given)))
+    }
+}
+
+impl PartialSchema for BlobBody<'_> {
+    fn schema() -> RefOr<Schema> {
+        schema(false)
+    }
+}
+
+impl ToSchema for BlobBody<'_> {
+    fn name() -> Cow<'static, str> {
+        "FilterBlob".into()
+    }
+}
+
+/// Criteria as they are sent, for the documents; read by [`take_blob`].
+#[derive(Deserialize)]
+pub struct BlobRequest {}
+
+impl PartialSchema for BlobRequest {
+    fn schema() -> RefOr<Schema> {
+        schema(true)
+    }
+}
+
+impl ToSchema for BlobRequest {}
+
+fn schema(is_request: bool) -> RefOr<Schema> {
+    let text = match is_request {
+        true => "All criteria must hold; what is null, empty or left out does not count.",
+        false => "Lists that were never given are left out.",
+    };
+    let mut object = ObjectBuilder::new().description(Some(text));
+    for (criterion, given) in FilterBlob::default().given() {
+        let about = criterion.about.filter(|_| is_request);
+        let is_required = !is_request && matches!(given, Given::Flag(_));
+        object = object.property(criterion.key, value_schema(given, is_required, about));
+        if is_required {
+            object = object.required(criterion.key);
         }
     }
+    object.into()
+}
+
+/// May be null unless it is required.
+fn value_schema(given: Given<'_>, is_required: bool, about: Option<&str>) -> Schema {
+    let kind = |kind: Type| if is_required { kind.into() } else { SchemaType::from_iter([kind, Type::Null]) };
+    let number =
+        |format, least| ObjectBuilder::new().format(Some(SchemaFormat::KnownFormat(format))).minimum(Some(least));
+    let item = match given {
+        Given::Either(_) | Given::Flag(_) => {
+            return ObjectBuilder::new().schema_type(kind(Type::Boolean)).description(about).into();
+        }
+        Given::MaxLevel(_) => {
+            let level = number(KnownFormat::Int32, 1).maximum(Some(5));
+            return level.schema_type(kind(Type::Integer)).description(about).into();
+        }
+        Given::Sources(_) => number(KnownFormat::Int64, 0).schema_type(Type::Integer),
+        Given::Names(_) | Given::Tags(_) | Given::EventTypes(_) => ObjectBuilder::new().schema_type(Type::String),
+    };
+    ArrayBuilder::new().schema_type(kind(Type::Array)).items(item).description(about).into()
 }
 
 /// Notes what is wrong; what is not known is left alone.
 pub fn take_blob(fields: &mut Fields, wide: bool) -> FilterBlob {
-    let mut blob = FilterBlob {
-        open: fields.nullable_flag("open").flatten(),
-        acked: fields.nullable_flag("acked").flatten(),
-        stateful: fields.nullable_flag("stateful").flatten(),
-        max_level: fields.nullable_max_level("maxlevel").flatten(),
-        ..take_sources_and_tags(fields)
-    };
-    if wide {
-        blob.source_types = fields.texts("source_types", 1, Text::filled_up_to(limits::SOURCE_TYPE_NAME));
-        blob.event_types = fields.event_types("event_types");
-        blob.hide_closed_acked = fields.flag("hide_closed_acked").unwrap_or(false);
-    }
+    let mut blob = FilterBlob::default();
+    let mut slots: Vec<_> = blob.slots().filter(|(criterion, _)| wide || !criterion.is_wide).collect();
+    // Mistakes are answered in this order.
+    slots.sort_by_key(|(criterion, slot)| {
+        (criterion.is_wide, !criterion.is_wide && matches!(slot, Slot::Sources(_) | Slot::Tags(_)))
+    });
+    slots.into_iter().for_each(|(criterion, slot)| take_criterion(fields, criterion.key, slot));
     blob
+}
+
+fn take_criterion(fields: &mut Fields, key: &str, slot: Slot<'_>) {
+    match slot {
+        Slot::Either(wanted) => *wanted = fields.nullable_flag(key).flatten(),
+        Slot::Flag(wanted) => *wanted = fields.flag(key).unwrap_or(false),
+        Slot::MaxLevel(level) => *level = fields.nullable_max_level(key).flatten(),
+        Slot::Sources(ids) => {
+            *ids = fields.positive_integers(key).map(|ids| ids.into_iter().map(SourceId).collect());
+        }
+        Slot::Names(names) => *names = fields.texts(key, 1, Text::filled_up_to(limits::SOURCE_TYPE_NAME)),
+        Slot::Tags(tags) => *tags = fields.loose_tags(key),
+        Slot::EventTypes(kinds) => *kinds = fields.event_types(key),
+    }
 }
 
 /// A blob with all criteria, as JSON.
@@ -105,7 +165,7 @@ pub fn take_filter_string(fields: &mut Fields) -> Option<FilterBlob> {
         return None;
     }
     let mut nested = Fields::new(object, false);
-    let blob = take_sources_and_tags(&mut nested);
+    let blob = take_blob(&mut nested, false);
     if nested.has_errors() {
         fields.error(NAME, nested.refuse().body().to_string());
         return None;
@@ -119,13 +179,4 @@ pub fn filter_string(blob: &FilterBlob) -> String {
     let ids: Vec<String> = blob.source_ids.iter().flatten().map(SourceId::to_string).collect();
     let tags: Vec<String> = blob.tags.iter().flatten().map(|tag| Value::from(tag.as_str()).to_string()).collect();
     format!("{{\"sourceSystemIds\": [{}], \"tags\": [{}]}}", ids.join(", "), tags.join(", "))
-}
-
-fn take_sources_and_tags(fields: &mut Fields) -> FilterBlob {
-    let ids = fields.positive_integers("sourceSystemIds");
-    FilterBlob {
-        source_ids: ids.map(|ids| ids.into_iter().map(SourceId).collect()),
-        tags: fields.loose_tags("tags"),
-        ..FilterBlob::default()
-    }
 }

@@ -2,7 +2,11 @@
 
 use axum::extract::State;
 
-use super::{blob::take_blob, render::IncidentBody, requests::BlobRequest, whole_list::whole_list};
+use super::{
+    blob::{BlobRequest, take_blob},
+    render::IncidentBody,
+    whole_list::whole_list,
+};
 use crate::{
     domain::ids::UserId,
     http::{Answer, Api, auth::Authenticated, body::Payload},

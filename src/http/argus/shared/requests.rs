@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::blob::BlobRequest;
 use super::render::{EventBody, IncidentBody, SourceBody};
 
 #[derive(Deserialize, ToSchema)]
@@ -136,28 +137,6 @@ pub struct FilterRequest {
     pub filter_string: Option<String>,
     /// Everybody may read and use it.
     pub public: Option<bool>,
-}
-
-/// All criteria must hold; what is null, empty or left out does not count.
-#[derive(Deserialize, ToSchema)]
-pub struct BlobRequest {
-    #[serde(rename = "sourceSystemIds")]
-    pub source_ids: Option<Vec<u64>>,
-    pub source_types: Option<Vec<String>>,
-    /// `key=value`; of the same key any, of different keys all.
-    pub tags: Option<Vec<String>>,
-    /// False: closed, so never stateless ones.
-    pub open: Option<bool>,
-    pub acked: Option<bool>,
-    pub stateful: Option<bool>,
-    /// Level at most.
-    #[serde(rename = "maxlevel")]
-    #[schema(minimum = 1, maximum = 5)]
-    pub max_level: Option<u8>,
-    /// Codes, of which the incident has at least one.
-    pub event_types: Option<Vec<String>>,
-    /// Leaves out what is both closed and acknowledged.
-    pub hide_closed_acked: Option<bool>,
 }
 
 /// PATCH may leave fields out.
