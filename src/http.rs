@@ -22,6 +22,7 @@ pub mod params;
 pub mod peer;
 pub mod query;
 pub mod reply;
+pub mod request;
 pub mod router;
 pub mod routes;
 pub mod slash;

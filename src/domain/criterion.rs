@@ -139,8 +139,8 @@ criteria! {
 
 impl FilterBlob {
     /// Parameters of the address of the list of incidents, for the criteria that `picks` says yes to.
-    pub fn pairs(&self, picks: impl Fn(Given<'_>) -> bool) -> impl Iterator<Item = (&'static str, String)> {
-        let given = self.given().filter(move |(_, given)| picks(*given));
+    pub fn pairs(&self, picks: impl Fn(&Given<'_>) -> bool) -> impl Iterator<Item = (&'static str, String)> {
+        let given = self.given().filter(move |(_, given)| picks(given));
         given.flat_map(|(criterion, given)| given.texts().into_iter().map(|it| (criterion.list, it.into_owned())))
     }
 }

@@ -20,6 +20,12 @@ macro_rules! id {
             }
         }
 
+        impl From<u64> for $name {
+            fn from(number: u64) -> Self {
+                Self(number)
+            }
+        }
+
         impl Id for $name {
             fn numbered(number: u64) -> Self {
                 Self(number)

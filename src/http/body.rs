@@ -11,10 +11,11 @@ use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     body::Body,
     extract::{FromRequest, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde_json::{Map, Value, value::RawValue};
@@ -24,7 +25,7 @@ use super::{
     Api,
     error::ApiError,
     fields::{Fields, python},
-    peer,
+    peer, request,
 };
 use crate::{
     domain::{exact_json, limits},
@@ -33,6 +34,7 @@ use crate::{
 
 /// A body that is not read yet: objects are looked up and rights are checked first.
 pub struct Payload {
+    method: Method,
     headers: HeaderMap,
     body: Body,
     /// Bytes that it may have.
@@ -45,6 +47,8 @@ pub struct Payload {
 struct Terms {
     charge: Arc<Charge>,
     timeout: Duration,
+    /// Of times without an offset.
+    zone: Tz,
 }
 
 /// Why a body was not received, or is not parsed.
@@ -126,7 +130,11 @@ pub async fn admit(State(api): State<Api>, request: Request, next: Next) -> Resp
     let (mut parts, body) = request.into_parts();
     let holder = Holder::of_address(peer::client(api.settings(), &parts));
     let charge = Arc::new(api.bodies().open(holder));
-    parts.extensions.insert(Terms { charge: Arc::clone(&charge), timeout: api.settings().body_timeout });
+    parts.extensions.insert(Terms {
+        charge: Arc::clone(&charge),
+        timeout: api.settings().body_timeout,
+        zone: api.zoned().zone(),
+    });
     let is_short = announced(&parts.headers).is_some_and(|bytes| bytes <= limits::CANCELLED_BODY_BYTES);
     let request = Request::from_parts(parts, body);
     if is_short {
@@ -161,12 +169,18 @@ impl Payload {
             terms.charge.assign(Holder::User(caller.user.id));
         }
         let longest = if caller.is_some() { limits::BODY_BYTES } else { limits::ANONYMOUS_BODY_BYTES };
-        Self { headers: parts.headers, body, longest, terms }
+        Self { method: parts.method, headers: parts.headers, body, longest, terms }
     }
 
     /// The fields of the object that the body is.
     pub async fn fields(self) -> Result<Fields, ApiError> {
-        self.read().await?.into_fields()
+        let (is_whole, zone) = (self.method != Method::PATCH, self.terms.zone);
+        Ok(self.read().await?.into_fields()?.of(is_whole, zone))
+    }
+
+    /// A declared body.
+    pub async fn request<R: request::Request>(self) -> Result<R::Target, ApiError> {
+        self.parse(|fields| Some(R::take(fields))).await
     }
 
     /// What `take` makes of the fields; `None` where it noted something wrong with them.
@@ -235,7 +249,7 @@ impl Payload {
 
     /// All of it.
     pub async fn receive(self) -> Result<Vec<u8>, BodyError> {
-        let Self { headers, body, longest, terms } = self;
+        let Self { headers, body, longest, terms, .. } = self;
         if announced(&headers).is_some_and(|bytes| bytes > longest as u64) {
             return Err(BodyError::TooLarge(longest));
         }
@@ -277,6 +291,7 @@ impl Terms {
         extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
             charge: Arc::new(Budget::default().open(Holder::of_address(None))),
             timeout: limits::BODY_TIMEOUT,
+            zone: Tz::UTC,
         })
     }
 
@@ -325,7 +340,7 @@ mod tests {
             headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
         }
         let terms = Terms::of(&Extensions::new());
-        Payload { headers, body: body.into(), longest: limits::BODY_BYTES, terms }
+        Payload { method: Method::POST, headers, body: body.into(), longest: limits::BODY_BYTES, terms }
     }
 
     async fn error(media_type: &str, body: impl Into<Body>) -> (u16, Value) {

@@ -31,6 +31,10 @@ const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats 
 pub struct Fields {
     object: Map<String, Value>,
     is_form: bool,
+    /// Is what is required noted as missing? Not in a body that changes some fields only.
+    is_whole: bool,
+    /// Of times without an offset.
+    zone: Tz,
     /// By its name the text of each field that holds an integer whose digits are lost in its value.
     exact: HashMap<String, String>,
     errors: Map<String, Value>,
@@ -59,7 +63,12 @@ impl Text {
 impl Fields {
     #[must_use]
     pub fn new(object: Map<String, Value>, is_form: bool) -> Self {
-        Self { object, is_form, exact: HashMap::new(), errors: Map::new() }
+        Self { object, is_form, is_whole: true, zone: Tz::UTC, exact: HashMap::new(), errors: Map::new() }
+    }
+
+    #[must_use]
+    pub fn of(self, is_whole: bool, zone: Tz) -> Self {
+        Self { is_whole, zone, ..self }
     }
 
     #[must_use]
@@ -78,6 +87,11 @@ impl Fields {
     }
 
     #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    #[must_use]
     pub fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }
@@ -91,6 +105,20 @@ impl Fields {
         if !self.has(name) {
             self.error(name, REQUIRED);
         }
+    }
+
+    /// The same for many, in a whole body only.
+    pub fn require_all(&mut self, names: &[&str]) {
+        if self.is_whole {
+            for name in names {
+                self.require(name);
+            }
+        }
+    }
+
+    /// A field that is not known here.
+    pub fn ignore(&mut self, name: &str) {
+        self.object.shift_remove(name);
     }
 
     pub fn error(&mut self, name: &str, text: impl Into<String>) {
@@ -137,22 +165,22 @@ impl Fields {
         None
     }
 
-    pub fn datetime(&mut self, name: &str, zone: Tz) -> Option<Timestamp> {
+    pub fn datetime(&mut self, name: &str) -> Option<Timestamp> {
         let value = self.take_not_null(name)?;
-        self.parse_datetime(name, &value, zone)
+        self.parse_datetime(name, &value)
     }
 
     /// `Some(None)`: null, which means "never" or the like.
-    pub fn nullable_datetime(&mut self, name: &str, zone: Tz) -> Option<Option<Timestamp>> {
+    pub fn nullable_datetime(&mut self, name: &str) -> Option<Option<Timestamp>> {
         match self.take(name)? {
             Value::Null => Some(None),
             Value::String(text) if self.is_form && text.is_empty() => Some(None),
-            value => self.parse_datetime(name, &value, zone).map(Some),
+            value => self.parse_datetime(name, &value).map(Some),
         }
     }
 
     /// The last moment that can be written means infinity, with any offset or none (contract section 5.2).
-    pub fn end_time(&mut self, name: &str, zone: Tz) -> Option<EndTime> {
+    pub fn end_time(&mut self, name: &str) -> Option<EndTime> {
         match self.take(name)? {
             Value::Null => Some(EndTime::Stateless),
             Value::String(text) if self.is_form && text.is_empty() => Some(EndTime::Stateless),
@@ -166,7 +194,7 @@ impl Fields {
             value => {
                 // The same moment in the notation of another zone.
                 let end = |at| if datetime::was_last_moment(at) { EndTime::Infinity } else { EndTime::At(at) };
-                self.parse_datetime(name, &value, zone).map(end)
+                self.parse_datetime(name, &value).map(end)
             }
         }
     }
@@ -300,7 +328,7 @@ impl Fields {
                 let value = Value::Object(object);
                 let exact = self.exact.get(name).map(|text| exact_members(text.as_bytes(), &value));
                 let Value::Object(object) = value else { return None };
-                Some(Self::new(object, self.is_form).with_exact(exact.unwrap_or_default()))
+                Some(Self::new(object, self.is_form).with_exact(exact.unwrap_or_default()).of(true, self.zone))
             }
             other => {
                 self.error_value(name, json!({ "non_field_errors": [python::not_a_dictionary(&other)] }));
@@ -326,7 +354,7 @@ impl Fields {
     pub fn pick(&mut self, names: &[&str]) -> Self {
         let object = names.iter().filter_map(|name| Some(((*name).to_owned(), self.object.get_mut(*name)?.take())));
         let exact = names.iter().filter_map(|name| self.exact.remove_entry(*name)).collect();
-        Self::new(object.collect(), self.is_form).with_exact(exact)
+        Self::new(object.collect(), self.is_form).with_exact(exact).of(true, self.zone)
     }
 
     /// Gaps are filled with the fields of another object.
@@ -374,8 +402,8 @@ impl Fields {
         flag
     }
 
-    fn parse_datetime(&mut self, name: &str, value: &Value, zone: Tz) -> Option<Timestamp> {
-        let at = value.as_str().and_then(|text| datetime::parse(text.trim(), zone));
+    fn parse_datetime(&mut self, name: &str, value: &Value) -> Option<Timestamp> {
+        let at = value.as_str().and_then(|text| datetime::parse(text.trim(), self.zone));
         if at.is_none() {
             self.error(name, BAD_DATETIME);
         }

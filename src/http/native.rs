@@ -8,8 +8,7 @@ mod decisions;
 mod deliveries;
 mod destinations;
 mod notifications;
-mod previews;
-pub mod requests;
+pub mod previews;
 mod rules;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

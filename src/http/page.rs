@@ -7,6 +7,7 @@ use axum::{
     http::request::Parts,
 };
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use super::{
     Api,
@@ -16,6 +17,15 @@ use super::{
     peer,
 };
 use crate::domain::limits;
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on.
+    pub page_size: Option<usize>,
+    /// From `next` or `previous`.
+    pub cursor: Option<String>,
+}
 
 /// What was asked for, in the client's words.
 #[derive(Clone, Debug)]

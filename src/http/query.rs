@@ -5,6 +5,7 @@ mod values;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
 
 use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
@@ -19,6 +20,71 @@ use crate::domain::{
     trouble::Kind,
 };
 use chrono_tz::Tz;
+
+/// All filters must match; empty values do not count.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MineQuery {
+    /// False: closed, so never stateless ones.
+    pub open: Option<bool>,
+    pub acked: Option<bool>,
+    pub stateful: Option<bool>,
+    /// Has a ticket address.
+    pub ticket: Option<bool>,
+    /// `key=value`, comma separated; of the same key any, of different keys all.
+    pub tags: Option<String>,
+    pub source_incident_id: Option<String>,
+    #[param(rename = "start_time__gte")]
+    pub start_from: Option<String>,
+    #[param(rename = "start_time__lte")]
+    pub start_to: Option<String>,
+    /// Open incidents count as infinitely late; stateless ones never match.
+    #[param(rename = "end_time__gte")]
+    pub end_from: Option<String>,
+    #[param(rename = "end_time__lte")]
+    pub end_to: Option<String>,
+    /// True: stateless, false: stateful.
+    #[param(rename = "end_time__isnull")]
+    pub end_is_null: Option<bool>,
+    /// Minutes at least; open incidents are measured up to now.
+    #[param(rename = "duration__gte")]
+    pub duration: Option<f64>,
+    /// Only the server's own incidents about expiring tokens.
+    pub token_expiry: Option<bool>,
+    /// Leaves out what is both closed and acknowledged.
+    pub hide_closed_acked: Option<bool>,
+    /// Covered by planned maintenance that is on.
+    pub under_maintenance: Option<bool>,
+    /// Matching a stored filter, one's own or a public one.
+    pub filter_pk: Option<u64>,
+    /// Matching any of the filters of a profile of the caller.
+    pub notificationprofile_pk: Option<u64>,
+    /// Answers `{"count", "params"}` instead of the list.
+    pub count: Option<String>,
+}
+
+/// What `mine/` does not know.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WideQuery {
+    /// Comma separated.
+    #[param(rename = "source__id__in")]
+    pub source_ids: Option<String>,
+    /// Comma separated, exact.
+    #[param(rename = "source__name__in")]
+    pub source_names: Option<String>,
+    /// Comma separated names of types.
+    #[param(rename = "source__type__in")]
+    pub source_types: Option<String>,
+    /// Level at most.
+    #[param(rename = "level__lte")]
+    pub level: Option<f64>,
+    /// Comma separated.
+    #[param(rename = "id__in")]
+    pub ids: Option<String>,
+    /// Words, all of which must occur in the description or in those of the events.
+    pub search: Option<String>,
+}
 
 /// Whose incidents are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

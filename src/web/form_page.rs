@@ -66,6 +66,7 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     }
 
     /// The path of a form that can be left for the form of something that it needs, to come back with it.
+    #[must_use]
     fn place(known: Option<&Self::Known>) -> Option<String> {
         let _ = known;
         None

@@ -61,6 +61,11 @@ impl Version {
         wide.filter(|_| !self.has_wide_filters()).chain(others.iter().copied()).collect()
     }
 
+    /// The properties of one schema that are not there.
+    pub fn absent_in(self, schema: &str) -> impl Iterator<Item = &'static str> {
+        self.absent_properties().into_iter().filter(move |(of, _)| *of == schema).map(|(_, property)| property)
+    }
+
     /// Contract section 6, parameter `tags`.
     #[must_use]
     pub const fn bad_tag_filter(self) -> &'static str {

@@ -1,13 +1,14 @@
 //! Fields that name other things: by primary key, by a choice, or in a dictionary of their own (contract section 1.3).
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Fields, Text, python, text};
 use crate::http::error::{NOT_NULL, REQUIRED, too_many, unknown_key};
 
 impl Fields {
     /// Primary keys; of several mistakes the first is told.
-    pub fn references(&mut self, name: &str, most: usize, may_be_empty: bool) -> Option<Vec<u64>> {
+    pub fn references<T: From<u64>>(&mut self, name: &str, most: usize, may_be_empty: bool) -> Option<Vec<T>> {
         let values = self.list_of_any(name)?;
         if values.is_empty() && !may_be_empty {
             self.error(name, "This list may not be empty.");
@@ -17,14 +18,14 @@ impl Fields {
             self.error(name, too_many(most));
             return None;
         }
-        let keys: Result<Vec<u64>, String> = values.iter().map(reference).collect();
+        let keys: Result<Vec<T>, String> = values.iter().map(|value| Ok(reference(value)?.into())).collect();
         keys.map_err(|error| self.error(name, error)).ok()
     }
 
     /// One primary key.
-    pub fn reference(&mut self, name: &str) -> Option<u64> {
+    pub fn reference<T: From<u64>>(&mut self, name: &str) -> Option<T> {
         let value = self.take(name)?;
-        reference(&value).map_err(|error| self.error(name, error)).ok()
+        reference(&value).map_err(|error| self.error(name, error)).ok().map(T::from)
     }
 
     /// Which of the choices are named; of several mistakes the first is told.
@@ -44,12 +45,12 @@ impl Fields {
     }
 
     /// `Some(None)`: null, or empty.
-    pub fn nullable_text(&mut self, name: &str, longest: usize) -> Option<Option<String>> {
+    pub fn nullable_text(&mut self, name: &str, rule: Text) -> Option<Option<String>> {
         let value = self.take(name)?;
         if value.is_null() {
             return Some(None);
         }
-        match text(value, Text::up_to(longest)) {
+        match text(value, rule) {
             Ok(text) => Some(Some(text).filter(|text| !text.is_empty())),
             Err(error) => {
                 self.error(name, error);
@@ -60,7 +61,7 @@ impl Fields {
 
     /// A text that may not be left empty, of which null says the same.
     pub fn required_text(&mut self, name: &str, longest: usize) -> Option<String> {
-        match self.nullable_text(name, longest) {
+        match self.nullable_text(name, Text::up_to(longest)) {
             Some(Some(text)) => Some(text),
             _ if self.errors.contains_key(name) => None,
             _ => {
@@ -96,6 +97,18 @@ impl Fields {
         if let Some(unknown) = keys.into_iter().find(|key| !exists(*key)) {
             self.error(name, unknown_key(unknown));
         }
+    }
+
+    /// Null counts as absent.
+    pub fn uuid(&mut self, name: &str) -> Option<Uuid> {
+        /// With hyphens and as a URN; whatever is longer is none.
+        const LONGEST: usize = 45;
+        let text = self.nullable_text(name, Text::up_to(LONGEST))??;
+        let uuid = text.parse().ok();
+        if uuid.is_none() {
+            self.error(name, "Must be a valid UUID.");
+        }
+        uuid
     }
 
     fn list_of_any(&mut self, name: &str) -> Option<Vec<Value>> {
@@ -136,7 +149,7 @@ mod tests {
     #[test]
     fn keys_in_a_list() {
         let keys = |value| read(value, |fields| fields.references("f", 3, false));
-        assert_eq!(keys(json!([1, "2", 3])), (Some(vec![1, 2, 3]), Value::Null));
+        assert_eq!(keys(json!([1, "2", 3])), (Some(vec![1_u64, 2, 3]), Value::Null));
         for (value, error) in [
             (json!([]), "This list may not be empty."),
             (json!([1, 2, 3, 4]), "Ensure this field has no more than 3 elements."),
@@ -148,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(keys(value), (None, json!([error])));
         }
-        assert_eq!(read(json!([]), |fields| fields.references("f", 3, true)).0, Some(Vec::new()));
+        assert_eq!(read(json!([]), |fields| fields.references("f", 3, true)).0, Some(Vec::<u64>::new()));
     }
 
     #[test]
@@ -156,7 +169,7 @@ mod tests {
         let choices = |value| read(value, |fields| fields.choices("f", &["EM", "SM"]));
         assert_eq!(choices(json!(["SM", "EM", "SM"])).0, Some(vec!["SM", "EM"]));
         assert_eq!(choices(json!(["XX"])).1, json!(["\"XX\" is not a valid choice."]));
-        let nullable = |value| read(value, |fields| fields.nullable_text("f", 3));
+        let nullable = |value| read(value, |fields| fields.nullable_text("f", Text::up_to(3)));
         assert_eq!(nullable(json!("")).0, Some(None));
         assert_eq!(nullable(json!(null)).0, Some(None));
         assert_eq!(nullable(json!("abcd")).1, json!(["Ensure this field has no more than 3 characters."]));

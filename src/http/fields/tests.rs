@@ -72,15 +72,15 @@ fn levels_are_one_to_five_and_nothing_else() {
 
 #[test]
 fn end_times() {
-    let read = |value: Value| fields(json!({"e": value})).end_time("e", Tz::UTC);
+    let read = |value: Value| fields(json!({"e": value})).end_time("e");
     assert_eq!(read(json!(null)), Some(EndTime::Stateless));
     assert_eq!(read(json!("infinity")), Some(EndTime::Infinity));
     assert!(matches!(read(json!("2024-01-01")), Some(EndTime::At(_))));
     for wrong in [json!("Infinity"), json!(1_700_000_000), json!(""), json!([])] {
-        let found = errors(json!({"e": wrong}), |f| f.end_time("e", Tz::UTC));
+        let found = errors(json!({"e": wrong}), |f| f.end_time("e"));
         assert_eq!(found, json!({"e": [BAD_DATETIME]}));
     }
-    let found = errors(json!({"e": "-infinity"}), |f| f.end_time("e", Tz::UTC));
+    let found = errors(json!({"e": "-infinity"}), |f| f.end_time("e"));
     assert_eq!(found, json!({"non_field_errors": ["'end_time' cannot be before 'start_time'."]}));
 }
 

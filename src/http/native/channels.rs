@@ -1,15 +1,12 @@
 //! Channels by which contacts are told, and the types that they can have.
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{channel_schema, requests::ChannelRequest, rules::take_uuid};
+use super::channel_schema;
 use crate::{
     domain::{
         channel::{Channel, ChannelDraft},
@@ -22,10 +19,27 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Request, Settings, request},
+        stream,
     },
     service::{AboutType, ChannelType, Model},
 };
+
+request! {
+    pub struct ChannelRequest fills ChannelDraft requires ["name", "type"] {
+        /// Of a new channel; by default one is made up.
+        uuid: Uuid,
+        /// Unique.
+        name: String = text[Text::filled_up_to(limits::CHANNEL_NAME)],
+        /// One of those that `types/` lists, or that of a plug-in that is still to be installed.
+        kind "type": String = text(Text::filled_up_to(limits::CHANNEL_NAME)),
+        /// Settings, as the type's JSON schema has them.
+        config: String as Settings = json,
+        /// Everybody may have destinations of this type. Of plug-ins only: the other types are offered anyway.
+        offered: bool = flag,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Channel)]
@@ -112,7 +126,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/channels/", tag = "channels", request_body = ChannelRequest,
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(|fields| Some(take(fields, true, true))).await?;
+    let new = payload.parse(|fields| Some(take_new(fields))).await?;
     let channel = api.service.create_channel(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
 }
@@ -138,14 +152,13 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Name(uuid): Name,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let uuid = key(&uuid)?;
     if !api.service.directory().channels.contains_key(&uuid) {
         return Err(unknown());
     }
-    let change = payload.parse(|fields| Some(take(fields, false, method == Method::PUT))).await?;
+    let change = payload.request::<ChannelRequest>().await?;
     let channel = api.service.change_channel(&caller, uuid, change).await?;
     Ok(reply::json(StatusCode::OK, &ChannelBody::new(&channel, &api)))
 }
@@ -178,17 +191,7 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Channel)
 }
 
-fn take(fields: &mut Fields, is_new: bool, is_whole: bool) -> ChannelDraft {
-    let uuid = if is_new { take_uuid(fields, "uuid") } else { None };
-    if is_whole {
-        fields.require("name");
-        fields.require("type");
-    }
-    ChannelDraft {
-        uuid,
-        name: fields.text("name", Text::filled_up_to(limits::CHANNEL_NAME)),
-        kind: fields.text("type", Text::filled_up_to(limits::CHANNEL_NAME)),
-        config: fields.json("config"),
-        offered: fields.flag("offered"),
-    }
+fn take_new(fields: &mut Fields) -> ChannelDraft {
+    let uuid = fields.uuid("uuid");
+    ChannelDraft { uuid, ..ChannelRequest::take(fields) }
 }

@@ -7,10 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    bodies::{ChannelReference, ContactReference, DestinationReference, EventReference},
-    requests::DecisionsQuery,
-};
+use super::bodies::{ChannelReference, ContactReference, DestinationReference, EventReference};
 use crate::{
     domain::{
         channel::Channel,
@@ -119,7 +116,12 @@ struct ClauseBody<'a> {
 ///
 /// By the profiles, or for a contact the rules, as they were when it was decided; the answer stays the same whatever is edited afterwards, but for what became of the messages.
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/decisions/", tag = "notifications",
-    params(DecisionsQuery), responses((status = 200, body = DecisionsBody<'static>), (status = 403)))]
+    params(
+        ("user" = Option<String>, Query,
+            description = "Username; by default the caller. Others than oneself may be asked for by staff."),
+        ("contact" = Option<String>, Query, description = "UUID of a contact, in place of a user. For staff."),
+    ),
+    responses((status = 200, body = DecisionsBody<'static>), (status = 403)))]
 pub async fn explain(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

@@ -4,10 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    bodies::{NotificationBody, Writer},
-    requests::DeliveriesQuery,
-};
+use super::bodies::{NotificationBody, Writer};
 use crate::{
     domain::ids::MessageId,
     http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, page::Location, reply},
@@ -25,7 +22,14 @@ pub struct DeliveriesBody<'a> {
 /// List messages
 ///
 /// Newest first. For staff.
-#[utoipa::path(get, path = "/deliveries/", tag = "deliveries", params(DeliveriesQuery),
+#[utoipa::path(get, path = "/deliveries/", tag = "deliveries",
+    params(
+        ("state" = Option<String>, Query,
+            description = "`queued` (also `due`), `failed` (also `dead`) or `all`, which is the default."),
+        ("before" = Option<u64>, Query, description = "Only those with a smaller primary key."),
+        ("page_size" = Option<usize>, Query,
+            description = "Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on."),
+    ),
     responses((status = 200, body = DeliveriesBody<'static>), (status = 403)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
     let which = match location.params.get("state") {

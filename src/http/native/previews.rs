@@ -6,18 +6,52 @@ use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{bodies::EventReference, requests::ProfilePreviewRequest};
+use super::bodies::EventReference;
 use crate::{
     domain::{
         ids::{DestinationId, FilterId, TimeslotId},
         limits,
     },
     http::{
-        Answer, Api, argus::shared::blob::take_blob, auth::Authenticated, body::Payload, error::NOT_NULL,
-        fields::Fields, reply,
+        Answer, Api,
+        argus::shared::blob::{BlobRequest, take_blob},
+        auth::Authenticated,
+        body::Payload,
+        error::NOT_NULL,
+        fields::Fields,
+        reply,
+        request::{Named, Request, request},
     },
     service::{DraftFilter, Forecast, PreviewDraft},
 };
+
+request! {
+    /// A profile as version 2 of the Argus API has it; what else there is of one does not matter here.
+    pub struct ProfilePreviewRequest requires ["timeslot", "filters"] {
+        /// Primary key of one of the caller's timeslots.
+        timeslot: u64 = timeslot,
+        /// At least one.
+        filters: Vec<DraftFilter> as Vec<Named<PreviewFilter>> =
+            keys_and_objects(
+                limits::FILTERS_PER_PROFILE,
+                |pk| DraftFilter::Stored(FilterId(pk)),
+                |item: &mut Fields| Some(DraftFilter::Inline(take_blob(item, true)))
+            ),
+        /// Primary keys of destinations of the caller.
+        destinations: Vec<u64> = any_keys(limits::DESTINATIONS_PER_PROFILE),
+        active: bool = flag,
+        /// So far back; 30 by default.
+        days: u32 = whole_number[1..=limits::PREVIEW_DAYS],
+    }
+}
+
+/// The primary key of a filter that the caller may use, or criteria.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum PreviewFilter {
+    Key(u64),
+    Criteria(BlobRequest),
+}
 
 /// As if it were the caller's only profile, with the timeslots, filters and maintenance of today.
 #[derive(Serialize, ToSchema)]
@@ -66,23 +100,25 @@ pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticate
 }
 
 fn take(fields: &mut Fields) -> Option<(PreviewDraft, u32)> {
-    fields.require("timeslot");
-    fields.require("filters");
-    let timeslot = fields.key("timeslot");
-    if timeslot.is_none() && !fields.has_errors() {
-        fields.error("timeslot", NOT_NULL);
-    }
-    let stored = |pk| DraftFilter::Stored(FilterId(pk));
-    let inline = |item: &mut Fields| Some(DraftFilter::Inline(take_blob(item, true)));
-    let filters = fields.keys_and_objects("filters", limits::FILTERS_PER_PROFILE, stored, inline);
-    let destinations = fields.any_keys("destinations", limits::DESTINATIONS_PER_PROFILE).unwrap_or_default();
-    let active = fields.flag("active").unwrap_or(true);
-    let days = fields.whole_number("days", 1..=limits::PREVIEW_DAYS).unwrap_or(limits::PREVIEW_DAYS_DEFAULT);
-    let mut destinations: Vec<DestinationId> = destinations.into_iter().map(DestinationId).collect();
+    let sent = ProfilePreviewRequest::take(fields);
+    let mut destinations: Vec<DestinationId> =
+        sent.destinations.unwrap_or_default().into_iter().map(DestinationId).collect();
     destinations.sort_unstable();
     destinations.dedup();
-    let draft = PreviewDraft { timeslot: TimeslotId(timeslot?), filters: filters?, destinations, active };
-    Some((draft, days))
+    let active = sent.active.unwrap_or(true);
+    let draft = PreviewDraft { timeslot: TimeslotId(sent.timeslot?), filters: sent.filters?, destinations, active };
+    Some((draft, sent.days.unwrap_or(limits::PREVIEW_DAYS_DEFAULT)))
+}
+
+impl Fields {
+    /// Null is said only if nothing else is wrong.
+    fn timeslot(&mut self, name: &str) -> Option<u64> {
+        let timeslot = self.key(name);
+        if timeslot.is_none() && !self.has_errors() {
+            self.error(name, NOT_NULL);
+        }
+        timeslot
+    }
 }
 
 impl<'a> PreviewBody<'a> {

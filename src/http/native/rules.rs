@@ -1,14 +1,10 @@
 //! Rules by which contacts are told.
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::requests::RuleRequest;
 use crate::{
     domain::{
         directory::Directory,
@@ -23,10 +19,37 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::Model,
 };
+
+request! {
+    pub struct RuleRequest fills RuleDraft requires ["name", "timeslot", "filters"] {
+        /// Primary keys of filters of whoever made the rule, or public ones; at least one.
+        filters: Vec<FilterId> = references(limits::FILTERS_PER_RULE, false),
+        /// Unique.
+        name: String = text[Text::filled_up_to(limits::RULE_NAME)],
+        /// Primary key of a timeslot of whoever made the rule.
+        timeslot: TimeslotId = reference,
+        recipients: Vec<Recipient> as Vec<RecipientRequest> = objects(limits::RECIPIENTS_PER_RULE, take_recipient),
+        active: bool = flag,
+    }
+}
+
+request! {
+    /// Either a contact or a group.
+    pub struct RecipientRequest {
+        /// UUID.
+        contact: Uuid = uuid,
+        /// UUID.
+        group: Uuid = uuid,
+        /// UUID; by default each contact's default channel.
+        channel: Uuid = uuid,
+    }
+}
 
 /// Timeslot and filters are primary keys.
 #[derive(Serialize, ToSchema)]
@@ -99,7 +122,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(|fields| Some(take(fields, true))).await?;
+    let new = payload.request::<RuleRequest>().await?;
     let rule = api.service.create_rule(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
 }
@@ -124,14 +147,13 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = RuleId(pk);
     if !api.service.directory().rules.contains_key(&id) {
         return Err(unknown());
     }
-    let edit = payload.parse(|fields| Some(take(fields, method == Method::PUT))).await?;
+    let edit = payload.request::<RuleRequest>().await?;
     let rule = api.service.edit_rule(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(&rule, &api.service.directory())))
 }
@@ -149,25 +171,8 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Rule)
 }
 
-fn take(fields: &mut Fields, is_whole: bool) -> RuleDraft {
-    if is_whole {
-        for name in ["name", "timeslot", "filters"] {
-            fields.require(name);
-        }
-    }
-    let filters = fields.references("filters", limits::FILTERS_PER_RULE, false);
-    RuleDraft {
-        name: fields.text("name", Text::filled_up_to(limits::RULE_NAME)),
-        timeslot: fields.reference("timeslot").map(TimeslotId),
-        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
-        recipients: fields.objects("recipients", limits::RECIPIENTS_PER_RULE, take_recipient),
-        active: fields.flag("active"),
-    }
-}
-
 fn take_recipient(fields: &mut Fields) -> Option<Recipient> {
-    let (contact, group) = (take_uuid(fields, "contact"), take_uuid(fields, "group"));
-    let channel = take_uuid(fields, "channel");
+    let RecipientRequest { contact, group, channel } = RecipientRequest::take(fields);
     if fields.has_errors() {
         return None;
     }
@@ -180,16 +185,4 @@ fn take_recipient(fields: &mut Fields) -> Option<Recipient> {
         }
     };
     Some(Recipient { who, channel })
-}
-
-/// Null counts as absent.
-pub(super) fn take_uuid(fields: &mut Fields, name: &str) -> Option<Uuid> {
-    /// With hyphens and as a URN; whatever is longer is none.
-    const LONGEST: usize = 45;
-    let text = fields.nullable_text(name, LONGEST)??;
-    let uuid = text.parse().ok();
-    if uuid.is_none() {
-        fields.error(name, "Must be a valid UUID.");
-    }
-    uuid
 }

@@ -171,15 +171,18 @@ pub struct ChannelForm {
 }
 
 impl ChannelForm {
+    #[must_use]
     pub fn of(channel: &Channel) -> Self {
         Self { name: channel.name.clone(), offered: channel.offered, fields: None }
     }
 
+    #[must_use]
     pub fn draft(&self, config: String) -> ChannelDraft {
         let (name, offered) = (Some(self.name.clone()), Some(self.offered));
         ChannelDraft { name, offered, config: Some(config), ..ChannelDraft::default() }
     }
 
+    #[must_use]
     pub fn read(fields: &Fields) -> Self {
         Self { name: fields.text("name"), offered: fields.ticked("offered"), fields: Some(fields.clone()) }
     }

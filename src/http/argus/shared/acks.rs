@@ -5,7 +5,6 @@ use axum::{extract::State, http::StatusCode};
 use super::{
     incidents::{existing, may_omit_timestamp},
     render::{AckBody, Renderer},
-    requests::{AckRequest, ExpirationRequest},
 };
 use crate::{
     domain::{
@@ -18,12 +17,39 @@ use crate::{
         argus::keys::{Key, KeyPair},
         auth::Authenticated,
         body::Payload,
-        error::{ApiError, REQUIRED},
+        error::REQUIRED,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::{Caller, NewAck},
 };
+
+request! {
+    /// Either form is taken in either version: the fields of the event by themselves, or within `event`.
+    pub struct AckRequest {
+        timestamp: Timestamp,
+        description: String,
+        event: AckEventRequest,
+        /// After `timestamp`; null or left out: never.
+        expiration: Option<Timestamp> = nullable_datetime,
+    }
+}
+
+request! {
+    pub struct AckEventRequest {
+        timestamp: Timestamp = datetime,
+        description: String = text(Text::up_to(limits::DESCRIPTION)),
+    }
+}
+
+request! {
+    pub struct ExpirationRequest {
+        /// In the future; null or left out: never.
+        expiration: Option<Timestamp> = nullable_datetime,
+    }
+}
 
 /// List the acknowledgements of an incident
 ///
@@ -77,8 +103,8 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let (incident, id) = (IncidentId(incident), EventId(ack));
-    let expiration = match read_expiration(&api, payload).await {
-        Ok(expiration) => expiration,
+    let expiration = match payload.request::<ExpirationRequest>().await {
+        Ok(sent) => sent.expiration.flatten(),
         Err(error) => {
             api.service.ack(incident, id).await?;
             return Err(error);
@@ -88,26 +114,18 @@ pub async fn edit(
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
 }
 
-async fn read_expiration(api: &Api, payload: Payload) -> Result<Option<Timestamp>, ApiError> {
-    let mut fields = payload.fields().await?;
-    let expiration = fields.nullable_datetime("expiration", api.service.settings().time_zone);
-    fields.finish()?;
-    Ok(expiration.flatten())
-}
-
 /// The fields of an acknowledgement, noting what is wrong with them.
 ///
 /// Version 1 has those of the event within `event`, version 2 beside it; either is taken in both, the other form fills
 /// the gaps. Errors are told in the form of the version.
 pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> NewAck {
-    let zone = api.service.settings().time_zone;
     let is_nested = fields.has("event");
     let is_flat = fields.has("timestamp") || fields.has("description");
     let nests = api.version.nests_ack_events() && (is_nested || !is_flat);
     if nests && !is_nested {
         fields.error("event", REQUIRED);
     }
-    let expiration = fields.nullable_datetime("expiration", zone);
+    let AckRequest { expiration } = AckRequest::take(fields);
     let nested = if nests || fields.is_object("event") { fields.nested("event") } else { None };
     let mut event = fields.pick(&["timestamp", "description"]);
     if let Some(nested) = nested {
@@ -116,8 +134,7 @@ pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> NewAck {
     if !api.version.nests_ack_events() || !may_omit_timestamp(caller) {
         event.require("timestamp");
     }
-    let timestamp = event.datetime("timestamp", zone);
-    let description = event.text("description", Text::up_to(limits::DESCRIPTION));
+    let AckEventRequest { timestamp, description } = AckEventRequest::take(&mut event);
     if nests {
         fields.absorb("event", event);
     } else {

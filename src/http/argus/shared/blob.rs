@@ -69,9 +69,10 @@ impl PartialSchema for BlobRequest {
 impl ToSchema for BlobRequest {}
 
 fn schema(is_request: bool) -> RefOr<Schema> {
-    let text = match is_request {
-        true => "All criteria must hold; what is null, empty or left out does not count.",
-        false => "Lists that were never given are left out.",
+    let text = if is_request {
+        "All criteria must hold; what is null, empty or left out does not count."
+    } else {
+        "Lists that were never given are left out."
     };
     let mut object = ObjectBuilder::new().description(Some(text));
     for (criterion, given) in FilterBlob::default().given() {
@@ -112,7 +113,9 @@ pub fn take_blob(fields: &mut Fields, wide: bool) -> FilterBlob {
     slots.sort_by_key(|(criterion, slot)| {
         (criterion.is_wide, !criterion.is_wide && matches!(slot, Slot::Sources(_) | Slot::Tags(_)))
     });
-    slots.into_iter().for_each(|(criterion, slot)| take_criterion(fields, criterion.key, slot));
+    for (criterion, slot) in slots {
+        take_criterion(fields, criterion.key, slot);
+    }
     blob
 }
 

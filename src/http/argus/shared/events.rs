@@ -6,13 +6,14 @@ use serde_json::json;
 use super::{
     incidents::{existing, may_omit_timestamp},
     render::{EventBody, Renderer},
-    requests::EventRequest,
 };
 use crate::{
     domain::{
+        event::EventType,
         ids::{EventId, IncidentId},
         lifecycle::EventRefusal,
         limits,
+        time::Timestamp,
     },
     http::{
         Answer, Api,
@@ -22,10 +23,22 @@ use crate::{
         error::ApiError,
         fields::{Fields, Text},
         page::Location,
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::{Caller, NewEvent, Refusal, ServiceError},
 };
+
+request! {
+    pub struct EventRequest requires ["type"] {
+        /// `STA`, `END`, `RES`, `CHI`, `LES`, `OTH`, `CLO` or `REO`.
+        kind "type": EventType = event_type,
+        /// When it happened; required of sources, else now.
+        timestamp: Timestamp = datetime,
+        description: String = text(Text::up_to(limits::DESCRIPTION)),
+    }
+}
 
 /// List the events of an incident
 ///
@@ -56,7 +69,7 @@ pub async fn create(
     payload: Payload,
 ) -> Answer {
     let id = IncidentId(pk);
-    let read = payload.parse(|fields| take(fields, &api, &caller)).await;
+    let read = payload.parse(|fields| take(fields, &caller)).await;
     let new = existing(&api, id, read).await?;
     let event = match api.service.add_event(&caller, id, new).await {
         Err(ServiceError::Refused(Refusal::Event(refusal))) => {
@@ -77,14 +90,12 @@ pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair)
 }
 
 /// The fields of an event, noting what is wrong with them.
-pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> Option<NewEvent> {
+pub fn take(fields: &mut Fields, caller: &Caller) -> Option<NewEvent> {
     fields.require("type");
     if !may_omit_timestamp(caller) {
         fields.require("timestamp");
     }
-    let kind = fields.event_type("type");
-    let timestamp = fields.datetime("timestamp", api.service.settings().time_zone);
-    let description = fields.text("description", Text::up_to(limits::DESCRIPTION));
+    let EventRequest { kind, timestamp, description } = EventRequest::take(fields);
     Some(NewEvent { kind: kind?, timestamp, description: description.unwrap_or_default() })
 }
 

@@ -1,16 +1,10 @@
 //! Stored filters: the caller's, and where the version knows them those that others made public (contract section 14).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    blob::{BlobBody, filter_string, take_blob, take_filter_string},
-    requests::FilterRequest,
-};
+use super::blob::{BlobBody, BlobRequest, filter_string, take_blob, take_filter_string};
 use crate::{
     domain::{
         ids::FilterId,
@@ -24,10 +18,25 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Named, Request, request},
+        stream,
     },
     service::Model,
 };
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct FilterRequest fills FilterDraft requires ["name"] {
+        name: String = text[Text::filled_up_to(limits::FILTER_NAME)],
+        /// Replaces all criteria.
+        filter: Named<BlobRequest>,
+        /// A JSON object with `sourceSystemIds` and `tags`, for what `filter` leaves out.
+        filter_string: String,
+        /// Everybody may read and use it.
+        public: bool = flag,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Filter)]
@@ -79,7 +88,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/filters/", tag = "filters", request_body = FilterRequest,
     responses((status = 201, body = FilterBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let new = payload.parse(|fields| Some(take(fields, api.version, true))).await?;
+    let new = payload.parse(|fields| Some(take(fields, api.version))).await?;
     let filter = api.service.create_filter(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
 }
@@ -104,12 +113,11 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = FilterId(pk);
     api.service.directory().filter_of(caller.id(), id).ok_or_else(unknown)?;
-    let edit = payload.parse(|fields| Some(take(fields, api.version, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, api.version))).await?;
     let filter = api.service.edit_filter(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &FilterBody::new(&filter, api.version)))
 }
@@ -128,20 +136,17 @@ fn unknown() -> ApiError {
 }
 
 /// A whole filter that names no criteria gets none.
-fn take(fields: &mut Fields, version: Version, is_whole: bool) -> FilterDraft {
-    if is_whole {
-        fields.require("name");
-    }
-    let name = fields.text("name", Text::filled_up_to(limits::FILTER_NAME));
+fn take(fields: &mut Fields, version: Version) -> FilterDraft {
     let wide = version.has_wide_filters();
-    let public = if wide { fields.flag("public") } else { None };
-    let is_blob_given = is_whole || fields.has("filter");
+    version.absent_in("FilterRequest").for_each(|name| fields.ignore(name));
+    let draft = FilterRequest::take(fields);
+    let is_blob_given = fields.is_whole() || fields.has("filter");
     let mut blob = FilterBlob::default();
     if let Some(mut nested) = fields.nested("filter") {
         blob = take_blob(&mut nested, wide);
         fields.absorb("filter", nested);
     }
-    let string = if wide { None } else { take_filter_string(fields) };
+    let string = take_filter_string(fields);
     let has_string = string.is_some();
     if let Some(string) = string {
         blob.source_ids = blob.source_ids.or(string.source_ids);
@@ -152,5 +157,5 @@ fn take(fields: &mut Fields, version: Version, is_whole: bool) -> FilterDraft {
         (true, false) => Some(BlobEdit::Plain(blob)),
         (false, _) => has_string.then_some(BlobEdit::SourcesAndTags(blob)),
     };
-    FilterDraft { name, public, blob }
+    FilterDraft { blob, ..draft }
 }

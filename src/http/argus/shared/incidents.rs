@@ -1,15 +1,13 @@
 //! Incidents: listed, read, created, changed, deleted (contract sections 5 to 7).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     render::{IncidentBody, Renderer},
-    requests::{IncidentEditRequest, IncidentList, IncidentRequest, MineQuery, PageQuery, WideQuery},
+    requests::IncidentList,
+    tags::TagRequest,
 };
 use crate::{
     domain::{
@@ -17,6 +15,8 @@ use crate::{
         incident::{EndTime, Incident},
         limits,
         severity::Level,
+        tag::Tag,
+        time::Timestamp,
     },
     http::{
         Answer, Api,
@@ -26,16 +26,51 @@ use crate::{
         docs::Detail,
         error::ApiError,
         fields::{Fields, Text},
-        page::Location,
+        page::{Location, PageQuery},
         params::Params,
-        query::{self, Scope},
+        query::{self, MineQuery, Scope, WideQuery},
         reply,
+        request::{AnyJson, Request, request},
     },
     service::{Caller, Cursor, IncidentEdit, NewIncident, PageRequest},
 };
 
 const EDITABLE: [&str; 6] = ["details_url", "ticket_url", "level", "metadata", "description", "tags"];
 const FIXED: [&str; 6] = ["pk", "id", "start_time", "end_time", "source", "source_incident_id"];
+
+request! {
+    pub struct IncidentRequest requires ["start_time", "tags"] {
+        start_time: Timestamp = datetime,
+        /// A time, `infinity` (the default: open, no end known) or null (stateless).
+        end_time: EndTime = end_time,
+        /// Primary key of a source; for superusers.
+        source: u64 = key,
+        /// Unique per source unless empty.
+        source_incident_id: String = text(Text::up_to(limits::SOURCE_INCIDENT_ID)),
+        /// May be relative to the source's base address.
+        details_url: String = text(Text::up_to(limits::URL)),
+        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        /// 1 (critical) to 5 (information, the default).
+        level: Level = level,
+        ticket_url: String = url,
+        /// Any JSON but null.
+        metadata: String as AnyJson = json,
+        tags: Vec<Tag> as Vec<TagRequest> = tags,
+    }
+}
+
+request! {
+    /// Other fields are refused.
+    pub struct IncidentEditRequest fills IncidentEdit {
+        details_url: String = text(Text::up_to(limits::URL)),
+        ticket_url: String = url,
+        level: Level = level,
+        metadata: String as AnyJson = json,
+        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        /// Replaces the whole set. Required by PUT.
+        tags: Vec<Tag> as Vec<TagRequest> = tags,
+    }
+}
 
 /// List incidents
 ///
@@ -91,11 +126,10 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = IncidentId(pk);
-    let edit = existing(&api, id, read_edit(payload, method == Method::PUT).await).await?;
+    let edit = existing(&api, id, read_edit(payload).await).await?;
     let incident = api.service.edit_incident(&caller, id, edit).await?;
     Ok(answer(&api, StatusCode::OK, &incident))
 }
@@ -120,7 +154,7 @@ pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -
 
 async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Answer {
     let Authenticated(caller) = caller;
-    let new = read_new(&api, payload.fields().await?)?;
+    let new = payload.parse(|fields| take_new(fields, &api)).await?;
     let incident = api.service.create_incident(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &incident))
 }
@@ -160,37 +194,24 @@ async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> 
     Ok(reply::sized_json(StatusCode::OK, &body, Renderer::size_of(&page.rows)))
 }
 
-fn read_new(api: &Api, mut fields: Fields) -> Result<NewIncident, ApiError> {
-    let zone = api.service.settings().time_zone;
-    fields.require("start_time");
-    fields.require("tags");
-    let start = fields.datetime("start_time", zone);
-    let end = fields.end_time("end_time", zone);
-    let source = fields.key("source");
-    let source_incident_id = fields.text("source_incident_id", Text::up_to(limits::SOURCE_INCIDENT_ID));
-    let details_url = fields.text("details_url", Text::up_to(limits::URL));
-    let description = fields.text("description", Text::up_to(limits::DESCRIPTION));
-    let level = fields.level("level");
-    let ticket_url = fields.url("ticket_url");
-    let metadata = if api.version.has_metadata() { fields.json("metadata") } else { None };
-    let tags = fields.tags("tags");
-    let (Some(start), Some(tags)) = (start, tags) else { return Err(fields.refuse()) };
-    fields.finish()?;
-    Ok(NewIncident {
-        source,
-        start,
-        end: end.unwrap_or(EndTime::Infinity),
-        source_incident_id: source_incident_id.unwrap_or_default(),
-        details_url: details_url.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        level: level.unwrap_or(Level::INFORMATION),
-        ticket_url: ticket_url.unwrap_or_default(),
-        metadata: metadata.unwrap_or_else(|| "{}".to_owned()),
-        tags,
+fn take_new(fields: &mut Fields, api: &Api) -> Option<NewIncident> {
+    api.version.absent_in("IncidentRequest").for_each(|name| fields.ignore(name));
+    let sent = IncidentRequest::take(fields);
+    Some(NewIncident {
+        source: sent.source,
+        start: sent.start_time?,
+        end: sent.end_time.unwrap_or(EndTime::Infinity),
+        source_incident_id: sent.source_incident_id.unwrap_or_default(),
+        details_url: sent.details_url.unwrap_or_default(),
+        description: sent.description.unwrap_or_default(),
+        level: sent.level.unwrap_or(Level::INFORMATION),
+        ticket_url: sent.ticket_url.unwrap_or_default(),
+        metadata: sent.metadata.unwrap_or_else(|| "{}".to_owned()),
+        tags: sent.tags?,
     })
 }
 
-async fn read_edit(payload: Payload, is_whole: bool) -> Result<IncidentEdit, ApiError> {
+async fn read_edit(payload: Payload) -> Result<IncidentEdit, ApiError> {
     let mut fields = payload.fields().await?;
     let offending: Map<String, Value> = fields
         .names()
@@ -204,17 +225,8 @@ async fn read_edit(payload: Payload, is_whole: bool) -> Result<IncidentEdit, Api
     if !offending.is_empty() {
         return Err(ApiError::fields(offending));
     }
-    if is_whole {
-        fields.require("tags");
-    }
-    let edit = IncidentEdit {
-        details_url: fields.text("details_url", Text::up_to(limits::URL)),
-        ticket_url: fields.url("ticket_url"),
-        level: fields.level("level"),
-        metadata: fields.json("metadata"),
-        description: fields.text("description", Text::up_to(limits::DESCRIPTION)),
-        tags: fields.tags("tags"),
-    };
+    fields.require_all(&["tags"]);
+    let edit = IncidentEditRequest::take(&mut fields);
     fields.finish()?;
     Ok(edit)
 }

@@ -1,14 +1,8 @@
 //! Sources and their types (contract section 4).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 
-use super::{
-    render::{SourceBody, SourceTypeBody},
-    requests::{SourceEditRequest, SourceRequest, SourceTypeRequest},
-};
+use super::render::{SourceBody, SourceTypeBody};
 use crate::{
     domain::{ids::SourceId, limits, source::SourceDraft},
     http::{
@@ -17,11 +11,37 @@ use crate::{
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::Text,
-        reply, stream,
+        fields::{Fields, Text},
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::{Model, Refusal},
 };
+
+request! {
+    pub struct SourceRequest requires ["name", "type"] {
+        name: String = text(Text::filled_up_to(limits::SOURCE_NAME)),
+        /// The name of a source type.
+        source_type "type": String = text(Text::up_to(limits::SOURCE_TYPE_NAME)),
+        base_url: String = text(Text::up_to(limits::URL)),
+        /// Of the user that is made for it; by default the source's name.
+        username: String = text(Text::up_to(limits::PERSON_NAME)),
+    }
+}
+
+request! {
+    pub struct SourceEditRequest {
+        name: String = text(Text::filled_up_to(limits::SOURCE_NAME)),
+    }
+}
+
+request! {
+    pub struct SourceTypeRequest requires ["name"] {
+        /// In lower case.
+        name: String = text(Text::filled_up_to(limits::SOURCE_TYPE_NAME)),
+    }
+}
 
 /// List sources
 #[utoipa::path(get, path = "/incidents/sources/", tag = "sources",
@@ -40,13 +60,8 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = SourceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let mut fields = payload.fields().await?;
-    fields.require("name");
-    fields.require("type");
-    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_NAME));
     let is_nested = fields.is_object("type");
-    let source_type = fields.text("type", Text::up_to(limits::SOURCE_TYPE_NAME));
-    let base_url = fields.text("base_url", Text::up_to(limits::URL));
-    let username = fields.text("username", Text::up_to(limits::PERSON_NAME));
+    let SourceRequest { name, source_type, base_url, username } = SourceRequest::take(&mut fields);
     if is_nested {
         return Err(Refusal::UnknownSourceType.into());
     }
@@ -78,18 +93,17 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let directory = api.service.directory();
     let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
-    let mut fields = payload.fields().await?;
-    if method == Method::PUT {
-        fields.require("name");
-    }
-    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_NAME));
-    fields.finish()?;
-    let Some(name) = name else { return Ok(reply::json(StatusCode::OK, &SourceBody::new(source))) };
+    let take = |fields: &mut Fields| {
+        fields.require_all(&["name"]);
+        Some(SourceEditRequest::take(fields).name)
+    };
+    let Some(name) = payload.parse(take).await? else {
+        return Ok(reply::json(StatusCode::OK, &SourceBody::new(source)));
+    };
     let source = api.service.rename_source(&caller, SourceId(pk), name).await?;
     Ok(reply::json(StatusCode::OK, &SourceBody::new(&source)))
 }
@@ -110,10 +124,7 @@ pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authentic
 #[utoipa::path(post, path = "/incidents/source-types/", tag = "sources", request_body = SourceTypeRequest,
     responses((status = 201, body = SourceTypeBody<'static>)))]
 pub async fn create_type(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let mut fields = payload.fields().await?;
-    fields.require("name");
-    let name = fields.text("name", Text::filled_up_to(limits::SOURCE_TYPE_NAME));
-    let Some(name) = name else { return Err(fields.refuse()) };
+    let name = payload.parse(|fields| SourceTypeRequest::take(fields).name).await?;
     api.service.create_source_type(&caller, name.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceTypeBody::new(&name)))
 }

@@ -3,7 +3,6 @@
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::requests::TagRequest;
 use crate::{
     domain::{ids::IncidentId, tag::Tag},
     http::{
@@ -13,9 +12,17 @@ use crate::{
         body::Payload,
         error::ApiError,
         reply,
+        request::{Request, request},
     },
     service::Model,
 };
+
+request! {
+    pub struct TagRequest requires ["tag"] {
+        /// `key=value`; the key consists of lower case letters, digits and underscores.
+        tag: Tag as String = tag,
+    }
+}
 
 #[derive(Serialize)]
 struct TagBody<'a> {
@@ -41,9 +48,7 @@ pub async fn create(
     Key(pk): Key,
     payload: Payload,
 ) -> Answer {
-    let mut fields = payload.fields().await?;
-    fields.require("tag");
-    let Some(tag) = fields.tag("tag") else { return Err(fields.refuse()) };
+    let tag = payload.parse(|fields| TagRequest::take(fields).tag).await?;
     api.service.add_tag(&caller, IncidentId(pk), tag.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
 }

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::{incidents::existing, requests::TicketUrl};
+use super::incidents::existing;
 use crate::{
     domain::{ids::IncidentId, limits},
     http::{
@@ -11,10 +11,17 @@ use crate::{
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        fields::{Fields, Text},
+        fields::Text,
         reply,
+        request::{Request, request},
     },
 };
+
+request! {
+    pub struct TicketUrl requires ["ticket_url"] {
+        ticket_url: String = text(Text::up_to(limits::URL)),
+    }
+}
 
 #[derive(Serialize)]
 pub struct TicketUrlBody<'a> {
@@ -33,13 +40,7 @@ pub async fn put(
     payload: Payload,
 ) -> Answer {
     let id = IncidentId(pk);
-    let url = existing(&api, id, payload.parse(take).await).await?;
+    let url = existing(&api, id, payload.parse(|fields| TicketUrl::take(fields).ticket_url).await).await?;
     let incident = api.service.set_ticket_url(&caller, id, url).await?;
     Ok(reply::json(StatusCode::OK, &TicketUrlBody { ticket_url: &incident.ticket_url }))
-}
-
-/// The one field, noting what is wrong with it.
-pub fn take(fields: &mut Fields) -> Option<String> {
-    fields.require("ticket_url");
-    fields.text("ticket_url", Text::up_to(limits::URL))
 }

@@ -1,13 +1,9 @@
 //! Timeslots of the caller (contract section 13).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::requests::TimeslotRequest;
 use crate::{
     domain::{
         ids::TimeslotId,
@@ -21,10 +17,34 @@ use crate::{
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::Model,
 };
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct TimeslotRequest fills TimeslotDraft requires ["name", "time_recurrences"] {
+        name: String = text[Text::filled_up_to(limits::TIMESLOT_NAME)],
+        /// Replaces all; none: never.
+        recurrences "time_recurrences": Vec<Recurrence> as Vec<RecurrenceRequest> =
+            objects(limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
+    }
+}
+
+request! {
+    pub struct RecurrenceRequest requires ["days"] {
+        /// ISO weekdays, 1 (Monday) to 7.
+        days: Vec<u8> = weekdays,
+        /// `hh:mm[:ss[.ffffff]]`; required unless `all_day` is true.
+        start: TimeOfDay,
+        /// After `start`.
+        end: TimeOfDay,
+        all_day: bool = flag,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Timeslot)]
@@ -80,7 +100,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/notificationprofiles/timeslots/", tag = "timeslots", request_body = TimeslotRequest,
     responses((status = 201, body = TimeslotBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let draft = payload.parse(|fields| Some(take(fields, true))).await?;
+    let draft = payload.request::<TimeslotRequest>().await?;
     let timeslot = api.service.create_timeslot(&caller, draft).await?;
     Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
 }
@@ -101,12 +121,11 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = TimeslotId(pk);
     api.service.directory().timeslot_of(caller.id(), id).ok_or_else(unknown)?;
-    let edit = payload.parse(|fields| Some(take(fields, method == Method::PUT))).await?;
+    let edit = payload.request::<TimeslotRequest>().await?;
     let timeslot = api.service.edit_timeslot(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(&timeslot)))
 }
@@ -123,22 +142,9 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Timeslot)
 }
 
-fn take(fields: &mut Fields, is_whole: bool) -> TimeslotDraft {
-    if is_whole {
-        fields.require("name");
-        fields.require("time_recurrences");
-    }
-    TimeslotDraft {
-        name: fields.text("name", Text::filled_up_to(limits::TIMESLOT_NAME)),
-        recurrences: fields.objects("time_recurrences", limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
-    }
-}
-
 fn take_recurrence(fields: &mut Fields) -> Option<Recurrence> {
-    fields.require("days");
-    let days = fields.weekdays("days");
-    let all_day = fields.flag("all_day").unwrap_or(false);
-    let (start, end) = if all_day {
+    let RecurrenceRequest { days, all_day } = RecurrenceRequest::take(fields);
+    let (start, end) = if all_day.unwrap_or(false) {
         (Some(TimeOfDay::MIDNIGHT), Some(TimeOfDay::LAST))
     } else {
         fields.require("start");

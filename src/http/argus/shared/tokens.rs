@@ -7,7 +7,6 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::requests::Credentials;
 use crate::{
     domain::limits,
     http::{
@@ -18,8 +17,16 @@ use crate::{
         fields::{Fields, Text},
         peer::Client,
         reply,
+        request::{Request, request},
     },
 };
+
+request! {
+    pub struct Credentials requires ["username", "password"] {
+        username: String = text(Text::filled_up_to(limits::PERSON_NAME)),
+        password: String = secret,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
@@ -56,12 +63,6 @@ pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): He
 
 /// Username and password.
 pub fn read(mut fields: Fields) -> Result<(String, String), ApiError> {
-    fields.require("username");
-    fields.require("password");
-    let username = fields.text("username", Text::filled_up_to(limits::PERSON_NAME));
-    let password = fields.secret("password");
-    match (username, password) {
-        (Some(username), Some(password)) => Ok((username, password)),
-        _ => Err(fields.refuse()),
-    }
+    let sent = Credentials::take(&mut fields);
+    sent.username.zip(sent.password).ok_or_else(|| fields.refuse())
 }

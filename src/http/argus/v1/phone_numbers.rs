@@ -1,26 +1,29 @@
 //! Telephone numbers of the caller (contract section 3).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 
 use super::user::{PhoneNumberBody, phone_number};
 use crate::{
     domain::{ids::DestinationId, limits, phone, setting::BadSetting},
     http::{
         Answer, Api,
-        argus::{keys::Key, shared::requests::PhoneNumberRequest},
+        argus::keys::Key,
         auth::Authenticated,
         body::Payload,
         error::ApiError,
         fields::Fields,
         reply,
+        request::{Request, request},
     },
     service::{Model, phone_numbers::phone_number_of},
 };
 
-const FIELD: &str = "phone_number";
+request! {
+    pub struct PhoneNumberRequest requires ["phone_number"] {
+        /// With its country code, as in +12125552368.
+        phone_number: String = phone_number,
+    }
+}
 
 /// List the caller's phone numbers
 #[utoipa::path(get, path = "/auth/phone-number/", tag = "auth",
@@ -36,7 +39,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 #[utoipa::path(post, path = "/auth/phone-number/", tag = "auth", request_body = PhoneNumberRequest,
     responses((status = 201, body = PhoneNumberBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let number = payload.parse(take).await?;
+    let number = payload.parse(|fields| PhoneNumberRequest::take(fields).phone_number).await?;
     let destination = api.service.create_phone_number(&caller, number).await?;
     Ok(reply::json(StatusCode::CREATED, &phone_number(&destination)))
 }
@@ -57,15 +60,13 @@ pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = DestinationId(pk);
     let directory = api.service.directory();
     let destination = phone_number_of(&directory, caller.id(), id).ok_or_else(unknown)?;
-    let is_whole = method == Method::PUT;
-    let number = payload.parse(|fields| Some((is_whole || fields.has(FIELD)).then(|| take(fields)))).await?;
-    let Some(Some(number)) = number else { return Ok(reply::json(StatusCode::OK, &phone_number(destination))) };
+    let sent = payload.request::<PhoneNumberRequest>().await?;
+    let Some(number) = sent.phone_number else { return Ok(reply::json(StatusCode::OK, &phone_number(destination))) };
     let destination = api.service.edit_phone_number(&caller, id, number).await?;
     Ok(reply::json(StatusCode::OK, &phone_number(&destination)))
 }
@@ -79,13 +80,18 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn take(fields: &mut Fields) -> Option<String> {
-    let text = fields.required_text(FIELD, limits::PHONE_NUMBER)?;
-    let number = phone::normalize(&text);
-    if number.is_none() {
-        fields.error(FIELD, BadSetting::Phone.to_string());
+impl Fields {
+    /// A telephone number.
+    fn phone_number(&mut self, name: &str) -> Option<String> {
+        if !self.has(name) {
+            return None;
+        }
+        let number = phone::normalize(&self.required_text(name, limits::PHONE_NUMBER)?);
+        if number.is_none() {
+            self.error(name, BadSetting::Phone.to_string());
+        }
+        number
     }
-    number
 }
 
 fn unknown() -> ApiError {

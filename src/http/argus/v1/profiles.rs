@@ -1,9 +1,6 @@
 //! Notification profiles of the caller, as version 1 sees them: with media and one phone number (contract section 15.2).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,19 +20,35 @@ use crate::{
             shared::{
                 filters::FilterBody,
                 profiles::{Known, filters_of, unknown},
-                requests::ClassicProfileRequest,
                 timeslots::TimeslotBody,
             },
         },
         auth::Authenticated,
         body::Payload,
         fields::Fields,
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
 };
 
 const BY_EMAIL: &str = "EM";
 const BY_SMS: &str = "SM";
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct NotificationProfileRequest requires ["timeslot", "filters"] {
+        /// The caller's; at least one. All have to match.
+        filters: Vec<FilterId> = references(limits::FILTERS_PER_PROFILE, false),
+        /// `EM` (the default) and `SM`.
+        media: Vec<&'static str> = choices(&[BY_EMAIL, BY_SMS]),
+        /// Required with `SM`.
+        phone_number: u64 = key,
+        /// One of the caller's.
+        timeslot: TimeslotId = reference,
+        active: bool = flag,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotificationProfile)]
@@ -83,11 +96,11 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 
 /// Create a profile
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles",
-    request_body = ClassicProfileRequest, responses((status = 201, body = ProfileBody<'static>)))]
+    request_body = NotificationProfileRequest, responses((status = 201, body = ProfileBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
-    let new = payload.parse(|fields| Some(take(fields, &known, true))).await?;
+    let new = payload.parse(|fields| Some(take(fields, &known))).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory())))
 }
@@ -105,43 +118,38 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 ///
 /// Destinations other than for e-mail and SMS stay.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
-    request_body = ClassicProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
+    request_body = NotificationProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
 pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = ProfileId(pk);
     let directory = api.service.directory();
     let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
-    let edit = payload.parse(|fields| Some(take(fields, &known, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, &known))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
 }
 
 /// A whole profile that does not say by what means by e-mail.
-fn take(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileDraft {
-    if is_whole {
-        fields.require("timeslot");
-        fields.require("filters");
-    }
-    let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
-    let media = fields.choices("media", &[BY_EMAIL, BY_SMS]).or_else(|| is_whole.then(|| vec![BY_EMAIL]));
-    let is_number_given = is_whole || fields.has("phone_number");
-    let number = fields.key("phone_number").map(DestinationId);
+fn take(fields: &mut Fields, known: &Known<'_>) -> ProfileDraft {
+    let is_whole = fields.is_whole();
+    let sent = NotificationProfileRequest::take(fields);
+    let media = sent.media.or_else(|| is_whole.then(|| vec![BY_EMAIL]));
+    let number = sent.phone_number.map(DestinationId);
     let edit = ProfileDraft {
         name: None,
-        timeslot: fields.reference("timeslot").map(TimeslotId),
-        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
+        timeslot: sent.timeslot,
+        filters: sent.filters,
         reach: Some(Reach::Classic(ClassicReach {
             email: media.as_ref().map(|media| media.contains(&BY_EMAIL)),
             sms: media.as_ref().map(|media| media.contains(&BY_SMS)),
-            number: is_number_given.then_some(number),
+            number: (is_whole || fields.has("phone_number")).then_some(number),
         })),
-        active: fields.flag("active"),
+        active: sent.active,
     };
     known.check(fields, &edit);
     edit

@@ -16,10 +16,11 @@ use crate::{
     http::{
         Answer, Api,
         argus::shared::{
-            acks, events,
+            acks::{self, AckRequest},
+            events::{self, EventRequest},
             render::{AckBody, EventBody, Renderer},
-            requests::{BulkAckRequest, BulkChanges, BulkEventRequest, BulkTicketUrlRequest},
-            tickets,
+            requests::BulkChanges,
+            tickets::TicketUrl,
         },
         auth::Authenticated,
         body::Payload,
@@ -27,9 +28,31 @@ use crate::{
         fields::Fields,
         page::Location,
         reply,
+        request::{Request, request},
     },
     service::{BulkAction, BulkEvent, BulkOutcome, BulkRefusal},
 };
+
+request! {
+    pub struct BulkAckRequest requires ["ids", "ack"] {
+        ids: Vec<u64>,
+        ack: AckRequest,
+    }
+}
+
+request! {
+    pub struct BulkEventRequest requires ["ids", "event"] {
+        ids: Vec<u64>,
+        event: EventRequest,
+    }
+}
+
+request! {
+    pub struct BulkTicketUrlRequest requires ["ids", "ticket_url"] {
+        ids: Vec<u64>,
+        ticket_url: String,
+    }
+}
 
 /// Acknowledge many incidents
 #[utoipa::path(post, path = "/incidents/acks/bulk/", tag = "bulk", request_body = BulkAckRequest,
@@ -64,8 +87,7 @@ pub async fn add_events(
     location: Location,
     payload: Payload,
 ) -> Answer {
-    let (ids, new) =
-        payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &api, &caller))).await?;
+    let (ids, new) = payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &caller))).await?;
     let done = api.service.bulk(&caller, ids, BulkAction::Event(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("event"))?;
     Ok(Changes::new(api, location, outcome).answer())
@@ -84,7 +106,7 @@ pub async fn set_ticket_urls(
         let is_empty = !fields.has("ids");
         let ids = take_ids(fields);
         // Without ids nothing else is said (contract section 12).
-        if is_empty { None } else { ids.zip(tickets::take(fields)) }
+        if is_empty { None } else { ids.zip(TicketUrl::take(fields).ticket_url) }
     };
     let (ids, url) = payload.parse(both).await?;
     let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;

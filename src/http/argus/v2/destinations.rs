@@ -18,15 +18,29 @@ use crate::{
     },
     http::{
         Answer, Api,
-        argus::{keys::Key, shared::requests::DestinationRequest},
+        argus::keys::Key,
         auth::Authenticated,
         body::Payload,
         error::{ApiError, unknown_key},
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{AnyJson, Request, request},
+        stream,
     },
     service::{Model, Service},
 };
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct DestinationConfigRequest fills DestinationDraft requires ["media", "settings"] {
+        /// The slug of a medium; cannot change.
+        media: String,
+        /// Null or unique among those of the medium.
+        label: Option<String> = nullable_text[Text::up_to(limits::DESTINATION_LABEL)],
+        /// As the medium's `json_schema` says.
+        settings: AnyJson,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = DestinationConfig)]
@@ -81,7 +95,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 
 /// Create a destination
 #[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
-    request_body = DestinationRequest, responses((status = 201, body = DestinationBody<'static>)))]
+    request_body = DestinationConfigRequest, responses((status = 201, body = DestinationBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
     let destination = api.service.create_destination(&caller, new).await?;
@@ -102,7 +116,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// Its medium cannot change. A secret that is left out stays as long as the host is the same; null removes it. The
 /// destination that follows the caller's e-mail address is left behind, and a new one follows instead.
 #[utoipa::path(patch, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
-    request_body = DestinationRequest, responses((status = 200, body = DestinationBody<'static>)))]
+    request_body = DestinationConfigRequest, responses((status = 200, body = DestinationBody<'static>)))]
 pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
@@ -146,15 +160,14 @@ fn unknown() -> ApiError {
 /// `known`: the medium of the destination that is to be changed.
 fn take(fields: &mut Fields, known: Option<&AnyMedium>, service: &Service) -> DestinationDraft {
     if known.is_none() {
-        fields.require("media");
-        fields.require("settings");
+        fields.require_all(&["media", "settings"]);
     }
     let medium = take_medium(fields, service);
     if known.is_some() && medium.is_some() && medium.as_ref() != known {
         // That it cannot be is said first: its settings are not those of the other one.
         return DestinationDraft { medium, ..DestinationDraft::default() };
     }
-    let label = fields.nullable_text("label", limits::DESTINATION_LABEL);
+    let label = DestinationConfigRequest::take(fields).label;
     let settings = take_settings(fields, known.or(medium.as_ref()));
     DestinationDraft { medium, label, settings }
 }
@@ -178,7 +191,7 @@ fn take_settings(fields: &mut Fields, medium: Option<&AnyMedium>) -> Option<BTre
             form => form.longest(),
         };
         let value = if setting.secret {
-            given.nullable_text(setting.key, longest)
+            given.nullable_text(setting.key, Text::up_to(longest))
         } else {
             given.required_text(setting.key, longest).map(Some)
         };

@@ -5,11 +5,8 @@ use axum::{extract::State, http::StatusCode};
 use crate::{
     http::{
         Answer, Api,
-        argus::shared::{
-            render::Renderer,
-            requests::{EventPage, PageQuery},
-        },
-        page::Location,
+        argus::shared::{render::Renderer, requests::EventPage},
+        page::{Location, PageQuery},
         reply,
     },
     service::EventCursor,

@@ -1,9 +1,6 @@
 //! Planned maintenance (contract section 18).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -24,21 +21,34 @@ use crate::{
             shared::{
                 filters::FilterBody,
                 render::{ActorBody, At},
-                requests::MaintenanceRequest,
             },
         },
         auth::Authenticated,
         body::Payload,
         error::ApiError,
         fields::{Fields, Text},
-        reply, stream,
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::Model,
 };
-use chrono_tz::Tz;
 
 /// 9999-12-31T00:00:00Z, whose offset the last moment is written with.
 const LAST_DAY: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct PlannedMaintenanceTaskRequest fills MaintenanceDraft requires ["filters"] {
+        /// By default now.
+        start "start_time": Timestamp = datetime,
+        /// After `start_time`; null: no end.
+        end "end_time": Option<Timestamp> as EndTime = last_time,
+        description: String = text[Text::up_to(limits::MAINTENANCE_DESCRIPTION)],
+        /// Anybody's; at least one. All have to match.
+        filters: Vec<FilterId>,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = PlannedMaintenanceTask)]
@@ -101,11 +111,10 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Plan maintenance
 ///
 /// While it lasts, nobody is told of incidents that match all of its filters. For staff.
-#[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = MaintenanceRequest,
+#[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = PlannedMaintenanceTaskRequest,
     responses((status = 201, body = MaintenanceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
-    let zone = api.zoned().zone();
-    let new = payload.parse(|fields| Some(take(fields, zone, true, &api.service.directory()))).await?;
+    let new = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
     let maintenance = api.service.create_maintenance(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
 }
@@ -123,21 +132,18 @@ pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
 ///
 /// Not its start once it has started, and nothing once it has been over for 12 hours. For staff.
 #[utoipa::path(method(put, patch), path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
-    request_body = MaintenanceRequest, responses((status = 200, body = MaintenanceBody<'static>)))]
+    request_body = PlannedMaintenanceTaskRequest, responses((status = 200, body = MaintenanceBody<'static>)))]
 pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = MaintenanceId(pk);
     if !api.service.directory().maintenances.contains_key(&id) {
         return Err(unknown());
     }
-    let zone = api.zoned().zone();
-    let edit =
-        payload.parse(|fields| Some(take(fields, zone, method == Method::PUT, &api.service.directory()))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
     let maintenance = api.service.edit_maintenance(&caller, id, edit).await?;
     Ok(answer(&api, StatusCode::OK, &maintenance))
 }
@@ -160,26 +166,21 @@ fn unknown() -> ApiError {
 }
 
 /// Filters are looked up already here, so that one answer names all fields.
-fn take(fields: &mut Fields, zone: Tz, is_whole: bool, directory: &Directory) -> MaintenanceDraft {
-    if is_whole {
-        fields.require("filters");
-    }
-    let filters = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
-    let named = filters.iter().flatten().copied();
+fn take(fields: &mut Fields, directory: &Directory) -> MaintenanceDraft {
+    fields.require_all(&["filters"]);
+    let filters: Option<Vec<FilterId>> = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
+    let named = filters.iter().flatten().map(|id| id.0);
     fields.expect_known("filters", named, |id| directory.filters.contains_key(&FilterId(id)));
-    MaintenanceDraft {
-        start: fields.datetime("start_time", zone),
-        end: fields.end_time("end_time", zone).map(end),
-        description: fields.text("description", Text::up_to(limits::MAINTENANCE_DESCRIPTION)),
-        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
-    }
+    MaintenanceDraft { filters, ..PlannedMaintenanceTaskRequest::take(fields) }
 }
 
-/// However it was said that there is none.
-fn end(end: EndTime) -> Option<Timestamp> {
-    match end {
-        EndTime::Stateless | EndTime::Infinity => None,
-        EndTime::At(at) => Some(at),
+impl Fields {
+    /// However it is said that there is no end.
+    pub fn last_time(&mut self, name: &str) -> Option<Option<Timestamp>> {
+        Some(match self.end_time(name)? {
+            EndTime::Stateless | EndTime::Infinity => None,
+            EndTime::At(at) => Some(at),
+        })
     }
 }
 

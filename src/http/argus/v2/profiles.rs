@@ -1,9 +1,6 @@
 //! Notification profiles of the caller (contract section 15.1).
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,17 +19,33 @@ use crate::{
             shared::{
                 filters::FilterBody,
                 profiles::{Known, filters_of, unknown},
-                requests::ProfileRequest,
                 timeslots::TimeslotBody,
             },
         },
         auth::Authenticated,
         body::Payload,
-        fields::Fields,
-        reply, stream,
+        fields::{Fields, Text},
+        reply,
+        request::{Request, request},
+        stream,
     },
     service::Service,
 };
+
+request! {
+    /// PATCH may leave fields out.
+    pub struct NotificationProfileRequest fills ProfileDraft requires ["timeslot", "filters"] {
+        /// The caller's, or public ones; at least one. All have to match.
+        filters: Vec<FilterId> = references(limits::FILTERS_PER_PROFILE, false),
+        /// The caller's.
+        reach "destinations": Reach as Vec<DestinationId> = reach,
+        /// Null or unique.
+        name: Option<String> = nullable_text[Text::up_to(limits::PROFILE_NAME)],
+        /// One of the caller's.
+        timeslot: TimeslotId = reference,
+        active: bool = flag,
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotificationProfile)]
@@ -74,12 +87,12 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 }
 
 /// Create a profile
-#[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = ProfileRequest,
+#[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = NotificationProfileRequest,
     responses((status = 201, body = ProfileBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
-    let new = payload.parse(|fields| Some(take(fields, &known, true))).await?;
+    let new = payload.parse(|fields| Some(take(fields, &known))).await?;
     let profile = api.service.create_profile(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
@@ -97,37 +110,30 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 ///
 /// Name, destinations and activity stay where they are left out.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
-    request_body = ProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
+    request_body = NotificationProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
 pub async fn edit(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Key(pk): Key,
-    method: Method,
     payload: Payload,
 ) -> Answer {
     let id = ProfileId(pk);
     let directory = api.service.directory();
     let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
-    let edit = payload.parse(|fields| Some(take(fields, &known, method == Method::PUT))).await?;
+    let edit = payload.parse(|fields| Some(take(fields, &known))).await?;
     let profile = api.service.edit_profile(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
-fn take(fields: &mut Fields, known: &Known<'_>, is_whole: bool) -> ProfileDraft {
-    if is_whole {
-        fields.require("timeslot");
-        fields.require("filters");
-    }
-    let filters = fields.references("filters", limits::FILTERS_PER_PROFILE, false);
-    let destinations = fields.references("destinations", limits::DESTINATIONS_PER_PROFILE, true);
-    let edit = ProfileDraft {
-        name: fields.nullable_text("name", limits::PROFILE_NAME),
-        timeslot: fields.reference("timeslot").map(TimeslotId),
-        filters: filters.map(|keys| keys.into_iter().map(FilterId).collect()),
-        reach: destinations.map(|keys| Reach::Destinations(keys.into_iter().map(DestinationId).collect())),
-        active: fields.flag("active"),
-    };
+fn take(fields: &mut Fields, known: &Known<'_>) -> ProfileDraft {
+    let edit = NotificationProfileRequest::take(fields);
     known.check(fields, &edit);
     edit
+}
+
+impl Fields {
+    fn reach(&mut self, name: &str) -> Option<Reach> {
+        self.references(name, limits::DESTINATIONS_PER_PROFILE, true).map(Reach::Destinations)
+    }
 }

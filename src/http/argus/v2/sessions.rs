@@ -14,8 +14,7 @@ use crate::{
         Answer, Api,
         argus::shared::{
             render::{At, Renderer},
-            requests::Credentials,
-            tokens::{self, TokenBody},
+            tokens::{self, Credentials, TokenBody},
         },
         auth::{self, Authenticated, Headers, NO_CREDENTIALS},
         body::Payload,

@@ -8,7 +8,7 @@ use crate::{
         Answer, Api,
         argus::{
             keys::Key,
-            shared::{requests::TicketUrl, tickets::TicketUrlBody},
+            shared::tickets::{TicketUrl, TicketUrlBody},
         },
         reply,
     },
