@@ -173,15 +173,19 @@ async fn pages(service: &Service) {
         for descending in [true, false] {
             let sort = Sort { column, descending };
             for (name, criteria) in filters() {
-                let first =
-                    measure(async || service.incidents_sorted(criteria.clone(), sort, None, ROWS).await.unwrap()).await;
+                let first = measure(async || {
+                    service.incidents().incidents_sorted(criteria.clone(), sort, None, ROWS).await.unwrap()
+                })
+                .await;
                 let mut cursor = None;
                 for _ in 0..PAGES {
-                    cursor = service.incidents_sorted(criteria.clone(), sort, cursor, ROWS).await.unwrap().next;
+                    cursor =
+                        service.incidents().incidents_sorted(criteria.clone(), sort, cursor, ROWS).await.unwrap().next;
                 }
-                let later =
-                    measure(async || service.incidents_sorted(criteria.clone(), sort, cursor, ROWS).await.unwrap())
-                        .await;
+                let later = measure(async || {
+                    service.incidents().incidents_sorted(criteria.clone(), sort, cursor, ROWS).await.unwrap()
+                })
+                .await;
                 for (which, took) in [("page 1", first), ("page 11", later)] {
                     of_column.push(took);
                     let direction = if descending { "descending" } else { "ascending" };
@@ -201,30 +205,36 @@ async fn pages(service: &Service) {
 
 async fn counts(service: &Service) {
     for (name, criteria) in filters() {
-        let took = measure(async || service.facets(criteria.clone()).await.unwrap()).await;
+        let took = measure(async || service.incidents().facets(criteria.clone()).await.unwrap()).await;
         println!("facets of {name}: {took:?}");
     }
-    println!("overview: {:?}", measure(async || service.overview().await.unwrap()).await);
+    println!("overview: {:?}", measure(async || service.incidents().overview().await.unwrap()).await);
 }
 
 async fn suggestions(service: &Service) {
     for typed in ["", "h", "host", "host=h12", "port=", "port=39999", "service=", "site=s"] {
-        let took = measure(async || service.suggest_tags(None, typed.to_owned(), 20).await.unwrap()).await;
+        let took = measure(async || service.incidents().suggest_tags(None, typed.to_owned(), 20).await.unwrap()).await;
         println!("tags for {typed:?}: {took:?}");
     }
     let open = Criteria { open: Some(true), ..Criteria::default() };
-    let took = measure(async || service.suggest_tags(Some(open.clone()), "host=".to_owned(), 20).await.unwrap()).await;
+    let took =
+        measure(async || service.incidents().suggest_tags(Some(open.clone()), "host=".to_owned(), 20).await.unwrap())
+            .await;
     println!("tags of open incidents: {took:?}");
 }
 
 async fn beside(service: &Service) {
-    let incident = service.incident(IncidentId(INCIDENTS / 2)).await.unwrap();
-    println!("neighbours: {:?}", measure(async || service.neighbours(incident.clone(), 10).await.unwrap()).await);
+    let incident = service.incidents().incident(IncidentId(INCIDENTS / 2)).await.unwrap();
+    println!(
+        "neighbours: {:?}",
+        measure(async || service.incidents().neighbours(incident.clone(), 10).await.unwrap()).await
+    );
     let tags = tag_groups([Tag::parse("site=s7").unwrap()]);
     let criteria = Criteria { open: Some(true), tags, words: search_words("neighbour"), ..Criteria::default() };
     for count in [1, 50, 1_000] {
         let ids: BTreeSet<IncidentId> = (0..count).map(|number| IncidentId(INCIDENTS - number * 50)).collect();
-        let took = measure(async || service.matching_of(criteria.clone(), ids.clone()).await.unwrap()).await;
+        let took =
+            measure(async || service.incidents().matching_of(criteria.clone(), ids.clone()).await.unwrap()).await;
         println!("which of {count} match a tag and a word: {took:?}");
     }
 }

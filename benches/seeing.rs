@@ -40,8 +40,8 @@ async fn main() {
     let store = Store::open(&directory.path().join("argusd.redb"), Options::default(), clock).unwrap();
     let search = Search::open(&store, &directory.path().join("search")).unwrap();
     let service = Service::new(store, search, Settings::default());
-    service.first_start(Some("correct horse".into())).await.unwrap();
-    let caller = service.local_caller().unwrap();
+    service.people().first_start(Some("correct horse".into())).await.unwrap();
+    let caller = service.people().local_caller().unwrap();
     let began = Instant::now();
     for batch in 0..INCIDENTS / IN_ONE_COMMIT {
         write(&service, move |command| load(command, batch * IN_ONE_COMMIT)).await;
@@ -118,7 +118,7 @@ async fn preview(service: &Service, caller: &Caller, what: &str, blob: FilterBlo
     let draft = PreviewDraft { timeslot, filters, destinations: Vec::new(), active: true };
     for days in [30, 90] {
         let began = Instant::now();
-        let forecast = service.forecast(caller, draft.clone(), days).await.unwrap();
+        let forecast = service.notifications().forecast(caller, draft.clone(), days).await.unwrap();
         let judged: u64 = forecast.silent.values().sum();
         println!(
             "preview of {days} days, filter {what}: {:?} for {judged} events, truncated: {}",
@@ -144,9 +144,9 @@ async fn explain(service: &Service, caller: &Caller) {
         .await;
     }
     let incident = IncidentId(1);
-    let event = service.events(incident).await.unwrap().remove(0).id;
+    let event = service.incidents().events(incident).await.unwrap().remove(0).id;
     let began = Instant::now();
-    let decisions = service.decisions(caller, incident, event, None).await.unwrap();
+    let decisions = service.notifications().decisions(caller, incident, event, None).await.unwrap();
     println!("explained by few profiles after {CHANGES} changes: {:?}", began.elapsed());
     assert!(decisions.profiles.is_empty());
     write(service, move |command| {
@@ -156,8 +156,8 @@ async fn explain(service: &Service, caller: &Caller) {
         command.put_event(event);
     })
     .await;
-    let event = service.events(incident).await.unwrap().into_iter().map(|event| event.id).max().unwrap();
+    let event = service.incidents().events(incident).await.unwrap().into_iter().map(|event| event.id).max().unwrap();
     let began = Instant::now();
-    let decisions = service.decisions(caller, incident, event, None).await.unwrap();
+    let decisions = service.notifications().decisions(caller, incident, event, None).await.unwrap();
     println!("explained by {} profiles: {:?}", decisions.profiles.len(), began.elapsed());
 }

@@ -80,7 +80,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
         plugins,
         described,
     };
-    backend.service().send_through(Arc::new(courier));
+    backend.service().notifications().send_through(Arc::new(courier));
 
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));

@@ -3,62 +3,20 @@
 //! Knows no HTTP and no wire formats. Rules live in `domain`, rights in [`policy`]; whatever depends on stored state is
 //! decided inside `Store::write`, so that racing callers cannot slip past it.
 
-pub mod acks;
-mod agenda;
-pub mod audit;
-pub mod basic;
-pub mod bulk;
-mod change_text;
-mod channel_types;
-pub mod channels;
 mod configuration;
-pub mod contact_groups;
-pub mod contact_lists;
 pub mod contacts;
-pub mod courier;
-mod decision_settings;
-pub mod decisions;
-pub mod destinations;
-pub mod dossier;
-pub mod edit;
 pub mod error;
-pub mod events;
-mod expired_tokens;
-pub mod filters;
-pub mod first_profile;
-pub mod forecast;
-pub mod health;
 pub mod incidents;
-mod last_moments;
-pub mod listing;
 pub mod live;
-pub mod login;
-pub mod maintenance;
-pub mod media;
 pub mod notifications;
-pub mod pages;
-mod passwords;
-pub mod phone_numbers;
+pub mod people;
 pub mod policy;
-pub mod preferences;
-pub mod profile_switch;
-pub mod profiles;
-pub mod rule_decisions;
-pub mod rules;
-pub mod self_incidents;
-pub mod sessions;
-pub mod setup;
 pub mod slots;
-pub mod source_overview;
 pub mod sources;
-pub mod suggestions;
-pub mod tags;
-pub mod test_incidents;
-pub mod timeslots;
-pub mod tokens;
-pub mod users;
+pub mod system;
 
 use std::{
+    ops::Deref,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -87,41 +45,41 @@ pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::{FileTroubles, StoreError},
 };
-pub use acks::{AckList, NewAck};
-pub use audit::{AuditFilter, AuditPage};
-pub use bulk::{
+pub use contacts::channel_types::{AboutType, ChannelType};
+pub use contacts::contact::{ContactRefusal, Stored, Way};
+pub use contacts::lists::{GroupWithUsers, List, ListPage};
+pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
+pub use incidents::acks::{AckList, NewAck};
+pub use incidents::bulk::{
     AsOf, BulkAction, BulkEvent, BulkJob, BulkKind, BulkOutcome, BulkRefusal, BulkStatus, BulkSubjects, Selection,
     Undone,
 };
-pub use channel_types::{AboutType, ChannelType};
-pub use contact_lists::{GroupWithUsers, List, ListPage};
-pub use contacts::{ContactRefusal, Stored, Way};
-pub use courier::{Courier, Reached, TestOutcome};
-pub use decisions::{Decisions, ProfileDecision, Whom};
-pub use dossier::{DecidedEvent, Dossier};
-pub use edit::IncidentEdit;
-pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
-pub use events::{EventList, NewEvent};
-pub use first_profile::FirstProfile;
-pub use forecast::{DraftFilter, Forecast, PreviewDraft};
-pub use health::{Health, Intake};
-pub use incidents::NewIncident;
-pub use listing::{Overview, SortedPage};
+pub use incidents::edit::IncidentEdit;
+pub use incidents::events::{EventList, NewEvent};
+pub use incidents::incident::NewIncident;
+pub use incidents::listing::{Overview, SortedPage};
+pub use incidents::pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
+pub use incidents::suggestions::{TagSuggestion, TagSuggestionKind};
+pub use incidents::test_incidents::TestIncident;
 pub use live::{Live, News};
-pub use login::{AuthFailure, LoginFailure};
-pub use media::OfferedMedium;
-pub use notifications::{Messages, Notification, NotificationList};
-pub use pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};
+pub use notifications::courier::{Courier, Reached, TestOutcome};
+pub use notifications::decisions::{Decisions, ProfileDecision, Whom};
+pub use notifications::deliveries::{Messages, Notification, NotificationList};
+pub use notifications::dossier::{DecidedEvent, Dossier};
+pub use notifications::first_profile::FirstProfile;
+pub use notifications::forecast::{DraftFilter, Forecast, PreviewDraft};
+pub use notifications::media::OfferedMedium;
+pub use notifications::rule_decisions::RuleDecision;
+pub use people::login::{AuthFailure, LoginFailure};
+pub use people::sessions::{Browser, PasswordChangeFailure, Session};
+pub use people::setup::FirstStart;
+pub use people::tokens::TokenLife;
 pub use policy::{Action, Forbidden, Permissions};
-pub use rule_decisions::RuleDecision;
-pub use self_incidents::Settled;
-pub use sessions::{Browser, PasswordChangeFailure, Session};
-pub use setup::FirstStart;
 pub use slots::{NoSlot, Slot, Slots};
-pub use source_overview::{SourceView, TokenState};
-pub use suggestions::{TagSuggestion, TagSuggestionKind};
-pub use test_incidents::TestIncident;
-pub use tokens::TokenLife;
+pub use sources::overview::{SourceView, TokenState};
+pub use system::audit::{AuditFilter, AuditPage};
+pub use system::health::{Health, Intake};
+pub use system::self_incidents::Settled;
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
@@ -148,7 +106,7 @@ impl Default for Settings {
     }
 }
 
-/// A cheap handle on all use cases.
+/// What all use cases share; the use cases themselves are methods of its areas. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<Inner>,
@@ -161,12 +119,12 @@ struct Inner {
     passwords: Passwords,
     tries: Tries,
     remembered: Remembered,
-    reported: self_incidents::Reported,
-    expiries_told: expired_tokens::ExpiriesTold,
+    reported: system::self_incidents::Reported,
+    expiries_told: people::expired_tokens::ExpiriesTold,
     courier: OnceLock<Arc<dyn Courier>>,
-    test_limiter: courier::TestLimiter,
+    test_limiter: notifications::courier::TestLimiter,
     forecasts: Arc<Semaphore>,
-    bulks: bulk::Bulk,
+    bulks: incidents::bulk::Bulk,
     large_pages: Arc<Semaphore>,
     started: Timestamp,
     live: Live,
@@ -186,12 +144,12 @@ impl Service {
                 passwords: Passwords::default(),
                 tries: Tries::default(),
                 remembered: Remembered::default(),
-                reported: self_incidents::Reported::default(),
-                expiries_told: expired_tokens::ExpiriesTold::default(),
+                reported: system::self_incidents::Reported::default(),
+                expiries_told: people::expired_tokens::ExpiriesTold::default(),
                 courier: OnceLock::new(),
-                test_limiter: courier::TestLimiter::default(),
+                test_limiter: notifications::courier::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
-                bulks: bulk::Bulk::default(),
+                bulks: incidents::bulk::Bulk::default(),
                 large_pages: Arc::new(Semaphore::new(LARGE_PAGES_AT_ONCE)),
                 started,
             }),
@@ -253,11 +211,11 @@ impl Service {
         &self.inner.tries
     }
 
-    fn bulks(&self) -> &bulk::Bulk {
+    fn bulks(&self) -> &incidents::bulk::Bulk {
         &self.inner.bulks
     }
 
-    fn reported(&self) -> &self_incidents::Reported {
+    fn reported(&self) -> &system::self_incidents::Reported {
         &self.inner.reported
     }
 
@@ -267,6 +225,46 @@ impl Service {
     ) -> Result<T, ServiceError> {
         task::spawn_blocking(work).await.map_err(|_| ServiceError::Internal("a read ended early"))?
     }
+}
+
+macro_rules! areas {
+    ($($(#[$doc:meta])* $method:ident: $Area:ident),+ $(,)?) => {
+        impl Service {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $method(&self) -> $Area {
+                $Area(self.clone())
+            }
+        )+}
+        $(
+            $(#[$doc])*
+            #[derive(Clone)]
+            pub struct $Area(Service);
+
+            impl Deref for $Area {
+                type Target = Service;
+
+                fn deref(&self) -> &Service {
+                    &self.0
+                }
+            }
+        )+
+    };
+}
+
+areas! {
+    /// Incidents: posting, listing, events, acknowledgements, tickets, tags, and changes of many at once.
+    incidents: Incidents,
+    /// Who is notified: profiles, rules, filters, timeslots, destinations, maintenance, and what became of each message.
+    notifications: Notifications,
+    /// Users: accounts, logins, sessions, tokens and preferences.
+    people: People,
+    /// Contacts, contact groups and channels.
+    contacts: Contacts,
+    /// Monitoring systems that post incidents, and their heartbeats.
+    sources: Sources,
+    /// The server itself: health, audit log, incidents of its own, and tasks that are due.
+    system: System,
 }
 
 /// Who asks.

@@ -40,7 +40,7 @@ pub(super) async fn create_user(service: &Service, new: CreateUser) -> Answer {
         grants: Some(new.grants),
         ..UserDraft::default()
     };
-    service.create_user(&service.local_caller()?, user).await?;
+    service.people().create_user(&service.people().local_caller()?, user).await?;
     Ok(AdminReply::Done)
 }
 
@@ -57,26 +57,26 @@ pub(super) async fn change_user(service: &Service, change: ChangeUser) -> Answer
         revoke: change.revoke,
         ..UserDraft::default()
     };
-    service.change_user(&service.local_caller()?, user.id, change).await?;
+    service.people().change_user(&service.people().local_caller()?, user.id, change).await?;
     Ok(AdminReply::Done)
 }
 
 pub(super) async fn set_password(service: &Service, username: &str, password: &str) -> Answer {
     let user = named(service, username)?;
-    service.set_password(&service.local_caller()?, user.id, password).await?;
+    service.people().set_password(&service.people().local_caller()?, user.id, password).await?;
     Ok(AdminReply::Done)
 }
 
 pub(super) async fn deactivate(service: &Service, username: &str) -> Answer {
     let user = named(service, username)?;
-    service.deactivate(&service.local_caller()?, user.id).await?;
+    service.people().deactivate(&service.people().local_caller()?, user.id).await?;
     Ok(AdminReply::Done)
 }
 
 pub(super) fn list_tokens(service: &Service, username: Option<&str>) -> Answer {
     let user = username.map(|name| named(service, name)).transpose()?;
     let directory = service.directory();
-    let tokens = service.tokens(user.map(|user| user.id));
+    let tokens = service.people().tokens(user.map(|user| user.id));
     Ok(AdminReply::Tokens(tokens.iter().map(|token| TokenRow::new(token, &directory)).collect()))
 }
 
@@ -88,17 +88,17 @@ pub(super) async fn create_token(service: &Service, username: &str, value: Optio
         Life::Days(days) => TokenLife::For(Duration::from_secs(u64::from(days) * 86_400)),
     };
     let value = value.map(|value| value.expose_secret().to_owned());
-    let token = service.create_token(&service.local_caller()?, user.id, value, life).await?;
+    let token = service.people().create_token(&service.people().local_caller()?, user.id, value, life).await?;
     Ok(AdminReply::Text(token))
 }
 
 pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Answer {
-    let caller = service.local_caller()?;
+    let caller = service.people().local_caller()?;
     let id = match which {
         RevokeToken::Id(id) => TokenId(id),
         RevokeToken::AllOf(username) => {
             let user = named(service, &username)?;
-            service.revoke_all_tokens(&caller, user.id).await?;
+            service.people().revoke_all_tokens(&caller, user.id).await?;
             return Ok(AdminReply::Done);
         }
         RevokeToken::Value(value) => {
@@ -108,7 +108,7 @@ pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Answe
             token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id
         }
     };
-    service.revoke_token(&caller, id).await?;
+    service.people().revoke_token(&caller, id).await?;
     Ok(AdminReply::Done)
 }
 
@@ -119,9 +119,9 @@ pub(super) fn list_sources(service: &Service) -> AdminReply {
 }
 
 pub(super) async fn create_source(service: &Service, new: CreateSource) -> Answer {
-    let caller = service.local_caller()?;
+    let caller = service.people().local_caller()?;
     if !service.directory().source_types.contains(&new.source_type) {
-        service.create_source_type(&caller, new.source_type.clone()).await?;
+        service.sources().create_source_type(&caller, new.source_type.clone()).await?;
     }
     let source = SourceDraft {
         name: Some(new.name),
@@ -130,11 +130,11 @@ pub(super) async fn create_source(service: &Service, new: CreateSource) -> Answe
         username: new.username,
         heartbeat_frequency: None,
     };
-    let source = service.create_source(&caller, source).await?;
+    let source = service.sources().create_source(&caller, source).await?;
     if !new.token {
         return Ok(AdminReply::Done);
     }
-    let token = service.create_token(&caller, source.user, None, TokenLife::Setting).await?;
+    let token = service.people().create_token(&caller, source.user, None, TokenLife::Setting).await?;
     Ok(AdminReply::Text(token))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn watch_source(
     heartbeat: Option<u32>,
 ) -> Answer {
     let source = source_named(service, name, source_type)?;
-    service.watch_source(&service.local_caller()?, source.id, heartbeat).await?;
+    service.sources().watch_source(&service.people().local_caller()?, source.id, heartbeat).await?;
     Ok(AdminReply::Done)
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
         config: new.config.map(|config| config.expose_secret().to_owned()),
         offered: Some(new.offered),
     };
-    let channel = service.create_channel(&service.local_caller()?, new).await?;
+    let channel = service.contacts().create_channel(&service.people().local_caller()?, new).await?;
     Ok(AdminReply::Text(channel.uuid.to_string()))
 }
 
@@ -45,13 +45,13 @@ pub(super) async fn change(service: &Service, change: ChangeChannel) -> Answer {
         config: change.config.map(|config| config.expose_secret().to_owned()),
         offered: change.offered,
     };
-    service.change_channel(&service.local_caller()?, uuid, change).await?;
+    service.contacts().change_channel(&service.people().local_caller()?, uuid, change).await?;
     Ok(AdminReply::Done)
 }
 
 pub(super) async fn delete(service: &Service, which: &str) -> Answer {
     let uuid = find(service, which)?;
-    service.delete_channel(&service.local_caller()?, uuid).await?;
+    service.contacts().delete_channel(&service.people().local_caller()?, uuid).await?;
     Ok(AdminReply::Done)
 }
 

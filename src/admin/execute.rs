@@ -64,7 +64,7 @@ async fn carry_out(
             generate::load(service, count, seed, progress).await.map(AdminReply::Text).map_err(other)
         }
         R::Demo { seed, force } => {
-            let made = service.make_demo_data(&service.local_caller()?, seed, force).await?;
+            let made = service.make_demo_data(&service.people().local_caller()?, seed, force).await?;
             Ok(AdminReply::Text(made.to_string()))
         }
         R::Check => blocking(service, check).await,

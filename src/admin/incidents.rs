@@ -36,12 +36,12 @@ pub(super) async fn create(service: &Service, new: CreateIncidents) -> Result<Ad
         .iter()
         .map(|text| Tag::parse(text).map_err(|error| AdminError::Other(format!("tag {text:?}: {error}"))))
         .collect::<Result<Vec<Tag>, AdminError>>()?;
-    let caller = service.local_caller()?;
+    let caller = service.people().local_caller()?;
     let (description, stateless) = (new.description, new.stateless);
     let test = TestIncident { source, description, level, tags, stateless, metadata };
     let mut ids = Vec::new();
     for _ in 0..new.count {
-        ids.push(service.create_test_incident(&caller, test.clone()).await?.to_string());
+        ids.push(service.incidents().create_test_incident(&caller, test.clone()).await?.to_string());
     }
     Ok(AdminReply::Text(ids.join("\n")))
 }
@@ -63,7 +63,7 @@ pub(super) async fn close(service: &Service, close: CloseIncident) -> Result<Adm
         }),
         description: close.message.unwrap_or_default(),
     };
-    service.add_event(&on_behalf_of(service, &source)?, incident.id, event).await?;
+    service.incidents().add_event(&on_behalf_of(service, &source)?, incident.id, event).await?;
     Ok(AdminReply::Done)
 }
 
@@ -81,7 +81,7 @@ async fn find(service: &Service, which: Which) -> Result<Incident, AdminError> {
                 .ok_or_else(|| AdminError::Other(format!("the source has no incident {source_incident_id:?}")))?
         }
     };
-    Ok(service.incident(id).await?)
+    Ok(service.incidents().incident(id).await?)
 }
 
 /// As if the source itself had called.

@@ -18,7 +18,7 @@ pub(super) fn list_filters(service: &Service, id: Option<u64>, name: Option<&str
 /// Answers with each as it is now.
 pub(super) async fn toggle_profiles(service: &Service, ids: Vec<u64>) -> Result<AdminReply, AdminError> {
     let ids = ids.into_iter().map(ProfileId).collect();
-    let toggled = service.toggle_profiles(&service.local_caller()?, ids).await?;
+    let toggled = service.notifications().toggle_profiles(&service.people().local_caller()?, ids).await?;
     let lines: Vec<String> = toggled
         .iter()
         .map(|profile| format!("profile {} is {}", profile.id, if profile.active { "active" } else { "inactive" }))

@@ -6,11 +6,11 @@ use crate::service::{Service, Settled};
 /// To the letter: what does not expire within so many days has no incident afterwards.
 pub(super) async fn check_tokens(service: &Service, days: Option<u32>) -> Result<AdminReply, AdminError> {
     let days = days.unwrap_or(service.settings().token_warning_days);
-    Ok(told(&service.check_tokens(days).await?))
+    Ok(told(&service.system().check_tokens(days).await?))
 }
 
 pub(super) async fn check_heartbeats(service: &Service) -> Result<AdminReply, AdminError> {
-    Ok(told(&service.check_heartbeats(None).await?))
+    Ok(told(&service.system().check_heartbeats(None).await?))
 }
 
 fn told(settled: &Settled) -> AdminReply {

@@ -22,7 +22,10 @@ use crate::{
         incident::EndTime,
         user::UserDraft,
     },
-    service::{Caller, Refusal, Service, ServiceError, policy::Action, sources::put_new_source, users::put_new_user},
+    service::{
+        Caller, Refusal, Service, ServiceError, people::users::put_new_user, policy::Action,
+        sources::source::put_new_source,
+    },
     store::Command,
 };
 

@@ -79,11 +79,11 @@ fn rate(done: u64, took: Duration) -> u64 {
 
 /// Who posts for each of [`SOURCES`].
 async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
-    let caller = service.local_caller()?;
+    let caller = service.people().local_caller()?;
     let mut posters = Vec::with_capacity(SOURCES.len());
     for kind in SOURCES {
         if !service.directory().source_types.contains(kind.source_type) {
-            service.create_source_type(&caller, kind.source_type.to_owned()).await?;
+            service.sources().create_source_type(&caller, kind.source_type.to_owned()).await?;
         }
         let there = service.directory().source_named(kind.source_type, kind.name).cloned();
         let source = if let Some(source) = there {
@@ -95,7 +95,7 @@ async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
                 base_url: Some(kind.base_url.to_owned()),
                 ..SourceDraft::default()
             };
-            service.create_source(&caller, new).await?
+            service.sources().create_source(&caller, new).await?
         };
         posters.push(Poster { source: source.id, user: source.user });
     }

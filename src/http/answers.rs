@@ -208,7 +208,7 @@ pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Resp
 
 fn user_of_session(api: &Api, cookie: HeaderValue) -> Option<UserId> {
     let headers = HeaderMap::from_iter([(header::COOKIE, cookie)]);
-    Some(api.service.session(cookies::get(&headers, cookies::SESSION)?)?.id())
+    Some(api.service.people().session(cookies::get(&headers, cookies::SESSION)?)?.id())
 }
 
 fn refusal(busy: Busy, headers: &HeaderMap) -> Response {

@@ -41,7 +41,7 @@ pub async fn require(State((api, needs)): State<(Api, Needs)>, mut request: Requ
     match authenticate(&api.service, request.method(), request.headers()).await {
         Ok(Some(caller)) => {
             if request.uri().path().contains("/incidents/") {
-                api.service.note_seen(&caller);
+                api.service.sources().note_seen(&caller);
             }
             let (recipient, may) = (Recipient(caller.id()), caller.may(action));
             request.extensions_mut().insert(caller);
@@ -59,16 +59,16 @@ pub async fn require(State((api, needs)): State<(Api, Needs)>, mut request: Requ
 /// A browser sends cookies along whoever made it ask, so whatever changes something needs the second secret of the session.
 pub async fn authenticate(service: &Service, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
     if let Some(secret) = token(headers)? {
-        return Ok(Some(service.authenticate(secret).await?));
+        return Ok(Some(service.people().authenticate(secret).await?));
     }
     let Some(secret) = cookies::get(headers, cookies::SESSION) else { return Ok(None) };
-    let Some(caller) = service.session(secret) else { return Ok(None) };
+    let Some(caller) = service.people().session(secret) else { return Ok(None) };
     if method.is_safe() {
         return Ok(Some(caller));
     }
     match headers.get(cookies::CSRF_HEADER) {
         None => Err(csrf_failure("CSRF token missing.")),
-        Some(sent) if service.is_csrf_token(secret, sent.as_bytes()) => Ok(Some(caller)),
+        Some(sent) if service.people().is_csrf_token(secret, sent.as_bytes()) => Ok(Some(caller)),
         Some(_) => Err(csrf_failure("CSRF token from the 'X-Csrftoken' HTTP header incorrect.")),
     }
 }

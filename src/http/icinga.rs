@@ -189,8 +189,8 @@ impl Call<'_> {
     async fn single(&self, uuid: Uuid) -> Result<Response, Problem> {
         let service = &self.api.service;
         let found = match self.endpoint {
-            Endpoint::Contacts => service.contact(uuid).await?.map(|contact| contacts::shown(&contact)),
-            Endpoint::Groups => service.contact_group(uuid).await?.map(|group| groups::shown(&group)),
+            Endpoint::Contacts => service.contacts().contact(uuid).await?.map(|contact| contacts::shown(&contact)),
+            Endpoint::Groups => service.contacts().contact_group(uuid).await?.map(|group| groups::shown(&group)),
             Endpoint::Channels => {
                 service.directory().channels.get(&uuid).map(|channel| channels::shown(channel, service))
             }
@@ -203,11 +203,11 @@ impl Call<'_> {
         let user = self.caller.id();
         match self.endpoint {
             Endpoint::Contacts => {
-                let list = move |service: &Service| service.contacts(filter.clone());
+                let list = move |service: &Service| service.contacts().all_contacts(filter.clone());
                 list::streamed(self.api, user, self.dialect, list, contacts::shown).await
             }
             Endpoint::Groups => {
-                let list = move |service: &Service| service.contact_groups(filter.clone());
+                let list = move |service: &Service| service.contacts().all_groups(filter.clone());
                 list::streamed(self.api, user, self.dialect, list, groups::shown).await
             }
             Endpoint::Channels => {
@@ -225,8 +225,8 @@ impl Call<'_> {
     async fn delete(&self, uuid: Uuid) -> Result<Response, Problem> {
         let service = &self.api.service;
         let deleted = match self.endpoint {
-            Endpoint::Contacts => service.delete_contact(self.caller, uuid).await,
-            Endpoint::Groups => service.delete_contact_group(self.caller, uuid).await,
+            Endpoint::Contacts => service.contacts().delete_contact(self.caller, uuid).await,
+            Endpoint::Groups => service.contacts().delete_contact_group(self.caller, uuid).await,
             Endpoint::Channels => return Err(Problem::not_found(self.endpoint)),
         };
         deleted.map_err(|refusal| Problem::refused(refusal, self.endpoint))?;
@@ -240,12 +240,12 @@ impl Call<'_> {
             Endpoint::Contacts => {
                 let draft = contacts::draft(self.dialect, &fields, service)?;
                 let way = self.way(put, identifier, draft.uuid)?;
-                (draft.uuid, service.store_contact(self.caller, way, draft).await)
+                (draft.uuid, service.contacts().store_contact(self.caller, way, draft).await)
             }
             Endpoint::Groups => {
                 let draft = groups::draft(self.dialect, &fields)?;
                 let way = self.way(put, identifier, draft.uuid)?;
-                (draft.uuid, service.store_contact_group(self.caller, way, draft).await)
+                (draft.uuid, service.contacts().store_contact_group(self.caller, way, draft).await)
             }
             Endpoint::Channels => return Err(Problem::not_found(self.endpoint)),
         };

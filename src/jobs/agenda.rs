@@ -55,7 +55,7 @@ impl Agenda {
     pub async fn round(&self) -> Vec<(TaskKind, Result<Settled, ServiceError>)> {
         let mut outcomes = Vec::new();
         for kind in TaskKind::ALL {
-            outcomes.push((kind, self.service.run_due(kind, Some(self.started)).await));
+            outcomes.push((kind, self.service.system().run_due(kind, Some(self.started)).await));
         }
         outcomes
     }

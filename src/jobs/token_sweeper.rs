@@ -29,7 +29,7 @@ impl TokenSweeper {
         let reached = self.clock.look(service.store().clock().both());
         let due = self.stored.saturating_add_micros(EXPIRY_CLOCK_STORED_EVERY_MICROS);
         let save = reached >= due;
-        let deleted = service.sweep_tokens(reached, save).await?;
+        let deleted = service.people().sweep_tokens(reached, save).await?;
         if save {
             self.stored = reached;
         }

@@ -94,8 +94,8 @@ impl Watch {
         [
             (Kind::DeadLetters, self.check_dead_letters().await),
             (Kind::MailServer, self.check_mail_server().await),
-            (Kind::RuleWithoutRecipients, self.service.check_rules().await),
-            (Kind::TooManyRecipients, self.service.check_overflows().await),
+            (Kind::RuleWithoutRecipients, self.service.system().check_rules().await),
+            (Kind::TooManyRecipients, self.service.system().check_overflows().await),
             (Kind::DamagedDataFile, self.check_data_file().await),
         ]
     }
@@ -113,13 +113,13 @@ impl Watch {
             findings.extend(unreached(directory, alarm.letters.unreached()));
             findings
         };
-        self.service.settle(Kind::DeadLetters, find).await
+        self.service.system().settle(Kind::DeadLetters, find).await
     }
 
     async fn check_data_file(&self) -> Result<Settled, ServiceError> {
         let (troubles, since) = (self.service.store().file_troubles(), self.service.started());
         let find = move |_: &Directory, _| damaged(&troubles.damage, troubles.is_verified, since);
-        self.service.settle(Kind::DamagedDataFile, find).await
+        self.service.system().settle(Kind::DamagedDataFile, find).await
     }
 
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {
@@ -130,7 +130,7 @@ impl Watch {
             Reach::Reachable => Vec::new(),
             Reach::UnreachableSince(since) => vec![unreachable(clock.both().wall_at(since), now)],
         };
-        self.service.settle(Kind::MailServer, move |_, now| find(now)).await
+        self.service.system().settle(Kind::MailServer, move |_, now| find(now)).await
     }
 }
 

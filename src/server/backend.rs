@@ -45,12 +45,13 @@ impl Backend {
         });
         let service = opened.await??;
         let password = config.admin.password.value.clone();
-        let first_start = service.first_start(password).await.context("cannot set up the new data file")?;
+        let first_start = service.people().first_start(password).await.context("cannot set up the new data file")?;
         if let Some(first) = &first_start {
             first_start::hand_over_password(first, &config.data.value);
         }
-        service.use_decision_settings(decisions).await.context("cannot write down the settings")?;
-        let converted = service.convert_last_moments().await.context("cannot convert incidents that end in 9999")?;
+        service.notifications().use_decision_settings(decisions).await.context("cannot write down the settings")?;
+        let converted =
+            service.incidents().convert_last_moments().await.context("cannot convert incidents that end in 9999")?;
         if converted > 0 {
             info!(
                 "{converted} incidents ended with the year 9999, which means that they have no end; they are open now"

@@ -1,6 +1,6 @@
 //! Who may do what: one table of rights (contract section 2.5), which services, routes and templates ask.
 
-use super::{Caller, Credential, ServiceError, contacts::ContactRefusal};
+use super::{Caller, ContactRefusal, Credential, ServiceError};
 
 /// The strongest of what a user is. Nothing but the table looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,7 +61,7 @@ impl Rig {
         let store = Store::open(&dir.path().join("data.redb"), Options::default(), clock.clone()).unwrap();
         let search = Search::open(&store, &dir.path().join("search")).unwrap();
         let service = Service::new(store, search, settings);
-        service.first_start(Some("correct horse".into())).await.unwrap().unwrap();
+        service.people().first_start(Some("correct horse".into())).await.unwrap().unwrap();
         Self { service, clock, _dir: dir }
     }
 
@@ -78,7 +78,7 @@ impl Rig {
 
     async fn person(&self, username: &str) -> Caller {
         let new = UserDraft { username: Some(username.to_owned()), ..UserDraft::default() };
-        self.create_user(&self.admin(), new).await.unwrap();
+        self.people().create_user(&self.admin(), new).await.unwrap();
         self.caller(username)
     }
 
@@ -88,26 +88,26 @@ impl Rig {
             source_type: Some("argus".to_owned()),
             ..SourceDraft::default()
         };
-        self.create_source(&self.admin(), new).await.unwrap();
+        self.sources().create_source(&self.admin(), new).await.unwrap();
         self.caller(name)
     }
 
     async fn post(&self, caller: &Caller, end: EndTime) -> Incident {
-        self.create_incident(caller, NewIncident { end, ..new_incident() }).await.unwrap()
+        self.incidents().create_incident(caller, NewIncident { end, ..new_incident() }).await.unwrap()
     }
 
     async fn get(&self, id: IncidentId) -> Incident {
-        self.incident(id).await.unwrap()
+        self.incidents().incident(id).await.unwrap()
     }
 
     async fn add(&self, caller: &Caller, id: IncidentId, kind: EventType) -> Result<Event, ServiceError> {
         let new = NewEvent { kind, timestamp: Some(self.now()), description: String::new() };
-        self.add_event(caller, id, new).await
+        self.incidents().add_event(caller, id, new).await
     }
 
     /// What happened, oldest first.
     async fn story(&self, id: IncidentId) -> Vec<(&'static str, String)> {
-        let mut events = self.events(id).await.unwrap();
+        let mut events = self.incidents().events(id).await.unwrap();
         events.sort_by_key(|event| event.id);
         events.into_iter().map(|event| (event.kind.code(), event.description)).collect()
     }

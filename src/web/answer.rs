@@ -84,7 +84,7 @@ pub fn done(path: &str, notice: &str) -> Response {
 struct Notice(String);
 
 fn notice_cookie(site: &Site, session: &str, Notice(text): &Notice) -> Option<HeaderValue> {
-    let signature = site.service.sign_notice(session, text);
+    let signature = site.service.people().sign_notice(session, text);
     cookies::set(NOTICE, &format!("{signature}.{}", utf8_percent_encode(text, NON_ALPHANUMERIC)), 60, false)
 }
 
@@ -325,9 +325,9 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
 
 /// Extends the session that the request came with, if it is time, and the browser's cookies with it.
 async fn renew_session(site: &Site, parts: &Parts, secret: &str, response: &mut Response) {
-    match site.service.extend_session(secret).await {
+    match site.service.people().extend_session(secret).await {
         Ok(true) => {
-            let (csrf, secure) = (site.service.csrf_token(secret), site.origin(parts).starts_with("https:"));
+            let (csrf, secure) = (site.service.people().csrf_token(secret), site.origin(parts).starts_with("https:"));
             for cookie in cookies::set_session(secret, &csrf, secure) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }

@@ -76,7 +76,7 @@ impl Frame {
             theme: preferences.theme.name(),
             date_format: preferences.date_format.name(),
             banner: site.settings().banner.clone(),
-            warning: site.service.data_file_warning(),
+            warning: site.service.system().data_file_warning(),
             has_tokens: site.settings().tokens.is_some(),
             csrf: String::new(),
             form_number: uuid::Uuid::new_v4().simple().to_string(),

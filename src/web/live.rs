@@ -158,7 +158,7 @@ impl Pushed {
     }
 
     async fn look(&mut self) {
-        if self.site.service.session(&self.secret).is_none() {
+        if self.site.service.people().session(&self.secret).is_none() {
             self.is_over = true;
             self.pending.extend(Push::end().frames(None));
             return;

@@ -41,16 +41,16 @@ impl FromRequestParts<Site> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
         let secret = cookies::get(&parts.headers, cookies::SESSION);
-        let found = secret.and_then(|secret| Some((secret, site.service.session(secret)?)));
+        let found = secret.and_then(|secret| Some((secret, site.service.people().session(secret)?)));
         let Some((secret, caller)) = found else { return Err(answer::log_in_first(site, parts)) };
-        let preferences = match site.service.preferences(&caller).await {
+        let preferences = match site.service.people().preferences(&caller).await {
             Ok(preferences) => preferences,
             Err(error) => return Err(PageError::from(error).plain(site)),
         };
         let visitor = Self {
             caller,
             preferences,
-            csrf: site.service.csrf_token(secret),
+            csrf: site.service.people().csrf_token(secret),
             notice: notice(site, secret, &parts.headers),
             peer: peer::client(site.http(), parts),
             address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
@@ -97,7 +97,8 @@ impl Posted {
         let fields = Fields::parse(&bytes);
         let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
         // A page that was loaded before its browser logged in again has the proof of the former session.
-        let is_proven = site.service.is_csrf_token(&secret, sent.as_bytes()) || (is_same_origin && !sent.is_empty());
+        let is_proven =
+            site.service.people().is_csrf_token(&secret, sent.as_bytes()) || (is_same_origin && !sent.is_empty());
         if !is_proven {
             let typed = if is_ours { typed(&fields) } else { Vec::new() };
             return Err(PageError::Csrf.page_with_typed(site, &visitor, typed));
@@ -125,5 +126,5 @@ fn typed(fields: &Fields) -> Vec<String> {
 fn notice(site: &Site, secret: &str, headers: &HeaderMap) -> Option<String> {
     let (signature, text) = cookies::get(headers, NOTICE)?.split_once('.')?;
     let text = percent_decode_str(text).decode_utf8().ok()?;
-    site.service.is_notice(secret, &text, signature).then(|| text.into_owned())
+    site.service.people().is_notice(secret, &text, signature).then(|| text.into_owned())
 }

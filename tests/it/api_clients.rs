@@ -89,7 +89,7 @@ async fn the_last_moment_in_another_notation_and_as_an_event_is_infinity() {
         let posted = app.of(Who::Source).post(&format!("/api/v2/incidents/{pk}/events/"), event).await;
         assert_eq!(posted.status, 201, "{zone}: {}", posted.text);
         assert_eq!(user.get(&format!("/api/v2/incidents/{pk}/")).await.json()["end_time"], "infinity", "{zone}");
-        assert_eq!(app.service.convert_last_moments().await.unwrap(), 0, "{zone}");
+        assert_eq!(app.service.incidents().convert_last_moments().await.unwrap(), 0, "{zone}");
     }
 }
 
@@ -163,13 +163,13 @@ async fn stored_last_moments_are_converted_at_the_start() {
         Ok::<(), StoreError>(())
     });
     done.await.unwrap();
-    assert_eq!(app.service.convert_last_moments().await.unwrap(), 3);
+    assert_eq!(app.service.incidents().convert_last_moments().await.unwrap(), 3);
     for ((pk, end), (text, is_converted)) in stored.iter().zip(ends) {
-        let incident = app.service.incident(IncidentId(*pk)).await.unwrap();
+        let incident = app.service.incidents().incident(IncidentId(*pk)).await.unwrap();
         let expected = if is_converted { EndTime::Infinity } else { EndTime::At(*end) };
         assert_eq!(incident.end, expected, "{text}");
     }
-    assert_eq!(app.service.convert_last_moments().await.unwrap(), 0);
+    assert_eq!(app.service.incidents().convert_last_moments().await.unwrap(), 0);
     assert_eq!(app.service.store().verify().unwrap(), [""; 0]);
     let open = app.of(Who::EndUser).get("/api/v2/incidents/?end_time__gte=9999-01-01&count").await.json();
     assert_eq!(open["count"], 6);

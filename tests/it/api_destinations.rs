@@ -222,14 +222,14 @@ async fn the_synced_one_follows_the_users_address() {
     // Another address, and then none.
     let alice = app.user_id("alice");
     let change = |address: &str| UserDraft { email: Some(address.to_owned()), ..UserDraft::default() };
-    app.service.change_user(&app.local, alice, change("home@example.org")).await.unwrap();
+    app.service.people().change_user(&app.local, alice, change("home@example.org")).await.unwrap();
     assert_eq!(synced(&client).await["pk"], own["pk"]);
     let slots = client.get("/api/v2/notificationprofiles/timeslots/").await.json();
     let filter = client.post("/api/v2/notificationprofiles/filters/", json!({"name": "f"})).await.json();
     let profile =
         json!({"timeslot": slots[0]["pk"], "filters": [filter["pk"]], "destinations": [own["pk"], fresh["pk"]]});
     let profile = client.post("/api/v2/notificationprofiles/", profile).await;
-    app.service.change_user(&app.local, alice, change("")).await.unwrap();
+    app.service.people().change_user(&app.local, alice, change("")).await.unwrap();
     assert_eq!(synced(&client).await, Value::Null);
     assert_eq!(client.get(&one).await.status, 404);
     let profile = client.get(&format!("/api/v2/notificationprofiles/{}/", pk(&profile))).await.json();

@@ -249,10 +249,10 @@ async fn a_large_bulk_says_of_each_what_became_of_it() {
     let body = json!({"ids": ids, "event": {"type": "OTH"}});
     let (reply, ()) = tokio::join!(client.post("/api/v2/incidents/events/bulk/", body.clone()), async {
         let id = argusd::domain::ids::IncidentId(pk);
-        while app.service.events(id).await.unwrap().len() < 2 {
+        while app.service.incidents().events(id).await.unwrap().len() < 2 {
             tokio::task::yield_now().await;
         }
-        app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+        app.service.people().deactivate(&app.local, app.user_id("alice")).await.unwrap();
     });
     assert_eq!(reply.status, 201);
     let answer = reply.json();

@@ -355,7 +355,7 @@ async fn those_who_came_later() {
     let incident = app.incident(json!({})).await;
     let event = first_event(&app, incident).await;
     let new = UserDraft { username: Some("late".to_owned()), ..UserDraft::default() };
-    app.service.create_user(&app.local, new).await.unwrap();
+    app.service.people().create_user(&app.local, new).await.unwrap();
     let (status, answer) = decisions(&app, Who::Staff, incident, event, "late").await;
     assert_eq!((status, &answer["decided"]), (200, &json!(true)));
     assert_eq!(answer["summary"], "There was no user late yet when this was decided.");
@@ -367,7 +367,7 @@ async fn an_event_whose_tags_are_forgotten_is_no_mistake() {
     watch(&app, "alice", all()).await;
     let incident = app.incident(json!({})).await;
     let first = first_event(&app, incident).await;
-    let first = app.service.event(IncidentId(incident), EventId(first)).await.unwrap();
+    let first = app.service.incidents().event(IncidentId(incident), EventId(first)).await.unwrap();
     let event = write(&app, move |command| {
         let id = command.new_event_id();
         let mut event = Event { id, kind: EventType::Other, ..first };

@@ -184,7 +184,7 @@ async fn tokens_are_refused_with_a_reason() {
 #[tokio::test]
 async fn deactivated_users_are_told() {
     let app = App::new().await;
-    app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+    app.service.people().deactivate(&app.local, app.user_id("alice")).await.unwrap();
     app.of(Who::EndUser).get("/api/v2/auth/user/").await.is(401, json!({"detail": "User inactive or deleted."}));
 }
 
@@ -342,7 +342,7 @@ async fn nobody_keeps_copies_of_what_callers_read() {
 #[tokio::test]
 async fn tokens_of_the_inactive() {
     let app = App::new().await;
-    app.service.set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
     let credentials = json!({"username": "alice", "password": PASSWORD});
     let anonymous = app.of(Who::Anonymous);
     let exchanged = anonymous.post("/api/v2/token-auth/", credentials.clone()).await.json()["token"].clone();
@@ -354,11 +354,11 @@ async fn tokens_of_the_inactive() {
             app.bearing(token.as_str().unwrap()).get(path).await.is(status, json!({ "detail": detail }));
         }
     };
-    app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+    app.service.people().deactivate(&app.local, app.user_id("alice")).await.unwrap();
     by_password(401, "User inactive or deleted.").await;
     by_hand.get(path).await.is(401, json!({"detail": "User inactive or deleted."}));
     let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
-    app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
+    app.service.people().change_user(&app.local, app.user_id("alice"), change).await.unwrap();
     by_password(401, "Invalid token.").await;
     assert_eq!(by_hand.get(path).await.status, 200);
     assert_eq!(anonymous.post("/api/v2/token-auth/", credentials).await.status, 200);

@@ -63,7 +63,7 @@ async fn dead_letters(desk: &Desk) -> Option<(u64, String)> {
 async fn close(desk: &Desk, incident: u64) {
     desk.rig.app.clock.advance_micros(MINUTE);
     let new = NewEvent { kind: EventType::Close, timestamp: None, description: "yes, yes".to_owned() };
-    desk.rig.app.service.add_event(&desk.rig.app.local, IncidentId(incident), new).await.unwrap();
+    desk.rig.app.service.incidents().add_event(&desk.rig.app.local, IncidentId(incident), new).await.unwrap();
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn letters_from_before_the_start_count() {
 async fn crowd(desk: &Desk, count: usize) {
     desk.rig.put_group(1, json!({})).await;
     desk.rig.put_contact(1, json!({ "groups": [id(1)] })).await;
-    let one = desk.rig.app.service.contact(id(1).parse().unwrap()).await.unwrap().unwrap();
+    let one = desk.rig.app.service.contacts().contact(id(1).parse().unwrap()).await.unwrap().unwrap();
     let written = desk.rig.app.service.store().write(None, move |command| {
         for n in 1..count {
             let uuid: Uuid = id(1 + n as u128).parse().unwrap();

@@ -135,21 +135,21 @@ impl World {
     async fn new(directory: &Path, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
         let service = open(directory, &clock);
-        service.first_start(Some("correct horse".into())).await.unwrap();
-        let admin = service.local_caller().unwrap();
+        service.people().first_start(Some("correct horse".into())).await.unwrap();
+        let admin = service.people().local_caller().unwrap();
         for username in USERS {
             let email = format!("{username}@example.org");
             let new = UserDraft { username: Some(username.to_owned()), email: Some(email), ..UserDraft::default() };
-            service.create_user(&admin, new).await.unwrap();
+            service.people().create_user(&admin, new).await.unwrap();
         }
-        service.create_source_type(&admin, "zabbix".to_owned()).await.unwrap();
+        service.sources().create_source_type(&admin, "zabbix".to_owned()).await.unwrap();
         for name in ["zabbix-1", "zabbix-2"] {
             let new = SourceDraft {
                 name: Some(name.to_owned()),
                 source_type: Some("zabbix".to_owned()),
                 ..SourceDraft::default()
             };
-            service.create_source(&admin, new).await.unwrap();
+            service.sources().create_source(&admin, new).await.unwrap();
         }
         Self { service, clock, admin, dice: Dice(seed), incidents: Vec::new(), events: Vec::new() }
     }
@@ -261,7 +261,7 @@ impl World {
             10 => {
                 let is_active = Some(self.dice.chance(70));
                 let change = UserDraft { is_active, ..UserDraft::default() };
-                service.change_user(&self.admin, owner, change).await.unwrap();
+                service.people().change_user(&self.admin, owner, change).await.unwrap();
             }
             _ => self.delete_something().await,
         }
@@ -311,20 +311,20 @@ impl World {
             metadata: "{}".to_owned(),
             tags: self.dice.tags(),
         };
-        let incident = self.service.create_incident(&poster, new).await.unwrap();
+        let incident = self.service.incidents().create_incident(&poster, new).await.unwrap();
         self.incidents.push(incident.id);
-        let first = self.service.events(incident.id).await.unwrap().remove(0);
+        let first = self.service.incidents().events(incident.id).await.unwrap().remove(0);
         self.events.push((incident.id, first.id));
     }
 
     async fn retag(&mut self) {
         let Some(id) = self.dice.pick(&self.incidents) else { return };
         let tag = Tag::parse(&self.dice.tag()).unwrap();
-        let there = self.service.incident(id).await.unwrap().has_tag(&tag);
+        let there = self.service.incidents().incident(id).await.unwrap().has_tag(&tag);
         if there {
-            self.service.remove_tag(&self.admin, id, &tag).await.unwrap();
+            self.service.incidents().remove_tag(&self.admin, id, &tag).await.unwrap();
         } else {
-            self.service.add_tag(&self.admin, id, tag).await.unwrap();
+            self.service.incidents().add_tag(&self.admin, id, tag).await.unwrap();
         }
     }
 
@@ -333,11 +333,11 @@ impl World {
         let at = self.clock_now().saturating_add_micros(-(self.dice.below(600) as i64) * MINUTE);
         let event = if self.dice.chance(25) {
             let new = NewAck { timestamp: Some(at), description: String::new(), expiration: None };
-            self.service.add_ack(&self.admin, id, new).await.map(|(_, event)| event)
+            self.service.incidents().add_ack(&self.admin, id, new).await.map(|(_, event)| event)
         } else {
             let poster = if self.dice.chance(50) { self.poster() } else { self.admin.clone() };
             let new = NewEvent { kind: self.dice.kind(), timestamp: Some(at), description: String::new() };
-            self.service.add_event(&poster, id, new).await
+            self.service.incidents().add_event(&poster, id, new).await
         };
         if let Ok(event) = event {
             self.events.push((id, event.id));
@@ -345,7 +345,7 @@ impl World {
     }
 
     async fn ask(&self, service: &Service, incident: IncidentId, event: EventId, name: &str) -> Decisions {
-        service.decisions(&self.admin, incident, event, Some(name.to_owned())).await.unwrap()
+        service.notifications().decisions(&self.admin, incident, event, Some(name.to_owned())).await.unwrap()
     }
 
     async fn all_answers(&self, service: &Service) -> Vec<String> {
@@ -440,11 +440,11 @@ impl World {
         .await;
         for user in users {
             let change = UserDraft { is_active: Some(false), ..UserDraft::default() };
-            self.service.change_user(&self.admin, user, change).await.unwrap();
+            self.service.people().change_user(&self.admin, user, change).await.unwrap();
         }
         for id in &self.incidents {
             let tag = Tag::parse("site=elsewhere").unwrap();
-            self.service.add_tag(&self.admin, *id, tag).await.unwrap();
+            self.service.incidents().add_tag(&self.admin, *id, tag).await.unwrap();
         }
     }
 }
@@ -466,7 +466,7 @@ async fn answers_agree_with_what_was_recorded_and_never_change() {
         world.service.store().close().unwrap();
         let reopened = open(directory.path(), &world.clock);
         assert_eq!(before, world.all_answers(&reopened).await, "seed {seed}: after a restart");
-        assert_eq!(reopened.count_incidents(Criteria::default()).await.unwrap() as usize, world.incidents.len());
+        assert_eq!(reopened.incidents().count_incidents(Criteria::default()).await.unwrap() as usize, world.incidents.len());
         reopened.search().close();
         reopened.store().close().unwrap();
     }

@@ -75,7 +75,7 @@ async fn it_is_for_superusers() {
     let app = App::new().await;
     for who in ["alice", "stan"] {
         let token = app.new_token(who).await;
-        let caller = app.service.authenticate(&token).await.unwrap();
+        let caller = app.service.people().authenticate(&token).await.unwrap();
         let refused = app.service.make_demo_data(&caller, SEED, true).await;
         assert!(matches!(refused, Err(ServiceError::Forbidden)), "{who}: {refused:?}");
     }

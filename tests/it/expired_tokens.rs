@@ -13,7 +13,7 @@ async fn use_token(app: &App, token: &str) -> Reply {
 }
 
 fn rows(app: &App) -> usize {
-    app.service.tokens(None).len()
+    app.service.people().tokens(None).len()
 }
 
 #[tokio::test]
@@ -68,8 +68,8 @@ async fn a_week_after_it_expired_the_row_is_deleted() {
 #[tokio::test]
 async fn logging_in_again_and_again_leaves_a_bounded_number_of_expired_tokens() {
     let app = App::new().await;
-    let alice = app.service.authenticate(&app.new_token("alice").await).await.unwrap();
-    let login = async || app.service.login_as(&alice).await.unwrap();
+    let alice = app.service.people().authenticate(&app.new_token("alice").await).await.unwrap();
+    let login = async || app.service.people().login_as(&alice).await.unwrap();
     let before = rows(&app);
     for _ in 0..EXPIRED_TOKENS_KEPT + 5 {
         login().await;

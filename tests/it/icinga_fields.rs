@@ -341,15 +341,23 @@ async fn channels_in_use_stay_and_keep_their_type() {
     let (service, local) = (&rig.app.service, &rig.app.local);
     let (mail, hook) = (EMAIL.parse().unwrap(), WEBHOOK.parse().unwrap());
     rig.put_contact(1, json!({})).await;
-    assert!(service.delete_channel(local, mail).await.unwrap_err().to_string().contains("default of some contacts"));
+    assert!(
+        service
+            .contacts()
+            .delete_channel(local, mail)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("default of some contacts")
+    );
     let sms = ChannelDraft { kind: Some("sms".to_owned()), ..ChannelDraft::default() };
-    assert!(service.change_channel(local, mail, sms.clone()).await.is_err());
-    service.change_channel(local, hook, sms).await.unwrap();
+    assert!(service.contacts().change_channel(local, mail, sms.clone()).await.is_err());
+    service.contacts().change_channel(local, hook, sms).await.unwrap();
     let body = with(contact(2), json!({"default_channel": WEBHOOK}));
     let reply = rig.post(&format!("{ISSUE}/contacts"), body).await;
     said(&reply, 422, "Invalid request body: an address according to default_channel type sms is required");
     rig.put_contact(1, json!({"default_channel": WEBHOOK, "addresses": {"sms": "1"}})).await;
-    service.delete_channel(local, mail).await.unwrap();
+    service.contacts().delete_channel(local, mail).await.unwrap();
     let new = ChannelDraft {
         uuid: None,
         name: Some("HOOK".to_owned()),
@@ -357,12 +365,14 @@ async fn channels_in_use_stay_and_keep_their_type() {
         config: Some("{}".to_owned()),
         offered: Some(true),
     };
-    assert!(service.create_channel(local, new.clone()).await.unwrap_err().to_string().contains("name already"));
+    assert!(
+        service.contacts().create_channel(local, new.clone()).await.unwrap_err().to_string().contains("name already")
+    );
     let new = ChannelDraft { name: Some("Slack".to_owned()), ..new };
-    let slack = service.create_channel(local, new.clone()).await.unwrap();
+    let slack = service.contacts().create_channel(local, new.clone()).await.unwrap();
     for config in ["[]", "{", "5"] {
         let bad = ChannelDraft { name: Some("other".to_owned()), config: Some(config.to_owned()), ..new.clone() };
-        assert!(service.create_channel(local, bad).await.unwrap_err().to_string().contains("JSON object"));
+        assert!(service.contacts().create_channel(local, bad).await.unwrap_err().to_string().contains("JSON object"));
     }
     let body = with(contact(2), json!({"default_channel": slack.uuid.to_string(), "addresses": null}));
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body.clone()).await.status, 422);
@@ -370,7 +380,7 @@ async fn channels_in_use_stay_and_keep_their_type() {
         config: Some(r#"{"url": "https://hooks.example.org/x"}"#.to_owned()),
         ..ChannelDraft::default()
     };
-    service.change_channel(local, slack.uuid, with_url).await.unwrap();
+    service.contacts().change_channel(local, slack.uuid, with_url).await.unwrap();
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body).await.status, 201);
     rig.sound();
 }

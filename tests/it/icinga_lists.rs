@@ -157,7 +157,7 @@ async fn fill(rig: &Rig, from: u128, to: u128) {
             addresses: [("email".to_owned(), format!("c{n}@example.org"))].into(),
             origin: OriginEdit::Keep,
         };
-        async move { rig.app.service.store_contact(&rig.app.local, Way::Put, draft).await.unwrap() }
+        async move { rig.app.service.contacts().store_contact(&rig.app.local, Way::Put, draft).await.unwrap() }
     });
     let stored = futures_util::future::join_all(writes).await;
     assert!(stored.iter().all(|stored| *stored == Stored::Created));

@@ -73,7 +73,7 @@ impl Rig {
             config: config.map(|config| config.to_string()),
             offered: Some(false),
         };
-        self.app.service.create_channel(&self.app.local, new).await.unwrap()
+        self.app.service.contacts().create_channel(&self.app.local, new).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -127,7 +127,7 @@ impl Rig {
 pub async fn grant(app: &App, username: &str, grants: &[&str]) {
     let grants = grants.iter().map(|grant| (*grant).to_owned()).collect();
     let change = UserDraft { grants: Some(grants), ..UserDraft::default() };
-    app.service.change_user(&app.local, app.user_id(username), change).await.unwrap();
+    app.service.people().change_user(&app.local, app.user_id(username), change).await.unwrap();
 }
 
 /// Created or updated.

@@ -101,7 +101,7 @@ fn basic(username: &str, password: &str) -> String {
 async fn passwords_and_tokens_say_who_calls() {
     let app = App::new().await;
     grant(&app, "bob", &[PERMISSION]).await;
-    app.service.set_password(&app.local, app.user_id("bob"), "first password").await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("bob"), "first password").await.unwrap();
     let router = http::router(app.service.clone(), HttpSettings::default(), axum::Router::new());
     let status = async |authorization: String| call(&router, &authorization).await.0;
 
@@ -118,7 +118,7 @@ async fn passwords_and_tokens_say_who_calls() {
     }
 
     assert_eq!(status(basic("bob", "first password")).await, 200);
-    app.service.set_password(&app.local, app.user_id("bob"), "second password").await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("bob"), "second password").await.unwrap();
     assert_eq!(
         (status(basic("bob", "first password")).await, status(basic("bob", "second password")).await),
         (401, 200)
@@ -126,7 +126,7 @@ async fn passwords_and_tokens_say_who_calls() {
     grant(&app, "bob", &[]).await;
     assert_eq!((status(basic("bob", "second password")).await, status(format!("Token {token}")).await), (403, 403));
     grant(&app, "bob", &[PERMISSION]).await;
-    app.service.deactivate(&app.local, app.user_id("bob")).await.unwrap();
+    app.service.people().deactivate(&app.local, app.user_id("bob")).await.unwrap();
     assert_eq!((status(basic("bob", "second password")).await, status(format!("Token {token}")).await), (401, 401));
 }
 
@@ -182,7 +182,7 @@ async fn any_grant_that_implies_the_permission_will_do() {
         assert_eq!(app.of(who).get(&format!("{ISSUE}/contacts")).await.status, status, "{who:?}");
     }
     let change = UserDraft { is_superuser: Some(false), ..UserDraft::default() };
-    app.service.change_user(&app.local, app.user_id("admin"), change).await.unwrap();
+    app.service.people().change_user(&app.local, app.user_id("admin"), change).await.unwrap();
     assert_eq!(app.of(Who::Superuser).get(&format!("{ISSUE}/contacts")).await.status, 403, "it counts at once");
 }
 

@@ -35,7 +35,7 @@ impl Case {
     }
 
     async fn decide(&self, settings: DecisionSettings) {
-        self.app.service.use_decision_settings(settings).await.unwrap();
+        self.app.service.notifications().use_decision_settings(settings).await.unwrap();
     }
 
     fn name(&self) -> String {

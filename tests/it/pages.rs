@@ -15,7 +15,7 @@ pub struct Visit {
 
 impl Visit {
     pub async fn of(app: &App, username: &str) -> Self {
-        app.service.set_password(&app.local, app.user_id(username), PASSWORD).await.unwrap();
+        app.service.people().set_password(&app.local, app.user_id(username), PASSWORD).await.unwrap();
         Self::again(app, username).await
     }
 

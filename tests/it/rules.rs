@@ -302,7 +302,7 @@ async fn a_rule_that_leads_to_nobody_is_kept_and_complained_about() {
     let rule = desk.rule("r", json!([to(1), to_group(10), pushed])).await;
     let path = format!("{RULES}{rule}/");
     let left = async || desk.admin.get(&path).await.json()["recipients"].as_array().unwrap().len();
-    desk.rig.app.service.delete_channel(&desk.rig.app.local, NTFY.parse().unwrap()).await.unwrap();
+    desk.rig.app.service.contacts().delete_channel(&desk.rig.app.local, NTFY.parse().unwrap()).await.unwrap();
     assert_eq!(left().await, 2);
     assert_eq!(desk.rig.delete(&format!("{ISSUE}/contactgroups/{}", id(10))).await.status, 204);
     assert_eq!((left().await, desk.complaints().await.len()), (1, 0));

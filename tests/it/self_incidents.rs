@@ -143,7 +143,7 @@ impl Rig {
             stateless: false,
             metadata: "{}".to_owned(),
         };
-        let id = self.service().create_test_incident(&self.app.local, new).await.unwrap();
+        let id = self.service().incidents().create_test_incident(&self.app.local, new).await.unwrap();
         let messages = self.messages(id);
         assert_eq!(self.told(id), [self.mail, self.webhook]);
         (messages[0].id, messages[1].id)
@@ -199,13 +199,13 @@ async fn a_token_that_expires_is_told_until_it_is_replaced() {
     let rig = Rig::new().await;
     let zabbix = rig.app.user_id("zabbix-src");
     let revoke_all = async || {
-        for token in rig.service().tokens(Some(zabbix)) {
-            rig.service().revoke_token(&rig.app.local, token.id).await.unwrap();
+        for token in rig.service().people().tokens(Some(zabbix)) {
+            rig.service().people().revoke_token(&rig.app.local, token.id).await.unwrap();
         }
     };
     let make = async |days: u64| {
         let life = TokenLife::For(std::time::Duration::from_secs(days * 86_400));
-        rig.service().create_token(&rig.app.local, zabbix, None, life).await.unwrap();
+        rig.service().people().create_token(&rig.app.local, zabbix, None, life).await.unwrap();
     };
     rig.nothing().await;
     revoke_all().await;
@@ -247,18 +247,18 @@ async fn a_check_with_more_days_opens_what_the_rounds_let_stand() {
     let rig = Rig::new().await;
     let argus = rig.app.user_id("argus");
     let life = TokenLife::For(std::time::Duration::from_hours(20 * 24));
-    rig.service().create_token(&rig.app.local, argus, None, life).await.unwrap();
-    assert_eq!(rig.service().check_tokens(20).await.unwrap().opened.len(), 0);
-    assert_eq!(rig.service().check_tokens(21).await.unwrap().opened.len(), 1);
+    rig.service().people().create_token(&rig.app.local, argus, None, life).await.unwrap();
+    assert_eq!(rig.service().system().check_tokens(20).await.unwrap().opened.len(), 0);
+    assert_eq!(rig.service().system().check_tokens(21).await.unwrap().opened.len(), 1);
     rig.nothing().await;
-    assert_eq!(rig.service().check_tokens(7).await.unwrap().ended.len(), 1);
+    assert_eq!(rig.service().system().check_tokens(7).await.unwrap().ended.len(), 1);
 }
 
 #[tokio::test]
 async fn a_silent_source_is_missed_until_it_is_heard() {
     let rig = Rig::new().await;
     let zabbix = rig.app.of(Who::Source);
-    rig.service().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
     rig.advance(DAY);
     rig.nothing().await;
     let beat = async || assert_eq!(zabbix.post("/api/v2/incidents/sources/heartbeat/", json!({})).await.status, 204);
@@ -284,7 +284,7 @@ async fn a_silent_source_is_missed_until_it_is_heard() {
     rig.advance(71 * SECOND);
     let second = rig.opens().await;
     assert_ne!(second.id, incident.id);
-    rig.service().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
     assert_eq!(rig.ends(second.id).await.description, "Source \"zabbix-src (zabbix)\" is not watched any more");
     assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
 }
@@ -293,7 +293,7 @@ async fn a_silent_source_is_missed_until_it_is_heard() {
 async fn what_is_closed_by_hand_stays_closed_until_there_is_new_trouble() {
     let rig = Rig::new().await;
     let zabbix = rig.app.of(Who::Source);
-    rig.service().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
     let beat = async || assert_eq!(zabbix.post("/api/v2/incidents/sources/heartbeat/", json!({})).await.status, 204);
     beat().await;
     rig.advance(71 * SECOND);
@@ -312,15 +312,15 @@ async fn what_is_closed_by_hand_stays_closed_until_there_is_new_trouble() {
 #[tokio::test]
 async fn a_restart_is_not_taken_for_silence() {
     let rig = Rig::new().await;
-    rig.service().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
     rig.service().store().seen(ZABBIX);
     rig.advance(DAY);
     let incident = rig.opens().await;
     // Whoever starts now has heard nobody yet: neither alive nor dead.
     let started = rig.app.clock.moment();
-    let check = async || rig.service().check_heartbeats(Some(started)).await.unwrap();
+    let check = async || rig.service().system().check_heartbeats(Some(started)).await.unwrap();
     assert_eq!(check().await, Settled::default());
-    rig.service().watch_source(&rig.app.local, ZABBIX, Some(120)).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(120)).await.unwrap();
     assert_eq!(check().await, Settled::default());
     assert!(rig.incident(incident.id).is_open(rig.service().now()));
 }
@@ -333,7 +333,7 @@ fn due(rig: &Rig, kind: TaskKind) -> Vec<u64> {
 #[tokio::test]
 async fn a_sign_of_life_costs_no_write_and_a_row_that_is_due_moves_itself() {
     let rig = Rig::new().await;
-    rig.service().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
     rig.service().store().seen(ZABBIX);
     rig.nothing().await;
     assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
@@ -356,7 +356,7 @@ async fn a_sign_of_life_costs_no_write_and_a_row_that_is_due_moves_itself() {
     rig.service().store().seen(ZABBIX);
     rig.ends(incident.id).await;
     assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
-    rig.service().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
+    rig.service().sources().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
     assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0], "whatever changes is looked at once");
     rig.nothing().await;
     assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
@@ -471,12 +471,12 @@ async fn the_source_is_made_where_it_is_missing() {
     let search = Search::open(&store, &directory.path().join("search")).unwrap();
     let service = Service::new(store, search, Settings::default());
     let find = |_: &Directory, now| vec![unreachable(Timestamp::MIN, now)];
-    assert_eq!(service.settle(Kind::MailServer, find).await.unwrap().opened.len(), 1);
+    assert_eq!(service.system().settle(Kind::MailServer, find).await.unwrap().opened.len(), 1);
     let made = service.directory();
     let source = made.source(made.own_source().unwrap()).unwrap();
     let user = made.user(source.user).unwrap();
     assert_eq!((user.username.as_str(), user.is_superuser, &user.password_hash), ("argus", true, &None));
-    assert_eq!(service.settle(Kind::MailServer, find).await.unwrap(), Settled::default());
-    assert_eq!(service.settle(Kind::MailServer, |_, _| vec![]).await.unwrap().ended.len(), 1);
+    assert_eq!(service.system().settle(Kind::MailServer, find).await.unwrap(), Settled::default());
+    assert_eq!(service.system().settle(Kind::MailServer, |_, _| vec![]).await.unwrap().ended.len(), 1);
     assert_eq!(service.store().verify().unwrap(), Vec::<String>::new());
 }

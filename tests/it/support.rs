@@ -83,9 +83,9 @@ impl App {
         let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
         let service = open(directory.path(), &clock, settings);
         let courier = Arc::new(RecordingCourier::default());
-        service.send_through(Arc::clone(&courier) as _);
-        service.first_start(Some(PASSWORD.into())).await.unwrap();
-        let local = service.local_caller().unwrap();
+        service.notifications().send_through(Arc::clone(&courier) as _);
+        service.people().first_start(Some(PASSWORD.into())).await.unwrap();
+        let local = service.people().local_caller().unwrap();
         for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
             let email = format!("{username}@example.org");
             let first_name = username.to_uppercase();
@@ -96,16 +96,16 @@ impl App {
                 is_staff: Some(is_staff),
                 ..UserDraft::default()
             };
-            service.create_user(&local, new).await.unwrap();
+            service.people().create_user(&local, new).await.unwrap();
         }
-        service.create_source_type(&local, "zabbix".to_owned()).await.unwrap();
+        service.sources().create_source_type(&local, "zabbix".to_owned()).await.unwrap();
         let source = SourceDraft {
             name: Some("zabbix-src".to_owned()),
             source_type: Some("zabbix".to_owned()),
             base_url: Some("https://nav.example.org/app/".to_owned()),
             ..SourceDraft::default()
         };
-        service.create_source(&local, source).await.unwrap();
+        service.sources().create_source(&local, source).await.unwrap();
         let mut tokens = vec![String::new()];
         for who in &Who::ALL[1..] {
             tokens.push(token(&service, &local, who.username()).await);
@@ -174,7 +174,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>, settings: Settings) -> Servi
 
 async fn token(service: &Service, local: &Caller, username: &str) -> String {
     let user = service.directory().user_named(username).unwrap().id;
-    service.create_token(local, user, None, TokenLife::Setting).await.unwrap()
+    service.people().create_token(local, user, None, TokenLife::Setting).await.unwrap()
 }
 
 pub fn merge(body: &mut Value, fields: Value) {

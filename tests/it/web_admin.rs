@@ -226,7 +226,7 @@ async fn the_audit_trail_goes_on_from_page_to_page() {
     let mut admin = Visit::of(&app, "admin").await;
     admin.submit("/user/preferences/", &[("page_size", "25")]).await;
     for number in 0..60 {
-        app.service.create_source_type(&app.local, format!("type-{number}")).await.unwrap();
+        app.service.sources().create_source_type(&app.local, format!("type-{number}")).await.unwrap();
     }
     let (mut path, mut seen) = ("/admin/audit/?subject=source-type".to_owned(), 0);
     for _ in 0..3 {

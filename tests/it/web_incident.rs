@@ -322,7 +322,7 @@ async fn maintenance_that_runs_and_concerns_it_is_said() {
             filters: Some(vec![id]),
             ..MaintenanceDraft::default()
         };
-        app.service.create_maintenance(&app.local, new).await.unwrap();
+        app.service.notifications().create_maintenance(&app.local, new).await.unwrap();
     }
     let page = Visit::of(&app, "alice").await.get(&path).await;
     has(&page, &["under maintenance: Work on this", "Nobody is told meanwhile."]);
@@ -406,7 +406,7 @@ async fn neighbours_share_tags() {
     let page = Visit::of(&app, "alice").await.get(&path).await;
     has(&page, &[&format!("href=\"/incidents/{near}/\">#{near} Fan &#60;1&#62;"), "shares"]);
     has_not(&page, &["Stranger"]);
-    assert!(app.service.incident(IncidentId(near)).await.is_ok());
+    assert!(app.service.incidents().incident(IncidentId(near)).await.is_ok());
 }
 
 #[tokio::test]

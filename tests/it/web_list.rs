@@ -166,8 +166,8 @@ async fn a_search_and_an_order_are_not_restored() {
     assert!(!bob.get(wanted).await.text.contains(says));
     // What was kept before is not restored as it is.
     let kept = "open=false&q=nosuchword&sort=-level".to_owned();
-    let caller = app.service.session(alice.cookie("sessionid").unwrap()).unwrap();
-    app.service.change_preferences(&caller, move |preferences| preferences.last_view = kept).await.unwrap();
+    let caller = app.service.people().session(alice.cookie("sessionid").unwrap()).unwrap();
+    app.service.people().change_preferences(&caller, move |preferences| preferences.last_view = kept).await.unwrap();
     assert_eq!(start(&mut alice).await, "/incidents/?open=false&restored=1");
 }
 
@@ -468,7 +468,7 @@ async fn hostile_texts_are_texts() {
         username: Some("evil".to_owned()),
         ..argusd::domain::source::SourceDraft::default()
     };
-    app.service.create_source(&app.local, source).await.unwrap();
+    app.service.sources().create_source(&app.local, source).await.unwrap();
     let evil = app.bearing(&app.new_token("evil").await);
     let mut pks = Vec::new();
     for url in ["javascript:alert(1)", "data:text/html,x", "https://x/\"onmouseover=\"alert(1)", "JaVaScRiPt:alert(1)"]

@@ -438,7 +438,7 @@ async fn it_ends_with_the_session() {
 
     let pk = app.incident(json!({"end_time": "infinity"})).await;
     assert_eq!(keys(&bobs.rows().await), [pk]);
-    app.service.deactivate(&app.local, app.user_id("bob")).await.unwrap();
+    app.service.people().deactivate(&app.local, app.user_id("bob")).await.unwrap();
     app.incident(json!({"end_time": "infinity"})).await;
     assert_eq!(bobs.next(SOON).await.unwrap().name, "end", "not one row more");
     assert!(bobs.is_over().await);

@@ -36,7 +36,7 @@ fn log_in_form(csrf: &str, username: &str) -> String {
 #[tokio::test]
 async fn two_tabs_can_both_log_in() {
     let app = App::new().await;
-    app.service.set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
     // Never logged in before, and after a session of another day.
     for left_from_before in [None, Some("f".repeat(64))] {
         let mut browser = Visit::stranger(&app);
@@ -58,7 +58,7 @@ async fn two_tabs_can_both_log_in() {
 async fn a_form_of_another_tab_logs_nobody_else_in() {
     let app = App::new().await;
     let mut browser = Visit::of(&app, "alice").await;
-    app.service.set_password(&app.local, app.user_id("bob"), PASSWORD).await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("bob"), PASSWORD).await.unwrap();
     let former = log_in_form(&"0".repeat(32), "bob");
     let reply = ask(&mut browser, "/accounts/login/", &[], Some(&former)).await;
     assert_eq!(reply.status, 403);
@@ -146,7 +146,7 @@ async fn sessions_are_extended_while_they_are_used() {
     let mut used = Visit::of(&app, "alice").await;
     let mut unused = Visit::again(&app, "alice").await;
     let expires = || {
-        let tokens = app.service.tokens(Some(app.user_id("alice")));
+        let tokens = app.service.people().tokens(Some(app.user_id("alice")));
         tokens.iter().filter(|token| !token.note.is_empty()).filter_map(|token| token.expires).max().unwrap()
     };
     let (session, first) = (used.cookie("sessionid").unwrap().to_owned(), expires());

@@ -58,7 +58,7 @@ async fn logging_in_sets_three_cookies() {
 #[tokio::test]
 async fn a_refusal_does_not_tell_what_was_wrong() {
     let app = App::new().await;
-    app.service.set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
+    app.service.people().set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
     let mut answers = Vec::new();
     for (username, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD), ("alice", "")] {
         let mut visit = Visit::stranger(&app);
@@ -301,12 +301,12 @@ async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
     let mut alice = Visit::of(&app, "alice").await;
     let mut bob = Visit::of(&app, "bob").await;
     let mut bobs_other = Visit::again(&app, "bob").await;
-    app.service.deactivate(&app.local, app.user_id("alice")).await.unwrap();
+    app.service.people().deactivate(&app.local, app.user_id("alice")).await.unwrap();
     assert_eq!(alice.get("/incidents/?open=any").await.status, 303);
     assert_eq!(alice.get("/api/v2/incidents/").await.status, 401);
     assert_eq!(Visit::stranger(&app).log_in("alice", PASSWORD, "/").await.status, 401);
     let change = UserDraft { is_active: Some(true), ..UserDraft::default() };
-    app.service.change_user(&app.local, app.user_id("alice"), change).await.unwrap();
+    app.service.people().change_user(&app.local, app.user_id("alice"), change).await.unwrap();
     assert_eq!(alice.get("/incidents/?open=any").await.status, 303, "a session does not come back");
 
     assert_eq!(bob.post("/user/sessions/end/", &[]).await.status, 303);

@@ -74,7 +74,7 @@ async fn tokens_are_made_once_and_shown_both_times() {
     let source = app.service.directory().sources_sorted()[0].clone();
     let pages = ["/user/tokens/".to_owned(), format!("/sources/{}/tokens/", source.id)];
     for (path, user) in pages.into_iter().zip([app.user_id("admin"), source.user]) {
-        let count = || app.service.tokens(Some(user)).iter().filter(|token| token.note == "pump").count();
+        let count = || app.service.people().tokens(Some(user)).iter().filter(|token| token.note == "pump").count();
         let page = twice(&mut admin, &path, &[("note", "pump")]).await;
         assert!(page.contains("It is shown this once."), "{page}");
         assert_eq!(count(), 1, "{path}");

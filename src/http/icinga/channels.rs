@@ -9,6 +9,6 @@ pub(super) fn shown(channel: &Channel, service: &Service) -> Value {
         "id": channel.uuid.to_string(),
         "name": channel.name,
         "type": channel.kind,
-        "config": service.shown_config(channel),
+        "config": service.contacts().shown_config(channel),
     })
 }

@@ -17,7 +17,7 @@ use crate::{
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME, GROUPS_PER_CONTACT},
     },
-    service::{Service, contacts::check_channel},
+    service::{Service, contacts::contact::check_channel},
 };
 
 const MISSING: &str =
@@ -74,7 +74,7 @@ fn addresses(sent: &Value, service: &Service, directory: &Directory) -> Result<B
         _ => return Err(no_strings()),
     };
     let unknown: Vec<&str> =
-        sent.keys().map(String::as_str).filter(|kind| !service.is_address_type(directory, kind)).collect();
+        sent.keys().map(String::as_str).filter(|kind| !service.contacts().is_address_type(directory, kind)).collect();
     if !unknown.is_empty() {
         let unknown = unknown.join(", ");
         return Err(Problem::unprocessable(format!("Invalid request body: undefined address type {unknown} given")));

@@ -30,13 +30,13 @@ enum Sent {
 /// Somebody who may use this API.
 pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Problem> {
     let caller = match read(&parts.headers).ok_or_else(Problem::unauthorized)? {
-        Sent::Token(token) => api.service.authenticate(&token).await.map_err(|failure| match failure {
+        Sent::Token(token) => api.service.people().authenticate(&token).await.map_err(|failure| match failure {
             AuthFailure::Store(error) => error.into(),
             AuthFailure::Invalid | AuthFailure::Expired | AuthFailure::Inactive => Problem::unauthorized(),
         })?,
         Sent::Password(username, password) => {
             let Ok(Client(peer)) = Client::from_request_parts(parts, api).await;
-            let checked = api.service.authenticate_password(&username, &password, peer).await;
+            let checked = api.service.people().authenticate_password(&username, &password, peer).await;
             checked.map_err(|failure| match failure {
                 LoginFailure::BadCredentials => Problem::unauthorized(),
                 LoginFailure::TooManyTries { retry_after } => Problem::too_many_tries(retry_after),

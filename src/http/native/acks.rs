@@ -25,6 +25,6 @@ pub async fn take_back(
     Authenticated(caller): Authenticated,
     KeyPair(incident, ack): KeyPair,
 ) -> Answer {
-    let event = api.service.take_back_ack(&caller, IncidentId(incident), EventId(ack)).await?;
+    let event = api.service.incidents().take_back_ack(&caller, IncidentId(incident), EventId(ack)).await?;
     Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).event(&event)))
 }

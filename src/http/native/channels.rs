@@ -74,7 +74,7 @@ struct TypeBody<'a> {
 
 impl<'a> ChannelBody<'a> {
     fn new(channel: &'a Channel, api: &Api) -> Self {
-        let config = api.service.shown_config(channel);
+        let config = api.service.contacts().shown_config(channel);
         Self { uuid: channel.uuid, name: &channel.name, r#type: &channel.kind, config, offered: channel.offered }
     }
 }
@@ -127,7 +127,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take_new(fields))).await?;
-    let channel = api.service.create_channel(&caller, new).await?;
+    let channel = api.service.contacts().create_channel(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
 }
 
@@ -159,7 +159,7 @@ pub async fn edit(
         return Err(unknown());
     }
     let change = payload.request::<ChannelRequest>().await?;
-    let channel = api.service.change_channel(&caller, uuid, change).await?;
+    let channel = api.service.contacts().change_channel(&caller, uuid, change).await?;
     Ok(reply::json(StatusCode::OK, &ChannelBody::new(&channel, &api)))
 }
 
@@ -168,7 +168,7 @@ pub async fn edit(
 /// Not while it is a contact's default. It leaves the rules that name it. For superusers.
 #[utoipa::path(delete, path = "/channels/{uuid}/", tag = "channels", responses((status = 204), (status = 403)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Name(uuid): Name) -> Answer {
-    api.service.delete_channel(&caller, key(&uuid)?).await?;
+    api.service.contacts().delete_channel(&caller, key(&uuid)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -178,7 +178,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 #[utoipa::path(get, path = "/channels/types/", tag = "channels", operation_id = "channels_types",
     responses((status = 200, body = Vec<TypeBody<'static>>), (status = 403)))]
 pub async fn types(State(api): State<Api>) -> Answer {
-    let types = api.service.channel_types();
+    let types = api.service.contacts().channel_types();
     let bodies: Vec<TypeBody<'_>> = types.iter().map(TypeBody::new).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }

@@ -131,8 +131,10 @@ pub async fn explain(
     let (incident, event) = (IncidentId(incident), EventId(event));
     let user = params.get("user").map(str::to_owned);
     let decisions = match (params.get("contact").map(str::parse::<Uuid>), user) {
-        (None, user) => api.service.decisions(&caller, incident, event, user).await?,
-        (Some(Ok(contact)), None) => api.service.rule_decisions(&caller, incident, event, contact).await?,
+        (None, user) => api.service.notifications().decisions(&caller, incident, event, user).await?,
+        (Some(Ok(contact)), None) => {
+            api.service.notifications().rule_decisions(&caller, incident, event, contact).await?
+        }
         (Some(Ok(_)), Some(_)) => return Err(ApiError::field("contact", "Ask for a user or for a contact, not both.")),
         (Some(Err(_)), _) => return Err(ApiError::field("contact", "Must be a valid UUID.")),
     };

@@ -43,7 +43,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
         Some(Ok(pk)) => Some(MessageId(pk)),
         Some(Err(_)) => return Err(ApiError::field("before", "A valid integer is required.")),
     };
-    let (rows, next) = api.service.deliveries(&caller, which, before, location.page_size()).await?;
+    let (rows, next) = api.service.notifications().deliveries(&caller, which, before, location.page_size()).await?;
     let writer = Writer::new(&api, &caller);
     let body = DeliveriesBody {
         next: next.map(|id| location.with("before", &id.to_string())),
@@ -58,6 +58,6 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
 pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    let row = api.service.retry_delivery(&caller, MessageId(pk)).await?;
+    let row = api.service.notifications().retry_delivery(&caller, MessageId(pk)).await?;
     Ok(reply::json(StatusCode::OK, &Writer::new(&api, &caller).notification(&row)))
 }

@@ -28,7 +28,8 @@ pub struct TestOutcomeBody<'a> {
     responses((status = 200, body = TestOutcomeBody<'static>),
         (status = 429, body = Detail, description = "Too many in a short time.")))]
 pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    let TestOutcome { ended, answer, transcript } = api.service.test_destination(&caller, DestinationId(pk)).await?;
+    let TestOutcome { ended, answer, transcript } =
+        api.service.notifications().test_destination(&caller, DestinationId(pk)).await?;
     let outcome = match ended {
         Ended::Sent => "sent",
         Ended::Retry | Ended::RetryAfter(_) => "retry",

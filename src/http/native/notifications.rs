@@ -16,7 +16,8 @@ use crate::{
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
-        let (mut list, writer) = (api.service.notification_list(IncidentId(pk))?, Writer::new(api, &caller));
+        let (mut list, writer) =
+            (api.service.notifications().notification_list(IncidentId(pk))?, Writer::new(api, &caller));
         while let Some(chunk) = list.next_chunk()? {
             rows.extend(chunk.iter().map(|row| writer.notification(row)))?;
         }

@@ -95,7 +95,7 @@ struct ExampleBody<'a> {
     responses((status = 200, body = PreviewBody<'static>)))]
 pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let (draft, days) = payload.parse(take).await?;
-    let forecast = api.service.forecast(&caller, draft, days).await?;
+    let forecast = api.service.notifications().forecast(&caller, draft, days).await?;
     Ok(reply::json(StatusCode::OK, &PreviewBody::new(&forecast, &api)))
 }
 

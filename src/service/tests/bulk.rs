@@ -31,7 +31,7 @@ fn ticket(url: &str) -> BulkAction {
 
 impl Rig {
     async fn bulk_rows(&self, caller: &Caller, ids: Vec<u64>, action: BulkAction) -> Vec<Row> {
-        let outcome = self.bulk(caller, ids, action).await.unwrap();
+        let outcome = self.incidents().bulk(caller, ids, action).await.unwrap();
         assert!(outcome.trouble.is_none());
         outcome.rows
     }
@@ -46,14 +46,14 @@ impl Rig {
     }
 
     async fn done(&self, caller: &Caller, action: BulkAction, ids: &[u64]) -> BulkJob {
-        let job = self.begin_bulk(caller, action, BulkSubjects::Chosen(ids.to_vec()), ids.len()).unwrap();
+        let job = self.incidents().begin_bulk(caller, action, BulkSubjects::Chosen(ids.to_vec()), ids.len()).unwrap();
         job.finished().await;
         job
     }
 
     /// How many were undone, and how many were kept.
     async fn undo_counts(&self, caller: &Caller, job: &BulkJob) -> (usize, usize) {
-        let undone = self.undo_bulk(caller, job.id()).await.unwrap().unwrap();
+        let undone = self.incidents().undo_bulk(caller, job.id()).await.unwrap().unwrap();
         assert!(undone.trouble.is_none());
         (undone.undone, undone.kept)
     }
@@ -73,7 +73,7 @@ async fn each_incident_is_judged_by_itself() {
     assert_eq!(refused(0), BulkRefusal::Event(EventRefusal::AlreadyClosed));
     assert_eq!(refused(1), BulkRefusal::Unknown);
     let done: EventId = rows[2].1.unwrap().unwrap().id;
-    assert_eq!(rig.event(open, done).await.unwrap().kind, EventType::Close);
+    assert_eq!(rig.incidents().event(open, done).await.unwrap().kind, EventType::Close);
     assert_eq!(refused(3), BulkRefusal::Event(EventRefusal::Stateless));
     assert_eq!(rig.get(open).await.end, EndTime::At(START));
     assert_eq!(rig.story(closed).await.len(), 1);
@@ -120,7 +120,7 @@ async fn others_get_their_turn_between_slices() {
         tokio::select! {
             rows = &mut bulk => break rows,
             incident = rig.post(&zabbix, EndTime::Infinity) => {
-                of_others.push(rig.events(incident.id).await.unwrap()[0].id);
+                of_others.push(rig.incidents().events(incident.id).await.unwrap()[0].id);
             }
         }
     };
@@ -136,11 +136,12 @@ async fn what_a_later_slice_fails_of_is_said_of_those_that_it_held() {
     let ids = rig.open(6 * WORK_SLICE).await;
     let ann = rig.person("ann").await;
     let first = IncidentId(ids[0]);
-    let (outcome, ()) = tokio::join!(rig.bulk(&ann, ids.clone(), event(EventType::Close)), async {
+    let incidents = rig.incidents();
+    let (outcome, ()) = tokio::join!(incidents.bulk(&ann, ids.clone(), event(EventType::Close)), async {
         while rig.get(first).await.is_open(START) {
             tokio::task::yield_now().await;
         }
-        rig.deactivate(&rig.admin(), ann.id()).await.unwrap();
+        rig.people().deactivate(&rig.admin(), ann.id()).await.unwrap();
     });
     let outcome = outcome.unwrap();
     assert!(matches!(outcome.trouble, Some(ServiceError::Forbidden)));
@@ -151,7 +152,7 @@ async fn what_a_later_slice_fails_of_is_said_of_those_that_it_held() {
         reached += usize::from(row != Err(BulkRefusal::NotReached));
     }
     assert!(reached >= WORK_SLICE && reached < ids.len(), "{reached}");
-    let refused = rig.bulk(&ann, ids, event(EventType::Reopen)).await;
+    let refused = rig.incidents().bulk(&ann, ids, event(EventType::Reopen)).await;
     assert!(matches!(refused, Err(ServiceError::Forbidden)), "nothing was done");
     rig.sound();
 }
@@ -161,18 +162,22 @@ async fn large_ones_are_bounded_for_each_user() {
     let rig = Rig::new().await;
     let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
     let large: Vec<u64> = (1_000..1_001 + WORK_SLICE as u64).collect();
-    let bulks = (0..=BULKS_PER_USER).map(|_| rig.bulk(&ann, large.clone(), ticket("x")));
+    let incidents = rig.incidents();
+    let bulks = (0..=BULKS_PER_USER).map(|_| incidents.bulk(&ann, large.clone(), ticket("x")));
     let outcomes = futures_util::future::join_all(bulks).await;
     let too_often = outcomes.iter().filter(|it| matches!(it, Err(ServiceError::TooOften { .. }))).count();
     assert_eq!(too_often, 1);
     // As long as somebody reads what became of them, they count.
-    assert!(rig.bulk(&ann, large.clone(), ticket("x")).await.is_err());
-    let refused = rig.begin_bulk(&ann, ticket("x"), BulkSubjects::Chosen(large.clone()), large.len());
+    assert!(rig.incidents().bulk(&ann, large.clone(), ticket("x")).await.is_err());
+    let refused = rig.incidents().begin_bulk(&ann, ticket("x"), BulkSubjects::Chosen(large.clone()), large.len());
     assert!(matches!(refused, Err(ServiceError::TooOften { .. })));
-    assert!(rig.bulk(&bob, large.clone(), ticket("x")).await.is_ok());
-    assert!(rig.bulk(&ann, large[1..].to_vec(), ticket("x")).await.is_ok(), "one slice is like any command");
+    assert!(rig.incidents().bulk(&bob, large.clone(), ticket("x")).await.is_ok());
+    assert!(
+        rig.incidents().bulk(&ann, large[1..].to_vec(), ticket("x")).await.is_ok(),
+        "one slice is like any command"
+    );
     drop(outcomes);
-    assert!(rig.bulk(&ann, large, ticket("x")).await.is_ok());
+    assert!(rig.incidents().bulk(&ann, large, ticket("x")).await.is_ok());
 }
 
 #[tokio::test]
@@ -184,10 +189,10 @@ async fn long_texts_for_many_are_refused() {
     };
     let ids = |count: usize| (1_000_000..).take(count).collect::<Vec<u64>>();
     let most = BULK_TEXT / DESCRIPTION;
-    assert!(rig.bulk(&ann, ids(most), say(DESCRIPTION)).await.is_ok());
-    let refused = rig.bulk(&ann, ids(2 * most), say(DESCRIPTION)).await.err().unwrap();
+    assert!(rig.incidents().bulk(&ann, ids(most), say(DESCRIPTION)).await.is_ok());
+    let refused = rig.incidents().bulk(&ann, ids(2 * most), say(DESCRIPTION)).await.err().unwrap();
     let ServiceError::Refused(Refusal::TooLong { field: "description", limit }) = refused else { panic!("{refused}") };
-    assert!(rig.bulk(&ann, ids(2 * most), say(limit)).await.is_ok());
+    assert!(rig.incidents().bulk(&ann, ids(2 * most), say(limit)).await.is_ok());
 }
 
 #[tokio::test]
@@ -217,14 +222,14 @@ async fn undoing_leaves_alone_what_others_did_since() {
     assert_eq!((is_open(0).await, is_open(1).await), (true, false));
 
     let job = rig.done(&ann, ack(), &ids).await;
-    let own = rig.ack_list(incident(0)).unwrap().next_chunk().unwrap().unwrap()[0].0;
-    rig.change_expiration(&bob, incident(0), own.event, Some(seconds(3_600))).await.unwrap();
+    let own = rig.incidents().ack_list(incident(0)).unwrap().next_chunk().unwrap().unwrap()[0].0;
+    rig.incidents().change_expiration(&bob, incident(0), own.event, Some(seconds(3_600))).await.unwrap();
     assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
     assert!(rig.get(incident(0)).await.is_acked(START) && !rig.get(incident(1)).await.is_acked(START));
 
-    rig.set_ticket_url(&bob, incident(2), "old".to_owned()).await.unwrap();
+    rig.incidents().set_ticket_url(&bob, incident(2), "old".to_owned()).await.unwrap();
     let job = rig.done(&ann, ticket("new"), &ids).await;
-    rig.set_ticket_url(&bob, incident(0), "bob's".to_owned()).await.unwrap();
+    rig.incidents().set_ticket_url(&bob, incident(0), "bob's".to_owned()).await.unwrap();
     assert_eq!(rig.undo_counts(&ann, &job).await, (2, 1));
     let url = async |i| rig.get(incident(i)).await.ticket_url;
     assert_eq!((url(0).await, url(1).await, url(2).await), ("bob's".to_owned(), String::new(), "old".to_owned()));
@@ -237,27 +242,27 @@ async fn undoing_is_for_the_owner_once_and_within_its_time() {
     let ids = rig.open(1).await;
     let (ann, bob) = (rig.person("ann").await, rig.person("bob").await);
     let job = rig.done(&ann, event(EventType::Close), &ids).await;
-    let status = rig.bulk_status(&ann, job.id()).unwrap();
+    let status = rig.incidents().bulk_status(&ann, job.id()).unwrap();
     assert_eq!((status.kind, status.done, status.undo_left.is_some()), (BulkKind::Event(EventType::Close), 1, true));
-    assert!(rig.bulk_status(&bob, job.id()).is_none());
-    assert!(rig.undo_bulk(&bob, job.id()).await.unwrap().is_none());
+    assert!(rig.incidents().bulk_status(&bob, job.id()).is_none());
+    assert!(rig.incidents().undo_bulk(&bob, job.id()).await.unwrap().is_none());
     let life = UNDO_FOR.as_micros() as i64;
     rig.clock.advance_micros(life - 1);
     // Somebody sets the clock, which takes no time.
     rig.clock.jump_micros(30 * 24 * 3_600_000_000);
     assert_eq!(rig.undo_counts(&ann, &job).await, (1, 0));
-    assert!(rig.undo_bulk(&ann, job.id()).await.unwrap().is_none());
+    assert!(rig.incidents().undo_bulk(&ann, job.id()).await.unwrap().is_none());
     let late = rig.done(&ann, event(EventType::Close), &ids).await;
     rig.clock.advance_micros(life);
     rig.clock.jump_micros(-30 * 24 * 3_600_000_000);
-    assert!(rig.undo_bulk(&ann, late.id()).await.unwrap().is_none());
+    assert!(rig.incidents().undo_bulk(&ann, late.id()).await.unwrap().is_none());
 
     let comment = rig.done(&ann, event(EventType::Other), &ids).await;
-    assert!(rig.bulk_status(&ann, comment.id()).unwrap().undo_left.is_none());
+    assert!(rig.incidents().bulk_status(&ann, comment.id()).unwrap().undo_left.is_none());
     for _ in 0..WORK_KEPT_PER_USER {
         rig.done(&ann, ticket("x"), &ids).await;
     }
-    assert!(rig.bulk_status(&ann, comment.id()).is_none(), "the oldest are forgotten");
+    assert!(rig.incidents().bulk_status(&ann, comment.id()).is_none(), "the oldest are forgotten");
 }
 
 #[tokio::test]
@@ -265,25 +270,25 @@ async fn what_ends_early_says_why() {
     let rig = Rig::new().await;
     let ids = rig.open(1).await;
     let ann = rig.person("ann").await;
-    rig.deactivate(&rig.admin(), ann.id()).await.unwrap();
+    rig.people().deactivate(&rig.admin(), ann.id()).await.unwrap();
     let job = rig.done(&ann, event(EventType::Close), &ids).await;
-    let status = rig.bulk_status(&ann, job.id()).unwrap();
+    let status = rig.incidents().bulk_status(&ann, job.id()).unwrap();
     assert_eq!((status.done, status.undo_left.is_some()), (0, false));
     assert_eq!(status.trouble.as_deref(), Some("this user may not do that"));
 }
 
 /// All that are open, as of now.
 fn all_open(rig: &Rig) -> Selection {
-    Selection { criteria: Criteria { open: Some(true), ..Criteria::default() }, as_of: rig.as_of_now() }
+    Selection { criteria: Criteria { open: Some(true), ..Criteria::default() }, as_of: rig.incidents().as_of_now() }
 }
 
 impl Rig {
     async fn done_with_all(&self, caller: &Caller, action: BulkAction, selection: &Selection) -> BulkStatus {
-        let of = usize::try_from(self.count_selection(selection).await.unwrap()).unwrap();
+        let of = usize::try_from(self.incidents().count_selection(selection).await.unwrap()).unwrap();
         let subjects = BulkSubjects::Matching(Arc::new(selection.clone()));
-        let job = self.begin_bulk(caller, action, subjects, of).unwrap();
+        let job = self.incidents().begin_bulk(caller, action, subjects, of).unwrap();
         job.finished().await;
-        self.bulk_status(caller, job.id()).unwrap()
+        self.incidents().bulk_status(caller, job.id()).unwrap()
     }
 }
 
@@ -295,14 +300,14 @@ async fn what_came_after_all_was_selected_is_not_touched() {
     let at = |i: usize| IncidentId(ids[i]);
     rig.add(&bob, at(0), EventType::Close).await.unwrap();
     let selection = all_open(&rig);
-    assert_eq!(rig.count_selection(&selection).await.unwrap(), 3);
+    assert_eq!(rig.incidents().count_selection(&selection).await.unwrap(), 3);
 
     // One is reopened, one is new, one was commented on and one closed since.
     rig.add(&bob, at(0), EventType::Reopen).await.unwrap();
     let new = rig.post(&rig.source("nav").await, EndTime::Infinity).await.id.0;
     rig.add(&bob, at(1), EventType::Other).await.unwrap();
     rig.add(&bob, at(2), EventType::Close).await.unwrap();
-    assert_eq!(rig.count_selection(&selection).await.unwrap(), 2);
+    assert_eq!(rig.incidents().count_selection(&selection).await.unwrap(), 2);
     let status = rig.done_with_all(&ann, ack(), &selection).await;
     assert_eq!((status.done, status.refusals.as_slice()), (2, [].as_slice()));
     for (id, acked) in [(ids[0], false), (ids[1], true), (ids[2], false), (ids[3], true), (new, false)] {
@@ -317,9 +322,9 @@ async fn what_matches_only_because_time_passed_is_not_touched() {
     let ids = rig.open(2).await;
     let ann = rig.person("ann").await;
     let expires = NewAck { timestamp: Some(START), description: String::new(), expiration: Some(seconds(60)) };
-    rig.add_ack(&ann, IncidentId(ids[0]), expires).await.unwrap();
+    rig.incidents().add_ack(&ann, IncidentId(ids[0]), expires).await.unwrap();
     let criteria = Criteria { acked: Some(false), ..Criteria::default() };
-    let selection = Selection { criteria, as_of: rig.as_of_now() };
+    let selection = Selection { criteria, as_of: rig.incidents().as_of_now() };
     rig.clock.advance_micros(61_000_000);
     let status = rig.done_with_all(&ann, event(EventType::Close), &selection).await;
     assert_eq!((status.done, status.refusals.as_slice()), (1, [(BulkRefusal::Changed, 1)].as_slice()));
@@ -338,8 +343,8 @@ async fn what_is_not_known_any_more_is_left_out() {
     assert_eq!((status.done, status.refusals.as_slice()), (1, [(BulkRefusal::Changed, 1)].as_slice()));
     assert!(rig.get(IncidentId(ids[0])).await.end == EndTime::Infinity);
 
-    let (store, last) = (rig.store().clone(), Seq(rig.as_of_now().seq));
+    let (store, last) = (rig.store().clone(), Seq(rig.incidents().as_of_now().seq));
     tokio::task::spawn_blocking(move || store.trim_changes(last)).await.unwrap().unwrap();
-    let refused = rig.count_selection(&selection).await.unwrap_err();
+    let refused = rig.incidents().count_selection(&selection).await.unwrap_err();
     assert!(matches!(refused, ServiceError::Refused(Refusal::SelectionTooOld)), "{refused:?}");
 }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::{Rig, START, seconds};
 use crate::{
     domain::{ids::TimeslotId, incident::EndTime, limits::PREVIEW_BATCH, stored_filter::FilterBlob, time::Timestamp},
-    service::{DraftFilter, Forecast, NewIncident, PreviewDraft, forecast::Judge},
+    service::{DraftFilter, Forecast, NewIncident, PreviewDraft, notifications::forecast::Judge},
 };
 
 async fn judge(rig: &Rig) -> Judge {
@@ -27,7 +27,7 @@ async fn the_newest_are_looked_at() {
     let source = rig.source("nav").await;
     for second in 0..10 {
         let new = NewIncident { start: seconds(second), end: EndTime::Infinity, ..super::new_incident() };
-        rig.create_incident(&source, new).await.unwrap();
+        rig.incidents().create_incident(&source, new).await.unwrap();
     }
     let judge = judge(&rig).await;
     let walk = |from: Timestamp, most| judge.walk(rig.store(), (from, seconds(9)), most).unwrap();
@@ -56,7 +56,7 @@ async fn batches_join_without_a_gap() {
     for index in 0..count {
         // Many at the same moment.
         let new = NewIncident { start: seconds(index / 100), end: EndTime::Infinity, ..super::new_incident() };
-        rig.create_incident(&source, new).await.unwrap();
+        rig.incidents().create_incident(&source, new).await.unwrap();
     }
     let judge = judge(&rig).await;
     for (most, expected, truncated) in [

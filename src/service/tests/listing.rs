@@ -10,7 +10,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 async fn post_tagged(rig: &Rig, source: &Caller, start: i64, texts: &[&str]) -> Incident {
     let new = NewIncident { start: seconds(start), tags: tags(texts), ..new_incident() };
-    rig.create_incident(source, new).await.unwrap()
+    rig.incidents().create_incident(source, new).await.unwrap()
 }
 
 fn texts(suggestions: &[TagSuggestion]) -> Vec<(&str, u64)> {
@@ -24,17 +24,17 @@ async fn counts_of_the_whole_store_follow_what_happens() {
     let first = rig.post(&zabbix, EndTime::Infinity).await.id;
     let second = rig.post(&zabbix, EndTime::Infinity).await.id;
     rig.post(&zabbix, EndTime::Stateless).await;
-    let before = rig.total_incidents();
-    assert_eq!(rig.overview().await.unwrap(), Overview { total: before, open: 2, open_unacked: 2 });
+    let before = rig.incidents().total_incidents();
+    assert_eq!(rig.incidents().overview().await.unwrap(), Overview { total: before, open: 2, open_unacked: 2 });
     rig.add(&ann, first, EventType::Close).await.unwrap();
     let ack = super::super::NewAck { timestamp: None, description: String::new(), expiration: None };
-    rig.add_ack(&ann, second, ack).await.unwrap();
-    assert_eq!(rig.overview().await.unwrap(), Overview { total: before, open: 1, open_unacked: 0 });
-    let facets = rig.facets(Criteria { open: Some(true), ..Criteria::default() }).await.unwrap();
+    rig.incidents().add_ack(&ann, second, ack).await.unwrap();
+    assert_eq!(rig.incidents().overview().await.unwrap(), Overview { total: before, open: 1, open_unacked: 0 });
+    let facets = rig.incidents().facets(Criteria { open: Some(true), ..Criteria::default() }).await.unwrap();
     assert_eq!((facets.matching, facets.open, facets.closed, facets.stateless), (1, 1, 1, 1));
     assert_eq!((facets.acked, facets.unacked), (1, 0));
     let sort = Sort { column: SortColumn::End, descending: true };
-    let page = rig.incidents_sorted(Criteria::default(), sort, None, 1).await.unwrap();
+    let page = rig.incidents().incidents_sorted(Criteria::default(), sort, None, 1).await.unwrap();
     assert_eq!((page.rows[0].id, page.matching), (second, 3));
 }
 
@@ -47,7 +47,7 @@ async fn tags_are_suggested_from_the_tail_and_from_the_index() {
     }
     post_tagged(&rig, &zabbix, 3, &["host=b", "host2=c", "site=Oslo"]).await;
     let ask = async |criteria: Option<Criteria>, typed: &str, limit| {
-        rig.suggest_tags(criteria, typed.to_owned(), limit).await.unwrap()
+        rig.incidents().suggest_tags(criteria, typed.to_owned(), limit).await.unwrap()
     };
     for _ in ["tail", "index"] {
         let found = ask(None, "host", 10).await;
@@ -74,10 +74,10 @@ async fn counts_of_a_key_with_many_values_are_estimated() {
         post_tagged(&rig, &zabbix, start, &[&format!("host={start}"), "site=x"]).await;
     }
     assert!(rig.search().wait_until_indexed(PATIENCE));
-    let found = rig.suggest_tags(None, String::new(), 10).await.unwrap();
+    let found = rig.incidents().suggest_tags(None, String::new(), 10).await.unwrap();
     assert_eq!(texts(&found), [("host", 150), ("site", 150)]);
     assert_eq!((found[0].estimated, found[1].estimated), (true, false));
-    assert_eq!(rig.suggest_tags(None, "host=1".to_owned(), 500).await.unwrap().len(), 61);
+    assert_eq!(rig.incidents().suggest_tags(None, "host=1".to_owned(), 500).await.unwrap().len(), 61);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,10 +93,10 @@ async fn neighbours_share_tags_and_are_near_or_open() {
     post_tagged(&rig, &zabbix, 10, &["host=b"]).await;
     let own = post_tagged(&rig, &zabbix, 0, &["host=a", "site=x", "level=1"]).await;
     for _ in ["tail", "index"] {
-        let found = rig.neighbours(own.clone(), 10).await.unwrap();
+        let found = rig.incidents().neighbours(own.clone(), 10).await.unwrap();
         let found: Vec<_> = found.iter().map(|(other, shared)| (other.id, shared.len())).collect();
         assert_eq!(found, [(near, 2), (nearer, 1), (open_long, 1)]);
-        assert_eq!(rig.neighbours(own.clone(), 1).await.unwrap().len(), 1);
+        assert_eq!(rig.incidents().neighbours(own.clone(), 1).await.unwrap().len(), 1);
         assert!(rig.search().wait_until_indexed(PATIENCE));
     }
 }

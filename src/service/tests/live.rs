@@ -27,7 +27,7 @@ async fn large_metadata_is_not_kept_for_those_who_watch() {
     assert!(is_complete && matches!(reader.news(), News::Nothing));
     let edit =
         IncidentEdit { metadata: Some(format!("{{\"x\":\"{}\"}}", "y".repeat(1_000_000))), ..IncidentEdit::default() };
-    rig.edit_incident(&zabbix, id, edit).await.unwrap();
+    rig.incidents().edit_incident(&zabbix, id, edit).await.unwrap();
     let News::Update(update) = next(&mut reader).await else { panic!("nothing came") };
     let change = &update.changes.as_ref().unwrap().incidents[&id];
     let (before, after) = (change.before.as_ref().unwrap(), change.after.as_ref().unwrap());

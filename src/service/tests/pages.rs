@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn page(rig: &Rig, criteria: &Criteria, request: PageRequest) -> Page<Incident> {
-    rig.incidents_page(criteria.clone(), request).await.unwrap()
+    rig.incidents().incidents_page(criteria.clone(), request).await.unwrap()
 }
 
 fn ids(rows: &[Incident]) -> Vec<u64> {
@@ -25,7 +25,10 @@ async fn pages_go_both_ways_newest_first() {
     let rig = Rig::new().await;
     let zabbix = rig.source("zabbix").await;
     for i in 0..5 {
-        rig.create_incident(&zabbix, NewIncident { start: seconds(i / 2), ..new_incident() }).await.unwrap();
+        rig.incidents()
+            .create_incident(&zabbix, NewIncident { start: seconds(i / 2), ..new_incident() })
+            .await
+            .unwrap();
     }
     let all = Criteria::default();
     let first = page(&rig, &all, PageRequest { size: 2, cursor: None, metadata: true }).await;
@@ -37,7 +40,7 @@ async fn pages_go_both_ways_newest_first() {
     let back = page(&rig, &all, PageRequest { size: 2, cursor: third.previous, metadata: true }).await;
     assert_eq!(ids(&back.rows), [3, 2]);
 
-    let mut chunks = rig.all_incidents(all);
+    let mut chunks = rig.incidents().all_incidents(all);
     assert_eq!(ids(&chunks.next().await.unwrap().unwrap()), [5, 4, 3, 2, 1]);
     assert!(chunks.next().await.is_none());
 }
@@ -50,15 +53,15 @@ async fn lists_know_what_was_just_written() {
     let tagged = Criteria { tags: tag_groups([tag("host=a")]), ..Criteria::default() };
     let worded = Criteria { words: search_words("FIXED"), ..Criteria::default() };
     let id = rig.post(&zabbix, EndTime::Infinity).await.id;
-    let count = async |criteria: &Criteria| rig.count_incidents(criteria.clone()).await.unwrap();
+    let count = async |criteria: &Criteria| rig.incidents().count_incidents(criteria.clone()).await.unwrap();
     assert_eq!((count(&open).await, count(&tagged).await, count(&worded).await), (1, 0, 0));
-    rig.add_tag(&ann, id, tag("host=a")).await.unwrap();
+    rig.incidents().add_tag(&ann, id, tag("host=a")).await.unwrap();
     let close = NewEvent { kind: EventType::Close, timestamp: None, description: "fixed it".to_owned() };
-    rig.add_event(&ann, id, close).await.unwrap();
+    rig.incidents().add_event(&ann, id, close).await.unwrap();
     assert_eq!((count(&open).await, count(&tagged).await, count(&worded).await), (0, 1, 1));
-    rig.remove_tag(&ann, id, &tag("host=a")).await.unwrap();
+    rig.incidents().remove_tag(&ann, id, &tag("host=a")).await.unwrap();
     assert_eq!(count(&tagged).await, 0);
-    assert!(rig.all_incidents(tagged).next().await.is_none());
+    assert!(rig.incidents().all_incidents(tagged).next().await.is_none());
 }
 
 /// A store with incidents whose metadata and descriptions have these lengths, the first one the oldest.
@@ -70,7 +73,7 @@ async fn with_sizes(sizes: &[(usize, usize)]) -> Rig {
         // Some start at the same time.
         let start = seconds(i as i64 / 3);
         let new = NewIncident { start, metadata, description: "𝄞".repeat(*description), ..new_incident() };
-        rig.create_incident(&zabbix, new).await.unwrap();
+        rig.incidents().create_incident(&zabbix, new).await.unwrap();
     }
     rig
 }
@@ -120,12 +123,12 @@ proptest! {
             let wanted = AnyOf(vec![Criteria::default(), Criteria { open: Some(true), ..Criteria::default() }]);
             let pages = async |cursor| {
                 let request = PageRequest { size, cursor, metadata: true };
-                let page = rig.incidents_page(wanted.clone(), request).await.unwrap();
+                let page = rig.incidents().incidents_page(wanted.clone(), request).await.unwrap();
                 assert!(fits(&page.rows) && page.rows.len() <= size);
                 (ids(&page.rows), page.next, page.previous)
             };
             assert_eq!(walk(pages).await, (all.clone(), all.clone()));
-            let mut chunks = rig.all_incidents(Criteria::default());
+            let mut chunks = rig.incidents().all_incidents(Criteria::default());
             let mut found = Vec::new();
             while let Some(chunk) = chunks.next().await {
                 found.extend(ids(&chunk.unwrap()));
@@ -147,7 +150,7 @@ proptest! {
             for column in [SortColumn::Id, SortColumn::Start, SortColumn::Level] {
                 let sort = Sort { column, descending };
                 let pages = async |cursor| {
-                    let page = rig.incidents_sorted(Criteria::default(), sort, cursor, size).await.unwrap();
+                    let page = rig.incidents().incidents_sorted(Criteria::default(), sort, cursor, size).await.unwrap();
                     assert!(fits(&page.rows) && page.rows.len() <= size);
                     assert_eq!(page.matching, sizes.len() as u64);
                     (ids(&page.rows), page.next, page.previous)
@@ -160,7 +163,7 @@ proptest! {
             }
             all.reverse();
             let pages = async |cursor| {
-                let page = rig.events_page(size, cursor).await.unwrap();
+                let page = rig.incidents().events_page(size, cursor).await.unwrap();
                 assert!(fits(&page.rows) && page.rows.len() <= size);
                 (page.rows.iter().map(|event| event.incident.0).collect(), page.next, page.previous)
             };

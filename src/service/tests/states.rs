@@ -30,7 +30,7 @@ async fn sources_end_and_restart() {
     assert_eq!(rig.get(id).await.end, EndTime::Infinity);
     rig.add(&zabbix, id, EventType::Start).await.unwrap();
     assert_eq!(refusal(rig.add(&zabbix, id, EventType::Close).await), EventRefusal::NotForSources(EventType::Close));
-    let change = ChangeKind::EventAdded { incident: id, event: rig.events(id).await.unwrap()[0].id };
+    let change = ChangeKind::EventAdded { incident: id, event: rig.incidents().events(id).await.unwrap()[0].id };
     assert_eq!(rig.last_change_kind(), change);
     rig.sound();
 }
@@ -70,13 +70,13 @@ async fn people_may_leave_out_the_time_and_sources_not() {
     let (zabbix, ann) = (rig.source("zabbix").await, rig.person("ann").await);
     let id = rig.post(&zabbix, EndTime::Infinity).await.id;
     let other = || NewEvent { kind: EventType::Other, timestamp: None, description: "hm".to_owned() };
-    let refused = rig.add_event(&zabbix, id, other()).await;
+    let refused = rig.incidents().add_event(&zabbix, id, other()).await;
     assert!(matches!(refused, Err(ServiceError::Refused(Refusal::TimestampRequired))));
     rig.clock.set(seconds(7));
-    let event = rig.add_event(&ann, id, other()).await.unwrap();
+    let event = rig.incidents().add_event(&ann, id, other()).await.unwrap();
     assert_eq!((event.timestamp, event.received), (seconds(7), seconds(7)));
-    assert_eq!(rig.event(id, event.id).await.unwrap(), event);
-    let unknown = rig.add_event(&ann, IncidentId(99), other()).await;
+    assert_eq!(rig.incidents().event(id, event.id).await.unwrap(), event);
+    let unknown = rig.incidents().add_event(&ann, IncidentId(99), other()).await;
     assert!(matches!(unknown, Err(ServiceError::NotFound(Model::Incident))));
 }
 
@@ -99,18 +99,18 @@ async fn all_events_are_paged_in_both_directions() {
     let zabbix = rig.source("zabbix").await;
     for i in 0..5 {
         let new = NewIncident { start: seconds(i / 2), ..new_incident() };
-        rig.create_incident(&zabbix, new).await.unwrap();
+        rig.incidents().create_incident(&zabbix, new).await.unwrap();
     }
     let ids = |rows: &[Event]| rows.iter().map(|event| event.incident.0).collect::<Vec<_>>();
-    let first = rig.events_page(2, None).await.unwrap();
+    let first = rig.incidents().events_page(2, None).await.unwrap();
     assert_eq!((ids(&first.rows), first.previous), (vec![5, 4], None));
-    let second = rig.events_page(2, first.next).await.unwrap();
+    let second = rig.incidents().events_page(2, first.next).await.unwrap();
     assert_eq!(ids(&second.rows), [3, 2]);
-    let third = rig.events_page(2, second.next).await.unwrap();
+    let third = rig.incidents().events_page(2, second.next).await.unwrap();
     assert_eq!((ids(&third.rows), third.next), (vec![1], None));
-    let back = rig.events_page(2, third.previous).await.unwrap();
+    let back = rig.incidents().events_page(2, third.previous).await.unwrap();
     assert_eq!(ids(&back.rows), [3, 2]);
-    let again = rig.events_page(2, back.previous).await.unwrap();
+    let again = rig.incidents().events_page(2, back.previous).await.unwrap();
     assert_eq!((ids(&again.rows), again.previous), (vec![5, 4], None));
     assert_eq!(again.next, Some(EventCursor { backwards: false, ..first.next.unwrap() }));
 }

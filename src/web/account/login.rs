@@ -78,7 +78,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
         device: cookies::get(&parts.headers, cookies::DEVICE),
     };
     let password = fields.raw("password").unwrap_or_default();
-    match site.service.open_session(&username, password, browser).await {
+    match site.service.people().open_session(&username, password, browser).await {
         Ok(session) => {
             let mut response = see(&next);
             let secure = site.origin(&parts).starts_with("https:");
@@ -102,7 +102,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
 }
 
 pub async fn log_out(State(site): State<Site>, posted: Posted) -> Answer {
-    site.service.end_session(&posted.visitor.caller).await?;
+    site.service.people().end_session(&posted.visitor.caller).await?;
     let mut response = answer::see("/accounts/login/");
     for name in [cookies::SESSION, cookies::CSRF] {
         if let Some(cookie) = cookies::set(name, "", 0, false) {
@@ -133,7 +133,7 @@ fn is_csrf(value: &str) -> bool {
 
 /// The username of the session that the request comes with.
 fn session_user(site: &Site, parts: &Parts) -> Option<String> {
-    let caller = site.service.session(cookies::get(&parts.headers, cookies::SESSION)?)?;
+    let caller = site.service.people().session(cookies::get(&parts.headers, cookies::SESSION)?)?;
     Some(caller.user.username.clone())
 }
 

@@ -62,7 +62,7 @@ impl UserPage {
             _ => None,
         };
         let rows = |wanted: fn(TokenKind) -> bool| {
-            let tokens = site.service.tokens(Some(user.id)).into_iter().filter(|token| wanted(token.kind));
+            let tokens = site.service.people().tokens(Some(user.id)).into_iter().filter(|token| wanted(token.kind));
             tokens.map(|token| TokenRow { is_this: Some(token.hash) == own, token }).collect()
         };
         let zone = visitor.preferences.time_zone.map_or("", Tz::name).to_owned();
@@ -109,7 +109,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor) -> Answer {
 /// What the form does not name stays as it is.
 pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let next = fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))).to_owned();
-    site.service.change_preferences(&visitor.caller, move |chosen| choose(chosen, &fields)).await?;
+    site.service.people().change_preferences(&visitor.caller, move |chosen| choose(chosen, &fields)).await?;
     Ok(done(&next, "Saved."))
 }
 
@@ -135,7 +135,7 @@ fn choose(chosen: &mut Preferences, fields: &Fields) {
 pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let (first_name, last_name, email) = (fields.text("first_name"), fields.text("last_name"), fields.text("email"));
     let (first, last, address) = (first_name.clone(), last_name.clone(), email.clone());
-    match site.service.change_own_details(&visitor.caller, first_name, last_name, email).await {
+    match site.service.people().change_own_details(&visitor.caller, first_name, last_name, email).await {
         Ok(()) => Ok(done(PAGE, "Saved.")),
         Err(ServiceError::Refused(refusal)) => {
             let mut again = UserPage::new(&site, &visitor);
@@ -150,7 +150,7 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
     let raw = |name| fields.raw(name).unwrap_or_default();
     let (current, new) = (raw("current"), raw("new"));
     let problem = if new == raw("again") {
-        match site.service.change_own_password(&visitor.caller, current, new, visitor.peer).await {
+        match site.service.people().change_own_password(&visitor.caller, current, new, visitor.peer).await {
             Ok(()) => return Ok(done(PAGE, CHANGED)),
             Err(PasswordChangeFailure::Refused(refusal)) => Problem::refused(&refusal).at("new"),
             Err(PasswordChangeFailure::Login(LoginFailure::BadCredentials)) => {
@@ -177,7 +177,7 @@ pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: 
         },
         None => TokenLife::Setting,
     };
-    match site.service.create_own_token(&visitor.caller, life, fields.text("note")).await {
+    match site.service.people().create_own_token(&visitor.caller, life, fields.text("note")).await {
         Ok(token) => {
             let mut again = UserPage::new(&site, &visitor);
             again.new_token = Some(token);
@@ -189,12 +189,12 @@ pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: 
 }
 
 pub async fn revoke(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.revoke_own_token(&visitor.caller, TokenId(id)).await?;
+    site.service.people().revoke_own_token(&visitor.caller, TokenId(id)).await?;
     Ok(done(PAGE, "It can no longer be used."))
 }
 
 pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.end_other_sessions(&visitor.caller).await?;
+    site.service.people().end_other_sessions(&visitor.caller).await?;
     Ok(done(PAGE, "All other browsers are logged out."))
 }
 

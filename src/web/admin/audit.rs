@@ -58,7 +58,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         key: Some(key.clone()).filter(|key| !key.is_empty()),
     };
     let before = staff.query.numbers("before").last().map(Seq);
-    let found = site.service.audit(&staff.visitor.caller, filter, before, staff.rows()).await?;
+    let found = site.service.system().audit(&staff.visitor.caller, filter, before, staff.rows()).await?;
     page(&AuditPage {
         frame: staff.frame(&site, "Audit trail"),
         tab: "audit",

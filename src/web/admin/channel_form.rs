@@ -117,8 +117,8 @@ impl Input {
 
 /// With what the channel has, as far as it may be seen.
 pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<Input> {
-    let known = site.service.channel_types().into_iter().find(|known| known.kind == kind);
-    let shown = channel.and_then(|channel| site.service.shown_config(channel)).unwrap_or_default();
+    let known = site.service.contacts().channel_types().into_iter().find(|known| known.kind == kind);
+    let shown = channel.and_then(|channel| site.service.contacts().shown_config(channel)).unwrap_or_default();
     let mut inputs: Vec<Input> = match known.map(|known| known.about) {
         Some(AboutType::BuiltIn(settings)) => settings.iter().map(Input::built_in).collect(),
         Some(AboutType::Plugin(info)) => {

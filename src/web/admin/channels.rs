@@ -61,7 +61,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     let mut rows: Vec<Arc<Channel>> =
         directory.channels.values().filter(|channel| fold(&channel.name).contains(&folded)).cloned().collect();
     rows.sort_by_key(|channel| fold(&channel.name));
-    let types = site.service.channel_types().into_iter().map(|known| known.kind).collect();
+    let types = site.service.contacts().channel_types().into_iter().map(|known| known.kind).collect();
     page(&ChannelsPage { frame: staff.frame(&site, "Channels"), tab: "channels", rows, types, q })
 }
 
@@ -87,7 +87,7 @@ impl FormPage for ChannelPage {
 
     async fn view(ask: &Ask<Self>, form: ChannelForm, problem: Option<Problem>) -> Result<Self, PageError> {
         let (site, channel, kind) = (&ask.site, ask.known.clone(), kind(ask));
-        let is_known = || site.service.channel_types().iter().any(|known| known.kind == kind);
+        let is_known = || site.service.contacts().channel_types().iter().any(|known| known.kind == kind);
         if channel.is_none() && problem.is_none() && !is_known() {
             return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
         }
@@ -102,10 +102,10 @@ impl FormPage for ChannelPage {
         let (service, caller, kind) = (&ask.site.service, &ask.visitor.caller, kind(ask));
         let draft = form.draft(form.config(&inputs(&ask.site, &kind, ask.known.as_deref()))?);
         if let Some(channel) = &ask.known {
-            service.change_channel(caller, channel.uuid, draft).await?;
+            service.contacts().change_channel(caller, channel.uuid, draft).await?;
             return Ok(done(&path(channel.uuid), "Saved."));
         }
-        let channel = service.create_channel(caller, ChannelDraft { kind: Some(kind), ..draft }).await?;
+        let channel = service.contacts().create_channel(caller, ChannelDraft { kind: Some(kind), ..draft }).await?;
         Ok(done(&path(channel.uuid), "The channel is made."))
     }
 }
@@ -115,7 +115,7 @@ fn kind(ask: &Ask<ChannelPage>) -> String {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
+    site.service.contacts().delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
     Ok(done("/admin/channels/", "The channel is deleted."))
 }
 

@@ -157,7 +157,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     let q = staff.query.text("q");
     let after = staff.query.get("after").and_then(|text| text.parse().ok());
     let filter = named(&q, &[Column::FullName, Column::Username]);
-    let found = site.service.contacts_page(filter, after, staff.rows()).await?;
+    let found = site.service.contacts().contacts_page(filter, after, staff.rows()).await?;
     let directory = site.service.directory();
     let rows = found.rows.into_iter().map(|contact| {
         let channel = directory.channels.get(&contact.default_channel);
@@ -190,7 +190,7 @@ impl FormPage for ContactPage {
     type Draft = ContactForm;
 
     async fn find(site: &Site, _: &Visitor, id: String) -> Result<Contact, PageError> {
-        site.service.contact(uuid(&id, Model::Contact)?).await?.ok_or_else(|| missing(Model::Contact))
+        site.service.contacts().contact(uuid(&id, Model::Contact)?).await?.ok_or_else(|| missing(Model::Contact))
     }
 
     fn start(ask: &Ask<Self>) -> ContactForm {
@@ -204,7 +204,9 @@ impl FormPage for ContactPage {
     async fn view(ask: &Ask<Self>, form: ContactForm, problem: Option<Problem>) -> Result<Self, PageError> {
         let mut groups = Vec::new();
         for group in ask.known.iter().flat_map(|contact| &contact.groups) {
-            groups.extend(ask.site.service.contact_group(*group).await?.map(|it| (it.group.uuid, it.group.name)));
+            groups.extend(
+                ask.site.service.contacts().contact_group(*group).await?.map(|it| (it.group.uuid, it.group.name)),
+            );
         }
         let title = ask.known.as_ref().map_or("New contact".to_owned(), |contact| contact.full_name.clone());
         Ok(Self {
@@ -224,13 +226,13 @@ impl FormPage for ContactPage {
             None => (Uuid::new_v4(), Way::Create, "The contact is made."),
             Some(contact) => (contact.uuid, Way::Put, "Saved."),
         };
-        ask.site.service.store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
+        ask.site.service.contacts().store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
         Ok(done(&path(uuid), notice))
     }
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await.map_err(Trouble::from)?;
+    site.service.contacts().delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await.map_err(Trouble::from)?;
     Ok(done("/admin/contacts/", "The contact is deleted."))
 }
 
@@ -251,31 +253,31 @@ async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, Trouble> {
         let found = group_named(&ask.site, ask.fields.get("group").unwrap_or_default()).await?;
         found.ok_or_else(|| Problem::of("group", "Group: there is none with this name."))?.group.uuid
     };
-    ask.site.service.set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
+    ask.site.service.contacts().set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
     Ok(done(&path(contact), "Saved."))
 }
 
 /// By its whole name, but for the case, or by its UUID.
 pub(super) async fn group_named(site: &Site, name: &str) -> Result<Option<GroupWithUsers>, PageError> {
     if let Ok(uuid) = name.parse::<Uuid>()
-        && let Some(group) = site.service.contact_group(uuid).await?
+        && let Some(group) = site.service.contacts().contact_group(uuid).await?
     {
         return Ok(Some(group));
     }
     let filter = Filter::Text(Column::Name, Test::OneOf(vec![name.to_owned()]));
-    Ok(site.service.contact_groups_page(filter, None, 1).await?.rows.pop())
+    Ok(site.service.contacts().contact_groups_page(filter, None, 1).await?.rows.pop())
 }
 
 /// By username or by UUID, or else the only one with this full name. The name was typed into `field`.
 pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) -> Result<Contact, Trouble> {
     if let Ok(uuid) = name.parse::<Uuid>()
-        && let Some(contact) = site.service.contact(uuid).await?
+        && let Some(contact) = site.service.contacts().contact(uuid).await?
     {
         return Ok(contact);
     }
     for column in [Column::Username, Column::FullName] {
         let filter = Filter::Text(column, Test::OneOf(vec![name.to_owned()]));
-        let mut found = site.service.contacts_page(filter, None, 2).await?.rows;
+        let mut found = site.service.contacts().contacts_page(filter, None, 2).await?.rows;
         match (found.pop(), found.is_empty()) {
             (Some(contact), true) => return Ok(contact),
             (Some(_), false) => {
@@ -319,7 +321,7 @@ pub(super) fn check_length(field: &str, what: &str, text: &str, limit: usize) ->
 
 /// Names to choose from, as many as fit.
 pub(super) async fn offered_groups(site: &Site) -> Result<Vec<String>, PageError> {
-    let found = site.service.contact_groups_page(Filter::everything(), None, OFFERED).await?;
+    let found = site.service.contacts().contact_groups_page(Filter::everything(), None, OFFERED).await?;
     let mut names: Vec<String> = found.rows.into_iter().map(|group| group.group.name).collect();
     names.sort();
     Ok(names)

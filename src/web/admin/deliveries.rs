@@ -65,7 +65,8 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         _ => ("all", Messages::All),
     };
     let before = staff.query.numbers("before").last().map(MessageId);
-    let (rows, next) = site.service.deliveries(&staff.visitor.caller, messages, before, staff.rows()).await?;
+    let (rows, next) =
+        site.service.notifications().deliveries(&staff.visitor.caller, messages, before, staff.rows()).await?;
     let directory = site.service.directory();
     page(&DeliveriesPage {
         frame: staff.frame(&site, "Deliveries"),
@@ -78,12 +79,12 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 pub async fn retry(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    site.service.retry_delivery(&visitor.caller, MessageId(id)).await?;
+    site.service.notifications().retry_delivery(&visitor.caller, MessageId(id)).await?;
     Ok(done(back(fields.get("next")), "The message is queued again."))
 }
 
 pub async fn retry_all(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
-    let count = site.service.retry_all_deliveries(&visitor.caller).await?;
+    let count = site.service.notifications().retry_all_deliveries(&visitor.caller).await?;
     let notice = match count {
         0 => "There was nothing to send again.".to_owned(),
         1 => "1 message is queued again.".to_owned(),

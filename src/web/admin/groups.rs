@@ -93,7 +93,7 @@ impl FormPage for GroupPage {
     type Draft = String;
 
     async fn find(site: &Site, _: &Visitor, id: String) -> Result<GroupWithUsers, PageError> {
-        let found = site.service.contact_group(uuid(&id, Model::ContactGroup)?).await?;
+        let found = site.service.contacts().contact_group(uuid(&id, Model::ContactGroup)?).await?;
         found.ok_or_else(|| missing(Model::ContactGroup))
     }
 
@@ -109,7 +109,9 @@ impl FormPage for GroupPage {
         let group = ask.known()?.clone();
         let mut members = Vec::new();
         for uuid in group.users.iter().take(SHOWN) {
-            members.extend(ask.site.service.contact(*uuid).await?.map(|contact| (contact.uuid, contact.full_name)));
+            members.extend(
+                ask.site.service.contacts().contact(*uuid).await?.map(|contact| (contact.uuid, contact.full_name)),
+            );
         }
         members.sort_by(|one, other| one.1.cmp(&other.1));
         let frame = Frame::new(&ask.site, &ask.visitor, Section::Admin, format!("Group {}", group.group.name));
@@ -127,13 +129,13 @@ async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, noti
     }
     check_length("name", "Name", name, GROUP_NAME)?;
     let draft = GroupDraft { uuid, name: name.to_owned(), users: None, origin: OriginEdit::Keep };
-    ask.site.service.store_contact_group(&ask.visitor.caller, way, draft).await?;
+    ask.site.service.contacts().store_contact_group(&ask.visitor.caller, way, draft).await?;
     Ok(done(&path(uuid), notice))
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     let id = uuid(&id, Model::ContactGroup)?;
-    site.service.delete_contact_group(&visitor.caller, id).await.map_err(Trouble::from)?;
+    site.service.contacts().delete_contact_group(&visitor.caller, id).await.map_err(Trouble::from)?;
     Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts."))
 }
 
@@ -151,14 +153,14 @@ async fn set_member(ask: &Ask<GroupPage>) -> Result<Response, Trouble> {
         Some(contact) => uuid(contact, Model::Contact)?,
         None => contact_named(&ask.site, "contact", ask.fields.get("contact").unwrap_or_default()).await?.uuid,
     };
-    ask.site.service.set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
+    ask.site.service.contacts().set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
     Ok(done(&path(group), "Saved."))
 }
 
 async fn groups_page(site: &Site, staff: &Staff) -> Result<GroupsPage, PageError> {
     let q = staff.query.text("q");
     let after = staff.query.get("after").and_then(|text| text.parse().ok());
-    let found = site.service.contact_groups_page(named(&q, &[Column::Name]), after, staff.rows()).await?;
+    let found = site.service.contacts().contact_groups_page(named(&q, &[Column::Name]), after, staff.rows()).await?;
     Ok(GroupsPage {
         frame: staff.frame(site, "Contact groups"),
         tab: "groups",

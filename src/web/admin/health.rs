@@ -73,7 +73,7 @@ impl Look {
 }
 
 pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
-    let health = site.service.health(&staff.visitor.caller).await?;
+    let health = site.service.system().health(&staff.visitor.caller).await?;
     let frame = staff.frame(&site, "Health");
     let checks = checks(&health, &frame.show);
     page(&HealthPage { frame, tab: "health", checks, health, zone: site.service.settings().time_zone.name() })

@@ -40,7 +40,7 @@ struct Steps {
 
 pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
     let directory = site.service.directory();
-    let health = site.service.health(&staff.visitor.caller).await?;
+    let health = site.service.system().health(&staff.visitor.caller).await?;
     let steps = Steps {
         has_source: directory.sources.values().any(|source| source.name != OWN_SOURCE),
         has_incident: health.incidents > 0,

@@ -206,8 +206,8 @@ impl FormPage for RulePage {
             active: Some(form.active),
         };
         let (id, notice) = match &ask.known {
-            None => (service.create_rule(caller, draft).await?.id, "The rule is made."),
-            Some(rule) => (service.edit_rule(caller, rule.id, draft).await?.id, "Saved."),
+            None => (service.notifications().create_rule(caller, draft).await?.id, "The rule is made."),
+            Some(rule) => (service.notifications().edit_rule(caller, rule.id, draft).await?.id, "Saved."),
         };
         Ok(done(&path(id), notice))
     }
@@ -219,7 +219,7 @@ impl FormPage for RulePage {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.delete_rule(&visitor.caller, RuleId(id)).await?;
+    site.service.notifications().delete_rule(&visitor.caller, RuleId(id)).await?;
     Ok(done("/admin/rules/", "The rule is deleted."))
 }
 
@@ -261,11 +261,11 @@ async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<Line>, PageE
     for recipient in recipients {
         let (name, path, is_group) = match recipient.who {
             Addressee::Contact(uuid) => {
-                let name = site.service.contact(uuid).await?.map(|contact| contact.full_name);
+                let name = site.service.contacts().contact(uuid).await?.map(|contact| contact.full_name);
                 (name, format!("/admin/contacts/{uuid}/"), false)
             }
             Addressee::Group(uuid) => {
-                let name = site.service.contact_group(uuid).await?.map(|group| group.group.name);
+                let name = site.service.contacts().contact_group(uuid).await?.map(|group| group.group.name);
                 (name, format!("/admin/groups/{uuid}/"), true)
             }
         };

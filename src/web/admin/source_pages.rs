@@ -52,7 +52,7 @@ impl FormPage for SourcePage {
     type Draft = SourceForm;
 
     async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<SourceView, PageError> {
-        Ok(site.service.source_view(&visitor.caller, SourceId(id)).await?)
+        Ok(site.service.sources().source_view(&visitor.caller, SourceId(id)).await?)
     }
 
     fn start(ask: &Ask<Self>) -> SourceForm {
@@ -84,7 +84,7 @@ impl FormPage for SourcePage {
             heartbeat_frequency: Some(frequency),
             ..SourceDraft::default()
         };
-        ask.site.service.edit_source(&ask.visitor.caller, id, edit).await?;
+        ask.site.service.sources().edit_source(&ask.visitor.caller, id, edit).await?;
         Ok(done(&format!("/sources/{id}/"), "Saved."))
     }
 }
@@ -92,7 +92,8 @@ impl FormPage for SourcePage {
 /// The only answer that ever shows this token.
 pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let source = site.service.directory().source(SourceId(id)).cloned().ok_or_else(|| missing(Model::Source))?;
-    let made = site.service.issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
+    let made =
+        site.service.people().issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
     let ask = Ask::<SourcePage>::about(site, visitor, id).await?;
     match made {
         Ok(secret) => {
@@ -109,7 +110,7 @@ pub async fn revoke(
     Path((id, token)): Path<(u64, u64)>,
     Posted { visitor, .. }: Posted,
 ) -> Answer {
-    site.service.revoke_token(&visitor.caller, TokenId(token)).await?;
+    site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&format!("/sources/{id}/"), "The token can no longer be used."))
 }
 

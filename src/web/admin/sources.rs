@@ -87,8 +87,8 @@ impl SourceForm {
 }
 
 pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
-    let sources = site.service.source_views(&staff.visitor.caller).await?;
-    let is_fresh = site.service.total_incidents() == 0;
+    let sources = site.service.sources().source_views(&staff.visitor.caller).await?;
+    let is_fresh = site.service.incidents().total_incidents() == 0;
     page(&SourcesPage { frame: frame(&site, &staff.visitor, "Sources"), sources, is_fresh })
 }
 
@@ -126,10 +126,10 @@ impl FormPage for NewSourcePage {
             heartbeat_frequency: None,
             username: username.or_else(|| Some(self::username(&form.name))),
         };
-        let source = service.create_source_with_type(caller, new, is_new_type).await?;
+        let source = service.sources().create_source_with_type(caller, new, is_new_type).await?;
         if frequency.is_some() {
             let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
-            service.edit_source(caller, source.id, edit).await.map_err(PageError::from)?;
+            service.sources().edit_source(caller, source.id, edit).await.map_err(PageError::from)?;
         }
         Ok(done(&format!("/sources/{}/", source.id), "The source is made. Now make a token for it."))
     }
@@ -164,7 +164,7 @@ impl FormPage for TypesPage {
     }
 
     async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
-        ask.site.service.create_source_type(&ask.visitor.caller, name.clone()).await?;
+        ask.site.service.sources().create_source_type(&ask.visitor.caller, name.clone()).await?;
         Ok(done("/sources/types/", "The type is made."))
     }
 }

@@ -144,7 +144,7 @@ impl FormPage for NewUserPage {
             is_active: None,
             ..form.draft()
         };
-        let user = ask.site.service.create_user(&ask.visitor.caller, new).await?;
+        let user = ask.site.service.people().create_user(&ask.visitor.caller, new).await?;
         Ok(done(&path(user.id), &format!("User {} is made.", user.username)))
     }
 }
@@ -172,7 +172,7 @@ impl FormPage for UserPage {
         let (service, user) = (&ask.site.service, Arc::clone(ask.known()?));
         let (directory, now) = (service.directory(), service.now());
         let lines = |is_session: bool| {
-            let tokens = service.tokens(Some(user.id)).into_iter();
+            let tokens = service.people().tokens(Some(user.id)).into_iter();
             tokens
                 .filter(|token| (token.kind == TokenKind::Session) == is_session)
                 .map(|token| TokenLine::new(&token, now))
@@ -199,14 +199,14 @@ impl FormPage for UserPage {
         if !is_other {
             (change.is_staff, change.is_superuser, change.is_active) = (None, None, None);
         }
-        ask.site.service.change_user(caller, id, change).await?;
+        ask.site.service.people().change_user(caller, id, change).await?;
         Ok(done(&path(id), "Saved."))
     }
 }
 
 pub async fn set_password(ask: Ask<UserPage>) -> Answer {
     let (id, password) = (ask.known()?.id, ask.fields.raw("password").unwrap_or_default());
-    match ask.site.service.set_password(&ask.visitor.caller, id, password).await {
+    match ask.site.service.people().set_password(&ask.visitor.caller, id, password).await {
         Ok(()) => Ok(done(
             &path(id),
             "The password is set, and the user is logged out everywhere. Tokens made by hand still work.",
@@ -217,7 +217,8 @@ pub async fn set_password(ask: Ask<UserPage>) -> Answer {
 
 /// The only answer that ever shows this token.
 pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
-    let made = site.service.issue_token(&visitor.caller, UserId(id), token_life(&fields), fields.text("note")).await;
+    let made =
+        site.service.people().issue_token(&visitor.caller, UserId(id), token_life(&fields), fields.text("note")).await;
     let ask = Ask::<UserPage>::about(site, visitor, id).await?;
     match made {
         Ok(secret) => page_once(&UserPage { new_token: Some(secret), ..ask.page().await? }),
@@ -231,12 +232,12 @@ pub async fn revoke(
     Path((id, token)): Path<(u64, u64)>,
     Posted { visitor, .. }: Posted,
 ) -> Answer {
-    site.service.revoke_token(&visitor.caller, TokenId(token)).await?;
+    site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&path(UserId(id)), "It can no longer be used."))
 }
 
 pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.end_sessions_of(&visitor.caller, UserId(id)).await?;
+    site.service.people().end_sessions_of(&visitor.caller, UserId(id)).await?;
     Ok(done(&path(UserId(id)), "The user is logged out everywhere. Tokens made by hand still work."))
 }
 

@@ -90,7 +90,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Po
         let problem = Problem::of("sure", "Tick the box to say that you are sure.");
         return conclude(&site, posted, id, "delete", Err(Trouble::Problem(problem))).await;
     }
-    match site.service.delete_incident(&posted.visitor.caller, id).await {
+    match site.service.incidents().delete_incident(&posted.visitor.caller, id).await {
         Ok(()) => Ok(done("/incidents/", &format!("Incident #{id} is deleted."))),
         Err(error) => conclude(&site, posted, id, "delete", Err(error.into())).await,
     }
@@ -115,24 +115,24 @@ async fn add_ack(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let Posted { visitor, fields } = posted;
     let expiration = expiration(fields, &show(site, &visitor.preferences))?;
     let new = NewAck { timestamp: timestamp(site, posted), description: message(fields)?, expiration };
-    site.service.add_ack(&visitor.caller, id, new).await?;
+    site.service.incidents().add_ack(&visitor.caller, id, new).await?;
     Ok("Acknowledged.")
 }
 
 async fn change_expiration(site: &Site, id: IncidentId, ack: EventId, posted: &Posted) -> Outcome {
     let Posted { visitor, fields } = posted;
     if fields.ticked("take_back") {
-        site.service.take_back_ack(&visitor.caller, id, ack).await?;
+        site.service.incidents().take_back_ack(&visitor.caller, id, ack).await?;
         return Ok("The acknowledgement is taken back.");
     }
     let expiration = expiration(fields, &show(site, &visitor.preferences))?;
-    site.service.change_expiration(&visitor.caller, id, ack, expiration).await?;
+    site.service.incidents().change_expiration(&visitor.caller, id, ack, expiration).await?;
     Ok(if expiration.is_some() { "The acknowledgement ends then." } else { "The acknowledgement does not end." })
 }
 
 async fn add_event(site: &Site, id: IncidentId, posted: &Posted, kind: EventType) -> Result<(), Trouble> {
     let new = NewEvent { kind, timestamp: timestamp(site, posted), description: message(&posted.fields)? };
-    site.service.add_event(&posted.visitor.caller, id, new).await?;
+    site.service.incidents().add_event(&posted.visitor.caller, id, new).await?;
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
         return Err(Trouble::Problem(Problem::of("url", "Ticket: type or paste the address of the ticket.")));
     }
     within("url", "Ticket", &url, URL)?;
-    site.service.set_ticket_url(&posted.visitor.caller, id, url).await?;
+    site.service.incidents().set_ticket_url(&posted.visitor.caller, id, url).await?;
     Ok(if remove { "The ticket is removed." } else { "The ticket is set." })
 }
 
@@ -162,7 +162,7 @@ async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
         return Err(Trouble::Problem(Problem::of("tag", "Tag: write key=value, such as room=12.")));
     }
     let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
-    site.service.change_tags(&posted.visitor.caller, id, add, remove).await?;
+    site.service.incidents().change_tags(&posted.visitor.caller, id, add, remove).await?;
     Ok(notice)
 }
 
@@ -170,7 +170,7 @@ async fn set_level(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
     let wanted = posted.fields.get("level").and_then(|level| level.parse().ok()).and_then(Level::new);
     let level = wanted.ok_or_else(|| Problem::of("level", "Level: choose one from 1 to 5."))?;
     let edit = IncidentEdit { level: Some(level), ..IncidentEdit::default() };
-    site.service.edit_incident(&posted.visitor.caller, id, edit).await?;
+    site.service.incidents().edit_incident(&posted.visitor.caller, id, edit).await?;
     Ok("The level is set.")
 }
 

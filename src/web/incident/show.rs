@@ -163,12 +163,13 @@ impl IncidentPage {
         let (service, caller) = (&site.service, &visitor.caller);
         let seq = service.live().seq();
         let asked_for_all = query.ticked("all");
-        let dossier = service.dossier(caller, id, if asked_for_all { TIMELINE_ALL } else { TIMELINE }).await?;
+        let dossier =
+            service.notifications().dossier(caller, id, if asked_for_all { TIMELINE_ALL } else { TIMELINE }).await?;
         let why = why::ask(service, caller, id, query, dossier.decided.first().map(|event| event.id)).await?;
-        let neighbours = service.neighbours(dossier.incident.clone(), NEIGHBOURS).await?;
+        let neighbours = service.incidents().neighbours(dossier.incident.clone(), NEIGHBOURS).await?;
         let directory = service.directory();
         let incident = &dossier.incident;
-        let is_deletable = service.may_delete(caller, incident);
+        let is_deletable = service.notifications().may_delete(caller, incident);
         let heading = heading(&incident.description);
         let mut frame = Frame::new(site, visitor, Section::Incidents, format!("#{id} {heading}"));
         frame.notice = frame.notice.filter(|_| refused.is_none());

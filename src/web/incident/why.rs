@@ -68,7 +68,7 @@ pub async fn ask(
         return Ok(why);
     };
     let mut found = Vec::new();
-    match service.decisions(caller, incident, event, Some(why.whom.clone())).await {
+    match service.notifications().decisions(caller, incident, event, Some(why.whom.clone())).await {
         Ok(decisions) => found.push(decisions),
         Err(ServiceError::NotFound(Model::User)) => {}
         Err(ServiceError::NotFound(Model::Event)) => {
@@ -104,8 +104,8 @@ async fn of_contacts(
     let named = |column| Filter::Text(column, Test::OneOf(vec![name.to_owned()]));
     let filter = Filter::Any(vec![named(Column::FullName), named(Column::Username)]);
     let mut found = Vec::new();
-    for contact in service.contacts_page(filter, None, NAMESAKES).await?.rows {
-        found.push(service.rule_decisions(caller, incident, event, contact.uuid).await?);
+    for contact in service.contacts().contacts_page(filter, None, NAMESAKES).await?.rows {
+        found.push(service.notifications().rule_decisions(caller, incident, event, contact.uuid).await?);
     }
     Ok(found)
 }

@@ -74,7 +74,7 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
     let (subjects, of) = match which {
         Which::Matching => {
             let selection = selection(&site, &fields, &view);
-            let of = match site.service.count_selection(&selection).await {
+            let of = match site.service.incidents().count_selection(&selection).await {
                 Ok(of) => usize::try_from(of).unwrap_or(usize::MAX),
                 Err(ServiceError::Refused(refusal)) => return Ok(done(&back(&view), &sentence(&refusal))),
                 Err(error) => return Err(error.into()),
@@ -99,7 +99,7 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
     if of > confirmed.unwrap_or(BULK_UNCONFIRMED) {
         return confirm(&site, &visitor, &fields, &view, (action.kind(), which, of));
     }
-    let job = site.service.begin_bulk(&visitor.caller, action, subjects, of)?;
+    let job = site.service.incidents().begin_bulk(&visitor.caller, action, subjects, of)?;
     let id = job.id();
     if timeout(PATIENCE, job.finished()).await.is_ok() {
         return Ok(with_outcome(&view, id));
@@ -115,7 +115,7 @@ pub async fn back_to_list(_: Visitor) -> Answer {
 
 /// All that matched when the box was ticked, as the form says; without that, all that match now.
 fn selection(site: &Site, fields: &Fields, view: &View) -> Selection {
-    let now = site.service.as_of_now();
+    let now = site.service.incidents().as_of_now();
     let shown = fields.get("as_of").and_then(|text| text.parse::<AsOf>().ok()).unwrap_or(now);
     let as_of = AsOf { seq: shown.seq.min(now.seq), at: shown.at.min(now.at) };
     Selection { criteria: view.criteria(&site.service.directory(), as_of.at), as_of }
@@ -170,7 +170,7 @@ pub async fn progress(
     Path(id): Path<String>,
     axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Answer {
-    let status = site.service.bulk_status(&visitor.caller, &id).ok_or_else(|| missing(Model::Incident))?;
+    let status = site.service.incidents().bulk_status(&visitor.caller, &id).ok_or_else(|| missing(Model::Incident))?;
     let fields = Fields::of_query(query.as_deref());
     let view = View::parse(&Fields::of_query(fields.get("view")));
     if status.finished.is_some() {
@@ -189,7 +189,7 @@ pub async fn undo(
     Posted { visitor, fields }: Posted,
 ) -> Result<Response, PageError> {
     let view = View::parse(&Fields::of_query(fields.get("view")));
-    let outcome = site.service.undo_bulk(&visitor.caller, &id).await?;
+    let outcome = site.service.incidents().undo_bulk(&visitor.caller, &id).await?;
     let mut response = done(&back(&view), &undone(outcome.as_ref()));
     if let Some(cookie) = cookies::set(OUTCOME, "", 0, false) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -253,7 +253,7 @@ pub fn outcome(site: &Site, visitor: &Visitor, headers: &HeaderMap, view: &View)
     if marked != format!("{:x}", mark(view)) {
         return None;
     }
-    site.service.bulk_status(&visitor.caller, id).map(Outcome)
+    site.service.incidents().bulk_status(&visitor.caller, id).map(Outcome)
 }
 
 /// Tells views apart, but for their order: what was done can be undone in any.

@@ -26,7 +26,7 @@ const SUGGESTIONS: usize = 20;
 /// How many there would be for each choice, by the names that the page gives them.
 pub async fn facets(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> Answer {
     let view = View::parse(&Fields::of_query(query.as_deref()));
-    let facets = site.service.facets(view.criteria(&site.service.directory(), site.service.now())).await?;
+    let facets = site.service.incidents().facets(view.criteria(&site.service.directory(), site.service.now())).await?;
     let mut counts = Map::new();
     let mut put = |name: String, count: u64| drop(counts.insert(name, Value::from(count)));
     for (level, count) in (1..).zip(facets.by_level) {
@@ -63,13 +63,14 @@ struct Options {
 /// As `<option>`s.
 pub async fn tags(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> Answer {
     let fields = Fields::of_query(query.as_deref());
-    let tags = site.service.suggest_tags(None, fields.text("q"), SUGGESTIONS).await?;
+    let tags = site.service.incidents().suggest_tags(None, fields.text("q"), SUGGESTIONS).await?;
     page(&Options { tags })
 }
 
 pub async fn columns(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let view = View::parse(&Fields::of_query(fields.get("view")));
     site.service
+        .people()
         .change_preferences(&visitor.caller, move |chosen| choose_columns(&mut chosen.columns, &fields))
         .await?;
     Ok(see(&format!("/incidents/?{}&choose=1", view.query())))

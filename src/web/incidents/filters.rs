@@ -73,10 +73,13 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
         Err(problem) => return refuse(problem.into()),
     };
     let saved = if let Some(id) = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId) {
-        site.service.edit_filter(&visitor.caller, id, FilterDraft { blob, ..FilterDraft::default() }).await
+        site.service
+            .notifications()
+            .edit_filter(&visitor.caller, id, FilterDraft { blob, ..FilterDraft::default() })
+            .await
     } else {
         let draft = FilterDraft { name: Some(name.clone()), public: Some(public), blob };
-        site.service.create_filter(&visitor.caller, draft).await
+        site.service.notifications().create_filter(&visitor.caller, draft).await
     };
     match saved {
         Ok(filter) => {

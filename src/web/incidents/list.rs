@@ -135,7 +135,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
     remember(&site, &visitor, &view);
     let limit = usize::from(visitor.preferences.page_size);
     let list = find(&site, &visitor, &view, limit, true).await?;
-    let total = site.service.total_incidents();
+    let total = site.service.incidents().total_incidents();
     let outcome = bulk::outcome(&site, &visitor, &headers, &view);
     page(&ListPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
@@ -173,7 +173,7 @@ pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): 
         None => "Unsaved".to_owned(),
     };
     let list = find(&site, &visitor, &view, KIOSK_ROWS, false).await?;
-    let total = site.service.total_incidents();
+    let total = site.service.incidents().total_incidents();
     let frame = Frame::new(&site, &visitor, Section::Incidents, title(&list, &view));
     page(&KioskPage { frame, view, list, name, total })
 }
@@ -202,7 +202,7 @@ async fn find(
     let directory = site.service.directory();
     let now = site.service.now();
     let criteria = view.criteria(&directory, now);
-    let found = site.service.incidents_sorted(criteria, view.sort(), view.cursor, limit).await?;
+    let found = site.service.incidents().incidents_sorted(criteria, view.sort(), view.cursor, limit).await?;
     let tasks = maintenance_at(&directory, now);
     Ok(Listed {
         rows: found.rows,
@@ -400,7 +400,9 @@ fn remember(site: &Site, visitor: &Visitor, view: &View) {
     }
     let (service, caller) = (site.service.clone(), visitor.caller.clone());
     tokio::spawn(async move {
-        if let Err(error) = service.change_preferences(&caller, |preferences| preferences.last_view = last_view).await {
+        if let Err(error) =
+            service.people().change_preferences(&caller, |preferences| preferences.last_view = last_view).await
+        {
             tracing::warn!("the last view of a user could not be kept: {error}");
         }
     });

@@ -108,7 +108,7 @@ impl Rendered {
     pub(super) fn new(site: &Site, changes: Arc<Changes>, since: Timestamp, now: Timestamp) -> Self {
         let directory = site.service.directory();
         let tasks = maintenance_at(&directory, now);
-        let total = site.service.total_incidents();
+        let total = site.service.incidents().total_incidents();
         Self { changes, since, now, directory, tasks, total, rows: Mutex::default(), patches: Mutex::default() }
     }
 
@@ -161,7 +161,7 @@ impl Rendered {
         if rows.is_empty() && gone.is_empty() && !is_total_new {
             return Patch::Nothing;
         }
-        let matching = if knows_words { None } else { site.service.count_incidents(criteria).await.ok() };
+        let matching = if knows_words { None } else { site.service.incidents().count_incidents(criteria).await.ok() };
         drop(search);
         let rest = serde_json::json!({
             "new": new,
@@ -192,7 +192,7 @@ impl Rendered {
             return after.filter(|(_, after)| self.matches(criteria, after, self.now)).map(|(id, _)| *id).collect();
         }
         let ids = after.map(|(id, _)| *id).collect();
-        site.service.matching_of(criteria.clone(), ids).await.unwrap_or_default()
+        site.service.incidents().matching_of(criteria.clone(), ids).await.unwrap_or_default()
     }
 
     /// Primary key and row as JSON; `None`: there is no memory for it now.

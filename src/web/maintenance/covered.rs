@@ -30,7 +30,7 @@ impl Covered {
     pub async fn find(site: &Site, filters: &[FilterId]) -> Result<Self, PageError> {
         let directory = site.service.directory();
         let mut wanted = Criteria { open: Some(true), ..Criteria::default() };
-        let open = site.service.count_incidents(wanted.clone()).await?;
+        let open = site.service.incidents().count_incidents(wanted.clone()).await?;
         let mut covered = Self { count: 0, open, first: Vec::new(), problem: None };
         if filters.is_empty() {
             covered.problem = Some("Choose at least one filter.".to_owned());
@@ -47,9 +47,13 @@ impl Covered {
             }
             wanted.narrow_to(filter.blob.to_criteria(&directory));
         }
-        covered.count = site.service.count_incidents(wanted.clone()).await?;
-        covered.first =
-            site.service.incidents_page(wanted, PageRequest { size: SHOWN, cursor: None, metadata: false }).await?.rows;
+        covered.count = site.service.incidents().count_incidents(wanted.clone()).await?;
+        covered.first = site
+            .service
+            .incidents()
+            .incidents_page(wanted, PageRequest { size: SHOWN, cursor: None, metadata: false })
+            .await?
+            .rows;
         Ok(covered)
     }
 

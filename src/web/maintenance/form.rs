@@ -168,9 +168,9 @@ impl FormPage for TaskPage {
         let saved = if let Some(known) = &ask.known {
             let now = service.now();
             let start = start.or_else(|| (!known.has_started(now)).then_some(now));
-            service.edit_maintenance(caller, known.id, MaintenanceDraft { start, ..wanted }).await?
+            service.notifications().edit_maintenance(caller, known.id, MaintenanceDraft { start, ..wanted }).await?
         } else {
-            service.create_maintenance(caller, wanted).await?
+            service.notifications().create_maintenance(caller, wanted).await?
         };
         Ok(done(&format!("{PAGE}{}/", saved.id), "The maintenance is saved."))
     }

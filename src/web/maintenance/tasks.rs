@@ -62,7 +62,7 @@ pub async fn view(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64
 }
 
 pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.cancel_maintenance(&visitor.caller, MaintenanceId(id)).await {
+    match site.service.notifications().cancel_maintenance(&visitor.caller, MaintenanceId(id)).await {
         Ok(true) => Ok(done(PAGE, "The maintenance will not take place.")),
         Ok(false) => Ok(done(
             &format!("{PAGE}{id}/"),
@@ -73,7 +73,7 @@ pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete_maintenance(&visitor.caller, MaintenanceId(id)).await {
+    match site.service.notifications().delete_maintenance(&visitor.caller, MaintenanceId(id)).await {
         Ok(()) => Ok(done(PAGE, "The maintenance is deleted.")),
         Err(error) => refuse(&site, &visitor, id, error).await,
     }

@@ -71,8 +71,8 @@ impl FormPage for DestinationPage {
     fn start(ask: &Ask<Self>) -> Option<OfferedMedium> {
         let service = &ask.site.service;
         match &ask.known {
-            Some(known) => Some(service.medium(&known.medium)),
-            None => ask.fields.filled("medium").and_then(|slug| service.offered_medium(slug)),
+            Some(known) => Some(service.notifications().medium(&known.medium)),
+            None => ask.fields.filled("medium").and_then(|slug| service.notifications().offered_medium(slug)),
         }
     }
 
@@ -108,7 +108,7 @@ impl FormPage for DestinationPage {
             tab: "destinations",
             action: known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/", it.id)),
             managed: known.is_some_and(|it| it.synced),
-            media: site.service.media(),
+            media: site.service.notifications().media(),
             label: label.unwrap_or_default(),
             settings: fields.collect(),
             then: if opened_from { needed::then(&ask.fields) } else { String::new() },
@@ -123,11 +123,11 @@ impl FormPage for DestinationPage {
         let (label, settings) = (Some(fields.filled("label").map(str::to_owned)), Some(read(medium, fields)?));
         if let Some(known) = &ask.known {
             let draft = DestinationDraft { medium: None, label, settings };
-            service.edit_destination(caller, known.id, draft).await?;
+            service.notifications().edit_destination(caller, known.id, draft).await?;
             return Ok(done(PAGE, "The destination is saved."));
         }
         let draft = DestinationDraft { medium: Some(medium.clone()), label, settings };
-        let made = service.create_destination(caller, draft).await?;
+        let made = service.notifications().create_destination(caller, draft).await?;
         let place = needed::back(fields, "destinations", made.id.0, PAGE);
         Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."))
     }

@@ -34,7 +34,7 @@ pub struct Way {
 impl Way {
     #[must_use]
     pub fn new(destination: &Destination, service: &Service) -> Self {
-        let OfferedMedium { name, installed, .. } = service.medium(&destination.medium);
+        let OfferedMedium { name, installed, .. } = service.notifications().medium(&destination.medium);
         let label = destination.label.clone().filter(|label| !label.is_empty());
         Self { id: destination.id, medium: name, label, address: destination.shown(), installed }
     }
@@ -111,7 +111,7 @@ impl DestinationsPage {
             frame: Frame::new(site, visitor, Section::Notifications, "Destinations"),
             tab: "destinations",
             rows: rows.collect(),
-            media: site.service.media(),
+            media: site.service.notifications().media(),
             problem: None,
         }
     }
@@ -129,7 +129,7 @@ pub async fn test(
     Posted { visitor, .. }: Posted,
 ) -> Answer {
     let id = DestinationId(id);
-    let outcome = match site.service.test_destination(&visitor.caller, id).await {
+    let outcome = match site.service.notifications().test_destination(&visitor.caller, id).await {
         Ok(outcome) => Outcome::from(outcome),
         Err(ServiceError::TooOften { retry_after }) => Outcome {
             is_good: false,
@@ -150,7 +150,7 @@ pub async fn test(
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete_destination(&visitor.caller, DestinationId(id)).await {
+    match site.service.notifications().delete_destination(&visitor.caller, DestinationId(id)).await {
         Ok(()) => Ok(done(PAGE, "The destination is deleted.")),
         Err(ServiceError::Refused(refusal)) => {
             let again =

@@ -135,8 +135,8 @@ impl FormPage for FilterPage {
         let (name, blob) = (Some(form.name.clone()), Some(BlobEdit::Whole(form.blob.clone())));
         let draft = FilterDraft { name, public: Some(form.public), blob };
         let saved = match &ask.known {
-            None => service.create_filter(caller, draft).await?,
-            Some(filter) => service.edit_filter(caller, filter.id, draft).await?,
+            None => service.notifications().create_filter(caller, draft).await?,
+            Some(filter) => service.notifications().edit_filter(caller, filter.id, draft).await?,
         };
         Ok(done(&needed::back(&ask.fields, "filters", saved.id.0, PAGE), "The filter is saved."))
     }
@@ -166,9 +166,9 @@ async fn matching(
     if matching.problem.is_some() || blob.is_empty() {
         return Ok(matching);
     }
-    matching.count = site.service.count_incidents(blob.to_criteria(&directory)).await?;
+    matching.count = site.service.incidents().count_incidents(blob.to_criteria(&directory)).await?;
     let days = PREVIEW_DAYS_DEFAULT;
-    let forecast = site.service.forecast_of_filter(&visitor.caller, blob, days).await?;
+    let forecast = site.service.notifications().forecast_of_filter(&visitor.caller, blob, days).await?;
     matching.outlook = Some(Outlook::new(forecast, days));
     Ok(matching)
 }

@@ -228,8 +228,8 @@ impl FormPage for ProfilePage {
             active: Some(active),
         };
         let saved = match &ask.known {
-            None => service.create_profile(caller, wanted).await?,
-            Some(known) => service.edit_profile(caller, known.id, wanted).await?,
+            None => service.notifications().create_profile(caller, wanted).await?,
+            Some(known) => service.notifications().edit_profile(caller, known.id, wanted).await?,
         };
         let is_mute = saved.active && saved.destinations.is_empty();
         let mute = "The profile is saved, but it sends nothing: choose a destination.";
@@ -263,7 +263,7 @@ async fn outlook(site: &Site, visitor: &Visitor, draft: &Draft) -> Result<Told, 
         Err(problem) => return Ok((None, Some(problem), Vec::new())),
     };
     let days = PREVIEW_DAYS_DEFAULT;
-    match site.service.forecast(&visitor.caller, wanted, days).await {
+    match site.service.notifications().forecast(&visitor.caller, wanted, days).await {
         Ok(forecast) => {
             let counts: &BTreeMap<DestinationId, u64> = &forecast.by_destination;
             let name = |id: &DestinationId| Some(Way::new(directory.destinations.get(id)?, &site.service).shown());

@@ -122,7 +122,7 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
         (_, None) => Err(Problem::of("level", "Level: choose one.")),
     };
     let problem = match wish {
-        Ok(wish) => match site.service.create_first_profile(&visitor.caller, wish).await {
+        Ok(wish) => match site.service.notifications().create_first_profile(&visitor.caller, wish).await {
             Ok(_) => {
                 return Ok(done(PAGE, "You will be told from now on. Send a test message to see that it arrives."));
             }
@@ -140,11 +140,11 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
 pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let active = fields.ticked("on");
     let edit = ProfileDraft { active: Some(active), ..ProfileDraft::default() };
-    site.service.edit_profile(&visitor.caller, ProfileId(id), edit).await?;
+    site.service.notifications().edit_profile(&visitor.caller, ProfileId(id), edit).await?;
     Ok(done(PAGE, if active { "The profile is on." } else { "The profile is off: it sends nothing." }))
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.delete_profile(&visitor.caller, ProfileId(id)).await?;
+    site.service.notifications().delete_profile(&visitor.caller, ProfileId(id)).await?;
     Ok(done(PAGE, "The profile is deleted."))
 }

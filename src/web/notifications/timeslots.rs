@@ -171,10 +171,10 @@ impl FormPage for TimeslotPage {
         let draft = TimeslotDraft { name: Some(name), recurrences: Some(recurrences(&form.rows)?) };
         let place = if let Some(known) = &ask.known {
             let recurrences = draft.recurrences.filter(|_| form.rows != shown(known));
-            service.edit_timeslot(caller, known.id, TimeslotDraft { recurrences, ..draft }).await?;
+            service.notifications().edit_timeslot(caller, known.id, TimeslotDraft { recurrences, ..draft }).await?;
             PAGE.to_owned()
         } else {
-            let made = service.create_timeslot(caller, draft).await?;
+            let made = service.notifications().create_timeslot(caller, draft).await?;
             needed::back(&ask.fields, "timeslot", made.id.0, PAGE)
         };
         Ok(done(&place, "The timeslot is saved."))
@@ -186,7 +186,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete_timeslot(&visitor.caller, TimeslotId(id)).await {
+    match site.service.notifications().delete_timeslot(&visitor.caller, TimeslotId(id)).await {
         Ok(()) => Ok(done(PAGE, "The timeslot is deleted.")),
         Err(ServiceError::Refused(refusal)) => {
             let again =

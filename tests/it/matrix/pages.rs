@@ -323,11 +323,11 @@ async fn ask(app: &App, session: Option<&Session>, row: &Row, path: &str) -> u16
 async fn fresh_token(app: &App) -> u64 {
     const NOTE: &str = "for the matrix";
     let source = app.user_id("zabbix-src");
-    for former in app.service.tokens(Some(source)).iter().filter(|token| token.note == NOTE) {
-        app.service.revoke_token(&app.local, former.id).await.unwrap();
+    for former in app.service.people().tokens(Some(source)).iter().filter(|token| token.note == NOTE) {
+        app.service.people().revoke_token(&app.local, former.id).await.unwrap();
     }
-    app.service.issue_token(&app.local, source, TokenLife::Setting, NOTE.to_owned()).await.unwrap();
-    app.service.tokens(Some(source)).iter().find(|token| token.note == NOTE).unwrap().id.0
+    app.service.people().issue_token(&app.local, source, TokenLife::Setting, NOTE.to_owned()).await.unwrap();
+    app.service.people().tokens(Some(source)).iter().find(|token| token.note == NOTE).unwrap().id.0
 }
 
 /// What the parameters of paths stand for.
@@ -344,7 +344,7 @@ impl PageObjects {
     async fn make(app: &App, shared: Objects) -> Self {
         let (contact, group) = (Uuid::new_v4(), Uuid::new_v4());
         let draft = GroupDraft { uuid: group, name: group.to_string(), users: None, origin: OriginEdit::Keep };
-        app.service.store_contact_group(&app.local, Way::Create, draft).await.unwrap();
+        app.service.contacts().store_contact_group(&app.local, Way::Create, draft).await.unwrap();
         let draft = ContactDraft {
             uuid: contact,
             full_name: "Somebody".to_owned(),
@@ -354,7 +354,7 @@ impl PageObjects {
             addresses: [("email".to_owned(), "somebody@example.org".to_owned())].into(),
             origin: OriginEdit::Keep,
         };
-        app.service.store_contact(&app.local, Way::Create, draft).await.unwrap();
+        app.service.contacts().store_contact(&app.local, Way::Create, draft).await.unwrap();
         Self { shared, contact, group, user: app.user_id("bob"), token: fresh_token(app).await }
     }
 

@@ -63,7 +63,8 @@ impl World {
         let edits = self.held.lock().unwrap().take().unwrap();
         let edit = carry_out(self.service.clone(), edits);
         let service = self.service.clone();
-        let create = service.create_incident(&source, new);
+        let incidents = service.incidents();
+        let create = incidents.create_incident(&source, new);
         let incident = if self.dice.percent(50) {
             edit.await;
             create.await
@@ -264,7 +265,7 @@ impl World {
     pub(super) async fn switch_sending(&mut self) {
         let settings = DecisionSettings::clone(&self.service.directory().settings);
         let send = !settings.send;
-        self.service.use_decision_settings(DecisionSettings { send, ..settings }).await.unwrap();
+        self.service.notifications().use_decision_settings(DecisionSettings { send, ..settings }).await.unwrap();
     }
 
     pub(super) async fn switch_user(&mut self) {

@@ -45,7 +45,7 @@ impl World {
             }
             30..36 => {
                 let uuid = self.one_of(&CONTACTS);
-                let _ = self.service.delete_contact(&local, uuid).await;
+                let _ = self.service.contacts().delete_contact(&local, uuid).await;
             }
             36..50 => {
                 let uuid = self.one_of(&GROUPS);
@@ -53,11 +53,11 @@ impl World {
             }
             50..54 => {
                 let uuid = self.one_of(&GROUPS);
-                let _ = self.service.delete_contact_group(&local, uuid).await;
+                let _ = self.service.contacts().delete_contact_group(&local, uuid).await;
             }
             54..60 => {
                 let uuid = self.one_of(&CHANNELS);
-                let _ = self.service.delete_channel(&local, uuid).await;
+                let _ = self.service.contacts().delete_channel(&local, uuid).await;
             }
             60..68 => {
                 let uuid = self.one_of(&CHANNELS);
@@ -66,13 +66,13 @@ impl World {
             68..74 => {
                 let (uuid, kind) = (self.one_of(&CHANNELS), self.kind());
                 let change = ChannelDraft { kind: Some(kind), ..ChannelDraft::default() };
-                let _ = self.service.change_channel(&local, uuid, change).await;
+                let _ = self.service.contacts().change_channel(&local, uuid, change).await;
             }
             74..80 => {
                 let rules: Vec<RuleId> = sorted(self.service.directory().rules.keys());
                 if rules.len() > 2 {
                     let id = *self.dice.pick(&rules);
-                    self.service.delete_rule(&local, id).await.unwrap();
+                    self.service.notifications().delete_rule(&local, id).await.unwrap();
                 }
             }
             _ => self.change_rule().await,
@@ -107,7 +107,7 @@ impl World {
             kind: Some(kind),
             ..ChannelDraft::default()
         };
-        let _ = self.service.create_channel(&local, new).await;
+        let _ = self.service.contacts().create_channel(&local, new).await;
     }
 
     async fn put_contact(&mut self, uuid: Uuid) {
@@ -134,7 +134,7 @@ impl World {
             addresses,
             origin: OriginEdit::Keep,
         };
-        let _ = self.service.store_contact(&local, Way::Put, draft).await;
+        let _ = self.service.contacts().store_contact(&local, Way::Put, draft).await;
     }
 
     async fn put_group(&mut self, uuid: Uuid) {
@@ -142,7 +142,7 @@ impl World {
         let there: Vec<Uuid> = self.contacts().iter().map(|contact| contact.uuid).collect();
         let users = self.dice.percent(70).then(|| self.dice.some(&there, 50));
         let draft = GroupDraft { uuid, name: uuid.to_string(), users, origin: OriginEdit::Keep };
-        self.service.store_contact_group(&local, Way::Put, draft).await.unwrap();
+        self.service.contacts().store_contact_group(&local, Way::Put, draft).await.unwrap();
     }
 
     async fn put_rule(&mut self, id: Option<RuleId>) {

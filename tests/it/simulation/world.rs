@@ -78,7 +78,7 @@ impl World {
         let clock = Arc::new(ManualClock::new(START.saturating_add_micros(dice.below(DAY as u64) as i64)));
         let directory = in_memory();
         let service = open(directory.path(), &clock);
-        service.first_start(Some("password".into())).await.unwrap();
+        service.people().first_start(Some("password".into())).await.unwrap();
         let carrier = Arc::new(FakeCarrier::new());
         let storm_limit = *dice.pick(&[0, 0, 3, 8]);
         let mut world = Self {
@@ -107,18 +107,18 @@ impl World {
         self.start_dispatcher();
         let local = self.local();
         for kind in ["nav", "zabbix"] {
-            self.service.create_source_type(&local, kind.to_owned()).await.unwrap();
+            self.service.sources().create_source_type(&local, kind.to_owned()).await.unwrap();
             let (name, source_type) = (Some(format!("{kind}-1")), Some(kind.to_owned()));
             let new = SourceDraft { name, source_type, ..SourceDraft::default() };
-            self.service.create_source(&local, new).await.unwrap();
+            self.service.sources().create_source(&local, new).await.unwrap();
         }
         for name in USERS {
             let (username, email) = (Some(name.to_owned()), Some(format!("{name}@example.org")));
             let new = UserDraft { username, email, ..UserDraft::default() };
-            self.service.create_user(&local, new).await.unwrap();
+            self.service.people().create_user(&local, new).await.unwrap();
         }
         let settings = DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() };
-        self.service.use_decision_settings(settings).await.unwrap();
+        self.service.notifications().use_decision_settings(settings).await.unwrap();
         for _ in 0..6 {
             self.new_filter().await;
             self.new_timeslot().await;
@@ -236,7 +236,7 @@ impl World {
 
     async fn incident(&mut self) {
         let (source, new) = (self.source(), self.new_incident());
-        let incident = self.service.create_incident(&source, new).await.unwrap();
+        let incident = self.service.incidents().create_incident(&source, new).await.unwrap();
         self.judge_first_event(incident.id).await;
     }
 
@@ -280,7 +280,7 @@ impl World {
         };
         let before = self.service.directory();
         // The state machine may refuse it.
-        if let Ok(event) = self.service.add_event(&caller, id, new).await {
+        if let Ok(event) = self.service.incidents().add_event(&caller, id, new).await {
             self.judge(&before, &event).await;
         }
     }
@@ -291,7 +291,7 @@ impl World {
         let expiration = self.dice.percent(50).then(|| now.saturating_add_micros(30 * MINUTE));
         let new = NewAck { timestamp: Some(now), description: "seen".to_owned(), expiration };
         let before = self.service.directory();
-        let (_, event) = self.service.add_ack(&self.local(), id, new).await.unwrap();
+        let (_, event) = self.service.incidents().add_ack(&self.local(), id, new).await.unwrap();
         self.judge(&before, &event).await;
     }
 
@@ -304,14 +304,14 @@ impl World {
             ..IncidentEdit::default()
         };
         let before = self.messages(id).len();
-        self.service.edit_incident(&self.local(), id, edit).await.unwrap();
+        self.service.incidents().edit_incident(&self.local(), id, edit).await.unwrap();
         assert_eq!(self.messages(id).len(), before, "seed {}: told of an edit", self.seed);
     }
 
     /// Compares what was decided with what should have been.
     async fn judge(&mut self, before: &Directory, event: &Event) {
         self.judged += 1;
-        let incident = self.service.incident(event.incident).await.unwrap();
+        let incident = self.service.incidents().incident(event.incident).await.unwrap();
         let contacts = self.contacts();
         let expected = oracle::judge(before, &contacts, &incident, event, self.clock.now());
         let snapshot = self.service.store().snapshot().unwrap();
@@ -570,7 +570,7 @@ impl World {
     }
 
     pub(super) fn local(&self) -> Caller {
-        self.service.local_caller().unwrap()
+        self.service.people().local_caller().unwrap()
     }
 
     fn last_event(&self, incident: IncidentId) -> Event {

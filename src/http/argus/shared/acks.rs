@@ -58,7 +58,7 @@ request! {
     responses((status = 200, body = Vec<AckBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let write = move |api: &Api, rows: &mut stream::Rows| {
-        let (mut acks, renderer) = (api.service.ack_list(IncidentId(pk))?, Renderer::new(api));
+        let (mut acks, renderer) = (api.service.incidents().ack_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = acks.next_chunk()? {
             rows.extend(chunk.iter().map(|ack| renderer.ack(ack)))?;
         }
@@ -79,7 +79,7 @@ pub async fn create(
     let id = IncidentId(pk);
     let read = payload.parse(|fields| Some(take(fields, &api, &caller))).await;
     let new = existing(&api, id, read).await?;
-    let ack = api.service.add_ack(&caller, id, new).await?;
+    let ack = api.service.incidents().add_ack(&caller, id, new).await?;
     Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).ack(&ack)))
 }
 
@@ -87,7 +87,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
     responses((status = 200, body = AckBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -> Answer {
-    let ack = api.service.ack(IncidentId(incident), EventId(ack)).await?;
+    let ack = api.service.incidents().ack(IncidentId(incident), EventId(ack)).await?;
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
 }
 
@@ -106,11 +106,11 @@ pub async fn edit(
     let expiration = match payload.request::<ExpirationRequest>().await {
         Ok(sent) => sent.expiration.flatten(),
         Err(error) => {
-            api.service.ack(incident, id).await?;
+            api.service.incidents().ack(incident, id).await?;
             return Err(error);
         }
     };
-    let ack = api.service.change_expiration(&caller, incident, id, expiration).await?;
+    let ack = api.service.incidents().change_expiration(&caller, incident, id, expiration).await?;
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
 }
 

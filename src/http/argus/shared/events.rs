@@ -47,7 +47,7 @@ request! {
     responses((status = 200, body = Vec<EventBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let write = move |api: &Api, rows: &mut stream::Rows| {
-        let (mut events, renderer) = (api.service.event_list(IncidentId(pk))?, Renderer::new(api));
+        let (mut events, renderer) = (api.service.incidents().event_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = events.next_chunk()? {
             rows.extend(chunk.iter().map(|event| renderer.event(event)))?;
         }
@@ -71,7 +71,7 @@ pub async fn create(
     let id = IncidentId(pk);
     let read = payload.parse(|fields| take(fields, &caller)).await;
     let new = existing(&api, id, read).await?;
-    let event = match api.service.add_event(&caller, id, new).await {
+    let event = match api.service.incidents().add_event(&caller, id, new).await {
         Err(ServiceError::Refused(Refusal::Event(refusal))) => {
             let text = refusal_text(refusal, &api, &location, pk);
             return Err(ApiError::new(StatusCode::BAD_REQUEST, json!({ "type": text })));
@@ -85,7 +85,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/", tag = "events",
     responses((status = 200, body = EventBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair) -> Answer {
-    let event = api.service.event(IncidentId(incident), EventId(event)).await?;
+    let event = api.service.incidents().event(IncidentId(incident), EventId(event)).await?;
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).event(&event)))
 }
 

@@ -113,7 +113,7 @@ pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payl
 #[utoipa::path(get, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 200, body = IncidentBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
-    let incident = api.service.incident(IncidentId(pk)).await?;
+    let incident = api.service.incidents().incident(IncidentId(pk)).await?;
     Ok(answer(&api, StatusCode::OK, &incident))
 }
 
@@ -130,7 +130,7 @@ pub async fn edit(
 ) -> Answer {
     let id = IncidentId(pk);
     let edit = existing(&api, id, read_edit(payload).await).await?;
-    let incident = api.service.edit_incident(&caller, id, edit).await?;
+    let incident = api.service.incidents().edit_incident(&caller, id, edit).await?;
     Ok(answer(&api, StatusCode::OK, &incident))
 }
 
@@ -140,14 +140,14 @@ pub async fn edit(
 #[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 204), (status = 403, body = Detail), (status = 405, body = Detail)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.delete_incident(&caller, IncidentId(pk)).await?;
+    api.service.incidents().delete_incident(&caller, IncidentId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// What was read from a body, or why not; but "not found" comes first, which costs nothing on the good path.
 pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -> Result<T, ApiError> {
     if read.is_err() {
-        api.service.incident(id).await?;
+        api.service.incidents().incident(id).await?;
     }
     read
 }
@@ -155,7 +155,7 @@ pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -
 async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Answer {
     let Authenticated(caller) = caller;
     let new = payload.parse(|fields| take_new(fields, &api)).await?;
-    let incident = api.service.create_incident(&caller, new).await?;
+    let incident = api.service.incidents().create_incident(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &incident))
 }
 
@@ -180,7 +180,7 @@ async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> 
     };
     let criteria = query::criteria(&location.params, scope, context)?;
     if location.params.has("count") {
-        let count = api.service.count_incidents(criteria).await?;
+        let count = api.service.incidents().count_incidents(criteria).await?;
         return Ok(reply::json(StatusCode::OK, &CountBody { count, params: &location.params }));
     }
     let request = PageRequest {
@@ -188,7 +188,7 @@ async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> 
         cursor: location.cursor::<Cursor>()?,
         metadata: api.version.has_metadata(),
     };
-    let page = api.service.incidents_page(criteria, request).await?;
+    let page = api.service.incidents().incidents_page(criteria, request).await?;
     let renderer = Renderer::new(api);
     let body = location.page(renderer.incidents(&page.rows), page.next.as_ref(), page.previous.as_ref());
     Ok(reply::sized_json(StatusCode::OK, &body, Renderer::size_of(&page.rows)))

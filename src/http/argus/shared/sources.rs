@@ -71,7 +71,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     fields.finish()?;
     let username = username.filter(|username| !username.is_empty());
     let new = SourceDraft { name, source_type, base_url, username, heartbeat_frequency: None };
-    let source = api.service.create_source(&caller, new).await?;
+    let source = api.service.sources().create_source(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceBody::new(&source)))
 }
 
@@ -104,7 +104,7 @@ pub async fn edit(
     let Some(name) = payload.parse(take).await? else {
         return Ok(reply::json(StatusCode::OK, &SourceBody::new(source)));
     };
-    let source = api.service.rename_source(&caller, SourceId(pk), name).await?;
+    let source = api.service.sources().rename_source(&caller, SourceId(pk), name).await?;
     Ok(reply::json(StatusCode::OK, &SourceBody::new(&source)))
 }
 
@@ -125,7 +125,7 @@ pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authentic
     responses((status = 201, body = SourceTypeBody<'static>)))]
 pub async fn create_type(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let name = payload.parse(|fields| SourceTypeRequest::take(fields).name).await?;
-    api.service.create_source_type(&caller, name.clone()).await?;
+    api.service.sources().create_source_type(&caller, name.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceTypeBody::new(&name)))
 }
 

@@ -32,7 +32,7 @@ struct TagBody<'a> {
 /// List the tags of an incident
 #[utoipa::path(get, path = "/incidents/{pk}/tags/", tag = "tags", responses((status = 200, body = Vec<TagRequest>)))]
 pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
-    let tags = api.service.tags(IncidentId(pk)).await?;
+    let tags = api.service.incidents().tags(IncidentId(pk)).await?;
     let bodies: Vec<TagBody<'_>> = tags.iter().map(|tag| TagBody { tag: tag.tag.as_str() }).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }
@@ -49,7 +49,7 @@ pub async fn create(
     payload: Payload,
 ) -> Answer {
     let tag = payload.parse(|fields| TagRequest::take(fields).tag).await?;
-    api.service.add_tag(&caller, IncidentId(pk), tag.clone()).await?;
+    api.service.incidents().add_tag(&caller, IncidentId(pk), tag.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
 }
 
@@ -57,7 +57,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 200, body = TagRequest)))]
 pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -> Answer {
     let tag = parse(&tag)?;
-    let tags = api.service.tags(IncidentId(pk)).await?;
+    let tags = api.service.incidents().tags(IncidentId(pk)).await?;
     if !tags.iter().any(|known| known.tag == tag) {
         return Err(ApiError::no_match(Model::Tag));
     }
@@ -71,7 +71,7 @@ pub async fn delete(
     Authenticated(caller): Authenticated,
     KeyAndName(pk, tag): KeyAndName,
 ) -> Answer {
-    api.service.remove_tag(&caller, IncidentId(pk), &parse(&tag)?).await?;
+    api.service.incidents().remove_tag(&caller, IncidentId(pk), &parse(&tag)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -41,6 +41,6 @@ pub async fn put(
 ) -> Answer {
     let id = IncidentId(pk);
     let url = existing(&api, id, payload.parse(|fields| TicketUrl::take(fields).ticket_url).await).await?;
-    let incident = api.service.set_ticket_url(&caller, id, url).await?;
+    let incident = api.service.incidents().set_ticket_url(&caller, id, url).await?;
     Ok(reply::json(StatusCode::OK, &TicketUrlBody { ticket_url: &incident.ticket_url }))
 }

@@ -41,7 +41,7 @@ pub struct TokenBody {
     responses((status = 200, body = TokenBody)))]
 pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Payload) -> Answer {
     let (username, password) = read(payload.fields().await?)?;
-    match api.service.exchange_password(&username, &password, peer).await {
+    match api.service.people().exchange_password(&username, &password, peer).await {
         Ok(token) => Ok(reply::json(StatusCode::OK, &TokenBody { token })),
         Err(failure) => Err(login_failure(failure, |text| ApiError::non_field(text))),
     }
@@ -53,7 +53,7 @@ pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Pay
 #[utoipa::path(post, path = "/auth/logout/", tag = "auth", responses((status = 200)))]
 pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): Headers) -> Answer {
     if let Ok(Some(caller)) = auth::authenticate(&api.service, &method, &headers).await {
-        api.service.end_session(&caller).await?;
+        api.service.people().end_session(&caller).await?;
     }
     let mut response = reply::empty(StatusCode::OK);
     let gone = HeaderValue::from_static("token=; Max-Age=0; Path=/; SameSite=Lax");

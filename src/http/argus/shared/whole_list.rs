@@ -10,7 +10,7 @@ use crate::{
 pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>) -> Answer {
     let wanted = wanted.into();
     let write = move |api: &Api, rows: &mut stream::Rows| {
-        let mut incidents = api.service.all_incidents(wanted.clone());
+        let mut incidents = api.service.incidents().all_incidents(wanted.clone());
         let renderer = Renderer::new(api);
         if !api.version.has_metadata() {
             incidents = incidents.without_metadata();

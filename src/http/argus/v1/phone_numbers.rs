@@ -15,7 +15,7 @@ use crate::{
         reply,
         request::{Request, request},
     },
-    service::{Model, phone_numbers::phone_number_of},
+    service::{Model, notifications::phone_numbers::phone_number_of},
 };
 
 request! {
@@ -40,7 +40,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = PhoneNumberBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let number = payload.parse(|fields| PhoneNumberRequest::take(fields).phone_number).await?;
-    let destination = api.service.create_phone_number(&caller, number).await?;
+    let destination = api.service.notifications().create_phone_number(&caller, number).await?;
     Ok(reply::json(StatusCode::CREATED, &phone_number(&destination)))
 }
 
@@ -67,7 +67,7 @@ pub async fn edit(
     let destination = phone_number_of(&directory, caller.id(), id).ok_or_else(unknown)?;
     let sent = payload.request::<PhoneNumberRequest>().await?;
     let Some(number) = sent.phone_number else { return Ok(reply::json(StatusCode::OK, &phone_number(destination))) };
-    let destination = api.service.edit_phone_number(&caller, id, number).await?;
+    let destination = api.service.notifications().edit_phone_number(&caller, id, number).await?;
     Ok(reply::json(StatusCode::OK, &phone_number(&destination)))
 }
 
@@ -76,7 +76,7 @@ pub async fn edit(
 /// Profiles that use it just lose it.
 #[utoipa::path(delete, path = "/auth/phone-number/{pk}/", tag = "auth", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.delete_phone_number(&caller, DestinationId(pk)).await?;
+    api.service.notifications().delete_phone_number(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

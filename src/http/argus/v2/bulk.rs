@@ -73,7 +73,7 @@ pub async fn acknowledge(
         Some(new)
     };
     let (ids, new) = payload.parse(|fields| take(fields, "ack", take_ack)).await?;
-    let done = api.service.bulk(&caller, ids, BulkAction::Acknowledge(new)).await;
+    let done = api.service.incidents().bulk(&caller, ids, BulkAction::Acknowledge(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("ack"))?;
     Ok(Changes::new(api, location, outcome).answer())
 }
@@ -88,7 +88,7 @@ pub async fn add_events(
     payload: Payload,
 ) -> Answer {
     let (ids, new) = payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &caller))).await?;
-    let done = api.service.bulk(&caller, ids, BulkAction::Event(new)).await;
+    let done = api.service.incidents().bulk(&caller, ids, BulkAction::Event(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("event"))?;
     Ok(Changes::new(api, location, outcome).answer())
 }
@@ -109,7 +109,7 @@ pub async fn set_ticket_urls(
         if is_empty { None } else { ids.zip(TicketUrl::take(fields).ticket_url) }
     };
     let (ids, url) = payload.parse(both).await?;
-    let outcome = api.service.bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;
+    let outcome = api.service.incidents().bulk(&caller, ids, BulkAction::TicketUrl(url)).await?;
     Ok(Changes::new(api, location, outcome).answer())
 }
 

@@ -62,7 +62,7 @@ struct Duplicate {
 impl<'a> DestinationBody<'a> {
     #[must_use]
     pub fn new(destination: &'a Destination, service: &Service) -> Self {
-        let medium = service.medium(&destination.medium);
+        let medium = service.notifications().medium(&destination.medium);
         let shown = medium.medium.settings().iter().filter(|setting| !setting.secret);
         let mut settings: Map<String, Value> = shown
             .filter_map(|setting| Some((setting.key.to_owned(), destination.settings.get(setting.key)?.clone().into())))
@@ -98,7 +98,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     request_body = DestinationConfigRequest, responses((status = 201, body = DestinationBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
-    let destination = api.service.create_destination(&caller, new).await?;
+    let destination = api.service.notifications().create_destination(&caller, new).await?;
     Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
 }
 
@@ -128,7 +128,7 @@ pub async fn edit(
     let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
     let medium = AnyMedium::from_slug(&destination.medium);
     let edit = payload.parse(|fields| Some(take(fields, Some(&medium), &api.service))).await?;
-    let destination = api.service.edit_destination(&caller, id, edit).await?;
+    let destination = api.service.notifications().edit_destination(&caller, id, edit).await?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination, &api.service)))
 }
 
@@ -138,7 +138,7 @@ pub async fn edit(
 #[utoipa::path(delete, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.delete_destination(&caller, DestinationId(pk)).await?;
+    api.service.notifications().delete_destination(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -174,7 +174,7 @@ fn take(fields: &mut Fields, known: Option<&AnyMedium>, service: &Service) -> De
 
 fn take_medium(fields: &mut Fields, service: &Service) -> Option<AnyMedium> {
     let slug = fields.text("media", Text::up_to(limits::SOURCE_TYPE_NAME))?;
-    let medium = service.offered_medium(&slug).map(|it| it.medium);
+    let medium = service.notifications().offered_medium(&slug).map(|it| it.medium);
     if medium.is_none() {
         fields.error("media", unknown_key(slug));
     }

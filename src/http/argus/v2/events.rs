@@ -19,7 +19,7 @@ use crate::{
     responses((status = 200, body = EventPage)))]
 pub async fn list(State(api): State<Api>, location: Location) -> Answer {
     let cursor = location.cursor::<EventCursor>()?;
-    let page = api.service.events_page(location.page_size(), cursor).await?;
+    let page = api.service.incidents().events_page(location.page_size(), cursor).await?;
     let renderer = Renderer::new(&api);
     let body = location.page(renderer.events(&page.rows), page.next.as_ref(), page.previous.as_ref());
     Ok(reply::json(StatusCode::OK, &body))

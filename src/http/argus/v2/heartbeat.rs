@@ -11,7 +11,7 @@ use crate::{
 #[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources",
     responses((status = 204), (status = 403, description = "The caller is no source.")))]
 pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    match api.service.heartbeat(&caller) {
+    match api.service.sources().heartbeat(&caller) {
         Ok(()) => Ok(reply::empty(StatusCode::NO_CONTENT)),
         Err(ServiceError::Forbidden) => Ok(reply::empty(StatusCode::FORBIDDEN)),
         Err(error) => Err(error.into()),

@@ -43,7 +43,7 @@ struct MediumSchema {
 #[utoipa::path(get, path = "/notificationprofiles/media/", tag = "destinations",
     responses((status = 200, body = Vec<MediumBody>)))]
 pub async fn list(State(api): State<Api>) -> Answer {
-    let bodies: Vec<MediumBody> = api.service.media().iter().map(MediumBody::new).collect();
+    let bodies: Vec<MediumBody> = api.service.notifications().media().iter().map(MediumBody::new).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }
 
@@ -66,7 +66,9 @@ pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Loc
 
 /// The schema's own address, for people.
 pub async fn schema_page(State(api): State<Api>, Path(slug): Path<String>, location: Location) -> Response {
-    let Some(medium) = api.service.offered_medium(&slug) else { return ApiError::not_found().into_response() };
+    let Some(medium) = api.service.notifications().offered_medium(&slug) else {
+        return ApiError::not_found().into_response();
+    };
     let schema = serde_json::to_string_pretty(&schema(&medium, &location.origin)).unwrap_or_default();
     let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
     let _ = write!(
@@ -79,7 +81,7 @@ pub async fn schema_page(State(api): State<Api>, Path(slug): Path<String>, locat
 }
 
 fn known(api: &Api, slug: &str) -> Result<OfferedMedium, ApiError> {
-    api.service.offered_medium(slug).ok_or_else(|| ApiError::no_match(Model::Medium))
+    api.service.notifications().offered_medium(slug).ok_or_else(|| ApiError::no_match(Model::Medium))
 }
 
 fn schema(offered: &OfferedMedium, base: &str) -> Value {

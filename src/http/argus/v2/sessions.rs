@@ -37,7 +37,7 @@ pub struct LoginTokenBody {
 /// Replace the caller's token
 #[utoipa::path(post, path = "/auth/refresh-token/", tag = "auth", responses((status = 200, body = TokenBody)))]
 pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
-    let token = api.service.refresh_token(&caller).await?;
+    let token = api.service.people().refresh_token(&caller).await?;
     Ok(reply::json(StatusCode::OK, &TokenBody { token }))
 }
 
@@ -59,10 +59,10 @@ pub async fn login(
     if input.value.as_object().is_some_and(serde_json::Map::is_empty) {
         let caller = auth::authenticate(&api.service, &Method::POST, &headers).await.map_err(forbidden)?;
         let caller = caller.ok_or_else(|| refused(NO_CREDENTIALS))?;
-        return Ok(logged_in(&api, api.service.login_as(&caller).await?));
+        return Ok(logged_in(&api, api.service.people().login_as(&caller).await?));
     }
     let (username, password) = input.into_fields().and_then(tokens::read).map_err(forbidden)?;
-    match api.service.login(&username, &password, peer).await {
+    match api.service.people().login(&username, &password, peer).await {
         Ok(login) => Ok(logged_in(&api, login)),
         Err(failure) => Err(login_failure(failure, refused)),
     }
@@ -72,7 +72,7 @@ pub async fn login(
 #[utoipa::path(post, path = "/auth/token/logout/", tag = "auth", responses((status = 204)))]
 pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     require_login_token(&caller)?;
-    api.service.logout(&caller).await?;
+    api.service.people().logout(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -80,7 +80,7 @@ pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated
 #[utoipa::path(post, path = "/auth/token/logoutall", tag = "auth", responses((status = 204)))]
 pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
     require_login_token(&caller)?;
-    api.service.logout_all(&caller).await?;
+    api.service.people().logout_all(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

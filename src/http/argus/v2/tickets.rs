@@ -20,6 +20,6 @@ use crate::{
 #[utoipa::path(put, path = "/incidents/{pk}/automatic-ticket/", tag = "incidents",
     responses((status = 200, body = TicketUrl)))]
 pub async fn create(State(api): State<Api>, Key(pk): Key) -> Answer {
-    let ticket_url = api.service.automatic_ticket(IncidentId(pk)).await?;
+    let ticket_url = api.service.incidents().automatic_ticket(IncidentId(pk)).await?;
     Ok(reply::json(StatusCode::OK, &TicketUrlBody { ticket_url: &ticket_url }))
 }

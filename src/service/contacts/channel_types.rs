@@ -1,0 +1,69 @@
+//! The types that channels can have: those that the server knows itself, and those of installed plug-ins.
+
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    channel::Channel,
+    channel_types::{CHANNEL_TYPES, find},
+    plugin::PluginInfo,
+    setting::Setting,
+};
+use crate::service::Contacts;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelType {
+    pub kind: String,
+    pub about: AboutType,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AboutType {
+    BuiltIn(&'static [Setting]),
+    Plugin(PluginInfo),
+    /// Why the plug-in does not say what it is.
+    Silent(String),
+}
+
+impl Contacts {
+    /// The server's own first, then plug-ins in the order of their names.
+    #[must_use]
+    pub fn channel_types(&self) -> Vec<ChannelType> {
+        let own = CHANNEL_TYPES.iter();
+        let own = own.map(|it| ChannelType { kind: it.key.to_owned(), about: AboutType::BuiltIn(it.of_channel) });
+        let courier = self.inner.courier.get();
+        let installed = courier.iter().flat_map(|courier| courier.plugins()).cloned();
+        let plugins = installed.map(|kind| {
+            let about = match courier.and_then(|courier| courier.plugin(&kind)) {
+                Some(Ok(info)) => AboutType::Plugin(info),
+                Some(Err(reason)) => AboutType::Silent(reason),
+                None => AboutType::Silent("The plug-in has not said yet what it is.".to_owned()),
+            };
+            ChannelType { kind, about }
+        });
+        own.chain(plugins).collect()
+    }
+
+    /// The channel's settings without secrets: for plug-ins those that they declare, and all while they declare none.
+    #[must_use]
+    pub fn shown_config(&self, channel: &Channel) -> Option<Map<String, Value>> {
+        match self.plugin_info(&channel.kind) {
+            Some(info) => channel.config_without(|key| info.is_secret(key)),
+            None => channel.shown_config(),
+        }
+    }
+
+    pub(in crate::service) fn is_secret_setting(&self, kind: &str, key: &str) -> bool {
+        match find(kind) {
+            Some(known) => known.is_secret(key),
+            None => self.plugin_info(kind).is_none_or(|info| info.is_secret(key)),
+        }
+    }
+
+    /// `None` of types that are no plug-in's.
+    fn plugin_info(&self, kind: &str) -> Option<PluginInfo> {
+        if find(kind).is_some() {
+            return None;
+        }
+        self.inner.courier.get()?.plugin(kind)?.ok()
+    }
+}

@@ -1,0 +1,116 @@
+//! Contact groups: stored, replaced and deleted, each in one command.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::service::{
+    Action, Caller, ContactRefusal, Contacts, GroupWithUsers, Stored, Way,
+    contacts::contact::removal::{self, Memberships},
+};
+use crate::{
+    domain::contact::GroupDraft,
+    store::{Command, StoreError},
+};
+
+impl Contacts {
+    pub async fn contact_group(&self, uuid: Uuid) -> Result<Option<GroupWithUsers>, StoreError> {
+        let read = move |snapshot: &crate::store::Snapshot| {
+            let Some(group) = snapshot.contact_group(uuid)? else { return Ok(None) };
+            Ok(Some(GroupWithUsers { group, users: snapshot.members_of(uuid)? }))
+        };
+        self.store().read_few(read).await
+    }
+
+    /// Checks in the order of contact API contract section 4.
+    pub async fn store_contact_group(
+        &self,
+        caller: &Caller,
+        way: Way,
+        draft: GroupDraft,
+    ) -> Result<Stored, ContactRefusal> {
+        caller.require(Action::ManageContacts)?;
+        let stored = self.store().write(Some(caller.id()), move |command| store(command, way, &draft)).await?;
+        Ok(stored)
+    }
+
+    /// The contact is in the group from now on, or is not. It stays as it is otherwise.
+    pub async fn set_membership(
+        &self,
+        caller: &Caller,
+        contact: Uuid,
+        group: Uuid,
+        is_member: bool,
+    ) -> Result<(), ContactRefusal> {
+        caller.require(Action::ManageContacts)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                if command.contact_group(group)?.is_none() {
+                    return Err(ContactRefusal::UnknownGroup(group));
+                }
+                let mut memberships = Memberships::default();
+                if is_member {
+                    memberships.join(command, contact, group)?;
+                } else {
+                    memberships.leave(command, contact, group)?;
+                }
+                memberships.stage(command);
+                Ok::<_, ContactRefusal>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    pub async fn delete_contact_group(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
+        caller.require(Action::ManageContacts)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let group = command.contact_group(uuid)?.ok_or(ContactRefusal::NotFound)?;
+                let mut memberships = Memberships::default();
+                removal::group(command, &group, &mut memberships)?;
+                memberships.stage(command);
+                Ok::<_, ContactRefusal>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn store(command: &mut Command<'_>, way: Way, draft: &GroupDraft) -> Result<Stored, ContactRefusal> {
+    let replaced = match way {
+        Way::Replace(other) => Some(command.contact_group(other)?.ok_or(ContactRefusal::NotFound)?),
+        Way::Create | Way::Put => None,
+    };
+    let before = command.contact_group(draft.uuid)?;
+    if way != Way::Put && before.is_some() {
+        return Err(ContactRefusal::Exists);
+    }
+    let holder = command.contact_group_named(&draft.name)?;
+    let own = [Some(draft.uuid), replaced.as_ref().map(|group| group.uuid)];
+    if holder.is_some() && !own.contains(&holder) {
+        return Err(ContactRefusal::NameTaken(draft.name.clone()));
+    }
+    let mut memberships = Memberships::default();
+    if let Some(users) = &draft.users {
+        let before: BTreeSet<Uuid> = command.members_of(draft.uuid)?.into_iter().collect();
+        for user in users.iter().filter(|user| !before.contains(*user)) {
+            memberships.join(command, *user, draft.uuid)?;
+        }
+        let after: BTreeSet<Uuid> = users.iter().copied().collect();
+        for user in before.difference(&after) {
+            memberships.leave(command, *user, draft.uuid)?;
+        }
+    }
+    if let Some(replaced) = &replaced {
+        removal::group(command, replaced, &mut memberships)?;
+    }
+    let after = match &before {
+        Some(before) => draft.to_group(before.id, Some(before)),
+        None => draft.to_group(command.new_contact_group_id(), None),
+    };
+    if before.as_ref() != Some(&after) {
+        command.put_contact_group(after);
+    }
+    memberships.stage(command);
+    Ok(if before.is_some() { Stored::Updated } else { Stored::Created })
+}

@@ -1,0 +1,176 @@
+//! Lists of contacts and groups, chunk by chunk from many short snapshots, so that memory does not grow with them.
+
+use uuid::Uuid;
+
+use crate::service::{Contacts, Service, ServiceError};
+use crate::{
+    domain::{
+        contact::{Contact, ContactGroup},
+        contact_filter::{Column, Filter},
+    },
+    store::{Snapshot, StoreError},
+};
+
+/// Rows that are read from one snapshot.
+const CHUNK: usize = 250;
+/// A chunk of groups ends when they have as many members together.
+const CHUNK_USERS: usize = 20_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupWithUsers {
+    pub group: ContactGroup,
+    /// By UUID.
+    pub users: Vec<Uuid>,
+}
+
+impl Contacts {
+    /// By UUID.
+    #[must_use]
+    pub fn all_contacts(&self, filter: Filter) -> List<Contact> {
+        List { service: Service::clone(self), filter, find: contacts, place: Place::Start }
+    }
+
+    /// By UUID.
+    #[must_use]
+    pub fn all_groups(&self, filter: Filter) -> List<GroupWithUsers> {
+        List { service: Service::clone(self), filter, find: groups, place: Place::Start }
+    }
+
+    /// A page of [`Contacts::all_contacts`], those behind `after`.
+    pub async fn contacts_page(
+        &self,
+        filter: Filter,
+        after: Option<Uuid>,
+        size: usize,
+    ) -> Result<ListPage<Contact>, ServiceError> {
+        page(self.all_contacts(filter), after, size, |contact| contact.uuid).await
+    }
+
+    /// A page of [`Contacts::all_groups`], those behind `after`.
+    pub async fn contact_groups_page(
+        &self,
+        filter: Filter,
+        after: Option<Uuid>,
+        size: usize,
+    ) -> Result<ListPage<GroupWithUsers>, ServiceError> {
+        page(self.all_groups(filter), after, size, |group| group.group.uuid).await
+    }
+}
+
+/// Some rows of a list.
+#[derive(Clone, Debug)]
+pub struct ListPage<T> {
+    pub rows: Vec<T>,
+    /// Behind which the next page starts.
+    pub next: Option<Uuid>,
+}
+
+async fn page<T: Send + 'static>(
+    mut list: List<T>,
+    after: Option<Uuid>,
+    size: usize,
+    uuid: fn(&T) -> Uuid,
+) -> Result<ListPage<T>, ServiceError> {
+    if let Some(after) = after {
+        list.place = Place::After(after);
+    }
+    let service = list.service.clone();
+    let read = move || {
+        let mut rows = Vec::new();
+        while rows.len() <= size
+            && let Some(chunk) = list.next_chunk()
+        {
+            rows.extend(chunk?);
+        }
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next = rows.last().filter(|_| more).map(uuid);
+        Ok(ListPage { rows, next })
+    };
+    service.blocking(read).await
+}
+
+/// What is left of a list.
+pub struct List<T> {
+    service: Service,
+    filter: Filter,
+    find: Find<T>,
+    place: Place,
+}
+
+type Find<T> = fn(&Snapshot, &Filter, Option<Uuid>) -> Result<Chunk<T>, StoreError>;
+
+enum Place {
+    Start,
+    After(Uuid),
+    End,
+}
+
+struct Chunk<T> {
+    rows: Vec<T>,
+    /// The last one that was looked at, if there may be more.
+    last: Option<Uuid>,
+}
+
+impl<T> List<T> {
+    /// The next chunk, never empty; `None` at the end and after an error. Blocking.
+    pub fn next_chunk(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
+        loop {
+            let after = match self.place {
+                Place::Start => None,
+                Place::After(last) => Some(last),
+                Place::End => return None,
+            };
+            let snapshot = self.service.store().snapshot();
+            let found = snapshot.and_then(|snapshot| (self.find)(&snapshot, &self.filter, after));
+            self.place = match &found {
+                Ok(Chunk { last: Some(last), .. }) => Place::After(*last),
+                _ => Place::End,
+            };
+            match found {
+                Ok(chunk) if chunk.rows.is_empty() => {}
+                found => return Some(found.map(|chunk| chunk.rows).map_err(ServiceError::from)),
+            }
+        }
+    }
+}
+
+fn contacts(snapshot: &Snapshot, filter: &Filter, after: Option<Uuid>) -> Result<Chunk<Contact>, StoreError> {
+    let named = filter.only_text(Column::Username).map(|name| snapshot.contact_named(name)).transpose()?;
+    let (mut rows, mut last) = (Vec::new(), None);
+    match (filter.only_id(), named) {
+        (Some(only), _) | (None, Some(Some(only))) => rows.extend(snapshot.contact(only)?),
+        (None, Some(None)) => {}
+        (None, None) => {
+            rows = snapshot.contacts(after, CHUNK)?;
+            last = rows.last().filter(|_| rows.len() == CHUNK).map(|contact| contact.uuid);
+        }
+    }
+    rows.retain(|contact| filter.matches(contact));
+    Ok(Chunk { rows, last })
+}
+
+fn groups(snapshot: &Snapshot, filter: &Filter, after: Option<Uuid>) -> Result<Chunk<GroupWithUsers>, StoreError> {
+    let named = filter.only_text(Column::Name).map(|name| snapshot.contact_group_named(name)).transpose()?;
+    let (mut found, mut last) = (Vec::new(), None);
+    match (filter.only_id(), named) {
+        (Some(only), _) | (None, Some(Some(only))) => found.extend(snapshot.contact_group(only)?),
+        (None, Some(None)) => {}
+        (None, None) => {
+            found = snapshot.contact_groups(after, CHUNK)?;
+            last = found.last().filter(|_| found.len() == CHUNK).map(|group| group.uuid);
+        }
+    }
+    let (mut rows, mut users_read) = (Vec::new(), 0);
+    for group in found.into_iter().filter(|group| filter.matches(group)) {
+        let users = snapshot.members_of(group.uuid)?;
+        users_read += users.len();
+        let uuid = group.uuid;
+        rows.push(GroupWithUsers { group, users });
+        if users_read >= CHUNK_USERS {
+            last = Some(uuid);
+            break;
+        }
+    }
+    Ok(Chunk { rows, last })
+}

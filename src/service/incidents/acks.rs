@@ -1,0 +1,242 @@
+//! Acknowledging incidents (contract section 10).
+
+use crate::service::{
+    Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
+    incidents::events::{EventDraft, draft_event, post_event, require_timestamp},
+};
+use crate::{
+    domain::{
+        ack::{Acknowledgement, acked_until},
+        change::ChangeKind,
+        event::{Event, EventType},
+        ids::{EventId, IncidentId, UserId},
+        incident::Incident,
+        limits::{ACKS_PER_INCIDENT, LIST_CHUNK_BYTES},
+        size::Room,
+        time::Timestamp,
+    },
+    store::{Command, Store},
+};
+
+/// An acknowledgement to be made.
+#[derive(Clone, Debug)]
+pub struct NewAck {
+    /// `None`: now; sources have to say.
+    pub timestamp: Option<Timestamp>,
+    pub description: String,
+    /// `None`: never.
+    pub expiration: Option<Timestamp>,
+}
+
+impl Incidents {
+    /// Newest event first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn ack_list(&self, incident: IncidentId) -> Result<AckList, ServiceError> {
+        let snapshot = self.store().snapshot()?;
+        let acks = snapshot.acks_of(incident)?;
+        if acks.is_empty() && snapshot.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        let mut left = Vec::with_capacity(acks.len());
+        for ack in acks {
+            left.extend(snapshot.event(incident, ack.event)?.map(|event| (event.timestamp, ack.event)));
+        }
+        left.sort_unstable();
+        Ok(AckList { store: self.store().clone(), incident, left })
+    }
+
+    pub async fn ack(&self, incident: IncidentId, id: EventId) -> Result<(Acknowledgement, Event), ServiceError> {
+        self.store()
+            .read_few(move |snapshot| match (snapshot.ack(incident, id)?, snapshot.event(incident, id)?) {
+                (Some(ack), Some(event)) => Ok((ack, event)),
+                _ => Err(ServiceError::NotFound(Model::Acknowledgement)),
+            })
+            .await
+    }
+
+    pub async fn add_ack(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        new: NewAck,
+    ) -> Result<(Acknowledgement, Event), ServiceError> {
+        require_timestamp(caller, new.timestamp)?;
+        let actor = caller.id();
+        let made = self
+            .store()
+            .write(Some(actor), move |command| {
+                let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                check_expiration(&new, command.now())?;
+                if command.acks_of(incident.id)?.len() >= ACKS_PER_INCIDENT {
+                    return Err(Refusal::TooManyAcks.into());
+                }
+                Ok::<_, ServiceError>(acknowledge(command, incident, actor, &new))
+            })
+            .await?;
+        Ok(made)
+    }
+
+    /// Open to everybody, as long as the acknowledgement has not expired. Makes no event.
+    pub async fn change_expiration(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        id: EventId,
+        expiration: Option<Timestamp>,
+    ) -> Result<(Acknowledgement, Event), ServiceError> {
+        let changed = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let now = command.now();
+                if expiration.is_some_and(|expiration| expiration <= now) {
+                    // Whether it is there at all is said first.
+                    valid_ack(command, incident, id)?;
+                    return Err(Refusal::ExpirationNotInFuture(now).into());
+                }
+                set_expiration(command, incident, id, expiration)
+            })
+            .await?;
+        Ok(changed)
+    }
+}
+
+impl Incidents {
+    /// Ends an acknowledgement now, and notes in an event of type OTH whose it was. Open to everybody, as long as it has
+    /// not expired.
+    pub async fn take_back_ack(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        id: EventId,
+    ) -> Result<Event, ServiceError> {
+        let actor = caller.id();
+        let event = self
+            .store()
+            .write(Some(actor), move |command| {
+                let now = command.now();
+                let (incident, _, acknowledged) = stage_expiration(command, incident, id, Some(now))?;
+                let whose = command.directory().user(acknowledged.actor).map_or("", |user| user.username.as_str());
+                let description = format!("Took back the acknowledgement by {whose}.");
+                let new = NewEvent { kind: EventType::Other, timestamp: None, description };
+                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
+            })
+            .await?;
+        Ok(event)
+    }
+}
+
+/// See [`Incidents::ack_list`].
+pub struct AckList {
+    store: Store,
+    incident: IncidentId,
+    /// With the timestamps of their events, the next one last.
+    left: Vec<(Timestamp, EventId)>,
+}
+
+impl AckList {
+    /// `None` at the end. Those of an incident that was deleted meanwhile are left out.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<(Acknowledgement, Event)>>, ServiceError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        while let Some(&(_, id)) = self.left.last() {
+            if let (Some(ack), Some(event)) = (snapshot.ack(self.incident, id)?, snapshot.event(self.incident, id)?) {
+                let row = (ack, event);
+                if !room.takes(&row) {
+                    break;
+                }
+                rows.push(row);
+            }
+            self.left.pop();
+        }
+        Ok(Some(rows))
+    }
+}
+
+/// An acknowledgement that has not expired, with its incident and event.
+fn valid_ack(
+    command: &Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+) -> Result<(Incident, Acknowledgement, Event), ServiceError> {
+    let (Some(incident), Some(ack), Some(event)) =
+        (command.incident(incident)?, command.ack(incident, id)?, command.event(incident, id)?)
+    else {
+        return Err(ServiceError::NotFound(Model::Acknowledgement));
+    };
+    if ack.is_expired(command.now()) {
+        return Err(Refusal::AckExpired.into());
+    }
+    Ok((incident, ack, event))
+}
+
+/// Stages another expiration.
+pub(in crate::service) fn set_expiration(
+    command: &mut Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+    expiration: Option<Timestamp>,
+) -> Result<(Acknowledgement, Event), ServiceError> {
+    let (_, ack, event) = stage_expiration(command, incident, id, expiration)?;
+    Ok((ack, event))
+}
+
+/// The same; also gives the incident as it was staged, which a command cannot read.
+fn stage_expiration(
+    command: &mut Command<'_>,
+    incident: IncidentId,
+    id: EventId,
+    expiration: Option<Timestamp>,
+) -> Result<(Incident, Acknowledgement, Event), ServiceError> {
+    let (mut incident, before, event) = valid_ack(command, incident, id)?;
+    let after = Acknowledgement { expiration, ..before };
+    if after != before {
+        let mut acks = command.acks_of(incident.id)?;
+        for ack in acks.iter_mut().filter(|ack| ack.event == id) {
+            *ack = after;
+        }
+        incident.acked_until = acked_until(&acks);
+        command.log(ChangeKind::AckChanged {
+            incident: incident.id,
+            ack: id,
+            before: before.expiration,
+            after: expiration,
+        });
+        command.put_ack(after);
+        command.put_incident(incident.clone());
+    }
+    Ok((incident, after, event))
+}
+
+pub(in crate::service) fn check_expiration(new: &NewAck, now: Timestamp) -> Result<(), Refusal> {
+    let timestamp = new.timestamp.unwrap_or(now);
+    match new.expiration {
+        Some(expiration) if expiration <= timestamp => Err(Refusal::ExpirationBeforeTimestamp),
+        _ => Ok(()),
+    }
+}
+
+/// Stages an acknowledgement with its event.
+pub(in crate::service) fn acknowledge(
+    command: &mut Command<'_>,
+    mut incident: Incident,
+    actor: UserId,
+    new: &NewAck,
+) -> (Acknowledgement, Event) {
+    let draft = EventDraft {
+        actor,
+        kind: EventType::Acknowledge,
+        timestamp: new.timestamp.unwrap_or(command.now()),
+        description: new.description.clone(),
+        is_automatic: false,
+    };
+    let event = draft_event(command, &mut incident, draft);
+    let ack = Acknowledgement { event: event.id, incident: incident.id, expiration: new.expiration };
+    // What it counted as is the latest of the others.
+    incident.acked_until = incident.acked_until.max(acked_until([&ack]));
+    command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
+    command.put_incident(incident);
+    command.put_event(event.clone());
+    command.put_ack(ack);
+    (ack, event)
+}

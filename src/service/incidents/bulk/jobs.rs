@@ -1,0 +1,324 @@
+//! Bulk changes of pages: carried out in the background while their owner watches, and undone within a minute where
+//! that is possible. Kept in memory; what is done is done even if the account of it is lost.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    BulkAction, BulkKind, BulkRefusal, SliceRow, check_text,
+    selection::{Check, Selection, Since},
+    slice_len,
+    undo::{Undo, UndoMemory, Undone},
+};
+use crate::{
+    domain::{
+        filter::Criteria,
+        ids::UserId,
+        limits::{PAGE_SIZE_MAX, UNDO_FOR, WORK_KEPT, WORK_KEPT_PER_USER},
+        time::{Moment, Timestamp},
+    },
+    service::{Caller, Cursor, Incidents, ServiceError},
+};
+
+/// When somebody whose bulk change had no place may try again.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Which incidents.
+pub enum BulkSubjects {
+    Chosen(Vec<u64>),
+    /// All that a filter matched when its list was shown, and that match when their turn comes.
+    Matching(Arc<Selection>),
+}
+
+/// All that was begun lately.
+#[derive(Default)]
+pub(super) struct Jobs {
+    kept: Mutex<VecDeque<Arc<Job>>>,
+    undo_memory: UndoMemory,
+}
+
+struct Job {
+    id: String,
+    owner: UserId,
+    kind: BulkKind,
+    state: Mutex<State>,
+    finished: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    done: usize,
+    of: usize,
+    refusals: Vec<(BulkRefusal, usize)>,
+    /// `None`: it cannot be undone (any more).
+    undo: Option<Undo>,
+    /// It could have been undone, but for want of memory.
+    undo_lost: bool,
+    finished: Option<Moment>,
+    trouble: Option<String>,
+}
+
+/// How far a bulk change is.
+#[derive(Clone, Debug)]
+pub struct BulkStatus {
+    pub id: String,
+    pub kind: BulkKind,
+    pub done: usize,
+    /// How many incidents there are, as far as is known.
+    pub of: usize,
+    /// Incidents that were left out, by reason.
+    pub refusals: Vec<(BulkRefusal, usize)>,
+    pub finished: Option<Moment>,
+    /// Why it ended early.
+    pub trouble: Option<String>,
+    /// For how long it can be undone; `None`: it cannot be undone (any more).
+    pub undo_left: Option<Duration>,
+    /// It cannot be undone because that would have taken too much memory.
+    pub undo_lost: bool,
+}
+
+/// A bulk change that was begun.
+pub struct BulkJob(Arc<Job>);
+
+impl BulkJob {
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Waits until it has ended, well or not.
+    pub async fn finished(&self) {
+        let mut finished = self.0.finished.subscribe();
+        // The sender lives as long as the job.
+        let _ = finished.wait_for(|finished| *finished).await;
+    }
+}
+
+impl Incidents {
+    /// Begins in the background. `of`: how many incidents there are, as far as is known.
+    pub fn begin_bulk(
+        &self,
+        caller: &Caller,
+        action: BulkAction,
+        subjects: BulkSubjects,
+        of: usize,
+    ) -> Result<BulkJob, ServiceError> {
+        let action = self.checked(caller, action)?;
+        check_text(&action, of)?;
+        let slot = self.bulk_slot(caller, of)?;
+        let jobs = &self.bulks().jobs;
+        let job = Arc::new(Job {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            owner: caller.id(),
+            kind: action.kind(),
+            state: Mutex::new(State { of, undo: jobs.undo_memory.begin(&action), ..State::default() }),
+            finished: watch::Sender::new(false),
+        });
+        jobs.keep(&job);
+        let work = {
+            let (service, caller, job) = (self.clone(), caller.clone(), Arc::clone(&job));
+            tokio::spawn(async move { service.incidents().carry_out(&caller, &job, &action, subjects).await })
+        };
+        let (service, watched) = (self.clone(), Arc::clone(&job));
+        tokio::spawn(async move {
+            let trouble = match work.await {
+                Ok(outcome) => outcome.err().map(|error| error.to_string()),
+                Err(_) => Some("the server made a mistake; its log says more".to_owned()),
+            };
+            drop(slot);
+            watched.finish(trouble, service.moment());
+            // Neither is kept alive by the wait.
+            drop(service);
+            let job = Arc::downgrade(&watched);
+            drop(watched);
+            sleep(UNDO_FOR).await;
+            if let Some(job) = job.upgrade() {
+                job.state().undo = None;
+            }
+        });
+        Ok(BulkJob(job))
+    }
+
+    /// Of one's own only.
+    #[must_use]
+    pub fn bulk_status(&self, caller: &Caller, id: &str) -> Option<BulkStatus> {
+        self.bulks().jobs.find(id, caller.id()).map(|job| job.status(self.moment()))
+    }
+
+    /// Undoes a change of one's own, once, even if the caller goes away. `None`: it cannot be undone (any more).
+    pub async fn undo_bulk(&self, caller: &Caller, id: &str) -> Result<Option<Undone>, ServiceError> {
+        let Some(job) = self.bulks().jobs.find(id, caller.id()) else { return Ok(None) };
+        let undo = {
+            let mut state = job.state();
+            if state.undo_left(self.moment()).is_none() {
+                return Ok(None);
+            }
+            state.undo.take()
+        };
+        let Some(undo) = undo else { return Ok(None) };
+        let (service, caller) = (self.clone(), caller.clone());
+        let undone = tokio::spawn(async move { service.incidents().undo(&caller, undo).await }).await;
+        undone.map(Some).map_err(|_| ServiceError::Internal("undoing a bulk change ended by an internal error"))
+    }
+
+    async fn carry_out(
+        &self,
+        caller: &Caller,
+        job: &Job,
+        action: &Arc<BulkAction>,
+        subjects: BulkSubjects,
+    ) -> Result<(), ServiceError> {
+        match subjects {
+            BulkSubjects::Chosen(ids) => self.carry_out_on(caller, job, action, &ids, None).await,
+            BulkSubjects::Matching(selection) => {
+                let now = self.now();
+                let (mut since, mut passed) = (Since::new(selection.as_of), Vec::new());
+                let mut cursor = None;
+                loop {
+                    let (found, next) = self.matching_keys(&selection.criteria, cursor, now).await?;
+                    let (service, selection) = (self.clone(), Arc::clone(&selection));
+                    let (meant, read_to, all) = self
+                        .blocking(move || {
+                            // After the search: what it saw is in the log.
+                            since.read(&service.store().snapshot()?, &passed)?;
+                            Ok((service.incidents().meant(&selection, &since, found.clone()), since, found))
+                        })
+                        .await?;
+                    (since, passed) = (read_to, all);
+                    job.leave_out(BulkRefusal::Changed, meant.unknown);
+                    self.carry_out_on(caller, job, action, &meant.ids, Some(Arc::new(meant.check))).await?;
+                    if next.is_none() {
+                        return Ok(());
+                    }
+                    cursor = next;
+                }
+            }
+        }
+    }
+
+    async fn carry_out_on(
+        &self,
+        caller: &Caller,
+        job: &Job,
+        action: &Arc<BulkAction>,
+        ids: &[u64],
+        check: Option<Arc<Check>>,
+    ) -> Result<(), ServiceError> {
+        for slice in ids.chunks(slice_len(action)) {
+            let rows = self.change_slice(caller, action, slice.to_vec(), check.clone()).await?;
+            job.note(rows);
+        }
+        Ok(())
+    }
+
+    /// Primary keys of a page of those that match, newest first, and where the next page begins.
+    async fn matching_keys(
+        &self,
+        criteria: &Criteria,
+        cursor: Option<Cursor>,
+        now: Timestamp,
+    ) -> Result<(Vec<u64>, Option<Cursor>), ServiceError> {
+        let (search, criteria) = (self.search().clone(), criteria.clone());
+        self.blocking(move || {
+            let found = search.page(&criteria, cursor, PAGE_SIZE_MAX, now)?;
+            Ok((found.ids.iter().map(|id| id.0).collect(), found.next))
+        })
+        .await
+    }
+}
+
+impl Jobs {
+    /// The oldest are forgotten, first those of the same owner.
+    fn keep(&self, job: &Arc<Job>) {
+        let mut kept = lock(&self.kept);
+        kept.push_back(Arc::clone(job));
+        let own = kept.iter().filter(|other| other.owner == job.owner).count();
+        if own > WORK_KEPT_PER_USER
+            && let Some(oldest) = kept.iter().position(|other| other.owner == job.owner)
+        {
+            kept.remove(oldest);
+        }
+        while kept.len() > WORK_KEPT {
+            kept.pop_front();
+        }
+    }
+
+    fn find(&self, id: &str, owner: UserId) -> Option<Arc<Job>> {
+        lock(&self.kept).iter().find(|job| job.id == id && job.owner == owner).cloned()
+    }
+}
+
+impl Job {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn note(&self, mut rows: Vec<SliceRow>) {
+        let mut state = self.state();
+        if state.undo.as_mut().is_some_and(|undo| !undo.note(&mut rows)) {
+            state.undo = None;
+            state.undo_lost = true;
+        }
+        for (_, row) in rows {
+            match row {
+                Ok(_) => state.done += 1,
+                Err(refusal) => state.refuse(refusal, 1),
+            }
+        }
+    }
+
+    fn leave_out(&self, reason: BulkRefusal, count: usize) {
+        if count > 0 {
+            self.state().refuse(reason, count);
+        }
+    }
+
+    fn finish(&self, trouble: Option<String>, now: Moment) {
+        {
+            let mut state = self.state();
+            state.trouble = trouble;
+            state.finished = Some(now);
+        }
+        self.finished.send_replace(true);
+    }
+
+    fn status(&self, now: Moment) -> BulkStatus {
+        let state = self.state();
+        BulkStatus {
+            id: self.id.clone(),
+            kind: self.kind,
+            done: state.done,
+            of: state.of,
+            refusals: state.refusals.clone(),
+            finished: state.finished,
+            trouble: state.trouble.clone(),
+            undo_left: state.undo_left(now),
+            undo_lost: state.undo_lost,
+        }
+    }
+}
+
+impl State {
+    /// By the clock, and never later than its memory is given back, which does not depend on the clock.
+    fn undo_left(&self, now: Moment) -> Option<Duration> {
+        let passed = now.micros_since(self.finished?);
+        let left = UNDO_FOR.checked_sub(Duration::from_micros(passed.unsigned_abs()))?;
+        (!left.is_zero() && self.done > 0 && self.undo.is_some()).then_some(left)
+    }
+
+    fn refuse(&mut self, reason: BulkRefusal, more: usize) {
+        match self.refusals.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += more,
+            None => self.refusals.push((reason, more)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

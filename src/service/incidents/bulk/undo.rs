@@ -1,0 +1,207 @@
+//! What has to be kept to undo a bulk change, bounded for all of them together, and undoing it. What somebody else
+//! changed since stays as it is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::{BulkAction, SliceRow, set_ticket};
+use crate::{
+    domain::{
+        event::EventType,
+        ids::{EventId, IncidentId},
+        lifecycle::may_post,
+        limits::{UNDO_BYTES, WORK_SLICE},
+        time::Timestamp,
+    },
+    service::{
+        Caller, Incidents, NewEvent, ServiceError, incidents::acks::set_expiration, incidents::events::post_event,
+    },
+    store::Command,
+};
+
+/// What undoing it did.
+#[derive(Debug, Default)]
+pub struct Undone {
+    pub undone: usize,
+    /// Incidents that somebody else changed since.
+    pub kept: usize,
+    /// Why it ended early. What was undone before that is undone.
+    pub trouble: Option<ServiceError>,
+}
+
+/// How much memory all of them take.
+#[derive(Clone, Default)]
+pub(super) struct UndoMemory(Arc<AtomicUsize>);
+
+/// The way back of one bulk change. Gives its memory back when it is dropped.
+pub(super) struct Undo {
+    way: Way,
+    entries: Vec<Entry>,
+    bytes: usize,
+    memory: UndoMemory,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// Lets acknowledgements expire that expire then.
+    ExpireAcks(Option<Timestamp>),
+    /// Posts the opposite event.
+    Post(EventType),
+    /// Puts the old address back where the address still is this one.
+    RestoreTickets(String),
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    /// The event or acknowledgement that the incident got.
+    Event(IncidentId, EventId),
+    /// The address that the ticket had.
+    Ticket(IncidentId, String),
+}
+
+impl UndoMemory {
+    /// `None` if the action cannot be undone.
+    pub fn begin(&self, action: &BulkAction) -> Option<Undo> {
+        let way = match action {
+            BulkAction::Acknowledge(new) => Way::ExpireAcks(new.expiration),
+            BulkAction::Event(NewEvent { kind: EventType::Close, .. }) => Way::Post(EventType::Reopen),
+            BulkAction::Event(NewEvent { kind: EventType::Reopen, .. }) => Way::Post(EventType::Close),
+            BulkAction::Event(_) => return None,
+            BulkAction::TicketUrl(url) => Way::RestoreTickets(url.clone()),
+        };
+        Some(Undo { way, entries: Vec::new(), bytes: 0, memory: self.clone() })
+    }
+}
+
+impl Undo {
+    /// Notes what a slice did; false if there is no memory for it.
+    pub fn note(&mut self, rows: &mut [SliceRow]) -> bool {
+        let mut entries = Vec::with_capacity(rows.len());
+        for (id, row) in rows {
+            let Ok(done) = row else { continue };
+            match (&self.way, done.event, done.old_ticket.take()) {
+                (Way::RestoreTickets(_), _, Some(old)) => entries.push(Entry::Ticket(IncidentId(*id), old)),
+                (Way::RestoreTickets(_), _, None) | (_, None, _) => {}
+                (_, Some(event), _) => entries.push(Entry::Event(IncidentId(*id), event.id)),
+            }
+        }
+        let bytes: usize = entries.iter().map(Entry::bytes).sum();
+        if self.memory.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > UNDO_BYTES {
+            self.memory.0.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += bytes;
+        self.entries.append(&mut entries);
+        true
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        let text = match self {
+            Self::Event(..) => 0,
+            Self::Ticket(_, old) => old.capacity(),
+        };
+        // A list that grows has room for twice what is in it.
+        2 * size_of::<Self>() + text
+    }
+}
+
+impl Incidents {
+    /// In slices, as it was done.
+    pub(super) async fn undo(&self, caller: &Caller, undo: Undo) -> Undone {
+        let mut outcome = Undone::default();
+        for entries in undo.entries.chunks(WORK_SLICE) {
+            let (way, entries, caller_now) = (undo.way.clone(), entries.to_vec(), caller.clone());
+            let slice = self.slice(caller, move |command| {
+                let mut undone = 0;
+                for entry in &entries {
+                    undone += usize::from(take_back(command, &caller_now, &way, entry)?);
+                }
+                Ok((undone, entries.len() - undone))
+            });
+            match slice.await {
+                Ok((undone, kept)) => {
+                    outcome.undone += undone;
+                    outcome.kept += kept;
+                }
+                Err(error) => {
+                    outcome.trouble = Some(error);
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// False if somebody else changed since what would be taken back.
+fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entry) -> Result<bool, ServiceError> {
+    let now = command.now();
+    match (way, entry) {
+        (Way::ExpireAcks(expiration), Entry::Event(incident, ack)) => {
+            let is_as_set = command.ack(*incident, *ack)?.is_some_and(|ack| ack.expiration == *expiration);
+            if !is_as_set {
+                return Ok(false);
+            }
+            match set_expiration(command, *incident, *ack, Some(now)) {
+                Ok(_) => Ok(true),
+                Err(ServiceError::NotFound(_) | ServiceError::Refused(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
+        (Way::Post(kind), Entry::Event(incident, event)) => {
+            let Some(incident) = command.incident(*incident)? else { return Ok(false) };
+            let later = command.events_after(incident.id, *event)?;
+            if later.iter().any(|event| event.kind.changes_state()) {
+                return Ok(false);
+            }
+            if may_post(caller.poster(), *kind, incident.end, now).is_err() {
+                return Ok(false);
+            }
+            let new = NewEvent { kind: *kind, timestamp: Some(now), description: "Undone.".to_owned() };
+            post_event(command, incident, caller.id(), &new);
+            Ok(true)
+        }
+        (Way::RestoreTickets(url), Entry::Ticket(incident, old)) => {
+            let Some(mut incident) = command.incident(*incident)?.filter(|it| it.ticket_url == *url) else {
+                return Ok(false);
+            };
+            incident.ticket_url.clone_from(old);
+            set_ticket(command, incident, caller.id(), url);
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::incidents::bulk::Done;
+
+    #[test]
+    fn memory_is_bounded_for_all_together_and_given_back() {
+        let memory = UndoMemory::default();
+        let action = BulkAction::TicketUrl("new".to_owned());
+        let rows = |bytes: usize| -> Vec<SliceRow> {
+            vec![(1, Ok(Done { event: None, old_ticket: Some("x".repeat(bytes)) }))]
+        };
+        let (mut first, mut second) = (memory.begin(&action).unwrap(), memory.begin(&action).unwrap());
+        assert!(first.note(&mut rows(UNDO_BYTES / 2)));
+        assert!(!second.note(&mut rows(UNDO_BYTES / 2)));
+        assert!(second.note(&mut rows(1_000)));
+        drop(first);
+        assert!(second.note(&mut rows(UNDO_BYTES / 2)));
+        drop(second);
+        assert_eq!(memory.0.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,242 @@
+//! Changes of an incident's fields, with the events that say so (contract sections 7.2 to 7.4 and 8).
+
+use serde_json::Value;
+
+use crate::service::{
+    Caller, Incidents, Model, Refusal, ServiceError,
+    incidents::change_text::{change, item_count, python_list},
+    incidents::events::{EventDraft, draft_event},
+    policy::Action,
+};
+use crate::{
+    domain::{
+        change::{ChangeKind, FieldChange},
+        event::EventType,
+        ids::{IncidentId, UserId},
+        incident::Incident,
+        limits::TAGS_PER_INCIDENT,
+        severity::Level,
+        tag::{IncidentTag, Tag},
+        time::Timestamp,
+    },
+    store::Command,
+};
+
+/// What is to be changed; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct IncidentEdit {
+    pub details_url: Option<String>,
+    pub ticket_url: Option<String>,
+    pub level: Option<Level>,
+    pub metadata: Option<String>,
+    pub description: Option<String>,
+    /// Replaces the whole set.
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Incidents {
+    pub async fn edit_incident(
+        &self,
+        caller: &Caller,
+        id: IncidentId,
+        edit: IncidentEdit,
+    ) -> Result<Incident, ServiceError> {
+        if edit.tags.as_ref().is_some_and(|tags| tags.len() > TAGS_PER_INCIDENT) {
+            return Err(Refusal::TooManyTags.into());
+        }
+        let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
+        let incident = self
+            .store()
+            .write(Some(editor), move |command| {
+                let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                let changes = apply(&mut incident, edit, editor, may_remove_any, command.now())?;
+                if !changes.texts.is_empty() {
+                    record(command, &mut incident, editor, changes);
+                    command.put_incident(incident.clone());
+                }
+                Ok::<_, ServiceError>(incident)
+            })
+            .await?;
+        Ok(incident)
+    }
+
+    /// With a change event, unlike tags one by one.
+    pub async fn change_tags(
+        &self,
+        caller: &Caller,
+        id: IncidentId,
+        add: Vec<Tag>,
+        remove: Vec<Tag>,
+    ) -> Result<Incident, ServiceError> {
+        let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
+        let incident = self
+            .store()
+            .write(Some(editor), move |command| {
+                let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                let kept = incident.tags.iter().map(|it| it.tag.clone()).filter(|tag| !remove.contains(tag));
+                let tags: Vec<Tag> = kept.chain(add).collect();
+                let edit = IncidentEdit { tags: Some(tags), ..IncidentEdit::default() };
+                let changes = apply(&mut incident, edit, editor, may_remove_any, command.now())?;
+                if incident.tags.len() > TAGS_PER_INCIDENT {
+                    return Err(Refusal::TooManyTags.into());
+                }
+                if !changes.texts.is_empty() {
+                    record(command, &mut incident, editor, changes);
+                    command.put_incident(incident.clone());
+                }
+                Ok::<_, ServiceError>(incident)
+            })
+            .await?;
+        Ok(incident)
+    }
+
+    /// Not validated; may be empty.
+    pub async fn set_ticket_url(&self, caller: &Caller, id: IncidentId, url: String) -> Result<Incident, ServiceError> {
+        self.edit_incident(caller, id, IncidentEdit { ticket_url: Some(url), ..IncidentEdit::default() }).await
+    }
+
+    /// The incident's ticket. Making one takes a plugin, and there is none yet.
+    pub async fn automatic_ticket(&self, id: IncidentId) -> Result<String, ServiceError> {
+        let url = self.incident(id).await?.ticket_url;
+        if url.is_empty() { Err(Refusal::TicketPluginMissing.into()) } else { Ok(url) }
+    }
+}
+
+/// What came out different.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Changes {
+    /// One event each.
+    pub texts: Vec<String>,
+    /// Fields whose history is looked up later; that of the others can be read in the events.
+    pub fields: Vec<FieldChange>,
+}
+
+impl Changes {
+    pub(in crate::service) fn ticket_url(before: &str, after: &str) -> Self {
+        Self { texts: vec![change("ticket_url", before, after)], fields: Vec::new() }
+    }
+}
+
+/// Stages the events of a change and logs it.
+pub(in crate::service) fn record(command: &mut Command<'_>, incident: &mut Incident, editor: UserId, changes: Changes) {
+    let timestamp = command.now();
+    let mut events = Vec::with_capacity(changes.texts.len());
+    for description in changes.texts {
+        let draft = EventDraft { actor: editor, kind: EventType::Change, timestamp, description, is_automatic: true };
+        let event = draft_event(command, incident, draft);
+        events.push(event.id);
+        command.put_event(event);
+    }
+    command.log(ChangeKind::IncidentEdited { incident: incident.id, fields: changes.fields, events });
+}
+
+pub(in crate::service) fn tag_change(before: &[IncidentTag], after: &[IncidentTag]) -> FieldChange {
+    let lines = |tags: &[IncidentTag]| tags.iter().map(|t| t.tag.as_str()).collect::<Vec<_>>().join("\n");
+    FieldChange { field: "tags".to_owned(), before: lines(before), after: lines(after) }
+}
+
+fn apply(
+    incident: &mut Incident,
+    edit: IncidentEdit,
+    editor: UserId,
+    may_remove_any: bool,
+    now: Timestamp,
+) -> Result<Changes, Refusal> {
+    let mut changes = Changes::default();
+    set_text(&mut changes, "details_url", &mut incident.details_url, edit.details_url);
+    set_text(&mut changes, "ticket_url", &mut incident.ticket_url, edit.ticket_url);
+    if let Some(level) = edit.level.filter(|level| *level != incident.level) {
+        let (before, after) = (incident.level.get().to_string(), level.get().to_string());
+        changes.texts.push(change("level", &before, &after));
+        changes.fields.push(FieldChange { field: "level".to_owned(), before, after });
+        incident.level = level;
+    }
+    if let Some(metadata) = edit.metadata.filter(|metadata| *metadata != incident.metadata) {
+        let (before, after) = (json(&incident.metadata), json(&metadata));
+        if before != after {
+            changes.texts.push(change("metadata", &item_count(&before), &item_count(&after)));
+            incident.metadata = metadata;
+        }
+    }
+    set_text(&mut changes, "description", &mut incident.description, edit.description);
+    if let Some(wanted) = edit.tags {
+        let tags = replace_tags(&incident.tags, wanted, editor, may_remove_any, now)?;
+        // Kept tags keep their places, so equal sets are equal lists.
+        if tags != incident.tags {
+            let list = |tags: &[IncidentTag]| python_list(tags.iter().map(|t| t.tag.as_str()));
+            changes.texts.push(change("tags", &list(&incident.tags), &list(&tags)));
+            changes.fields.push(tag_change(&incident.tags, &tags));
+            incident.tags = tags;
+            incident.tags_version = incident.tags_version.saturating_add(1);
+        }
+    }
+    Ok(changes)
+}
+
+fn set_text(changes: &mut Changes, field: &str, value: &mut String, wanted: Option<String>) {
+    if let Some(wanted) = wanted.filter(|wanted| wanted != value) {
+        changes.texts.push(change(field, value, &wanted));
+        *value = wanted;
+    }
+}
+
+/// Stored metadata always is JSON; what is not would count as null.
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The kept tags with who added them and when, then the new ones. People may take away their own tags only.
+fn replace_tags(
+    before: &[IncidentTag],
+    wanted: Vec<Tag>,
+    editor: UserId,
+    may_remove_any: bool,
+    now: Timestamp,
+) -> Result<Vec<IncidentTag>, Refusal> {
+    let (mut after, removed): (Vec<_>, Vec<_>) = before.iter().cloned().partition(|t| wanted.contains(&t.tag));
+    let foreign: Vec<Tag> = removed.into_iter().filter(|t| t.added_by != editor).map(|t| t.tag).collect();
+    if !may_remove_any && !foreign.is_empty() {
+        return Err(Refusal::ForeignTags(foreign));
+    }
+    for tag in wanted {
+        if !after.iter().any(|t| t.tag == tag) {
+            after.push(IncidentTag { tag, added_by: editor, added_at: now });
+        }
+    }
+    Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: UserId = UserId(1);
+    const BOB: UserId = UserId(2);
+    const BEFORE: Timestamp = Timestamp::saturating_from_micros(1);
+    const NOW: Timestamp = Timestamp::saturating_from_micros(2);
+
+    fn tag(text: &str) -> Tag {
+        Tag::parse(text).unwrap()
+    }
+
+    fn added(text: &str, by: UserId) -> IncidentTag {
+        IncidentTag { tag: tag(text), added_by: by, added_at: BEFORE }
+    }
+
+    #[test]
+    fn kept_tags_keep_who_added_them() {
+        let before = [added("a=1", BOB), added("b=1", ANN)];
+        let after = replace_tags(&before, vec![tag("c=1"), tag("a=1"), tag("c=1")], ANN, false, NOW).unwrap();
+        assert_eq!(after, [added("a=1", BOB), IncidentTag { tag: tag("c=1"), added_by: ANN, added_at: NOW }]);
+    }
+
+    #[test]
+    fn tags_of_others_stay_unless_a_superuser_says_so() {
+        let before = [added("a=1", BOB), added("b=1", ANN), added("c=1", BOB)];
+        assert_eq!(
+            replace_tags(&before, vec![tag("b=1")], ANN, false, NOW),
+            Err(Refusal::ForeignTags(vec![tag("a=1"), tag("c=1")]))
+        );
+        assert_eq!(replace_tags(&before, vec![], ANN, true, NOW), Ok(vec![]));
+    }
+}

@@ -1,0 +1,200 @@
+//! Events: reading them and adding to them (contract section 9).
+
+use std::ops::ControlFlow;
+
+use crate::service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError};
+use crate::{
+    domain::{
+        change::ChangeKind,
+        event::{Event, EventType, StateAfter},
+        ids::{EventId, IncidentId, UserId},
+        incident::Incident,
+        lifecycle::{Poster, end_after, may_post},
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+        size::Room,
+        time::Timestamp,
+    },
+    store::{Command, Direction, Store},
+};
+
+/// An event to be added.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub kind: EventType,
+    /// `None`: now; sources have to say.
+    pub timestamp: Option<Timestamp>,
+    pub description: String,
+}
+
+impl Incidents {
+    /// Newest timestamp first, all at once.
+    pub async fn events(&self, incident: IncidentId) -> Result<Vec<Event>, ServiceError> {
+        let service = self.clone();
+        self.blocking(move || {
+            let (mut list, mut events) = (service.incidents().event_list(incident)?, Vec::new());
+            while let Some(chunk) = list.next_chunk()? {
+                events.extend(chunk);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    /// Newest timestamp first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn event_list(&self, incident: IncidentId) -> Result<EventList, ServiceError> {
+        let snapshot = self.store().snapshot()?;
+        let mut order = Vec::new();
+        snapshot.for_each_event_of(incident, &mut |event| {
+            order.push((event.timestamp, event.id));
+            ControlFlow::Continue(())
+        })?;
+        if order.is_empty() && snapshot.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        order.sort_unstable();
+        let left = order.into_iter().map(|(_, id)| id).collect();
+        Ok(EventList { store: self.store().clone(), incident, left })
+    }
+
+    pub async fn event(&self, incident: IncidentId, id: EventId) -> Result<Event, ServiceError> {
+        self.store()
+            .read_few(move |snapshot| snapshot.event(incident, id))
+            .await?
+            .ok_or(ServiceError::NotFound(Model::Event))
+    }
+
+    pub async fn add_event(&self, caller: &Caller, incident: IncidentId, new: NewEvent) -> Result<Event, ServiceError> {
+        require_timestamp(caller, new.timestamp)?;
+        let (actor, poster) = (caller.id(), caller.poster());
+        let event = self
+            .store()
+            .write(Some(actor), move |command| {
+                let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                may_post(poster, new.kind, incident.end, command.now())?;
+                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
+            })
+            .await?;
+        Ok(event)
+    }
+
+    /// Of all incidents, newest timestamp first. Fewer than asked for if they would take more than [`PAGE_BYTES`].
+    pub async fn events_page(
+        &self,
+        size: usize,
+        cursor: Option<EventCursor>,
+    ) -> Result<Page<Event, EventCursor>, ServiceError> {
+        let size = size.clamp(1, PAGE_SIZE_MAX);
+        let backwards = cursor.is_some_and(|cursor| cursor.backwards);
+        let from = cursor.map(|cursor| (cursor.timestamp, cursor.id));
+        let direction = if backwards { Direction::Newer } else { Direction::Older };
+        let read =
+            |bytes| self.store().read(move |snapshot| snapshot.events_within(from, direction, size, Room::new(bytes)));
+        let (mut rows, mut more) = read(LIST_CHUNK_BYTES).await?;
+        let mut turn = None;
+        if more && rows.len() < size {
+            turn = Some(self.large_page().await?);
+            (rows, more) = read(PAGE_BYTES).await?;
+        }
+        if backwards {
+            rows.reverse();
+        }
+        let place = |event: &Event, backwards| EventCursor { timestamp: event.timestamp, id: event.id, backwards };
+        Ok(Page {
+            next: rows.last().filter(|_| more || backwards).map(|event| place(event, false)),
+            previous: rows
+                .first()
+                .filter(|_| if backwards { more } else { cursor.is_some() })
+                .map(|event| place(event, true)),
+            rows,
+            turn,
+        })
+    }
+}
+
+/// See [`Incidents::event_list`].
+pub struct EventList {
+    store: Store,
+    incident: IncidentId,
+    /// The next one last.
+    left: Vec<EventId>,
+}
+
+impl EventList {
+    /// `None` at the end. Events of an incident that was deleted meanwhile are left out.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<Event>>, ServiceError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        while let Some(&id) = self.left.last() {
+            if let Some(event) = snapshot.event(self.incident, id)? {
+                if !room.takes(&event) {
+                    break;
+                }
+                rows.push(event);
+            }
+            self.left.pop();
+        }
+        Ok(Some(rows))
+    }
+}
+
+/// Sources have clocks of their own and must say when it happened.
+pub(in crate::service) fn require_timestamp(caller: &Caller, timestamp: Option<Timestamp>) -> Result<(), Refusal> {
+    match (caller.poster(), timestamp) {
+        (Poster::Source, None) => Err(Refusal::TimestampRequired),
+        _ => Ok(()),
+    }
+}
+
+/// Stages an event that the caller may post, with what it does to the incident.
+pub(in crate::service) fn post_event(
+    command: &mut Command<'_>,
+    mut incident: Incident,
+    actor: UserId,
+    new: &NewEvent,
+) -> Event {
+    let now = command.now();
+    let timestamp = new.timestamp.unwrap_or(now);
+    incident.end = end_after(incident.end, new.kind, timestamp, now);
+    let draft =
+        EventDraft { actor, kind: new.kind, timestamp, description: new.description.clone(), is_automatic: false };
+    let event = draft_event(command, &mut incident, draft);
+    command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
+    command.put_incident(incident);
+    command.put_event(event.clone());
+    event
+}
+
+pub(in crate::service) struct EventDraft {
+    pub actor: UserId,
+    pub kind: EventType,
+    pub timestamp: Timestamp,
+    pub description: String,
+    /// A by-product of which nobody is told (contract section 19.1).
+    pub is_automatic: bool,
+}
+
+/// The event as it is to be stored, once the incident is what it will be; noted in the incident, but not staged.
+pub(in crate::service) fn draft_event(command: &mut Command<'_>, incident: &mut Incident, draft: EventDraft) -> Event {
+    let now = command.now();
+    let event = Event {
+        id: command.new_event_id(),
+        incident: incident.id,
+        actor: draft.actor,
+        timestamp: draft.timestamp,
+        received: now,
+        kind: draft.kind,
+        description: draft.description,
+        after: StateAfter {
+            open: incident.is_open(now),
+            // While it is being acknowledged it counts as acknowledged, whenever that expires.
+            acked: draft.kind == EventType::Acknowledge || incident.is_acked(now),
+            level: incident.level,
+            tags_version: incident.tags_version,
+            decided: (!draft.is_automatic).then(|| command.seq()),
+        },
+    };
+    incident.note_event(&event);
+    event
+}

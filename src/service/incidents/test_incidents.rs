@@ -1,0 +1,83 @@
+//! Incidents for trying things out (contract sections 23 and 24).
+
+use std::sync::Arc;
+
+use crate::service::{
+    Caller, Incidents, NewIncident, Refusal, ServiceError, incidents::incident::put_new_incident,
+    people::setup::own_source, policy::Action,
+};
+use crate::{
+    clock::random_bytes,
+    domain::{
+        ids::{IncidentId, SourceId},
+        incident::EndTime,
+        limits::TAGS_PER_INCIDENT,
+        severity::Level,
+        source::Source,
+        tag::Tag,
+    },
+};
+
+#[derive(Clone, Debug)]
+pub struct TestIncident {
+    /// `None`: the server's own.
+    pub source: Option<SourceId>,
+    /// `None`: one that says what it is.
+    pub description: Option<String>,
+    /// `None`: any.
+    pub level: Option<Level>,
+    /// Besides those that say what it is.
+    pub tags: Vec<Tag>,
+    pub stateless: bool,
+    /// JSON.
+    pub metadata: String,
+}
+
+impl Incidents {
+    pub async fn create_test_incident(&self, caller: &Caller, new: TestIncident) -> Result<IncidentId, ServiceError> {
+        caller.require(Action::PostForAnySource)?;
+        let id = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let source = match new.source {
+                    Some(id) => {
+                        let found: Option<&Arc<Source>> = command.directory().source(id);
+                        found.map(|source| Source::clone(source)).ok_or(Refusal::UnknownSource(id.0))?
+                    }
+                    None => own_source(command),
+                };
+                let id = command.new_incident_id();
+                let mut tags: Vec<Tag> = ["location=argus", &format!("object={id}"), "problem_type=test"]
+                    .into_iter()
+                    .filter_map(|text| Tag::parse(text).ok())
+                    .collect();
+                tags.extend(new.tags);
+                if tags.len() > TAGS_PER_INCIDENT {
+                    return Err(Refusal::TooManyTags);
+                }
+                let incident = NewIncident {
+                    source: None,
+                    start: command.now(),
+                    end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
+                    source_incident_id: String::new(),
+                    details_url: String::new(),
+                    description: new
+                        .description
+                        .unwrap_or_else(|| format!("Incident #{id} created via \"create_fake_incident\"")),
+                    level: new.level.unwrap_or_else(any_level),
+                    ticket_url: String::new(),
+                    metadata: new.metadata,
+                    tags,
+                };
+                Ok(put_new_incident(command, id, &source, source.user, incident).id)
+            })
+            .await
+            .map_err(crate::service::error::refused)?;
+        Ok(id)
+    }
+}
+
+fn any_level() -> Level {
+    let [byte] = random_bytes::<1>();
+    Level::new(byte % 5 + 1).unwrap_or(Level::INFORMATION)
+}

@@ -1,0 +1,243 @@
+//! What became of messages: those about an incident, and for staff all of them.
+
+use std::ops::ControlFlow;
+
+use crate::service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action};
+use crate::{
+    domain::{
+        event::{Event, EventType},
+        ids::{IncidentId, MessageId, UserId},
+        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
+        message::{About, Delivery, Fate, Message, Route, State, full_answer, public_answer},
+        size::Room,
+        time::Timestamp,
+    },
+    store::{Snapshot, Store, StoreError},
+};
+
+pub use crate::store::Messages;
+
+/// In one command.
+const RETRIED_AT_ONCE: usize = 200;
+
+/// A message with what it is about.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    pub message: Message,
+    /// Of its event; `None` for summaries, and where the incident was deleted since.
+    pub kind: Option<EventType>,
+    /// The summary that it is part of, whose state counts; without what else it stands for.
+    pub summary: Option<Message>,
+}
+
+impl Notification {
+    /// The message whose state counts: the summary that it is part of, or else itself.
+    #[must_use]
+    pub fn counts(&self) -> &Message {
+        self.summary.as_ref().unwrap_or(&self.message)
+    }
+
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.counts().state.delivery()
+    }
+
+    /// As the caller, who may see the message, reads it.
+    #[must_use]
+    pub fn fate(&self, caller: &Caller) -> Fate<'_> {
+        let counts = self.counts();
+        Fate { delivery: self.delivery(), attempts: counts.attempts, answer: caller.answer(&counts.answer) }
+    }
+}
+
+impl Caller {
+    /// The same for contacts, who are nobody's account.
+    #[must_use]
+    pub fn may_see_addresses_of_contacts(&self) -> bool {
+        self.may(Action::SeeOthersNotifications)
+    }
+
+    /// What a provider said about a message that the caller may see; from a private address only its status, unless the
+    /// caller may see what providers say to others.
+    #[must_use]
+    pub fn answer<'a>(&self, answer: &'a str) -> &'a str {
+        let is_full = self.may(Action::SeeOthersNotifications);
+        if is_full { full_answer(answer) } else { public_answer(answer) }
+    }
+
+    /// Addresses are personal, and so is what a provider says about them.
+    #[must_use]
+    pub fn may_see_addresses_of(&self, user: UserId) -> bool {
+        self.id() == user || self.may(Action::SeeOthersNotifications)
+    }
+}
+
+impl Notifications {
+    /// Oldest first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    pub fn notification_list(&self, incident: IncidentId) -> Result<NotificationList, ServiceError> {
+        if self.store().snapshot()?.incident(incident)?.is_none() {
+            return Err(ServiceError::NotFound(Model::Incident));
+        }
+        Ok(NotificationList { store: self.store().clone(), incident, after: None, is_done: false })
+    }
+
+    /// Newest first, those with a key below `before`; and where the next page starts. Fewer than asked for if they would
+    /// take more than [`PAGE_BYTES`].
+    pub async fn deliveries(
+        &self,
+        caller: &Caller,
+        which: Messages,
+        before: Option<MessageId>,
+        size: usize,
+    ) -> Result<(Vec<Notification>, Option<MessageId>), ServiceError> {
+        caller.require(Action::ManageDeliveries)?;
+        let (size, now) = (size.clamp(1, PAGE_SIZE_MAX), self.now());
+        self.store()
+            .read(move |snapshot| {
+                let (mut rows, mut room, mut more) = (Vec::new(), Room::new(PAGE_BYTES), false);
+                snapshot.for_each_message_back(which, before, &mut |message| {
+                    let row = with_event(snapshot, message, now)?;
+                    if rows.len() >= size || !room.takes(&row.message) {
+                        more = true;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    rows.push(row);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                let next = rows.last().filter(|_| more).map(|row: &Notification| row.message.id);
+                Ok((rows, next))
+            })
+            .await
+    }
+
+    /// A failed message is queued again, with the whole time ahead in which it is tried.
+    pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
+        caller.require(Action::ManageDeliveries)?;
+        let message = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let mut message = command.message(id)?.ok_or(ServiceError::NotFound(Model::Delivery))?;
+                if !message.is_dead() {
+                    return Err(Refusal::NotGivenUp(message.state).into());
+                }
+                let now = command.now();
+                message.state = State::Due { at: now, since: now };
+                command.put_message(message.clone());
+                Ok::<_, ServiceError>(message)
+            })
+            .await?;
+        tracing::info!(message = id.0, user = %caller.user.username, "a failed message is sent again");
+        let now = self.now();
+        let mut rows = self.store().read(move |snapshot| with_events(snapshot, vec![message], now)).await?;
+        rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
+    }
+
+    /// All failed messages are queued again; how many there were.
+    pub async fn retry_all_deliveries(&self, caller: &Caller) -> Result<usize, ServiceError> {
+        caller.require(Action::ManageDeliveries)?;
+        let (mut count, mut before) = (0_usize, None);
+        loop {
+            let read = move |snapshot: &Snapshot| snapshot.messages_page(Messages::Dead, before, RETRIED_AT_ONCE);
+            let dead: Vec<MessageId> = self.store().read(read).await?.into_iter().map(|message| message.id).collect();
+            let Some(last) = dead.last() else { break };
+            before = Some(*last);
+            count += self
+                .store()
+                .write(Some(caller.id()), move |command| {
+                    let (now, mut revived) = (command.now(), 0);
+                    for id in dead {
+                        if let Some(mut message) = command.message(id)?.filter(Message::is_dead) {
+                            message.state = State::Due { at: now, since: now };
+                            command.put_message(message);
+                            revived += 1;
+                        }
+                    }
+                    Ok::<usize, ServiceError>(revived)
+                })
+                .await?;
+        }
+        tracing::info!(messages = count, user = %caller.user.username, "failed messages are sent again");
+        Ok(count)
+    }
+}
+
+/// See [`Notifications::notification_list`].
+pub struct NotificationList {
+    store: Store,
+    incident: IncidentId,
+    after: Option<MessageId>,
+    is_done: bool,
+}
+
+impl NotificationList {
+    /// `None` at the end.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<Notification>>, ServiceError> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        let now = self.store.clock().now();
+        let mut is_done = true;
+        snapshot.for_each_message_of(self.incident, self.after, &mut |message| {
+            if !room.takes(&message) {
+                is_done = false;
+                return Ok(ControlFlow::Break(()));
+            }
+            rows.push(with_event(&snapshot, message, now)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.is_done = is_done;
+        self.after = rows.last().map(|row| row.message.id);
+        Ok(Some(rows))
+    }
+}
+
+/// `now`: where the clock was set back since, the next attempt comes sooner than its stored time says.
+pub(in crate::service) fn with_events(
+    snapshot: &Snapshot,
+    messages: Vec<Message>,
+    now: Timestamp,
+) -> Result<Vec<Notification>, ServiceError> {
+    Ok(messages.into_iter().map(|message| with_event(snapshot, message, now)).collect::<Result<_, _>>()?)
+}
+
+/// The messages about one event by the routes that `is_wanted` names, by id.
+pub(in crate::service) fn messages_about(
+    snapshot: &Snapshot,
+    event: &Event,
+    now: Timestamp,
+    is_wanted: impl Fn(&Route) -> bool,
+) -> Result<Vec<Notification>, ServiceError> {
+    let about = About::Event { incident: event.incident, event: event.id };
+    let mut found = Vec::new();
+    snapshot.for_each_message_of(event.incident, None, &mut |message| {
+        if message.about == about && is_wanted(&message.route) {
+            found.push(with_event(snapshot, message, now)?);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<Notification, StoreError> {
+    let kind = match message.about {
+        About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
+        About::Summary(_) => None,
+    };
+    let summary = match message.state {
+        // What else the summary stands for is of no interest, and may be long.
+        State::Gathered { into, .. } => {
+            let summary = snapshot.message(into)?;
+            summary.map(|summary| due_within_a_retry(Message { about: About::Summary(Vec::new()), ..summary }, now))
+        }
+        _ => None,
+    };
+    Ok(Notification { message: due_within_a_retry(message, now), kind, summary })
+}
+
+fn due_within_a_retry(mut message: Message, now: Timestamp) -> Message {
+    if let State::Due { at, .. } = &mut message.state {
+        *at = (*at).min(now.saturating_add_micros(RETRY_LONGEST_WAIT_MICROS));
+    }
+    message
+}

@@ -1,0 +1,126 @@
+//! All that somebody needs to be told of incidents, made in one step: for those who have nothing yet.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::service::{Caller, Notifications, Refusal, ServiceError};
+use crate::{
+    domain::{
+        destination::{Destination, EMAIL, EMAIL_ADDRESS, check_room},
+        directory::Directory,
+        ids::{DestinationId, FilterId, TimeslotId, UserId},
+        limits::{FILTERS_PER_USER, PROFILES_PER_USER, TIMESLOTS_PER_USER},
+        profile::{Profile, check_profile_filters},
+        severity::Level,
+        stored_filter::{FilterBlob, StoredFilter},
+        timeslot::{Timeslot, all_the_time},
+    },
+    store::Command,
+};
+
+/// At any time, of everything up to a level, by e-mail.
+#[derive(Clone, Debug)]
+pub struct FirstProfile {
+    /// Checked by [`crate::domain::setting::Form::normalize`].
+    pub email: String,
+    pub max_level: Level,
+}
+
+impl Notifications {
+    /// What the caller has already is used, the rest is made.
+    pub async fn create_first_profile(
+        &self,
+        caller: &Caller,
+        wish: FirstProfile,
+    ) -> Result<Arc<Profile>, ServiceError> {
+        let owner = caller.id();
+        let profile = self
+            .store()
+            .write(Some(owner), move |command| {
+                let count = command.directory().profiles_of(owner).len();
+                check_count("notification profiles", count, PROFILES_PER_USER)?;
+                check_profile_filters(command.directory(), owner, 0, 1)?;
+                let destination = destination(command, owner, wish.email)?;
+                let timeslot = timeslot(command, owner)?;
+                let filter = filter(command, owner, wish.max_level)?;
+                let directory = command.directory();
+                let name = unused(&filter_name(wish.max_level), |name| {
+                    directory.profiles_of(owner).iter().any(|it| it.name.as_deref() == Some(name))
+                });
+                let profile = Profile {
+                    id: command.new_profile_id(),
+                    owner,
+                    name: Some(name),
+                    timeslot,
+                    filters: vec![filter],
+                    destinations: vec![destination],
+                    active: true,
+                };
+                command.put_profile(profile.clone());
+                Ok::<_, ServiceError>(profile)
+            })
+            .await?;
+        Ok(Arc::new(profile))
+    }
+}
+
+fn destination(command: &mut Command<'_>, owner: UserId, address: String) -> Result<DestinationId, Refusal> {
+    let directory = command.directory();
+    if let Some(known) = directory.destinations_of(owner).into_iter().find(|it| it.is_email_to(&address)) {
+        return Ok(known.id);
+    }
+    check_room(directory, owner)?;
+    let destination = Destination {
+        id: command.new_destination_id(),
+        owner,
+        medium: EMAIL.to_owned(),
+        label: None,
+        settings: BTreeMap::from([(EMAIL_ADDRESS.to_owned(), address)]),
+        synced: false,
+    };
+    let id = destination.id;
+    command.put_destination(destination);
+    Ok(id)
+}
+
+fn timeslot(command: &mut Command<'_>, owner: UserId) -> Result<TimeslotId, Refusal> {
+    let mut wanted = all_the_time(TimeslotId(0), owner);
+    let timeslots = command.directory().timeslots_of(owner);
+    if let Some(known) = timeslots.iter().find(|it| it.recurrences == wanted.recurrences) {
+        return Ok(known.id);
+    }
+    check_count("timeslots", timeslots.len(), TIMESLOTS_PER_USER)?;
+    wanted.name = unused(&wanted.name, |name| timeslots.iter().any(|it| it.name == name));
+    wanted.id = command.new_timeslot_id();
+    let id = wanted.id;
+    command.put_timeslot(Timeslot { id, ..wanted });
+    Ok(id)
+}
+
+fn filter(command: &mut Command<'_>, owner: UserId, level: Level) -> Result<FilterId, Refusal> {
+    let blob = FilterBlob { max_level: Some(level), ..FilterBlob::default() };
+    let directory: &Directory = command.directory();
+    let filters = directory.filters_of(owner);
+    if let Some(known) = filters.iter().find(|it| it.blob == blob) {
+        return Ok(known.id);
+    }
+    check_count("filters", filters.len(), FILTERS_PER_USER)?;
+    let name = unused(&filter_name(level), |name| filters.iter().any(|it| it.name == name));
+    let filter = StoredFilter { id: command.new_filter_id(), owner, name, public: false, blob };
+    let id = filter.id;
+    command.put_filter(filter);
+    Ok(id)
+}
+
+fn filter_name(level: Level) -> String {
+    if level == Level::INFORMATION { "Everything".to_owned() } else { format!("Up to level {}", level.get()) }
+}
+
+fn check_count(what: &'static str, count: usize, limit: usize) -> Result<(), Refusal> {
+    if count < limit { Ok(()) } else { Err(Refusal::TooMany { what, limit }) }
+}
+
+/// With a number if it is taken.
+fn unused(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("{name} ({number})"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
+}

@@ -1,0 +1,58 @@
+//! The media that destinations can have: those that the server knows itself, and channels that are offered to everybody.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{channel_types::CHANNEL_TYPES, medium::AnyMedium};
+use crate::service::Notifications;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedMedium {
+    pub medium: AnyMedium,
+    /// For people.
+    pub name: String,
+    /// Its plug-in was there when the server started.
+    pub installed: bool,
+}
+
+impl Notifications {
+    /// The server's own first, then plug-ins in the order of their types.
+    #[must_use]
+    pub fn media(&self) -> Vec<OfferedMedium> {
+        let directory = self.directory();
+        let offered = directory.channels.values().filter(|channel| channel.is_medium());
+        let plugins: BTreeSet<&str> = offered.map(|channel| channel.kind.as_str()).collect();
+        let own = CHANNEL_TYPES.iter().map(|known| self.medium(known.key));
+        own.chain(plugins.into_iter().map(|slug| self.medium(slug))).collect()
+    }
+
+    /// Only one that is there for new destinations.
+    #[must_use]
+    pub fn offered_medium(&self, slug: &str) -> Option<OfferedMedium> {
+        let medium = AnyMedium::from_slug(slug);
+        let is_there =
+            matches!(medium, AnyMedium::BuiltIn(_)) || self.directory().offered_channel(medium.slug()).is_some();
+        is_there.then(|| self.medium(slug))
+    }
+
+    /// Also one that is offered no more, which destinations may still have: its name is its type then.
+    #[must_use]
+    pub fn medium(&self, slug: &str) -> OfferedMedium {
+        match AnyMedium::from_slug(slug) {
+            AnyMedium::BuiltIn(known) => {
+                OfferedMedium { medium: AnyMedium::BuiltIn(known), name: known.title.to_owned(), installed: true }
+            }
+            AnyMedium::Plugin(kind) => {
+                let directory = self.directory();
+                let channel = directory.offered_channel(&kind);
+                let name = channel.map_or_else(|| kind.clone(), |channel| channel.name.clone());
+                let installed = channel.is_some() && self.has_plugin(&kind);
+                OfferedMedium { medium: AnyMedium::Plugin(kind), name, installed }
+            }
+        }
+    }
+
+    /// Is there a channel plug-in of this type?
+    pub(in crate::service) fn has_plugin(&self, kind: &str) -> bool {
+        self.inner.courier.get().is_some_and(|courier| courier.plugins().iter().any(|it| it == kind))
+    }
+}

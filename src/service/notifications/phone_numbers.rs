@@ -1,0 +1,76 @@
+//! Telephone numbers of a user: what version 1 knows of destinations for text messages (contract section 3).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::domain::{
+    destination::{Destination, PHONE_NUMBER, SMS, check_room},
+    directory::Directory,
+    ids::{DestinationId, UserId},
+};
+use crate::service::{
+    Caller, Model, NotificationRefusal, Notifications, ServiceError, notifications::destinations::forget_destination,
+};
+
+impl Notifications {
+    /// `number`: in E.164 (see [`crate::domain::phone`]).
+    pub async fn create_phone_number(&self, caller: &Caller, number: String) -> Result<Arc<Destination>, ServiceError> {
+        let owner = caller.id();
+        self.put(caller, None, move |_, command| {
+            check_room(command.directory(), owner)?;
+            check_free(command.directory(), owner, None, &number)?;
+            let settings = BTreeMap::from([(PHONE_NUMBER.to_owned(), number)]);
+            let (id, medium) = (DestinationId(0), SMS.to_owned());
+            Ok(Destination { id, owner, medium, label: None, settings, synced: false })
+        })
+        .await
+    }
+
+    pub async fn edit_phone_number(
+        &self,
+        caller: &Caller,
+        id: DestinationId,
+        number: String,
+    ) -> Result<Arc<Destination>, ServiceError> {
+        let owner = caller.id();
+        self.put(caller, Some(id), move |before: Option<&Destination>, command| {
+            let mut after = before.filter(|it| it.medium == SMS).ok_or(UNKNOWN)?.clone();
+            check_free(command.directory(), owner, Some(id), &number)?;
+            after.settings.insert(PHONE_NUMBER.to_owned(), number);
+            Ok(after)
+        })
+        .await
+    }
+
+    /// The profiles that led to it just lose it.
+    pub async fn delete_phone_number(&self, caller: &Caller, id: DestinationId) -> Result<(), ServiceError> {
+        let owner = caller.id();
+        self.store()
+            .write(Some(owner), move |command| {
+                phone_number_of(command.directory(), owner, id).ok_or(UNKNOWN)?;
+                forget_destination(command, id);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Destination);
+
+/// `None` for somebody else's, and for destinations of other media.
+#[must_use]
+pub fn phone_number_of(directory: &Directory, owner: UserId, id: DestinationId) -> Option<&Arc<Destination>> {
+    directory.destination_of(owner, id).filter(|destination| destination.medium == SMS)
+}
+
+fn check_free(
+    directory: &Directory,
+    owner: UserId,
+    own: Option<DestinationId>,
+    number: &str,
+) -> Result<(), NotificationRefusal> {
+    let taken = directory.destinations_of(owner).into_iter().any(|it| {
+        it.medium == SMS && Some(it.id) != own && it.settings.get(PHONE_NUMBER).is_some_and(|known| known == number)
+    });
+    if taken { Err(NotificationRefusal::PhoneNumberExists) } else { Ok(()) }
+}

@@ -1,0 +1,179 @@
+//! Why a contact was sent a message about an event, or not: each rule judged again, with contact and configuration as they were then.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use crate::service::{
+    Caller, Decisions, Model, Notifications, ServiceError,
+    notifications::decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
+    notifications::deliveries::messages_about,
+    policy::Action,
+};
+use crate::{
+    domain::{
+        channel::Channel,
+        contact::Contact,
+        directory::Directory,
+        event::Event,
+        explain::{self, Place, Reason},
+        ids::{ChannelId, EventId, IncidentId, RuleId},
+        incident::Incident,
+        message::{About, Route},
+        plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
+        subscription::Basis,
+        time::Timestamp,
+    },
+    store::Snapshot,
+};
+
+/// What came of one rule for the contact, as it was then.
+#[derive(Clone, Debug)]
+pub struct RuleDecision {
+    pub id: RuleId,
+    pub name: String,
+    pub told: Vec<Arc<Channel>>,
+    /// Each for one channel, or for all.
+    pub reasons: Vec<(Option<Uuid>, Reason)>,
+}
+
+impl Notifications {
+    /// For those who may see the notifications of others.
+    pub async fn rule_decisions(
+        &self,
+        caller: &Caller,
+        incident: IncidentId,
+        event: EventId,
+        contact: Uuid,
+    ) -> Result<Decisions, ServiceError> {
+        caller.require(Action::SeeOthersNotifications)?;
+        let (caller, now) = (caller.clone(), self.now());
+        self.store()
+            .read(move |snapshot| {
+                let about = snapshot.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+                let event = snapshot.event(incident, event)?.ok_or(ServiceError::NotFound(Model::Event))?;
+                explain_event(snapshot, &about, event, contact, &caller, now)
+            })
+            .await
+    }
+}
+
+fn explain_event(
+    snapshot: &Snapshot,
+    incident: &Incident,
+    event: Event,
+    uuid: Uuid,
+    caller: &Caller,
+    moment: Timestamp,
+) -> Result<Decisions, ServiceError> {
+    const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Contact);
+    let answer = |event, contact, summary, rules| {
+        let whom = Whom::Contact(contact);
+        Decisions { event, whom, decided: true, summary, profiles: Vec::new(), rules, messages: Vec::new() }
+    };
+    let now = snapshot.contact(uuid)?;
+    let Some(seq) = event.after.decided else {
+        let summary = undecided(&event);
+        return Ok(Decisions { decided: false, ..answer(event, now.ok_or(UNKNOWN)?, summary, Vec::new()) });
+    };
+    let Some(contact) = snapshot.contact_with_uuid_at(uuid, seq)? else {
+        let contact = now.ok_or(UNKNOWN)?;
+        let summary = format!("There was no contact {} yet when this was decided.", contact.full_name);
+        return Ok(answer(event, contact, summary, Vec::new()));
+    };
+    let Some(tags) = tags_then(snapshot, incident, &event)? else {
+        return Ok(answer(event, contact, TAGS_UNKNOWN.to_owned(), Vec::new()));
+    };
+    let directory = snapshot.directory_at(seq)?;
+    let has_ticket = !incident.ticket_url.is_empty();
+    let occurrence = Occurrence::new(&event, incident.source, incident.end.is_stateful(), has_ticket, &tags);
+    let mut verdicts = rule_verdicts(&directory, &contact, &occurrence);
+    note_left_out(&mut verdicts, snapshot, &event, &contact, &directory)?;
+    let rules: Vec<RuleDecision> =
+        verdicts.into_iter().filter_map(|it| decision(it, &contact, &directory, &occurrence)).collect();
+    let messages = if rules.iter().all(|rule| rule.told.is_empty()) {
+        Vec::new()
+    } else {
+        let is_theirs = |route: &Route| matches!(route, Route::Contact { contact: whose, .. } if *whose == contact.id);
+        messages_about(snapshot, &event, moment, is_theirs)?
+    };
+    let summary = summary(&contact, &rules, &fates(&messages, caller));
+    Ok(Decisions { messages, ..answer(event, contact, summary, rules) })
+}
+
+/// Whom a crowded event left out can be told only from whom it told.
+fn note_left_out(
+    verdicts: &mut [RuleVerdict],
+    snapshot: &Snapshot,
+    event: &Event,
+    contact: &Contact,
+    directory: &Directory,
+) -> Result<(), ServiceError> {
+    let (near_misses, _) = snapshot.near_misses(event.incident, event.id)?;
+    let counts: BTreeMap<RuleId, u32> = left_out(&near_misses).collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let about = About::Event { incident: event.incident, event: event.id };
+    let mut told: BTreeSet<ChannelId> = BTreeSet::new();
+    snapshot.for_each_message_of(event.incident, None, &mut |message| {
+        if let Route::Contact { contact: whom, channel, .. } = message.route
+            && whom == contact.id
+            && message.about == about
+        {
+            told.insert(channel);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for verdict in verdicts {
+        let is_told = |uuid: &Uuid| directory.channels.get(uuid).is_some_and(|channel| told.contains(&channel.id));
+        let (told, silent) = std::mem::take(&mut verdict.told).into_iter().partition(is_told);
+        verdict.told = told;
+        let left_out = counts.get(&verdict.rule).copied().unwrap_or_default();
+        let silence = Silence::Near(NearReason::TooMany { left_out });
+        let silent: Vec<Uuid> = silent;
+        verdict.silences.extend(silent.into_iter().map(|uuid| (Some(uuid), silence)));
+    }
+    Ok(())
+}
+
+fn decision(
+    verdict: RuleVerdict,
+    contact: &Contact,
+    directory: &Directory,
+    occurrence: &Occurrence<'_>,
+) -> Option<RuleDecision> {
+    let rule = directory.rules.get(&verdict.rule)?;
+    let basis = Basis::Rule(Arc::clone(rule));
+    let reason = |(channel, silence): (Option<Uuid>, _)| {
+        let known = |uuid| directory.channels.get(&uuid).map(AsRef::as_ref);
+        let place = channel.map_or(Place::All, |uuid| Place::Channel(contact, known(uuid)));
+        (channel, explain::explain(silence, &basis, place, directory, occurrence))
+    };
+    Some(RuleDecision {
+        id: rule.id,
+        name: rule.name.clone(),
+        told: verdict.told.iter().filter_map(|uuid| directory.channels.get(uuid)).cloned().collect(),
+        reasons: verdict.silences.into_iter().map(reason).collect(),
+    })
+}
+
+fn summary(contact: &Contact, rules: &[RuleDecision], fates: &str) -> String {
+    let name = &contact.full_name;
+    let by: Vec<String> =
+        rules.iter().filter(|rule| !rule.told.is_empty()).map(|rule| format!("\"{}\"", rule.name)).collect();
+    match (rules, by.as_slice()) {
+        ([], _) => format!("There were no rules, so {name} was not notified."),
+        ([only], []) => {
+            let reasons: Vec<&str> = only.reasons.iter().map(|(_, reason)| reason.sentence.as_str()).collect();
+            format!("{name} was not notified. {}", reasons.join(" "))
+        }
+        (_, []) => format!("{name} was not notified: none of {} rules led to a message.", rules.len()),
+        (_, [only]) => format!("{name}: {fates}, by rule {only}."),
+        _ => format!("{name}: {fates}, by rules {}.", by.join(", ")),
+    }
+}

@@ -1,0 +1,266 @@
+//! Logging in: token to caller, password to token (contract section 2).
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use crate::service::{
+    Caller, Credential, People, Refusal, ServiceError,
+    people::expired_tokens::delete_surplus_expired,
+    people::passwords::Proof,
+    people::tokens::{NewToken, classic_tokens, put_token},
+};
+use crate::{
+    auth::secret,
+    domain::{
+        directory::Directory,
+        ids::UserId,
+        limits::{LOGIN_TOKENS_PER_USER, SESSIONS_PER_USER},
+        time::Timestamp,
+        token::{Token, TokenHash, TokenKind, TokenOrigin},
+        user::User,
+    },
+    store::{Command, StoreError, WriteError},
+};
+
+/// Why a token names nobody.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AuthFailure {
+    #[error("unknown token")]
+    Invalid,
+    /// Said at the first use after that; later ones hear that the token is unknown.
+    #[error("the token has expired")]
+    Expired,
+    #[error("the user is deactivated")]
+    Inactive,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a password got nobody in.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LoginFailure {
+    #[error("wrong username or password")]
+    BadCredentials,
+    #[error("too many tries; wait {} seconds", .retry_after.as_secs().saturating_add(1))]
+    TooManyTries { retry_after: Duration },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WriteError<LoginFailure>> for LoginFailure {
+    fn from(error: WriteError<LoginFailure>) -> Self {
+        match error {
+            WriteError::Refused(refused) => refused,
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl People {
+    /// No disk and no password hashing on the way of a good token.
+    #[expect(clippy::unused_async, reason = "callers wait for it like for the other ways to log in")]
+    pub async fn authenticate(&self, secret: &str) -> Result<Caller, AuthFailure> {
+        let hash = secret::token_hash(secret).ok_or(AuthFailure::Invalid)?;
+        let directory = self.directory();
+        let token = directory.tokens.get(&hash).ok_or(AuthFailure::Invalid)?;
+        let credential = match token.kind {
+            TokenKind::Classic => Credential::Classic(hash),
+            TokenKind::Login => Credential::Login(hash),
+            TokenKind::Session => return Err(AuthFailure::Invalid),
+        };
+        let user = directory.user(token.user).filter(|user| user.is_active).ok_or(AuthFailure::Inactive)?;
+        if is_expired(token, self.now()) {
+            return Err(self.refuse_expired(token));
+        }
+        Ok(Caller { user: Arc::clone(user), source: directory.source_of(user.id).cloned(), credential })
+    }
+
+    /// A new classic token in place of the one that the last call made; tokens made otherwise stay. `peer`: `None`
+    /// locally.
+    pub async fn exchange_password(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<String, LoginFailure> {
+        let user = self.check_password(username, password, peer, Proof::None).await?;
+        let (secret, life) = (secret::classic_token(), self.settings().token_life);
+        let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
+        self.store()
+            .write(Some(user.id), move |command| {
+                still_valid(command.directory(), &user)?;
+                let former: Vec<TokenHash> =
+                    classic_tokens(command.directory(), user.id).filter(|t| t.replaceable).map(|t| t.hash).collect();
+                for hash in former {
+                    command.delete_token(hash);
+                }
+                put_token(command, classic(user.id, hash, life, true, TokenOrigin::Password));
+                Ok::<_, LoginFailure>(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    /// A login token and when it expires.
+    pub async fn login(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<(String, Timestamp), LoginFailure> {
+        let user = self.check_password(username, password, peer, Proof::None).await?;
+        let life = self.settings().login_token_life;
+        self.make_passing_token(user, TokenKind::Login, life, String::new()).await
+    }
+
+    /// The same for somebody who is logged in already.
+    pub async fn login_as(&self, caller: &Caller) -> Result<(String, Timestamp), ServiceError> {
+        let (secret, life) = (secret::login_token(), self.settings().login_token_life);
+        let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
+        let caller = caller.clone();
+        let expires = self
+            .store()
+            .write(Some(caller.id()), move |command| {
+                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+                let origin = origin_of(command.directory(), &caller);
+                let new = passing(caller.id(), TokenKind::Login, hash, life, origin, String::new());
+                Ok::<_, ServiceError>(put_passing_token(command, new))
+            })
+            .await?;
+        Ok((secret, expires))
+    }
+
+    /// Replaces the token used, or, for other credentials, the caller's token from `token-auth/` or else the newest.
+    /// One that never expires is replaced by one that never expires. What a password had a part in ends with it.
+    pub async fn refresh_token(&self, caller: &Caller) -> Result<String, ServiceError> {
+        let caller = caller.clone();
+        let own = match caller.credential {
+            Credential::Classic(hash) => Some(hash),
+            Credential::Login(_) | Credential::Session(_) | Credential::Password | Credential::Local => None,
+        };
+        let (secret, life) = (secret::classic_token(), self.settings().token_life);
+        let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let user = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?.user;
+                let former = classic_tokens(command.directory(), user.id)
+                    .max_by_key(|t| (own == Some(t.hash), t.replaceable, t.id))
+                    .cloned()
+                    .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
+                let origin = match origin_of(command.directory(), &caller) {
+                    TokenOrigin::Hand => former.origin,
+                    TokenOrigin::Password => TokenOrigin::Password,
+                };
+                command.delete_token(former.hash);
+                let life = life.filter(|_| former.expires.is_some());
+                put_token(command, classic(user.id, hash, life, former.replaceable, origin));
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    /// Ends the login token used; does nothing to other credentials.
+    pub async fn logout(&self, caller: &Caller) -> Result<(), ServiceError> {
+        match caller.credential {
+            Credential::Login(hash) => self.delete_tokens(caller, move |token| token.hash == hash).await,
+            Credential::Classic(_) | Credential::Session(_) | Credential::Password | Credential::Local => Ok(()),
+        }
+    }
+
+    /// Ends all login tokens of the caller.
+    pub async fn logout_all(&self, caller: &Caller) -> Result<(), ServiceError> {
+        self.delete_tokens(caller, |token| token.kind == TokenKind::Login).await
+    }
+
+    /// Deletes the token used, of whatever kind.
+    pub async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
+        match caller.credential {
+            Credential::Login(used) | Credential::Classic(used) | Credential::Session(used) => {
+                self.delete_tokens(caller, move |token| token.hash == used).await
+            }
+            Credential::Password | Credential::Local => Ok(()),
+        }
+    }
+
+    pub(in crate::service) async fn delete_tokens(
+        &self,
+        caller: &Caller,
+        which: impl Fn(&Token) -> bool + Send + 'static,
+    ) -> Result<(), ServiceError> {
+        self.delete_tokens_of(caller, caller.id(), which).await
+    }
+
+    /// A token that a password made.
+    pub(in crate::service) async fn make_passing_token(
+        &self,
+        user: Arc<User>,
+        kind: TokenKind,
+        life: Duration,
+        note: String,
+    ) -> Result<(String, Timestamp), LoginFailure> {
+        let secret = secret::login_token();
+        let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
+        let expires = self
+            .store()
+            .write(Some(user.id), move |command| {
+                still_valid(command.directory(), &user)?;
+                let new = passing(user.id, kind, hash, life, TokenOrigin::Password, note);
+                Ok::<_, LoginFailure>(put_passing_token(command, new))
+            })
+            .await?;
+        Ok((secret, expires))
+    }
+}
+
+fn passing(
+    user: UserId,
+    kind: TokenKind,
+    hash: TokenHash,
+    life: Duration,
+    origin: TokenOrigin,
+    note: String,
+) -> NewToken {
+    NewToken { user, kind, hash, life: Some(life), replaceable: false, origin, note }
+}
+
+/// Stages a login token or a session; deletes the oldest one of the user's that is valid if there are too many, and
+/// expired ones beyond the few that are kept. Returns when it expires.
+fn put_passing_token(command: &mut Command<'_>, new: NewToken) -> Timestamp {
+    let (kind, now) = (new.kind, command.now());
+    delete_surplus_expired(command, new.user, kind);
+    let limit = if kind == TokenKind::Session { SESSIONS_PER_USER } else { LOGIN_TOKENS_PER_USER };
+    let same = command.directory().tokens_of(new.user).into_iter();
+    let valid: Vec<&Arc<Token>> = same.filter(|token| token.kind == kind && !is_expired(token, now)).collect();
+    let oldest = valid.iter().min_by_key(|token| token.id).filter(|_| valid.len() >= limit).map(|token| token.hash);
+    if let Some(hash) = oldest {
+        command.delete_token(hash);
+    }
+    put_token(command, new).unwrap_or(Timestamp::MAX)
+}
+
+/// Of what the caller obtains now. A token that was made by hand makes tokens that stay like itself.
+fn origin_of(directory: &Directory, caller: &Caller) -> TokenOrigin {
+    match caller.credential {
+        Credential::Classic(hash) | Credential::Login(hash) | Credential::Session(hash) => {
+            directory.tokens.get(&hash).map_or(TokenOrigin::Password, |token| token.origin)
+        }
+        Credential::Password | Credential::Local => TokenOrigin::Password,
+    }
+}
+
+fn classic(user: UserId, hash: TokenHash, life: Option<Duration>, replaceable: bool, origin: TokenOrigin) -> NewToken {
+    NewToken { user, kind: TokenKind::Classic, hash, life, replaceable, origin, note: String::new() }
+}
+
+pub(in crate::service) fn is_expired(token: &Token, now: Timestamp) -> bool {
+    token.expires.is_some_and(|expires| expires <= now)
+}
+
+/// Nobody deactivated the user or changed the password in the meantime.
+pub(in crate::service) fn still_valid(directory: &Directory, checked: &User) -> Result<(), LoginFailure> {
+    directory
+        .user(checked.id)
+        .filter(|user| user.is_active && user.password_hash == checked.password_hash)
+        .map(|_| ())
+        .ok_or(LoginFailure::BadCredentials)
+}

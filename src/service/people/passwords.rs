@@ -1,0 +1,85 @@
+//! Passwords: checked within their budgets, and what new ones have to be like.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use crate::service::{LoginFailure, People, Refusal, ServiceError};
+use crate::{
+    auth::{password::PasswordError, remembered::Fingerprint, secret, tries::Trier},
+    domain::{
+        token::TokenHash,
+        user::{User, password_problem},
+    },
+};
+
+/// What a client waits that finds too many others waiting for a password check.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// What tells a client of the account from strangers.
+#[derive(Clone, Copy)]
+pub(in crate::service) enum Proof<'a> {
+    None,
+    /// The cookie that an earlier login left in this browser; need not be a good one.
+    Device(&'a str),
+    Session(TokenHash),
+}
+
+impl People {
+    /// Whose password it is. Takes as long for accounts that are unknown, inactive or without a password. One that was
+    /// found right a short while ago, from the same network, takes no time.
+    pub(in crate::service) async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+        proof: Proof<'_>,
+    ) -> Result<Arc<User>, LoginFailure> {
+        let fingerprint = self.remembered().fingerprint(username, password, peer);
+        if let Some(user) = self.remembered_user(username, fingerprint) {
+            return Ok(user);
+        }
+        let turn = self.remembered().turn(fingerprint);
+        let _turn = turn.lock().await;
+        if let Some(user) = self.remembered_user(username, fingerprint) {
+            return Ok(user);
+        }
+        let user = self.directory().user_named(username).filter(|user| user.is_active).cloned();
+        let proof = match proof {
+            Proof::None => None,
+            Proof::Device(cookie) => user.as_ref().and_then(|user| secret::device(user, cookie)),
+            Proof::Session(hash) => Some(hash),
+        };
+        let trier = Trier { username, user: user.as_ref().map(|user| user.id), peer, proof };
+        let mut attempt =
+            self.tries().begin(trier).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
+        let turn = self.passwords().turn(attempt.rank()).await.map_err(busy)?;
+        attempt.counts();
+        let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        let fits = self.passwords().verify(turn, password, hash).await.map_err(busy)?;
+        let user = user.filter(|_| fits).ok_or(LoginFailure::BadCredentials)?;
+        attempt.succeeded(user.id);
+        self.remembered().remember(fingerprint, &user, self.moment());
+        Ok(user)
+    }
+
+    fn remembered_user(&self, username: &str, fingerprint: Fingerprint) -> Option<Arc<User>> {
+        let user = self.directory().user_named(username).filter(|user| user.is_active).cloned()?;
+        self.remembered().knows(fingerprint, &user, self.moment()).then_some(user)
+    }
+
+    /// The hash of a new password, if it is one that may be chosen.
+    pub(in crate::service) async fn hash_password(&self, password: &str) -> Result<String, ServiceError> {
+        may_be_chosen(password)?;
+        self.passwords().hash(password).await.map_err(|error| match error {
+            PasswordError::Busy => ServiceError::TooOften { retry_after: BUSY },
+            PasswordError::Failed => ServiceError::Internal("the password could not be hashed"),
+        })
+    }
+}
+
+pub(in crate::service) fn may_be_chosen(password: &str) -> Result<(), Refusal> {
+    password_problem(password).map_or(Ok(()), |problem| Err(Refusal::Password(problem)))
+}
+
+fn busy(_: PasswordError) -> LoginFailure {
+    LoginFailure::TooManyTries { retry_after: BUSY }
+}

@@ -1,0 +1,32 @@
+//! What users chose for the pages.
+
+use crate::domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences};
+use crate::service::{Caller, People, ServiceError};
+
+impl People {
+    /// The defaults where nothing was chosen.
+    pub async fn preferences(&self, caller: &Caller) -> Result<Preferences, ServiceError> {
+        let user = caller.id();
+        let found = self.store().read_few(move |snapshot| snapshot.preferences(user)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Starts from what is stored then, so that two who change different things do not undo each other.
+    pub async fn change_preferences(
+        &self,
+        caller: &Caller,
+        change: impl FnOnce(&mut Preferences) + Send + 'static,
+    ) -> Result<(), ServiceError> {
+        let user = caller.id();
+        self.store()
+            .write(Some(user), move |command| {
+                let mut preferences = command.preferences(user)?.unwrap_or_default();
+                change(&mut preferences);
+                check_length("last_view", LAST_VIEW, Some(&preferences.last_view))?;
+                command.put_preferences(user, preferences);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Tokens as an administrator handles them.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::service::{Caller, Model, People, Refusal, ServiceError, people::login::is_expired, policy::Action};
+use crate::{
+    auth::secret,
+    domain::{
+        directory::Directory,
+        draft::check_length,
+        ids::{TokenId, UserId},
+        limits::{TOKEN_NOTE, TOKENS_PER_USER},
+        time::Timestamp,
+        token::{Token, TokenHash, TokenKind, TokenOrigin},
+    },
+    store::Command,
+};
+
+/// How long a new token lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenLife {
+    /// As the setting says.
+    #[default]
+    Setting,
+    Never,
+    For(Duration),
+}
+
+impl People {
+    /// A classic token beside those that there are; `value`: one that is in use elsewhere already.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        value: Option<String>,
+        life: TokenLife,
+    ) -> Result<String, ServiceError> {
+        caller.require(Action::ManageUsers)?;
+        self.new_token(caller, user, value, life, String::new()).await
+    }
+
+    /// A new classic token for that user, beside those that there are; `note` says what it is for.
+    pub async fn issue_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
+        caller.require(Action::ManageUsers)?;
+        check_length("note", TOKEN_NOTE, Some(&note))?;
+        self.new_token(caller, user, None, life, note).await
+    }
+
+    /// A classic token of the caller's own, beside those that there are; `note` says what it is for.
+    pub async fn create_own_token(
+        &self,
+        caller: &Caller,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
+        check_length("note", TOKEN_NOTE, Some(&note))?;
+        self.new_token(caller, caller.id(), None, life, note).await
+    }
+
+    async fn new_token(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        value: Option<String>,
+        life: TokenLife,
+        note: String,
+    ) -> Result<String, ServiceError> {
+        let secret = value.unwrap_or_else(secret::classic_token);
+        if !secret::is_classic_token(&secret) {
+            return Err(Refusal::BadTokenValue.into());
+        }
+        let hash = secret::token_hash(&secret).ok_or(Refusal::BadTokenValue)?;
+        let life = match life {
+            TokenLife::Setting => self.settings().token_life,
+            TokenLife::Never => None,
+            TokenLife::For(life) => Some(life),
+        };
+        let caller = caller.clone();
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+                if caller.id() != user {
+                    caller.require(Action::ManageUsers)?;
+                }
+                if command.directory().user(user).is_none() {
+                    return Err(ServiceError::NotFound(Model::User));
+                }
+                if command.directory().tokens.contains_key(&hash) {
+                    return Err(Refusal::TokenTaken.into());
+                }
+                let now = command.now();
+                let by_hand = |token: &&Token| token.origin == TokenOrigin::Hand && !is_expired(token, now);
+                if classic_tokens(command.directory(), user).filter(by_hand).count() >= TOKENS_PER_USER {
+                    return Err(Refusal::TooManyTokens.into());
+                }
+                let (kind, origin) = (TokenKind::Classic, TokenOrigin::Hand);
+                put_token(command, NewToken { user, kind, hash, life, replaceable: false, origin, note });
+                Ok(())
+            })
+            .await?;
+        Ok(secret)
+    }
+
+    /// A token or a session of the caller's own; of others' nothing is said.
+    pub async fn revoke_own_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
+        let user = caller.id();
+        self.store()
+            .write(Some(user), move |command| {
+                let own = command.directory().tokens_of(user);
+                let found = own.into_iter().find(|token| token.id == id).map(|token| token.hash);
+                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
+        caller.require(Action::ManageUsers)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let found = command.directory().tokens.values().find(|token| token.id == id).map(|token| token.hash);
+                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Ends all tokens and sessions of that user at once.
+    pub async fn revoke_all_tokens(&self, caller: &Caller, user: UserId) -> Result<(), ServiceError> {
+        caller.require(Action::ManageUsers)?;
+        self.delete_tokens_of(caller, user, |_| true).await
+    }
+
+    pub(in crate::service) async fn delete_tokens_of(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        which: impl Fn(&Token) -> bool + Send + 'static,
+    ) -> Result<(), ServiceError> {
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                let tokens = command.directory().tokens_of(user).into_iter();
+                let ended: Vec<TokenHash> = tokens.filter(|token| which(token)).map(|token| token.hash).collect();
+                for hash in ended {
+                    command.delete_token(hash);
+                }
+                Ok::<_, ServiceError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Of one user or of all, by id.
+    #[must_use]
+    pub fn tokens(&self, user: Option<UserId>) -> Vec<Arc<Token>> {
+        let directory = self.directory();
+        let mut tokens: Vec<Arc<Token>> =
+            directory.tokens.values().filter(|token| user.is_none_or(|user| token.user == user)).cloned().collect();
+        tokens.sort_by_key(|token| token.id);
+        tokens
+    }
+}
+
+pub(in crate::service) fn classic_tokens(directory: &Directory, user: UserId) -> impl Iterator<Item = &Token> {
+    directory.tokens.classic_of(user).map(Arc::as_ref)
+}
+
+/// A token to be made; `life`: `None` for ever.
+pub(in crate::service) struct NewToken {
+    pub user: UserId,
+    pub kind: TokenKind,
+    pub hash: TokenHash,
+    pub life: Option<Duration>,
+    pub replaceable: bool,
+    pub origin: TokenOrigin,
+    pub note: String,
+}
+
+/// Stages a token; returns when it expires.
+pub(in crate::service) fn put_token(command: &mut Command<'_>, new: NewToken) -> Option<Timestamp> {
+    let NewToken { user, kind, hash, life, replaceable, origin, note } = new;
+    let created = command.now();
+    let micros = |life: Duration| i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
+    let expires = life.map(|life| created.saturating_add_micros(micros(life)));
+    let id = command.new_token_id();
+    command.put_token(Token { id, user, kind, hash, created, expires, replaceable, origin, note });
+    expires
+}

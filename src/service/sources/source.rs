@@ -1,0 +1,160 @@
+//! Sources, their types and signs of life (contract section 4).
+
+use std::sync::Arc;
+
+use crate::service::{
+    Caller, Model, Refusal, ServiceError, Sources, configuration::Drafted, people::users::put_new_user, policy::Action,
+};
+use crate::{
+    clock::random_bytes,
+    domain::{
+        directory::Directory,
+        ids::{SourceId, UserId},
+        source::{Source, SourceDraft, check_room_for_type, check_type},
+        user::UserDraft,
+    },
+    store::Command,
+};
+
+/// What is put behind a username that is taken: `_` and six digits.
+const SUFFIX: usize = 7;
+const USERNAME: usize = 150;
+
+impl Drafted for Source {
+    const MODEL: Model = Model::Source;
+}
+
+impl Sources {
+    pub async fn create_source(&self, caller: &Caller, draft: SourceDraft) -> Result<Arc<Source>, ServiceError> {
+        self.create_source_with_type(caller, draft, false).await
+    }
+
+    /// `makes_type`: the type is made with it if there is none of that name.
+    pub async fn create_source_with_type(
+        &self,
+        caller: &Caller,
+        draft: SourceDraft,
+        makes_type: bool,
+    ) -> Result<Arc<Source>, ServiceError> {
+        caller.require(Action::ManageSources)?;
+        draft.check()?;
+        if makes_type {
+            check_type(draft.source_type.as_deref().unwrap_or_default())?;
+        }
+        let wanted = draft.username.clone().or_else(|| draft.name.clone()).unwrap_or_default();
+        let stage = move |command: &mut Command<'_>, _: Option<&Source>, source: &mut Source| {
+            let directory = command.directory();
+            let username = Some(free_username(directory, &wanted));
+            let account = UserDraft { username, ..UserDraft::default() };
+            if !directory.source_types.contains(&source.source_type) {
+                command.put_source_type(source.source_type.clone());
+            }
+            source.user = put_new_user(command, account, None).id;
+            command.put_source(source.clone());
+        };
+        let apply =
+            move |_: Option<&Source>, command: &Command<'_>| Ok(draft.into_new(command.directory(), makes_type)?);
+        self.put_by(caller, None, apply, stage).await
+    }
+
+    pub async fn edit_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        draft: SourceDraft,
+    ) -> Result<Arc<Source>, ServiceError> {
+        caller.require(Action::ManageSources)?;
+        draft.check()?;
+        self.put(caller, Some(id), move |before, command| {
+            let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
+            Ok(draft.apply(before, command.directory())?)
+        })
+        .await
+    }
+
+    pub async fn rename_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        name: String,
+    ) -> Result<Arc<Source>, ServiceError> {
+        caller.require(Action::ManageSources)?;
+        self.put(caller, Some(id), move |before: Option<&Source>, command| {
+            let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
+            if before.name == name {
+                return Ok(before.clone());
+            }
+            let draft = SourceDraft { name: Some(name), ..SourceDraft::default() };
+            draft.check()?;
+            Ok(draft.apply(before, command.directory())?)
+        })
+        .await
+    }
+
+    /// How often the source has to show a sign of life; `None`: it is not watched.
+    pub async fn watch_source(
+        &self,
+        caller: &Caller,
+        id: SourceId,
+        frequency: Option<u32>,
+    ) -> Result<(), ServiceError> {
+        let draft = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
+        self.edit_source(caller, id, draft).await.map(|_| ())
+    }
+
+    /// Open to everybody.
+    pub async fn create_source_type(&self, caller: &Caller, name: String) -> Result<(), ServiceError> {
+        check_type(&name)?;
+        self.store()
+            .write(Some(caller.id()), move |command| {
+                if command.directory().source_types.contains(&name) {
+                    return Err(Refusal::SourceTypeExists);
+                }
+                check_room_for_type(command.directory(), &name)?;
+                command.put_source_type(name);
+                Ok(())
+            })
+            .await
+            .map_err(crate::service::error::refused)
+    }
+
+    /// Forbidden to all but sources.
+    pub fn heartbeat(&self, caller: &Caller) -> Result<(), ServiceError> {
+        if caller.source.is_none() {
+            return Err(ServiceError::Forbidden);
+        }
+        self.note_seen(caller);
+        Ok(())
+    }
+
+    /// Remembers that the caller's source, if any, is alive; for every call below `incidents/`.
+    pub fn note_seen(&self, caller: &Caller) {
+        if let Some(source) = &caller.source {
+            self.store().seen(source.id);
+        }
+    }
+}
+
+/// Stages a source; name and type are known to be free.
+pub(crate) fn put_new_source(
+    command: &mut Command<'_>,
+    user: UserId,
+    name: String,
+    source_type: String,
+    base_url: String,
+) -> Source {
+    let id = command.new_source_id();
+    let source = Source { id, name, source_type, user, base_url, heartbeat_frequency: None };
+    command.put_source(source.clone());
+    source
+}
+
+/// The wanted name, or one like it.
+fn free_username(directory: &Directory, wanted: &str) -> String {
+    let mut name = wanted.to_owned();
+    while directory.user_named(&name).is_some() {
+        let stem: String = wanted.chars().take(USERNAME - SUFFIX).collect();
+        name = format!("{stem}_{}", hex::encode_upper(random_bytes::<3>()));
+    }
+    name
+}

@@ -1,0 +1,6 @@
+//! The server itself: health, audit log, incidents of its own, and tasks that are due.
+
+pub(super) mod agenda;
+pub mod audit;
+pub mod health;
+pub mod self_incidents;

@@ -1,0 +1,106 @@
+//! Carries out what is due on the agenda: incidents about tokens that expire soon, and about sources that are silent.
+
+use crate::domain::{
+    agenda::{Due, Next, Task, TaskKind},
+    directory::Directory,
+    ids::SourceId,
+    limits::TASKS_PER_COMMAND,
+    time::{Moment, Timestamp},
+    trouble::{Look, Matter, Strictness, expiring_token, missing_heartbeat},
+};
+use crate::service::{ServiceError, Settled, System, system::self_incidents::Work};
+
+impl System {
+    /// Looks at the rows of a kind that are due, opens and ends incidents, and moves the rows. Before `listening_since`
+    /// no source could be heard.
+    ///
+    /// # Errors
+    /// If something cannot be read or written: the rows stay due.
+    pub async fn run_due(&self, kind: TaskKind, listening_since: Option<Moment>) -> Result<Settled, ServiceError> {
+        let due = self.store().agenda().due(kind);
+        let mut settled = Settled::default();
+        if due.is_empty() {
+            return Ok(settled);
+        }
+        let service = self.clone();
+        let tasks = self.blocking(move || service.system().need_a_command(due, listening_since)).await?;
+        for tasks in tasks.chunks(TASKS_PER_COMMAND) {
+            let (service, tasks) = (self.clone(), tasks.to_vec());
+            let written = self.store().write(None, move |command| {
+                let mut work = Work::new(command);
+                for task in tasks {
+                    match service.system().carry_out_task(task, &mut work, listening_since)? {
+                        Next::Nothing => work.command.schedule(task, None),
+                        Next::Soon => {}
+                        Next::At(at) => work.command.schedule(task, Some(at)),
+                    }
+                }
+                Ok::<_, ServiceError>(work.settled)
+            });
+            let Settled { opened, ended } = written.await?;
+            settled.opened.extend(opened);
+            settled.ended.extend(ended);
+        }
+        Ok(settled)
+    }
+
+    /// Does what a task asks for, within a command, by the newest state.
+    fn carry_out_task(
+        &self,
+        task: Task,
+        work: &mut Work<'_, '_>,
+        listening_since: Option<Moment>,
+    ) -> Result<Next, ServiceError> {
+        let (directory, now) = (work.command.directory(), work.command.now());
+        let (matter, look) = match task.kind {
+            TaskKind::TokenExpiry => self.look_at_token(SourceId(task.id), directory, now),
+            TaskKind::Heartbeat => self.look_at_heartbeat(SourceId(task.id), directory, listening_since, now),
+        };
+        work.settle(matter, look.finding.as_ref())?;
+        Ok(look.next)
+    }
+
+    /// The tasks that need a command. Rows of the others are moved in memory, or stay due because nothing is to be done
+    /// yet: a sign of life costs no write, and a row that is looked at again after a restart moves on again.
+    fn need_a_command(&self, due: Vec<Due>, listening_since: Option<Moment>) -> Result<Vec<Task>, ServiceError> {
+        let (directory, now, snapshot) = (self.directory(), self.now(), self.store().snapshot()?);
+        let mut tasks = Vec::new();
+        for due in due {
+            let source = SourceId(due.task.id);
+            let ((matter, look), moves_in_memory) = match due.task.kind {
+                TaskKind::TokenExpiry => (self.look_at_token(source, &directory, now), false),
+                TaskKind::Heartbeat => (self.look_at_heartbeat(source, &directory, listening_since, now), true),
+            };
+            let is_settled = !self.is_unsettled(matter, look.finding.as_ref(), &directory, &snapshot, now)?;
+            match look.next {
+                Next::Soon if is_settled => {}
+                Next::At(at) if is_settled && (at == due.stored || moves_in_memory) => {
+                    self.store().agenda().postpone(&due, at);
+                }
+                _ => tasks.push(due.task),
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn look_at_token(&self, id: SourceId, directory: &Directory, now: Timestamp) -> (Matter, Look) {
+        let (zone, days) = (self.settings().time_zone, self.settings().token_warning_days);
+        let look =
+            directory.source(id).map(|source| expiring_token(directory, source, zone, days, Strictness::Lenient, now));
+        (Matter::Token(id), look.unwrap_or_default())
+    }
+
+    fn look_at_heartbeat(
+        &self,
+        id: SourceId,
+        directory: &Directory,
+        listening_since: Option<Moment>,
+        now: Timestamp,
+    ) -> (Matter, Look) {
+        let store = self.store();
+        let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
+        let look =
+            directory.source(id).map(|source| missing_heartbeat(source, store.silent_since(id), listening_since, now));
+        (Matter::Heartbeat(id), look.unwrap_or_default())
+    }
+}

@@ -1,0 +1,77 @@
+//! The audit trail: who changed the configuration, when, and what it was before.
+
+use std::ops::ControlFlow;
+
+use crate::domain::{
+    change::{Change, ChangeKind, Subject},
+    ids::{Seq, UserId},
+    limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
+    size::Room,
+};
+use crate::service::{Caller, ServiceError, System, policy::Action};
+
+/// What is `None` may be anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub subject: Option<Subject>,
+    /// `Some(None)`: the server itself.
+    pub actor: Option<Option<UserId>>,
+    pub key: Option<String>,
+}
+
+/// Changes of configuration, newest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    pub rows: Vec<Change>,
+    /// Before which the next page starts; `None`: there is nothing older.
+    pub next: Option<Seq>,
+    /// The page is not full, but enough was looked at for once.
+    pub stopped_early: bool,
+}
+
+impl AuditFilter {
+    fn matches(&self, change: &Change) -> bool {
+        let ChangeKind::Configuration(configuration) = &change.kind else { return false };
+        self.subject.is_none_or(|subject| subject == configuration.subject)
+            && self.actor.is_none_or(|actor| actor == change.actor)
+            && self.key.as_ref().is_none_or(|key| *key == configuration.key)
+    }
+}
+
+impl System {
+    /// Those before `before`, with a bounded amount of looking. Fewer than asked for if they would take more than
+    /// [`PAGE_BYTES`].
+    pub async fn audit(
+        &self,
+        caller: &Caller,
+        filter: AuditFilter,
+        before: Option<Seq>,
+        size: usize,
+    ) -> Result<AuditPage, ServiceError> {
+        caller.require(Action::SeeAdministration)?;
+        let size = size.clamp(1, PAGE_SIZE_MAX);
+        self.store()
+            .read(move |snapshot| {
+                let (mut rows, mut looked, mut stopped_at) = (Vec::new(), 0_usize, None);
+                let (mut room, mut more) = (Room::new(PAGE_BYTES), false);
+                snapshot.for_each_change_back(before, &mut |change| {
+                    if looked >= AUDIT_LOOKS {
+                        return ControlFlow::Break(());
+                    }
+                    looked += 1;
+                    stopped_at = (looked >= AUDIT_LOOKS).then_some(change.seq);
+                    if filter.matches(&change) {
+                        if rows.len() >= size || !room.takes(&change) {
+                            more = true;
+                            return ControlFlow::Break(());
+                        }
+                        rows.push(change);
+                    }
+                    ControlFlow::Continue(())
+                })?;
+                let next = if more { rows.last().map(|change: &Change| change.seq) } else { stopped_at };
+                Ok(AuditPage { next, stopped_early: !more && stopped_at.is_some(), rows })
+            })
+            .await
+    }
+}
