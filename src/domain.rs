@@ -1,5 +1,8 @@
 //! The vocabulary and rules of incident handling. Pure: no input or output, no clock, no storage or wire formats.
 
+#[macro_use]
+pub mod ids;
+
 pub mod ack;
 pub mod address;
 pub mod agenda;
@@ -20,7 +23,6 @@ pub mod event_filter;
 pub mod exact_json;
 pub mod explain;
 pub mod filter;
-pub mod ids;
 pub mod incident;
 pub mod lifecycle;
 pub mod limits;

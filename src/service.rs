@@ -43,7 +43,7 @@ use crate::{
 pub use crate::domain::channel::ChannelRefusal;
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
-    store::{FileTroubles, StoreError},
+    store::{Command, FileTroubles, StoreError},
 };
 pub use contacts::channel_types::{AboutType, ChannelType};
 pub use contacts::contact::{ContactRefusal, Stored, Way};
@@ -56,6 +56,7 @@ pub use incidents::bulk::{
 };
 pub use incidents::edit::IncidentEdit;
 pub use incidents::events::{EventList, NewEvent};
+pub use incidents::history::{PastChange, PastEvent, PastIncident, put_past_incident};
 pub use incidents::incident::NewIncident;
 pub use incidents::listing::{Overview, SortedPage};
 pub use incidents::pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest, Turn};

@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("search", &["clock", "domain", "store"]),
     ("auth", &["clock", "domain"]),
     ("service", &["auth", "clock", "domain", "search", "store"]),
-    ("generate", &["domain", "service", "store"]),
+    ("generate", &["domain", "service"]),
     ("jobs", &["domain", "notify", "service", "store"]),
     ("notify", &["clock", "domain", "store"]),
     ("admin", &["auth", "domain", "generate", "service"]),

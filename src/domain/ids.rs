@@ -1,22 +1,21 @@
 //! Primary keys: positive integers, each kind with a type of its own, never reused (contract section 1.2).
 
-use std::fmt;
-
 /// A primary key as a number.
 pub trait Id: Copy + Send + 'static {
     fn numbered(number: u64) -> Self;
     fn number(self) -> u64;
 }
 
+/// Declares primary keys, here or beside the thing that they name.
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
             }
         }
 
@@ -26,7 +25,7 @@ macro_rules! id {
             }
         }
 
-        impl Id for $name {
+        impl $crate::domain::ids::Id for $name {
             fn numbered(number: u64) -> Self {
                 Self(number)
             }

@@ -100,6 +100,8 @@ pub const LIVE_STREAM_LIFE: Duration = Duration::from_hours(24);
 
 /// Characters of the view that a user had last, as an address's query.
 pub const LAST_VIEW: usize = 2_000;
+/// How long a browser keeps that view; browsers keep no cookie for longer.
+pub const LAST_VIEW_LIFE: Duration = Duration::from_hours(400 * 24);
 
 pub const BODY_BYTES: usize = 4 << 20;
 /// Request line and headers together.

@@ -8,25 +8,25 @@
 mod settings;
 mod story;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     dice::Dice,
     draft::Draft,
     scenario::{ICINGA, NAV, PROMETHEUS, SourceKind, ZABBIX},
-    stage::{Poster, stage},
+    stage::past,
 };
 use crate::{
     domain::{
         ids::{IncidentId, UserId},
         incident::EndTime,
+        source::Source,
         user::UserDraft,
     },
     service::{
-        Caller, Refusal, Service, ServiceError, people::users::put_new_user, policy::Action,
-        sources::source::put_new_source,
+        Caller, Command, Refusal, Service, ServiceError, people::users::put_new_user, policy::Action,
+        put_past_incident, sources::source::put_new_source,
     },
-    store::Command,
 };
 
 /// So many of the latest incidents are looked at before it is taken for granted that some are not the server's own.
@@ -120,17 +120,18 @@ fn has_foreign_incidents(command: &mut Command<'_>) -> Result<bool, ServiceError
 fn make(command: &mut Command<'_>, maker: UserId, dice: &mut Dice) -> Result<Demo, ServiceError> {
     let is_new = PEOPLE.iter().all(|person| command.directory().user_named(person.username).is_none());
     let people = PEOPLE.map(|person| user(command, &person));
-    let posters = SYSTEMS.map(|system| poster(command, &system));
+    let posters = SYSTEMS.map(|system| source(command, &system));
+    let sources = posters.each_ref().map(|source| source.id);
     // Never given out again, so runs do not collide.
     let run = format!("demo-{}", command.new_incident_id());
     let drafts = story::tell(dice, &SYSTEMS.map(|system| system.like), command.now());
     let incidents = drafts.len();
     if is_new {
-        settings::put(command, dice, maker, people, posters.map(|poster| poster.source), host_in_trouble(&drafts))?;
+        settings::put(command, dice, maker, people, sources, host_in_trouble(&drafts))?;
     }
     for draft in drafts {
-        if let Some(poster) = posters.get(draft.source) {
-            stage(command, draft, *poster, &people, &run);
+        if let Some(source) = posters.get(draft.source) {
+            put_past_incident(command, past(draft, source, &people, &run));
         }
     }
     Ok(Demo { incidents, settings: is_new })
@@ -151,11 +152,11 @@ fn user(command: &mut Command<'_>, person: &Person) -> UserId {
     put_new_user(command, account, None).id
 }
 
-fn poster(command: &mut Command<'_>, System { like, source_type }: &System) -> Poster {
+fn source(command: &mut Command<'_>, System { like, source_type }: &System) -> Arc<Source> {
     let name = like.name;
     let directory = command.directory();
     if let Some(there) = directory.source_named(source_type, name) {
-        return Poster { source: there.id, user: there.user };
+        return Arc::clone(there);
     }
     let has_type = directory.source_types.contains(*source_type);
     let mut username = name.to_owned();
@@ -168,8 +169,7 @@ fn poster(command: &mut Command<'_>, System { like, source_type }: &System) -> P
     let account = UserDraft { username: Some(username), ..UserDraft::default() };
     let user = put_new_user(command, account, None).id;
     let base_url = like.base_url.to_owned();
-    let source = put_new_source(command, user, name.to_owned(), (*source_type).to_owned(), base_url);
-    Poster { source: source.id, user }
+    Arc::new(put_new_source(command, user, name.to_owned(), (*source_type).to_owned(), base_url))
 }
 
 /// The tag of what broke last and is not repaired: that is where maintenance goes on.

@@ -8,12 +8,15 @@ use std::{
 use super::{
     draft::{Draft, Drafts},
     scenario::SOURCES,
-    stage::{Poster, stage},
+    stage::past,
 };
 use crate::{
-    domain::{ids::UserId, source::SourceDraft, time::Timestamp},
-    service::{Service, ServiceError, StoreError},
-    store::{Store, WriteError},
+    domain::{
+        ids::UserId,
+        source::{Source, SourceDraft},
+        time::Timestamp,
+    },
+    service::{Service, ServiceError},
 };
 
 const INCIDENTS_PER_COMMAND: usize = 400;
@@ -24,8 +27,6 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub enum GenerateError {
     #[error(transparent)]
     Service(#[from] ServiceError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
     #[error("a loader ended by an internal error")]
     Panicked,
 }
@@ -44,10 +45,10 @@ pub async fn load(
     let shared = Arc::new(Mutex::new(Drafts::new(count, seed, service.now())));
     let loaders: Vec<_> = (0..COMMANDS_IN_FLIGHT)
         .map(|_| {
-            let store = service.store().clone();
+            let service = service.clone();
             let (shared, posters, people, run) =
                 (Arc::clone(&shared), Arc::clone(&posters), Arc::clone(&people), Arc::clone(&run));
-            tokio::task::spawn_blocking(move || load_some(&store, &shared, &posters, &people, &run))
+            tokio::task::spawn_blocking(move || load_some(&service, &shared, &posters, &people, &run))
         })
         .collect();
 
@@ -78,7 +79,7 @@ fn rate(done: u64, took: Duration) -> u64 {
 }
 
 /// Who posts for each of [`SOURCES`].
-async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
+async fn posters(service: &Service) -> Result<Vec<Arc<Source>>, ServiceError> {
     let caller = service.people().local_caller()?;
     let mut posters = Vec::with_capacity(SOURCES.len());
     for kind in SOURCES {
@@ -86,7 +87,7 @@ async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
             service.sources().create_source_type(&caller, kind.source_type.to_owned()).await?;
         }
         let there = service.directory().source_named(kind.source_type, kind.name).cloned();
-        let source = if let Some(source) = there {
+        posters.push(if let Some(source) = there {
             source
         } else {
             let new = SourceDraft {
@@ -96,8 +97,7 @@ async fn posters(service: &Service) -> Result<Vec<Poster>, ServiceError> {
                 ..SourceDraft::default()
             };
             service.sources().create_source(&caller, new).await?
-        };
-        posters.push(Poster { source: source.id, user: source.user });
+        });
     }
     Ok(posters)
 }
@@ -118,30 +118,19 @@ fn run_name(now: Timestamp) -> Arc<str> {
 }
 
 fn load_some(
-    store: &Store,
+    service: &Service,
     drafts: &Mutex<Drafts>,
-    posters: &Arc<Vec<Poster>>,
-    people: &Arc<Vec<UserId>>,
-    run: &Arc<str>,
-) -> Result<(), StoreError> {
+    posters: &[Arc<Source>],
+    people: &[UserId],
+    run: &str,
+) -> Result<(), ServiceError> {
     loop {
         let chunk: Vec<Draft> =
             drafts.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(INCIDENTS_PER_COMMAND).collect();
         if chunk.is_empty() {
             return Ok(());
         }
-        let (posters, people, run) = (Arc::clone(posters), Arc::clone(people), Arc::clone(run));
-        let written = store.write_blocking(None, move |command| {
-            for draft in chunk {
-                if let Some(poster) = posters.get(draft.source) {
-                    stage(command, draft, *poster, &people, &run);
-                }
-            }
-            Ok::<(), StoreError>(())
-        });
-        match written {
-            Ok(()) => {}
-            Err(WriteError::Refused(error) | WriteError::Store(error)) => return Err(error),
-        }
+        let made = |draft: Draft| posters.get(draft.source).map(|source| past(draft, source, people, run));
+        service.incidents().add_past_incidents(chunk.into_iter().filter_map(made).collect())?;
     }
 }

@@ -11,6 +11,8 @@ pub const CSRF: &str = "csrftoken";
 pub const CSRF_HEADER: &str = "x-csrftoken";
 /// Marks a browser that logged in before, so that strangers who guess the password do not lock its user out.
 pub const DEVICE: &str = "device";
+/// The filter that a user of this browser had last: the user's id, a dot, and an address's query.
+pub const LAST_VIEW: &str = "lastview";
 
 /// The first one of that name.
 #[must_use]
@@ -20,10 +22,10 @@ pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// `Set-Cookie` for a value of letters and digits; `seconds`: how long it lasts, 0 to forget it.
+/// `Set-Cookie` for a value without spaces, commas, semicolons and quotes; `seconds`: how long it lasts, 0 to forget it.
 #[must_use]
 pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
-    let for_us = if [SESSION, DEVICE].contains(&name) { "; HttpOnly" } else { "" };
+    let for_us = if [SESSION, DEVICE, LAST_VIEW].contains(&name) { "; HttpOnly" } else { "" };
     let secure = if secure { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{for_us}{secure}")).ok()
 }

@@ -91,7 +91,7 @@ impl ApiError {
 
     #[must_use]
     pub fn no_match(model: Model) -> Self {
-        Self::detail(StatusCode::NOT_FOUND, format!("No {} matches the given query.", model_name(model)))
+        Self::detail(StatusCode::NOT_FOUND, format!("No {} matches the given query.", model.class()))
     }
 
     #[must_use]
@@ -151,31 +151,6 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response
-    }
-}
-
-/// As the wire calls it.
-const fn model_name(model: Model) -> &'static str {
-    match model {
-        Model::Incident => "Incident",
-        Model::Event => "Event",
-        Model::Acknowledgement => "Acknowledgement",
-        Model::Tag => "Tag",
-        Model::Source => "SourceSystem",
-        Model::SourceType => "SourceSystemType",
-        Model::User => "User",
-        Model::Token => "Token",
-        Model::Timeslot => "Timeslot",
-        Model::Destination => "DestinationConfig",
-        Model::Medium => "Media",
-        Model::Filter => "Filter",
-        Model::Channel => "Channel",
-        Model::Profile => "NotificationProfile",
-        Model::Maintenance => "PlannedMaintenanceTask",
-        Model::Rule => "Rule",
-        Model::Contact => "Contact",
-        Model::ContactGroup => "ContactGroup",
-        Model::Delivery => "Delivery",
     }
 }
 

@@ -29,53 +29,55 @@ pub enum ServiceError {
     Internal(&'static str),
 }
 
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Model {
-    Incident,
-    Event,
-    Acknowledgement,
-    Tag,
-    Source,
-    SourceType,
-    User,
-    Token,
-    Timeslot,
-    Destination,
-    Medium,
-    Filter,
-    Channel,
-    Profile,
-    Maintenance,
-    Rule,
-    Contact,
-    ContactGroup,
-    Delivery,
+macro_rules! models {
+    ($($model:ident: $name:literal, $class:literal;)+) => {
+        /// What was asked for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Model {
+            $($model,)+
+        }
+
+        impl Model {
+            /// The name for people.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$model => $name),+ }
+            }
+
+            /// The name that programs know.
+            #[must_use]
+            pub const fn class(self) -> &'static str {
+                match self { $(Self::$model => $class),+ }
+            }
+        }
+    };
+}
+
+models! {
+    Incident: "incident", "Incident";
+    Event: "event", "Event";
+    Acknowledgement: "acknowledgement", "Acknowledgement";
+    Tag: "tag", "Tag";
+    Source: "source", "SourceSystem";
+    SourceType: "source type", "SourceSystemType";
+    User: "user", "User";
+    Token: "token", "Token";
+    Timeslot: "timeslot", "Timeslot";
+    Destination: "destination", "DestinationConfig";
+    Medium: "medium", "Media";
+    Filter: "filter", "Filter";
+    Channel: "channel", "Channel";
+    Profile: "notification profile", "NotificationProfile";
+    Maintenance: "planned maintenance", "PlannedMaintenanceTask";
+    Rule: "rule", "Rule";
+    Contact: "contact", "Contact";
+    ContactGroup: "contact group", "ContactGroup";
+    Delivery: "delivery", "Delivery";
 }
 
 impl std::fmt::Display for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Incident => "incident",
-            Self::Event => "event",
-            Self::Acknowledgement => "acknowledgement",
-            Self::Tag => "tag",
-            Self::Source => "source",
-            Self::SourceType => "source type",
-            Self::User => "user",
-            Self::Token => "token",
-            Self::Timeslot => "timeslot",
-            Self::Destination => "destination",
-            Self::Medium => "medium",
-            Self::Filter => "filter",
-            Self::Channel => "channel",
-            Self::Profile => "notification profile",
-            Self::Maintenance => "planned maintenance",
-            Self::Rule => "rule",
-            Self::Contact => "contact",
-            Self::ContactGroup => "contact group",
-            Self::Delivery => "delivery",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -5,6 +5,7 @@ pub mod bulk;
 pub(super) mod change_text;
 pub mod edit;
 pub mod events;
+pub(super) mod history;
 pub mod incident;
 pub(super) mod last_moments;
 pub mod listing;

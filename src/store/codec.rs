@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    kind::subject_byte,
     schema::{IdKey, PairKey, UuidPairKey},
 };
 use crate::domain::{change::Subject, time::Timestamp};
@@ -89,7 +88,7 @@ pub fn key_time(key: PairKey) -> Result<(Timestamp, u64), StoreError> {
 #[must_use]
 pub fn version_key(subject: Subject, id: u64, seq: u64) -> VersionKey {
     let mut key = [0; 17];
-    key[0] = subject_byte(subject);
+    key[0] = subject.byte();
     key[1..9].copy_from_slice(&id.to_be_bytes());
     key[9..].copy_from_slice(&seq.to_be_bytes());
     key

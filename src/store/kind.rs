@@ -1,8 +1,8 @@
 //! The kinds of things that make up the configuration: one list, from which staging, putting, deleting, loading,
 //! versions, the change log, backups, the last numbers given out and most of `check` follow.
 //!
-//! A new kind is a file below this module with its [`Record`] and its [`Kind`], a row in [`all_kinds`], and the numbers of
-//! its subject in [`numbers`]. What is like a kind but has more to it is not in the list:
+//! A new kind is a file below this module with its [`Record`] and its [`Kind`], a row in [`all_kinds`], and a
+//! [`Subject`]. What is like a kind but has more to it is not in the list:
 //!
 //! - Contacts and contact groups have records, but are read from the file one by one and have indexes of their own
 //!   (`contacts`).
@@ -85,46 +85,6 @@ macro_rules! all_kinds {
     };
 }
 pub(super) use all_kinds;
-
-/// The numbers by which the file knows a subject, which never change: in entries of the change log, and as the first
-/// byte of a version's key. A new subject gets the lowest that is free of each.
-const fn numbers(subject: Subject) -> (u32, u8) {
-    match subject {
-        Subject::User => (0, 0),
-        Subject::Token => (1, 1),
-        Subject::Source => (2, 2),
-        Subject::SourceType => (3, 3),
-        Subject::Timeslot => (4, 4),
-        Subject::Destination => (5, 5),
-        Subject::Filter => (6, 6),
-        Subject::Profile => (7, 7),
-        Subject::Maintenance => (8, 8),
-        Subject::Settings => (9, 9),
-        Subject::Channel => (10, 10),
-        Subject::Rule => (13, 11),
-        // Versions of these are read one by one, so they stand behind all that are read as a whole.
-        Subject::Contact => (11, 128),
-        Subject::ContactGroup => (12, 129),
-    }
-}
-
-/// The first byte of a version's key.
-#[must_use]
-pub const fn subject_byte(subject: Subject) -> u8 {
-    numbers(subject).1
-}
-
-/// The number in entries of the change log.
-#[must_use]
-pub const fn logged_subject(subject: Subject) -> u32 {
-    numbers(subject).0
-}
-
-/// Of an entry of the change log.
-#[must_use]
-pub fn subject_logged_as(number: u32) -> Option<Subject> {
-    Subject::ALL.iter().copied().find(|subject| logged_subject(*subject) == number)
-}
 
 /// What has versions and entries in the change log.
 pub trait Record: Sized {

@@ -8,7 +8,7 @@ use super::{
     StoreError,
     codec::{key_id, split_version_key, timestamp, version_key},
     counters::Counters,
-    kind::{KINDS, decode_settings, kinds_beginning_with, subject_byte},
+    kind::{KINDS, decode_settings, kinds_beginning_with},
     schema::{
         INCIDENT_ID_TO_INCIDENT, IdKey, MESSAGE_ID_TO_MESSAGE, NAME_TO_COUNTER, SEQ_TO_CHANGE, SOURCE_ID_TO_LAST_SEEN,
         VERSION,
@@ -96,9 +96,9 @@ pub fn directory_at(txn: &ReadTransaction, seq: Seq) -> Result<Directory, StoreE
 }
 
 fn put_version(directory: &mut Directory, subject: u8, id: u64, record: &[u8]) -> Result<(), StoreError> {
-    if subject == subject_byte(Subject::Settings) {
+    if subject == Subject::Settings.byte() {
         directory.settings = Arc::new(decode_settings(record)?);
-    } else if let Some(kind) = KINDS.iter().find(|kind| subject_byte(kind.subject()) == subject) {
+    } else if let Some(kind) = KINDS.iter().find(|kind| kind.subject().byte() == subject) {
         kind.load_version(id, record, directory)?;
     }
     Ok(())

@@ -38,6 +38,20 @@ use crate::{
     service::{Model, TokenLife},
 };
 
+/// The tabs of all these pages: the folder of the address, and the title.
+pub const TABS: &[(&str, &str)] = &[
+    ("overview", "Overview"),
+    ("users", "Users"),
+    ("deliveries", "Deliveries"),
+    ("contacts", "Contacts"),
+    ("groups", "Groups"),
+    ("channels", "Channels"),
+    ("rules", "Rules"),
+    ("audit", "Audit trail"),
+    ("health", "Health"),
+    ("settings", "Settings"),
+];
+
 /// Somebody who may see the page, and the page's query.
 pub struct Staff {
     pub visitor: Visitor,

@@ -299,7 +299,8 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let session = cookies::get(&parts.headers, cookies::SESSION);
-    let is_new_session = response.headers().contains_key(header::SET_COOKIE);
+    let set = response.headers().get_all(header::SET_COOKIE);
+    let is_new_session = set.iter().any(|cookie| !cookie.as_bytes().starts_with(cookies::LAST_VIEW.as_bytes()));
     if let Some(secret) = session.filter(|_| !is_new_session) {
         renew_session(&site, &parts, secret, &mut response).await;
     }

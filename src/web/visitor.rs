@@ -15,7 +15,7 @@ use super::{
     submissions::{self, ClaimPlace, Entered, Key},
 };
 use crate::{
-    domain::preferences::Preferences,
+    domain::{limits::LAST_VIEW, preferences::Preferences},
     http::{body::Payload, cookies, peer, routes::Needed},
     service::Caller,
 };
@@ -24,6 +24,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Visitor {
     pub caller: Caller,
+    /// As stored, but the last view is the one that this browser had, if it had one.
     pub preferences: Preferences,
     /// What forms have to send along.
     pub csrf: String,
@@ -43,10 +44,13 @@ impl FromRequestParts<Site> for Visitor {
         let secret = cookies::get(&parts.headers, cookies::SESSION);
         let found = secret.and_then(|secret| Some((secret, site.service.people().session(secret)?)));
         let Some((secret, caller)) = found else { return Err(answer::log_in_first(site, parts)) };
-        let preferences = match site.service.people().preferences(&caller).await {
+        let mut preferences = match site.service.people().preferences(&caller).await {
             Ok(preferences) => preferences,
             Err(error) => return Err(PageError::from(error).plain(site)),
         };
+        if let Some(view) = last_view(&caller, &parts.headers) {
+            view.clone_into(&mut preferences.last_view);
+        }
         let visitor = Self {
             caller,
             preferences,
@@ -120,6 +124,13 @@ fn typed(fields: &Fields) -> Vec<String> {
     const TEXTS: [&str; 7] = ["message", "description", "name", "note", "url", "ticket", "tag"];
     let texts = fields.iter().filter(|(name, text)| TEXTS.contains(name) && !text.trim().is_empty());
     texts.map(|(_, text)| text.to_owned()).collect()
+}
+
+/// The view that this user had last in this browser. It is not signed: whoever can plant it can as well link to it.
+#[must_use]
+pub fn last_view<'a>(caller: &Caller, headers: &'a HeaderMap) -> Option<&'a str> {
+    let (user, view) = cookies::get(headers, cookies::LAST_VIEW)?.split_once('.')?;
+    (user == caller.id().to_string() && view.len() <= LAST_VIEW).then_some(view)
 }
 
 /// Only what the server wrote for this session: other hosts of the domain can plant cookies, too.

@@ -466,7 +466,10 @@ async fn answers_agree_with_what_was_recorded_and_never_change() {
         world.service.store().close().unwrap();
         let reopened = open(directory.path(), &world.clock);
         assert_eq!(before, world.all_answers(&reopened).await, "seed {seed}: after a restart");
-        assert_eq!(reopened.incidents().count_incidents(Criteria::default()).await.unwrap() as usize, world.incidents.len());
+        assert_eq!(
+            reopened.incidents().count_incidents(Criteria::default()).await.unwrap() as usize,
+            world.incidents.len()
+        );
         reopened.search().close();
         reopened.store().close().unwrap();
     }

@@ -168,6 +168,10 @@ async fn a_search_and_an_order_are_not_restored() {
     let kept = "open=false&q=nosuchword&sort=-level".to_owned();
     let caller = app.service.people().session(alice.cookie("sessionid").unwrap()).unwrap();
     app.service.people().change_preferences(&caller, move |preferences| preferences.last_view = kept).await.unwrap();
+    let mut elsewhere = Visit::again(&app, "alice").await;
+    assert_eq!(start(&mut elsewhere).await, "/incidents/?open=false&restored=1");
+    assert_eq!(start(&mut alice).await, wanted, "this browser had another view since");
+    alice.set_cookie("lastview", &format!("{}.open=false&q=nosuchword&sort=-level", caller.id()));
     assert_eq!(start(&mut alice).await, "/incidents/?open=false&restored=1");
 }
 

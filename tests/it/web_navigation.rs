@@ -320,3 +320,42 @@ async fn a_source_needs_a_type() {
     assert_eq!(reply.status, 422);
     assert!(reply.text.contains("Type: choose one, or enter a new one."), "{}", reply.text);
 }
+
+#[tokio::test]
+async fn looking_at_the_list_writes_nothing_and_the_view_stays_with_its_user() {
+    let app = App::new().await;
+    let start = async |visit: &mut Visit| visit.get("/incidents/").await.header("location").to_owned();
+    let mut alice = Visit::of(&app, "alice").await;
+    Visit::of(&app, "bob").await;
+    let stored = async |visit: &Visit| {
+        let caller = app.service.people().session(visit.cookie("sessionid").unwrap()).unwrap();
+        app.service.people().preferences(&caller).await.unwrap().last_view
+    };
+    let reply = alice.get("/incidents/?level=1&tags=host%3Da").await;
+    let cookie = reply.header("set-cookie");
+    assert!(cookie.ends_with(".level=1&tags=host%3Da; Path=/; Max-Age=34560000; SameSite=Lax; HttpOnly"), "{cookie}");
+    assert_eq!(alice.get("/incidents/?level=1&tags=host%3Da").await.header("set-cookie"), "", "it is known already");
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(stored(&alice).await, "");
+    let restored = "/incidents/?level=1&tags=host%3Da&restored=1";
+    assert_eq!(start(&mut alice).await, restored);
+    // Somebody else at the same browser, first while the session has only ended.
+    let left_behind = alice.cookie("lastview").unwrap().to_owned();
+    let mut bob = Visit::again(&app, "bob").await;
+    bob.set_cookie("lastview", &left_behind);
+    assert_eq!(start(&mut bob).await, "/incidents/?open=true");
+    alice.post("/accounts/logout/", &[]).await;
+    assert_eq!(alice.cookie("lastview"), None, "logging out leaves nothing in the browser");
+    let mut elsewhere = Visit::again(&app, "alice").await;
+    assert_eq!(stored(&elsewhere).await, "level=1&tags=host%3Da");
+    assert_eq!(start(&mut elsewhere).await, restored);
+    // Without a view there is nothing to keep.
+    elsewhere.post("/accounts/logout/", &[]).await;
+    assert_eq!(start(&mut Visit::again(&app, "alice").await).await, restored);
+    let id = left_behind.split_once('.').unwrap().0;
+    let mut planted = Visit::again(&app, "alice").await;
+    for value in ["", ".", "x.open=false", &format!("{id}.tags=a%3D{}", "x".repeat(2_000))] {
+        planted.set_cookie("lastview", value);
+        assert_eq!(start(&mut planted).await, restored, "{value}");
+    }
+}

@@ -20,8 +20,7 @@ use crate::{
         timeslot::{Recurrence, TimeOfDay, Timeslot, all_the_time},
     },
     generate::dice::Dice,
-    service::ServiceError,
-    store::Command,
+    service::{Command, ServiceError},
 };
 
 const HOUR: i64 = 3_600_000_000;

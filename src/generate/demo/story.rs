@@ -195,7 +195,7 @@ impl<'a> Course<'a> {
             F::AckExpired => self.acknowledge(10, Some(self.at(40))),
             F::GotWorse => {
                 let before = Level::LOW;
-                self.source(EventType::Change, 50, &format!("Change: \"level\": {} → {}", before.get(), level.get()));
+                self.source(EventType::Change, 50, "");
                 for (event, level) in self.events.iter_mut().zip([before, level]) {
                     event.level = Some(level);
                 }

@@ -2,7 +2,7 @@
 
 use crate::service::{
     Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
-    incidents::events::{EventDraft, draft_event, post_event, require_timestamp},
+    incidents::events::{EventRows, Recorded, draft_event, post_event, require_timestamp},
 };
 use crate::{
     domain::{
@@ -11,11 +11,10 @@ use crate::{
         event::{Event, EventType},
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
-        limits::{ACKS_PER_INCIDENT, LIST_CHUNK_BYTES},
-        size::Room,
+        limits::ACKS_PER_INCIDENT,
         time::Timestamp,
     },
-    store::{Command, Store},
+    store::{Command, Snapshot, StoreError},
 };
 
 /// An acknowledgement to be made.
@@ -40,17 +39,14 @@ impl Incidents {
         for ack in acks {
             left.extend(snapshot.event(incident, ack.event)?.map(|event| (event.timestamp, ack.event)));
         }
-        left.sort_unstable();
-        Ok(AckList { store: self.store().clone(), incident, left })
+        Ok(AckList::new(self.store(), incident, left, with_event))
     }
 
     pub async fn ack(&self, incident: IncidentId, id: EventId) -> Result<(Acknowledgement, Event), ServiceError> {
         self.store()
-            .read_few(move |snapshot| match (snapshot.ack(incident, id)?, snapshot.event(incident, id)?) {
-                (Some(ack), Some(event)) => Ok((ack, event)),
-                _ => Err(ServiceError::NotFound(Model::Acknowledgement)),
-            })
-            .await
+            .read_few(move |snapshot| with_event(snapshot, incident, id))
+            .await?
+            .ok_or(ServiceError::NotFound(Model::Acknowledgement))
     }
 
     pub async fn add_ack(
@@ -66,10 +62,7 @@ impl Incidents {
             .write(Some(actor), move |command| {
                 let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
                 check_expiration(&new, command.now())?;
-                if command.acks_of(incident.id)?.len() >= ACKS_PER_INCIDENT {
-                    return Err(Refusal::TooManyAcks.into());
-                }
-                Ok::<_, ServiceError>(acknowledge(command, incident, actor, &new))
+                acknowledge(command, incident, actor, &new)
             })
             .await?;
         Ok(made)
@@ -92,14 +85,12 @@ impl Incidents {
                     valid_ack(command, incident, id)?;
                     return Err(Refusal::ExpirationNotInFuture(now).into());
                 }
-                set_expiration(command, incident, id, expiration)
+                set_expiration(command, incident, id, expiration).map(|(_, ack, event)| (ack, event))
             })
             .await?;
         Ok(changed)
     }
-}
 
-impl Incidents {
     /// Ends an acknowledgement now, and notes in an event of type OTH whose it was. Open to everybody, as long as it has
     /// not expired.
     pub async fn take_back_ack(
@@ -113,7 +104,7 @@ impl Incidents {
             .store()
             .write(Some(actor), move |command| {
                 let now = command.now();
-                let (incident, _, acknowledged) = stage_expiration(command, incident, id, Some(now))?;
+                let (incident, _, acknowledged) = set_expiration(command, incident, id, Some(now))?;
                 let whose = command.directory().user(acknowledged.actor).map_or("", |user| user.username.as_str());
                 let description = format!("Took back the acknowledgement by {whose}.");
                 let new = NewEvent { kind: EventType::Other, timestamp: None, description };
@@ -125,32 +116,14 @@ impl Incidents {
 }
 
 /// See [`Incidents::ack_list`].
-pub struct AckList {
-    store: Store,
-    incident: IncidentId,
-    /// With the timestamps of their events, the next one last.
-    left: Vec<(Timestamp, EventId)>,
-}
+pub type AckList = EventRows<(Acknowledgement, Event)>;
 
-impl AckList {
-    /// `None` at the end. Those of an incident that was deleted meanwhile are left out.
-    pub fn next_chunk(&mut self) -> Result<Option<Vec<(Acknowledgement, Event)>>, ServiceError> {
-        if self.left.is_empty() {
-            return Ok(None);
-        }
-        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
-        while let Some(&(_, id)) = self.left.last() {
-            if let (Some(ack), Some(event)) = (snapshot.ack(self.incident, id)?, snapshot.event(self.incident, id)?) {
-                let row = (ack, event);
-                if !room.takes(&row) {
-                    break;
-                }
-                rows.push(row);
-            }
-            self.left.pop();
-        }
-        Ok(Some(rows))
-    }
+fn with_event(
+    snapshot: &Snapshot,
+    incident: IncidentId,
+    id: EventId,
+) -> Result<Option<(Acknowledgement, Event)>, StoreError> {
+    Ok(snapshot.ack(incident, id)?.zip(snapshot.event(incident, id)?))
 }
 
 /// An acknowledgement that has not expired, with its incident and event.
@@ -170,19 +143,8 @@ fn valid_ack(
     Ok((incident, ack, event))
 }
 
-/// Stages another expiration.
+/// Stages another expiration. Also gives the incident as it was staged, which a command cannot read.
 pub(in crate::service) fn set_expiration(
-    command: &mut Command<'_>,
-    incident: IncidentId,
-    id: EventId,
-    expiration: Option<Timestamp>,
-) -> Result<(Acknowledgement, Event), ServiceError> {
-    let (_, ack, event) = stage_expiration(command, incident, id, expiration)?;
-    Ok((ack, event))
-}
-
-/// The same; also gives the incident as it was staged, which a command cannot read.
-fn stage_expiration(
     command: &mut Command<'_>,
     incident: IncidentId,
     id: EventId,
@@ -216,27 +178,36 @@ pub(in crate::service) fn check_expiration(new: &NewAck, now: Timestamp) -> Resu
     }
 }
 
-/// Stages an acknowledgement with its event.
+/// Stages an acknowledgement with its event, unless the incident has too many.
 pub(in crate::service) fn acknowledge(
     command: &mut Command<'_>,
     mut incident: Incident,
     actor: UserId,
     new: &NewAck,
-) -> (Acknowledgement, Event) {
-    let draft = EventDraft {
-        actor,
-        kind: EventType::Acknowledge,
-        timestamp: new.timestamp.unwrap_or(command.now()),
-        description: new.description.clone(),
-        is_automatic: false,
-    };
-    let event = draft_event(command, &mut incident, draft);
-    let ack = Acknowledgement { event: event.id, incident: incident.id, expiration: new.expiration };
-    // What it counted as is the latest of the others.
-    incident.acked_until = incident.acked_until.max(acked_until([&ack]));
+) -> Result<(Acknowledgement, Event), ServiceError> {
+    if command.acks_of(incident.id)?.len() >= ACKS_PER_INCIDENT {
+        return Err(Refusal::TooManyAcks.into());
+    }
+    let (ack, event) = draft_ack(command, &mut incident, actor, new, Recorded::now(command));
     command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
     command.put_incident(incident);
     command.put_event(event.clone());
     command.put_ack(ack);
+    Ok((ack, event))
+}
+
+/// An acknowledgement with its event; noted in the incident, but not staged.
+pub(in crate::service) fn draft_ack(
+    command: &mut Command<'_>,
+    incident: &mut Incident,
+    actor: UserId,
+    NewAck { timestamp, description, expiration }: &NewAck,
+    recorded: Recorded,
+) -> (Acknowledgement, Event) {
+    let new = NewEvent { kind: EventType::Acknowledge, timestamp: *timestamp, description: description.clone() };
+    let event = draft_event(command, incident, actor, &new, recorded);
+    let ack = Acknowledgement { event: event.id, incident: incident.id, expiration: *expiration };
+    // What it counted as is the latest of the others.
+    incident.acked_until = incident.acked_until.max(acked_until([&ack]));
     (ack, event)
 }

@@ -14,8 +14,8 @@ use self::selection::Check;
 use crate::service::{
     Caller, Credential, Incidents, NewAck, NewEvent, Refusal, ServiceError,
     incidents::acks::{acknowledge, check_expiration},
-    incidents::edit::{Changes, record},
-    incidents::events::{post_event, require_timestamp},
+    incidents::edit::set_ticket,
+    incidents::events::{post_allowed, require_timestamp},
     slots::{NoSlot, Slot, Slots},
 };
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
         event::EventType,
         ids::{EventId, IncidentId, UserId},
         incident::Incident,
-        lifecycle::{EventRefusal, Poster, may_post},
-        limits::{ACKS_PER_INCIDENT, BULK_IDS, BULK_TEXT, BULKS, BULKS_PER_USER, WORK_SLICE, WORK_SLICE_TEXT},
+        lifecycle::{EventRefusal, Poster},
+        limits::{BULK_IDS, BULK_TEXT, BULKS, BULKS_PER_USER, WORK_SLICE, WORK_SLICE_TEXT},
         time::Timestamp,
     },
     store::Command,
@@ -234,29 +234,20 @@ fn change(
     let received = command.now();
     let done = |id| Done { event: Some(BulkEvent { id, received }), old_ticket: None };
     Ok(match action {
-        BulkAction::Acknowledge(new) => {
-            if command.acks_of(incident.id)?.len() >= ACKS_PER_INCIDENT {
-                return Ok(Err(BulkRefusal::TooManyAcks));
-            }
-            Ok(done(acknowledge(command, incident, actor, new).1.id))
-        }
-        BulkAction::Event(new) => match may_post(poster, new.kind, incident.end, received) {
-            Ok(()) => Ok(done(post_event(command, incident, actor, new).id)),
-            Err(refusal) => Err(BulkRefusal::Event(refusal)),
+        BulkAction::Acknowledge(new) => match acknowledge(command, incident, actor, new) {
+            Ok((_, event)) => Ok(done(event.id)),
+            Err(ServiceError::Refused(Refusal::TooManyAcks)) => Err(BulkRefusal::TooManyAcks),
+            Err(error) => return Err(error),
         },
+        BulkAction::Event(new) => post_allowed(command, incident, (actor, poster), new)
+            .map(|event| done(event.id))
+            .map_err(BulkRefusal::Event),
         BulkAction::TicketUrl(url) => {
             let old = std::mem::replace(&mut incident.ticket_url, url.clone());
             set_ticket(command, incident, actor, &old);
             Ok(Done { event: None, old_ticket: (old != *url).then_some(old) })
         }
     })
-}
-
-/// Stages an incident whose ticket's address was `old`, with the event that says so.
-fn set_ticket(command: &mut Command<'_>, mut incident: Incident, actor: UserId, old: &str) {
-    let changes = Changes::ticket_url(old, &incident.ticket_url);
-    record(command, &mut incident, actor, changes);
-    command.put_incident(incident);
 }
 
 impl BulkAction {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::service::{
     Caller, Incidents, Model, Refusal, ServiceError,
     incidents::change_text::{change, item_count, python_list},
-    incidents::events::{EventDraft, draft_event},
+    incidents::events::{NewEvent, Recorded, draft_event},
     policy::Action,
 };
 use crate::{
@@ -44,20 +44,7 @@ impl Incidents {
         if edit.tags.as_ref().is_some_and(|tags| tags.len() > TAGS_PER_INCIDENT) {
             return Err(Refusal::TooManyTags.into());
         }
-        let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
-        let incident = self
-            .store()
-            .write(Some(editor), move |command| {
-                let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                let changes = apply(&mut incident, edit, editor, may_remove_any, command.now())?;
-                if !changes.texts.is_empty() {
-                    record(command, &mut incident, editor, changes);
-                    command.put_incident(incident.clone());
-                }
-                Ok::<_, ServiceError>(incident)
-            })
-            .await?;
-        Ok(incident)
+        self.change(caller, id, |_| edit).await
     }
 
     /// With a change event, unlike tags one by one.
@@ -68,26 +55,32 @@ impl Incidents {
         add: Vec<Tag>,
         remove: Vec<Tag>,
     ) -> Result<Incident, ServiceError> {
+        let edit = move |incident: &Incident| {
+            let kept = incident.tags.iter().map(|it| it.tag.clone()).filter(|tag| !remove.contains(tag));
+            IncidentEdit { tags: Some(kept.chain(add).collect()), ..IncidentEdit::default() }
+        };
+        self.change(caller, id, edit).await
+    }
+
+    /// What comes out the same is not stored.
+    async fn change(
+        &self,
+        caller: &Caller,
+        id: IncidentId,
+        edit: impl FnOnce(&Incident) -> IncidentEdit + Send + 'static,
+    ) -> Result<Incident, ServiceError> {
         let (editor, may_remove_any) = (caller.id(), caller.may(Action::RemoveForeignTag));
-        let incident = self
-            .store()
-            .write(Some(editor), move |command| {
-                let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                let kept = incident.tags.iter().map(|it| it.tag.clone()).filter(|tag| !remove.contains(tag));
-                let tags: Vec<Tag> = kept.chain(add).collect();
-                let edit = IncidentEdit { tags: Some(tags), ..IncidentEdit::default() };
-                let changes = apply(&mut incident, edit, editor, may_remove_any, command.now())?;
-                if incident.tags.len() > TAGS_PER_INCIDENT {
-                    return Err(Refusal::TooManyTags.into());
-                }
-                if !changes.texts.is_empty() {
-                    record(command, &mut incident, editor, changes);
-                    command.put_incident(incident.clone());
-                }
-                Ok::<_, ServiceError>(incident)
-            })
-            .await?;
-        Ok(incident)
+        let command = move |command: &mut Command<'_>| {
+            let mut incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+            let (edit, now) = (edit(&incident), command.now());
+            let changes = apply(&mut incident, edit, editor, may_remove_any, now)?;
+            if !changes.texts.is_empty() {
+                record(command, &mut incident, editor, changes, now);
+                command.put_incident(incident.clone());
+            }
+            Ok::<_, ServiceError>(incident)
+        };
+        Ok(self.store().write(Some(editor), command).await?)
     }
 
     /// Not validated; may be empty.
@@ -111,19 +104,26 @@ pub(in crate::service) struct Changes {
     pub fields: Vec<FieldChange>,
 }
 
-impl Changes {
-    pub(in crate::service) fn ticket_url(before: &str, after: &str) -> Self {
-        Self { texts: vec![change("ticket_url", before, after)], fields: Vec::new() }
-    }
+/// Stages an incident whose ticket's address was `old`, with the event that says so.
+pub(in crate::service) fn set_ticket(command: &mut Command<'_>, mut incident: Incident, actor: UserId, old: &str) {
+    let texts = vec![change("ticket_url", old, &incident.ticket_url)];
+    let now = command.now();
+    record(command, &mut incident, actor, Changes { texts, fields: Vec::new() }, now);
+    command.put_incident(incident);
 }
 
-/// Stages the events of a change and logs it.
-pub(in crate::service) fn record(command: &mut Command<'_>, incident: &mut Incident, editor: UserId, changes: Changes) {
-    let timestamp = command.now();
+/// Stages the events of a change and logs it. Nobody is notified of them.
+pub(in crate::service) fn record(
+    command: &mut Command<'_>,
+    incident: &mut Incident,
+    editor: UserId,
+    changes: Changes,
+    at: Timestamp,
+) {
     let mut events = Vec::with_capacity(changes.texts.len());
     for description in changes.texts {
-        let draft = EventDraft { actor: editor, kind: EventType::Change, timestamp, description, is_automatic: true };
-        let event = draft_event(command, incident, draft);
+        let new = NewEvent { kind: EventType::Change, timestamp: None, description };
+        let event = draft_event(command, incident, editor, &new, Recorded { at, decided: None });
         events.push(event.id);
         command.put_event(event);
     }
@@ -145,11 +145,8 @@ fn apply(
     let mut changes = Changes::default();
     set_text(&mut changes, "details_url", &mut incident.details_url, edit.details_url);
     set_text(&mut changes, "ticket_url", &mut incident.ticket_url, edit.ticket_url);
-    if let Some(level) = edit.level.filter(|level| *level != incident.level) {
-        let (before, after) = (incident.level.get().to_string(), level.get().to_string());
-        changes.texts.push(change("level", &before, &after));
-        changes.fields.push(FieldChange { field: "level".to_owned(), before, after });
-        incident.level = level;
+    if let Some(level) = edit.level {
+        set_level(&mut changes, incident, level);
     }
     if let Some(metadata) = edit.metadata.filter(|metadata| *metadata != incident.metadata) {
         let (before, after) = (json(&incident.metadata), json(&metadata));
@@ -161,6 +158,9 @@ fn apply(
     set_text(&mut changes, "description", &mut incident.description, edit.description);
     if let Some(wanted) = edit.tags {
         let tags = replace_tags(&incident.tags, wanted, editor, may_remove_any, now)?;
+        if tags.len() > TAGS_PER_INCIDENT {
+            return Err(Refusal::TooManyTags);
+        }
         // Kept tags keep their places, so equal sets are equal lists.
         if tags != incident.tags {
             let list = |tags: &[IncidentTag]| python_list(tags.iter().map(|t| t.tag.as_str()));
@@ -171,6 +171,15 @@ fn apply(
         }
     }
     Ok(changes)
+}
+
+pub(in crate::service) fn set_level(changes: &mut Changes, incident: &mut Incident, level: Level) {
+    if level != incident.level {
+        let (before, after) = (incident.level.get().to_string(), level.get().to_string());
+        changes.texts.push(change("level", &before, &after));
+        changes.fields.push(FieldChange { field: "level".to_owned(), before, after });
+        incident.level = level;
+    }
 }
 
 fn set_text(changes: &mut Changes, field: &str, value: &mut String, wanted: Option<String>) {

@@ -7,14 +7,14 @@ use crate::{
     domain::{
         change::ChangeKind,
         event::{Event, EventType, StateAfter},
-        ids::{EventId, IncidentId, UserId},
+        ids::{EventId, IncidentId, Seq, UserId},
         incident::Incident,
-        lifecycle::{Poster, end_after, may_post},
+        lifecycle::{EventRefusal, Poster, end_after, may_post},
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::Room,
+        size::{Room, Size},
         time::Timestamp,
     },
-    store::{Command, Direction, Store},
+    store::{Command, Direction, Snapshot, Store, StoreError},
 };
 
 /// An event to be added.
@@ -51,9 +51,7 @@ impl Incidents {
         if order.is_empty() && snapshot.incident(incident)?.is_none() {
             return Err(ServiceError::NotFound(Model::Incident));
         }
-        order.sort_unstable();
-        let left = order.into_iter().map(|(_, id)| id).collect();
-        Ok(EventList { store: self.store().clone(), incident, left })
+        Ok(EventList::new(self.store(), incident, order, Snapshot::event))
     }
 
     pub async fn event(&self, incident: IncidentId, id: EventId) -> Result<Event, ServiceError> {
@@ -70,8 +68,7 @@ impl Incidents {
             .store()
             .write(Some(actor), move |command| {
                 let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                may_post(poster, new.kind, incident.end, command.now())?;
-                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
+                Ok::<_, ServiceError>(post_allowed(command, incident, (actor, poster), &new)?)
             })
             .await?;
         Ok(event)
@@ -111,27 +108,42 @@ impl Incidents {
     }
 }
 
-/// See [`Incidents::event_list`].
-pub struct EventList {
+/// Events of an incident, or what belongs to them.
+pub struct EventRows<T> {
     store: Store,
     incident: IncidentId,
     /// The next one last.
     left: Vec<EventId>,
+    read: fn(&Snapshot, IncidentId, EventId) -> Result<Option<T>, StoreError>,
 }
 
-impl EventList {
-    /// `None` at the end. Events of an incident that was deleted meanwhile are left out.
-    pub fn next_chunk(&mut self) -> Result<Option<Vec<Event>>, ServiceError> {
+/// See [`Incidents::event_list`].
+pub type EventList = EventRows<Event>;
+
+impl<T: Size> EventRows<T> {
+    /// `order`: with the timestamps of the events.
+    pub(in crate::service) fn new(
+        store: &Store,
+        incident: IncidentId,
+        mut order: Vec<(Timestamp, EventId)>,
+        read: fn(&Snapshot, IncidentId, EventId) -> Result<Option<T>, StoreError>,
+    ) -> Self {
+        order.sort_unstable();
+        Self { store: store.clone(), incident, left: order.into_iter().map(|(_, id)| id).collect(), read }
+    }
+
+    /// `None` at the end. Those of an incident that was deleted meanwhile are left out.
+    pub fn next_chunk(&mut self) -> Result<Option<Vec<T>>, ServiceError> {
         if self.left.is_empty() {
             return Ok(None);
         }
         let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
         while let Some(&id) = self.left.last() {
-            if let Some(event) = snapshot.event(self.incident, id)? {
-                if !room.takes(&event) {
+            if let Some(row) = (self.read)(&snapshot, self.incident, id)? {
+                if !room.takes(&row) {
                     break;
                 }
-                rows.push(event);
+                rows.push(row);
             }
             self.left.pop();
         }
@@ -147,6 +159,17 @@ pub(in crate::service) fn require_timestamp(caller: &Caller, timestamp: Option<T
     }
 }
 
+/// Stages an event if `poster` may post it.
+pub(in crate::service) fn post_allowed(
+    command: &mut Command<'_>,
+    incident: Incident,
+    (actor, poster): (UserId, Poster),
+    new: &NewEvent,
+) -> Result<Event, EventRefusal> {
+    may_post(poster, new.kind, incident.end, command.now())?;
+    Ok(post_event(command, incident, actor, new))
+}
+
 /// Stages an event that the caller may post, with what it does to the incident.
 pub(in crate::service) fn post_event(
     command: &mut Command<'_>,
@@ -154,45 +177,52 @@ pub(in crate::service) fn post_event(
     actor: UserId,
     new: &NewEvent,
 ) -> Event {
-    let now = command.now();
-    let timestamp = new.timestamp.unwrap_or(now);
-    incident.end = end_after(incident.end, new.kind, timestamp, now);
-    let draft =
-        EventDraft { actor, kind: new.kind, timestamp, description: new.description.clone(), is_automatic: false };
-    let event = draft_event(command, &mut incident, draft);
+    let event = draft_event(command, &mut incident, actor, new, Recorded::now(command));
     command.log(ChangeKind::EventAdded { incident: incident.id, event: event.id });
     command.put_incident(incident);
     command.put_event(event.clone());
     event
 }
 
-pub(in crate::service) struct EventDraft {
-    pub actor: UserId,
-    pub kind: EventType,
-    pub timestamp: Timestamp,
-    pub description: String,
-    /// A by-product of which nobody is told (contract section 19.1).
-    pub is_automatic: bool,
+/// When an event is recorded, and whether it is decided who is notified of it.
+#[derive(Clone, Copy)]
+pub(in crate::service) struct Recorded {
+    pub at: Timestamp,
+    /// The last change that the decision knows; `None`: nobody is notified (contract section 19.1).
+    pub decided: Option<Seq>,
 }
 
-/// The event as it is to be stored, once the incident is what it will be; noted in the incident, but not staged.
-pub(in crate::service) fn draft_event(command: &mut Command<'_>, incident: &mut Incident, draft: EventDraft) -> Event {
-    let now = command.now();
+impl Recorded {
+    pub(in crate::service) fn now(command: &Command<'_>) -> Self {
+        Self { at: command.now(), decided: Some(command.seq()) }
+    }
+}
+
+/// The event as it is to be stored, once it did to the incident what it does; noted in the incident, but not staged.
+pub(in crate::service) fn draft_event(
+    command: &mut Command<'_>,
+    incident: &mut Incident,
+    actor: UserId,
+    new: &NewEvent,
+    Recorded { at, decided }: Recorded,
+) -> Event {
+    let timestamp = new.timestamp.unwrap_or(at);
+    incident.end = end_after(incident.end, new.kind, timestamp, at);
     let event = Event {
         id: command.new_event_id(),
         incident: incident.id,
-        actor: draft.actor,
-        timestamp: draft.timestamp,
-        received: now,
-        kind: draft.kind,
-        description: draft.description,
+        actor,
+        timestamp,
+        received: at,
+        kind: new.kind,
+        description: new.description.clone(),
         after: StateAfter {
-            open: incident.is_open(now),
+            open: incident.is_open(at),
             // While it is being acknowledged it counts as acknowledged, whenever that expires.
-            acked: draft.kind == EventType::Acknowledge || incident.is_acked(now),
+            acked: new.kind == EventType::Acknowledge || incident.is_acked(at),
             level: incident.level,
             tags_version: incident.tags_version,
-            decided: (!draft.is_automatic).then(|| command.seq()),
+            decided,
         },
     };
     incident.note_event(&event);

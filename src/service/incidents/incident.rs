@@ -2,13 +2,13 @@
 
 use crate::service::{
     Caller, Incidents, Model, Refusal, ServiceError,
-    incidents::events::{EventDraft, draft_event},
+    incidents::events::{NewEvent, Recorded, draft_event},
     policy::Action,
 };
 use crate::{
     domain::{
         change::ChangeKind,
-        event::{EventType, EventTypeSet},
+        event::{Event, EventType, EventTypeSet},
         ids::{IncidentId, SourceId, UserId},
         incident::{AckedUntil, EndTime, Incident},
         limits::TAGS_PER_INCIDENT,
@@ -103,11 +103,26 @@ pub(in crate::service) fn put_new_incident(
     adder: UserId,
     new: NewIncident,
 ) -> Incident {
-    let now = command.now();
+    let (incident, event) = draft_incident(command, id, source, adder, new, Recorded::now(command));
+    command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });
+    command.put_incident(incident.clone());
+    command.put_event(event);
+    incident
+}
+
+/// An incident with its first event; not staged.
+pub(in crate::service) fn draft_incident(
+    command: &mut Command<'_>,
+    id: IncidentId,
+    source: &Source,
+    adder: UserId,
+    new: NewIncident,
+    recorded: Recorded,
+) -> (Incident, Event) {
     let mut tags: Vec<IncidentTag> = Vec::with_capacity(new.tags.len());
     for tag in new.tags {
         if !tags.iter().any(|there| there.tag == tag) {
-            tags.push(IncidentTag { tag, added_by: adder, added_at: now });
+            tags.push(IncidentTag { tag, added_by: adder, added_at: recorded.at });
         }
     }
     let mut incident = Incident {
@@ -125,20 +140,15 @@ pub(in crate::service) fn put_new_incident(
         tags_version: 0,
         acked_until: AckedUntil::Never,
         event_types: EventTypeSet::default(),
-        last_event: now,
+        last_event: recorded.at,
     };
-    let first = EventDraft {
-        actor: source.user,
+    let first = NewEvent {
         kind: if new.end.is_stateful() { EventType::Start } else { EventType::Stateless },
-        timestamp: new.start,
+        timestamp: Some(new.start),
         description: incident.description.clone(),
-        is_automatic: false,
     };
-    let event = draft_event(command, &mut incident, first);
-    command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });
-    command.put_incident(incident.clone());
-    command.put_event(event);
-    incident
+    let event = draft_event(command, &mut incident, source.user, &first, recorded);
+    (incident, event)
 }
 
 /// For which source is posted (contract section 7.1).

@@ -22,10 +22,10 @@ fn the_numbers_of_subjects_stay() {
     ];
     assert_eq!(known.len(), Subject::ALL.len(), "each has its numbers here");
     for (subject, logged, byte) in known {
-        assert_eq!(numbers(subject), (logged, byte), "{subject:?}");
-        assert_eq!(subject_logged_as(logged), Some(subject));
+        assert_eq!((subject.logged(), subject.byte()), (logged, byte), "{subject:?}");
+        assert_eq!(Subject::logged_as(logged), Some(subject));
     }
-    assert_eq!(subject_logged_as(14 + u32::MAX / 2), None);
+    assert_eq!(Subject::logged_as(14 + u32::MAX / 2), None);
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn no_two_kinds_share_a_number_or_a_table() {
         numbers.dedup();
         numbers.len() == all
     };
-    assert!(distinct(Subject::ALL.iter().map(|subject| logged_subject(*subject)).collect()));
-    assert!(distinct(Subject::ALL.iter().map(|subject| subject_byte(*subject).into()).collect()));
+    assert!(distinct(Subject::ALL.iter().map(|subject| subject.logged()).collect()));
+    assert!(distinct(Subject::ALL.iter().map(|subject| subject.byte().into()).collect()));
     let tables: std::collections::BTreeSet<&str> = KINDS.iter().map(|kind| kind.table()).collect();
     assert_eq!(tables.len(), KINDS.len());
 }

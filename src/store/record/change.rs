@@ -4,14 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        change::{Change, ChangeKind, ConfigurationChange, FieldChange},
+        change::{Change, ChangeKind, ConfigurationChange, FieldChange, Subject},
         ids::{EventId, IncidentId, Seq, UserId},
         time::Timestamp,
     },
     store::{
         StoreError,
         codec::{decode, encode, timestamp, unknown_version, versioned},
-        kind::{logged_subject, subject_logged_as},
     },
 };
 
@@ -48,7 +47,7 @@ enum KindV1 {
     IncidentDeleted {
         incident: u64,
     },
-    /// The subject by its number; see [`logged_subject`].
+    /// The subject by its number; see [`Subject::logged`].
     Configuration {
         subject: u32,
         key: String,
@@ -76,7 +75,7 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, StoreError> {
         },
         ChangeKind::IncidentDeleted { incident } => KindV1::IncidentDeleted { incident: incident.0 },
         ChangeKind::Configuration(ConfigurationChange { subject, key, before, after }) => KindV1::Configuration {
-            subject: logged_subject(*subject),
+            subject: subject.logged(),
             key: key.clone(),
             before: before.clone(),
             after: after.clone(),
@@ -111,7 +110,7 @@ pub fn decode_change(seq: u64, value: &[u8]) -> Result<Change, StoreError> {
         },
         KindV1::IncidentDeleted { incident } => ChangeKind::IncidentDeleted { incident: IncidentId(incident) },
         KindV1::Configuration { subject, key, before, after } => ChangeKind::Configuration(ConfigurationChange {
-            subject: subject_logged_as(subject)
+            subject: Subject::logged_as(subject)
                 .ok_or_else(|| StoreError::Damaged(format!("a change of the unknown subject {subject}")))?,
             key,
             before,

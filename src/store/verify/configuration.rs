@@ -8,7 +8,7 @@ use crate::{
     domain::{change::Subject, directory::Directory},
     store::{
         codec::{split_version_key, version_key},
-        kind::{AnyKind, KINDS, kinds_beginning_with, subject_byte},
+        kind::{AnyKind, KINDS, kinds_beginning_with},
         schema::VERSION,
     },
 };
@@ -61,7 +61,7 @@ fn versions(
     let mut records = Versions::new();
     for kind in KINDS.iter().filter(|kind| kind.has_versions()) {
         let of_kind = kind.versions(directory)?.into_iter();
-        records.extend(of_kind.map(|(id, record)| ((subject_byte(kind.subject()), id), record)));
+        records.extend(of_kind.map(|(id, record)| ((kind.subject().byte(), id), record)));
     }
     let versions = snapshot.txn.open_table(VERSION)?;
     let mut last: Option<((u8, u64), Vec<u8>)> = None;
@@ -92,7 +92,7 @@ fn versions(
 fn check_version(key: (u8, u64), version: &[u8], records: &mut Versions, findings: &mut Findings) {
     let (subject, id) = key;
     // What has no table of its own is what its last version says.
-    if subject != subject_byte(Subject::Settings) {
+    if subject != Subject::Settings.byte() {
         let record = records.remove(&key).unwrap_or_default();
         let is_record = version == record;
         findings.check(is_record, || format!("the last version of {} {id} differs from the record", name(subject)));
@@ -100,6 +100,6 @@ fn check_version(key: (u8, u64), version: &[u8], records: &mut Versions, finding
 }
 
 fn name(subject: u8) -> &'static str {
-    let known = |kind: &&&dyn AnyKind| kind.has_versions() && subject_byte(kind.subject()) == subject;
+    let known = |kind: &&&dyn AnyKind| kind.has_versions() && kind.subject().byte() == subject;
     KINDS.iter().find(known).map_or("record", |kind| kind.name())
 }

@@ -19,7 +19,7 @@ use crate::{
         form::Fields,
         frame::Frame,
         problem::Problem,
-        visitor::{Posted, Visitor},
+        visitor::{Posted, Visitor, last_view},
     },
 };
 
@@ -101,10 +101,14 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
     }
 }
 
-pub async fn log_out(State(site): State<Site>, posted: Posted) -> Answer {
-    site.service.people().end_session(&posted.visitor.caller).await?;
+/// The last view moves from the browser to the user.
+pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visitor, .. }: Posted) -> Answer {
+    if let Some(view) = last_view(&visitor.caller, &headers).map(str::to_owned) {
+        site.service.people().change_preferences(&visitor.caller, |preferences| preferences.last_view = view).await?;
+    }
+    site.service.people().end_session(&visitor.caller).await?;
     let mut response = answer::see("/accounts/login/");
-    for name in [cookies::SESSION, cookies::CSRF] {
+    for name in [cookies::SESSION, cookies::CSRF, cookies::LAST_VIEW] {
         if let Some(cookie) = cookies::set(name, "", 0, false) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{
-    Staff,
-    audit_rows::{Row, SUBJECTS, subject_named},
-};
+use super::{Staff, audit_rows::Row};
 use crate::{
-    domain::ids::{Seq, UserId},
+    domain::{
+        change::Subject,
+        ids::{Seq, UserId},
+    },
     service::AuditFilter,
     web::{
         Site,
@@ -53,7 +53,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         }
     };
     let filter = AuditFilter {
-        subject: staff.query.get("subject").and_then(subject_named),
+        subject: staff.query.get("subject").and_then(Subject::with_slug),
         actor,
         key: Some(key.clone()).filter(|key| !key.is_empty()),
     };

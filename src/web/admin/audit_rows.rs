@@ -10,29 +10,6 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// With their names in addresses and for people.
-pub const SUBJECTS: [(Subject, &str, &str); 14] = [
-    (Subject::User, "user", "user"),
-    (Subject::Token, "token", "token or session"),
-    (Subject::Source, "source", "source"),
-    (Subject::SourceType, "source-type", "type of sources"),
-    (Subject::Timeslot, "timeslot", "timeslot"),
-    (Subject::Destination, "destination", "destination"),
-    (Subject::Filter, "filter", "filter"),
-    (Subject::Profile, "profile", "notification profile"),
-    (Subject::Maintenance, "maintenance", "planned maintenance"),
-    (Subject::Rule, "rule", "rule"),
-    (Subject::Channel, "channel", "channel"),
-    (Subject::Contact, "contact", "contact"),
-    (Subject::ContactGroup, "group", "contact group"),
-    (Subject::Settings, "settings", "settings"),
-];
-
-#[must_use]
-pub fn subject_named(name: &str) -> Option<Subject> {
-    SUBJECTS.iter().find(|(_, known, _)| *known == name).map(|(subject, ..)| *subject)
-}
-
 /// One change.
 pub struct Row {
     pub seq: u64,
@@ -63,7 +40,6 @@ impl Row {
         let ChangeKind::Configuration(ConfigurationChange { subject, key, before, after }) = &change.kind else {
             return None;
         };
-        let (_, slug, words) = SUBJECTS.iter().find(|(known, ..)| known == subject)?;
         let (old, new) = (object(before.as_deref()), object(after.as_deref()));
         let is_made = before.is_none();
         Some(Self {
@@ -75,8 +51,8 @@ impl Row {
                 (true, false) => "made",
                 (false, false) => "changed",
             },
-            slug,
-            subject: words,
+            slug: subject.slug(),
+            subject: subject.name(),
             key: key.clone(),
             name: name(new.as_ref().or(old.as_ref()), directory),
             fields: differences(old.as_ref(), new.as_ref(), directory),
@@ -230,11 +206,9 @@ mod tests {
 
     #[test]
     fn subjects_have_names_of_their_own() {
-        for (subject, name, _) in SUBJECTS {
-            assert_eq!(subject_named(name), Some(subject));
+        for subject in Subject::ALL {
+            assert_eq!(Subject::with_slug(subject.slug()), Some(*subject));
         }
-        let known = |subject: &Subject| SUBJECTS.iter().any(|(known, ..)| known == subject);
-        assert!(Subject::ALL.iter().all(known), "changes of a subject without a name are not shown");
-        assert_eq!(subject_named("x"), None);
+        assert_eq!(Subject::with_slug("x"), None);
     }
 }

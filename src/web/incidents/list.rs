@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue, header},
 };
 use url::form_urlencoded;
 
@@ -22,6 +22,7 @@ use crate::{
         event::EventType,
         ids::FilterId,
         incident::Incident,
+        limits::{LAST_VIEW, LAST_VIEW_LIFE},
         preferences::{Column, Density, PAGE_SIZES, PRESETS, Preferences},
         severity::Level,
         source::Source,
@@ -29,6 +30,7 @@ use crate::{
         subscription::{MaintenanceTask, maintenance_at},
         time::Timestamp,
     },
+    http::cookies,
     service::{AsOf, SortColumn, SortedCursor, Turn},
     web::{
         Site,
@@ -132,12 +134,12 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
     if let Some(canonical) = canonical(&fields, &view) {
         return Ok(lead_to(&canonical));
     }
-    remember(&site, &visitor, &view);
+    let cookie = remember(&visitor, &view);
     let limit = usize::from(visitor.preferences.page_size);
     let list = find(&site, &visitor, &view, limit, true).await?;
     let total = site.service.incidents().total_incidents();
     let outcome = bulk::outcome(&site, &visitor, &headers, &view);
-    page(&ListPage {
+    let mut response = page(&ListPage {
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
         filters: filters(&directory, &visitor, view.filter),
         filter: view.filter.and_then(|id| usable(&directory, id, &visitor)),
@@ -152,7 +154,9 @@ pub async fn show(State(site): State<Site>, visitor: Visitor, headers: HeaderMap
         list,
         total,
         outcome,
-    })
+    })?;
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
 }
 
 /// Read only, always the first page, without a menu.
@@ -392,18 +396,13 @@ fn last_filter(visitor: &Visitor) -> String {
     }
 }
 
-/// The next visit begins with this filter; not waited for.
-fn remember(site: &Site, visitor: &Visitor, view: &View) {
+/// The cookie by which the next visit begins with this filter; `None`: it does already, or the filter is too long to keep.
+fn remember(visitor: &Visitor, view: &View) -> Option<HeaderValue> {
     let last_view = view.filter_only().query();
-    if last_view == visitor.preferences.last_view || last_view.len() > crate::domain::limits::LAST_VIEW {
-        return;
+    if last_view == visitor.preferences.last_view || last_view.len() > LAST_VIEW {
+        return None;
     }
-    let (service, caller) = (site.service.clone(), visitor.caller.clone());
-    tokio::spawn(async move {
-        if let Err(error) =
-            service.people().change_preferences(&caller, |preferences| preferences.last_view = last_view).await
-        {
-            tracing::warn!("the last view of a user could not be kept: {error}");
-        }
-    });
+    let value = format!("{}.{last_view}", visitor.caller.id());
+    let seconds = i64::try_from(LAST_VIEW_LIFE.as_secs()).unwrap_or(i64::MAX);
+    cookies::set(cookies::LAST_VIEW, &value, seconds, visitor.origin.starts_with("https:"))
 }

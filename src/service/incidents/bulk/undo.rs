@@ -6,17 +6,17 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{BulkAction, SliceRow, set_ticket};
+use super::{BulkAction, SliceRow};
 use crate::{
     domain::{
         event::EventType,
         ids::{EventId, IncidentId},
-        lifecycle::may_post,
         limits::{UNDO_BYTES, WORK_SLICE},
         time::Timestamp,
     },
     service::{
-        Caller, Incidents, NewEvent, ServiceError, incidents::acks::set_expiration, incidents::events::post_event,
+        Caller, Incidents, NewEvent, ServiceError, incidents::acks::set_expiration, incidents::edit::set_ticket,
+        incidents::events::post_allowed,
     },
     store::Command,
 };
@@ -164,12 +164,8 @@ fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entr
             if later.iter().any(|event| event.kind.changes_state()) {
                 return Ok(false);
             }
-            if may_post(caller.poster(), *kind, incident.end, now).is_err() {
-                return Ok(false);
-            }
             let new = NewEvent { kind: *kind, timestamp: Some(now), description: "Undone.".to_owned() };
-            post_event(command, incident, caller.id(), &new);
-            Ok(true)
+            Ok(post_allowed(command, incident, (caller.id(), caller.poster()), &new).is_ok())
         }
         (Way::RestoreTickets(url), Entry::Ticket(incident, old)) => {
             let Some(mut incident) = command.incident(*incident)?.filter(|it| it.ticket_url == *url) else {
