@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{
-    channel::Channel,
-    channel_types::{CHANNEL_TYPES, find},
-    plugin::PluginInfo,
-    setting::Setting,
+use crate::{
+    domain::{
+        channel::Channel,
+        channel_types::{CHANNEL_TYPES, find},
+        plugin::PluginInfo,
+        setting::Setting,
+    },
+    service::Contacts,
 };
-use crate::service::Contacts;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelType {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::service::{
-    Caller, Contacts, Model, ServiceError, configuration::Drafted, contacts::contact::removal, policy::Action,
-};
 use crate::{
     clock::random_bytes,
     domain::{
         channel::{Channel, ChannelDraft, ChannelRefusal},
         channel_types::address_types,
         directory::Directory,
+    },
+    service::{
+        Caller, Contacts, Model, ServiceError, configuration::Drafted, contacts::contact::removal, policy::Action,
     },
     store::Command,
 };

@@ -4,12 +4,12 @@ pub mod removal;
 
 use uuid::Uuid;
 
-use crate::service::{Action, Caller, Contacts};
 use crate::{
     domain::{
         contact::{Contact, ContactDraft},
         directory::Directory,
     },
+    service::{Action, Caller, Contacts},
     store::{Command, StoreError, WriteError},
 };
 

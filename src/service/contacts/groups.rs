@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use crate::service::{
-    Action, Caller, ContactRefusal, Contacts, GroupWithUsers, Stored, Way,
-    contacts::contact::removal::{self, Memberships},
-};
 use crate::{
     domain::contact::GroupDraft,
+    service::{
+        Action, Caller, ContactRefusal, Contacts, GroupWithUsers, Stored, Way,
+        contacts::contact::removal::{self, Memberships},
+    },
     store::{Command, StoreError},
 };
 

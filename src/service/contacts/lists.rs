@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use crate::service::{Contacts, Service, ServiceError};
 use crate::{
     domain::{
         contact::{Contact, ContactGroup},
         contact_filter::{Column, Filter},
     },
+    service::{Contacts, Service, ServiceError},
     store::{Snapshot, StoreError},
 };
 

@@ -1,9 +1,5 @@
 //! Acknowledging incidents (contract section 10).
 
-use crate::service::{
-    Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
-    incidents::events::{EventRows, Recorded, draft_event, post_event, require_timestamp},
-};
 use crate::{
     domain::{
         ack::{Acknowledgement, acked_until},
@@ -13,6 +9,10 @@ use crate::{
         incident::Incident,
         limits::ACKS_PER_INCIDENT,
         time::Timestamp,
+    },
+    service::{
+        Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
+        incidents::events::{EventRows, Recorded, draft_event, post_event, require_timestamp},
     },
     store::{Command, Snapshot, StoreError},
 };

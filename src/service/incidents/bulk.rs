@@ -11,13 +11,6 @@ use rustc_hash::FxHashSet;
 use tokio::sync::Mutex;
 
 use self::selection::Check;
-use crate::service::{
-    Caller, Credential, Incidents, NewAck, NewEvent, Refusal, ServiceError,
-    incidents::acks::{acknowledge, check_expiration},
-    incidents::edit::set_ticket,
-    incidents::events::{post_allowed, require_timestamp},
-    slots::{NoSlot, Slot, Slots},
-};
 use crate::{
     domain::{
         event::EventType,
@@ -26,6 +19,13 @@ use crate::{
         lifecycle::{EventRefusal, Poster},
         limits::{BULK_IDS, BULK_TEXT, BULKS, BULKS_PER_USER, WORK_SLICE, WORK_SLICE_TEXT},
         time::Timestamp,
+    },
+    service::{
+        Caller, Credential, Incidents, NewAck, NewEvent, Refusal, ServiceError,
+        incidents::acks::{acknowledge, check_expiration},
+        incidents::edit::set_ticket,
+        incidents::events::{post_allowed, require_timestamp},
+        slots::{NoSlot, Slot, Slots},
     },
     store::Command,
 };

@@ -2,12 +2,6 @@
 
 use serde_json::Value;
 
-use crate::service::{
-    Caller, Incidents, Model, Refusal, ServiceError,
-    incidents::change_text::{change, item_count, python_list},
-    incidents::events::{NewEvent, Recorded, draft_event},
-    policy::Action,
-};
 use crate::{
     domain::{
         change::{ChangeKind, FieldChange},
@@ -18,6 +12,12 @@ use crate::{
         severity::Level,
         tag::{IncidentTag, Tag},
         time::Timestamp,
+    },
+    service::{
+        Caller, Incidents, Model, Refusal, ServiceError,
+        incidents::change_text::{change, item_count, python_list},
+        incidents::events::{NewEvent, Recorded, draft_event},
+        policy::Action,
     },
     store::Command,
 };

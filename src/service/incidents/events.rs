@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use crate::service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError};
 use crate::{
     domain::{
         change::ChangeKind,
@@ -14,6 +13,7 @@ use crate::{
         size::{Room, Size},
         time::Timestamp,
     },
+    service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError},
     store::{Command, Direction, Snapshot, Store, StoreError},
 };
 

@@ -1,10 +1,5 @@
 //! Incidents: read, created, deleted (contract sections 5 and 7). Changes are in `edit`.
 
-use crate::service::{
-    Caller, Incidents, Model, Refusal, ServiceError,
-    incidents::events::{NewEvent, Recorded, draft_event},
-    policy::Action,
-};
 use crate::{
     domain::{
         change::ChangeKind,
@@ -16,6 +11,11 @@ use crate::{
         source::Source,
         tag::{IncidentTag, Tag},
         time::Timestamp,
+    },
+    service::{
+        Caller, Incidents, Model, Refusal, ServiceError,
+        incidents::events::{NewEvent, Recorded, draft_event},
+        policy::Action,
     },
     store::Command,
 };

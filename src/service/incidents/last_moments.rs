@@ -1,15 +1,17 @@
 //! Incidents from before the last moment of the year 9999 was taken for "no end" (contract section 5.2).
 
-use crate::domain::{
-    change::{ChangeKind, FieldChange},
-    datetime::was_last_moment,
-    filter::Criteria,
-    ids::IncidentId,
-    incident::EndTime,
-    limits::WORK_SLICE,
-    time::Timestamp,
+use crate::{
+    domain::{
+        change::{ChangeKind, FieldChange},
+        datetime::was_last_moment,
+        filter::Criteria,
+        ids::IncidentId,
+        incident::EndTime,
+        limits::WORK_SLICE,
+        time::Timestamp,
+    },
+    service::{Incidents, PageRequest, ServiceError},
 };
-use crate::service::{Incidents, PageRequest, ServiceError};
 
 impl Incidents {
     /// Gives them no end, as they were meant. Returns how many there were. Takes little time if there are none: the

@@ -2,10 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::service::{
-    Facets, Incidents, ServiceError, Sort, SortedCursor, Turn,
-    incidents::pages::{PageOfIds, fitting, read_ids},
-};
 use crate::{
     domain::{
         filter::Criteria,
@@ -15,6 +11,10 @@ use crate::{
         time::Timestamp,
     },
     search::SortedFound,
+    service::{
+        Facets, Incidents, ServiceError, Sort, SortedCursor, Turn,
+        incidents::pages::{PageOfIds, fitting, read_ids},
+    },
 };
 
 /// Rows in the order that was asked for, without their metadata.

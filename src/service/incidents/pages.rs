@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::service::{Incidents, SearchError, Service, ServiceError};
 use crate::{
     domain::{
         filter::{AnyOf, Criteria},
@@ -15,6 +14,7 @@ use crate::{
         time::Timestamp,
     },
     search::Found,
+    service::{Incidents, SearchError, Service, ServiceError},
     store::{Snapshot, StoreError},
 };
 

@@ -2,14 +2,16 @@
 
 use std::cmp::Reverse;
 
-use crate::domain::{
-    filter::Criteria,
-    incident::Incident,
-    limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
-    size::Room,
-    tag::Tag,
+use crate::{
+    domain::{
+        filter::Criteria,
+        incident::Incident,
+        limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
+        size::Room,
+        tag::Tag,
+    },
+    service::{Incidents, ServiceError},
 };
-use crate::service::{Incidents, ServiceError};
 
 pub use crate::search::{TagSuggestion, TagSuggestionKind};
 

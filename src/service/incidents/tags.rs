@@ -1,6 +1,5 @@
 //! Tags one by one: open to everybody, without change events (contract section 11.2). The change log has them all.
 
-use crate::service::{Caller, Incidents, Model, Refusal, ServiceError, incidents::edit::tag_change};
 use crate::{
     domain::{
         change::ChangeKind,
@@ -9,6 +8,7 @@ use crate::{
         limits::TAGS_PER_INCIDENT,
         tag::{IncidentTag, Tag},
     },
+    service::{Caller, Incidents, Model, Refusal, ServiceError, incidents::edit::tag_change},
     store::Command,
 };
 

@@ -2,10 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::service::{
-    Caller, Incidents, NewIncident, Refusal, ServiceError, incidents::incident::put_new_incident,
-    people::setup::own_source, policy::Action,
-};
 use crate::{
     clock::random_bytes,
     domain::{
@@ -15,6 +11,10 @@ use crate::{
         severity::Level,
         source::Source,
         tag::Tag,
+    },
+    service::{
+        Caller, Incidents, NewIncident, Refusal, ServiceError, incidents::incident::put_new_incident,
+        people::setup::own_source, policy::Action,
     },
 };
 

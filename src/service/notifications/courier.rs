@@ -5,15 +5,17 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 
-use crate::domain::{
-    attempt::Ended,
-    destination::Destination,
-    ids::{DestinationId, UserId},
-    limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
-    plugin::PluginInfo,
-    time::Timestamp,
+use crate::{
+    domain::{
+        attempt::Ended,
+        destination::Destination,
+        ids::{DestinationId, UserId},
+        limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
+        plugin::PluginInfo,
+        time::Timestamp,
+    },
+    service::{Caller, Model, Notifications, ServiceError},
 };
-use crate::service::{Caller, Model, Notifications, ServiceError};
 
 /// Carries messages to destinations.
 pub trait Courier: Send + Sync {

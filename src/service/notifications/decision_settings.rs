@@ -1,8 +1,10 @@
 //! What the operator chose, where decisions about who is told depend on it: kept with the configuration, so that past
 //! decisions can be explained.
 
-use crate::domain::directory::DecisionSettings;
-use crate::service::{Notifications, ServiceError};
+use crate::{
+    domain::directory::DecisionSettings,
+    service::{Notifications, ServiceError},
+};
 
 impl Notifications {
     /// From now on decisions are made by these. Does nothing if they are made by them already.

@@ -3,10 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::service::{
-    Caller, Model, Notification, Notifications, RuleDecision, ServiceError, notifications::deliveries::messages_about,
-    policy::Action,
-};
 use crate::{
     domain::{
         contact::Contact,
@@ -21,6 +17,10 @@ use crate::{
         subscription::Basis,
         tag::IncidentTag,
         time::Timestamp,
+    },
+    service::{
+        Caller, Model, Notification, Notifications, RuleDecision, ServiceError,
+        notifications::deliveries::messages_about, policy::Action,
     },
     store::{Snapshot, StoreError},
 };

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use crate::service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action};
 use crate::{
     domain::{
         event::{Event, EventType},
@@ -12,6 +11,7 @@ use crate::{
         size::Room,
         time::Timestamp,
     },
+    service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action},
     store::{Snapshot, Store, StoreError},
 };
 

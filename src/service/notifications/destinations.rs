@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::service::{
-    Caller, Model, NotificationRefusal, Notifications, ProfileLabel, ServiceError, configuration::Drafted,
-};
 use crate::{
     domain::{
         destination::{Destination, DestinationDraft},
@@ -12,6 +9,7 @@ use crate::{
         medium::AnyMedium,
         profile::Profile,
     },
+    service::{Caller, Model, NotificationRefusal, Notifications, ProfileLabel, ServiceError, configuration::Drafted},
     store::Command,
 };
 

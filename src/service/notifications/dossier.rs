@@ -2,10 +2,6 @@
 
 use std::{cmp::Reverse, collections::VecDeque, ops::ControlFlow, sync::Arc};
 
-use crate::service::{
-    Caller, Model, Notification, Notifications, ServiceError, Turn, notifications::deliveries::with_events,
-    policy::Action,
-};
 use crate::{
     domain::{
         ack::Acknowledgement,
@@ -21,6 +17,10 @@ use crate::{
         message::Route,
         size::Room,
         time::Timestamp,
+    },
+    service::{
+        Caller, Model, Notification, Notifications, ServiceError, Turn, notifications::deliveries::with_events,
+        policy::Action,
     },
     store::Snapshot,
 };

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    directory::Directory,
-    event_filter::CompiledLists,
-    ids::{FilterId, UserId},
-    stored_filter::{FilterBlob, FilterDraft, StoredFilter, check_size},
-};
-use crate::service::{
-    Caller, Model, NotificationRefusal, Notifications, ProfileLabel, ServiceError, configuration::Drafted,
-    notifications::rules::rules_where,
+use crate::{
+    domain::{
+        directory::Directory,
+        event_filter::CompiledLists,
+        ids::{FilterId, UserId},
+        stored_filter::{FilterBlob, FilterDraft, StoredFilter, check_size},
+    },
+    service::{
+        Caller, Model, NotificationRefusal, Notifications, ProfileLabel, ServiceError, configuration::Drafted,
+        notifications::rules::rules_where,
+    },
 };
 
 impl Drafted for StoredFilter {

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::service::{Caller, Notifications, Refusal, ServiceError};
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, check_room},
@@ -14,6 +13,7 @@ use crate::{
         stored_filter::{FilterBlob, StoredFilter},
         timeslot::{Timeslot, all_the_time},
     },
+    service::{Caller, Notifications, Refusal, ServiceError},
     store::Command,
 };
 

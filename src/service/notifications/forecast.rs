@@ -6,7 +6,6 @@ use chrono::{NaiveDate, Timelike};
 use chrono_tz::Tz;
 use rustc_hash::FxHashMap;
 
-use crate::service::{Caller, Notifications, Refusal, ServiceError};
 use crate::{
     domain::{
         destination::{Destination, EMAIL},
@@ -26,6 +25,7 @@ use crate::{
         time::Timestamp,
         timeslot::all_the_time,
     },
+    service::{Caller, Notifications, Refusal, ServiceError},
     store::{Direction, Snapshot, Store},
 };
 

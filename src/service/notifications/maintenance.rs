@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    ids::MaintenanceId,
-    maintenance::{Maintenance, MaintenanceDraft},
-};
-use crate::service::{
-    Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::Drafted, policy::Action,
+use crate::{
+    domain::{
+        ids::MaintenanceId,
+        maintenance::{Maintenance, MaintenanceDraft},
+    },
+    service::{
+        Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::Drafted, policy::Action,
+    },
 };
 
 impl Drafted for Maintenance {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{channel_types::CHANNEL_TYPES, medium::AnyMedium};
-use crate::service::Notifications;
+use crate::{
+    domain::{channel_types::CHANNEL_TYPES, medium::AnyMedium},
+    service::Notifications,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedMedium {

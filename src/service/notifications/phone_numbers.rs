@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::domain::{
-    destination::{Destination, PHONE_NUMBER, SMS, check_room},
-    directory::Directory,
-    ids::{DestinationId, UserId},
-};
-use crate::service::{
-    Caller, Model, NotificationRefusal, Notifications, ServiceError, notifications::destinations::forget_destination,
+use crate::{
+    domain::{
+        destination::{Destination, PHONE_NUMBER, SMS, check_room},
+        directory::Directory,
+        ids::{DestinationId, UserId},
+    },
+    service::{
+        Caller, Model, NotificationRefusal, Notifications, ServiceError,
+        notifications::destinations::forget_destination,
+    },
 };
 
 impl Notifications {

@@ -1,7 +1,9 @@
 //! Switching notification profiles on and off, whoever owns them (contract section 24).
 
-use crate::domain::{ids::ProfileId, profile::Profile};
-use crate::service::{Caller, Notifications, Refusal, ServiceError, policy::Action};
+use crate::{
+    domain::{ids::ProfileId, profile::Profile},
+    service::{Caller, Notifications, Refusal, ServiceError, policy::Action},
+};
 
 impl Notifications {
     /// Flips each: all of them or, if one does not exist, none. As they are then.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    ids::ProfileId,
-    profile::{Profile, ProfileDraft},
+use crate::{
+    domain::{
+        ids::ProfileId,
+        profile::{Profile, ProfileDraft},
+    },
+    service::{Caller, Model, Notifications, ServiceError, configuration::Drafted},
 };
-use crate::service::{Caller, Model, Notifications, ServiceError, configuration::Drafted};
 
 impl Drafted for Profile {
     const MODEL: Model = Model::Profile;

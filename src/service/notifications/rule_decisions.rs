@@ -8,12 +8,6 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::service::{
-    Caller, Decisions, Model, Notifications, ServiceError,
-    notifications::decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
-    notifications::deliveries::messages_about,
-    policy::Action,
-};
 use crate::{
     domain::{
         channel::Channel,
@@ -27,6 +21,12 @@ use crate::{
         plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
         subscription::Basis,
         time::Timestamp,
+    },
+    service::{
+        Caller, Decisions, Model, Notifications, ServiceError,
+        notifications::decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
+        notifications::deliveries::messages_about,
+        policy::Action,
     },
     store::Snapshot,
 };

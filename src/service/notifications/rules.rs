@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    directory::Directory,
-    ids::RuleId,
-    rule::{Addressee, Rule, RuleDraft},
+use crate::{
+    domain::{
+        directory::Directory,
+        ids::RuleId,
+        rule::{Addressee, Rule, RuleDraft},
+    },
+    service::{Caller, Model, Notifications, ServiceError, configuration::Drafted, policy::Action},
 };
-use crate::service::{Caller, Model, Notifications, ServiceError, configuration::Drafted, policy::Action};
 
 impl Drafted for Rule {
     const MODEL: Model = Model::Rule;

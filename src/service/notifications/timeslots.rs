@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    ids::{ProfileId, TimeslotId},
-    timeslot::{Timeslot, TimeslotDraft},
-};
-use crate::service::{
-    Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::Drafted,
-    notifications::rules::rules_where,
+use crate::{
+    domain::{
+        ids::{ProfileId, TimeslotId},
+        timeslot::{Timeslot, TimeslotDraft},
+    },
+    service::{
+        Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::Drafted,
+        notifications::rules::rules_where,
+    },
 };
 
 impl Drafted for Timeslot {

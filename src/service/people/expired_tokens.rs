@@ -8,7 +8,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::service::{AuthFailure, People, people::login::is_expired};
 use crate::{
     domain::{
         directory::Directory,
@@ -17,6 +16,7 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenHash, TokenKind},
     },
+    service::{AuthFailure, People, people::login::is_expired},
     store::{Command, StoreError, WriteError},
 };
 

@@ -2,12 +2,6 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crate::service::{
-    Caller, Credential, People, Refusal, ServiceError,
-    people::expired_tokens::delete_surplus_expired,
-    people::passwords::Proof,
-    people::tokens::{NewToken, classic_tokens, put_token},
-};
 use crate::{
     auth::secret,
     domain::{
@@ -17,6 +11,12 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenHash, TokenKind, TokenOrigin},
         user::User,
+    },
+    service::{
+        Caller, Credential, People, Refusal, ServiceError,
+        people::expired_tokens::delete_surplus_expired,
+        people::passwords::Proof,
+        people::tokens::{NewToken, classic_tokens, put_token},
     },
     store::{Command, StoreError, WriteError},
 };

@@ -2,13 +2,13 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crate::service::{LoginFailure, People, Refusal, ServiceError};
 use crate::{
     auth::{password::PasswordError, remembered::Fingerprint, secret, tries::Trier},
     domain::{
         token::TokenHash,
         user::{User, password_problem},
     },
+    service::{LoginFailure, People, Refusal, ServiceError},
 };
 
 /// What a client waits that finds too many others waiting for a password check.

@@ -1,7 +1,9 @@
 //! What users chose for the pages.
 
-use crate::domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences};
-use crate::service::{Caller, People, ServiceError};
+use crate::{
+    domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences},
+    service::{Caller, People, ServiceError},
+};
 
 impl People {
     /// The defaults where nothing was chosen.

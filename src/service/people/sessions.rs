@@ -3,11 +3,6 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::service::{
-    Caller, Credential, LoginFailure, People, Refusal, ServiceError,
-    people::login::{is_expired, still_valid},
-    people::passwords::{Proof, may_be_chosen},
-};
 use crate::{
     auth::secret,
     domain::{
@@ -15,6 +10,11 @@ use crate::{
         limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
         time::Timestamp,
         token::{Token, TokenKind},
+    },
+    service::{
+        Caller, Credential, LoginFailure, People, Refusal, ServiceError,
+        people::login::{is_expired, still_valid},
+        people::passwords::{Proof, may_be_chosen},
     },
     store::{Command, WriteError},
 };

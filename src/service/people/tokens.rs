@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::service::{Caller, Model, People, Refusal, ServiceError, people::login::is_expired, policy::Action};
 use crate::{
     auth::secret,
     domain::{
@@ -13,6 +12,7 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenHash, TokenKind, TokenOrigin},
     },
+    service::{Caller, Model, People, Refusal, ServiceError, people::login::is_expired, policy::Action},
     store::Command,
 };
 

@@ -4,10 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use secrecy::ExposeSecret;
 
-use crate::service::{
-    Caller, Credential, Model, People, Refusal, ServiceError, notifications::destinations::forget_destination,
-    policy::Action,
-};
 use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
@@ -15,6 +11,10 @@ use crate::{
         timeslot::all_the_time,
         token::{TokenKind, TokenOrigin},
         user::{User, UserDraft, check_email, is_valid_username},
+    },
+    service::{
+        Caller, Credential, Model, People, Refusal, ServiceError, notifications::destinations::forget_destination,
+        policy::Action,
     },
     store::Command,
 };

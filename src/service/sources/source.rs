@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::service::{
-    Caller, Model, Refusal, ServiceError, Sources, configuration::Drafted, people::users::put_new_user, policy::Action,
-};
 use crate::{
     clock::random_bytes,
     domain::{
@@ -12,6 +9,10 @@ use crate::{
         ids::{SourceId, UserId},
         source::{Source, SourceDraft, check_room_for_type, check_type},
         user::UserDraft,
+    },
+    service::{
+        Caller, Model, Refusal, ServiceError, Sources, configuration::Drafted, people::users::put_new_user,
+        policy::Action,
     },
     store::Command,
 };

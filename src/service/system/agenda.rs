@@ -1,14 +1,16 @@
 //! Carries out what is due on the agenda: incidents about tokens that expire soon, and about sources that are silent.
 
-use crate::domain::{
-    agenda::{Due, Next, Task, TaskKind},
-    directory::Directory,
-    ids::SourceId,
-    limits::TASKS_PER_COMMAND,
-    time::{Moment, Timestamp},
-    trouble::{Look, Matter, Strictness, expiring_token, missing_heartbeat},
+use crate::{
+    domain::{
+        agenda::{Due, Next, Task, TaskKind},
+        directory::Directory,
+        ids::SourceId,
+        limits::TASKS_PER_COMMAND,
+        time::{Moment, Timestamp},
+        trouble::{Look, Matter, Strictness, expiring_token, missing_heartbeat},
+    },
+    service::{ServiceError, Settled, System, system::self_incidents::Work},
 };
-use crate::service::{ServiceError, Settled, System, system::self_incidents::Work};
 
 impl System {
     /// Looks at the rows of a kind that are due, opens and ends incidents, and moves the rows. Before `listening_since`

@@ -2,13 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use crate::domain::{
-    change::{Change, ChangeKind, Subject},
-    ids::{Seq, UserId},
-    limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
-    size::Room,
+use crate::{
+    domain::{
+        change::{Change, ChangeKind, Subject},
+        ids::{Seq, UserId},
+        limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
+        size::Room,
+    },
+    service::{Caller, ServiceError, System, policy::Action},
 };
-use crate::service::{Caller, ServiceError, System, policy::Action};
 
 /// What is `None` may be anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

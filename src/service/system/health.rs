@@ -2,7 +2,6 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
-use crate::service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action};
 use crate::{
     domain::{
         change::ChangeKind,
@@ -11,6 +10,7 @@ use crate::{
         message::Message,
         time::Timestamp,
     },
+    service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action},
     store::{FileTroubles, Snapshot, StoreError},
 };
 

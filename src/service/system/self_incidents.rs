@@ -8,10 +8,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::service::{
-    NewEvent, NewIncident, ServiceError, System, incidents::events::post_event, incidents::incident::put_new_incident,
-    people::setup,
-};
 use crate::{
     domain::{
         change::{ChangeKind, FieldChange},
@@ -22,6 +18,10 @@ use crate::{
         source::Source,
         time::{Moment, Timestamp},
         trouble::{self, Finding, Kind, Matter, Step, Strictness, Verdict, step},
+    },
+    service::{
+        NewEvent, NewIncident, ServiceError, System, incidents::events::post_event,
+        incidents::incident::put_new_incident, people::setup,
     },
     store::{Command, Snapshot, StoreError},
 };
