@@ -132,7 +132,7 @@ impl Incidents {
             let mut rows: Vec<(u64, Result<Option<BulkEvent>, BulkRefusal>)> = Vec::with_capacity(ids.len());
             let mut trouble = None;
             for slice in ids.chunks(slice_len(&action)) {
-                match service.incidents().change_slice(&caller, &action, slice.to_vec(), None).await {
+                match service.change_slice(&caller, &action, slice.to_vec(), None).await {
                     Ok(done) => rows.extend(done.into_iter().map(|(id, row)| (id, row.map(|done| done.event)))),
                     Err(error) if rows.iter().all(|(_, row)| row.is_err()) => return Err(error),
                     Err(error) => {

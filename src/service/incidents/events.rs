@@ -31,7 +31,7 @@ impl Incidents {
     pub async fn events(&self, incident: IncidentId) -> Result<Vec<Event>, ServiceError> {
         let service = self.clone();
         self.blocking(move || {
-            let (mut list, mut events) = (service.incidents().event_list(incident)?, Vec::new());
+            let (mut list, mut events) = (service.event_list(incident)?, Vec::new());
             while let Some(chunk) = list.next_chunk()? {
                 events.extend(chunk);
             }

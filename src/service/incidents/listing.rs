@@ -111,7 +111,7 @@ impl Incidents {
         self.blocking(move || {
             let open = Criteria { open: Some(true), ..Criteria::default() };
             let unacked = Criteria { acked: Some(false), ..open.clone() };
-            let (total, search) = (service.incidents().total_incidents(), service.search());
+            let (total, search) = (service.total_incidents(), service.search());
             Ok(Overview { total, open: search.count(&open, now)?, open_unacked: search.count(&unacked, now)? })
         })
         .await

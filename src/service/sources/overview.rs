@@ -64,11 +64,8 @@ impl Sources {
             let directory = service.directory();
             let mut sources: Vec<Arc<Source>> = directory.sources.values().cloned().collect();
             sources.sort_by(|one, other| (&one.source_type, &one.name).cmp(&(&other.source_type, &other.name)));
-            let counts = service.sources().counts(None)?;
-            Ok(sources
-                .into_iter()
-                .map(|source| service.sources().source_view_of(&directory, source, &counts))
-                .collect())
+            let counts = service.counts(None)?;
+            Ok(sources.into_iter().map(|source| service.source_view_of(&directory, source, &counts)).collect())
         })
         .await
     }
@@ -80,8 +77,8 @@ impl Sources {
         self.blocking(move || {
             let directory = service.directory();
             let source = directory.source(id).cloned().ok_or(ServiceError::NotFound(Model::Source))?;
-            let counts = service.sources().counts(Some(id))?;
-            Ok(service.sources().source_view_of(&directory, source, &counts))
+            let counts = service.counts(Some(id))?;
+            Ok(service.source_view_of(&directory, source, &counts))
         })
         .await
     }

@@ -25,13 +25,13 @@ impl System {
             return Ok(settled);
         }
         let service = self.clone();
-        let tasks = self.blocking(move || service.system().need_a_command(due, listening_since)).await?;
+        let tasks = self.blocking(move || service.need_a_command(due, listening_since)).await?;
         for tasks in tasks.chunks(TASKS_PER_COMMAND) {
             let (service, tasks) = (self.clone(), tasks.to_vec());
             let written = self.store().write(None, move |command| {
                 let mut work = Work::new(command);
                 for task in tasks {
-                    match service.system().carry_out_task(task, &mut work, listening_since)? {
+                    match service.carry_out_task(task, &mut work, listening_since)? {
                         Next::Nothing => work.command.schedule(task, None),
                         Next::Soon => {}
                         Next::At(at) => work.command.schedule(task, Some(at)),

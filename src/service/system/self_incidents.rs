@@ -86,7 +86,7 @@ impl System {
                 matters.extend(findings.values().filter(|it| it.is_trouble()).map(|it| it.matter));
                 let mut unsettled = BTreeSet::new();
                 for matter in matters {
-                    if service.system().is_unsettled(matter, findings.get(&matter), &directory, &snapshot, now)? {
+                    if service.is_unsettled(matter, findings.get(&matter), &directory, &snapshot, now)? {
                         unsettled.insert(matter);
                     }
                 }

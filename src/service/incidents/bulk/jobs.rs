@@ -122,7 +122,7 @@ impl Incidents {
         jobs.keep(&job);
         let work = {
             let (service, caller, job) = (self.clone(), caller.clone(), Arc::clone(&job));
-            tokio::spawn(async move { service.incidents().carry_out(&caller, &job, &action, subjects).await })
+            tokio::spawn(async move { service.carry_out(&caller, &job, &action, subjects).await })
         };
         let (service, watched) = (self.clone(), Arc::clone(&job));
         tokio::spawn(async move {
@@ -162,7 +162,7 @@ impl Incidents {
         };
         let Some(undo) = undo else { return Ok(None) };
         let (service, caller) = (self.clone(), caller.clone());
-        let undone = tokio::spawn(async move { service.incidents().undo(&caller, undo).await }).await;
+        let undone = tokio::spawn(async move { service.undo(&caller, undo).await }).await;
         undone.map(Some).map_err(|_| ServiceError::Internal("undoing a bulk change ended by an internal error"))
     }
 
@@ -186,7 +186,7 @@ impl Incidents {
                         .blocking(move || {
                             // After the search: what it saw is in the log.
                             since.read(&service.store().snapshot()?, &passed)?;
-                            Ok((service.incidents().meant(&selection, &since, found.clone()), since, found))
+                            Ok((service.meant(&selection, &since, found.clone()), since, found))
                         })
                         .await?;
                     (since, passed) = (read_to, all);

@@ -173,7 +173,7 @@ impl Incidents {
             let found = service.search().matching_of(&selection.criteria, changed, now)?;
             let found: Vec<u64> = found.into_iter().map(|id| id.0).collect();
             let count = found.len();
-            let meant = service.incidents().meant(&selection, &since, found);
+            let meant = service.meant(&selection, &since, found);
             Ok(matching.saturating_sub((count - meant.ids.len()) as u64))
         })
         .await
