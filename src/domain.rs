@@ -37,6 +37,7 @@ pub mod preferences;
 pub mod profile;
 pub mod recipients;
 pub mod refusal;
+pub mod rights;
 pub mod rule;
 pub mod schedule;
 pub mod setting;

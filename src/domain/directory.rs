@@ -1,11 +1,11 @@
-//! The whole configuration in memory: users, tokens, sources and what hangs on them.
+//! The kinds of things that make up the configuration, and the whole configuration in memory.
 //!
-//! An immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
+//! A directory is an immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
 //! asked on every request, so nothing here is ever read from disk on the way. Contacts and their groups are not in it:
 //! there may be a hundred thousand of them. Its maps are persistent: a changed copy shares all but a few nodes with the
 //! original, so a login does not copy anything else.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use chrono_tz::Tz;
 use imbl::{OrdMap, OrdSet};
@@ -27,6 +27,136 @@ use super::{
     tokens::Tokens,
     user::User,
 };
+
+/// Makes the list of subjects and of models from one row for each.
+macro_rules! kinds {
+    (
+        subjects {$(
+            $(#[$doc:meta])*
+            $subject:ident: $logged:literal, $byte:literal, $slug:literal, $listed:literal, $name:literal, $class:literal;
+        )+}
+        others { $($other:ident: $other_name:literal, $other_class:literal;)+ }
+    ) => {
+        /// A kind of thing whose changes are logged with both values.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Subject {
+            $($(#[$doc])* $subject,)+
+        }
+
+        impl Subject {
+            pub const ALL: &'static [Self] = &[$(Self::$subject),+];
+
+            /// The number in entries of the change log.
+            #[must_use]
+            pub const fn logged(self) -> u32 {
+                match self { $(Self::$subject => $logged),+ }
+            }
+
+            /// The first byte of a version's key.
+            #[must_use]
+            pub const fn byte(self) -> u8 {
+                match self { $(Self::$subject => $byte),+ }
+            }
+
+            /// The name in addresses.
+            #[must_use]
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$subject => $slug),+ }
+            }
+
+            /// The name in the audit trail.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$subject => $listed),+ }
+            }
+        }
+
+        /// A kind of thing that can be asked for, and not be there.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Model {
+            $($subject,)+
+            $($other,)+
+        }
+
+        impl Model {
+            /// The name for people.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$subject => $name,)+
+                    $(Self::$other => $other_name,)+
+                }
+            }
+
+            /// The name that programs know.
+            #[must_use]
+            pub const fn class(self) -> &'static str {
+                match self {
+                    $(Self::$subject => $class,)+
+                    $(Self::$other => $other_class,)+
+                }
+            }
+        }
+
+        impl From<Subject> for Model {
+            fn from(subject: Subject) -> Self {
+                match subject { $(Subject::$subject => Self::$subject),+ }
+            }
+        }
+    };
+}
+
+// The two numbers, by which the data file knows a subject, never change; a new subject gets the lowest that is free of
+// each. Then the names: in addresses, in the audit trail, where nothing is found, and for programs.
+kinds! {
+    subjects {
+        User: 0, 0, "user", "user", "user", "User";
+        Token: 1, 1, "token", "token or session", "token", "Token";
+        Source: 2, 2, "source", "source", "source", "SourceSystem";
+        SourceType: 3, 3, "source-type", "type of sources", "source type", "SourceSystemType";
+        Timeslot: 4, 4, "timeslot", "timeslot", "timeslot", "Timeslot";
+        Destination: 5, 5, "destination", "destination", "destination", "DestinationConfig";
+        Filter: 6, 6, "filter", "filter", "filter", "Filter";
+        Profile: 7, 7, "profile", "notification profile", "notification profile", "NotificationProfile";
+        Maintenance: 8, 8, "maintenance", "planned maintenance", "planned maintenance", "PlannedMaintenanceTask";
+        Rule: 13, 11, "rule", "rule", "rule", "Rule";
+        Channel: 10, 10, "channel", "channel", "channel", "Channel";
+        /// With the groups that it is in. Versions of contacts and groups are read one by one, so they stand behind all that
+        /// are read as a whole.
+        Contact: 11, 128, "contact", "contact", "contact", "Contact";
+        ContactGroup: 12, 129, "group", "contact group", "contact group", "ContactGroup";
+        /// What the operator chose and decisions depend on; see `settings`.
+        Settings: 9, 9, "settings", "settings", "settings", "Settings";
+    }
+    others {
+        Incident: "incident", "Incident";
+        Event: "event", "Event";
+        Acknowledgement: "acknowledgement", "Acknowledgement";
+        Tag: "tag", "Tag";
+        Medium: "medium", "Media";
+        Delivery: "delivery", "Delivery";
+    }
+}
+
+impl Subject {
+    /// The subject of an entry of the change log.
+    #[must_use]
+    pub fn logged_as(number: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|subject| subject.logged() == number)
+    }
+
+    /// The subject of this name in addresses.
+    #[must_use]
+    pub fn with_slug(slug: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|subject| subject.slug() == slug)
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// What the operator chose, as far as decisions about who is told depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,10 @@ use crate::{
     store::{StoreError, WriteError},
 };
 
-pub use crate::domain::refusal::{NotificationRefusal, ProfileLabel, Refusal};
+pub use crate::domain::{
+    directory::Model,
+    refusal::{NotificationRefusal, ProfileLabel, Refusal},
+};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -27,58 +30,6 @@ pub enum ServiceError {
     /// Our own trouble.
     #[error("{0}")]
     Internal(&'static str),
-}
-
-macro_rules! models {
-    ($($model:ident: $name:literal, $class:literal;)+) => {
-        /// What was asked for.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Model {
-            $($model,)+
-        }
-
-        impl Model {
-            /// The name for people.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$model => $name),+ }
-            }
-
-            /// The name that programs know.
-            #[must_use]
-            pub const fn class(self) -> &'static str {
-                match self { $(Self::$model => $class),+ }
-            }
-        }
-    };
-}
-
-models! {
-    Incident: "incident", "Incident";
-    Event: "event", "Event";
-    Acknowledgement: "acknowledgement", "Acknowledgement";
-    Tag: "tag", "Tag";
-    Source: "source", "SourceSystem";
-    SourceType: "source type", "SourceSystemType";
-    User: "user", "User";
-    Token: "token", "Token";
-    Timeslot: "timeslot", "Timeslot";
-    Destination: "destination", "DestinationConfig";
-    Medium: "medium", "Media";
-    Filter: "filter", "Filter";
-    Channel: "channel", "Channel";
-    Profile: "notification profile", "NotificationProfile";
-    Maintenance: "planned maintenance", "PlannedMaintenanceTask";
-    Rule: "rule", "Rule";
-    Contact: "contact", "Contact";
-    ContactGroup: "contact group", "ContactGroup";
-    Delivery: "delivery", "Delivery";
-}
-
-impl std::fmt::Display for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl From<ChannelRefusal> for ServiceError {

@@ -1,112 +1,9 @@
-//! Who may do what: one table of rights (contract section 2.5), which services, routes and templates ask.
+//! What a caller may do, by the table of rights.
 
 use super::{Caller, ContactRefusal, Credential, ServiceError};
+use crate::domain::rights::Rank;
 
-/// The strongest of what a user is. Nothing but the table looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rank {
-    User,
-    Staff,
-    Superuser,
-}
-
-/// Those who may do something. Superusers may do everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    /// With or without an account.
-    Everybody,
-    Users,
-    Staff,
-    /// Users with one of these grants.
-    Granted(&'static [&'static str]),
-    Superusers,
-}
-
-impl Who {
-    fn includes(self, rank: Rank, grants: &[String]) -> bool {
-        rank == Rank::Superuser
-            || match self {
-                Self::Everybody | Self::Users => true,
-                Self::Staff => rank == Rank::Staff,
-                Self::Granted(implying) => grants.iter().any(|grant| implying.contains(&grant.as_str())),
-                Self::Superusers => false,
-            }
-    }
-}
-
-/// Makes of the table: the actions, who may do each, and a question of the same name for templates.
-macro_rules! rights {
-    ($($(#[doc = $about:literal])* $action:ident, $question:ident: $who:expr;)*) => {
-        /// What somebody may do or not.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Action {
-            $($(#[doc = $about])* $action,)*
-        }
-
-        impl Action {
-            pub const ALL: &[Self] = &[$(Self::$action,)*];
-
-            const fn who(self) -> Who {
-                match self {
-                    $(Self::$action => $who,)*
-                }
-            }
-        }
-
-        impl Permissions {
-            $(
-                $(#[doc = $about])*
-                #[must_use]
-                pub fn $question(&self) -> bool {
-                    self.0.contains(&Action::$action)
-                }
-            )*
-        }
-    };
-}
-
-rights! {
-    /// What takes no account: logging in and out, documents, parts of pages, signs of life.
-    UsePublic, use_public: Who::Everybody;
-    /// Incidents; one's own account, tokens and notifications.
-    UseDesk, use_desk: Who::Users;
-    /// Post an incident in the name of any source.
-    PostForAnySource, post_for_any_source: Who::Superusers;
-    RemoveForeignTag, remove_foreign_tag: Who::Superusers;
-    /// Delete incidents of sources other than one's own, where deletion is on at all.
-    DeleteAnyIncident, delete_any_incident: Who::Superusers;
-    /// Create and rename.
-    ManageSources, manage_sources: Who::Superusers;
-    /// Accounts, passwords and tokens of others.
-    ManageUsers, manage_users: Who::Superusers;
-    ManageChannels, manage_channels: Who::Superusers;
-    /// Contacts and their groups, and the API for them (contact API contract section 3).
-    ManageContacts, manage_contacts: Who::Granted(&[CONTACT_API, "notifications/api", "notifications/*", "*"]);
-    /// Create, change and delete planned maintenance.
-    PlanMaintenance, plan_maintenance: Who::Staff;
-    /// Rules and channels.
-    SeeRules, see_rules: Who::Staff;
-    /// Create, change and delete.
-    ManageRules, manage_rules: Who::Superusers;
-    /// Why others were told of an event or not, their addresses, and what providers said.
-    SeeOthersNotifications, see_others_notifications: Who::Staff;
-    /// All messages, and sending again those that were given up.
-    ManageDeliveries, manage_deliveries: Who::Staff;
-    /// Sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
-    SeeAdministration, see_administration: Who::Staff;
-    MakeDemoData, make_demo_data: Who::Superusers;
-}
-
-/// The permission for the API of contacts, groups and channels.
-pub const CONTACT_API: &str = "notifications/api/v1";
-
-/// The actions of one caller, for templates to ask about. Without any: nobody is logged in.
-#[derive(Clone, Debug, Default)]
-pub struct Permissions(Vec<Action>);
-
-/// The caller may not do that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forbidden;
+pub use crate::domain::rights::{Action, CONTACT_API, Forbidden, Permissions};
 
 impl From<Forbidden> for ServiceError {
     fn from(_: Forbidden) -> Self {
@@ -117,14 +14,6 @@ impl From<Forbidden> for ServiceError {
 impl From<Forbidden> for ContactRefusal {
     fn from(_: Forbidden) -> Self {
         Self::Forbidden
-    }
-}
-
-impl Action {
-    /// Whether it takes no account.
-    #[must_use]
-    pub fn is_public(self) -> bool {
-        self.who() == Who::Everybody
     }
 }
 
@@ -141,7 +30,7 @@ impl Caller {
 
     #[must_use]
     pub fn may(&self, action: Action) -> bool {
-        action.who().includes(self.rank(), &self.user.grants)
+        action.is_open_to(self.rank(), &self.user.grants)
     }
 
     pub fn require(&self, action: Action) -> Result<(), Forbidden> {
@@ -150,64 +39,6 @@ impl Caller {
 
     #[must_use]
     pub fn permissions(&self) -> Permissions {
-        Permissions(Action::ALL.iter().copied().filter(|action| self.may(*action)).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use Action as A;
-    use Rank::{Staff, Superuser, User};
-
-    use super::*;
-
-    /// Once more, by hand: who may do it without any grant.
-    const EXPECTED: &[(Action, &[Rank])] = &[
-        (A::UsePublic, &[User, Staff, Superuser]),
-        (A::UseDesk, &[User, Staff, Superuser]),
-        (A::PostForAnySource, &[Superuser]),
-        (A::RemoveForeignTag, &[Superuser]),
-        (A::DeleteAnyIncident, &[Superuser]),
-        (A::ManageSources, &[Superuser]),
-        (A::ManageUsers, &[Superuser]),
-        (A::ManageChannels, &[Superuser]),
-        (A::ManageContacts, &[Superuser]),
-        (A::PlanMaintenance, &[Staff, Superuser]),
-        (A::SeeRules, &[Staff, Superuser]),
-        (A::ManageRules, &[Superuser]),
-        (A::SeeOthersNotifications, &[Staff, Superuser]),
-        (A::ManageDeliveries, &[Staff, Superuser]),
-        (A::SeeAdministration, &[Staff, Superuser]),
-        (A::MakeDemoData, &[Superuser]),
-    ];
-
-    #[test]
-    fn the_table_says_what_was_meant() {
-        assert_eq!(EXPECTED.iter().map(|(action, _)| *action).collect::<Vec<_>>(), Action::ALL);
-        for (action, who) in EXPECTED {
-            for rank in [User, Staff, Superuser] {
-                assert_eq!(action.who().includes(rank, &[]), who.contains(&rank), "{rank:?} {action:?}");
-            }
-        }
-        let public: Vec<_> = Action::ALL.iter().filter(|action| action.is_public()).collect();
-        assert_eq!(public, [&Action::UsePublic]);
-    }
-
-    #[test]
-    fn grants_are_for_contacts_only() {
-        for (grant, counts) in [
-            (CONTACT_API, true),
-            ("notifications/api", true),
-            ("notifications/*", true),
-            ("*", true),
-            ("notifications", false),
-            ("notifications/api/v2", false),
-            ("", false),
-        ] {
-            for (action, who) in EXPECTED {
-                let expected = who.contains(&User) || (counts && *action == Action::ManageContacts);
-                assert_eq!(action.who().includes(User, &[grant.to_owned()]), expected, "{grant:?} {action:?}");
-            }
-        }
+        Permissions::of(self.rank(), &self.user.grants)
     }
 }

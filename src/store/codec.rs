@@ -9,7 +9,7 @@ use super::{
     StoreError,
     schema::{IdKey, PairKey, UuidPairKey},
 };
-use crate::domain::{change::Subject, time::Timestamp};
+use crate::domain::{directory::Subject, time::Timestamp};
 
 /// A kind of record, an id and a sequence number.
 pub type VersionKey = [u8; 17];

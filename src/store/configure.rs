@@ -10,8 +10,8 @@ use super::{
     kind::{Kind, Map, Record, RecordKey},
 };
 use crate::domain::{
-    change::{ConfigurationChange, Subject},
-    directory::{DecisionSettings, Directory},
+    change::ConfigurationChange,
+    directory::{DecisionSettings, Directory, Subject},
     event_filter::CompiledLists,
     stored_filter::StoredFilter,
 };

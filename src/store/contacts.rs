@@ -19,7 +19,8 @@ use super::{
     tables::Reads,
 };
 use crate::domain::{
-    change::{ConfigurationChange, Subject},
+    change::ConfigurationChange,
+    directory::Subject,
     contact::{Contact, ContactGroup},
     filter::fold,
     ids::{ContactId, Seq},

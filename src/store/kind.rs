@@ -45,10 +45,9 @@ use super::{
 };
 use crate::domain::{
     agenda::Task,
-    change::Subject,
+    directory::{Directory, Subject},
     channel::Channel,
     destination::Destination,
-    directory::Directory,
     event_filter::Filters,
     ids::{
         ChannelId, DestinationId, FilterId, Id, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId,
@@ -302,7 +301,7 @@ maps! {
 /// Says what [`Record`]s with an id are called: the subject in the change log, and the name in `check`.
 macro_rules! known_as {
     ($subject:ident, $name:literal) => {
-        const SUBJECT: crate::domain::change::Subject = crate::domain::change::Subject::$subject;
+        const SUBJECT: crate::domain::directory::Subject = crate::domain::directory::Subject::$subject;
         const NAME: &'static str = $name;
 
         fn number(&self) -> u64 {

@@ -15,8 +15,7 @@ use super::{
     },
 };
 use crate::domain::{
-    change::Subject,
-    directory::Directory,
+    directory::{Directory, Subject},
     ids::{Seq, SourceId},
     limits::UNLOGGED_IDS,
     time::Timestamp,

@@ -15,8 +15,7 @@ use super::{
 };
 use crate::domain::{
     agenda::{Task, TaskKind},
-    change::Subject,
-    directory::Directory,
+    directory::{Directory, Subject},
     time::Timestamp,
 };
 

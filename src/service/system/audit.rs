@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use crate::{
     domain::{
-        change::{Change, ChangeKind, Subject},
+        change::{Change, ChangeKind},
+        directory::Subject,
         ids::{Seq, UserId},
         limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
         size::Room,

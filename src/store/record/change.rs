@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        change::{Change, ChangeKind, ConfigurationChange, FieldChange, Subject},
+        change::{Change, ChangeKind, ConfigurationChange, FieldChange},
+        directory::Subject,
         ids::{EventId, IncidentId, Seq, UserId},
         time::Timestamp,
     },

@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::{Staff, audit_rows::Row};
 use crate::{
     domain::{
-        change::Subject,
+        directory::Subject,
         ids::{Seq, UserId},
     },
     service::AuditFilter,

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::{
-    change::{Change, ChangeKind, ConfigurationChange, Subject},
-    directory::Directory,
+    change::{Change, ChangeKind, ConfigurationChange},
+    directory::{Directory, Subject},
     ids::{FilterId, SourceId, TimeslotId, UserId},
     time::Timestamp,
 };

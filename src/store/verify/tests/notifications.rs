@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     domain::{
-        change::Subject,
+        directory::Subject,
         destination::Destination,
         ids::{DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, TimeslotId},
         maintenance::Maintenance,
