@@ -50,7 +50,7 @@ pub use self::{
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
-    kind::{Map, Numbered},
+    kind::{Kind, Map, Numbered},
     read::{Direction, Messages, Snapshot},
     verify::verify_pages,
     writer::Follower,

@@ -32,7 +32,7 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> Answer {
         config: new.config.map(|config| config.expose_secret().to_owned()),
         offered: Some(new.offered),
     };
-    let channel = service.contacts().create_channel(&service.people().local_caller()?, new).await?;
+    let channel = service.contacts().put_channel(&service.people().local_caller()?, None, new).await?;
     Ok(AdminReply::Text(channel.uuid.to_string()))
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn change(service: &Service, change: ChangeChannel) -> Answer {
         config: change.config.map(|config| config.expose_secret().to_owned()),
         offered: change.offered,
     };
-    service.contacts().change_channel(&service.people().local_caller()?, uuid, change).await?;
+    service.contacts().put_channel(&service.people().local_caller()?, Some(uuid), change).await?;
     Ok(AdminReply::Done)
 }
 

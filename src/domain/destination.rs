@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use super::{
     channel_types::{ChannelType, find},
     directory::Directory,
-    draft::{check_length, require},
+    draft::{Managed, check_length, require},
     ids::{DestinationId, UserId},
     limits::{DESTINATION_LABEL, DESTINATIONS_PER_USER},
     medium::{AnyMedium, changed_settings},
-    refusal::{NotificationRefusal, Refusal},
+    profile::Profile,
+    refusal::{NotificationRefusal, ProfileLabel, Refusal},
+    rights::Action,
+    time::Timestamp,
 };
 
 pub const EMAIL: &str = "email";
@@ -80,6 +83,21 @@ pub struct DestinationDraft {
     pub label: Option<Option<String>>,
     /// Checked by [`crate::domain::setting::Form::normalize`]; see [`changed_settings`].
     pub settings: Option<BTreeMap<String, Option<String>>>,
+}
+
+impl Managed for Destination {
+    const ACTION: Action = Action::UseDesk;
+    const IS_PERSONAL: bool = true;
+
+    /// One that a profile leads to has to stay, and so has the one that follows the user's address.
+    fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
+        if self.synced {
+            return Err(NotificationRefusal::DestinationSynced.into());
+        }
+        let leads_to_it = |profile: &Profile| profile.destinations.contains(&self.id);
+        let profiles = ProfileLabel::of_users(directory, self.owner, leads_to_it);
+        if profiles.is_empty() { Ok(()) } else { Err(NotificationRefusal::DestinationInProfiles(profiles).into()) }
+    }
 }
 
 impl DestinationDraft {

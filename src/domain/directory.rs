@@ -326,6 +326,12 @@ impl Directory {
         self.rules.values().collect()
     }
 
+    /// Names of the rules that are meant, sorted by id.
+    #[must_use]
+    pub fn rules_where(&self, is_meant: impl Fn(&Rule) -> bool) -> Vec<String> {
+        self.rules.values().filter(|rule| is_meant(rule)).map(|rule| rule.name.clone()).collect()
+    }
+
     /// Regardless of case.
     #[must_use]
     pub fn channel_named(&self, name: &str) -> Option<&Arc<Channel>> {

@@ -1,10 +1,43 @@
-//! What is common to drafts: what is wanted of something that is created or changed, checked here.
+//! What is common to things that users create, change and delete, and to the drafts that say what they want of them.
 
 use super::{
     directory::Directory,
     ids::{TimeslotId, UserId},
     refusal::{NotificationRefusal, Refusal},
+    rights::Action,
+    time::Timestamp,
 };
+
+/// A kind of thing that users create, change and delete.
+pub trait Managed {
+    /// What they need the right to do.
+    const ACTION: Action;
+    /// Nobody but its owner can find it.
+    const IS_PERSONAL: bool = false;
+
+    /// Refuses to delete what has to stay.
+    fn check_deletion(&self, directory: &Directory, now: Timestamp) -> Result<(), Refusal> {
+        let _ = (directory, now);
+        Ok(())
+    }
+}
+
+/// What is wanted of a thing, if the configuration in memory is enough to decide about it.
+pub trait Draft: Send + 'static {
+    type Thing: Managed;
+
+    /// Checks what can be checked without knowing anything else.
+    fn check(&self) -> Result<(), Refusal>;
+
+    /// The thing as it becomes; `before`: as it is, or nothing for a new one of `user`.
+    fn apply(
+        self,
+        before: Option<&Self::Thing>,
+        user: UserId,
+        directory: &Directory,
+        now: Timestamp,
+    ) -> Result<Self::Thing, Refusal>;
+}
 
 /// What a new thing cannot be without.
 pub fn require<T>(field: &'static str, given: Option<T>) -> Result<T, Refusal> {

@@ -6,10 +6,11 @@ use imbl::OrdMap;
 
 use super::{
     directory::Directory,
-    draft::{check_length, check_uses, require, without_repetitions},
+    draft::{Draft, Managed, check_length, check_uses, require, without_repetitions},
     ids::{FilterId, MaintenanceId, UserId},
     limits::{FILTER_USES_IN_MAINTENANCE, MAINTENANCE_DESCRIPTION, MAINTENANCE_EDITABLE_FOR, MAINTENANCES},
     refusal::{NotificationRefusal, Refusal},
+    rights::Action,
     time::Timestamp,
 };
 
@@ -58,17 +59,28 @@ pub struct MaintenanceDraft {
     pub filters: Option<Vec<FilterId>>,
 }
 
-impl MaintenanceDraft {
-    pub fn check(&self) -> Result<(), Refusal> {
+impl Managed for Maintenance {
+    const ACTION: Action = Action::PlanMaintenance;
+
+    /// Only what lies ahead can be deleted.
+    fn check_deletion(&self, _: &Directory, now: Timestamp) -> Result<(), Refusal> {
+        if self.has_started(now) { Err(NotificationRefusal::MaintenanceNotAhead.into()) } else { Ok(()) }
+    }
+}
+
+impl Draft for MaintenanceDraft {
+    type Thing = Maintenance;
+
+    fn check(&self) -> Result<(), Refusal> {
         check_length("description", MAINTENANCE_DESCRIPTION, self.description.as_deref())
     }
 
-    /// The maintenance as it becomes; `before`: as it is, or nothing for a new one that `user` plans.
-    pub fn apply(
+    fn apply(
         self,
         before: Option<&Maintenance>,
         user: UserId,
-        (directory, now): (&Directory, Timestamp),
+        directory: &Directory,
+        now: Timestamp,
     ) -> Result<Maintenance, Refusal> {
         let mut after = match before {
             Some(before) if before.is_over(now) => return Err(NotificationRefusal::MaintenanceOver.into()),

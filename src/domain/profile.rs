@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::{
     destination::{Destination, EMAIL, SMS},
     directory::Directory,
-    draft::{check_length, check_timeslot, check_uses, require, without_repetitions},
+    draft::{Draft, Managed, check_length, check_timeslot, check_uses, require, without_repetitions},
     ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
     limits::{FILTER_USES_PER_USER, PROFILE_NAME, PROFILES_PER_USER},
     refusal::{NotificationRefusal, Refusal},
+    rights::Action,
+    time::Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +55,25 @@ pub struct ClassicReach {
     pub number: Option<Option<DestinationId>>,
 }
 
-impl ProfileDraft {
-    pub fn check(&self) -> Result<(), Refusal> {
+impl Managed for Profile {
+    const ACTION: Action = Action::UseDesk;
+    const IS_PERSONAL: bool = true;
+}
+
+impl Draft for ProfileDraft {
+    type Thing = Profile;
+
+    fn check(&self) -> Result<(), Refusal> {
         check_length("name", PROFILE_NAME, self.name.as_ref().and_then(Option::as_deref))
     }
 
-    /// The profile as it becomes; `before`: as it is, or nothing for a new one of `owner`.
-    pub fn apply(self, before: Option<&Profile>, owner: UserId, directory: &Directory) -> Result<Profile, Refusal> {
+    fn apply(
+        self,
+        before: Option<&Profile>,
+        owner: UserId,
+        directory: &Directory,
+        _: Timestamp,
+    ) -> Result<Profile, Refusal> {
         let mut profile = match before {
             Some(before) => before.clone(),
             None => self.blank(owner, directory)?,
@@ -97,7 +111,9 @@ impl ProfileDraft {
         profile.active = self.active.unwrap_or(profile.active);
         Ok(profile)
     }
+}
 
+impl ProfileDraft {
     fn blank(&self, owner: UserId, directory: &Directory) -> Result<Profile, Refusal> {
         if directory.profiles_of(owner).len() >= PROFILES_PER_USER {
             return Err(Refusal::TooMany { what: "notification profiles", limit: PROFILES_PER_USER });

@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use super::{
     directory::Directory,
-    draft::{check_length, check_timeslot, check_uses, require, without_repetitions},
+    draft::{Managed, check_length, check_timeslot, check_uses, require, without_repetitions},
     filter::fold,
     ids::{FilterId, RuleId, TimeslotId, UserId},
     limits::{FILTER_USES_IN_RULES, RULE_NAME, RULES},
     refusal::{NotificationRefusal, Refusal},
+    rights::Action,
     time::Timestamp,
 };
 
@@ -69,6 +70,10 @@ pub struct RuleDraft {
     pub filters: Option<Vec<FilterId>>,
     pub recipients: Option<Vec<Recipient>>,
     pub active: Option<bool>,
+}
+
+impl Managed for Rule {
+    const ACTION: Action = Action::ManageRules;
 }
 
 impl RuleDraft {

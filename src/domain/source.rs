@@ -4,10 +4,11 @@
 
 use super::{
     directory::Directory,
-    draft::{check_length, check_name, require},
+    draft::{Managed, check_length, check_name, require},
     ids::{SourceId, UserId},
     limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
     refusal::Refusal,
+    rights::Action,
     user::is_valid_username,
 };
 
@@ -37,6 +38,10 @@ pub struct SourceDraft {
     pub username: Option<String>,
     /// See [`Source::heartbeat_frequency`].
     pub heartbeat_frequency: Option<Option<u32>>,
+}
+
+impl Managed for Source {
+    const ACTION: Action = Action::ManageSources;
 }
 
 impl SourceDraft {

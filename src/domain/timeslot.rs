@@ -4,10 +4,12 @@ use std::fmt;
 
 use super::{
     directory::Directory,
-    draft::{check_name, require},
+    draft::{Draft, Managed, check_name, require},
     ids::{TimeslotId, UserId},
     limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
-    refusal::Refusal,
+    refusal::{NotificationRefusal, Refusal},
+    rights::Action,
+    time::Timestamp,
 };
 
 /// Microseconds since local midnight, below 24 hours.
@@ -85,13 +87,31 @@ pub struct TimeslotDraft {
     pub recurrences: Option<Vec<Recurrence>>,
 }
 
-impl TimeslotDraft {
-    pub fn check(&self) -> Result<(), Refusal> {
+impl Managed for Timeslot {
+    const ACTION: Action = Action::UseDesk;
+    const IS_PERSONAL: bool = true;
+
+    /// A timeslot that a rule names has to stay.
+    fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
+        let rules = directory.rules_where(|rule| rule.timeslot == self.id);
+        if rules.is_empty() { Ok(()) } else { Err(NotificationRefusal::TimeslotInRules(rules).into()) }
+    }
+}
+
+impl Draft for TimeslotDraft {
+    type Thing = Timeslot;
+
+    fn check(&self) -> Result<(), Refusal> {
         check_name(TIMESLOT_NAME, self.name.as_deref())
     }
 
-    /// The timeslot as it becomes; `before`: as it is, or nothing for a new one of `owner`.
-    pub fn apply(self, before: Option<&Timeslot>, owner: UserId, directory: &Directory) -> Result<Timeslot, Refusal> {
+    fn apply(
+        self,
+        before: Option<&Timeslot>,
+        owner: UserId,
+        directory: &Directory,
+        _: Timestamp,
+    ) -> Result<Timeslot, Refusal> {
         let mut timeslot = if let Some(before) = before {
             before.clone()
         } else {

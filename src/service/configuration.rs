@@ -1,49 +1,61 @@
-//! Creates, edits and deletes things of the configuration, whatever their kind. What a draft makes of them is decided by
-//! `domain`.
+//! Creates, edits and deletes things of the configuration, whatever their kind. What becomes of them, and what has to stay,
+//! is decided by `domain`.
 
 use std::sync::Arc;
 
-use super::{Caller, Model, Service, ServiceError};
+use super::{Caller, Service, ServiceError};
 use crate::{
-    domain::{directory::Directory, ids::UserId},
-    store::{Command, Map, Numbered},
+    domain::{
+        directory::Directory,
+        draft::{Draft, Managed},
+        ids::UserId,
+    },
+    store::{Command, Kind, Map, Numbered},
 };
 
-/// A kind of thing that is made and changed by drafts.
-pub(super) trait Drafted: Numbered + Clone + PartialEq {
-    const MODEL: Model;
-    /// Nobody but its owner can find it.
-    const IS_PERSONAL: bool = false;
-
-    fn found(directory: &Directory, user: UserId, key: Self::Key) -> Result<&Arc<Self>, ServiceError> {
+/// A kind of thing that the methods here create, change and delete.
+pub trait Configured: Managed + Numbered + Clone + PartialEq {
+    fn find(directory: &Directory, user: UserId, key: Self::Key) -> Result<&Arc<Self>, ServiceError> {
         let owner = |thing: &Self| thing.owner().map(|(_, owner)| owner);
         let found = Self::map(directory).get(&key).filter(|it| !Self::IS_PERSONAL || owner(it) == Some(user));
-        found.ok_or(ServiceError::NotFound(Self::MODEL))
+        found.ok_or(ServiceError::NotFound(Self::SUBJECT.into()))
     }
 }
 
+impl<T: Managed + Numbered + Clone + PartialEq> Configured for T {}
+
 impl Service {
     /// Stores what `draft` makes of the thing with this key, or as a new one.
-    pub(super) async fn put<T: Drafted>(
+    pub async fn put<D: Draft>(
         &self,
         caller: &Caller,
-        key: Option<T::Key>,
-        draft: impl FnOnce(Option<&T>, &Command<'_>) -> Result<T, ServiceError> + Send + 'static,
-    ) -> Result<Arc<T>, ServiceError> {
-        self.put_by(caller, key, draft, |command, _, after| command.put(after.clone())).await
+        key: Option<<D::Thing as Kind>::Key>,
+        draft: D,
+    ) -> Result<Arc<D::Thing>, ServiceError>
+    where
+        D::Thing: Configured,
+    {
+        caller.require(D::Thing::ACTION)?;
+        draft.check()?;
+        let user = caller.id();
+        let apply = move |before: Option<&D::Thing>, command: &Command<'_>| {
+            Ok(draft.apply(before, user, command.directory(), command.now())?)
+        };
+        self.put_with(caller, key, apply, stage).await
     }
 
-    /// [`Service::put`], where `stage` stages what has become of the thing.
-    pub(super) async fn put_by<T: Drafted>(
+    /// [`Service::put`], where more than the configuration decides what becomes of the thing, or `stage` stages more.
+    pub(super) async fn put_with<T: Configured>(
         &self,
         caller: &Caller,
         key: Option<T::Key>,
         draft: impl FnOnce(Option<&T>, &Command<'_>) -> Result<T, ServiceError> + Send + 'static,
         stage: impl FnOnce(&mut Command<'_>, Option<&T>, &mut T) + Send + 'static,
     ) -> Result<Arc<T>, ServiceError> {
+        caller.require(T::ACTION)?;
         let user = caller.id();
         let write = move |command: &mut Command<'_>| {
-            let before = key.map(|key| T::found(command.directory(), user, key)).transpose()?.cloned();
+            let before = key.map(|key| T::find(command.directory(), user, key)).transpose()?.cloned();
             let mut after = draft(before.as_deref(), command)?;
             match &before {
                 Some(before) if **before == after => return Ok(Arc::clone(before)),
@@ -56,20 +68,31 @@ impl Service {
         Ok(self.store().write(Some(user), write).await?)
     }
 
-    /// Unless `check` refuses, which may stage what else changes with it.
-    pub(super) async fn delete<T: Drafted>(
+    pub async fn delete<T: Configured>(&self, caller: &Caller, key: T::Key) -> Result<(), ServiceError> {
+        self.delete_with::<T>(caller, key, |_, _| Ok(())).await
+    }
+
+    /// [`Service::delete`]. Unless `more` refuses, it stages what else changes.
+    pub(super) async fn delete_with<T: Configured>(
         &self,
         caller: &Caller,
         key: T::Key,
-        check: impl FnOnce(&T, &mut Command<'_>) -> Result<(), ServiceError> + Send + 'static,
+        more: impl FnOnce(&T, &mut Command<'_>) -> Result<(), ServiceError> + Send + 'static,
     ) -> Result<(), ServiceError> {
+        caller.require(T::ACTION)?;
         let user = caller.id();
         let write = move |command: &mut Command<'_>| {
-            let thing = Arc::clone(T::found(command.directory(), user, key)?);
-            check(&thing, command)?;
+            let thing = Arc::clone(T::find(command.directory(), user, key)?);
+            thing.check_deletion(command.directory(), command.now())?;
+            more(&thing, command)?;
             command.delete::<T>(key);
             Ok(())
         };
         Ok(self.store().write(Some(user), write).await?)
     }
+}
+
+/// Stages the thing and nothing else.
+pub(super) fn stage<T: Configured>(command: &mut Command<'_>, _: Option<&T>, after: &mut T) {
+    command.put(after.clone());
 }

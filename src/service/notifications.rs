@@ -13,7 +13,6 @@ pub mod maintenance;
 pub mod media;
 pub mod phone_numbers;
 pub mod profile_switch;
-pub mod profiles;
 pub mod rule_decisions;
 pub mod rules;
 pub mod timeslots;

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::domain::{
     change::ConfigurationChange,
-    directory::Subject,
     contact::{Contact, ContactGroup},
+    directory::Subject,
     filter::fold,
     ids::{ContactId, Seq},
 };

@@ -45,9 +45,9 @@ use super::{
 };
 use crate::domain::{
     agenda::Task,
-    directory::{Directory, Subject},
     channel::Channel,
     destination::Destination,
+    directory::{Directory, Subject},
     event_filter::Filters,
     ids::{
         ChannelId, DestinationId, FilterId, Id, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId,

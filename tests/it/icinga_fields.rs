@@ -351,8 +351,8 @@ async fn channels_in_use_stay_and_keep_their_type() {
             .contains("default of some contacts")
     );
     let sms = ChannelDraft { kind: Some("sms".to_owned()), ..ChannelDraft::default() };
-    assert!(service.contacts().change_channel(local, mail, sms.clone()).await.is_err());
-    service.contacts().change_channel(local, hook, sms).await.unwrap();
+    assert!(service.contacts().put_channel(local, Some(mail), sms.clone()).await.is_err());
+    service.contacts().put_channel(local, Some(hook), sms).await.unwrap();
     let body = with(contact(2), json!({"default_channel": WEBHOOK}));
     let reply = rig.post(&format!("{ISSUE}/contacts"), body).await;
     said(&reply, 422, "Invalid request body: an address according to default_channel type sms is required");
@@ -366,13 +366,21 @@ async fn channels_in_use_stay_and_keep_their_type() {
         offered: Some(true),
     };
     assert!(
-        service.contacts().create_channel(local, new.clone()).await.unwrap_err().to_string().contains("name already")
+        service
+            .contacts()
+            .put_channel(local, None, new.clone())
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("name already")
     );
     let new = ChannelDraft { name: Some("Slack".to_owned()), ..new };
-    let slack = service.contacts().create_channel(local, new.clone()).await.unwrap();
+    let slack = service.contacts().put_channel(local, None, new.clone()).await.unwrap();
     for config in ["[]", "{", "5"] {
         let bad = ChannelDraft { name: Some("other".to_owned()), config: Some(config.to_owned()), ..new.clone() };
-        assert!(service.contacts().create_channel(local, bad).await.unwrap_err().to_string().contains("JSON object"));
+        assert!(
+            service.contacts().put_channel(local, None, bad).await.unwrap_err().to_string().contains("JSON object")
+        );
     }
     let body = with(contact(2), json!({"default_channel": slack.uuid.to_string(), "addresses": null}));
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body.clone()).await.status, 422);
@@ -380,7 +388,7 @@ async fn channels_in_use_stay_and_keep_their_type() {
         config: Some(r#"{"url": "https://hooks.example.org/x"}"#.to_owned()),
         ..ChannelDraft::default()
     };
-    service.contacts().change_channel(local, slack.uuid, with_url).await.unwrap();
+    service.contacts().put_channel(local, Some(slack.uuid), with_url).await.unwrap();
     assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body).await.status, 201);
     rig.sound();
 }

@@ -73,7 +73,7 @@ impl Rig {
             config: config.map(|config| config.to_string()),
             offered: Some(false),
         };
-        self.app.service.contacts().create_channel(&self.app.local, new).await.unwrap()
+        self.app.service.contacts().put_channel(&self.app.local, None, new).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -51,7 +51,7 @@ async fn contacts_groups_and_rules_by_form() {
     };
     let caller =
         argusd::service::Caller { user: app.service.directory().user(me).cloned().unwrap(), ..app.local.clone() };
-    let filter = app.service.notifications().create_filter(&caller, filter).await.unwrap().id.to_string();
+    let filter = app.service.notifications().put_filter(&caller, None, filter).await.unwrap().id.to_string();
     let rule = [rule.as_slice(), &[("filters", &*filter), ("add_group", "network")]].concat();
     let page = admin.submit("/admin/rules/new/", &rule).await.text;
     assert!(page.contains("Ann Smith") && page.contains("Network"), "{page}");

@@ -322,7 +322,7 @@ async fn maintenance_that_runs_and_concerns_it_is_said() {
             filters: Some(vec![id]),
             ..MaintenanceDraft::default()
         };
-        app.service.notifications().create_maintenance(&app.local, new).await.unwrap();
+        app.service.put(&app.local, None, new).await.unwrap();
     }
     let page = Visit::of(&app, "alice").await.get(&path).await;
     has(&page, &["under maintenance: Work on this", "Nobody is told meanwhile."]);

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::domain::{
     directory::Directory,
+    draft::Managed,
     ids::ChannelId,
     limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
+    rights::Action,
 };
 
 /// What is wanted of a channel. `None`: keeps its value; of a new one, its default.
@@ -24,6 +26,10 @@ pub struct ChannelDraft {
     /// place. `None`: they stay, unless the type changes.
     pub config: Option<String>,
     pub offered: Option<bool>,
+}
+
+impl Managed for Channel {
+    const ACTION: Action = Action::ManageChannels;
 }
 
 impl ChannelDraft {

@@ -3,10 +3,12 @@
 use super::{FilterBlob, StoredFilter};
 use crate::domain::{
     directory::Directory,
-    draft::{check_name, require},
+    draft::{Managed, check_name, require},
     ids::{FilterId, UserId},
     limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME, FILTERS_PER_USER},
-    refusal::Refusal,
+    refusal::{NotificationRefusal, ProfileLabel, Refusal},
+    rights::Action,
+    time::Timestamp,
 };
 
 /// What is wanted of a filter. `None`: keeps its value; of a new one, its default.
@@ -15,6 +17,30 @@ pub struct FilterDraft {
     pub name: Option<String>,
     pub public: Option<bool>,
     pub blob: Option<BlobEdit>,
+}
+
+impl Managed for StoredFilter {
+    const ACTION: Action = Action::UseDesk;
+    const IS_PERSONAL: bool = true;
+
+    /// A filter that somebody's profile, a rule or a planned maintenance names has to stay.
+    fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
+        let profiles = ProfileLabel::of_users(directory, self.owner, |profile| profile.filters.contains(&self.id));
+        if !profiles.is_empty() {
+            return Err(NotificationRefusal::FilterInProfiles(profiles).into());
+        }
+        let rules = directory.rules_where(|rule| rule.filters.contains(&self.id));
+        if !rules.is_empty() {
+            return Err(NotificationRefusal::FilterInRules(rules).into());
+        }
+        let maintenances = directory.maintenances_sorted().into_iter().filter(|it| it.filters.contains(&self.id));
+        let maintenances: Vec<_> = maintenances.map(|it| it.id).collect();
+        if maintenances.is_empty() {
+            Ok(())
+        } else {
+            Err(NotificationRefusal::FilterInMaintenance(maintenances).into())
+        }
+    }
 }
 
 impl FilterDraft {

@@ -127,7 +127,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take_new(fields))).await?;
-    let channel = api.service.contacts().create_channel(&caller, new).await?;
+    let channel = api.service.contacts().put_channel(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
 }
 
@@ -159,7 +159,7 @@ pub async fn edit(
         return Err(unknown());
     }
     let change = payload.request::<ChannelRequest>().await?;
-    let channel = api.service.contacts().change_channel(&caller, uuid, change).await?;
+    let channel = api.service.contacts().put_channel(&caller, Some(uuid), change).await?;
     Ok(reply::json(StatusCode::OK, &ChannelBody::new(&channel, &api)))
 }
 

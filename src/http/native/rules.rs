@@ -123,7 +123,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.request::<RuleRequest>().await?;
-    let rule = api.service.notifications().create_rule(&caller, new).await?;
+    let rule = api.service.notifications().put_rule(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
 }
 
@@ -154,7 +154,7 @@ pub async fn edit(
         return Err(unknown());
     }
     let edit = payload.request::<RuleRequest>().await?;
-    let rule = api.service.notifications().edit_rule(&caller, id, edit).await?;
+    let rule = api.service.notifications().put_rule(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(&rule, &api.service.directory())))
 }
 
@@ -163,7 +163,7 @@ pub async fn edit(
 /// For superusers.
 #[utoipa::path(delete, path = "/rules/{pk}/", tag = "rules", responses((status = 204), (status = 403)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.notifications().delete_rule(&caller, RuleId(pk)).await?;
+    api.service.delete::<Rule>(&caller, RuleId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -10,40 +10,27 @@ use crate::{
         channel::{Channel, ChannelDraft, ChannelRefusal},
         channel_types::address_types,
         directory::Directory,
+        draft::Managed,
     },
     service::{
-        Caller, Contacts, Model, ServiceError, configuration::Drafted, contacts::contact::removal, policy::Action,
+        Caller, Contacts, ServiceError,
+        configuration::{Configured, stage},
+        contacts::contact::removal,
     },
     store::Command,
 };
 
-impl Drafted for Channel {
-    const MODEL: Model = Model::Channel;
-}
-
 impl Contacts {
-    pub async fn create_channel(&self, caller: &Caller, draft: ChannelDraft) -> Result<Arc<Channel>, ServiceError> {
-        let new_uuid = || uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
-        let uuid = Some(draft.uuid.unwrap_or_else(new_uuid));
-        self.put_channel(caller, None, ChannelDraft { uuid, ..draft }).await
-    }
-
-    pub async fn change_channel(
-        &self,
-        caller: &Caller,
-        uuid: Uuid,
-        draft: ChannelDraft,
-    ) -> Result<Arc<Channel>, ServiceError> {
-        self.put_channel(caller, Some(uuid), draft).await
-    }
-
-    async fn put_channel(
+    pub async fn put_channel(
         &self,
         caller: &Caller,
         uuid: Option<Uuid>,
-        draft: ChannelDraft,
+        mut draft: ChannelDraft,
     ) -> Result<Arc<Channel>, ServiceError> {
-        caller.require(Action::ManageChannels)?;
+        caller.require(Channel::ACTION)?;
+        if uuid.is_none() {
+            draft.uuid.get_or_insert_with(|| uuid::Builder::from_random_bytes(random_bytes()).into_uuid());
+        }
         let config = draft.check()?;
         let service = self.clone();
         let apply = move |before: Option<&Channel>, command: &Command<'_>| {
@@ -58,16 +45,16 @@ impl Contacts {
             }
             Ok(after)
         };
-        self.put(caller, uuid, apply).await
+        self.put_with(caller, uuid, apply, stage).await
     }
 
     /// Not while it is a contact's default (contact API contract section 7.5).
     pub async fn delete_channel(&self, caller: &Caller, uuid: Uuid) -> Result<(), ServiceError> {
-        caller.require(Action::ManageChannels)?;
+        caller.require(Channel::ACTION)?;
         let user = caller.id();
         self.store()
             .write(Some(user), move |command| {
-                Channel::found(command.directory(), user, uuid)?;
+                Channel::find(command.directory(), user, uuid)?;
                 if command.is_default_channel(uuid)? {
                     return Err(ChannelRefusal::InUse.into());
                 }

@@ -9,34 +9,12 @@ use crate::{
         medium::AnyMedium,
         profile::Profile,
     },
-    service::{Caller, Model, NotificationRefusal, Notifications, ProfileLabel, ServiceError, configuration::Drafted},
+    service::{Caller, Model, Notifications, ServiceError},
     store::Command,
 };
 
-impl Drafted for Destination {
-    const MODEL: Model = Model::Destination;
-    const IS_PERSONAL: bool = true;
-}
-
 impl Notifications {
-    pub async fn create_destination(
-        &self,
-        caller: &Caller,
-        draft: DestinationDraft,
-    ) -> Result<Arc<Destination>, ServiceError> {
-        self.put_destination(caller, None, draft).await
-    }
-
-    pub async fn edit_destination(
-        &self,
-        caller: &Caller,
-        id: DestinationId,
-        draft: DestinationDraft,
-    ) -> Result<Arc<Destination>, ServiceError> {
-        self.put_destination(caller, Some(id), draft).await
-    }
-
-    async fn put_destination(
+    pub async fn put_destination(
         &self,
         caller: &Caller,
         id: Option<DestinationId>,
@@ -51,24 +29,7 @@ impl Notifications {
             }
             Ok(draft.apply(before, owner, directory)?)
         };
-        self.put_by(caller, id, apply, stage).await
-    }
-
-    /// Refused while a profile leads to it, and for the one that follows the user's address.
-    pub async fn delete_destination(&self, caller: &Caller, id: DestinationId) -> Result<(), ServiceError> {
-        let owner = caller.id();
-        self.delete::<Destination>(caller, id, move |destination, command| {
-            if destination.synced {
-                return Err(NotificationRefusal::DestinationSynced.into());
-            }
-            let leads_to_it = |profile: &Profile| profile.destinations.contains(&id);
-            let profiles = ProfileLabel::of_users(command.directory(), owner, leads_to_it);
-            if !profiles.is_empty() {
-                return Err(NotificationRefusal::DestinationInProfiles(profiles).into());
-            }
-            Ok(())
-        })
-        .await
+        self.put_with(caller, id, apply, stage).await
     }
 }
 

@@ -3,61 +3,20 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{
-        ids::MaintenanceId,
-        maintenance::{Maintenance, MaintenanceDraft},
-    },
-    service::{
-        Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::Drafted, policy::Action,
-    },
+    domain::{draft::Managed, ids::MaintenanceId, maintenance::Maintenance},
+    service::{Caller, NotificationRefusal, Notifications, ServiceError, configuration::Configured},
 };
 
-impl Drafted for Maintenance {
-    const MODEL: Model = Model::Maintenance;
-}
-
 impl Notifications {
-    pub async fn create_maintenance(
-        &self,
-        caller: &Caller,
-        draft: MaintenanceDraft,
-    ) -> Result<Arc<Maintenance>, ServiceError> {
-        self.put_maintenance(caller, None, draft).await
-    }
-
-    pub async fn edit_maintenance(
-        &self,
-        caller: &Caller,
-        id: MaintenanceId,
-        draft: MaintenanceDraft,
-    ) -> Result<Arc<Maintenance>, ServiceError> {
-        self.put_maintenance(caller, Some(id), draft).await
-    }
-
-    async fn put_maintenance(
-        &self,
-        caller: &Caller,
-        id: Option<MaintenanceId>,
-        draft: MaintenanceDraft,
-    ) -> Result<Arc<Maintenance>, ServiceError> {
-        caller.require(Action::PlanMaintenance)?;
-        draft.check()?;
-        let user = caller.id();
-        self.put(caller, id, move |before, command| {
-            Ok(draft.apply(before, user, (command.directory(), command.now()))?)
-        })
-        .await
-    }
-
     /// Ends now what has begun, and deletes what lies ahead; whether it was deleted.
     pub async fn cancel_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<bool, ServiceError> {
-        caller.require(Action::PlanMaintenance)?;
+        caller.require(Maintenance::ACTION)?;
         let user = caller.id();
         let deleted = self
             .store()
             .write(Some(user), move |command| {
                 let now = command.now();
-                let before = Arc::clone(Maintenance::found(command.directory(), user, id)?);
+                let before = Arc::clone(Maintenance::find(command.directory(), user, id)?);
                 if !before.has_started(now) {
                     command.delete_maintenance(id);
                     return Ok(true);
@@ -72,17 +31,5 @@ impl Notifications {
             })
             .await?;
         Ok(deleted)
-    }
-
-    /// Only what lies ahead.
-    pub async fn delete_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<(), ServiceError> {
-        caller.require(Action::PlanMaintenance)?;
-        self.delete::<Maintenance>(caller, id, |maintenance, command| {
-            if maintenance.has_started(command.now()) {
-                return Err(NotificationRefusal::MaintenanceNotAhead.into());
-            }
-            Ok(())
-        })
-        .await
     }
 }

@@ -9,23 +9,24 @@ use crate::{
         ids::{DestinationId, UserId},
     },
     service::{
-        Caller, Model, NotificationRefusal, Notifications, ServiceError,
+        Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::stage,
         notifications::destinations::forget_destination,
     },
+    store::Command,
 };
 
 impl Notifications {
     /// `number`: in E.164 (see [`crate::domain::phone`]).
     pub async fn create_phone_number(&self, caller: &Caller, number: String) -> Result<Arc<Destination>, ServiceError> {
         let owner = caller.id();
-        self.put(caller, None, move |_, command| {
+        let apply = move |_: Option<&Destination>, command: &Command<'_>| {
             check_room(command.directory(), owner)?;
             check_free(command.directory(), owner, None, &number)?;
             let settings = BTreeMap::from([(PHONE_NUMBER.to_owned(), number)]);
             let (id, medium) = (DestinationId(0), SMS.to_owned());
             Ok(Destination { id, owner, medium, label: None, settings, synced: false })
-        })
-        .await
+        };
+        self.put_with(caller, None, apply, stage).await
     }
 
     pub async fn edit_phone_number(
@@ -35,13 +36,13 @@ impl Notifications {
         number: String,
     ) -> Result<Arc<Destination>, ServiceError> {
         let owner = caller.id();
-        self.put(caller, Some(id), move |before: Option<&Destination>, command| {
+        let apply = move |before: Option<&Destination>, command: &Command<'_>| {
             let mut after = before.filter(|it| it.medium == SMS).ok_or(UNKNOWN)?.clone();
             check_free(command.directory(), owner, Some(id), &number)?;
             after.settings.insert(PHONE_NUMBER.to_owned(), number);
             Ok(after)
-        })
-        .await
+        };
+        self.put_with(caller, Some(id), apply, stage).await
     }
 
     /// The profiles that led to it just lose it.

@@ -11,7 +11,7 @@ use crate::{
         user::UserDraft,
     },
     service::{
-        Caller, Model, Refusal, ServiceError, Sources, configuration::Drafted, people::users::put_new_user,
+        Caller, Model, Refusal, ServiceError, Sources, configuration::stage, people::users::put_new_user,
         policy::Action,
     },
     store::Command,
@@ -20,10 +20,6 @@ use crate::{
 /// What is put behind a username that is taken: `_` and six digits.
 const SUFFIX: usize = 7;
 const USERNAME: usize = 150;
-
-impl Drafted for Source {
-    const MODEL: Model = Model::Source;
-}
 
 impl Sources {
     pub async fn create_source(&self, caller: &Caller, draft: SourceDraft) -> Result<Arc<Source>, ServiceError> {
@@ -55,7 +51,7 @@ impl Sources {
         };
         let apply =
             move |_: Option<&Source>, command: &Command<'_>| Ok(draft.into_new(command.directory(), makes_type)?);
-        self.put_by(caller, None, apply, stage).await
+        self.put_with(caller, None, apply, stage).await
     }
 
     pub async fn edit_source(
@@ -66,11 +62,11 @@ impl Sources {
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
         draft.check()?;
-        self.put(caller, Some(id), move |before, command| {
+        let apply = move |before: Option<&Source>, command: &Command<'_>| {
             let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
             Ok(draft.apply(before, command.directory())?)
-        })
-        .await
+        };
+        self.put_with(caller, Some(id), apply, stage).await
     }
 
     pub async fn rename_source(
@@ -80,7 +76,7 @@ impl Sources {
         name: String,
     ) -> Result<Arc<Source>, ServiceError> {
         caller.require(Action::ManageSources)?;
-        self.put(caller, Some(id), move |before: Option<&Source>, command| {
+        let apply = move |before: Option<&Source>, command: &Command<'_>| {
             let before = before.ok_or(ServiceError::NotFound(Model::Source))?;
             if before.name == name {
                 return Ok(before.clone());
@@ -88,8 +84,8 @@ impl Sources {
             let draft = SourceDraft { name: Some(name), ..SourceDraft::default() };
             draft.check()?;
             Ok(draft.apply(before, command.directory())?)
-        })
-        .await
+        };
+        self.put_with(caller, Some(id), apply, stage).await
     }
 
     /// How often the source has to show a sign of life; `None`: it is not watched.

@@ -8,7 +8,7 @@ use super::{
     filter::{FilterV1, audit_blob, blob_from_record, blob_record},
 };
 use crate::{
-    domain::{directory::Subject, directory::DecisionSettings},
+    domain::{directory::DecisionSettings, directory::Subject},
     store::{
         StoreError,
         codec::{decode_v1, encode},

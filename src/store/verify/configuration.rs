@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Findings, Snapshot, StoreError};
 use crate::{
-    domain::{directory::Subject, directory::Directory},
+    domain::{directory::Directory, directory::Subject},
     store::{
         codec::{split_version_key, version_key},
         kind::{AnyKind, KINDS, kinds_beginning_with},

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Findings;
 use crate::{
-    domain::{directory::Subject, contact::Contact, directory::Directory, filter::fold},
+    domain::{contact::Contact, directory::Directory, directory::Subject, filter::fold},
     store::{
         Snapshot, StoreError,
         codec::{key_uuid_pair, uuid_pair_key, version_key},

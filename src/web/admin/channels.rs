@@ -102,10 +102,10 @@ impl FormPage for ChannelPage {
         let (service, caller, kind) = (&ask.site.service, &ask.visitor.caller, kind(ask));
         let draft = form.draft(form.config(&inputs(&ask.site, &kind, ask.known.as_deref()))?);
         if let Some(channel) = &ask.known {
-            service.contacts().change_channel(caller, channel.uuid, draft).await?;
+            service.contacts().put_channel(caller, Some(channel.uuid), draft).await?;
             return Ok(done(&path(channel.uuid), "Saved."));
         }
-        let channel = service.contacts().create_channel(caller, ChannelDraft { kind: Some(kind), ..draft }).await?;
+        let channel = service.contacts().put_channel(caller, None, ChannelDraft { kind: Some(kind), ..draft }).await?;
         Ok(done(&path(channel.uuid), "The channel is made."))
     }
 }

@@ -206,8 +206,8 @@ impl FormPage for RulePage {
             active: Some(form.active),
         };
         let (id, notice) = match &ask.known {
-            None => (service.notifications().create_rule(caller, draft).await?.id, "The rule is made."),
-            Some(rule) => (service.notifications().edit_rule(caller, rule.id, draft).await?.id, "Saved."),
+            None => (service.notifications().put_rule(caller, None, draft).await?.id, "The rule is made."),
+            Some(rule) => (service.notifications().put_rule(caller, Some(rule.id), draft).await?.id, "Saved."),
         };
         Ok(done(&path(id), notice))
     }
@@ -219,7 +219,7 @@ impl FormPage for RulePage {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.notifications().delete_rule(&visitor.caller, RuleId(id)).await?;
+    site.service.delete::<Rule>(&visitor.caller, RuleId(id)).await?;
     Ok(done("/admin/rules/", "The rule is deleted."))
 }
 

@@ -72,16 +72,12 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
         Ok(blob) => Some(BlobEdit::Whole(blob)),
         Err(problem) => return refuse(problem.into()),
     };
-    let saved = if let Some(id) = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId) {
-        site.service
-            .notifications()
-            .edit_filter(&visitor.caller, id, FilterDraft { blob, ..FilterDraft::default() })
-            .await
-    } else {
-        let draft = FilterDraft { name: Some(name.clone()), public: Some(public), blob };
-        site.service.notifications().create_filter(&visitor.caller, draft).await
+    let replaced = fields.get("replace").and_then(|id| id.parse().ok()).map(FilterId);
+    let draft = match replaced {
+        Some(_) => FilterDraft { blob, ..FilterDraft::default() },
+        None => FilterDraft { name: Some(name.clone()), public: Some(public), blob },
     };
-    match saved {
+    match site.service.notifications().put_filter(&visitor.caller, replaced, draft).await {
         Ok(filter) => {
             let view = View { sort: view.sort, ..View::of_filter(filter.id, &filter.blob) };
             Ok(done(&format!("/incidents/?{}", view.query()), &format!("Saved as “{}”.", filter.name)))

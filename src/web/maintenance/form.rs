@@ -168,9 +168,9 @@ impl FormPage for TaskPage {
         let saved = if let Some(known) = &ask.known {
             let now = service.now();
             let start = start.or_else(|| (!known.has_started(now)).then_some(now));
-            service.notifications().edit_maintenance(caller, known.id, MaintenanceDraft { start, ..wanted }).await?
+            service.put(caller, Some(known.id), MaintenanceDraft { start, ..wanted }).await?
         } else {
-            service.notifications().create_maintenance(caller, wanted).await?
+            service.put(caller, None, wanted).await?
         };
         Ok(done(&format!("{PAGE}{}/", saved.id), "The maintenance is saved."))
     }

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{PAGE, Stage, Task, covered::Covered};
 use crate::{
-    domain::{ids::MaintenanceId, time::Timestamp},
+    domain::{ids::MaintenanceId, maintenance::Maintenance, time::Timestamp},
     service::{Model, ServiceError},
     web::{
         Site,
@@ -73,7 +73,7 @@ pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.notifications().delete_maintenance(&visitor.caller, MaintenanceId(id)).await {
+    match site.service.delete::<Maintenance>(&visitor.caller, MaintenanceId(id)).await {
         Ok(()) => Ok(done(PAGE, "The maintenance is deleted.")),
         Err(error) => refuse(&site, &visitor, id, error).await,
     }

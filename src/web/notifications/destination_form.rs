@@ -123,11 +123,11 @@ impl FormPage for DestinationPage {
         let (label, settings) = (Some(fields.filled("label").map(str::to_owned)), Some(read(medium, fields)?));
         if let Some(known) = &ask.known {
             let draft = DestinationDraft { medium: None, label, settings };
-            service.notifications().edit_destination(caller, known.id, draft).await?;
+            service.notifications().put_destination(caller, Some(known.id), draft).await?;
             return Ok(done(PAGE, "The destination is saved."));
         }
         let draft = DestinationDraft { medium: Some(medium.clone()), label, settings };
-        let made = service.notifications().create_destination(caller, draft).await?;
+        let made = service.notifications().put_destination(caller, None, draft).await?;
         let place = needed::back(fields, "destinations", made.id.0, PAGE);
         Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."))
     }

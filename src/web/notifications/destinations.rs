@@ -150,7 +150,7 @@ pub async fn test(
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.notifications().delete_destination(&visitor.caller, DestinationId(id)).await {
+    match site.service.delete::<Destination>(&visitor.caller, DestinationId(id)).await {
         Ok(()) => Ok(done(PAGE, "The destination is deleted.")),
         Err(ServiceError::Refused(refusal)) => {
             let again =

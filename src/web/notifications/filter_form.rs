@@ -135,8 +135,8 @@ impl FormPage for FilterPage {
         let (name, blob) = (Some(form.name.clone()), Some(BlobEdit::Whole(form.blob.clone())));
         let draft = FilterDraft { name, public: Some(form.public), blob };
         let saved = match &ask.known {
-            None => service.notifications().create_filter(caller, draft).await?,
-            Some(filter) => service.notifications().edit_filter(caller, filter.id, draft).await?,
+            None => service.notifications().put_filter(caller, None, draft).await?,
+            Some(filter) => service.notifications().put_filter(caller, Some(filter.id), draft).await?,
         };
         Ok(done(&needed::back(&ask.fields, "filters", saved.id.0, PAGE), "The filter is saved."))
     }

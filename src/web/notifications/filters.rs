@@ -135,7 +135,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.notifications().delete_filter(&visitor.caller, FilterId(id)).await {
+    match site.service.delete::<StoredFilter>(&visitor.caller, FilterId(id)).await {
         Ok(()) => Ok(done(PAGE, "The filter is deleted.")),
         Err(ServiceError::Refused(refusal)) => {
             let again = FiltersPage { problem: Some(words::refusal(&refusal)), ..FiltersPage::new(&site, &visitor) };

@@ -228,8 +228,8 @@ impl FormPage for ProfilePage {
             active: Some(active),
         };
         let saved = match &ask.known {
-            None => service.notifications().create_profile(caller, wanted).await?,
-            Some(known) => service.notifications().edit_profile(caller, known.id, wanted).await?,
+            None => service.put(caller, None, wanted).await?,
+            Some(known) => service.put(caller, Some(known.id), wanted).await?,
         };
         let is_mute = saved.active && saved.destinations.is_empty();
         let mute = "The profile is saved, but it sends nothing: choose a destination.";

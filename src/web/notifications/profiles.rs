@@ -140,11 +140,11 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
 pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     let active = fields.ticked("on");
     let edit = ProfileDraft { active: Some(active), ..ProfileDraft::default() };
-    site.service.notifications().edit_profile(&visitor.caller, ProfileId(id), edit).await?;
+    site.service.put(&visitor.caller, Some(ProfileId(id)), edit).await?;
     Ok(done(PAGE, if active { "The profile is on." } else { "The profile is off: it sends nothing." }))
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.notifications().delete_profile(&visitor.caller, ProfileId(id)).await?;
+    site.service.delete::<Profile>(&visitor.caller, ProfileId(id)).await?;
     Ok(done(PAGE, "The profile is deleted."))
 }

@@ -171,10 +171,10 @@ impl FormPage for TimeslotPage {
         let draft = TimeslotDraft { name: Some(name), recurrences: Some(recurrences(&form.rows)?) };
         let place = if let Some(known) = &ask.known {
             let recurrences = draft.recurrences.filter(|_| form.rows != shown(known));
-            service.notifications().edit_timeslot(caller, known.id, TimeslotDraft { recurrences, ..draft }).await?;
+            service.put(caller, Some(known.id), TimeslotDraft { recurrences, ..draft }).await?;
             PAGE.to_owned()
         } else {
-            let made = service.notifications().create_timeslot(caller, draft).await?;
+            let made = service.put(caller, None, draft).await?;
             needed::back(&ask.fields, "timeslot", made.id.0, PAGE)
         };
         Ok(done(&place, "The timeslot is saved."))

@@ -66,13 +66,13 @@ impl World {
             68..74 => {
                 let (uuid, kind) = (self.one_of(&CHANNELS), self.kind());
                 let change = ChannelDraft { kind: Some(kind), ..ChannelDraft::default() };
-                let _ = self.service.contacts().change_channel(&local, uuid, change).await;
+                let _ = self.service.contacts().put_channel(&local, Some(uuid), change).await;
             }
             74..80 => {
                 let rules: Vec<RuleId> = sorted(self.service.directory().rules.keys());
                 if rules.len() > 2 {
                     let id = *self.dice.pick(&rules);
-                    self.service.notifications().delete_rule(&local, id).await.unwrap();
+                    self.service.delete::<Rule>(&local, id).await.unwrap();
                 }
             }
             _ => self.change_rule().await,
@@ -107,7 +107,7 @@ impl World {
             kind: Some(kind),
             ..ChannelDraft::default()
         };
-        let _ = self.service.contacts().create_channel(&local, new).await;
+        let _ = self.service.contacts().put_channel(&local, None, new).await;
     }
 
     async fn put_contact(&mut self, uuid: Uuid) {

@@ -89,7 +89,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = FilterBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take(fields, api.version))).await?;
-    let filter = api.service.notifications().create_filter(&caller, new).await?;
+    let filter = api.service.notifications().put_filter(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
 }
 
@@ -118,7 +118,7 @@ pub async fn edit(
     let id = FilterId(pk);
     api.service.directory().filter_of(caller.id(), id).ok_or_else(unknown)?;
     let edit = payload.parse(|fields| Some(take(fields, api.version))).await?;
-    let filter = api.service.notifications().edit_filter(&caller, id, edit).await?;
+    let filter = api.service.notifications().put_filter(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &FilterBody::new(&filter, api.version)))
 }
 
@@ -127,7 +127,7 @@ pub async fn edit(
 /// Its owner only.
 #[utoipa::path(delete, path = "/notificationprofiles/filters/{pk}/", tag = "filters", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.notifications().delete_filter(&caller, FilterId(pk)).await?;
+    api.service.delete::<StoredFilter>(&caller, FilterId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

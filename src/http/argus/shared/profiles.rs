@@ -33,7 +33,7 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
 #[utoipa::path(delete, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.notifications().delete_profile(&caller, ProfileId(pk)).await?;
+    api.service.delete::<Profile>(&caller, ProfileId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

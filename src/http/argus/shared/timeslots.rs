@@ -101,7 +101,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = TimeslotBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let draft = payload.request::<TimeslotRequest>().await?;
-    let timeslot = api.service.notifications().create_timeslot(&caller, draft).await?;
+    let timeslot = api.service.put(&caller, None, draft).await?;
     Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
 }
 
@@ -126,7 +126,7 @@ pub async fn edit(
     let id = TimeslotId(pk);
     api.service.directory().timeslot_of(caller.id(), id).ok_or_else(unknown)?;
     let edit = payload.request::<TimeslotRequest>().await?;
-    let timeslot = api.service.notifications().edit_timeslot(&caller, id, edit).await?;
+    let timeslot = api.service.put(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(&timeslot)))
 }
 

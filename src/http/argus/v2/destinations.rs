@@ -98,7 +98,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     request_body = DestinationConfigRequest, responses((status = 201, body = DestinationBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
-    let destination = api.service.notifications().create_destination(&caller, new).await?;
+    let destination = api.service.notifications().put_destination(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
 }
 
@@ -128,7 +128,7 @@ pub async fn edit(
     let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
     let medium = AnyMedium::from_slug(&destination.medium);
     let edit = payload.parse(|fields| Some(take(fields, Some(&medium), &api.service))).await?;
-    let destination = api.service.notifications().edit_destination(&caller, id, edit).await?;
+    let destination = api.service.notifications().put_destination(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(&destination, &api.service)))
 }
 
@@ -138,7 +138,7 @@ pub async fn edit(
 #[utoipa::path(delete, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.notifications().delete_destination(&caller, DestinationId(pk)).await?;
+    api.service.delete::<Destination>(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -115,7 +115,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
     responses((status = 201, body = MaintenanceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
     let new = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
-    let maintenance = api.service.notifications().create_maintenance(&caller, new).await?;
+    let maintenance = api.service.put(&caller, None, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
 }
 
@@ -144,7 +144,7 @@ pub async fn edit(
         return Err(unknown());
     }
     let edit = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
-    let maintenance = api.service.notifications().edit_maintenance(&caller, id, edit).await?;
+    let maintenance = api.service.put(&caller, Some(id), edit).await?;
     Ok(answer(&api, StatusCode::OK, &maintenance))
 }
 
@@ -153,7 +153,7 @@ pub async fn edit(
 /// Only what lies ahead; what has started is ended by its `end_time`. For staff.
 #[utoipa::path(delete, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
-    api.service.notifications().delete_maintenance(&caller, MaintenanceId(pk)).await?;
+    api.service.delete::<Maintenance>(&caller, MaintenanceId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -93,7 +93,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
     let new = payload.parse(|fields| Some(take(fields, &known))).await?;
-    let profile = api.service.notifications().create_profile(&caller, new).await?;
+    let profile = api.service.put(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
@@ -122,7 +122,7 @@ pub async fn edit(
     let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
     let edit = payload.parse(|fields| Some(take(fields, &known))).await?;
-    let profile = api.service.notifications().edit_profile(&caller, id, edit).await?;
+    let profile = api.service.put(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 

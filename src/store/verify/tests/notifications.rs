@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     domain::{
-        directory::Subject,
         destination::Destination,
+        directory::Subject,
         ids::{DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, TimeslotId},
         maintenance::Maintenance,
         message::{About, Message, Route, State},
