@@ -45,6 +45,7 @@ pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::{Command, FileTroubles, StoreError},
 };
+pub use configuration::Configured;
 pub use contacts::channel_types::{AboutType, ChannelType};
 pub use contacts::contact::{ContactRefusal, Stored, Way};
 pub use contacts::lists::{GroupWithUsers, List, ListPage};

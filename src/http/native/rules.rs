@@ -17,13 +17,12 @@ use crate::{
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        error::ApiError,
         fields::{Fields, Text},
         reply,
         request::{Request, request},
         stream,
     },
-    service::Model,
+    service::Configured,
 };
 
 request! {
@@ -132,9 +131,9 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// For staff.
 #[utoipa::path(get, path = "/rules/{pk}/", tag = "rules",
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
-pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
-    let rule = directory.rules.get(&RuleId(pk)).ok_or_else(unknown)?;
+    let rule = Rule::find(&directory, caller.id(), RuleId(pk))?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(rule, &directory)))
 }
 
@@ -150,9 +149,7 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = RuleId(pk);
-    if !api.service.directory().rules.contains_key(&id) {
-        return Err(unknown());
-    }
+    Rule::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<RuleRequest>().await?;
     let rule = api.service.notifications().put_rule(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(&rule, &api.service.directory())))
@@ -165,10 +162,6 @@ pub async fn edit(
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     api.service.delete::<Rule>(&caller, RuleId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
-}
-
-fn unknown() -> ApiError {
-    ApiError::no_match(Model::Rule)
 }
 
 fn take_recipient(fields: &mut Fields) -> Option<Recipient> {

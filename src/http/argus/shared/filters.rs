@@ -22,7 +22,7 @@ use crate::{
         request::{Named, Request, request},
         stream,
     },
-    service::Model,
+    service::{Configured, Model},
 };
 
 request! {
@@ -101,7 +101,10 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
     let (user, id) = (caller.id(), FilterId(pk));
     let filter =
         if api.version.has_wide_filters() { directory.usable_filter(user, id) } else { directory.filter_of(user, id) };
-    Ok(reply::json(StatusCode::OK, &FilterBody::new(filter.ok_or_else(unknown)?, api.version)))
+    Ok(reply::json(
+        StatusCode::OK,
+        &FilterBody::new(filter.ok_or_else(|| ApiError::no_match(Model::Filter))?, api.version),
+    ))
 }
 
 /// Change a filter
@@ -116,7 +119,7 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = FilterId(pk);
-    api.service.directory().filter_of(caller.id(), id).ok_or_else(unknown)?;
+    StoredFilter::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, api.version))).await?;
     let filter = api.service.notifications().put_filter(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &FilterBody::new(&filter, api.version)))
@@ -129,10 +132,6 @@ pub async fn edit(
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     api.service.delete::<StoredFilter>(&caller, FilterId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
-}
-
-fn unknown() -> ApiError {
-    ApiError::no_match(Model::Filter)
 }
 
 /// A whole filter that names no criteria gets none.

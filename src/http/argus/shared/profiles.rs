@@ -12,7 +12,7 @@ use crate::{
         stored_filter::StoredFilter,
     },
     http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, fields::Fields, query, reply},
-    service::{Caller, Model},
+    service::Caller,
 };
 
 /// List the incidents of a profile
@@ -35,11 +35,6 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     api.service.delete::<Profile>(&caller, ProfileId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
-}
-
-#[must_use]
-pub fn unknown() -> ApiError {
-    ApiError::no_match(Model::Profile)
 }
 
 /// In order.

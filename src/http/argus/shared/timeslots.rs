@@ -15,13 +15,12 @@ use crate::{
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        error::ApiError,
         fields::{Fields, Text},
         reply,
         request::{Request, request},
         stream,
     },
-    service::Model,
+    service::Configured,
 };
 
 request! {
@@ -110,7 +109,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     responses((status = 200, body = TimeslotBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
-    let timeslot = directory.timeslot_of(caller.id(), TimeslotId(pk)).ok_or_else(unknown)?;
+    let timeslot = Timeslot::find(&directory, caller.id(), TimeslotId(pk))?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(timeslot)))
 }
 
@@ -124,7 +123,7 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = TimeslotId(pk);
-    api.service.directory().timeslot_of(caller.id(), id).ok_or_else(unknown)?;
+    Timeslot::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<TimeslotRequest>().await?;
     let timeslot = api.service.put(&caller, Some(id), edit).await?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(&timeslot)))
@@ -136,10 +135,6 @@ pub async fn edit(
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     api.service.notifications().delete_timeslot(&caller, TimeslotId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
-}
-
-fn unknown() -> ApiError {
-    ApiError::no_match(Model::Timeslot)
 }
 
 fn take_recurrence(fields: &mut Fields) -> Option<Recurrence> {

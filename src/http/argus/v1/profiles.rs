@@ -19,7 +19,7 @@ use crate::{
             keys::Key,
             shared::{
                 filters::FilterBody,
-                profiles::{Known, filters_of, unknown},
+                profiles::{Known, filters_of},
                 timeslots::TimeslotBody,
             },
         },
@@ -30,6 +30,7 @@ use crate::{
         request::{Request, request},
         stream,
     },
+    service::Configured,
 };
 
 const BY_EMAIL: &str = "EM";
@@ -110,7 +111,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     responses((status = 200, body = ProfileBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
-    let profile = directory.profile_of(caller.id(), ProfileId(pk)).ok_or_else(unknown)?;
+    let profile = Profile::find(&directory, caller.id(), ProfileId(pk))?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory)))
 }
 
@@ -127,7 +128,7 @@ pub async fn edit(
 ) -> Answer {
     let id = ProfileId(pk);
     let directory = api.service.directory();
-    let before = directory.profile_of(caller.id(), id).ok_or_else(unknown)?;
+    let before = Profile::find(&directory, caller.id(), id)?;
     let known = Known { directory: &directory, caller: &caller, before: Some(before) };
     let edit = payload.parse(|fields| Some(take(fields, &known))).await?;
     let profile = api.service.put(&caller, Some(id), edit).await?;

@@ -27,7 +27,7 @@ use crate::{
         request::{AnyJson, Request, request},
         stream,
     },
-    service::{Model, Service},
+    service::{Configured, Service},
 };
 
 request! {
@@ -107,7 +107,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
     responses((status = 200, body = DestinationBody<'static>)))]
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
-    let destination = directory.destination_of(caller.id(), DestinationId(pk)).ok_or_else(unknown)?;
+    let destination = Destination::find(&directory, caller.id(), DestinationId(pk))?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination, &api.service)))
 }
 
@@ -125,7 +125,7 @@ pub async fn edit(
 ) -> Answer {
     let id = DestinationId(pk);
     let directory = api.service.directory();
-    let destination = directory.destination_of(caller.id(), id).ok_or_else(unknown)?;
+    let destination = Destination::find(&directory, caller.id(), id)?;
     let medium = AnyMedium::from_slug(&destination.medium);
     let edit = payload.parse(|fields| Some(take(fields, Some(&medium), &api.service))).await?;
     let destination = api.service.notifications().put_destination(&caller, Some(id), edit).await?;
@@ -151,10 +151,6 @@ pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authentica
         .destination_of(caller.id(), DestinationId(pk))
         .ok_or_else(|| ApiError::list(format!("Destination with pk={pk} does not exist.")))?;
     Ok(reply::json(StatusCode::OK, &Duplicate { is_duplicate: is_shared(&directory, destination) }))
-}
-
-fn unknown() -> ApiError {
-    ApiError::no_match(Model::Destination)
 }
 
 /// `known`: the medium of the destination that is to be changed.

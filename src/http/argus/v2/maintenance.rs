@@ -25,13 +25,12 @@ use crate::{
         },
         auth::Authenticated,
         body::Payload,
-        error::ApiError,
         fields::{Fields, Text},
         reply,
         request::{Request, request},
         stream,
     },
-    service::Model,
+    service::Configured,
 };
 
 /// 9999-12-31T00:00:00Z, whose offset the last moment is written with.
@@ -122,9 +121,9 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
     responses((status = 200, body = MaintenanceBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
     let directory = api.service.directory();
-    let maintenance = directory.maintenances.get(&MaintenanceId(pk)).ok_or_else(unknown)?;
+    let maintenance = Maintenance::find(&directory, caller.id(), MaintenanceId(pk))?;
     Ok(answer(&api, StatusCode::OK, maintenance))
 }
 
@@ -140,9 +139,7 @@ pub async fn edit(
     payload: Payload,
 ) -> Answer {
     let id = MaintenanceId(pk);
-    if !api.service.directory().maintenances.contains_key(&id) {
-        return Err(unknown());
-    }
+    Maintenance::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
     let maintenance = api.service.put(&caller, Some(id), edit).await?;
     Ok(answer(&api, StatusCode::OK, &maintenance))
@@ -159,10 +156,6 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 
 fn answer(api: &Api, status: StatusCode, maintenance: &Maintenance) -> axum::response::Response {
     reply::json(status, &MaintenanceBody::new(maintenance, &api.service.directory(), api.zoned()))
-}
-
-fn unknown() -> ApiError {
-    ApiError::no_match(Model::Maintenance)
 }
 
 /// Filters are looked up already here, so that one answer names all fields.
