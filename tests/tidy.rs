@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "tidy/contracts.rs"]
+mod contracts;
 #[path = "tidy/pages.rs"]
 mod pages;
 
@@ -218,14 +220,10 @@ fn names_crate(code: &str, name: &str) -> bool {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut documents = vec![root().join("README.md")];
-    for entry in fs::read_dir(root().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            documents.push(path);
-        }
-    }
-    documents
+    let folders = ["docs", "docs/contract", "docs/decisions"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    std::iter::once(root().join("README.md")).chain(documents).collect()
 }
 
 /// What stands in backticks or is linked to, and looks like a path within the repository.

@@ -87,7 +87,7 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
     }
 }
 
-/// The checks in the order of contract section 4.
+/// The checks in the order of contact API contract section 4.
 async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Result<Response, Problem> {
     let caller = gate::caller(api, &mut parts).await?;
     let mut response = respond_to(api, &caller, place, parts, body).await?;
