@@ -386,3 +386,36 @@ impl Directory {
         self.sources.insert(source.id, source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Subject;
+
+    /// Once more, by hand: the numbers of each subject in entries of the change log and in keys of versions.
+    const NUMBERS: &[(Subject, u32, u8)] = &[
+        (Subject::User, 0, 0),
+        (Subject::Token, 1, 1),
+        (Subject::Source, 2, 2),
+        (Subject::SourceType, 3, 3),
+        (Subject::Timeslot, 4, 4),
+        (Subject::Destination, 5, 5),
+        (Subject::Filter, 6, 6),
+        (Subject::Profile, 7, 7),
+        (Subject::Maintenance, 8, 8),
+        (Subject::Rule, 13, 11),
+        (Subject::Channel, 10, 10),
+        (Subject::Contact, 11, 128),
+        (Subject::ContactGroup, 12, 129),
+        (Subject::Settings, 9, 9),
+    ];
+
+    #[test]
+    fn the_numbers_of_subjects_stay() {
+        assert_eq!(NUMBERS.iter().map(|(subject, ..)| *subject).collect::<Vec<_>>(), Subject::ALL);
+        for &(subject, logged, byte) in NUMBERS {
+            assert_eq!((subject.logged(), subject.byte()), (logged, byte), "{subject:?}");
+            assert_eq!(Subject::logged_as(logged), Some(subject));
+        }
+        assert_eq!(Subject::logged_as(14 + u32::MAX / 2), None);
+    }
+}

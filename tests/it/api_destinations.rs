@@ -1,12 +1,30 @@
 //! Media and destinations (contract section 16).
 
-use argusd::domain::user::UserDraft;
+use argusd::{domain::user::UserDraft, http::Version};
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, Reply, Who};
+use crate::{
+    resource::{ALL_READ, Document, OPEN, Resource, row},
+    support::{App, Client, Reply, Who},
+};
 
 const PATH: &str = "/api/v2/notificationprofiles/destinations/";
 const MEDIA: &str = "/api/v2/notificationprofiles/media/";
+
+/// Media, of which one has no key but a name.
+pub fn resource() -> Resource {
+    Resource {
+        documents: &[Document::Argus(Version::V2)],
+        operations: vec![
+            row("GET", "/notificationprofiles/media/", ALL_READ, Value::Null),
+            row("GET", "/notificationprofiles/media/{slug}/", ALL_READ, Value::Null),
+            row("GET", "/notificationprofiles/media/{slug}/json_schema/", ALL_READ, Value::Null),
+        ],
+        undocumented: vec![row("GET", "/json-schema/{slug}/", OPEN, Value::Null)],
+        object: |_| Box::pin(async { "email".to_owned() }),
+        ..Resource::default()
+    }
+}
 
 fn pk(reply: &Reply) -> u64 {
     assert_eq!(reply.status, 201, "{}", reply.text);

@@ -1,12 +1,53 @@
 //! Planned maintenance (contract section 18).
 
-use argusd::domain::time::Timestamp;
+use argusd::{domain::time::Timestamp, http::Version};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::{App, Client, MINUTE, NOW, Reply, Who, merge};
+use crate::{
+    resource::{ALL_READ, Document, Resource, SHOWN, STAFF_DO, STAFF_ERR, STAFF_ONLY, STAFF_SEE, get, post, row},
+    support::{App, Client, MINUTE, NOW, Reply, Who, merge},
+};
 
 const PATH: &str = "/api/v2/plannedmaintenance/";
 const HOUR: i64 = 60 * MINUTE;
+
+pub fn resource() -> Resource {
+    Resource {
+        documents: &[Document::Argus(Version::V2)],
+        operations: vec![
+            row("GET", "/plannedmaintenance/", ALL_READ, Value::Null),
+            row("POST", "/plannedmaintenance/", [401, 403, 403, 400, 400], json!({})),
+            row("GET", "/plannedmaintenance/{pk}/", ALL_READ, Value::Null),
+            row("PUT", "/plannedmaintenance/{pk}/", [401, 403, 403, 400, 400], json!({})),
+            row("PATCH", "/plannedmaintenance/{pk}/", STAFF_ONLY, json!({"description": "x"})),
+            row("DELETE", "/plannedmaintenance/{pk}/", [401, 403, 403, 204, 204], Value::Null),
+        ],
+        pages: vec![
+            get("/plannedmaintenance/", SHOWN),
+            get("/plannedmaintenance/running/", SHOWN),
+            get("/plannedmaintenance/upcoming/", SHOWN),
+            get("/plannedmaintenance/past/", SHOWN),
+            get("/plannedmaintenance/new/", STAFF_SEE),
+            post("/plannedmaintenance/new/", STAFF_ERR, &[]),
+            post("/plannedmaintenance/preview/", STAFF_SEE, &[]),
+            get("/plannedmaintenance/{pk}/", SHOWN),
+            get("/plannedmaintenance/{pk}/edit/", STAFF_SEE),
+            post("/plannedmaintenance/{pk}/edit/", STAFF_ERR, &[]),
+            post("/plannedmaintenance/{pk}/cancel/", STAFF_DO, &[]),
+            post("/plannedmaintenance/{pk}/delete/", STAFF_DO, &[]),
+        ],
+        object: |app| Box::pin(planned(app)),
+        ..Resource::default()
+    }
+}
+
+async fn planned(app: &App) -> String {
+    let filter = json!({"name": Uuid::new_v4().to_string(), "filter": {"open": true}});
+    let filter = pk(&app.of(Who::Source).post("/api/v2/notificationprofiles/filters/", filter).await);
+    let body = json!({"filters": [filter], "start_time": "2026-01-16T12:00:00Z"});
+    pk(&app.of(Who::Superuser).post(PATH, body).await).to_string()
+}
 
 fn pk(reply: &Reply) -> u64 {
     assert_eq!(reply.status, 201, "{}", reply.text);

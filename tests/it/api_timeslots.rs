@@ -1,10 +1,47 @@
 //! Timeslots (contract section 13).
 
+use argusd::http::Version;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::{App, Reply, Who};
+use crate::{
+    resource::{
+        ALL_CREATE, ALL_READ, Document, OWNER_DELETES, OWNER_DOES, OWNER_ERRS, OWNER_READS, OWNER_SEES, REFUSED,
+        Resource, SHOWN, get, post, row,
+    },
+    support::{App, Reply, Who},
+};
 
 const PATH: &str = "/api/v2/notificationprofiles/timeslots/";
+
+pub fn resource() -> Resource {
+    Resource {
+        documents: &[Document::Argus(Version::V1), Document::Argus(Version::V2)],
+        operations: vec![
+            row("GET", "/notificationprofiles/timeslots/", ALL_READ, Value::Null),
+            row("POST", "/notificationprofiles/timeslots/", ALL_CREATE, named("new")),
+            row("GET", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, Value::Null),
+            row("PUT", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, named("put")),
+            row("PATCH", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, json!({})),
+            row("DELETE", "/notificationprofiles/timeslots/{pk}/", OWNER_DELETES, Value::Null),
+        ],
+        pages: vec![
+            get("/notifications/timeslots/", SHOWN),
+            get("/notifications/timeslots/new/", SHOWN),
+            post("/notifications/timeslots/new/", REFUSED, &[]),
+            get("/notifications/timeslots/{pk}/", OWNER_SEES),
+            post("/notifications/timeslots/{pk}/", OWNER_ERRS, &[]),
+            post("/notifications/timeslots/{pk}/delete/", OWNER_DOES, &[]),
+        ],
+        object: |app| Box::pin(of_the_source(app)),
+        ..Resource::default()
+    }
+}
+
+async fn of_the_source(app: &App) -> String {
+    let name = Uuid::new_v4().to_string();
+    pk(&app.of(Who::Source).post(PATH, named(&name)).await).to_string()
+}
 
 fn pk(reply: &Reply) -> u64 {
     assert_eq!(reply.status, 201, "{}", reply.text);

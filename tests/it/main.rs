@@ -51,6 +51,7 @@ mod process_edge;
 mod process_native;
 mod process_plugins;
 mod process_start;
+mod resource;
 mod rules;
 mod search;
 mod self_incidents;
@@ -70,3 +71,7 @@ mod web_notifications;
 mod web_problems;
 mod web_session;
 mod web_twice;
+
+/// Those that say in their own test files what `matrix` and `golden` have to know of them.
+const RESOURCES: &[fn() -> resource::Resource] =
+    &[api_destinations::resource, api_maintenance::resource, api_timeslots::resource, rules::resource];

@@ -3,50 +3,35 @@
 mod beside;
 mod pages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use argusd::{
     domain::{
         ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId},
         message::{About, Message, Route, State},
     },
-    http::{Version, docs, native, native_openapi, openapi},
+    http::{Version, docs, native},
     store::StoreError,
 };
 use axum::http::Method;
 use serde_json::{Value, json};
-use utoipa::openapi::OpenApi;
 
-use crate::support::{App, Client, PASSWORD, Reply, Who};
+use crate::{
+    resource::{
+        self, ALL_CREATE, ALL_READ, Document, Make, OPEN, OWNER_DELETES, OWNER_READS, Resource, Row, STAFF_ONLY, fill,
+        row,
+    },
+    support::{App, Client, PASSWORD, Reply, Who},
+};
 
 const AT: &str = "2026-01-15T12:30:00+01:00";
-
-/// Anonymous, end user, source, staff, superuser.
-type Statuses = [u16; 5];
-
-const ALL_READ: Statuses = [401, 200, 200, 200, 200];
-const ALL_CREATE: Statuses = [401, 201, 201, 201, 201];
-/// What belongs to the source's user.
-const OWNER_READS: Statuses = [401, 404, 200, 404, 404];
-const OWNER_DELETES: Statuses = [401, 404, 204, 404, 404];
-const STAFF_WRITES: Statuses = [401, 403, 403, 200, 200];
-const OPEN: Statuses = [200; 5];
-
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    statuses: Statuses,
-    body: Value,
-}
-
-fn row(method: &'static str, path: &'static str, statuses: Statuses, body: Value) -> Row {
-    Row { method, path, statuses, body }
-}
 
 /// What both versions have, below the prefix.
 fn both() -> Vec<Row> {
     let incident = json!({"start_time": AT, "tags": []});
-    let timeslot = json!({"name": "new", "time_recurrences": []});
     let ack = json!({"timestamp": AT, "event": {"timestamp": AT}});
     vec![
         row("GET", "/incidents/", ALL_READ, Value::Null),
@@ -78,17 +63,6 @@ fn both() -> Vec<Row> {
         row("GET", "/incidents/source-types/", ALL_READ, Value::Null),
         row("POST", "/incidents/source-types/", ALL_CREATE, json!({"name": "nav"})),
         row("GET", "/incidents/source-types/{name}/", ALL_READ, Value::Null),
-        row("GET", "/notificationprofiles/timeslots/", ALL_READ, Value::Null),
-        row("POST", "/notificationprofiles/timeslots/", ALL_CREATE, timeslot),
-        row("GET", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, Value::Null),
-        row(
-            "PUT",
-            "/notificationprofiles/timeslots/{pk}/",
-            OWNER_READS,
-            json!({"name": "put", "time_recurrences": []}),
-        ),
-        row("PATCH", "/notificationprofiles/timeslots/{pk}/", OWNER_READS, json!({})),
-        row("DELETE", "/notificationprofiles/timeslots/{pk}/", OWNER_DELETES, Value::Null),
         row("GET", "/notificationprofiles/filters/", ALL_READ, Value::Null),
         row("POST", "/notificationprofiles/filters/", ALL_CREATE, json!({"name": "new"})),
         row("GET", "/notificationprofiles/filters/{pk}/", OWNER_READS, Value::Null),
@@ -136,21 +110,12 @@ fn only(version: Version) -> Vec<Row> {
             row("POST", "/incidents/sources/heartbeat/", [401, 403, 204, 403, 403], Value::Null),
             row("POST", "/notificationprofiles/", [401, 400, 400, 400, 400], json!({})),
             row("PUT", "/notificationprofiles/{pk}/", [401, 404, 400, 404, 404], json!({})),
-            row("GET", "/notificationprofiles/media/", ALL_READ, Value::Null),
-            row("GET", "/notificationprofiles/media/{slug}/", ALL_READ, Value::Null),
-            row("GET", "/notificationprofiles/media/{slug}/json_schema/", ALL_READ, Value::Null),
             row("GET", "/notificationprofiles/destinations/", ALL_READ, Value::Null),
             row("POST", "/notificationprofiles/destinations/", ALL_CREATE, destination),
             row("GET", "/notificationprofiles/destinations/{pk}/", OWNER_READS, Value::Null),
             row("PATCH", "/notificationprofiles/destinations/{pk}/", OWNER_READS, json!({"label": null})),
             row("DELETE", "/notificationprofiles/destinations/{pk}/", OWNER_DELETES, Value::Null),
             row("GET", "/notificationprofiles/destinations/{pk}/duplicate/", [401, 400, 200, 400, 400], Value::Null),
-            row("GET", "/plannedmaintenance/", ALL_READ, Value::Null),
-            row("POST", "/plannedmaintenance/", [401, 403, 403, 400, 400], json!({})),
-            row("GET", "/plannedmaintenance/{pk}/", ALL_READ, Value::Null),
-            row("PUT", "/plannedmaintenance/{pk}/", [401, 403, 403, 400, 400], json!({})),
-            row("PATCH", "/plannedmaintenance/{pk}/", STAFF_WRITES, json!({"description": "x"})),
-            row("DELETE", "/plannedmaintenance/{pk}/", [401, 403, 403, 204, 204], Value::Null),
             row("POST", "/auth/refresh-token/", ALL_READ, Value::Null),
             row("POST", "/auth/token/login/", [403, 200, 200, 200, 200], Value::Null),
             row("POST", "/auth/token/logout/", [401; 5], Value::Null),
@@ -169,26 +134,19 @@ fn unversioned() -> Vec<Row> {
 
 /// What the Argus API does not have, below its prefix. Timeslot and destination are the end user's.
 fn natives() -> Vec<Row> {
-    const STAFF: Statuses = [401, 403, 403, 200, 200];
     let draft = json!({"timeslot": 3, "filters": [{"open": true}]});
     vec![
         row("POST", "/incidents/{pk}/acks/{ack_pk}/take-back/", ALL_CREATE, Value::Null),
         row("GET", "/incidents/{pk}/notifications/", ALL_READ, Value::Null),
         row("GET", "/incidents/{pk}/events/{event_pk}/decisions/", ALL_READ, Value::Null),
         row("POST", "/destinations/{pk}/test/", [401, 200, 404, 404, 404], Value::Null),
-        row("GET", "/deliveries/", STAFF, Value::Null),
-        row("POST", "/deliveries/{pk}/retry/", STAFF, Value::Null),
+        row("GET", "/deliveries/", STAFF_ONLY, Value::Null),
+        row("POST", "/deliveries/{pk}/retry/", STAFF_ONLY, Value::Null),
         row("POST", "/profiles/preview/", [401, 200, 400, 400, 400], draft),
-        row("GET", "/rules/", STAFF, Value::Null),
-        row("POST", "/rules/", [401, 403, 403, 403, 400], json!({})),
-        row("GET", "/rules/{pk}/", STAFF, Value::Null),
-        row("PUT", "/rules/{pk}/", [401, 403, 403, 403, 400], json!({})),
-        row("PATCH", "/rules/{pk}/", [401, 403, 403, 403, 200], json!({"active": false})),
-        row("DELETE", "/rules/{pk}/", [401, 403, 403, 403, 204], Value::Null),
-        row("GET", "/channels/", STAFF, Value::Null),
+        row("GET", "/channels/", STAFF_ONLY, Value::Null),
         row("POST", "/channels/", [401, 403, 403, 403, 400], json!({})),
-        row("GET", "/channels/types/", STAFF, Value::Null),
-        row("GET", "/channels/{uuid}/", STAFF, Value::Null),
+        row("GET", "/channels/types/", STAFF_ONLY, Value::Null),
+        row("GET", "/channels/{uuid}/", STAFF_ONLY, Value::Null),
         row("PUT", "/channels/{uuid}/", [401, 403, 403, 403, 400], json!({})),
         row("PATCH", "/channels/{uuid}/", [401, 403, 403, 403, 200], json!({"offered": true})),
         row("DELETE", "/channels/{uuid}/", [401, 403, 403, 403, 204], Value::Null),
@@ -196,46 +154,35 @@ fn natives() -> Vec<Row> {
     ]
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Document {
-    Argus(Version),
-    Native,
-}
-
-impl Document {
-    const ALL: [Self; 3] = [Self::Argus(Version::V1), Self::Argus(Version::V2), Self::Native];
-
-    fn openapi(self) -> OpenApi {
-        match self {
-            Self::Argus(version) => openapi(version),
-            Self::Native => native_openapi(),
-        }
-    }
-
-    /// With whole paths.
-    fn table(self) -> BTreeMap<(String, &'static str), Row> {
-        match self {
-            Self::Argus(version) => table(version),
-            Self::Native => natives()
-                .into_iter()
-                .map(|row| ((format!("{}{}", native::PREFIX, row.path), row.method), row))
-                .collect(),
-        }
-    }
-}
-
 /// With whole paths.
-fn table(version: Version) -> BTreeMap<(String, &'static str), Row> {
-    let prefixed =
-        both().into_iter().chain(only(version)).map(|row| (format!("{}{}", version.prefix(), row.path), row));
-    let plain = unversioned().into_iter().filter(|_| version == Version::V2).map(|row| (row.path.to_owned(), row));
-    prefixed.chain(plain).map(|(path, row)| ((path, row.method), row)).collect()
+fn table(document: Document) -> BTreeMap<(String, &'static str), Row> {
+    let below = match document {
+        Document::Argus(version) => [both(), only(version)].concat(),
+        Document::Native => natives(),
+    };
+    let below = below.into_iter().map(|row| (format!("{}{}", document.prefix(), row.path), row));
+    let plain = if document == Document::Argus(Version::V2) { unversioned() } else { Vec::new() };
+    let plain = plain.into_iter().map(|row| (row.path.to_owned(), row));
+    let of_resources =
+        resource::all().flat_map(Resource::documented).filter(|(in_document, ..)| *in_document == document);
+    let of_resources = of_resources.map(|(_, path, row)| (path, row));
+    one_each(below.chain(plain).chain(of_resources).map(|(path, row)| ((path, row.method), row)))
+}
+
+/// There must not be two rows for the same.
+fn one_each<K: Ord + Debug, R>(rows: impl IntoIterator<Item = (K, R)>) -> BTreeMap<K, R> {
+    let mut table = BTreeMap::new();
+    for (key, row) in rows {
+        let shown = format!("{key:?}");
+        assert!(table.insert(key, row).is_none(), "two rows for {shown}");
+    }
+    table
 }
 
 #[test]
 fn every_operation_has_its_row() {
     for document in Document::ALL {
-        let table = document.table();
+        let table = table(document);
         let document = document.openapi();
         let paths = document.paths.paths.iter();
         let documented: BTreeSet<(String, &str)> = paths
@@ -259,7 +206,7 @@ async fn every_kind_of_user_gets_what_the_table_says() {
 
 async fn check_column(document: Document, column: usize, who: Who) {
     let app = App::new().await;
-    let table = document.table();
+    let table = table(document);
     // What ends the caller's token comes last, so the objects are made with another.
     let rank = |path: &str| (path.ends_with("/auth/logout/"), path.ends_with("/auth/refresh-token/"));
     let helper = app.bearing(&app.new_token("zabbix-src").await);
@@ -268,8 +215,7 @@ async fn check_column(document: Document, column: usize, who: Who) {
     rows.sort_by_key(|((path, _), _)| rank(path));
     let mut wrong = Vec::new();
     for ((path, method), row) in rows {
-        let before = objects(&app, &helper, &admin).await;
-        let path = before.fill(path);
+        let path = filled(&app, &helper, &admin, row.object, path).await;
         let body = Some(row.body.clone()).filter(|body| !body.is_null());
         let reply = app.of(who).call(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
         let expected = row.statuses[column];
@@ -280,27 +226,31 @@ async fn check_column(document: Document, column: usize, who: Who) {
     assert!(wrong.is_empty(), "{document:?} {who:?}:\n{}", wrong.join("\n"));
 }
 
+/// The path with the keys of new objects, of the row's resource or of all that rows here need.
+async fn filled(app: &App, helper: &Client, admin: &Client, object: Option<Make>, path: &str) -> String {
+    match object {
+        Some(object) => fill(app, path, object).await,
+        None => objects(app, helper, admin).await.fill(path),
+    }
+}
+
 /// What the parameters of paths stand for.
 struct Objects {
     incident: u64,
     event: u64,
     ack: u64,
-    timeslot: u64,
     filter: u64,
     /// The end user's.
     destination: u64,
     /// A message that was given up.
     dead: u64,
-    /// Those of the source's user, but for the maintenance.
+    /// Those of the source's user.
     own_destination: u64,
     profile: u64,
-    maintenance: u64,
-    rule: u64,
     channel: String,
 }
 
-/// A fresh incident with an event, an acknowledgement and a tag; a timeslot, a filter, a destination, a profile and
-/// planned maintenance.
+/// A fresh incident with an event, an acknowledgement and a tag; a filter, a destination, a profile and a channel.
 async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
     let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
@@ -310,8 +260,6 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let ack = helper.post(&format!("{path}/acks/"), json!({ "timestamp": AT })).await;
     let name = format!("of {incident}");
     let profiles = "/api/v2/notificationprofiles";
-    let body = json!({"name": name, "time_recurrences": []});
-    let timeslot = helper.post(&format!("{profiles}/timeslots/"), body).await;
     let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
     let number = format!("+479{:07}", 1_000_000 + incident);
     let sms = json!({"media": "sms", "settings": {"phone_number": number}});
@@ -321,12 +269,6 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
     let used = pk(helper.post(&format!("{profiles}/filters/"), own("kept")).await);
     let profile = json!({"timeslot": kept, "filters": [used]});
     let profile = helper.post(&format!("{profiles}/"), profile).await;
-    let task = json!({"filters": [used], "start_time": "2026-01-16T12:00:00Z"});
-    let maintenance = admin.post("/api/v2/plannedmaintenance/", task).await;
-    let timeslots = admin.get(&format!("{profiles}/timeslots/")).await;
-    let public = admin.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
-    let rule = json!({"name": name, "timeslot": timeslots.json()[0]["pk"], "filters": [pk(public)]});
-    let rule = admin.post(&format!("{}/rules/", native::PREFIX), rule).await;
     let channel = json!({ "name": name, "type": "email" });
     let channel = admin.post(&format!("{}/channels/", native::PREFIX), channel).await;
     let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
@@ -336,14 +278,11 @@ async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
         incident,
         event,
         ack: pk(ack),
-        timeslot: pk(timeslot),
         filter: pk(filter),
         destination: destination.0,
         dead: dead.0,
         own_destination: pk(own_destination),
         profile: pk(profile),
-        maintenance: pk(maintenance),
-        rule: pk(rule),
         channel: channel.json()["uuid"].as_str().unwrap().to_owned(),
     }
 }
@@ -375,24 +314,18 @@ impl Objects {
     fn key(&self, path: &str) -> u64 {
         if path.starts_with(native::PREFIX) && path.contains("/destinations/") {
             self.destination
-        } else if path.contains("/rules/") {
-            self.rule
         } else if path.contains("/deliveries/") {
             self.dead
         } else if path.contains("/sources/") {
             2
         } else if path.contains("/users/") {
             1
-        } else if path.contains("/timeslots/") {
-            self.timeslot
         } else if path.contains("/filters/") {
             self.filter
         } else if path.contains("/destinations/") || path.contains("/phone-number/") {
             self.own_destination
         } else if path.contains("/notificationprofiles/") || path.contains("/profiles/") {
             self.profile
-        } else if path.contains("/plannedmaintenance/") {
-            self.maintenance
         } else {
             self.incident
         }
@@ -405,6 +338,5 @@ impl Objects {
             .replace("{uuid}", &self.channel)
             .replace("{tag}", "t=1")
             .replace("{name}", "zabbix")
-            .replace("{slug}", "email")
     }
 }

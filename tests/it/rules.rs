@@ -9,16 +9,52 @@ use argusd::{
     notify::{ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, QueueSettings},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     icinga_rig::{EMAIL, ISSUE, Rig, WEBHOOK, id, with},
+    resource::{
+        Document, Resource, STAFF_ONLY, STAFF_SEE, SUPERUSERS_DO, SUPERUSERS_ERR, SUPERUSERS_SEE, get, post, row,
+    },
     sinks::SmtpSink,
-    support::{Client, MINUTE, Reply, Who},
+    support::{App, Client, MINUTE, Reply, Who},
 };
 
 const RULES: &str = "/argusd/v1/rules/";
 const PROFILES: &str = "/api/v2/notificationprofiles";
 const NTFY: &str = "0817d973-398e-41d7-9cd2-61cdb7ef41a3";
+
+pub fn resource() -> Resource {
+    Resource {
+        documents: &[Document::Native],
+        operations: vec![
+            row("GET", "/rules/", STAFF_ONLY, Value::Null),
+            row("POST", "/rules/", [401, 403, 403, 403, 400], json!({})),
+            row("GET", "/rules/{pk}/", STAFF_ONLY, Value::Null),
+            row("PUT", "/rules/{pk}/", [401, 403, 403, 403, 400], json!({})),
+            row("PATCH", "/rules/{pk}/", [401, 403, 403, 403, 200], json!({"active": false})),
+            row("DELETE", "/rules/{pk}/", [401, 403, 403, 403, 204], Value::Null),
+        ],
+        pages: vec![
+            get("/admin/rules/", STAFF_SEE),
+            get("/admin/rules/new/", SUPERUSERS_SEE),
+            post("/admin/rules/new/", SUPERUSERS_ERR, &[]),
+            get("/admin/rules/{id}/", STAFF_SEE),
+            post("/admin/rules/{id}/", SUPERUSERS_ERR, &[]),
+            post("/admin/rules/{id}/delete/", SUPERUSERS_DO, &[]),
+        ],
+        object: |app| Box::pin(without_recipients(app)),
+        ..Resource::default()
+    }
+}
+
+async fn without_recipients(app: &App) -> String {
+    let (admin, name) = (app.of(Who::Superuser), Uuid::new_v4().to_string());
+    let timeslot = admin.get(&format!("{PROFILES}/timeslots/")).await.json()[0]["pk"].clone();
+    let filter = pk(&admin.post(&format!("{PROFILES}/filters/"), json!({ "name": name })).await);
+    let body = json!({"name": name, "timeslot": timeslot, "filters": [filter]});
+    pk(&admin.post(RULES, body).await).to_string()
+}
 
 /// Contacts over one API, incidents over the other, and an administrator with a filter for everything.
 pub struct Desk {

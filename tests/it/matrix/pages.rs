@@ -18,44 +18,18 @@ use axum::{
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{Objects, Statuses, objects};
-use crate::{icinga_rig, pages::Visit, support::App};
+use super::{Objects, objects, one_each};
+use crate::{
+    icinga_rig,
+    pages::Visit,
+    resource::{
+        self, LEADS_ON, LOGIN, MISSING, OPEN, OWNER_DOES, OWNER_ERRS, OWNER_SEES, PageRow, REFUSED, SHOWN, STAFF_DO,
+        STAFF_SEE, SUPERUSERS_DO, SUPERUSERS_ERR, SUPERUSERS_SEE, fill, get, post,
+    },
+    support::App,
+};
 
-/// Stands for "log in first", which is a redirect like others.
-const LOGIN: u16 = 401;
-
-const OPEN: Statuses = [200; 5];
-const SHOWN: Statuses = [LOGIN, 200, 200, 200, 200];
-const LEADS_ON: Statuses = [LOGIN, 303, 303, 303, 303];
-/// A form with a mistake.
-const REFUSED: Statuses = [LOGIN, 422, 422, 422, 422];
-const MISSING: Statuses = [LOGIN, 404, 404, 404, 404];
-/// Of what belongs to the source's user.
-const OWNER_SEES: Statuses = [LOGIN, 404, 200, 404, 404];
-const OWNER_DOES: Statuses = [LOGIN, 404, 303, 404, 404];
-const OWNER_ERRS: Statuses = [LOGIN, 404, 422, 404, 404];
-const STAFF_SEE: Statuses = [LOGIN, 403, 403, 200, 200];
-const STAFF_DO: Statuses = [LOGIN, 403, 403, 303, 303];
-const SUPERUSERS_SEE: Statuses = [LOGIN, 403, 403, 403, 200];
-const SUPERUSERS_DO: Statuses = [LOGIN, 403, 403, 403, 303];
-const SUPERUSERS_ERR: Statuses = [LOGIN, 403, 403, 403, 422];
-
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    statuses: Statuses,
-    fields: &'static [(&'static str, &'static str)],
-}
-
-fn get(path: &'static str, statuses: Statuses) -> Row {
-    Row { method: "GET", path, statuses, fields: &[] }
-}
-
-fn post(path: &'static str, statuses: Statuses, fields: &'static [(&'static str, &'static str)]) -> Row {
-    Row { method: "POST", path, statuses, fields }
-}
-
-fn own_pages() -> Vec<Row> {
+fn own_pages() -> Vec<PageRow> {
     vec![
         get("/favicon.ico/", OPEN),
         get("/static/tokens.css", OPEN),
@@ -76,7 +50,7 @@ fn own_pages() -> Vec<Row> {
     ]
 }
 
-fn incident_pages() -> Vec<Row> {
+fn incident_pages() -> Vec<PageRow> {
     vec![
         get("/live/", SHOWN),
         // The address says what is shown.
@@ -104,7 +78,7 @@ fn incident_pages() -> Vec<Row> {
     ]
 }
 
-fn notification_pages() -> Vec<Row> {
+fn notification_pages() -> Vec<PageRow> {
     vec![
         get("/notifications/", LEADS_ON),
         get("/notifications/profiles/", SHOWN),
@@ -116,12 +90,6 @@ fn notification_pages() -> Vec<Row> {
         post("/notifications/profiles/{pk}/", OWNER_ERRS, &[]),
         post("/notifications/profiles/{pk}/switch/", OWNER_DOES, &[]),
         post("/notifications/profiles/{pk}/delete/", OWNER_DOES, &[]),
-        get("/notifications/timeslots/", SHOWN),
-        get("/notifications/timeslots/new/", SHOWN),
-        post("/notifications/timeslots/new/", REFUSED, &[]),
-        get("/notifications/timeslots/{pk}/", OWNER_SEES),
-        post("/notifications/timeslots/{pk}/", OWNER_ERRS, &[]),
-        post("/notifications/timeslots/{pk}/delete/", OWNER_DOES, &[]),
         get("/notifications/destinations/", SHOWN),
         get("/notifications/destinations/new/", SHOWN),
         post("/notifications/destinations/new/", REFUSED, &[]),
@@ -136,22 +104,10 @@ fn notification_pages() -> Vec<Row> {
         get("/notifications/filters/{pk}/", OWNER_SEES),
         post("/notifications/filters/{pk}/", OWNER_ERRS, &[]),
         post("/notifications/filters/{pk}/delete/", OWNER_DOES, &[]),
-        get("/plannedmaintenance/", SHOWN),
-        get("/plannedmaintenance/running/", SHOWN),
-        get("/plannedmaintenance/upcoming/", SHOWN),
-        get("/plannedmaintenance/past/", SHOWN),
-        get("/plannedmaintenance/new/", STAFF_SEE),
-        post("/plannedmaintenance/new/", [LOGIN, 403, 403, 422, 422], &[]),
-        post("/plannedmaintenance/preview/", STAFF_SEE, &[]),
-        get("/plannedmaintenance/{pk}/", SHOWN),
-        get("/plannedmaintenance/{pk}/edit/", STAFF_SEE),
-        post("/plannedmaintenance/{pk}/edit/", [LOGIN, 403, 403, 422, 422], &[]),
-        post("/plannedmaintenance/{pk}/cancel/", STAFF_DO, &[]),
-        post("/plannedmaintenance/{pk}/delete/", STAFF_DO, &[]),
     ]
 }
 
-fn administration_pages() -> Vec<Row> {
+fn administration_pages() -> Vec<PageRow> {
     vec![
         get("/admin/", STAFF_SEE),
         get("/admin/audit/", STAFF_SEE),
@@ -200,18 +156,13 @@ fn administration_pages() -> Vec<Row> {
         post("/admin/channels/{id}/", SUPERUSERS_ERR, &[]),
         // It is the default channel of a contact.
         post("/admin/channels/{id}/delete/", [LOGIN, 403, 403, 403, 400], &[]),
-        get("/admin/rules/", STAFF_SEE),
-        get("/admin/rules/new/", SUPERUSERS_SEE),
-        post("/admin/rules/new/", SUPERUSERS_ERR, &[]),
-        get("/admin/rules/{id}/", STAFF_SEE),
-        post("/admin/rules/{id}/", SUPERUSERS_ERR, &[]),
-        post("/admin/rules/{id}/delete/", SUPERUSERS_DO, &[]),
     ]
 }
 
-fn table() -> BTreeMap<(&'static str, &'static str), Row> {
+fn table() -> BTreeMap<(&'static str, &'static str), PageRow> {
     let rows = [own_pages(), incident_pages(), notification_pages(), administration_pages()].into_iter().flatten();
-    rows.map(|row| ((row.path, row.method), row)).collect()
+    let of_resources = resource::all().flat_map(|resource| resource.pages);
+    one_each(rows.chain(of_resources).map(|row| ((row.path, row.method), row)))
 }
 
 #[test]
@@ -250,7 +201,7 @@ async fn the_grant_is_for_contacts_and_groups() {
     let app = App::new().await;
     for (username, staff) in [("alice", false), ("stan", true)] {
         icinga_rig::grant(&app, username, &[icinga_rig::PERMISSION]).await;
-        let expected = |row: &Row| {
+        let expected = |row: &PageRow| {
             let is_theirs = row.path.starts_with("/admin/contacts/") || row.path.starts_with("/admin/groups/");
             Some(if staff { row.statuses[4] } else { 403 }).filter(|_| is_theirs)
         };
@@ -260,23 +211,25 @@ async fn the_grant_is_for_contacts_and_groups() {
 }
 
 /// What came out other than `expected`; rows of which nothing is expected are left out.
-async fn walk(app: &App, username: Option<&str>, expected: impl Fn(&Row) -> Option<u16>) -> Vec<String> {
+async fn walk(app: &App, username: Option<&str>, expected: impl Fn(&PageRow) -> Option<u16>) -> Vec<String> {
     let session = match username {
         Some(username) => Some(Session::of(app, username).await),
         None => None,
     };
     let helper = app.bearing(&app.new_token("zabbix-src").await);
     let admin = app.bearing(&app.new_token("admin").await);
-    let mut rows: Vec<Row> = table().into_values().collect();
+    let mut rows: Vec<PageRow> = table().into_values().collect();
     // What ends the session comes last.
     rows.sort_by_key(|row| row.path == "/accounts/logout/");
     let mut wrong = Vec::new();
     for row in rows {
         let Some(expected) = expected(&row) else { continue };
-        let path = if row.path.contains('{') {
-            PageObjects::make(app, objects(app, &helper, &admin).await).await.fill(row.path)
-        } else {
-            row.path.to_owned()
+        let path = match row.object {
+            Some(object) => fill(app, row.path, object).await,
+            None if row.path.contains('{') => {
+                PageObjects::make(app, objects(app, &helper, &admin).await).await.fill(row.path)
+            }
+            None => row.path.to_owned(),
         };
         let got = ask(app, session.as_ref(), &row, &path).await;
         if got != expected {
@@ -300,7 +253,7 @@ impl Session {
 }
 
 /// The status; the body is not waited for, since that of a stream does not end.
-async fn ask(app: &App, session: Option<&Session>, row: &Row, path: &str) -> u16 {
+async fn ask(app: &App, session: Option<&Session>, row: &PageRow, path: &str) -> u16 {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     let mut request = Request::builder()
         .method(row.method)
