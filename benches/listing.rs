@@ -103,26 +103,20 @@ fn load(command: &mut Command<'_>, first: u64) {
         let id = command.new_incident_id();
         let kinds = [EventType::Start, EventType::Close, EventType::Acknowledge, EventType::Change];
         command.put_incident(Incident {
-            id,
-            start: Timestamp::saturating_from_micros(start),
             end,
-            source: SourceId(dice / 64 % SOURCES + 1),
             source_incident_id: index.to_string(),
-            details_url: String::new(),
             description: format!("The link from host {} to its neighbour is down again, as it was", dice % 20_000),
             level: Level::new((dice / 7 % 5) as u8 + 1).unwrap(),
             ticket_url: if dice % 11 == 0 { "https://tickets.example.org/1".to_owned() } else { String::new() },
-            metadata: "{}".to_owned(),
             tags: vec![
                 tag(format!("host=h{}", dice % 20_000)),
                 tag(format!("port={}", dice % 400_000)),
                 tag(format!("site=s{}", dice % 50)),
                 tag("service=link".to_owned()),
             ],
-            tags_version: 0,
             acked_until: if dice % 3 == 0 { AckedUntil::Forever } else { AckedUntil::Never },
             event_types: kinds.into_iter().take(dice as usize % 4 + 1).collect::<EventTypeSet>(),
-            last_event: Timestamp::saturating_from_micros(start),
+            ..Incident::new(id, SourceId(dice / 64 % SOURCES + 1), Timestamp::saturating_from_micros(start))
         });
         if index + 1 == first + IN_ONE_COMMIT {
             command.log(ChangeKind::IncidentDeleted { incident: IncidentId(u64::MAX >> 1) });

@@ -15,7 +15,7 @@ use argusd::{
     domain::{
         event::{Event, EventType, EventTypeSet, StateAfter},
         ids::{IncidentId, SourceId},
-        incident::{AckedUntil, EndTime, Incident},
+        incident::Incident,
         profile::Profile,
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
@@ -76,15 +76,10 @@ fn load(command: &mut Command<'_>, first: u64) {
         let tag = |text: String| IncidentTag { tag: Tag::parse(&text).unwrap(), added_by: user, added_at: timestamp };
         let level = Level::new((index % 5) as u8 + 1).unwrap();
         let incident = Incident {
-            id: command.new_incident_id(),
-            start: timestamp,
-            end: EndTime::Infinity,
-            source: SourceId(1),
             source_incident_id: index.to_string(),
             details_url: format!("/incident/{index}"),
             description: format!("The link from host {index} to its neighbour is down again, as it was before"),
             level,
-            ticket_url: String::new(),
             metadata: "{\"a\":1}".to_owned(),
             tags: vec![
                 tag(format!("host={}", index % 1_000)),
@@ -92,10 +87,8 @@ fn load(command: &mut Command<'_>, first: u64) {
                 tag("service=link".to_owned()),
                 tag(format!("customer={}", index % 300)),
             ],
-            tags_version: 0,
-            acked_until: AckedUntil::Never,
             event_types: [EventType::Start].into_iter().collect::<EventTypeSet>(),
-            last_event: timestamp,
+            ..Incident::new(command.new_incident_id(), SourceId(1), timestamp)
         };
         let event = Event {
             id: command.new_event_id(),

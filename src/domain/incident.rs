@@ -1,5 +1,7 @@
 //! The incident: something that is, or was, wrong.
 
+use std::sync::Arc;
+
 use super::{
     event::{Event, EventTypeSet},
     ids::{IncidentId, SourceId},
@@ -8,14 +10,18 @@ use super::{
     time::Timestamp,
 };
 
+/// Bytes of texts that are shared instead of being left out of a copy.
+const SHORT_TEXT: usize = 256;
+
 /// When an incident ends (contract section 5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndTime {
     /// A single point in time: can never be opened or closed.
     Stateless,
     /// Ended, or will end, then. In the future it counts as open until then.
     At(Timestamp),
     /// Open, no end known.
+    #[default]
     Infinity,
 }
 
@@ -23,6 +29,12 @@ impl EndTime {
     #[must_use]
     pub const fn is_stateful(self) -> bool {
         !matches!(self, Self::Stateless)
+    }
+
+    /// `None` if there is no end or none is known.
+    #[must_use]
+    pub const fn time(self) -> Option<Timestamp> {
+        if let Self::At(end) = self { Some(end) } else { None }
     }
 
     #[must_use]
@@ -83,6 +95,45 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// An open incident without texts, tags or events.
+    #[must_use]
+    pub fn new(id: IncidentId, source: SourceId, start: Timestamp) -> Self {
+        Self {
+            id,
+            start,
+            end: EndTime::Infinity,
+            source,
+            source_incident_id: String::new(),
+            details_url: String::new(),
+            description: String::new(),
+            level: Level::INFORMATION,
+            ticket_url: String::new(),
+            metadata: "{}".to_owned(),
+            tags: Vec::new(),
+            tags_version: 0,
+            acked_until: AckedUntil::Never,
+            event_types: EventTypeSet::default(),
+            last_event: start,
+        }
+    }
+
+    /// Bytes of all its texts, with metadata and tags.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let texts = [&self.source_incident_id, &self.details_url, &self.description, &self.ticket_url, &self.metadata];
+        let tags = self.tags.iter().map(|tag| tag.tag.as_str().len());
+        texts.into_iter().map(String::len).chain(tags).sum()
+    }
+
+    /// A copy without the texts that may be long, or the incident itself if they are short.
+    #[must_use]
+    pub fn without_long_texts(self: &Arc<Self>) -> Arc<Self> {
+        if self.description.len() + self.details_url.len() <= SHORT_TEXT {
+            return Arc::clone(self);
+        }
+        Arc::new(Self { details_url: String::new(), description: String::new(), ..Self::clone(self) })
+    }
+
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.end.is_open(now)
@@ -96,15 +147,11 @@ impl Incident {
     /// The moments at which it changes without anybody doing anything: it ends, or its acknowledgement expires. Passed ones,
     /// too.
     pub fn lapses(&self) -> impl Iterator<Item = Timestamp> + use<> {
-        let end = match self.end {
-            EndTime::At(end) => Some(end),
-            EndTime::Stateless | EndTime::Infinity => None,
-        };
         let expiration = match self.acked_until {
             AckedUntil::At(expiration) => Some(expiration),
             AckedUntil::Never | AckedUntil::Forever => None,
         };
-        end.into_iter().chain(expiration)
+        self.end.time().into_iter().chain(expiration)
     }
 
     #[must_use]

@@ -19,9 +19,8 @@ pub trait Size {
 
 impl Size for Incident {
     fn size(&self) -> usize {
-        let tags: usize = self.tags.iter().map(|tag| tag.tag.as_str().len() + 80).sum();
-        let urls = self.details_url.len() + self.ticket_url.len();
-        600 + tags + urls + self.source_incident_id.len() + text(&self.description) + self.metadata.len()
+        let escapes = text(&self.description) - self.description.len();
+        600 + self.tags.len() * 80 + self.text_bytes() + escapes
     }
 }
 
@@ -106,6 +105,11 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{
+        ids::{IncidentId, SourceId, UserId},
+        tag::{IncidentTag, Tag},
+        time::Timestamp,
+    };
 
     struct Bytes(usize);
 
@@ -120,6 +124,21 @@ mod tests {
         assert_eq!(text("\n"), 1);
         let long = format!("{}\"\n\u{1}", "a".repeat(SHORT_TEXT));
         assert_eq!(text(&long), serde_json::to_string(&long).unwrap().len() - 2);
+    }
+
+    #[test]
+    fn all_texts_of_an_incident_count() {
+        let now = Timestamp::saturating_from_micros(0);
+        let incident = Incident {
+            source_incident_id: "a".repeat(1),
+            details_url: "b".repeat(20),
+            description: "\"".repeat(SHORT_TEXT),
+            ticket_url: "c".repeat(300),
+            metadata: "d".repeat(10_000),
+            tags: vec![IncidentTag { tag: Tag::parse("a=1").unwrap(), added_by: UserId(1), added_at: now }],
+            ..Incident::new(IncidentId(1), SourceId(1), now)
+        };
+        assert_eq!(incident.size(), 600 + 1 + 20 + 2 * SHORT_TEXT + 300 + 10_000 + 3 + 80);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 /// Microseconds since 1970-01-01T00:00:00 UTC, between the years 1 and 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -116,10 +116,7 @@ impl Drafts {
     fn events(&mut self, start: Timestamp, end: EndTime, description: &str) -> Vec<DraftEvent> {
         let kind = if end.is_stateful() { EventType::Start } else { EventType::Stateless };
         let mut events = vec![DraftEvent::of_source(kind, start, description.to_owned())];
-        let last = match end {
-            EndTime::At(end) => end,
-            EndTime::Stateless | EndTime::Infinity => self.now,
-        };
+        let last = end.time().unwrap_or(self.now);
         if self.dice.percent(15) {
             let room = last.micros().saturating_sub(start.micros()).clamp(1, (2 * DAY) as i64) as u64;
             let at = start.saturating_add_micros(self.dice.below(room) as i64);

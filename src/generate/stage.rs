@@ -30,16 +30,16 @@ pub(super) fn past(draft: Draft, source: &Arc<Source>, people: &[UserId], run: &
     };
     PastIncident {
         new: NewIncident {
-            source: None,
             start: draft.start,
             end: if is_ended_by_event { EndTime::Infinity } else { draft.end },
             source_incident_id: format!("{run}-{}", draft.number),
             details_url: draft.details_url,
             description: draft.description,
-            level,
+            level: Some(level),
             ticket_url: draft.ticket_url,
-            metadata: draft.metadata,
+            metadata: Some(draft.metadata),
             tags: draft.tags,
+            ..NewIncident::default()
         },
         events: events.map(past).collect(),
         source: Arc::clone(source),

@@ -29,6 +29,9 @@ pub trait Request: ToSchema {
     /// What the fields are read into.
     type Target;
 
+    /// The names of its fields in JSON.
+    const FIELDS: &'static [&'static str];
+
     /// Notes what is wrong. In a whole body (`Fields::is_whole`) that includes what is required and missing.
     fn take(fields: &mut Fields) -> Self::Target;
 }
@@ -48,6 +51,8 @@ macro_rules! request {
 
         impl $crate::http::request::Request for $name {
             type Target = $crate::http::request::request!(@first $($target,)? $name);
+
+            const FIELDS: &'static [&'static str] = &[$([$($wire,)? stringify!($field)][0]),+];
 
             #[allow(unused_mut, unused_variables, reason = "some bodies are read by hand")]
             fn take(fields: &mut $crate::http::fields::Fields) -> Self::Target {

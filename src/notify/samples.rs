@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     event::{Event, EventType, EventTypeSet, StateAfter},
     ids::{EventId, IncidentId, SourceId, UserId},
-    incident::{AckedUntil, EndTime, Incident},
+    incident::{EndTime, Incident},
     severity::Level,
     tag::{IncidentTag, Tag},
     time::Timestamp,
@@ -36,10 +36,6 @@ pub(super) fn full() -> Notice {
     let start = Timestamp::saturating_from_micros(1_706_788_860_000_000);
     let tags = ["host=web1.example.org", "problem_type=hostDown"];
     let incident = Incident {
-        id: IncidentId(28),
-        start,
-        end: EndTime::Infinity,
-        source: SourceId(2),
         source_incident_id: "s1".to_owned(),
         details_url: "/x/1".to_owned(),
         description: "web1.example.org does not answer".to_owned(),
@@ -52,9 +48,8 @@ pub(super) fn full() -> Notice {
             .map(|tag| IncidentTag { tag, added_by: UserId(2), added_at: start })
             .collect(),
         tags_version: 1,
-        acked_until: AckedUntil::Never,
         event_types: EventTypeSet::from_iter([EventType::Start]),
-        last_event: start,
+        ..Incident::new(IncidentId(28), SourceId(2), start)
     };
     let event = Event {
         id: EventId(31),
@@ -85,13 +80,8 @@ pub(super) fn bare() -> Notice {
     let full = full();
     let incident = Incident {
         end: EndTime::Stateless,
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: String::new(),
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
-        tags: Vec::new(),
-        ..(*full.incident).clone()
+        level: full.incident.level,
+        ..Incident::new(full.incident.id, full.incident.source, full.incident.start)
     };
     let event = Event { description: String::new(), kind: EventType::Stateless, ..(*full.event).clone() };
     Notice {

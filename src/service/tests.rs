@@ -23,7 +23,6 @@ use crate::{
         event::{Event, EventType},
         ids::{IncidentId, Seq},
         incident::{EndTime, Incident},
-        severity::Level,
         source::SourceDraft,
         tag::Tag,
         time::Timestamp,
@@ -128,18 +127,7 @@ impl Rig {
 }
 
 fn new_incident() -> NewIncident {
-    NewIncident {
-        source: None,
-        start: START,
-        end: EndTime::Infinity,
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: "it broke".to_owned(),
-        level: Level::INFORMATION,
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
-        tags: Vec::new(),
-    }
+    NewIncident { start: START, description: "it broke".to_owned(), ..NewIncident::default() }
 }
 
 fn tag(text: &str) -> Tag {

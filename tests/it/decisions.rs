@@ -300,16 +300,12 @@ impl World {
         let start = self.clock_now().saturating_add_micros(-(self.dice.below(500) as i64) * MINUTE);
         let end = if self.dice.chance(75) { EndTime::Infinity } else { EndTime::Stateless };
         let new = NewIncident {
-            source: None,
             start,
             end,
-            source_incident_id: String::new(),
-            details_url: String::new(),
             description: "it broke".to_owned(),
-            level: Level::new(self.dice.below(5) as u8 + 1).unwrap(),
-            ticket_url: String::new(),
-            metadata: "{}".to_owned(),
+            level: Level::new(self.dice.below(5) as u8 + 1),
             tags: self.dice.tags(),
+            ..NewIncident::default()
         };
         let incident = self.service.incidents().create_incident(&poster, new).await.unwrap();
         self.incidents.push(incident.id);

@@ -11,7 +11,7 @@ use argusd::{
         attempt::{Ended, Outcome},
         event::{Event, EventType, EventTypeSet, StateAfter},
         ids::{EventId, IncidentId, SourceId, UserId},
-        incident::{AckedUntil, EndTime, Incident},
+        incident::Incident,
         severity::Level,
         tag::{IncidentTag, Tag},
         time::Timestamp,
@@ -40,21 +40,15 @@ pub fn now() -> Timestamp {
 
 pub fn notice(kind: EventType) -> Notice {
     let incident = Incident {
-        id: IncidentId(7),
-        start: now(),
-        end: EndTime::Infinity,
-        source: SourceId(2),
         source_incident_id: "s1".to_owned(),
         details_url: "/x/1".to_owned(),
         description: "Røde tall på web1".to_owned(),
         level: Level::CRITICAL,
-        ticket_url: String::new(),
         metadata: "{\"a\":true}".to_owned(),
         tags: vec![IncidentTag { tag: Tag::parse("host=web1").unwrap(), added_by: UserId(2), added_at: now() }],
         tags_version: 1,
-        acked_until: AckedUntil::Never,
         event_types: EventTypeSet::from_iter([kind]),
-        last_event: now(),
+        ..Incident::new(IncidentId(7), SourceId(2), now())
     };
     let event = Event {
         id: EventId(9),

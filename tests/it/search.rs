@@ -10,7 +10,7 @@ use argusd::{
     clock::SystemClock,
     domain::{
         change::{ChangeKind, FieldChange},
-        event::{Event, EventType, EventTypeSet, StateAfter},
+        event::{Event, EventType, StateAfter},
         filter::{Criteria, tag_groups},
         ids::{EventId, IncidentId, SourceId, UserId},
         incident::{AckedUntil, EndTime, Incident},
@@ -349,23 +349,7 @@ fn some_tags(tags: &[usize]) -> Vec<IncidentTag> {
 }
 
 fn an_incident(start: i64, source: u64) -> Incident {
-    Incident {
-        id: IncidentId(0),
-        start: at(start),
-        end: EndTime::Infinity,
-        source: SourceId(source),
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: String::new(),
-        level: Level::LOW,
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
-        tags: Vec::new(),
-        tags_version: 0,
-        acked_until: AckedUntil::Never,
-        event_types: EventTypeSet::default(),
-        last_event: at(start),
-    }
+    Incident { level: Level::LOW, ..Incident::new(IncidentId(0), SourceId(source), at(start)) }
 }
 
 fn an_event(incident: &Incident, id: EventId, kind: EventType, text: &str) -> Event {

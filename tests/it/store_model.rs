@@ -12,9 +12,9 @@ use argusd::{
     domain::{
         ack::{Acknowledgement, acked_until},
         change::{Change, ChangeKind},
-        event::{Event, EventType, EventTypeSet, StateAfter},
+        event::{Event, EventType, StateAfter},
         ids::{EventId, FilterId, IncidentId, Seq, SourceId, TokenId, UserId},
-        incident::{AckedUntil, EndTime, Incident, Summary},
+        incident::{EndTime, Incident, Summary},
         severity::Level,
         source::Source,
         stored_filter::StoredFilter,
@@ -262,25 +262,17 @@ impl Bench {
                 return Err("taken");
             }
             let mut incident = Incident {
-                id: command.new_incident_id(),
-                start: at(start),
                 end: match end {
                     0 => EndTime::Stateless,
                     1 => EndTime::Infinity,
                     other => EndTime::At(at(start + i64::from(other) * 10)),
                 },
-                source,
                 source_incident_id,
-                details_url: String::new(),
                 description: format!("incident at {start}"),
                 level: Level::new(level).unwrap(),
-                ticket_url: String::new(),
-                metadata: "{}".to_owned(),
                 tags: tags.into_iter().map(|tag| IncidentTag { tag, added_by: ACTOR, added_at: now }).collect(),
-                tags_version: 0,
-                acked_until: AckedUntil::Never,
-                event_types: EventTypeSet::default(),
                 last_event: now,
+                ..Incident::new(command.new_incident_id(), source, at(start))
             };
             let event = new_event(command.new_event_id(), &incident, EventType::Start, at(start), now);
             incident.note_event(&event);

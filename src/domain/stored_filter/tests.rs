@@ -81,24 +81,15 @@ fn incident() -> impl Strategy<Value = Incident> {
     let tags = proptest::sample::subsequence(TAGS[..5].to_vec(), 0..5);
     let kinds = proptest::sample::subsequence(EventType::ALL.to_vec(), 0..4);
     (1..=3_u64, end, acked, tags, kinds, 1..=5_u8).prop_map(|(source, end, acked_until, tags, kinds, level)| Incident {
-        id: IncidentId(1),
-        start: at(0),
         end,
-        source: SourceId(source),
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: String::new(),
         level: Level::new(level).unwrap(),
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
         tags: tags
             .into_iter()
             .map(|tag| IncidentTag { tag: Tag::parse(tag).unwrap(), added_by: UserId(1), added_at: at(0) })
             .collect(),
-        tags_version: 0,
         acked_until,
         event_types: kinds.into_iter().collect::<EventTypeSet>(),
-        last_event: at(0),
+        ..Incident::new(IncidentId(1), SourceId(source), at(0))
     })
 }
 

@@ -11,7 +11,6 @@ use crate::domain::{
     directory::Directory,
     event::EventTypeSet,
     ids::{TokenId, UserId},
-    incident::AckedUntil,
     source::Source,
     token::{Token, TokenKind, TokenOrigin},
     user::User,
@@ -238,21 +237,11 @@ fn the_end_says_what_happened() {
 
 fn incident(start: Timestamp, end: EndTime, kinds: &[EventType]) -> Incident {
     Incident {
-        id: IncidentId(1),
-        start,
         end,
-        source: SourceId(1),
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: String::new(),
         level: Level::HIGH,
-        ticket_url: String::new(),
-        metadata: String::new(),
-        tags: Vec::new(),
-        tags_version: 0,
-        acked_until: AckedUntil::Never,
         event_types: kinds.iter().copied().collect::<EventTypeSet>(),
         last_event: NOW,
+        ..Incident::new(IncidentId(1), SourceId(1), start)
     }
 }
 

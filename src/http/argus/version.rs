@@ -1,5 +1,6 @@
 //! What differs between the versions of the API, as data.
 
+use super::shared::{incidents::READ_SINCE_V2, render::SHOWN_SINCE_V2};
 use crate::domain::criterion::CRITERIA;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +50,17 @@ impl Version {
     #[must_use]
     pub fn absent_properties(self) -> Vec<(&'static str, &'static str)> {
         let wide = CRITERIA.iter().filter(|criterion| criterion.is_wide).map(|criterion| ("FilterBlob", criterion.key));
-        let others: &[_] = match self {
+        let others: &[(_, &[_])] = match self {
             Self::V1 => &[
-                ("Incident", "metadata"),
-                ("IncidentRequest", "metadata"),
-                ("Filter", "public"),
-                ("FilterRequest", "public"),
+                ("Incident", SHOWN_SINCE_V2),
+                ("IncidentRequest", READ_SINCE_V2),
+                ("Filter", &["public"]),
+                ("FilterRequest", &["public"]),
             ],
-            Self::V2 => &[("Filter", "filter_string"), ("FilterRequest", "filter_string")],
+            Self::V2 => &[("Filter", &["filter_string"]), ("FilterRequest", &["filter_string"])],
         };
-        wide.filter(|_| !self.has_wide_filters()).chain(others.iter().copied()).collect()
+        let others = others.iter().flat_map(|(schema, names)| names.iter().map(|name| (*schema, *name)));
+        wide.filter(|_| !self.has_wide_filters()).chain(others).collect()
     }
 
     /// The properties of one schema that are not there.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// An incident to be created.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewIncident {
     /// `None`: the caller's own.
     pub source: Option<u64>,
@@ -30,10 +30,11 @@ pub struct NewIncident {
     pub source_incident_id: String,
     pub details_url: String,
     pub description: String,
-    pub level: Level,
+    /// `None`: information.
+    pub level: Option<Level>,
     pub ticket_url: String,
-    /// Any JSON value, as compact text.
-    pub metadata: String,
+    /// Any JSON value, as compact text. `None`: an empty object.
+    pub metadata: Option<String>,
     /// One that is there twice counts once.
     pub tags: Vec<Tag>,
 }
@@ -133,9 +134,9 @@ pub(in crate::service) fn draft_incident(
         source_incident_id: new.source_incident_id,
         details_url: new.details_url,
         description: new.description,
-        level: new.level,
+        level: new.level.unwrap_or(Level::INFORMATION),
         ticket_url: new.ticket_url,
-        metadata: new.metadata,
+        metadata: new.metadata.unwrap_or_else(|| "{}".to_owned()),
         tags,
         tags_version: 0,
         acked_until: AckedUntil::Never,

@@ -56,18 +56,15 @@ impl Incidents {
                     return Err(Refusal::TooManyTags);
                 }
                 let incident = NewIncident {
-                    source: None,
                     start: command.now(),
                     end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
-                    source_incident_id: String::new(),
-                    details_url: String::new(),
                     description: new
                         .description
                         .unwrap_or_else(|| format!("Incident #{id} created via \"create_fake_incident\"")),
-                    level: new.level.unwrap_or_else(any_level),
-                    ticket_url: String::new(),
-                    metadata: new.metadata,
+                    level: new.level.or_else(any_level),
+                    metadata: Some(new.metadata),
                     tags,
+                    ..NewIncident::default()
                 };
                 Ok(put_new_incident(command, id, &source, source.user, incident).id)
             })
@@ -77,7 +74,7 @@ impl Incidents {
     }
 }
 
-fn any_level() -> Level {
+fn any_level() -> Option<Level> {
     let [byte] = random_bytes::<1>();
-    Level::new(byte % 5 + 1).unwrap_or(Level::INFORMATION)
+    Level::new(byte % 5 + 1)
 }

@@ -18,9 +18,6 @@ use crate::domain::{
 
 use super::moments::Moments;
 
-/// Texts up to this many bytes are shared with the batch instead of being left out of a copy.
-const SHORT_TEXT: usize = 256;
-
 /// How much a ring holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -288,7 +285,8 @@ fn by_incident(changes: &[IncidentChange]) -> Vec<IncidentChange> {
             first.after.clone_from(&change.after);
         } else {
             places.insert(id, grouped.len());
-            let before = change.before.as_ref().map(without_long_texts);
+            // Filters are asked about the incident as it was, but nobody shows its texts.
+            let before = change.before.as_ref().map(Incident::without_long_texts);
             grouped.push(IncidentChange { before, after: change.after.clone() });
         }
     }
@@ -299,30 +297,6 @@ fn id_of(change: &IncidentChange) -> Option<IncidentId> {
     change.after.as_ref().or(change.before.as_ref()).map(|incident| incident.id)
 }
 
-/// Filters are asked about the incident as it was, but nobody shows its texts.
-fn without_long_texts(incident: &Arc<Incident>) -> Arc<Incident> {
-    if incident.description.len() + incident.details_url.len() <= SHORT_TEXT {
-        return Arc::clone(incident);
-    }
-    Arc::new(Incident {
-        id: incident.id,
-        start: incident.start,
-        end: incident.end,
-        source: incident.source,
-        source_incident_id: incident.source_incident_id.clone(),
-        details_url: String::new(),
-        description: String::new(),
-        level: incident.level,
-        ticket_url: incident.ticket_url.clone(),
-        metadata: String::new(),
-        tags: incident.tags.clone(),
-        tags_version: incident.tags_version,
-        acked_until: incident.acked_until,
-        event_types: incident.event_types,
-        last_event: incident.last_event,
-    })
-}
-
 /// About how much memory it takes.
 fn change_bytes(change: &IncidentChange) -> usize {
     let sides = [&change.before, &change.after].into_iter().flatten();
@@ -330,15 +304,7 @@ fn change_bytes(change: &IncidentChange) -> usize {
 }
 
 fn incident_bytes(incident: &Incident) -> usize {
-    let texts = [
-        &incident.source_incident_id,
-        &incident.details_url,
-        &incident.description,
-        &incident.ticket_url,
-        &incident.metadata,
-    ];
-    let tags = incident.tags.iter().map(|tag| size_of::<IncidentTag>() + tag.tag.as_str().len());
-    size_of::<Incident>() + texts.iter().map(|text| text.len()).sum::<usize>() + tags.sum::<usize>()
+    size_of::<Incident>() + incident.tags.len() * size_of::<IncidentTag>() + incident.text_bytes()
 }
 
 #[cfg(test)]

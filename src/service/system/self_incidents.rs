@@ -14,7 +14,7 @@ use crate::{
         directory::Directory,
         event::EventType,
         ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
-        incident::{EndTime, Incident},
+        incident::Incident,
         source::Source,
         time::{Moment, Timestamp},
         trouble::{self, Finding, Kind, Matter, Step, Strictness, Verdict, step},
@@ -174,16 +174,12 @@ impl<'a, 'c> Work<'a, 'c> {
         let source = self.own.get_or_insert_with(|| setup::own_source(self.command));
         let id = self.command.new_incident_id();
         let new = NewIncident {
-            source: None,
             start: self.command.now(),
-            end: EndTime::Infinity,
             source_incident_id: matter.name(),
-            details_url: String::new(),
             description,
-            level: matter.level(),
-            ticket_url: String::new(),
-            metadata: "{}".to_owned(),
+            level: Some(matter.level()),
             tags: matter.tags(id, self.command.directory()),
+            ..NewIncident::default()
         };
         put_new_incident(self.command, id, source, source.user, new);
         self.settled.opened.push(id);

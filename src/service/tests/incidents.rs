@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{change::FieldChange, limits::TAGS_PER_INCIDENT},
+    domain::{change::FieldChange, limits::TAGS_PER_INCIDENT, severity::Level},
     service::{IncidentEdit, Model, Refusal, Settings},
 };
 
@@ -103,7 +103,7 @@ async fn each_changed_field_makes_an_event() {
         .incidents()
         .create_incident(
             &zabbix,
-            NewIncident { tags: tags(&["t=1"]), metadata: r#"{"a":1}"#.to_owned(), ..new_incident() },
+            NewIncident { tags: tags(&["t=1"]), metadata: Some(r#"{"a":1}"#.to_owned()), ..new_incident() },
         )
         .await
         .unwrap();

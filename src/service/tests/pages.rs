@@ -69,7 +69,7 @@ async fn with_sizes(sizes: &[(usize, usize)]) -> Rig {
     let rig = Rig::new().await;
     let zabbix = rig.source("zabbix").await;
     for (i, (metadata, description)) in sizes.iter().enumerate() {
-        let metadata = format!("\"{}\"", "m".repeat(*metadata));
+        let metadata = Some(format!("\"{}\"", "m".repeat(*metadata)));
         // Some start at the same time.
         let start = seconds(i as i64 / 3);
         let new = NewIncident { start, metadata, description: "𝄞".repeat(*description), ..new_incident() };

@@ -20,9 +20,9 @@ use crate::{
     clock::ManualClock,
     domain::{
         change::ChangeKind,
-        event::{Event, EventType, EventTypeSet, StateAfter},
+        event::{Event, EventType, StateAfter},
         ids::{FilterId, SourceId, UserId},
-        incident::{AckedUntil, EndTime, Incident},
+        incident::{AckedUntil, Incident},
         severity::Level,
         source::Source,
         stored_filter::{FilterBlob, StoredFilter},
@@ -49,21 +49,10 @@ struct Planted {
 
 fn incident(id: u64) -> (Incident, Event) {
     let mut incident = Incident {
-        id: crate::domain::ids::IncidentId(id),
-        start: NOW,
-        end: EndTime::Infinity,
-        source: SourceId(1),
         source_incident_id: format!("s{id}"),
-        details_url: String::new(),
         description: format!("needle in haystack number {id}"),
         level: Level::HIGH,
-        ticket_url: String::new(),
-        metadata: "{}".to_owned(),
-        tags: Vec::new(),
-        tags_version: 0,
-        acked_until: AckedUntil::Never,
-        event_types: EventTypeSet::default(),
-        last_event: NOW,
+        ..Incident::new(crate::domain::ids::IncidentId(id), SourceId(1), NOW)
     };
     let event = Event {
         id: crate::domain::ids::EventId(id),

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         contact::Contact,
         ids::{EventId, IncidentId},
-        incident::{EndTime, Incident},
+        incident::Incident,
         limits::{DOSSIER_CHOICES, NEIGHBOURS, TIMELINE, TIMELINE_ALL},
         maintenance::Maintenance,
         severity::Level,
@@ -52,17 +52,14 @@ struct IncidentPage {
     frame: Frame,
     /// The page knows of all changes up to this one.
     seq: u64,
-    id: IncidentId,
+    /// What is shown as it is.
+    incident: Incident,
     heading: String,
     /// Where the heading does not say it all.
     description: Option<Long>,
-    level: u8,
     state: State,
-    start: Timestamp,
-    end: Option<Timestamp>,
     source: String,
     source_type: String,
-    source_incident_id: String,
     details: Option<Place>,
     ticket: Option<Place>,
     tags: Vec<TagRow>,
@@ -180,19 +177,11 @@ impl IncidentPage {
             |event: &DecidedEvent| Choice { id: event.id, words: event_words(event.kind), at: event.timestamp };
         Ok(Self {
             seq,
-            id,
             description: (heading != incident.description.trim()).then(|| Long::new(&incident.description)),
             heading,
-            level: incident.level.get(),
             state: State::new(incident, show.now),
-            start: incident.start,
-            end: match incident.end {
-                EndTime::At(end) => Some(end),
-                EndTime::Stateless | EndTime::Infinity => None,
-            },
             source: source.map_or_else(String::new, |source| source.name.clone()),
             source_type: source.map_or_else(String::new, |source| source.source_type.clone()),
-            source_incident_id: incident.source_incident_id.clone(),
             details: Place::new(&incident.details_url, base_url),
             ticket: Place::new(&incident.ticket_url, ""),
             tags: incident.tags.iter().map(|tag| TagRow::new(tag, &directory, caller)).collect(),
@@ -218,6 +207,7 @@ impl IncidentPage {
             neighbours: neighbours.iter().map(|(other, shared)| Neighbour::new(other, shared, show.now)).collect(),
             refused,
             frame,
+            incident: dossier.incident,
             _turn: dossier.turn,
         })
     }

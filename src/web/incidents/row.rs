@@ -73,10 +73,7 @@ impl<'a> Row<'a> {
 
     /// `None`: open-ended, or a single moment.
     fn end(&self) -> Option<Timestamp> {
-        match self.incident.end {
-            EndTime::At(end) => Some(end),
-            EndTime::Stateless | EndTime::Infinity => None,
-        }
+        self.incident.end.time()
     }
 
     /// In a column of its own.

@@ -252,16 +252,12 @@ impl World {
         let stateful = self.dice.percent(80);
         let late = if self.dice.percent(20) { self.dice.below(DAY as u64) as i64 } else { 0 };
         NewIncident {
-            source: None,
             start: self.clock.now().saturating_add_micros(-late),
             end: if stateful { EndTime::Infinity } else { EndTime::Stateless },
-            source_incident_id: String::new(),
-            details_url: String::new(),
             description: "something broke".to_owned(),
-            level: self.level(),
-            ticket_url: String::new(),
-            metadata: "{}".to_owned(),
+            level: Some(self.level()),
             tags: self.tags().iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
+            ..NewIncident::default()
         }
     }
 

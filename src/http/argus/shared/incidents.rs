@@ -35,9 +35,6 @@ use crate::{
     service::{Caller, Cursor, IncidentEdit, NewIncident, PageRequest},
 };
 
-const EDITABLE: [&str; 6] = ["details_url", "ticket_url", "level", "metadata", "description", "tags"];
-const FIXED: [&str; 6] = ["pk", "id", "start_time", "end_time", "source", "source_incident_id"];
-
 request! {
     pub struct IncidentRequest requires ["start_time", "tags"] {
         start_time: Timestamp = datetime,
@@ -58,6 +55,9 @@ request! {
         tags: Vec<Tag> as Vec<TagRequest> = tags,
     }
 }
+
+/// Fields of a new incident that version 1 ignores.
+pub const READ_SINCE_V2: &[&str] = &["metadata"];
 
 request! {
     /// Other fields are refused.
@@ -200,13 +200,13 @@ fn take_new(fields: &mut Fields, api: &Api) -> Option<NewIncident> {
     Some(NewIncident {
         source: sent.source,
         start: sent.start_time?,
-        end: sent.end_time.unwrap_or(EndTime::Infinity),
+        end: sent.end_time.unwrap_or_default(),
         source_incident_id: sent.source_incident_id.unwrap_or_default(),
         details_url: sent.details_url.unwrap_or_default(),
         description: sent.description.unwrap_or_default(),
-        level: sent.level.unwrap_or(Level::INFORMATION),
+        level: sent.level,
         ticket_url: sent.ticket_url.unwrap_or_default(),
-        metadata: sent.metadata.unwrap_or_else(|| "{}".to_owned()),
+        metadata: sent.metadata,
         tags: sent.tags?,
     })
 }
@@ -215,9 +215,9 @@ async fn read_edit(payload: Payload) -> Result<IncidentEdit, ApiError> {
     let mut fields = payload.fields().await?;
     let offending: Map<String, Value> = fields
         .names()
-        .filter(|name| !EDITABLE.contains(name))
+        .filter(|name| !IncidentEditRequest::FIELDS.contains(name))
         .map(|name| {
-            let exists = FIXED.contains(&name);
+            let exists = IncidentRequest::FIELDS.contains(&name) || ["pk", "id"].contains(&name);
             let text = if exists { "The field is not allowed to be changed." } else { "The field does not exist." };
             (name.to_owned(), Value::from(text))
         })

@@ -16,6 +16,7 @@ use crate::{
         event::{Event, EventType},
         ids::{IncidentId, SourceId, UserId},
         incident::{EndTime, Incident},
+        size::Size,
         source::Source,
         tag::IncidentTag,
         time::Timestamp,
@@ -125,6 +126,9 @@ pub struct IncidentBody<'a> {
     open: bool,
     acked: bool,
 }
+
+/// Fields of an incident that version 1 leaves out.
+pub const SHOWN_SINCE_V2: &[&str] = &["metadata"];
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = IncidentTag)]
@@ -351,11 +355,7 @@ impl<'a> Renderer<'a> {
     /// About how many bytes `incidents` will take.
     #[must_use]
     pub fn size_of(incidents: &[Incident]) -> usize {
-        let texts = |incident: &Incident| {
-            let tags: usize = incident.tags.iter().map(|tag| tag.tag.as_str().len() + 80).sum();
-            600 + tags + incident.description.len() + incident.details_url.len() + incident.metadata.len()
-        };
-        256 + incidents.iter().map(texts).sum::<usize>()
+        256 + incidents.iter().map(Size::size).sum::<usize>()
     }
 
     fn details_url<'b>(&self, incident: &'b Incident, base_url: &str) -> Cow<'b, str> {

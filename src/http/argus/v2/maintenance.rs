@@ -170,10 +170,7 @@ fn take(fields: &mut Fields, directory: &Directory) -> MaintenanceDraft {
 impl Fields {
     /// However it is said that there is no end.
     pub fn last_time(&mut self, name: &str) -> Option<Option<Timestamp>> {
-        Some(match self.end_time(name)? {
-            EndTime::Stateless | EndTime::Infinity => None,
-            EndTime::At(at) => Some(at),
-        })
+        Some(self.end_time(name)?.time())
     }
 }
 

@@ -6,10 +6,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::domain::{
-    event::EventTypeSet,
     ids::SourceId,
     incident::{AckedUntil, EndTime},
-    severity::Level,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -17,23 +15,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn incident(id: u64, end: EndTime, acked_until: AckedUntil) -> Incident {
-    Incident {
-        id: IncidentId(id),
-        start: at(0),
-        end,
-        source: SourceId(1),
-        source_incident_id: String::new(),
-        details_url: String::new(),
-        description: String::new(),
-        level: Level::INFORMATION,
-        ticket_url: String::new(),
-        metadata: String::new(),
-        tags: Vec::new(),
-        tags_version: 0,
-        acked_until,
-        event_types: EventTypeSet::default(),
-        last_event: at(0),
-    }
+    Incident { end, acked_until, ..Incident::new(IncidentId(id), SourceId(1), at(0)) }
 }
 
 #[derive(Clone, Debug)]

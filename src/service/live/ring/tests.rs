@@ -3,33 +3,16 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::domain::{
-    event::EventTypeSet,
-    ids::SourceId,
-    incident::{AckedUntil, EndTime},
-    severity::Level,
-    time::Timestamp,
-};
+use crate::domain::{ids::SourceId, time::Timestamp};
 
 const SMALL: Bounds = Bounds { batches: 6, changes: 20, bytes: 16 << 10 };
 
 fn incident(id: u64, ticket_url: String, description: usize) -> Arc<Incident> {
     Arc::new(Incident {
-        id: IncidentId(id),
-        start: Timestamp::saturating_from_micros(0),
-        end: EndTime::Infinity,
-        source: SourceId(1),
-        source_incident_id: String::new(),
-        details_url: String::new(),
         description: "x".repeat(description),
-        level: Level::INFORMATION,
         ticket_url,
         metadata: String::new(),
-        tags: Vec::new(),
-        tags_version: 0,
-        acked_until: AckedUntil::Never,
-        event_types: EventTypeSet::default(),
-        last_event: Timestamp::saturating_from_micros(0),
+        ..Incident::new(IncidentId(id), SourceId(1), Timestamp::saturating_from_micros(0))
     })
 }
 
