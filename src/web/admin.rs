@@ -27,6 +27,7 @@ use super::{
     Site,
     answer::{self, PageError},
     form::Fields,
+    form_page::{form, send},
     frame::{Frame, Section},
     visitor::Visitor,
 };
@@ -35,7 +36,8 @@ use crate::{
         time::Timestamp,
         token::{Token, TokenKind},
     },
-    service::{Model, TokenLife},
+    http::routes::{Routes, get, post},
+    service::{Action, Model, TokenLife},
 };
 
 /// The tabs of all these pages: the folder of the address, and the title.
@@ -51,6 +53,53 @@ pub const TABS: &[(&str, &str)] = &[
     ("health", "Health"),
     ("settings", "Settings"),
 ];
+
+/// In the order of the tabs, and sources, which are a section of their own.
+pub fn routes() -> Routes<Site> {
+    let deliveries = Routes::of(Action::ManageDeliveries)
+        .route("/admin/deliveries/", get(deliveries::list))
+        .route("/admin/deliveries/retry/", post(deliveries::retry_all))
+        .route("/admin/deliveries/{id}/retry/", post(deliveries::retry));
+    let channels_and_rules = Routes::of(Action::SeeRules)
+        .route("/admin/channels/", get(channels::list))
+        .route("/admin/channels/new/", form::<channels::ChannelPage>())
+        .route("/admin/channels/{id}/", form::<channels::ChannelPage>())
+        .route("/admin/channels/{id}/delete/", post(channels::delete))
+        .route("/admin/rules/", get(rules::list))
+        .route("/admin/rules/new/", form::<rules::RulePage>())
+        .route("/admin/rules/{id}/", form::<rules::RulePage>())
+        .route("/admin/rules/{id}/delete/", post(rules::delete));
+    Routes::of(Action::SeeAdministration)
+        .route("/admin/", get(overview::show))
+        .route("/admin/demo/", post(overview::make_demo_data))
+        .route("/admin/users/", get(users::list))
+        .route("/admin/users/new/", form::<user_form::NewUserPage>())
+        .route("/admin/users/{id}/", form::<user_form::UserPage>())
+        .route("/admin/users/{id}/password/", post(user_form::set_password))
+        .route("/admin/users/{id}/tokens/", post(user_form::create_token))
+        .route("/admin/users/{id}/tokens/{token}/revoke/", post(user_form::revoke))
+        .route("/admin/users/{id}/sessions/end/", post(user_form::end_sessions))
+        .merge(deliveries)
+        .route("/admin/contacts/", get(contacts::list))
+        .route("/admin/contacts/new/", form::<contacts::ContactPage>())
+        .route("/admin/contacts/{id}/", form::<contacts::ContactPage>())
+        .route("/admin/contacts/{id}/groups/", post(contacts::change_group))
+        .route("/admin/contacts/{id}/delete/", post(contacts::delete))
+        .route("/admin/groups/", get(groups::list).post(send::<groups::GroupsPage>))
+        .route("/admin/groups/{id}/", form::<groups::GroupPage>())
+        .route("/admin/groups/{id}/members/", post(groups::change_members))
+        .route("/admin/groups/{id}/delete/", post(groups::delete))
+        .merge(channels_and_rules)
+        .route("/admin/audit/", get(audit::list))
+        .route("/admin/health/", get(health::show))
+        .route("/admin/settings/", get(settings::show))
+        .route("/sources/", get(sources::list))
+        .route("/sources/new/", form::<sources::NewSourcePage>())
+        .route("/sources/types/", get(sources::types).post(send::<sources::TypesPage>))
+        .route("/sources/{id}/", form::<source_pages::SourcePage>())
+        .route("/sources/{id}/tokens/", post(source_pages::create_token))
+        .route("/sources/{id}/tokens/{token}/revoke/", post(source_pages::revoke))
+}
 
 /// Somebody who may see the page, and the page's query.
 pub struct Staff {
@@ -95,7 +144,7 @@ fn uuid(text: &str, model: Model) -> Result<Uuid, PageError> {
 }
 
 /// As the choice of the form says.
-fn token_life(fields: &Fields) -> TokenLife {
+pub(super) fn token_life(fields: &Fields) -> TokenLife {
     match fields.get("days") {
         Some("never") => TokenLife::Never,
         Some(days) => match days.parse::<u64>() {

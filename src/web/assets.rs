@@ -12,7 +12,13 @@ use axum::{
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Site;
-use crate::http::answers::PartOfProgram;
+use crate::{
+    http::{
+        answers::PartOfProgram,
+        routes::{Routes, get},
+    },
+    service::Action,
+};
 
 #[derive(RustEmbed)]
 #[folder = "web/css"]
@@ -36,6 +42,14 @@ static VERSIONS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     names.filter_map(|name| Some((name.to_string(), version(&find(&name)?)))).collect()
 });
 
+/// Parts of pages.
+pub fn routes() -> Routes<Site> {
+    Routes::of(Action::UsePublic)
+        .route("/favicon.ico/", get(icon))
+        .route("/static/tokens.css", get(tokens))
+        .route("/static/{*path}", get(serve))
+}
+
 /// The address of `css/base.css` and the like.
 #[must_use]
 pub fn address(name: &str) -> String {
@@ -45,7 +59,7 @@ pub fn address(name: &str) -> String {
     }
 }
 
-pub async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let Some(file) = find(&name) else { return StatusCode::NOT_FOUND.into_response() };
     let asked = query.as_deref().and_then(|query| query.strip_prefix("v="));
     let kept = if asked.is_some() && asked == VERSIONS.get(&name).map(String::as_str) { FOR_EVER } else { ASK_AGAIN };
@@ -58,12 +72,12 @@ pub async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Respo
 }
 
 /// For browsers that show something else than a page of ours, such as JSON, and look for an icon by themselves.
-pub async fn icon() -> Response {
+async fn icon() -> Response {
     serve(Path("img/argusd.svg".to_owned()), RawQuery(None)).await
 }
 
 /// The operator's own custom properties; empty without any.
-pub async fn tokens(State(site): State<Site>) -> Response {
+async fn tokens(State(site): State<Site>) -> Response {
     let text = site.settings().tokens.clone().unwrap_or_default();
     ([(header::CONTENT_TYPE, HeaderValue::from_static("text/css")), (header::CACHE_CONTROL, ASK_AGAIN)], text)
         .into_response()

@@ -16,7 +16,10 @@ use super::{
     problem::Problem,
     visitor::{Posted, Visitor},
 };
-use crate::service::{Action, Refusal, ServiceError, StoreError};
+use crate::{
+    http::routes::{Handlers, get},
+    service::{Action, Refusal, ServiceError, StoreError},
+};
 
 /// A page with a form for new things, or for one that is stored. The template shows both.
 pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
@@ -31,7 +34,7 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     /// The thing as it is stored.
     type Known: Send + Sync;
     /// What the fields hold.
-    type Draft: Send + Sync;
+    type Draft: Default + Send + Sync;
 
     /// The stored thing. A form for new things only is never asked.
     fn find(
@@ -44,7 +47,10 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     }
 
     /// What the fields hold when the form is opened.
-    fn start(ask: &Ask<Self>) -> Self::Draft;
+    fn start(ask: &Ask<Self>) -> Self::Draft {
+        let _ = ask;
+        Self::Draft::default()
+    }
 
     /// What was typed.
     fn read(ask: &Ask<Self>) -> Self::Draft;
@@ -129,6 +135,17 @@ impl From<ServiceError> for Trouble {
     }
 }
 
+impl Trouble {
+    /// What the form says, a refusal in these words. What ends the request is the error.
+    pub fn problem(self, words: impl FnOnce(&Refusal) -> Problem) -> Result<Problem, PageError> {
+        match self {
+            Self::Problem(problem) => Ok(problem),
+            Self::Refused(refusal) => Ok(words(&refusal)),
+            Self::Page(error) => Err(error),
+        }
+    }
+}
+
 /// For what is not shown on a form.
 impl From<Trouble> for PageError {
     fn from(trouble: Trouble) -> Self {
@@ -173,11 +190,7 @@ impl<T: FormPage> Ask<T> {
     }
 
     async fn again(self, draft: T::Draft, trouble: Trouble) -> Answer {
-        let problem = match trouble {
-            Trouble::Problem(problem) => problem,
-            Trouble::Refused(refusal) => T::refusal(&self, &refusal),
-            Trouble::Page(error) => return Err(error),
-        };
+        let problem = trouble.problem(|refusal| T::refusal(&self, refusal))?;
         refused(&T::view(&self, draft, Some(problem)).await?)
     }
 }
@@ -208,8 +221,13 @@ impl<T: FormPage> FromRequest<Site> for Ask<T> {
     }
 }
 
+/// The handlers of the path of a form: they open and send it.
+pub fn form<T: FormPage>() -> Handlers<Site> {
+    get(show::<T>).post(send::<T>)
+}
+
 /// Opens the form.
-pub async fn show<T: FormPage>(ask: Ask<T>) -> Answer {
+async fn show<T: FormPage>(ask: Ask<T>) -> Answer {
     let is_draft = ask.fields.ticked(needed::DRAFT) && T::place(ask.known.as_ref()).is_some();
     let draft = if is_draft { T::read(&ask) } else { T::start(&ask) };
     page(&T::view(&ask, draft, None).await?)

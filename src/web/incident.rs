@@ -1,9 +1,29 @@
 //! One incident: everything that is known of it, what can be done with it, who was told and who was not.
 
 pub mod act;
-mod describe;
+pub mod describe;
 pub mod show;
 mod timeline;
 mod told;
 mod until;
 mod why;
+
+use crate::{
+    http::routes::{Routes, get, post},
+    service::Action,
+    web::Site,
+};
+
+pub fn routes() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
+        .route("/incidents/{pk}/", get(show::show))
+        .route("/incidents/{pk}/acknowledge/", post(act::acknowledge))
+        .route("/incidents/{pk}/acknowledgements/{ack}/", post(act::expire))
+        .route("/incidents/{pk}/close/", post(act::close))
+        .route("/incidents/{pk}/reopen/", post(act::reopen))
+        .route("/incidents/{pk}/comment/", post(act::comment))
+        .route("/incidents/{pk}/ticket/", post(act::ticket))
+        .route("/incidents/{pk}/tags/", post(act::tags))
+        .route("/incidents/{pk}/level/", post(act::level))
+        .route("/incidents/{pk}/delete/", post(act::delete))
+}

@@ -8,3 +8,23 @@ pub mod row;
 mod sentence;
 pub mod view;
 pub mod work;
+
+use crate::{
+    http::routes::{Routes, get, post},
+    service::Action,
+    web::{Site, live},
+};
+
+pub fn routes() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
+        .route("/incidents/", get(list::show))
+        .route("/incidents/kiosk/", get(list::kiosk))
+        .route("/incidents/facets/", get(choices::facets))
+        .route("/incidents/tags/", get(choices::tags))
+        .route("/incidents/columns/", post(choices::columns))
+        .route("/incidents/filters/", get(filters::form).post(filters::save))
+        .route("/incidents/bulk/", get(bulk::back_to_list).post(bulk::act))
+        .route("/incidents/bulk/{id}/", get(bulk::progress))
+        .route("/incidents/bulk/{id}/undo/", post(bulk::undo))
+        .route("/live/", get(live::stream))
+}

@@ -6,10 +6,27 @@ pub mod tasks;
 
 use crate::{
     domain::{directory::Directory, maintenance::Maintenance, time::Timestamp},
-    web::notifications::words,
+    http::routes::{Routes, get, post},
+    service::Action,
+    web::{Site, form_page, notifications::words},
 };
 
 pub const PAGE: &str = "/plannedmaintenance/";
+
+/// The forms and what they change take another action, which their handlers require.
+pub fn routes() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
+        .route("/plannedmaintenance/", get(tasks::home))
+        .route("/plannedmaintenance/running/", get(tasks::running))
+        .route("/plannedmaintenance/upcoming/", get(tasks::upcoming))
+        .route("/plannedmaintenance/past/", get(tasks::past))
+        .route("/plannedmaintenance/new/", form_page::form::<form::TaskPage>())
+        .route("/plannedmaintenance/preview/", post(form::preview))
+        .route("/plannedmaintenance/{pk}/", get(tasks::view))
+        .route("/plannedmaintenance/{pk}/edit/", form_page::form::<form::TaskPage>())
+        .route("/plannedmaintenance/{pk}/cancel/", post(tasks::cancel))
+        .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
+}
 
 /// A task in words.
 pub struct Task {

@@ -16,12 +16,44 @@ pub mod words;
 use axum::http::HeaderMap;
 
 use super::{
+    Site,
     answer::{Answer, see},
+    form_page::form,
     visitor::Visitor,
 };
+use crate::{
+    http::routes::{Routes, get, post},
+    service::Action,
+};
+
+pub fn routes() -> Routes<Site> {
+    Routes::of(Action::UseDesk)
+        .route("/notifications/", get(home))
+        .route("/notifications/profiles/", get(profiles::list))
+        .route("/notifications/profiles/first/", post(profiles::first))
+        .route("/notifications/profiles/new/", form::<profile_form::ProfilePage>())
+        .route("/notifications/profiles/preview/", post(profile_form::preview))
+        .route("/notifications/profiles/{pk}/", form::<profile_form::ProfilePage>())
+        .route("/notifications/profiles/{pk}/switch/", post(profiles::switch))
+        .route("/notifications/profiles/{pk}/delete/", post(profiles::delete))
+        .route("/notifications/timeslots/", get(timeslots::list))
+        .route("/notifications/timeslots/new/", form::<timeslots::TimeslotPage>())
+        .route("/notifications/timeslots/{pk}/", form::<timeslots::TimeslotPage>())
+        .route("/notifications/timeslots/{pk}/delete/", post(timeslots::delete))
+        .route("/notifications/destinations/", get(destinations::list))
+        .route("/notifications/destinations/new/", form::<destination_form::DestinationPage>())
+        .route("/notifications/destinations/{pk}/", form::<destination_form::DestinationPage>())
+        .route("/notifications/destinations/{pk}/test/", post(destinations::test))
+        .route("/notifications/destinations/{pk}/delete/", post(destinations::delete))
+        .route("/notifications/filters/", get(filters::list))
+        .route("/notifications/filters/new/", form::<filter_form::FilterPage>())
+        .route("/notifications/filters/preview/", post(filter_form::preview))
+        .route("/notifications/filters/{pk}/", form::<filter_form::FilterPage>())
+        .route("/notifications/filters/{pk}/delete/", post(filters::delete))
+}
 
 /// To the first tab.
-pub async fn home(_: Visitor) -> Answer {
+async fn home(_: Visitor) -> Answer {
     Ok(see(profiles::PAGE))
 }
 

@@ -27,6 +27,12 @@ impl Problem {
         Self { field: field_of(refusal), ..Self::from(sentence(refusal)) }
     }
 
+    /// About the field whose text has more than `limit` characters.
+    pub fn check_length(field: &str, name: &str, text: &str, limit: usize) -> Result<(), Self> {
+        let is_short = text.chars().nth(limit).is_none();
+        if is_short { Ok(()) } else { Err(Self::of(field.to_owned(), format!("{name}: at most {limit} characters."))) }
+    }
+
     /// The same about another field.
     #[must_use]
     pub fn at(self, field: impl Into<Cow<'static, str>>) -> Self {

@@ -13,7 +13,7 @@ use std::{
 use argusd::{
     domain::limits,
     http::{HttpSettings, Version, docs, native_openapi, openapi},
-    web::{self, WebSettings},
+    web::{self, WebSettings, router::operations},
 };
 use axum::{
     Router,
@@ -44,10 +44,7 @@ fn routes() -> BTreeSet<(Method, String)> {
     let documents = documents.chain([("/argusd/v1", native_openapi())]);
     let mut routes: BTreeSet<(Method, String)> =
         documents.flat_map(|(prefix, document)| of_document(prefix, document)).collect();
-    let pages = include_str!("../../src/web/router.rs").split(".route(\"").skip(1);
-    for page in pages.map(|rest| rest.split('"').next().unwrap()) {
-        routes.insert((Method::POST, page.to_owned()));
-    }
+    routes.extend(operations().into_iter().map(|page| (Method::POST, page.path)));
     for path in ["contacts", "contacts/1", "contactgroups", "contactgroups/1", "channels", "nothing"] {
         for before in ["", "/icingaweb2", "/icinga-issue", "/icinga-current"] {
             for method in [Method::POST, Method::PUT, Method::DELETE] {

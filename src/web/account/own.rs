@@ -1,12 +1,9 @@
 //! The page about oneself: what pages look like, name and address, password, sessions, tokens.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::extract::{Path, State};
 use chrono_tz::Tz;
 
 use crate::{
@@ -15,11 +12,13 @@ use crate::{
         preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
         token::{Token, TokenKind},
     },
-    service::{Credential, LoginFailure, PasswordChangeFailure, ServiceError, TokenLife},
+    service::{Credential, LoginFailure, PasswordChangeFailure},
     web::{
         Site,
-        answer::{Answer, done, page, page_once, page_with, seconds, see},
+        admin::token_life,
+        answer::{Answer, done, page, page_once, refused, seconds, see},
         form::Fields,
+        form_page::Trouble,
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -135,14 +134,12 @@ fn choose(chosen: &mut Preferences, fields: &Fields) {
 pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
     let (first_name, last_name, email) = (fields.text("first_name"), fields.text("last_name"), fields.text("email"));
     let (first, last, address) = (first_name.clone(), last_name.clone(), email.clone());
-    match site.service.people().change_own_details(&visitor.caller, first_name, last_name, email).await {
+    match site.service.people().change_own_details(&visitor.caller, first, last, address).await {
         Ok(()) => Ok(done(PAGE, "Saved.")),
-        Err(ServiceError::Refused(refusal)) => {
-            let mut again = UserPage::new(&site, &visitor);
-            (again.first_name, again.last_name, again.email) = (first, last, address);
-            refuse(again, Problem::refused(&refusal))
+        Err(error) => {
+            let problem = Trouble::from(error).problem(Problem::refused)?;
+            refuse(UserPage { first_name, last_name, email, ..UserPage::new(&site, &visitor) }, problem)
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -169,22 +166,9 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
 
 /// The only answer that ever shows this token.
 pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
-    let life = match fields.get("days") {
-        Some("never") => TokenLife::Never,
-        Some(days) => match days.parse::<u64>() {
-            Ok(days @ 1..=3650) => TokenLife::For(Duration::from_hours(days * 24)),
-            _ => TokenLife::Setting,
-        },
-        None => TokenLife::Setting,
-    };
-    match site.service.people().create_own_token(&visitor.caller, life, fields.text("note")).await {
-        Ok(token) => {
-            let mut again = UserPage::new(&site, &visitor);
-            again.new_token = Some(token);
-            page_once(&again)
-        }
-        Err(ServiceError::Refused(refusal)) => refuse(UserPage::new(&site, &visitor), Problem::refused(&refusal)),
-        Err(error) => Err(error.into()),
+    match site.service.people().create_own_token(&visitor.caller, token_life(&fields), fields.text("note")).await {
+        Ok(token) => page_once(&UserPage { new_token: Some(token), ..UserPage::new(&site, &visitor) }),
+        Err(error) => refuse(UserPage::new(&site, &visitor), Trouble::from(error).problem(Problem::refused)?),
     }
 }
 
@@ -198,7 +182,6 @@ pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Post
     Ok(done(PAGE, "All other browsers are logged out."))
 }
 
-fn refuse(mut again: UserPage, problem: Problem) -> Answer {
-    again.problem = Some(problem);
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+fn refuse(again: UserPage, problem: Problem) -> Answer {
+    refused(&UserPage { problem: Some(problem), ..again })
 }

@@ -120,12 +120,12 @@ impl ContactForm {
         if self.full_name.is_empty() {
             return Err(Problem::of("full_name", "Full name: it must not be empty."));
         }
-        check_length("full_name", "Full name", &self.full_name, FULL_NAME)?;
-        check_length("username", "Username", &self.username, CONTACT_USERNAME)?;
+        Problem::check_length("full_name", "Full name", &self.full_name, FULL_NAME)?;
+        Problem::check_length("username", "Username", &self.username, CONTACT_USERNAME)?;
         let channel = self.channel.parse().map_err(|_| Problem::of("channel", "Default channel: choose one."))?;
         for (kind, address) in &self.addresses {
             let field = format!("{ADDRESSES}{kind}");
-            check_length(&field, kind, address, ADDRESS)?;
+            Problem::check_length(&field, kind, address, ADDRESS)?;
             if kind == EMAIL && !address.is_empty() && !looks_like_email(address) {
                 return Err(Problem::of(field, format!("{kind}: this is no e-mail address.")));
             }
@@ -312,11 +312,6 @@ impl From<ContactRefusal> for Trouble {
             other => format!("This was not done: {other}.").into(),
         })
     }
-}
-
-pub(super) fn check_length(field: &str, what: &str, text: &str, limit: usize) -> Result<(), Problem> {
-    let is_short = text.chars().nth(limit).is_none();
-    if is_short { Ok(()) } else { Err(Problem::of(field.to_owned(), format!("{what}: at most {limit} characters."))) }
 }
 
 /// Names to choose from, as many as fit.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Staff,
-    contacts::{check_length, contact_named, named},
+    contacts::{contact_named, named},
     uuid,
 };
 use crate::{
@@ -67,10 +67,6 @@ impl FormPage for GroupsPage {
     type Known = ();
     type Draft = String;
 
-    fn start(_: &Ask<Self>) -> String {
-        String::new()
-    }
-
     fn read(ask: &Ask<Self>) -> String {
         ask.fields.text("name")
     }
@@ -127,7 +123,7 @@ async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, noti
     if name.is_empty() {
         return Err(Problem::of("name", "Name: it must not be empty.").into());
     }
-    check_length("name", "Name", name, GROUP_NAME)?;
+    Problem::check_length("name", "Name", name, GROUP_NAME)?;
     let draft = GroupDraft { uuid, name: name.to_owned(), users: None, origin: OriginEdit::Keep };
     ask.site.service.contacts().store_contact_group(&ask.visitor.caller, way, draft).await?;
     Ok(done(&path(uuid), notice))

@@ -98,10 +98,6 @@ impl FormPage for NewSourcePage {
     type Known = ();
     type Draft = SourceForm;
 
-    fn start(_: &Ask<Self>) -> SourceForm {
-        SourceForm::default()
-    }
-
     fn read(ask: &Ask<Self>) -> SourceForm {
         SourceForm::read(&ask.fields)
     }
@@ -150,10 +146,6 @@ impl FormPage for TypesPage {
     type Id = u64;
     type Known = ();
     type Draft = String;
-
-    fn start(_: &Ask<Self>) -> String {
-        String::new()
-    }
 
     fn read(ask: &Ask<Self>) -> String {
         ask.fields.text("name")

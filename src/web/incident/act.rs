@@ -1,8 +1,13 @@
 //! What is done with one incident: each form of its page. What is refused is shown at the form, with what was typed.
 
-use axum::extract::{Path, State};
+use axum::{
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
 
 use super::{
+    describe::web_link,
     show::{Refused, id_of, path_of, refuse},
     until::expiration,
 };
@@ -14,186 +19,180 @@ use crate::{
         severity::Level,
         tag::Tag,
         time::Timestamp,
-        urls,
     },
     service::{IncidentEdit, Model, NewAck, NewEvent},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing},
+        answer::{Answer, done, missing},
         form::Fields,
         form_page::Trouble,
         frame::show,
         problem::Problem,
-        visitor::Posted,
+        visitor::{Posted, Visitor},
     },
 };
 
 type Outcome = Result<&'static str, Trouble>;
 
-pub async fn acknowledge(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = add_ack(&site, id, &posted).await;
-    conclude(&site, posted, id, "acknowledge", outcome).await
+/// A form as it was sent.
+pub struct Sent {
+    site: Site,
+    id: IncidentId,
+    visitor: Visitor,
+    fields: Fields,
 }
 
-pub async fn expire(State(site): State<Site>, Path((id, ack)): Path<(String, String)>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
+#[derive(Deserialize)]
+struct OfIncident {
+    pk: String,
+}
+
+impl FromRequest<Site> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let path = Path::<OfIncident>::from_request_parts(&mut parts, site).await;
+        let Path(OfIncident { pk }) = path.map_err(IntoResponse::into_response)?;
+        let Posted { visitor, fields } = Posted::from_request(Request::from_parts(parts, body), site).await?;
+        let id = id_of(&pk).ok_or_else(|| missing(Model::Incident).into_response())?;
+        Ok(Self { site: site.clone(), id, visitor, fields })
+    }
+}
+
+pub async fn acknowledge(sent: Sent) -> Answer {
+    conclude(add_ack(&sent).await, "acknowledge", sent).await
+}
+
+pub async fn expire(Path((_, ack)): Path<(String, String)>, sent: Sent) -> Answer {
     let ack = ack.parse().map(EventId).map_err(|_| missing(Model::Acknowledgement))?;
-    let outcome = change_expiration(&site, id, ack, &posted).await;
-    conclude(&site, posted, id, &format!("ack{ack}"), outcome).await
+    conclude(change_expiration(&sent, ack).await, &format!("ack{ack}"), sent).await
 }
 
-pub async fn close(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = add_event(&site, id, &posted, EventType::Close).await.map(|()| "The incident is closed.");
-    conclude(&site, posted, id, "close", outcome).await
+pub async fn close(sent: Sent) -> Answer {
+    conclude(add_event(&sent, EventType::Close, "The incident is closed.").await, "close", sent).await
 }
 
-pub async fn reopen(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = add_event(&site, id, &posted, EventType::Reopen).await.map(|()| "The incident is open again.");
-    conclude(&site, posted, id, "reopen", outcome).await
+pub async fn reopen(sent: Sent) -> Answer {
+    conclude(add_event(&sent, EventType::Reopen, "The incident is open again.").await, "reopen", sent).await
 }
 
-pub async fn comment(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = if posted.fields.filled("message").is_some() {
-        add_event(&site, id, &posted, EventType::Other).await.map(|()| "The comment is added.")
-    } else {
-        Err(Trouble::Problem(Problem::of("message", "Comment: write something first.")))
+pub async fn comment(sent: Sent) -> Answer {
+    let outcome = match sent.fields.filled("message") {
+        Some(_) => add_event(&sent, EventType::Other, "The comment is added.").await,
+        None => Err(Problem::of("message", "Comment: write something first.").into()),
     };
-    conclude(&site, posted, id, "comment", outcome).await
+    conclude(outcome, "comment", sent).await
 }
 
-pub async fn ticket(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = set_ticket(&site, id, &posted).await;
-    conclude(&site, posted, id, "ticket", outcome).await
+pub async fn ticket(sent: Sent) -> Answer {
+    conclude(set_ticket(&sent).await, "ticket", sent).await
 }
 
-pub async fn tags(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = change_tags(&site, id, &posted).await;
-    conclude(&site, posted, id, "tags", outcome).await
+pub async fn tags(sent: Sent) -> Answer {
+    conclude(change_tags(&sent).await, "tags", sent).await
 }
 
-pub async fn level(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    let outcome = set_level(&site, id, &posted).await;
-    conclude(&site, posted, id, "level", outcome).await
+pub async fn level(sent: Sent) -> Answer {
+    conclude(set_level(&sent).await, "level", sent).await
 }
 
 /// For good, so it takes a ticked box, also without scripts.
-pub async fn delete(State(site): State<Site>, Path(id): Path<String>, posted: Posted) -> Answer {
-    let id = incident(&id)?;
-    if !posted.fields.ticked("sure") {
+pub async fn delete(sent: Sent) -> Answer {
+    if !sent.fields.ticked("sure") {
         let problem = Problem::of("sure", "Tick the box to say that you are sure.");
-        return conclude(&site, posted, id, "delete", Err(Trouble::Problem(problem))).await;
+        return conclude(Err(problem.into()), "delete", sent).await;
     }
-    match site.service.incidents().delete_incident(&posted.visitor.caller, id).await {
-        Ok(()) => Ok(done("/incidents/", &format!("Incident #{id} is deleted."))),
-        Err(error) => conclude(&site, posted, id, "delete", Err(error.into())).await,
+    match sent.site.service.incidents().delete_incident(&sent.visitor.caller, sent.id).await {
+        Ok(()) => Ok(done("/incidents/", &format!("Incident #{} is deleted.", sent.id))),
+        Err(error) => conclude(Err(error.into()), "delete", sent).await,
     }
 }
 
-fn incident(id: &str) -> Result<IncidentId, PageError> {
-    id_of(id).ok_or_else(|| missing(Model::Incident))
-}
-
-async fn conclude(site: &Site, posted: Posted, id: IncidentId, form: &str, outcome: Outcome) -> Answer {
+/// Back on the incident's page, which shows the form again if it was refused.
+async fn conclude(outcome: Outcome, form: &str, Sent { site, id, visitor, fields }: Sent) -> Answer {
     let problem = match outcome {
         Ok(notice) => return Ok(done(&path_of(id), notice)),
-        Err(Trouble::Problem(problem)) => problem,
-        Err(Trouble::Refused(refusal)) => Problem::refused(&refusal),
-        Err(Trouble::Page(error)) => return Err(error),
+        Err(trouble) => trouble.problem(Problem::refused)?,
     };
-    let refused = Refused { form: form.to_owned(), problem, fields: posted.fields };
-    refuse(site, &posted.visitor, id, refused).await
+    refuse(&site, &visitor, id, Refused { form: form.to_owned(), problem, fields }).await
 }
 
-async fn add_ack(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
-    let Posted { visitor, fields } = posted;
-    let expiration = expiration(fields, &show(site, &visitor.preferences))?;
-    let new = NewAck { timestamp: timestamp(site, posted), description: message(fields)?, expiration };
-    site.service.incidents().add_ack(&visitor.caller, id, new).await?;
+async fn add_ack(sent: &Sent) -> Outcome {
+    let expiration = expiration(&sent.fields, &show(&sent.site, &sent.visitor.preferences))?;
+    let new = NewAck { timestamp: timestamp(sent), description: message(&sent.fields)?, expiration };
+    sent.site.service.incidents().add_ack(&sent.visitor.caller, sent.id, new).await?;
     Ok("Acknowledged.")
 }
 
-async fn change_expiration(site: &Site, id: IncidentId, ack: EventId, posted: &Posted) -> Outcome {
-    let Posted { visitor, fields } = posted;
+async fn change_expiration(Sent { site, id, visitor, fields }: &Sent, ack: EventId) -> Outcome {
+    let incidents = site.service.incidents();
     if fields.ticked("take_back") {
-        site.service.incidents().take_back_ack(&visitor.caller, id, ack).await?;
+        incidents.take_back_ack(&visitor.caller, *id, ack).await?;
         return Ok("The acknowledgement is taken back.");
     }
     let expiration = expiration(fields, &show(site, &visitor.preferences))?;
-    site.service.incidents().change_expiration(&visitor.caller, id, ack, expiration).await?;
+    incidents.change_expiration(&visitor.caller, *id, ack, expiration).await?;
     Ok(if expiration.is_some() { "The acknowledgement ends then." } else { "The acknowledgement does not end." })
 }
 
-async fn add_event(site: &Site, id: IncidentId, posted: &Posted, kind: EventType) -> Result<(), Trouble> {
-    let new = NewEvent { kind, timestamp: timestamp(site, posted), description: message(&posted.fields)? };
-    site.service.incidents().add_event(&posted.visitor.caller, id, new).await?;
-    Ok(())
+async fn add_event(sent: &Sent, kind: EventType, notice: &'static str) -> Outcome {
+    let new = NewEvent { kind, timestamp: timestamp(sent), description: message(&sent.fields)? };
+    sent.site.service.incidents().add_event(&sent.visitor.caller, sent.id, new).await?;
+    Ok(notice)
 }
 
-async fn set_ticket(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
-    let remove = posted.fields.ticked("remove");
-    let url = if remove { String::new() } else { posted.fields.text("url") };
-    let is_complete = urls::starts_with_web_scheme(&url) && urls::is_valid(&url);
-    if !url.is_empty() && !is_complete {
+async fn set_ticket(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
+    let remove = fields.ticked("remove");
+    let url = if remove { String::new() } else { fields.text("url") };
+    if !url.is_empty() && web_link(&url).is_none() {
         let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
-        return Err(Trouble::Problem(Problem::of("url", problem)));
+        return Err(Problem::of("url", problem).into());
     }
     if url.is_empty() && !remove {
-        return Err(Trouble::Problem(Problem::of("url", "Ticket: type or paste the address of the ticket.")));
+        return Err(Problem::of("url", "Ticket: type or paste the address of the ticket.").into());
     }
-    within("url", "Ticket", &url, URL)?;
-    site.service.incidents().set_ticket_url(&posted.visitor.caller, id, url).await?;
+    Problem::check_length("url", "Ticket", &url, URL)?;
+    site.service.incidents().set_ticket_url(&visitor.caller, *id, url).await?;
     Ok(if remove { "The ticket is removed." } else { "The ticket is set." })
 }
 
-async fn change_tags(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
-    let fields = &posted.fields;
+async fn change_tags(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
     let (add, remove) = match fields.filled("remove") {
         Some(tag) => (Vec::new(), vec![parse(tag)?]),
         None => (fields.all("tag").map(parse).collect::<Result<Vec<_>, _>>()?, Vec::new()),
     };
     if add.is_empty() && remove.is_empty() {
-        return Err(Trouble::Problem(Problem::of("tag", "Tag: write key=value, such as room=12.")));
+        return Err(Problem::of("tag", "Tag: write key=value, such as room=12.").into());
     }
     let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
-    site.service.incidents().change_tags(&posted.visitor.caller, id, add, remove).await?;
+    site.service.incidents().change_tags(&visitor.caller, *id, add, remove).await?;
     Ok(notice)
 }
 
-async fn set_level(site: &Site, id: IncidentId, posted: &Posted) -> Outcome {
-    let wanted = posted.fields.get("level").and_then(|level| level.parse().ok()).and_then(Level::new);
+async fn set_level(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
+    let wanted = fields.get("level").and_then(|level| level.parse().ok()).and_then(Level::new);
     let level = wanted.ok_or_else(|| Problem::of("level", "Level: choose one from 1 to 5."))?;
     let edit = IncidentEdit { level: Some(level), ..IncidentEdit::default() };
-    site.service.incidents().edit_incident(&posted.visitor.caller, id, edit).await?;
+    site.service.incidents().edit_incident(&visitor.caller, *id, edit).await?;
     Ok("The level is set.")
 }
 
 /// Sources have to say when; people mean now.
-fn timestamp(site: &Site, posted: &Posted) -> Option<Timestamp> {
-    posted.visitor.caller.source.as_ref().map(|_| site.service.now())
+fn timestamp(sent: &Sent) -> Option<Timestamp> {
+    sent.visitor.caller.source.as_ref().map(|_| sent.site.service.now())
 }
 
 fn message(fields: &Fields) -> Result<String, Problem> {
     let text = fields.text("message").replace("\r\n", "\n");
-    within("message", "Message", &text, DESCRIPTION)?;
+    Problem::check_length("message", "Message", &text, DESCRIPTION)?;
     Ok(text)
 }
 
 fn parse(tag: &str) -> Result<Tag, Problem> {
-    within("tag", "Tag", tag, TAG)?;
+    Problem::check_length("tag", "Tag", tag, TAG)?;
     Tag::parse(tag).map_err(|_| {
         let keys = "Keys are made of lower case letters, digits and underscores.";
         Problem::of("tag", format!("Tag: \"{tag}\" is not key=value. {keys}"))
     })
-}
-
-fn within(field: &'static str, name: &str, text: &str, limit: usize) -> Result<(), Problem> {
-    let is_short = text.chars().nth(limit).is_none();
-    if is_short { Ok(()) } else { Err(Problem::of(field, format!("{name}: at most {limit} characters."))) }
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, RawQuery, State as Shared},
-    http::StatusCode,
-};
+use axum::extract::{Path, RawQuery, State as Shared};
 
 use super::{
     describe::{Long, Place, State, TagRow, event_words, heading, metadata},
@@ -29,7 +26,7 @@ use crate::{
     service::{Action, DecidedEvent, Model, Turn},
     web::{
         Site,
-        answer::{Answer, PageError, missing, page, page_with},
+        answer::{self, Answer, PageError, missing, page},
         form::Fields,
         frame::{Frame, Section},
         problem::Problem,
@@ -145,8 +142,7 @@ pub async fn show(
 
 /// The page with the form that was not accepted, and why.
 pub async fn refuse(site: &Site, visitor: &Visitor, id: IncidentId, refused: Refused) -> Answer {
-    let page = IncidentPage::read(site, visitor, id, &Fields::default(), Some(refused)).await?;
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+    answer::refused(&IncidentPage::read(site, visitor, id, &Fields::default(), Some(refused)).await?)
 }
 
 impl IncidentPage {

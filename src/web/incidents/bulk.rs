@@ -24,7 +24,6 @@ use crate::{
     domain::{
         event::EventType,
         limits::{BULK_IDS, BULK_UNCONFIRMED, DESCRIPTION, UNDO_FOR, URL},
-        urls,
     },
     http::cookies,
     service::{AsOf, BulkAction, BulkKind, BulkSubjects, Model, NewAck, NewEvent, Selection, ServiceError},
@@ -33,6 +32,7 @@ use crate::{
         answer::{Answer, PageError, done, missing, page, see, sentence},
         form::Fields,
         frame::{Frame, Section},
+        incident::describe::web_link,
         visitor::{Posted, Visitor},
     },
 };
@@ -218,7 +218,7 @@ fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
             if url.chars().count() > URL {
                 return Err("The ticket's address is too long.");
             }
-            if url.is_empty() || urls::starts_with_web_scheme(&url) && urls::is_valid(&url) {
+            if url.is_empty() || web_link(&url).is_some() {
                 return Ok(BulkAction::TicketUrl(url));
             }
             return Err("The ticket's address has to begin with https:// or http://.");

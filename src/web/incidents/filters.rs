@@ -1,10 +1,7 @@
 //! Keeping the view at hand as a saved filter.
 
 use askama::Template;
-use axum::{
-    extract::{RawQuery, State},
-    http::StatusCode,
-};
+use axum::extract::{RawQuery, State};
 
 use super::view::View;
 use crate::{
@@ -12,11 +9,11 @@ use crate::{
         ids::FilterId,
         stored_filter::{BlobEdit, FilterDraft},
     },
-    service::ServiceError,
     web::{
         Site,
-        answer::{Answer, done, page, page_with},
+        answer::{Answer, done, page, refused},
         form::Fields,
+        form_page::Trouble,
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -66,7 +63,7 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
             problem: Some(problem),
             ..SavePage::new(&site, &visitor, view.clone())
         };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+        refused(&again)
     };
     let blob = match view.blob() {
         Ok(blob) => Some(BlobEdit::Whole(blob)),
@@ -82,7 +79,6 @@ pub async fn save(State(site): State<Site>, Posted { visitor, fields }: Posted) 
             let view = View { sort: view.sort, ..View::of_filter(filter.id, &filter.blob) };
             Ok(done(&format!("/incidents/?{}", view.query()), &format!("Saved as “{}”.", filter.name)))
         }
-        Err(ServiceError::Refused(refusal)) => refuse(Problem::refused(&refusal)),
-        Err(error) => Err(error.into()),
+        Err(error) => refuse(Trouble::from(error).problem(Problem::refused)?),
     }
 }

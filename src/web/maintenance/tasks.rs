@@ -1,10 +1,7 @@
 //! Tasks of planned maintenance: the lists, one of them, and its end.
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::extract::{Path, State};
 
 use super::{PAGE, Stage, Task, covered::Covered};
 use crate::{
@@ -12,7 +9,8 @@ use crate::{
     service::{Model, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, page_with},
+        answer::{Answer, PageError, done, missing, page, refused},
+        form_page::Trouble,
         frame::{Frame, Section},
         notifications::words,
         problem::Problem,
@@ -110,7 +108,6 @@ fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
 }
 
 async fn refuse(site: &Site, visitor: &Visitor, id: u64, error: ServiceError) -> Answer {
-    let ServiceError::Refused(refusal) = error else { return Err(error.into()) };
-    let again = TaskPage { problem: Some(words::refusal(&refusal)), ..TaskPage::new(site, visitor, id).await? };
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    let problem = Some(Trouble::from(error).problem(words::refusal)?);
+    refused(&TaskPage { problem, ..TaskPage::new(site, visitor, id).await? })
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
 };
 
 use super::{wants_part, words};
@@ -12,7 +12,8 @@ use crate::{
     service::{OfferedMedium, Service, ServiceError, TestOutcome},
     web::{
         Site,
-        answer::{Answer, done, page, page_with, seconds},
+        answer::{Answer, done, page, refused, seconds},
+        form_page::Trouble,
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -150,13 +151,9 @@ pub async fn test(
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete::<Destination>(&visitor.caller, DestinationId(id)).await {
-        Ok(()) => Ok(done(PAGE, "The destination is deleted.")),
-        Err(ServiceError::Refused(refusal)) => {
-            let again =
-                DestinationsPage { problem: Some(words::refusal(&refusal)), ..DestinationsPage::new(&site, &visitor) };
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let Err(error) = site.service.delete::<Destination>(&visitor.caller, DestinationId(id)).await else {
+        return Ok(done(PAGE, "The destination is deleted."));
+    };
+    let problem = Some(Trouble::from(error).problem(words::refusal)?);
+    refused(&DestinationsPage { problem, ..DestinationsPage::new(&site, &visitor) })
 }

@@ -70,6 +70,7 @@ struct MatchingPart {
 }
 
 /// What the form holds.
+#[derive(Default)]
 pub struct FilterForm {
     name: String,
     public: bool,

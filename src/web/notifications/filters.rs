@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::extract::{Path, State};
 use rustc_hash::FxHashMap;
 
 use super::words;
@@ -17,10 +14,10 @@ use crate::{
         limits::USES_SHOWN,
         stored_filter::StoredFilter,
     },
-    service::ServiceError,
     web::{
         Site,
-        answer::{Answer, done, page, page_with},
+        answer::{Answer, done, page, refused},
+        form_page::Trouble,
         frame::{Frame, Section},
         offered,
         problem::Problem,
@@ -135,12 +132,9 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.delete::<StoredFilter>(&visitor.caller, FilterId(id)).await {
-        Ok(()) => Ok(done(PAGE, "The filter is deleted.")),
-        Err(ServiceError::Refused(refusal)) => {
-            let again = FiltersPage { problem: Some(words::refusal(&refusal)), ..FiltersPage::new(&site, &visitor) };
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let Err(error) = site.service.delete::<StoredFilter>(&visitor.caller, FilterId(id)).await else {
+        return Ok(done(PAGE, "The filter is deleted."));
+    };
+    let problem = Some(Trouble::from(error).problem(words::refusal)?);
+    refused(&FiltersPage { problem, ..FiltersPage::new(&site, &visitor) })
 }

@@ -13,7 +13,7 @@ use crate::{
         limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
         profile::{Profile, ProfileDraft, Reach},
     },
-    service::{Action, DraftFilter, Model, PreviewDraft, Refusal, ServiceError},
+    service::{Action, DraftFilter, Model, PreviewDraft, Refusal},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page},
@@ -270,7 +270,6 @@ async fn outlook(site: &Site, visitor: &Visitor, draft: &Draft) -> Result<Told, 
             let by_destination = counts.iter().filter_map(|(id, count)| Some((name(id)?, *count))).collect();
             Ok((Some(Outlook::new(forecast, days)), None, by_destination))
         }
-        Err(ServiceError::Refused(refusal)) => Ok((None, Some(words::refusal(&refusal)), Vec::new())),
-        Err(error) => Err(error.into()),
+        Err(error) => Ok((None, Some(Trouble::from(error).problem(words::refusal)?), Vec::new())),
     }
 }

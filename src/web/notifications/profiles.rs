@@ -1,10 +1,7 @@
 //! One's profiles at a glance, and the first one in one step.
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::extract::{Path, State};
 
 use super::{destinations::Way, timeslots::Opening, words};
 use crate::{
@@ -15,10 +12,11 @@ use crate::{
         setting::Form,
         severity::Level,
     },
-    service::{FirstProfile, ServiceError},
+    service::FirstProfile,
     web::{
         Site,
-        answer::{Answer, done, page, page_with},
+        answer::{Answer, done, page, refused},
+        form_page::Trouble,
         frame::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -126,15 +124,14 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
             Ok(_) => {
                 return Ok(done(PAGE, "You will be told from now on. Send a test message to see that it arrives."));
             }
-            Err(ServiceError::Refused(refusal)) => words::refusal(&refusal),
-            Err(error) => return Err(error.into()),
+            Err(error) => Trouble::from(error).problem(words::refusal)?,
         },
         Err(problem) => problem,
     };
     let mut again = ProfilesPage::new(&site, &visitor);
     again.level = level.and_then(|level| level.try_into().ok()).unwrap_or(again.level);
     (again.email, again.problem) = (email, Some(problem));
-    page_with(StatusCode::UNPROCESSABLE_ENTITY, &again)
+    refused(&again)
 }
 
 pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {

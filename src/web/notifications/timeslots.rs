@@ -22,7 +22,7 @@ use crate::{
         time::Timestamp,
         timeslot::{Recurrence, Timeslot, TimeslotDraft},
     },
-    service::{Action, Model, Refusal, ServiceError},
+    service::{Action, Model, Refusal},
     web::{
         Site,
         answer::{Answer, PageError, done, missing, page, refused},
@@ -186,15 +186,11 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
-    match site.service.notifications().delete_timeslot(&visitor.caller, TimeslotId(id)).await {
-        Ok(()) => Ok(done(PAGE, "The timeslot is deleted.")),
-        Err(ServiceError::Refused(refusal)) => {
-            let again =
-                TimeslotsPage { problem: Some(words::refusal(&refusal)), ..TimeslotsPage::new(&site, &visitor) };
-            refused(&again)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let Err(error) = site.service.notifications().delete_timeslot(&visitor.caller, TimeslotId(id)).await else {
+        return Ok(done(PAGE, "The timeslot is deleted."));
+    };
+    let problem = Some(Trouble::from(error).problem(words::refusal)?);
+    refused(&TimeslotsPage { problem, ..TimeslotsPage::new(&site, &visitor) })
 }
 
 /// In as few parts as say it: what is drawn comes in pieces that end at midnight.
