@@ -24,6 +24,8 @@ pub struct ChannelType {
     pub key: &'static str,
     /// For people.
     pub title: &'static str,
+    /// What is sent, for the operator's manual.
+    pub about: &'static str,
     /// The settings of a destination. The address comes first; all but secrets are required.
     pub of_destination: &'static [Setting],
     /// The settings of a channel. All are optional.

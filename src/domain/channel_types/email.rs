@@ -16,6 +16,7 @@ pub const HTML: Template = template!("html");
 pub static TYPE: ChannelType = ChannelType {
     key: EMAIL,
     title: "Email",
+    about: "a mail with a plain and an HTML part",
     of_destination: &[Setting::new(EMAIL_ADDRESS, "Email address", Form::MailAddress, "")],
     of_channel: &[
         HOST,

@@ -11,6 +11,7 @@ pub const TEXT: Template = template!("ntfy.txt");
 pub static TYPE: ChannelType = ChannelType {
     key: "ntfy",
     title: "ntfy",
+    about: "a push message to a topic, such as `https://ntfy.example.org/alerts`",
     of_destination: &[
         Setting::new(DESTINATION_URL, "Topic", Form::TopicUrl, "The URL of the topic on an ntfy server."),
         Setting::secret(

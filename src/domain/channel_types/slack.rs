@@ -14,6 +14,7 @@ pub const TEXT: Template = template!("slack.txt");
 pub static TYPE: ChannelType = ChannelType {
     key: "slack",
     title: "Slack",
+    about: "an incoming webhook of Slack, Mattermost or Rocket.Chat",
     of_destination: &[Setting::new(
         DESTINATION_URL,
         "Slack Webhook",

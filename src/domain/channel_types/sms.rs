@@ -15,6 +15,7 @@ pub const TEXT: Template = template!("sms.txt");
 pub static TYPE: ChannelType = ChannelType {
     key: SMS,
     title: "SMS",
+    about: "the event's description, else the incident's, at most 480 characters",
     of_destination: &[Setting::new(
         PHONE_NUMBER,
         "Phone number",

@@ -1,23 +1,66 @@
-//! The table has no gaps, and the operator's manual says the same as the table.
+//! The table has no gaps, and the operator's manual has tables that are made from it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fmt::{Display, Write},
+    fs,
+};
 
 use super::*;
 use crate::domain::channel::is_valid_type;
 
-const MANUAL: &str = include_str!("../../../docs/OPERATIONS.md");
-
-/// The cells of the row for a type in the table whose head begins with `head`.
-fn row<'a>(head: &str, key: &str) -> Vec<&'a str> {
-    let table = MANUAL.lines().skip_while(|line| !line.starts_with(head)).take_while(|line| line.starts_with('|'));
-    let start = format!("| `{key}` |");
-    let row = table.clone().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no row for {key}"));
-    row.split(" | ").collect()
+/// `a`, `b`
+fn code(words: impl IntoIterator<Item = impl Display>) -> String {
+    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// What stands between backticks.
-fn code(text: &str) -> BTreeSet<&str> {
-    text.split('`').skip(1).step_by(2).collect()
+fn keys<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> String {
+    code(settings.into_iter().map(|setting| setting.key))
+}
+
+/// Its ending, and what is special about it.
+fn template(template: &Template) -> String {
+    let ending = code([format!(".{}", template.ending)]);
+    let is_escaped = template.ending == "html" || markup_of(template.files[0].0) == Markup::Slack;
+    match template.files {
+        [(only, _)] => format!("{ending} (of {} only)", code(only.split('.').take(1))),
+        _ if is_escaped => format!("{ending} (values are escaped)"),
+        _ => ending,
+    }
+}
+
+fn table_of_types() -> String {
+    let mut table = "| type | settings of a destination | own templates | what it is |\n|---|---|---|---|\n".to_owned();
+    for it in CHANNEL_TYPES {
+        let templates: Vec<String> = it.templates.iter().map(template).collect();
+        let templates = if templates.is_empty() { "none".to_owned() } else { templates.join(", ") };
+        writeln!(table, "| `{}` | {} | {templates} | {} |", it.key, keys(it.of_destination), it.about).unwrap();
+    }
+    table
+}
+
+/// What types share is described where it comes first.
+fn table_of_channel_settings() -> String {
+    let mut table = "| type | setting | what it is |\n|---|---|---|\n".to_owned();
+    for (index, it) in CHANNEL_TYPES.iter().enumerate() {
+        let first = |setting| CHANNEL_TYPES[..index].iter().find(|other| other.of_channel.contains(setting));
+        for setting in it.of_channel.iter().filter(|setting| first(setting).is_none()) {
+            let mut about = vec![format!("{}.", setting.title)];
+            about.extend(Some(setting.description.to_owned()).filter(|text| !text.is_empty()));
+            if let Form::OneOf(choices) = setting.form {
+                about.push(format!("One of {}.", code(choices)));
+            }
+            let secret = if setting.secret { " (secret)" } else { "" };
+            writeln!(table, "| `{}` | `{}`{secret} | {} |", it.key, setting.key, about.join(" ")).unwrap();
+        }
+        for other in &CHANNEL_TYPES[..index] {
+            let shared = keys(it.of_channel.iter().filter(|setting| first(setting) == Some(other)));
+            if !shared.is_empty() {
+                writeln!(table, "| `{}` | {shared} | As for `{}`. |", it.key, other.key).unwrap();
+            }
+        }
+    }
+    table
 }
 
 #[test]
@@ -52,26 +95,24 @@ fn only_addresses_that_let_nobody_in_are_shown() {
     assert_eq!(shown, ["email", "sms"]);
 }
 
+/// Like a snapshot: `INSTA_UPDATE=always` writes the tables into the manual.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "no setting of the server")]
 fn the_manual_names_all_types_and_their_settings() {
-    for known in CHANNEL_TYPES {
-        let keys = |settings: &[Setting]| settings.iter().map(|it| it.key).collect::<BTreeSet<_>>();
-        let destination = row("| medium | settings of a destination", known.key);
-        assert_eq!(code(destination[1]), keys(known.of_destination), "{}", known.key);
-        let described = row("| type | settings", known.key)[1..].join(" ");
-        let described = code(&described);
-        for setting in known.of_channel {
-            let by_reference =
-                email::TYPE.of_channel.iter().any(|it| it.key == setting.key) && described.contains("email");
-            assert!(described.contains(setting.key) || by_reference, "{}: {}", known.key, setting.key);
-        }
-        for template in known.templates {
-            assert!(MANUAL.contains(&format!("`.{}`", template.ending)), "{}", template.ending);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/OPERATIONS.md");
+    let is_written = std::env::var("INSTA_UPDATE").is_ok_and(|mode| mode == "always");
+    let mut manual = fs::read_to_string(path).unwrap();
+    for (name, table) in [("channel types", table_of_types()), ("channel settings", table_of_channel_settings())] {
+        let start = format!("<!-- {name}: made by src/domain/channel_types/tests.rs -->\n\n");
+        let (before, rest) = manual.split_once(&start).unwrap();
+        let (found, after) = rest.split_once("\n<!-- end -->").unwrap();
+        if is_written {
+            manual = format!("{before}{start}{table}\n<!-- end -->{after}");
+        } else {
+            assert_eq!(found, table, "{name}: INSTA_UPDATE=always writes them");
         }
     }
-    let names: Vec<String> = CHANNEL_TYPES.iter().map(|it| format!("`{}`", it.key)).collect();
-    assert!(MANUAL.contains(&format!("The type is one of {}, or the name of a plug-in.", names.join(", "))));
-    let (last, others) = names.split_last().unwrap();
-    let reserved = format!("The types {} and {last} are always argusd's own.", others.join(", "));
-    assert!(MANUAL.split_whitespace().collect::<Vec<_>>().join(" ").contains(&reserved), "{reserved}");
+    if is_written {
+        fs::write(path, manual).unwrap();
+    }
 }

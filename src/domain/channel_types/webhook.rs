@@ -9,6 +9,7 @@ use crate::domain::{
 pub static TYPE: ChannelType = ChannelType {
     key: "webhook",
     title: "Webhook",
+    about: "a POST of JSON, see below",
     of_destination: &[
         Setting::new(DESTINATION_URL, "URL", Form::HttpUrl, "Where events are posted to, as JSON."),
         Setting::secret("secret", "Secret", Form::Ascii, "Signs what is posted. Never shown again."),
