@@ -130,7 +130,7 @@ mod tests {
     fn all_texts_of_an_incident_count() {
         let now = Timestamp::saturating_from_micros(0);
         let incident = Incident {
-            source_incident_id: "a".repeat(1),
+            source_incident_id: "s1".to_owned(),
             details_url: "b".repeat(20),
             description: "\"".repeat(SHORT_TEXT),
             ticket_url: "c".repeat(300),
@@ -138,7 +138,7 @@ mod tests {
             tags: vec![IncidentTag { tag: Tag::parse("a=1").unwrap(), added_by: UserId(1), added_at: now }],
             ..Incident::new(IncidentId(1), SourceId(1), now)
         };
-        assert_eq!(incident.size(), 600 + 1 + 20 + 2 * SHORT_TEXT + 300 + 10_000 + 3 + 80);
+        assert_eq!(incident.size(), 600 + 2 + 20 + 2 * SHORT_TEXT + 300 + 10_000 + 3 + 80);
     }
 
     #[test]
