@@ -1,6 +1,6 @@
 //! The pages: what people see and do in a browser. Knows templates and forms, but no rule of incident handling.
 //!
-//! One page is one file here and one in `web/templates`. Its route is in `routes` of its area, such as [`admin::routes`];
+//! One page is one file here and one in `web/templates`. Its route is in `routes` of its area, such as `src/web/admin.rs`;
 //! [`router`] merges them. Every form and link works without scripts; scripts only keep the page where it is.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass everything by reference")]

@@ -9,7 +9,7 @@ use crate::{
     web::Site,
 };
 
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/", get(own::home))
         .route("/accounts/logout/", post(login::log_out))

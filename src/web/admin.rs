@@ -55,7 +55,7 @@ pub const TABS: &[(&str, &str)] = &[
 ];
 
 /// In the order of the tabs, and sources, which are a section of their own.
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     let deliveries = Routes::of(Action::ManageDeliveries)
         .route("/admin/deliveries/", get(deliveries::list))
         .route("/admin/deliveries/retry/", post(deliveries::retry_all))

@@ -43,7 +43,7 @@ static VERSIONS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
 });
 
 /// Parts of pages.
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UsePublic)
         .route("/favicon.ico/", get(icon))
         .route("/static/tokens.css", get(tokens))

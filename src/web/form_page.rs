@@ -222,7 +222,7 @@ impl<T: FormPage> FromRequest<Site> for Ask<T> {
 }
 
 /// The handlers of the path of a form: they open and send it.
-pub fn form<T: FormPage>() -> Handlers<Site> {
+pub(super) fn form<T: FormPage>() -> Handlers<Site> {
     get(show::<T>).post(send::<T>)
 }
 

@@ -1,7 +1,7 @@
 //! One incident: everything that is known of it, what can be done with it, who was told and who was not.
 
 pub mod act;
-pub mod describe;
+pub(super) mod describe;
 pub mod show;
 mod timeline;
 mod told;
@@ -14,7 +14,7 @@ use crate::{
     web::Site,
 };
 
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/incidents/{pk}/", get(show::show))
         .route("/incidents/{pk}/acknowledge/", post(act::acknowledge))

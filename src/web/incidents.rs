@@ -15,7 +15,7 @@ use crate::{
     web::{Site, live},
 };
 
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/incidents/", get(list::show))
         .route("/incidents/kiosk/", get(list::kiosk))

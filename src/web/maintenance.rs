@@ -14,7 +14,7 @@ use crate::{
 pub const PAGE: &str = "/plannedmaintenance/";
 
 /// The forms and what they change take another action, which their handlers require.
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/plannedmaintenance/", get(tasks::home))
         .route("/plannedmaintenance/running/", get(tasks::running))

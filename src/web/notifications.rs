@@ -26,7 +26,7 @@ use crate::{
     service::Action,
 };
 
-pub fn routes() -> Routes<Site> {
+pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/notifications/", get(home))
         .route("/notifications/profiles/", get(profiles::list))
