@@ -1,4 +1,4 @@
-//! Administrative commands: what they are, and carrying them out.
+//! Administrative commands and their replies, for the admin socket and for a shell.
 //!
 //! The same code serves a running server's socket and an offline command, so both behave alike. Knows nothing of how
 //! requests arrive or how replies are shown.

@@ -1,4 +1,4 @@
-//! Passwords and token secrets. Nothing secret is ever stored or shown: passwords become argon2 hashes, tokens SHA-256.
+//! Passwords and token secrets. Only argon2 hashes of passwords and SHA-256 sums of tokens are stored.
 
 pub mod password;
 pub mod remembered;

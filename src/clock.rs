@@ -1,4 +1,4 @@
-//! The only place that reads the clocks and draws randomness; everything else gets both as arguments.
+//! The only reader of the clocks and of randomness; everything else gets both as arguments.
 
 use std::{
     sync::{LazyLock, Mutex, PoisonError},

@@ -1,4 +1,4 @@
-//! Settings: what they are, where each came from, and the only place that reads the environment.
+//! Settings with their origins. The only reader of the environment.
 //!
 //! A flag goes before the environment, the environment before the file, the file before the default. Knows nothing of
 //! what the settings are used for.

@@ -1,4 +1,4 @@
-//! Work while the server runs that nobody asks for.
+//! Background work of the server.
 
 mod agenda;
 mod clock_steps;

@@ -1,4 +1,4 @@
-//! Sends what has been decided: one resolved message at a time, over one channel at a time.
+//! Sends messages that were decided, with all their data, via one channel each.
 //!
 //! Knows nothing of who is to be told and why. What it needs to know stands in the message.
 

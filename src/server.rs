@@ -1,4 +1,4 @@
-//! The composition root: opens what there is, wires it together, serves it, and closes it in order.
+//! Opens and connects all parts of the server, serves, and closes them in order.
 
 mod admin_socket;
 mod backend;

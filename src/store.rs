@@ -1,4 +1,4 @@
-//! The data file: everything that argusd knows, in one redb file with one writer.
+//! The data file: one redb file with one writer.
 //!
 //! The only module that names redb and postcard. Commands go through [`Store::write`], reads through [`Snapshot`]s and
 //! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].

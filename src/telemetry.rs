@@ -1,4 +1,4 @@
-//! What the program says about itself while it runs: lines on standard error.
+//! Log lines on standard error.
 
 use std::io::{IsTerminal, Write};
 

@@ -1,4 +1,4 @@
-//! The pages: what people see and do in a browser. Knows templates and forms, but no rule of incident handling.
+//! The pages: templates and forms, but no rules of incident handling.
 //!
 //! One page is one file here and one in `web/templates`. Its route is in `routes` of its area, such as `src/web/admin.rs`;
 //! [`router`] merges them. Every form and link works without scripts; scripts only keep the page where it is.

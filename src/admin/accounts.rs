@@ -1,4 +1,4 @@
-//! Users, tokens and sources.
+//! Administrative commands about users, tokens and sources.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Channels for contacts.
+//! Administrative commands about channels.
 
 use secrecy::ExposeSecret;
 use uuid::Uuid;

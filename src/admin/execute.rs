@@ -1,4 +1,4 @@
-//! Carries out one administrative command.
+//! Executes one administrative command.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Test incidents, and closing incidents by hand (contract section 24).
+//! Administrative commands that create test incidents and close incidents (contract section 24).
 
 use std::sync::Arc;
 

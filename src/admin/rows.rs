@@ -1,4 +1,4 @@
-//! What lists show of users, tokens, sources and channels: never a secret.
+//! Rows of users, tokens, sources and channels in lists, without secrets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

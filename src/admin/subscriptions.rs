@@ -1,4 +1,4 @@
-//! Filters and notification profiles of all users (contract section 24).
+//! Administrative commands about filters and notification profiles of all users (contract section 24).
 
 use super::{AdminReply, FilterRow, execute::AdminError};
 use crate::{

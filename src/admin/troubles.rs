@@ -1,4 +1,4 @@
-//! Looking after the server's own troubles by hand, or from cron (contract sections 23 and 24).
+//! Administrative commands that check tokens and sources by hand or from cron (contract sections 23 and 24).
 
 use super::{AdminReply, execute::AdminError};
 use crate::service::{Service, Settled};

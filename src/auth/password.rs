@@ -1,4 +1,4 @@
-//! Passwords: hashed with argon2id and kept in PHC form, a bounded number at a time and never on an async thread.
+//! Password hashes: argon2id in PHC form, computed on blocking threads, a limited number at once.
 
 use std::{
     collections::BTreeMap,

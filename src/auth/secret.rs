@@ -1,4 +1,4 @@
-//! Secrets that the server makes: tokens, and passwords for people who have none yet.
+//! Generates tokens, first passwords and the secrets derived from them, and compares secrets in constant time.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

@@ -1,4 +1,4 @@
-//! How often wrong passwords may be tried, so that nobody is guessed and nobody is locked out by somebody else's guesses.
+//! Limits for wrong passwords, so that nobody can guess a password and nobody can lock somebody else out.
 //!
 //! Only failures count. Strangers have a budget for each account and network, and one for each network. Networks where the
 //! account logged in lately, and browsers and sessions that can prove that it did, have budgets of their own that no

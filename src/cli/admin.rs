@@ -1,4 +1,4 @@
-//! The administrative verbs: turn arguments into a request, have it carried out, show the reply.
+//! The administrative verbs: turns arguments into a request, has it executed, and prints the reply.
 
 use std::{
     io::Read,

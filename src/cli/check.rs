@@ -1,4 +1,4 @@
-//! `argusd check`: verifies the file; whatever is wrong with it, it ends with a sentence and exit code 1.
+//! `argusd check`: verifies the data file, and exits with 1 and a message if something is wrong.
 
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 

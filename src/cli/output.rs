@@ -1,4 +1,4 @@
-//! Writing for people and for programs: tables, JSON, messages.
+//! Output for people and for programs: tables, JSON and messages.
 
 use std::io::{IsTerminal, Write};
 

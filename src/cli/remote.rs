@@ -1,4 +1,4 @@
-//! Has an administrative command carried out: by the running server over its socket, else here.
+//! Executes an administrative command in the running server over its socket, or else in this process.
 
 use std::{
     io::{BufRead, BufReader, Write},

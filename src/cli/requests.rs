@@ -1,4 +1,4 @@
-//! Arguments that need some work before they are a request.
+//! Converts arguments that need more than parsing into requests.
 
 use std::path::{Path, PathBuf};
 

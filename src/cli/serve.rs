@@ -1,4 +1,4 @@
-//! `argusd serve`, also what happens without a command.
+//! `argusd serve`, which is also the default without a command.
 
 use std::process::ExitCode;
 

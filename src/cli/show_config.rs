@@ -1,4 +1,4 @@
-//! `argusd config`: the settings in force.
+//! `argusd config`: prints the current settings.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `argusd stress`: a load test of any Argus-compatible server, with its own small client.
+//! `argusd stress`: a load test of any Argus-compatible server, with a small HTTP client of its own.
 
 mod client;
 mod report;

@@ -1,4 +1,4 @@
-//! The process's environment, or a made-up one in tests.
+//! The environment of the process, or a fake one in tests.
 
 use std::{collections::BTreeMap, ffi::OsString};
 

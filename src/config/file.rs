@@ -1,4 +1,4 @@
-//! The TOML file: every key is optional, an unknown one is an error.
+//! The TOML file. Every key is optional, and an unknown key is an error.
 
 use std::path::{Path, PathBuf};
 

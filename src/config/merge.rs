@@ -1,4 +1,4 @@
-//! Puts flags, environment, file and defaults together, and checks the values.
+//! Combines flags, environment, file and defaults, and checks the values.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The sections on notifications: how, and over what, people are told.
+//! The settings of notifications, mail and SMS.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Acknowledgements: somebody has seen the incident (contract section 10).
+//! Acknowledgements of incidents (contract section 10).
 
 use super::{
     ids::{EventId, IncidentId},

@@ -1,4 +1,4 @@
-//! Addresses of clients, as limits count them.
+//! Network addresses of clients, as limits count them: an IPv4 address, or an IPv6 network of 64 bits.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! What has to be looked at, at a time of its own: one row for each task, in the order of the times.
+//! The agenda: tasks that are due at a certain time, one row for each, ordered by time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! How an attempt to send a message ended.
+//! Results of attempts to send a message.
 
 use super::{limits::RETRY_AFTER_MAX_MICROS, time::Moment};
 

@@ -1,4 +1,4 @@
-//! The change log: what everyone follows, and the audit trail.
+//! The change log, which followers read, and the audit trail.
 
 use std::sync::Arc;
 

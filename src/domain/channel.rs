@@ -1,4 +1,4 @@
-//! Channels: the ways in which contacts are told, set up by administrators.
+//! Channels, via which contacts are notified. Administrators set them up.
 
 mod draft;
 pub mod settings;

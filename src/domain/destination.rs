@@ -1,4 +1,4 @@
-//! Destinations: where a user can be reached (contract section 16).
+//! Destinations: addresses at which a user is notified (contract section 16).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is common to things that users create, change and delete, and to the drafts that say what they want of them.
+//! Traits and checks that all kinds of things have in common which users create, change and delete.
 
 use super::{
     directory::Directory,

@@ -1,4 +1,4 @@
-//! Events: what happened to an incident. Never changed, never deleted while their incident exists.
+//! Events of incidents. They never change, and are deleted only together with their incident.
 
 use super::{
     ids::{EventId, IncidentId, Seq, UserId},

@@ -1,4 +1,4 @@
-//! The filter language: which incidents are meant (contract sections 6 and 14.4).
+//! The filter language: criteria that select incidents (contract sections 6 and 14.4).
 //!
 //! One evaluator, over one incident in memory. `search` answers the same question for a whole store, and is tested
 //! against this.

@@ -1,4 +1,4 @@
-//! The incident: something that is, or was, wrong.
+//! Incidents.
 
 use std::sync::Arc;
 

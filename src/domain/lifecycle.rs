@@ -1,4 +1,4 @@
-//! The state machine of an incident (contract section 9): who may post what, and what it does.
+//! The state machine of an incident (contract section 9): who may post which event, and its effect.
 
 use super::{datetime::was_last_moment, event::EventType, incident::EndTime, time::Timestamp};
 

@@ -1,4 +1,4 @@
-//! Planned maintenance: while it lasts, nobody is told of what its filters match (contract section 18).
+//! Planned maintenance: while it lasts, nobody is notified of incidents that match its filters (contract section 18).
 
 use std::{ops::Index, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The media of destinations: channel types that the server knows itself, and channel plug-ins.
+//! Media of destinations: the built-in channel types, and channel plug-ins.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Messages of the outbox: what is to be sent to somebody about an event, and what became of it.
+//! Messages of the outbox: one notification to one recipient, and its state.
 
 use super::{
     ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, ProfileId, RuleId, UserId},

@@ -1,4 +1,4 @@
-//! Telephone numbers, as libphonenumber knows them (contract section 3).
+//! Phone numbers, validated by libphonenumber (contract section 3).
 
 use phonenumber::Mode;
 

@@ -1,4 +1,4 @@
-//! What a channel plug-in says of itself.
+//! Descriptions of channel plug-ins, as they give them themselves.
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginInfo {

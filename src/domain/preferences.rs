@@ -1,4 +1,4 @@
-//! How somebody wants the pages to look (contract section 22).
+//! Preferences of a user for the pages (contract section 22).
 
 use chrono_tz::Tz;
 

@@ -1,4 +1,4 @@
-//! Notification profiles: when, about what and where a user wants to be told (contract section 15).
+//! Notification profiles: when, of what and where a user is notified (contract section 15).
 
 use std::sync::Arc;
 

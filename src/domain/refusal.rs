@@ -1,4 +1,4 @@
-//! Why something that was asked for is not done.
+//! Reasons for which a valid request is refused.
 
 mod notifications;
 

@@ -1,4 +1,4 @@
-//! Who may do what: one table of rights (contract section 2.5), which services, routes and templates ask.
+//! The table of rights (contract section 2.5): which action is open to whom. Services, routes and templates ask it.
 
 /// The strongest of what a user is. Nothing but the table looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Rules: when, about what, and by which channels contacts are told. Administrators make them.
+//! Rules: when, of what and via which channels contacts are notified. Administrators create them.
 
 use uuid::Uuid;
 

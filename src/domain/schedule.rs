@@ -1,4 +1,4 @@
-//! When a timeslot is open: local times of a zone, on the weekdays of that zone.
+//! Decides whether a timeslot contains a moment: local times of a time zone, on the weekdays of that zone.
 //!
 //! A moment has one local time, so nothing is ambiguous: when clocks are put back, local times that come twice count
 //! twice; when they are put forward, those that are skipped never come, and a recurrence that starts among them opens

@@ -1,4 +1,4 @@
-//! One setting of a channel or a destination: its key and words for people, and the form that its value has.
+//! A setting of a channel or a destination: key, title, description, and the form of its value.
 
 use serde_json::{Map, Value};
 use url::Url;

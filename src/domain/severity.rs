@@ -1,4 +1,4 @@
-//! How bad an incident is.
+//! Levels of incidents, from 1 (critical) to 5 (information).
 
 /// 1 Critical, 2 High, 3 Moderate, 4 Low, 5 Information (contract section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

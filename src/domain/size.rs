@@ -1,4 +1,4 @@
-//! How many bytes a record takes, about, in memory and as JSON: what pages and chunks of lists are limited by.
+//! Estimated bytes of records in memory and as JSON, by which pages and chunks of lists are limited.
 
 use super::{
     ack::Acknowledgement,

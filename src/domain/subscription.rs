@@ -1,4 +1,4 @@
-//! Profiles, rules and planned maintenance with what hangs on them.
+//! Profiles, rules and planned maintenance together with the filters and timeslots that they name.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Times of day, and readings of a clock that cannot be set.
+//! Timestamps, and readings of the monotonic clock.
 
 use chrono::{DateTime, Utc};
 

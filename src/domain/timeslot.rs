@@ -1,4 +1,4 @@
-//! Timeslots: when a user wants to be told (contract section 13).
+//! Timeslots: hours of the week in which a user is notified (contract section 13).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! API tokens (contract section 2.1). The secret itself is never kept, only its SHA-256.
+//! API tokens (contract section 2.1). Only the SHA-256 of the secret is kept.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! All tokens, by their hash and by whose they are.
+//! All tokens, by hash and by user.
 
 use std::sync::Arc;
 

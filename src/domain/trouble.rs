@@ -1,4 +1,4 @@
-//! What the server finds wrong around itself, and when that is an incident (contract section 23).
+//! Conditions that the server reports about itself as incidents (contract section 23).
 
 mod rules;
 

@@ -1,4 +1,4 @@
-//! Web addresses in incidents, and what they are relative to.
+//! Web addresses of incidents, and the base addresses that they are relative to.
 
 use url::{Host, Url};
 

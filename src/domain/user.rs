@@ -1,4 +1,4 @@
-//! People and the accounts of sources.
+//! Users: people, and the accounts of sources.
 
 use secrecy::SecretString;
 

@@ -1,4 +1,4 @@
-//! A small world to look around in: sources, incidents in all states, people, and everything that decides who is told.
+//! Demo data: sources, incidents in all states, people, and everything that decides who is notified.
 //!
 //! Nobody is ever told of any of it. None of its events was decided about (`decided` is `None`), so none has a message.
 //! Its profiles and rules are switched off, so that what is done with its incidents later tells nobody either. And should

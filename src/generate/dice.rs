@@ -1,4 +1,4 @@
-//! Pseudo-random numbers that are the same everywhere for the same seed.
+//! Pseudo-random numbers that depend on the seed only.
 
 /// The generator `SplitMix64`: fast, and good enough for make-believe.
 #[derive(Clone, Debug)]

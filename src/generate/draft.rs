@@ -1,4 +1,4 @@
-//! One incident after the other, in the order in which they start, with everything that happened to them.
+//! Generates incidents with all their events, in the order of their start times.
 
 use super::{
     dice::Dice,

@@ -1,4 +1,4 @@
-//! Puts drafts into the store at full speed: hundreds a command, several commands in flight for one commit.
+//! Loads generated incidents into the store: hundreds for each command, several commands for each commit.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

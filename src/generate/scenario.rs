@@ -1,4 +1,4 @@
-//! What goes wrong: each kind of trouble with its text, tags and extras.
+//! Kinds of faults that generated incidents are about, each with its text, tags and metadata.
 
 use super::{dice::Dice, words};
 

@@ -1,4 +1,4 @@
-//! A draft becomes a past incident of a source.
+//! Converts a generated incident to a past incident of a source.
 
 use std::sync::Arc;
 

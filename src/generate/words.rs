@@ -1,4 +1,4 @@
-//! The places, things and troubles that the made-up network consists of.
+//! Names of places, devices and faults of the generated network.
 
 pub(super) const PLACES: &[&str] = &[
     "oslo",

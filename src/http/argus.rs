@@ -1,4 +1,4 @@
-//! The Argus API: one file a resource. What both versions have is in `shared`; `v1` and `v2` hold what only they have.
+//! The Argus API, one file for each resource. `shared` has what both versions have, `v1` and `v2` the rest.
 
 pub mod keys;
 pub mod service_info;

@@ -1,4 +1,4 @@
-//! The cookies of browsers that are logged in (contract section 2.1).
+//! The cookies of browser sessions (contract section 2.1).
 
 use axum::http::{HeaderMap, HeaderValue, header};
 

@@ -1,4 +1,4 @@
-//! Cross-origin requests: frontends on other hosts, which browsers let use this server (contract section 21.3).
+//! Cross-origin requests of front ends on other hosts (contract section 21.3).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Cursors: places in a list, opaque to clients (contract section 1.5).
+//! Cursors: positions in a list, opaque to clients (contract section 1.5).
 
 use axum::http::StatusCode;
 

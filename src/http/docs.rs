@@ -1,4 +1,4 @@
-//! The OpenAPI documents, made from the handlers, and a page to read them (contract section 20).
+//! The OpenAPI documents, generated from the handlers, and a page that shows them (contract section 20).
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! Whether a request says which host it is for: HTTP/1.1 asks for exactly one `Host` header (RFC 9112 section 3.2).
+//! Requires the `Host` header: HTTP/1.1 allows exactly one (RFC 9112 section 3.2).
 
 use axum::{
     http::{HeaderMap, Request, StatusCode, Version, header},

@@ -1,4 +1,4 @@
-//! The native API: what the Argus API does not have. Messages about events, what became of them, and why there were none.
+//! The native API, which has what the Argus API lacks: messages about events, their states, and explanations.
 
 mod acks;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Pages of a list: which one is wanted, and where its neighbours are (contract section 1.5).
+//! Pages of a list: the requested one, and links to its neighbors (contract section 1.5).
 
 use std::convert::Infallible;
 

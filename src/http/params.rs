@@ -1,4 +1,4 @@
-//! The parameters of a query string.
+//! Parameters of a query string.
 
 use std::{borrow::Cow, convert::Infallible};
 

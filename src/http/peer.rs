@@ -1,4 +1,4 @@
-//! Who is at the other end, and how the client reached us, also through proxies.
+//! The address of the client and the URL by which it reached the server, also behind proxies.
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},

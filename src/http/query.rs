@@ -1,4 +1,4 @@
-//! The filters of incident lists, from query parameters to criteria (contract section 6).
+//! Converts query parameters of incident lists to criteria (contract section 6).
 
 mod values;
 

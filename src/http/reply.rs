@@ -1,4 +1,4 @@
-//! Answers in JSON, written straight into one buffer.
+//! Answers in JSON.
 
 use axum::{
     body::Body,

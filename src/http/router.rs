@@ -1,4 +1,4 @@
-//! The whole surface on one screen: which handler answers which path, and who may come near it.
+//! All routes of the APIs, with the rights that they require.
 
 use axum::{Router, middleware};
 use tower::{Layer, util::MapRequestLayer};

@@ -1,4 +1,4 @@
-//! Routes that name the action they are for, and can be listed: what pages and undocumented paths are made of.
+//! Routes that name the action that they require, and can be listed. Pages and undocumented paths are made of them.
 //!
 //! A route hands its action to its handlers' extractors, which check it at their place in the order of checks.
 

@@ -1,4 +1,4 @@
-//! Paths in the one form that is routed: a slash at the end, whether it was sent or not, and no encoded plus sign.
+//! Normalizes paths: a slash at the end, whether it was sent or not, and no encoded plus sign.
 
 use axum::{
     extract::{OriginalUri, Request},

@@ -1,4 +1,4 @@
-//! Arrays that are written while they are sent, so that memory does not grow with them.
+//! Arrays that are written while they are sent, so that memory does not grow with their length.
 //!
 //! A short array is answered as a whole. A longer one is written again from the start by a blocking thread, which waits
 //! while the client does not read. An error on the way breaks the connection off, so that nobody takes a part of the

@@ -1,4 +1,4 @@
-//! Carries out what is on the agenda when it is due.
+//! Executes tasks of the agenda when they are due.
 
 use std::time::Duration;
 

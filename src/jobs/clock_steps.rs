@@ -1,4 +1,4 @@
-//! Writes a line into the log when the time of day was set.
+//! Logs changes of the time of day.
 //!
 //! Nothing has to be done about it: what waits within a run waits by the monotonic clock.
 

@@ -1,4 +1,4 @@
-//! Log lines about incidents that the server raises about itself, and about what keeps it from doing so.
+//! Log lines about incidents of the server itself, and about errors that prevent them.
 
 use tracing::{info, warn};
 

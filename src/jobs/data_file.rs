@@ -1,4 +1,4 @@
-//! Looks after the data file itself: whether its path still leads to it, and whether its pages are what was written.
+//! Checks that the path of the data file still leads to the open file, and that its pages are as they were written.
 
 use std::{io, thread, time::Duration};
 

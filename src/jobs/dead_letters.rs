@@ -1,4 +1,4 @@
-//! Which destinations and contacts have messages that were given up, kept in step with the outbox.
+//! Keeps track of the destinations and contacts that have failed messages.
 
 use std::{
     collections::BTreeMap,

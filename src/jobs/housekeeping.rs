@@ -1,4 +1,4 @@
-//! What nobody asks for and somebody has to do: signs of life written down, the change log trimmed, old tokens deleted.
+//! Periodic work: stores when sources were last seen, trims the change log, deletes old tokens.
 
 use std::time::Duration;
 

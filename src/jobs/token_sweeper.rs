@@ -1,4 +1,4 @@
-//! Deletes tokens that expired long ago, by a clock that cannot be hurried.
+//! Deletes tokens that expired long ago, by a clock that runs at most twice as fast as real time.
 
 use crate::{
     domain::{limits::EXPIRY_CLOCK_STORED_EVERY_MICROS, time::Timestamp, token::ExpiryClock},

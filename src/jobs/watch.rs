@@ -1,4 +1,4 @@
-//! Looks after the server's own troubles, one round after the other (contract section 23).
+//! Opens and closes incidents of the server itself, in rounds (contract section 23).
 
 use std::{sync::Arc, time::Duration};
 

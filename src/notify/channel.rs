@@ -1,4 +1,4 @@
-//! Transports: each sends one message, and says only what became of it.
+//! Transports: each sends one message and returns the result.
 
 mod email;
 mod http;

@@ -1,4 +1,4 @@
-//! Delivers one message: looks up what it needs, sends it, and writes down how that ended.
+//! Delivers one message: looks up what it needs, sends it, and stores the result.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The loop that sends: takes what is due from the queue, hands it to the channels, and writes down what came of it.
+//! The loop that takes due messages from the queue, sends them, and stores the results.
 //!
 //! What is in flight is known in memory only. After a crash everything that was not written down is due again, under the
 //! same id: at least once.

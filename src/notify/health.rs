@@ -1,4 +1,4 @@
-//! Since when the servers that messages go through cannot be reached.
+//! Since when the servers that messages are sent to cannot be reached.
 
 use std::sync::{Mutex, PoisonError};
 

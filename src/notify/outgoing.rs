@@ -1,4 +1,4 @@
-//! One fully resolved message: all that a channel needs, so that it never looks anything up.
+//! A message with all data that a transport needs.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Channel plug-ins: executables that carry messages for us (plug-in contract).
+//! Channel plug-ins: executables that send messages (plug-in contract).
 //!
 //! Each configured channel has a process of its own. Whatever that process does, only its own messages suffer.
 

@@ -1,4 +1,4 @@
-//! JSON in the notation that mails have always shown `metadata` in (contract section 19.3).
+//! JSON in Python's notation, in which mails show `metadata` (contract section 19.3).
 
 use std::fmt::Write;
 

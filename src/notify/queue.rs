@@ -1,4 +1,4 @@
-//! What waits to be sent, and what goes next. Pure: knows message numbers and times only.
+//! The queue of messages, and which one is sent next. Pure: it knows message numbers and times only.
 //!
 //! Waiting is measured by the monotonic clock. Stored times are times of day, which may be those of a clock that was
 //! set since: they are turned into moments when a message is noted, and never mean a longer wait than a retry does, or than

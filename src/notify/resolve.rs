@@ -1,4 +1,4 @@
-//! Looks up all that a message needs to be sent, as it is at that moment.
+//! Looks up everything that a message needs, at the time it is sent.
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 

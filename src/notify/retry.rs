@@ -1,4 +1,4 @@
-//! When to try again, and when to give up. Pure: time and chance are arguments.
+//! Decides when to retry a message and when to stop. Pure: time and randomness are arguments.
 
 use crate::domain::{
     limits::{LANE_BACKOFF_FIRST_MICROS, LANE_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},

@@ -1,4 +1,4 @@
-//! Made-up messages, to try templates on before real ones depend on them.
+//! Sample messages with which templates are checked at the start.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What channels are built from.
+//! Settings of the transports.
 
 use std::{fmt, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Turns views into texts by templates: the built-in ones, or an operator's files of the same names.
+//! Renders messages with the built-in templates, or with files of an operator that replace them.
 //!
 //! A broken file is refused at the start. One that fails only later loses no message: the built-in template steps in.
 

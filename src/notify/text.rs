@@ -1,4 +1,4 @@
-//! Text made fit for where it goes: one line, so many characters, nothing that steers a terminal or a protocol.
+//! Cleans texts for their medium: one line, limited length, no control characters.
 
 /// On one line, without control characters, white space folded, cut to `most` characters.
 pub(super) fn clean(text: &str, most: usize) -> String {

@@ -1,4 +1,4 @@
-//! What templates get to see of a message: texts that are ready to be shown.
+//! Values that templates can use, already formatted.
 
 use chrono_tz::Tz;
 use serde::Serialize;

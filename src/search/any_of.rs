@@ -1,4 +1,4 @@
-//! Several questions as one: what at least one of them finds, in one order.
+//! Combines several queries: what at least one of them finds, in one order.
 
 use super::{Cursor, Found, Search, SearchError, chunk::Key, page, scan::Scan, walk::Walk};
 use crate::domain::{filter::Criteria, time::Timestamp};

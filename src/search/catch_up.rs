@@ -1,4 +1,4 @@
-//! Brings the text index up to the store: from the change log where that is enough, else from all records.
+//! Updates the text index after a start: from the change log if that is enough, else from all records.
 
 use std::{ops::ControlFlow, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Some thousand incidents in `(start, id)` order, one array a column, with a summary that says what cannot be in them.
+//! A few thousand incidents in `(start, id)` order, one array for each column, with a summary that says what they cannot contain.
 
 use crate::domain::{
     ids::IncidentId,

@@ -1,4 +1,4 @@
-//! All incidents of the store in memory, in `(start, id)` order.
+//! Columns of all incidents in memory, in `(start, id)` order.
 
 use rustc_hash::FxHashMap;
 

@@ -1,4 +1,4 @@
-//! What [`Criteria`] ask of the columns, as ranges of numbers that a loop over a column can check.
+//! Converts [`Criteria`] to ranges of numbers that can be compared with columns.
 
 #![expect(clippy::needless_bitwise_bool, reason = "without branches, so that several rows are checked at once")]
 

@@ -1,4 +1,4 @@
-//! Counts beside the choices of a filter: what each choice would find, all of them in one pass over the columns.
+//! Counts for all choices of a filter, in one pass over the columns.
 
 use super::{
     Search, SearchError,

@@ -1,4 +1,4 @@
-//! Follows the store: takes each commit into the columns and the tail before its callers hear of it.
+//! Receives each commit of the store and updates columns and tail before the callers get their answers.
 
 use std::sync::{PoisonError, Weak};
 

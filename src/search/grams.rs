@@ -1,4 +1,4 @@
-//! Cuts texts into all their runs of three letters, so that any part of a word can be found.
+//! Splits texts into all their runs of three letters, so that any part of a word can be found.
 //!
 //! A run that white space or a comma ends early is filled up with spaces. So each letter starts exactly one gram, and
 //! words of one or two letters are beginnings of grams. Words never hold white space or commas themselves.

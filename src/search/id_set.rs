@@ -1,4 +1,4 @@
-//! A set of incidents: few of them sorted, many of them a bit each.
+//! Sets of incidents: sorted if they are small, bitmaps if they are large.
 
 use rustc_hash::FxHashSet;
 

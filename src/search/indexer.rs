@@ -1,4 +1,4 @@
-//! The thread that takes the tail into the text index, and builds the index anew when it has to.
+//! The thread that moves the tail into the text index, and rebuilds the index when necessary.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

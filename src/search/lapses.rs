@@ -1,4 +1,4 @@
-//! When incidents change by the clock alone: the next ends and expirations, and the next start behind a time frame.
+//! Times at which incidents change without an event: ends, expirations, and starts that leave a time frame.
 
 use std::collections::BinaryHeap;
 

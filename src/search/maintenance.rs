@@ -1,4 +1,4 @@
-//! Which incidents planned maintenance covers that is on: those that match all filters of one of the tasks.
+//! Incidents that running planned maintenance covers: those that match all filters of a task.
 
 use rustc_hash::FxHashMap;
 

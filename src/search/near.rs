@@ -1,4 +1,4 @@
-//! Incidents that may have to do with one: near it in time, or open, and with tags of it.
+//! Related incidents: near in time, or open, with common tags.
 
 use super::{
     Inner, Search,

@@ -1,4 +1,4 @@
-//! One page of a list, and the cursors to the pages beside it.
+//! One page of a list, with the cursors to its neighbors.
 
 use super::chunk::Key;
 use crate::domain::{ids::IncidentId, time::Timestamp};

@@ -1,4 +1,4 @@
-//! The place of a row in the order of a column, as a number.
+//! Sort keys of rows as numbers.
 
 use std::collections::BTreeSet;
 

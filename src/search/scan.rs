@@ -1,4 +1,4 @@
-//! Answers by reading records, for what neither the columns nor, for now, the text index know.
+//! Answers queries by reading records, for criteria that neither columns nor the text index can answer.
 
 use std::sync::{PoisonError, RwLock};
 

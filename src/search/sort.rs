@@ -1,4 +1,4 @@
-//! What lists can be sorted by, and the place between two rows of a sorted list, also as text.
+//! Sort columns of lists, and cursors of sorted lists.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Tags to go on with while somebody types one.
+//! Suggestions for a tag that is being typed.
 
 use rustc_hash::FxHashMap;
 

@@ -1,4 +1,4 @@
-//! Which tags there are, from the terms of the text index: a bounded look, however many there are.
+//! Tags in the text index, of which a limited number of terms is read.
 
 use rustc_hash::FxHashMap;
 use tantivy::SegmentReader;

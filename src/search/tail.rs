@@ -1,4 +1,4 @@
-//! What is committed in the store but not in the text index yet; searched in memory, so that reads see writes.
+//! Texts that are committed but not in the text index yet, searched in memory.
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The tantivy index on disk: tags of incidents, and the texts of incidents and events.
+//! The tantivy index on disk: tags of incidents, and texts of incidents and events.
 //!
 //! One document an incident, replaced when its tags or its description change, and one an event whose text says more
 //! than the description. What changes often (ends, acknowledgements) is not in here.

@@ -1,4 +1,4 @@
-//! Walks the columns from newer to older rows or back, and counts.
+//! Walks through the columns from newer to older rows or back, and counts.
 
 use std::cell::Cell;
 

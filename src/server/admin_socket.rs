@@ -1,4 +1,4 @@
-//! The Unix socket beside the data file over which administrative commands reach a running server.
+//! The Unix socket beside the data file that accepts administrative commands.
 //!
 //! One line of JSON asks, lines of JSON answer. Only the owner of the server, and root, are heard.
 

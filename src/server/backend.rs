@@ -1,4 +1,4 @@
-//! The data file with everything that works on it, opened and closed together.
+//! The data file with store, search and service, opened and closed together.
 
 use std::{
     ffi::OsString,

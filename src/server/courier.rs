@@ -1,4 +1,4 @@
-//! Test messages, over the same channels as all others.
+//! Test messages, sent via the same channels as other messages.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What the operator is told when the server made a new data file.
+//! Output for the operator when the server has created a new data file.
 
 use std::{
     fs::OpenOptions,

@@ -1,4 +1,4 @@
-//! From settings to what channels are built from.
+//! Converts settings to those of the transports.
 
 use std::{
     collections::BTreeMap,

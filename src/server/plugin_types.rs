@@ -1,4 +1,4 @@
-//! What the installed channel plug-ins say of themselves.
+//! Channel types of the installed plug-ins.
 
 use anyhow::Context;
 use serde::Serialize;

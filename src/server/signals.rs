@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, which stop the server, and SIGHUP, which does not.
+//! Handles SIGTERM and SIGINT, which stop the server, and SIGHUP, which is only logged.
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};

@@ -1,4 +1,4 @@
-//! Everything a use case can answer instead of a result.
+//! Errors of use cases.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What changed lately, for those who watch: the last changes in memory, and a signal when there are more.
+//! Recent changes for open pages: kept in memory, with a signal when there are new ones.
 //!
 //! Everybody reads at their own pace; who is too slow, or asks for what is gone, is told to look at everything again.
 //! The writer thread only adds to the ring and wakes one task; that task wakes the readers. What became of each incident

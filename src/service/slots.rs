@@ -1,4 +1,4 @@
-//! Places for what a user may have open at once, bounded for each user and for all users together.
+//! Limits for what a user may have open at once, for each user and for all users together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! A complete, consistent, compact copy of the data file, made while others read and write.
+//! Complete, consistent, compact copies of the data file, written while others read and write.
 
 use std::{
     fs::{self, File},

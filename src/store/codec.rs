@@ -1,4 +1,4 @@
-//! Bytes in the data file: order-preserving keys, and values with a version byte in front.
+//! Bytes in the data file: keys that keep their order, and values with a version byte.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! A command: reads, decides, and stages what shall be written if it does not refuse.
+//! Commands: they read, decide, and stage what is written unless they refuse.
 
 use uuid::Uuid;
 

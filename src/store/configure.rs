@@ -1,4 +1,4 @@
-//! Writes records of the configuration: into their table, into the directory in memory, and as a version that stays.
+//! Writes records of the configuration: into their table, into the directory in memory, and as a version.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Totals, and the last number given out of each kind.
+//! Totals, and the last number given out for each kind.
 
 use redb::ReadableTable;
 

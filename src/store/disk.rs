@@ -1,4 +1,4 @@
-//! What lies between redb and the data file: each page that is read is compared with its sum before redb sees it.
+//! Between redb and the data file: compares the checksum of each page before redb gets it.
 //!
 //! The sum of a page is in the page above it. So whatever a sound page points to is remembered, from the first page of
 //! the file on, and pages that this process wrote are remembered as they were written. A page that is not what was

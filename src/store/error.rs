@@ -1,4 +1,4 @@
-//! What can go wrong with the data file.
+//! Errors of the data file.
 
 use std::{io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! A disk that fails at the k-th write: callers hear of it, what was acknowledged stays, and writing goes on by itself.
+//! A disk that fails at the k-th write: callers get an error, acknowledged changes stay, and writing resumes by itself.
 
 use std::{
     fs::File,

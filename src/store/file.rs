@@ -1,4 +1,4 @@
-//! The data file itself: opened, checked for its format, opened again after an error.
+//! Opens the data file, checks its format, and opens it again after an error.
 
 use std::{
     fs::{self, File, OpenOptions},

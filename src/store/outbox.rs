@@ -1,4 +1,4 @@
-//! Decides who is told of an event, in the event's own transaction, and writes messages with their indexes.
+//! Decides who is notified of an event, in the transaction of the event, and writes messages with their indexes.
 
 use std::sync::Arc;
 

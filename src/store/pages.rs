@@ -1,4 +1,4 @@
-//! The layout of the data file's pages (redb's file format 3), and whether a page is what was written.
+//! The layout of pages in redb's file format 3, and the verification of their checksums.
 //!
 //! redb keeps the sum of each page in the page above it but compares them only when it is asked to and nobody else uses
 //! the file; what it reads otherwise it trusts. Here pages are parsed without trust in any byte of them, and without an

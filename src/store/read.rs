@@ -1,4 +1,4 @@
-//! Snapshots: consistent reads of everything committed before they were taken.
+//! Snapshots: consistent reads of everything that was committed before.
 //!
 //! A snapshot keeps the file from reusing pages, so it must not outlive the answer to one question.
 

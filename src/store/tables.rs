@@ -1,4 +1,4 @@
-//! Typed reads over the tables, the same for snapshots and for the transaction that is being written.
+//! Typed reads of the tables, the same for snapshots and for the write transaction.
 
 use redb::{ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The one thread that writes: takes commands from the queue, commits them in batches, publishes, replies.
+//! The writer thread: takes commands from the queue, commits them in batches, publishes changes, and answers.
 
 use std::{
     mem,

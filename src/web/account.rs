@@ -1,4 +1,4 @@
-//! One's own account: logging in and out, what pages look like, password, sessions and tokens.
+//! Logging in and out, and the page of one's own account.
 
 pub mod login;
 pub mod own;

@@ -1,4 +1,4 @@
-//! What a page can answer: itself, "look over there", or why not. The one place where errors become pages.
+//! Answers of pages: a page, a redirect, or an error page. The one place where errors become pages.
 
 use std::time::Duration;
 

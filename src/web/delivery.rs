@@ -1,4 +1,4 @@
-//! What became of a message, as a badge: the word and how it looks.
+//! The state of a message as a badge.
 
 use crate::{domain::message::Delivery, service::Notification};
 

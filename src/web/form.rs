@@ -1,4 +1,4 @@
-//! Forms as browsers send them: names and texts, in order.
+//! Fields of forms as browsers send them: names and texts, in order.
 
 use url::form_urlencoded;
 

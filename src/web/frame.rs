@@ -1,4 +1,4 @@
-//! What is around every page: who looks at it, where in the house it is, and what was just done.
+//! The layout around every page: user, navigation, and the notice of what was just done.
 
 use chrono_tz::Tz;
 

@@ -1,4 +1,4 @@
-//! One incident: everything that is known of it, what can be done with it, who was told and who was not.
+//! The page of one incident: details, actions, and notifications.
 
 pub mod act;
 pub(super) mod describe;

@@ -1,4 +1,4 @@
-//! The list of incidents: a view in the address, its page, what is done with many at once, and what is pushed to it.
+//! The list of incidents: views, pages, bulk changes and live updates.
 
 pub mod bulk;
 pub mod choices;

@@ -1,4 +1,4 @@
-//! Planned maintenance, during which nobody is told: everybody reads it, staff writes it.
+//! Planned maintenance, during which nobody is notified. Everybody can read it, staff can change it.
 
 pub mod covered;
 pub mod form;

@@ -1,4 +1,4 @@
-//! Who is told of what, when and where: the pages with which everybody sets up their own notifications.
+//! Pages on which users set up their notifications: profiles, timeslots, destinations and filters.
 
 pub mod chart;
 pub mod destination_form;

@@ -1,4 +1,4 @@
-//! What is wrong with a form and which field it is about. The template macros `mark` and `described` mark that field.
+//! A problem of a form, and the field that it is about. The template macros `mark` and `described` mark that field.
 
 use std::{borrow::Cow, fmt};
 

@@ -1,4 +1,4 @@
-//! All pages together, and what is around them. Each area declares its own: which handler answers which path.
+//! The router of all pages, with fallbacks and layers. Each area declares its own routes.
 
 use axum::{Router, extract::Request, middleware};
 

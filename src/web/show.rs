@@ -1,4 +1,4 @@
-//! How times and spans are written for somebody.
+//! Times and durations, formatted for a user.
 
 use chrono::{SecondsFormat, Timelike};
 use chrono_tz::Tz;

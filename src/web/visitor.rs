@@ -1,4 +1,4 @@
-//! Who looks at a page: the session of the cookie, what its user prefers, and the proof that a form is ours.
+//! The visitor of a page: the session of the cookie, the user's preferences, and the proof that a form is from this server.
 
 use axum::{
     body::Body,

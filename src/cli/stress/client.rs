@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept open.
+//! One HTTP/1.1 connection that is kept open between requests.
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Figures for people.
+//! Prints the figures of a load test.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Is everything there that was acknowledged, and is it what was sent?
+//! Verifies that every acknowledged incident is stored as it was sent.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Posts one incident after the other until time is up.
+//! Posts incidents one after the other until the time is up.
 
 use std::{
     sync::Arc,

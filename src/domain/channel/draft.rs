@@ -1,4 +1,4 @@
-//! What is wanted of a channel, and what becomes of it.
+//! Drafts of channels, and what a channel becomes by one.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Which settings a channel can be given, and what settings become when they are changed.
+//! Settings of channels: which are allowed, and which secrets are kept when they change.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! Lists, times and timeslots in plain English.
+//! Lists, times and timeslots in words, for explanations.
 
 use chrono_tz::Tz;
 

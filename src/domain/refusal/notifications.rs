@@ -1,4 +1,4 @@
-//! Why something that decides who is told is not changed.
+//! Reasons for which a change of profiles, filters, timeslots, destinations, maintenance or rules is refused.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What is wanted of a filter, and what becomes of it.
+//! Drafts of saved filters, and what a filter becomes by one.
 
 use super::{FilterBlob, StoredFilter};
 use crate::domain::{

@@ -1,4 +1,4 @@
-//! When something is wrong, in the words of contract section 23. All of it is asked of the configuration in memory.
+//! Detects the conditions of contract section 23 in the configuration in memory.
 
 use std::collections::BTreeMap;
 

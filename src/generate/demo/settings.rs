@@ -1,4 +1,4 @@
-//! Who would be told in the demo world: profiles with what they need, planned maintenance, contacts and a rule.
+//! Demo data for notifications: profiles and what they need, planned maintenance, contacts and a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What happened in the demo world in the last days, the oldest first: pure, from dice and the time.
+//! Demo incidents of the last days, oldest first. Pure: randomness and the time are arguments.
 
 use crate::{
     domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp},

@@ -1,4 +1,4 @@
-//! What the server says of itself: metadata and health (contract section 20).
+//! Metadata and health of the server (contract section 20).
 
 use axum::{http::StatusCode, response::Response};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What only version 1 has.
+//! Resources of version 1 only.
 
 pub mod lists;
 pub mod phone_numbers;

@@ -1,4 +1,4 @@
-//! What only version 2 has.
+//! Resources of version 2 only.
 
 pub mod bulk;
 pub mod destinations;

@@ -1,4 +1,4 @@
-//! What differs between the versions of the API, as data.
+//! Differences between the versions of the API, as data.
 
 use super::shared::{incidents::READ_SINCE_V2, render::SHOWN_SINCE_V2};
 use crate::domain::criterion::CRITERIA;

@@ -1,5 +1,4 @@
-//! Memory that a body takes once it is parsed, estimated before that is done: a few bytes of JSON or of a form can become
-//! hundreds.
+//! Estimated memory of a parsed body, computed before it is parsed, because a few bytes of JSON can become hundreds.
 
 /// A value in a list that grew by doubling.
 const VALUE: usize = 2 * size_of::<serde_json::Value>();

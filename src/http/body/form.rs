@@ -1,4 +1,4 @@
-//! Forms as objects: repeated fields become lists, `a[0]b` and `a.b` become what they say.
+//! Converts form bodies to objects: repeated fields become lists, `a[0]b` and `a.b` become nested values.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is said where a channel is not made, changed or deleted.
+//! HTTP errors of channel operations.
 
 use super::ApiError;
 use crate::{domain::limits, service::ChannelRefusal};

@@ -1,4 +1,4 @@
-//! What is said where something that decides who is told is not changed (contract sections 3, 14 to 16 and 18).
+//! HTTP errors of profiles, filters, timeslots, destinations and maintenance (contract sections 3, 14 to 16 and 18).
 
 use axum::http::StatusCode;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Lists in bodies: their errors are keyed by index, good items left out (contract section 1.3).
+//! Lists in bodies. Their errors are keyed by index, without the good items (contract section 1.3).
 
 use std::collections::BTreeSet;
 

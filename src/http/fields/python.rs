@@ -1,4 +1,4 @@
-//! How error texts name values: clients of this API have always read them in Python's words.
+//! Values in error texts, in Python's notation, which clients of this API expect.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Fields that name other things: by primary key, by a choice, or in a dictionary of their own (contract section 1.3).
+//! Fields that refer to other things: by primary key, by a choice, or in an object of their own (contract section 1.3).
 
 use serde_json::{Value, json};
 use uuid::Uuid;

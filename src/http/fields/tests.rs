@@ -1,4 +1,4 @@
-//! Tests of what single fields may be.
+//! Tests of the readers of single fields.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Lists, written while they are sent, so that none is too long (contact API contract section 9).
+//! Lists of the contact API, written while they are sent (contact API contract section 9).
 
 use axum::response::Response;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What a path names (contact API contract section 2).
+//! Parses the path of a request (contact API contract section 2).
 
 use percent_encoding::percent_decode_str;
 

@@ -1,4 +1,4 @@
-//! All that is said to requests that are not carried out, in both dialects (contact API contract sections 2 to 8).
+//! Error answers of the contact API, in both dialects (contact API contract sections 2 to 8).
 
 use std::{borrow::Cow, fmt::Display, time::Duration};
 

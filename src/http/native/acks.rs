@@ -1,4 +1,4 @@
-//! Taking acknowledgements back.
+//! Undoes acknowledgements.
 
 use axum::{extract::State, http::StatusCode};
 

@@ -1,4 +1,4 @@
-//! Messages on the wire, with as much of them as the caller may see.
+//! Messages as JSON, with only those parts that the caller may see.
 
 use std::sync::Arc;
 

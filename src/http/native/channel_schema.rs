@@ -1,4 +1,4 @@
-//! What the settings of channels look like, as JSON schemas.
+//! JSON schemas of channel settings.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Channels by which contacts are told, and the types that they can have.
+//! Channels and channel types.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

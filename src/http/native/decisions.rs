@@ -1,4 +1,4 @@
-//! Why somebody was sent a message about an event, or not.
+//! Explanations why a user or contact was notified of an event, or not.
 
 use std::sync::Arc;
 

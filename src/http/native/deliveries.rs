@@ -1,4 +1,4 @@
-//! All messages, for those who look after them.
+//! Messages of all users, for staff.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Trying a destination out.
+//! Test messages to destinations.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

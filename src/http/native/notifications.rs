@@ -1,4 +1,4 @@
-//! The messages about an incident.
+//! Messages about an incident.
 
 use axum::extract::State;
 

@@ -1,4 +1,4 @@
-//! What a profile would have sent, before there is one.
+//! Previews of profiles: what a profile would have sent.
 
 use std::collections::BTreeMap;
 

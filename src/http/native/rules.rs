@@ -1,4 +1,4 @@
-//! Rules by which contacts are told.
+//! Rules, which decide which contacts are notified.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Tests of what query parameters mean.
+//! Tests of query parameters.
 
 use std::sync::Arc;
 

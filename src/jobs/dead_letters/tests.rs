@@ -1,4 +1,4 @@
-//! Dead letters come and go.
+//! Failed messages are added and removed.
 
 use super::*;
 use crate::domain::{

@@ -1,4 +1,4 @@
-//! One client for all that is sent over HTTP, bounded in time, size and reach.
+//! The HTTP client for outgoing messages, limited in time, size and addresses.
 
 use std::{
     error::Error,

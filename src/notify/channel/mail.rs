@@ -1,4 +1,4 @@
-//! Builds mails. Nothing that comes from outside can add a header or a part (contract section 19.3).
+//! Builds mails. Texts from outside cannot add headers or parts (contract section 19.3).
 
 use std::{
     fmt::{self, Write},

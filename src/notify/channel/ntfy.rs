@@ -1,4 +1,4 @@
-//! Medium `ntfy`: publishes to a topic of an ntfy server, which pushes it to phones.
+//! Medium `ntfy`: publishes to a topic of an ntfy server.
 //!
 //! In the server's JSON form: header values could not hold every letter.
 

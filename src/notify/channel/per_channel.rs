@@ -1,4 +1,4 @@
-//! What is built from the settings of channels, once for each, until they change.
+//! Transports that are built from the settings of a channel, cached until the settings change.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

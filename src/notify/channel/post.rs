@@ -1,4 +1,4 @@
-//! Posts a text as JSON to the destination's address, for all types that declare no more than that.
+//! Posts a text as JSON to the address of the destination, for channel types without a protocol of their own.
 
 use std::sync::Arc;
 

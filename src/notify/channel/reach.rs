@@ -1,4 +1,4 @@
-//! Which addresses requests may go to: never the ones where clouds keep the keys of their machines.
+//! Addresses to which requests may be sent; never those at which clouds keep machine credentials.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

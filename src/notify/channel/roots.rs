@@ -1,4 +1,4 @@
-//! Whom we trust to vouch for the servers that we talk to.
+//! Certificate authorities that are trusted for outgoing connections.
 
 use std::sync::OnceLock;
 

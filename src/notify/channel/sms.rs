@@ -1,4 +1,4 @@
-//! Medium `sms`: through a mail gateway, or one that takes HTTP requests (contract section 19.4).
+//! Medium `sms`: a mail gateway, or an HTTP gateway (contract section 19.4).
 
 use std::{str::FromStr, sync::Arc};
 

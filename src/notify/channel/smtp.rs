@@ -1,4 +1,4 @@
-//! Hands mails over to the mail server, over connections that are kept for the next one.
+//! Sends mails to a mail server, over connections that are kept for the next mail.
 //!
 //! The dialogue is our own, command by command, because what an answer means depends on what it answers: a refused
 //! recipient is the message's trouble, a refused login is ours.

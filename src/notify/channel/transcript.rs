@@ -1,4 +1,4 @@
-//! What happened while a message was sent, for somebody who wonders why none arrives.
+//! Transcript of sending a message, shown with test messages.
 
 use crate::{domain::limits, notify::text::clean};
 

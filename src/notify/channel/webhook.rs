@@ -1,4 +1,4 @@
-//! Medium `webhook`: the event and the incident as JSON, in the shape that the API's version 2 gives them, signed.
+//! Medium `webhook`: event and incident as JSON, in the shape of version 2 of the API, signed.
 
 mod payload;
 

@@ -1,4 +1,4 @@
-//! What plug-ins start themselves: it ends with them, also where it left their process group.
+//! Ends the processes that plug-ins start, even if they left the process group.
 //!
 //! The server is the parent of whatever loses its own (`server::run` asks the kernel for that), so nothing gets away.
 //! Whose it was is known from a walk over `/proc` while the parents were there, or from who may have started it: a plug-in

@@ -1,4 +1,4 @@
-//! Reads what a plug-in says of itself.
+//! Reads the description that a plug-in gives of itself.
 
 use serde_json::Value;
 

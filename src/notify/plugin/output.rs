@@ -1,4 +1,4 @@
-//! What a plug-in writes: answers for those who wait, and lines for the log; neither may flood us.
+//! Reads the output of a plug-in: answers, and lines for the log, both within limits.
 
 use std::{
     fmt::Write,

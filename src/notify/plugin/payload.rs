@@ -1,4 +1,4 @@
-//! A message as a plug-in is told of it.
+//! A message in the form that plug-ins receive.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One running plug-in: its process, its pipes, and the requests that wait for an answer.
+//! One running plug-in: its process, its pipes, and requests without an answer.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! The protocol between us and a plug-in: what is written, and how what is read falls into messages.
+//! The protocol of plug-ins: writes requests, and splits output into messages.
 //!
 //! Requests have the newer form, which older plug-ins understand; answers may have either.
 

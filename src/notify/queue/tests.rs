@@ -1,4 +1,4 @@
-//! What leaves when: hangs, failures, storms, and any mixture of them.
+//! Tests of the order of messages: hanging transports, failures, storms, and random mixtures.
 
 use std::collections::BTreeMap;
 

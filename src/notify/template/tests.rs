@@ -1,4 +1,4 @@
-//! Built-in templates say what they should; an operator's are checked, and never lose a message.
+//! Tests of the built-in templates, and of templates of an operator that fail.
 
 use std::{fmt::Write, fs};
 

@@ -1,4 +1,4 @@
-//! Over several chunks, of which most are passed over.
+//! Tests over several chunks, most of which are skipped.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! The types that channels can have: those that the server knows itself, and those of installed plug-ins.
+//! Types of channels: the built-in ones, and those of installed plug-ins.
 
 use serde_json::{Map, Value};
 

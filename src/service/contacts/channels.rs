@@ -1,4 +1,4 @@
-//! Channels: made and changed by administrators.
+//! Creates, changes and deletes channels.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Contacts: stored, replaced and deleted, each in one command.
+//! Creates, replaces and deletes contacts, each in one command.
 
 pub mod removal;
 

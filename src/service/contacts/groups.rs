@@ -1,4 +1,4 @@
-//! Contact groups: stored, replaced and deleted, each in one command.
+//! Creates, replaces and deletes contact groups, each in one command.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Lists of contacts and groups, chunk by chunk from many short snapshots, so that memory does not grow with them.
+//! Lists of contacts and groups, read in chunks from short snapshots, so that memory does not grow with them.
 
 use uuid::Uuid;
 

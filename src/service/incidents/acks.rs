@@ -1,4 +1,4 @@
-//! Acknowledging incidents (contract section 10).
+//! Acknowledges incidents (contract section 10).
 
 use crate::{
     domain::{

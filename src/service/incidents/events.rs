@@ -1,4 +1,4 @@
-//! Events: reading them and adding to them (contract section 9).
+//! Reads and adds events (contract section 9).
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Incidents: read, created, deleted (contract sections 5 and 7). Changes are in `edit`.
+//! Reads, creates and deletes incidents (contract sections 5 and 7). `edit` changes them.
 
 use crate::{
     domain::{

@@ -1,4 +1,4 @@
-//! Incidents from before the last moment of the year 9999 was taken for "no end" (contract section 5.2).
+//! Converts old incidents whose end is the last moment of the year 9999 to "no end" (contract section 5.2).
 
 use crate::{
     domain::{

@@ -1,4 +1,4 @@
-//! The incident list that people look at: sorted, with what is counted around it.
+//! The list of incidents for the page: sorted, with counts.
 
 use std::collections::BTreeSet;
 

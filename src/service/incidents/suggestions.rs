@@ -1,4 +1,4 @@
-//! Tags to go on with, and incidents that belong together.
+//! Suggestions for tags, and related incidents.
 
 use std::cmp::Reverse;
 

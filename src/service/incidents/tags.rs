@@ -1,4 +1,4 @@
-//! Tags one by one: open to everybody, without change events (contract section 11.2). The change log has them all.
+//! Adds and removes single tags, without change events (contract section 11.2). The change log has them.
 
 use crate::{
     domain::{

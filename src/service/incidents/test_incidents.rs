@@ -1,4 +1,4 @@
-//! Incidents for trying things out (contract sections 23 and 24).
+//! Creates test incidents (contract sections 23 and 24).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The next moments at which incidents change by the clock alone: they end, or their acknowledgement expires.
+//! The next times at which incidents change without an event: ends, and expirations of acknowledgements.
 //!
 //! Bounded in number: beyond that the latest are forgotten, and have to be looked up again before their time.
 

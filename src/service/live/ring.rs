@@ -1,4 +1,4 @@
-//! The last changes in memory, bounded by number and bytes, and what became of each incident between two places in them.
+//! The latest changes in memory, bounded by number and bytes, and the net change of each incident between two positions.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

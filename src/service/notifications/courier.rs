@@ -1,4 +1,4 @@
-//! Test messages, by whoever carries messages: the service itself does not know how they travel.
+//! Test messages. The service does not know how they are sent.
 
 use std::sync::Arc;
 

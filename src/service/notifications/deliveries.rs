@@ -1,4 +1,4 @@
-//! What became of messages: those about an incident, and for staff all of them.
+//! States of messages: those about an incident, and for staff all of them.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Everything that is known of one incident, from one snapshot: what its page shows.
+//! Everything about one incident, read from one snapshot, for its page.
 
 use std::{cmp::Reverse, collections::VecDeque, ops::ControlFlow, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Stored filters: everybody's own, and those that others made public (contract section 14).
+//! Saved filters: the user's own, and public ones of others (contract section 14).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! All that somebody needs to be told of incidents, made in one step: for those who have nothing yet.
+//! Creates everything that a new user needs to be notified, in one step.
 
 use std::{collections::BTreeMap, sync::Arc};
 

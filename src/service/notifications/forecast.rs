@@ -1,4 +1,4 @@
-//! What a profile that does not exist yet would have sent: events of the past, judged by the draft.
+//! Previews of profiles: past events, judged by a draft.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The media that destinations can have: those that the server knows itself, and channels that are offered to everybody.
+//! Media of destinations: the built-in ones, and channels that are offered to everybody.
 
 use std::collections::BTreeSet;
 

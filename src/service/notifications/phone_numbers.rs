@@ -1,4 +1,4 @@
-//! Telephone numbers of a user: what version 1 knows of destinations for text messages (contract section 3).
+//! Phone numbers of a user: destinations for text messages, as version 1 knows them (contract section 3).
 
 use std::{collections::BTreeMap, sync::Arc};
 

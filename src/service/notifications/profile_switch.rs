@@ -1,4 +1,4 @@
-//! Switching notification profiles on and off, whoever owns them (contract section 24).
+//! Switches notification profiles on and off, whoever owns them (contract section 24).
 
 use crate::{
     domain::{ids::ProfileId, profile::Profile},

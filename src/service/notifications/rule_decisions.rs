@@ -1,4 +1,4 @@
-//! Why a contact was sent a message about an event, or not: each rule judged again, with contact and configuration as they were then.
+//! Explains why a contact was notified of an event, or not: judges each rule again, with contact and configuration of that time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

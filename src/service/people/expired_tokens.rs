@@ -1,4 +1,4 @@
-//! Tokens whose time is over: what their users are told, and when the rows are deleted (contract section 2.2).
+//! Expired tokens: what their users are answered, and when they are deleted (contract section 2.2).
 //!
 //! A clock that is wrong for a while must not cost anybody a token, so the row of an expired one is kept: it is valid
 //! again if the clock was wrong.

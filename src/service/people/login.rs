@@ -1,4 +1,4 @@
-//! Logging in: token to caller, password to token (contract section 2).
+//! Logs in: finds the caller of a token, and creates a token for a password (contract section 2).
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

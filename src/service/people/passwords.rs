@@ -1,4 +1,4 @@
-//! Passwords: checked within their budgets, and what new ones have to be like.
+//! Checks passwords within their limits, and the requirements for new ones.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

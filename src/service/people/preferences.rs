@@ -1,4 +1,4 @@
-//! What users chose for the pages.
+//! Preferences of users for the pages.
 
 use crate::{
     domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences},

@@ -1,4 +1,4 @@
-//! Tokens as an administrator handles them.
+//! Tokens, as administrators manage them.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! People: created, changed, deactivated (contract sections 2.5, 13 and 16.3).
+//! Creates, changes and deactivates users (contract sections 2.5, 13 and 16.3).
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Sources as those see them who look after them: with their tokens, signs of life and incidents.
+//! Sources for administrators: with tokens, last sign of life and incidents.
 
 use std::sync::Arc;
 

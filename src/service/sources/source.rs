@@ -1,4 +1,4 @@
-//! Sources, their types and signs of life (contract section 4).
+//! Sources, source types and heartbeats (contract section 4).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Carries out what is due on the agenda: incidents about tokens that expire soon, and about sources that are silent.
+//! Executes tasks of the agenda: incidents about expiring tokens and about silent sources.
 
 use crate::{
     domain::{

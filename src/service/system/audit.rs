@@ -1,4 +1,4 @@
-//! The audit trail: who changed the configuration, when, and what it was before.
+//! The audit trail: who changed the configuration and when, with both values.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! How the server is: the numbers behind the page for administrators.
+//! Figures for the health page.
 
 use std::{ops::ControlFlow, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Incidents that the server raises about itself: opened and ended as `domain::trouble` says (contract section 23).
+//! Opens and closes incidents of the server itself, as `domain::trouble` decides (contract section 23).
 //!
 //! The latest incident about a matter bears the matter's name as its source incident id, so it is found without a
 //! search and there cannot be two; one that it follows bears its own number besides.

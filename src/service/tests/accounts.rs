@@ -1,4 +1,4 @@
-//! Users, sources and what hangs on them.
+//! Users, sources and what depends on them.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Bulk changes.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Previews look at no more events than they may, and say so.
+//! Previews read a limited number of events, and say so.
 
 use chrono_tz::Tz;
 

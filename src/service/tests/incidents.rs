@@ -1,4 +1,4 @@
-//! Creating, editing, deleting.
+//! Creating, editing and deleting incidents.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! What stands around the incident list: counts, suggestions, neighbours.
+//! Counts, suggestions and related incidents of the list.
 
 use super::*;
 use crate::{

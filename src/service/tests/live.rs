@@ -1,4 +1,4 @@
-//! What those who watch hear of changes.
+//! Changes that open pages receive.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Lists, right after what changed them.
+//! Lists directly after a change.
 
 use proptest::{collection::vec, prelude::*};
 

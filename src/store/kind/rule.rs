@@ -1,4 +1,4 @@
-//! Rules, and what their last event came to if that was too much.
+//! Rules, and how many recipients their last event left out.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the operator chose, as far as decisions depend on it.
+//! Settings of the operator that decisions depend on.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Sources. When each was last seen has a table of its own.
+//! Sources. The times when they were last seen are in a table of their own.
 
 use std::{collections::BTreeMap, sync::Arc};
 

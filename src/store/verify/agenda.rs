@@ -1,4 +1,4 @@
-//! The agenda: both tables agree, and everything that has to be looked at has a row.
+//! Checks of the agenda: both tables agree, and everything that needs a task has one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

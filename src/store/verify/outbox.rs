@@ -1,4 +1,4 @@
-//! Messages and their indexes: each row has its message, and each message its rows.
+//! Checks of messages and their indexes.
 
 use redb::ReadableTable;
 

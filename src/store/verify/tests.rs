@@ -1,4 +1,4 @@
-//! Planted damage: each kind has to be found.
+//! Planted damage of each kind is found.
 
 mod agenda;
 mod damage;

@@ -1,4 +1,4 @@
-//! Logging in by password, and out.
+//! The login page, and logging out.
 
 use std::time::Duration;
 

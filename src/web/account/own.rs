@@ -1,4 +1,4 @@
-//! The page about oneself: what pages look like, name and address, password, sessions, tokens.
+//! The page of one's own account: appearance, name and address, password, sessions, tokens.
 
 use std::sync::Arc;
 

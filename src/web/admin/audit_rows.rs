@@ -1,4 +1,4 @@
-//! An entry of the audit trail in words: whose change, of what, and field by field what it was before and after.
+//! Entries of the audit trail: who changed what, field by field, before and after.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! A channel's settings as a form: one input each, by what the type says of them. Secrets go in and never come out.
+//! The settings of a channel as a form, with a field for each setting of its type. Secrets are never shown.
 
 use serde_json::{Map, Value};
 

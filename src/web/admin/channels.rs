@@ -1,4 +1,4 @@
-//! Channels: the ways in which contacts are told.
+//! Channels: list and form.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Contacts: people who are told without having an account.
+//! Contacts: people who are notified without having an account.
 
 use std::{collections::BTreeMap, sync::Arc};
 

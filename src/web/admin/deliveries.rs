@@ -1,4 +1,4 @@
-//! All messages, what became of them, and sending failed ones again.
+//! All messages with their states, and retrying failed ones.
 
 use askama::Template;
 use axum::extract::{Path, State};

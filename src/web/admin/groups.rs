@@ -1,4 +1,4 @@
-//! Contact groups and who is in them.
+//! Contact groups and their members.
 
 use askama::Template;
 use axum::{

@@ -1,4 +1,4 @@
-//! How the server is, and what to do where it is not well.
+//! The health of the server, and what to do about each problem.
 
 use askama::Template;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! The way in: what there is to look after, and first steps on a fresh server.
+//! The start page of the administration, with first steps on a new server.
 
 use askama::Template;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! All settings in force, and where each came from.
+//! All settings with their origins.
 
 use askama::Template;
 use axum::extract::State;

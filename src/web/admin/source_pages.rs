@@ -1,4 +1,4 @@
-//! One source: its settings, and the tokens that it posts with.
+//! The page of one source: its settings and tokens.
 
 use askama::Template;
 use axum::{

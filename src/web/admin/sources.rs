@@ -1,4 +1,4 @@
-//! The list of sources and of their types, and the form for a new one.
+//! The lists of sources and source types, and the form for a new source.
 
 use std::collections::BTreeMap;
 

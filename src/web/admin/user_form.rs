@@ -1,4 +1,4 @@
-//! One account: who it is, what it may do, its password, tokens and sessions.
+//! The page of one user: details, rights, password, tokens and sessions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The list of accounts.
+//! The list of users.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is done with one incident: each form of its page. What is refused is shown at the form, with what was typed.
+//! Actions on one incident: the forms of its page. A refusal is shown at the form with what was typed.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},

@@ -1,4 +1,4 @@
-//! What an incident is like, in words and links.
+//! Descriptions of an incident, in words and links.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What happened to an incident, the newest first, as its page tells it.
+//! The timeline of an incident, newest event first.
 
 use super::describe::{Long, event_words, username};
 use crate::{

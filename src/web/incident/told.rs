@@ -1,4 +1,4 @@
-//! The messages about an incident, each in a row.
+//! Messages about an incident, as rows.
 
 use super::describe::{event_words, username};
 use crate::{

@@ -1,4 +1,4 @@
-//! How long an acknowledgement lasts: quick choices and a time that was typed.
+//! Choices for the expiration of an acknowledgement, and a time that was typed.
 
 use chrono::{Days, NaiveDate, NaiveTime};
 

@@ -1,4 +1,4 @@
-//! "Why was … not notified?": whom one asked about, and the sentences that answer.
+//! "Why was … not notified?": the user or contact that was chosen, and the explanation.
 
 use crate::{
     domain::{

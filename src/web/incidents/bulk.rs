@@ -1,4 +1,4 @@
-//! What is done with those that are ticked, or with all that match.
+//! Bulk changes of selected incidents, or of all that match.
 
 use std::{
     hash::{Hash, Hasher},

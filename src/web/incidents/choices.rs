@@ -1,4 +1,4 @@
-//! What helps to choose: counts beside the filters, tags while one types, columns.
+//! Counts beside filters, suggestions for tags, and columns.
 
 use askama::Template;
 use axum::{

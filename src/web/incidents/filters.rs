@@ -1,4 +1,4 @@
-//! Keeping the view at hand as a saved filter.
+//! Saves the current view as a saved filter.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};

@@ -1,4 +1,4 @@
-//! The page with the list, and the same on a wall.
+//! The page with the list, and the wall display.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One incident as a row of the list, for whole pages and for what is pushed to them.
+//! An incident as a row of the list, for pages and for live updates.
 
 use askama::{Template, filters::HtmlSafe};
 

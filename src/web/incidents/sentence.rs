@@ -1,4 +1,4 @@
-//! What is about to be done with many incidents, as a question: the action, how many, and which.
+//! The question that confirms a bulk change: the action, the number, and which incidents.
 
 use super::view::View;
 use crate::{

@@ -1,4 +1,4 @@
-//! A view of the list: what is wanted and in which order. All of it is in the address, in one canonical form.
+//! Views of the list: filter, order and columns, stored in the address in one canonical form.
 
 use std::collections::BTreeSet;
 

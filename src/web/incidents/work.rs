@@ -1,4 +1,4 @@
-//! What was done with many incidents at once, in words.
+//! Results of bulk changes, in words.
 
 use std::time::Duration;
 

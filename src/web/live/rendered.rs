@@ -1,4 +1,4 @@
-//! What is pushed, made once for all streams that show the same: rows for each look, patches for each view.
+//! Live updates, rendered once for all streams that show the same: rows for each look, patches for each view.
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -1,4 +1,4 @@
-//! What of the changes belongs to which view of a stream, and how it is written down.
+//! Assigns changes to the views of a stream, and writes them.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Which open incidents a maintenance covers.
+//! Open incidents that a planned maintenance covers.
 
 use askama::Template;
 

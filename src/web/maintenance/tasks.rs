@@ -1,4 +1,4 @@
-//! Tasks of planned maintenance: the lists, one of them, and its end.
+//! Lists of planned maintenance, one task, and its end.
 
 use askama::Template;
 use axum::extract::{Path, State};

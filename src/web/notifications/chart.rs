@@ -1,4 +1,4 @@
-//! A small picture of a forecast: messages by hour of the day.
+//! A small chart of a preview: messages by hour of the day.
 
 use crate::service::Forecast;
 

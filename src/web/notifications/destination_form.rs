@@ -1,4 +1,4 @@
-//! The form of a destination, made from what its medium wants to know.
+//! The form of a destination, made from the settings of its medium.
 
 use std::{collections::BTreeMap, sync::Arc};
 

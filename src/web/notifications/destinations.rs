@@ -1,4 +1,4 @@
-//! One's destinations: the list, and trying one out.
+//! The user's destinations, and test messages.
 
 use askama::Template;
 use axum::{

@@ -1,4 +1,4 @@
-//! The criteria of a filter as fields of a form, and as the address of the list that shows what matches.
+//! The criteria of a filter as fields of a form, and as the address of the list with its matches.
 
 use url::form_urlencoded::Serializer;
 

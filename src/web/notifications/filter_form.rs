@@ -1,4 +1,4 @@
-//! The form of a filter, and what it matches while one changes it.
+//! The form of a filter, with a preview of its matches.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One's filters and those that others share: the list.
+//! The list of filters: the user's own, and those that others share.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! From a form to the form of something that it needs, and back: what was typed goes along in the address.
+//! Leads from a form to the form of something that it needs, and back. What was typed is kept in the address.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;

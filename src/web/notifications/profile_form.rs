@@ -1,4 +1,4 @@
-//! The form of a profile, and what it would have sent.
+//! The form of a profile, with a preview of what it would have sent.
 
 use std::{collections::BTreeMap, sync::Arc};
 

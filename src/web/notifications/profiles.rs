@@ -1,4 +1,4 @@
-//! One's profiles at a glance, and the first one in one step.
+//! The list of profiles, and creating the first one in one step.
 
 use askama::Template;
 use axum::extract::{Path, State};

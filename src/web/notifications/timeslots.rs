@@ -1,4 +1,4 @@
-//! One's timeslots: the list, and the form with the week.
+//! The list of timeslots, and the form with the week.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A timeslot as people write it: rows of days with a beginning and an end, which may lie on the next day.
+//! A timeslot as rows of days with a start and an end, which may be on the next day.
 //!
 //! What is stored ends with its day, so a row over midnight becomes two recurrences, and they become one row again.
 

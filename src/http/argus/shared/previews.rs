@@ -1,4 +1,4 @@
-//! Which incidents a filter would find (contract section 17).
+//! Previews of filters: the incidents that match one (contract section 17).
 
 use axum::extract::State;
 

@@ -1,4 +1,4 @@
-//! What is the same of notification profiles in all versions (contract section 15).
+//! Parts of notification profiles that are the same in all versions (contract section 15).
 
 use axum::{extract::State, http::StatusCode};
 

@@ -1,4 +1,4 @@
-//! Tokens for passwords, and giving them back (contract section 2.4).
+//! Logging in with a password, and logging out (contract section 2.4).
 
 use axum::{
     extract::State,

@@ -1,4 +1,4 @@
-//! Users as others see them (contract section 3).
+//! Users, as other users see them (contract section 3).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A list of incidents that is not paged, in one answer.
+//! Lists of incidents in one answer, without pages.
 
 use super::render::Renderer;
 use crate::{

@@ -1,4 +1,4 @@
-//! Whole lists in one answer, and what clients filter them by (contract section 6).
+//! Lists of incidents in one answer, and their filters (contract section 6).
 
 use axum::extract::State;
 

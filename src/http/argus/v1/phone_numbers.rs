@@ -1,4 +1,4 @@
-//! Telephone numbers of the caller (contract section 3).
+//! Phone numbers of the caller (contract section 3).
 
 use axum::{extract::State, http::StatusCode};
 

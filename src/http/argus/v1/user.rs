@@ -1,4 +1,4 @@
-//! The caller, with telephone numbers (contract section 3).
+//! The caller with their phone numbers (contract section 3).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;

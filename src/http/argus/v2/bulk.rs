@@ -1,4 +1,4 @@
-//! One change on many incidents (contract section 12).
+//! Changes of many incidents at once (contract section 12).
 
 use axum::{
     body::Body,

@@ -1,4 +1,4 @@
-//! Signs of life of sources (contract section 4).
+//! Heartbeats of sources (contract section 4).
 
 use axum::{extract::State, http::StatusCode};
 

@@ -1,4 +1,4 @@
-//! The media by which people can be told, and what their destinations need (contract section 16.1).
+//! The media of destinations, and their settings (contract section 16.1).
 
 use std::fmt::Write;
 

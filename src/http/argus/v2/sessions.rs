@@ -1,4 +1,4 @@
-//! Login tokens, and new classic ones for old (contract section 2.4).
+//! Login tokens, and the exchange of a classic token for a new one (contract section 2.4).
 
 use axum::{
     extract::State,

@@ -1,4 +1,4 @@
-//! Tickets made by a plug-in (contract section 8). There are no plug-ins yet.
+//! Tickets created by a ticket plug-in (contract section 8), of which there are none yet.
 
 use axum::{extract::State, http::StatusCode};
 

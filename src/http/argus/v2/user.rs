@@ -1,4 +1,4 @@
-//! The caller, with the way to the administration (contract section 3).
+//! The caller with the address of the administration pages (contract section 3).
 
 use axum::http::StatusCode;
 use serde::Serialize;

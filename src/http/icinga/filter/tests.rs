@@ -1,4 +1,4 @@
-//! What is written is read back, and what is read back matches what it plainly says.
+//! Filters that are written and read again stay the same, and match as a plain evaluation does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

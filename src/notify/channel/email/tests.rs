@@ -1,4 +1,4 @@
-//! What mails look like, and that nothing from outside can bend them.
+//! Tests of mails, and of texts from outside that try to change their structure.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What mail programs make of headers is what was meant.
+//! Mail programs read headers as they were meant.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;

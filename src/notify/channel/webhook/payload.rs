@@ -1,4 +1,4 @@
-//! The webhook's body. Receivers depend on it: names may be added, and none may change.
+//! The body of webhooks. Receivers depend on it: fields may be added, but never changed.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! Whatever changes and however few moments are kept: each incident is due once its moment has come, and not before.
+//! Each incident is due when its time has come and not before, whatever changes and however few times are kept.
 
 use std::collections::BTreeMap;
 

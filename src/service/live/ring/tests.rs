@@ -1,4 +1,4 @@
-//! The ring stays within its bounds, and each reader gets every change or hears that there was too much.
+//! The ring stays within its bounds, and each reader gets every change or a notice that there were too many.
 
 use proptest::{collection::vec, prelude::*};
 

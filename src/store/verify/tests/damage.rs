@@ -1,4 +1,4 @@
-//! Damaged, removed and replaced files: what is read is verified, and what cannot be written is said.
+//! Damaged, removed and replaced files: reads are verified, and failed writes are reported.
 
 use std::{collections::BTreeSet, fs, os::unix::fs::FileExt, path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Damage to what decides who is told, and to the outbox.
+//! Damage to profiles, filters, timeslots, destinations and the outbox.
 
 use std::collections::BTreeMap;
 
