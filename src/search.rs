@@ -69,7 +69,7 @@ use crate::{
     store::{Snapshot, Store, StoreError},
 };
 
-/// So often the files of the text index are read before they are called damaged, and so far apart.
+/// Attempts to open the text index, and the delay between them, before it is declared damaged.
 const CHECKS: usize = 4;
 const CHECK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -85,7 +85,7 @@ pub struct Search {
 /// How the text index is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// `behind`: so many incidents and events are served from memory, because the index does not have them on disk yet.
+    /// `behind`: number of incidents and events that are not in the index on disk yet, and are served from memory.
     Ready { behind: usize },
     /// Until the index is there again, tags and texts are found by reading records.
     Rebuilding,
@@ -221,7 +221,7 @@ impl Search {
         Ok(keys.into_iter().map(Key::id).collect())
     }
 
-    /// Builds the text index anew in the background.
+    /// Rebuilds the text index in the background.
     pub fn reindex(&self) {
         self.inner.text.rebuild();
     }

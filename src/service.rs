@@ -90,7 +90,7 @@ pub struct Settings {
     /// Of classic tokens, counted from creation; `None`: for ever.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
-    /// So many days before a source's token expires there is an incident about it.
+    /// Days before a source's token expires at which an incident about it is opened.
     pub token_warning_days: u32,
     /// Incidents cannot be deleted.
     pub indelible_incidents: bool,

@@ -3,7 +3,7 @@
 use super::{AdminReply, execute::AdminError};
 use crate::service::{Service, Settled};
 
-/// To the letter: what does not expire within so many days has no incident afterwards.
+/// Exact: a token that does not expire within this number of days has no incident afterwards.
 pub(super) async fn check_tokens(service: &Service, days: Option<u32>) -> Result<AdminReply, AdminError> {
     let days = days.unwrap_or(service.settings().token_warning_days);
     Ok(told(&service.system().check_tokens(days).await?))

@@ -16,7 +16,7 @@ pub enum Ended {
     Sent,
     /// Another attempt may succeed.
     Retry,
-    /// The same, but not before so many microseconds have passed: the provider asked for that.
+    /// The same, but not before this number of microseconds has passed, because the provider asked for it.
     RetryAfter(i64),
     /// Another attempt would end the same way. Says nothing about the destination.
     Failed,

@@ -99,7 +99,7 @@ pub const fn code(silence: Silence) -> &'static str {
 pub enum Place<'a> {
     All,
     Destination(DestinationId),
-    /// `None`: the channel was there no more.
+    /// `None`: the channel had been deleted.
     Channel(&'a Contact, Option<&'a Channel>),
 }
 

@@ -16,7 +16,7 @@ pub struct Message {
     /// As it was when the message was made, for people to read; without secrets.
     pub address: String,
     pub state: State,
-    /// So many times it was handed to the channel.
+    /// Number of times it was handed to a transport.
     pub attempts: u32,
     pub last_attempt: Option<Timestamp>,
     /// What the provider, or the network, said at the last attempt; see [`public_answer`].

@@ -75,7 +75,7 @@ pub enum Whom {
         rule: RuleId,
         /// `None`: none of the rule's.
         contact: Option<ContactId>,
-        /// `None`: it was there no more.
+        /// `None`: it had been deleted.
         channel: Option<ChannelId>,
     },
 }
@@ -92,7 +92,7 @@ pub enum NearReason {
     Covered(Cause),
     /// The incident is about trouble with the destination, or the medium, itself.
     Reported,
-    /// One event tells only so many; of the rule's contacts so many were left out.
+    /// An event notifies a limited number of contacts; this number of the rule's contacts was left out.
     TooMany {
         left_out: u32,
     },
@@ -142,12 +142,12 @@ pub struct Plan {
     pub reported_medium: Option<String>,
     /// By profile or rule, the first of them.
     pub near_misses: Vec<NearMiss>,
-    /// So many were left out.
+    /// Number of contacts that were left out.
     pub more_near_misses: u32,
 }
 
 impl Plan {
-    /// Of the rule's contacts so many are not told. Comes first, so that it is kept whatever else there is.
+    /// Number of the rule's contacts that are not notified. Comes first, so that it is kept if there are many near misses.
     pub fn leave_out(&mut self, rule: RuleId, left_out: u32) {
         let whom = Whom::Contact { rule, contact: None, channel: None };
         self.near_misses.insert(0, NearMiss { whom, reason: NearReason::TooMany { left_out } });

@@ -25,7 +25,7 @@ pub struct Call {
     pub channel: Arc<Channel>,
 }
 
-/// A contact and a channel that a rule leads over; `None`: the channel is there no more.
+/// A contact and the channel that a rule uses; `None`: the channel was deleted.
 pub type Way = (Arc<Contact>, Option<Arc<Channel>>);
 
 /// Reads contacts as they are at the moment of the decision.
@@ -97,7 +97,7 @@ fn comparable(kind: &str, address: &str) -> String {
 #[derive(Debug, Default)]
 pub struct Expanded {
     pub ways: Vec<Way>,
-    /// That were not looked at, as there were so many.
+    /// Number of pairs that were not examined because there were too many.
     pub left_out: usize,
 }
 

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// So many of the latest incidents are looked at before it is taken for granted that some are not the server's own.
+/// Latest incidents that are read to find out whether all of them are the server's own.
 const LOOKED_AT: u64 = 1_000;
 
 const SYSTEMS: [System; story::SYSTEMS] = [

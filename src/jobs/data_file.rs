@@ -9,10 +9,10 @@ use crate::service::Service;
 
 /// How long it may take until a file that was removed or replaced is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// All pages are verified so long after the start, and then so often.
+/// Delay after the start before all pages are verified, and the interval after that.
 const FIRST_VERIFICATION: Duration = Duration::from_secs(2);
 const VERIFY_EVERY: Duration = Duration::from_hours(24);
-/// A pause after so many pages, so that nobody waits for the disk.
+/// Pages after which there is a pause, so that requests do not wait for the disk.
 const PAGES_AT_ONCE: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(1);
 

@@ -33,7 +33,7 @@ struct Letters {
     turn: Turn,
     /// When each letter died that was heard of; what is read from the file died before.
     deaths: FxHashMap<MessageId, Turn>,
-    /// So often all was forgotten.
+    /// Number of times that everything was forgotten.
     age: u64,
 }
 

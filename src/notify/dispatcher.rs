@@ -33,7 +33,7 @@ use crate::{
     store::{Follower, Store, StoreError},
 };
 
-/// What is due is looked at so often even if nothing seems to be: timers are late on a machine that slept.
+/// Interval at which due messages are looked for even if none seems to be due: timers are late after a suspend.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What is in flight when the server stops may take so long to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ struct Inbox {
 #[derive(Default)]
 struct News {
     messages: Vec<Arc<Message>>,
-    /// All that is due has to be read anew.
+    /// All due messages have to be read again.
     reset: bool,
 }
 

@@ -104,7 +104,7 @@ struct Lane {
     /// Attempts that failed since the last that did not.
     failures: u32,
     blocked_until: Moment,
-    /// So many may be in flight at once: grows with each success, so that a destination that hangs holds one.
+    /// Messages that may be in flight at once. Grows with each success, so a destination that hangs blocks one message only.
     window: usize,
     is_ready: bool,
     timer: Option<Moment>,

@@ -24,7 +24,7 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// What a message cannot be sent without is there no more; says what.
+/// Something that the message needs was deleted; names it.
 #[derive(Debug)]
 pub enum Resolved {
     Outgoing(Box<Outgoing>),

@@ -19,7 +19,7 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// With more changes than this to catch up, building anew is the better choice.
+/// Changes beyond which rebuilding the index is faster than replaying them.
 pub(super) const MOST_CHANGES: u64 = 50_000;
 
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-/// Up to so many are kept sorted.
+/// Size up to which a set is a sorted list.
 const FEW: usize = 4_096;
 /// Ids from here on are kept one by one: a damaged index may name any, and memory must not go by them.
 const FAR: u64 = 1 << 28;

@@ -18,11 +18,11 @@ use crate::{domain::ids::Seq, store::Store};
 const QUIET: Duration = Duration::from_millis(250);
 /// Under load, commits come so far apart.
 const PERIOD: Duration = Duration::from_secs(1);
-/// A commit may take one part in so many of the time.
+/// Denominator of the share of time that commits may take.
 const REST: u32 = 8;
 /// With more incidents and events than this in the tail, there is no rest.
 const LONG_TAIL: usize = 20_000;
-/// Changes that mean nothing to the index are noted so often, to keep the way from the change log short.
+/// Interval at which changes that do not concern the index are recorded, so that little has to be replayed after a start.
 const IDLE_PERIOD: Duration = Duration::from_secs(30);
 /// A store with no more incidents than this is read at once instead of in the background.
 const SMALL: u64 = 5_000;
@@ -209,7 +209,7 @@ pub(super) struct Indexer {
 }
 
 impl Indexer {
-    /// Opens what is there. If that is not enough to answer, [`Indexer::run`] will build it anew.
+    /// Opens the index. If it cannot be used, [`Indexer::run`] rebuilds it.
     pub(super) fn open(store: Store, directory: PathBuf, shared: Arc<Shared>) -> Result<Self, CatchUpError> {
         let mut indexer = Self { store, directory, shared, index: None };
         match guarded(|| TextIndex::open(&indexer.directory)) {

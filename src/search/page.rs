@@ -22,7 +22,7 @@ pub struct Found {
     pub previous: Option<Cursor>,
 }
 
-/// `older` and `newer` find up to so many rows beyond a key, the nearest first.
+/// `older` and `newer` find up to the given number of rows beyond a key, nearest first.
 pub(super) fn find<E>(
     cursor: Option<Cursor>,
     size: usize,

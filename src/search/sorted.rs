@@ -250,7 +250,7 @@ impl Sorter<'_> {
 /// Rows that are looked at together, to pass over those of which none is wanted.
 const BLOCK: usize = 64;
 
-/// The lowest so many spots beyond one.
+/// The given number of lowest spots beyond one.
 struct Best {
     from: Option<Turned>,
     limit: usize,
@@ -295,7 +295,7 @@ impl Best {
         }
     }
 
-    /// Keeps so many as are wanted.
+    /// Keeps the requested number.
     fn cut(&mut self) {
         if self.limit == 0 || self.spots.len() < self.limit {
             return;

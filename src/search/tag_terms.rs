@@ -7,7 +7,7 @@ use super::text_index::{IndexError, TextSearcher};
 
 /// Terms that are looked at for one question, shared among the parts of the index.
 const TERMS: usize = 40_000;
-/// Of each part at least so many.
+/// Minimum number for each part.
 const TERMS_PER_SEGMENT: usize = 500;
 /// Values from which the count of a key's values is estimated.
 const SAMPLE: usize = 64;
@@ -119,7 +119,7 @@ impl TextSearcher {
     }
 }
 
-/// Finding a place costs as much as so many terms.
+/// Cost of a seek, in terms that could be read instead.
 const SEEK: usize = 8;
 
 fn is_key(term: &[u8], key_len: usize) -> bool {

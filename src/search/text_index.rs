@@ -35,7 +35,7 @@ const BUILD_HEAP_BYTES: usize = 60_000_000;
 /// How often a lock is tried: for two seconds.
 const LOCK_PATIENCE: u32 = 200;
 
-/// The index cannot be used and has to be built anew, whatever the reason.
+/// The index cannot be used and has to be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct IndexError(String);

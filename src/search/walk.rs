@@ -16,7 +16,7 @@ pub(super) struct Walk<'a> {
     columns: &'a Columns,
     conditions: Conditions,
     within: Within<'a>,
-    /// So many chunks may still be looked at.
+    /// Chunks that may still be read.
     budget: Cell<usize>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
         Self { columns, conditions: Conditions::new(criteria, columns, now), within, budget: Cell::new(usize::MAX) }
     }
 
-    /// Gives up after so many chunks; see [`Walk::gave_up`].
+    /// Stops after this number of chunks; see [`Walk::gave_up`].
     pub(super) fn with_budget(self, chunks: usize) -> Self {
         Self { budget: Cell::new(chunks), ..self }
     }

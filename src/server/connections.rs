@@ -61,7 +61,7 @@ pub(super) fn raise_descriptor_limit() -> usize {
     current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
-/// How many clients there can be with so many descriptors.
+/// Connections that fit into this number of file descriptors.
 pub(super) fn at_most_with(descriptors: usize) -> usize {
     descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(16)
 }

@@ -32,7 +32,7 @@ use crate::{
 
 const NOW: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
 
-/// Counts down with each write or sync; below zero they fail until it is set anew.
+/// Counts down with each write or sync; below zero they fail until it is set again.
 #[derive(Debug, Default)]
 struct Faults(AtomicI64);
 

@@ -46,7 +46,7 @@ pub trait Follower: Send + Sync {
         let _ = messages;
     }
 
-    /// The file had to be opened again and holds changes that no batch has told: everything has to be read anew.
+    /// The file was opened again and contains changes that no batch has published: everything has to be read again.
     fn reset(&self);
 }
 

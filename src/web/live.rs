@@ -36,7 +36,7 @@ use crate::{
 
 /// Upper bound on how often the pause between reload requests to a page doubles.
 const DOUBLINGS: u32 = 4;
-/// Many streams take their turns in so many groups, so that other requests get theirs in between.
+/// Number of groups in which streams are woken one after the other, so that other requests get their turn in between.
 const GROUPS: usize = 64;
 
 pub async fn stream(

@@ -68,7 +68,7 @@ impl Show {
     }
 }
 
-/// The two largest units of so many microseconds.
+/// A duration in microseconds as its two largest units.
 #[must_use]
 pub fn span(micros: i64) -> String {
     let parts = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::client::{Client, Target};
 use crate::clock::{Clock, SystemClock, random_bytes};
 
-/// After so many errors in a row a worker gives up.
+/// Consecutive errors after which a worker stops.
 const ERRORS_IN_A_ROW: usize = 5;
 
 #[derive(Default)]

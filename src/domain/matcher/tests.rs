@@ -28,7 +28,7 @@ enum Edit {
     DeleteRule(u64),
     PutSource(u64, usize),
     Fallback(FilterBlob),
-    /// The commit failed: the configuration is what it was so many edits ago.
+    /// The commit failed: the configuration is that of the given number of edits ago.
     TakeBack(usize),
 }
 

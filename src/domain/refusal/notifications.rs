@@ -73,7 +73,7 @@ pub enum ProfileLabel {
         timeslot: String,
         filters: Vec<(String, FilterBlob)>,
     },
-    /// So many of other users, whose names are nobody else's business.
+    /// Number of profiles of other users, which are not named.
     OfOthers(usize),
 }
 

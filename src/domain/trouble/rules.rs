@@ -234,7 +234,7 @@ pub fn too_many_recipients(directory: &Directory, overflows: &[Overflow]) -> Vec
     findings.collect()
 }
 
-/// What the event says by which an incident of the matter ends that began at `start`.
+/// Description of the closing event of an incident that began at `start`.
 #[must_use]
 pub fn over(matter: Matter, start: Timestamp, directory: &Directory) -> String {
     match matter {

@@ -136,7 +136,7 @@ impl World<'_, '_> {
         self.command.put_profile(Profile { id, owner, name, timeslot, filters, destinations, active: false });
     }
 
-    /// From so many hours on until so many hours.
+    /// Start and end, in hours from now.
     fn maintenance(&mut self, by: UserId, (from, until): (i64, i64), description: &str, filter: FilterId) {
         let now = self.command.now();
         let start = now.saturating_add_micros(from * HOUR);

@@ -66,7 +66,7 @@ impl Fields {
         })
     }
 
-    /// Texts of at least so many characters.
+    /// Texts of at least `shortest` characters.
     pub fn texts(&mut self, name: &str, shortest: usize, rule: Text) -> Option<Vec<String>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
         self.each_item(name, values, |value| match value {

@@ -125,7 +125,7 @@ fn is_log(method: &str) -> bool {
     matches!(method, "channel::Log" | "Log")
 }
 
-/// So many lines a minute, each of a bounded length.
+/// A limited number of lines per minute, each of limited length.
 struct Log {
     plugin: Arc<str>,
     since: Instant,

@@ -37,7 +37,7 @@ pub struct Dossier {
     pub decided: Vec<DecidedEvent>,
     /// Those that the caller may see, the newest first.
     pub messages: Vec<Notification>,
-    /// So many more that the caller may see.
+    /// Number of further messages that the caller may see.
     pub more_messages: usize,
     /// To others.
     pub hidden_messages: usize,

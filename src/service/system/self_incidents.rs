@@ -38,7 +38,7 @@ pub struct Settled {
 pub(in crate::service) struct Reported(Mutex<Option<BTreeSet<Matter>>>);
 
 impl System {
-    /// Tokens of all sources that expire within so many days: what does not has no incident afterwards.
+    /// Tokens of all sources that expire within this number of days; others have no incident afterwards.
     pub async fn check_tokens(&self, days: u32) -> Result<Settled, ServiceError> {
         let zone = self.settings().time_zone;
         self.settle(Kind::TokenExpiry, move |directory, now| {

@@ -52,7 +52,7 @@ pub struct View {
     pub levels: Vec<u8>,
     /// One of [`FRAMES`].
     pub frame: Option<&'static str>,
-    /// At least so many minutes.
+    /// Minimum duration in minutes.
     pub longer: Option<u32>,
     /// The search box: words, `#id`, `key=value`. More than fit into a search match nothing.
     pub text: String,

@@ -8,7 +8,7 @@ use crate::{
     web::{Site, answer::PageError, frame::Frame, notifications::words},
 };
 
-/// So many of them are shown.
+/// Upper bound on incidents shown.
 const SHOWN: usize = 5;
 
 pub struct Covered {
