@@ -1,0 +1,148 @@
+//! All settings, each declared in one line. A test compares them with packaging/argusd.toml and docs/OPERATIONS.md.
+
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    ConfigError, Origin, Setting,
+    kind::{
+        Days, Dialect, FirstPassword, Host, Hours, JsonObject, Kind, LONGEST_LIFE_DAYS, Line, Listen, LogLevel,
+        MailTls, Number, Seconds, Secret, SmsHttp, StormLimit, host_time_zone,
+    },
+    section::{Section, Sources, Spec, sections},
+};
+
+sections! {
+    Config, File, "" {
+        data => data: PathBuf, ["ARGUSD_DATA"], "argusd.redb";
+        /// `HOST:PORT`; port 0 takes any free one.
+        listen => listen: Listen, ["ARGUSD_LISTEN"], "127.0.0.1:8000";
+        /// Where clients reach the server; `None`: where they say they did.
+        public_url => public_url: Option<Url>, ["ARGUSD_PUBLIC_URL"], "";
+        /// Frontends on other hosts. The first is where links to the frontend lead.
+        frontend_urls => frontend_urls: Vec<Url>, ["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"], "";
+        /// Addresses and networks of proxies whose forwarding headers are believed.
+        trusted_proxies => trusted_proxies: Vec<String>, ["ARGUSD_TRUSTED_PROXIES"], "";
+        time_zone => time_zone: Tz, ["ARGUSD_TIME_ZONE", "TIME_ZONE"], host_time_zone();
+        max_connections => max_connections: Number<usize, 1, 1_000_000>, ["ARGUSD_MAX_CONNECTIONS"], "20000";
+        [log]: LogConfig;
+        [storage]: StorageConfig;
+        [tokens]: TokenConfig;
+        [incidents]: IncidentConfig;
+        [icinga]: IcingaConfig;
+        [web]: WebConfig;
+        [admin]: AdminConfig;
+        [notifications]: NotificationConfig;
+        [mail]: MailConfig;
+        [sms]: SmsConfig;
+    }
+
+    LogConfig, Log, "log." {
+        /// A level, or directives such as `info,argusd::http=debug`.
+        level => level: LogLevel, ["ARGUSD_LOG", "DEBUG"], "info";
+    }
+
+    StorageConfig, Storage, "storage." {
+        cache_mib => cache_mib: Number<usize, 4, 1_048_576>, ["ARGUSD_CACHE_MIB"], "128";
+    }
+
+    TokenConfig, Tokens, "tokens." {
+        /// `None`: classic tokens never expire.
+        life_days => life: Days<1, LONGEST_LIFE_DAYS>, ["ARGUSD_TOKEN_LIFE_DAYS"], "14";
+        login_life_hours => login_life: Hours<1, { LONGEST_LIFE_DAYS * 24 }>, ["ARGUSD_LOGIN_LIFE_HOURS"], "10";
+        /// Before a source's token expires.
+        warning_days => warning_days: Number<u32, 1, 365>, ["ARGUSD_TOKEN_WARNING_DAYS"], "7";
+    }
+
+    IncidentConfig, Incidents, "incidents." {
+        /// Refuse to delete incidents.
+        indelible => indelible: bool, ["ARGUSD_INDELIBLE_INCIDENTS", "ARGUS_INDELIBLE_INCIDENTS"], "true";
+    }
+
+    IcingaConfig, Icinga, "icinga." {
+        /// What `contacts` and `channels` speak; other paths say it themselves.
+        dialect => dialect: Dialect, ["ARGUSD_ICINGA_DIALECT"], "issue";
+    }
+
+    WebConfig, Web, "web." {
+        /// A line on top of every page.
+        banner => banner: Line, ["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"], "";
+        /// A style sheet with other values for the custom properties of the pages.
+        tokens => tokens: Option<PathBuf>, ["ARGUSD_WEB_TOKENS"], "";
+    }
+
+    AdminConfig, Admin, "admin." {
+        /// The first password of the user `admin`; `None`: one is made up.
+        password_file => password: FirstPassword, ["ARGUSD_ADMIN_PASSWORD", "ARGUSD_ADMIN_PASSWORD_FILE"], "";
+    }
+
+    NotificationConfig, Notifications, "notifications." {
+        /// Whether anything is sent at all.
+        send => send: bool, ["ARGUSD_SEND_NOTIFICATIONS", "ARGUS_SEND_NOTIFICATIONS"], "true";
+        /// Messages a minute and destination before summaries take over; `None`: no bound.
+        storm_limit => storm_limit: StormLimit, ["ARGUSD_STORM_LIMIT"], "30";
+        /// How long a message is tried.
+        retry_hours => retry: Hours<1, 8_760>, ["ARGUSD_RETRY_HOURS"], "24";
+        /// Templates that replace the built-in ones.
+        templates => templates: Option<PathBuf>, ["ARGUSD_TEMPLATES"], "";
+        /// Whether requests may go to this host and to private networks.
+        allow_private_addresses => allow_private_addresses: bool, ["ARGUSD_ALLOW_PRIVATE_ADDRESSES"], "true";
+        /// For one HTTP request with its answer.
+        http_timeout_seconds => http_timeout: Seconds<1, 600>, ["ARGUSD_HTTP_TIMEOUT_SECONDS"], "15";
+        /// Executables that carry messages; `None`: there are none.
+        plugins => plugins: Option<PathBuf>, ["ARGUSD_PLUGINS"], "/usr/lib/argusd/channels";
+        /// For one call of a plug-in.
+        plugin_timeout_seconds => plugin_timeout: Seconds<1, 600>, ["ARGUSD_PLUGIN_TIMEOUT_SECONDS"], "30";
+        /// A filter blob as JSON: values for criteria that a filter does not set.
+        fallback_filter => fallback_filter: JsonObject, ["ARGUSD_FALLBACK_FILTER", "ARGUS_FALLBACK_FILTER"], "{}";
+    }
+
+    MailConfig, Mail, "mail.", tls first {
+        host => host: Host, ["ARGUSD_MAIL_HOST", "EMAIL_HOST"], "localhost";
+        /// The default is the usual one for `tls`.
+        port => port: Number<u16, 1, 65_535>, ["ARGUSD_MAIL_PORT", "EMAIL_PORT"], "25";
+        tls => tls: MailTls, ["ARGUSD_MAIL_TLS", "EMAIL_USE_TLS"], "none";
+        /// Empty: the server takes mail from us without.
+        username => username: String, ["ARGUSD_MAIL_USERNAME", "EMAIL_HOST_USER"], "";
+        password_file => password: Secret,
+            ["ARGUSD_MAIL_PASSWORD", "EMAIL_HOST_PASSWORD", "ARGUSD_MAIL_PASSWORD_FILE"], "";
+        ca_file => ca_file: Option<PathBuf>, ["ARGUSD_MAIL_CA_FILE"], "";
+        from => from: String, ["ARGUSD_MAIL_FROM", "DEFAULT_FROM_EMAIL"], "argus@localhost";
+        subject_prefix => subject_prefix: String, ["ARGUSD_SUBJECT_PREFIX", "NOTIFICATION_SUBJECT_PREFIX"], "[Argus] ";
+        /// Whether all mails about an incident have the same subject.
+        stable_subject => stable_subject: bool, ["ARGUSD_MAIL_STABLE_SUBJECT"], "false";
+        timeout_seconds => timeout: Seconds<1, 600>, ["ARGUSD_MAIL_TIMEOUT_SECONDS"], "30";
+    }
+
+    /// At most one of them is set.
+    SmsConfig, Sms, "sms." {
+        gateway_address => gateway_address: String, ["ARGUSD_SMS_GATEWAY_ADDRESS", "SMS_GATEWAY_ADDRESS"], "";
+        address_template => address_template: String, ["ARGUSD_SMS_ADDRESS_TEMPLATE"], "";
+        http => http: SmsHttp, [], "";
+    }
+}
+
+/// Applies the rules that concern several settings.
+pub(super) fn finish(mut config: Config) -> Result<Config, ConfigError> {
+    let (mail, sms) = (&mut config.mail, &config.sms);
+    if mail.port.origin == Origin::Default {
+        mail.port.value = match mail.tls.value {
+            MailTls::None => 25,
+            MailTls::StartTls => 587,
+            MailTls::Tls => 465,
+        };
+    }
+    let ways =
+        [!sms.gateway_address.value.is_empty(), !sms.address_template.value.is_empty(), sms.http.value.is_some()];
+    if ways.into_iter().filter(|way| *way).count() > 1 {
+        return Err(ConfigError::BadValue {
+            name: "sms",
+            origin: sms.gateway_address.origin,
+            reason: "only one of gateway_address, address_template and http may be set".to_owned(),
+        });
+    }
+    Ok(config)
+}
