@@ -65,9 +65,9 @@ impl From<SettingArgs> for Flags {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the server (what happens without a command, too)
+    /// Run the server (the default without a command)
     Serve,
-    /// People and the accounts of sources
+    /// Users and the accounts of sources
     User {
         #[command(subcommand)]
         command: UserCommand,
@@ -82,12 +82,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: SourceCommand,
     },
-    /// The ways in which contacts are told
+    /// Ways to notify contacts
     Channel {
         #[command(subcommand)]
         command: ChannelCommand,
     },
-    /// Filters that users keep
+    /// Saved filters
     Filter {
         #[command(subcommand)]
         command: FilterCommand,
@@ -97,20 +97,20 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ProfileCommand,
     },
-    /// Make test incidents, close incidents
+    /// Create test incidents, close incidents
     Incident {
         #[command(subcommand)]
         command: IncidentCommand,
     },
     /// Load realistic incidents, for demonstrations and benchmarks
     Generate(Generate),
-    /// Make a small world to look around in: incidents, people, profiles, maintenance, contacts. Nobody is told of it
+    /// Create demo data: incidents, people, profiles, maintenance, contacts. Nobody is notified of it
     Demo(Demo),
     /// Load test an Argus-compatible server: post incidents, verify them, print rates and latencies
     Stress(Stress),
     /// Verify the data file, its indexes and counters; exits with 1 if something is wrong
     Check,
-    /// Build the text index anew
+    /// Rebuild the text index
     Reindex,
     /// Write a complete, consistent, compacted copy of the data file, while the server runs or not
     Backup {
@@ -133,7 +133,7 @@ pub(super) enum ApiVersion {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make a user
+    /// Create a user
     Create {
         name: String,
         #[arg(long, default_value = "")]
@@ -181,7 +181,7 @@ pub(super) enum UserCommand {
         /// A permission to give; may be repeated
         #[arg(long, value_name = "PERMISSION")]
         grant: Vec<String>,
-        /// A permission to take away; may be repeated
+        /// A permission to remove; may be repeated
         #[arg(long, value_name = "PERMISSION")]
         revoke_grant: Vec<String>,
     },
@@ -198,11 +198,10 @@ pub(super) enum UserCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Make a token and print it, and nothing else; it cannot be shown again
+    /// Create a token and print only it; it cannot be shown again
     Create {
         user: String,
-        /// The file that holds a token of an existing Argus, to be taken over instead of making one; `-` for standard
-        /// input
+        /// The file that holds a token of an existing Argus, to be used instead of a new one; `-` for standard input
         #[arg(long, value_name = "FILE")]
         value_file: Option<PathBuf>,
         /// The same token itself. Other users of this host can see it in the list of processes; better use --value-file
@@ -234,7 +233,7 @@ pub(super) enum TokenCommand {
     },
     /// Open and end incidents about tokens of sources that expire soon; a running server does that by itself
     Check {
-        /// Within so many days [default: as the settings say]
+        /// Number of days before expiry [default: as the settings say]
         #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=365_000))]
         days: Option<u32>,
     },
@@ -242,18 +241,18 @@ pub(super) enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourceCommand {
-    /// Make a source; its type and its user are made as needed
+    /// Create a source; its type and its user are created as needed
     Create {
         name: String,
         #[arg(long = "type", value_name = "TYPE")]
         source_type: String,
-        /// What relative addresses in its incidents are joined to
+        /// Base of relative addresses in its incidents
         #[arg(long, value_name = "URL", default_value = "")]
         base_url: String,
         /// The name of its user [default: the source's name]
         #[arg(long)]
         username: Option<String>,
-        /// Make a token for its user and print it
+        /// Create a token for its user and print it
         #[arg(long)]
         token: bool,
     },
@@ -265,10 +264,10 @@ pub(super) enum SourceCommand {
     /// Change a source
     Change {
         name: String,
-        /// Where several sources have this name
+        /// If several sources have this name
         #[arg(long = "type", value_name = "TYPE")]
         source_type: Option<String>,
-        /// Within so many seconds a sign of life is expected: 60 to 86400, or the word off
+        /// Heartbeat interval in seconds: 60 to 86400, or the word off
         #[arg(long, value_name = "SECONDS", required = true, value_parser = super::requests::heartbeat)]
         heartbeat: Heartbeat,
     },
@@ -306,7 +305,7 @@ pub(super) enum ProfileCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ChannelCommand {
-    /// Make a channel and print its UUID
+    /// Create a channel and print its UUID
     Create {
         #[arg(long)]
         name: String,
@@ -344,7 +343,7 @@ pub(super) enum ChannelCommand {
     },
     /// Show the channel plug-ins that are installed
     Types,
-    /// Delete a channel that is no contact's default
+    /// Delete a channel that is not the default of a contact
     Delete {
         /// Its name or its UUID
         channel: String,
@@ -353,7 +352,7 @@ pub(super) enum ChannelCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum IncidentCommand {
-    /// Make test incidents and print their numbers
+    /// Create test incidents and print their numbers
     Create {
         /// How many
         #[arg(short = 'b', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -401,17 +400,17 @@ pub(super) struct Generate {
     /// How many incidents
     #[arg(value_name = "N")]
     pub count: u64,
-    /// The same seed makes the same incidents
+    /// The same seed creates the same incidents
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// The same seed makes the same world
+    /// The same seed creates the same data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Even where there are incidents already
+    /// Even if there are incidents already
     #[arg(long)]
     pub force: bool,
 }

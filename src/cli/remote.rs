@@ -35,7 +35,7 @@ fn ask(mut stream: &UnixStream, request: &AdminRequest) -> anyhow::Result<AdminR
     stream.write_all(line.as_bytes()).context("cannot talk to the running server")?;
     let mut watched = false;
     for line in BufReader::new(stream).lines() {
-        let line = line.context("cannot hear the running server")?;
+        let line = line.context("lost the connection to the running server")?;
         match serde_json::from_str(&line).context("the running server is of another version")? {
             AdminReply::Progress(text) => {
                 output::progress(&text);

@@ -18,7 +18,7 @@ pub(super) fn backup(file: &Path) -> anyhow::Result<AdminRequest> {
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot tell where {} is", path.display()))
+    std::path::absolute(path).with_context(|| format!("cannot determine where {} is", path.display()))
 }
 
 /// `[DD ]HH:MM:SS` in microseconds (contract section 24).
