@@ -108,17 +108,17 @@ criteria! {
     };
     open: Either = Criterion {
         about: Some("False: closed, so never stateless ones."),
-        title: "State", adjectives: ["open", "closed"], states: ["open", "closed"], choices: ["open", "closed"],
+        title: "State", adjectives: ["open", "closed"], states: ["open", "closed"], choices: ["Open", "Closed"],
         narrow: |blob, criteria| criteria.open = blob.open, ..named("open", "")
     };
     acked: Either = Criterion {
         title: "Acknowledged", adjectives: ["acknowledged", "unacknowledged"],
-        states: ["acknowledged", "not acknowledged"], choices: ["yes", "no"],
+        states: ["acknowledged", "not acknowledged"], choices: ["Yes", "No"],
         narrow: |blob, criteria| criteria.acked = blob.acked, ..named("acked", "")
     };
     stateful: Either = Criterion {
         title: "Duration", adjectives: ["stateful", "stateless"],
-        states: ["with a duration", "without a duration"], choices: ["has a duration", "happens at once"],
+        states: ["stateful", "stateless"], choices: ["Stateful", "Stateless"],
         narrow: |blob, criteria| criteria.stateful = blob.stateful, ..named("stateful", "")
     };
     max_level: MaxLevel = Criterion {
@@ -131,7 +131,7 @@ criteria! {
     };
     hide_closed_acked: Flag = Criterion {
         is_wide: true, about: Some("Leaves out what is both closed and acknowledged."),
-        title: "Leave out what is both closed and acknowledged",
+        title: "Hide closed + acknowledged",
         narrow: |blob, criteria| criteria.hide_closed_acked = blob.hide_closed_acked,
         ..named("hide_closed_acked", "not both closed and acknowledged")
     };

@@ -113,7 +113,7 @@ kinds! {
         User: 0, 0, "user", "user", "user", "User";
         Token: 1, 1, "token", "token or session", "token", "Token";
         Source: 2, 2, "source", "source", "source", "SourceSystem";
-        SourceType: 3, 3, "source-type", "type of sources", "source type", "SourceSystemType";
+        SourceType: 3, 3, "source-type", "source type", "source type", "SourceSystemType";
         Timeslot: 4, 4, "timeslot", "timeslot", "timeslot", "Timeslot";
         Destination: 5, 5, "destination", "destination", "destination", "DestinationConfig";
         Filter: 6, 6, "filter", "filter", "filter", "Filter";

@@ -69,7 +69,7 @@ pub enum Refusal {
     BadUsername,
     #[error("{0:?} is not a valid e-mail address")]
     BadEmail(String),
-    #[error("you cannot take away your own rights; somebody else has to")]
+    #[error("you cannot remove your own rights; another superuser has to")]
     OwnRights,
     #[error(transparent)]
     Password(#[from] PasswordProblem),
@@ -82,7 +82,10 @@ pub enum Refusal {
     /// Holds the username.
     #[error("user {0} has no token")]
     NoClassicToken(String),
-    #[error("a user can have at most {} tokens made by hand; revoke one first", crate::domain::limits::TOKENS_PER_USER)]
+    #[error(
+        "a user can have at most {} tokens created by hand; revoke one first",
+        crate::domain::limits::TOKENS_PER_USER
+    )]
     TooManyTokens,
     #[error("a token is 40 hex digits")]
     BadTokenValue,

@@ -29,6 +29,7 @@ use super::{
     form::Fields,
     form_page::{form, send},
     frame::{Frame, Section},
+    show::span,
     visitor::Visitor,
 };
 use crate::{
@@ -155,6 +156,18 @@ pub(super) fn token_life(fields: &Fields) -> TokenLife {
     }
 }
 
+/// The choice of a form that stands for the server's setting: "in 14 days (default)".
+pub(super) fn default_life(site: &Site) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match site.service.settings().token_life {
+        Some(life) if life.as_secs() > DAY && life.as_secs() % DAY == 0 => {
+            format!("in {} days (default)", life.as_secs() / DAY)
+        }
+        Some(life) => format!("in {} (default)", span(i64::try_from(life.as_micros()).unwrap_or(i64::MAX))),
+        None => "never (default)".to_owned(),
+    }
+}
+
 /// A token in a table.
 pub struct TokenLine {
     pub id: u64,
@@ -172,7 +185,7 @@ impl TokenLine {
             note: token.note.clone(),
             kind: match token.kind {
                 TokenKind::Classic => "for programs",
-                TokenKind::Login => "made by a login",
+                TokenKind::Login => "created by a login",
                 TokenKind::Session => "browser",
             },
             created: token.created,

@@ -169,26 +169,26 @@ impl PageError {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::NotFound(_) => "Not here",
+            Self::NotFound(_) => "Page not found",
             Self::Forbidden => "Not allowed",
-            Self::Csrf => "This form is too old",
-            Self::TooLarge => "Too much at once",
-            Self::TooSlow(_) => "Too slow",
+            Self::Csrf => "This form has expired",
+            Self::TooLarge => "Too much data",
+            Self::TooSlow(_) => "Request timed out",
             Self::Busy => "The server is busy",
-            Self::BadRequest(_) => "That did not work",
-            Self::TooMany(_) => "Too often",
-            Self::Unavailable(_) | Self::Internal(_) => "Our fault",
+            Self::BadRequest(_) => "Request failed",
+            Self::TooMany(_) => "Too many requests",
+            Self::Unavailable(_) | Self::Internal(_) => "Server error",
         }
     }
 
     fn text(&self) -> String {
         match self {
             Self::NotFound(text) | Self::BadRequest(text) | Self::Unavailable(text) => text.clone(),
-            Self::Forbidden => "Your account may not do that. An administrator can change it.".to_owned(),
+            Self::Forbidden => "Your account lacks the permission. An administrator can change that.".to_owned(),
             Self::Csrf => "You logged in again since this page was loaded, or another site tried to act in your name. \
                            Nothing was changed. Load the page again and repeat."
                 .to_owned(),
-            Self::TooLarge => "The form holds more than the server takes.".to_owned(),
+            Self::TooLarge => "The form is larger than the server accepts.".to_owned(),
             Self::TooSlow(limit) => {
                 format!("The form did not arrive within {} seconds. Please try again.", limit.as_secs())
             }
@@ -199,7 +199,7 @@ impl PageError {
             Self::Internal(error) => {
                 let id = uuid::Uuid::new_v4();
                 tracing::error!(request_id = %id, "a page failed: {error}");
-                format!("The server's log says more under {id}.")
+                format!("See the server's log for {id}.")
             }
         }
     }
@@ -208,7 +208,7 @@ impl PageError {
 impl From<ServiceError> for PageError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::NotFound(model) => Self::NotFound(format!("There is no such {model} (any more).")),
+            ServiceError::NotFound(model) => Self::NotFound(format!("This {model} does not exist or was deleted.")),
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::Refused(refusal) => Self::BadRequest(sentence(&refusal)),
             ServiceError::TooOften { retry_after } => Self::TooMany(retry_after.as_secs().saturating_add(1)),
@@ -244,7 +244,7 @@ impl From<StoreError> for PageError {
         match error {
             StoreError::Full => Self::Unavailable("The server's disk is full. Nothing was stored.".to_owned()),
             StoreError::Unavailable(why) => Self::Unavailable(format!(
-                "The data file is not available: {why}. Nothing was stored. Tell your administrator."
+                "The data file is not available: {why}. Nothing was stored. Contact your administrator."
             )),
             StoreError::Closed => Self::Unavailable("The data file is not available now; try again later.".to_owned()),
             StoreError::Damaged(_) | StoreError::Io(_) => Self::Internal(error.to_string()),

@@ -43,7 +43,7 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
         id: Self::Id,
     ) -> impl Future<Output = Result<Self::Known, PageError>> + Send {
         let _ = (site, visitor, id);
-        async { Err(PageError::NotFound("There is no such page.".to_owned())) }
+        async { Err(PageError::NotFound("This page does not exist.".to_owned())) }
     }
 
     /// What the fields hold when the form is opened.
@@ -166,7 +166,7 @@ impl<T: FormPage> Ask<T> {
 
     /// The stored thing, on a page that always has one.
     pub fn known(&self) -> Result<&T::Known, PageError> {
-        self.known.as_ref().ok_or_else(|| PageError::NotFound("There is no such page.".to_owned()))
+        self.known.as_ref().ok_or_else(|| PageError::NotFound("This page does not exist.".to_owned()))
     }
 
     /// The preview, if the page is to have one.

@@ -53,7 +53,7 @@ pub async fn unknown(request: Request) -> Response {
     if is_api || !wants_page(request.headers()) {
         return frame::unknown_path().into_response();
     }
-    PageError::NotFound("There is no page at this address.".to_owned()).into_response()
+    PageError::NotFound("This page does not exist.".to_owned()).into_response()
 }
 
 /// Browsers name HTML when somebody opens an address; scripts, pictures and programs do not.

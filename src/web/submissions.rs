@@ -286,7 +286,7 @@ impl Kept {
 
     /// Instead of an answer that is too long to be kept.
     fn done_already() -> Self {
-        let text = "This form was sent twice. It took effect once; its first answer is no longer there.".to_owned();
+        let text = "This form was sent twice. It took effect once; its first answer is no longer available.".to_owned();
         let (parts, _) = PageError::BadRequest(text).into_response().into_parts();
         Self { status: parts.status, headers: parts.headers, extensions: parts.extensions, body: Bytes::new() }
     }

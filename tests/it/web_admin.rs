@@ -113,7 +113,7 @@ async fn a_source_gets_tokens_and_posts_with_them() {
     let new =
         [("name", "Nav in Oslo"), ("new_type", "NAV"), ("base_url", "https://nav.example.org/"), ("frequency", "60")];
     let page = admin.submit("/sources/new/", &new).await;
-    assert!(page.text.contains("Now make a token") && page.text.contains("every 60 s"), "{}", page.text);
+    assert!(page.text.contains("Now create a token") && page.text.contains("every 60 s"), "{}", page.text);
     let directory = app.service.directory();
     let source = directory.source_named("nav", "Nav in Oslo").unwrap();
     assert_eq!(directory.user(source.user).unwrap().username, "Nav-in-Oslo");
@@ -148,7 +148,7 @@ async fn bad_sources_are_shown_again_with_what_was_typed() {
     for (fields, says) in [
         (vec![("name", "zabbix-src"), ("type", "zabbix")], "There is a source with this name and type already."),
         (vec![("name", "x"), ("type", "none")], "There is no such source type."),
-        (vec![("name", "x"), ("type", "zabbix"), ("frequency", "5")], "Heartbeat: a number of seconds"),
+        (vec![("name", "x"), ("type", "zabbix"), ("frequency", "5")], "Heartbeat interval: enter 60 to 86400 seconds"),
         (vec![("name", ""), ("type", "zabbix")], "must not be empty"),
         (vec![("name", "x"), ("type", "zabbix"), ("username", "a b")], "Usernames are made of"),
     ] {
@@ -171,7 +171,7 @@ async fn users_are_made_changed_and_logged_out() {
     let mut admin = Visit::of(&app, "admin").await;
     let new = [("username", "carol"), ("password", PASSWORD), ("email", "c@example.org"), ("grants", "a\n b \na\n")];
     let page = admin.submit("/admin/users/new/", &new).await;
-    assert!(page.text.contains("User carol is made."), "{}", page.text);
+    assert!(page.text.contains("User carol created."), "{}", page.text);
     let id = app.user_id("carol");
     assert_eq!(app.service.directory().user(id).unwrap().grants, ["a", "b"]);
     for (fields, says) in [
@@ -216,8 +216,8 @@ async fn the_audit_trail_says_who_did_what_without_secrets() {
     assert_eq!(page.matches("class=\"diff\"").count(), 1, "{page}");
     let all = admin.get("/admin/audit/").await.text;
     assert!(all.contains("topic") && !all.contains("t0psecret") && !all.contains("argon2"), "{all}");
-    assert!(admin.get("/admin/audit/?user=nobody").await.text.contains("there is nobody called nobody"));
-    assert!(admin.get("/admin/audit/?subject=rule").await.text.contains("Nothing like that was changed."));
+    assert!(admin.get("/admin/audit/?user=nobody").await.text.contains("no user is named nobody"));
+    assert!(admin.get("/admin/audit/?subject=rule").await.text.contains("No changes match."));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +231,7 @@ async fn the_audit_trail_goes_on_from_page_to_page() {
     let (mut path, mut seen) = ("/admin/audit/?subject=source-type".to_owned(), 0);
     for _ in 0..3 {
         let page = admin.get(&path).await.text;
-        seen += page.matches("made type of sources").count();
+        seen += page.matches("created source type").count();
         if let Some((before, _)) = page.split_once("\" rel=\"next\"") {
             path = before.rsplit("href=\"").next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
         }
@@ -288,7 +288,7 @@ async fn health_and_settings_are_told() {
     let page = stan.get("/admin/health/").await.text;
     assert!(page.contains("last minute: 1 incidents, 1 events; last hour: 4 incidents, 4 events"), "{page}");
     assert!(stan.get("/admin/settings/").await.text.contains("Settings in force"));
-    assert!(stan.get("/admin/").await.text.contains("Make a notification profile"));
+    assert!(stan.get("/admin/").await.text.contains("Create a notification profile"));
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {

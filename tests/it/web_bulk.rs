@@ -72,10 +72,10 @@ async fn acknowledged_and_taken_back() {
 
     let undo = undo_path(&page).unwrap();
     let page = alice.submit(&undo, &[("view", "open=true")]).await;
-    assert!(page.text.contains("Taken back for 2 incidents."), "{}", page.text);
+    assert!(page.text.contains("Undone: 2 incidents."), "{}", page.text);
     assert_eq!(states().await, [false, false, false]);
     let page = alice.submit(&undo, &[]).await;
-    assert!(page.text.contains("That cannot be taken back any more."), "once");
+    assert!(page.text.contains("Too late to undo."), "once");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn closed_and_reopened_and_what_is_left_out() {
         "1 incident closed.",
         "1 left out: The incident is already closed.",
         "1 left out: Cannot change the state of a stateless incident.",
-        "1 left out: There is no such incident any more.",
+        "1 left out: It was deleted.",
     ] {
         assert!(text.contains(part), "{text}");
     }
@@ -141,12 +141,12 @@ async fn nothing_is_done_where_nothing_was_asked() {
     let pks = open(&app, 1).await;
     let mut alice = Visit::of(&app, "alice").await;
     for (action, pks, more, said) in [
-        ("close", &[][..], ("", ""), "Nothing is selected."),
-        ("", &pks[..], ("", ""), "Nothing was asked for."),
-        ("delete", &pks[..], ("", ""), "Nothing was asked for."),
+        ("close", &[][..], ("", ""), "No incidents selected."),
+        ("", &pks[..], ("", ""), "Choose an action."),
+        ("delete", &pks[..], ("", ""), "Choose an action."),
         ("comment", &pks[..], ("message", "  "), "A comment needs a message."),
-        ("acknowledge", &pks[..], ("expires", "-5"), "That is no time"),
-        ("acknowledge", &pks[..], ("expires", "soon"), "That is no time"),
+        ("acknowledge", &pks[..], ("expires", "-5"), "Choose when the acknowledgement expires."),
+        ("acknowledge", &pks[..], ("expires", "soon"), "Choose when the acknowledgement expires."),
     ] {
         let page = bulk(&mut alice, action, pks, &[more]).await;
         assert!(page.text.contains(said), "{action}: {said}");
@@ -174,7 +174,7 @@ async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
     let mut bob = Visit::of(&app, "bob").await;
     let page = bulk(&mut alice, "close", &pks, &[]).await;
     let undo = undo_path(&page).unwrap();
-    let refused = "That cannot be taken back any more.";
+    let refused = "Too late to undo.";
     assert!(bob.submit(&undo, &[]).await.text.contains(refused));
     let account_of_it = undo.replace("undo/", "");
     assert_eq!(bob.get(&account_of_it).await.status, 404);
@@ -213,7 +213,7 @@ async fn all_that_match() {
     assert_eq!(incident(&app, other).await["open"], true);
 
     let page = alice.submit(&undo_path(&page).unwrap(), &[("view", "open=true")]).await;
-    assert!(page.text.contains(&format!("Taken back for {COUNT} incidents.")));
+    assert!(page.text.contains(&format!("Undone: {COUNT} incidents.")));
     assert_eq!(alice.get("/incidents/facets/?open=any").await.json()["open"], COUNT + 1);
 }
 
@@ -241,7 +241,7 @@ async fn what_others_did_since_is_not_taken_back() {
     let bobs = json!({"ticket_url": "https://tickets.example/bob"});
     app.of(Who::Staff).put(&format!("/api/v2/incidents/{}/ticket_url/", pks[0]), bobs).await;
     let page = alice.submit(&undo_path(&page).unwrap(), &[]).await;
-    let said = "Taken back for 2 incidents. One incident was changed since and stays as it is.";
+    let said = "Undone: 2 incidents. 1 incident was changed since and stays as it is.";
     assert!(page.text.contains(said), "{}", page.text);
     let urls = join_all(pks.iter().map(|pk| async { incident(&app, *pk).await["ticket_url"].clone() })).await;
     assert_eq!(urls, ["https://tickets.example/bob", "", ""]);

@@ -97,12 +97,12 @@ async fn acknowledged_until_then_and_changed() {
     let page = alice.submit(&change, &[("until", "custom"), ("until_at", "2026-01-16T07:30")]).await;
     has(&page, &["16 Jan 2026 07:30:00"]);
     let page = alice.submit(&change, &[("until", "never")]).await;
-    has(&page, &["Does not end by itself."]);
+    has(&page, &["No expiry."]);
 
     let refused = alice.post(&change, &[("until", "custom"), ("until_at", "2026-01-01T00:00")]).await;
-    is_refused(&refused, &["Ends: this time has passed already", "value=\"2026-01-01T00:00\""]);
+    is_refused(&refused, &["Expires: this time has passed", "value=\"2026-01-01T00:00\""]);
     let refused = alice.post(&form, &[("message", "my <words>"), ("until", "custom"), ("until_at", "soon")]).await;
-    is_refused(&refused, &["Ends: &#34;soon&#34; is no day and time.", "my &#60;words&#62;</textarea>"]);
+    is_refused(&refused, &["Expires: &#34;soon&#34; is not a date and time.", "my &#60;words&#62;</textarea>"]);
     has(&refused, &["id=\"action-acknowledge\" open", "value=\"custom\" checked"]);
     assert_eq!(alice.post(&format!("{path}acknowledgements/77/"), &[("until", "1h")]).await.status, 404);
     assert_eq!(incident(&app, pk).await["acked"], true);
@@ -124,7 +124,7 @@ async fn an_acknowledgement_is_taken_back() {
     has(&page, &["name=\"take_back\""]);
     let mut bob = Visit::of(&app, "bob").await;
     let page = bob.submit(&format!("{path}acknowledgements/{first}/"), &[("take_back", "1")]).await;
-    has(&page, &["The acknowledgement is taken back.", "Took back the acknowledgement by alice.", "badge acked"]);
+    has(&page, &["Acknowledgement undone.", "Took back the acknowledgement by alice.", "badge acked"]);
     assert_eq!(incident(&app, pk).await["acked"], true, "there is another one");
     // What is over cannot be taken back.
     let again = bob.post(&format!("{path}acknowledgements/{first}/"), &[("take_back", "1")]).await;
@@ -161,7 +161,7 @@ async fn closed_reopened_and_commented() {
     is_refused(&alice.post(&format!("{path}reopen/"), &[]).await, &["The incident is already open."]);
     let page = alice.submit(&format!("{path}comment/"), &[("message", "Called\r\nthem")]).await;
     has(&page, &["Comment</strong> by alice", "Called\nthem"]);
-    is_refused(&alice.post(&format!("{path}comment/"), &[("message", " ")]).await, &["write something first"]);
+    is_refused(&alice.post(&format!("{path}comment/"), &[("message", " ")]).await, &["enter a text first"]);
     is_refused(
         &alice.post(&format!("{path}comment/"), &[("message", &"x".repeat(50_001))]).await,
         &["Message: at most 50000 characters."],
@@ -207,7 +207,7 @@ async fn tags_of_others_are_removed_by_superusers_only() {
     let page = alice.submit(&form, &[("tag", "room=1<2")]).await;
     has(&page, &["room=1&#60;2", "value=\"room=1&#60;2\"", "tags: ["]);
     is_refused(&alice.post(&form, &[("tag", "Room 12")]).await, &["is not key=value", "value=\"Room 12\""]);
-    is_refused(&alice.post(&form, &[]).await, &["write key=value"]);
+    is_refused(&alice.post(&form, &[]).await, &["enter key=value"]);
     let refused = alice.post(&form, &[("remove", "host=gw 1")]).await;
     is_refused(&refused, &["Only superusers may remove tags that somebody else added."]);
 
@@ -254,7 +254,7 @@ async fn deleting_takes_the_setting_the_right_and_a_ticked_box() {
         }
     }
     let mut admin = Visit::of(&app, "admin").await;
-    is_refused(&admin.post(&form, &[]).await, &["Tick the box"]);
+    is_refused(&admin.post(&form, &[]).await, &["Check the box"]);
     assert_eq!(admin.post(&form, &[("sure", "1")]).await.header("location"), "/incidents/");
     assert_eq!(app.of(Who::EndUser).get(&format!("/api/v2/incidents/{pk}/")).await.status, 404);
     assert_eq!(admin.get(&path).await.status, 404);
@@ -325,7 +325,7 @@ async fn maintenance_that_runs_and_concerns_it_is_said() {
         app.service.put(&app.local, None, new).await.unwrap();
     }
     let page = Visit::of(&app, "alice").await.get(&path).await;
-    has(&page, &["under maintenance: Work on this", "Nobody is told meanwhile."]);
+    has(&page, &["under maintenance: Work on this", "No notifications are sent meanwhile."]);
     has_not(&page, &["Work on that"]);
 }
 
@@ -360,7 +360,7 @@ async fn who_was_told_and_why_not() {
         ],
     );
     has_not(&page, &["was told", "told:", "delivered"]);
-    has(&alice.get(&format!("{path}?whom=stan")).await, &["About others staff may ask."]);
+    has(&alice.get(&format!("{path}?whom=stan")).await, &["Staff can ask about others."]);
 
     let mut bob = Visit::of(&app, "bob").await;
     let page = bob.get(&format!("{path}?me=1")).await;
@@ -373,7 +373,7 @@ async fn who_was_told_and_why_not() {
         &page,
         &["alice@example.org", "stan was not notified.", "Profile &#34;The worst&#34;:", "<option value=\"alice\">"],
     );
-    has(&stan.get(&format!("{path}?whom=nobody")).await, &["There is no user and no contact named &#34;nobody&#34;."]);
+    has(&stan.get(&format!("{path}?whom=nobody")).await, &["No user or contact is named &#34;nobody&#34;."]);
     has(&stan.get(&format!("{path}?whom=stan&event=999")).await, &["This incident has no such event."]);
 }
 

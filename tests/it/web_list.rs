@@ -360,15 +360,15 @@ async fn what_a_filter_cannot_hold_is_refused() {
     let mut alice = Visit::of(&app, "alice").await;
     let long = "x".repeat(41);
     for (view, name, part) in [
-        ("open=any", "A", "There is nothing to save"),
-        ("q=words", "A", "Words and numbers"),
-        ("q=%235", "A", "Words and numbers"),
+        ("open=any", "A", "Add a filter first."),
+        ("q=words", "A", "Search words and numbers"),
+        ("q=%235", "A", "Search words and numbers"),
         ("frame=1h", "A", "A time frame"),
         ("longer=5", "A", "A time frame"),
         ("ticket=true", "A", "a ticket, or planned maintenance cannot be saved"),
         ("maintenance=true", "A", "planned maintenance cannot be saved"),
-        ("level=2", "A", "Saved filters hold levels from 1"),
-        ("level=1&level=3", "A", "Saved filters hold levels from 1"),
+        ("level=2", "A", "Saved filters can only hold levels from 1"),
+        ("level=1&level=3", "A", "Saved filters can only hold levels from 1"),
         ("open=true", "", "name"),
         ("open=true", long.as_str(), "name"),
         ("tags=nonsense", "A", "tag"),
@@ -444,13 +444,13 @@ async fn a_wall_shows_and_does_nothing() {
     let mut alice = Visit::of(&app, "alice").await;
     let page = alice.get("/incidents/kiosk/").await;
     assert_eq!(rows(&page), [a, b, c, d]);
-    assert!(page.text.contains("<h1>Unset</h1>"));
+    assert!(page.text.contains("<h1>All open incidents</h1>"));
     for absent in ["<form", "<nav", "type=\"checkbox\"", "class=\"top\"", "id=\"filters\""] {
         assert!(!page.text.contains(absent), "{absent}");
     }
     let page = alice.get("/incidents/kiosk/?level=1").await;
     assert_eq!(rows(&page), [a]);
-    assert!(page.text.contains("<h1>Unsaved</h1>"));
+    assert!(page.text.contains("<h1>Custom filter</h1>"));
     alice.submit("/incidents/filters/", &[("view", "acked=true"), ("name", "Looked after")]).await;
     let id = app.service.directory().filters.values().next().unwrap().id;
     let page = alice.get(&format!("/incidents/kiosk/?filter={id}")).await;

@@ -41,7 +41,7 @@ fn says(reply: &Reply, status: u16, part: &str) {
 #[tokio::test]
 async fn is_planned_in_the_users_zone_begins_and_ends() {
     let (app, mut stan, filter) = rig().await;
-    says(&stan.get(PAGE).await, 200, "Nothing is planned.");
+    says(&stan.get(PAGE).await, 200, "No maintenance is planned.");
     let fields = [
         ("description", "New firmware"),
         ("start", "2026-01-15T15:00"),
@@ -50,33 +50,37 @@ async fn is_planned_in_the_users_zone_begins_and_ends() {
     ];
     let reply = stan.submit(NEW, &fields).await;
     says(&reply, 200, "New firmware");
-    says(&reply, 200, "nobody is told of incidents that began before");
+    says(&reply, 200, "no notification is sent for incidents that are still open");
     let task = only(&app);
     assert_eq!((task.start, task.end), (at(2 * HOUR), Some(at(4 * HOUR))));
     let place = format!("{PAGE}{}/", task.id);
     says(&stan.get(PAGE).await, 200, "begins");
-    says(&stan.get("/plannedmaintenance/running/").await, 200, "Nothing is under maintenance now.");
+    says(&stan.get("/plannedmaintenance/running/").await, 200, "No maintenance is running.");
 
     app.clock.advance_micros(3 * HOUR);
     says(&stan.get(PAGE).await, 200, "ends");
     let form = stan.get(&format!("{place}edit/")).await;
-    says(&form, 200, "It has begun, so this cannot change.");
+    says(&form, 200, "It has begun and cannot be changed.");
     assert!(!form.text.contains("name=\"start\""));
     let edit = format!("{place}edit/");
     let frozen =
         stan.post(&edit, &[("start", "2026-01-15T14:00"), ("end", "2026-01-15T17:00"), ("filters", &filter)]).await;
-    says(&frozen, 422, "Start: it has begun");
+    says(&frozen, 422, "Start: cannot change, it has begun.");
     says(&stan.post(&format!("{place}delete/"), &[]).await, 422, "End it instead.");
     let open_ended = [("description", "Longer"), ("end", ""), ("filters", &*filter)];
     says(&stan.submit(&edit, &open_ended).await, 200, "open-ended");
     assert_eq!((only(&app).start, only(&app).end), (at(2 * HOUR), None));
 
-    says(&stan.submit(&format!("{place}cancel/"), &[]).await, 200, "After the end nobody was told");
+    says(
+        &stan.submit(&format!("{place}cancel/"), &[]).await,
+        200,
+        "No notification was sent for incidents that were still open",
+    );
     assert_eq!(only(&app).end, Some(at(3 * HOUR)));
-    says(&stan.post(&format!("{place}cancel/"), &[]).await, 422, "It has ended already.");
+    says(&stan.post(&format!("{place}cancel/"), &[]).await, 422, "It has already ended.");
     says(&stan.get("/plannedmaintenance/past/").await, 200, "Longer");
     app.clock.advance_micros(13 * HOUR);
-    says(&stan.post(&edit, &open_ended).await, 422, "more than twelve hours ago");
+    says(&stan.post(&edit, &open_ended).await, 422, "more than 12 hours ago");
     assert!(!stan.get(&place).await.text.contains(&edit), "nothing to change");
 }
 
@@ -114,10 +118,10 @@ async fn bad_plans_are_refused_with_what_was_typed() {
     let long = "x".repeat(256);
     for (fields, problem) in [
         (&[("description", "D")][..], "Filters: choose at least one."),
-        (&[("description", "D"), ("start", "soon"), f], "Start: “soon” is no date and time."),
+        (&[("description", "D"), ("start", "soon"), f], "Start: “soon” is not a date and time."),
         (&[("description", "D"), ("end", "2026-13-01T00:00"), f], "End: “2026-13-01T00:00”"),
-        (&[("description", "D"), ("end", "2026-01-15T12:59"), f], "End: it is not after the start."),
-        (&[("description", "D"), ("filters", "999")], "Filters: one that you chose is not there"),
+        (&[("description", "D"), ("end", "2026-01-15T12:59"), f], "End must be after start."),
+        (&[("description", "D"), ("filters", "999")], "Filters: one that you chose no longer exists"),
         (&[("description", &*long), f], "longer than 255"),
     ] {
         let reply = stan.post(NEW, fields).await;

@@ -267,7 +267,7 @@ async fn unknown_paths_are_pages_in_browsers_only() {
             let reply = ask(visit, path, &browser, None).await;
             assert_eq!(reply.status, 404, "{path}");
             assert!(reply.header("content-type").starts_with("text/html"), "{path}");
-            assert!(reply.text.contains("There is no page at this address."), "{path}: {}", reply.text);
+            assert!(reply.text.contains("This page does not exist."), "{path}: {}", reply.text);
             assert!(reply.header("content-security-policy").contains("default-src 'self'"), "{path}");
         }
         for accept in ["*/*", "application/json", "image/avif,image/webp,*/*;q=0.8"] {
@@ -307,10 +307,10 @@ async fn one_second_is_waited_for() {
     let app = App::new().await;
     let mut visit = Visit::stranger(&app);
     let mut text = String::new();
-    while !text.contains("Too many tries.") {
+    while !text.contains("Too many attempts.") {
         text = visit.log_in("admin", "wrong", "/").await.text;
     }
-    let (_, rest) = text.split_once("Too many tries. Try again in ").unwrap_or_else(|| panic!("{text}"));
+    let (_, rest) = text.split_once("Too many attempts. Try again in ").unwrap_or_else(|| panic!("{text}"));
     let wait = rest.split_once('.').unwrap().0;
     assert!(wait == "1 second" || wait.ends_with(" seconds") && !wait.starts_with("1 "), "{wait}");
 }

@@ -105,7 +105,7 @@ async fn profiles_are_made_changed_switched_and_deleted() {
     assert!(app.service.directory().profiles_of(alice).is_empty());
 
     says(&visit.submit(new, &whole).await, 200, "Night");
-    refused(&visit.post(new, &whole).await, "Name: you have a profile with this name already.");
+    refused(&visit.post(new, &whole).await, "Name: you already have a profile with this name.");
     let id = app.service.directory().profiles_of(alice)[0].id;
     let path = format!("{PROFILES}{id}/");
     says(&visit.get(&path).await, 200, "value=\"Night\"");
@@ -144,7 +144,7 @@ async fn a_profile_is_tried_before_it_is_saved() {
         assert!(!reply.text.contains("number 3"));
     }
     says(&visit.post("/notifications/profiles/preview/", &draft[..1]).await, 200, "choose at least one");
-    says(&visit.post("/notifications/profiles/preview/", &draft[..2]).await, 200, "2 without a destination");
+    says(&visit.post("/notifications/profiles/preview/", &draft[..2]).await, 200, "2 more not sent: no destination.");
     assert!(app.service.directory().profiles_of(alice).is_empty(), "nothing was saved");
 }
 
@@ -159,7 +159,7 @@ async fn a_night_shift_is_stored_in_two_parts() {
         (&[("name", ""), ("days-0", "1"), ("from-0", "08:00"), ("to-0", "09:00")], "empty"),
         (
             &[("name", "All the time"), ("days-0", "1"), ("from-0", "08:00"), ("to-0", "09:00")],
-            "a timeslot “All the time” already",
+            "already have a timeslot “All the time”",
         ),
     ] {
         refused(&visit.post(new, fields).await, problem);
@@ -204,7 +204,7 @@ async fn a_timeslot_takes_its_profiles_along_and_says_so() {
     let slot = timeslot(&app, alice, "All the time").id;
     visit.submit(&format!("{TIMESLOTS}{slot}/delete/"), &[]).await;
     assert!(app.service.directory().profiles_of(alice).is_empty());
-    says(&visit.get(TIMESLOTS).await, 200, "Make the first one");
+    says(&visit.get(TIMESLOTS).await, 200, "Create the first one");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn each_medium_checks_its_address() {
         ("email", "email_address", "x", "Email address:"),
         ("sms", "phone_number", "12", "Phone number:"),
         ("slack", "destination_url", "http://x.org/", "Slack Webhook:"),
-        ("ntfy", "destination_url", "", "Topic: it is missing."),
+        ("ntfy", "destination_url", "", "Topic: required."),
     ] {
         let fields = [("medium", medium), (field, bad), ("label", "Kept")];
         let reply = visit.post("/notifications/destinations/new/", &fields).await;
@@ -258,7 +258,10 @@ async fn each_medium_checks_its_address() {
         says(&reply, 422, "value=\"Kept\"");
     }
     let twice = [("medium", "email"), ("email_address", "alice@example.org")];
-    refused(&visit.post("/notifications/destinations/new/", &twice).await, "with this address already");
+    refused(
+        &visit.post("/notifications/destinations/new/", &twice).await,
+        "already have a destination with this address",
+    );
 }
 
 #[tokio::test]
@@ -287,7 +290,7 @@ async fn a_test_message_shows_how_it_went_until_there_are_too_many() {
     let id = app.service.directory().destinations_of(alice)[0].id;
     let path = format!("{DESTINATIONS}{id}/test/");
     let reply = visit.post(&path, &[]).await;
-    says(&reply, 200, "The test message was sent.");
+    says(&reply, 200, "Test message sent.");
     says(&reply, 200, "250 OK");
     says(&reply, 200, "<h1>");
     assert_eq!(app.courier.sent(), [(id, "alice".to_owned())]);
@@ -352,13 +355,13 @@ async fn bad_filters_are_refused_with_what_was_typed() {
     let (_app, mut visit, _) = rig().await;
     let new = "/notifications/filters/new/";
     let reply = visit.post(new, &[("name", "X"), ("tags", "nonsense"), ("open", "yes")]).await;
-    refused(&reply, "Tags: “nonsense” is none.");
+    refused(&reply, "Tags: “nonsense” is not a tag.");
     says(&reply, 422, "value=\"nonsense\"");
     refused(&visit.post(new, &[("name", ""), ("open", "yes")]).await, "empty");
     visit.submit(new, &[("name", "X"), ("open", "yes")]).await;
-    refused(&visit.post(new, &[("name", "X"), ("open", "yes")]).await, "a filter “X” already");
+    refused(&visit.post(new, &[("name", "X"), ("open", "yes")]).await, "already have a filter “X”.");
     says(&visit.post("/notifications/filters/preview/", &[]).await, 200, "matches nothing");
-    says(&visit.post("/notifications/filters/preview/", &[("tags", "bad")]).await, 200, "“bad” is none");
+    says(&visit.post("/notifications/filters/preview/", &[("tags", "bad")]).await, 200, "“bad” is not a tag");
 }
 
 #[tokio::test]

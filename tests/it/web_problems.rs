@@ -178,7 +178,7 @@ async fn a_refused_form_keeps_its_preview() {
     let profile = [("name", "Night"), ("timeslot", &*slot), ("filters", &*filter)];
     admin.submit("/notifications/profiles/new/", &profile).await;
     for (path, fields, preview) in [
-        ("/notifications/profiles/new/", &profile[..], "2 without a destination"),
+        ("/notifications/profiles/new/", &profile[..], "2 more not sent: no destination."),
         ("/notifications/filters/new/", &[("name", "Grave"), ("level", "3")], "<strong>3</strong> incidents match now"),
         ("/plannedmaintenance/new/", &[("filters", &filter), ("end", "x")], "<strong>2</strong> of 4 open incidents"),
     ] {

@@ -68,7 +68,7 @@ async fn a_refusal_does_not_tell_what_was_wrong() {
         let csrf = visit.cookie("csrftoken").unwrap();
         answers.push(reply.text.replace(csrf, "").replace(&format!("value=\"{username}\""), ""));
     }
-    assert!(answers[0].contains("Username and password do not belong together."));
+    assert!(answers[0].contains("Wrong username or password."));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
 
@@ -84,7 +84,7 @@ async fn too_many_tries_have_to_wait() {
     assert!(statuses.len() > 5, "a few mistakes are free: {statuses:?}");
     let reply = visit.log_in("admin", PASSWORD, "/").await;
     assert_eq!(reply.status, 429, "also with the right one");
-    assert!(reply.text.contains("Too many tries."));
+    assert!(reply.text.contains("Too many attempts."));
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn posts_need_the_proof_of_the_same_session() {
                 };
                 let reply = alice.request(request.unwrap()).await;
                 assert_eq!(reply.status, 403, "{path} with {csrf:?}");
-                assert!(reply.text.contains("This form is too old"));
+                assert!(reply.text.contains("This form has expired"));
             }
         }
     }

@@ -76,7 +76,7 @@ async fn tokens_are_made_once_and_shown_both_times() {
     for (path, user) in pages.into_iter().zip([app.user_id("admin"), source.user]) {
         let count = || app.service.people().tokens(Some(user)).iter().filter(|token| token.note == "pump").count();
         let page = twice(&mut admin, &path, &[("note", "pump")]).await;
-        assert!(page.contains("It is shown this once."), "{page}");
+        assert!(page.contains("Copy it now: it will not be shown again."), "{page}");
         assert_eq!(count(), 1, "{path}");
         at_once(&app, &admin, &path, &[("note", "pump")]).await;
         assert_eq!(count(), 2, "{path}");

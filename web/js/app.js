@@ -35,7 +35,7 @@ function put(element, text) {
 	if (element.textContent !== text) element.textContent = text;
 }
 
-/** Writes times anew: all of them, or those within `scope`. */
+/** Writes all times, or those within `scope`. */
 function writeTimes(scope = document) {
 	const now = Date.now();
 	if (root.dataset.dates === "locale") {

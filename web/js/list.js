@@ -142,7 +142,7 @@ function showHeld() {
 	const button = $("[data-news]");
 	if (!button) return;
 	button.hidden = held.size === 0;
-	button.textContent = `${held.size} new: show`;
+	button.textContent = `Show ${held.size} new`;
 }
 
 function release() {

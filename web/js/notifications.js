@@ -96,7 +96,7 @@ function make(parent, name, attributes, text = "") {
 
 function build(place) {
 	const tools = make(place, "div", { class: "week-tools" });
-	make(tools, "span", { class: "quiet" }, "Draw with mouse or finger; again to wipe.");
+	make(tools, "span", { class: "quiet" }, "Click or drag to set hours; repeat to clear.");
 	for (const [text, days, from, to] of [["Working hours", 5, 480, 960], ["Nights", 7, 1320, 1800], ["Always", 7, 0, DAY], ["Nothing", 0]]) {
 		make(tools, "button", { type: "button", class: "small" }, text).onclick = () => {
 			week.fill(0);
@@ -105,7 +105,7 @@ function build(place) {
 			write();
 		};
 	}
-	const label = "The week. Arrow keys move, space switches half an hour on or off, arrows with shift draw.";
+	const label = "Week. Arrow keys move, Space switches half an hour on or off, Shift and arrows draw.";
 	const grid = make(place, "div", { class: "week-grid", role: "grid", "aria-multiselectable": "true", "aria-label": label });
 	const hours = make(grid, "div", { class: "week-day week-hours", "aria-hidden": "true" });
 	make(hours, "span", { class: "week-name" });

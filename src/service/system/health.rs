@@ -61,11 +61,11 @@ impl System {
         let troubles = self.store().file_troubles();
         if let Some(why) = troubles.misplaced {
             return Some(format!(
-                "Nothing can be stored: the data file is not available, {why}. Tell your administrator."
+                "Nothing can be stored: the data file is not available, {why}. Contact your administrator."
             ));
         }
         (!troubles.damage.is_empty()).then(|| {
-            "The data file is damaged, so something may be missing or wrong. Tell your administrator.".to_owned()
+            "The data file is damaged, so something may be missing or wrong. Contact your administrator.".to_owned()
         })
     }
 

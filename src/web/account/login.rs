@@ -69,7 +69,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
         }
         return again(
             StatusCode::FORBIDDEN,
-            "The form was too old, or your browser keeps no cookies. Please try again.".into(),
+            "The form has expired, or your browser blocks cookies. Please try again.".into(),
         );
     }
     let browser = Browser {
@@ -90,12 +90,12 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
             Ok(response)
         }
         Err(LoginFailure::BadCredentials) => {
-            let problem = Problem::of("password", "Username and password do not belong together.");
+            let problem = Problem::of("password", "Wrong username or password.");
             again(StatusCode::UNAUTHORIZED, problem)
         }
         Err(LoginFailure::TooManyTries { retry_after }) => {
             let wait = seconds(retry_after.as_secs().saturating_add(1));
-            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Try again in {wait}.").into())
+            again(StatusCode::TOO_MANY_REQUESTS, format!("Too many attempts. Try again in {wait}.").into())
         }
         Err(LoginFailure::Store(error)) => Err(error.into()),
     }

@@ -15,7 +15,7 @@ use crate::{
     service::{Credential, LoginFailure, PasswordChangeFailure},
     web::{
         Site,
-        admin::token_life,
+        admin::{default_life, token_life},
         answer::{Answer, done, page, page_once, refused, seconds, see},
         form::Fields,
         form_page::Trouble,
@@ -27,7 +27,7 @@ use crate::{
 
 const PAGE: &str = "/user/";
 const CHANGED: &str = "Password changed. Other browsers, and programs that logged in with the old password, are logged out. \
-                       Tokens made by hand still work.";
+                       Tokens created by hand still work.";
 
 #[derive(Template)]
 #[template(path = "user.html")]
@@ -43,6 +43,7 @@ struct UserPage {
     has_password: bool,
     sessions: Vec<TokenRow>,
     tokens: Vec<TokenRow>,
+    token_life: String,
     /// Shown once.
     new_token: Option<String>,
     problem: Option<Problem>,
@@ -77,6 +78,7 @@ impl UserPage {
             has_password: user.password_hash.is_some(),
             sessions: rows(|kind| kind == TokenKind::Session),
             tokens: rows(|kind| kind != TokenKind::Session),
+            token_life: default_life(site),
             new_token: None,
             problem: None,
         }
@@ -151,15 +153,15 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
             Ok(()) => return Ok(done(PAGE, CHANGED)),
             Err(PasswordChangeFailure::Refused(refusal)) => Problem::refused(&refusal).at("new"),
             Err(PasswordChangeFailure::Login(LoginFailure::BadCredentials)) => {
-                Problem::of("current", "That is not your current password.")
+                Problem::of("current", "Wrong current password.")
             }
             Err(PasswordChangeFailure::Login(LoginFailure::TooManyTries { retry_after })) => {
-                format!("Too many tries. Try again in {}.", seconds(retry_after.as_secs().saturating_add(1))).into()
+                format!("Too many attempts. Try again in {}.", seconds(retry_after.as_secs().saturating_add(1))).into()
             }
             Err(PasswordChangeFailure::Login(LoginFailure::Store(error))) => return Err(error.into()),
         }
     } else {
-        Problem::of("again", "The new password was not typed the same twice.")
+        Problem::of("again", "The new passwords do not match.")
     };
     refuse(UserPage::new(&site, &visitor), problem)
 }
@@ -174,12 +176,12 @@ pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: 
 
 pub async fn revoke(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.people().revoke_own_token(&visitor.caller, TokenId(id)).await?;
-    Ok(done(PAGE, "It can no longer be used."))
+    Ok(done(PAGE, "Revoked."))
 }
 
 pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.people().end_other_sessions(&visitor.caller).await?;
-    Ok(done(PAGE, "All other browsers are logged out."))
+    Ok(done(PAGE, "All other browsers were logged out."))
 }
 
 fn refuse(again: UserPage, problem: Problem) -> Answer {

@@ -48,7 +48,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         SERVER => Some(None),
         name => {
             let known = directory.user_named(name).map(|user| user.id);
-            problem = known.is_none().then(|| Problem::of("user", format!("User: there is nobody called {name}.")));
+            problem = known.is_none().then(|| Problem::of("user", format!("User: no user is named {name}.")));
             Some(Some(known.unwrap_or(NOBODY)))
         }
     };

@@ -48,7 +48,7 @@ impl Row {
             actor: change.actor.map_or_else(|| "the server".to_owned(), |id| username(directory, id)),
             what: match (is_made, after.is_none() && *subject != Subject::SourceType) {
                 (_, true) => "deleted",
-                (true, false) => "made",
+                (true, false) => "created",
                 (false, false) => "changed",
             },
             slug: subject.slug(),
@@ -195,7 +195,7 @@ mod tests {
             ]
         );
         let made = row(None, Some(r#"{"owner":4,"filters":[],"recurrences":[{"days":[1],"start_micros":0}]}"#));
-        assert_eq!((made.what, made.name.as_deref()), ("made", Some("of user 4")));
+        assert_eq!((made.what, made.name.as_deref()), ("created", Some("of user 4")));
         assert_eq!(
             made.fields,
             [field("owner", None, Some("user 4")), field("recurrences", None, Some("days: 1; start micros: 00:00:00"))]

@@ -84,7 +84,7 @@ impl Input {
             key: setting.key.to_owned(),
             title: setting.title.to_owned(),
             help: match shape {
-                Shape::Headers => format!("{} One a line: name, colon, value.", setting.description),
+                Shape::Headers => format!("{} One per line: name, colon, value.", setting.description),
                 _ => setting.description.to_owned(),
             },
             secret: setting.secret,
@@ -132,7 +132,7 @@ pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<
         return vec![Input {
             key: WHOLE.to_owned(),
             title: "Settings, as a JSON object".to_owned(),
-            help: "What is secret is blank, and stays if it is left blank.".to_owned(),
+            help: "Secrets are shown blank; leave them blank to keep them.".to_owned(),
             value,
             shape: Shape::Whole,
             ..Input::default()
@@ -221,14 +221,14 @@ fn value(input: &Input, typed: &str) -> Result<Value, Problem> {
     match input.shape {
         Shape::Number => {
             let number = typed.parse::<i64>().map(Value::from);
-            number.map_err(|_| bad("this is no whole number."))
+            number.map_err(|_| bad("enter a whole number."))
         }
         Shape::Flag => Ok(Value::Bool(true)),
         Shape::Headers => {
             let mut headers = Map::new();
             for line in typed.lines().map(str::trim).filter(|line| !line.is_empty()) {
                 let Some((name, value)) = line.split_once(':') else {
-                    return Err(bad("each line is a name, a colon and a value."));
+                    return Err(bad("each line needs a name, a colon and a value."));
                 };
                 headers.insert(name.trim().to_owned(), value.trim().into());
             }

@@ -89,7 +89,7 @@ impl FormPage for ChannelPage {
         let (site, channel, kind) = (&ask.site, ask.known.clone(), kind(ask));
         let is_known = || site.service.contacts().channel_types().iter().any(|known| known.kind == kind);
         if channel.is_none() && problem.is_none() && !is_known() {
-            return Err(PageError::NotFound("There is no such type of channels.".to_owned()));
+            return Err(PageError::NotFound("This channel type does not exist.".to_owned()));
         }
         let mut inputs = inputs(site, &kind, channel.as_deref());
         form.fill(&mut inputs);
@@ -106,7 +106,7 @@ impl FormPage for ChannelPage {
             return Ok(done(&path(channel.uuid), "Saved."));
         }
         let channel = service.contacts().put_channel(caller, None, ChannelDraft { kind: Some(kind), ..draft }).await?;
-        Ok(done(&path(channel.uuid), "The channel is made."))
+        Ok(done(&path(channel.uuid), "Channel created."))
     }
 }
 
@@ -116,7 +116,7 @@ fn kind(ask: &Ask<ChannelPage>) -> String {
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.contacts().delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
-    Ok(done("/admin/channels/", "The channel is deleted."))
+    Ok(done("/admin/channels/", "Channel deleted."))
 }
 
 fn path(uuid: Uuid) -> String {

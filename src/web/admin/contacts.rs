@@ -118,7 +118,7 @@ impl ContactForm {
     /// What the wire would check.
     fn draft(&self, uuid: Uuid) -> Result<ContactDraft, Problem> {
         if self.full_name.is_empty() {
-            return Err(Problem::of("full_name", "Full name: it must not be empty."));
+            return Err(Problem::of("full_name", "Full name: must not be empty."));
         }
         Problem::check_length("full_name", "Full name", &self.full_name, FULL_NAME)?;
         Problem::check_length("username", "Username", &self.username, CONTACT_USERNAME)?;
@@ -127,7 +127,7 @@ impl ContactForm {
             let field = format!("{ADDRESSES}{kind}");
             Problem::check_length(&field, kind, address, ADDRESS)?;
             if kind == EMAIL && !address.is_empty() && !looks_like_email(address) {
-                return Err(Problem::of(field, format!("{kind}: this is no e-mail address.")));
+                return Err(Problem::of(field, format!("{kind}: not a valid e-mail address.")));
             }
         }
         Ok(ContactDraft {
@@ -223,7 +223,7 @@ impl FormPage for ContactPage {
 
     async fn save(ask: &Ask<Self>, form: &mut ContactForm) -> Result<Response, Trouble> {
         let (uuid, way, notice) = match &ask.known {
-            None => (Uuid::new_v4(), Way::Create, "The contact is made."),
+            None => (Uuid::new_v4(), Way::Create, "Contact created."),
             Some(contact) => (contact.uuid, Way::Put, "Saved."),
         };
         ask.site.service.contacts().store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
@@ -233,7 +233,7 @@ impl FormPage for ContactPage {
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.contacts().delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await.map_err(Trouble::from)?;
-    Ok(done("/admin/contacts/", "The contact is deleted."))
+    Ok(done("/admin/contacts/", "Contact deleted."))
 }
 
 /// Into a group that is named, or out of one.
@@ -251,7 +251,7 @@ async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, Trouble> {
         uuid(group, Model::ContactGroup)?
     } else {
         let found = group_named(&ask.site, ask.fields.get("group").unwrap_or_default()).await?;
-        found.ok_or_else(|| Problem::of("group", "Group: there is none with this name."))?.group.uuid
+        found.ok_or_else(|| Problem::of("group", "Group: no group has this name."))?.group.uuid
     };
     ask.site.service.contacts().set_membership(&ask.visitor.caller, contact, group, leave.is_none()).await?;
     Ok(done(&path(contact), "Saved."))
@@ -281,13 +281,13 @@ pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) 
         match (found.pop(), found.is_empty()) {
             (Some(contact), true) => return Ok(contact),
             (Some(_), false) => {
-                let text = format!("Contact: there are several called {name}. Name the username or the UUID.");
+                let text = format!("Contact: several are named {name}. Enter the username or the UUID.");
                 return Err(Problem::of(field, text).into());
             }
             (None, _) => {}
         }
     }
-    Err(Problem::of(field, format!("Contact: there is none called {name}.")).into())
+    Err(Problem::of(field, format!("Contact: no contact is named {name}.")).into())
 }
 
 impl From<ContactRefusal> for Trouble {
@@ -295,7 +295,7 @@ impl From<ContactRefusal> for Trouble {
         Self::Problem(match refusal {
             ContactRefusal::Forbidden => return Self::Page(PageError::Forbidden),
             ContactRefusal::NotFound => {
-                return Self::Page(PageError::NotFound("It is not there (any more).".to_owned()));
+                return Self::Page(PageError::NotFound("This does not exist or was deleted.".to_owned()));
             }
             ContactRefusal::Store(error) => return Self::Page(error.into()),
             ContactRefusal::AddressRequired(kind) => {
@@ -303,13 +303,13 @@ impl From<ContactRefusal> for Trouble {
                 Problem::of(format!("{ADDRESSES}{kind}"), text)
             }
             ContactRefusal::UsernameTaken(name) => {
-                Problem::of("username", format!("Username: another contact has {name} already."))
+                Problem::of("username", format!("Username: another contact already has {name}."))
             }
             ContactRefusal::NameTaken(name) => {
-                Problem::of("name", format!("Name: another group is called {name} already."))
+                Problem::of("name", format!("Name: another group is already named {name}."))
             }
             ContactRefusal::UnknownChannel(_) => Problem::of("channel", "Default channel: the channel was deleted."),
-            other => format!("This was not done: {other}.").into(),
+            other => format!("Not saved: {other}.").into(),
         })
     }
 }

@@ -80,15 +80,15 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
 
 pub async fn retry(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
     site.service.notifications().retry_delivery(&visitor.caller, MessageId(id)).await?;
-    Ok(done(back(fields.get("next")), "The message is queued again."))
+    Ok(done(back(fields.get("next")), "Message queued again."))
 }
 
 pub async fn retry_all(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
     let count = site.service.notifications().retry_all_deliveries(&visitor.caller).await?;
     let notice = match count {
-        0 => "There was nothing to send again.".to_owned(),
-        1 => "1 message is queued again.".to_owned(),
-        count => format!("{count} messages are queued again."),
+        0 => "No failed messages to send again.".to_owned(),
+        1 => "1 message queued again.".to_owned(),
+        count => format!("{count} messages queued again."),
     };
     Ok(done("/admin/deliveries/", &notice))
 }
@@ -121,7 +121,7 @@ impl Row {
             because,
             incident: message.incident().map(|id| id.0),
             about: match &message.about {
-                About::Event { .. } => notification.kind.map_or("an event that is gone", EventType::display).to_owned(),
+                About::Event { .. } => notification.kind.map_or("a deleted event", EventType::display).to_owned(),
                 About::Summary(of) => format!("Summary of {} messages", of.len()),
             },
             answer: full_answer(&fate.answer).to_owned(),
@@ -139,14 +139,14 @@ fn parties(route: &Route, directory: &Directory) -> (String, String) {
                 Some(known) => {
                     known.name.clone().map_or_else(|| format!("profile {profile}"), |n| format!("profile {n}"))
                 }
-                None => "a profile that is gone".to_owned(),
+                None => "a deleted profile".to_owned(),
             };
             (name, because)
         }
         Route::Contact { rule, full_name, .. } => {
             let because = match directory.rules.get(rule) {
                 Some(rule) => format!("rule {}", rule.name),
-                None => "a rule that is gone".to_owned(),
+                None => "a deleted rule".to_owned(),
             };
             (full_name.clone(), because)
         }

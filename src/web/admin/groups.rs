@@ -78,7 +78,7 @@ impl FormPage for GroupsPage {
     }
 
     async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
-        store(ask, Uuid::new_v4(), Way::Create, name, "The group is made.").await
+        store(ask, Uuid::new_v4(), Way::Create, name, "Group created.").await
     }
 }
 
@@ -121,7 +121,7 @@ impl FormPage for GroupPage {
 
 async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, notice: &str) -> Result<Response, Trouble> {
     if name.is_empty() {
-        return Err(Problem::of("name", "Name: it must not be empty.").into());
+        return Err(Problem::of("name", "Name: must not be empty.").into());
     }
     Problem::check_length("name", "Name", name, GROUP_NAME)?;
     let draft = GroupDraft { uuid, name: name.to_owned(), users: None, origin: OriginEdit::Keep };
@@ -132,7 +132,7 @@ async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, noti
 pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
     let id = uuid(&id, Model::ContactGroup)?;
     site.service.contacts().delete_contact_group(&visitor.caller, id).await.map_err(Trouble::from)?;
-    Ok(done("/admin/groups/", "The group is deleted. Its members are still contacts."))
+    Ok(done("/admin/groups/", "Group deleted. Its members are still contacts."))
 }
 
 /// In with somebody who is named, or out with somebody.

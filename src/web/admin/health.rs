@@ -66,7 +66,7 @@ impl Look {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Good => "good",
-            Self::Warn => "look here",
+            Self::Warn => "warning",
             Self::Bad => "bad",
         }
     }
@@ -105,26 +105,23 @@ fn disk(health: &Health) -> Check {
         return check("Data file", Look::Bad, "not available", advice);
     }
     let (look, advice) = if health.free_bytes < FREE_SPACE_BYTES.saturating_mul(4) {
-        (Look::Bad, "The disk is nearly full: soon nothing can be stored. Make room now.")
+        (Look::Bad, "The disk is nearly full: soon nothing can be stored. Free up space now.")
     } else if health.free_bytes < LOW_SPACE {
-        (Look::Warn, "Little room is left on the disk. Make room, or move the data file to a larger disk.")
+        (Look::Warn, "Little space is left on the disk. Free up space, or move the data file to a larger disk.")
     } else if health.free_bytes < health.data_bytes {
         (Look::Warn, "A backup would not fit beside the data file. Write backups to another disk.")
     } else {
-        (Look::Good, "There is room to grow, and for a backup.")
+        (Look::Good, "Enough space to grow, and for a backup.")
     };
     check("Data file", look, value, advice)
 }
 
 fn pages(health: &Health) -> Check {
     match health.file.damage.as_slice() {
-        [] if health.file.is_verified => check(
-            "Pages of the data file",
-            Look::Good,
-            "verified",
-            "All are as they were written, verified once a day.",
-        ),
-        [] => check("Pages of the data file", Look::Good, "being verified", "Nothing damaged was found so far."),
+        [] if health.file.is_verified => {
+            check("Pages of the data file", Look::Good, "verified", "Intact; verified once a day.")
+        }
+        [] => check("Pages of the data file", Look::Good, "being verified", "No damage found so far."),
         [first, ..] => check(
             "Pages of the data file",
             Look::Bad,
@@ -140,22 +137,22 @@ fn index(health: &Health) -> Check {
             "Search index",
             Look::Warn,
             "being built",
-            "Searching for tags and texts is slower until it is done. It needs no help; if it never ends, see the log.",
+            "Searching for tags and texts is slower until it is done. No action needed; if it never ends, see the log.",
         ),
         IndexStatus::Ready { behind } if behind > FAR_BEHIND => check(
             "Search index",
             Look::Warn,
             format!("{behind} entries behind"),
-            "Answers are complete, but more comes in than the index takes up. Is the disk slow?",
+            "Search is complete, but the index cannot keep up. Is the disk slow?",
         ),
         IndexStatus::Ready { behind: 0 } => {
-            check("Search index", Look::Good, "up to date", "All is found, and quickly.")
+            check("Search index", Look::Good, "up to date", "Search is complete and fast.")
         }
         IndexStatus::Ready { behind } => check(
             "Search index",
             Look::Good,
             format!("{behind} entries wait in memory"),
-            "They are found already; the index takes them up soon.",
+            "They can be found already, and are indexed soon.",
         ),
     }
 }
@@ -169,11 +166,11 @@ fn intake(health: &Health) -> Check {
         minute.incidents, minute.events
     );
     let advice = if health.incidents == 0 {
-        "Nothing has ever come in. Make a source and post a first incident."
+        "Nothing received yet. Create a source and post a first incident."
     } else if events == 0 {
-        "Nothing came in for an hour. If that is strange, look at when the sources were last seen."
+        "Nothing received for an hour. If that is unexpected, check when the sources were last seen."
     } else {
-        "Things come in."
+        "Receiving."
     };
     check("Intake", Look::Good, value, advice)
 }
@@ -201,9 +198,9 @@ fn outbox(health: &Health, show: &Show) -> Check {
     } else if health.reached.iter().any(|reached| reached.unreachable_since.is_some()) {
         check(name, look, value, "Not all of them can be sent now: see below what cannot be reached.")
     } else if age < MINUTE {
-        check(name, Look::Good, value, "They are sent within moments.")
+        check(name, Look::Good, value, "The queue is moving.")
     } else {
-        check(name, look, value, "Some take long. The list of deliveries shows what their providers say.")
+        check(name, look, value, "Some are slow. The list of deliveries shows what their providers answered.")
     }
 }
 
@@ -247,7 +244,7 @@ fn clock(health: &Health) -> Check {
         let advice = format!("The newest change is from {} later: the clock was set back. Does NTP run?", span(ahead));
         return check("Clock", Look::Bad, value, advice);
     }
-    check("Clock", Look::Good, value, "Not behind anything that is stored. Timeslots are read by it.")
+    check("Clock", Look::Good, value, "Consistent with stored times. Timeslots depend on it.")
 }
 
 /// With a unit that people know.

@@ -206,7 +206,7 @@ impl FormPage for RulePage {
             active: Some(form.active),
         };
         let (id, notice) = match &ask.known {
-            None => (service.notifications().put_rule(caller, None, draft).await?.id, "The rule is made."),
+            None => (service.notifications().put_rule(caller, None, draft).await?.id, "Rule created."),
             Some(rule) => (service.notifications().put_rule(caller, Some(rule.id), draft).await?.id, "Saved."),
         };
         Ok(done(&path(id), notice))
@@ -220,16 +220,16 @@ impl FormPage for RulePage {
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete::<Rule>(&visitor.caller, RuleId(id)).await?;
-    Ok(done("/admin/rules/", "The rule is deleted."))
+    Ok(done("/admin/rules/", "Rule deleted."))
 }
 
 /// What the service takes but nobody can mean.
 fn check(form: &RuleForm) -> Result<(), Problem> {
     if form.filters.is_empty() {
-        return Err(Problem::of("filters", "Filters: choose at least one; all of them have to match."));
+        return Err(Problem::of("filters", "Filters: choose at least one; all must match."));
     }
     if form.recipients.len() > RECIPIENTS_PER_RULE {
-        let text = format!("Recipients: at most {RECIPIENTS_PER_RULE}; make a group of them.");
+        let text = format!("Recipients: at most {RECIPIENTS_PER_RULE}; create a group for them.");
         return Err(Problem::of("recipients", text));
     }
     Ok(())
@@ -237,14 +237,14 @@ fn check(form: &RuleForm) -> Result<(), Problem> {
 
 /// Those that the form names beside the ones that there are.
 async fn add_recipient(site: &Site, fields: &Fields, recipients: &mut Vec<Recipient>) -> Result<(), Trouble> {
-    let bad = |_| Problem::of("add_channel", "Channel: choose one of the list.");
+    let bad = |_| Problem::of("add_channel", "Channel: choose one from the list.");
     let channel = fields.filled("add_channel").map(str::parse).transpose().map_err(bad)?;
     if let Some(name) = fields.filled("add_contact") {
         let contact = contact_named(site, "add_contact", name).await?;
         recipients.push(Recipient { who: Addressee::Contact(contact.uuid), channel });
     }
     if let Some(name) = fields.filled("add_group") {
-        let none = || Problem::of("add_group", format!("Group: there is none called {name}."));
+        let none = || Problem::of("add_group", format!("Group: no group is named {name}."));
         let group = group_named(site, name).await?.ok_or_else(none)?;
         recipients.push(Recipient { who: Addressee::Group(group.group.uuid), channel });
     }

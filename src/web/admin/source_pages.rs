@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{
-    TokenLine,
+    TokenLine, default_life,
     sources::{SourceForm, frame},
     token_life,
 };
@@ -33,6 +33,7 @@ pub struct SourcePage {
     frame: Frame,
     view: SourceView,
     tokens: Vec<TokenLine>,
+    token_life: String,
     form: SourceForm,
     problem: Option<Problem>,
     /// Shown once.
@@ -73,7 +74,8 @@ impl FormPage for SourcePage {
         let (view, now) = (ask.known()?.clone(), ask.site.service.now());
         let frame = frame(&ask.site, &ask.visitor, format!("Source {}", view.source.name));
         let tokens = view.tokens.iter().map(|token| TokenLine::new(token, now)).collect();
-        Ok(Self { frame, view, tokens, form, problem, new_token: None })
+        let token_life = default_life(&ask.site);
+        Ok(Self { frame, view, tokens, token_life, form, problem, new_token: None })
     }
 
     async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, Trouble> {
@@ -111,7 +113,7 @@ pub async fn revoke(
     Posted { visitor, .. }: Posted,
 ) -> Answer {
     site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
-    Ok(done(&format!("/sources/{id}/"), "The token can no longer be used."))
+    Ok(done(&format!("/sources/{id}/"), "Token revoked."))
 }
 
 /// For a shell: everything is in single quotes, and nothing in it has any.

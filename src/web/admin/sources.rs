@@ -80,7 +80,7 @@ impl SourceForm {
         let seconds = self.frequency.parse().ok().filter(|seconds| HEARTBEAT_FREQUENCY.contains(seconds));
         seconds.map(Some).ok_or_else(|| {
             let (least, most) = (HEARTBEAT_FREQUENCY.start(), HEARTBEAT_FREQUENCY.end());
-            let text = format!("Heartbeat: a number of seconds from {least} to {most}, or nothing.");
+            let text = format!("Heartbeat interval: enter {least} to {most} seconds, or leave it empty.");
             Problem::of("frequency", text)
         })
     }
@@ -127,7 +127,7 @@ impl FormPage for NewSourcePage {
             let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
             service.sources().edit_source(caller, source.id, edit).await.map_err(PageError::from)?;
         }
-        Ok(done(&format!("/sources/{}/", source.id), "The source is made. Now make a token for it."))
+        Ok(done(&format!("/sources/{}/", source.id), "Source created. Now create a token for it."))
     }
 }
 
@@ -157,7 +157,7 @@ impl FormPage for TypesPage {
 
     async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
         ask.site.service.sources().create_source_type(&ask.visitor.caller, name.clone()).await?;
-        Ok(done("/sources/types/", "The type is made."))
+        Ok(done("/sources/types/", "Type created."))
     }
 }
 
@@ -168,7 +168,7 @@ fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<Prob
         *counts.entry(&source.source_type).or_default() += 1;
     }
     let types = counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    TypesPage { frame: frame(site, visitor, "Types of sources"), types, name, problem }
+    TypesPage { frame: frame(site, visitor, "Source types"), types, name, problem }
 }
 
 pub(super) fn frame(site: &Site, visitor: &Visitor, title: impl Into<String>) -> Frame {

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{TokenLine, token_life};
+use super::{TokenLine, default_life, token_life};
 use crate::{
     domain::{
         ids::{TokenId, UserId},
@@ -37,6 +37,7 @@ pub struct UserPage {
     is_self: bool,
     form: UserForm,
     tokens: Vec<TokenLine>,
+    token_life: String,
     sessions: Vec<TokenLine>,
     /// Shown once.
     new_token: Option<String>,
@@ -145,7 +146,7 @@ impl FormPage for NewUserPage {
             ..form.draft()
         };
         let user = ask.site.service.people().create_user(&ask.visitor.caller, new).await?;
-        Ok(done(&path(user.id), &format!("User {} is made.", user.username)))
+        Ok(done(&path(user.id), &format!("User {} created.", user.username)))
     }
 }
 
@@ -185,6 +186,7 @@ impl FormPage for UserPage {
             is_self: ask.visitor.caller.id() == user.id,
             form,
             tokens: lines(false),
+            token_life: default_life(&ask.site),
             sessions: lines(true),
             user,
             new_token: None,
@@ -207,10 +209,9 @@ impl FormPage for UserPage {
 pub async fn set_password(ask: Ask<UserPage>) -> Answer {
     let (id, password) = (ask.known()?.id, ask.fields.raw("password").unwrap_or_default());
     match ask.site.service.people().set_password(&ask.visitor.caller, id, password).await {
-        Ok(()) => Ok(done(
-            &path(id),
-            "The password is set, and the user is logged out everywhere. Tokens made by hand still work.",
-        )),
+        Ok(()) => {
+            Ok(done(&path(id), "Password set. The user is logged out everywhere. Tokens created by hand still work."))
+        }
         Err(error) => ask.refuse(error).await,
     }
 }
@@ -233,12 +234,12 @@ pub async fn revoke(
     Posted { visitor, .. }: Posted,
 ) -> Answer {
     site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
-    Ok(done(&path(UserId(id)), "It can no longer be used."))
+    Ok(done(&path(UserId(id)), "Revoked."))
 }
 
 pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.people().end_sessions_of(&visitor.caller, UserId(id)).await?;
-    Ok(done(&path(UserId(id)), "The user is logged out everywhere. Tokens made by hand still work."))
+    Ok(done(&path(UserId(id)), "The user is logged out everywhere. Tokens created by hand still work."))
 }
 
 fn path(id: UserId) -> String {

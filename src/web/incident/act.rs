@@ -70,17 +70,17 @@ pub async fn expire(Path((_, ack)): Path<(String, String)>, sent: Sent) -> Answe
 }
 
 pub async fn close(sent: Sent) -> Answer {
-    conclude(add_event(&sent, EventType::Close, "The incident is closed.").await, "close", sent).await
+    conclude(add_event(&sent, EventType::Close, "Incident closed.").await, "close", sent).await
 }
 
 pub async fn reopen(sent: Sent) -> Answer {
-    conclude(add_event(&sent, EventType::Reopen, "The incident is open again.").await, "reopen", sent).await
+    conclude(add_event(&sent, EventType::Reopen, "Incident reopened.").await, "reopen", sent).await
 }
 
 pub async fn comment(sent: Sent) -> Answer {
     let outcome = match sent.fields.filled("message") {
-        Some(_) => add_event(&sent, EventType::Other, "The comment is added.").await,
-        None => Err(Problem::of("message", "Comment: write something first.").into()),
+        Some(_) => add_event(&sent, EventType::Other, "Comment added.").await,
+        None => Err(Problem::of("message", "Comment: enter a text first.").into()),
     };
     conclude(outcome, "comment", sent).await
 }
@@ -100,11 +100,11 @@ pub async fn level(sent: Sent) -> Answer {
 /// For good, so it takes a ticked box, also without scripts.
 pub async fn delete(sent: Sent) -> Answer {
     if !sent.fields.ticked("sure") {
-        let problem = Problem::of("sure", "Tick the box to say that you are sure.");
+        let problem = Problem::of("sure", "Check the box to confirm.");
         return conclude(Err(problem.into()), "delete", sent).await;
     }
     match sent.site.service.incidents().delete_incident(&sent.visitor.caller, sent.id).await {
-        Ok(()) => Ok(done("/incidents/", &format!("Incident #{} is deleted.", sent.id))),
+        Ok(()) => Ok(done("/incidents/", &format!("Incident #{} deleted.", sent.id))),
         Err(error) => conclude(Err(error.into()), "delete", sent).await,
     }
 }
@@ -129,11 +129,11 @@ async fn change_expiration(Sent { site, id, visitor, fields }: &Sent, ack: Event
     let incidents = site.service.incidents();
     if fields.ticked("take_back") {
         incidents.take_back_ack(&visitor.caller, *id, ack).await?;
-        return Ok("The acknowledgement is taken back.");
+        return Ok("Acknowledgement undone.");
     }
     let expiration = expiration(fields, &show(site, &visitor.preferences))?;
     incidents.change_expiration(&visitor.caller, *id, ack, expiration).await?;
-    Ok(if expiration.is_some() { "The acknowledgement ends then." } else { "The acknowledgement does not end." })
+    Ok(if expiration.is_some() { "Expiry changed." } else { "Expiry removed." })
 }
 
 async fn add_event(sent: &Sent, kind: EventType, notice: &'static str) -> Outcome {
@@ -146,15 +146,15 @@ async fn set_ticket(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
     let remove = fields.ticked("remove");
     let url = if remove { String::new() } else { fields.text("url") };
     if !url.is_empty() && web_link(&url).is_none() {
-        let problem = "Ticket: this is no complete address. It begins with https:// or http://.";
+        let problem = "Ticket: enter a complete address that begins with https:// or http://.";
         return Err(Problem::of("url", problem).into());
     }
     if url.is_empty() && !remove {
-        return Err(Problem::of("url", "Ticket: type or paste the address of the ticket.").into());
+        return Err(Problem::of("url", "Ticket: enter the address of the ticket.").into());
     }
     Problem::check_length("url", "Ticket", &url, URL)?;
     site.service.incidents().set_ticket_url(&visitor.caller, *id, url).await?;
-    Ok(if remove { "The ticket is removed." } else { "The ticket is set." })
+    Ok(if remove { "Ticket removed." } else { "Ticket set." })
 }
 
 async fn change_tags(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
@@ -163,9 +163,9 @@ async fn change_tags(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
         None => (fields.all("tag").map(parse).collect::<Result<Vec<_>, _>>()?, Vec::new()),
     };
     if add.is_empty() && remove.is_empty() {
-        return Err(Problem::of("tag", "Tag: write key=value, such as room=12.").into());
+        return Err(Problem::of("tag", "Tag: enter key=value, such as room=12.").into());
     }
-    let notice = if add.is_empty() { "The tag is removed." } else { "The tag is added." };
+    let notice = if add.is_empty() { "Tag removed." } else { "Tag added." };
     site.service.incidents().change_tags(&visitor.caller, *id, add, remove).await?;
     Ok(notice)
 }
@@ -175,7 +175,7 @@ async fn set_level(Sent { site, id, visitor, fields }: &Sent) -> Outcome {
     let level = wanted.ok_or_else(|| Problem::of("level", "Level: choose one from 1 to 5."))?;
     let edit = IncidentEdit { level: Some(level), ..IncidentEdit::default() };
     site.service.incidents().edit_incident(&visitor.caller, *id, edit).await?;
-    Ok("The level is set.")
+    Ok("Level set.")
 }
 
 /// Sources have to say when; people mean now.
@@ -192,7 +192,7 @@ fn message(fields: &Fields) -> Result<String, Problem> {
 fn parse(tag: &str) -> Result<Tag, Problem> {
     Problem::check_length("tag", "Tag", tag, TAG)?;
     Tag::parse(tag).map_err(|_| {
-        let keys = "Keys are made of lower case letters, digits and underscores.";
+        let keys = "Keys have lowercase letters, digits and underscores.";
         Problem::of("tag", format!("Tag: \"{tag}\" is not key=value. {keys}"))
     })
 }

@@ -55,7 +55,7 @@ impl Told {
             to,
             medium: message.route.medium().to_owned(),
             address: message.address.clone(),
-            by: by.unwrap_or_else(|| "something that is no more".to_owned()),
+            by: by.unwrap_or_else(|| "a deleted rule or profile".to_owned()),
             about: row.kind.map_or("this incident", event_words),
             created: message.created,
             state: delivery::word(row),

@@ -19,10 +19,10 @@ pub fn expiration(fields: &Fields, show: &Show) -> Result<Option<Timestamp>, Pro
         "4h" => show.now.saturating_add_micros(4 * HOUR),
         "morning" => morning(show).ok_or("The clock's date is out of bounds.")?,
         "custom" => typed(fields.get(TYPED).unwrap_or_default(), show)?,
-        _ => return Err(Problem::of("until", "Ends: choose one of the times, or type one.")),
+        _ => return Err(Problem::of("until", "Expires: choose one of the times, or enter one.")),
     };
     if at <= show.now {
-        return Err(Problem::of(TYPED, "Ends: this time has passed already. Choose a later one."));
+        return Err(Problem::of(TYPED, "Expires: this time has passed. Choose a later one."));
     }
     Ok(Some(at))
 }
@@ -44,9 +44,10 @@ pub fn morning_is_today(show: &Show) -> bool {
 
 fn typed(text: &str, show: &Show) -> Result<Timestamp, Problem> {
     if text.is_empty() {
-        return Err(Problem::of(TYPED, "Ends: type the day and the time."));
+        return Err(Problem::of(TYPED, "Expires: enter a date and time."));
     }
-    datetime::parse(text, show.zone).ok_or_else(|| Problem::of(TYPED, format!("Ends: \"{text}\" is no day and time.")))
+    datetime::parse(text, show.zone)
+        .ok_or_else(|| Problem::of(TYPED, format!("Expires: \"{text}\" is not a date and time.")))
 }
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ mod tests {
     fn the_past_and_nonsense_are_refused_by_name() {
         for form in ["until=custom", "until=custom&until_at=soon", "until=custom&until_at=2026-01-15T22:30", "until=x"]
         {
-            assert!(ends("2026-01-15T22:30", form).unwrap_err().to_string().starts_with("Ends: "), "{form}");
+            assert!(ends("2026-01-15T22:30", form).unwrap_err().to_string().starts_with("Expires: "), "{form}");
         }
     }
 }

@@ -64,7 +64,7 @@ pub async fn ask(
     let Some(whom) = whom else { return Ok(Why { event: named.or(newest), ..Why::default() }) };
     let mut why = Why { whom, event: named.or(newest), ..Why::default() };
     let Some(event) = why.event else {
-        why.problem = Some("Nobody was to be notified of any event of this incident.".into());
+        why.problem = Some("Notifications were not evaluated for this incident.".into());
         return Ok(why);
     };
     let mut found = Vec::new();
@@ -76,7 +76,7 @@ pub async fn ask(
             return Ok(why);
         }
         Err(ServiceError::Forbidden) => {
-            why.problem = Some(Problem::of("whom", "You may ask about yourself. About others staff may ask."));
+            why.problem = Some(Problem::of("whom", "You can ask only about yourself. Staff can ask about others."));
             return Ok(why);
         }
         Err(error) => return Err(error),
@@ -85,7 +85,7 @@ pub async fn ask(
         found.extend(of_contacts(service, caller, incident, event, &why.whom).await?);
     }
     if found.is_empty() {
-        let text = format!("There is no user and no contact named \"{}\".", why.whom);
+        let text = format!("No user or contact is named \"{}\".", why.whom);
         why.problem = Some(Problem::of("whom", text));
     }
     why.answers = found.iter().map(AnswerView::new).collect();

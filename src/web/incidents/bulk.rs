@@ -85,7 +85,7 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
             let ids = ticked(&fields);
             if ids.len() > BULK_IDS {
                 return Err(PageError::BadRequest(format!(
-                    "More than {BULK_IDS} at once are too many. Choose all that match."
+                    "At most {BULK_IDS} at once. Select all matching incidents instead."
                 )));
             }
             let of = ids.len();
@@ -93,7 +93,7 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
         }
     };
     if of == 0 {
-        return Ok(done(&back(&view), "Nothing is selected."));
+        return Ok(done(&back(&view), "No incidents selected."));
     }
     let confirmed = fields.numbers("confirmed").next().and_then(|count| usize::try_from(count).ok());
     if of > confirmed.unwrap_or(BULK_UNCONFIRMED) {
@@ -143,7 +143,7 @@ fn confirm(
     let note = match which {
         Which::Matching => {
             again.extend(["all", "as_of"].into_iter().filter_map(sent));
-            Some("Incidents that came in after you selected these are not affected.")
+            Some("Incidents that arrived after your selection are not affected.")
         }
         Which::Ticked => {
             let keys: Vec<String> = ticked(fields).iter().map(u64::to_string).collect();
@@ -209,7 +209,7 @@ fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
             let expiration = match minutes {
                 None => None,
                 Some(Ok(minutes @ 1..=525_600)) => Some(site.service.now().saturating_add_micros(minutes * 60_000_000)),
-                Some(_) => return Err("That is no time for an acknowledgement to expire."),
+                Some(_) => return Err("Choose when the acknowledgement expires."),
             };
             return Ok(BulkAction::Acknowledge(NewAck { timestamp, description, expiration }));
         }
@@ -221,13 +221,13 @@ fn action(site: &Site, fields: &Fields) -> Result<BulkAction, &'static str> {
             if url.is_empty() || web_link(&url).is_some() {
                 return Ok(BulkAction::TicketUrl(url));
             }
-            return Err("The ticket's address has to begin with https:// or http://.");
+            return Err("The ticket's address must begin with https:// or http://.");
         }
         Some("close") => EventType::Close,
         Some("reopen") => EventType::Reopen,
         Some("comment") if description.is_empty() => return Err("A comment needs a message."),
         Some("comment") => EventType::Other,
-        _ => return Err("Nothing was asked for."),
+        _ => return Err("Choose an action."),
     };
     Ok(BulkAction::Event(NewEvent { kind, timestamp, description }))
 }

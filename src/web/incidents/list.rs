@@ -173,8 +173,8 @@ pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): 
     }
     let name = match &filter {
         Some(filter) => filter.name.clone(),
-        None if fields.is_empty() => "Unset".to_owned(),
-        None => "Unsaved".to_owned(),
+        None if fields.is_empty() => "All open incidents".to_owned(),
+        None => "Custom filter".to_owned(),
     };
     let list = find(&site, &visitor, &view, KIOSK_ROWS, false).await?;
     let total = site.service.incidents().total_incidents();

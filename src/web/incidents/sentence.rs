@@ -70,7 +70,7 @@ fn incidents(view: &View, directory: &Directory) -> String {
         view.maintenance.map(|under| if under { "under maintenance" } else { "not under maintenance" }.to_owned()),
     );
     parts.extend(view.frame.map(|frame| format!("started within {frame}")));
-    parts.extend(view.longer.map(|minutes| format!("longer than {minutes} min")));
+    parts.extend(view.longer.map(|minutes| format!("open longer than {minutes} min")));
     parts.extend((!view.text.is_empty()).then(|| format!("matching “{}”", view.text)));
     for part in parts {
         text.push_str(", ");
@@ -111,7 +111,7 @@ mod tests {
             (
                 "stateful=false&level=1&tags=host%3Dx&ticket=false&maintenance=false&frame=24h&longer=5&q=link+down",
                 "Close 57 stateless incidents, level 1, tag host=x, without a ticket, not under maintenance, started within \
-                 24h, longer than 5 min, matching “link down”?",
+                 24h, open longer than 5 min, matching “link down”?",
             ),
             ("hide_closed_acked=true", "Close 57 incidents, level 1–5, not both closed and acknowledged?"),
         ] {

@@ -213,11 +213,11 @@ impl View {
         let max_level = match self.levels.as_slice() {
             [] => None,
             levels if levels.last() == Some(&highest) => Level::new(highest).filter(|_| highest < 5),
-            _ => return Err("Saved filters hold levels from 1 up to some level, without gaps."),
+            _ => return Err("Saved filters can only hold levels from 1 up, without gaps."),
         };
         let search = Search::parse(&self.text);
         if !search.words.is_empty() || !search.ids.is_empty() {
-            return Err("Words and numbers that are searched for cannot be saved in a filter.");
+            return Err("Search words and numbers cannot be saved in a filter.");
         }
         if self.frame.is_some() || self.longer.is_some() || self.ticket.is_some() || self.maintenance.is_some() {
             return Err("A time frame, a duration, a ticket, or planned maintenance cannot be saved in a filter.");
@@ -227,7 +227,7 @@ impl View {
         }
         let tags = self.tags().cloned().chain(search.tags.iter().map(ToString::to_string));
         let blob = FilterBlob { max_level, tags: filled(tags.collect()), ..self.wanted.clone() };
-        if blob.is_empty() { Err("There is nothing to save: this view shows everything.") } else { Ok(blob) }
+        if blob.is_empty() { Err("Add a filter first.") } else { Ok(blob) }
     }
 
     /// The view that a stored filter asks for.

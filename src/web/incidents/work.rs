@@ -23,7 +23,7 @@ impl Outcome {
         let incidents = if self.0.done == 1 { "incident" } else { "incidents" };
         let mut text = format!("{} {incidents} {what}.", self.0.done);
         if let Some(trouble) = &self.0.trouble {
-            text.push_str(" It ended early: ");
+            text.push_str(" It stopped early: ");
             text.push_str(trouble);
             text.push('.');
         }
@@ -71,29 +71,29 @@ impl Outcome {
 
 fn reason(refusal: BulkRefusal) -> String {
     match refusal {
-        BulkRefusal::Unknown => "There is no such incident any more.".to_owned(),
+        BulkRefusal::Unknown => "It was deleted.".to_owned(),
         BulkRefusal::Event(refusal) => refusal.to_string(),
         BulkRefusal::TooManyAcks => "It has too many acknowledgements already.".to_owned(),
         BulkRefusal::Changed => "It changed after the list was shown, so it was not touched.".to_owned(),
-        BulkRefusal::NotReached => "It was not reached.".to_owned(),
+        BulkRefusal::NotReached => "It was not processed.".to_owned(),
     }
 }
 
 /// What undoing did.
 #[must_use]
 pub fn undone(outcome: Option<&Undone>) -> String {
-    let Some(outcome) = outcome else { return "That cannot be taken back any more.".to_owned() };
+    let Some(outcome) = outcome else { return "Too late to undo.".to_owned() };
     let mut text = match outcome.undone {
-        1 => "Taken back for one incident.".to_owned(),
-        count => format!("Taken back for {count} incidents."),
+        1 => "Undone: 1 incident.".to_owned(),
+        count => format!("Undone: {count} incidents."),
     };
     match outcome.kept {
         0 => {}
-        1 => text.push_str(" One incident was changed since and stays as it is."),
+        1 => text.push_str(" 1 incident was changed since and stays as it is."),
         count => text = format!("{text} {count} incidents were changed since and stay as they are."),
     }
     match &outcome.trouble {
-        Some(trouble) => format!("{text} It ended early: {trouble}."),
+        Some(trouble) => format!("{text} It stopped early: {trouble}."),
         None => text,
     }
 }

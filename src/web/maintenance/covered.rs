@@ -38,12 +38,12 @@ impl Covered {
         }
         for id in filters {
             let Some(filter) = directory.filters.get(id) else {
-                covered.problem = Some("Filters: one that you chose is there no more.".to_owned());
+                covered.problem = Some("Filters: one that you chose no longer exists.".to_owned());
                 return Ok(covered);
             };
             if filter.blob.is_empty() {
                 covered.problem =
-                    Some(format!("“{}” asks for nothing, so nothing matches.", words::filter_name(*id, &directory)));
+                    Some(format!("“{}” has no criteria: it matches nothing.", words::filter_name(*id, &directory)));
             }
             wanted.narrow_to(filter.blob.to_criteria(&directory));
         }

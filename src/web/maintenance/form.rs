@@ -95,7 +95,7 @@ impl Draft {
             text if stored.is_some_and(|at| show.input(&at) == text) => Ok(stored),
             text => datetime::parse(text, show.zone).map(Some).ok_or_else(|| {
                 let shown: String = text.chars().take(40).collect();
-                Problem::of(field, format!("{name}: “{shown}” is no date and time."))
+                Problem::of(field, format!("{name}: “{shown}” is not a date and time."))
             }),
         };
         let start = read("start", "Start", &self.start, known.map(|it| it.start))?;
@@ -172,7 +172,7 @@ impl FormPage for TaskPage {
         } else {
             service.put(caller, None, wanted).await?
         };
-        Ok(done(&format!("{PAGE}{}/", saved.id), "The maintenance is saved."))
+        Ok(done(&format!("{PAGE}{}/", saved.id), "Maintenance saved."))
     }
 
     fn place(known: Option<&Arc<Maintenance>>) -> Option<String> {
@@ -220,7 +220,7 @@ fn choice(
     Choice {
         id: filter.id.0,
         name: owner.map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
-        criteria: if criteria.is_empty() { "asks for nothing".to_owned() } else { criteria },
+        criteria: if criteria.is_empty() { "no criteria set".to_owned() } else { criteria },
         chosen: chosen.contains(&filter.id),
     }
 }

@@ -61,10 +61,10 @@ pub async fn view(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64
 
 pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.notifications().cancel_maintenance(&visitor.caller, MaintenanceId(id)).await {
-        Ok(true) => Ok(done(PAGE, "The maintenance will not take place.")),
+        Ok(true) => Ok(done(PAGE, "Maintenance canceled.")),
         Ok(false) => Ok(done(
             &format!("{PAGE}{id}/"),
-            "The maintenance has ended. Nobody is told of what is open already: look at it now.",
+            "Maintenance ended. No notification is sent for incidents that are still open: check them now.",
         )),
         Err(error) => refuse(&site, &visitor, id, error).await,
     }
@@ -72,7 +72,7 @@ pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     match site.service.delete::<Maintenance>(&visitor.caller, MaintenanceId(id)).await {
-        Ok(()) => Ok(done(PAGE, "The maintenance is deleted.")),
+        Ok(()) => Ok(done(PAGE, "Maintenance deleted.")),
         Err(error) => refuse(&site, &visitor, id, error).await,
     }
 }

@@ -37,13 +37,13 @@ impl Outlook {
     pub fn new(forecast: Forecast, days: u32) -> Self {
         let reasons = [
             ("outside_timeslot", "outside the timeslot"),
-            ("maintenance", "during planned maintenance"),
-            ("no_destination", "without a destination"),
-            ("sending_off", "because the server's sending is switched off"),
+            ("maintenance", "planned maintenance"),
+            ("no_destination", "no destination"),
+            ("sending_off", "sending is switched off on the server"),
         ];
         let kept_back = reasons
             .iter()
-            .filter_map(|(code, words)| Some(format!("{} {words}", forecast.silent.get(code)?)))
+            .filter_map(|(code, words)| Some(format!("{} more not sent: {words}.", forecast.silent.get(code)?)))
             .collect();
         Self { chart: Chart::new(&forecast.by_hour), forecast, days, kept_back }
     }

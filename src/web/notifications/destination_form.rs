@@ -100,7 +100,7 @@ impl FormPage for DestinationPage {
             }
         });
         let name = medium.as_ref().map_or("destination", |it| it.name.as_str());
-        let title = if known.is_some() { "Change a destination" } else { "New destination" };
+        let title = if known.is_some() { "Change destination" } else { "New destination" };
         let label = typed.map(|fields| fields.text("label")).or_else(|| known.and_then(|it| it.label.clone()));
         let opened_from = known.is_none() || typed.is_some();
         Ok(Self {
@@ -124,12 +124,12 @@ impl FormPage for DestinationPage {
         if let Some(known) = &ask.known {
             let draft = DestinationDraft { medium: None, label, settings };
             service.notifications().put_destination(caller, Some(known.id), draft).await?;
-            return Ok(done(PAGE, "The destination is saved."));
+            return Ok(done(PAGE, "Destination saved."));
         }
         let draft = DestinationDraft { medium: Some(medium.clone()), label, settings };
         let made = service.notifications().put_destination(caller, None, draft).await?;
         let place = needed::back(fields, "destinations", made.id.0, PAGE);
-        Ok(done(&place, "The destination is saved. Send a test message to see that it arrives."))
+        Ok(done(&place, "Destination saved. Send a test message to see that it arrives."))
     }
 
     /// That there is one with this address already is about the first setting.
@@ -159,7 +159,7 @@ fn read(medium: &AnyMedium, fields: &Fields) -> Result<BTreeMap<String, Option<S
             continue;
         }
         if text.is_empty() {
-            return Err(bad("it is missing."));
+            return Err(bad("required."));
         }
         let value = setting.form.normalize(text).map_err(|error| bad(&error.to_string()))?;
         settings.insert(key, Some(value));

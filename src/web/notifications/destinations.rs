@@ -87,9 +87,9 @@ struct OutcomePart {
 impl From<TestOutcome> for Outcome {
     fn from(TestOutcome { ended, answer, transcript }: TestOutcome) -> Self {
         let title = match ended {
-            Ended::Sent => "The test message was sent.",
-            Ended::Retry | Ended::RetryAfter(_) => "Not sent. A later attempt might succeed.",
-            Ended::Failed => "Not sent, and another attempt would end the same way.",
+            Ended::Sent => "Test message sent.",
+            Ended::Retry | Ended::RetryAfter(_) => "Test failed (temporary).",
+            Ended::Failed => "Test failed (permanent).",
         };
         Self { is_good: ended == Ended::Sent, title, answer, transcript }
     }
@@ -100,7 +100,7 @@ impl DestinationsPage {
         let directory = site.service.directory();
         let rows = directory.destinations_of(visitor.caller.id()).into_iter().map(|destination| {
             let profiles = directory.profiles_where(|profile| profile.destinations.contains(&destination.id));
-            let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "one without a name".to_owned());
+            let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "an unnamed profile".to_owned());
             Row {
                 way: Way::new(destination, &site.service),
                 managed: destination.synced,
@@ -134,7 +134,7 @@ pub async fn test(
         Ok(outcome) => Outcome::from(outcome),
         Err(ServiceError::TooOften { retry_after }) => Outcome {
             is_good: false,
-            title: "Not sent: that were many tests in a short time.",
+            title: "Not sent: too many tests in a short time.",
             answer: format!("Try again in {}.", seconds(retry_after.as_secs().saturating_add(1))),
             transcript: Vec::new(),
         },
@@ -152,7 +152,7 @@ pub async fn test(
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     let Err(error) = site.service.delete::<Destination>(&visitor.caller, DestinationId(id)).await else {
-        return Ok(done(PAGE, "The destination is deleted."));
+        return Ok(done(PAGE, "Destination deleted."));
     };
     let problem = Some(Trouble::from(error).problem(words::refusal)?);
     refused(&DestinationsPage { problem, ..DestinationsPage::new(&site, &visitor) })

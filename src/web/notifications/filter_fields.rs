@@ -125,7 +125,8 @@ fn problem(blob: &FilterBlob) -> Option<Problem> {
     let tags = blob.tags.as_deref().unwrap_or_default();
     if let Some(bad) = tags.iter().find(|tag| Tag::parse(tag).is_err()) {
         let shown: String = bad.chars().take(60).collect();
-        let text = format!("Tags: “{shown}” is none. Write key=value, such as host=web1; keys have a–z, 0–9 and _.");
+        let text =
+            format!("Tags: “{shown}” is not a tag. Enter key=value, such as host=web1; keys have a–z, 0–9 and _.");
         return Some(Problem::of("tags", text).with_value(bad));
     }
     if let Some(long) = tags.iter().find(|tag| tag.chars().count() > TAG) {

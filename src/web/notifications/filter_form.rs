@@ -113,7 +113,7 @@ impl FormPage for FilterPage {
 
     async fn view(ask: &Ask<Self>, form: FilterForm, problem: Option<Problem>) -> Result<Self, PageError> {
         let (site, known) = (&ask.site, ask.known.as_ref());
-        let title = if known.is_some() { "Change a filter" } else { "New filter" };
+        let title = if known.is_some() { "Change filter" } else { "New filter" };
         let FilterForm { name, public, blob, then, bad } = form;
         Ok(Self {
             frame: Frame::new(site, &ask.visitor, Section::Notifications, title),
@@ -139,7 +139,7 @@ impl FormPage for FilterPage {
             None => service.notifications().put_filter(caller, None, draft).await?,
             Some(filter) => service.notifications().put_filter(caller, Some(filter.id), draft).await?,
         };
-        Ok(done(&needed::back(&ask.fields, "filters", saved.id.0, PAGE), "The filter is saved."))
+        Ok(done(&needed::back(&ask.fields, "filters", saved.id.0, PAGE), "Filter saved."))
     }
 }
 

@@ -64,7 +64,7 @@ impl Uses {
     fn new(directory: &Directory, user: UserId) -> Self {
         let mut found = Self::default();
         for profile in directory.profiles_of(user) {
-            let name = profile.name.clone().unwrap_or_else(|| "one without a name".to_owned());
+            let name = profile.name.clone().unwrap_or_else(|| "an unnamed profile".to_owned());
             for id in &profile.filters {
                 found.profiles.entry(*id).or_default().push(name.clone());
             }
@@ -133,7 +133,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     let Err(error) = site.service.delete::<StoredFilter>(&visitor.caller, FilterId(id)).await else {
-        return Ok(done(PAGE, "The filter is deleted."));
+        return Ok(done(PAGE, "Filter deleted."));
     };
     let problem = Some(Trouble::from(error).problem(words::refusal)?);
     refused(&FiltersPage { problem, ..FiltersPage::new(&site, &visitor) })

@@ -186,7 +186,7 @@ impl FormPage for ProfilePage {
                 id: filter.id.0,
                 name: owner
                     .map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
-                warning: criteria.is_empty().then(|| "asks for nothing, so nothing matches".to_owned()),
+                warning: criteria.is_empty().then(|| "no criteria set: matches nothing".to_owned()),
                 detail: criteria,
                 chosen: draft.filters.contains(&filter.id),
             }
@@ -201,7 +201,7 @@ impl FormPage for ProfilePage {
                 chosen: draft.destinations.contains(&destination.id),
             }
         });
-        let title = if known.is_some() { "Change a profile" } else { "New profile" };
+        let title = if known.is_some() { "Change profile" } else { "New profile" };
         Ok(Self {
             frame: Frame::new(site, visitor, Section::Notifications, title),
             tab: "profiles",
@@ -232,8 +232,8 @@ impl FormPage for ProfilePage {
             Some(known) => service.put(caller, Some(known.id), wanted).await?,
         };
         let is_mute = saved.active && saved.destinations.is_empty();
-        let mute = "The profile is saved, but it sends nothing: choose a destination.";
-        Ok(done(PAGE, if is_mute { mute } else { "The profile is saved." }))
+        let mute = "Profile saved, but it sends nothing: choose a destination.";
+        Ok(done(PAGE, if is_mute { mute } else { "Profile saved." }))
     }
 
     fn place(known: Option<&Arc<Profile>>) -> Option<String> {

@@ -100,7 +100,7 @@ impl Card {
             .map(|filter| FilterLine { name: filter.name.clone(), criteria: words::brief(&filter.blob, directory) })
             .collect();
         let empty = filters.iter().filter(|filter| filter.criteria.is_empty());
-        warnings.extend(empty.map(|filter| format!("“{}” asks for nothing, so nothing matches.", filter.name)));
+        warnings.extend(empty.map(|filter| format!("“{}” has no criteria: it matches nothing.", filter.name)));
         let name = profile.name.clone().unwrap_or_else(|| "Without a name".to_owned());
         Some(Self { id: profile.id, name, active: profile.active, opening, filters, ways, warnings, is_mute })
     }
@@ -116,13 +116,13 @@ pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted)
     let wish = match (Form::MailAddress.normalize(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?)))
     {
         (Ok(email), Some(max_level)) => Ok(FirstProfile { email, max_level }),
-        (Err(_), _) => Err(Problem::of("email", "E-mail address: this is none that mail can be sent to.")),
+        (Err(_), _) => Err(Problem::of("email", "E-mail address: not a valid address.")),
         (_, None) => Err(Problem::of("level", "Level: choose one.")),
     };
     let problem = match wish {
         Ok(wish) => match site.service.notifications().create_first_profile(&visitor.caller, wish).await {
             Ok(_) => {
-                return Ok(done(PAGE, "You will be told from now on. Send a test message to see that it arrives."));
+                return Ok(done(PAGE, "You will be notified from now on. Send a test message to see that it arrives."));
             }
             Err(error) => Trouble::from(error).problem(words::refusal)?,
         },
@@ -138,10 +138,10 @@ pub async fn switch(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
     let active = fields.ticked("on");
     let edit = ProfileDraft { active: Some(active), ..ProfileDraft::default() };
     site.service.put(&visitor.caller, Some(ProfileId(id)), edit).await?;
-    Ok(done(PAGE, if active { "The profile is on." } else { "The profile is off: it sends nothing." }))
+    Ok(done(PAGE, if active { "Profile switched on." } else { "Profile switched off: it sends nothing." }))
 }
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     site.service.delete::<Profile>(&visitor.caller, ProfileId(id)).await?;
-    Ok(done(PAGE, "The profile is deleted."))
+    Ok(done(PAGE, "Profile deleted."))
 }

@@ -151,7 +151,7 @@ impl FormPage for TimeslotPage {
     async fn view(ask: &Ask<Self>, form: TimeslotForm, problem: Option<Problem>) -> Result<Self, PageError> {
         let (site, known) = (&ask.site, ask.known.as_ref());
         let zone = site.service.directory().settings.time_zone;
-        let title = if known.is_some() { "Change a timeslot" } else { "New timeslot" };
+        let title = if known.is_some() { "Change timeslot" } else { "New timeslot" };
         Ok(Self {
             frame: Frame::new(site, &ask.visitor, Section::Notifications, title),
             tab: "timeslots",
@@ -177,7 +177,7 @@ impl FormPage for TimeslotPage {
             let made = service.put(caller, None, draft).await?;
             needed::back(&ask.fields, "timeslot", made.id.0, PAGE)
         };
-        Ok(done(&place, "The timeslot is saved."))
+        Ok(done(&place, "Timeslot saved."))
     }
 }
 
@@ -187,7 +187,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> Answer {
 
 pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
     let Err(error) = site.service.notifications().delete_timeslot(&visitor.caller, TimeslotId(id)).await else {
-        return Ok(done(PAGE, "The timeslot is deleted."));
+        return Ok(done(PAGE, "Timeslot deleted."));
     };
     let problem = Some(Trouble::from(error).problem(words::refusal)?);
     refused(&TimeslotsPage { problem, ..TimeslotsPage::new(&site, &visitor) })
@@ -206,5 +206,5 @@ fn shown(timeslot: &Timeslot) -> Vec<Typed> {
 
 fn profiles(id: TimeslotId, directory: &Directory) -> Vec<String> {
     let profiles = directory.profiles_where(|profile| profile.timeslot == id).into_iter();
-    profiles.map(|profile| profile.name.clone().unwrap_or_else(|| "one without a name".to_owned())).collect()
+    profiles.map(|profile| profile.name.clone().unwrap_or_else(|| "an unnamed profile".to_owned())).collect()
 }

@@ -70,7 +70,7 @@ pub fn shortened(text: &str, most: usize) -> String {
 
 #[must_use]
 pub fn source(id: SourceId, directory: &Directory) -> String {
-    directory.source(id).map_or_else(|| format!("number {id} (gone)"), |source| source.name.clone())
+    directory.source(id).map_or_else(|| format!("number {id} (deleted)"), |source| source.name.clone())
 }
 
 #[must_use]
@@ -83,10 +83,10 @@ pub fn filter_name(id: FilterId, directory: &Directory) -> String {
 pub fn refusal(refusal: &Refusal) -> Problem {
     let text = match refusal {
         Refusal::Notification(it) => notification(it),
-        Refusal::TimeslotExists { name, .. } => Some(format!("Name: you have a timeslot “{name}” already.")),
-        Refusal::FilterExists { name, .. } => Some(format!("Name: you have a filter “{name}” already.")),
+        Refusal::TimeslotExists { name, .. } => Some(format!("Name: you already have a timeslot “{name}”.")),
+        Refusal::FilterExists { name, .. } => Some(format!("Name: you already have a filter “{name}”.")),
         Refusal::UnknownKey { field, .. } => {
-            Some(format!("{}: one that you chose is not there (any more). Choose again.", capital(field)))
+            Some(format!("{}: one that you chose no longer exists. Choose again.", capital(field)))
         }
         _ => None,
     };
@@ -107,9 +107,9 @@ pub fn capital(text: &str) -> String {
 fn notification(refusal: &NotificationRefusal) -> Option<String> {
     use NotificationRefusal as R;
     Some(match refusal {
-        R::ProfileExists => "Name: you have a profile with this name already.".to_owned(),
-        R::DestinationExists => "You have a destination with this address already.".to_owned(),
-        R::LabelTaken => "Label: another destination of this medium has it already.".to_owned(),
+        R::ProfileExists => "Name: you already have a profile with this name.".to_owned(),
+        R::DestinationExists => "You already have a destination with this address.".to_owned(),
+        R::LabelTaken => "Label: another destination of this medium already has it.".to_owned(),
         R::DestinationSynced => {
             "Not deleted: this destination follows the e-mail address of your account. Change that address instead."
                 .to_owned()
@@ -124,10 +124,10 @@ fn notification(refusal: &NotificationRefusal) -> Option<String> {
         R::FilterInRules(names) | R::TimeslotInRules(names) => {
             format!("Not deleted: it is in use in the rules {}.", list(quoted(names), "and"))
         }
-        R::MaintenanceEndsBeforeStart => "End: it is not after the start.".to_owned(),
-        R::MaintenanceStarted => "Start: it has begun, so the start cannot change any more.".to_owned(),
-        R::MaintenanceOver => "It ended more than twelve hours ago, so nothing about it can change.".to_owned(),
-        R::MaintenanceEnded => "It has ended already.".to_owned(),
+        R::MaintenanceEndsBeforeStart => "End must be after start.".to_owned(),
+        R::MaintenanceStarted => "Start: cannot change, it has begun.".to_owned(),
+        R::MaintenanceOver => "It ended more than 12 hours ago and can no longer be changed.".to_owned(),
+        R::MaintenanceEnded => "It has already ended.".to_owned(),
         R::MaintenanceNotAhead => "Not deleted: it has begun. End it instead.".to_owned(),
         _ => return None,
     })

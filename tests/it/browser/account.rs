@@ -43,7 +43,7 @@ fn a_wrong_password_is_said_and_the_name_stays() {
         browser.fill("input[name=password]", "no").await;
         browser.click(".login button[type=submit]").await;
         browser.eventually_shows(".problem").await;
-        assert_eq!(browser.texts(".problem").await, ["Username and password do not belong together."]);
+        assert_eq!(browser.texts(".problem").await, ["Wrong username or password."]);
         assert_eq!(browser.run("return document.querySelector('input[name=username]').value").await, "admin");
         assert_eq!(browser.run("return document.activeElement.name").await, "password");
         browser.axe().await;

@@ -117,14 +117,14 @@ fn all_means_what_matched_when_it_was_ticked() {
 
         // Before it is ticked the label follows.
         first.click(&format!("#i{} input[name=pk]", pks[0])).await;
-        assert_eq!(label(first).await, "all 4 that match");
+        assert_eq!(label(first).await, "all 4 matching");
         let fifth = elsewhere.incident("The fifth");
-        first.eventually("it follows", async || label(first).await == "all 5 that match").await;
+        first.eventually("it follows", async || label(first).await == "all 5 matching").await;
 
         first.click("[data-all]").await;
         let late = [elsewhere.incident("Late"), elsewhere.incident("Later"), elsewhere.incident("Latest")];
         first.eventually("they came", async || first.texts("[data-matching]").await == ["8"]).await;
-        assert_eq!((label(first).await, selected(first).await), ("all 5 that match".into(), "5 selected".into()));
+        assert_eq!((label(first).await, selected(first).await), ("all 5 matching".into(), "5 selected".into()));
         // Somebody else takes one of them.
         second.click(&format!("#i{} input[name=pk]", pks[1])).await;
         second.click("#bulk-bar button[value=close]").await;

@@ -54,12 +54,12 @@ fn acknowledged_without_scripts() {
 
 async fn acknowledge(browser: &Browser, path: &str) {
     browser.click("#action-acknowledge summary").await;
-    browser.fill("#form-acknowledge textarea", "I look after it").await;
+    browser.fill("#form-acknowledge textarea", "I'm on it").await;
     browser.click("#form-acknowledge input[value='4h']").await;
     browser.click("#form-acknowledge button").await;
     browser.eventually_shows(".states .acked").await;
     assert_eq!(browser.path().await, path);
-    assert!(browser.texts(".entry-ack").await.concat().contains("I look after it"));
+    assert!(browser.texts(".entry-ack").await.concat().contains("I'm on it"));
 }
 
 #[test]

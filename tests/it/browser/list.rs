@@ -140,7 +140,7 @@ fn a_focused_link_keeps_the_focus_and_new_rows_wait_for_n() {
         assert!(is(browser, &format!("document.activeElement.matches('{link}')")).await);
         let new = elsewhere.incident("It waits");
         browser.eventually_shows("[data-news]:not([hidden])").await;
-        assert_eq!(browser.texts("[data-news]").await, ["1 new: show"]);
+        assert_eq!(browser.texts("[data-news]").await, ["Show 1 new"]);
         press(browser, "n").await;
         browser.eventually("it is shown", async || rows(browser).await.first() == Some(&new)).await;
     });
@@ -171,7 +171,7 @@ fn what_is_new_is_shown_on_the_first_page_with_the_newest_first() {
             assert!(is(browser, "scrollY > 100").await, "there is somewhere to come back from");
             let new = elsewhere.incident("One more");
             browser.eventually_shows("[data-news]:not([hidden])").await;
-            assert_eq!(browser.texts("[data-news]").await, ["1 new: show"]);
+            assert_eq!(browser.texts("[data-news]").await, ["Show 1 new"]);
             assert!(!rows(browser).await.contains(&new));
             // Keys that are pressed in a field are its own.
             browser.run("document.activeElement.blur()").await;

@@ -251,7 +251,7 @@ async fn reload(browser: &Browser) {
     assert_eq!(browser.texts("h1").await, ["Your account"]);
     browser.expect_in_console("404");
     browser.goto("/nope/").await;
-    assert_eq!(browser.texts("h1").await, ["Not here"]);
+    assert_eq!(browser.texts("h1").await, ["Page not found"]);
     browser.click("main a.button").await;
     browser.eventually_shows("#list").await;
 }

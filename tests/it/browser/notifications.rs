@@ -167,7 +167,7 @@ fn the_preview_of_a_filter_follows_what_one_chooses() {
         browser.click("input[name=open][value=no]").await;
         browser.eventually("fewer", async || preview().await.contains("closed") && preview().await != all).await;
         browser.fill("input[aria-label='Tag 1']", "nonsense").await;
-        browser.eventually("refused", async || preview().await.contains("“nonsense” is none")).await;
+        browser.eventually("refused", async || preview().await.contains("“nonsense” is not a tag")).await;
         browser.fill("input[aria-label='Tag 1']", "a=b").await;
         browser.eventually("nothing", async || preview().await.contains("0 incidents match now")).await;
         browser.fill("input[aria-label='Tag 2']", "c=d").await;
@@ -205,7 +205,7 @@ fn a_refused_form_leads_to_the_wrong_field_and_keeps_its_preview() {
         browser.eventually_shows("#filter-preview .big").await;
         submit(browser, "#filter-form button.primary").await;
         browser.eventually_shows(".problem").await;
-        assert_eq!(browser.run(WRONG).await, "name|true|Name: you have a filter “Grave” already.");
+        assert_eq!(browser.run(WRONG).await, "name|true|Name: you already have a filter “Grave”.");
         assert_eq!(browser.texts("#filter-preview .big").await.len(), 1, "the preview is still there");
         browser.axe().await;
 
@@ -226,7 +226,7 @@ fn a_refused_form_leads_to_the_wrong_field_and_keeps_its_preview() {
         browser.eventually_shows("#profile-preview .big").await;
         submit(browser, "#profile-form button.primary").await;
         browser.eventually_shows(".problem").await;
-        assert_eq!(browser.run(WRONG).await, "name|true|Name: you have a profile with this name already.");
+        assert_eq!(browser.run(WRONG).await, "name|true|Name: you already have a profile with this name.");
         assert_eq!(browser.run("return document.querySelector('input[name=filters]').checked").await, true);
         assert_eq!(browser.texts("#profile-preview .big").await.len(), 1, "the preview is still there");
         // With the field in order the marks are gone.
