@@ -12,6 +12,8 @@ use std::{
 mod contracts;
 #[path = "tidy/pages.rs"]
 mod pages;
+#[path = "tidy/words.rs"]
+mod words;
 
 const LONGEST_FILE: usize = 600;
 

@@ -83,7 +83,7 @@ fn reasons_for_trust_are_still_needed() {
 }
 
 /// With paths relative to the directory, also of its subdirectories. None if it is not there.
-fn files_of(directory: &str) -> Vec<(String, Vec<u8>)> {
+pub(super) fn files_of(directory: &str) -> Vec<(String, Vec<u8>)> {
     let top = root().join(directory);
     let (mut files, mut ahead) = (Vec::new(), vec![top.clone()]);
     while let Some(directory) = ahead.pop() {
