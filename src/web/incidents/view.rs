@@ -269,8 +269,15 @@ fn levels(numbers: &[u8]) -> LevelSet {
     numbers.iter().filter_map(|n| Level::new(*n)).collect()
 }
 
+/// At most so many characters. White space at the cut becomes an ellipsis: read from an address again, it would be lost, and
+/// the text be short enough.
 fn start_of(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
+    let mut start: String = text.chars().take(characters).collect();
+    if start.ends_with(char::is_whitespace) {
+        start.pop();
+        start.push('…');
+    }
+    start
 }
 
 fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
@@ -363,6 +370,15 @@ mod tests {
         let long = view(&format!("q={}&tags=a={}", words(500_000), "x".repeat(100_000)));
         assert!(long.query().len() < 4 * SEARCH_TEXT, "{}", long.query().len());
         assert_eq!(long.criteria(&Directory::default(), Timestamp::MAX), Criteria::nothing());
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_stays_so_in_the_address() {
+        let long = view(&format!("q={}+y&tags=a%3D{}+z", "x".repeat(SEARCH_TEXT), "x".repeat(TAG - 2)));
+        let again = view(&long.query());
+        assert_eq!(again, long);
+        assert_eq!(again.text.chars().count(), SEARCH_TEXT + 1);
+        assert_eq!(again.criteria(&Directory::default(), Timestamp::MAX), Criteria::nothing());
     }
 
     #[test]
