@@ -138,9 +138,10 @@ fn first_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
 }
 
-/// Only what an address can hold: no user names, no paths.
+/// Only what an address can hold: a name or an IP address, perhaps with a port; no user names, no paths.
 pub(super) fn is_host(host: &str) -> bool {
-    !host.contains('@') && host.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|it| it.as_str() == host))
+    let is_whole = |uri: &Uri| uri.authority().is_some_and(|it| it.as_str() == host && !it.host().is_empty());
+    !host.contains('@') && host.parse::<Uri>().is_ok_and(|uri| is_whole(&uri))
 }
 
 #[cfg(test)]
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn does_not_repeat_strange_hosts() {
-        for host in ["a/b", "user@host", "a b", "\"", "<x>"] {
+        for host in ["a/b", "user@host", "a b", "\"", "<x>", ":", ":80"] {
             assert_eq!(origin(&HttpSettings::default(), &parts("10.1.2.3", &[("host", host)])), "http://localhost");
         }
         assert_eq!(origin(&HttpSettings::default(), &parts("::1", &[("host", "[::1]:80")])), "http://[::1]:80");
