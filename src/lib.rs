@@ -18,3 +18,7 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+
+#[cfg(test)]
+#[path = "../tests/fuzz/engine.rs"]
+mod fuzz;

@@ -28,6 +28,8 @@ mod writer;
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod fuzz;
 
 use std::{
     io,

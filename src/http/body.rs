@@ -329,6 +329,9 @@ fn bad_request(text: String) -> ApiError {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

@@ -196,3 +196,6 @@ async fn describe(path: &Path, kind: &str, limit: Duration) -> Result<PluginInfo
         Err(CallError::Gone(reason)) => Err(clean(&reason, PROVIDER_ANSWER)),
     }
 }
+
+#[cfg(test)]
+mod fuzz;

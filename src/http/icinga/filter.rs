@@ -231,4 +231,6 @@ fn decoded(raw: &str) -> String {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

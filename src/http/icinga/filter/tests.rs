@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::{contact::Contact, ids::ContactId};
 
-fn written(expression: &Expression) -> String {
+pub(super) fn written(expression: &Expression) -> String {
     let inner = |part: &Expression| match part {
         Expression::All(_) | Expression::Any(_) => format!("({})", written(part)),
         _ => written(part),
@@ -73,7 +73,7 @@ fn expressions(columns: &'static str, texts: &'static str) -> impl Strategy<Valu
     })
 }
 
-fn contact(full_name: &str, username: Option<&str>) -> Contact {
+pub(super) fn contact(full_name: &str, username: Option<&str>) -> Contact {
     Contact {
         id: ContactId(1),
         uuid: Uuid::from_u128(7),
