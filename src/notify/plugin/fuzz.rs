@@ -41,7 +41,7 @@ fn lines_of_plug_ins() {
         let (messages, error) = within_memory(memory, || read([input]));
         let (by_byte, error_by_byte) = read(input.chunks(1));
         assert_eq!(error, error_by_byte);
-        // What is complete in a piece with an error is of no use any more.
+        // Messages in the same piece as an error are dropped.
         assert!(error.is_some() || messages == by_byte, "{messages:?} {by_byte:?}");
         let (by_seven, _) = read(input.chunks(7));
         assert!(by_byte.starts_with(&by_seven));
@@ -58,9 +58,9 @@ fn lines_of_plug_ins() {
 }
 
 #[test]
-fn what_plug_ins_say_of_themselves() {
+fn descriptions_of_plug_ins() {
     let is_clean = |text: &str| text.chars().count() <= 300 && !text.contains(char::is_control);
-    run("what_plug_ins_say_of_themselves", EXAMPLES, |input| {
+    run("descriptions_of_plug_ins", EXAMPLES, |input| {
         let (messages, _) = read(input.chunks(64));
         for message in messages {
             let Incoming::Answer { result: Ok(answer), .. } = message else { continue };

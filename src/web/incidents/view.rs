@@ -269,8 +269,8 @@ fn levels(numbers: &[u8]) -> LevelSet {
     numbers.iter().filter_map(|n| Level::new(*n)).collect()
 }
 
-/// At most so many characters. White space at the cut becomes an ellipsis: read from an address again, it would be lost, and
-/// the text be short enough.
+/// The first characters. White space at the cut becomes an ellipsis: it would be lost when the address is read again, and the
+/// text would be short enough then.
 fn start_of(text: &str, characters: usize) -> String {
     let mut start: String = text.chars().take(characters).collect();
     if start.ends_with(char::is_whitespace) {
