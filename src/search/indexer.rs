@@ -183,6 +183,14 @@ impl State {
         wake.notify_one();
     }
 
+    /// Begins a new tail. Until the index is published with it, searches read records: an index that is still in use, because
+    /// a rebuild was requested while another one ran, belongs to the old tail.
+    fn collect(&mut self) {
+        self.searcher = None;
+        self.tail = Tail::default();
+        self.collecting = true;
+    }
+
     /// How long there is nothing to do; zero: now.
     fn idle(&self, commit_ended: Instant, commit_took: Duration) -> Duration {
         if self.stop || self.flush || self.wish.is_some() || self.tail.len() > LONG_TAIL {
@@ -322,11 +330,7 @@ impl Indexer {
 
     /// Lets searches ask the index, with a tail of all that came after `from`. False if the change log cannot tell.
     fn attach(&self, index: &TextIndex, from: Position) -> Result<bool, CatchUpError> {
-        {
-            let mut state = self.shared.lock();
-            state.tail = Tail::default();
-            state.collecting = true;
-        }
+        self.shared.lock().collect();
         // Taken after collecting began: what this does not hold, the tail gets.
         let snapshot = self.store.snapshot()?;
         let Some(batch) = catch_up::from_log(&snapshot, from)? else {
@@ -410,4 +414,26 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result
 
 fn guarded_build(work: impl FnOnce() -> Result<(), CatchUpError>) -> Result<(), CatchUpError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(IndexError::broken().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    /// What is in the tail only must not be missing while a new one is read from the change log.
+    #[test]
+    fn a_new_tail_is_not_searched_with_the_old_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = TextIndex::create(directory.path()).unwrap().built().unwrap();
+        let shared = Shared::new(Position { seq: Seq(0), at: Timestamp::MIN });
+        {
+            let mut state = shared.lock();
+            state.collecting = true;
+            state.searcher = Some(index.searcher());
+        }
+        assert!(shared.view().is_some());
+        shared.lock().collect();
+        assert!(shared.view().is_none());
+    }
 }
