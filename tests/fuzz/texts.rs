@@ -290,8 +290,10 @@ fn json_with_exact_numbers() {
     ];
     run_texts("json_with_exact_numbers", EXAMPLES, |text| {
         let memory = (4 << 10) + 4_096 * text.len();
-        let (compact, pretty) = within_memory(memory, || (exact_json::compact(text), exact_json::pretty(text)));
+        let compact = within_memory(memory, || exact_json::compact(text));
         let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+        // Indentation grows with the depth, which the parser bounds.
+        let pretty = within_memory(memory, || exact_json::pretty(text));
         if has_fraction(text) {
             // The parser may miss the nearest number by the last digit.
             assert!(serde_json::from_str::<Value>(&compact).is_ok() && serde_json::from_str::<Value>(&pretty).is_ok());
