@@ -64,7 +64,7 @@ macro_rules! rights {
 }
 
 rights! {
-    /// What takes no account: logging in and out, documents, parts of pages, signs of life.
+    /// What needs no account: logging in and out, documents, files of pages, the health check.
     UsePublic, use_public: Who::Everybody;
     /// Incidents; one's own account, tokens and notifications.
     UseDesk, use_desk: Who::Users;
@@ -73,7 +73,7 @@ rights! {
     RemoveForeignTag, remove_foreign_tag: Who::Superusers;
     /// Delete incidents of sources other than one's own, where deletion is on at all.
     DeleteAnyIncident, delete_any_incident: Who::Superusers;
-    /// Create and rename.
+    /// Create and change sources.
     ManageSources, manage_sources: Who::Superusers;
     /// Accounts, passwords and tokens of others.
     ManageUsers, manage_users: Who::Superusers;
@@ -82,13 +82,13 @@ rights! {
     ManageContacts, manage_contacts: Who::Granted(&[CONTACT_API, "notifications/api", "notifications/*", "*"]);
     /// Create, change and delete planned maintenance.
     PlanMaintenance, plan_maintenance: Who::Staff;
-    /// Rules and channels.
+    /// Read rules and channels.
     SeeRules, see_rules: Who::Staff;
-    /// Create, change and delete.
+    /// Create, change and delete rules.
     ManageRules, manage_rules: Who::Superusers;
-    /// Why others were told of an event or not, their addresses, and what providers said.
+    /// Why other users were notified of an event or not, their addresses, and the answers of providers.
     SeeOthersNotifications, see_others_notifications: Who::Staff;
-    /// All messages, and sending again those that were given up.
+    /// All messages, and retrying failed ones.
     ManageDeliveries, manage_deliveries: Who::Staff;
     /// Sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
     SeeAdministration, see_administration: Who::Staff;
