@@ -1,8 +1,8 @@
 //! The command line: its grammar, and one file for each verb.
 
-mod admin;
 mod args;
 mod check;
+mod commands;
 mod openapi;
 mod output;
 mod remote;
@@ -60,19 +60,19 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::run(&config),
         Command::Config => show_config::run(&config),
         Command::Check => check::run(&config),
-        Command::Generate(generate) => admin::run(&config, requests::generate(&generate), output::Format::Table),
+        Command::Generate(generate) => commands::run(&config, requests::generate(&generate), output::Format::Table),
         Command::Demo(Demo { seed, force }) => {
-            admin::run(&config, crate::admin::AdminRequest::Demo { seed, force }, output::Format::Table)
+            commands::run(&config, crate::control::AdminRequest::Demo { seed, force }, output::Format::Table)
         }
-        Command::Reindex => admin::run(&config, crate::admin::AdminRequest::Reindex, output::Format::Table),
-        Command::Backup { file } => admin::run(&config, requests::backup(&file)?, output::Format::Table),
-        Command::User { command } => admin::user(&config, command),
-        Command::Token { command } => admin::token(&config, command),
-        Command::Source { command } => admin::source(&config, command),
-        Command::Channel { command } => admin::channel(&config, command),
-        Command::Filter { command } => admin::filter(&config, command),
-        Command::Profile { command } => admin::profile(&config, command),
-        Command::Incident { command } => admin::incident(&config, command),
+        Command::Reindex => commands::run(&config, crate::control::AdminRequest::Reindex, output::Format::Table),
+        Command::Backup { file } => commands::run(&config, requests::backup(&file)?, output::Format::Table),
+        Command::User { command } => commands::user(&config, command),
+        Command::Token { command } => commands::token(&config, command),
+        Command::Source { command } => commands::source(&config, command),
+        Command::Channel { command } => commands::channel(&config, command),
+        Command::Filter { command } => commands::filter(&config, command),
+        Command::Profile { command } => commands::profile(&config, command),
+        Command::Incident { command } => commands::incident(&config, command),
         Command::Openapi { .. } | Command::Stress(_) => Ok(ExitCode::SUCCESS),
     }
 }

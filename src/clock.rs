@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::domain::time::{Moment, Now, Timestamp};
+use crate::domain::time::{MonotonicTime, Now, Timestamp};
 
 /// Tells the time in UTC, and how much of it has passed.
 pub trait Clock: Send + Sync {
@@ -13,7 +13,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// A reading of the clock that only goes forward, by which everything waits.
-    fn moment(&self) -> Moment;
+    fn moment(&self) -> MonotonicTime;
 
     fn both(&self) -> Now {
         Now { wall: self.now(), moment: self.moment() }
@@ -33,8 +33,8 @@ impl Clock for SystemClock {
         Timestamp::saturating_from_micros(chrono::Utc::now().timestamp_micros())
     }
 
-    fn moment(&self) -> Moment {
-        Moment::from_micros(i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX))
+    fn moment(&self) -> MonotonicTime {
+        MonotonicTime::from_micros(i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX))
     }
 }
 
@@ -45,7 +45,7 @@ pub struct ManualClock(Mutex<Now>);
 impl ManualClock {
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self(Mutex::new(Now { wall: now, moment: Moment::from_micros(0) }))
+        Self(Mutex::new(Now { wall: now, moment: MonotonicTime::from_micros(0) }))
     }
 
     /// Time passes until then. An earlier time is a jump back, during which no time passes.
@@ -78,7 +78,7 @@ impl Clock for ManualClock {
         self.lock().wall
     }
 
-    fn moment(&self) -> Moment {
+    fn moment(&self) -> MonotonicTime {
         self.lock().moment
     }
 
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_system_clock_goes_forward() {
         let (one, other) = (SystemClock.moment(), SystemClock.moment());
-        assert!(other >= one && one >= Moment::from_micros(0));
+        assert!(other >= one && one >= MonotonicTime::from_micros(0));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! what the settings are used for. `settings` declares each setting in one line.
 
 mod environment;
-mod kind;
 mod section;
+mod setting_kind;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use self::section::{Section, Sources};
 pub use self::{
     environment::Environment,
-    kind::{Dialect, MailTls, SmsHttp},
+    setting_kind::{Dialect, MailTls, SmsHttp},
     settings::{Config, MailConfig, SmsConfig},
 };
 

@@ -13,10 +13,10 @@ pub mod cursor;
 pub mod docs;
 pub mod error;
 pub mod fields;
-pub mod frame;
 pub mod host;
 pub mod icinga;
 pub mod native;
+pub mod negotiate;
 pub mod page;
 pub mod params;
 pub mod peer;
@@ -45,7 +45,7 @@ pub use peer::Network;
 pub use router::router;
 
 /// What a handler gives back.
-pub type Answer = Result<axum::response::Response, ApiError>;
+pub type HandlerResult = Result<axum::response::Response, ApiError>;
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
@@ -79,13 +79,13 @@ impl Default for HttpSettings {
 pub struct Api {
     pub service: Service,
     pub version: Version,
-    shared: Arc<Shared>,
+    shared: Arc<ApiState>,
 }
 
-struct Shared {
+struct ApiState {
     settings: HttpSettings,
     zoned: Zoned,
-    surface: frame::Surface,
+    surface: negotiate::Surface,
     answers: answers::Answers,
     bodies: body::budget::Budget,
 }
@@ -93,9 +93,9 @@ struct Shared {
 impl Api {
     fn new(service: Service, settings: HttpSettings) -> Self {
         let zoned = Zoned::new(service.settings().time_zone);
-        let surface = frame::Surface::new();
+        let surface = negotiate::Surface::new();
         let (answers, bodies) = (answers::Answers::default(), body::budget::Budget::default());
-        let shared = Shared { settings, zoned, surface, answers, bodies };
+        let shared = ApiState { settings, zoned, surface, answers, bodies };
         Self { service, version: Version::V2, shared: Arc::new(shared) }
     }
 
@@ -127,7 +127,7 @@ impl Api {
     }
 
     #[must_use]
-    fn surface(&self) -> &frame::Surface {
+    fn surface(&self) -> &negotiate::Surface {
         &self.shared.surface
     }
 }

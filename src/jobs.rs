@@ -2,12 +2,12 @@
 
 mod agenda;
 mod clock_steps;
-mod complaints;
 mod data_file;
-mod dead_letters;
+mod dead_messages;
+mod fault_watch;
 mod housekeeping;
+mod repeated_errors;
 mod token_sweeper;
-mod watch;
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use tokio::sync::watch::Receiver;
 
 use crate::{notify::Health, service::Service};
 
-pub use self::{agenda::Agenda, dead_letters::DeadLetters, token_sweeper::TokenSweeper, watch::Watch};
+pub use self::{agenda::Agenda, dead_messages::DeadMessages, fault_watch::FaultWatch, token_sweeper::TokenSweeper};
 
 /// Works until `stopping` turns true.
 pub async fn run(service: Service, health: Arc<Health>, stopping: Receiver<bool>) {
-    let watch = Watch::new(service.clone(), health);
+    let watch = FaultWatch::new(service.clone(), health);
     let agenda = Agenda::new(service.clone());
     tokio::join!(
         agenda.run(stopping.clone()),

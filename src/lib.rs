@@ -2,11 +2,11 @@
 //!
 //! This file is the map; `docs/ARCHITECTURE.md` says how the parts work together.
 
-pub mod admin;
 pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod generate;
 pub mod http;

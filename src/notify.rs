@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of who is to be told and why. What it needs to know stands in the message.
 
-mod channel;
 mod deliver;
 mod dispatcher;
 mod health;
@@ -16,13 +15,14 @@ mod samples;
 mod settings;
 mod template;
 mod text;
+mod transport;
 mod view;
 
 pub use self::{
-    channel::{Channels, SetupError, Transcript, Transport},
     dispatcher::{DispatchSettings, Dispatcher},
-    health::{Health, Reach, Record},
+    health::{Health, MediumReach, MediumRecord},
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
+    transport::{Channels, SetupError, Transcript, Transport},
 };

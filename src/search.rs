@@ -43,14 +43,14 @@ use uuid::Uuid;
 
 use self::{
     catch_up::CatchUpError,
-    chunk::{Key, Row},
+    chunk::{ChunkRow, Key},
     feed::{Feed, Loaded},
     id_set::{Collector, IdSet},
-    indexer::{Indexer, Shared, View, guarded},
+    indexer::{IndexView, Indexer, IndexerShared, guarded},
     scan::Scan,
     tail::TailView,
     text_index::IndexError,
-    walk::Walk,
+    walk::ColumnWalk,
 };
 pub use self::{
     facets::Facets,
@@ -79,7 +79,7 @@ const CHUNKS_AT_ONCE: usize = 24;
 /// A handle; clones share the columns and the index. The last one to go ends the thread.
 #[derive(Clone)]
 pub struct Search {
-    inner: Arc<Inner>,
+    inner: Arc<SearchState>,
 }
 
 /// How the text index is.
@@ -101,10 +101,10 @@ pub enum SearchError {
     Index { path: String, reason: String },
 }
 
-struct Inner {
+struct SearchState {
     store: Store,
     columns: RwLock<Loaded>,
-    text: Arc<Shared>,
+    text: Arc<IndexerShared>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -114,8 +114,8 @@ impl Search {
     /// Each generation of the data file has a directory of its own in there; those of other generations are removed.
     pub fn open(store: &Store, directory: &Path) -> Result<Self, SearchError> {
         let directory = generation_directory(store, directory)?;
-        let text = Arc::new(Shared::new(catch_up::position(&store.snapshot()?)?));
-        let inner = Arc::new(Inner {
+        let text = Arc::new(IndexerShared::new(catch_up::position(&store.snapshot()?)?));
+        let inner = Arc::new(SearchState {
             store: store.clone(),
             columns: RwLock::new(Loaded::empty()),
             text: Arc::clone(&text),
@@ -158,7 +158,7 @@ impl Search {
             )?);
         }
         let loaded = self.inner.columns();
-        let walk = Walk::new(&loaded.columns, criteria, set, now);
+        let walk = ColumnWalk::new(&loaded.columns, criteria, set, now);
         page::find(cursor, size, |key, limit| Ok(walk.older(key, limit)), |key, limit| Ok(walk.newer(key, limit)))
     }
 
@@ -175,7 +175,7 @@ impl Search {
             return None;
         }
         let loaded = self.inner.columns.try_read().ok()?;
-        let walk = Walk::new(&loaded.columns, criteria, None, now).with_budget(CHUNKS_AT_ONCE);
+        let walk = ColumnWalk::new(&loaded.columns, criteria, None, now).with_budget(CHUNKS_AT_ONCE);
         let found: Result<Found, Infallible> =
             page::find(cursor, size, |key, limit| Ok(walk.older(key, limit)), |key, limit| Ok(walk.newer(key, limit)));
         found.ok().filter(|_| !walk.gave_up())
@@ -189,7 +189,7 @@ impl Search {
             let columns = &self.inner.columns;
             return Ok(Scan { columns, criteria, set, now, snapshot }.count()?);
         }
-        Ok(Walk::new(&self.inner.columns().columns, criteria, set, now).count())
+        Ok(ColumnWalk::new(&self.inner.columns().columns, criteria, set, now).count())
     }
 
     /// Which of these match. Blocks: for blocking threads.
@@ -216,7 +216,7 @@ impl Search {
             Scan { columns, criteria, set: Some(&set), now, snapshot }.older(Key::LAST, usize::MAX)?
         } else {
             let set = self.inner.narrowed(criteria, now)?;
-            Walk::new(&self.inner.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX)
+            ColumnWalk::new(&self.inner.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX)
         };
         Ok(keys.into_iter().map(Key::id).collect())
     }
@@ -265,7 +265,7 @@ struct Plan {
     read_with: Option<Snapshot>,
 }
 
-impl Inner {
+impl SearchState {
     fn columns(&self) -> RwLockReadGuard<'_, Loaded> {
         self.columns.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -341,7 +341,7 @@ impl Inner {
         let mut count = 0;
         snapshot.for_each_summary(&mut |summary| {
             count += 1;
-            let expected = columns.source_number(summary.source).map(|source| Row::new(&summary, source));
+            let expected = columns.source_number(summary.source).map(|source| ChunkRow::new(&summary, source));
             if expected.is_none() || columns.row(summary.id) != expected {
                 findings.push(format!("search columns: incident {} is not what the data file says", summary.id));
             }
@@ -357,7 +357,7 @@ impl Inner {
         let mut findings = Vec::new();
         // A file may go away because it was merged into another one; what is damaged stays so.
         for _ in 0..CHECKS {
-            let Some(View { searcher, .. }) = self.text.view() else { return Vec::new() };
+            let Some(IndexView { searcher, .. }) = self.text.view() else { return Vec::new() };
             findings = match guarded(|| searcher.damaged_files()) {
                 Ok(files) => files.iter().map(|file| format!("search index: {file} is damaged")).collect(),
                 Err(error) => vec![format!("search index: {error}")],
@@ -379,7 +379,7 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for SearchState {
     fn drop(&mut self) {
         self.close();
     }
@@ -394,7 +394,7 @@ impl Plan {
     }
 }
 
-impl View {
+impl IndexView {
     /// What the tags and the words find.
     fn search(&self, criteria: &Criteria) -> Result<IdSet, IndexError> {
         let tail = TailView::new(&self.tail);

@@ -3,11 +3,11 @@
 mod admin_socket;
 mod backend;
 mod connections;
-mod courier;
 mod first_start;
-mod notifications;
 mod plugin_types;
+mod sender;
 mod signals;
+mod transport_settings;
 
 use std::{io::Write, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use self::courier::ChannelCourier;
+use self::sender::TransportSender;
 pub use self::{
     admin_socket::connect,
     backend::{Backend, check},
@@ -66,28 +66,30 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let base = format!("http://{address}");
     let health = Arc::new(Health::default());
     let store = backend.service().store();
-    let channels = notifications::channels(config, store)?;
-    let dispatcher = notifications::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
-    let settings = notifications::plugin_settings(config);
+    let channels = transport_settings::channels(config, store)?;
+    let dispatcher = transport_settings::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
+    let settings = transport_settings::plugin_settings(config);
     let plugins = tokio::task::spawn_blocking(move || Channels::installed_plugins(&settings)).await?;
     let described = Arc::default();
-    let asking =
-        tokio::spawn(notifications::ask_plugins(notifications::plugin_settings(config), Arc::clone(&described)));
-    let courier = ChannelCourier {
+    let asking = tokio::spawn(transport_settings::ask_plugins(
+        transport_settings::plugin_settings(config),
+        Arc::clone(&described),
+    ));
+    let sender = TransportSender {
         channels: Arc::clone(&channels),
         store: store.clone(),
         health: Arc::clone(&health),
         plugins,
         described,
     };
-    backend.service().notifications().send_through(Arc::new(courier));
+    backend.service().notifications().send_through(Arc::new(sender));
 
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
-    let plugins = tokio::spawn(notifications::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
+    let plugins = tokio::spawn(transport_settings::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
     let http = http_settings(config)?;
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
-    let bounds = connections::Bounds::new(limit, http.trusted_proxies.clone());
+    let bounds = connections::ConnectionBounds::new(limit, http.trusted_proxies.clone());
     let router = web::with_pages(backend.service().clone(), http, web_settings(config)?);
     let connections = tokio::spawn(connections::serve(listener, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());

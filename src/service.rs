@@ -25,14 +25,14 @@ use chrono_tz::Tz;
 use tokio::{sync::Semaphore, task};
 
 use crate::{
-    auth::{Passwords, Remembered, Tries},
+    auth::{LoginLimits, Passwords, Remembered},
     domain::{
         directory::Directory,
         ids::UserId,
         lifecycle::Poster,
         limits::{LARGE_PAGES_AT_ONCE, PREVIEWS_AT_ONCE},
         source::Source,
-        time::{Moment, Timestamp},
+        time::{MonotonicTime, Timestamp},
         token::TokenHash,
         user::User,
     },
@@ -43,11 +43,11 @@ use crate::{
 pub use crate::domain::channel::ChannelRefusal;
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
-    store::{Command, FileTroubles, StoreError},
+    store::{Command, FileFaults, StoreError},
 };
 pub use configuration::Configured;
 pub use contacts::channel_types::{AboutType, ChannelType};
-pub use contacts::contact::{ContactRefusal, Stored, Way};
+pub use contacts::contact::{ContactRefusal, WriteMode, WriteResult};
 pub use contacts::lists::{GroupWithUsers, List, ListPage};
 pub use error::{Model, NotificationRefusal, ProfileLabel, Refusal, ServiceError};
 pub use incidents::acks::{AckList, NewAck};
@@ -64,14 +64,14 @@ pub use incidents::pages::{AllIncidents, Cursor, EventCursor, Page, PageRequest,
 pub use incidents::suggestions::{TagSuggestion, TagSuggestionKind};
 pub use incidents::test_incidents::TestIncident;
 pub use live::{Live, News};
-pub use notifications::courier::{Courier, Reached, TestOutcome};
-pub use notifications::decisions::{Decisions, ProfileDecision, Whom};
+pub use notifications::decisions::{DecisionRecipient, Decisions, ProfileDecision};
 pub use notifications::deliveries::{Messages, Notification, NotificationList};
-pub use notifications::dossier::{DecidedEvent, Dossier};
 pub use notifications::first_profile::FirstProfile;
-pub use notifications::forecast::{DraftFilter, Forecast, PreviewDraft};
+pub use notifications::incident_details::{DecidedEvent, IncidentDetails};
 pub use notifications::media::OfferedMedium;
+pub use notifications::profile_preview::{DraftFilter, PreviewDraft, ProfilePreview};
 pub use notifications::rule_decisions::RuleDecision;
+pub use notifications::sender::{MessageSender, Reached, TestOutcome};
 pub use people::login::{AuthFailure, LoginFailure};
 pub use people::sessions::{Browser, PasswordChangeFailure, Session};
 pub use people::setup::FirstStart;
@@ -111,20 +111,20 @@ impl Default for Settings {
 /// What all use cases share; the use cases themselves are methods of its areas. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
-    inner: Arc<Inner>,
+    inner: Arc<ServiceState>,
 }
 
-struct Inner {
+struct ServiceState {
     store: Store,
     search: Search,
     settings: Settings,
     passwords: Passwords,
-    tries: Tries,
+    login_limits: LoginLimits,
     remembered: Remembered,
     reported: system::self_incidents::Reported,
     expiries_told: people::expired_tokens::ExpiriesTold,
-    courier: OnceLock<Arc<dyn Courier>>,
-    test_limiter: notifications::courier::TestLimiter,
+    sender: OnceLock<Arc<dyn MessageSender>>,
+    test_limiter: notifications::sender::TestLimiter,
     forecasts: Arc<Semaphore>,
     bulks: incidents::bulk::Bulk,
     large_pages: Arc<Semaphore>,
@@ -138,18 +138,18 @@ impl Service {
         let started = store.clock().now();
         let live = Live::new(&store);
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ServiceState {
                 live,
                 store,
                 search,
                 settings,
                 passwords: Passwords::default(),
-                tries: Tries::default(),
+                login_limits: LoginLimits::default(),
                 remembered: Remembered::default(),
                 reported: system::self_incidents::Reported::default(),
                 expiries_told: people::expired_tokens::ExpiriesTold::default(),
-                courier: OnceLock::new(),
-                test_limiter: notifications::courier::TestLimiter::default(),
+                sender: OnceLock::new(),
+                test_limiter: notifications::sender::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
                 bulks: incidents::bulk::Bulk::default(),
                 large_pages: Arc::new(Semaphore::new(LARGE_PAGES_AT_ONCE)),
@@ -185,7 +185,7 @@ impl Service {
 
     /// What waits is measured by this, not by the time of day.
     #[must_use]
-    pub fn moment(&self) -> Moment {
+    pub fn moment(&self) -> MonotonicTime {
         self.store().clock().moment()
     }
 
@@ -209,8 +209,8 @@ impl Service {
         &self.inner.remembered
     }
 
-    fn tries(&self) -> &Tries {
-        &self.inner.tries
+    fn login_limits(&self) -> &LoginLimits {
+        &self.inner.login_limits
     }
 
     fn bulks(&self) -> &incidents::bulk::Bulk {

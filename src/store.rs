@@ -69,7 +69,7 @@ use crate::{
         ids::{Seq, SourceId, UserId},
         limits::WRITE_QUEUE,
         matcher::Matcher,
-        time::{Moment, Now, Timestamp},
+        time::{MonotonicTime, Now, Timestamp},
     },
 };
 
@@ -89,7 +89,7 @@ impl Default for Options {
 
 /// What is wrong with the data file itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileTroubles {
+pub struct FileFaults {
     /// Why nothing can be written.
     pub misplaced: Option<&'static str>,
     /// One sentence for each damaged page or table.
@@ -101,29 +101,29 @@ pub struct FileTroubles {
 /// A handle on the open data file; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    inner: Arc<StoreState>,
 }
 
-struct Inner {
+struct StoreState {
     file: Arc<DataFile>,
     clock: Arc<dyn Clock>,
     published: Arc<Published>,
     sender: ArcSwap<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
-    last_seen: RwLock<FxHashMap<SourceId, Seen>>,
+    last_seen: RwLock<FxHashMap<SourceId, SeenFigures>>,
     is_verified: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
-struct Seen {
+struct SeenFigures {
     /// As the clock was then.
     at: Timestamp,
     /// The same by the monotonic clock; of a sign that an earlier run saw, as far as its stored time can be believed.
-    moment: Moment,
+    moment: MonotonicTime,
     written: bool,
 }
 
-impl Seen {
+impl SeenFigures {
     /// By an earlier run, whose clock may have been ahead.
     fn stored(at: Timestamp, now: Now) -> Self {
         let ago = now.wall.micros().saturating_sub(at.micros()).max(0);
@@ -182,9 +182,9 @@ impl Store {
             .spawn(move || writer.run())
             .map_err(|error| failed(error.into()))?;
         let now = clock.both();
-        let last_seen = seen.into_iter().map(|(source, at)| (source, Seen::stored(at, now))).collect();
+        let last_seen = seen.into_iter().map(|(source, at)| (source, SeenFigures::stored(at, now))).collect();
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(StoreState {
                 file,
                 clock,
                 published,
@@ -309,7 +309,7 @@ impl Store {
     /// Notes a sign of life of a source; written down by [`Store::flush_seen`].
     pub fn seen(&self, source: SourceId) {
         let Now { wall: at, moment } = self.inner.clock.both();
-        let seen = Seen { at, moment, written: false };
+        let seen = SeenFigures { at, moment, written: false };
         self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).insert(source, seen);
     }
 
@@ -379,9 +379,9 @@ impl Store {
     /// What is wrong with the file itself as far as it is known: that nothing can be written since its path leads
     /// elsewhere, or which pages are damaged.
     #[must_use]
-    pub fn file_troubles(&self) -> FileTroubles {
+    pub fn file_faults(&self) -> FileFaults {
         let file = &self.inner.file;
-        FileTroubles {
+        FileFaults {
             misplaced: file.misplaced(),
             damage: file.damage().found(),
             is_verified: self.inner.is_verified.load(Ordering::Acquire),

@@ -12,13 +12,13 @@ pub mod assets;
 pub mod delivery;
 pub mod form;
 pub mod form_page;
-pub mod frame;
-pub mod incident;
-pub mod incidents;
+pub mod incident_list;
+pub mod incident_page;
+pub mod layout;
 pub mod live;
 pub mod maintenance;
 pub mod no_page;
-pub mod notifications;
+pub mod notification_settings;
 pub mod offered;
 pub mod problem;
 pub mod router;
@@ -62,10 +62,10 @@ pub struct SettingRow {
 #[derive(Clone)]
 pub struct Site {
     pub service: Service,
-    inner: Arc<Inner>,
+    inner: Arc<SiteState>,
 }
 
-struct Inner {
+struct SiteState {
     pushes: Pushes,
     submissions: Submissions,
     http: HttpSettings,
@@ -77,7 +77,12 @@ impl Site {
     pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
         Self {
             service,
-            inner: Arc::new(Inner { http, settings, pushes: Pushes::default(), submissions: Submissions::default() }),
+            inner: Arc::new(SiteState {
+                http,
+                settings,
+                pushes: Pushes::default(),
+                submissions: Submissions::default(),
+            }),
         }
     }
 

@@ -31,12 +31,12 @@ pub enum PasswordError {
 
 /// Who comes first among those that wait for a check: lower ranks do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
+pub struct CheckPriority {
     is_stranger: bool,
     failures: u32,
 }
 
-impl Rank {
+impl CheckPriority {
     /// Of work that nobody can make others do.
     pub const OWN: Self = Self::new(true, 0);
 
@@ -49,14 +49,14 @@ impl Rank {
 /// Hashes and checks passwords.
 #[derive(Debug, Default)]
 pub struct Passwords {
-    line: Arc<Mutex<Line>>,
+    line: Arc<Mutex<CheckQueue>>,
 }
 
 impl Passwords {
     /// A new hash in PHC form.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
-        let turn = self.turn(Rank::OWN).await?;
+        let turn = self.turn(CheckPriority::OWN).await?;
         run(turn, move || {
             Argon2::default()
                 .hash_password_with_salt(password.as_bytes(), &random_bytes::<16>())
@@ -67,7 +67,7 @@ impl Passwords {
     }
 
     /// Does the password fit the hash? Without a hash the answer is no, after the same time.
-    pub async fn verify(&self, turn: Turn, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
+    pub async fn verify(&self, turn: HashPermit, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
         if password.chars().count() > PASSWORD {
             return Ok(false);
         }
@@ -82,15 +82,15 @@ impl Passwords {
     }
 
     /// Waits until one more password may be hashed or checked. When too many wait, the last in line are refused.
-    pub async fn turn(&self, rank: Rank) -> Result<Turn, PasswordError> {
+    pub async fn turn(&self, rank: CheckPriority) -> Result<HashPermit, PasswordError> {
         let entered = lock(&self.line).enter(rank);
         match entered {
-            Entry::Go => Ok(Turn { line: Some(Arc::clone(&self.line)), rank }),
-            Entry::Wait(waiting) => match timeout(PASSWORD_WAIT, waiting).await {
+            WaitingCheck::Go => Ok(HashPermit { line: Some(Arc::clone(&self.line)), rank }),
+            WaitingCheck::Wait(waiting) => match timeout(PASSWORD_WAIT, waiting).await {
                 Ok(Ok(turn)) => Ok(turn),
                 Ok(Err(_)) | Err(_) => Err(PasswordError::Busy),
             },
-            Entry::Full => Err(PasswordError::Busy),
+            WaitingCheck::Full => Err(PasswordError::Busy),
         }
     }
 }
@@ -98,13 +98,13 @@ impl Passwords {
 /// Permission for one hash or check. The next in line goes when it is dropped.
 #[must_use]
 #[derive(Debug)]
-pub struct Turn {
+pub struct HashPermit {
     /// `None`: given up already.
-    line: Option<Arc<Mutex<Line>>>,
-    rank: Rank,
+    line: Option<Arc<Mutex<CheckQueue>>>,
+    rank: CheckPriority,
 }
 
-impl Drop for Turn {
+impl Drop for HashPermit {
     fn drop(&mut self) {
         if let Some(line) = self.line.take() {
             lock(&line).leave(self.rank);
@@ -113,26 +113,26 @@ impl Drop for Turn {
     }
 }
 
-enum Entry {
+enum WaitingCheck {
     Go,
-    Wait(oneshot::Receiver<Turn>),
+    Wait(oneshot::Receiver<HashPermit>),
     Full,
 }
 
 /// The checks that run, and those that wait, in the order of their rank and then of their arrival.
 #[derive(Debug, Default)]
-struct Line {
+struct CheckQueue {
     running: usize,
     strangers: usize,
     arrived: u64,
-    waiting: BTreeMap<(Rank, u64), oneshot::Sender<Turn>>,
+    waiting: BTreeMap<(CheckPriority, u64), oneshot::Sender<HashPermit>>,
 }
 
-impl Line {
-    fn enter(&mut self, rank: Rank) -> Entry {
+impl CheckQueue {
+    fn enter(&mut self, rank: CheckPriority) -> WaitingCheck {
         if self.has_room_for(rank) {
             self.begin(rank);
-            return Entry::Go;
+            return WaitingCheck::Go;
         }
         if self.waiting.len() >= PASSWORD_QUEUE {
             self.waiting.retain(|_, waiting| !waiting.is_closed());
@@ -141,31 +141,31 @@ impl Line {
         let place = (rank, self.arrived);
         if self.waiting.len() >= PASSWORD_QUEUE {
             if self.waiting.last_key_value().is_none_or(|(last, _)| *last < place) {
-                return Entry::Full;
+                return WaitingCheck::Full;
             }
             self.waiting.pop_last();
         }
         let (sender, receiver) = oneshot::channel();
         self.waiting.insert(place, sender);
-        Entry::Wait(receiver)
+        WaitingCheck::Wait(receiver)
     }
 
-    fn has_room_for(&self, rank: Rank) -> bool {
+    fn has_room_for(&self, rank: CheckPriority) -> bool {
         self.running < PASSWORD_CHECKS && (!rank.is_stranger || self.strangers < PASSWORD_CHECKS_OF_STRANGERS)
     }
 
-    fn begin(&mut self, rank: Rank) {
+    fn begin(&mut self, rank: CheckPriority) {
         self.running += 1;
         self.strangers += usize::from(rank.is_stranger);
     }
 
-    fn leave(&mut self, rank: Rank) {
+    fn leave(&mut self, rank: CheckPriority) {
         self.running -= 1;
         self.strangers -= usize::from(rank.is_stranger);
     }
 
     /// The first in line begins, if there is room for it.
-    fn next(&mut self) -> Option<(Rank, oneshot::Sender<Turn>)> {
+    fn next(&mut self) -> Option<(CheckPriority, oneshot::Sender<HashPermit>)> {
         let ((rank, _), _) = self.waiting.first_key_value()?;
         let rank = *rank;
         if !self.has_room_for(rank) {
@@ -176,11 +176,11 @@ impl Line {
     }
 }
 
-fn advance(line: &Arc<Mutex<Line>>) {
+fn advance(line: &Arc<Mutex<CheckQueue>>) {
     loop {
         let next = lock(line).next();
         let Some((rank, waiting)) = next else { return };
-        if let Err(mut unwanted) = waiting.send(Turn { line: Some(Arc::clone(line)), rank }) {
+        if let Err(mut unwanted) = waiting.send(HashPermit { line: Some(Arc::clone(line)), rank }) {
             // Whoever waited is gone.
             unwanted.line = None;
             lock(line).leave(rank);
@@ -188,7 +188,10 @@ fn advance(line: &Arc<Mutex<Line>>) {
     }
 }
 
-async fn run<T: Send + 'static>(turn: Turn, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+async fn run<T: Send + 'static>(
+    turn: HashPermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PasswordError> {
     task::spawn_blocking(move || {
         // Held by the work, not by the caller, who may be gone before it ends.
         let _turn = turn;
@@ -201,7 +204,7 @@ async fn run<T: Send + 'static>(turn: Turn, work: impl FnOnce() -> T + Send + 's
 mod tests {
     use super::*;
 
-    const STRANGER: Rank = Rank::new(false, 1);
+    const STRANGER: CheckPriority = CheckPriority::new(false, 1);
 
     async fn verify(passwords: &Passwords, password: &str, hash: Option<&str>) -> bool {
         let turn = passwords.turn(STRANGER).await.unwrap();
@@ -230,7 +233,7 @@ mod tests {
     }
 
     /// How many checks of that rank may begin now.
-    fn room(passwords: &Passwords, rank: Rank) -> Vec<Turn> {
+    fn room(passwords: &Passwords, rank: CheckPriority) -> Vec<HashPermit> {
         std::iter::from_fn(|| futures_util::FutureExt::now_or_never(passwords.turn(rank))?.ok()).collect()
     }
 
@@ -239,7 +242,7 @@ mod tests {
         let passwords = Passwords::default();
         let strangers = room(&passwords, STRANGER);
         assert_eq!(strangers.len(), PASSWORD_CHECKS_OF_STRANGERS);
-        let known = room(&passwords, Rank::new(true, 5));
+        let known = room(&passwords, CheckPriority::new(true, 5));
         assert_eq!(strangers.len() + known.len(), PASSWORD_CHECKS);
     }
 
@@ -251,7 +254,7 @@ mod tests {
         let enter = async |failures: u32| {
             let (passwords, served) = (Arc::clone(&passwords), served.clone());
             tokio::spawn(async move {
-                let turn = passwords.turn(Rank::new(false, failures)).await;
+                let turn = passwords.turn(CheckPriority::new(false, failures)).await;
                 served.send((failures, turn.is_ok())).unwrap();
             });
             tokio::task::yield_now().await;

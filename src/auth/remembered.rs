@@ -18,7 +18,7 @@ use crate::{
         address::network,
         ids::UserId,
         limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
-        time::Moment,
+        time::MonotonicTime,
         user::User,
     },
 };
@@ -29,15 +29,15 @@ pub struct Fingerprint([u8; 32]);
 
 pub struct Remembered {
     key: [u8; 32],
-    known: Mutex<HashMap<Fingerprint, Known>>,
+    known: Mutex<HashMap<Fingerprint, RememberedToken>>,
     turns: Mutex<HashMap<Fingerprint, Weak<Turn<()>>>>,
 }
 
-struct Known {
+struct RememberedToken {
     user: UserId,
     /// That the password was found to fit; another one means that the password was changed.
     password_hash: String,
-    until: Moment,
+    until: MonotonicTime,
 }
 
 impl Default for Remembered {
@@ -63,14 +63,14 @@ impl Remembered {
 
     /// Was this found right, and does it still fit the user as they are now?
     #[must_use]
-    pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: Moment) -> bool {
+    pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: MonotonicTime) -> bool {
         lock(&self.known).get(&fingerprint).is_some_and(|known| {
             known.until > now && known.user == user.id && user.password_hash.as_ref() == Some(&known.password_hash)
         })
     }
 
     /// It was found right just now.
-    pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: Moment) {
+    pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: MonotonicTime) {
         let Some(password_hash) = user.password_hash.clone() else { return };
         let mut known = lock(&self.known);
         if known.len() >= PASSWORDS_REMEMBERED {
@@ -80,7 +80,10 @@ impl Remembered {
             }
         }
         let life = i64::try_from(PASSWORD_REMEMBERED_FOR.as_micros()).unwrap_or(i64::MAX);
-        known.insert(fingerprint, Known { user: user.id, password_hash, until: now.saturating_add_micros(life) });
+        known.insert(
+            fingerprint,
+            RememberedToken { user: user.id, password_hash, until: now.saturating_add_micros(life) },
+        );
     }
 
     /// Whoever holds it checks; others that sent the same wait and then find it remembered, so that a client with many
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
+    const NOW: MonotonicTime = MonotonicTime::from_micros(1_700_000_000_000_000);
 
     fn user(id: u64, password_hash: &str) -> User {
         User {

@@ -6,7 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::{admin::built_in_channel_types, config::Flags};
+use crate::{config::Flags, control::built_in_channel_types};
 
 const CHANNEL_CONFIG: &str = "settings";
 
@@ -209,7 +209,7 @@ pub(super) enum TokenCommand {
         value: Option<SecretString>,
         /// Days, or the word never [default: as the settings say]
         #[arg(long, value_name = "DAYS", value_parser = super::requests::life)]
-        expires: Option<crate::admin::Life>,
+        expires: Option<crate::control::Life>,
     },
     /// Show all tokens, without their secrets
     List {

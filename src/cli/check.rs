@@ -2,10 +2,10 @@
 
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 
-use super::{admin, output::Format, remote};
+use super::{commands, output::Format, remote};
 use crate::{
-    admin::{AdminReply, AdminRequest},
     config::Config,
+    control::{AdminReply, AdminRequest},
 };
 
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
@@ -18,5 +18,5 @@ pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
         Ok(Err(error)) => AdminReply::Findings(vec![format!("{error:#}")]),
         Err(_) => AdminReply::Findings(vec![format!("{} is too damaged to be opened", path.display())]),
     };
-    admin::show(reply, Format::Table)
+    commands::show(reply, Format::Table)
 }

@@ -9,8 +9,8 @@ use anyhow::Context;
 
 use super::output;
 use crate::{
-    admin::{self, AdminReply, AdminRequest},
     config::Config,
+    control::{self, AdminReply, AdminRequest},
     server::{self, Backend},
     telemetry,
 };
@@ -64,7 +64,7 @@ fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<Admi
     runtime.block_on(async {
         let backend = Backend::open(config).await?;
         let watched = std::sync::atomic::AtomicBool::new(false);
-        let reply = admin::execute(backend.service(), request, &|text: String| {
+        let reply = control::execute(backend.service(), request, &|text: String| {
             output::progress(&text);
             watched.store(true, std::sync::atomic::Ordering::Relaxed);
         })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::{Generate, Heartbeat};
-use crate::admin::{AdminRequest, Life};
+use crate::control::{AdminRequest, Life};
 
 pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
     AdminRequest::Generate { count: arguments.count, seed: arguments.seed }

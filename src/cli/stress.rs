@@ -14,20 +14,20 @@ use std::{
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 
-use self::{client::Target, report::Latencies, worker::Posted};
-use super::{admin, args::Stress, output};
+use self::{client::StressTarget, report::Latencies, worker::PostedIncident};
+use super::{args::Stress, commands, output};
 
 pub(super) fn run(load: &Stress) -> anyhow::Result<ExitCode> {
     let token = match (&load.token_file, &load.token) {
-        (Some(file), _) => admin::secret(file)?,
+        (Some(file), _) => commands::secret(file)?,
         (None, token) => token.clone().unwrap_or_default(),
     };
-    let target = Arc::new(Target::parse(&load.url, token.expose_secret())?);
+    let target = Arc::new(StressTarget::parse(&load.url, token.expose_secret())?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(stress(load, target))
 }
 
-async fn stress(load: &Stress, target: Arc<Target>) -> anyhow::Result<ExitCode> {
+async fn stress(load: &Stress, target: Arc<StressTarget>) -> anyhow::Result<ExitCode> {
     output::note(format_args!("posting for {} s over {} connections", load.seconds, load.workers));
     let began = Instant::now();
     let posted = post(load, &target, began + Duration::from_secs(load.seconds)).await?;
@@ -52,7 +52,7 @@ async fn stress(load: &Stress, target: Arc<Target>) -> anyhow::Result<ExitCode> 
     Ok(if wrong.is_empty() && errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn post(load: &Stress, target: &Arc<Target>, until: Instant) -> anyhow::Result<Vec<Posted>> {
+async fn post(load: &Stress, target: &Arc<StressTarget>, until: Instant) -> anyhow::Result<Vec<PostedIncident>> {
     let workers: Vec<_> = (0..load.workers)
         .map(|number| tokio::spawn(worker::run(Arc::clone(target), usize::from(number), until)))
         .collect();

@@ -2,7 +2,7 @@
 
 use super::{
     ConfigError, Environment, Flags, Origin, Setting,
-    kind::{Found, Kind, text_of},
+    setting_kind::{FoundValue, SettingKind, text_of},
 };
 
 /// A table of the file, or its top level.
@@ -37,7 +37,7 @@ pub(super) struct Sources<'a> {
 
 impl Sources<'_> {
     /// Reads a setting from the first origin that has it.
-    pub(super) fn read<K: Kind>(
+    pub(super) fn read<K: SettingKind>(
         &self,
         Spec { name, variables, default }: Spec,
         in_file: Option<K::InFile>,
@@ -54,7 +54,7 @@ impl Sources<'_> {
         let (text, origin) = found
             .or_else(|| Some((text_of(in_file?).into(), Origin::File)))
             .unwrap_or_else(|| (default().into(), Origin::Default));
-        Ok(Setting { value: K::read(Found { name, origin, text })?, origin })
+        Ok(Setting { value: K::read(FoundValue { name, origin, text })?, origin })
     }
 }
 
@@ -75,14 +75,14 @@ macro_rules! sections {
         $(#[$about])*
         #[derive(Clone, Debug)]
         pub struct $name {
-            $($(#[$doc])* pub $field: Setting<<$kind as Kind>::Value>,)*
+            $($(#[$doc])* pub $field: Setting<<$kind as SettingKind>::Value>,)*
             $(pub $section: $config,)*
         }
 
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(super) struct $file {
-            $($key: Option<<$kind as Kind>::InFile>,)*
+            $($key: Option<<$kind as SettingKind>::InFile>,)*
             $(#[serde(default)] $section: <$config as Section>::File,)*
         }
 
@@ -100,8 +100,8 @@ macro_rules! sections {
 
             fn add_rows(&self, rows: &mut Vec<(&'static str, String, Origin)>) {
                 $(
-                    let name = <$kind as Kind>::shown_name(concat!($prefix, stringify!($key)));
-                    rows.push((name, <$kind as Kind>::show(&self.$field.value), self.$field.origin));
+                    let name = <$kind as SettingKind>::shown_name(concat!($prefix, stringify!($key)));
+                    rows.push((name, <$kind as SettingKind>::show(&self.$field.value), self.$field.origin));
                 )*
                 $(self.$section.add_rows(rows);)*
             }

@@ -8,11 +8,11 @@ use url::Url;
 
 use super::{
     ConfigError, Origin, Setting,
-    kind::{
-        Days, Dialect, FirstPassword, Host, Hours, JsonObject, Kind, LONGEST_LIFE_DAYS, Line, Listen, LogLevel,
-        MailTls, Number, Seconds, Secret, SmsHttp, StormLimit, host_time_zone,
-    },
     section::{Section, Sources, Spec, sections},
+    setting_kind::{
+        Days, Dialect, FirstPassword, Host, Hours, JsonObject, LONGEST_LIFE_DAYS, Listen, LogLevel, MailTls, Number,
+        OptionalText, Seconds, Secret, SettingKind, SmsHttp, StormLimit, host_time_zone,
+    },
 };
 
 sections! {
@@ -69,7 +69,7 @@ sections! {
 
     WebConfig, Web, "web." {
         /// A line on top of every page.
-        banner => banner: Line, ["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"], "";
+        banner => banner: OptionalText, ["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"], "";
         /// A style sheet with other values for the custom properties of the pages.
         tokens => tokens: Option<PathBuf>, ["ARGUSD_WEB_TOKENS"], "";
     }

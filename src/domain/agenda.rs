@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     ids::SourceId,
-    time::{Moment, Now, Timestamp},
+    time::{MonotonicTime, Now, Timestamp},
 };
 
 /// Something to look at when its time comes. Each has at most one row.
@@ -77,17 +77,17 @@ pub struct Due {
 /// whichever comes first: a clock that is set back delays nothing, and one that is set forward makes due what is past.
 #[derive(Debug, Default)]
 pub struct Agenda {
-    rows: BTreeMap<Task, Row>,
+    rows: BTreeMap<Task, AgendaRow>,
     by_time: BTreeSet<(Timestamp, Task)>,
-    by_moment: BTreeSet<(Moment, Task)>,
+    by_moment: BTreeSet<(MonotonicTime, Task)>,
     turns: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct AgendaRow {
     stored: Timestamp,
     at: Timestamp,
-    moment: Moment,
+    moment: MonotonicTime,
     /// Another one after each change, so that nobody moves a row that is not the one that was looked at.
     turn: u64,
 }
@@ -151,7 +151,7 @@ impl Agenda {
         self.withdraw(task);
         self.turns += 1;
         let left = at.micros().saturating_sub(now.wall.micros()).max(0);
-        let row = Row { stored, at, moment: now.moment.saturating_add_micros(left), turn: self.turns };
+        let row = AgendaRow { stored, at, moment: now.moment.saturating_add_micros(left), turn: self.turns };
         self.by_time.insert((row.at, task));
         self.by_moment.insert((row.moment, task));
         self.rows.insert(task, row);
@@ -167,7 +167,7 @@ mod tests {
     const HEARTBEAT: Task = TaskKind::Heartbeat.of_source(SourceId(7));
 
     fn at(wall: i64, moment: i64) -> Now {
-        Now { wall: Timestamp::saturating_from_micros(wall), moment: Moment::from_micros(moment) }
+        Now { wall: Timestamp::saturating_from_micros(wall), moment: MonotonicTime::from_micros(moment) }
     }
 
     fn tasks(agenda: &Agenda, now: Now) -> Vec<Task> {

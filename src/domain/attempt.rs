@@ -1,10 +1,10 @@
 //! Results of attempts to send a message.
 
-use super::{limits::RETRY_AFTER_MAX_MICROS, time::Moment};
+use super::{limits::RETRY_AFTER_MAX_MICROS, time::MonotonicTime};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub ended: Ended,
+pub struct AttemptOutcome {
+    pub ended: AttemptEnd,
     /// What the provider, or the network, said.
     pub answer: String,
     /// Whether the server that messages of this type go to was there and takes messages otherwise.
@@ -12,7 +12,7 @@ pub struct Outcome {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum AttemptEnd {
     Sent,
     /// Another attempt may succeed.
     Retry,
@@ -22,29 +22,29 @@ pub enum Ended {
     Failed,
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// The provider took it, and said this.
     #[must_use]
     pub const fn sent(answer: String) -> Self {
-        Self { ended: Ended::Sent, answer, reached: true }
+        Self { ended: AttemptEnd::Sent, answer, reached: true }
     }
 
     /// Nobody was reached, or nobody who takes messages now.
     #[must_use]
     pub const fn retry(answer: String) -> Self {
-        Self { ended: Ended::Retry, answer, reached: false }
+        Self { ended: AttemptEnd::Retry, answer, reached: false }
     }
 
     #[must_use]
     pub const fn fail(answer: String) -> Self {
-        Self { ended: Ended::Failed, answer, reached: true }
+        Self { ended: AttemptEnd::Failed, answer, reached: true }
     }
 }
 
-impl Ended {
+impl AttemptEnd {
     /// Until when the destination wants to be left alone.
     #[must_use]
-    pub fn asked_until(self, now: Moment) -> Option<Moment> {
+    pub fn asked_until(self, now: MonotonicTime) -> Option<MonotonicTime> {
         match self {
             Self::RetryAfter(micros) => Some(now.saturating_add_micros(micros.min(RETRY_AFTER_MAX_MICROS))),
             Self::Sent | Self::Retry | Self::Failed => None,

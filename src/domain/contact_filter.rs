@@ -54,12 +54,12 @@ pub enum Order {
 }
 
 /// What has columns. `None`: the row has no value there.
-pub trait Row {
+pub trait HasColumns {
     fn uuid(&self) -> Uuid;
     fn text(&self, column: Column) -> Option<&str>;
 }
 
-impl Row for Contact {
+impl HasColumns for Contact {
     fn uuid(&self) -> Uuid {
         self.uuid
     }
@@ -74,7 +74,7 @@ impl Row for Contact {
     }
 }
 
-impl Row for ContactGroup {
+impl HasColumns for ContactGroup {
     fn uuid(&self) -> Uuid {
         self.uuid
     }
@@ -88,7 +88,7 @@ impl Row for ContactGroup {
     }
 }
 
-impl Row for Channel {
+impl HasColumns for Channel {
     fn uuid(&self) -> Uuid {
         self.uuid
     }
@@ -109,7 +109,7 @@ impl Filter {
     }
 
     #[must_use]
-    pub fn matches(&self, row: &impl Row) -> bool {
+    pub fn matches(&self, row: &impl HasColumns) -> bool {
         match self {
             Self::Not(filter) => !filter.matches(row),
             Self::All(filters) => filters.iter().all(|filter| filter.matches(row)),

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     directory::Directory,
     event::EventTypeSet,
-    filter::{About, Criteria, Mismatch, tag_groups},
+    filter::{Criteria, FilterSubject, Mismatch, tag_groups},
     ids::{FilterId, SourceId},
     severity::Level,
     stored_filter::{FilterBlob, StoredFilter, filled},
@@ -155,7 +155,7 @@ impl EventFilter {
     /// The first criterion that does not hold, event types aside; the same as [`Criteria::mismatch`] says of the
     /// filter's criteria.
     #[must_use]
-    pub fn mismatch(&self, about: &About<'_>, directory: &Directory) -> Option<Mismatch> {
+    pub fn mismatch(&self, about: &FilterSubject<'_>, directory: &Directory) -> Option<Mismatch> {
         let other = self.criteria.mismatch(about);
         if other == Some(Mismatch::Nothing) {
             return other;
@@ -339,16 +339,16 @@ impl<'a> ReadyFilters<'a> {
 }
 
 /// Answers about one incident or event, each filter asked at most once.
-pub struct Judged<'a> {
+pub struct FilterResults<'a> {
     filters: ReadyFilters<'a>,
-    about: &'a About<'a>,
+    about: &'a FilterSubject<'a>,
     /// `None`: there is no such filter.
     known: FxHashMap<FilterId, Option<bool>>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> FilterResults<'a> {
     #[must_use]
-    pub fn new(directory: &'a Directory, about: &'a About<'a>) -> Self {
+    pub fn new(directory: &'a Directory, about: &'a FilterSubject<'a>) -> Self {
         Self { filters: ReadyFilters::new(directory), about, known: FxHashMap::default() }
     }
 

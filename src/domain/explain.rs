@@ -10,10 +10,10 @@ use super::{
     directory::Directory,
     event::EventType,
     event_filter::ReadyFilters,
-    filter::{About, Criteria, Mismatch},
+    filter::{Criteria, FilterSubject, Mismatch},
     ids::{DestinationId, FilterId, MaintenanceId, TimeslotId},
     limits::CALLS_PER_EVENT,
-    plan::{Cause, NearReason, Occurrence, Silence},
+    plan::{NearReason, NotificationCause, Occurrence, Silence},
     profile::Profile,
     rule::Rule,
     stored_filter::{FilterBlob, StoredFilter},
@@ -96,7 +96,7 @@ pub const fn code(silence: Silence) -> &'static str {
 
 /// Which of the ways to somebody a reason is about.
 #[derive(Clone, Copy, Debug)]
-pub enum Place<'a> {
+pub enum ExplainedRoute<'a> {
     All,
     Destination(DestinationId),
     /// `None`: the channel had been deleted.
@@ -109,12 +109,12 @@ pub enum Place<'a> {
 pub fn explain(
     silence: Silence,
     basis: &Basis,
-    place: Place<'_>,
+    target: ExplainedRoute<'_>,
     directory: &Directory,
     occurrence: &Occurrence<'_>,
 ) -> Reason {
-    let context = Context { basis, directory, occurrence };
-    let told = match silence {
+    let context = ReasonContext { basis, directory, occurrence };
+    let builder = match silence {
         Silence::ProfileInactive | Silence::RuleInactive => context.inactive(),
         Silence::NotRecipient => context.not_recipient(),
         Silence::OwnerInactive => context.owner_inactive(),
@@ -123,17 +123,14 @@ pub fn explain(
         Silence::EventType => context.event_type(),
         Silence::Near(NearReason::OutsideTimeslot(id)) => context.outside_timeslot(id),
         Silence::Near(NearReason::Maintenance(id)) => context.maintenance(id),
-        Silence::Near(NearReason::SendingOff) => Told::new("Sending was switched off on this server.").by(Clause {
-            kind: ClauseKind::Setting,
-            id: None,
-            name: None,
-        }),
-        Silence::Near(NearReason::NoDestination) => context.no_destination(place),
-        Silence::Near(NearReason::Covered(by)) => context.covered(by, place),
-        Silence::Near(NearReason::Reported) => context.reported(place),
+        Silence::Near(NearReason::SendingOff) => ReasonBuilder::new("Sending was switched off on this server.")
+            .by(Clause { kind: ClauseKind::Setting, id: None, name: None }),
+        Silence::Near(NearReason::NoDestination) => context.no_destination(target),
+        Silence::Near(NearReason::Covered(by)) => context.covered(by, target),
+        Silence::Near(NearReason::Reported) => context.reported(target),
         Silence::Near(NearReason::TooMany { left_out }) => context.too_many(left_out),
     };
-    let Told { sentence, clause, criterion, values } = told;
+    let ReasonBuilder { sentence, clause, criterion, values } = builder;
     let (wanted, actual) = values.unzip();
     Reason { code: code(silence), sentence, clause, criterion, wanted, actual }
 }
@@ -168,14 +165,14 @@ pub fn destination_name(destination: &Destination) -> String {
     }
 }
 
-struct Context<'a> {
+struct ReasonContext<'a> {
     basis: &'a Basis,
     directory: &'a Directory,
     occurrence: &'a Occurrence<'a>,
 }
 
 /// A reason in the making.
-struct Told {
+struct ReasonBuilder {
     sentence: String,
     clause: Option<Clause>,
     criterion: Option<&'static str>,
@@ -183,7 +180,7 @@ struct Told {
     values: Option<(String, String)>,
 }
 
-impl Told {
+impl ReasonBuilder {
     fn new(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), clause: None, criterion: None, values: None }
     }
@@ -197,7 +194,7 @@ impl Told {
     }
 }
 
-impl Context<'_> {
+impl ReasonContext<'_> {
     fn clause(&self) -> Clause {
         match self.basis {
             Basis::Profile(profile) => {
@@ -215,16 +212,16 @@ impl Context<'_> {
         }
     }
 
-    fn inactive(&self) -> Told {
+    fn inactive(&self) -> ReasonBuilder {
         let sentence = format!("{} was switched off.", self.name());
-        Told::new(sentence).by(self.clause()).comparing("active", "inactive")
+        ReasonBuilder::new(sentence).by(self.clause()).comparing("active", "inactive")
     }
 
-    fn not_recipient(&self) -> Told {
-        Told::new(format!("{} did not lead to this contact.", self.name())).by(self.clause())
+    fn not_recipient(&self) -> ReasonBuilder {
+        ReasonBuilder::new(format!("{} did not lead to this contact.", self.name())).by(self.clause())
     }
 
-    fn owner_inactive(&self) -> Told {
+    fn owner_inactive(&self) -> ReasonBuilder {
         let id = match self.basis {
             Basis::Profile(profile) => profile.owner,
             Basis::Rule(rule) => rule.owner,
@@ -232,68 +229,71 @@ impl Context<'_> {
         let name = self.directory.user(id).map(|user| user.username.clone());
         let sentence = format!("The account {} was deactivated.", name.as_deref().unwrap_or("of the owner"));
         let clause = Clause { kind: ClauseKind::User, id: Some(id.0), name };
-        Told::new(sentence).by(clause).comparing("active", "inactive")
+        ReasonBuilder::new(sentence).by(clause).comparing("active", "inactive")
     }
 
-    fn no_filter(&self) -> Told {
+    fn no_filter(&self) -> ReasonBuilder {
         let sentence = format!("{} had no filter, so nothing could match it.", self.name());
-        Told::new(sentence).by(self.clause())
+        ReasonBuilder::new(sentence).by(self.clause())
     }
 
-    fn no_destination(&self, place: Place<'_>) -> Told {
-        let sentence = match (place, self.basis) {
-            (Place::Channel(contact, Some(channel)), _) => {
+    fn no_destination(&self, target: ExplainedRoute<'_>) -> ReasonBuilder {
+        let sentence = match (target, self.basis) {
+            (ExplainedRoute::Channel(contact, Some(channel)), _) => {
                 let (name, kind) = (&channel.name, &channel.kind);
                 format!("{} had no address of type {kind} for the channel \"{name}\".", contact.full_name)
             }
-            (Place::Channel(..), _) => format!("{} leads over a channel that did not exist.", self.name()),
+            (ExplainedRoute::Channel(..), _) => format!("{} leads over a channel that did not exist.", self.name()),
             (_, Basis::Profile(_)) => format!("{} had no destination to send to.", self.name()),
             (_, Basis::Rule(_)) => format!("{} had no recipients.", self.name()),
         };
-        Told::new(sentence).by(self.clause())
+        ReasonBuilder::new(sentence).by(self.clause())
     }
 
-    fn filter(&self, id: FilterId, mismatch: Mismatch) -> Told {
+    fn filter(&self, id: FilterId, mismatch: Mismatch) -> ReasonBuilder {
         let stored = self.directory.filters.get(&id);
         let clause = Clause { kind: ClauseKind::Filter, id: Some(id.0), name: stored.map(|it| it.name.clone()) };
         let Some(stored) = stored else {
-            return Told::new(format!("Filter {id} did not match.")).by(clause);
+            return ReasonBuilder::new(format!("Filter {id} did not match.")).by(clause);
         };
         if mismatch == Mismatch::Nothing {
             return self.matches_nothing(stored).by(clause);
         }
         let whole = stored.blob.or(&self.directory.settings.fallback);
-        let asked = Asked {
+        let asked = FilterComparison {
             criteria: &whole.to_criteria(self.directory),
             whole,
             directory: self.directory,
             about: &self.occurrence.about,
         };
-        let Compared { criterion, wants, was, wanted, actual } = asked.compare(mismatch);
+        let ComparedCriterion { criterion, wants, was, wanted, actual } = asked.compare(mismatch);
         let is_own = stored.blob.given().find(|(it, _)| it.key == criterion).is_none_or(|(_, given)| given.is_set());
         let fallback = if is_own { "" } else { ", completed by the server's fallback filter," };
         let sentence = format!("Filter {}{fallback} wants {wants}, but {was}.", filter_name(stored));
-        Told { criterion: Some(criterion), ..Told::new(sentence).by(clause).comparing(wanted, actual) }
+        ReasonBuilder {
+            criterion: Some(criterion),
+            ..ReasonBuilder::new(sentence).by(clause).comparing(wanted, actual)
+        }
     }
 
-    fn matches_nothing(&self, stored: &StoredFilter) -> Told {
+    fn matches_nothing(&self, stored: &StoredFilter) -> ReasonBuilder {
         let name = filter_name(stored);
         if stored.blob.is_empty() {
-            return Told::new(format!("Filter {name} has no criterion; such a filter matches nothing."));
+            return ReasonBuilder::new(format!("Filter {name} has no criterion; such a filter matches nothing."));
         }
         let whole = stored.blob.or(&self.directory.settings.fallback);
         let Some(text) = whole.tags.iter().flatten().find(|text| Tag::parse(text).is_err()) else {
-            return Told::new(format!("Filter {name} can match nothing."));
+            return ReasonBuilder::new(format!("Filter {name} can match nothing."));
         };
         let sentence = format!("Filter {name} wants the tag \"{text}\", which no incident can have.");
-        Told { criterion: Some("tags"), ..Told::new(sentence).comparing(text, self.all_tags()) }
+        ReasonBuilder { criterion: Some("tags"), ..ReasonBuilder::new(sentence).comparing(text, self.all_tags()) }
     }
 
     fn all_tags(&self) -> String {
         words::list(self.occurrence.about.tags.iter().map(|it| it.tag.to_string()), "and", "no tags")
     }
 
-    fn event_type(&self) -> Told {
+    fn event_type(&self) -> ReasonBuilder {
         let kind = self.occurrence.kind;
         let ids = self.basis.filters();
         let compiled = ReadyFilters::new(self.directory).all(ids);
@@ -314,16 +314,19 @@ impl Context<'_> {
             },
             _ => self.clause(),
         };
-        Told { criterion: Some("event_types"), ..Told::new(sentence).by(clause).comparing(wanted, code) }
+        ReasonBuilder {
+            criterion: Some("event_types"),
+            ..ReasonBuilder::new(sentence).by(clause).comparing(wanted, code)
+        }
     }
 
-    fn outside_timeslot(&self, id: TimeslotId) -> Told {
+    fn outside_timeslot(&self, id: TimeslotId) -> ReasonBuilder {
         let zone = self.directory.settings.time_zone;
         let was = words::weekday_and_time(self.occurrence.timestamp, zone);
         let timeslot = self.directory.timeslots.get(&id);
         let clause = Clause { kind: ClauseKind::Timeslot, id: Some(id.0), name: timeslot.map(|it| it.name.clone()) };
         let Some(timeslot) = timeslot else {
-            return Told::new(format!("Timeslot {id} did not exist, so it was never open.")).by(clause);
+            return ReasonBuilder::new(format!("Timeslot {id} did not exist, so it was never open.")).by(clause);
         };
         let open = words::recurrences(&timeslot.recurrences);
         let name = &timeslot.name;
@@ -333,14 +336,16 @@ impl Context<'_> {
             }
             None => format!("Outside the timeslot \"{name}\": it was {was} in {zone}; the slot is never open."),
         };
-        Told::new(sentence).by(clause).comparing(open.unwrap_or_else(|| "never".to_owned()), format!("{was} in {zone}"))
+        ReasonBuilder::new(sentence)
+            .by(clause)
+            .comparing(open.unwrap_or_else(|| "never".to_owned()), format!("{was} in {zone}"))
     }
 
-    fn maintenance(&self, id: MaintenanceId) -> Told {
+    fn maintenance(&self, id: MaintenanceId) -> ReasonBuilder {
         let zone = self.directory.settings.time_zone;
         let clause = |name| Clause { kind: ClauseKind::Maintenance, id: Some(id.0), name };
         let Some(maintenance) = self.directory.maintenances.get(&id) else {
-            return Told::new(format!("Planned maintenance {id} covered it.")).by(clause(None));
+            return ReasonBuilder::new(format!("Planned maintenance {id} covered it.")).by(clause(None));
         };
         let named = match maintenance.description.as_str() {
             "" => id.to_string(),
@@ -354,64 +359,66 @@ impl Context<'_> {
         let actual = format!("{} in {zone}", words::date_and_time(self.occurrence.timestamp, zone));
         let sentence = format!("Planned maintenance {named} covered it {lasts}; it happened at {actual}.");
         let outside = format!("not {lasts}");
-        Told::new(sentence).by(clause(Some(maintenance.description.clone()))).comparing(outside, actual)
+        ReasonBuilder::new(sentence).by(clause(Some(maintenance.description.clone()))).comparing(outside, actual)
     }
 
-    fn covered(&self, by: Cause, place: Place<'_>) -> Told {
-        let led = match place {
-            Place::Channel(..) => "address".to_owned(),
-            _ => match self.destination(place) {
+    fn covered(&self, by: NotificationCause, target: ExplainedRoute<'_>) -> ReasonBuilder {
+        let led = match target {
+            ExplainedRoute::Channel(..) => "address".to_owned(),
+            _ => match self.destination(target) {
                 Some(destination) => format!("destination, {}", destination_name(destination)),
                 None => "destination".to_owned(),
             },
         };
         let (what, clause) = match by {
-            Cause::Profile(id) => {
+            NotificationCause::Profile(id) => {
                 let other = self.directory.profiles.get(&id);
                 let name = other.map_or_else(|| format!("(pk {id})"), |other| profile_name(other));
                 let (kind, id) = (ClauseKind::Profile, Some(id.0));
                 (format!("profile {name}"), Clause { kind, id, name: other.and_then(|other| other.name.clone()) })
             }
-            Cause::Rule(id) => {
+            NotificationCause::Rule(id) => {
                 let other = self.directory.rules.get(&id);
                 let name = other.map_or_else(|| format!("(pk {id})"), |other| rule_name(other));
                 let (kind, id) = (ClauseKind::Rule, Some(id.0));
                 (format!("rule {name}"), Clause { kind, id, name: other.map(|other| other.name.clone()) })
             }
         };
-        Told::new(format!("Already covered by {what}, which leads to the same {led}.")).by(clause)
+        ReasonBuilder::new(format!("Already covered by {what}, which leads to the same {led}.")).by(clause)
     }
 
-    fn too_many(&self, left_out: u32) -> Told {
+    fn too_many(&self, left_out: u32) -> ReasonBuilder {
         let most = CALLS_PER_EVENT;
         let sentence = format!(
             "One event tells at most {most} contacts; of those of {} {left_out} were left out, and this is one of them.",
             self.name().replacen("Rule", "rule", 1)
         );
-        Told::new(sentence).by(self.clause())
+        ReasonBuilder::new(sentence).by(self.clause())
     }
 
-    fn reported(&self, place: Place<'_>) -> Told {
-        let name = match place {
-            Place::Channel(_, Some(channel)) => format!("{} messages", channel.kind),
-            _ => self.destination(place).map_or_else(|| "it".to_owned(), destination_name),
+    fn reported(&self, target: ExplainedRoute<'_>) -> ReasonBuilder {
+        let name = match target {
+            ExplainedRoute::Channel(_, Some(channel)) => format!("{} messages", channel.kind),
+            _ => self.destination(target).map_or_else(|| "it".to_owned(), destination_name),
         };
         let sentence = format!("The incident is about trouble with {name} itself, so that way was not used.");
-        let clause = match place {
-            Place::Destination(id) => Some(Clause { kind: ClauseKind::Destination, id: Some(id.0), name: Some(name) }),
+        let clause = match target {
+            ExplainedRoute::Destination(id) => {
+                Some(Clause { kind: ClauseKind::Destination, id: Some(id.0), name: Some(name) })
+            }
             _ => None,
         };
-        Told { clause, ..Told::new(sentence) }
+        ReasonBuilder { clause, ..ReasonBuilder::new(sentence) }
     }
 
-    fn destination(&self, place: Place<'_>) -> Option<&Destination> {
-        let Place::Destination(id) = place else { return None };
+    fn destination(&self, target: ExplainedRoute<'_>) -> Option<&Destination> {
+        let ExplainedRoute::Destination(id) = target else { return None };
         self.directory.destinations.get(&id).map(AsRef::as_ref)
     }
 }
 
 /// A criterion beside what there was.
-struct Compared {
+struct ComparedCriterion {
     criterion: &'static str,
     /// "wants …"
     wants: String,
@@ -422,17 +429,17 @@ struct Compared {
 }
 
 /// What a filter asked for.
-struct Asked<'a> {
+struct FilterComparison<'a> {
     whole: FilterBlob,
     criteria: &'a Criteria,
     directory: &'a Directory,
-    about: &'a About<'a>,
+    about: &'a FilterSubject<'a>,
 }
 
-impl Asked<'_> {
-    fn compare(&self, mismatch: Mismatch) -> Compared {
+impl FilterComparison<'_> {
+    fn compare(&self, mismatch: Mismatch) -> ComparedCriterion {
         let about = self.about;
-        let state = |criterion, wanted: &str, actual: &str| Compared {
+        let state = |criterion, wanted: &str, actual: &str| ComparedCriterion {
             criterion,
             wants: format!("{} {wanted} incident", if wanted.starts_with(['a', 'o', 'u']) { "an" } else { "a" }),
             was: format!("it was {actual}"),
@@ -458,14 +465,14 @@ impl Asked<'_> {
             }
             Mismatch::Ticket if about.has_ticket => state("ticket", "ticketless", "with a ticket"),
             Mismatch::Ticket => state("ticket", "ticketed", "without a ticket"),
-            Mismatch::HideClosedAcked => Compared {
+            Mismatch::HideClosedAcked => ComparedCriterion {
                 criterion: "hide_closed_acked",
                 wants: "nothing that is both closed and acknowledged".to_owned(),
                 was: "the incident was".to_owned(),
                 wanted: "open or unacknowledged".to_owned(),
                 actual: "closed and acknowledged".to_owned(),
             },
-            Mismatch::EventTypes | Mismatch::Nothing => Compared {
+            Mismatch::EventTypes | Mismatch::Nothing => ComparedCriterion {
                 criterion: "event_types",
                 wants: "another type of event".to_owned(),
                 was: "this was of none of them".to_owned(),
@@ -475,13 +482,13 @@ impl Asked<'_> {
         }
     }
 
-    fn level(&self) -> Compared {
+    fn level(&self) -> ComparedCriterion {
         let wanted = match self.criteria.max_level.unwrap_or_default() {
             1 => "level 1".to_owned(),
             max => format!("level {max} or worse"),
         };
         let actual = format!("level {}", self.about.level.get());
-        Compared {
+        ComparedCriterion {
             criterion: "maxlevel",
             wants: wanted.clone(),
             was: format!("the incident was at {actual}"),
@@ -490,13 +497,13 @@ impl Asked<'_> {
         }
     }
 
-    fn tags(&self, group: usize) -> Compared {
+    fn tags(&self, group: usize) -> ComparedCriterion {
         let group = self.criteria.tags.get(group).map_or(&[][..], Vec::as_slice);
         let key = group.first().map(Tag::key).unwrap_or_default();
         let wanted = words::list(group.iter().map(Tag::to_string), "or", "nothing");
         let of_key = self.about.tags.iter().filter(|it| it.tag.key() == key);
         let actual = words::list(of_key.map(|it| it.tag.to_string()), "and", &format!("no tag \"{key}\""));
-        Compared {
+        ComparedCriterion {
             criterion: "tags",
             wants: format!("the tag {wanted}"),
             was: format!("the incident had {actual}"),
@@ -505,7 +512,7 @@ impl Asked<'_> {
         }
     }
 
-    fn source(&self) -> Compared {
+    fn source(&self) -> ComparedCriterion {
         let source = self.directory.source(self.about.source);
         let ids = self.whole.source_ids.as_ref().filter(|ids| !ids.is_empty());
         let named = |id: u64, name: Option<&str>| match name {
@@ -519,7 +526,7 @@ impl Asked<'_> {
         let it_was = name_of(self.about.source.0);
         if let Some(ids) = ids.filter(|ids| !ids.contains(&self.about.source)) {
             let wanted = words::list(ids.iter().map(|id| name_of(id.0)), "or", "none");
-            return Compared {
+            return ComparedCriterion {
                 criterion: "sourceSystemIds",
                 wants: format!("the source {wanted}"),
                 was: format!("the incident came from {it_was}"),
@@ -530,7 +537,7 @@ impl Asked<'_> {
         let types = self.whole.source_types.clone().unwrap_or_default();
         let wanted = words::list(types.into_iter().map(|name| format!("\"{name}\"")), "or", "none");
         let actual = source.map_or_else(|| "unknown".to_owned(), |source| format!("\"{}\"", source.source_type));
-        Compared {
+        ComparedCriterion {
             criterion: "source_types",
             wants: format!("a source of type {wanted}"),
             was: format!("the incident came from {it_was} of type {actual}"),

@@ -66,7 +66,7 @@ impl From<Criteria> for AnyOf {
 /// What criteria can be about, of an incident as it is or as it was once.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a criterion of its own")]
-pub struct About<'a> {
+pub struct FilterSubject<'a> {
     pub open: bool,
     pub acked: bool,
     pub stateful: bool,
@@ -78,7 +78,7 @@ pub struct About<'a> {
     pub event_types: EventTypeSet,
 }
 
-impl<'a> About<'a> {
+impl<'a> FilterSubject<'a> {
     #[must_use]
     pub fn incident(incident: &'a Incident, now: Timestamp) -> Self {
         Self {
@@ -205,14 +205,14 @@ impl Criteria {
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&incident.id))
-            && self.mismatch(&About::incident(incident, now)).is_none()
+            && self.mismatch(&FilterSubject::incident(incident, now)).is_none()
             && self.time_matches(incident, now)
             && self.source_incident_id.as_ref().is_none_or(|id| *id == incident.source_incident_id)
     }
 
     /// Judges all that stored filters can ask for; `None` if all of that holds.
     #[must_use]
-    pub fn mismatch(&self, about: &About<'_>) -> Option<Mismatch> {
+    pub fn mismatch(&self, about: &FilterSubject<'_>) -> Option<Mismatch> {
         let wants = |wanted: Option<bool>, actual: bool| wanted.is_some_and(|wanted| wanted != actual);
         let has = |tag: &Tag| about.tags.iter().any(|it| it.tag == *tag);
         if self.ids.as_ref().is_some_and(BTreeSet::is_empty) {

@@ -195,7 +195,7 @@ pub const CHANNEL_HEADERS: usize = 20;
 pub const FILTER_QUERY_BYTES: usize = 16 << 10;
 pub const FILTER_DEPTH: usize = 32;
 /// Messages being sent to one destination, and to all destinations of one medium or contacts of one channel.
-pub const LANE_WINDOW: usize = 4;
+pub const DESTINATION_WINDOW: usize = 4;
 pub const MEDIUM_WINDOW: usize = 32;
 /// Delay before the second attempt of a message, which doubles with each attempt, and its maximum.
 pub const RETRY_FIRST_MICROS: i64 = 10_000_000;
@@ -207,8 +207,8 @@ pub const RETRY_AFTER_MAX_MICROS: i64 = 60 * 60_000_000;
 /// Minimum time for which a loaded message is retried, however old it seems to be, because the clock may be wrong.
 pub const RETRY_TIME_LEFT_MICROS: i64 = 60 * 60_000_000;
 /// Pause of a destination after a failure, which doubles with each failure, and its maximum.
-pub const LANE_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
-pub const LANE_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
+pub const DESTINATION_BACKOFF_FIRST_MICROS: i64 = 5_000_000;
+pub const DESTINATION_BACKOFF_MAX_MICROS: i64 = 5 * 60_000_000;
 /// Delay after its decision from which a message says that it is late.
 pub const LATE_MICROS: i64 = 5 * 60_000_000;
 /// Events that a summary lists one by one.
@@ -350,9 +350,9 @@ pub const TIMELINE_ALL: usize = 2_000;
 /// Related incidents on the page of an incident.
 pub const NEIGHBOURS: usize = 10;
 /// Messages on the page of an incident.
-pub const DOSSIER_MESSAGES: usize = 100;
+pub const INCIDENT_PAGE_MESSAGES: usize = 100;
 /// Events and users offered for explanations on the page of an incident.
-pub const DOSSIER_CHOICES: usize = 100;
+pub const TIMELINE_CHOICES: usize = 100;
 /// Part of a long text that is shown before it is expanded.
 pub const TEXT_AT_ONCE: usize = 600;
 /// Part of an incident's description that is the heading of its page.

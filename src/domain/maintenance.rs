@@ -136,13 +136,13 @@ fn check_filters(
 pub struct Maintenances {
     by_id: OrdMap<MaintenanceId, Arc<Maintenance>>,
     /// The start of each.
-    by_end: OrdMap<(End, MaintenanceId), Timestamp>,
+    by_end: OrdMap<(EndOrder, MaintenanceId), Timestamp>,
 }
 
 /// What is open-ended sorts behind all others.
-type End = (bool, Option<Timestamp>);
+type EndOrder = (bool, Option<Timestamp>);
 
-fn end_of(maintenance: &Maintenance) -> End {
+fn end_of(maintenance: &Maintenance) -> EndOrder {
     (maintenance.end.is_none(), maintenance.end)
 }
 
@@ -205,7 +205,7 @@ impl Maintenances {
         self.not_over(at).filter_map(|((_, id), _)| self.by_id.get(id))
     }
 
-    fn not_over(&self, at: Timestamp) -> impl Iterator<Item = (&(End, MaintenanceId), &Timestamp)> {
+    fn not_over(&self, at: Timestamp) -> impl Iterator<Item = (&(EndOrder, MaintenanceId), &Timestamp)> {
         self.by_end.range(((false, Some(at)), MaintenanceId(0))..)
     }
 }

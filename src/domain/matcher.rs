@@ -14,9 +14,9 @@ use super::{
     directory::Directory,
     event::EventType,
     event_filter::{CompiledLists, EventFilter},
-    filter::About,
+    filter::FilterSubject,
     ids::{FilterId, ProfileId, RuleId, SourceId},
-    plan::Cause,
+    plan::NotificationCause,
     profile::Profile,
     rule::Rule,
     severity::Level,
@@ -41,20 +41,20 @@ pub struct Matcher {
     fallback: FilterBlob,
 
     fallback_lists: Arc<CompiledLists>,
-    subscribers: FxHashMap<Cause, Subscriber>,
-    slots: Vec<Slot>,
+    subscribers: FxHashMap<NotificationCause, Subscriber>,
+    slots: Vec<FilterSlot>,
     slot_of: FxHashMap<FilterId, SlotId>,
     unused: Vec<SlotId>,
     by_tag: FxHashMap<Tag, FxHashSet<SlotId>>,
     by_source: FxHashMap<SourceId, FxHashSet<SlotId>>,
     by_source_type: FxHashMap<String, FxHashSet<SlotId>>,
     /// Those that ask for neither tags nor sources, by level and event type.
-    others: FxHashMap<(Level, EventType), FxHashSet<Cause>>,
+    others: FxHashMap<(Level, EventType), FxHashSet<NotificationCause>>,
 }
 
 /// A filter that is in use.
 #[derive(Debug, Default)]
-struct Slot {
+struct FilterSlot {
     /// `None`: there is no such filter; whoever names it goes without.
     filter: Option<EventFilter>,
     /// The group of its tags under which it stands in [`Matcher::by_tag`].
@@ -62,7 +62,7 @@ struct Slot {
     /// How often it is named.
     uses: usize,
     /// Profiles and rules that are looked at only if this filter matches.
-    leads_to: FxHashSet<Cause>,
+    leads_to: FxHashSet<NotificationCause>,
 }
 
 #[derive(Debug)]
@@ -84,7 +84,7 @@ enum FoundBy {
 
 /// What was found out about a filter for the event at hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum FilterAnswer {
     Unknown,
     No,
     Yes,
@@ -114,21 +114,21 @@ impl Matcher {
         self.profiles.clone_from(&directory.profiles);
         for (id, profile) in profiles {
             let active = profile.filter(|profile| profile.active).map(Basis::Profile);
-            self.replace(Cause::Profile(id), active, directory);
+            self.replace(NotificationCause::Profile(id), active, directory);
         }
         let rules = changes(&self.rules, &directory.rules);
         self.rules.clone_from(&directory.rules);
         for (id, rule) in rules {
             let active = rule.filter(|rule| rule.active).map(Basis::Rule);
-            self.replace(Cause::Rule(id), active, directory);
+            self.replace(NotificationCause::Rule(id), active, directory);
         }
     }
 
     /// Active profiles and rules whose filters let the event through, profiles before rules, each by id.
     #[must_use]
-    pub fn matching(&self, about: &About<'_>, kind: EventType, directory: &Directory) -> Vec<&Basis> {
-        let mut answers = vec![Answer::Unknown; self.slots.len()];
-        let mut found: Vec<Cause> = Vec::new();
+    pub fn matching(&self, about: &FilterSubject<'_>, kind: EventType, directory: &Directory) -> Vec<&Basis> {
+        let mut answers = vec![FilterAnswer::Unknown; self.slots.len()];
+        let mut found: Vec<NotificationCause> = Vec::new();
         let tags = about.tags.iter().filter_map(|it| self.by_tag.get(&it.tag));
         let source = self.by_source.get(&about.source);
         let source_type = match directory.source(about.source) {
@@ -136,8 +136,8 @@ impl Matcher {
             _ => None,
         };
         for id in tags.chain(source).chain(source_type).flatten() {
-            let is_new = answers.get(*id as usize).is_some_and(|answer| *answer == Answer::Unknown);
-            if is_new && self.ask(*id, about, directory, &mut answers) != Answer::No {
+            let is_new = answers.get(*id as usize).is_some_and(|answer| *answer == FilterAnswer::Unknown);
+            if is_new && self.ask(*id, about, directory, &mut answers) != FilterAnswer::No {
                 found.extend(self.slot(*id).into_iter().flat_map(|slot| &slot.leads_to));
             }
         }
@@ -150,24 +150,30 @@ impl Matcher {
                 let filter = self.slot(*id).and_then(|slot| slot.filter.as_ref());
                 let types = filter.map(|filter| filter.event_types);
                 lets_through |= types.is_some_and(|types| types.is_none_or(|types| types.contains(kind)));
-                filter.is_none() || self.ask(*id, about, directory, &mut answers) == Answer::Yes
+                filter.is_none() || self.ask(*id, about, directory, &mut answers) == FilterAnswer::Yes
             });
             all_match && lets_through
         });
         matching.map(|it| &it.basis).collect()
     }
 
-    /// Never [`Answer::Unknown`] for a filter that exists.
-    fn ask(&self, id: SlotId, about: &About<'_>, directory: &Directory, answers: &mut [Answer]) -> Answer {
-        let Some(answer) = answers.get_mut(id as usize) else { return Answer::Unknown };
+    /// Never [`FilterAnswer::Unknown`] for a filter that exists.
+    fn ask(
+        &self,
+        id: SlotId,
+        about: &FilterSubject<'_>,
+        directory: &Directory,
+        answers: &mut [FilterAnswer],
+    ) -> FilterAnswer {
+        let Some(answer) = answers.get_mut(id as usize) else { return FilterAnswer::Unknown };
         let filter = self.slot(id).and_then(|slot| slot.filter.as_ref());
-        if let Some(filter) = filter.filter(|_| *answer == Answer::Unknown) {
-            *answer = if filter.mismatch(about, directory).is_none() { Answer::Yes } else { Answer::No };
+        if let Some(filter) = filter.filter(|_| *answer == FilterAnswer::Unknown) {
+            *answer = if filter.mismatch(about, directory).is_none() { FilterAnswer::Yes } else { FilterAnswer::No };
         }
         *answer
     }
 
-    fn slot(&self, id: SlotId) -> Option<&Slot> {
+    fn slot(&self, id: SlotId) -> Option<&FilterSlot> {
         self.slots.get(id as usize)
     }
 
@@ -184,7 +190,7 @@ impl Matcher {
             return;
         }
         let concerned = self.subscribers.iter().filter(|(_, it)| it.slots.iter().any(|slot| renewed.contains(slot)));
-        let concerned: Vec<Cause> = concerned.map(|(cause, _)| *cause).collect();
+        let concerned: Vec<NotificationCause> = concerned.map(|(cause, _)| *cause).collect();
         for cause in concerned {
             if let Some(mut subscriber) = self.subscribers.remove(&cause) {
                 self.unlink(cause, &subscriber);
@@ -195,7 +201,7 @@ impl Matcher {
     }
 
     /// `None`: it was deleted, or is not active.
-    fn replace(&mut self, cause: Cause, by: Option<Basis>, directory: &Directory) {
+    fn replace(&mut self, cause: NotificationCause, by: Option<Basis>, directory: &Directory) {
         let before = self.subscribers.remove(&cause);
         if let Some(before) = &before {
             self.unlink(cause, before);
@@ -216,7 +222,7 @@ impl Matcher {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
                 let slot = self.unused.pop().unwrap_or_else(|| {
-                    self.slots.push(Slot::default());
+                    self.slots.push(FilterSlot::default());
                     (self.slots.len() - 1) as SlotId
                 });
                 vacant.insert(slot);
@@ -278,7 +284,7 @@ impl Matcher {
         slot.filter = filter;
     }
 
-    fn link(&mut self, cause: Cause, slots: &[SlotId]) -> FoundBy {
+    fn link(&mut self, cause: NotificationCause, slots: &[SlotId]) -> FoundBy {
         let found_by = self.found_by(slots);
         match found_by {
             FoundBy::Nothing => {}
@@ -297,7 +303,7 @@ impl Matcher {
     }
 
     /// The opposite; its filters may have changed since.
-    fn unlink(&mut self, cause: Cause, subscriber: &Subscriber) {
+    fn unlink(&mut self, cause: NotificationCause, subscriber: &Subscriber) {
         match subscriber.found_by {
             FoundBy::Nothing => {}
             FoundBy::Filter(id) => {

@@ -11,11 +11,11 @@ pub struct Message {
     pub id: MessageId,
     /// When it was decided.
     pub created: Timestamp,
-    pub about: About,
+    pub about: MessageSubject,
     pub route: Route,
     /// As it was when the message was made, for people to read; without secrets.
     pub address: String,
-    pub state: State,
+    pub state: MessageState,
     /// Number of times it was handed to a transport.
     pub attempts: u32,
     pub last_attempt: Option<Timestamp>,
@@ -43,12 +43,12 @@ pub fn full_answer(answer: &str) -> &str {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum About {
+pub enum MessageSubject {
     Event {
         incident: IncidentId,
         event: EventId,
     },
-    /// Stands for these, which are [`State::Gathered`], in the order they were made.
+    /// Stands for these, which are [`MessageState::Gathered`], in the order they were made.
     Summary(Vec<MessageId>),
 }
 
@@ -86,7 +86,7 @@ impl Route {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum MessageState {
     /// To be sent at `at`; tried since `since`.
     Due {
         at: Timestamp,
@@ -131,7 +131,7 @@ impl Delivery {
     }
 }
 
-impl State {
+impl MessageState {
     #[must_use]
     pub const fn delivery(self) -> Delivery {
         match self {
@@ -145,7 +145,7 @@ impl State {
 
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fate<'a> {
+pub struct MessageOutcome<'a> {
     pub delivery: Delivery,
     pub attempts: u32,
     /// What the provider or the network said last; may be empty.
@@ -155,12 +155,14 @@ pub struct Fate<'a> {
 /// What became of these messages, such as "1 message sent, 2 messages queued, not sent yet (451 later, 3 tries)". Empty if
 /// there are none.
 #[must_use]
-pub fn fates_in_words(fates: &[Fate<'_>]) -> String {
+pub fn outcomes_in_words(outcomes: &[MessageOutcome<'_>]) -> String {
     let words = Delivery::ALL.into_iter().filter_map(|delivery| {
-        let fates: Vec<&Fate<'_>> = fates.iter().filter(|fate| fate.delivery == delivery).collect();
-        let messages = format!("{} {}", counted(fates.len(), "message", "messages"), delivery.word());
-        let tries = fates.iter().map(|fate| fate.attempts).max()?;
-        let answer = fates.iter().map(|fate| fate.answer.trim_end_matches('.')).find(|answer| !answer.is_empty());
+        let outcomes: Vec<&MessageOutcome<'_>> =
+            outcomes.iter().filter(|outcome| outcome.delivery == delivery).collect();
+        let messages = format!("{} {}", counted(outcomes.len(), "message", "messages"), delivery.word());
+        let tries = outcomes.iter().map(|outcome| outcome.attempts).max()?;
+        let answer =
+            outcomes.iter().map(|outcome| outcome.answer.trim_end_matches('.')).find(|answer| !answer.is_empty());
         let tries = (tries > 0).then(|| counted(usize::try_from(tries).unwrap_or(usize::MAX), "try", "tries"));
         let why: Vec<&str> = answer.into_iter().chain(tries.as_deref()).collect();
         let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
@@ -180,20 +182,20 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 impl Message {
     #[must_use]
     pub const fn is_due(&self) -> bool {
-        matches!(self.state, State::Due { .. })
+        matches!(self.state, MessageState::Due { .. })
     }
 
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        matches!(self.state, State::Dead { .. })
+        matches!(self.state, MessageState::Dead { .. })
     }
 
     /// `None` for summaries.
     #[must_use]
     pub const fn incident(&self) -> Option<IncidentId> {
         match self.about {
-            About::Event { incident, .. } => Some(incident),
-            About::Summary(_) => None,
+            MessageSubject::Event { incident, .. } => Some(incident),
+            MessageSubject::Summary(_) => None,
         }
     }
 }
@@ -206,11 +208,11 @@ mod tests {
 
     #[test]
     fn every_state_has_one_word() {
-        let gathered = State::Gathered { into: MessageId(1), at: NOW };
+        let gathered = MessageState::Gathered { into: MessageId(1), at: NOW };
         for (state, word) in [
-            (State::Due { at: NOW, since: NOW }, "queued"),
-            (State::Delivered { at: NOW }, "sent"),
-            (State::Dead { at: NOW }, "failed"),
+            (MessageState::Due { at: NOW, since: NOW }, "queued"),
+            (MessageState::Delivered { at: NOW }, "sent"),
+            (MessageState::Dead { at: NOW }, "failed"),
             (gathered, "queued"),
         ] {
             assert_eq!(state.delivery().word(), word);
@@ -219,13 +221,13 @@ mod tests {
 
     #[test]
     fn fates_are_said_in_words() {
-        let fate = |delivery, attempts, answer| Fate { delivery, attempts, answer };
-        let sent = fate(Delivery::Sent, 1, "250 OK");
-        let fresh = fate(Delivery::Queued, 0, "");
-        let refused = fate(Delivery::Queued, 1, "localhost:25: Connection refused.");
-        let silent = fate(Delivery::Queued, 3, "");
-        let failed = fate(Delivery::Failed, 9, "550 no such user");
-        for (fates, words) in [
+        let outcome = |delivery, attempts, answer| MessageOutcome { delivery, attempts, answer };
+        let sent = outcome(Delivery::Sent, 1, "250 OK");
+        let fresh = outcome(Delivery::Queued, 0, "");
+        let refused = outcome(Delivery::Queued, 1, "localhost:25: Connection refused.");
+        let silent = outcome(Delivery::Queued, 3, "");
+        let failed = outcome(Delivery::Failed, 9, "550 no such user");
+        for (outcomes, words) in [
             (vec![], ""),
             (vec![sent], "1 message sent"),
             (vec![fresh], "1 message queued, not sent yet"),
@@ -239,7 +241,7 @@ mod tests {
                 "2 messages sent, 1 message queued, not sent yet (3 tries), 1 message failed (550 no such user, 9 tries)",
             ),
         ] {
-            assert_eq!(fates_in_words(&fates), words);
+            assert_eq!(outcomes_in_words(&outcomes), words);
         }
     }
 }

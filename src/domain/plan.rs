@@ -10,16 +10,16 @@ use super::{
     destination::Destination,
     directory::{DecisionSettings, Directory},
     event::{Event, EventType},
-    event_filter::{EventFilter, Judged, ReadyFilters},
-    filter::{About, Mismatch, fold},
+    event_filter::{EventFilter, FilterResults, ReadyFilters},
+    filter::{FilterSubject, Mismatch, fold},
     ids::{
         ChannelId, ContactId, DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId,
     },
     limits::NEAR_MISSES,
     matcher::Matcher,
-    recipients::{Told, channels_to},
+    opening_hours,
+    recipients::{NotifiedAlready, channels_to},
     rule::Rule,
-    schedule,
     subscription::{Basis, Subscription, lets_through, mismatch},
     tag::IncidentTag,
     time::Timestamp,
@@ -34,7 +34,7 @@ pub const REPORTED_MEDIUM_TAG: &str = "medium";
 #[derive(Clone, Copy, Debug)]
 pub struct Occurrence<'a> {
     /// `event_types` holds the type of this event alone.
-    pub about: About<'a>,
+    pub about: FilterSubject<'a>,
     pub kind: EventType,
     /// When it happened: that is what timeslots and maintenance are judged by.
     pub timestamp: Timestamp,
@@ -42,7 +42,7 @@ pub struct Occurrence<'a> {
 
 /// What leads to somebody being told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
+pub enum NotificationCause {
     Profile(ProfileId),
     Rule(RuleId),
 }
@@ -58,13 +58,13 @@ pub struct Intent {
 /// Somebody would have been told: the filters matched, but something else stood against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NearMiss {
-    pub whom: Whom,
+    pub recipient: NearMissRecipient,
     pub reason: NearReason,
 }
 
 /// Who would have been told by what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub enum NearMissRecipient {
     User {
         user: UserId,
         profile: ProfileId,
@@ -89,7 +89,7 @@ pub enum NearReason {
     /// Or no address, or no recipient.
     NoDestination,
     /// Another one led to the same place already.
-    Covered(Cause),
+    Covered(NotificationCause),
     /// The incident is about trouble with the destination, or the medium, itself.
     Reported,
     /// An event notifies a limited number of contacts; this number of the rule's contacts was left out.
@@ -116,9 +116,9 @@ pub enum Silence {
 
 /// What came of one profile: for each of its destinations, or for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ProfileVerdict {
     pub profile: ProfileId,
-    pub told: Vec<DestinationId>,
+    pub notified: Vec<DestinationId>,
     pub silences: Vec<(Option<DestinationId>, Silence)>,
 }
 
@@ -127,7 +127,7 @@ pub struct Verdict {
 pub struct RuleVerdict {
     pub rule: RuleId,
     /// Channels.
-    pub told: Vec<Uuid>,
+    pub notified: Vec<Uuid>,
     /// For one channel, or for all.
     pub silences: Vec<(Option<Uuid>, Silence)>,
 }
@@ -149,8 +149,8 @@ pub struct Plan {
 impl Plan {
     /// Number of the rule's contacts that are not notified. Comes first, so that it is kept if there are many near misses.
     pub fn leave_out(&mut self, rule: RuleId, left_out: u32) {
-        let whom = Whom::Contact { rule, contact: None, channel: None };
-        self.near_misses.insert(0, NearMiss { whom, reason: NearReason::TooMany { left_out } });
+        let recipient = NearMissRecipient::Contact { rule, contact: None, channel: None };
+        self.near_misses.insert(0, NearMiss { recipient, reason: NearReason::TooMany { left_out } });
         if self.near_misses.len() > NEAR_MISSES {
             self.near_misses.truncate(NEAR_MISSES);
             self.more_near_misses = self.more_near_misses.saturating_add(1);
@@ -163,9 +163,9 @@ impl Plan {
         left_out(&self.near_misses).find(|(of, _)| *of == rule).map(|(_, count)| count)
     }
 
-    pub fn miss(&mut self, whom: Whom, reason: NearReason) {
+    pub fn miss(&mut self, recipient: NearMissRecipient, reason: NearReason) {
         if self.near_misses.len() < NEAR_MISSES {
-            self.near_misses.push(NearMiss { whom, reason });
+            self.near_misses.push(NearMiss { recipient, reason });
         } else {
             self.more_near_misses = self.more_near_misses.saturating_add(1);
         }
@@ -174,8 +174,8 @@ impl Plan {
 
 /// Rules of which contacts were left out, and how many.
 pub fn left_out(near_misses: &[NearMiss]) -> impl Iterator<Item = (RuleId, u32)> + '_ {
-    near_misses.iter().filter_map(|miss| match (miss.whom, miss.reason) {
-        (Whom::Contact { rule, .. }, NearReason::TooMany { left_out }) => Some((rule, left_out)),
+    near_misses.iter().filter_map(|miss| match (miss.recipient, miss.reason) {
+        (NearMissRecipient::Contact { rule, .. }, NearReason::TooMany { left_out }) => Some((rule, left_out)),
         _ => None,
     })
 }
@@ -184,7 +184,7 @@ impl<'a> Occurrence<'a> {
     /// `tags` are those that the incident had then.
     #[must_use]
     pub fn new(event: &Event, source: SourceId, stateful: bool, has_ticket: bool, tags: &'a [IncidentTag]) -> Self {
-        let about = About {
+        let about = FilterSubject {
             open: event.after.open,
             acked: event.after.acked,
             stateful,
@@ -214,7 +214,9 @@ pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_
             Basis::Profile(profile) => profile,
             Basis::Rule(rule) => {
                 match conditions.against_rule(rule, subscription, occurrence) {
-                    Some(reason) => plan.miss(Whom::Contact { rule: rule.id, contact: None, channel: None }, reason),
+                    Some(reason) => {
+                        plan.miss(NearMissRecipient::Contact { rule: rule.id, contact: None, channel: None }, reason);
+                    }
                     None => plan.rules.push(Arc::clone(rule)),
                 }
                 plan.reported_medium = conditions.reported_medium().map(str::to_owned);
@@ -233,7 +235,7 @@ pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_
                 }),
                 (destination, Some(reason)) => {
                     let (user, destination) = (profile.owner, destination.map(|it| it.id));
-                    plan.miss(Whom::User { user, profile: profile.id, destination }, reason);
+                    plan.miss(NearMissRecipient::User { user, profile: profile.id, destination }, reason);
                 }
                 (None, None) => {}
             }
@@ -244,21 +246,21 @@ pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_
 
 /// The same for the profiles of one user, with all reasons; `directory` is the configuration as it was then.
 #[must_use]
-pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>) -> Vec<Verdict> {
+pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>) -> Vec<ProfileVerdict> {
     let conditions = Conditions::new(directory, occurrence);
     let mut ready = ReadyFilters::new(directory);
-    let mut verdicts: Vec<Verdict> = Vec::new();
+    let mut verdicts: Vec<ProfileVerdict> = Vec::new();
     for profile in directory.profiles_of(user) {
         let subscription = Subscription::new(Basis::Profile(Arc::clone(profile)), directory);
         let filters = ready.all(&profile.filters);
-        let mut verdict = Verdict { profile: profile.id, told: Vec::new(), silences: Vec::new() };
+        let mut verdict = ProfileVerdict { profile: profile.id, notified: Vec::new(), silences: Vec::new() };
         if let Some(silence) = stands_against(&subscription, &filters, occurrence, directory) {
             verdict.silences.push((None, silence));
         } else {
-            let told_by = |id| verdicts.iter().find(|it| it.told.contains(&id)).map(|it| it.profile);
-            for (destination, reason) in conditions.destinations(&subscription, occurrence, told_by) {
+            let notified_by = |id| verdicts.iter().find(|it| it.notified.contains(&id)).map(|it| it.profile);
+            for (destination, reason) in conditions.destinations(&subscription, occurrence, notified_by) {
                 match (destination, reason) {
-                    (Some(destination), None) => verdict.told.push(destination.id),
+                    (Some(destination), None) => verdict.notified.push(destination.id),
                     (destination, Some(reason)) => {
                         verdict.silences.push((destination.map(|it| it.id), Silence::Near(reason)));
                     }
@@ -276,9 +278,9 @@ pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>
 pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Vec<RuleVerdict> {
     let conditions = Conditions::new(directory, occurrence);
     let mut ready = ReadyFilters::new(directory);
-    let mut told = told_by_profile(directory, contact, occurrence);
+    let mut notified = notified_by_profile(directory, contact, occurrence);
     let mut judge = |rule: &Arc<Rule>| {
-        let mut verdict = RuleVerdict { rule: rule.id, told: Vec::new(), silences: Vec::new() };
+        let mut verdict = RuleVerdict { rule: rule.id, notified: Vec::new(), silences: Vec::new() };
         let subscription = Subscription::new(Basis::Rule(Arc::clone(rule)), directory);
         let ways = channels_to(rule, contact);
         let against_all = if ways.is_empty() {
@@ -297,10 +299,10 @@ pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occu
                 Some(channel) if conditions.reported_medium().is_some_and(|it| channel.depends_on(it)) => {
                     Some(NearReason::Reported)
                 }
-                Some(channel) => told.call(rule.id, contact, channel),
+                Some(channel) => notified.call(rule.id, contact, channel),
             };
             match reason {
-                None => verdict.told.push(uuid),
+                None => verdict.notified.push(uuid),
                 Some(reason) => verdict.silences.push((Some(uuid), Silence::Near(reason))),
             }
         }
@@ -310,17 +312,17 @@ pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occu
 }
 
 /// Of the users that the contact is linked to.
-fn told_by_profile(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Told {
-    let mut told = Told::default();
-    let Some(name) = contact.username.as_deref().map(fold) else { return told };
+fn notified_by_profile(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> NotifiedAlready {
+    let mut notified = NotifiedAlready::default();
+    let Some(name) = contact.username.as_deref().map(fold) else { return notified };
     for user in directory.users.values().filter(|user| fold(&user.username) == name) {
         for verdict in verdicts(directory, user.id, occurrence) {
-            for destination in verdict.told.iter().filter_map(|id| directory.destinations.get(id)) {
-                told.through_profile(directory, user.id, verdict.profile, destination);
+            for destination in verdict.notified.iter().filter_map(|id| directory.destinations.get(id)) {
+                notified.add_profile(directory, user.id, verdict.profile, destination);
             }
         }
     }
-    told
+    notified
 }
 
 /// What stands against a profile or a rule before the hour, maintenance and destinations are asked.
@@ -354,8 +356,8 @@ fn covering(directory: &Directory, occurrence: &Occurrence<'_>) -> Option<Mainte
     if on.is_empty() {
         return None;
     }
-    let mut judged = Judged::new(directory, &occurrence.about);
-    on.into_iter().find(|maintenance| judged.all_match(&maintenance.filters)).map(|maintenance| maintenance.id)
+    let mut results = FilterResults::new(directory, &occurrence.about);
+    on.into_iter().find(|maintenance| results.all_match(&maintenance.filters)).map(|maintenance| maintenance.id)
 }
 
 /// What is the same for all profiles.
@@ -380,18 +382,19 @@ impl<'a> Conditions<'a> {
         &self,
         subscription: &'s Subscription,
         occurrence: &Occurrence<'_>,
-        told_by: impl Fn(DestinationId) -> Option<ProfileId>,
+        notified_by: impl Fn(DestinationId) -> Option<ProfileId>,
     ) -> Vec<(Option<&'s Arc<Destination>>, Option<NearReason>)> {
         let none = subscription.destinations.is_empty().then_some(NearReason::NoDestination);
         let against_all = self.against_all(subscription, occurrence).or(none);
         if against_all.is_some() {
             return vec![(None, against_all)];
         }
-        let judged = subscription.destinations.iter().map(|destination| {
-            let covered = told_by(destination.id).map(|profile| NearReason::Covered(Cause::Profile(profile)));
+        let results = subscription.destinations.iter().map(|destination| {
+            let covered =
+                notified_by(destination.id).map(|profile| NearReason::Covered(NotificationCause::Profile(profile)));
             (Some(destination), if self.is_reported(destination) { Some(NearReason::Reported) } else { covered })
         });
-        judged.collect()
+        results.collect()
     }
 
     /// Of a rule whose filters match.
@@ -407,7 +410,7 @@ impl<'a> Conditions<'a> {
 
     fn against_all(&self, subscription: &Subscription, occurrence: &Occurrence<'_>) -> Option<NearReason> {
         let is_open = subscription.timeslot.as_ref().is_some_and(|timeslot| {
-            schedule::is_open(&timeslot.recurrences, self.settings.time_zone, occurrence.timestamp)
+            opening_hours::is_open(&timeslot.recurrences, self.settings.time_zone, occurrence.timestamp)
         });
         if !is_open {
             Some(NearReason::OutsideTimeslot(subscription.basis.timeslot()))

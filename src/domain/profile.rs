@@ -34,13 +34,13 @@ pub struct ProfileDraft {
     pub name: Option<Option<String>>,
     pub timeslot: Option<TimeslotId>,
     pub filters: Option<Vec<FilterId>>,
-    pub reach: Option<Reach>,
+    pub reach: Option<ProfileReach>,
     pub active: Option<bool>,
 }
 
 /// Where a profile leads to.
 #[derive(Clone, Debug)]
-pub enum Reach {
+pub enum ProfileReach {
     /// The owner's.
     Destinations(Vec<DestinationId>),
     Classic(ClassicReach),
@@ -93,13 +93,13 @@ impl Draft for ProfileDraft {
             profile.filters = filters;
         }
         match self.reach {
-            Some(Reach::Destinations(destinations)) => {
+            Some(ProfileReach::Destinations(destinations)) => {
                 if let Some(unknown) = destinations.iter().find(|id| directory.destination_of(owner, **id).is_none()) {
                     return Err(Refusal::UnknownKey { field: "destinations", pk: unknown.0 });
                 }
                 profile.destinations = without_repetitions(destinations);
             }
-            Some(Reach::Classic(reach)) => reach_classic(&mut profile, directory, reach)?,
+            Some(ProfileReach::Classic(reach)) => reach_classic(&mut profile, directory, reach)?,
             None => {}
         }
         if let Some(name) = self.name.map(|name| name.filter(|name| !name.is_empty())) {

@@ -14,19 +14,19 @@ use super::{
     directory::Directory,
     filter::fold,
     ids::{ChannelId, ContactId, ProfileId, RuleId, UserId},
-    plan::{Cause, NearReason},
+    plan::{NearReason, NotificationCause},
     rule::{Addressee, Rule},
 };
 
 /// A contact is to be told.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct ContactCall {
     pub contact: Arc<Contact>,
     pub channel: Arc<Channel>,
 }
 
 /// A contact and the channel that a rule uses; `None`: the channel was deleted.
-pub type Way = (Arc<Contact>, Option<Arc<Channel>>);
+pub type ContactChannel = (Arc<Contact>, Option<Arc<Channel>>);
 
 /// Reads contacts as they are at the moment of the decision.
 pub trait Contacts {
@@ -37,15 +37,15 @@ pub trait Contacts {
 
 /// Who was told of one event already, over what.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct NotifiedAlready {
     /// Folded username, type of channel and comparable address.
     by_profile: FxHashMap<(String, &'static str, String), ProfileId>,
     by_rule: FxHashMap<(ContactId, ChannelId), RuleId>,
 }
 
-impl Told {
+impl NotifiedAlready {
     /// By e-mail or to a number; what else there is cannot be compared.
-    pub fn through_profile(&mut self, directory: &Directory, user: UserId, profile: ProfileId, to: &Destination) {
+    pub fn add_profile(&mut self, directory: &Directory, user: UserId, profile: ProfileId, to: &Destination) {
         let Some(user) = directory.user(user) else { return };
         let Some(known) = compared(&to.medium) else { return };
         let Some(address) = to.settings.get(known.address().key) else { return };
@@ -67,10 +67,10 @@ impl Told {
     pub fn against(&self, contact: &Contact, channel: &Channel) -> Option<NearReason> {
         let Some(address) = channel.address_of(contact) else { return Some(NearReason::NoDestination) };
         if let Some(other) = self.by_rule.get(&(contact.id, channel.id)) {
-            return Some(NearReason::Covered(Cause::Rule(*other)));
+            return Some(NearReason::Covered(NotificationCause::Rule(*other)));
         }
         let profile = self.profile_of(contact, &channel.kind, &address)?;
-        Some(NearReason::Covered(Cause::Profile(profile)))
+        Some(NearReason::Covered(NotificationCause::Profile(profile)))
     }
 
     fn profile_of(&self, contact: &Contact, kind: &str, address: &str) -> Option<ProfileId> {
@@ -95,8 +95,8 @@ fn comparable(kind: &str, address: &str) -> String {
 
 /// Whom a rule leads to.
 #[derive(Debug, Default)]
-pub struct Expanded {
-    pub ways: Vec<Way>,
+pub struct ExpandedRule {
+    pub ways: Vec<ContactChannel>,
     /// Number of pairs that were not examined because there were too many.
     pub left_out: usize,
 }
@@ -108,8 +108,8 @@ pub fn expand<C: Contacts>(
     directory: &Directory,
     contacts: &mut C,
     room: usize,
-) -> Result<Expanded, C::Error> {
-    let mut found = Expanded::default();
+) -> Result<ExpandedRule, C::Error> {
+    let mut found = ExpandedRule::default();
     let mut met = FxHashSet::default();
     let mut seen = FxHashSet::default();
     for recipient in &rule.recipients {

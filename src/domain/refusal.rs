@@ -1,12 +1,13 @@
 //! Reasons for which a valid request is refused.
 
-mod notifications;
+mod profiles;
 
 use super::{
-    channel::ChannelRefusal, lifecycle::EventRefusal, message::State, tag::Tag, time::Timestamp, user::PasswordProblem,
+    channel::ChannelRefusal, lifecycle::EventRefusal, message::MessageState, tag::Tag, time::Timestamp,
+    user::PasswordProblem,
 };
 
-pub use notifications::{NotificationRefusal, ProfileLabel};
+pub use profiles::{NotificationRefusal, ProfileLabel};
 
 /// Why a well-formed request is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,17 +111,17 @@ pub enum Refusal {
     #[error("there is no {field} {pk}")]
     UnknownKey { field: &'static str, pk: u64 },
     #[error("{}", not_given_up(*.0))]
-    NotGivenUp(State),
+    NotGivenUp(MessageState),
     #[error("no ticket plugin is set up")]
     TicketPluginMissing,
 }
 
-fn not_given_up(state: State) -> String {
+fn not_given_up(state: MessageState) -> String {
     match state {
-        State::Due { .. } => "This message is queued. Only failed messages can be sent again.".to_owned(),
-        State::Delivered { .. } => "This message was sent. Only failed messages can be sent again.".to_owned(),
-        State::Dead { .. } => "This message failed.".to_owned(),
-        State::Gathered { into, .. } => {
+        MessageState::Due { .. } => "This message is queued. Only failed messages can be sent again.".to_owned(),
+        MessageState::Delivered { .. } => "This message was sent. Only failed messages can be sent again.".to_owned(),
+        MessageState::Dead { .. } => "This message failed.".to_owned(),
+        MessageState::Gathered { into, .. } => {
             format!("This message is part of summary {into}; only the summary can be sent again.")
         }
     }

@@ -58,7 +58,7 @@ pub enum Gone {
 pub struct Overflow {
     pub rule: RuleId,
     pub at: Timestamp,
-    pub told: u32,
+    pub notified: u32,
     pub left_out: u32,
 }
 

@@ -5,7 +5,7 @@ use super::{
     change::{Change, ChangeKind},
     event::Event,
     incident::Incident,
-    message::{About, Message, Route},
+    message::{Message, MessageSubject, Route},
 };
 
 /// Texts that are shorter count as they are; in longer ones, characters that JSON escapes are counted.
@@ -43,8 +43,8 @@ impl Size for Message {
             Route::Contact { full_name, .. } => full_name.len(),
         };
         let parts = match &self.about {
-            About::Event { .. } => 0,
-            About::Summary(of) => of.len().saturating_mul(12),
+            MessageSubject::Event { .. } => 0,
+            MessageSubject::Summary(of) => of.len().saturating_mul(12),
         };
         700 + name + parts + self.address.len() + self.answer.len()
     }
@@ -81,12 +81,12 @@ fn text(text: &str) -> usize {
 
 /// Lets records pass until their sizes reach a bound; the first one always passes.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct SizeBudget {
     left: usize,
     is_empty: bool,
 }
 
-impl Room {
+impl SizeBudget {
     #[must_use]
     pub const fn new(bytes: usize) -> Self {
         Self { left: bytes, is_empty: true }
@@ -111,9 +111,9 @@ mod tests {
         time::Timestamp,
     };
 
-    struct Bytes(usize);
+    struct ByteCount(usize);
 
-    impl Size for Bytes {
+    impl Size for ByteCount {
         fn size(&self) -> usize {
             self.0
         }
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn the_first_record_passes_whatever_its_size() {
-        let mut room = Room::new(10);
-        assert!(room.takes(&Bytes(100)));
-        assert!(!room.takes(&Bytes(1)));
-        let mut room = Room::new(10);
-        assert!(room.takes(&Bytes(4)) && room.takes(&Bytes(6)));
-        assert!(!room.takes(&Bytes(1)));
-        let mut room = Room::new(10);
-        assert!(room.takes(&Bytes(4)) && !room.takes(&Bytes(7)) && !room.takes(&Bytes(1)));
+        let mut room = SizeBudget::new(10);
+        assert!(room.takes(&ByteCount(100)));
+        assert!(!room.takes(&ByteCount(1)));
+        let mut room = SizeBudget::new(10);
+        assert!(room.takes(&ByteCount(4)) && room.takes(&ByteCount(6)));
+        assert!(!room.takes(&ByteCount(1)));
+        let mut room = SizeBudget::new(10);
+        assert!(room.takes(&ByteCount(4)) && !room.takes(&ByteCount(7)) && !room.takes(&ByteCount(1)));
     }
 }

@@ -7,10 +7,10 @@ use super::{
     directory::Directory,
     event::EventType,
     event_filter::{EventFilter, ReadyFilters},
-    filter::{About, Mismatch},
+    filter::{FilterSubject, Mismatch},
     ids::{FilterId, TimeslotId},
     maintenance::Maintenance,
-    plan::Cause,
+    plan::NotificationCause,
     profile::Profile,
     rule::Rule,
     time::Timestamp,
@@ -26,10 +26,10 @@ pub enum Basis {
 
 impl Basis {
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> NotificationCause {
         match self {
-            Self::Profile(profile) => Cause::Profile(profile.id),
-            Self::Rule(rule) => Cause::Rule(rule.id),
+            Self::Profile(profile) => NotificationCause::Profile(profile.id),
+            Self::Rule(rule) => NotificationCause::Rule(rule.id),
         }
     }
 
@@ -93,7 +93,7 @@ pub struct MaintenanceTask {
 impl MaintenanceTask {
     /// It is on at that time, and all its filters match (contract section 18).
     #[must_use]
-    pub fn covers(&self, at: Timestamp, about: &About<'_>, directory: &Directory) -> bool {
+    pub fn covers(&self, at: Timestamp, about: &FilterSubject<'_>, directory: &Directory) -> bool {
         self.maintenance.covers(at) && !self.filters.is_empty() && mismatch(&self.filters, about, directory).is_none()
     }
 }
@@ -119,7 +119,7 @@ pub fn lets_through(filters: &[Arc<EventFilter>], kind: EventType) -> bool {
 #[must_use]
 pub fn mismatch(
     filters: &[Arc<EventFilter>],
-    about: &About<'_>,
+    about: &FilterSubject<'_>,
     directory: &Directory,
 ) -> Option<(FilterId, Mismatch)> {
     filters.iter().find_map(|filter| Some((filter.id, filter.mismatch(about, directory)?)))

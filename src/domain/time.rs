@@ -59,9 +59,9 @@ impl Timestamp {
 ///
 /// It goes on evenly whatever is done to the time of day, and means nothing to another run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(i64);
+pub struct MonotonicTime(i64);
 
-impl Moment {
+impl MonotonicTime {
     /// Before all others.
     pub const MIN: Self = Self(i64::MIN);
 
@@ -92,13 +92,13 @@ impl Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     pub wall: Timestamp,
-    pub moment: Moment,
+    pub moment: MonotonicTime,
 }
 
 impl Now {
     /// The time of day that it will be, or was, at that moment, as the clock goes now.
     #[must_use]
-    pub const fn wall_at(self, moment: Moment) -> Timestamp {
+    pub const fn wall_at(self, moment: MonotonicTime) -> Timestamp {
         self.wall.saturating_add_micros(moment.0.saturating_sub(self.moment.0))
     }
 }
@@ -135,7 +135,7 @@ mod tests {
         let (mut wall, mut moment) = (1_700_000_000 * SECOND, 0);
         let mut look = |passed: i64, set: i64| {
             (wall, moment) = (wall + passed + set, moment + passed);
-            Now { wall: Timestamp::saturating_from_micros(wall), moment: Moment::from_micros(moment) }
+            Now { wall: Timestamp::saturating_from_micros(wall), moment: MonotonicTime::from_micros(moment) }
         };
         let mut detector = StepDetector::new(look(0, 0));
         assert_eq!(detector.look(look(3_600 * SECOND, 0), LEAST), None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     ids::{TokenId, UserId},
     limits::{EXPIRED_TOKEN_KEPT_MICROS, SESSION_EXTENDED_EVERY, SESSION_LIFE},
-    time::{Moment, Now, Timestamp},
+    time::{MonotonicTime, Now, Timestamp},
     user::User,
 };
 
@@ -79,7 +79,7 @@ impl Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryClock {
     reached: Timestamp,
-    looked: Moment,
+    looked: MonotonicTime,
 }
 
 impl ExpiryClock {
@@ -187,7 +187,7 @@ mod tests {
     const DAY: i64 = 24 * HOUR;
 
     fn at(wall: i64, moment: i64) -> Now {
-        Now { wall: Timestamp::saturating_from_micros(wall), moment: Moment::from_micros(moment) }
+        Now { wall: Timestamp::saturating_from_micros(wall), moment: MonotonicTime::from_micros(moment) }
     }
 
     #[test]

@@ -26,9 +26,9 @@ fn is_plausible_host(url: &Url) -> bool {
 
 /// What the addresses of a source are relative to, read once for many incidents.
 #[derive(Clone, Debug, Default)]
-pub struct Base(Option<(Url, String)>);
+pub struct SourceBase(Option<(Url, String)>);
 
-impl Base {
+impl SourceBase {
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         let url = Url::parse(base_url).ok().filter(|_| is_valid(base_url));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn joins_as_a_browser_would() {
-        let base = Base::new("https://nav.example.org/app/");
+        let base = SourceBase::new("https://nav.example.org/app/");
         let join = |address| base.join(address);
         assert_eq!(join("/x/1").as_deref(), Some("https://nav.example.org/x/1"));
         assert_eq!(join("x/1?a=b").as_deref(), Some("https://nav.example.org/app/x/1?a=b"));
@@ -119,13 +119,13 @@ mod tests {
             assert_eq!(join(kept).unwrap_or_else(|| kept.to_owned()), kept);
         }
         for nowhere in ["", "nav", "/app/"] {
-            assert_eq!(Base::new(nowhere).join("/x/1"), None);
+            assert_eq!(SourceBase::new(nowhere).join("/x/1"), None);
         }
     }
 
     #[test]
     fn the_short_cut_gives_what_joining_gives() {
-        let base = Base::new("https://nav.example.org:8443/app/?x#y");
+        let base = SourceBase::new("https://nav.example.org:8443/app/?x#y");
         let (url, _) = base.0.as_ref().unwrap();
         for path in ["/", "/a/b", "/a?b=c&d=e#f", "/a:b,c~d+e/", "/a/b.html", "/a/b..c"] {
             assert_eq!(base.join(path).unwrap(), url.join(path).unwrap().as_str());

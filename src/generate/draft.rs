@@ -2,7 +2,7 @@
 
 use super::{
     dice::Dice,
-    scenario::{SOURCES, SourceKind, Trouble},
+    scenario::{Fault, SOURCES, SourceKind},
     words,
 };
 use crate::domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp};
@@ -145,8 +145,8 @@ impl Iterator for Drafts {
         self.next += 1;
         let start = self.start(number);
         let (source, kind) = self.source();
-        let trouble = kind.troubles[self.dice.below(kind.troubles.len() as u64) as usize];
-        let Trouble { description, tags, details_url, metadata } = trouble(&mut self.dice);
+        let fault = kind.troubles[self.dice.below(kind.troubles.len() as u64) as usize];
+        let Fault { description, tags, details_url, metadata } = fault(&mut self.dice);
         let end = self.end(start);
         let events = self.events(start, end, &description);
         let ticket = self.dice.percent(5).then(|| self.dice.between(1_000, 90_000));

@@ -9,7 +9,7 @@ pub(super) struct SourceKind {
     pub base_url: &'static str,
     /// How many of a hundred incidents it sends.
     pub share: u64,
-    pub troubles: &'static [fn(&mut Dice) -> Trouble],
+    pub troubles: &'static [fn(&mut Dice) -> Fault],
 }
 
 pub(super) const SOURCES: &[SourceKind] = &[NAV, ZINO, ZABBIX, ICINGA, PROMETHEUS];
@@ -51,7 +51,7 @@ pub(super) const PROMETHEUS: SourceKind = SourceKind {
 };
 
 /// What a source would say of one trouble.
-pub(super) struct Trouble {
+pub(super) struct Fault {
     pub description: String,
     /// `key=value`, three to six.
     pub tags: Vec<String>,
@@ -60,8 +60,8 @@ pub(super) struct Trouble {
     pub metadata: Option<String>,
 }
 
-fn box_down(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::ROLES);
+fn box_down(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::ROLES);
     let description = format!(
         "{} ({}) does not answer to ping: {} of 5 packets lost, last seen {} min ago",
         site.host,
@@ -69,46 +69,46 @@ fn box_down(dice: &mut Dice) -> Trouble {
         dice.between(4, 5),
         dice.between(2, 15)
     );
-    site.trouble(dice, "box-down", description, &[])
+    site.fault(dice, "box-down", description, &[])
 }
 
-fn link_down(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::ROLES);
-    let (port, far) = (port(dice), Site::roll(dice, words::ROLES).host);
+fn link_down(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::ROLES);
+    let (port, far) = (port(dice), NetworkSite::roll(dice, words::ROLES).host);
     let description = format!("{}: interface {port} to {far} is down", site.host);
     let tags = [format!("interface={port}"), format!("neighbour={far}")];
-    site.trouble(dice, "link-down", description, &tags)
+    site.fault(dice, "link-down", description, &tags)
 }
 
-fn link_flapping(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::ROLES);
+fn link_flapping(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::ROLES);
     let port = port(dice);
     let description =
         format!("{}: {port} is flapping, {} changes in {} min", site.host, dice.between(4, 90), dice.between(5, 30));
-    site.trouble(dice, "flapping", description, &[format!("interface={port}")])
+    site.fault(dice, "flapping", description, &[format!("interface={port}")])
 }
 
-fn bgp_down(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, &["gw", "core"]);
+fn bgp_down(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, &["gw", "core"]);
     let number = dice.between(64_512, 65_534);
     let peer = site.address(dice);
     let description = format!("{}: BGP session to AS{number} ({peer}) is down: hold timer expired", site.host);
-    site.trouble(dice, "bgp-down", description, &[format!("peer_as={number}")])
+    site.fault(dice, "bgp-down", description, &[format!("peer_as={number}")])
 }
 
-fn module_down(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::ROLES);
+fn module_down(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::ROLES);
     let (module, slot) = (dice.word(words::MODULES), dice.between(1, 8));
     let description = format!(
         "{}: {module} in slot {slot} has failed, serial number FX{:08X}",
         site.host,
         dice.below(u64::from(u32::MAX))
     );
-    site.trouble(dice, "module-down", description, &[format!("module={module}")])
+    site.fault(dice, "module-down", description, &[format!("module={module}")])
 }
 
-fn threshold(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::ROLES);
+fn threshold(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::ROLES);
     let (port, used) = (port(dice), dice.between(80, 99));
     let description = format!(
         "{}: traffic on {port} is {used} % of its capacity for {} min (threshold 80 %)",
@@ -116,33 +116,33 @@ fn threshold(dice: &mut Dice) -> Trouble {
         dice.between(5, 60)
     );
     let tags = [format!("interface={port}")];
-    let mut trouble = site.trouble(dice, "threshold", description, &tags);
-    trouble.metadata = Some(format!(r#"{{"value":{used},"threshold":80,"unit":"%"}}"#));
-    trouble
+    let mut fault = site.fault(dice, "threshold", description, &tags);
+    fault.metadata = Some(format!(r#"{{"value":{used},"threshold":80,"unit":"%"}}"#));
+    fault
 }
 
-fn disk_full(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::SERVER_ROLES);
+fn disk_full(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
     let (mount, used) = (dice.word(words::MOUNTS), dice.between(90, 100));
     let description = format!("{}: {mount} is {used} % full, {} MiB left", site.host, dice.between(0, 9_000));
-    let mut trouble = site.trouble(dice, "disk", description, &[format!("mount={mount}")]);
-    trouble.metadata = Some(format!(r#"{{"check":"disk","mount":"{mount}","used_percent":{used}}}"#));
-    trouble
+    let mut fault = site.fault(dice, "disk", description, &[format!("mount={mount}")]);
+    fault.metadata = Some(format!(r#"{{"check":"disk","mount":"{mount}","used_percent":{used}}}"#));
+    fault
 }
 
-fn service_down(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::SERVER_ROLES);
+fn service_down(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
     let service = dice.word(words::SERVICES);
     let description = format!(
         "{}: service {service} is not running, exit code {} at its last start",
         site.host,
         dice.between(1, 143)
     );
-    site.trouble(dice, "service-down", description, &[format!("service={service}")])
+    site.fault(dice, "service-down", description, &[format!("service={service}")])
 }
 
-fn high_load(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::SERVER_ROLES);
+fn high_load(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
     let description = format!(
         "{}: load average {}.{:02} on {} processors for {} min",
         site.host,
@@ -151,20 +151,20 @@ fn high_load(dice: &mut Dice) -> Trouble {
         dice.between(2, 64),
         dice.between(5, 45)
     );
-    site.trouble(dice, "load", description, &[])
+    site.fault(dice, "load", description, &[])
 }
 
-fn certificate(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, words::SERVER_ROLES);
+fn certificate(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
     let days = dice.between(1, 29);
     let description = format!("The certificate of https://{}.example.org expires in {days} days", site.host);
-    let mut trouble = site.trouble(dice, "certificate", description, &[]);
-    trouble.metadata = Some(format!(r#"{{"days_left":{days}}}"#));
-    trouble
+    let mut fault = site.fault(dice, "certificate", description, &[]);
+    fault.metadata = Some(format!(r#"{{"days_left":{days}}}"#));
+    fault
 }
 
-fn pods_restarting(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, &["k8s"]);
+fn pods_restarting(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, &["k8s"]);
     let (namespace, service) = (dice.word(words::NAMESPACES), dice.word(words::SERVICES));
     let description = format!(
         "KubePodCrashLooping: {namespace}/{service}-{:x} restarted {} times within 10 min",
@@ -172,29 +172,29 @@ fn pods_restarting(dice: &mut Dice) -> Trouble {
         dice.between(3, 40)
     );
     let tags = [format!("namespace={namespace}"), format!("service={service}")];
-    site.trouble(dice, "crash-loop", description, &tags)
+    site.fault(dice, "crash-loop", description, &tags)
 }
 
-fn error_rate(dice: &mut Dice) -> Trouble {
-    let site = Site::roll(dice, &["k8s"]);
+fn error_rate(dice: &mut Dice) -> Fault {
+    let site = NetworkSite::roll(dice, &["k8s"]);
     let (namespace, rate) = (dice.word(words::NAMESPACES), dice.between(2, 60));
     let description = format!(
         "HighErrorRate: {rate} % of requests to {namespace} fail with status 5{:02}, {} requests/s",
         dice.below(5),
         dice.between(1, 900)
     );
-    let mut trouble = site.trouble(dice, "error-rate", description, &[format!("namespace={namespace}")]);
-    trouble.metadata = Some(format!(r#"{{"alertname":"HighErrorRate","value":{rate}}}"#));
-    trouble
+    let mut fault = site.fault(dice, "error-rate", description, &[format!("namespace={namespace}")]);
+    fault.metadata = Some(format!(r#"{{"alertname":"HighErrorRate","value":{rate}}}"#));
+    fault
 }
 
 /// Where it happens.
-struct Site {
+struct NetworkSite {
     place: &'static str,
     host: String,
 }
 
-impl Site {
+impl NetworkSite {
     fn roll(dice: &mut Dice, roles: &[&'static str]) -> Self {
         let (place, role) = (dice.word(words::PLACES), dice.word(roles));
         Self { place, host: format!("{place}-{role}{}", dice.skewed(8, 5)) }
@@ -204,7 +204,7 @@ impl Site {
         format!("10.{}.{}.{}", self.place.len(), dice.below(256), dice.between(1, 254))
     }
 
-    fn trouble(&self, dice: &mut Dice, problem: &str, description: String, more: &[String]) -> Trouble {
+    fn fault(&self, dice: &mut Dice, problem: &str, description: String, more: &[String]) -> Fault {
         let mut tags = vec![format!("host={}", self.host), format!("problem_type={problem}")];
         tags.extend_from_slice(more);
         tags.push(format!("location={}-{}", self.place, dice.word(words::BUILDINGS)));
@@ -212,7 +212,7 @@ impl Site {
             tags.push(format!("customer={}-{}", dice.word(words::CUSTOMERS), dice.between(1, 30)));
         }
         let details_url = format!("/device/{}/{problem}/{}", self.host, dice.between(1_000, 999_999));
-        Trouble { description, tags, details_url, metadata: None }
+        Fault { description, tags, details_url, metadata: None }
     }
 }
 
@@ -229,11 +229,11 @@ mod tests {
     fn every_trouble_has_three_to_six_good_tags_and_good_metadata() {
         let mut dice = Dice::new(3);
         for _ in 0..200 {
-            for trouble in SOURCES.iter().flat_map(|source| source.troubles) {
-                let trouble = trouble(&mut dice);
-                assert!((3..=6).contains(&trouble.tags.len()), "{:?}", trouble.tags);
-                assert!(trouble.tags.iter().all(|tag| Tag::parse(tag).is_ok()), "{:?}", trouble.tags);
-                if let Some(metadata) = trouble.metadata {
+            for fault in SOURCES.iter().flat_map(|source| source.troubles) {
+                let fault = fault(&mut dice);
+                assert!((3..=6).contains(&fault.tags.len()), "{:?}", fault.tags);
+                assert!(fault.tags.iter().all(|tag| Tag::parse(tag).is_ok()), "{:?}", fault.tags);
+                if let Some(metadata) = fault.metadata {
                     assert!(serde_json::from_str::<serde_json::Value>(&metadata).is_ok(), "{metadata}");
                 }
             }

@@ -203,7 +203,7 @@ pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Resp
     if wants_gzip && compressed.is_none() {
         response.extensions_mut().insert(SentAsIs);
     }
-    response.map(|body| Body::new(Counted { body, rest: Bytes::new(), _held: held, _compressed: compressed }))
+    response.map(|body| Body::new(CountedBody { body, rest: Bytes::new(), _held: held, _compressed: compressed }))
 }
 
 fn user_of_session(api: &Api, cookie: HeaderValue) -> Option<UserId> {
@@ -220,14 +220,14 @@ fn refusal(busy: Busy, headers: &HeaderMap) -> Response {
 }
 
 /// A body that is handed over slice by slice, so that its permits last until all of it was.
-struct Counted {
+struct CountedBody {
     body: Body,
     rest: Bytes,
     _held: Permits,
     _compressed: Option<OwnedSemaphorePermit>,
 }
 
-impl HttpBody for Counted {
+impl HttpBody for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -317,7 +317,8 @@ mod tests {
         let bytes = Bytes::from(vec![7; 3 * HELD_ABOVE + 5]);
         let held = answers.hold(Some(UserId(1)), bytes.len() as u64).unwrap();
         let free = answers.all.held.available_permits();
-        let mut body = Counted { body: Body::from(bytes.clone()), rest: Bytes::new(), _held: held, _compressed: None };
+        let mut body =
+            CountedBody { body: Body::from(bytes.clone()), rest: Bytes::new(), _held: held, _compressed: None };
         assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64));
         let mut read = Vec::new();
         while let Some(frame) = body.frame().await {

@@ -24,7 +24,7 @@ use self::budget::{Budget, Charge, Exhausted, Holder};
 use super::{
     Api,
     error::ApiError,
-    fields::{Fields, python},
+    fields::{BodyFields, python},
     peer, request,
 };
 use crate::{
@@ -173,7 +173,7 @@ impl Payload {
     }
 
     /// The fields of the object that the body is.
-    pub async fn fields(self) -> Result<Fields, ApiError> {
+    pub async fn fields(self) -> Result<BodyFields, ApiError> {
         let (is_whole, zone) = (self.method != Method::PATCH, self.terms.zone);
         Ok(self.read().await?.into_fields()?.of(is_whole, zone))
     }
@@ -184,7 +184,7 @@ impl Payload {
     }
 
     /// What `take` makes of the fields; `None` where it noted something wrong with them.
-    pub async fn parse<T>(self, take: impl FnOnce(&mut Fields) -> Option<T>) -> Result<T, ApiError> {
+    pub async fn parse<T>(self, take: impl FnOnce(&mut BodyFields) -> Option<T>) -> Result<T, ApiError> {
         let mut fields = self.fields().await?;
         let taken = take(&mut fields);
         match taken {
@@ -305,9 +305,9 @@ impl Terms {
 }
 
 impl Input {
-    pub fn into_fields(self) -> Result<Fields, ApiError> {
+    pub fn into_fields(self) -> Result<BodyFields, ApiError> {
         match self.value {
-            Value::Object(map) => Ok(Fields::new(map, self.is_form).with_exact(self.exact)),
+            Value::Object(map) => Ok(BodyFields::new(map, self.is_form).with_exact(self.exact)),
             Value::Null => Err(ApiError::non_field("No data provided")),
             other => Err(ApiError::non_field(python::not_a_dictionary(&other))),
         }

@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// A place that can be written down.
-pub trait Place: Sized {
+pub trait CursorPosition: Sized {
     fn new(at: Timestamp, id: u64, backwards: bool) -> Self;
     /// Time, primary key, backwards.
     fn parts(&self) -> (Timestamp, u64, bool);
 }
 
-impl Place for Cursor {
+impl CursorPosition for Cursor {
     fn new(at: Timestamp, id: u64, backwards: bool) -> Self {
         Self { start: at, id: IncidentId(id), backwards }
     }
@@ -28,7 +28,7 @@ impl Place for Cursor {
     }
 }
 
-impl Place for EventCursor {
+impl CursorPosition for EventCursor {
     fn new(at: Timestamp, id: u64, backwards: bool) -> Self {
         Self { timestamp: at, id: EventId(id), backwards }
     }
@@ -39,7 +39,7 @@ impl Place for EventCursor {
 }
 
 #[must_use]
-pub fn write(place: &impl Place) -> String {
+pub fn write(place: &impl CursorPosition) -> String {
     let (at, id, backwards) = place.parts();
     let mut bytes = [0; 17];
     let [flag, rest @ ..] = &mut bytes;
@@ -49,11 +49,11 @@ pub fn write(place: &impl Place) -> String {
     hex::encode(bytes)
 }
 
-pub fn parse<P: Place>(text: &str) -> Result<P, ApiError> {
+pub fn parse<P: CursorPosition>(text: &str) -> Result<P, ApiError> {
     read(text).ok_or_else(|| ApiError::detail(StatusCode::NOT_FOUND, "Invalid cursor"))
 }
 
-fn read<P: Place>(text: &str) -> Option<P> {
+fn read<P: CursorPosition>(text: &str) -> Option<P> {
     let mut bytes = [0; 17];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     let (&[flag], rest) = bytes.split_first_chunk::<1>()?;

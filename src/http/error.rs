@@ -2,7 +2,7 @@
 //! 1.2 and 1.3).
 
 mod channels;
-mod notifications;
+mod profiles;
 
 use std::fmt::Display;
 
@@ -19,7 +19,7 @@ use crate::{
     service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
 };
 
-pub use notifications::unknown_key;
+pub use profiles::unknown_key;
 
 pub const REQUIRED: &str = "This field is required.";
 pub const NOT_NULL: &str = "This field may not be null.";

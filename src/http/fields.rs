@@ -28,7 +28,7 @@ const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats 
 ///
 /// The typed getters give `None` for a field that is absent or wrong; only the latter is noted as an error.
 #[derive(Debug)]
-pub struct Fields {
+pub struct BodyFields {
     object: Map<String, Value>,
     is_form: bool,
     /// Is what is required noted as missing? Not in a body that changes some fields only.
@@ -42,13 +42,13 @@ pub struct Fields {
 
 /// What a text may be.
 #[derive(Clone, Copy, Debug)]
-pub struct Text {
+pub struct TextRule {
     /// Characters.
     pub longest: usize,
     pub may_be_blank: bool,
 }
 
-impl Text {
+impl TextRule {
     #[must_use]
     pub const fn up_to(longest: usize) -> Self {
         Self { longest, may_be_blank: true }
@@ -60,7 +60,7 @@ impl Text {
     }
 }
 
-impl Fields {
+impl BodyFields {
     #[must_use]
     pub fn new(object: Map<String, Value>, is_form: bool) -> Self {
         Self { object, is_form, is_whole: true, zone: Tz::UTC, exact: HashMap::new(), errors: Map::new() }
@@ -141,7 +141,7 @@ impl Fields {
     }
 
     /// White space around it is cut off; numbers are taken for texts.
-    pub fn text(&mut self, name: &str, rule: Text) -> Option<String> {
+    pub fn text(&mut self, name: &str, rule: TextRule) -> Option<String> {
         let mut value = self.take_not_null(name)?;
         if let Some(digits) = self.exact.get(name).filter(|text| value.is_number() && exact_json::is_integer(text)) {
             value = Value::String(digits.clone());
@@ -157,7 +157,7 @@ impl Fields {
 
     /// A web address; empty is refused.
     pub fn url(&mut self, name: &str) -> Option<String> {
-        let text = self.text(name, Text::up_to(limits::URL))?;
+        let text = self.text(name, TextRule::up_to(limits::URL))?;
         if urls::is_valid(&text) {
             return Some(text);
         }
@@ -430,7 +430,7 @@ impl Fields {
 }
 
 /// Contract section 1.1.
-fn text(value: Value, rule: Text) -> Result<String, String> {
+fn text(value: Value, rule: TextRule) -> Result<String, String> {
     let text = match value {
         Value::String(text) => trimmed(text),
         Value::Number(number) => number.to_string(),

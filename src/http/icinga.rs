@@ -9,8 +9,8 @@ mod filter;
 mod gate;
 mod groups;
 mod list;
-mod place;
 mod problem;
+mod request_path;
 
 use axum::{
     Router,
@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 pub use self::dialect::Dialect;
 use self::{
-    place::{Endpoint, Place, Target},
     problem::Problem,
+    request_path::{Endpoint, PathTarget, RequestPath},
 };
 use super::{
     Api, ApiError,
@@ -34,7 +34,7 @@ use super::{
     routes::{Operation, Routes, any},
     stream,
 };
-use crate::service::{Action, Caller, Service, Way};
+use crate::service::{Action, Caller, Service, WriteMode};
 
 const BELOW: &str = "/notifications/api/";
 /// What stands before it, and the dialect that this chooses.
@@ -78,7 +78,7 @@ pub(super) fn bad_request(path: &str, text: &'static str) -> Option<Response> {
 
 async fn answer(State(mount): State<Mount>, request: Request) -> Response {
     let path = request.uri().path();
-    let place = Place::read(path.strip_prefix(mount.prefix.as_str()).unwrap_or_default(), mount.dialect);
+    let place = RequestPath::read(path.strip_prefix(mount.prefix.as_str()).unwrap_or_default(), mount.dialect);
     let dialect = place.dialect;
     let (parts, body) = request.into_parts();
     match respond(&mount.api, place, parts, body).await {
@@ -88,27 +88,33 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
 }
 
 /// The checks in the order of contact API contract section 4.
-async fn respond(api: &Api, place: Place, mut parts: Parts, body: Body) -> Result<Response, Problem> {
+async fn respond(api: &Api, place: RequestPath, mut parts: Parts, body: Body) -> Result<Response, Problem> {
     let caller = gate::caller(api, &mut parts).await?;
     let mut response = respond_to(api, &caller, place, parts, body).await?;
     response.extensions_mut().insert(Recipient(caller.id()));
     Ok(response)
 }
 
-async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body: Body) -> Result<Response, Problem> {
-    if place.target == Target::Nothing {
+async fn respond_to(
+    api: &Api,
+    caller: &Caller,
+    place: RequestPath,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    if place.target == PathTarget::Nothing {
         return Err(Problem::no_page());
     }
-    let sent = Sent::receive(parts.clone(), body, caller).await?;
+    let sent = SentBody::receive(parts.clone(), body, caller).await?;
     let method = &parts.method;
     if matches!(*method, Method::GET | Method::DELETE) && sent.json.as_ref().is_some_and(|json| !fields::is_empty(json))
     {
         return Err(Problem::unexpected_body());
     }
     let (endpoint, identifier) = match place.target {
-        Target::Endpoint { endpoint, identifier } => (endpoint, identifier),
-        Target::Unknown(name) => return Err(Problem::no_endpoint(&name)),
-        Target::Nothing => return Err(Problem::no_page()),
+        PathTarget::Endpoint { endpoint, identifier } => (endpoint, identifier),
+        PathTarget::Unknown(name) => return Err(Problem::no_endpoint(&name)),
+        PathTarget::Nothing => return Err(Problem::no_page()),
     };
     check_method(endpoint, method)?;
     let query = parts.uri.query().filter(|query| !query.is_empty());
@@ -122,7 +128,7 @@ async fn respond_to(api: &Api, caller: &Caller, place: Place, parts: Parts, body
         return Err(Problem::identifier_required());
     }
     let identifier = identifier.map(|text| fields::uuid(&text).ok_or_else(Problem::bad_identifier)).transpose()?;
-    let call = Call { api, caller, dialect: place.dialect, endpoint };
+    let call = IcingaCall { api, caller, dialect: place.dialect, endpoint };
     match (method, identifier) {
         (&Method::GET, Some(uuid)) => call.single(uuid).await,
         (&Method::GET, None) => call.list(query.unwrap_or_default()).await,
@@ -144,13 +150,13 @@ fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Problem> {
 }
 
 /// A body.
-struct Sent {
+struct SentBody {
     is_json: bool,
     /// `None`: nothing, or not said to be JSON.
     json: Option<Value>,
 }
 
-impl Sent {
+impl SentBody {
     async fn receive(parts: Parts, body: Body, caller: &Caller) -> Result<Self, Problem> {
         let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = body::essence(media_type.unwrap_or_default()) == "application/json";
@@ -178,14 +184,14 @@ impl Sent {
 }
 
 /// A request that is known to make sense as far as its head goes.
-struct Call<'a> {
+struct IcingaCall<'a> {
     api: &'a Api,
     caller: &'a Caller,
     dialect: Dialect,
     endpoint: Endpoint,
 }
 
-impl Call<'_> {
+impl IcingaCall<'_> {
     async fn single(&self, uuid: Uuid) -> Result<Response, Problem> {
         let service = &self.api.service;
         let found = match self.endpoint {
@@ -233,7 +239,7 @@ impl Call<'_> {
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    async fn store(&self, put: bool, identifier: Option<Uuid>, sent: Sent) -> Result<Response, Problem> {
+    async fn store(&self, put: bool, identifier: Option<Uuid>, sent: SentBody) -> Result<Response, Problem> {
         let fields = sent.into_fields()?;
         let service = &self.api.service;
         let (uuid, stored) = match self.endpoint {
@@ -250,19 +256,19 @@ impl Call<'_> {
             Endpoint::Channels => return Err(Problem::not_found(self.endpoint)),
         };
         match stored.map_err(|refusal| Problem::refused(refusal, self.endpoint))? {
-            crate::service::Stored::Created => Ok(self.created(uuid)),
-            crate::service::Stored::Updated => Ok(StatusCode::NO_CONTENT.into_response()),
+            crate::service::WriteResult::Created => Ok(self.created(uuid)),
+            crate::service::WriteResult::Updated => Ok(StatusCode::NO_CONTENT.into_response()),
         }
     }
 
-    fn way(&self, put: bool, identifier: Option<Uuid>, payload: Uuid) -> Result<Way, Problem> {
+    fn way(&self, put: bool, identifier: Option<Uuid>, payload: Uuid) -> Result<WriteMode, Problem> {
         match identifier {
             Some(uuid) if put && uuid != payload => Err(Problem::mismatch()),
-            _ if put => Ok(Way::Put),
+            _ if put => Ok(WriteMode::Put),
             // The other dialect finds out itself, after whether there is one.
             Some(uuid) if uuid == payload && self.dialect == Dialect::Current => Err(Problem::same_identifier()),
-            Some(uuid) => Ok(Way::Replace(uuid)),
-            None => Ok(Way::Create),
+            Some(uuid) => Ok(WriteMode::Replace(uuid)),
+            None => Ok(WriteMode::Create),
         }
     }
 

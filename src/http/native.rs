@@ -7,7 +7,7 @@ mod channels;
 mod decisions;
 mod deliveries;
 mod destinations;
-mod notifications;
+mod incident_messages;
 pub mod previews;
 mod rules;
 
@@ -32,7 +32,7 @@ pub(super) fn parts() -> Vec<(Needs, OpenApiRouter<Api>)> {
 fn desk() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(acks::take_back))
-        .routes(routes!(notifications::list))
+        .routes(routes!(incident_messages::list))
         .routes(routes!(decisions::explain))
         .routes(routes!(destinations::test))
         .routes(routes!(previews::preview))

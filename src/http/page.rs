@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::{
     Api,
-    cursor::{self, Place},
+    cursor::{self, CursorPosition},
     error::ApiError,
     params::Params,
     peer,
@@ -69,12 +69,17 @@ impl Location {
         }
     }
 
-    pub fn cursor<P: Place>(&self) -> Result<Option<P>, ApiError> {
+    pub fn cursor<P: CursorPosition>(&self) -> Result<Option<P>, ApiError> {
         self.params.get("cursor").map(cursor::parse).transpose()
     }
 
     #[must_use]
-    pub fn page<R>(&self, results: R, next: Option<&impl Place>, previous: Option<&impl Place>) -> PageBody<R> {
+    pub fn page<R>(
+        &self,
+        results: R,
+        next: Option<&impl CursorPosition>,
+        previous: Option<&impl CursorPosition>,
+    ) -> PageBody<R> {
         PageBody { next: next.map(|place| self.at(place)), previous: previous.map(|place| self.at(place)), results }
     }
 
@@ -85,7 +90,7 @@ impl Location {
     }
 
     /// The same list at another place.
-    fn at(&self, place: &impl Place) -> String {
+    fn at(&self, place: &impl CursorPosition) -> String {
         self.with("cursor", &cursor::write(place))
     }
 }

@@ -11,13 +11,13 @@ use super::{Version, error::ApiError, params::Params};
 use crate::domain::{
     criterion::Slot,
     directory::{Directory, OWN_SOURCE},
+    fault::FaultKind,
     filter::{AnyOf, Criteria, narrow, search_words, tag_groups},
     ids::{FilterId, IncidentId, ProfileId, SourceId, UserId},
     limits,
     profile::Profile,
     stored_filter::FilterBlob,
     tag::Tag,
-    trouble::Kind,
 };
 use chrono_tz::Tz;
 
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         }
         let own = self.context.directory.sources.values().filter(|source| source.source_type == OWN_SOURCE);
         narrow(&mut criteria.sources, own.map(|source| source.id).collect());
-        criteria.tags.extend(Tag::parse(&Kind::TokenExpiry.tag()).ok().map(|tag| vec![tag]));
+        criteria.tags.extend(Tag::parse(&FaultKind::TokenExpiry.tag()).ok().map(|tag| vec![tag]));
     }
 
     /// Unknown ones match nothing. Of a profile's filters any will do.

@@ -12,7 +12,7 @@ use utoipa::{
 };
 use uuid::Uuid;
 
-use super::fields::{Fields, Text};
+use super::fields::{BodyFields, TextRule};
 use crate::domain::{
     event::EventType,
     ids::{DestinationId, FilterId, TimeslotId},
@@ -32,14 +32,14 @@ pub trait Request: ToSchema {
     /// The names of its fields in JSON.
     const FIELDS: &'static [&'static str];
 
-    /// Notes what is wrong. In a whole body (`Fields::is_whole`) that includes what is required and missing.
-    fn take(fields: &mut Fields) -> Self::Target;
+    /// Notes what is wrong. In a whole body (`BodyFields::is_whole`) that includes what is required and missing.
+    fn take(fields: &mut BodyFields) -> Self::Target;
 }
 
 /// Declares a body. The struct has an `Option` for each field that is read, or with `fills Target` those of `Target` are
 /// set.
 ///
-/// A field is `name "name in JSON": Type = reader(arguments)`: `reader` is a method of [`Fields`], and `Type` says how the
+/// A field is `name "name in JSON": Type = reader(arguments)`: `reader` is a method of [`BodyFields`], and `Type` says how the
 /// field is described ([`Shape`]), unless another type follows behind `as`. A bound in brackets is the first argument of
 /// the reader and is in the document, too. Fields without a reader are read by hand and only described here.
 macro_rules! request {
@@ -55,7 +55,7 @@ macro_rules! request {
             const FIELDS: &'static [&'static str] = &[$([$($wire,)? stringify!($field)][0]),+];
 
             #[allow(unused_mut, unused_variables, reason = "some bodies are read by hand")]
-            fn take(fields: &mut $crate::http::fields::Fields) -> Self::Target {
+            fn take(fields: &mut $crate::http::fields::BodyFields) -> Self::Target {
                 fields.require_all(&[$($($required),+)?]);
                 let mut target = Self::Target::default();
                 $(
@@ -206,8 +206,8 @@ pub enum Bound {
     Range(RangeInclusive<u32>),
 }
 
-impl From<Text> for Bound {
-    fn from(rule: Text) -> Self {
+impl From<TextRule> for Bound {
+    fn from(rule: TextRule) -> Self {
         Self::Longest(rule.longest)
     }
 }
@@ -300,7 +300,7 @@ mod tests {
         request! {
             pub struct Example requires ["name"] {
                 /// A name.
-                name: String = text[Text::filled_up_to(3)],
+                name: String = text[TextRule::filled_up_to(3)],
                 days "number": u32 = whole_number[1..=9],
                 level: Level = level,
             }
@@ -316,7 +316,7 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(Example::schema()).unwrap(), expected);
         let read = |body: serde_json::Value, is_whole| {
-            let mut fields = Fields::new(body.as_object().unwrap().clone(), false).of(is_whole, chrono_tz::UTC);
+            let mut fields = BodyFields::new(body.as_object().unwrap().clone(), false).of(is_whole, chrono_tz::UTC);
             let Example { name, days, level } = Example::take(&mut fields);
             (name, days, level.map(Level::get), fields.refuse().body().to_string())
         };

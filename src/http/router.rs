@@ -24,7 +24,7 @@ use super::{
     auth::{self, Needs},
     body, cors, docs,
     error::ApiError,
-    frame, icinga, native,
+    icinga, native, negotiate,
     routes::{Operation, Routes, any, get, post},
     slash,
 };
@@ -46,7 +46,7 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
         .merge(icinga::routes(&api))
         .merge(pages)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(api.clone(), frame::frame))
+        .layer(middleware::from_fn_with_state(api.clone(), negotiate::frame))
         .layer(middleware::from_fn_with_state(api.clone(), answers::count))
         .layer(middleware::from_fn_with_state(api, body::admit))
         .layer(
@@ -189,7 +189,7 @@ fn guarded(parts: Vec<(Needs, OpenApiRouter<Api>)>, prefix: &str, api: &Api) -> 
 fn finish(routes: OpenApiRouter<Api>, prefix: &str, api: &Api) -> Router {
     let routes = if prefix.is_empty() { routes } else { OpenApiRouter::new().nest(prefix, routes) };
     let (routes, _) = routes.split_for_parts();
-    routes.method_not_allowed_fallback(frame::other_method).with_state(api.clone())
+    routes.method_not_allowed_fallback(negotiate::other_method).with_state(api.clone())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer gives the cause away")]

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    Answer, Api,
+    Api, HandlerResult,
     answers::{Busy, Permits},
     error::ApiError,
     reply,
@@ -79,20 +79,20 @@ pub struct Rows {
     separator: &'static str,
     buffer: Vec<u8>,
     /// `None`: it has to be short enough to be answered as a whole.
-    client: Option<Client>,
+    client: Option<StreamReader>,
 }
 
 /// Who reads a long array. Its rows are written only while it has a turn, which others get whenever a chunk is full: a
 /// few long arrays must not take all processors from short requests.
-struct Client {
-    parts: mpsc::Sender<Part>,
+struct StreamReader {
+    parts: mpsc::Sender<StreamPart>,
     turns: Arc<Semaphore>,
     turn: Option<OwnedSemaphorePermit>,
 }
 
-impl Client {
-    /// To be called on a blocking thread of a runtime, and so is [`Client::send`].
-    fn new(parts: mpsc::Sender<Part>, turns: Arc<Semaphore>) -> Self {
+impl StreamReader {
+    /// To be called on a blocking thread of a runtime, and so is [`StreamReader::send`].
+    fn new(parts: mpsc::Sender<StreamPart>, turns: Arc<Semaphore>) -> Self {
         let mut client = Self { parts, turns, turn: None };
         client.wait_for_turn();
         client
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// False if the client hung up.
-    fn send(&mut self, part: Part) -> bool {
+    fn send(&mut self, part: StreamPart) -> bool {
         self.turn = None;
         let is_sent = self.parts.blocking_send(part).is_ok();
         self.wait_for_turn();
@@ -112,14 +112,14 @@ impl Client {
     }
 }
 
-enum Part {
+enum StreamPart {
     Chunk(Bytes),
     /// Without it the array is not complete.
     End,
 }
 
 impl Rows {
-    fn new((open, close): Brackets, client: Option<Client>) -> Self {
+    fn new((open, close): Brackets, client: Option<StreamReader>) -> Self {
         Self { close, separator: "", buffer: open.into(), client }
     }
 
@@ -140,7 +140,7 @@ impl Rows {
     fn pass_on(&mut self) -> io::Result<()> {
         let Some(client) = &mut self.client else { return Err(io::ErrorKind::FileTooLarge.into()) };
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(ANSWER_CHUNK_BYTES));
-        if client.send(Part::Chunk(chunk.into())) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        if client.send(StreamPart::Chunk(chunk.into())) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
     /// What was not passed on yet, with the end of the array.
@@ -153,9 +153,9 @@ impl Rows {
     fn end(mut self) {
         let last = self.finish();
         if let Some(client) = &mut self.client
-            && client.send(Part::Chunk(last.into()))
+            && client.send(StreamPart::Chunk(last.into()))
         {
-            client.send(Part::End);
+            client.send(StreamPart::End);
         }
     }
 }
@@ -180,7 +180,7 @@ pub async fn from_memory(
     user: UserId,
     brackets: Brackets,
     write: impl Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
-) -> Answer {
+) -> HandlerResult {
     Ok(match whole(&api, brackets, &write)? {
         Some(response) => response,
         None => long(api, user, brackets, Arc::new(write)).await?,
@@ -227,7 +227,7 @@ where
     let permits = api.answers().stream(user).await.map_err(NoAnswer::Busy)?;
     let (sender, parts) = mpsc::channel(WAITING);
     task::spawn_blocking(move || {
-        let client = Client::new(sender, api.answers().turns());
+        let client = StreamReader::new(sender, api.answers().turns());
         let mut rows = Rows::new(brackets, Some(client));
         match write(&api, &mut rows) {
             Ok(()) => rows.end(),
@@ -239,12 +239,12 @@ where
 }
 
 /// Ends with an error unless all parts came.
-fn body(parts: mpsc::Receiver<Part>, permits: Permits) -> Body {
+fn body(parts: mpsc::Receiver<StreamPart>, permits: Permits) -> Body {
     let chunks = stream::unfold(Some((parts, permits)), |state| async move {
         let (mut parts, permits) = state?;
         match parts.recv().await {
-            Some(Part::Chunk(chunk)) => Some((Ok(chunk), Some((parts, permits)))),
-            Some(Part::End) => None,
+            Some(StreamPart::Chunk(chunk)) => Some((Ok(chunk), Some((parts, permits)))),
+            Some(StreamPart::End) => None,
             None => Some((Err(StoreError::Io("a list broke off".to_owned())), None)),
         }
     });
@@ -261,7 +261,7 @@ mod tests {
     async fn sent(write: impl Fn(&mut Rows) -> Result<(), Stop> + Send + 'static) -> Result<Vec<u8>, axum::Error> {
         let (sender, parts) = mpsc::channel(WAITING);
         task::spawn_blocking(move || {
-            let client = Client::new(sender, Arc::new(Semaphore::new(1)));
+            let client = StreamReader::new(sender, Arc::new(Semaphore::new(1)));
             let mut rows = Rows::new(ARRAY, Some(client));
             if write(&mut rows).is_ok() {
                 rows.end();
@@ -305,7 +305,7 @@ mod tests {
         let begin = || {
             let ((sender, parts), turns, text) = (mpsc::channel(WAITING), Arc::clone(&turns), text.clone());
             let writer = task::spawn_blocking(move || {
-                let mut rows = Rows::new(ARRAY, Some(Client::new(sender, turns)));
+                let mut rows = Rows::new(ARRAY, Some(StreamReader::new(sender, turns)));
                 while rows.push(&text).is_ok() {}
             });
             (parts, writer)
@@ -314,7 +314,7 @@ mod tests {
         let (unread, first) = begin();
         let (mut parts, second) = begin();
         for _ in 0..10 {
-            assert!(matches!(parts.recv().await, Some(Part::Chunk(_))));
+            assert!(matches!(parts.recv().await, Some(StreamPart::Chunk(_))));
         }
         drop((unread, parts));
         first.await.unwrap();
@@ -326,7 +326,7 @@ mod tests {
         let (sender, mut parts) = mpsc::channel(WAITING);
         let text = "x".repeat(ANSWER_CHUNK_BYTES);
         let writer = task::spawn_blocking(move || {
-            let client = Client::new(sender, Arc::new(Semaphore::new(1)));
+            let client = StreamReader::new(sender, Arc::new(Semaphore::new(1)));
             let mut rows = Rows::new(ARRAY, Some(client));
             let mut pushed = 0_usize;
             while rows.push(&text).is_ok() {
@@ -335,7 +335,7 @@ mod tests {
             pushed
         });
         for _ in 0..3 {
-            assert!(matches!(parts.recv().await, Some(Part::Chunk(_))));
+            assert!(matches!(parts.recv().await, Some(StreamPart::Chunk(_))));
         }
         drop(parts);
         assert!(writer.await.unwrap() <= 3 + WAITING + 1);

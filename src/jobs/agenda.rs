@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::{sync::watch::Receiver, time::sleep};
 
-use super::complaints::Complaints;
+use super::repeated_errors::RepeatedErrors;
 use crate::{
-    domain::{agenda::TaskKind, time::Moment},
+    domain::{agenda::TaskKind, time::MonotonicTime},
     service::{Service, ServiceError, Settled},
 };
 
@@ -18,7 +18,7 @@ const AT_LEAST: Duration = Duration::from_millis(250);
 
 pub struct Agenda {
     service: Service,
-    started: Moment,
+    started: MonotonicTime,
 }
 
 impl Agenda {
@@ -30,10 +30,10 @@ impl Agenda {
     }
 
     pub(super) async fn run(self, mut stopping: Receiver<bool>) {
-        let mut complaints = Complaints::default();
+        let mut repeated_errors = RepeatedErrors::default();
         loop {
             for (kind, outcome) in self.round().await {
-                complaints.hear(kind.name(), outcome);
+                repeated_errors.hear(kind.name(), outcome);
             }
             let next = async {
                 sleep(AT_LEAST).await;

@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{
     domain::{
-        attempt::Ended,
+        attempt::AttemptEnd,
         channel::Channel,
         ids::MessageId,
-        message::{About, Message, State},
-        time::{Moment, Now, Timestamp},
+        message::{Message, MessageState, MessageSubject},
+        time::{MonotonicTime, Now, Timestamp},
     },
     store::{Command, Store, StoreError, WriteError},
 };
@@ -34,15 +34,15 @@ pub(super) struct Deliver {
 }
 
 impl Deliver {
-    pub(super) async fn send(&self, id: MessageId) -> (Ended, String) {
+    pub(super) async fn send(&self, id: MessageId) -> (AttemptEnd, String) {
         let resolved = match self.resolve(id).await {
             Ok(resolved) => resolved,
-            Err(trouble) => return (Ended::Retry, format!("The message could not be read: {trouble}")),
+            Err(trouble) => return (AttemptEnd::Retry, format!("The message could not be read: {trouble}")),
         };
         let outgoing = match resolved {
             Some(Resolved::Outgoing(outgoing)) => *outgoing,
-            Some(Resolved::Gone(why)) => return (Ended::Failed, why),
-            None => return (Ended::Failed, "The message is gone.".to_owned()),
+            Some(Resolved::Gone(why)) => return (AttemptEnd::Failed, why),
+            None => return (AttemptEnd::Failed, "The message is gone.".to_owned()),
         };
         let outcome = self.transport.carry(&outgoing, &mut Transcript::default()).await;
         let now = self.store.clock().both();
@@ -67,14 +67,21 @@ impl Deliver {
     }
 
     /// Writes down what came of an attempt, however long that takes: it must not be made again because of a full disk.
-    pub(super) async fn record(&self, id: MessageId, ended: Ended, again: Option<Moment>, answer: String, now: Now) {
+    pub(super) async fn record(
+        &self,
+        id: MessageId,
+        ended: AttemptEnd,
+        again: Option<MonotonicTime>,
+        answer: String,
+        now: Now,
+    ) {
         self.write(move |command| {
             let Some(message) = command.message(id)?.filter(Message::is_due) else { return Ok(()) };
-            let State::Due { since, .. } = message.state else { return Ok(()) };
+            let MessageState::Due { since, .. } = message.state else { return Ok(()) };
             let state = match (again, ended) {
-                (Some(at), _) => State::Due { at: now.wall_at(at), since },
-                (None, Ended::Sent) => State::Delivered { at: now.wall },
-                (None, _) => State::Dead { at: now.wall },
+                (Some(at), _) => MessageState::Due { at: now.wall_at(at), since },
+                (None, AttemptEnd::Sent) => MessageState::Delivered { at: now.wall },
+                (None, _) => MessageState::Dead { at: now.wall },
             };
             let attempts = message.attempts.saturating_add(1);
             command.put_message(Message {
@@ -100,7 +107,7 @@ impl Deliver {
                     } else {
                         message.answer.clone()
                     };
-                    command.put_message(Message { state: State::Dead { at: now }, answer, ..message });
+                    command.put_message(Message { state: MessageState::Dead { at: now }, answer, ..message });
                 }
             }
             Ok(())
@@ -149,23 +156,23 @@ fn put_summary(command: &mut Command<'_>, due: Vec<Message>) {
     let summary = Message {
         id: into,
         created: now,
-        about: About::Summary(due.iter().map(|message| message.id).collect()),
+        about: MessageSubject::Summary(due.iter().map(|message| message.id).collect()),
         route: first.route.clone(),
         address: first.address.clone(),
-        state: State::Due { at: now, since },
+        state: MessageState::Due { at: now, since },
         attempts: 0,
         last_attempt: None,
         answer: String::new(),
     };
     command.put_message(summary);
     for message in due {
-        command.put_message(Message { state: State::Gathered { into, at: now }, ..message });
+        command.put_message(Message { state: MessageState::Gathered { into, at: now }, ..message });
     }
 }
 
 fn since(message: &Message) -> Timestamp {
     match message.state {
-        State::Due { since, .. } => since,
+        MessageState::Due { since, .. } => since,
         _ => message.created,
     }
 }

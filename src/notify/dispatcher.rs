@@ -19,16 +19,16 @@ use url::Url;
 use super::{
     Health, Transport,
     deliver::{Deliver, WRITE_AGAIN},
-    queue::{LaneId, Queue, QueueSettings, Work},
+    queue::{DestinationQueueId, Queue, QueueSettings, Work},
 };
 use crate::{
     clock::random_bytes,
     domain::{
-        attempt::Ended,
+        attempt::AttemptEnd,
         change::Committed,
         ids::{MessageId, Seq},
         message::Message,
-        time::{Moment, Now, Timestamp},
+        time::{MonotonicTime, Now, Timestamp},
     },
     store::{Follower, Store, StoreError},
 };
@@ -49,12 +49,12 @@ pub struct DispatchSettings {
 /// Messages that were made or changed since the loop last looked.
 #[derive(Default)]
 struct Inbox {
-    messages: Mutex<News>,
+    messages: Mutex<InboxNews>,
     arrived: Notify,
 }
 
 #[derive(Default)]
-struct News {
+struct InboxNews {
     messages: Vec<Arc<Message>>,
     /// All due messages have to be read again.
     reset: bool,
@@ -64,30 +64,30 @@ pub struct Dispatcher {
     deliver: Arc<Deliver>,
     inbox: Arc<Inbox>,
     queue: Queue,
-    tasks: JoinSet<Done>,
+    tasks: JoinSet<FinishedTask>,
 }
 
 /// How a task ended.
-enum Done {
+enum FinishedTask {
     Attempt {
-        lane: LaneId,
+        queue: DestinationQueueId,
         message: MessageId,
-        ended: Ended,
+        ended: AttemptEnd,
         answer: String,
     },
     /// The outcome is written down.
     Settled {
-        lane: LaneId,
+        queue: DestinationQueueId,
         message: MessageId,
-        ended: Ended,
-        again: Option<Moment>,
+        ended: AttemptEnd,
+        again: Option<MonotonicTime>,
     },
     GaveUp {
-        lane: LaneId,
+        queue: DestinationQueueId,
         messages: Vec<MessageId>,
     },
     Gathered {
-        lane: LaneId,
+        queue: DestinationQueueId,
         messages: Vec<MessageId>,
         done: bool,
     },
@@ -203,45 +203,45 @@ impl Dispatcher {
         for work in self.queue.take(self.moment()) {
             let deliver = Arc::clone(&self.deliver);
             match work {
-                Work::Send(lane, message) => {
+                Work::Send(queue, message) => {
                     self.tasks.spawn(async move {
                         let (ended, answer) = deliver.send(message).await;
-                        Done::Attempt { lane, message, ended, answer }
+                        FinishedTask::Attempt { queue, message, ended, answer }
                     });
                 }
-                Work::Gather(lane, messages) => {
+                Work::Gather(queue, messages) => {
                     self.tasks.spawn(async move {
                         let done = deliver.gather(messages.clone()).await;
-                        Done::Gathered { lane, messages, done }
+                        FinishedTask::Gathered { queue, messages, done }
                     });
                 }
             }
         }
     }
 
-    fn done(&mut self, done: Option<Done>) {
+    fn done(&mut self, done: Option<FinishedTask>) {
         let now = self.now();
         match done {
-            Some(Done::Attempt { lane, message, ended, answer }) => {
-                let again = self.queue.next_attempt((lane, message), ended, now.moment, chance());
+            Some(FinishedTask::Attempt { queue, message, ended, answer }) => {
+                let again = self.queue.next_attempt((queue, message), ended, now.moment, chance());
                 let deliver = Arc::clone(&self.deliver);
                 self.tasks.spawn(async move {
                     deliver.record(message, ended, again, answer, now).await;
-                    Done::Settled { lane, message, ended, again }
+                    FinishedTask::Settled { queue, message, ended, again }
                 });
             }
-            Some(Done::Settled { lane, message, ended, again }) => {
-                let expired = self.queue.settle((lane, message), ended, again, now.moment, chance());
+            Some(FinishedTask::Settled { queue, message, ended, again }) => {
+                let expired = self.queue.settle((queue, message), ended, again, now.moment, chance());
                 if !expired.is_empty() {
                     let deliver = Arc::clone(&self.deliver);
                     self.tasks.spawn(async move {
                         deliver.give_up(expired.clone()).await;
-                        Done::GaveUp { lane, messages: expired }
+                        FinishedTask::GaveUp { queue, messages: expired }
                     });
                 }
             }
-            Some(Done::GaveUp { lane, messages }) => self.queue.gave_up(lane, &messages),
-            Some(Done::Gathered { lane, messages, done }) => self.queue.gathered(lane, &messages, done),
+            Some(FinishedTask::GaveUp { queue, messages }) => self.queue.gave_up(queue, &messages),
+            Some(FinishedTask::Gathered { queue, messages, done }) => self.queue.gathered(queue, &messages, done),
             None => error!("an attempt to send ended by an internal error; its message is sent after the next start"),
         }
     }
@@ -250,7 +250,7 @@ impl Dispatcher {
         self.deliver.store.clock().both()
     }
 
-    fn moment(&self) -> Moment {
+    fn moment(&self) -> MonotonicTime {
         self.deliver.store.clock().moment()
     }
 }

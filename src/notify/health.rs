@@ -4,49 +4,49 @@ use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::time::{Moment, Now, Timestamp};
+use crate::domain::time::{MonotonicTime, Now, Timestamp};
 
 /// Shared by whoever sends and whoever watches.
 #[derive(Debug, Default)]
 pub struct Health {
-    media: Mutex<FxHashMap<String, Record>>,
+    media: Mutex<FxHashMap<String, MediumRecord>>,
 }
 
 /// What became of the attempts over one medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub reach: Reach,
+pub struct MediumRecord {
+    pub reach: MediumReach,
     pub last_success: Option<Timestamp>,
     pub last_failure: Option<Timestamp>,
 }
 
 /// What the last attempts showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum MediumReach {
     Reachable,
     /// When the first of the attempts failed that have failed in a row.
-    UnreachableSince(Moment),
+    UnreachableSince(MonotonicTime),
 }
 
 impl Health {
     /// What an attempt to send over the medium showed.
     pub fn note(&self, medium: &str, reachable: bool, now: Now) {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = Record { reach: Reach::Reachable, last_success: None, last_failure: None };
+        let new = MediumRecord { reach: MediumReach::Reachable, last_success: None, last_failure: None };
         let record = media.entry(medium.to_owned()).or_insert(new);
         if reachable {
-            (record.reach, record.last_success) = (Reach::Reachable, Some(now.wall));
+            (record.reach, record.last_success) = (MediumReach::Reachable, Some(now.wall));
             return;
         }
         record.last_failure = Some(now.wall);
-        if record.reach == Reach::Reachable {
-            record.reach = Reach::UnreachableSince(now.moment);
+        if record.reach == MediumReach::Reachable {
+            record.reach = MediumReach::UnreachableSince(now.moment);
         }
     }
 
     /// By medium.
     #[must_use]
-    pub fn records(&self) -> Vec<(String, Record)> {
+    pub fn records(&self) -> Vec<(String, MediumRecord)> {
         let media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
         let mut records: Vec<_> = media.iter().map(|(medium, record)| (medium.clone(), *record)).collect();
         records.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -55,16 +55,16 @@ impl Health {
 
     /// `None`: nothing was sent over it yet.
     #[must_use]
-    pub fn reach(&self, medium: &str) -> Option<Reach> {
+    pub fn reach(&self, medium: &str) -> Option<MediumReach> {
         self.media.lock().unwrap_or_else(PoisonError::into_inner).get(medium).map(|record| record.reach)
     }
 
     /// `None` if the last attempt reached it, or there was none.
     #[must_use]
-    pub fn unreachable_since(&self, medium: &str) -> Option<Moment> {
+    pub fn unreachable_since(&self, medium: &str) -> Option<MonotonicTime> {
         match self.reach(medium) {
-            Some(Reach::UnreachableSince(since)) => Some(since),
-            Some(Reach::Reachable) | None => None,
+            Some(MediumReach::UnreachableSince(since)) => Some(since),
+            Some(MediumReach::Reachable) | None => None,
         }
     }
 }
@@ -79,8 +79,8 @@ mod tests {
         Timestamp::saturating_from_micros(micros)
     }
 
-    const fn moment(micros: i64) -> Moment {
-        Moment::from_micros(micros)
+    const fn moment(micros: i64) -> MonotonicTime {
+        MonotonicTime::from_micros(micros)
     }
 
     /// The clock of the day is an hour ahead.
@@ -98,11 +98,11 @@ mod tests {
         }
         assert_eq!(health.unreachable_since("sms"), None);
         health.note("email", true, at(3));
-        assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(Reach::Reachable)));
+        assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(MediumReach::Reachable)));
         health.note("email", false, at(4));
         assert_eq!(health.unreachable_since("email"), Some(moment(4)));
-        let record = Record {
-            reach: Reach::UnreachableSince(moment(4)),
+        let record = MediumRecord {
+            reach: MediumReach::UnreachableSince(moment(4)),
             last_success: Some(wall(3 + HOUR)),
             last_failure: Some(wall(4 + HOUR)),
         };

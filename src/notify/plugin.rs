@@ -4,10 +4,10 @@
 
 mod family;
 mod info;
-mod keeper;
 mod output;
 mod payload;
 mod process;
+mod supervisor;
 mod wire;
 
 use std::{
@@ -25,15 +25,15 @@ use tracing::warn;
 use uuid::Uuid;
 
 use self::{
-    keeper::{Keeper, KeeperError},
     process::{CallError, Process},
+    supervisor::{PluginSupervisor, SupervisorError},
     wire::{INVALID_PARAMS, INVALID_REQUEST},
 };
 use super::{Outgoing, outgoing::ContactCard, settings::PluginSettings, text::clean};
 use crate::{
     clock::Clock,
     domain::{
-        attempt::Outcome,
+        attempt::AttemptOutcome,
         channel::{Channel, is_valid_type},
         channel_types::find,
         directory::Directory,
@@ -46,72 +46,76 @@ pub(super) struct Plugins {
     settings: PluginSettings,
     clock: Arc<dyn Clock>,
     /// By channel.
-    keepers: Mutex<Keepers>,
+    supervisors: Mutex<PluginSupervisors>,
 }
 
 #[derive(Default)]
-struct Keepers {
-    by_channel: HashMap<Uuid, Arc<Keeper>>,
+struct PluginSupervisors {
+    by_channel: HashMap<Uuid, Arc<PluginSupervisor>>,
     /// None is started any more.
     closed: bool,
 }
 
 impl Plugins {
     pub(super) fn new(settings: PluginSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, clock, keepers: Mutex::default() }
+        Self { settings, clock, supervisors: Mutex::default() }
     }
 
     /// Ends within twice the time limit of a call, as long as the channel is not busy with starting.
-    pub(super) async fn send(&self, contact: &ContactCard, channel: &Channel, message: &Outgoing) -> Outcome {
+    pub(super) async fn send(&self, contact: &ContactCard, channel: &Channel, message: &Outgoing) -> AttemptOutcome {
         let Some(path) = self.path(&channel.kind) else {
-            return Outcome::retry(format!("The plug-in {} is not installed on this server.", channel.kind));
+            return AttemptOutcome::retry(format!("The plug-in {} is not installed on this server.", channel.kind));
         };
-        let Some(keeper) = self.keeper(channel, path) else {
-            return Outcome::retry("The server is being stopped.".to_owned());
+        let Some(supervisor) = self.supervisor(channel, path) else {
+            return AttemptOutcome::retry("The server is being stopped.".to_owned());
         };
         let params = payload::notification(contact, &message.content, self.clock.now());
         let config = channel.config.clone().unwrap_or_default();
-        match keeper.call(&config, "SendNotification", &params).await {
-            Ok(Value::Null) => Outcome::sent(format!("The plug-in {} took it.", channel.kind)),
+        match supervisor.call(&config, "SendNotification", &params).await {
+            Ok(Value::Null) => AttemptOutcome::sent(format!("The plug-in {} took it.", channel.kind)),
             Ok(answer) => {
                 let answer = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
-                Outcome::sent(clean(&answer, PROVIDER_ANSWER))
+                AttemptOutcome::sent(clean(&answer, PROVIDER_ANSWER))
             }
-            Err(KeeperError::Refused(failure)) => {
+            Err(SupervisorError::Refused(failure)) => {
                 let answer = clean(&failure.message, PROVIDER_ANSWER);
                 match failure.code {
-                    Some(INVALID_PARAMS | INVALID_REQUEST) => Outcome::fail(answer),
-                    _ => Outcome::retry(answer),
+                    Some(INVALID_PARAMS | INVALID_REQUEST) => AttemptOutcome::fail(answer),
+                    _ => AttemptOutcome::retry(answer),
                 }
             }
-            Err(KeeperError::Unavailable(answer)) => Outcome::retry(clean(&answer, PROVIDER_ANSWER)),
+            Err(SupervisorError::Unavailable(answer)) => AttemptOutcome::retry(clean(&answer, PROVIDER_ANSWER)),
         }
     }
 
     /// Stops the processes of channels that are gone, or have another type now, and looks at what the others started.
     pub(super) fn tend(&self, directory: &Directory) {
         drop(tokio::task::spawn_blocking(family::look));
-        let gone: Vec<Arc<Keeper>> = {
-            let mut keepers = self.lock();
-            let is_gone = |uuid: &Uuid, keeper: &Keeper| {
-                directory.channels.get(uuid).is_none_or(|channel| channel.kind != keeper.kind)
+        let gone: Vec<Arc<PluginSupervisor>> = {
+            let mut supervisors = self.lock();
+            let is_gone = |uuid: &Uuid, supervisor: &PluginSupervisor| {
+                directory.channels.get(uuid).is_none_or(|channel| channel.kind != supervisor.kind)
             };
-            keepers.by_channel.extract_if(|uuid, keeper| is_gone(uuid, keeper)).map(|(_, keeper)| keeper).collect()
+            supervisors
+                .by_channel
+                .extract_if(|uuid, supervisor| is_gone(uuid, supervisor))
+                .map(|(_, supervisor)| supervisor)
+                .collect()
         };
-        for keeper in gone {
-            keeper.stop("its channel is no more");
+        for supervisor in gone {
+            supervisor.stop("its channel is no more");
         }
     }
 
     /// Stops all of them, and waits until they have ended.
     pub(super) async fn close(&self) {
-        let keepers: Vec<Arc<Keeper>> = {
-            let mut keepers = self.lock();
-            keepers.closed = true;
-            keepers.by_channel.drain().map(|(_, keeper)| keeper).collect()
+        let supervisors: Vec<Arc<PluginSupervisor>> = {
+            let mut supervisors = self.lock();
+            supervisors.closed = true;
+            supervisors.by_channel.drain().map(|(_, supervisor)| supervisor).collect()
         };
-        join_all(keepers.iter().map(|keeper| async {
-            if let Some(process) = keeper.stop("the server is being stopped") {
+        join_all(supervisors.iter().map(|supervisor| async {
+            if let Some(process) = supervisor.stop("the server is being stopped") {
                 process.ended().await;
             }
         }))
@@ -153,25 +157,25 @@ impl Plugins {
     }
 
     /// `None` once they are closed.
-    fn keeper(&self, channel: &Channel, path: PathBuf) -> Option<Arc<Keeper>> {
-        let mut keepers = self.lock();
-        if keepers.closed {
+    fn supervisor(&self, channel: &Channel, path: PathBuf) -> Option<Arc<PluginSupervisor>> {
+        let mut supervisors = self.lock();
+        if supervisors.closed {
             return None;
         }
-        if let Some(keeper) = keepers.by_channel.get(&channel.uuid)
-            && keeper.kind == channel.kind
+        if let Some(supervisor) = supervisors.by_channel.get(&channel.uuid)
+            && supervisor.kind == channel.kind
         {
-            return Some(Arc::clone(keeper));
+            return Some(Arc::clone(supervisor));
         }
         // Dropping the one of the former type stops its process.
         let (kind, limit) = (channel.kind.clone(), self.settings.timeout);
-        let keeper = Arc::new(Keeper::new(kind, path, limit));
-        keepers.by_channel.insert(channel.uuid, Arc::clone(&keeper));
-        Some(keeper)
+        let supervisor = Arc::new(PluginSupervisor::new(kind, path, limit));
+        supervisors.by_channel.insert(channel.uuid, Arc::clone(&supervisor));
+        Some(supervisor)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Keepers> {
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PluginSupervisors> {
+        self.supervisors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

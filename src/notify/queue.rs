@@ -14,25 +14,25 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::retry;
 use crate::domain::{
-    attempt::Ended,
+    attempt::AttemptEnd,
     ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
-    limits::{LANE_WINDOW, MEDIUM_WINDOW, RETRY_AFTER_MAX_MICROS, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
-    message::{Message, Route, State},
-    time::{Moment, Now, Timestamp},
+    limits::{DESTINATION_WINDOW, MEDIUM_WINDOW, RETRY_AFTER_MAX_MICROS, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
+    message::{Message, MessageState, Route},
+    time::{MonotonicTime, Now, Timestamp},
 };
 
 const MINUTE_MICROS: i64 = 60_000_000;
 /// How long a summary waits after the message before it.
-const GATHER_MICROS: i64 = 5_000_000;
+const SUMMARY_WAIT_MICROS: i64 = 5_000_000;
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LaneId {
+pub enum DestinationQueueId {
     Destination(DestinationId),
     Contact { contact: ContactId, channel: ChannelId },
 }
 
-impl LaneId {
+impl DestinationQueueId {
     #[must_use]
     pub const fn of(message: &Message) -> Self {
         match &message.route {
@@ -62,22 +62,22 @@ pub struct QueueSettings {
 /// Something to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    Send(LaneId, MessageId),
+    Send(DestinationQueueId, MessageId),
     /// These are to become one summary.
-    Gather(LaneId, Vec<MessageId>),
+    Gather(DestinationQueueId, Vec<MessageId>),
 }
 
 /// A message on its way.
-pub type Flight = (LaneId, MessageId);
+pub type InFlight = (DestinationQueueId, MessageId);
 
 pub struct Queue {
     settings: QueueSettings,
-    lanes: FxHashMap<LaneId, Lane>,
+    queues: FxHashMap<DestinationQueueId, DestinationQueue>,
     /// Lanes that may have something to do, in turn.
-    ready: VecDeque<LaneId>,
-    timers: BTreeSet<(Moment, LaneId)>,
+    ready: VecDeque<DestinationQueueId>,
+    timers: BTreeSet<(MonotonicTime, DestinationQueueId)>,
     /// Of each medium and channel: messages in flight, and lanes that wait for one of them to end.
-    pools: FxHashMap<PoolId, Pool>,
+    pools: FxHashMap<PoolId, SendPool>,
 }
 
 /// What lanes share: a channel that hangs holds up itself.
@@ -88,50 +88,50 @@ enum PoolId {
 }
 
 #[derive(Default)]
-struct Pool {
+struct SendPool {
     in_flight: usize,
-    parked: Vec<LaneId>,
+    parked: Vec<DestinationQueueId>,
 }
 
-struct Lane {
+struct DestinationQueue {
     pool: PoolId,
-    waiting: BTreeMap<MessageId, Entry>,
+    waiting: BTreeMap<MessageId, WaitingMessage>,
     /// Those of them that are summaries.
     summaries: usize,
-    in_flight: FxHashMap<MessageId, Entry>,
+    in_flight: FxHashMap<MessageId, WaitingMessage>,
     /// When messages left within the last minute.
-    left: VecDeque<Moment>,
+    left: VecDeque<MonotonicTime>,
     /// Attempts that failed since the last that did not.
     failures: u32,
-    blocked_until: Moment,
+    blocked_until: MonotonicTime,
     /// Messages that may be in flight at once. Grows with each success, so a destination that hangs blocks one message only.
     window: usize,
     is_ready: bool,
-    timer: Option<Moment>,
+    timer: Option<MonotonicTime>,
 }
 
-enum Guard {
+enum SendDecision {
     /// One message may leave as it is.
     Single,
     /// What waits is to leave as one summary.
     Gather,
-    WaitUntil(Option<Moment>),
+    WaitUntil(Option<MonotonicTime>),
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct WaitingMessage {
     /// `None`: a summary.
     incident: Option<IncidentId>,
     /// When it is due.
-    at: Moment,
+    at: MonotonicTime,
     /// Since when it is tried.
-    since: Moment,
+    since: MonotonicTime,
     /// The same as it is stored.
     stored_since: Timestamp,
     attempts: u32,
 }
 
-impl Entry {
+impl WaitingMessage {
     /// Of a message that the queue does not know yet. Whatever the clock said when its times were stored, it waits no
     /// longer than for a retry, and is tried for some time before it may be given up.
     fn new(message: &Message, (at, since): (Timestamp, Timestamp), settings: QueueSettings, now: Now) -> Self {
@@ -166,7 +166,7 @@ impl Queue {
     pub fn new(settings: QueueSettings) -> Self {
         Self {
             settings,
-            lanes: FxHashMap::default(),
+            queues: FxHashMap::default(),
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
             pools: FxHashMap::default(),
@@ -175,47 +175,47 @@ impl Queue {
 
     /// Takes a message in if it is due, and forgets it if it is not any more. What is in flight is left alone.
     pub fn note(&mut self, message: &Message, now: Now) {
-        let id = LaneId::of(message);
-        let State::Due { at, since } = message.state else {
-            if let Some(lane) = self.lanes.get_mut(&id) {
-                lane.leave(message.id);
+        let id = DestinationQueueId::of(message);
+        let MessageState::Due { at, since } = message.state else {
+            if let Some(queue) = self.queues.get_mut(&id) {
+                queue.leave(message.id);
             }
             return;
         };
-        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(PoolId::of(message)));
-        if !lane.in_flight.contains_key(&message.id) {
-            let entry = Entry::new(message, (at, since), self.settings, now);
-            let known = lane.waiting.get(&message.id);
+        let queue = self.queues.entry(id).or_insert_with(|| DestinationQueue::new(PoolId::of(message)));
+        if !queue.in_flight.contains_key(&message.id) {
+            let entry = WaitingMessage::new(message, (at, since), self.settings, now);
+            let known = queue.waiting.get(&message.id);
             if known.is_none() && entry.at.micros_since(now.moment) > retry::longest_wait(message.attempts) {
-                lane.blocked_until = lane.blocked_until.max(entry.at);
+                queue.blocked_until = queue.blocked_until.max(entry.at);
             }
             let entry = known.map_or(entry, |known| entry.keep_moments_of(*known));
-            lane.wait(message.id, entry);
+            queue.wait(message.id, entry);
             self.make_ready(id);
         }
     }
 
     /// All that can be done now; what is taken counts as in flight until it is settled.
-    pub fn take(&mut self, now: Moment) -> Vec<Work> {
+    pub fn take(&mut self, now: MonotonicTime) -> Vec<Work> {
         self.ring(now);
         let mut taken = Vec::new();
         while let Some(id) = self.ready.pop_front() {
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
-            lane.is_ready = false;
-            let pool = self.pools.entry(lane.pool.clone()).or_default();
+            let Some(queue) = self.queues.get_mut(&id) else { continue };
+            queue.is_ready = false;
+            let pool = self.pools.entry(queue.pool.clone()).or_default();
             if pool.in_flight >= MEDIUM_WINDOW {
                 pool.parked.push(id);
                 continue;
             }
-            let (work, next) = lane.take(id, now, self.settings);
+            let (work, next) = queue.take(id, now, self.settings);
             match work {
                 Some(work) => {
                     pool.in_flight += 1;
                     taken.push(work);
                     self.make_ready(id);
                 }
-                None if lane.is_idle() => {
-                    self.lanes.remove(&id);
+                None if queue.is_idle() => {
+                    self.queues.remove(&id);
                 }
                 None => self.set_timer(id, next),
             }
@@ -225,25 +225,31 @@ impl Queue {
 
     /// When there may be something to do without anything new being noted or settled.
     #[must_use]
-    pub fn next_time(&self) -> Option<Moment> {
+    pub fn next_time(&self) -> Option<MonotonicTime> {
         self.timers.first().map(|(at, _)| *at)
     }
 
     /// When the message is tried again after an attempt; `None`: never, it is settled. The caller writes that down and then
     /// calls `settle`.
     #[must_use]
-    pub fn next_attempt(&self, (lane, message): Flight, ended: Ended, now: Moment, chance: f64) -> Option<Moment> {
+    pub fn next_attempt(
+        &self,
+        (queue, message): InFlight,
+        ended: AttemptEnd,
+        now: MonotonicTime,
+        chance: f64,
+    ) -> Option<MonotonicTime> {
         match ended {
-            Ended::Sent | Ended::Failed => None,
-            Ended::Retry | Ended::RetryAfter(_) => {
-                let entry = self.lanes.get(&lane).and_then(|lane| lane.in_flight.get(&message));
+            AttemptEnd::Sent | AttemptEnd::Failed => None,
+            AttemptEnd::Retry | AttemptEnd::RetryAfter(_) => {
+                let entry = self.queues.get(&queue).and_then(|queue| queue.in_flight.get(&message));
                 let Some(entry) = entry else { return Some(now) };
                 let until = entry.since.saturating_add_micros(self.settings.retry_micros);
                 if now >= until {
                     return None;
                 }
                 // The last attempt, too, is made no earlier than the destination asked for.
-                let asked = ended.asked_until(now).unwrap_or(Moment::MIN);
+                let asked = ended.asked_until(now).unwrap_or(MonotonicTime::MIN);
                 Some(retry::next_attempt(entry.attempts + 1, now, until, chance).max(asked))
             }
         }
@@ -255,53 +261,53 @@ impl Queue {
     /// [`Queue::gave_up`].
     pub fn settle(
         &mut self,
-        (id, message): Flight,
-        ended: Ended,
-        again: Option<Moment>,
-        now: Moment,
+        (id, message): InFlight,
+        ended: AttemptEnd,
+        again: Option<MonotonicTime>,
+        now: MonotonicTime,
         chance: f64,
     ) -> Vec<MessageId> {
-        let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
-        let Some(entry) = lane.in_flight.remove(&message) else { return Vec::new() };
+        let Some(queue) = self.queues.get_mut(&id) else { return Vec::new() };
+        let Some(entry) = queue.in_flight.remove(&message) else { return Vec::new() };
         let mut expired = Vec::new();
         match ended {
-            Ended::Sent => {
-                lane.left.push_back(now);
-                lane.failures = 0;
-                lane.window = (lane.window + 1).min(LANE_WINDOW);
+            AttemptEnd::Sent => {
+                queue.left.push_back(now);
+                queue.failures = 0;
+                queue.window = (queue.window + 1).min(DESTINATION_WINDOW);
             }
-            Ended::Failed => {}
-            Ended::Retry | Ended::RetryAfter(_) => {
-                lane.failures += 1;
-                lane.window = 1;
-                let asked = ended.asked_until(now).unwrap_or(Moment::MIN);
-                lane.blocked_until = retry::blocked_until(lane.failures, now, chance).max(asked);
-                expired = lane.expire(now, self.settings.retry_micros);
+            AttemptEnd::Failed => {}
+            AttemptEnd::Retry | AttemptEnd::RetryAfter(_) => {
+                queue.failures += 1;
+                queue.window = 1;
+                let asked = ended.asked_until(now).unwrap_or(MonotonicTime::MIN);
+                queue.blocked_until = retry::blocked_until(queue.failures, now, chance).max(asked);
+                expired = queue.expire(now, self.settings.retry_micros);
             }
         }
         if let Some(at) = again {
-            lane.wait(message, Entry { at, attempts: entry.attempts + 1, ..entry });
+            queue.wait(message, WaitingMessage { at, attempts: entry.attempts + 1, ..entry });
         }
         self.free(id);
         expired
     }
 
     /// Messages were taken out of the lane and are written down as given up, or as part of a summary.
-    pub fn gave_up(&mut self, id: LaneId, messages: &[MessageId]) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
+    pub fn gave_up(&mut self, id: DestinationQueueId, messages: &[MessageId]) {
+        if let Some(queue) = self.queues.get_mut(&id) {
             for message in messages {
-                lane.in_flight.remove(message);
+                queue.in_flight.remove(message);
             }
         }
         self.make_ready(id);
     }
 
     /// Messages that were to be gathered are part of a summary now, which was noted; or, if that failed, still wait.
-    pub fn gathered(&mut self, id: LaneId, messages: &[MessageId], done: bool) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
+    pub fn gathered(&mut self, id: DestinationQueueId, messages: &[MessageId], done: bool) {
+        if let Some(queue) = self.queues.get_mut(&id) {
             for message in messages {
-                if let Some(entry) = lane.in_flight.remove(message).filter(|_| !done) {
-                    lane.wait(*message, entry);
+                if let Some(entry) = queue.in_flight.remove(message).filter(|_| !done) {
+                    queue.wait(*message, entry);
                 }
             }
         }
@@ -309,9 +315,9 @@ impl Queue {
     }
 
     /// One slot of the lane's pool is free again.
-    fn free(&mut self, id: LaneId) {
-        let Some(lane) = self.lanes.get(&id) else { return };
-        let pool = self.pools.entry(lane.pool.clone()).or_default();
+    fn free(&mut self, id: DestinationQueueId) {
+        let Some(queue) = self.queues.get(&id) else { return };
+        let pool = self.pools.entry(queue.pool.clone()).or_default();
         pool.in_flight = pool.in_flight.saturating_sub(1);
         for parked in std::mem::take(&mut pool.parked) {
             self.make_ready(parked);
@@ -319,32 +325,32 @@ impl Queue {
         self.make_ready(id);
     }
 
-    fn make_ready(&mut self, id: LaneId) {
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
-        if let Some(at) = lane.timer.take() {
+    fn make_ready(&mut self, id: DestinationQueueId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        if let Some(at) = queue.timer.take() {
             self.timers.remove(&(at, id));
         }
-        if !lane.is_ready {
-            lane.is_ready = true;
+        if !queue.is_ready {
+            queue.is_ready = true;
             self.ready.push_back(id);
         }
     }
 
-    fn set_timer(&mut self, id: LaneId, at: Option<Moment>) {
-        if let (Some(lane), Some(at)) = (self.lanes.get_mut(&id), at) {
-            lane.timer = Some(at);
+    fn set_timer(&mut self, id: DestinationQueueId, at: Option<MonotonicTime>) {
+        if let (Some(queue), Some(at)) = (self.queues.get_mut(&id), at) {
+            queue.timer = Some(at);
             self.timers.insert((at, id));
         }
     }
 
-    fn ring(&mut self, now: Moment) {
+    fn ring(&mut self, now: MonotonicTime) {
         while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.make_ready(id);
         }
     }
 }
 
-impl Lane {
+impl DestinationQueue {
     fn new(pool: PoolId) -> Self {
         Self {
             pool,
@@ -353,29 +359,29 @@ impl Lane {
             in_flight: FxHashMap::default(),
             left: VecDeque::new(),
             failures: 0,
-            blocked_until: Moment::MIN,
+            blocked_until: MonotonicTime::MIN,
             window: 1,
             is_ready: false,
             timer: None,
         }
     }
 
-    fn wait(&mut self, id: MessageId, entry: Entry) {
+    fn wait(&mut self, id: MessageId, entry: WaitingMessage) {
         self.summaries += usize::from(entry.incident.is_none());
         if self.waiting.insert(id, entry).is_some_and(|before| before.incident.is_none()) {
             self.summaries -= 1;
         }
     }
 
-    fn leave(&mut self, id: MessageId) -> Option<Entry> {
+    fn leave(&mut self, id: MessageId) -> Option<WaitingMessage> {
         let entry = self.waiting.remove(&id)?;
         self.summaries -= usize::from(entry.incident.is_none());
         Some(entry)
     }
 
     /// The oldest.
-    fn summary(&self) -> Option<(MessageId, Entry)> {
-        let is_summary = |(id, entry): (&MessageId, &Entry)| entry.incident.is_none().then_some((*id, *entry));
+    fn summary(&self) -> Option<(MessageId, WaitingMessage)> {
+        let is_summary = |(id, entry): (&MessageId, &WaitingMessage)| entry.incident.is_none().then_some((*id, *entry));
         if self.summaries == 0 { None } else { self.waiting.iter().find_map(is_summary) }
     }
 
@@ -385,7 +391,12 @@ impl Lane {
     }
 
     /// The next thing to do, or when there may be one.
-    fn take(&mut self, id: LaneId, now: Moment, settings: QueueSettings) -> (Option<Work>, Option<Moment>) {
+    fn take(
+        &mut self,
+        id: DestinationQueueId,
+        now: MonotonicTime,
+        settings: QueueSettings,
+    ) -> (Option<Work>, Option<MonotonicTime>) {
         self.forget_old(now);
         if self.waiting.is_empty() {
             // To be forgotten once the guard has no use for it.
@@ -398,9 +409,9 @@ impl Lane {
             return (None, Some(self.blocked_until));
         }
         let gathers = match self.guard(now, settings) {
-            Guard::Single => false,
-            Guard::Gather => true,
-            Guard::WaitUntil(next) => return (None, next),
+            SendDecision::Single => false,
+            SendDecision::Gather => true,
+            SendDecision::WaitUntil(next) => return (None, next),
         };
         let due = self.due(now, if gathers { SUMMARY_MESSAGES } else { 1 });
         let Some(first) = due.first().copied() else {
@@ -417,29 +428,29 @@ impl Lane {
 
     /// Within a minute at most so many messages leave as the limit says; if more wait than that, the last of them is a
     /// summary, a moment later so that it has something to sum up.
-    fn guard(&self, now: Moment, settings: QueueSettings) -> Guard {
+    fn guard(&self, now: MonotonicTime, settings: QueueSettings) -> SendDecision {
         if settings.storm_limit == 0 {
-            return Guard::Single;
+            return SendDecision::Single;
         }
         let room = settings.storm_limit.saturating_sub(self.left.len() + self.in_flight.len());
         if room == 0 {
-            return Guard::WaitUntil(self.left.front().map(|first| first.saturating_add_micros(MINUTE_MICROS)));
+            return SendDecision::WaitUntil(self.left.front().map(|first| first.saturating_add_micros(MINUTE_MICROS)));
         }
         if room > 1 || self.waiting.len() == 1 {
-            return Guard::Single;
+            return SendDecision::Single;
         }
-        let settled = self.left.back().map(|last| last.saturating_add_micros(GATHER_MICROS));
+        let settled = self.left.back().map(|last| last.saturating_add_micros(SUMMARY_WAIT_MICROS));
         match settled {
-            Some(settled) if settled > now => Guard::WaitUntil(Some(settled)),
-            None if !self.in_flight.is_empty() => Guard::WaitUntil(None),
-            _ => Guard::Gather,
+            Some(settled) if settled > now => SendDecision::WaitUntil(Some(settled)),
+            None if !self.in_flight.is_empty() => SendDecision::WaitUntil(None),
+            _ => SendDecision::Gather,
         }
     }
 
     /// Up to `limit` messages that may leave now, oldest first, none before an older one about the same incident. A
     /// summary leaves alone and before everything else, since a message that is older than
     /// it may be about what it tells of.
-    fn due(&self, now: Moment, limit: usize) -> Vec<MessageId> {
+    fn due(&self, now: MonotonicTime, limit: usize) -> Vec<MessageId> {
         if let Some((id, summary)) = self.summary() {
             return if summary.at <= now && self.in_flight.is_empty() { vec![id] } else { Vec::new() };
         }
@@ -462,7 +473,7 @@ impl Lane {
         due
     }
 
-    fn next_due(&self, now: Moment) -> Option<Moment> {
+    fn next_due(&self, now: MonotonicTime) -> Option<MonotonicTime> {
         // What is due and may not leave waits for a message in flight to end, not for the clock.
         match self.summary() {
             Some((_, summary)) => Some(summary.at).filter(|at| *at > now),
@@ -470,14 +481,14 @@ impl Lane {
         }
     }
 
-    fn forget_old(&mut self, now: Moment) {
+    fn forget_old(&mut self, now: MonotonicTime) {
         while self.left.front().is_some_and(|left| left.saturating_add_micros(MINUTE_MICROS) <= now) {
             self.left.pop_front();
         }
     }
 
-    fn expire(&mut self, now: Moment, retry_micros: i64) -> Vec<MessageId> {
-        let is_over = |entry: &Entry| entry.since.saturating_add_micros(retry_micros) <= now;
+    fn expire(&mut self, now: MonotonicTime, retry_micros: i64) -> Vec<MessageId> {
+        let is_over = |entry: &WaitingMessage| entry.since.saturating_add_micros(retry_micros) <= now;
         let expired: Vec<MessageId> =
             self.waiting.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| *id).collect();
         for id in &expired {

@@ -17,7 +17,7 @@ use crate::{
         ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
         incident::Incident,
         limits::{LATE_MICROS, SUMMARY_NOTICES},
-        message::{About, Message, Route},
+        message::{Message, MessageSubject, Route},
         setting::same_origin,
         time::Timestamp,
     },
@@ -51,8 +51,10 @@ impl Resolver<'_> {
             Err(gone) => return Ok(Resolved::Gone(gone)),
         };
         let content = match &message.about {
-            About::Event { incident, event } => self.notice(*incident, *event, message.created)?.map(Content::Event),
-            About::Summary(of) => self.summary(of)?.map(Content::Summary),
+            MessageSubject::Event { incident, event } => {
+                self.notice(*incident, *event, message.created)?.map(Content::Event)
+            }
+            MessageSubject::Summary(of) => self.summary(of)?.map(Content::Summary),
         };
         Ok(match content {
             Some(content) => Resolved::Outgoing(Box::new(Outgoing {
@@ -66,7 +68,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn to_user(&self, user: UserId, destination: DestinationId) -> Result<Way, String> {
+    fn to_user(&self, user: UserId, destination: DestinationId) -> Result<DeliveryRoute, String> {
         if !self.directory.user(user).is_some_and(|user| user.is_active) {
             return Err("The user was deactivated before the message could leave.".to_owned());
         }
@@ -74,10 +76,15 @@ impl Resolver<'_> {
         let destination = destination.ok_or("The destination was deleted before the message could leave.")?;
         let contact = ContactCard::of_destination(self.directory, destination)?;
         let (medium, settings) = (destination.medium.clone(), destination.settings.clone());
-        Ok(Way { medium, settings, contact })
+        Ok(DeliveryRoute { medium, settings, contact })
     }
 
-    fn to_contact(&self, id: ContactId, uuid: Uuid, channel: ChannelId) -> Result<Result<Way, String>, StoreError> {
+    fn to_contact(
+        &self,
+        id: ContactId,
+        uuid: Uuid,
+        channel: ChannelId,
+    ) -> Result<Result<DeliveryRoute, String>, StoreError> {
         // Another one may have the same UUID by now.
         let Some(contact) = self.snapshot.contact(uuid)?.filter(|contact| contact.id == id) else {
             return Ok(Err("The contact was deleted before the message could leave.".to_owned()));
@@ -93,7 +100,7 @@ impl Resolver<'_> {
             addresses: contact.addresses.into_iter().collect(),
             channel: Some(Arc::clone(channel)),
         };
-        Ok(Ok(Way { medium: channel.kind.clone(), settings, contact: Some(contact) }))
+        Ok(Ok(DeliveryRoute { medium: channel.kind.clone(), settings, contact: Some(contact) }))
     }
 
     /// `None` if the incident is gone.
@@ -140,7 +147,7 @@ impl Resolver<'_> {
         let mut notices = Vec::new();
         for id in of {
             let Some(message) = self.snapshot.message(*id)? else { continue };
-            let About::Event { incident, event } = message.about else { continue };
+            let MessageSubject::Event { incident, event } = message.about else { continue };
             notices.extend(self.notice(incident, event, message.created)?);
         }
         let total = notices.len();
@@ -151,7 +158,7 @@ impl Resolver<'_> {
 }
 
 /// How a message gets away.
-struct Way {
+struct DeliveryRoute {
     medium: String,
     settings: BTreeMap<String, String>,
     contact: Option<ContactCard>,

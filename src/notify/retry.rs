@@ -1,14 +1,14 @@
 //! Decides when to retry a message and when to stop. Pure: time and randomness are arguments.
 
 use crate::domain::{
-    limits::{LANE_BACKOFF_FIRST_MICROS, LANE_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},
-    time::Moment,
+    limits::{DESTINATION_BACKOFF_FIRST_MICROS, DESTINATION_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},
+    time::MonotonicTime,
 };
 
 /// When a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads what failed
 /// together over four fifths to six fifths of the delay. The last attempt is made when the time is up, at `until`.
 #[must_use]
-pub fn next_attempt(attempts: u32, now: Moment, until: Moment, chance: f64) -> Moment {
+pub fn next_attempt(attempts: u32, now: MonotonicTime, until: MonotonicTime, chance: f64) -> MonotonicTime {
     let delay = spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), chance);
     now.saturating_add_micros(delay).min(until).max(now)
 }
@@ -21,8 +21,8 @@ pub fn longest_wait(attempts: u32) -> i64 {
 
 /// Until when a destination that failed `failures` times in a row is left alone, whatever waits for it.
 #[must_use]
-pub fn blocked_until(failures: u32, now: Moment, chance: f64) -> Moment {
-    let delay = spread(doubled(LANE_BACKOFF_FIRST_MICROS, failures, LANE_BACKOFF_MAX_MICROS), chance);
+pub fn blocked_until(failures: u32, now: MonotonicTime, chance: f64) -> MonotonicTime {
+    let delay = spread(doubled(DESTINATION_BACKOFF_FIRST_MICROS, failures, DESTINATION_BACKOFF_MAX_MICROS), chance);
     now.saturating_add_micros(delay)
 }
 
@@ -42,8 +42,8 @@ mod tests {
 
     use super::*;
 
-    const NOW: Moment = Moment::from_micros(1_700_000_000_000_000);
-    const FAR: Moment = Moment::from_micros(i64::MAX);
+    const NOW: MonotonicTime = MonotonicTime::from_micros(1_700_000_000_000_000);
+    const FAR: MonotonicTime = MonotonicTime::from_micros(i64::MAX);
 
     proptest! {
         #[test]
@@ -62,7 +62,7 @@ mod tests {
     fn the_first_attempts_come_soon() {
         assert_eq!(next_attempt(1, NOW, FAR, 0.5), NOW.saturating_add_micros(RETRY_FIRST_MICROS));
         assert_eq!(next_attempt(3, NOW, FAR, 0.5), NOW.saturating_add_micros(4 * RETRY_FIRST_MICROS));
-        assert_eq!(blocked_until(1, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_FIRST_MICROS));
-        assert_eq!(blocked_until(40, NOW, 0.5), NOW.saturating_add_micros(LANE_BACKOFF_MAX_MICROS));
+        assert_eq!(blocked_until(1, NOW, 0.5), NOW.saturating_add_micros(DESTINATION_BACKOFF_FIRST_MICROS));
+        assert_eq!(blocked_until(40, NOW, 0.5), NOW.saturating_add_micros(DESTINATION_BACKOFF_MAX_MICROS));
     }
 }

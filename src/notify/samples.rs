@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::{
     outgoing::{Content, Notice, Summary},
-    view::View,
+    view::MessageView,
 };
 use crate::domain::{
     event::{Event, EventType, EventTypeSet, StateAfter},
@@ -18,8 +18,8 @@ use crate::domain::{
 };
 
 /// One of each kind, and an event that has everything beside one that has nothing.
-pub(super) fn views() -> Vec<View> {
-    contents().iter().map(|content| View::new(content, Tz::UTC)).collect()
+pub(super) fn views() -> Vec<MessageView> {
+    contents().iter().map(|content| MessageView::new(content, Tz::UTC)).collect()
 }
 
 pub(super) fn contents() -> [Content; 4] {

@@ -15,8 +15,8 @@ use minijinja::{
 
 use super::{
     SetupError, samples,
-    text::{self, Room},
-    view::View,
+    text::{self, TextLimit},
+    view::MessageView,
 };
 use crate::domain::{
     channel_types::{CHANNEL_TYPES, Markup, Template, markup_of},
@@ -57,13 +57,13 @@ impl Templates {
         Ok(templates)
     }
 
-    pub(super) fn render(&self, template: Template, view: &View) -> String {
-        self.render_within(template, view, Room::Bytes(limits::RENDERED_BYTES))
+    pub(super) fn render(&self, template: Template, view: &MessageView) -> String {
+        self.render_within(template, view, TextLimit::Bytes(limits::RENDERED_BYTES))
     }
 
     /// The text without white space at its end. From a summary that is too long the last notices are left out; what is
     /// too long even so is cut.
-    pub(super) fn render_within(&self, template: Template, view: &View, room: Room) -> String {
+    pub(super) fn render_within(&self, template: Template, view: &MessageView, room: TextLimit) -> String {
         let whole = self.rendered(template, view);
         if whole.fits(room) {
             return whole.text;
@@ -82,7 +82,7 @@ impl Templates {
         fits.unwrap_or_else(|| if room.holds(&whole.text) { whole.text } else { room.cut(&whole.text) })
     }
 
-    fn rendered(&self, template: Template, view: &View) -> Rendered {
+    fn rendered(&self, template: Template, view: &MessageView) -> Rendered {
         let name = format!("{}.{}", view.kind(), template.ending);
         match render(&self.own, &name, view) {
             Ok(Some(rendered)) => return rendered,
@@ -126,7 +126,7 @@ struct Rendered {
 }
 
 impl Rendered {
-    fn fits(&self, room: Room) -> bool {
+    fn fits(&self, room: TextLimit) -> bool {
         !self.is_cut && room.holds(&self.text)
     }
 }
@@ -210,7 +210,7 @@ fn calls_everybody(after_at: &str) -> bool {
 }
 
 /// `None`: there is no template of that name.
-fn render(environment: &Environment<'_>, name: &str, view: &View) -> Result<Option<Rendered>, Error> {
+fn render(environment: &Environment<'_>, name: &str, view: &MessageView) -> Result<Option<Rendered>, Error> {
     match environment.get_template(name) {
         Ok(template) => capture(&template, Value::from(Serde(view))).map(Some),
         Err(error) if error.kind() == minijinja::ErrorKind::TemplateNotFound => Ok(None),

@@ -50,14 +50,14 @@ pub(super) fn cut_bytes(text: &str, most: usize) -> String {
 
 /// How long a text may be, as its place counts it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Room {
+pub(super) enum TextLimit {
     Characters(usize),
     Bytes(usize),
     /// Characters of Slack's markup.
     SlackMarkup(usize),
 }
 
-impl Room {
+impl TextLimit {
     pub(super) fn holds(self, text: &str) -> bool {
         match self {
             Self::Characters(most) | Self::SlackMarkup(most) => text.chars().nth(most).is_none(),
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn markup_is_cut_before_what_would_not_end() {
-        let room = Room::SlackMarkup(10);
+        let room = TextLimit::SlackMarkup(10);
         assert_eq!(room.cut("ab <http://x|y> c"), "ab…");
         assert_eq!(room.cut("abcdef&amp;g"), "abcdef…");
         assert_eq!(room.cut("abc&amp;defghi"), "abc&amp;d…");
@@ -148,7 +148,7 @@ mod tests {
         #[test]
         fn cut_markup_is_complete(pieces in proptest::collection::vec("(&amp;|&lt;|<http://x/&amp;\\|a&gt;>|[a-zæ ]{1,5})", 0..30), most in 1_usize..60) {
             let text = pieces.concat();
-            let kept = Room::SlackMarkup(most).cut(&text);
+            let kept = TextLimit::SlackMarkup(most).cut(&text);
             prop_assert!(kept.chars().count() <= most);
             let rest = kept.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
             prop_assert!(!rest.contains('&'), "{kept}");
@@ -159,7 +159,7 @@ mod tests {
         fn everything_is_bounded_and_clean(text in "(?s).{0,300}", most in 1_usize..40) {
             prop_assert!(cut(&text, most).chars().count() <= most);
             prop_assert!(cut_bytes(&text, most + 3).len() <= most + 3);
-            for room in [Room::Characters(most), Room::Bytes(most + 3), Room::SlackMarkup(most)] {
+            for room in [TextLimit::Characters(most), TextLimit::Bytes(most + 3), TextLimit::SlackMarkup(most)] {
                 let kept = if room.holds(&text) { text.clone() } else { room.cut(&text) };
                 prop_assert!(room.holds(&kept), "{room:?} {kept}");
             }

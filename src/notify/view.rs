@@ -12,12 +12,12 @@ use crate::domain::{
     incident::EndTime,
     limits,
     time::Timestamp,
-    urls::{Base, starts_with_web_scheme},
+    urls::{SourceBase, starts_with_web_scheme},
 };
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum View {
+pub(super) enum MessageView {
     Event(Box<EventView>),
     Summary {
         /// Worst first.
@@ -61,11 +61,11 @@ pub(super) struct EventView {
     open: bool,
     acked: bool,
     /// The lines of contract section 19.3, and then ours. None in a summary.
-    fields: Vec<Field>,
+    fields: Vec<ViewField>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Field {
+struct ViewField {
     name: &'static str,
     /// The name, padded.
     label: String,
@@ -76,23 +76,23 @@ struct Field {
 
 /// In which zone times are written that say their zone.
 #[derive(Clone, Copy)]
-enum Times {
+enum TimeZoneLabel {
     Utc,
     Local,
 }
 
-impl View {
+impl MessageView {
     /// For mails, whose times are in UTC (contract section 19.3).
     pub(super) fn new(content: &Content, zone: Tz) -> Self {
-        Self::with_times(content, zone, Times::Utc)
+        Self::with_times(content, zone, TimeZoneLabel::Utc)
     }
 
     /// For chats, pushes and text messages, whose times are in the server's zone.
     pub(super) fn local(content: &Content, zone: Tz) -> Self {
-        Self::with_times(content, zone, Times::Local)
+        Self::with_times(content, zone, TimeZoneLabel::Local)
     }
 
-    fn with_times(content: &Content, zone: Tz, times: Times) -> Self {
+    fn with_times(content: &Content, zone: Tz, times: TimeZoneLabel) -> Self {
         match content {
             Content::Event(notice) => {
                 Self::Event(Box::new(EventView::new(notice, zone, times, fields(notice, zone, times))))
@@ -144,7 +144,7 @@ impl View {
 }
 
 impl EventView {
-    fn new(notice: &Notice, zone: Tz, times: Times, fields: Vec<Field>) -> Self {
+    fn new(notice: &Notice, zone: Tz, times: TimeZoneLabel, fields: Vec<ViewField>) -> Self {
         let (incident, event) = (&*notice.incident, &*notice.event);
         Self {
             code: event.kind.code(),
@@ -171,7 +171,7 @@ impl EventView {
     }
 }
 
-fn fields(notice: &Notice, zone: Tz, times: Times) -> Vec<Field> {
+fn fields(notice: &Notice, zone: Tz, times: TimeZoneLabel) -> Vec<ViewField> {
     let incident = &*notice.incident;
     let (end, local_end) = match incident.end {
         EndTime::Infinity => ("Still open".to_owned(), "Still open".to_owned()),
@@ -181,28 +181,28 @@ fn fields(notice: &Notice, zone: Tz, times: Times) -> Vec<Field> {
     let tags: Vec<&str> = incident.tags.iter().map(|tag| tag.tag.as_str()).collect();
     let level = notice.event.after.level.get().to_string();
     let mut fields = vec![
-        Field {
+        ViewField {
             local_value: local(incident.start, zone),
-            ..Field::new("start_time", &with_zone(incident.start, zone, times))
+            ..ViewField::new("start_time", &with_zone(incident.start, zone, times))
         },
-        Field { local_value: local_end, ..Field::new("end_time", &end) },
-        Field::new("source_incident_id", &incident.source_incident_id),
-        Field::new("details_url", &details_url(&incident.details_url, &notice.base_url)),
-        Field::new("description", &incident.description),
-        Field::new("level", &level),
-        Field::new("ticket_url", &incident.ticket_url),
-        Field::new("search_text", ""),
-        Field::new("metadata", &python::notation(&incident.metadata)),
-        Field::new("source", &format!("{} ({})", notice.source, notice.source_type)),
-        Field::new("tags", &tags.join(", ")),
+        ViewField { local_value: local_end, ..ViewField::new("end_time", &end) },
+        ViewField::new("source_incident_id", &incident.source_incident_id),
+        ViewField::new("details_url", &details_url(&incident.details_url, &notice.base_url)),
+        ViewField::new("description", &incident.description),
+        ViewField::new("level", &level),
+        ViewField::new("ticket_url", &incident.ticket_url),
+        ViewField::new("search_text", ""),
+        ViewField::new("metadata", &python::notation(&incident.metadata)),
+        ViewField::new("source", &format!("{} ({})", notice.source, notice.source_type)),
+        ViewField::new("tags", &tags.join(", ")),
     ];
     if let Some(link) = &notice.link {
-        fields.push(Field::new("link", link));
+        fields.push(ViewField::new("link", link));
     }
     fields
 }
 
-impl Field {
+impl ViewField {
     fn new(name: &'static str, shown: &str) -> Self {
         let shown = value(shown);
         Self { name, label: format!("{name:<17}"), local_value: shown.clone(), value: shown }
@@ -214,7 +214,7 @@ pub(super) fn details_url(address: &str, base_url: &str) -> String {
     if address.is_empty() || base_url.is_empty() || starts_with_web_scheme(address) {
         return address.to_owned();
     }
-    Base::new(base_url).join(address).unwrap_or_else(|| address.to_owned())
+    SourceBase::new(base_url).join(address).unwrap_or_else(|| address.to_owned())
 }
 
 pub(super) const fn level_name(level: u8) -> &'static str {
@@ -250,10 +250,10 @@ fn local_with_zone(at: Timestamp, zone: Tz) -> String {
     format!("{} {}", local(at, zone), at.to_datetime().with_timezone(&zone).format("%Z"))
 }
 
-fn with_zone(at: Timestamp, zone: Tz, times: Times) -> String {
+fn with_zone(at: Timestamp, zone: Tz, times: TimeZoneLabel) -> String {
     match times {
-        Times::Utc => utc(at),
-        Times::Local => local_with_zone(at, zone),
+        TimeZoneLabel::Utc => utc(at),
+        TimeZoneLabel::Local => local_with_zone(at, zone),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Combines several queries: what at least one of them finds, in one order.
 
-use super::{Cursor, Found, Search, SearchError, chunk::Key, page, scan::Scan, walk::Walk};
+use super::{Cursor, Found, Search, SearchError, chunk::Key, page, scan::Scan, walk::ColumnWalk};
 use crate::domain::{filter::Criteria, time::Timestamp};
 
 /// Rows counted at a time.
@@ -77,7 +77,7 @@ impl Search {
             });
         }
         let loaded = self.inner.columns();
-        let walk = Walk::new(&loaded.columns, criteria, set, now);
+        let walk = ColumnWalk::new(&loaded.columns, criteria, set, now);
         Ok(match side {
             Side::Older(key) => walk.older(key, limit),
             Side::Newer(key) => walk.newer(key, limit),

@@ -49,7 +49,7 @@ impl Key {
 
 /// A summary whose source is replaced by its number in the columns' table of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct ChunkRow {
     pub(super) key: Key,
     pub(super) end: i64,
     pub(super) acked_until: i64,
@@ -59,7 +59,7 @@ pub(super) struct Row {
     pub(super) event_types: u16,
 }
 
-impl Row {
+impl ChunkRow {
     pub(super) fn new(summary: &Summary, source: u32) -> Self {
         Self {
             key: Key { start: summary.start.micros(), id: summary.id.0 },
@@ -83,7 +83,7 @@ impl Row {
 
 /// What the rows may hold. Wider than the truth after changes, never narrower.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct ChunkBounds {
     /// Of the ends that are moments, as is the highest; see `stateless` and `open_ended`.
     min_known_end: i64,
     max_known_end: i64,
@@ -103,7 +103,7 @@ pub(super) struct Bounds {
     pub(super) max_id: u64,
 }
 
-impl Bounds {
+impl ChunkBounds {
     const EMPTY: Self = Self {
         min_known_end: i64::MAX,
         max_known_end: i64::MIN,
@@ -139,7 +139,7 @@ impl Bounds {
         Some((low, high))
     }
 
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: &ChunkRow) {
         match row.end {
             STATELESS => self.stateless = self.stateless.saturating_add(1),
             INFINITY => self.open_ended = self.open_ended.saturating_add(1),
@@ -159,7 +159,7 @@ impl Bounds {
         self.max_id = self.max_id.max(row.key.id);
     }
 
-    fn forget(&mut self, row: &Row) {
+    fn forget(&mut self, row: &ChunkRow) {
         match row.end {
             STATELESS => self.stateless = self.stateless.saturating_sub(1),
             INFINITY => self.open_ended = self.open_ended.saturating_sub(1),
@@ -183,7 +183,7 @@ pub(super) struct Chunk {
     /// 0 or 1.
     pub(super) tickets: Vec<u8>,
     pub(super) event_types: Vec<u16>,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: ChunkBounds,
 }
 
 impl Chunk {
@@ -197,7 +197,7 @@ impl Chunk {
             levels: Vec::with_capacity(ROWS),
             tickets: Vec::with_capacity(ROWS),
             event_types: Vec::with_capacity(ROWS),
-            bounds: Bounds::EMPTY,
+            bounds: ChunkBounds::EMPTY,
         }
     }
 
@@ -240,8 +240,8 @@ impl Chunk {
         (self.key(row) == Some(key)).then_some(row)
     }
 
-    pub(super) fn row(&self, row: usize) -> Option<Row> {
-        Some(Row {
+    pub(super) fn row(&self, row: usize) -> Option<ChunkRow> {
+        Some(ChunkRow {
             key: self.key(row)?,
             end: *self.ends.get(row)?,
             acked_until: *self.acked_until.get(row)?,
@@ -253,7 +253,7 @@ impl Chunk {
     }
 
     /// The place of a row that is there already stays as it is.
-    pub(super) fn insert(&mut self, row: &Row) {
+    pub(super) fn insert(&mut self, row: &ChunkRow) {
         let at = self.rows_before(row.key);
         self.starts.insert(at, row.key.start);
         self.ids.insert(at, row.key.id);
@@ -267,7 +267,7 @@ impl Chunk {
     }
 
     /// Replaces the row with the same key; false if there is none.
-    pub(super) fn replace(&mut self, new: &Row) -> bool {
+    pub(super) fn replace(&mut self, new: &ChunkRow) -> bool {
         let Some(at) = self.find(new.key) else { return false };
         let Some(old) = self.row(at) else { return false };
         set(&mut self.ends, at, new.end);
@@ -315,7 +315,7 @@ impl Chunk {
     }
 
     fn measure(&mut self) {
-        let mut bounds = Bounds::EMPTY;
+        let mut bounds = ChunkBounds::EMPTY;
         for row in (0..self.len()).filter_map(|row| self.row(row)) {
             bounds.add(&row);
         }
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn single_moments_and_what_is_open_do_not_hide_where_the_known_ends_are() {
-        let row = |id, end| Row {
+        let row = |id, end| ChunkRow {
             key: Key { start: 0, id },
             end,
             acked_until: NEVER,

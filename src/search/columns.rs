@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::chunk::{Chunk, Key, Row};
+use super::chunk::{Chunk, ChunkRow, Key};
 use crate::domain::{
     ids::{IncidentId, SourceId},
     incident::Summary,
@@ -13,7 +13,7 @@ const NOWHERE: i64 = i64::MIN;
 
 /// Where a row is right now; any change to the columns may move it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct RowPosition {
     pub(super) chunk: usize,
     pub(super) row: usize,
 }
@@ -54,24 +54,24 @@ impl Columns {
         (start != NOWHERE).then_some(Key { start, id: id.0 })
     }
 
-    pub(super) fn place(&self, id: IncidentId) -> Option<Place> {
+    pub(super) fn place(&self, id: IncidentId) -> Option<RowPosition> {
         let key = self.key(id)?;
         let chunk = self.chunk_of(key);
         let row = self.chunks.get(chunk)?.find(key)?;
-        Some(Place { chunk, row })
+        Some(RowPosition { chunk, row })
     }
 
     /// The first row that does not stand before `key`; behind the last row of a chunk if `key` falls between two chunks.
-    pub(super) fn place_of(&self, key: Key) -> Place {
+    pub(super) fn place_of(&self, key: Key) -> RowPosition {
         let chunk = self.chunk_of(key);
         let row = self.chunks.get(chunk).map_or(0, |chunk| chunk.rows_before(key));
-        Place { chunk, row }
+        RowPosition { chunk, row }
     }
 
     /// Adds the incident, or replaces what is known of it.
     pub(super) fn put(&mut self, summary: &Summary) {
         let source = self.number_source(summary.source);
-        let row = Row::new(summary, source);
+        let row = ChunkRow::new(summary, source);
         match self.key(summary.id) {
             Some(old) if old == row.key => {
                 let chunk = self.chunk_of(row.key);
@@ -103,18 +103,18 @@ impl Columns {
         }
     }
 
-    pub(super) fn row(&self, id: IncidentId) -> Option<Row> {
+    pub(super) fn row(&self, id: IncidentId) -> Option<ChunkRow> {
         let place = self.place(id)?;
         self.chunks.get(place.chunk)?.row(place.row)
     }
 
     /// In order.
     #[cfg(test)]
-    fn rows(&self) -> impl Iterator<Item = Row> {
+    fn rows(&self) -> impl Iterator<Item = ChunkRow> {
         self.chunks.iter().flat_map(|chunk| (0..chunk.len()).filter_map(|row| chunk.row(row)))
     }
 
-    fn insert(&mut self, row: &Row) {
+    fn insert(&mut self, row: &ChunkRow) {
         let Some(index) = index(row.key.id()) else { return };
         if self.starts.len() <= index {
             self.starts.resize(index + 1, NOWHERE);

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    chunk::{Bounds, Chunk, Key, STATELESS, source_bit},
+    chunk::{Chunk, ChunkBounds, Key, STATELESS, source_bit},
     columns::Columns,
 };
 use crate::domain::{
@@ -22,7 +22,7 @@ pub(super) struct Conditions {
     end: RangeInclusive<i64>,
     acked_until: RangeInclusive<i64>,
     sources: Sources,
-    /// As in [`Bounds`].
+    /// As in [`ChunkBounds`].
     levels: u8,
     ticket: Option<u8>,
     event_types: Vec<u16>,
@@ -37,7 +37,7 @@ enum Sources {
     Several {
         /// 1 for each number that is meant.
         table: Vec<u8>,
-        /// As in [`Bounds`].
+        /// As in [`ChunkBounds`].
         bits: u64,
     },
 }
@@ -80,7 +80,7 @@ impl Conditions {
     }
 
     /// False if no row within these bounds can match.
-    pub(super) fn possible(&self, bounds: &Bounds) -> bool {
+    pub(super) fn possible(&self, bounds: &ChunkBounds) -> bool {
         !self.end.is_empty()
             && bounds.ends_within(*self.end.start(), *self.end.end()).is_some()
             && *self.acked_until.start() <= bounds.max_acked

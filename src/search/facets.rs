@@ -5,7 +5,7 @@ use super::{
     chunk::{Chunk, ROWS, STATELESS},
     columns::Columns,
     conditions::Conditions,
-    walk::{Walk, ones},
+    walk::{ColumnWalk, ones},
 };
 use crate::domain::{
     directory::Directory,
@@ -44,14 +44,14 @@ impl Search {
         let set = self.inner.narrowed(&rest, now)?;
         let directory = self.inner.store.directory();
         let loaded = self.inner.columns();
-        let walk = Walk::new(&loaded.columns, &rest, set.as_ref(), now);
+        let walk = ColumnWalk::new(&loaded.columns, &rest, set.as_ref(), now);
         Ok(count(&walk, criteria, &loaded.columns, &directory, now))
     }
 }
 
 /// `walk`: with what the criteria say about none of the groups.
 pub(super) fn count(
-    walk: &Walk<'_>,
+    walk: &ColumnWalk<'_>,
     criteria: &Criteria,
     columns: &Columns,
     directory: &Directory,

@@ -2,14 +2,14 @@
 
 use std::sync::{PoisonError, Weak};
 
-use super::{Inner, catch_up, columns::Columns, tail::Batch, text_index::Position};
+use super::{SearchState, catch_up, columns::Columns, tail::Batch, text_index::Position};
 use crate::{
     domain::{change::Committed, ids::Seq, incident::Summary, time::Timestamp},
     store::{Follower, Snapshot, Store, StoreError},
 };
 
 /// What follows the store. The store holds this, so this must not hold the store.
-pub(super) struct Feed(pub(super) Weak<Inner>);
+pub(super) struct Feed(pub(super) Weak<SearchState>);
 
 impl Follower for Feed {
     fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp) {

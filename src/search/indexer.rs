@@ -30,15 +30,15 @@ const SMALL: u64 = 5_000;
 const RETRY: Duration = Duration::from_secs(5);
 
 /// What the thread, the writer and the searches share.
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct IndexerShared {
+    state: Mutex<IndexerState>,
     /// The thread has something to do.
     wake: Condvar,
     /// The thread has done something.
     done: Condvar,
 }
 
-struct State {
+struct IndexerState {
     /// `None`: the index cannot be asked now.
     searcher: Option<TextSearcher>,
     tail: Tail,
@@ -63,15 +63,15 @@ enum Wish {
 }
 
 /// The index with the tail that belongs to it.
-pub(super) struct View {
+pub(super) struct IndexView {
     pub(super) searcher: TextSearcher,
     pub(super) tail: Vec<Arc<Batch>>,
 }
 
-impl Shared {
+impl IndexerShared {
     pub(super) fn new(last: Position) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(IndexerState {
                 searcher: None,
                 tail: Tail::default(),
                 collecting: false,
@@ -89,10 +89,10 @@ impl Shared {
     }
 
     /// `None` while the index cannot be asked.
-    pub(super) fn view(&self) -> Option<View> {
+    pub(super) fn view(&self) -> Option<IndexView> {
         let state = self.lock();
         let searcher = state.searcher.clone()?;
-        Some(View { searcher, tail: state.tail.batches() })
+        Some(IndexView { searcher, tail: state.tail.batches() })
     }
 
     /// Called on the writer thread. `batch` is asked for only if the tail wants it; `None`: it cannot be told.
@@ -168,12 +168,12 @@ impl Shared {
         self.lock().stop
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, IndexerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl IndexerState {
     fn distrust(&mut self, wish: Wish, wake: &Condvar) {
         self.searcher = None;
         self.collecting = false;
@@ -212,13 +212,13 @@ impl State {
 pub(super) struct Indexer {
     pub(super) store: Store,
     pub(super) directory: PathBuf,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<IndexerShared>,
     index: Option<TextIndex>,
 }
 
 impl Indexer {
     /// Opens the index. If it cannot be used, [`Indexer::run`] rebuilds it.
-    pub(super) fn open(store: Store, directory: PathBuf, shared: Arc<Shared>) -> Result<Self, CatchUpError> {
+    pub(super) fn open(store: Store, directory: PathBuf, shared: Arc<IndexerShared>) -> Result<Self, CatchUpError> {
         let mut indexer = Self { store, directory, shared, index: None };
         match guarded(|| TextIndex::open(&indexer.directory)) {
             Ok(Some((index, position))) => {
@@ -426,7 +426,7 @@ mod tests {
     fn a_new_tail_is_not_searched_with_the_old_index() {
         let directory = tempfile::tempdir().unwrap();
         let index = TextIndex::create(directory.path()).unwrap().built().unwrap();
-        let shared = Shared::new(Position { seq: Seq(0), at: Timestamp::MIN });
+        let shared = IndexerShared::new(Position { seq: Seq(0), at: Timestamp::MIN });
         {
             let mut state = shared.lock();
             state.collecting = true;

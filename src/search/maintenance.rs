@@ -3,16 +3,16 @@
 use rustc_hash::FxHashMap;
 
 use super::{
-    Inner, SearchError,
+    SearchError, SearchState,
     chunk::Key,
     id_set::{Collector, IdSet},
-    walk::Walk,
+    walk::ColumnWalk,
 };
 use crate::domain::{
     directory::Directory, filter::Criteria, ids::FilterId, limits::MAINTENANCE_FILTERS_SEARCHED, time::Timestamp,
 };
 
-impl Inner {
+impl SearchState {
     /// Those that are covered at `now`, or with `wanted` false all others. Each filter is searched for once.
     pub(super) fn under_maintenance(&self, wanted: bool, now: Timestamp) -> Result<IdSet, SearchError> {
         let directory = self.store.directory();
@@ -49,7 +49,7 @@ impl Inner {
 
     fn all_matching(&self, criteria: &Criteria, now: Timestamp) -> Result<IdSet, SearchError> {
         let set = self.narrowed(criteria, now)?;
-        let keys = Walk::new(&self.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX);
+        let keys = ColumnWalk::new(&self.columns().columns, criteria, set.as_ref(), now).older(Key::LAST, usize::MAX);
         Ok(keys.into_iter().map(|key| key.id).collect())
     }
 }

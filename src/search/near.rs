@@ -1,13 +1,13 @@
 //! Related incidents: near in time, or open, with common tags.
 
 use super::{
-    Inner, Search,
+    Search, SearchState,
     chunk::Key,
     id_set::{Collector, IdSet},
-    indexer::{View, guarded},
+    indexer::{IndexView, guarded},
     tail::TailView,
     text_index::IndexError,
-    walk::Walk,
+    walk::ColumnWalk,
 };
 use crate::domain::{
     filter::Criteria,
@@ -37,7 +37,7 @@ impl Search {
         let here = Key { start: incident.start.micros(), id: incident.id.0 };
         let loaded = self.inner.columns();
         let beside = |set| {
-            let walk = Walk::new(&loaded.columns, &around, set, now);
+            let walk = ColumnWalk::new(&loaded.columns, &around, set, now);
             let mut keys = walk.older(here, NEIGHBOUR_CANDIDATES / 2);
             keys.extend(walk.newer(here, NEIGHBOUR_CANDIDATES / 2));
             keys
@@ -45,7 +45,7 @@ impl Search {
         let mut keys = beside(None);
         if let Some(tagged) = &tagged {
             keys.extend(beside(Some(tagged)));
-            let walk = Walk::new(&loaded.columns, &open, Some(tagged), now);
+            let walk = ColumnWalk::new(&loaded.columns, &open, Some(tagged), now);
             keys.extend(walk.older(Key::LAST, NEIGHBOUR_CANDIDATES));
         }
         keys.sort_unstable();
@@ -54,7 +54,7 @@ impl Search {
     }
 }
 
-impl Inner {
+impl SearchState {
     /// `None` if there is no index to ask.
     fn rarely_tagged(&self, incident: &Incident) -> Option<IdSet> {
         let view = self.text.view()?;
@@ -62,7 +62,7 @@ impl Inner {
     }
 }
 
-impl View {
+impl IndexView {
     fn rarely_tagged(&self, incident: &Incident) -> Result<IdSet, IndexError> {
         let mut counted = Vec::new();
         for tag in &incident.tags {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    chunk::{Bounds, Chunk},
+    chunk::{Chunk, ChunkBounds},
     columns::Columns,
     sort::SortColumn,
-    walk::Walk,
+    walk::ColumnWalk,
 };
 use crate::domain::{
     directory::Directory,
@@ -32,7 +32,7 @@ pub(super) enum Ranks {
 pub(super) struct SourceRanks {
     ranks: Vec<i64>,
     ids: Vec<SourceId>,
-    /// The lowest and the highest rank behind each bit of [`Bounds::sources`].
+    /// The lowest and the highest rank behind each bit of [`ChunkBounds::sources`].
     of_bits: [Option<(i64, i64)>; 64],
 }
 
@@ -41,7 +41,7 @@ impl Ranks {
     pub(super) fn new(
         column: SortColumn,
         criteria: &Criteria,
-        walk: &Walk<'_>,
+        walk: &ColumnWalk<'_>,
         columns: &Columns,
         directory: &Directory,
     ) -> Option<Self> {
@@ -64,7 +64,7 @@ impl Ranks {
     }
 
     /// The lowest and the highest that a row which matches may have.
-    pub(super) fn bounds(&self, bounds: &Bounds) -> (i64, i64) {
+    pub(super) fn bounds(&self, bounds: &ChunkBounds) -> (i64, i64) {
         match self {
             Self::Id => (bounds.min_id as i64, bounds.max_id as i64),
             // Where nothing matches it does not matter.

@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use super::{chunk::Key, feed::Loaded, id_set::IdSet, walk::Walk};
+use super::{chunk::Key, feed::Loaded, id_set::IdSet, walk::ColumnWalk};
 use crate::{
     domain::{filter::Criteria, ids::IncidentId, time::Timestamp},
     store::{Snapshot, StoreError},
@@ -20,12 +20,12 @@ pub(super) struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// As [`Walk::older`].
+    /// As [`ColumnWalk::older`].
     pub(super) fn older(&self, below: Key, limit: usize) -> Result<Vec<Key>, StoreError> {
         self.collect(below, limit, |walk, below| walk.older(below, STEP))
     }
 
-    /// As [`Walk::newer`].
+    /// As [`ColumnWalk::newer`].
     pub(super) fn newer(&self, above: Key, limit: usize) -> Result<Vec<Key>, StoreError> {
         self.collect(above, limit, |walk, above| walk.newer(above, STEP))
     }
@@ -38,13 +38,13 @@ impl Scan<'_> {
         &self,
         mut from: Key,
         limit: usize,
-        step: impl Fn(&Walk<'_>, Key) -> Vec<Key>,
+        step: impl Fn(&ColumnWalk<'_>, Key) -> Vec<Key>,
     ) -> Result<Vec<Key>, StoreError> {
         let mut found = Vec::new();
         loop {
             let keys = {
                 let loaded = self.columns.read().unwrap_or_else(PoisonError::into_inner);
-                step(&Walk::new(&loaded.columns, self.criteria, self.set, self.now), from)
+                step(&ColumnWalk::new(&loaded.columns, self.criteria, self.set, self.now), from)
             };
             for &key in &keys {
                 if found.len() == limit {

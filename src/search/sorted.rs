@@ -7,7 +7,7 @@ use super::{
     page,
     ranks::Ranks,
     sort::{Sort, SortedCursor},
-    walk::{Walk, ones},
+    walk::{ColumnWalk, ones},
 };
 use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
 
@@ -40,7 +40,7 @@ impl Search {
         let set = self.inner.narrowed(criteria, now)?;
         let directory = self.inner.store.directory();
         let loaded = self.inner.columns();
-        let walk = Walk::new(&loaded.columns, criteria, set.as_ref(), now);
+        let walk = ColumnWalk::new(&loaded.columns, criteria, set.as_ref(), now);
         match Ranks::new(sort.column, criteria, &walk, &loaded.columns, &directory) {
             None => by_start(&walk, loaded.seq.0, sort, cursor, size),
             Some(ranks) => {
@@ -51,7 +51,7 @@ impl Search {
 }
 
 fn by_start(
-    walk: &Walk<'_>,
+    walk: &ColumnWalk<'_>,
     seq: u64,
     sort: Sort,
     cursor: Option<SortedCursor>,
@@ -93,26 +93,26 @@ struct Spot {
 
 /// Spots so turned that the one to come first is the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turned(i64, i64, i64);
+struct OrderKey(i64, i64, i64);
 
 /// The way in which a list is gone through. Complements of all bits turn the order of numbers around.
 #[derive(Clone, Copy)]
-struct Way {
+struct SortDirection {
     rank: i64,
     key: i64,
 }
 
-impl Way {
+impl SortDirection {
     fn new(sort: Sort, backwards: bool) -> Self {
         let turn = |turned: bool| if turned { -1 } else { 0 };
         Self { rank: turn(sort.descending != backwards), key: turn(!backwards) }
     }
 
-    fn turn(self, spot: Spot) -> Turned {
-        Turned(spot.rank ^ self.rank, spot.key.start ^ self.key, spot.key.id as i64 ^ self.key)
+    fn turn(self, spot: Spot) -> OrderKey {
+        OrderKey(spot.rank ^ self.rank, spot.key.start ^ self.key, spot.key.id as i64 ^ self.key)
     }
 
-    fn back(self, Turned(rank, start, id): Turned) -> Spot {
+    fn back(self, OrderKey(rank, start, id): OrderKey) -> Spot {
         Spot { rank: rank ^ self.rank, key: Key { start: start ^ self.key, id: (id ^ self.key) as u64 } }
     }
 }
@@ -120,7 +120,7 @@ impl Way {
 struct Sorter<'a> {
     columns: &'a Columns,
     seq: u64,
-    walk: &'a Walk<'a>,
+    walk: &'a ColumnWalk<'a>,
     ranks: Ranks,
     sort: Sort,
 }
@@ -197,7 +197,7 @@ impl Sorter<'_> {
 
     /// The nearest rows beyond `from`; without `counting`, only as far as they are certain.
     fn nearest(&self, backwards: bool, from: Option<Spot>, limit: usize, counting: bool) -> Pass {
-        let way = Way::new(self.sort, backwards);
+        let way = SortDirection::new(self.sort, backwards);
         let mut best = Best::new(from.map(|from| way.turn(from)), limit);
         let mut chunks: Vec<_> =
             self.walk.chunks().filter_map(|(at, chunk)| Some((best.reach(self.reach(chunk, way)?), at))).collect();
@@ -219,7 +219,7 @@ impl Sorter<'_> {
         Pass { spots: best.finish().into_iter().map(|turned| way.back(turned)).collect(), matching }
     }
 
-    fn take(&self, chunk: &Chunk, matches: &mut [u8], way: Way, best: &mut Best) {
+    fn take(&self, chunk: &Chunk, matches: &mut [u8], way: SortDirection, best: &mut Best) {
         let (low, high) = (best.lowest_rank() ^ way.rank, best.highest_rank() ^ way.rank);
         self.ranks.keep(chunk, matches, low.min(high), low.max(high));
         for (block, rows) in matches.chunks(BLOCK).enumerate() {
@@ -236,14 +236,14 @@ impl Sorter<'_> {
     }
 
     /// No row of the chunk comes before the first or after the second.
-    fn reach(&self, chunk: &Chunk, way: Way) -> Option<(Turned, Turned)> {
+    fn reach(&self, chunk: &Chunk, way: SortDirection) -> Option<(OrderKey, OrderKey)> {
         let (low, high) = self.ranks.bounds(&chunk.bounds);
         let (oldest, newest) = (chunk.first()?, chunk.last()?);
         // The id of a corner means nothing, so it must not exclude anything.
         let corner = |rank, start, id| way.turn(Spot { rank, key: Key { start, id } });
         let (a, b) = (corner(low, oldest.start, 0), corner(high, newest.start, 0));
         let (first, last) = ((a.0.min(b.0), a.1.min(b.1)), (a.0.max(b.0), a.1.max(b.1)));
-        Some((Turned(first.0, first.1, i64::MIN), Turned(last.0, last.1, i64::MAX)))
+        Some((OrderKey(first.0, first.1, i64::MIN), OrderKey(last.0, last.1, i64::MAX)))
     }
 }
 
@@ -252,28 +252,28 @@ const BLOCK: usize = 64;
 
 /// The given number of lowest spots beyond one.
 struct Best {
-    from: Option<Turned>,
+    from: Option<OrderKey>,
     limit: usize,
-    spots: Vec<Turned>,
+    spots: Vec<OrderKey>,
     /// Only what comes before this is still of interest.
-    below: Option<Turned>,
+    below: Option<OrderKey>,
 }
 
 impl Best {
-    fn new(from: Option<Turned>, limit: usize) -> Self {
+    fn new(from: Option<OrderKey>, limit: usize) -> Self {
         Self { from, limit, spots: Vec::new(), below: None }
     }
 
     /// The place before which nothing of interest can be between these two; `None` if nothing can.
-    fn reach(&self, (first, last): (Turned, Turned)) -> Option<Turned> {
+    fn reach(&self, (first, last): (OrderKey, OrderKey)) -> Option<OrderKey> {
         let Some(from) = self.from else { return Some(first) };
         // What is behind in the second order has to be ahead in the first one.
         let is_behind = (last.1, last.2) <= (from.1, from.2);
         let rank = first.0.max(if is_behind { from.0.saturating_add(1) } else { from.0 });
-        (rank <= last.0 && last > from).then(|| Turned(rank, first.1, first.2).max(from))
+        (rank <= last.0 && last > from).then(|| OrderKey(rank, first.1, first.2).max(from))
     }
 
-    fn wants(&self, first: Turned) -> bool {
+    fn wants(&self, first: OrderKey) -> bool {
         self.below.is_none_or(|below| first < below)
     }
 
@@ -285,7 +285,7 @@ impl Best {
         self.below.map_or(i64::MAX, |below| below.0)
     }
 
-    fn offer(&mut self, spot: Turned) {
+    fn offer(&mut self, spot: OrderKey) {
         if self.from.is_some_and(|from| spot <= from) || self.below.is_some_and(|below| spot >= below) {
             return;
         }
@@ -305,7 +305,7 @@ impl Best {
         self.spots.truncate(self.limit);
     }
 
-    fn finish(mut self) -> Vec<Turned> {
+    fn finish(mut self) -> Vec<OrderKey> {
         self.cut();
         self.spots.sort_unstable();
         self.spots

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Search, SearchError,
-    indexer::{View, guarded},
+    indexer::{IndexView, guarded},
     tag_terms::Tally,
     tail::TailView,
     text_index::IndexError,
@@ -108,7 +108,7 @@ impl Counts {
     }
 }
 
-impl View {
+impl IndexView {
     fn count_tags(&self, typed: &Typed<'_>) -> Result<Counts, IndexError> {
         let mut counts = Counts::default();
         if typed.value.is_none() {

@@ -72,7 +72,7 @@ pub(super) struct Position {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields {
+pub(super) struct IndexFields {
     /// Twice the incident's id, plus one in the documents of events.
     key: Field,
     pub(super) tags: Field,
@@ -105,14 +105,14 @@ pub(super) struct TextIndex {
     reader: IndexReader,
     /// `None` only while this is dropped.
     writer: Option<IndexWriter>,
-    fields: Fields,
+    fields: IndexFields,
 }
 
 /// The index as it was at a commit.
 #[derive(Clone)]
 pub(super) struct TextSearcher {
     pub(super) searcher: Searcher,
-    pub(super) fields: Fields,
+    pub(super) fields: IndexFields,
 }
 
 impl TextIndex {
@@ -150,7 +150,7 @@ impl TextIndex {
         Self::new(self.index.clone(), self.fields, HEAP_BYTES)
     }
 
-    fn new(index: Index, fields: Fields, heap: usize) -> Result<Self, IndexError> {
+    fn new(index: Index, fields: IndexFields, heap: usize) -> Result<Self, IndexError> {
         index.tokenizers().register("whole", TextAnalyzer::from(RawTokenizer::default()));
         index.tokenizers().register("grams", TextAnalyzer::from(GramTokenizer::default()));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
@@ -378,14 +378,14 @@ fn event_key(incident: IncidentId) -> u64 {
     incident.0 << 1 | 1
 }
 
-fn schema() -> (Schema, Fields) {
+fn schema() -> (Schema, IndexFields) {
     let mut schema = Schema::builder();
     let indexed = |tokenizer, option| {
         let indexing =
             TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option).set_fieldnorms(false);
         TextOptions::default().set_indexing_options(indexing)
     };
-    let fields = Fields {
+    let fields = IndexFields {
         key: schema.add_u64_field("key", NumericOptions::default().set_indexed().set_fast()),
         tags: schema.add_text_field("tags", indexed("whole", IndexRecordOption::Basic)),
         text: schema.add_text_field("text", indexed("grams", IndexRecordOption::WithFreqsAndPositions)),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{
     chunk::{Chunk, Key, ROWS},
-    columns::{Columns, Place},
+    columns::{Columns, RowPosition},
     conditions::Conditions,
     id_set::{Bits, IdSet},
 };
@@ -12,7 +12,7 @@ use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
 
 /// A question to the columns as they are now.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct ColumnWalk<'a> {
     columns: &'a Columns,
     conditions: Conditions,
     within: Within<'a>,
@@ -25,18 +25,18 @@ pub(super) struct Walk<'a> {
 enum Within<'a> {
     All,
     /// Sorted.
-    Places(Vec<Place>),
+    Places(Vec<RowPosition>),
     Bits(&'a Bits),
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ColumnWalk<'a> {
     /// `set`: only these; `None`: all.
     pub(super) fn new(columns: &'a Columns, criteria: &Criteria, set: Option<&'a IdSet>, now: Timestamp) -> Self {
         let within = match set {
             None => Within::All,
             Some(IdSet::Many(bits)) => Within::Bits(bits),
             Some(IdSet::Few(ids)) => {
-                let mut places: Vec<Place> = ids.iter().filter_map(|&id| columns.place(IncidentId(id))).collect();
+                let mut places: Vec<RowPosition> = ids.iter().filter_map(|&id| columns.place(IncidentId(id))).collect();
                 places.sort_unstable();
                 Within::Places(places)
             }
@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
         Self { columns, conditions: Conditions::new(criteria, columns, now), within, budget: Cell::new(usize::MAX) }
     }
 
-    /// Stops after this number of chunks; see [`Walk::gave_up`].
+    /// Stops after this number of chunks; see [`ColumnWalk::gave_up`].
     pub(super) fn with_budget(self, chunks: usize) -> Self {
         Self { budget: Cell::new(chunks), ..self }
     }
@@ -125,8 +125,8 @@ impl<'a> Walk<'a> {
     fn matches<'m>(
         &self,
         at: usize,
-        low: Place,
-        high: Place,
+        low: RowPosition,
+        high: RowPosition,
         mask: &'m mut [u8; ROWS],
     ) -> Option<(&'a Chunk, &'m mut [u8])> {
         let chunk = self.columns.chunks().get(at)?;
@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
                 mask.get_mut(from..to)?.fill(1);
             }
             Within::Places(places) => {
-                let first = places.partition_point(|place| *place < Place { chunk: at, row: from });
+                let first = places.partition_point(|place| *place < RowPosition { chunk: at, row: from });
                 let mut rows = places.get(first..)?.iter().take_while(|place| place.chunk == at && place.row < to);
                 mask.fill(0);
                 let mut some = false;

@@ -20,8 +20,8 @@ use tracing::{debug, error, info};
 
 use super::{Stopping, backend::beside, stopped};
 use crate::{
-    admin::{self, AdminReply, AdminRequest},
     config::Config,
+    control::{self, AdminReply, AdminRequest},
     domain::limits,
     service::Service,
 };
@@ -48,7 +48,7 @@ fn fallback_directory(owner: u32) -> PathBuf {
 /// A socket that is not to be talked to: somebody else's process may listen there.
 #[derive(Debug, thiserror::Error)]
 #[error("{} is ignored: {reason}", .path.display())]
-pub struct Stranger {
+pub struct ForeignSocket {
     path: PathBuf,
     reason: String,
 }
@@ -56,10 +56,10 @@ pub struct Stranger {
 /// The socket of the server that runs on this data file; `None` if nobody listens.
 ///
 /// Commands carry passwords and tokens, so whoever listens has to be the owner of the data file, or root.
-pub async fn connect(data: &Path) -> Result<Option<std::os::unix::net::UnixStream>, Stranger> {
+pub async fn connect(data: &Path) -> Result<Option<std::os::unix::net::UnixStream>, ForeignSocket> {
     let path = socket_path(data);
     let owner = std::fs::metadata(data).map_or_else(|_| own_uid(), |metadata| metadata.uid());
-    let stranger = |reason: String| Stranger { path: path.clone(), reason };
+    let stranger = |reason: String| ForeignSocket { path: path.clone(), reason };
     if path.parent() == Some(fallback_directory(owner).as_path()) {
         match std::fs::symlink_metadata(fallback_directory(owner)) {
             Err(_) => return Ok(None),
@@ -214,7 +214,7 @@ async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
     };
     let (progress, mut steps) = mpsc::unbounded_channel();
     let work = async {
-        let reply = admin::execute(service, request, &|text| drop(progress.send(AdminReply::Progress(text)))).await;
+        let reply = control::execute(service, request, &|text| drop(progress.send(AdminReply::Progress(text)))).await;
         drop(progress);
         reply
     };

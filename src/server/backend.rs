@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use tracing::info;
 
-use super::{first_start, notifications};
+use super::{first_start, transport_settings};
 use crate::{
     clock::{Clock, SystemClock},
     config::Config,
@@ -35,7 +35,7 @@ impl Backend {
             token_warning_days: config.tokens.warning_days.value,
             indelible_incidents: config.incidents.indelible.value,
         };
-        let decisions = notifications::decision_settings(config)?;
+        let decisions = transport_settings::decision_settings(config)?;
         let path = config.data.value.clone();
         let cache_bytes = config.storage.cache_mib.value << 20;
         let opened = tokio::task::spawn_blocking(move || {

@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 
 use self::{
     addresses::{Addresses, Connected},
-    head::{Counted, Head},
+    head::{CountedConnection, Head},
 };
 use super::{Stopping, stopped};
 use crate::{
@@ -87,14 +87,14 @@ fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Connections at the same time.
-pub(super) struct Bounds {
+pub(super) struct ConnectionBounds {
     all: usize,
     of_one_address: usize,
     /// Whom the second bound does not concern.
     trusted_proxies: Vec<Network>,
 }
 
-impl Bounds {
+impl ConnectionBounds {
     pub(super) fn new(all: usize, trusted_proxies: Vec<Network>) -> Self {
         let share = all / limits::CONNECTION_SHARE_PER_ADDRESS;
         Self { all, of_one_address: share.max(limits::CONNECTIONS_PER_ADDRESS), trusted_proxies }
@@ -102,7 +102,7 @@ impl Bounds {
 }
 
 /// Accepts until told to stop, then waits for the requests under way.
-pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut stopping: Stopping) {
+pub(super) async fn serve(listener: TcpListener, router: Router, bounds: ConnectionBounds, mut stopping: Stopping) {
     let slots = Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS)));
     let addresses = Addresses::new(bounds.of_one_address, &bounds.trusted_proxies);
     let large_heads = Arc::new(Semaphore::new(limits::LARGE_HEADS));
@@ -114,9 +114,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
             () = stopped(&mut stopping) => break,
             accepted = accept(&listener, &slots, &addresses) => accepted,
         };
-        let Some(Accepted { stream, peer, slot, connected }) = accepted else { break };
+        let Some(AcceptedConnection { stream, peer, slot, connected }) = accepted else { break };
         let (router, head) = (router.clone(), Head::new(&large_heads));
-        let stream = Counted { stream, head: head.clone() };
+        let stream = CountedConnection { stream, head: head.clone() };
         let io = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
         let service = service_fn(move |request| answer(router.clone(), head.clone(), peer, request));
         let connection = graceful.watch(http.serve_connection(io, service));
@@ -167,7 +167,7 @@ fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, timeout: Duration) -
     Box::pin(stream)
 }
 
-struct Accepted {
+struct AcceptedConnection {
     stream: TcpStream,
     peer: SocketAddr,
     slot: OwnedSemaphorePermit,
@@ -175,7 +175,7 @@ struct Accepted {
 }
 
 /// Waits for a free slot first, so that clients that are too many wait in the system's queue.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addresses) -> Option<Accepted> {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addresses) -> Option<AcceptedConnection> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
@@ -187,7 +187,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addr
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!("{peer}: {error}");
                 }
-                return Some(Accepted { stream, peer, slot, connected });
+                return Some(AcceptedConnection { stream, peer, slot, connected });
             }
             // Out of descriptors, or a client that hung up at once: both pass.
             Err(error) => {
@@ -235,7 +235,8 @@ mod tests {
         let listener = bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(false);
-        let bounds = Bounds { all: 9, of_one_address: 2, trusted_proxies: vec!["127.0.0.3".parse().unwrap()] };
+        let bounds =
+            ConnectionBounds { all: 9, of_one_address: 2, trusted_proxies: vec!["127.0.0.3".parse().unwrap()] };
         let serving = tokio::spawn(serve(listener, Router::new(), bounds, stopping));
         let mut open = Vec::new();
         for (from, expected) in [

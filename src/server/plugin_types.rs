@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 
-use super::notifications;
+use super::transport_settings;
 use crate::{
     config::Config,
     domain::plugin::{PluginInfo, PluginOption},
@@ -22,7 +22,7 @@ pub struct PluginTypeRow {
 
 /// Starts each plug-in for a moment.
 pub fn plugin_types(config: &Config) -> anyhow::Result<Vec<PluginTypeRow>> {
-    let settings = notifications::plugin_settings(config);
+    let settings = transport_settings::plugin_settings(config);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     let described = runtime.block_on(Channels::describe_plugins(&settings));

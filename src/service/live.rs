@@ -22,7 +22,7 @@ use tokio::{
     time::sleep,
 };
 
-use self::ring::{Bounds, Entry, Ring};
+use self::ring::{Ring, RingBounds, RingEntry};
 use super::{Service, ServiceError};
 use crate::{
     domain::{
@@ -30,7 +30,7 @@ use crate::{
         ids::{IncidentId, Seq},
         incident::Incident,
         limits::{CLOCK_STEP_MICROS, LIVE_CLOCK_EVERY, LIVE_EVERY, LIVE_MOMENTS, LIVE_ROWS},
-        message::{About, Message},
+        message::{Message, MessageSubject},
         time::Timestamp,
     },
     store::{Follower, Store},
@@ -48,10 +48,10 @@ const UPDATES_KEPT: usize = 8;
 /// A handle.
 #[derive(Clone)]
 pub struct Live {
-    inner: Arc<Inner>,
+    inner: Arc<LiveState>,
 }
 
-struct Inner {
+struct LiveState {
     ring: Mutex<Ring>,
     /// There is something that readers do not know of yet.
     news: Notify,
@@ -83,9 +83,9 @@ pub struct Reader {
 
 impl Live {
     pub(super) fn new(store: &Store) -> Self {
-        let mut ring = Ring::new(store.counters().last_seq, Bounds::default());
+        let mut ring = Ring::new(store.counters().last_seq, RingBounds::default());
         ring.clock = store.clock().now();
-        let inner = Inner {
+        let inner = LiveState {
             published: watch::Sender::new(ring.end()),
             ring: Mutex::new(ring),
             news: Notify::new(),
@@ -282,7 +282,7 @@ impl Reader {
     /// nothing. `None`: it is gone.
     #[must_use]
     pub fn part_after(&self, update: &Update, seq: u64, at: Option<Timestamp>) -> Option<Update> {
-        let mut entries: Vec<Arc<Entry>> = self.live.ring().range(update.from, update.to)?;
+        let mut entries: Vec<Arc<RingEntry>> = self.live.ring().range(update.from, update.to)?;
         entries.retain(|entry| {
             let is_later = || at.is_none_or(|at| entry.clock > at);
             entry.seq > seq || entry.seq == seq && entry.is_lapse && is_later()
@@ -323,8 +323,8 @@ impl Follower for Live {
 
     fn messages(&self, messages: &[Arc<Message>]) {
         let about = messages.iter().filter_map(|message| match message.about {
-            About::Event { incident, .. } => Some(incident),
-            About::Summary(_) => None,
+            MessageSubject::Event { incident, .. } => Some(incident),
+            MessageSubject::Summary(_) => None,
         });
         let mut touched: Vec<IncidentId> = about.collect();
         touched.sort_unstable();

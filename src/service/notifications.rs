@@ -1,18 +1,18 @@
 //! Who is notified: profiles, rules, filters, timeslots, destinations, maintenance, and what became of each message.
 
-pub mod courier;
 pub(super) mod decision_settings;
 pub mod decisions;
 pub mod deliveries;
 pub mod destinations;
-pub mod dossier;
 pub mod filters;
 pub mod first_profile;
-pub mod forecast;
+pub mod incident_details;
 pub mod maintenance;
 pub mod media;
 pub mod phone_numbers;
+pub mod profile_preview;
 pub mod profile_switch;
 pub mod rule_decisions;
 pub mod rules;
+pub mod sender;
 pub mod timeslots;

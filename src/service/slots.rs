@@ -9,10 +9,10 @@ use crate::domain::ids::UserId;
 /// A handle on a number of places.
 #[derive(Clone)]
 pub struct Slots {
-    inner: Arc<Inner>,
+    inner: Arc<SlotState>,
 }
 
-struct Inner {
+struct SlotState {
     limit: usize,
     limit_per_user: usize,
     taken: Mutex<Taken>,
@@ -35,14 +35,14 @@ pub enum NoSlot {
 
 /// A place that is taken until this is dropped.
 pub struct Slot {
-    inner: Arc<Inner>,
+    inner: Arc<SlotState>,
     user: UserId,
 }
 
 impl Slots {
     #[must_use]
     pub fn new(limit: usize, limit_per_user: usize) -> Self {
-        Self { inner: Arc::new(Inner { limit, limit_per_user, taken: Mutex::default() }) }
+        Self { inner: Arc::new(SlotState { limit, limit_per_user, taken: Mutex::default() }) }
     }
 
     /// Never waits.
@@ -70,7 +70,7 @@ impl Slots {
     }
 }
 
-impl Inner {
+impl SlotState {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,12 +3,12 @@
 mod accounts;
 mod acks;
 mod bulk;
-mod forecast;
 mod incidents;
 mod listing;
 mod live;
 mod login;
 mod pages;
+mod profile_preview;
 mod states;
 
 use std::sync::Arc;

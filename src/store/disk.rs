@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     StoreError,
-    pages::{self, HEADER_BYTES, Header, PAGE_BYTES, PageRef, Tree},
+    pages::{self, HEADER_BYTES, Header, PAGE_BYTES, PageRef, PageTree},
 };
 use crate::domain::limits::{DAMAGE_NOTES, SCRATCH_BYTES};
 
@@ -126,8 +126,8 @@ impl Disk {
         };
         let mut findings = Vec::new();
         let lists = [
-            (header.current.tables, Tree::of_tables()),
-            (header.current.system_tables.filter(|_| with_system), Tree::of_system_tables()),
+            (header.current.tables, PageTree::of_tables()),
+            (header.current.system_tables.filter(|_| with_system), PageTree::of_system_tables()),
         ];
         for (root, tree) in lists {
             if let Some(root) = root {
@@ -149,8 +149,10 @@ impl Disk {
         *self.header.lock().unwrap_or_else(PoisonError::into_inner) = Some(header);
         if is_read && header.is_certain {
             let mut sums = self.sums.write().unwrap_or_else(PoisonError::into_inner);
-            let roots =
-                [(header.current.tables, Tree::of_tables()), (header.current.system_tables, Tree::of_system_tables())];
+            let roots = [
+                (header.current.tables, PageTree::of_tables()),
+                (header.current.system_tables, PageTree::of_system_tables()),
+            ];
             for (root, tree) in roots {
                 let tree = sums.tree(&tree);
                 if let Some(root) = root {
@@ -166,16 +168,16 @@ impl Disk {
             self.read_raw(offset, page)?;
             let verdict = self.sums.read().unwrap_or_else(PoisonError::into_inner).verdict(offset, page);
             match verdict {
-                Verdict::Sound => return Ok(()),
-                Verdict::SoundOf(tree, number) => {
+                PageVerdict::Sound => return Ok(()),
+                PageVerdict::SoundOf(tree, number) => {
                     self.sums.write().unwrap_or_else(PoisonError::into_inner).expect_below(&tree, number, page);
                     return Ok(());
                 }
-                Verdict::Damaged(wrong) if attempt == ATTEMPTS => {
+                PageVerdict::Damaged(wrong) if attempt == ATTEMPTS => {
                     self.damage.note(wrong);
                     refuse(page);
                 }
-                Verdict::Damaged(_) => {}
+                PageVerdict::Damaged(_) => {}
             }
         }
         Ok(())
@@ -203,7 +205,7 @@ pub fn is_refusal(text: &str) -> bool {
 struct Sums {
     /// By the number of the smallest page at the same offset.
     pages: FxHashMap<u32, Sum>,
-    trees: Vec<Tree>,
+    trees: Vec<PageTree>,
 }
 
 /// The lower half of a sum, and whose page it is.
@@ -217,15 +219,15 @@ struct Sum {
 /// In the place of the tree: the sum is of all bytes of the page, which was written by this process.
 const WRITTEN_HERE: u16 = u16::MAX;
 
-enum Verdict {
+enum PageVerdict {
     Sound,
     /// It may point to other pages.
-    SoundOf(Tree, u16),
+    SoundOf(PageTree, u16),
     Damaged(String),
 }
 
 impl Sums {
-    fn tree(&mut self, tree: &Tree) -> u16 {
+    fn tree(&mut self, tree: &PageTree) -> u16 {
         let known = self.trees.iter().position(|it| it == tree).unwrap_or_else(|| {
             self.trees.push(tree.clone());
             self.trees.len() - 1
@@ -239,7 +241,7 @@ impl Sums {
         }
     }
 
-    fn expect_below(&mut self, tree: &Tree, number: u16, page: &[u8]) {
+    fn expect_below(&mut self, tree: &PageTree, number: u16, page: &[u8]) {
         for child in pages::children(page).unwrap_or_default() {
             self.expect(child, number);
         }
@@ -253,21 +255,21 @@ impl Sums {
 
     /// A page of which nothing is known is new, or belongs to a commit that redb is still deciding about, and then it
     /// compares all sums itself.
-    fn verdict(&self, offset: u64, page: &[u8]) -> Verdict {
-        let Some(sum) = number(offset).and_then(|number| self.pages.get(&number)) else { return Verdict::Sound };
+    fn verdict(&self, offset: u64, page: &[u8]) -> PageVerdict {
+        let Some(sum) = number(offset).and_then(|number| self.pages.get(&number)) else { return PageVerdict::Sound };
         if sum.order != order(page.len() as u64) {
-            return Verdict::Sound;
+            return PageVerdict::Sound;
         }
         let Some(tree) = self.trees.get(usize::from(sum.tree)) else {
             let is_sound = sum.halves == halves(pages::sum_of(page));
-            let wrong = || Verdict::Damaged(format!("the page at byte {offset} is not what was written"));
-            return if is_sound { Verdict::Sound } else { wrong() };
+            let wrong = || PageVerdict::Damaged(format!("the page at byte {offset} is not what was written"));
+            return if is_sound { PageVerdict::Sound } else { wrong() };
         };
         if tree.sum(page).map(halves) != Some(sum.halves) {
-            return Verdict::Damaged(pages::damaged_page(tree, offset));
+            return PageVerdict::Damaged(pages::damaged_page(tree, offset));
         }
         let points_on = tree.holds_tables() || page.first() == Some(&2);
-        if points_on { Verdict::SoundOf(tree.clone(), sum.tree) } else { Verdict::Sound }
+        if points_on { PageVerdict::SoundOf(tree.clone(), sum.tree) } else { PageVerdict::Sound }
     }
 }
 

@@ -23,9 +23,9 @@ use crate::domain::{
     ids::MessageId,
     incident::Incident,
     limits::{CALLS_PER_EVENT, WAYS_PER_EVENT},
-    message::{About, Message, Route, State},
-    plan::{Intent, NearReason, Occurrence, Plan, Whom, plan},
-    recipients::{Call, Contacts, Expanded, Told, expand},
+    message::{Message, MessageState, MessageSubject, Route},
+    plan::{Intent, NearMissRecipient, NearReason, Occurrence, Plan, plan},
+    recipients::{ContactCall, Contacts, ExpandedRule, NotifiedAlready, expand},
     rule::{Overflow, Rule},
     time::Timestamp,
 };
@@ -65,20 +65,20 @@ impl Applier<'_, '_> {
     }
 
     /// Those who are to be told by the plan's rules; what stands against others is noted in the plan.
-    fn calls(&self, plan: &mut Plan) -> Result<Vec<(Arc<Rule>, Call)>, StoreError> {
-        let mut told = Told::default();
+    fn calls(&self, plan: &mut Plan) -> Result<Vec<(Arc<Rule>, ContactCall)>, StoreError> {
+        let mut notified = NotifiedAlready::default();
         for intent in &plan.intents {
-            told.through_profile(self.directory, intent.user, intent.profile, &intent.destination);
+            notified.add_profile(self.directory, intent.user, intent.profile, &intent.destination);
         }
-        let mut contacts = Stored { tables: self.tables, read: FxHashMap::default() };
+        let mut contacts = StoredContacts { tables: self.tables, read: FxHashMap::default() };
         let mut calls = Vec::new();
         let mut room = WAYS_PER_EVENT;
         for rule in &plan.rules.clone() {
-            let Expanded { ways, mut left_out } = expand(rule, self.directory, &mut contacts, room)?;
+            let ExpandedRule { ways, mut left_out } = expand(rule, self.directory, &mut contacts, room)?;
             room = room.saturating_sub(ways.len());
             if ways.is_empty() && left_out == 0 {
-                let whom = Whom::Contact { rule: rule.id, contact: None, channel: None };
-                plan.miss(whom, NearReason::NoDestination);
+                let recipient = NearMissRecipient::Contact { rule: rule.id, contact: None, channel: None };
+                plan.miss(recipient, NearReason::NoDestination);
             }
             for (contact, channel) in ways {
                 let reason = match &channel {
@@ -87,23 +87,23 @@ impl Applier<'_, '_> {
                         Some(NearReason::Reported)
                     }
                     Some(channel) if calls.len() >= CALLS_PER_EVENT => {
-                        let reason = told.against(&contact, channel);
+                        let reason = notified.against(&contact, channel);
                         if reason.is_none() {
                             left_out = left_out.saturating_add(1);
                             continue;
                         }
                         reason
                     }
-                    Some(channel) => told.call(rule.id, &contact, channel),
+                    Some(channel) => notified.call(rule.id, &contact, channel),
                 };
-                let whom = Whom::Contact {
+                let recipient = NearMissRecipient::Contact {
                     rule: rule.id,
                     contact: Some(contact.id),
                     channel: channel.as_ref().map(|channel| channel.id),
                 };
                 match (reason, channel) {
-                    (None, Some(channel)) => calls.push((Arc::clone(rule), Call { contact, channel })),
-                    (reason, _) => plan.miss(whom, reason.unwrap_or(NearReason::NoDestination)),
+                    (None, Some(channel)) => calls.push((Arc::clone(rule), ContactCall { contact, channel })),
+                    (reason, _) => plan.miss(recipient, reason.unwrap_or(NearReason::NoDestination)),
                 }
             }
             if left_out > 0 {
@@ -114,12 +114,18 @@ impl Applier<'_, '_> {
     }
 
     /// Of each rule what its last event came to, if that was too much.
-    fn note_overflows(&mut self, plan: &Plan, calls: &[(Arc<Rule>, Call)], at: Timestamp) -> Result<(), StoreError> {
+    fn note_overflows(
+        &mut self,
+        plan: &Plan,
+        calls: &[(Arc<Rule>, ContactCall)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         for rule in &plan.rules {
             let key = id_key(rule.id.0);
             if let Some(left_out) = plan.left_out(rule.id) {
-                let told = calls.iter().filter(|(by, _)| by.id == rule.id).count();
-                let overflow = Overflow { rule: rule.id, at, told: u32::try_from(told).unwrap_or(u32::MAX), left_out };
+                let notified = calls.iter().filter(|(by, _)| by.id == rule.id).count();
+                let overflow =
+                    Overflow { rule: rule.id, at, notified: u32::try_from(notified).unwrap_or(u32::MAX), left_out };
                 self.tables.overflows.insert(key, encode_overflow(&overflow)?.as_slice())?;
             } else if self.tables.overflows.get(key)?.is_some() {
                 self.tables.overflows.remove(key)?;
@@ -138,10 +144,10 @@ impl Applier<'_, '_> {
         self.put_message(Message {
             id: MessageId(self.counters.last_message),
             created: now,
-            about: About::Event { incident: event.incident, event: event.id },
+            about: MessageSubject::Event { incident: event.incident, event: event.id },
             route,
             address,
-            state: State::Due { at: now, since: now },
+            state: MessageState::Due { at: now, since: now },
             attempts: 0,
             last_attempt: None,
             answer: String::new(),
@@ -169,12 +175,12 @@ impl Applier<'_, '_> {
 }
 
 /// Contacts of the transaction, each read once.
-struct Stored<'a, 't> {
+struct StoredContacts<'a, 't> {
     tables: &'a WriteTables<'t>,
     read: FxHashMap<Uuid, Option<Arc<Contact>>>,
 }
 
-impl Contacts for Stored<'_, '_> {
+impl Contacts for StoredContacts<'_, '_> {
     type Error = StoreError;
 
     fn contact(&mut self, uuid: Uuid) -> Result<Option<Arc<Contact>>, StoreError> {
@@ -198,7 +204,7 @@ fn to_user(intent: Intent) -> (Route, String) {
     (Route::Destination { user, profile, destination: destination.id, medium }, destination.shown())
 }
 
-fn to_contact(rule: &Rule, call: &Call) -> (Route, String) {
+fn to_contact(rule: &Rule, call: &ContactCall) -> (Route, String) {
     let (contact, channel) = (&call.contact, &call.channel);
     let route = Route::Contact {
         rule: rule.id,

@@ -61,7 +61,7 @@ impl PageRef {
 
 /// A tree of pages: a table, or a list of tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
+pub struct PageTree {
     pub name: String,
     /// The width of all keys in bytes; `None` if they differ.
     key: Option<usize>,
@@ -69,7 +69,7 @@ pub struct Tree {
     holds_tables: bool,
 }
 
-impl Tree {
+impl PageTree {
     #[must_use]
     pub fn of_tables() -> Self {
         Self { name: "the list of tables".to_owned(), key: None, value: None, holds_tables: true }
@@ -175,15 +175,15 @@ pub fn children(page: &[u8]) -> Option<Vec<PageRef>> {
 
 /// A table as the list of tables describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    pub tree: Tree,
+pub struct PageTable {
+    pub tree: PageTree,
     pub rows: u64,
     pub root: Option<PageRef>,
 }
 
 /// The tables that a leaf of a list of tables describes. `None` if it does not hold such a list.
 #[must_use]
-pub fn tables(tree: &Tree, page: &[u8]) -> Option<Vec<Table>> {
+pub fn tables(tree: &PageTree, page: &[u8]) -> Option<Vec<PageTable>> {
     if page.first() != Some(&LEAF) {
         return Some(Vec::new());
     }
@@ -196,7 +196,7 @@ pub fn tables(tree: &Tree, page: &[u8]) -> Option<Vec<Table>> {
         .collect()
 }
 
-fn table(name: &str, description: &[u8]) -> Option<Table> {
+fn table(name: &str, description: &[u8]) -> Option<PageTable> {
     let width = |at: usize| match description.get(at)? {
         0 => Some(None),
         _ => number_at(description, at + 1).map(Some),
@@ -208,8 +208,8 @@ fn table(name: &str, description: &[u8]) -> Option<Table> {
         0 => None,
         _ => Some(PageRef::new(u64_at(description, 10)?, u128_at(description, 18)?)?),
     };
-    let tree = Tree { name: format!("table {name}"), key: width(42)?, value: width(47)?, holds_tables: false };
-    Some(Table { tree, rows: u64_at(description, 1)?, root })
+    let tree = PageTree { name: format!("table {name}"), key: width(42)?, value: width(47)?, holds_tables: false };
+    Some(PageTable { tree, rows: u64_at(description, 1)?, root })
 }
 
 /// A commit: where its two lists of tables begin.
@@ -272,8 +272,8 @@ pub type Read<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;
 
 /// Reads all pages below the root of a list of tables, and compares their sums. Returns a sentence for each table in
 /// which something is wrong. Errors are those of the disk.
-pub fn verify(root: PageRef, tree: &Tree, file_bytes: u64, read: &mut Read<'_>) -> io::Result<Vec<String>> {
-    let mut walk = Walk { file_bytes, read, page: Vec::new(), tables: Vec::new() };
+pub fn verify(root: PageRef, tree: &PageTree, file_bytes: u64, read: &mut Read<'_>) -> io::Result<Vec<String>> {
+    let mut walk = PageWalk { file_bytes, read, page: Vec::new(), tables: Vec::new() };
     if let Err(wrong) = walk.tree(root, tree)? {
         return Ok(vec![wrong]);
     }
@@ -295,20 +295,20 @@ pub fn verify(root: PageRef, tree: &Tree, file_bytes: u64, read: &mut Read<'_>) 
 }
 
 #[must_use]
-pub fn damaged_page(tree: &Tree, offset: u64) -> String {
+pub fn damaged_page(tree: &PageTree, offset: u64) -> String {
     format!("{}: the page at byte {offset} is not what was written", tree.name)
 }
 
-struct Walk<'a, 'r> {
+struct PageWalk<'a, 'r> {
     file_bytes: u64,
     read: &'a mut Read<'r>,
     page: Vec<u8>,
-    tables: Vec<Table>,
+    tables: Vec<PageTable>,
 }
 
-impl Walk<'_, '_> {
+impl PageWalk<'_, '_> {
     /// How many entries its leaves have, or what is wrong with it.
-    fn tree(&mut self, root: PageRef, tree: &Tree) -> io::Result<Result<u64, String>> {
+    fn tree(&mut self, root: PageRef, tree: &PageTree) -> io::Result<Result<u64, String>> {
         let mut rows = 0;
         let mut open = vec![(root, 0)];
         while let Some((next, depth)) = open.pop() {

@@ -37,7 +37,7 @@ use crate::domain::{
     plan::NearMiss,
     preferences::Preferences,
     rule::Overflow,
-    size::Room,
+    size::SizeBudget,
     tag::IncidentTag,
     time::Timestamp,
 };
@@ -96,7 +96,7 @@ impl Snapshot {
     pub fn incidents_within(
         &self,
         ids: impl IntoIterator<Item = IncidentId>,
-        mut room: Room,
+        mut room: SizeBudget,
         adjust: impl Fn(&mut Incident),
     ) -> Result<(Vec<Incident>, usize), StoreError> {
         let table = self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
@@ -198,7 +198,7 @@ impl Snapshot {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
-        self.events_within(from, direction, limit, Room::new(usize::MAX)).map(|(page, _)| page)
+        self.events_within(from, direction, limit, SizeBudget::new(usize::MAX)).map(|(page, _)| page)
     }
 
     /// The same, up to the first one that the room does not take; and whether there are more.
@@ -207,7 +207,7 @@ impl Snapshot {
         from: Option<(Timestamp, EventId)>,
         direction: Direction,
         limit: usize,
-        mut room: Room,
+        mut room: SizeBudget,
     ) -> Result<(Vec<Event>, bool), StoreError> {
         let times = self.txn.open_table(TIMESTAMP_TO_INCIDENT_ID)?;
         let events = self.txn.open_table(EVENT_ID_TO_EVENT)?;

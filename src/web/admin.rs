@@ -26,9 +26,9 @@ use uuid::Uuid;
 use super::{
     Site,
     answer::{self, PageError},
-    form::Fields,
+    form::FormFields,
     form_page::{form, send},
-    frame::{Frame, Section},
+    layout::{Frame, Section},
     show::span,
     visitor::Visitor,
 };
@@ -106,7 +106,7 @@ pub(super) fn routes() -> Routes<Site> {
 pub struct Staff {
     pub visitor: Visitor,
     /// Of the address.
-    pub query: Fields,
+    pub query: FormFields,
 }
 
 impl FromRequestParts<Site> for Staff {
@@ -114,7 +114,7 @@ impl FromRequestParts<Site> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
         let visitor = Visitor::from_request_parts(parts, site).await?;
-        Ok(Self { query: Fields::of_query(parts.uri.query()), visitor })
+        Ok(Self { query: FormFields::of_query(parts.uri.query()), visitor })
     }
 }
 
@@ -145,7 +145,7 @@ fn uuid(text: &str, model: Model) -> Result<Uuid, PageError> {
 }
 
 /// As the choice of the form says.
-pub(super) fn token_life(fields: &Fields) -> TokenLife {
+pub(super) fn token_life(fields: &FormFields) -> TokenLife {
     match fields.get("days") {
         Some("never") => TokenLife::Never,
         Some(days) => match days.parse::<u64>() {

@@ -14,7 +14,7 @@ use url::{Position, Url};
 
 use super::{
     Site,
-    frame::{Frame, Section},
+    layout::{Frame, Section},
     submissions::ShownOnce,
     visitor::Visitor,
 };
@@ -39,27 +39,27 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-pub type Answer = Result<Response, PageError>;
+pub type PageResult = Result<Response, PageError>;
 
 /// A page, or a part of one.
-pub fn page(template: &impl Template) -> Answer {
+pub fn page(template: &impl Template) -> PageResult {
     page_with(StatusCode::OK, template)
 }
 
 /// A page that shows what is shown only once, such as a new token: whoever sent the form twice gets it twice.
-pub fn page_once(template: &impl Template) -> Answer {
+pub fn page_once(template: &impl Template) -> PageResult {
     let mut response = page(template)?;
     response.extensions_mut().insert(ShownOnce);
     Ok(response)
 }
 
 /// A form that was not accepted, with what was typed.
-pub fn refused(template: &impl Template) -> Answer {
+pub fn refused(template: &impl Template) -> PageResult {
     page_with(StatusCode::UNPROCESSABLE_ENTITY, template)
 }
 
 /// A page, or a part of one, with this status.
-pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+pub fn page_with(status: StatusCode, template: &impl Template) -> PageResult {
     let html = template.render().map_err(|error| PageError::Internal(error.to_string()))?;
     Ok((status, Html(html)).into_response())
 }

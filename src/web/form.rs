@@ -4,9 +4,9 @@ use url::form_urlencoded;
 
 /// The fields of a form or of a query.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(Vec<(String, String)>);
+pub struct FormFields(Vec<(String, String)>);
 
-impl Fields {
+impl FormFields {
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         Self(form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn reads_fields() {
-        let fields = Fields::parse(b"a=1&a=+2+&b=&c=x%20y&d");
+        let fields = FormFields::parse(b"a=1&a=+2+&b=&c=x%20y&d");
         assert_eq!(fields.get("a"), Some("2"));
         assert_eq!(fields.all("a").collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(fields.numbers("a").collect::<Vec<_>>(), [1, 2]);

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Site,
-    answer::{Answer, PageError, page, refused, see},
-    form::Fields,
-    notifications::needed,
+    answer::{PageError, PageResult, page, refused, see},
+    form::FormFields,
+    notification_settings::needed,
     problem::Problem,
     visitor::{Posted, Visitor},
 };
@@ -63,7 +63,7 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<Self, PageError>> + Send;
 
     /// Stores what was typed, and says where to go then. The draft may be changed for the case that it is shown again.
-    fn save(ask: &Ask<Self>, draft: &mut Self::Draft) -> impl Future<Output = Result<Response, Trouble>> + Send;
+    fn save(ask: &Ask<Self>, draft: &mut Self::Draft) -> impl Future<Output = Result<Response, FormError>> + Send;
 
     /// A refusal of the service, for a form whose words depend on the thing.
     fn refusal(ask: &Ask<Self>, refusal: &Refusal) -> Problem {
@@ -86,7 +86,7 @@ pub struct Ask<T: FormPage> {
     /// `None`: a new one.
     pub known: Option<T::Known>,
     /// Of the query, or of the form that was sent.
-    pub fields: Fields,
+    pub fields: FormFields,
     preview: Preview,
 }
 
@@ -99,7 +99,7 @@ enum Preview {
 }
 
 /// Why a form was not saved.
-pub enum Trouble {
+pub enum FormError {
     /// Shown with what was typed.
     Problem(Problem),
     /// The same, in the words of [`FormPage::refusal`].
@@ -108,25 +108,25 @@ pub enum Trouble {
     Page(PageError),
 }
 
-impl From<Problem> for Trouble {
+impl From<Problem> for FormError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<PageError> for Trouble {
+impl From<PageError> for FormError {
     fn from(error: PageError) -> Self {
         Self::Page(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for FormError {
     fn from(error: StoreError) -> Self {
         Self::Page(error.into())
     }
 }
 
-impl From<ServiceError> for Trouble {
+impl From<ServiceError> for FormError {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Refused(refusal) => Self::Refused(refusal),
@@ -135,7 +135,7 @@ impl From<ServiceError> for Trouble {
     }
 }
 
-impl Trouble {
+impl FormError {
     /// What the form says, a refusal in these words. What ends the request is the error.
     pub fn problem(self, words: impl FnOnce(&Refusal) -> Problem) -> Result<Problem, PageError> {
         match self {
@@ -147,12 +147,12 @@ impl Trouble {
 }
 
 /// For what is not shown on a form.
-impl From<Trouble> for PageError {
-    fn from(trouble: Trouble) -> Self {
+impl From<FormError> for PageError {
+    fn from(trouble: FormError) -> Self {
         match trouble {
-            Trouble::Problem(problem) => Self::BadRequest(problem.to_string()),
-            Trouble::Refused(refusal) => ServiceError::Refused(refusal).into(),
-            Trouble::Page(error) => error,
+            FormError::Problem(problem) => Self::BadRequest(problem.to_string()),
+            FormError::Refused(refusal) => ServiceError::Refused(refusal).into(),
+            FormError::Page(error) => error,
         }
     }
 }
@@ -161,7 +161,7 @@ impl<T: FormPage> Ask<T> {
     /// As for a request for the page of this thing.
     pub async fn about(site: Site, visitor: Visitor, id: T::Id) -> Result<Self, PageError> {
         let known = Some(T::find(&site, &visitor, id).await?);
-        Ok(Self { site, visitor, known, fields: Fields::default(), preview: Preview::Empty })
+        Ok(Self { site, visitor, known, fields: FormFields::default(), preview: Preview::Empty })
     }
 
     /// The stored thing, on a page that always has one.
@@ -184,12 +184,12 @@ impl<T: FormPage> Ask<T> {
     }
 
     /// The page after something else on it was not done.
-    pub async fn refuse(self, trouble: impl Into<Trouble>) -> Answer {
+    pub async fn refuse(self, trouble: impl Into<FormError>) -> PageResult {
         let draft = T::start(&self);
         self.again(draft, trouble.into()).await
     }
 
-    async fn again(self, draft: T::Draft, trouble: Trouble) -> Answer {
+    async fn again(self, draft: T::Draft, trouble: FormError) -> PageResult {
         let problem = trouble.problem(|refusal| T::refusal(&self, refusal))?;
         refused(&T::view(&self, draft, Some(problem)).await?)
     }
@@ -208,7 +208,7 @@ impl<T: FormPage> FromRequest<Site> for Ask<T> {
             (visitor, fields)
         } else {
             let visitor = Visitor::from_request_parts(&mut parts, site).await?;
-            (visitor, Fields::of_query(parts.uri.query()))
+            (visitor, FormFields::of_query(parts.uri.query()))
         };
         if is_sent || path.is_none() {
             visitor.caller.require(T::CHANGE).map_err(|error| PageError::from(error).into_response())?;
@@ -227,14 +227,14 @@ pub(super) fn form<T: FormPage>() -> Handlers<Site> {
 }
 
 /// Opens the form.
-async fn show<T: FormPage>(ask: Ask<T>) -> Answer {
+async fn show<T: FormPage>(ask: Ask<T>) -> PageResult {
     let is_draft = ask.fields.ticked(needed::DRAFT) && T::place(ask.known.as_ref()).is_some();
     let draft = if is_draft { T::read(&ask) } else { T::start(&ask) };
     page(&T::view(&ask, draft, None).await?)
 }
 
 /// Saves what was typed.
-pub async fn send<T: FormPage>(mut ask: Ask<T>) -> Answer {
+pub async fn send<T: FormPage>(mut ask: Ask<T>) -> PageResult {
     let leave = T::place(ask.known.as_ref()).and_then(|place| needed::leave(&ask.fields, &place));
     if let Some(place) = leave {
         return Ok(see(&place));

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::rendered::Pushes;
 use self::views::{Push, Views};
-use super::{Site, form::Fields, visitor::Visitor};
+use super::{Site, form::FormFields, visitor::Visitor};
 use crate::{
     domain::{
         limits::{LIVE_ALIVE, LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
@@ -60,7 +60,7 @@ pub async fn stream(
             return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
         }
     };
-    let fields = Fields::of_query(query.as_deref());
+    let fields = FormFields::of_query(query.as_deref());
     let mut views = Views::parse(&site, &fields, &visitor);
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(known);
     if let Some((_, Some(at))) = resumed {

@@ -8,7 +8,7 @@ use crate::{
     domain::{directory::Directory, maintenance::Maintenance, time::Timestamp},
     http::routes::{Routes, get, post},
     service::Action,
-    web::{Site, form_page, notifications::words},
+    web::{Site, form_page, notification_settings::words},
 };
 
 pub const PAGE: &str = "/plannedmaintenance/";

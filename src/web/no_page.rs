@@ -11,7 +11,7 @@ use axum::{
 use tower::ServiceExt;
 
 use super::answer::{PageError, see};
-use crate::http::frame;
+use crate::http::negotiate;
 
 /// Paths whose clients are programs, also where somebody opens them in a browser.
 const APIS: [&str; 2] = ["/api/", "/argusd/"];
@@ -51,7 +51,7 @@ fn parent(path: &str) -> Option<&str> {
 pub async fn unknown(request: Request) -> Response {
     let is_api = APIS.iter().any(|prefix| request.uri().path().starts_with(prefix));
     if is_api || !wants_page(request.headers()) {
-        return frame::unknown_path().into_response();
+        return negotiate::unknown_path().into_response();
     }
     PageError::NotFound("This page does not exist.".to_owned()).into_response()
 }

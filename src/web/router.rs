@@ -3,8 +3,8 @@
 use axum::{Router, extract::Request, middleware};
 
 use super::{
-    Site, WebSettings, account, admin, answer, assets, incident, incidents, maintenance, no_page, notifications,
-    submissions,
+    Site, WebSettings, account, admin, answer, assets, incident_list, incident_page, maintenance, no_page,
+    notification_settings, submissions,
 };
 use crate::{
     http::{
@@ -40,9 +40,9 @@ pub fn operations() -> Vec<Operation> {
 
 fn pages() -> Routes<Site> {
     account::routes()
-        .merge(incidents::routes())
-        .merge(incident::routes())
-        .merge(notifications::routes())
+        .merge(incident_list::routes())
+        .merge(incident_page::routes())
+        .merge(notification_settings::routes())
         .merge(maintenance::routes())
         .merge(admin::routes())
 }

@@ -32,7 +32,7 @@ use crate::{
             FORM_ANSWER_BYTES, FORM_ANSWERS_BYTES, FORM_KEPT_FOR, FORM_NUMBER, FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER,
             FORMS_KEPT, FORMS_KEPT_PER_USER,
         },
-        time::Moment,
+        time::MonotonicTime,
     },
     service::{NoSlot, Slot, Slots},
 };
@@ -42,7 +42,7 @@ pub const NUMBER: &str = "form_number";
 
 /// What makes a form the same form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+pub struct FormKey([u8; 32]);
 
 /// Marks an answer that shows what is shown only once, such as a new token, so that it is repeated like a redirect.
 #[derive(Clone, Copy, Debug)]
@@ -51,49 +51,49 @@ pub struct ShownOnce;
 /// A handle on the forms of all users.
 #[derive(Clone)]
 pub struct Submissions {
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<KnownForm>>,
     slots: Slots,
 }
 
 /// Bounds of what is remembered.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+struct SubmissionBounds {
     forms: usize,
     forms_per_user: usize,
     bytes: usize,
     life: Duration,
 }
 
-struct Known {
-    bounds: Bounds,
-    by_key: FxHashMap<Key, Entry>,
+struct KnownForm {
+    bounds: SubmissionBounds,
+    by_key: FxHashMap<FormKey, SubmissionEntry>,
     /// Answered ones, the oldest first.
-    answered: VecDeque<Key>,
+    answered: VecDeque<FormKey>,
     bytes: usize,
 }
 
-struct Entry {
+struct SubmissionEntry {
     owner: UserId,
-    state: Progress,
+    state: SubmissionProgress,
 }
 
-enum Progress {
-    Running(watch::Receiver<Outcome>),
-    Answered { answer: Arc<Kept>, at: Moment },
+enum SubmissionProgress {
+    Running(watch::Receiver<FirstAnswer>),
+    Answered { answer: Arc<KeptAnswer>, at: MonotonicTime },
 }
 
 /// What those who wait for the first answer hear.
 #[derive(Clone)]
-enum Outcome {
+enum FirstAnswer {
     Pending,
-    Answered(Arc<Kept>),
+    Answered(Arc<KeptAnswer>),
     /// It ended without an answer.
     Lost,
 }
 
 /// An answer that can be given again.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptAnswer {
     status: StatusCode,
     headers: HeaderMap,
     extensions: Extensions,
@@ -101,7 +101,7 @@ pub struct Kept {
 }
 
 /// What is to be done with a form.
-pub enum Entered {
+pub enum FormDecision {
     /// Nobody sent it before: it is carried out.
     First(Claim),
     /// It was sent before, and this was the answer.
@@ -113,8 +113,8 @@ pub enum Entered {
 /// The right to carry out a form. Whoever sends it again waits until it is answered or dropped.
 pub struct Claim {
     submissions: Submissions,
-    key: Key,
-    outcome: watch::Sender<Outcome>,
+    key: FormKey,
+    outcome: watch::Sender<FirstAnswer>,
     _slot: Slot,
 }
 
@@ -122,7 +122,7 @@ pub struct Claim {
 #[derive(Clone, Default)]
 pub struct ClaimPlace(Arc<Mutex<Option<Claim>>>);
 
-impl Key {
+impl FormKey {
     /// `None`: the form has no number, so it cannot be told from another one.
     #[must_use]
     pub fn new(session: &str, address: &str, number: Option<&str>, body: &[u8]) -> Option<Self> {
@@ -138,14 +138,14 @@ impl Key {
 
 impl Default for Submissions {
     fn default() -> Self {
-        let bounds = Bounds {
+        let bounds = SubmissionBounds {
             forms: FORMS_KEPT,
             forms_per_user: FORMS_KEPT_PER_USER,
             bytes: FORM_ANSWERS_BYTES,
             life: FORM_KEPT_FOR,
         };
         Self {
-            known: Arc::new(Mutex::new(Known::new(bounds))),
+            known: Arc::new(Mutex::new(KnownForm::new(bounds))),
             slots: Slots::new(FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER),
         }
     }
@@ -153,29 +153,29 @@ impl Default for Submissions {
 
 impl Submissions {
     /// Waits for the first answer where the form is being carried out.
-    pub async fn enter(&self, key: Key, owner: UserId, clock: impl Fn() -> Moment) -> Entered {
+    pub async fn enter(&self, key: FormKey, owner: UserId, clock: impl Fn() -> MonotonicTime) -> FormDecision {
         loop {
             let mut running = {
                 let mut known = lock(&self.known);
                 known.forget_old(clock());
                 match known.by_key.get(&key).map(|entry| &entry.state) {
-                    Some(Progress::Answered { answer, .. }) => return Entered::Again(answer.response()),
-                    Some(Progress::Running(outcome)) => outcome.clone(),
+                    Some(SubmissionProgress::Answered { answer, .. }) => return FormDecision::Again(answer.response()),
+                    Some(SubmissionProgress::Running(outcome)) => outcome.clone(),
                     None => {
                         let slot = match self.slots.take(owner) {
                             Ok(slot) => slot,
-                            Err(NoSlot::Full | NoSlot::FullForUser) => return Entered::Busy,
+                            Err(NoSlot::Full | NoSlot::FullForUser) => return FormDecision::Busy,
                         };
-                        let outcome = watch::Sender::new(Outcome::Pending);
-                        let state = Progress::Running(outcome.subscribe());
-                        known.by_key.insert(key, Entry { owner, state });
-                        return Entered::First(Claim { submissions: self.clone(), key, outcome, _slot: slot });
+                        let outcome = watch::Sender::new(FirstAnswer::Pending);
+                        let state = SubmissionProgress::Running(outcome.subscribe());
+                        known.by_key.insert(key, SubmissionEntry { owner, state });
+                        return FormDecision::First(Claim { submissions: self.clone(), key, outcome, _slot: slot });
                     }
                 }
             };
-            let heard = running.wait_for(|outcome| !matches!(outcome, Outcome::Pending)).await;
-            if let Ok(Outcome::Answered(answer)) = heard.as_deref() {
-                return Entered::Again(answer.response());
+            let heard = running.wait_for(|outcome| !matches!(outcome, FirstAnswer::Pending)).await;
+            if let Ok(FirstAnswer::Answered(answer)) = heard.as_deref() {
+                return FormDecision::Again(answer.response());
             }
         }
     }
@@ -187,21 +187,21 @@ impl Claim {
         clippy::disallowed_methods,
         reason = "the body of an answer of our own, not longer than is checked before"
     )]
-    pub async fn answer(self, response: Response, now: Moment) -> Response {
+    pub async fn answer(self, response: Response, now: MonotonicTime) -> Response {
         let is_lasting = response.status().is_redirection() || response.extensions().get::<ShownOnce>().is_some();
         let (parts, body) = response.into_parts();
         let length = body_length(&body);
         if length.is_none_or(|length| length > FORM_ANSWER_BYTES) {
             // Too long to be kept. What it says of the change is said by the page that the form came from.
             if is_lasting {
-                self.keep(Arc::new(Kept::done_already()), now, true);
+                self.keep(Arc::new(KeptAnswer::done_already()), now, true);
             }
             return Response::from_parts(parts, body);
         }
         match to_bytes(body, FORM_ANSWER_BYTES).await {
             Ok(body) => {
                 let (status, headers, extensions) = (parts.status, parts.headers, parts.extensions);
-                let kept = Arc::new(Kept { status, headers, extensions, body });
+                let kept = Arc::new(KeptAnswer { status, headers, extensions, body });
                 let response = kept.response();
                 self.keep(kept, now, is_lasting);
                 response
@@ -210,7 +210,7 @@ impl Claim {
         }
     }
 
-    fn keep(&self, answer: Arc<Kept>, now: Moment, is_lasting: bool) {
+    fn keep(&self, answer: Arc<KeptAnswer>, now: MonotonicTime, is_lasting: bool) {
         let mut known = lock(&self.submissions.known);
         if is_lasting {
             known.keep(self.key, Arc::clone(&answer), now);
@@ -218,31 +218,31 @@ impl Claim {
             known.by_key.remove(&self.key);
         }
         drop(known);
-        self.outcome.send_replace(Outcome::Answered(answer));
+        self.outcome.send_replace(FirstAnswer::Answered(answer));
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if matches!(*self.outcome.borrow(), Outcome::Pending) {
+        if matches!(*self.outcome.borrow(), FirstAnswer::Pending) {
             lock(&self.submissions.known).by_key.remove(&self.key);
-            self.outcome.send_replace(Outcome::Lost);
+            self.outcome.send_replace(FirstAnswer::Lost);
         }
     }
 }
 
-impl Known {
-    fn new(bounds: Bounds) -> Self {
+impl KnownForm {
+    fn new(bounds: SubmissionBounds) -> Self {
         Self { bounds, by_key: FxHashMap::default(), answered: VecDeque::new(), bytes: 0 }
     }
 
-    fn keep(&mut self, key: Key, answer: Arc<Kept>, at: Moment) {
+    fn keep(&mut self, key: FormKey, answer: Arc<KeptAnswer>, at: MonotonicTime) {
         let Some(entry) = self.by_key.get_mut(&key) else { return };
         let owner = entry.owner;
         self.bytes += answer.bytes();
-        entry.state = Progress::Answered { answer, at };
+        entry.state = SubmissionProgress::Answered { answer, at };
         self.answered.push_back(key);
-        let is_own = |known: &Self, key: &Key| known.by_key.get(key).is_some_and(|entry| entry.owner == owner);
+        let is_own = |known: &Self, key: &FormKey| known.by_key.get(key).is_some_and(|entry| entry.owner == owner);
         if self.answered.iter().filter(|key| is_own(self, key)).count() > self.bounds.forms_per_user
             && let Some(oldest) = self.answered.iter().position(|key| is_own(self, key))
         {
@@ -253,11 +253,11 @@ impl Known {
         }
     }
 
-    fn forget_old(&mut self, now: Moment) {
+    fn forget_old(&mut self, now: MonotonicTime) {
         let life = i64::try_from(self.bounds.life.as_micros()).unwrap_or(i64::MAX);
         while let Some(key) = self.answered.front() {
             let is_old = match self.by_key.get(key).map(|entry| &entry.state) {
-                Some(Progress::Answered { at, .. }) => now.micros_since(*at) >= life,
+                Some(SubmissionProgress::Answered { at, .. }) => now.micros_since(*at) >= life,
                 _ => true,
             };
             if !is_old {
@@ -269,13 +269,15 @@ impl Known {
 
     fn forget(&mut self, place: usize) {
         let Some(key) = self.answered.remove(place) else { return };
-        if let Some(Entry { state: Progress::Answered { answer, .. }, .. }) = self.by_key.remove(&key) {
+        if let Some(SubmissionEntry { state: SubmissionProgress::Answered { answer, .. }, .. }) =
+            self.by_key.remove(&key)
+        {
             self.bytes -= answer.bytes();
         }
     }
 }
 
-impl Kept {
+impl KeptAnswer {
     fn response(&self) -> Response {
         let mut response = Response::new(Body::from(self.body.clone()));
         *response.status_mut() = self.status;
@@ -380,25 +382,25 @@ mod tests {
     use super::*;
     use crate::web::answer::see;
 
-    const NOW: Moment = Moment::from_micros(0);
+    const NOW: MonotonicTime = MonotonicTime::from_micros(0);
     const ANN: UserId = UserId(1);
 
-    fn key(number: u64) -> Key {
-        Key::new("session", "/x/", Some(&number.to_string()), &number.to_be_bytes()).unwrap()
+    fn key(number: u64) -> FormKey {
+        FormKey::new("session", "/x/", Some(&number.to_string()), &number.to_be_bytes()).unwrap()
     }
 
-    async fn first(submissions: &Submissions, key: Key) -> Claim {
+    async fn first(submissions: &Submissions, key: FormKey) -> Claim {
         match submissions.enter(key, ANN, || NOW).await {
-            Entered::First(claim) => claim,
+            FormDecision::First(claim) => claim,
             _ => panic!("it was sent before"),
         }
     }
 
-    async fn again(submissions: &Submissions, key: Key, now: Moment) -> Option<Response> {
+    async fn again(submissions: &Submissions, key: FormKey, now: MonotonicTime) -> Option<Response> {
         match submissions.enter(key, ANN, || now).await {
-            Entered::Again(answer) => Some(answer),
-            Entered::First(_) => None,
-            Entered::Busy => panic!("busy"),
+            FormDecision::Again(answer) => Some(answer),
+            FormDecision::First(_) => None,
+            FormDecision::Busy => panic!("busy"),
         }
     }
 
@@ -409,19 +411,19 @@ mod tests {
 
     #[test]
     fn a_form_is_the_same_if_all_of_it_is() {
-        let same = Key::new("s", "/a/", Some("1"), b"x");
-        assert_eq!(same, Key::new("s", "/a/", Some("1"), b"x"));
+        let same = FormKey::new("s", "/a/", Some("1"), b"x");
+        assert_eq!(same, FormKey::new("s", "/a/", Some("1"), b"x"));
         for other in [
-            Key::new("t", "/a/", Some("1"), b"x"),
-            Key::new("s", "/b/", Some("1"), b"x"),
-            Key::new("s", "/a/", Some("1"), b"y"),
-            Key::new("s/a/", "", Some("1"), b"x"),
+            FormKey::new("t", "/a/", Some("1"), b"x"),
+            FormKey::new("s", "/b/", Some("1"), b"x"),
+            FormKey::new("s", "/a/", Some("1"), b"y"),
+            FormKey::new("s/a/", "", Some("1"), b"x"),
         ] {
             assert_ne!(same, other);
         }
-        assert_eq!(Key::new("s", "/a/", None, b"x"), None);
-        assert_eq!(Key::new("s", "/a/", Some(""), b"x"), None);
-        assert_eq!(Key::new("s", "/a/", Some(&"1".repeat(FORM_NUMBER + 1)), b"x"), None);
+        assert_eq!(FormKey::new("s", "/a/", None, b"x"), None);
+        assert_eq!(FormKey::new("s", "/a/", Some(""), b"x"), None);
+        assert_eq!(FormKey::new("s", "/a/", Some(&"1".repeat(FORM_NUMBER + 1)), b"x"), None);
     }
 
     #[tokio::test]
@@ -430,10 +432,10 @@ mod tests {
         let claim = first(&submissions, key(1)).await;
         assert_eq!(claim.answer(see("/done/"), NOW).await.status(), 303);
         let life = i64::try_from(FORM_KEPT_FOR.as_micros()).unwrap();
-        let repeated = again(&submissions, key(1), Moment::from_micros(life - 1)).await.unwrap();
+        let repeated = again(&submissions, key(1), MonotonicTime::from_micros(life - 1)).await.unwrap();
         assert_eq!((repeated.status().as_u16(), &repeated.headers()["location"]), (303, &"/done/".parse().unwrap()));
         assert!(again(&submissions, key(2), NOW).await.is_none(), "another form");
-        assert!(again(&submissions, key(1), Moment::from_micros(life)).await.is_none(), "forgotten");
+        assert!(again(&submissions, key(1), MonotonicTime::from_micros(life)).await.is_none(), "forgotten");
     }
 
     /// The same form sent again, which waits for the first answer.
@@ -483,14 +485,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_remembered_is_bounded() {
-        let bounds = Bounds { forms: 4, forms_per_user: 2, bytes: 1 << 20, life: FORM_KEPT_FOR };
-        let mut known = Known::new(bounds);
+        let bounds = SubmissionBounds { forms: 4, forms_per_user: 2, bytes: 1 << 20, life: FORM_KEPT_FOR };
+        let mut known = KnownForm::new(bounds);
         let mut keep = |number: u64, owner, length: usize| {
-            let (key, outcome) = (key(number), watch::Sender::new(Outcome::Pending));
-            known.by_key.insert(key, Entry { owner: UserId(owner), state: Progress::Running(outcome.subscribe()) });
+            let (key, outcome) = (key(number), watch::Sender::new(FirstAnswer::Pending));
+            known.by_key.insert(
+                key,
+                SubmissionEntry { owner: UserId(owner), state: SubmissionProgress::Running(outcome.subscribe()) },
+            );
             let body = Bytes::from(vec![b'x'; length]);
             let (headers, extensions) = (HeaderMap::new(), Extensions::new());
-            known.keep(key, Arc::new(Kept { status: StatusCode::OK, headers, extensions, body }), NOW);
+            known.keep(key, Arc::new(KeptAnswer { status: StatusCode::OK, headers, extensions, body }), NOW);
             let mut kept: Vec<u64> =
                 (1..=number).filter(|number| known.by_key.contains_key(&self::key(*number))).collect();
             kept.sort_unstable();
@@ -514,8 +519,8 @@ mod tests {
         for number in 0..FORMS_AT_ONCE_PER_USER as u64 {
             claims.push(first(&submissions, key(number)).await);
         }
-        assert!(matches!(submissions.enter(key(9_999), ANN, || NOW).await, Entered::Busy));
-        assert!(matches!(submissions.enter(key(9_999), UserId(2), || NOW).await, Entered::First(_)));
+        assert!(matches!(submissions.enter(key(9_999), ANN, || NOW).await, FormDecision::Busy));
+        assert!(matches!(submissions.enter(key(9_999), UserId(2), || NOW).await, FormDecision::First(_)));
         claims.pop();
         assert!(again(&submissions, key(9_999), NOW).await.is_none());
     }

@@ -11,8 +11,8 @@ use percent_encoding::percent_decode_str;
 use super::{
     Site,
     answer::{self, NOTICE, PageError},
-    form::Fields,
-    submissions::{self, ClaimPlace, Entered, Key},
+    form::FormFields,
+    submissions::{self, ClaimPlace, FormDecision, FormKey},
 };
 use crate::{
     domain::{limits::LAST_VIEW, preferences::Preferences},
@@ -71,7 +71,7 @@ impl FromRequestParts<Site> for Visitor {
 #[derive(Clone, Debug)]
 pub struct Posted {
     pub visitor: Visitor,
-    pub fields: Fields,
+    pub fields: FormFields,
 }
 
 impl FromRequest<Site> for Posted {
@@ -98,7 +98,7 @@ impl Posted {
             Ok(bytes) => bytes,
             Err(error) => return Err(PageError::from(error).page(site, &visitor)),
         };
-        let fields = Fields::parse(&bytes);
+        let fields = FormFields::parse(&bytes);
         let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
         // A page that was loaded before its browser logged in again has the proof of the former session.
         let is_proven =
@@ -107,12 +107,12 @@ impl Posted {
             let typed = if is_ours { typed(&fields) } else { Vec::new() };
             return Err(PageError::Csrf.page_with_typed(site, &visitor, typed));
         }
-        let key = Key::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
+        let key = FormKey::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
         if let Some((place, key)) = place.zip(key) {
             match site.submissions().enter(key, visitor.caller.id(), || site.service.moment()).await {
-                Entered::First(claim) => place.put(claim),
-                Entered::Again(answer) => return Err(answer),
-                Entered::Busy => return Err(PageError::Busy.page(site, &visitor)),
+                FormDecision::First(claim) => place.put(claim),
+                FormDecision::Again(answer) => return Err(answer),
+                FormDecision::Busy => return Err(PageError::Busy.page(site, &visitor)),
             }
         }
         Ok(Self { visitor, fields })
@@ -120,7 +120,7 @@ impl Posted {
 }
 
 /// The texts of a form that somebody may want to copy.
-fn typed(fields: &Fields) -> Vec<String> {
+fn typed(fields: &FormFields) -> Vec<String> {
     const TEXTS: [&str; 7] = ["message", "description", "name", "note", "url", "ticket", "tag"];
     let texts = fields.iter().filter(|(name, text)| TEXTS.contains(name) && !text.trim().is_empty());
     texts.map(|(_, text)| text.to_owned()).collect()

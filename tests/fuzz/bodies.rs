@@ -20,7 +20,7 @@ use argusd::{
             v1, v2,
         },
         body::exact_members,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         request::Request,
     },
 };
@@ -35,14 +35,14 @@ fn object(input: &[u8]) -> Option<(Map<String, Value>, Value)> {
     Some((value.as_object()?.clone(), value))
 }
 
-fn fields(input: &[u8], is_form: bool, is_whole: bool) -> Option<Fields> {
+fn fields(input: &[u8], is_form: bool, is_whole: bool) -> Option<BodyFields> {
     let (object, value) = object(input)?;
     let exact = if is_form { HashMap::new() } else { exact_members(input, &value) };
-    Some(Fields::new(object, is_form).with_exact(exact).of(is_whole, Tz::Europe__Oslo))
+    Some(BodyFields::new(object, is_form).with_exact(exact).of(is_whole, Tz::Europe__Oslo))
 }
 
 /// The field `x`, read by `read`: something, or an error that names it.
-fn reads<T>(input: &[u8], is_form: bool, what: &str, read: impl FnOnce(&mut Fields) -> Option<T>) -> Option<T> {
+fn reads<T>(input: &[u8], is_form: bool, what: &str, read: impl FnOnce(&mut BodyFields) -> Option<T>) -> Option<T> {
     let mut fields = fields(input, is_form, true)?;
     let sent = object(input)?.0.get("x").cloned();
     let memory = (64 << 10) + 1_024 * input.len();
@@ -85,7 +85,7 @@ fn fields_of_bodies() {
     ];
     run("fields_of_bodies", EXAMPLES, |input| {
         for is_form in [false, true] {
-            let text = reads(input, is_form, "text", |it| it.text("x", Text::filled_up_to(100)));
+            let text = reads(input, is_form, "text", |it| it.text("x", TextRule::filled_up_to(100)));
             let good = |text: &String| {
                 !text.is_empty() && text.chars().count() <= 100 && !text.contains('\0') && text.trim() == text
             };
@@ -127,14 +127,14 @@ fn fields_of_bodies() {
             assert!(references.is_none_or(|them| (1..=3).contains(&them.len())));
             reads(input, is_form, "reference", |it| it.reference::<u64>("x"));
             reads(input, is_form, "choices", |it| it.choices("x", &["EM", "SM"]));
-            reads(input, is_form, "nullable_text", |it| it.nullable_text("x", Text::up_to(5)));
+            reads(input, is_form, "nullable_text", |it| it.nullable_text("x", TextRule::up_to(5)));
             reads(input, is_form, "required_text", |it| it.required_text("x", 5));
             reads(input, is_form, "dictionary", |it| it.dictionary("x", "no dictionary"));
             reads(input, is_form, "uuid", |it| it.uuid("x"));
             let keys = reads(input, is_form, "any_keys", |it| it.any_keys("x", 4));
             assert!(keys.is_none_or(|keys| keys.len() <= 4));
             reads(input, is_form, "keys_and_objects", |it| {
-                it.keys_and_objects("x", 4, |key| key.to_string(), |object| object.text("name", Text::up_to(3)))
+                it.keys_and_objects("x", 4, |key| key.to_string(), |object| object.text("name", TextRule::up_to(3)))
             });
         }
     });

@@ -13,13 +13,13 @@ use argusd::{
     http::{
         Version,
         argus::shared::blob::{BlobBody, filter_string, take_filter_string},
-        fields::Fields,
+        fields::BodyFields,
         page::Location,
         params::{self, Params},
         parse_blob,
         query::{Context, Scope, criteria},
     },
-    web::{form, incidents::view::View},
+    web::{form, incident_list::view::View},
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -65,14 +65,16 @@ fn saved_filters() {
                 }
             }
         }
-        let mut fields = Fields::new(json!({ "filter_string": text }).as_object().unwrap().clone(), false);
+        let mut fields = BodyFields::new(json!({ "filter_string": text }).as_object().unwrap().clone(), false);
         match take_filter_string(&mut fields) {
             Some(blob) => {
                 assert!(!fields.has_errors());
                 check_bounds(&blob);
                 // Of what it accepts, it writes ids and tags only.
-                let mut again =
-                    Fields::new(json!({ "filter_string": filter_string(&blob) }).as_object().unwrap().clone(), false);
+                let mut again = BodyFields::new(
+                    json!({ "filter_string": filter_string(&blob) }).as_object().unwrap().clone(),
+                    false,
+                );
                 let again = take_filter_string(&mut again).unwrap();
                 assert_eq!(
                     (again.source_ids.unwrap_or_default(), again.tags.unwrap_or_default()),
@@ -143,10 +145,10 @@ fn addresses_of_the_list() {
     let directory = Directory::default();
     run_texts("addresses_of_the_list", &examples, |text| {
         let memory = (64 << 10) + 256 * text.len();
-        let view = within_memory(memory, || View::parse(&form::Fields::of_query(Some(text))));
+        let view = within_memory(memory, || View::parse(&form::FormFields::of_query(Some(text))));
         let query = view.query();
         assert!(query.len() <= 300 * 4 * 3 * TAG, "{} bytes", query.len());
-        let again = View::parse(&form::Fields::of_query(Some(&query)));
+        let again = View::parse(&form::FormFields::of_query(Some(&query)));
         assert_eq!(again, View { cursor: None, ..view.clone() }, "{query}");
         assert_eq!(again.query(), query);
         let criteria = within_memory(memory + (64 << 10), || view.criteria(&directory, Timestamp::MAX));

@@ -170,7 +170,7 @@ fn web_addresses() {
         "HTTP://BLÅBÆR.no/å",
         "x?y",
     ];
-    let base = urls::Base::new("https://nav.example.org:8443/app/?x#y");
+    let base = urls::SourceBase::new("https://nav.example.org:8443/app/?x#y");
     run_texts("web_addresses", EXAMPLES, |text| {
         let memory = (16 << 10) + 64 * text.len();
         if within_memory(memory, || urls::is_valid(text)) {

@@ -1,7 +1,7 @@
 //! Administrative commands, carried out within this process.
 
 use argusd::{
-    admin::{AdminReply, AdminRequest, execute},
+    control::{AdminReply, AdminRequest, execute},
     domain::{ids::FilterId, profile::Profile},
     store::StoreError,
 };

@@ -7,7 +7,7 @@ use argusd::{
         destination::Destination,
         event::{Event, EventType},
         ids::{DestinationId, EventId, FilterId, IncidentId, MessageId, ProfileId, TimeslotId},
-        message::{About, Message, State, restricted_answer},
+        message::{Message, MessageState, MessageSubject, restricted_answer},
         profile::Profile,
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
@@ -29,7 +29,7 @@ pub async fn write<T: Send + 'static>(app: &App, change: impl FnOnce(&mut Comman
 }
 
 #[derive(Clone, Copy)]
-pub struct Watch {
+pub struct FaultWatch {
     pub profile: ProfileId,
     pub filter: FilterId,
     pub timeslot: TimeslotId,
@@ -37,7 +37,7 @@ pub struct Watch {
 }
 
 /// A profile of a user, by mail at any hour.
-pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> Watch {
+pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> FaultWatch {
     let directory = app.service.directory();
     let owner = directory.user_named(username).unwrap().id;
     let (timeslot, destination) = (directory.timeslots_of(owner)[0].id, directory.destinations_of(owner)[0].id);
@@ -56,7 +56,7 @@ pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> Watch {
         (profile, filter)
     })
     .await;
-    Watch { profile, filter, timeslot, destination }
+    FaultWatch { profile, filter, timeslot, destination }
 }
 
 fn all() -> FilterBlob {
@@ -149,20 +149,21 @@ async fn states_of_messages_are_told() {
     let incident = app.incident(json!({})).await;
     let path = format!("/argusd/v1/incidents/{incident}/notifications/");
     let first = messages(&app).remove(0);
-    let shown = async |state: State| {
+    let shown = async |state: MessageState| {
         let message =
             Message { state, attempts: 2, last_attempt: Some(at(1)), answer: "451 later".to_owned(), ..first.clone() };
         write(&app, move |command| command.put_message(message)).await;
         app.of(Who::EndUser).get(&path).await.json().as_array_mut().unwrap().remove(0)
     };
-    let due = shown(State::Due { at: at(5), since: at(0) }).await;
+    let due = shown(MessageState::Due { at: at(5), since: at(0) }).await;
     assert_eq!((&due["state"], &due["attempts"], &due["answer"]), (&json!("due"), &json!(2), &json!("451 later")));
     assert_eq!(due["status"], "queued");
     assert_eq!(due["next_attempt"], "2026-01-15T13:05:00+01:00");
     assert_eq!(due["last_attempt"], "2026-01-15T13:01:00+01:00");
-    for (state, name, status) in
-        [(State::Delivered { at: at(2) }, "delivered", "sent"), (State::Dead { at: at(2) }, "dead", "failed")]
-    {
+    for (state, name, status) in [
+        (MessageState::Delivered { at: at(2) }, "delivered", "sent"),
+        (MessageState::Dead { at: at(2) }, "dead", "failed"),
+    ] {
         let row = shown(state).await;
         assert_eq!((&row["state"], &row["status"]), (&json!(name), &json!(status)));
         assert_eq!(row["next_attempt"], Value::Null);
@@ -170,8 +171,8 @@ async fn states_of_messages_are_told() {
     }
     let summary = Message {
         id: MessageId(2),
-        about: About::Summary(vec![first.id]),
-        state: State::Delivered { at: at(3) },
+        about: MessageSubject::Summary(vec![first.id]),
+        state: MessageState::Delivered { at: at(3) },
         answer: "250 OK".to_owned(),
         attempts: 1,
         ..first.clone()
@@ -181,7 +182,7 @@ async fn states_of_messages_are_told() {
         command.put_message(summary);
     })
     .await;
-    let gathered = shown(State::Gathered { into: MessageId(2), at: at(2) }).await;
+    let gathered = shown(MessageState::Gathered { into: MessageId(2), at: at(2) }).await;
     assert_eq!((&gathered["state"], &gathered["status"]), (&json!("gathered"), &json!("sent")));
     assert_eq!(
         gathered["summary"],
@@ -232,13 +233,16 @@ async fn a_decision_is_explained() {
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent.clone()));
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "alice").await, (200, silent.clone()));
     assert_eq!(decisions(&app, Who::Staff, low, low_event, "alice").await, (200, silent.clone()));
-    let (_, told) = decisions(&app, Who::EndUser, high, high_event, "").await;
-    assert_eq!((&told["told"], &told["summary"]), (&json!(true), &json!("alice: 1 message queued, not sent yet.")));
-    assert_eq!(told["messages"], json!({"sent": 0, "queued": 1, "failed": 0}));
-    assert_eq!(told["profiles"][0]["verdict"], "told");
+    let (_, notified) = decisions(&app, Who::EndUser, high, high_event, "").await;
+    assert_eq!(
+        (&notified["told"], &notified["summary"]),
+        (&json!(true), &json!("alice: 1 message queued, not sent yet."))
+    );
+    assert_eq!(notified["messages"], json!({"sent": 0, "queued": 1, "failed": 0}));
+    assert_eq!(notified["profiles"][0]["verdict"], "told");
     let destination = json!({
         "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null});
-    assert_eq!(told["profiles"][0]["destinations"], json!([destination]));
+    assert_eq!(notified["profiles"][0]["destinations"], json!([destination]));
     // Neither answer changes when all that decided is gone.
     write(&app, move |command| {
         command.delete_profile(watch.profile);
@@ -248,7 +252,7 @@ async fn a_decision_is_explained() {
     })
     .await;
     assert_eq!(decisions(&app, Who::EndUser, low, low_event, "").await, (200, silent));
-    assert_eq!(decisions(&app, Who::EndUser, high, high_event, "").await, (200, told));
+    assert_eq!(decisions(&app, Who::EndUser, high, high_event, "").await, (200, notified));
 }
 
 /// Nobody is said to be notified by a message that is queued or failed.
@@ -259,14 +263,14 @@ async fn a_decision_says_what_became_of_the_messages() {
     let incident = app.incident(json!({})).await;
     let event = first_event(&app, incident).await;
     let message = messages(&app).remove(0);
-    let put = async |state: State, attempts: u32, answer: &str| {
+    let put = async |state: MessageState, attempts: u32, answer: &str| {
         let message = Message { state, attempts, answer: answer.to_owned(), ..message.clone() };
         write(&app, move |command| command.put_message(message)).await;
     };
     let refused = restricted_answer("Connection refused.", "10.0.0.1:25 refused the connection.");
     for (state, attempts, answer, status, summary, for_staff) in [
         (
-            State::Due { at: at(5), since: at(0) },
+            MessageState::Due { at: at(5), since: at(0) },
             1,
             refused.as_str(),
             "queued",
@@ -274,14 +278,21 @@ async fn a_decision_says_what_became_of_the_messages() {
             "alice: 1 message queued, not sent yet (10.0.0.1:25 refused the connection, 1 try).",
         ),
         (
-            State::Dead { at: at(5) },
+            MessageState::Dead { at: at(5) },
             7,
             "550 no such user",
             "failed",
             "alice: 1 message failed (550 no such user, 7 tries).",
             "alice: 1 message failed (550 no such user, 7 tries).",
         ),
-        (State::Delivered { at: at(5) }, 8, "250 OK", "sent", "alice: 1 message sent.", "alice: 1 message sent."),
+        (
+            MessageState::Delivered { at: at(5) },
+            8,
+            "250 OK",
+            "sent",
+            "alice: 1 message sent.",
+            "alice: 1 message sent.",
+        ),
     ] {
         put(state, attempts, answer).await;
         let (_, own) = decisions(&app, Who::EndUser, incident, event, "").await;
@@ -290,11 +301,11 @@ async fn a_decision_says_what_became_of_the_messages() {
         assert_eq!(staff["summary"], for_staff);
     }
     // Part of a summary, which counts.
-    let gathered = State::Gathered { into: MessageId(2), at: at(6) };
+    let gathered = MessageState::Gathered { into: MessageId(2), at: at(6) };
     let summary = Message {
         id: MessageId(2),
-        about: About::Summary(vec![message.id]),
-        state: State::Dead { at: at(7) },
+        about: MessageSubject::Summary(vec![message.id]),
+        state: MessageState::Dead { at: at(7) },
         attempts: 3,
         answer: "too late".to_owned(),
         ..message.clone()
@@ -402,7 +413,7 @@ async fn destinations_are_tried_out() {
     assert_eq!(other.status, 200, "each user has a limit of their own");
     let mut expected = vec![(destination, "alice".to_owned()); 5];
     expected.push((of_staff, "stan".to_owned()));
-    assert_eq!(app.courier.sent(), expected);
+    assert_eq!(app.sender.sent(), expected);
     assert!(messages(&app).is_empty(), "nothing is stored");
 }
 
@@ -414,7 +425,7 @@ async fn deliveries_are_paged() {
         app.incident(json!({})).await;
     }
     for message in messages(&app).into_iter().filter(|message| message.id.0 % 2 == 0) {
-        let message = Message { state: State::Dead { at: at(1) }, ..message };
+        let message = Message { state: MessageState::Dead { at: at(1) }, ..message };
         write(&app, move |command| command.put_message(message)).await;
     }
     let staff = app.of(Who::Staff);
@@ -447,7 +458,7 @@ async fn what_was_given_up_is_sent_again() {
     let path = "/argusd/v1/deliveries/1/retry/";
     let still_due = json!(["This message is queued. Only failed messages can be sent again."]);
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due.clone());
-    let message = Message { state: State::Dead { at: at(0) }, ..messages(&app).remove(0) };
+    let message = Message { state: MessageState::Dead { at: at(0) }, ..messages(&app).remove(0) };
     write(&app, move |command| command.put_message(message)).await;
     app.clock.advance_micros(10 * MINUTE);
     for who in [Who::EndUser, Who::Source] {
@@ -455,12 +466,12 @@ async fn what_was_given_up_is_sent_again() {
     }
     let reply = app.of(Who::Staff).post(path, json!({})).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("due")));
-    assert_eq!(messages(&app)[0].state, State::Due { at: at(10), since: at(10) });
+    assert_eq!(messages(&app)[0].state, MessageState::Due { at: at(10), since: at(10) });
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due);
     for (state, text) in [
-        (State::Delivered { at: at(1) }, "This message was sent. Only failed messages can be sent again."),
+        (MessageState::Delivered { at: at(1) }, "This message was sent. Only failed messages can be sent again."),
         (
-            State::Gathered { into: MessageId(7), at: at(1) },
+            MessageState::Gathered { into: MessageId(7), at: at(1) },
             "This message is part of summary 7; only the summary can be sent again.",
         ),
     ] {
@@ -475,7 +486,7 @@ async fn what_was_given_up_is_sent_again() {
 #[tokio::test]
 async fn secrets_stay_secret() {
     let app = App::new().await;
-    let Watch { profile, .. } = watch(&app, "alice", all()).await;
+    let FaultWatch { profile, .. } = watch(&app, "alice", all()).await;
     let owner = app.user_id("alice");
     let before = app.service.directory().profiles[&profile].clone();
     write(&app, move |command| {

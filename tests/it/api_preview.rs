@@ -57,10 +57,10 @@ async fn says_what_a_draft_would_have_sent() {
     let mut by_hour = vec![0; 24];
     by_hour[13] = 3;
     assert_eq!(answer["by_hour"], json!(by_hour));
-    let told = [17, 20, 21, 16];
+    let notified = [17, 20, 21, 16];
     assert_eq!(answer["by_day"][day(20)], 1);
     assert_eq!(answer["by_day"].as_object().unwrap().len(), 9, "{}", answer["by_day"]);
-    let days: u64 = told.iter().map(|it| answer["by_day"][day(*it)].as_u64().unwrap()).sum();
+    let days: u64 = notified.iter().map(|it| answer["by_day"][day(*it)].as_u64().unwrap()).sum();
     assert_eq!(days, 3);
     assert_eq!(answer["by_destination"], json!({ destination.to_string(): 3 }));
     assert_eq!(answer["silent"], json!({"filter": 6}));

@@ -8,7 +8,9 @@ use std::{
 
 use argusd::{
     clock::Clock,
-    notify::{ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, QueueSettings, Reach},
+    notify::{
+        ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, MediumReach, QueueSettings,
+    },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -167,7 +169,7 @@ async fn a_channel_has_its_own_mail_server_and_sender() {
     Log::hear_all();
     said += &desk.happens().await;
     assert_eq!((theirs.mails().len(), ours.mails().len()), (1, 4));
-    assert_eq!(desk.health.reach("email"), Some(Reach::Reachable));
+    assert_eq!(desk.health.reach("email"), Some(MediumReach::Reachable));
     assert!(said.contains("AUTH: 535"), "{said}");
     let logged = log.text();
     assert!(logged.contains("AUTH: 535"), "the log is listened to: {logged}");

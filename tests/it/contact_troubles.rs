@@ -9,7 +9,7 @@ use argusd::{
         event::EventType,
         ids::IncidentId,
         limits::CALLS_PER_EVENT,
-        message::{Message, Route, State},
+        message::{Message, MessageState, Route},
     },
     service::NewEvent,
     store::StoreError,
@@ -34,7 +34,7 @@ async fn fate(desk: &Desk, incident: u64, contact: u128, delivered: bool) {
     assert!(!meant.is_empty(), "contact {contact} was not told of {incident}");
     let written = desk.rig.app.service.store().write(None, move |command| {
         let at = command.now();
-        let state = if delivered { State::Delivered { at } } else { State::Dead { at } };
+        let state = if delivered { MessageState::Delivered { at } } else { MessageState::Dead { at } };
         for message in meant {
             command.put_message(Message { state, ..message });
         }
@@ -117,7 +117,7 @@ async fn letters_from_before_the_start_count() {
     desk.rule("Net", json!([to(1)])).await;
     let (incident, _) = desk.happens().await;
     fate(&desk, incident, 1, false).await;
-    let started = argusd::jobs::Watch::new(desk.rig.app.service.clone(), std::sync::Arc::default());
+    let started = argusd::jobs::FaultWatch::new(desk.rig.app.service.clone(), std::sync::Arc::default());
     let opened: usize = started.round().await.into_iter().map(|(_, settled)| settled.unwrap().opened.len()).sum();
     assert_eq!(opened, 1);
 }

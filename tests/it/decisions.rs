@@ -14,8 +14,8 @@ use argusd::{
         ids::{DestinationId, EventId, FilterId, IncidentId, MaintenanceId, ProfileId, SourceId, TimeslotId, UserId},
         incident::EndTime,
         maintenance::Maintenance,
-        message::{About, Route},
-        plan::{Silence, Whom},
+        message::{MessageSubject, Route},
+        plan::{NearMissRecipient, Silence},
         profile::Profile,
         severity::Level,
         source::SourceDraft,
@@ -363,7 +363,7 @@ impl World {
             let (misses, more) = snapshot.near_misses(*incident, *event).unwrap();
             assert_eq!(more, 0);
             for (user, name) in self.users().into_iter().zip(USERS) {
-                let about = About::Event { incident: *incident, event: *event };
+                let about = MessageSubject::Event { incident: *incident, event: *event };
                 let routes = messages.iter().filter(|it| it.about == about).map(|it| &it.route);
                 let sent: Vec<(ProfileId, DestinationId)> = routes
                     .map(|route| match route {
@@ -375,20 +375,20 @@ impl World {
                     .collect();
                 let nearly: Vec<(ProfileId, Option<DestinationId>, &str)> = misses
                     .iter()
-                    .filter_map(|miss| match miss.whom {
-                        Whom::User { user: whom, profile, destination } if whom == user => {
+                    .filter_map(|miss| match miss.recipient {
+                        NearMissRecipient::User { user: recipient, profile, destination } if recipient == user => {
                             Some((profile, destination, explain::code(Silence::Near(miss.reason))))
                         }
                         _ => None,
                     })
                     .collect();
                 let decisions = self.ask(&self.service, *incident, *event, name).await;
-                let told: Vec<(ProfileId, DestinationId)> = decisions
+                let notified: Vec<(ProfileId, DestinationId)> = decisions
                     .profiles
                     .iter()
-                    .flat_map(|profile| profile.told.iter().map(|it| (profile.id, it.id)))
+                    .flat_map(|profile| profile.notified.iter().map(|it| (profile.id, it.id)))
                     .collect();
-                assert_eq!(told, sent, "{incident} {event} {name}: {decisions:#?}");
+                assert_eq!(notified, sent, "{incident} {event} {name}: {decisions:#?}");
                 let near_codes = ["outside_timeslot", "maintenance", "sending_off", "no_destination", "already_told"];
                 let silent: Vec<(ProfileId, Option<DestinationId>, &str)> = decisions
                     .profiles
@@ -398,7 +398,7 @@ impl World {
                     .collect();
                 assert_eq!(silent, nearly, "{incident} {event} {name}: {decisions:#?}");
                 for profile in &decisions.profiles {
-                    assert!(!profile.told.is_empty() || !profile.reasons.is_empty(), "silent without a reason");
+                    assert!(!profile.notified.is_empty() || !profile.reasons.is_empty(), "silent without a reason");
                 }
                 all_told += sent.len();
                 all_nearly += nearly.len();
@@ -447,13 +447,13 @@ impl World {
 
 #[tokio::test]
 async fn answers_agree_with_what_was_recorded_and_never_change() {
-    let (mut told, mut nearly) = (0, 0);
+    let (mut notified, mut nearly) = (0, 0);
     for seed in 1..=SEEDS {
         let directory = crate::support::in_memory();
         let mut world = World::new(directory.path(), seed).await;
         world.live().await;
         let (sent, missed) = world.check_records().await;
-        (told, nearly) = (told + sent, nearly + missed);
+        (notified, nearly) = (notified + sent, nearly + missed);
         let before = world.all_answers(&world.service).await;
         world.turn_everything_over().await;
         let behind = world.all_answers(&world.service).await;
@@ -469,5 +469,5 @@ async fn answers_agree_with_what_was_recorded_and_never_change() {
         reopened.search().close();
         reopened.store().close().unwrap();
     }
-    assert!(told > 100 && nearly > 100, "the worlds are too dull: {told} told, {nearly} nearly");
+    assert!(notified > 100 && nearly > 100, "the worlds are too dull: {notified} told, {nearly} nearly");
 }

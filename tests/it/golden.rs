@@ -17,8 +17,8 @@ use std::{
 };
 
 use argusd::{
-    admin::{AdminReply, AdminRequest, execute},
     clock::ManualClock,
+    control::{AdminReply, AdminRequest, execute},
     domain::datetime::parse,
     http::HttpSettings,
     search::Search,

@@ -2,7 +2,7 @@
 
 use argusd::{
     domain::contact::{ContactDraft, OriginEdit},
-    service::{Stored, Way},
+    service::{WriteMode, WriteResult},
 };
 use serde_json::json;
 
@@ -157,10 +157,10 @@ async fn fill(rig: &Rig, from: u128, to: u128) {
             addresses: [("email".to_owned(), format!("c{n}@example.org"))].into(),
             origin: OriginEdit::Keep,
         };
-        async move { rig.app.service.contacts().store_contact(&rig.app.local, Way::Put, draft).await.unwrap() }
+        async move { rig.app.service.contacts().store_contact(&rig.app.local, WriteMode::Put, draft).await.unwrap() }
     });
     let stored = futures_util::future::join_all(writes).await;
-    assert!(stored.iter().all(|stored| *stored == Stored::Created));
+    assert!(stored.iter().all(|stored| *stored == WriteResult::Created));
 }
 
 #[tokio::test]

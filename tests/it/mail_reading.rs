@@ -11,7 +11,7 @@ use std::{
 
 use argusd::{
     clock::ManualClock,
-    domain::{attempt::Ended, event::EventType, time::Timestamp},
+    domain::{attempt::AttemptEnd, event::EventType, time::Timestamp},
     notify::{ChannelSettings, Channels, Content, MailSettings, Notice, Outgoing, SmsSettings, Summary},
 };
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl Desk {
             contact: None,
         };
         let (outcome, _) = self.channels.send(&message).await;
-        assert!(outcome.ended == Ended::Sent, "{outcome:?}");
+        assert!(outcome.ended == AttemptEnd::Sent, "{outcome:?}");
     }
 
     async fn mail(&self, address: &str, notice: Notice) {
@@ -123,7 +123,7 @@ async fn international_domains_are_given_in_ascii_everywhere() {
         contact: None,
     };
     let (outcome, _) = desk.channels.send(&message).await;
-    assert!(outcome.ended == Ended::Failed && outcome.answer.contains("before the @"), "{outcome:?}");
+    assert!(outcome.ended == AttemptEnd::Failed && outcome.answer.contains("before the @"), "{outcome:?}");
 }
 
 #[tokio::test]

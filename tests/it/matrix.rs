@@ -11,7 +11,7 @@ use std::{
 use argusd::{
     domain::{
         ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId},
-        message::{About, Message, Route, State},
+        message::{Message, MessageState, MessageSubject, Route},
     },
     http::{Version, docs, native},
     store::StoreError,
@@ -292,10 +292,10 @@ async fn dead_message(app: &App, incident: u64, event: u64, destination: Destina
     let message = move |id, now| Message {
         id,
         created: now,
-        about: About::Event { incident: IncidentId(incident), event: EventId(event) },
+        about: MessageSubject::Event { incident: IncidentId(incident), event: EventId(event) },
         route: Route::Destination { user, profile: ProfileId(1), destination, medium: "email".to_owned() },
         address: "alice@example.org".to_owned(),
-        state: State::Dead { at: now },
+        state: MessageState::Dead { at: now },
         attempts: 3,
         last_attempt: Some(now),
         answer: "550 no such user".to_owned(),

@@ -1,7 +1,7 @@
 //! Who is told of what: the worked cases of contract section 19, set up and posted over the API.
 
 use argusd::domain::{
-    directory::DecisionSettings, ids::IncidentId, message::About, stored_filter::FilterBlob, time::Timestamp,
+    directory::DecisionSettings, ids::IncidentId, message::MessageSubject, stored_filter::FilterBlob, time::Timestamp,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -91,15 +91,15 @@ impl Case {
     }
 
     /// `STA alice@example.org`, in the order of decisions.
-    fn told(&self, incident: u64) -> Vec<String> {
+    fn notified(&self, incident: u64) -> Vec<String> {
         let snapshot = self.app.service.store().snapshot().unwrap();
         let messages = snapshot.messages_of(IncidentId(incident)).unwrap();
-        let told = messages.into_iter().map(|message| {
-            let About::Event { incident, event } = message.about else { panic!("not about an event") };
+        let notified = messages.into_iter().map(|message| {
+            let MessageSubject::Event { incident, event } = message.about else { panic!("not about an event") };
             let event = snapshot.event(incident, event).unwrap().unwrap();
             format!("{} {}", event.kind.code(), message.address.trim_end_matches("@example.org"))
         });
-        told.collect()
+        notified.collect()
     }
 }
 
@@ -110,9 +110,9 @@ async fn event_types_of_a_filter() {
     case.profile("end@example.org", &[json!({"event_types": ["END"]})]).await;
     case.profile("any@example.org", &[json!({"stateful": true})]).await;
     let incident = case.incident().await;
-    assert_eq!(case.told(incident), ["STA sta", "STA any"]);
+    assert_eq!(case.notified(incident), ["STA sta", "STA any"]);
     case.event(Who::Source, incident, "END").await;
-    assert_eq!(case.told(incident)[2..], ["END end", "END any"]);
+    assert_eq!(case.notified(incident)[2..], ["END end", "END any"]);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn all_filters_have_to_match_and_one_to_let_the_type_through() {
     case.profile("wrong-type@example.org", &[typed("END"), typed("ACK")]).await;
     case.profile("empty@example.org", &[json!({})]).await;
     case.profile("empty-too@example.org", &[json!({}), json!({"open": true})]).await;
-    assert_eq!(case.told(case.incident().await), ["STA both", "STA typed"]);
+    assert_eq!(case.notified(case.incident().await), ["STA both", "STA typed"]);
 }
 
 #[tokio::test]
@@ -137,12 +137,12 @@ async fn a_criterion_that_is_false_counts() {
     case.profile("closed@example.org", &[json!({"open": false})]).await;
     case.profile("same-key@example.org", &[json!({"tags": ["host=a", "host=b"]})]).await;
     let incident = case.incident().await;
-    assert_eq!(case.told(incident), ["STA unacked", "STA unacked-2", "STA same-key"]);
+    assert_eq!(case.notified(incident), ["STA unacked", "STA unacked-2", "STA same-key"]);
     let ack = json!({"timestamp": AT});
     pk(&case.alice.post(&format!("/api/v2/incidents/{incident}/acks/"), ack).await);
-    assert_eq!(case.told(incident)[3..], ["ACK same-key"]);
+    assert_eq!(case.notified(incident)[3..], ["ACK same-key"]);
     case.event(Who::EndUser, incident, "CLO").await;
-    assert_eq!(case.told(incident)[4..], ["CLO closed", "CLO same-key"]);
+    assert_eq!(case.notified(incident)[4..], ["CLO closed", "CLO same-key"]);
 }
 
 #[tokio::test]
@@ -162,11 +162,11 @@ async fn timeslots_are_read_in_the_servers_zone() {
         case.profile_with(address, &any, json!({ "timeslot": slot })).await;
     }
     let incident = case.incident().await;
-    assert_eq!(case.told(incident), ["STA local", "STA two", "STA edge"]);
+    assert_eq!(case.notified(incident), ["STA local", "STA two", "STA edge"]);
     // The event's own time counts, not that of the incident's start.
     let late = json!({"type": "OTH", "timestamp": "2026-01-15T12:31:00Z"});
     pk(&case.app.of(Who::Source).post(&format!("/api/v2/incidents/{incident}/events/"), late).await);
-    assert_eq!(case.told(incident)[3..], ["OTH local", "OTH two"]);
+    assert_eq!(case.notified(incident)[3..], ["OTH local", "OTH two"]);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn each_destination_once_however_many_profiles() {
     case.profile_with("d@example.org", &[json!({"maxlevel": 4})], json!({ "destinations": [other, own] })).await;
     let inactive = json!({"active": false});
     case.profile_with("e@example.org", &[json!({"open": true})], inactive).await;
-    assert_eq!(case.told(case.incident().await), ["STA a", "STA c"]);
+    assert_eq!(case.notified(case.incident().await), ["STA a", "STA c"]);
 }
 
 #[tokio::test]
@@ -191,8 +191,12 @@ async fn planned_maintenance_silences() {
     let task =
         json!({"filters": [host, level], "start_time": "2026-01-15T12:20:00Z", "end_time": "2026-01-15T12:30:00Z"});
     pk(&staff.post("/api/v2/plannedmaintenance/", task).await);
-    assert_eq!(case.told(case.incident().await), [""; 0]);
-    assert_eq!(case.told(case.incident_with(json!({"level": 4})).await), ["STA a"], "all its filters have to match");
+    assert_eq!(case.notified(case.incident().await), [""; 0]);
+    assert_eq!(
+        case.notified(case.incident_with(json!({"level": 4})).await),
+        ["STA a"],
+        "all its filters have to match"
+    );
     for (at, is_told) in [
         ("2026-01-15T12:19:59.999999Z", true),
         ("2026-01-15T12:20:00Z", false),
@@ -200,7 +204,7 @@ async fn planned_maintenance_silences() {
         ("2026-01-15T12:30:00.000001Z", true),
     ] {
         let incident = case.incident_with(json!({ "start_time": at })).await;
-        assert_eq!(!case.told(incident).is_empty(), is_told, "{at}");
+        assert_eq!(!case.notified(incident).is_empty(), is_told, "{at}");
     }
     // Bulk works with maintenance there.
     let incident = case.incident_with(json!({"level": 4})).await;
@@ -208,7 +212,7 @@ async fn planned_maintenance_silences() {
     assert_eq!(case.alice.post("/api/v2/incidents/acks/bulk/", bulk).await.status, 201);
     let bulk = json!({"ids": [incident], "event": {"type": "CLO", "timestamp": AT}});
     assert_eq!(case.alice.post("/api/v2/incidents/events/bulk/", bulk).await.status, 201);
-    assert_eq!(case.told(incident), ["STA a", "ACK a", "CLO a"]);
+    assert_eq!(case.notified(incident), ["STA a", "ACK a", "CLO a"]);
 }
 
 #[tokio::test]
@@ -218,12 +222,12 @@ async fn sending_can_be_switched_off_and_filters_filled_up() {
     case.profile("low@example.org", &[json!({"maxlevel": 5})]).await;
     let zone = Tz::Europe__Oslo;
     case.decide(DecisionSettings { time_zone: zone, send: false, ..DecisionSettings::default() }).await;
-    assert_eq!(case.told(case.incident().await), [""; 0]);
+    assert_eq!(case.notified(case.incident().await), [""; 0]);
     // The fallback filter speaks where a filter is silent.
     let fallback = FilterBlob { max_level: argusd::domain::severity::Level::new(2), ..FilterBlob::default() };
     case.decide(DecisionSettings { time_zone: zone, send: true, fallback }).await;
-    assert_eq!(case.told(case.incident().await), ["STA low"]);
-    assert_eq!(case.told(case.incident_with(json!({"level": 2})).await), ["STA tagged", "STA low"]);
+    assert_eq!(case.notified(case.incident().await), ["STA low"]);
+    assert_eq!(case.notified(case.incident_with(json!({"level": 2})).await), ["STA tagged", "STA low"]);
 }
 
 #[tokio::test]
@@ -233,12 +237,12 @@ async fn acknowledgements_count_while_they_are_made() {
     case.profile("ack@example.org", &[json!({"event_types": ["ACK"]})]).await;
     let incident = case.incident().await;
     pk(&case.alice.post(&format!("/api/v2/incidents/{incident}/acks/"), json!({"timestamp": AT})).await);
-    assert_eq!(case.told(incident), ["ACK acked", "ACK ack"]);
+    assert_eq!(case.notified(incident), ["ACK acked", "ACK ack"]);
     let incidents = [case.incident().await, case.incident().await];
     let bulk = json!({"ids": incidents, "ack": {"timestamp": AT}});
     assert_eq!(case.alice.post("/api/v2/incidents/acks/bulk/", bulk).await.status, 201);
     for incident in incidents {
-        assert_eq!(case.told(incident), ["ACK acked", "ACK ack"]);
+        assert_eq!(case.notified(incident), ["ACK acked", "ACK ack"]);
     }
 }
 
@@ -254,9 +258,9 @@ async fn automatic_changes_tell_nobody() {
     assert_eq!(case.alice.put(&format!("{path}ticket_url/"), json!({ "ticket_url": ticket })).await.status, 200);
     let bulk = json!({"ids": [incident], "ticket_url": "https://tickets.example.org/2"});
     assert_eq!(case.alice.post("/api/v2/incidents/ticket_url/bulk/", bulk).await.status, 201);
-    assert_eq!(case.told(incident), ["STA a"]);
+    assert_eq!(case.notified(incident), ["STA a"]);
     case.event(Who::Source, incident, "CHI").await;
-    assert_eq!(case.told(incident), ["STA a", "CHI a"], "those that a source posts do");
+    assert_eq!(case.notified(incident), ["STA a", "CHI a"], "those that a source posts do");
     let stateless = case.incident_with(json!({"end_time": null})).await;
-    assert_eq!(case.told(stateless), [""; 0]);
+    assert_eq!(case.notified(stateless), [""; 0]);
 }

@@ -8,7 +8,7 @@ use std::{
 use argusd::{
     clock::ManualClock,
     domain::{
-        attempt::{Ended, Outcome},
+        attempt::{AttemptEnd, AttemptOutcome},
         event::{Event, EventType, EventTypeSet, StateAfter},
         ids::{EventId, IncidentId, SourceId, UserId},
         incident::Incident,
@@ -105,27 +105,27 @@ pub fn calling() -> Channels {
 }
 
 /// Sends, and sees to it that this takes a bounded time.
-pub async fn send(channels: &Channels, message: &Outgoing) -> Outcome {
+pub async fn send(channels: &Channels, message: &Outgoing) -> AttemptOutcome {
     let start = Instant::now();
     let (outcome, transcript) = channels.send(message).await;
     assert!(start.elapsed() < BOUND, "{:?}: {outcome:?}", start.elapsed());
-    assert!(!transcript.lines().is_empty() || outcome.ended == Ended::Failed);
+    assert!(!transcript.lines().is_empty() || outcome.ended == AttemptEnd::Failed);
     outcome
 }
 
 #[track_caller]
-fn assert_retry(outcome: &Outcome, needle: &str) {
-    assert!(outcome.ended == Ended::Retry && outcome.answer.contains(needle), "{outcome:?}");
+fn assert_retry(outcome: &AttemptOutcome, needle: &str) {
+    assert!(outcome.ended == AttemptEnd::Retry && outcome.answer.contains(needle), "{outcome:?}");
 }
 
 #[track_caller]
-pub fn assert_fail(outcome: &Outcome, needle: &str) {
-    assert!(outcome.ended == Ended::Failed && outcome.answer.contains(needle), "{outcome:?}");
+pub fn assert_fail(outcome: &AttemptOutcome, needle: &str) {
+    assert!(outcome.ended == AttemptEnd::Failed && outcome.answer.contains(needle), "{outcome:?}");
 }
 
 #[track_caller]
-pub fn assert_sent(outcome: &Outcome, needle: &str) {
-    assert!(outcome.ended == Ended::Sent && outcome.answer.contains(needle), "{outcome:?}");
+pub fn assert_sent(outcome: &AttemptOutcome, needle: &str) {
+    assert!(outcome.ended == AttemptEnd::Sent && outcome.answer.contains(needle), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -289,9 +289,9 @@ async fn without_the_encryption_or_the_login_that_is_required_nothing_is_handed_
     sink.set(Mood::Accept);
     let (outcome, transcript) = channels.send(&mail_to("m", "alice@example.org")).await;
     assert_sent(&outcome, "250");
-    let told = transcript.lines().join("\n");
-    assert!(told.contains("AUTH: 235 2.7.0 Welcome") && told.contains("TLS: no"), "{told}");
-    assert!(!told.contains("hunter2") && !told.contains("AGFyZ3Vz"), "{told}");
+    let notified = transcript.lines().join("\n");
+    assert!(notified.contains("AUTH: 235 2.7.0 Welcome") && notified.contains("TLS: no"), "{notified}");
+    assert!(!notified.contains("hunter2") && !notified.contains("AGFyZ3Vz"), "{notified}");
 }
 
 #[tokio::test]
@@ -422,9 +422,9 @@ async fn what_a_web_server_says_decides_what_becomes_of_a_call() {
         let (outcome, transcript) = channels.send(&message).await;
         assert!(start.elapsed() < BOUND, "{reply:?}");
         let kind = match outcome.ended {
-            Ended::Sent => "sent",
-            Ended::Retry | Ended::RetryAfter(_) => "retry",
-            Ended::Failed => "fail",
+            AttemptEnd::Sent => "sent",
+            AttemptEnd::Retry | AttemptEnd::RetryAfter(_) => "retry",
+            AttemptEnd::Failed => "fail",
         };
         let text = &outcome.answer;
         assert_eq!(kind, expected, "{reply:?}: {outcome:?}");
@@ -433,8 +433,8 @@ async fn what_a_web_server_says_decides_what_becomes_of_a_call() {
         for line in text.lines() {
             assert!(line.chars().count() <= 500 && !line.contains(char::is_control), "{text:?}");
         }
-        let told = format!("{text}\n{}", transcript.lines().join("\n"));
-        assert!(!told.contains("s3cret"), "{told}");
+        let notified = format!("{text}\n{}", transcript.lines().join("\n"));
+        assert!(!notified.contains("s3cret"), "{notified}");
     }
     assert!(other.calls().is_empty());
     sink.set(Reply::HangInBody);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use argusd::{
     domain::{
-        attempt::Ended,
+        attempt::AttemptEnd,
         event::EventType,
         message::{full_answer, public_answer},
     },
@@ -48,8 +48,8 @@ async fn who_asks_for_time_is_given_it() {
                 sink.set(Reply::Headers(status, headers.clone()));
                 let outcome = send(&channels, message).await;
                 match (outcome.ended, seconds) {
-                    (Ended::RetryAfter(micros), Some(seconds)) => assert_eq!(micros, seconds * 1_000_000),
-                    (Ended::Retry, None) => {}
+                    (AttemptEnd::RetryAfter(micros), Some(seconds)) => assert_eq!(micros, seconds * 1_000_000),
+                    (AttemptEnd::Retry, None) => {}
                     _ => panic!("{} {status} {headers:?}: {outcome:?}", message.medium),
                 }
             }
@@ -71,7 +71,7 @@ async fn where_a_redirect_leads_is_for_administrators() {
     ] {
         sink.set(Reply::Page(302, vec![("Location", location)], page));
         let (outcome, transcript) = calling().send(&message).await;
-        assert!(outcome.ended == Ended::Failed, "{outcome:?}");
+        assert!(outcome.ended == AttemptEnd::Failed, "{outcome:?}");
         assert_eq!(public_answer(&outcome.answer), "302 Found");
         assert_eq!(full_answer(&outcome.answer), shown);
         assert!(!transcript.lines().join("\n").contains("login"), "{transcript:?}");

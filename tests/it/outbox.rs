@@ -12,8 +12,8 @@ use std::{
 
 use argusd::{
     clock::Clock,
-    domain::attempt::Outcome,
-    jobs::Watch,
+    domain::attempt::AttemptOutcome,
+    jobs::FaultWatch,
     notify::{
         ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, Outgoing, QueueSettings,
         Transcript, Transport,
@@ -150,7 +150,7 @@ fn each_promise_survives_a_kill() {
     for (id, copies) in &by_id {
         assert!(copies.iter().all(|copy| *copy == copies[0]), "{id} is not one message: {copies:?}");
     }
-    let in_flight_at_most = rounds() * PEOPLE.len() * argusd::domain::limits::LANE_WINDOW;
+    let in_flight_at_most = rounds() * PEOPLE.len() * argusd::domain::limits::DESTINATION_WINDOW;
     assert!(mails.len() - by_id.len() <= in_flight_at_most, "{} repeats", mails.len() - by_id.len());
     assert_eq!(desk.site.ok(&["check"]), "all is well");
 }
@@ -209,7 +209,7 @@ struct Counting {
 }
 
 impl Transport for Counting {
-    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         self.channels.carry(message, transcript)
     }
@@ -233,7 +233,7 @@ async fn a_mail_server_that_is_down_for_an_hour_loses_nothing() {
         DispatchSettings { queue: QueueSettings { storm_limit: 0, retry_micros: 24 * 60 * MINUTE }, public_url: None };
     let store = app.service.store().clone();
     let mut dispatcher = Dispatcher::new(store, Arc::clone(&carrier) as _, Arc::clone(&health), settings);
-    let watch = Watch::new(app.service.clone(), Arc::clone(&health));
+    let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
     for who in [Who::EndUser, Who::Staff] {
         wants_everything(&app, who).await;
     }
@@ -345,7 +345,7 @@ async fn a_clock_that_is_set_delays_no_message() {
 async fn a_clock_that_is_set_raises_and_hides_no_trouble_with_the_mail_server() {
     let app = App::new().await;
     let health = Arc::new(Health::default());
-    let watch = Watch::new(app.service.clone(), Arc::clone(&health));
+    let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
     let open = async || {
         let list = app.of(Who::Staff).get("/api/v2/incidents/?tags=problem_type=mail_server&open=true").await.json();
         list["results"].as_array().unwrap().len()
@@ -433,7 +433,7 @@ fn the_words_of_a_private_address_are_for_administrators() {
     daemon.stop();
 }
 
-async fn look(watch: &Watch) {
+async fn look(watch: &FaultWatch) {
     for (_, settled) in watch.round().await {
         settled.unwrap();
     }

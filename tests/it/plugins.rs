@@ -11,7 +11,7 @@ use std::{
 use argusd::{
     clock::ManualClock,
     domain::{
-        attempt::{Ended, Outcome},
+        attempt::{AttemptEnd, AttemptOutcome},
         channel::Channel,
         directory::Directory,
         event::EventType,
@@ -64,11 +64,11 @@ impl Rig {
         Channel { id: ChannelId(1), uuid, name, kind, config, offered: false }
     }
 
-    async fn send(&self, channel: &Channel) -> Outcome {
+    async fn send(&self, channel: &Channel) -> AttemptOutcome {
         self.send_to("Ann", channel).await
     }
 
-    async fn send_to(&self, name: &str, channel: &Channel) -> Outcome {
+    async fn send_to(&self, name: &str, channel: &Channel) -> AttemptOutcome {
         let contact = ContactCard {
             full_name: name.to_owned(),
             addresses: vec![("email".to_owned(), "ann@example.org".to_owned()), ("room".to_owned(), "#ops".to_owned())],
@@ -127,7 +127,7 @@ fn is_alive(pid: u64) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-fn reason(outcome: &Outcome) -> &str {
+fn reason(outcome: &AttemptOutcome) -> &str {
     &outcome.answer
 }
 
@@ -145,7 +145,7 @@ async fn both_generations_take_messages_in_one_process_each() {
     for kind in ["room", "old-room"] {
         let channel = rig.channel(kind, "good");
         for _ in 0..3 {
-            assert_eq!(rig.send(&channel).await, Outcome::sent(format!("The plug-in {kind} took it.")));
+            assert_eq!(rig.send(&channel).await, AttemptOutcome::sent(format!("The plug-in {kind} took it.")));
         }
         let noted = rig.noted(&channel);
         assert_eq!(noted.len(), 4, "{noted:?}");
@@ -162,7 +162,7 @@ async fn both_generations_take_messages_in_one_process_each() {
         assert_eq!(rig.pids(&channel).len(), 1);
     }
     let shell = rig.channel("shell", "good");
-    assert_eq!(rig.send(&shell).await, Outcome::sent("taken by the shell".to_owned()));
+    assert_eq!(rig.send(&shell).await, AttemptOutcome::sent("taken by the shell".to_owned()));
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn it_gets_three_pipes_and_a_clean_environment() {
     let channel = rig.channel("room", "bare");
     // What must not be passed on.
     let _open = fs::File::open("/proc/self/status").unwrap();
-    assert!(rig.send(&channel).await.ended == Ended::Sent);
+    assert!(rig.send(&channel).await.ended == AttemptEnd::Sent);
     let noted = rig.noted(&channel);
     let noted = noted.last().unwrap();
     let environment: Vec<&str> =
@@ -192,19 +192,19 @@ async fn answers_are_matched_whatever_their_order() {
     let rig = Rig::new();
     let channel = rig.channel("room", "backwards");
     let outcomes = join_all(["Ann", "Ben", "Cho"].map(|name| rig.send_to(name, &channel))).await;
-    assert_eq!(outcomes, ["Ann", "Ben", "Cho"].map(|name| Outcome::sent(name.to_owned())));
+    assert_eq!(outcomes, ["Ann", "Ben", "Cho"].map(|name| AttemptOutcome::sent(name.to_owned())));
 }
 
 #[tokio::test]
 async fn errors_say_whether_another_attempt_helps() {
     let rig = Rig::new();
     let send = async |kind: &str, mood: &str| rig.send(&rig.channel(kind, mood)).await;
-    assert_eq!(send("room", "bad").await, Outcome::fail("no such room".to_owned()));
-    assert_eq!(send("room", "down").await, Outcome::retry("the room is closed".to_owned()));
+    assert_eq!(send("room", "bad").await, AttemptOutcome::fail("no such room".to_owned()));
+    assert_eq!(send("room", "down").await, AttemptOutcome::retry("the room is closed".to_owned()));
     // The first generation has no codes.
-    assert_eq!(send("old-room", "bad").await, Outcome::retry("no such room".to_owned()));
+    assert_eq!(send("old-room", "bad").await, AttemptOutcome::retry("no such room".to_owned()));
     let refused = send("room", "refuse").await;
-    assert!(refused.ended == Ended::Retry && refused.answer.contains("the room is missing"), "{refused:?}");
+    assert!(refused.ended == AttemptEnd::Retry && refused.answer.contains("the room is missing"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn the_first_of_two_answers_counts_and_the_next_message_is_answered_too() 
     let rig = Rig::new();
     let channel = rig.channel("room", "twice");
     for _ in 0..3 {
-        assert_eq!(rig.send(&channel).await, Outcome::fail("no such room".to_owned()));
+        assert_eq!(rig.send(&channel).await, AttemptOutcome::fail("no such room".to_owned()));
     }
     assert_eq!(rig.pids(&channel).len(), 1);
 }
@@ -221,14 +221,14 @@ async fn the_first_of_two_answers_counts_and_the_next_message_is_answered_too() 
 async fn it_may_log_but_not_ask() {
     let rig = Rig::new();
     let outcome = rig.send(&rig.channel("room", "chatty")).await;
-    assert!(outcome.ended == Ended::Sent, "{outcome:?}");
+    assert!(outcome.ended == AttemptEnd::Sent, "{outcome:?}");
 }
 
 #[tokio::test]
 async fn whatever_one_does_the_others_go_on() {
     let rig = Rig::with_limit(Duration::from_secs(3));
     let good = rig.channel("room", "good");
-    assert!(rig.send(&good).await.ended == Ended::Sent);
+    assert!(rig.send(&good).await.ended == AttemptEnd::Sent);
     let cases = [
         ("hang", "did not answer SendNotification within 3 seconds"),
         ("crash", "it ended by itself (exit status: 3)"),
@@ -243,7 +243,7 @@ async fn whatever_one_does_the_others_go_on() {
     let others = async {
         let start = Instant::now();
         for _ in 0..20 {
-            assert!(rig.send(&good).await.ended == Ended::Sent);
+            assert!(rig.send(&good).await.ended == AttemptEnd::Sent);
         }
         start.elapsed()
     };
@@ -251,7 +251,7 @@ async fn whatever_one_does_the_others_go_on() {
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(rig.pids(&good).len(), 1);
     for ((channel, outcome), (mood, words)) in bad.iter().zip(&failures).zip(cases.iter().flat_map(|it| [it, it])) {
-        assert!(outcome.ended == Ended::Retry, "{mood}: {outcome:?}");
+        assert!(outcome.ended == AttemptEnd::Retry, "{mood}: {outcome:?}");
         // On a busy machine what it writes in a second may stay within bounds; then the time limit ends it.
         let is_late = words.contains("flooded") && reason(outcome).contains("did not answer");
         assert!(reason(outcome).contains(words) || is_late, "{mood}: {outcome:?}");
@@ -271,7 +271,7 @@ async fn one_that_failed_is_started_again_first_at_once_and_then_later() {
     assert_eq!(rig.pids(&channel).len(), 2);
     let repaired = Channel { config: rig.channel("room", "good").config, ..channel };
     let start = Instant::now();
-    while rig.send(&repaired).await.ended != Ended::Sent {
+    while rig.send(&repaired).await.ended != AttemptEnd::Sent {
         assert!(start.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -281,15 +281,15 @@ async fn one_that_failed_is_started_again_first_at_once_and_then_later() {
 async fn new_settings_reach_the_running_process_and_bad_ones_are_not_taken() {
     let rig = Rig::new();
     let channel = rig.channel("room", "good");
-    assert!(rig.send(&channel).await.ended == Ended::Sent);
+    assert!(rig.send(&channel).await.ended == AttemptEnd::Sent);
     let mut changed = channel.clone();
     changed.config.as_mut().unwrap().insert("mood".to_owned(), json!("bad"));
-    assert_eq!(rig.send(&changed).await, Outcome::fail("no such room".to_owned()));
+    assert_eq!(rig.send(&changed).await, AttemptOutcome::fail("no such room".to_owned()));
     changed.config.as_mut().unwrap().insert("mood".to_owned(), json!("refuse"));
-    assert_eq!(rig.send(&changed).await, Outcome::fail("no such room".to_owned()), "the old settings count");
+    assert_eq!(rig.send(&changed).await, AttemptOutcome::fail("no such room".to_owned()), "the old settings count");
     assert_eq!(rig.pids(&channel).len(), 1);
     let other_type = Channel { kind: "shell".to_owned(), ..channel.clone() };
-    assert_eq!(rig.send(&other_type).await, Outcome::sent("taken by the shell".to_owned()));
+    assert_eq!(rig.send(&other_type).await, AttemptOutcome::sent("taken by the shell".to_owned()));
     let pid = rig.pids(&channel)[0];
     eventually(|| !is_alive(pid)).await;
 }
@@ -299,8 +299,8 @@ async fn processes_end_with_their_channel_and_with_the_server() {
     let rig = Rig::new();
     let (gone, kept, stubborn) =
         (rig.channel("room", "good"), rig.channel("room", "good"), rig.channel("room", "stubborn"));
-    assert!(rig.send(&gone).await.ended == Ended::Sent);
-    assert!(rig.send(&kept).await.ended == Ended::Sent);
+    assert!(rig.send(&gone).await.ended == AttemptEnd::Sent);
+    assert!(rig.send(&kept).await.ended == AttemptEnd::Sent);
     let mut directory = Directory::default();
     directory.channels.insert(kept.uuid, Arc::new(kept.clone()));
     rig.channels.tend(&directory);
@@ -314,10 +314,10 @@ async fn processes_end_with_their_channel_and_with_the_server() {
         rig.channels.close().await;
     };
     let (outcome, ()) = tokio::join!(hanging, closing);
-    assert!(outcome.ended == Ended::Retry, "{outcome:?}");
+    assert!(outcome.ended == AttemptEnd::Retry, "{outcome:?}");
     let stubborn = rig.pids(&stubborn)[0];
     assert!(!is_alive(kept_pid) && !is_alive(stubborn), "they have ended when it returns");
-    assert_eq!(rig.send(&kept).await, Outcome::retry("The server is being stopped.".to_owned()));
+    assert_eq!(rig.send(&kept).await, AttemptOutcome::retry("The server is being stopped.".to_owned()));
 }
 
 #[tokio::test]
@@ -332,7 +332,7 @@ async fn one_that_does_not_even_start_is_stopped_with_the_server() {
     // The second waits for the first to start it.
     let (one, two, ()) = tokio::join!(rig.send(&deaf), rig.send(&deaf), closing);
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
-    assert!((one.ended, two.ended) == (Ended::Retry, Ended::Retry), "{one:?} {two:?}");
+    assert!((one.ended, two.ended) == (AttemptEnd::Retry, AttemptEnd::Retry), "{one:?} {two:?}");
     let pid = rig.pids(&deaf)[0];
     assert!(!is_alive(pid));
     assert_eq!(rig.pids(&deaf).len(), 1, "it is not started again");
@@ -351,7 +351,7 @@ async fn what_cannot_be_started_says_so() {
         ("broken", "ended by itself (exit status: 7)"),
     ] {
         let outcome = send(kind).await;
-        assert!(outcome.ended == Ended::Retry, "{kind}: {outcome:?}");
+        assert!(outcome.ended == AttemptEnd::Retry, "{kind}: {outcome:?}");
         assert!(reason(&outcome).contains(words), "{kind}: {outcome:?}");
     }
 }

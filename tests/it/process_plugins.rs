@@ -127,12 +127,15 @@ fn people_use_what_is_offered_and_a_plug_in_that_hangs_harms_nobody() {
     let mut source = daemon.client().with_token(&desk.source);
     let posted = source.post("/api/v2/incidents/", &incident("a"));
     assert_eq!(posted.status, 201, "{}", posted.body);
-    let told = || desk.noted("room").into_iter().rfind(|it| it["params"]["incident"].is_object());
-    eventually("the room is told", || told().is_some());
+    let notified = || desk.noted("room").into_iter().rfind(|it| it["params"]["incident"].is_object());
+    eventually("the room is told", || notified().is_some());
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    let told = told().unwrap();
+    let notified = notified().unwrap();
     let contact = json!({"full_name": "Alice Smith", "addresses": [{"type": "room", "address": "#ops"}]});
-    assert_eq!((&told["params"]["contact"], &told["params"]["object"]["name"]), (&contact, &json!("Incident a")));
+    assert_eq!(
+        (&notified["params"]["contact"], &notified["params"]["object"]["name"]),
+        (&contact, &json!("Incident a"))
+    );
 
     let messages = format!("/argusd/v1/incidents/{}/notifications/", posted.json()["pk"]);
     let mut admin = daemon.client().with_token(&desk.admin);
@@ -149,7 +152,7 @@ fn people_use_what_is_offered_and_a_plug_in_that_hangs_harms_nobody() {
 
     let listed = desk.ok(&["channel", "list", "--json"]);
     assert!(!listed.contains("s3cret"), "{listed}");
-    let pid = told["pid"].as_u64().unwrap();
+    let pid = notified["pid"].as_u64().unwrap();
     daemon.stop();
     assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "it ended with the server");
     let log = fs::read_to_string(log).unwrap();
@@ -192,11 +195,11 @@ fn a_contact_is_told_by_rule_through_mail_and_a_plug_in() {
 
     let posted = daemon.client().with_token(&desk.source).post("/api/v2/incidents/", &incident("night"));
     assert_eq!(posted.status, 201, "{}", posted.body);
-    let told = || desk.noted("room").into_iter().find(|it| it["params"]["incident"].is_object());
-    eventually("the plug-in is told", || told().is_some());
+    let notified = || desk.noted("room").into_iter().find(|it| it["params"]["incident"].is_object());
+    eventually("the plug-in is told", || notified().is_some());
     eventually("the mail arrives", || !sink.mails().is_empty());
     assert_eq!(sink.mails()[0].to, ["night@example.org"]);
-    let contact = &told().unwrap()["params"]["contact"];
+    let contact = &notified().unwrap()["params"]["contact"];
     assert_eq!(contact["full_name"], "Night shift");
     assert_eq!(contact["addresses"].as_array().unwrap().len(), 2, "{contact}");
     let pk = posted.json()["pk"].clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use argusd::{
     clock::Clock,
     domain::message::{Message, Route},
-    jobs::Watch,
+    jobs::FaultWatch,
     notify::{ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, QueueSettings},
 };
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ pub struct Desk {
     pub admin: Client,
     timeslot: u64,
     filter: u64,
-    pub watch: Watch,
+    pub watch: FaultWatch,
 }
 
 impl Desk {
@@ -70,7 +70,7 @@ impl Desk {
         let rig = Rig::new().await;
         let admin = rig.app.of(Who::Superuser);
         let (timeslot, filter) = always(&admin).await;
-        let watch = Watch::new(rig.app.service.clone(), Arc::new(Health::default()));
+        let watch = FaultWatch::new(rig.app.service.clone(), Arc::new(Health::default()));
         Self { rig, admin, timeslot, filter, watch }
     }
 
@@ -95,14 +95,14 @@ impl Desk {
     }
 
     /// (contact, rule, medium, address)
-    fn told(&self, incident: u64) -> Vec<(String, u64, String, String)> {
-        let mut told = Vec::new();
+    fn notified(&self, incident: u64) -> Vec<(String, u64, String, String)> {
+        let mut notified = Vec::new();
         for message in self.messages(incident) {
             if let Route::Contact { rule, full_name, medium, .. } = message.route {
-                told.push((full_name, rule.0, medium, message.address));
+                notified.push((full_name, rule.0, medium, message.address));
             }
         }
-        told
+        notified
     }
 
     pub fn messages(&self, incident: u64) -> Vec<Message> {
@@ -195,8 +195,8 @@ async fn an_incident_reaches_a_contact_and_says_by_which_rule() {
     let why = desk.why(happened, 1).await;
     assert_eq!((&why["told"], &why["user"]), (&json!(true), &Value::Null));
     assert_eq!(why["summary"], "Contact 1: 1 message sent, by rule \"Net\".");
-    let told = json!([{"pk": rule, "name": "Net", "verdict": "told", "channels": [channel], "reasons": []}]);
-    assert_eq!(why["rules"], told);
+    let notified = json!([{"pk": rule, "name": "Net", "verdict": "told", "channels": [channel], "reasons": []}]);
+    assert_eq!(why["rules"], notified);
     for who in [Who::EndUser, Who::Source] {
         let path = format!("/argusd/v1/incidents/{}/events/{}/decisions/?contact={}", happened.0, happened.1, id(1));
         assert_eq!(desk.rig.app.of(who).get(&path).await.status, 403);
@@ -235,7 +235,7 @@ async fn each_contact_is_told_once_over_each_channel() {
     let happened = desk.happens().await;
     let mail = |n: u128, rule| (format!("Contact {n}"), rule, "email".to_owned(), format!("c{n}@example.org"));
     let pushed = ("Contact 1".to_owned(), second, "ntfy".to_owned(), String::new());
-    assert_eq!(desk.told(happened.0), [mail(1, first), mail(2, first), pushed]);
+    assert_eq!(desk.notified(happened.0), [mail(1, first), mail(2, first), pushed]);
     let why = desk.why(happened, 1).await;
     assert_eq!(why["rules"][1]["verdict"], "told");
     let reason = &why["rules"][1]["reasons"][0];
@@ -258,13 +258,13 @@ async fn a_user_who_is_told_already_is_not_told_as_a_contact() {
     desk.rig.put_contact(2, json!({"username": "bob", "addresses": {"email": "alice@example.org"}})).await;
     desk.rule("r", json!([to(1), to(2)])).await;
     let happened = desk.happens().await;
-    let told = desk.told(happened.0);
-    assert_eq!(told.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["Contact 2"]);
+    let notified = desk.notified(happened.0);
+    assert_eq!(notified.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["Contact 2"]);
     let why = desk.why(happened, 1).await;
     let reason = &why["rules"][0]["reasons"][0];
     assert_eq!((&reason["code"], &reason["clause"]["pk"]), (&json!("already_told"), &json!(profile)));
     desk.rig.put_contact(1, json!({"username": "alice", "addresses": {"email": "other@example.org"}})).await;
-    assert_eq!(desk.told(desk.happens().await.0).len(), 2, "another address is another message");
+    assert_eq!(desk.notified(desk.happens().await.0).len(), 2, "another address is another message");
     assert_eq!(desk.why(happened, 1).await, why);
 }
 
@@ -276,10 +276,10 @@ async fn what_stands_against_a_rule_is_said() {
     let never = json!({"name": "never", "time_recurrences": []});
     let never = pk(&desk.admin.post(&format!("{PROFILES}/timeslots/"), never).await);
     let rule = desk.rule("r", json!([to(1), {"contact": id(2), "channel": EMAIL}])).await;
-    let told = desk.happens().await;
-    assert_eq!(desk.codes(told, 1).await, ["told"]);
-    assert_eq!(desk.codes(told, 2).await, ["no_destination"]);
-    let sentence = &desk.why(told, 2).await["rules"][0]["reasons"][0]["sentence"];
+    let notified = desk.happens().await;
+    assert_eq!(desk.codes(notified, 1).await, ["told"]);
+    assert_eq!(desk.codes(notified, 2).await, ["no_destination"]);
+    let sentence = &desk.why(notified, 2).await["rules"][0]["reasons"][0]["sentence"];
     assert_eq!(sentence, "Contact 2 had no address of type email for the channel \"Mail\".");
 
     desk.edit(rule, json!({"timeslot": never})).await;
@@ -301,7 +301,7 @@ async fn what_stands_against_a_rule_is_said() {
         (maintained, "maintenance"),
     ];
     for (happened, code) in cases {
-        assert_eq!(desk.told(happened.0), [], "{code}");
+        assert_eq!(desk.notified(happened.0), [], "{code}");
         assert_eq!(desk.codes(happened, 1).await, [code]);
     }
     desk.rig.sound();

@@ -10,15 +10,15 @@ use argusd::{
         destination::Destination,
         directory::Directory,
         event::{Event, EventType},
+        fault::{FaultKind, unreachable},
         ids::{DestinationId, IncidentId, MessageId, SourceId},
         incident::Incident,
-        message::{Message, Route, State},
+        message::{Message, MessageState, Route},
         profile::Profile,
         stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
-        trouble::{Kind, unreachable},
     },
-    jobs::{Agenda, Watch},
+    jobs::{Agenda, FaultWatch},
     notify::Health,
     search::Search,
     service::{Service, Settings, Settled, TestIncident, TokenLife},
@@ -37,7 +37,7 @@ const ZABBIX: SourceId = SourceId(2);
 struct Rig {
     app: App,
     health: Arc<Health>,
-    watch: Watch,
+    watch: FaultWatch,
     agenda: Agenda,
     mail: DestinationId,
     webhook: DestinationId,
@@ -47,7 +47,7 @@ impl Rig {
     async fn new() -> Self {
         let app = App::with(Settings { token_life: None, ..Settings::default() }).await;
         let health = Arc::new(Health::default());
-        let watch = Watch::new(app.service.clone(), Arc::clone(&health));
+        let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
         let agenda = Agenda::new(app.service.clone());
         let (mail, webhook) = subscribe(&app).await;
         Self { app, health, watch, agenda, mail, webhook }
@@ -110,7 +110,7 @@ impl Rig {
     }
 
     /// Over which destinations each event of the incident was told.
-    fn told(&self, id: IncidentId) -> Vec<DestinationId> {
+    fn notified(&self, id: IncidentId) -> Vec<DestinationId> {
         let destination = |message: &Message| {
             let Route::Destination { destination, .. } = message.route else { panic!("there are no rules") };
             destination
@@ -127,7 +127,7 @@ impl Rig {
     }
 
     /// What becomes of a message, now.
-    async fn fate(&self, id: MessageId, state: impl Fn(Timestamp) -> State) {
+    async fn fate(&self, id: MessageId, state: impl Fn(Timestamp) -> MessageState) {
         let message = self.service().store().snapshot().unwrap().message(id).unwrap().unwrap();
         let state = state(self.service().now());
         self.put(Message { state, attempts: message.attempts + 1, ..message }).await;
@@ -145,7 +145,7 @@ impl Rig {
         };
         let id = self.service().incidents().create_test_incident(&self.app.local, new).await.unwrap();
         let messages = self.messages(id);
-        assert_eq!(self.told(id), [self.mail, self.webhook]);
+        assert_eq!(self.notified(id), [self.mail, self.webhook]);
         (messages[0].id, messages[1].id)
     }
 }
@@ -218,7 +218,7 @@ async fn a_token_that_expires_is_told_until_it_is_replaced() {
     assert_eq!((incident.level.get(), incident.source, incident.start), (2, OWN, rig.service().now()));
     let object = format!("object={}", incident.id);
     assert_eq!(tags(&incident), ["location=argus", "problem_type=token_expiry", "source_system_id=2", &object]);
-    assert_eq!(rig.told(incident.id), [rig.mail, rig.webhook]);
+    assert_eq!(rig.notified(incident.id), [rig.mail, rig.webhook]);
 
     // Another one that is about to expire: the incident is about another date.
     rig.advance(MINUTE);
@@ -279,7 +279,7 @@ async fn a_silent_source_is_missed_until_it_is_heard() {
     assert_eq!((end.kind, end.actor, end.timestamp), {
         (EventType::End, rig.app.user_id("argus"), rig.service().now())
     });
-    assert_eq!(rig.told(incident.id), [rig.mail, rig.webhook, rig.mail, rig.webhook]);
+    assert_eq!(rig.notified(incident.id), [rig.mail, rig.webhook, rig.mail, rig.webhook]);
 
     rig.advance(71 * SECOND);
     let second = rig.opens().await;
@@ -367,33 +367,33 @@ async fn a_sign_of_life_costs_no_write_and_a_row_that_is_due_moves_itself() {
 async fn dead_letters_are_told_over_other_destinations() {
     let rig = Rig::new().await;
     let (mail, webhook) = rig.letters().await;
-    rig.fate(webhook, |at| State::Delivered { at }).await;
+    rig.fate(webhook, |at| MessageState::Delivered { at }).await;
     rig.nothing().await;
-    rig.fate(mail, |at| State::Dead { at }).await;
+    rig.fate(mail, |at| MessageState::Dead { at }).await;
     let incident = rig.opens().await;
     assert_eq!(incident.description, format!("1 message to {} could not be delivered", rig.shown_mail()));
     let destination = format!("destination_id={}", rig.mail);
     assert_eq!((incident.level.get(), tags(&incident)), (3, vec!["problem_type=dead_letters".to_owned(), destination]));
-    assert_eq!(rig.told(incident.id), [rig.webhook]);
+    assert_eq!(rig.notified(incident.id), [rig.webhook]);
 
     rig.advance(MINUTE);
     let (another, _) = rig.letters().await;
-    rig.fate(another, |at| State::Dead { at }).await;
+    rig.fate(another, |at| MessageState::Dead { at }).await;
     rig.nothing().await;
-    let again = |at| State::Due { at, since: at };
+    let again = |at| MessageState::Due { at, since: at };
     rig.fate(mail, again).await;
     rig.nothing().await;
-    rig.fate(mail, |at| State::Delivered { at }).await;
+    rig.fate(mail, |at| MessageState::Delivered { at }).await;
     assert_eq!(rig.ends(incident.id).await.description, format!("{} can be reached again", rig.shown_mail()));
-    assert_eq!(rig.told(incident.id), [rig.webhook, rig.webhook], "nor is its end told over it");
+    assert_eq!(rig.notified(incident.id), [rig.webhook, rig.webhook], "nor is its end told over it");
 
     // The other one is dead still; what is new is what counts.
     rig.advance(MINUTE);
     let (third, _) = rig.letters().await;
-    rig.fate(third, |at| State::Dead { at }).await;
+    rig.fate(third, |at| MessageState::Dead { at }).await;
     let second = rig.opens().await;
     assert_eq!(second.description, format!("1 message to {} could not be delivered", rig.shown_mail()));
-    assert_eq!(rig.told(second.id), [rig.webhook]);
+    assert_eq!(rig.notified(second.id), [rig.webhook]);
     assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
 }
 
@@ -401,11 +401,11 @@ async fn dead_letters_are_told_over_other_destinations() {
 async fn dead_letters_of_the_webhook_are_told_by_mail() {
     let rig = Rig::new().await;
     let (_, webhook) = rig.letters().await;
-    rig.fate(webhook, |at| State::Dead { at }).await;
+    rig.fate(webhook, |at| MessageState::Dead { at }).await;
     let incident = rig.opens().await;
     let whose = format!("alice's destination #{} (webhook)", rig.webhook);
     assert_eq!(incident.description, format!("1 message to {whose} could not be delivered"));
-    assert_eq!(rig.told(incident.id), [rig.mail]);
+    assert_eq!(rig.notified(incident.id), [rig.mail]);
     // A destination that is gone has no trouble any more.
     let gone = rig.webhook;
     let written = rig.service().store().write(None, move |command| {
@@ -423,15 +423,15 @@ async fn dead_letters_of_the_webhook_are_told_by_mail() {
 async fn dead_letters_from_before_the_start_are_read() {
     let rig = Rig::new().await;
     let (mail, _) = rig.letters().await;
-    rig.fate(mail, |at| State::Dead { at }).await;
-    let rig = Rig { watch: Watch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
+    rig.fate(mail, |at| MessageState::Dead { at }).await;
+    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
     let incident = rig.opens().await;
     rig.advance(MINUTE);
     let (later, _) = rig.letters().await;
-    rig.fate(later, |at| State::Delivered { at }).await;
+    rig.fate(later, |at| MessageState::Delivered { at }).await;
     rig.ends(incident.id).await;
     // The next start knows of the dead letter, but not of what was delivered since.
-    let rig = Rig { watch: Watch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
+    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
     rig.nothing().await;
 }
 
@@ -449,18 +449,18 @@ async fn a_mail_server_out_of_reach_is_not_told_by_mail() {
     assert_eq!((incident.level.get(), tags(&incident)), {
         (2, vec!["problem_type=mail_server".to_owned(), "medium=email".to_owned()])
     });
-    assert_eq!(rig.told(incident.id), [rig.webhook]);
+    assert_eq!(rig.notified(incident.id), [rig.webhook]);
 
     // A new start knows nothing until the first attempt, which fails.
     let rig = Rig { health: Arc::default(), ..rig };
-    let rig = Rig { watch: Watch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
+    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
     rig.nothing().await;
     rig.health.note("email", false, rig.service().store().clock().both());
     rig.nothing().await;
     rig.advance(MINUTE);
     rig.health.note("email", true, rig.service().store().clock().both());
     assert_eq!(rig.ends(incident.id).await.description, "The mail server was reached again");
-    assert_eq!(rig.told(incident.id), [rig.webhook, rig.webhook]);
+    assert_eq!(rig.notified(incident.id), [rig.webhook, rig.webhook]);
 }
 
 #[tokio::test]
@@ -471,12 +471,12 @@ async fn the_source_is_made_where_it_is_missing() {
     let search = Search::open(&store, &directory.path().join("search")).unwrap();
     let service = Service::new(store, search, Settings::default());
     let find = |_: &Directory, now| vec![unreachable(Timestamp::MIN, now)];
-    assert_eq!(service.system().settle(Kind::MailServer, find).await.unwrap().opened.len(), 1);
+    assert_eq!(service.system().settle(FaultKind::MailServer, find).await.unwrap().opened.len(), 1);
     let made = service.directory();
     let source = made.source(made.own_source().unwrap()).unwrap();
     let user = made.user(source.user).unwrap();
     assert_eq!((user.username.as_str(), user.is_superuser, &user.password_hash), ("argus", true, &None));
-    assert_eq!(service.system().settle(Kind::MailServer, find).await.unwrap(), Settled::default());
-    assert_eq!(service.system().settle(Kind::MailServer, |_, _| vec![]).await.unwrap().ended.len(), 1);
+    assert_eq!(service.system().settle(FaultKind::MailServer, find).await.unwrap(), Settled::default());
+    assert_eq!(service.system().settle(FaultKind::MailServer, |_, _| vec![]).await.unwrap().ended.len(), 1);
     assert_eq!(service.store().verify().unwrap(), Vec::<String>::new());
 }

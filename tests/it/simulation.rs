@@ -33,36 +33,36 @@ async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
         .map(|_| {
             let next = Arc::clone(&next);
             tokio::spawn(async move {
-                let (mut events, mut edits, mut told, mut called, mut repeats) = (0, 0, 0, 0, 0);
+                let (mut events, mut edits, mut notified, mut called, mut repeats) = (0, 0, 0, 0, 0);
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= SEEDS {
-                        return (events, edits, told, called, repeats);
+                        return (events, edits, notified, called, repeats);
                     }
                     let world = live(seed).await;
                     events += world.judged;
                     edits += world.edits_before_events;
-                    told += world.told;
+                    notified += world.notified;
                     called += world.called;
                     repeats += world.carrier.repeats();
                 }
             })
         })
         .collect();
-    let (mut events, mut edits, mut told, mut called, mut repeats) = (0, 0, 0, 0, 0);
+    let (mut events, mut edits, mut notified, mut called, mut repeats) = (0, 0, 0, 0, 0);
     for life in lives {
         let (judged, edited, messages, calls, sent_again) = life.await.unwrap();
         events += judged;
         edits += edited;
-        told += messages;
+        notified += messages;
         called += calls;
         repeats += sent_again;
     }
     // A simulation in which nothing happens proves nothing.
     let figures = format!(
-        "{events} events, {edits} right behind an edit, {told} messages to users, {called} to contacts, {repeats} repeats"
+        "{events} events, {edits} right behind an edit, {notified} messages to users, {called} to contacts, {repeats} repeats"
     );
-    assert!(events > 5_000 && edits > 1_000 && told > 1_000 && called > 1_000 && repeats > 10, "{figures}");
+    assert!(events > 5_000 && edits > 1_000 && notified > 1_000 && called > 1_000 && repeats > 10, "{figures}");
 }
 
 async fn live(seed: u64) -> World {

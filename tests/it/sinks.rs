@@ -388,7 +388,7 @@ struct Server {
 
 impl Server {
     fn start(port: u16, handle: impl Fn(TcpStream) + Send + 'static) -> (u16, Self) {
-        let (tell_port, told) = mpsc::channel();
+        let (tell_port, notified) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -407,7 +407,7 @@ impl Server {
                 }
             });
         });
-        (told.recv().unwrap(), Self { stop: Some(stop), thread: Some(thread) })
+        (notified.recv().unwrap(), Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use argusd::{
     clock::ManualClock,
     domain::{
-        attempt::Ended,
+        attempt::AttemptEnd,
         destination::Destination,
         ids::{DestinationId, UserId},
         source::SourceDraft,
@@ -18,7 +18,7 @@ use argusd::{
     },
     http::HttpSettings,
     search::Search,
-    service::{Caller, Courier, Service, Settings, TestOutcome, TokenLife},
+    service::{Caller, MessageSender, Service, Settings, TestOutcome, TokenLife},
     store::{Options, Store},
     web::{self, WebSettings},
 };
@@ -66,7 +66,7 @@ pub struct App {
     pub service: Service,
     pub clock: Arc<ManualClock>,
     pub local: Caller,
-    pub courier: Arc<RecordingCourier>,
+    pub sender: Arc<RecordingCourier>,
     tokens: Vec<String>,
     pub router: Router,
     _directory: TempDir,
@@ -82,8 +82,8 @@ impl App {
         let directory = in_memory();
         let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
         let service = open(directory.path(), &clock, settings);
-        let courier = Arc::new(RecordingCourier::default());
-        service.notifications().send_through(Arc::clone(&courier) as _);
+        let sender = Arc::new(RecordingCourier::default());
+        service.notifications().send_through(Arc::clone(&sender) as _);
         service.people().first_start(Some(PASSWORD.into())).await.unwrap();
         let local = service.people().local_caller().unwrap();
         for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
@@ -111,7 +111,7 @@ impl App {
             tokens.push(token(&service, &local, who.username()).await);
         }
         let router = web::with_pages(service.clone(), HttpSettings::default(), WebSettings::default());
-        Self { service, clock, local, courier, tokens, router, _directory: directory }
+        Self { service, clock, local, sender, tokens, router, _directory: directory }
     }
 
     pub fn of(&self, who: Who) -> Client {
@@ -152,11 +152,11 @@ impl RecordingCourier {
     }
 }
 
-impl Courier for RecordingCourier {
+impl MessageSender for RecordingCourier {
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
         self.0.lock().unwrap().push((destination.id, username.to_owned()));
         let transcript = vec![format!("to {}", destination.shown()), "250 OK".to_owned()];
-        let outcome = TestOutcome { ended: Ended::Sent, answer: "250 OK".to_owned(), transcript };
+        let outcome = TestOutcome { ended: AttemptEnd::Sent, answer: "250 OK".to_owned(), transcript };
         Box::pin(async move { outcome })
     }
 }

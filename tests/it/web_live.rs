@@ -12,7 +12,7 @@ use argusd::{
     domain::{
         ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId, UserId},
         limits::{LIVE_ALIVE, LIVE_PUSH_BYTES, LIVE_STREAMS_PER_USER},
-        message::{About, Message, Route, State},
+        message::{Message, MessageState, MessageSubject, Route},
         time::Timestamp,
     },
     store::Follower,
@@ -473,7 +473,7 @@ async fn one_incident_is_watched_with_its_messages() {
         Arc::new(Message {
             id: MessageId(1),
             created: now,
-            about: About::Event { incident: IncidentId(incident), event: EventId(1) },
+            about: MessageSubject::Event { incident: IncidentId(incident), event: EventId(1) },
             route: Route::Destination {
                 user: UserId(1),
                 profile: ProfileId(1),
@@ -481,7 +481,7 @@ async fn one_incident_is_watched_with_its_messages() {
                 medium: "email".to_owned(),
             },
             address: "a@example.org".to_owned(),
-            state: State::Delivered { at: now },
+            state: MessageState::Delivered { at: now },
             attempts: 1,
             last_attempt: Some(now),
             answer: "250 OK".to_owned(),

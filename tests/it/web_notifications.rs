@@ -293,13 +293,13 @@ async fn a_test_message_shows_how_it_went_until_there_are_too_many() {
     says(&reply, 200, "Test message sent.");
     says(&reply, 200, "250 OK");
     says(&reply, 200, "<h1>");
-    assert_eq!(app.courier.sent(), [(id, "alice".to_owned())]);
+    assert_eq!(app.sender.sent(), [(id, "alice".to_owned())]);
     let mut last = reply;
     for _ in 0..5 {
         last = visit.post(&path, &[]).await;
     }
     says(&last, 200, "Try again in ");
-    assert!(app.courier.sent().len() < 6);
+    assert!(app.sender.sent().len() < 6);
 }
 
 #[tokio::test]
@@ -417,7 +417,7 @@ async fn nobody_reaches_what_is_somebody_elses() {
     assert_eq!(bob.post(&format!("{}test/", own[2]), &[]).await.status, 404);
     assert_eq!(bob.post(&format!("{}switch/", own[0]), &[]).await.status, 404);
     assert_eq!(app.service.directory().profiles_of(id).len(), 1);
-    assert!(app.courier.sent().is_empty());
+    assert!(app.sender.sent().is_empty());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use url::Url;
 
 /// The server, and how to be let in.
-pub(super) struct Target {
+pub(super) struct StressTarget {
     address: String,
     host: HeaderValue,
     authorization: HeaderValue,
@@ -21,7 +21,7 @@ pub(super) struct Target {
     base: String,
 }
 
-impl Target {
+impl StressTarget {
     /// `url` is the server's address, with or without `/api/v2`.
     pub(super) fn parse(url: &str, token: &str) -> anyhow::Result<Self> {
         let parsed = Url::parse(url).with_context(|| format!("{url:?} is no address"))?;
@@ -45,23 +45,23 @@ impl Target {
         })
     }
 
-    pub(super) async fn connect(&self) -> anyhow::Result<Client<'_>> {
+    pub(super) async fn connect(&self) -> anyhow::Result<StressClient<'_>> {
         let stream =
             TcpStream::connect(&self.address).await.with_context(|| format!("cannot connect to {}", self.address))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Its errors come out of the requests on it.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Client { target: self, sender })
+        Ok(StressClient { target: self, sender })
     }
 }
 
-pub(super) struct Client<'a> {
-    target: &'a Target,
+pub(super) struct StressClient<'a> {
+    target: &'a StressTarget,
     sender: SendRequest<Full<Bytes>>,
 }
 
-impl Client<'_> {
+impl StressClient<'_> {
     /// `path` is relative to the API.
     pub(super) async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
         self.send(Method::POST, path, body.into()).await
@@ -96,14 +96,14 @@ mod tests {
     #[test]
     fn takes_the_root_or_the_api() {
         for url in ["http://localhost:8000", "http://localhost:8000/", "http://localhost:8000/api/v2/"] {
-            let target = Target::parse(url, "abc").unwrap();
+            let target = StressTarget::parse(url, "abc").unwrap();
             assert_eq!((target.address.as_str(), target.base.as_str()), ("localhost:8000", "/api/v2/"));
         }
     }
 
     #[test]
     fn says_that_it_cannot_speak_tls() {
-        let error = Target::parse("https://argus.example.org", "abc").err().unwrap().to_string();
+        let error = StressTarget::parse("https://argus.example.org", "abc").err().unwrap().to_string();
         assert!(error.contains("plain http only"), "{error}");
     }
 }

@@ -7,14 +7,14 @@ use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{client::Target, worker::Incident};
+use super::{client::StressTarget, worker::Incident};
 use crate::clock::{Clock, SystemClock};
 
 /// Incidents in one bulk request.
 const BULK: usize = 1_000;
 
 #[derive(Deserialize)]
-struct Stored {
+struct StoredIncident {
     source_incident_id: String,
     description: String,
     level: u8,
@@ -29,7 +29,7 @@ struct StoredTag {
 
 /// What is wrong, one line each.
 pub(super) async fn verify(
-    target: &Arc<Target>,
+    target: &Arc<StressTarget>,
     incidents: Vec<Incident>,
     workers: u16,
     acked: bool,
@@ -46,13 +46,13 @@ pub(super) async fn verify(
     Ok(wrong)
 }
 
-async fn verify_some(target: Arc<Target>, incidents: Vec<Incident>, acked: bool) -> anyhow::Result<Vec<String>> {
+async fn verify_some(target: Arc<StressTarget>, incidents: Vec<Incident>, acked: bool) -> anyhow::Result<Vec<String>> {
     let mut client = target.connect().await?;
     let mut wrong = Vec::new();
     for incident in incidents {
         match client.get(&format!("incidents/{}/", incident.pk)).await {
             Ok(body) => {
-                let stored: Stored = serde_json::from_slice(&body)?;
+                let stored: StoredIncident = serde_json::from_slice(&body)?;
                 wrong.extend(difference(&incident, &stored, acked));
             }
             Err(error) => {
@@ -64,7 +64,7 @@ async fn verify_some(target: Arc<Target>, incidents: Vec<Incident>, acked: bool)
     Ok(wrong)
 }
 
-fn difference(sent: &Incident, stored: &Stored, acked: bool) -> Option<String> {
+fn difference(sent: &Incident, stored: &StoredIncident, acked: bool) -> Option<String> {
     let sent_tags: BTreeSet<&str> = sent.tags.iter().map(String::as_str).collect();
     let stored_tags: BTreeSet<&str> = stored.tags.iter().map(|tag| tag.tag.as_str()).collect();
     let field = if sent.source_incident_id != stored.source_incident_id {
@@ -84,7 +84,7 @@ fn difference(sent: &Incident, stored: &Stored, acked: bool) -> Option<String> {
 }
 
 /// Acknowledges all of them, many at a time.
-pub(super) async fn acknowledge(target: &Target, incidents: &[Incident]) -> anyhow::Result<()> {
+pub(super) async fn acknowledge(target: &StressTarget, incidents: &[Incident]) -> anyhow::Result<()> {
     let mut client = target.connect().await?;
     for chunk in incidents.chunks(BULK) {
         let ids: Vec<u64> = chunk.iter().map(|incident| incident.pk).collect();

@@ -10,14 +10,14 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Client, Target};
+use super::client::{StressClient, StressTarget};
 use crate::clock::{Clock, SystemClock, random_bytes};
 
 /// Consecutive errors after which a worker stops.
 const ERRORS_IN_A_ROW: usize = 5;
 
 #[derive(Default)]
-pub(super) struct Posted {
+pub(super) struct PostedIncident {
     pub incidents: Vec<Incident>,
     pub latencies: Vec<Duration>,
     pub errors: Vec<String>,
@@ -33,10 +33,10 @@ pub(super) struct Incident {
     pub tags: Vec<String>,
 }
 
-pub(super) async fn run(target: Arc<Target>, number: usize, until: Instant) -> Posted {
-    let mut posted = Posted::default();
+pub(super) async fn run(target: Arc<StressTarget>, number: usize, until: Instant) -> PostedIncident {
+    let mut posted = PostedIncident::default();
     let run = hex::encode(random_bytes::<4>());
-    let mut connection: Option<Client<'_>> = None;
+    let mut connection: Option<StressClient<'_>> = None;
     let (mut serial, mut errors_in_a_row) = (0_u64, 0);
     while Instant::now() < until && errors_in_a_row < ERRORS_IN_A_ROW {
         let client = match connection.as_mut() {
@@ -68,9 +68,9 @@ pub(super) async fn run(target: Arc<Target>, number: usize, until: Instant) -> P
     posted
 }
 
-async fn post_one(client: &mut Client<'_>, id: &str, serial: u64) -> anyhow::Result<Incident> {
+async fn post_one(client: &mut StressClient<'_>, id: &str, serial: u64) -> anyhow::Result<Incident> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct ServerAnswer {
         pk: u64,
     }
     let now: DateTime<Utc> = SystemClock.now().to_datetime();
@@ -101,6 +101,6 @@ async fn post_one(client: &mut Client<'_>, id: &str, serial: u64) -> anyhow::Res
         let text: String = String::from_utf8_lossy(&answer).chars().take(200).collect();
         anyhow::bail!("answered {status}: {text}");
     }
-    incident.pk = serde_json::from_slice::<Answer>(&answer)?.pk;
+    incident.pk = serde_json::from_slice::<ServerAnswer>(&answer)?.pk;
     Ok(incident)
 }

@@ -32,7 +32,7 @@ struct Case {
     profile: Profile,
     destination: Destination,
     tags: Vec<IncidentTag>,
-    about: About<'static>,
+    about: FilterSubject<'static>,
     kind: EventType,
     timestamp: Timestamp,
 }
@@ -65,7 +65,7 @@ impl Case {
                 recurrences: vec![Recurrence { days, start: time("08:00"), end: time("16:00") }],
             }),
         );
-        let about = About {
+        let about = FilterSubject {
             open: true,
             acked: false,
             stateful: true,
@@ -127,24 +127,24 @@ impl Case {
         let mut directory = self.directory.clone();
         directory.profiles.insert(self.profile.id, Arc::new(self.profile.clone()));
         directory.destinations.insert(self.destination.id, Arc::new(self.destination.clone()));
-        let about = About { tags: &self.tags, event_types: [self.kind].into_iter().collect(), ..self.about };
+        let about = FilterSubject { tags: &self.tags, event_types: [self.kind].into_iter().collect(), ..self.about };
         let occurrence = Occurrence { about, kind: self.kind, timestamp: self.timestamp };
         let verdicts = plan::verdicts(&directory, ALICE, &occurrence);
         let verdict = verdicts.into_iter().next_back().unwrap();
         let basis = Basis::Profile(Arc::clone(&directory.profiles[&verdict.profile]));
         let explained = verdict.silences.iter().map(|(destination, silence)| {
-            let place = destination.map_or(Place::All, Place::Destination);
-            let reason = explain(*silence, &basis, place, &directory, &occurrence);
+            let target = destination.map_or(ExplainedRoute::All, ExplainedRoute::Destination);
+            let reason = explain(*silence, &basis, target, &directory, &occurrence);
             assert_eq!(reason.code, code(*silence));
             reason
         });
-        (explained.collect(), verdict.told.len())
+        (explained.collect(), verdict.notified.len())
     }
 
     #[track_caller]
     fn says(&self, code: &str, sentence: &str) -> Reason {
-        let (mut reasons, told) = self.reasons();
-        assert_eq!((reasons.len(), told), (1, 0), "{reasons:?}");
+        let (mut reasons, destinations) = self.reasons();
+        assert_eq!((reasons.len(), destinations), (1, 0), "{reasons:?}");
         let reason = reasons.remove(0);
         assert_eq!((reason.code, reason.sentence.as_str()), (code, sentence));
         reason
@@ -394,7 +394,8 @@ fn every_mismatch_can_be_explained() {
         for id in [FilterId(5), FilterId(99)] {
             let occurrence = Occurrence { about: case.about, kind: case.kind, timestamp: case.timestamp };
             let basis = Basis::Profile(Arc::new(case.profile.clone()));
-            let reason = explain(Silence::Filter(id, mismatch), &basis, Place::All, &case.directory, &occurrence);
+            let reason =
+                explain(Silence::Filter(id, mismatch), &basis, ExplainedRoute::All, &case.directory, &occurrence);
             assert!(reason.sentence.starts_with("Filter ") && reason.sentence.ends_with('.'), "{}", reason.sentence);
         }
     }

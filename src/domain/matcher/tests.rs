@@ -140,7 +140,7 @@ fn happened() -> impl Strategy<Value = Happened> {
 }
 
 /// As the filter language says it, one after the other.
-fn expected(directory: &Directory, about: &About<'_>, kind: EventType) -> Vec<Cause> {
+fn expected(directory: &Directory, about: &FilterSubject<'_>, kind: EventType) -> Vec<NotificationCause> {
     let matches = |ids: &[FilterId]| {
         let criteria: Vec<Criteria> = ids
             .iter()
@@ -156,7 +156,7 @@ fn expected(directory: &Directory, about: &About<'_>, kind: EventType) -> Vec<Ca
     };
     let profiles = directory.profiles.values().filter(|it| it.active && matches(&it.filters));
     let rules = directory.rules.values().filter(|it| it.active && matches(&it.filters));
-    profiles.map(|it| Cause::Profile(it.id)).chain(rules.map(|it| Cause::Rule(it.id))).collect()
+    profiles.map(|it| NotificationCause::Profile(it.id)).chain(rules.map(|it| NotificationCause::Rule(it.id))).collect()
 }
 
 fn check(matcher: &Matcher, directory: &Directory, happened: &Happened) -> Result<(), TestCaseError> {
@@ -168,7 +168,7 @@ fn check(matcher: &Matcher, directory: &Directory, happened: &Happened) -> Resul
     };
     let tags: Vec<IncidentTag> = tags.iter().map(tag).collect();
     let kind = EventType::ALL[*kind];
-    let about = About {
+    let about = FilterSubject {
         open: *open && *stateful,
         acked: *acked,
         stateful: *stateful,
@@ -178,7 +178,7 @@ fn check(matcher: &Matcher, directory: &Directory, happened: &Happened) -> Resul
         tags: &tags,
         event_types: [kind].into_iter().collect(),
     };
-    let found = |matcher: &Matcher| -> Vec<Cause> {
+    let found = |matcher: &Matcher| -> Vec<NotificationCause> {
         matcher.matching(&about, kind, directory).into_iter().map(Basis::cause).collect()
     };
     prop_assert_eq!(found(matcher), expected(directory, &about, kind));

@@ -123,16 +123,16 @@ fn what_a_profile_told_is_not_told_again() {
     };
     let (directory, person) = (directory(), contact(1, &[]));
     let (mail, sms) = (&directory.channels[&MAIL], &directory.channels[&SMS]);
-    let mut told = Told::default();
-    told.through_profile(&directory, UserId(1), ProfileId(4), &destination("sms", PHONE_NUMBER, "+471"));
-    let covered = Some(NearReason::Covered(Cause::Profile(ProfileId(4))));
-    assert_eq!(told.call(RuleId(1), &person, sms), covered);
-    assert_eq!(told.call(RuleId(1), &contact(2, &[]), sms), None, "somebody else's number");
-    assert_eq!(told.call(RuleId(1), &person, mail), None);
-    assert_eq!(told.call(RuleId(2), &person, mail), Some(NearReason::Covered(Cause::Rule(RuleId(1)))));
-    let mut told = Told::default();
-    told.through_profile(&directory, UserId(1), ProfileId(4), &destination("email", EMAIL_ADDRESS, "C1@Example.org"));
-    assert_eq!(told.call(RuleId(1), &person, mail), covered);
+    let mut notified = NotifiedAlready::default();
+    notified.add_profile(&directory, UserId(1), ProfileId(4), &destination("sms", PHONE_NUMBER, "+471"));
+    let covered = Some(NearReason::Covered(NotificationCause::Profile(ProfileId(4))));
+    assert_eq!(notified.call(RuleId(1), &person, sms), covered);
+    assert_eq!(notified.call(RuleId(1), &contact(2, &[]), sms), None, "somebody else's number");
+    assert_eq!(notified.call(RuleId(1), &person, mail), None);
+    assert_eq!(notified.call(RuleId(2), &person, mail), Some(NearReason::Covered(NotificationCause::Rule(RuleId(1)))));
+    let mut notified = NotifiedAlready::default();
+    notified.add_profile(&directory, UserId(1), ProfileId(4), &destination("email", EMAIL_ADDRESS, "C1@Example.org"));
+    assert_eq!(notified.call(RuleId(1), &person, mail), covered);
 }
 
 #[test]
@@ -140,10 +140,14 @@ fn without_an_address_there_is_no_way() {
     let mut person = Contact::clone(&contact(1, &[]));
     person.addresses.clear();
     let mail = channel(1, MAIL, "email");
-    assert_eq!(Told::default().call(RuleId(1), &person, &mail), Some(NearReason::NoDestination));
+    assert_eq!(NotifiedAlready::default().call(RuleId(1), &person, &mail), Some(NearReason::NoDestination));
     let mut hook = Channel::clone(&channel(3, NET, "webhook"));
-    assert_eq!(Told::default().call(RuleId(1), &person, &hook), Some(NearReason::NoDestination));
+    assert_eq!(NotifiedAlready::default().call(RuleId(1), &person, &hook), Some(NearReason::NoDestination));
     hook.config = Some([("url".to_owned(), "https://x".into())].into_iter().collect());
-    assert_eq!(Told::default().call(RuleId(1), &person, &hook), None);
-    assert_eq!(Told::default().call(RuleId(1), &person, &hook.without_secrets()), None, "versions say the same");
+    assert_eq!(NotifiedAlready::default().call(RuleId(1), &person, &hook), None);
+    assert_eq!(
+        NotifiedAlready::default().call(RuleId(1), &person, &hook.without_secrets()),
+        None,
+        "versions say the same"
+    );
 }

@@ -39,7 +39,7 @@ pub(super) fn put(
 ) -> Result<(), ServiceError> {
     let [kari, ola, amina] = people;
     let [network, servers, apps, _] = sources;
-    let mut world = World { command, dice };
+    let mut world = DemoWorld { command, dice };
 
     let urgent = FilterBlob { max_level: Some(Level::HIGH), open: Some(true), ..FilterBlob::default() };
     let urgent = world.filter(kari, "Urgent and open", true, urgent);
@@ -80,14 +80,14 @@ pub(super) fn put(
     world.contacts(maker, vec![urgent])
 }
 
-struct World<'a, 'c> {
+struct DemoWorld<'a, 'c> {
     command: &'a mut Command<'c>,
     dice: &'a mut Dice,
 }
 
 type Hours = (std::ops::RangeInclusive<u8>, u64, u64);
 
-impl World<'_, '_> {
+impl DemoWorld<'_, '_> {
     fn filter(&mut self, owner: UserId, name: &str, public: bool, blob: FilterBlob) -> FilterId {
         let id = self.command.new_filter_id();
         self.command.put_filter(StoredFilter { id, owner, name: name.to_owned(), public, blob });

@@ -5,7 +5,7 @@ use crate::{
     generate::{
         dice::Dice,
         draft::{By, Draft, DraftEvent},
-        scenario::{SourceKind, Trouble},
+        scenario::{Fault, SourceKind},
         words,
     },
 };
@@ -25,7 +25,7 @@ const SENDERS: [usize; 10] = [0, 1, 0, 2, 0, 3, 1, 0, 2, 3];
 const LEVELS: [u8; 10] = [3, 2, 4, 3, 5, 1, 4, 3, 2, 5];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum StoryEnd {
     Open,
     OpenWithComment,
     Acked,
@@ -41,8 +41,8 @@ enum Fate {
     Stateless,
 }
 
-use Fate as F;
-const OLD_FATES: [Fate; 13] = [
+use StoryEnd as F;
+const OLD_ENDS: [StoryEnd; 13] = [
     F::Ended,
     F::ClosedByHand,
     F::Ended,
@@ -57,7 +57,7 @@ const OLD_FATES: [Fate; 13] = [
     F::Reopened,
     F::AckedAndEnded,
 ];
-const YOUNG_FATES: [Fate; 12] = [
+const YOUNG_ENDS: [StoryEnd; 12] = [
     F::Open,
     F::OpenWithComment,
     F::AckedForAWhile,
@@ -91,15 +91,15 @@ pub(super) fn tell(dice: &mut Dice, systems: &[&SourceKind; SYSTEMS], now: Times
 fn draft(dice: &mut Dice, systems: &[&SourceKind; SYSTEMS], number: u64, now: Timestamp) -> Option<Draft> {
     let source = nth(&SENDERS, dice.roll())?;
     let troubles = systems.get(source)?.troubles;
-    let Trouble { description, tags, details_url, metadata } = nth(troubles, dice.roll())?(dice);
+    let Fault { description, tags, details_url, metadata } = nth(troubles, dice.roll())?(dice);
     let left = INCIDENTS - number;
-    let fate = if left > YOUNG { nth(&OLD_FATES, number)? } else { nth(&YOUNG_FATES, number)? };
-    let level = if fate == F::GotWorse { Level::HIGH } else { Level::new(nth(&LEVELS, dice.roll())?)? };
+    let end = if left > YOUNG { nth(&OLD_ENDS, number)? } else { nth(&YOUNG_ENDS, number)? };
+    let level = if end == F::GotWorse { Level::HIGH } else { Level::new(nth(&LEVELS, dice.roll())?)? };
     let description = embellished(dice, number, description);
     let mut tags: Vec<Tag> = tags.iter().filter_map(|text| Tag::parse(text).ok()).collect();
     tags.extend(links(number, &tags));
     let start = start(dice, left, now);
-    let (end, events) = Course::new(dice, start, now, fate).run(fate, level, &description);
+    let (end, events) = StoryTimeline::new(dice, start, now, end).run(end, level, &description);
     let ticket = dice.percent(12).then(|| dice.between(1_000, 90_000));
     Some(Draft {
         source,
@@ -158,7 +158,7 @@ fn links(number: u64, tags: &[Tag]) -> Vec<Tag> {
 }
 
 /// The events of one incident, between its start and the last of them.
-struct Course<'a> {
+struct StoryTimeline<'a> {
     dice: &'a mut Dice,
     start: Timestamp,
     now: Timestamp,
@@ -166,10 +166,10 @@ struct Course<'a> {
     events: Vec<DraftEvent>,
 }
 
-impl<'a> Course<'a> {
-    fn new(dice: &'a mut Dice, start: Timestamp, now: Timestamp, fate: Fate) -> Self {
+impl<'a> StoryTimeline<'a> {
+    fn new(dice: &'a mut Dice, start: Timestamp, now: Timestamp, end: StoryEnd) -> Self {
         let room = now.micros() - start.micros();
-        let lasted = match fate {
+        let lasted = match end {
             F::Ended | F::AckedAndEnded | F::ClosedByHand => {
                 (dice.skewed(4 * MINUTE as u64, 7) as i64).min(room / 10 * 9)
             }
@@ -178,10 +178,10 @@ impl<'a> Course<'a> {
         Self { dice, start, now, until: start.saturating_add_micros(lasted), events: Vec::new() }
     }
 
-    fn run(mut self, fate: Fate, level: Level, description: &str) -> (EndTime, Vec<DraftEvent>) {
-        let first = if fate == F::Stateless { EventType::Stateless } else { EventType::Start };
+    fn run(mut self, end: StoryEnd, level: Level, description: &str) -> (EndTime, Vec<DraftEvent>) {
+        let first = if end == F::Stateless { EventType::Stateless } else { EventType::Start };
         self.source(first, 0, description);
-        match fate {
+        match end {
             F::Open | F::Stateless | F::EndsSoon => {}
             F::OpenWithComment => self.person(EventType::Other, 60, COMMENTS),
             F::Acked => {
@@ -219,7 +219,7 @@ impl<'a> Course<'a> {
                 self.person(EventType::Close, 100, CLOSE_TEXTS);
             }
         }
-        let end = match fate {
+        let end = match end {
             F::Stateless => EndTime::Stateless,
             F::Ended | F::AckedAndEnded | F::ClosedByHand => EndTime::At(self.until),
             F::EndsSoon => EndTime::At(self.now.saturating_add_micros(3 * HOUR)),
@@ -265,21 +265,21 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::saturating_from_micros(1_800_000_000_000_000);
 
-    fn told(seed: u64) -> Vec<Draft> {
+    fn story(seed: u64) -> Vec<Draft> {
         let systems: Vec<&SourceKind> = SOURCES.iter().take(SYSTEMS).collect();
         tell(&mut Dice::new(seed), &systems.try_into().unwrap_or_else(|_| panic!()), NOW)
     }
 
     #[test]
     fn the_same_seed_tells_the_same() {
-        assert_eq!(told(1), told(1));
-        assert_ne!(told(1), told(2));
+        assert_eq!(story(1), story(1));
+        assert_ne!(story(1), story(2));
     }
 
     #[test]
     fn everything_that_pages_show_is_there() {
         for seed in 0..20 {
-            let drafts = told(seed);
+            let drafts = story(seed);
             assert_eq!(drafts.len() as u64, INCIDENTS);
             assert_eq!(drafts.iter().map(|draft| draft.level).collect::<BTreeSet<_>>().len(), 5);
             assert_eq!(drafts.iter().map(|draft| draft.source).collect::<BTreeSet<_>>().len(), SYSTEMS);
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn nothing_happens_before_its_cause_or_in_the_future() {
-        for draft in told(3).windows(2).flat_map(|pair| {
+        for draft in story(3).windows(2).flat_map(|pair| {
             assert!(pair[0].start < pair[1].start);
             pair
         }) {

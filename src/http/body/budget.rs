@@ -35,7 +35,7 @@ pub struct Exhausted;
 
 /// Bytes.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+struct BudgetBounds {
     all: usize,
     large: usize,
     per_holder: usize,
@@ -44,19 +44,19 @@ struct Bounds {
 /// A handle.
 #[derive(Clone)]
 pub struct Budget {
-    bounds: Bounds,
-    state: Arc<Mutex<State>>,
+    bounds: BudgetBounds,
+    state: Arc<Mutex<BudgetState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct BudgetState {
     bytes: usize,
     of_holders: FxHashMap<Holder, usize>,
-    bodies: FxHashMap<u64, Entry>,
+    bodies: FxHashMap<u64, BudgetEntry>,
     last: u64,
 }
 
-struct Entry {
+struct BudgetEntry {
     holder: Holder,
     bytes: usize,
     /// `None` once it has been received, when it can no longer be dropped.
@@ -65,7 +65,7 @@ struct Entry {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::with(Bounds {
+        Self::with(BudgetBounds {
             all: limits::BODIES_BYTES,
             large: limits::LARGE_BODIES_BYTES,
             per_holder: limits::BODIES_BYTES_PER_HOLDER,
@@ -74,7 +74,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    fn with(bounds: Bounds) -> Self {
+    fn with(bounds: BudgetBounds) -> Self {
         Self { bounds, state: Arc::default() }
     }
 
@@ -85,12 +85,12 @@ impl Budget {
         let mut state = self.state();
         state.last += 1;
         let id = state.last;
-        state.bodies.insert(id, Entry { holder, bytes: 0, receiving: Some(Arc::clone(&dropped)) });
+        state.bodies.insert(id, BudgetEntry { holder, bytes: 0, receiving: Some(Arc::clone(&dropped)) });
         drop(state);
         Charge { budget: self.clone(), id, dropped }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +171,7 @@ impl Drop for Charge {
     }
 }
 
-impl State {
+impl BudgetState {
     fn give(&mut self, holder: Holder, bytes: usize) {
         self.bytes += bytes;
         *self.of_holders.entry(holder).or_default() += bytes;
@@ -190,7 +190,7 @@ impl State {
     /// The largest body being received of the holder who has most, and what that holder has in all.
     fn largest_received(&self) -> Option<(u64, usize)> {
         let receiving = self.bodies.iter().filter(|(_, entry)| entry.receiving.is_some() && entry.bytes > 0);
-        let held = |entry: &Entry| self.of_holders.get(&entry.holder).copied().unwrap_or(0);
+        let held = |entry: &BudgetEntry| self.of_holders.get(&entry.holder).copied().unwrap_or(0);
         receiving.max_by_key(|(id, entry)| (held(entry), entry.bytes, **id)).map(|(id, entry)| (*id, held(entry)))
     }
 
@@ -207,7 +207,7 @@ impl State {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { all: 1_000_000, large: 900_000, per_holder: 500_000 };
+    const BOUNDS: BudgetBounds = BudgetBounds { all: 1_000_000, large: 900_000, per_holder: 500_000 };
     /// Lengths of bodies.
     const SMALL: usize = 100;
     const LARGE: usize = limits::SMALL_BODY_BYTES + 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{BAD_INTEGER, Fields, Text, integer, python, text};
+use super::{BAD_INTEGER, BodyFields, TextRule, integer, python, text};
 use crate::{
     domain::{
         event::EventType,
@@ -16,7 +16,7 @@ use crate::{
 
 const TAG_FORMAT: &str = "Tags need to follow the format {\"tag\": key=value}";
 
-impl Fields {
+impl BodyFields {
     /// Primary keys, at least one.
     pub fn keys(&mut self, name: &str) -> Option<Vec<u64>> {
         let values = match self.take_list(name)? {
@@ -67,7 +67,7 @@ impl Fields {
     }
 
     /// Texts of at least `shortest` characters.
-    pub fn texts(&mut self, name: &str, shortest: usize, rule: Text) -> Option<Vec<String>> {
+    pub fn texts(&mut self, name: &str, shortest: usize, rule: TextRule) -> Option<Vec<String>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
         self.each_item(name, values, |value| match value {
             Value::Null => Err(json!([NOT_NULL])),
@@ -80,7 +80,7 @@ impl Fields {
 
     /// `key=value`, of which only the `=` is checked.
     pub fn loose_tags(&mut self, name: &str) -> Option<Vec<String>> {
-        let tags = self.texts(name, 3, Text::filled_up_to(limits::TAG))?;
+        let tags = self.texts(name, 3, TextRule::filled_up_to(limits::TAG))?;
         if tags.len() > limits::TAGS_PER_INCIDENT {
             self.error(name, too_many(limits::TAGS_PER_INCIDENT));
             return None;
@@ -257,9 +257,9 @@ fn tag(value: &Value) -> Result<Tag, String> {
 mod tests {
     use super::*;
 
-    fn errors<T>(value: Value, read: impl FnOnce(&mut Fields) -> T) -> Value {
+    fn errors<T>(value: Value, read: impl FnOnce(&mut BodyFields) -> T) -> Value {
         let Value::Object(object) = value else { panic!("not an object") };
-        let mut fields = Fields::new(object, false);
+        let mut fields = BodyFields::new(object, false);
         read(&mut fields);
         fields.refuse().body().clone()
     }

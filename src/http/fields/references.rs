@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Fields, Text, python, text};
+use super::{BodyFields, TextRule, python, text};
 use crate::http::error::{NOT_NULL, REQUIRED, too_many, unknown_key};
 
-impl Fields {
+impl BodyFields {
     /// Primary keys; of several mistakes the first is told.
     pub fn references<T: From<u64>>(&mut self, name: &str, most: usize, may_be_empty: bool) -> Option<Vec<T>> {
         let values = self.list_of_any(name)?;
@@ -45,7 +45,7 @@ impl Fields {
     }
 
     /// `Some(None)`: null, or empty.
-    pub fn nullable_text(&mut self, name: &str, rule: Text) -> Option<Option<String>> {
+    pub fn nullable_text(&mut self, name: &str, rule: TextRule) -> Option<Option<String>> {
         let value = self.take(name)?;
         if value.is_null() {
             return Some(None);
@@ -61,7 +61,7 @@ impl Fields {
 
     /// A text that may not be left empty, of which null says the same.
     pub fn required_text(&mut self, name: &str, longest: usize) -> Option<String> {
-        match self.nullable_text(name, Text::up_to(longest)) {
+        match self.nullable_text(name, TextRule::up_to(longest)) {
             Some(Some(text)) => Some(text),
             _ if self.errors.contains_key(name) => None,
             _ => {
@@ -103,7 +103,7 @@ impl Fields {
     pub fn uuid(&mut self, name: &str) -> Option<Uuid> {
         /// With hyphens and as a URN; whatever is longer is none.
         const LONGEST: usize = 45;
-        let text = self.nullable_text(name, Text::up_to(LONGEST))??;
+        let text = self.nullable_text(name, TextRule::up_to(LONGEST))??;
         let uuid = text.parse().ok();
         if uuid.is_none() {
             self.error(name, "Must be a valid UUID.");
@@ -139,9 +139,9 @@ mod tests {
 
     fn read<T: std::fmt::Debug + PartialEq>(
         value: Value,
-        read: impl FnOnce(&mut Fields) -> Option<T>,
+        read: impl FnOnce(&mut BodyFields) -> Option<T>,
     ) -> (Option<T>, Value) {
-        let mut fields = Fields::new(Map::from_iter([("f".to_owned(), value)]), false);
+        let mut fields = BodyFields::new(Map::from_iter([("f".to_owned(), value)]), false);
         let taken = read(&mut fields);
         (taken, fields.refuse().body()["f"].clone())
     }
@@ -169,7 +169,7 @@ mod tests {
         let choices = |value| read(value, |fields| fields.choices("f", &["EM", "SM"]));
         assert_eq!(choices(json!(["SM", "EM", "SM"])).0, Some(vec!["SM", "EM"]));
         assert_eq!(choices(json!(["XX"])).1, json!(["\"XX\" is not a valid choice."]));
-        let nullable = |value| read(value, |fields| fields.nullable_text("f", Text::up_to(3)));
+        let nullable = |value| read(value, |fields| fields.nullable_text("f", TextRule::up_to(3)));
         assert_eq!(nullable(json!("")).0, Some(None));
         assert_eq!(nullable(json!(null)).0, Some(None));
         assert_eq!(nullable(json!("abcd")).1, json!(["Ensure this field has no more than 3 characters."]));

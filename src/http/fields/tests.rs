@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn fields(value: Value) -> Fields {
+fn fields(value: Value) -> BodyFields {
     let Value::Object(object) = value else { panic!("not an object") };
-    Fields::new(object, false)
+    BodyFields::new(object, false)
 }
 
-fn errors<T>(value: Value, read: impl FnOnce(&mut Fields) -> T) -> Value {
+fn errors<T>(value: Value, read: impl FnOnce(&mut BodyFields) -> T) -> Value {
     let mut fields = fields(value);
     read(&mut fields);
     fields.refuse().body().clone()
@@ -16,7 +16,7 @@ fn errors<T>(value: Value, read: impl FnOnce(&mut Fields) -> T) -> Value {
 #[test]
 fn trims_texts_and_takes_numbers() {
     let mut f = fields(json!({"a": " x ", "b": 5, "c": 1.5, "d": ""}));
-    let rule = Text::up_to(10);
+    let rule = TextRule::up_to(10);
     let texts = ["a", "b", "c", "d", "e"].map(|name| f.text(name, rule));
     assert_eq!(texts, [Some("x"), Some("5"), Some("1.5"), Some(""), None].map(|t| t.map(str::to_owned)));
     f.finish().unwrap();
@@ -27,7 +27,7 @@ fn names_each_wrong_text() {
     let body = json!({"a": null, "b": true, "c": [], "d": "x\0", "e": "12345", "f": " "});
     let found = errors(body, |f| {
         for name in ["a", "b", "c", "d", "e", "f"] {
-            f.text(name, Text::filled_up_to(4));
+            f.text(name, TextRule::filled_up_to(4));
         }
         f.require("g");
     });
@@ -47,7 +47,7 @@ fn names_each_wrong_text() {
 
 #[test]
 fn counts_characters_not_bytes() {
-    assert!(fields(json!({"a": "åæøå"})).text("a", Text::up_to(4)).is_some());
+    assert!(fields(json!({"a": "åæøå"})).text("a", TextRule::up_to(4)).is_some());
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn metadata_is_any_json_but_null() {
 #[test]
 fn booleans_have_many_spellings() {
     let read = |value: Value| {
-        let mut fields = Fields::new(Map::from_iter([("f".to_owned(), value)]), false);
+        let mut fields = BodyFields::new(Map::from_iter([("f".to_owned(), value)]), false);
         (fields.nullable_flag("f"), fields.has_errors())
     };
     for yes in [json!(true), json!(1), json!("true"), json!("Yes"), json!("ON"), json!("t"), json!("y"), json!("1")] {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{
     Dialect, Problem,
-    fields::{self, Fields, check_length, optional, origin, required},
-    place::Endpoint,
+    fields::{self, IcingaFields, check_length, optional, origin, required},
+    request_path::Endpoint,
 };
 use crate::{
     domain::{
@@ -39,7 +39,7 @@ pub(super) fn shown(contact: &Contact) -> Value {
 }
 
 /// In the order of the contract's table, as far as it does not depend on other contacts and groups.
-pub(super) fn draft(dialect: Dialect, fields: &Fields, service: &Service) -> Result<ContactDraft, Problem> {
+pub(super) fn draft(dialect: Dialect, fields: &IcingaFields, service: &Service) -> Result<ContactDraft, Problem> {
     let directory = &*service.directory();
     let [id, full_name, channel] = required(dialect, fields, ["id", "full_name", "default_channel"], MISSING)?;
     let id =

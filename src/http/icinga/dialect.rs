@@ -3,7 +3,7 @@
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Value, json};
 
-use super::place::Endpoint;
+use super::request_path::Endpoint;
 use crate::http::reply;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Dialect, Problem};
 use crate::domain::{contact::OriginEdit, limits::ORIGIN};
 
-pub(super) type Fields = Map<String, Value>;
+pub(super) type IcingaFields = Map<String, Value>;
 
 /// 36 characters with hyphens, in any case.
 pub(super) fn uuid(text: &str) -> Option<Uuid> {
@@ -29,7 +29,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
 /// Fields that have to be there and to be strings.
 pub(super) fn required<'a, const N: usize>(
     dialect: Dialect,
-    fields: &'a Fields,
+    fields: &'a IcingaFields,
     names: [&'static str; N],
     issue: &'static str,
 ) -> Result<[&'a str; N], Problem> {
@@ -54,7 +54,7 @@ pub(super) fn required<'a, const N: usize>(
 }
 
 /// `None`: absent or null.
-pub(super) fn optional<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+pub(super) fn optional<'a>(fields: &'a IcingaFields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
@@ -68,7 +68,7 @@ pub(super) fn check_length(name: &str, text: &str, limit: usize) -> Result<(), P
 }
 
 /// Of an extension: absent leaves it as it is, null and an empty text clear it.
-pub(super) fn origin(fields: &Fields) -> Result<OriginEdit, Problem> {
+pub(super) fn origin(fields: &IcingaFields) -> Result<OriginEdit, Problem> {
     match fields.get("origin") {
         None => Ok(OriginEdit::Keep),
         Some(Value::Null) => Ok(OriginEdit::Set(None)),

@@ -4,7 +4,7 @@ mod columns;
 
 use percent_encoding::percent_decode_str;
 
-use super::{Problem, place::Endpoint};
+use super::{Problem, request_path::Endpoint};
 use crate::domain::{
     contact_filter::Filter,
     limits::{FILTER_DEPTH, FILTER_QUERY_BYTES},

@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 #[cfg_attr(test, derive(Debug, PartialEq, Eq))]
-enum Sent {
+enum SentCredential {
     Password(String, String),
     Token(String),
 }
@@ -30,11 +30,13 @@ enum Sent {
 /// Somebody who may use this API.
 pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Problem> {
     let caller = match read(&parts.headers).ok_or_else(Problem::unauthorized)? {
-        Sent::Token(token) => api.service.people().authenticate(&token).await.map_err(|failure| match failure {
-            AuthFailure::Store(error) => error.into(),
-            AuthFailure::Invalid | AuthFailure::Expired | AuthFailure::Inactive => Problem::unauthorized(),
-        })?,
-        Sent::Password(username, password) => {
+        SentCredential::Token(token) => {
+            api.service.people().authenticate(&token).await.map_err(|failure| match failure {
+                AuthFailure::Store(error) => error.into(),
+                AuthFailure::Invalid | AuthFailure::Expired | AuthFailure::Inactive => Problem::unauthorized(),
+            })?
+        }
+        SentCredential::Password(username, password) => {
             let Ok(Client(peer)) = Client::from_request_parts(parts, api).await;
             let checked = api.service.people().authenticate_password(&username, &password, peer).await;
             checked.map_err(|failure| match failure {
@@ -51,16 +53,16 @@ pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Probl
 }
 
 /// `None`: nothing that can be understood.
-fn read(headers: &HeaderMap) -> Option<Sent> {
+fn read(headers: &HeaderMap) -> Option<SentCredential> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
     match scheme.to_ascii_lowercase().as_str() {
-        "token" | "bearer" => Some(Sent::Token(rest.to_owned())),
+        "token" | "bearer" => Some(SentCredential::Token(rest.to_owned())),
         "basic" => {
             let text = String::from_utf8(BASE64.decode(rest).ok()?).ok()?;
             let (username, password) = text.split_once(':')?;
-            Some(Sent::Password(username.to_owned(), password.to_owned()))
+            Some(SentCredential::Password(username.to_owned(), password.to_owned()))
         }
         _ => None,
     }
@@ -70,7 +72,7 @@ fn read(headers: &HeaderMap) -> Option<Sent> {
 mod tests {
     use super::*;
 
-    fn sent(value: &str) -> Option<Sent> {
+    fn sent(value: &str) -> Option<SentCredential> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         read(&headers)
@@ -78,12 +80,13 @@ mod tests {
 
     #[test]
     fn reads_passwords_and_tokens() {
-        let password = |name: &str, password: &str| Some(Sent::Password(name.to_owned(), password.to_owned()));
+        let password =
+            |name: &str, password: &str| Some(SentCredential::Password(name.to_owned(), password.to_owned()));
         assert_eq!(sent("Basic YW5uOmE6Yg=="), password("ann", "a:b"));
         assert_eq!(sent("basic  YW5uOmE6Yg"), password("ann", "a:b"));
         assert_eq!(sent("Basic OsOl"), password("", "å"));
-        assert_eq!(sent("Bearer abc"), Some(Sent::Token("abc".to_owned())));
-        assert_eq!(sent("token abc"), Some(Sent::Token("abc".to_owned())));
+        assert_eq!(sent("Bearer abc"), Some(SentCredential::Token("abc".to_owned())));
+        assert_eq!(sent("token abc"), Some(SentCredential::Token("abc".to_owned())));
         for bad in ["", "Basic", "Basic ///", "Basic YW5u", "Basic /w==", "Digest x"] {
             assert_eq!(sent(bad), None, "{bad}");
         }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Dialect, Problem,
-    fields::{self, Fields, check_length, optional, origin, required},
+    fields::{self, IcingaFields, check_length, optional, origin, required},
 };
 use crate::{
     domain::{contact::GroupDraft, limits::GROUP_NAME},
@@ -24,7 +24,7 @@ pub(super) fn shown(GroupWithUsers { group, users }: &GroupWithUsers) -> Value {
 }
 
 /// In the order of the contract's table, as far as it does not depend on other contacts and groups.
-pub(super) fn draft(dialect: Dialect, fields: &Fields) -> Result<GroupDraft, Problem> {
+pub(super) fn draft(dialect: Dialect, fields: &IcingaFields) -> Result<GroupDraft, Problem> {
     let [id, name] = required(dialect, fields, ["id", "name"], MISSING)?;
     let uuid =
         fields::uuid(id).ok_or_else(|| Problem::unprocessable("Invalid request body: given id is not a valid UUID"))?;

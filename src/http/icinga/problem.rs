@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Dialect, place::Endpoint};
+use super::{Dialect, request_path::Endpoint};
 use crate::{
     http::{ApiError, answers::Busy},
     service::{ContactRefusal, StoreError, policy::CONTACT_API},
@@ -16,10 +16,10 @@ use crate::{
 type Said = (StatusCode, Cow<'static, str>);
 
 #[derive(Debug)]
-pub(super) struct Problem(Box<Inner>);
+pub(super) struct Problem(Box<ProblemParts>);
 
 #[derive(Debug)]
-struct Inner {
+struct ProblemParts {
     issue: Said,
     current: Said,
     envelope: Envelope,
@@ -36,7 +36,7 @@ enum Envelope {
 
 impl Problem {
     pub(super) fn into_response(self, dialect: Dialect) -> Response {
-        let Inner { issue, current, envelope, header } = *self.0;
+        let ProblemParts { issue, current, envelope, header } = *self.0;
         let (status, message) = match dialect {
             Dialect::Issue => issue,
             Dialect::Current => current,
@@ -53,7 +53,7 @@ impl Problem {
     }
 
     fn either(issue: Said, current: Said) -> Self {
-        Self(Box::new(Inner { issue, current, envelope: Envelope::OfDialect, header: None }))
+        Self(Box::new(ProblemParts { issue, current, envelope: Envelope::OfDialect, header: None }))
     }
 
     fn both(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {

@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode};
 use crate::{
     domain::ids::{EventId, IncidentId},
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::{
             keys::KeyPair,
             shared::render::{EventBody, Renderer},
@@ -24,7 +24,7 @@ pub async fn take_back(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     KeyPair(incident, ack): KeyPair,
-) -> Answer {
+) -> HandlerResult {
     let event = api.service.incidents().take_back_ack(&caller, IncidentId(incident), EventId(ack)).await?;
     Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).event(&event)))
 }

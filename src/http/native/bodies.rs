@@ -12,7 +12,7 @@ use crate::{
         directory::Directory,
         event::EventType,
         ids::EventId,
-        message::{About, Message, Route, State},
+        message::{Message, MessageState, MessageSubject, Route},
         time::Timestamp,
     },
     http::Api,
@@ -155,8 +155,10 @@ impl<'a> Writer<'a> {
             Route::Contact { .. } => self.caller.may_see_addresses_of_contacts(),
         };
         let (incident, event, summary_of) = match &message.about {
-            About::Event { incident, event } => (Some(incident.0), Some(EventReference::new(*event, row.kind)), None),
-            About::Summary(of) => (None, None, Some(of.iter().map(|id| id.0).collect())),
+            MessageSubject::Event { incident, event } => {
+                (Some(incident.0), Some(EventReference::new(*event, row.kind)), None)
+            }
+            MessageSubject::Summary(of) => (None, None, Some(of.iter().map(|id| id.0).collect())),
         };
         let way = self.way(message, is_seen);
         NotificationBody {
@@ -229,15 +231,17 @@ impl<'a> Writer<'a> {
 
     fn next_attempt(&self, message: &Message) -> Option<String> {
         match message.state {
-            State::Due { at, .. } => Some(self.at(at)),
+            MessageState::Due { at, .. } => Some(self.at(at)),
             _ => None,
         }
     }
 
     fn settled(&self, message: &Message) -> Option<String> {
         match message.state {
-            State::Due { .. } => None,
-            State::Delivered { at } | State::Dead { at } | State::Gathered { at, .. } => Some(self.at(at)),
+            MessageState::Due { .. } => None,
+            MessageState::Delivered { at } | MessageState::Dead { at } | MessageState::Gathered { at, .. } => {
+                Some(self.at(at))
+            }
         }
     }
 
@@ -248,9 +252,9 @@ impl<'a> Writer<'a> {
 
 const fn state(message: &Message) -> &'static str {
     match message.state {
-        State::Due { .. } => "due",
-        State::Delivered { .. } => "delivered",
-        State::Dead { .. } => "dead",
-        State::Gathered { .. } => "gathered",
+        MessageState::Due { .. } => "due",
+        MessageState::Delivered { .. } => "delivered",
+        MessageState::Dead { .. } => "dead",
+        MessageState::Gathered { .. } => "gathered",
     }
 }

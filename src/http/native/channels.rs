@@ -13,12 +13,12 @@ use crate::{
         limits,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Name,
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, Settings, request},
         stream,
@@ -31,9 +31,9 @@ request! {
         /// Of a new channel; by default one is made up.
         uuid: Uuid,
         /// Unique.
-        name: String = text[Text::filled_up_to(limits::CHANNEL_NAME)],
+        name: String = text[TextRule::filled_up_to(limits::CHANNEL_NAME)],
         /// One of those that `types/` lists, or that of a plug-in that is still to be installed.
-        kind "type": String = text(Text::filled_up_to(limits::CHANNEL_NAME)),
+        kind "type": String = text(TextRule::filled_up_to(limits::CHANNEL_NAME)),
         /// Settings, as the type's JSON schema has them.
         config: String as Settings = json,
         /// Everybody may have destinations of this type. Of plug-ins only: the other types are offered anyway.
@@ -112,7 +112,7 @@ impl<'a> TypeBody<'a> {
 /// For staff.
 #[utoipa::path(get, path = "/channels/", tag = "channels",
     responses((status = 200, body = Vec<ChannelBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         rows.extend(directory.channels_sorted().into_iter().map(|channel| ChannelBody::new(channel, api)))
@@ -125,7 +125,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// What the settings have to look like says its type. For superusers.
 #[utoipa::path(post, path = "/channels/", tag = "channels", request_body = ChannelRequest,
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take_new(fields))).await?;
     let channel = api.service.contacts().put_channel(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
@@ -136,7 +136,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// For staff.
 #[utoipa::path(get, path = "/channels/{uuid}/", tag = "channels",
     responses((status = 200, body = ChannelBody<'static>), (status = 403)))]
-pub async fn retrieve(State(api): State<Api>, Name(uuid): Name) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Name(uuid): Name) -> HandlerResult {
     let directory = api.service.directory();
     let channel = directory.channels.get(&key(&uuid)?).ok_or_else(unknown)?;
     Ok(reply::json(StatusCode::OK, &ChannelBody::new(channel, &api)))
@@ -153,7 +153,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Name(uuid): Name,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let uuid = key(&uuid)?;
     if !api.service.directory().channels.contains_key(&uuid) {
         return Err(unknown());
@@ -167,7 +167,7 @@ pub async fn edit(
 ///
 /// Not while it is a contact's default. It leaves the rules that name it. For superusers.
 #[utoipa::path(delete, path = "/channels/{uuid}/", tag = "channels", responses((status = 204), (status = 403)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Name(uuid): Name) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Name(uuid): Name) -> HandlerResult {
     api.service.contacts().delete_channel(&caller, key(&uuid)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -177,7 +177,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 /// With what their settings look like. For staff.
 #[utoipa::path(get, path = "/channels/types/", tag = "channels", operation_id = "channels_types",
     responses((status = 200, body = Vec<TypeBody<'static>>), (status = 403)))]
-pub async fn types(State(api): State<Api>) -> Answer {
+pub async fn types(State(api): State<Api>) -> HandlerResult {
     let types = api.service.contacts().channel_types();
     let bodies: Vec<TypeBody<'_>> = types.iter().map(TypeBody::new).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
@@ -191,7 +191,7 @@ fn unknown() -> ApiError {
     ApiError::no_match(Model::Channel)
 }
 
-fn take_new(fields: &mut Fields) -> ChannelDraft {
+fn take_new(fields: &mut BodyFields) -> ChannelDraft {
     let uuid = fields.uuid("uuid");
     ChannelDraft { uuid, ..ChannelRequest::take(fields) }
 }

@@ -16,8 +16,8 @@ use crate::{
         ids::{DestinationId, EventId, IncidentId},
         message::Delivery,
     },
-    http::{Answer, Api, argus::keys::KeyPair, auth::Authenticated, error::ApiError, params::Params, reply},
-    service::{Decisions, ProfileDecision, RuleDecision, Whom},
+    http::{Api, HandlerResult, argus::keys::KeyPair, auth::Authenticated, error::ApiError, params::Params, reply},
+    service::{DecisionRecipient, Decisions, ProfileDecision, RuleDecision},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -127,7 +127,7 @@ pub async fn explain(
     Authenticated(caller): Authenticated,
     KeyPair(incident, event): KeyPair,
     params: Params,
-) -> Answer {
+) -> HandlerResult {
     let (incident, event) = (IncidentId(incident), EventId(event));
     let user = params.get("user").map(str::to_owned);
     let decisions = match (params.get("contact").map(str::parse::<Uuid>), user) {
@@ -144,13 +144,13 @@ pub async fn explain(
 impl<'a> DecisionsBody<'a> {
     fn new(decisions: &'a Decisions, api: &Api) -> Self {
         let event = &decisions.event;
-        let (user, contact) = match &decisions.whom {
-            Whom::User(username) => (Some(username.as_str()), None),
-            Whom::Contact(contact) => {
+        let (user, contact) = match &decisions.recipient {
+            DecisionRecipient::User(username) => (Some(username.as_str()), None),
+            DecisionRecipient::Contact(contact) => {
                 (None, Some(ContactReference { uuid: contact.uuid, full_name: &contact.full_name }))
             }
         };
-        let by_rule = |rule| RuleDecisionBody::new(rule, &decisions.whom);
+        let by_rule = |rule| RuleDecisionBody::new(rule, &decisions.recipient);
         Self {
             incident: event.incident.0,
             event: EventReference::new(event.id, Some(event.kind)),
@@ -158,8 +158,8 @@ impl<'a> DecisionsBody<'a> {
             contact,
             decided: decisions.decided,
             at: decisions.decided.then(|| api.zoned().format(event.received).to_string()),
-            told: decisions.profiles.iter().any(|profile| !profile.told.is_empty())
-                || decisions.rules.iter().any(|rule| !rule.told.is_empty()),
+            told: decisions.profiles.iter().any(|profile| !profile.notified.is_empty())
+                || decisions.rules.iter().any(|rule| !rule.notified.is_empty()),
             messages: {
                 let count = |delivery| decisions.messages.iter().filter(|row| row.delivery() == delivery).count();
                 MessageCounts {
@@ -186,17 +186,19 @@ impl<'a> ProfileDecisionBody<'a> {
         Self {
             pk: profile.id.0,
             name: profile.name.as_deref(),
-            verdict: if profile.told.is_empty() { "silent" } else { "told" },
-            destinations: profile.told.iter().map(destination).collect(),
+            verdict: if profile.notified.is_empty() { "silent" } else { "told" },
+            destinations: profile.notified.iter().map(destination).collect(),
             reasons: profile.reasons.iter().map(|(to, reason)| ReasonBody::new(*to, None, reason)).collect(),
         }
     }
 }
 
 impl<'a> RuleDecisionBody<'a> {
-    fn new(rule: &'a RuleDecision, whom: &Whom) -> Self {
-        let address = |channel: &Channel| match whom {
-            Whom::Contact(contact) if shows_settings(&channel.kind) => channel.address_of(contact).unwrap_or_default(),
+    fn new(rule: &'a RuleDecision, recipient: &DecisionRecipient) -> Self {
+        let address = |channel: &Channel| match recipient {
+            DecisionRecipient::Contact(contact) if shows_settings(&channel.kind) => {
+                channel.address_of(contact).unwrap_or_default()
+            }
             _ => String::new(),
         };
         let channel = |it: &'a Arc<Channel>| ChannelReference {
@@ -208,8 +210,8 @@ impl<'a> RuleDecisionBody<'a> {
         Self {
             pk: rule.id.0,
             name: &rule.name,
-            verdict: if rule.told.is_empty() { "silent" } else { "told" },
-            channels: rule.told.iter().map(channel).collect(),
+            verdict: if rule.notified.is_empty() { "silent" } else { "told" },
+            channels: rule.notified.iter().map(channel).collect(),
             reasons: rule.reasons.iter().map(|(to, reason)| ReasonBody::new(None, *to, reason)).collect(),
         }
     }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::bodies::{NotificationBody, Writer};
 use crate::{
     domain::ids::MessageId,
-    http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, page::Location, reply},
+    http::{Api, HandlerResult, argus::keys::Key, auth::Authenticated, error::ApiError, page::Location, reply},
     service::Messages,
 };
 
@@ -31,7 +31,7 @@ pub struct DeliveriesBody<'a> {
             description = "Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on."),
     ),
     responses((status = 200, body = DeliveriesBody<'static>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
     let which = match location.params.get("state") {
         None | Some("all") => Messages::All,
         Some("queued" | "due") => Messages::Due,
@@ -57,7 +57,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// A failed message is queued again, with the whole time ahead in which it is tried. For staff.
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
-pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let row = api.service.notifications().retry_delivery(&caller, MessageId(pk)).await?;
     Ok(reply::json(StatusCode::OK, &Writer::new(&api, &caller).notification(&row)))
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{attempt::Ended, ids::DestinationId},
-    http::{Answer, Api, argus::keys::Key, auth::Authenticated, docs::Detail, reply},
+    domain::{attempt::AttemptEnd, ids::DestinationId},
+    http::{Api, HandlerResult, argus::keys::Key, auth::Authenticated, docs::Detail, reply},
     service::TestOutcome,
 };
 
@@ -27,13 +27,13 @@ pub struct TestOutcomeBody<'a> {
 #[utoipa::path(post, path = "/destinations/{pk}/test/", tag = "notifications",
     responses((status = 200, body = TestOutcomeBody<'static>),
         (status = 429, body = Detail, description = "Too many in a short time.")))]
-pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let TestOutcome { ended, answer, transcript } =
         api.service.notifications().test_destination(&caller, DestinationId(pk)).await?;
     let outcome = match ended {
-        Ended::Sent => "sent",
-        Ended::Retry | Ended::RetryAfter(_) => "retry",
-        Ended::Failed => "fail",
+        AttemptEnd::Sent => "sent",
+        AttemptEnd::Retry | AttemptEnd::RetryAfter(_) => "retry",
+        AttemptEnd::Failed => "fail",
     };
     let body = TestOutcomeBody { outcome, answer: &answer, transcript: &transcript };
     Ok(reply::json(StatusCode::OK, &body))

@@ -13,16 +13,16 @@ use crate::{
         limits,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::shared::blob::{BlobRequest, take_blob},
         auth::Authenticated,
         body::Payload,
         error::NOT_NULL,
-        fields::Fields,
+        fields::BodyFields,
         reply,
         request::{Named, Request, request},
     },
-    service::{DraftFilter, Forecast, PreviewDraft},
+    service::{DraftFilter, PreviewDraft, ProfilePreview},
 };
 
 request! {
@@ -35,7 +35,7 @@ request! {
             keys_and_objects(
                 limits::FILTERS_PER_PROFILE,
                 |pk| DraftFilter::Stored(FilterId(pk)),
-                |item: &mut Fields| Some(DraftFilter::Inline(take_blob(item, true)))
+                |item: &mut BodyFields| Some(DraftFilter::Inline(take_blob(item, true)))
             ),
         /// Primary keys of destinations of the caller.
         destinations: Vec<u64> = any_keys(limits::DESTINATIONS_PER_PROFILE),
@@ -93,13 +93,13 @@ struct ExampleBody<'a> {
 /// What it would have sent in the last days.
 #[utoipa::path(post, path = "/profiles/preview/", tag = "notifications", request_body = ProfilePreviewRequest,
     responses((status = 200, body = PreviewBody<'static>)))]
-pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let (draft, days) = payload.parse(take).await?;
     let forecast = api.service.notifications().forecast(&caller, draft, days).await?;
     Ok(reply::json(StatusCode::OK, &PreviewBody::new(&forecast, &api)))
 }
 
-fn take(fields: &mut Fields) -> Option<(PreviewDraft, u32)> {
+fn take(fields: &mut BodyFields) -> Option<(PreviewDraft, u32)> {
     let sent = ProfilePreviewRequest::take(fields);
     let mut destinations: Vec<DestinationId> =
         sent.destinations.unwrap_or_default().into_iter().map(DestinationId).collect();
@@ -110,7 +110,7 @@ fn take(fields: &mut Fields) -> Option<(PreviewDraft, u32)> {
     Some((draft, sent.days.unwrap_or(limits::PREVIEW_DAYS_DEFAULT)))
 }
 
-impl Fields {
+impl BodyFields {
     /// Null is said only if nothing else is wrong.
     fn timeslot(&mut self, name: &str) -> Option<u64> {
         let timeslot = self.key(name);
@@ -122,7 +122,7 @@ impl Fields {
 }
 
 impl<'a> PreviewBody<'a> {
-    fn new(forecast: &'a Forecast, api: &Api) -> Self {
+    fn new(forecast: &'a ProfilePreview, api: &Api) -> Self {
         let at = |at| api.zoned().format(at).to_string();
         let examples = forecast.examples.iter().map(|example| ExampleBody {
             incident: example.event.incident.0,

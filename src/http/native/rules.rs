@@ -13,11 +13,11 @@ use crate::{
         rule::{Addressee, Recipient, Rule, RuleDraft},
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -30,7 +30,7 @@ request! {
         /// Primary keys of filters of whoever made the rule, or public ones; at least one.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_RULE, false),
         /// Unique.
-        name: String = text[Text::filled_up_to(limits::RULE_NAME)],
+        name: String = text[TextRule::filled_up_to(limits::RULE_NAME)],
         /// Primary key of a timeslot of whoever made the rule.
         timeslot: TimeslotId = reference,
         recipients: Vec<Recipient> as Vec<RecipientRequest> = objects(limits::RECIPIENTS_PER_RULE, take_recipient),
@@ -107,7 +107,7 @@ impl RecipientBody {
 /// For staff.
 #[utoipa::path(get, path = "/rules/", tag = "rules",
     responses((status = 200, body = Vec<RuleBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         rows.extend(directory.rules_sorted().into_iter().map(|rule| RuleBody::new(rule, &directory)))
@@ -120,7 +120,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Contacts are told of what matches all of its filters, while its timeslot is open. For superusers.
 #[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let new = payload.request::<RuleRequest>().await?;
     let rule = api.service.notifications().put_rule(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
@@ -131,7 +131,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// For staff.
 #[utoipa::path(get, path = "/rules/{pk}/", tag = "rules",
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let rule = Rule::find(&directory, caller.id(), RuleId(pk))?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(rule, &directory)))
@@ -147,7 +147,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = RuleId(pk);
     Rule::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<RuleRequest>().await?;
@@ -159,12 +159,12 @@ pub async fn edit(
 ///
 /// For superusers.
 #[utoipa::path(delete, path = "/rules/{pk}/", tag = "rules", responses((status = 204), (status = 403)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Rule>(&caller, RuleId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn take_recipient(fields: &mut Fields) -> Option<Recipient> {
+fn take_recipient(fields: &mut BodyFields) -> Option<Recipient> {
     let RecipientRequest { contact, group, channel } = RecipientRequest::take(fields);
     if fields.has_errors() {
         return None;

@@ -29,16 +29,16 @@ struct Families {
     /// Process id, and when it began.
     plugins: BTreeMap<i32, u64>,
     /// Descendants of plug-ins that were seen, and of which plug-in.
-    members: BTreeMap<Member, i32>,
+    members: BTreeMap<ProcessIdentity, i32>,
     /// Processes that lose their parent become children of this one. Otherwise its children are its own affair.
     adopts: bool,
 }
 
 /// Process ids are given out again: id, and when it began in ticks since the machine started.
-type Member = (i32, u64);
+type ProcessIdentity = (i32, u64);
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct FamilyEntry {
     pid: i32,
     parent: i32,
     began: u64,
@@ -98,8 +98,8 @@ pub(super) fn end(plugin: i32) {
 }
 
 impl Families {
-    fn note_members(&mut self, processes: &[Entry]) {
-        let there: BTreeSet<Member> = processes.iter().map(|it| (it.pid, it.began)).collect();
+    fn note_members(&mut self, processes: &[FamilyEntry]) {
+        let there: BTreeSet<ProcessIdentity> = processes.iter().map(|it| (it.pid, it.began)).collect();
         self.members.retain(|member, _| there.contains(member));
         let alive = self.plugins.iter().filter(|(pid, began)| there.contains(&(**pid, **began)));
         let mut of: BTreeMap<i32, i32> = alive.map(|(pid, _)| (*pid, *pid)).collect();
@@ -120,12 +120,12 @@ impl Families {
     }
 
     /// Children of this process that are no plug-ins.
-    fn orphans<'a>(&self, processes: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+    fn orphans<'a>(&self, processes: &'a [FamilyEntry]) -> impl Iterator<Item = &'a FamilyEntry> {
         processes.iter().filter(|it| self.adopts && it.parent == own_pid() && !self.plugins.contains_key(&it.pid))
     }
 
     /// All that this plug-in started, as far as that is known, and orphans that no other plug-in can have started.
-    fn of(&self, plugin: i32, processes: &[Entry]) -> Vec<Entry> {
+    fn of(&self, plugin: i32, processes: &[FamilyEntry]) -> Vec<FamilyEntry> {
         let known = processes.iter().filter(|it| self.members.get(&(it.pid, it.began)) == Some(&plugin));
         let nobodys = self.orphans(processes).filter(|orphan| {
             let is_known = self.members.contains_key(&(orphan.pid, orphan.began));
@@ -158,32 +158,32 @@ fn reap(pid: i32) {
     }
 }
 
-fn processes() -> Vec<Entry> {
+fn processes() -> Vec<FamilyEntry> {
     let Ok(directory) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = directory.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
     pids.filter_map(entry).collect()
 }
 
-fn entry(pid: i32) -> Option<Entry> {
+fn entry(pid: i32) -> Option<FamilyEntry> {
     parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// Of `pid (name) state parent …`, where the name may hold anything and the 20th field after it says when it began.
-fn parse(pid: i32, stat: &str) -> Option<Entry> {
+fn parse(pid: i32, stat: &str) -> Option<FamilyEntry> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let is_zombie = matches!(*fields.first()?, "Z" | "X");
-    Some(Entry { pid, parent: fields.get(1)?.parse().ok()?, began: fields.get(19)?.parse().ok()?, is_zombie })
+    Some(FamilyEntry { pid, parent: fields.get(1)?.parse().ok()?, began: fields.get(19)?.parse().ok()?, is_zombie })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn process(pid: i32, parent: i32, began: u64) -> Entry {
-        Entry { pid, parent, began, is_zombie: false }
+    const fn process(pid: i32, parent: i32, began: u64) -> FamilyEntry {
+        FamilyEntry { pid, parent, began, is_zombie: false }
     }
 
-    fn pids(entries: &[Entry]) -> Vec<i32> {
+    fn pids(entries: &[FamilyEntry]) -> Vec<i32> {
         entries.iter().map(|it| it.pid).collect()
     }
 

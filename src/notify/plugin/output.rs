@@ -28,15 +28,15 @@ const PIECE: usize = 16 << 10;
 const FLOOD: &str = "it flooded its output";
 
 /// Counts what is written to both outputs.
-pub(super) struct Meter(Mutex<(Instant, usize)>);
+pub(super) struct OutputMeter(Mutex<(Instant, usize)>);
 
-impl Default for Meter {
+impl Default for OutputMeter {
     fn default() -> Self {
         Self(Mutex::new((Instant::now(), 0)))
     }
 }
 
-impl Meter {
+impl OutputMeter {
     /// Is it still within bounds?
     fn allows(&self, bytes: usize) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,10 +54,10 @@ pub(super) async fn read_messages(
     mut stdout: ChildStdout,
     calls: Arc<Calls>,
     answers: mpsc::WeakSender<Vec<u8>>,
-    meter: Arc<Meter>,
+    meter: Arc<OutputMeter>,
     plugin: Arc<str>,
 ) -> Option<String> {
-    let (mut decoder, mut log, mut buffer) = (Decoder::default(), Log::new(plugin), vec![0; PIECE]);
+    let (mut decoder, mut log, mut buffer) = (Decoder::default(), LineLog::new(plugin), vec![0; PIECE]);
     loop {
         let length = match stdout.read(&mut buffer).await {
             Ok(0) | Err(_) => return None,
@@ -98,8 +98,8 @@ pub(super) async fn read_messages(
 }
 
 /// Ends with standard error, or with a reason to stop the plug-in.
-pub(super) async fn read_log(mut stderr: ChildStderr, meter: Arc<Meter>, plugin: Arc<str>) -> Option<String> {
-    let (mut log, mut buffer, mut line) = (Log::new(plugin), vec![0; PIECE], Vec::new());
+pub(super) async fn read_log(mut stderr: ChildStderr, meter: Arc<OutputMeter>, plugin: Arc<str>) -> Option<String> {
+    let (mut log, mut buffer, mut line) = (LineLog::new(plugin), vec![0; PIECE], Vec::new());
     loop {
         let length = match stderr.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
@@ -126,13 +126,13 @@ fn is_log(method: &str) -> bool {
 }
 
 /// A limited number of lines per minute, each of limited length.
-struct Log {
+struct LineLog {
     plugin: Arc<str>,
     since: Instant,
     lines: u32,
 }
 
-impl Log {
+impl LineLog {
     fn new(plugin: Arc<str>) -> Self {
         Self { plugin, since: Instant::now(), lines: 0 }
     }

@@ -24,7 +24,7 @@ use tracing::debug;
 
 use super::{
     family,
-    output::{self, Meter},
+    output::{self, OutputMeter},
     wire::{self, Failure},
 };
 use crate::domain::limits::{PLUGIN_QUEUE, PLUGIN_STOP};
@@ -54,10 +54,10 @@ pub(super) enum CallError {
 
 /// Requests without an answer yet.
 #[derive(Default)]
-pub(super) struct Calls(Mutex<State>);
+pub(super) struct Calls(Mutex<CallState>);
 
 #[derive(Default)]
-struct State {
+struct CallState {
     waiting: HashMap<u64, oneshot::Sender<Result<Value, CallError>>>,
     /// Why there will be no more answers.
     over: Option<String>,
@@ -85,7 +85,7 @@ impl Process {
         let (stop, stopping) = mpsc::channel(1);
         let (ending, ended) = watch::channel(false);
         let calls = Arc::new(Calls::default());
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(OutputMeter::default());
         let channel: Arc<str> = kind.into();
         let tasks = Tasks {
             writer: tokio::spawn(write(stdin, to_write)),
@@ -144,7 +144,7 @@ impl Process {
 }
 
 impl Calls {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CallState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,8 +170,8 @@ impl Calls {
         let mut state = self.lock();
         let reason = state.over.get_or_insert_with(|| reason.to_owned()).clone();
         for (_, tell) in state.waiting.drain() {
-            let told = tell.send(Err(CallError::Gone(reason.clone())));
-            drop(told);
+            let said = tell.send(Err(CallError::Gone(reason.clone())));
+            drop(said);
         }
     }
 }

@@ -19,8 +19,8 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-fn view(notice: Notice) -> View {
-    View::new(&Content::Event(notice), chrono_tz::Europe::Oslo)
+fn view(notice: Notice) -> MessageView {
+    MessageView::new(&Content::Event(notice), chrono_tz::Europe::Oslo)
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn short_forms_read_well() {
     let templates = Templates::load(None).unwrap();
     let mut all = String::new();
     for content in samples::contents() {
-        let view = View::local(&content, chrono_tz::Europe::Oslo);
+        let view = MessageView::local(&content, chrono_tz::Europe::Oslo);
         for (name, part) in [("Sms", sms::TEXT), ("Slack", slack::TEXT), ("Ntfy", ntfy::TEXT)] {
             writeln!(all, "--- {} {name}\n{}", view.kind(), templates.render(part, &view)).unwrap();
         }
@@ -110,7 +110,7 @@ fn a_template_that_fails_later_loses_no_message() {
 fn a_summary_of_very_many_still_reads() {
     let templates = Templates::load(None).unwrap();
     let summary = crate::notify::Summary { notices: vec![samples::full(); 3_000], total: 5_000 };
-    let view = View::new(&Content::Summary(summary), chrono_tz::UTC);
+    let view = MessageView::new(&Content::Summary(summary), chrono_tz::UTC);
     let text = templates.render(email::TEXT, &view);
     assert_eq!(text.matches("Level 2, High: web1").count(), limits::SUMMARY_NOTICES);
     assert!(text.trim_end().ends_with("And 4950 more."), "{}", text.len());

@@ -69,7 +69,7 @@ fn pages_put_together_are_the_sorted_list() {
     let columns = columns();
     let now = at(NOW);
     for criteria in questions() {
-        let walk = Walk::new(&columns, &criteria, None, now);
+        let walk = ColumnWalk::new(&columns, &criteria, None, now);
         let found = walk.older(Key::LAST, usize::MAX);
         let size = found.len().div_ceil(5).max(1);
         for column in SortColumn::ALL {
@@ -78,13 +78,13 @@ fn pages_put_together_are_the_sorted_list() {
                 let Some(ranks) = Ranks::new(column, &criteria, &walk, &columns, &Directory::default()) else {
                     continue;
                 };
-                let way = Way::new(sort, false);
+                let way = SortDirection::new(sort, false);
                 let turned = |key: &Key| {
                     let place = columns.place(key.id()).unwrap();
                     let rank = ranks.of_row(&columns.chunks()[place.chunk], place.row).unwrap();
                     way.turn(Spot { rank, key: *key })
                 };
-                let mut expected: Vec<Turned> = found.iter().map(turned).collect();
+                let mut expected: Vec<OrderKey> = found.iter().map(turned).collect();
                 expected.sort_unstable();
                 let expected: Vec<u64> = expected.into_iter().map(|turned| way.back(turned).key.id).collect();
                 let sorter = Sorter { columns: &columns, seq: 0, walk: &walk, ranks, sort };
@@ -114,10 +114,10 @@ fn pages_put_together_are_the_sorted_list() {
 fn a_facet_says_what_its_choice_would_find() {
     let columns = columns();
     let now = at(NOW);
-    let found = |criteria: &Criteria| Walk::new(&columns, criteria, None, now).count();
+    let found = |criteria: &Criteria| ColumnWalk::new(&columns, criteria, None, now).count();
     for criteria in questions() {
         let rest = without_all(&criteria);
-        let walk = Walk::new(&columns, &rest, None, now);
+        let walk = ColumnWalk::new(&columns, &rest, None, now);
         let facets = count(&walk, &criteria, &columns, &Directory::default(), now);
         assert_eq!(facets.matching, found(&criteria));
         for (level, count) in Level::ALL.into_iter().zip(facets.by_level) {

@@ -19,9 +19,9 @@ const ORDINARY_HEAD_BYTES: usize = 8 << 10;
 
 /// What is known about the head that a connection reads. A handle.
 #[derive(Clone)]
-pub(super) struct Head(Arc<Mutex<State>>);
+pub(super) struct Head(Arc<Mutex<HeadState>>);
 
-struct State {
+struct HeadState {
     /// Permits for large heads.
     large: Arc<Semaphore>,
     /// Of the head so far; `None` while a request is carried out.
@@ -31,7 +31,7 @@ struct State {
 
 impl Head {
     pub(super) fn new(large: &Arc<Semaphore>) -> Self {
-        Self(Arc::new(Mutex::new(State { large: Arc::clone(large), bytes: Some(0), permit: None })))
+        Self(Arc::new(Mutex::new(HeadState { large: Arc::clone(large), bytes: Some(0), permit: None })))
     }
 
     /// The head is complete.
@@ -59,18 +59,18 @@ impl Head {
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HeadState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A connection that counts the bytes of heads.
-pub(super) struct Counted {
+pub(super) struct CountedConnection {
     pub stream: TcpStream,
     pub head: Head,
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for CountedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -82,7 +82,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for CountedConnection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

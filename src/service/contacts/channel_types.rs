@@ -32,10 +32,10 @@ impl Contacts {
     pub fn channel_types(&self) -> Vec<ChannelType> {
         let own = CHANNEL_TYPES.iter();
         let own = own.map(|it| ChannelType { kind: it.key.to_owned(), about: AboutType::BuiltIn(it.of_channel) });
-        let courier = self.inner.courier.get();
-        let installed = courier.iter().flat_map(|courier| courier.plugins()).cloned();
+        let sender = self.inner.sender.get();
+        let installed = sender.iter().flat_map(|sender| sender.plugins()).cloned();
         let plugins = installed.map(|kind| {
-            let about = match courier.and_then(|courier| courier.plugin(&kind)) {
+            let about = match sender.and_then(|sender| sender.plugin(&kind)) {
                 Some(Ok(info)) => AboutType::Plugin(info),
                 Some(Err(reason)) => AboutType::Silent(reason),
                 None => AboutType::Silent("The plug-in has not said yet what it is.".to_owned()),
@@ -66,6 +66,6 @@ impl Contacts {
         if find(kind).is_some() {
             return None;
         }
-        self.inner.courier.get()?.plugin(kind)?.ok()
+        self.inner.sender.get()?.plugin(kind)?.ok()
     }
 }

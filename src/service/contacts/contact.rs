@@ -15,7 +15,7 @@ use crate::{
 
 /// How an object is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum WriteMode {
     /// Only if there is none with this UUID.
     Create,
     /// The same, and in place of another one, which has to exist.
@@ -25,7 +25,7 @@ pub enum Way {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum WriteResult {
     Created,
     Updated,
 }
@@ -76,9 +76,9 @@ impl Contacts {
     pub async fn store_contact(
         &self,
         caller: &Caller,
-        way: Way,
+        way: WriteMode,
         draft: ContactDraft,
-    ) -> Result<Stored, ContactRefusal> {
+    ) -> Result<WriteResult, ContactRefusal> {
         caller.require(Action::ManageContacts)?;
         let stored = self.store().write(Some(caller.id()), move |command| store(command, way, draft)).await?;
         Ok(stored)
@@ -97,16 +97,16 @@ impl Contacts {
     }
 }
 
-fn store(command: &mut Command<'_>, way: Way, draft: ContactDraft) -> Result<Stored, ContactRefusal> {
+fn store(command: &mut Command<'_>, way: WriteMode, draft: ContactDraft) -> Result<WriteResult, ContactRefusal> {
     check_channel(command.directory(), draft.default_channel, |kind| {
         draft.addresses.get(kind).is_some_and(|address| !address.is_empty())
     })?;
     let replaced = match way {
-        Way::Replace(other) => Some(command.contact(other)?.ok_or(ContactRefusal::NotFound)?),
-        Way::Create | Way::Put => None,
+        WriteMode::Replace(other) => Some(command.contact(other)?.ok_or(ContactRefusal::NotFound)?),
+        WriteMode::Create | WriteMode::Put => None,
     };
     let before = command.contact(draft.uuid)?;
-    if way != Way::Put && before.is_some() {
+    if way != WriteMode::Put && before.is_some() {
         return Err(ContactRefusal::Exists);
     }
     if let Some(username) = &draft.username {
@@ -127,13 +127,13 @@ fn store(command: &mut Command<'_>, way: Way, draft: ContactDraft) -> Result<Sto
     let Some(before) = before else {
         let id = command.new_contact_id();
         command.put_contact(draft.into_contact(id, None));
-        return Ok(Stored::Created);
+        return Ok(WriteResult::Created);
     };
     let after = draft.into_contact(before.id, Some(&before));
     if after != before {
         command.put_contact(after);
     }
-    Ok(Stored::Updated)
+    Ok(WriteResult::Updated)
 }
 
 /// `has_address`: for a type. Whoever parses a request checks the same before, to keep the order of answers; it is

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::contact::GroupDraft,
     service::{
-        Action, Caller, ContactRefusal, Contacts, GroupWithUsers, Stored, Way,
+        Action, Caller, ContactRefusal, Contacts, GroupWithUsers, WriteMode, WriteResult,
         contacts::contact::removal::{self, Memberships},
     },
     store::{Command, StoreError},
@@ -26,9 +26,9 @@ impl Contacts {
     pub async fn store_contact_group(
         &self,
         caller: &Caller,
-        way: Way,
+        way: WriteMode,
         draft: GroupDraft,
-    ) -> Result<Stored, ContactRefusal> {
+    ) -> Result<WriteResult, ContactRefusal> {
         caller.require(Action::ManageContacts)?;
         let stored = self.store().write(Some(caller.id()), move |command| store(command, way, &draft)).await?;
         Ok(stored)
@@ -76,13 +76,13 @@ impl Contacts {
     }
 }
 
-fn store(command: &mut Command<'_>, way: Way, draft: &GroupDraft) -> Result<Stored, ContactRefusal> {
+fn store(command: &mut Command<'_>, way: WriteMode, draft: &GroupDraft) -> Result<WriteResult, ContactRefusal> {
     let replaced = match way {
-        Way::Replace(other) => Some(command.contact_group(other)?.ok_or(ContactRefusal::NotFound)?),
-        Way::Create | Way::Put => None,
+        WriteMode::Replace(other) => Some(command.contact_group(other)?.ok_or(ContactRefusal::NotFound)?),
+        WriteMode::Create | WriteMode::Put => None,
     };
     let before = command.contact_group(draft.uuid)?;
-    if way != Way::Put && before.is_some() {
+    if way != WriteMode::Put && before.is_some() {
         return Err(ContactRefusal::Exists);
     }
     let holder = command.contact_group_named(&draft.name)?;
@@ -112,5 +112,5 @@ fn store(command: &mut Command<'_>, way: Way, draft: &GroupDraft) -> Result<Stor
         command.put_contact_group(after);
     }
     memberships.stage(command);
-    Ok(if before.is_some() { Stored::Updated } else { Stored::Created })
+    Ok(if before.is_some() { WriteResult::Updated } else { WriteResult::Created })
 }

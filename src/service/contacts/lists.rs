@@ -27,13 +27,13 @@ impl Contacts {
     /// By UUID.
     #[must_use]
     pub fn all_contacts(&self, filter: Filter) -> List<Contact> {
-        List { service: Service::clone(self), filter, find: contacts, place: Place::Start }
+        List { service: Service::clone(self), filter, find: contacts, place: ListPosition::Start }
     }
 
     /// By UUID.
     #[must_use]
     pub fn all_groups(&self, filter: Filter) -> List<GroupWithUsers> {
-        List { service: Service::clone(self), filter, find: groups, place: Place::Start }
+        List { service: Service::clone(self), filter, find: groups, place: ListPosition::Start }
     }
 
     /// A page of [`Contacts::all_contacts`], those behind `after`.
@@ -72,7 +72,7 @@ async fn page<T: Send + 'static>(
     uuid: fn(&T) -> Uuid,
 ) -> Result<ListPage<T>, ServiceError> {
     if let Some(after) = after {
-        list.place = Place::After(after);
+        list.place = ListPosition::After(after);
     }
     let service = list.service.clone();
     let read = move || {
@@ -95,12 +95,12 @@ pub struct List<T> {
     service: Service,
     filter: Filter,
     find: Find<T>,
-    place: Place,
+    place: ListPosition,
 }
 
 type Find<T> = fn(&Snapshot, &Filter, Option<Uuid>) -> Result<Chunk<T>, StoreError>;
 
-enum Place {
+enum ListPosition {
     Start,
     After(Uuid),
     End,
@@ -117,15 +117,15 @@ impl<T> List<T> {
     pub fn next_chunk(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
         loop {
             let after = match self.place {
-                Place::Start => None,
-                Place::After(last) => Some(last),
-                Place::End => return None,
+                ListPosition::Start => None,
+                ListPosition::After(last) => Some(last),
+                ListPosition::End => return None,
             };
             let snapshot = self.service.store().snapshot();
             let found = snapshot.and_then(|snapshot| (self.find)(&snapshot, &self.filter, after));
             self.place = match &found {
-                Ok(Chunk { last: Some(last), .. }) => Place::After(*last),
-                _ => Place::End,
+                Ok(Chunk { last: Some(last), .. }) => ListPosition::After(*last),
+                _ => ListPosition::End,
             };
             match found {
                 Ok(chunk) if chunk.rows.is_empty() => {}

@@ -101,9 +101,9 @@ impl Default for Bulk {
 }
 
 /// What one slice did with one incident.
-type SliceRow = (u64, Result<Done, BulkRefusal>);
+type SliceRow = (u64, Result<SliceResult, BulkRefusal>);
 
-struct Done {
+struct SliceResult {
     event: Option<BulkEvent>,
     /// The ticket's address as it was, if it was another one.
     old_ticket: Option<String>,
@@ -230,9 +230,9 @@ fn change(
     actor: UserId,
     poster: Poster,
     action: &BulkAction,
-) -> Result<Result<Done, BulkRefusal>, ServiceError> {
+) -> Result<Result<SliceResult, BulkRefusal>, ServiceError> {
     let received = command.now();
-    let done = |id| Done { event: Some(BulkEvent { id, received }), old_ticket: None };
+    let done = |id| SliceResult { event: Some(BulkEvent { id, received }), old_ticket: None };
     Ok(match action {
         BulkAction::Acknowledge(new) => match acknowledge(command, incident, actor, new) {
             Ok((_, event)) => Ok(done(event.id)),
@@ -245,7 +245,7 @@ fn change(
         BulkAction::TicketUrl(url) => {
             let old = std::mem::replace(&mut incident.ticket_url, url.clone());
             set_ticket(command, incident, actor, &old);
-            Ok(Done { event: None, old_ticket: (old != *url).then_some(old) })
+            Ok(SliceResult { event: None, old_ticket: (old != *url).then_some(old) })
         }
     })
 }

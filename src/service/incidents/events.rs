@@ -10,7 +10,7 @@ use crate::{
         incident::Incident,
         lifecycle::{EventRefusal, Poster, end_after, may_post},
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::{Room, Size},
+        size::{Size, SizeBudget},
         time::Timestamp,
     },
     service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError},
@@ -84,8 +84,9 @@ impl Incidents {
         let backwards = cursor.is_some_and(|cursor| cursor.backwards);
         let from = cursor.map(|cursor| (cursor.timestamp, cursor.id));
         let direction = if backwards { Direction::Newer } else { Direction::Older };
-        let read =
-            |bytes| self.store().read(move |snapshot| snapshot.events_within(from, direction, size, Room::new(bytes)));
+        let read = |bytes| {
+            self.store().read(move |snapshot| snapshot.events_within(from, direction, size, SizeBudget::new(bytes)))
+        };
         let (mut rows, mut more) = read(LIST_CHUNK_BYTES).await?;
         let mut turn = None;
         if more && rows.len() < size {
@@ -137,7 +138,7 @@ impl<T: Size> EventRows<T> {
         if self.left.is_empty() {
             return Ok(None);
         }
-        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, SizeBudget::new(LIST_CHUNK_BYTES), Vec::new());
         while let Some(&id) = self.left.last() {
             if let Some(row) = (self.read)(&snapshot, self.incident, id)? {
                 if !room.takes(&row) {

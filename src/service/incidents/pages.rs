@@ -10,7 +10,7 @@ use crate::{
         ids::{EventId, IncidentId},
         incident::Incident,
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::Room,
+        size::SizeBudget,
         time::Timestamp,
     },
     search::Found,
@@ -117,7 +117,7 @@ impl Incidents {
             now: self.now(),
             metadata: true,
             found: Vec::new(),
-            place: Place::Start,
+            place: PagePosition::Start,
         }
     }
 
@@ -164,7 +164,7 @@ pub(in crate::service) fn read_ids(
     metadata: bool,
     bytes: usize,
 ) -> Result<(Vec<Incident>, usize), StoreError> {
-    let (room, adjust) = (Room::new(bytes), |incident: &mut Incident| {
+    let (room, adjust) = (SizeBudget::new(bytes), |incident: &mut Incident| {
         if !metadata {
             incident.metadata = String::new();
         }
@@ -213,10 +213,10 @@ pub struct AllIncidents {
     metadata: bool,
     /// Those that were found and not read yet, the next one last.
     found: Vec<IncidentId>,
-    place: Place,
+    place: PagePosition,
 }
 
-enum Place {
+enum PagePosition {
     Start,
     After(Cursor),
     End,
@@ -232,7 +232,7 @@ impl AllIncidents {
     pub async fn next(&mut self) -> Option<Result<Vec<Incident>, ServiceError>> {
         let end = Self {
             found: Vec::new(),
-            place: Place::End,
+            place: PagePosition::End,
             wanted: Arc::clone(&self.wanted),
             service: self.service.clone(),
             ..*self
@@ -260,7 +260,7 @@ impl AllIncidents {
                 Ok(Some(rows)) => return Some(Ok(rows)),
                 Err(error) => {
                     self.found.clear();
-                    self.place = Place::End;
+                    self.place = PagePosition::End;
                     return Some(Err(error));
                 }
             }
@@ -270,14 +270,14 @@ impl AllIncidents {
     fn read_chunk(&mut self) -> Result<Option<Vec<Incident>>, ServiceError> {
         if self.found.is_empty() {
             let cursor = match self.place {
-                Place::Start => None,
-                Place::After(cursor) => Some(cursor),
-                Place::End => return Ok(None),
+                PagePosition::Start => None,
+                PagePosition::After(cursor) => Some(cursor),
+                PagePosition::End => return Ok(None),
             };
             let mut found = self.service.search().page_of_any(&self.wanted, cursor, CHUNK, self.now)?;
             found.ids.reverse();
             self.found = found.ids;
-            self.place = found.next.map_or(Place::End, Place::After);
+            self.place = found.next.map_or(PagePosition::End, PagePosition::After);
         }
         let snapshot = self.service.store().snapshot()?;
         let (mut rows, passed) = read_ids(&snapshot, &self.found, true, self.metadata, LIST_CHUNK_BYTES)?;

@@ -7,7 +7,7 @@ use crate::{
         filter::Criteria,
         incident::Incident,
         limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
-        size::Room,
+        size::SizeBudget,
         tag::Tag,
     },
     service::{Incidents, ServiceError},
@@ -43,7 +43,7 @@ impl Incidents {
                 incident.description = String::new();
             };
             let snapshot = service.store().snapshot()?;
-            let (incidents, _) = snapshot.incidents_within(found.ids, Room::new(usize::MAX), only_tags)?;
+            let (incidents, _) = snapshot.incidents_within(found.ids, SizeBudget::new(usize::MAX), only_tags)?;
             let mut suggestions = crate::search::suggest_tags_of(&incidents, &typed, limit);
             for suggestion in &mut suggestions {
                 suggestion.estimated |= found.next.is_some();

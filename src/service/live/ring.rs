@@ -20,13 +20,13 @@ use super::moments::Moments;
 
 /// How much a ring holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct RingBounds {
     pub batches: usize,
     pub changes: usize,
     pub bytes: usize,
 }
 
-impl Default for Bounds {
+impl Default for RingBounds {
     fn default() -> Self {
         Self { batches: LIVE_KEPT, changes: LIVE_CHANGES, bytes: LIVE_BYTES }
     }
@@ -34,7 +34,7 @@ impl Default for Bounds {
 
 /// What one batch changed.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct RingEntry {
     /// The last change in it.
     pub seq: u64,
     /// Each incident once, as it was before the batch and as it is after it.
@@ -49,7 +49,7 @@ pub(super) struct Entry {
     bytes: usize,
 }
 
-impl Entry {
+impl RingEntry {
     fn len(&self) -> usize {
         self.incidents.len() + self.touched.len()
     }
@@ -58,8 +58,8 @@ impl Entry {
 /// The last batches. Each has a number; numbers are consecutive within the ring.
 #[derive(Debug)]
 pub(super) struct Ring {
-    bounds: Bounds,
-    entries: VecDeque<Arc<Entry>>,
+    bounds: RingBounds,
+    entries: VecDeque<Arc<RingEntry>>,
     /// The number of the first entry that is kept.
     first: u64,
     /// All changes up to this one are in no entry.
@@ -77,7 +77,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub fn new(last: u64, bounds: Bounds) -> Self {
+    pub fn new(last: u64, bounds: RingBounds) -> Self {
         Self {
             bounds,
             entries: VecDeque::new(),
@@ -146,7 +146,7 @@ impl Ring {
         is_lapse: bool,
     ) {
         let bytes = incidents.iter().map(change_bytes).sum::<usize>() + touched.len() * size_of::<IncidentId>();
-        let entry = Entry { seq, incidents, touched, since, clock: self.clock, is_lapse, bytes };
+        let entry = RingEntry { seq, incidents, touched, since, clock: self.clock, is_lapse, bytes };
         if entry.len() > self.bounds.changes || entry.bytes > self.bounds.bytes {
             self.forget();
             return;
@@ -186,8 +186,9 @@ impl Ring {
         }
         // Messages and what the clock does have no numbers of their own: those after the last change that is known may be
         // news.
-        let is_known =
-            |entry: &&Arc<Entry>| entry.seq < seq || entry.seq == seq && entry.touched.is_empty() && !entry.is_lapse;
+        let is_known = |entry: &&Arc<RingEntry>| {
+            entry.seq < seq || entry.seq == seq && entry.touched.is_empty() && !entry.is_lapse
+        };
         let known = self.entries.iter().take_while(is_known).count();
         Some(self.first + known as u64)
     }
@@ -207,7 +208,7 @@ impl Ring {
     }
 
     /// The entries from number `from` up to, but without, number `to`; `None`: the first of them are gone.
-    pub fn range(&self, from: u64, to: u64) -> Option<Vec<Arc<Entry>>> {
+    pub fn range(&self, from: u64, to: u64) -> Option<Vec<Arc<RingEntry>>> {
         let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
         let count = usize::try_from(to.saturating_sub(from)).ok()?;
         Some(self.entries.iter().skip(skip).take(count).cloned().collect())
@@ -241,7 +242,7 @@ pub struct Changes {
 
 impl Update {
     /// `None` without entries.
-    pub(super) fn new(from: u64, to: u64, entries: &[Arc<Entry>]) -> Option<Self> {
+    pub(super) fn new(from: u64, to: u64, entries: &[Arc<RingEntry>]) -> Option<Self> {
         let (first, last) = (entries.first()?, entries.last()?);
         Some(Self {
             from,
@@ -256,7 +257,7 @@ impl Update {
 }
 
 /// `None` as soon as there is more than can be pushed.
-fn fold(entries: &[Arc<Entry>]) -> Option<Changes> {
+fn fold(entries: &[Arc<RingEntry>]) -> Option<Changes> {
     let mut changes = Changes::default();
     for entry in entries {
         changes.touched.extend(&entry.touched);

@@ -9,11 +9,11 @@ use crate::{
         destination::Destination,
         directory::Directory,
         event::{Event, EventType},
-        explain::{self, Place, Reason},
+        explain::{self, ExplainedRoute, Reason},
         ids::{DestinationId, EventId, IncidentId, ProfileId, UserId},
         incident::Incident,
-        message::{Fate, Route, fates_in_words},
-        plan::{Occurrence, Verdict, verdicts},
+        message::{MessageOutcome, Route, outcomes_in_words},
+        plan::{Occurrence, ProfileVerdict, verdicts},
         subscription::Basis,
         tag::IncidentTag,
         time::Timestamp,
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Decisions {
     pub event: Event,
-    pub whom: Whom,
+    pub recipient: DecisionRecipient,
     /// Whether anybody at all was to be told of the event.
     pub decided: bool,
     /// For people to read.
@@ -43,7 +43,7 @@ pub struct Decisions {
 }
 
 #[derive(Clone, Debug)]
-pub enum Whom {
+pub enum DecisionRecipient {
     /// By name.
     User(String),
     /// As it was then, or is, if it was not there yet.
@@ -55,7 +55,7 @@ pub enum Whom {
 pub struct ProfileDecision {
     pub id: ProfileId,
     pub name: Option<String>,
-    pub told: Vec<Destination>,
+    pub notified: Vec<Destination>,
     /// Each for one destination, or for all.
     pub reasons: Vec<(Option<DestinationId>, Reason)>,
 }
@@ -100,8 +100,8 @@ fn explain_event(
     now: Timestamp,
 ) -> Result<Decisions, ServiceError> {
     let answer = |event, summary, profiles| {
-        let whom = Whom::User(username.to_owned());
-        Decisions { event, whom, decided: true, summary, profiles, rules: Vec::new(), messages: Vec::new() }
+        let recipient = DecisionRecipient::User(username.to_owned());
+        Decisions { event, recipient, decided: true, summary, profiles, rules: Vec::new(), messages: Vec::new() }
     };
     let Some(seq) = event.after.decided else {
         known.ok_or(ServiceError::NotFound(Model::User))?;
@@ -124,20 +124,20 @@ fn explain_event(
     let verdicts = verdicts(&directory, user, &occurrence);
     let profiles: Vec<ProfileDecision> =
         verdicts.into_iter().filter_map(|it| profile_decision(it, &directory, &occurrence)).collect();
-    let messages = if profiles.iter().all(|profile| profile.told.is_empty()) {
+    let messages = if profiles.iter().all(|profile| profile.notified.is_empty()) {
         Vec::new()
     } else {
         let is_theirs = |route: &Route| matches!(route, Route::Destination { user: whose, .. } if *whose == user);
         messages_about(snapshot, &event, now, is_theirs)?
     };
-    let summary = summary(username, &profiles, &fates(&messages, caller));
+    let summary = summary(username, &profiles, &outcomes(&messages, caller));
     Ok(Decisions { messages, ..answer(event, summary, profiles) })
 }
 
 /// What became of the messages, in words; it is not known of those that are kept no more.
-pub(in crate::service) fn fates(messages: &[Notification], caller: &Caller) -> String {
-    let fates: Vec<Fate<'_>> = messages.iter().map(|row| row.fate(caller)).collect();
-    match fates_in_words(&fates) {
+pub(in crate::service) fn outcomes(messages: &[Notification], caller: &Caller) -> String {
+    let outcomes: Vec<MessageOutcome<'_>> = messages.iter().map(|row| row.outcome(caller)).collect();
+    match outcomes_in_words(&outcomes) {
         words if words.is_empty() => "what became of the messages is not known".to_owned(),
         words => words,
     }
@@ -170,26 +170,30 @@ pub(in crate::service) fn tags_then(
     }
 }
 
-fn profile_decision(verdict: Verdict, directory: &Directory, occurrence: &Occurrence<'_>) -> Option<ProfileDecision> {
+fn profile_decision(
+    verdict: ProfileVerdict,
+    directory: &Directory,
+    occurrence: &Occurrence<'_>,
+) -> Option<ProfileDecision> {
     let profile = directory.profiles.get(&verdict.profile)?;
-    let told = verdict.told.iter().filter_map(|id| directory.destinations.get(id));
+    let notified = verdict.notified.iter().filter_map(|id| directory.destinations.get(id));
     let basis = Basis::Profile(Arc::clone(profile));
     let reason = |(destination, silence): (Option<DestinationId>, _)| {
-        let place = destination.map_or(Place::All, Place::Destination);
+        let place = destination.map_or(ExplainedRoute::All, ExplainedRoute::Destination);
         (destination, explain::explain(silence, &basis, place, directory, occurrence))
     };
     Some(ProfileDecision {
         id: profile.id,
         name: profile.name.clone(),
-        told: told.map(|destination| Destination::clone(destination)).collect(),
+        notified: notified.map(|destination| Destination::clone(destination)).collect(),
         reasons: verdict.silences.into_iter().map(reason).collect(),
     })
 }
 
-fn summary(username: &str, profiles: &[ProfileDecision], fates: &str) -> String {
-    let told: usize = profiles.iter().map(|profile| profile.told.len()).sum();
+fn summary(username: &str, profiles: &[ProfileDecision], outcomes: &str) -> String {
+    let notified: usize = profiles.iter().map(|profile| profile.notified.len()).sum();
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    match (profiles, told) {
+    match (profiles, notified) {
         ([], _) => format!("{username} had no notification profile, so nothing was sent."),
         ([only], 0) => {
             let reasons: Vec<&str> = only.reasons.iter().map(|(_, reason)| reason.sentence.as_str()).collect();
@@ -198,6 +202,6 @@ fn summary(username: &str, profiles: &[ProfileDecision], fates: &str) -> String 
         (_, 0) => {
             format!("{username} was not notified: none of {} led to a message.", count(profiles.len(), "profile"))
         }
-        _ => format!("{username}: {fates}."),
+        _ => format!("{username}: {outcomes}."),
     }
 }

@@ -7,8 +7,8 @@ use crate::{
         event::{Event, EventType},
         ids::{IncidentId, MessageId, UserId},
         limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
-        message::{About, Delivery, Fate, Message, Route, State, full_answer, public_answer},
-        size::Room,
+        message::{Delivery, Message, MessageOutcome, MessageState, MessageSubject, Route, full_answer, public_answer},
+        size::SizeBudget,
         time::Timestamp,
     },
     service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action},
@@ -44,9 +44,9 @@ impl Notification {
 
     /// As the caller, who may see the message, reads it.
     #[must_use]
-    pub fn fate(&self, caller: &Caller) -> Fate<'_> {
+    pub fn outcome(&self, caller: &Caller) -> MessageOutcome<'_> {
         let counts = self.counts();
-        Fate { delivery: self.delivery(), attempts: counts.attempts, answer: caller.answer(&counts.answer) }
+        MessageOutcome { delivery: self.delivery(), attempts: counts.attempts, answer: caller.answer(&counts.answer) }
     }
 }
 
@@ -94,7 +94,7 @@ impl Notifications {
         let (size, now) = (size.clamp(1, PAGE_SIZE_MAX), self.now());
         self.store()
             .read(move |snapshot| {
-                let (mut rows, mut room, mut more) = (Vec::new(), Room::new(PAGE_BYTES), false);
+                let (mut rows, mut room, mut more) = (Vec::new(), SizeBudget::new(PAGE_BYTES), false);
                 snapshot.for_each_message_back(which, before, &mut |message| {
                     let row = with_event(snapshot, message, now)?;
                     if rows.len() >= size || !room.takes(&row.message) {
@@ -121,7 +121,7 @@ impl Notifications {
                     return Err(Refusal::NotGivenUp(message.state).into());
                 }
                 let now = command.now();
-                message.state = State::Due { at: now, since: now };
+                message.state = MessageState::Due { at: now, since: now };
                 command.put_message(message.clone());
                 Ok::<_, ServiceError>(message)
             })
@@ -147,7 +147,7 @@ impl Notifications {
                     let (now, mut revived) = (command.now(), 0);
                     for id in dead {
                         if let Some(mut message) = command.message(id)?.filter(Message::is_dead) {
-                            message.state = State::Due { at: now, since: now };
+                            message.state = MessageState::Due { at: now, since: now };
                             command.put_message(message);
                             revived += 1;
                         }
@@ -175,7 +175,7 @@ impl NotificationList {
         if self.is_done {
             return Ok(None);
         }
-        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, Room::new(LIST_CHUNK_BYTES), Vec::new());
+        let (snapshot, mut room, mut rows) = (self.store.snapshot()?, SizeBudget::new(LIST_CHUNK_BYTES), Vec::new());
         let now = self.store.clock().now();
         let mut is_done = true;
         snapshot.for_each_message_of(self.incident, self.after, &mut |message| {
@@ -208,7 +208,7 @@ pub(in crate::service) fn messages_about(
     now: Timestamp,
     is_wanted: impl Fn(&Route) -> bool,
 ) -> Result<Vec<Notification>, ServiceError> {
-    let about = About::Event { incident: event.incident, event: event.id };
+    let about = MessageSubject::Event { incident: event.incident, event: event.id };
     let mut found = Vec::new();
     snapshot.for_each_message_of(event.incident, None, &mut |message| {
         if message.about == about && is_wanted(&message.route) {
@@ -221,14 +221,16 @@ pub(in crate::service) fn messages_about(
 
 fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<Notification, StoreError> {
     let kind = match message.about {
-        About::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
-        About::Summary(_) => None,
+        MessageSubject::Event { incident, event } => snapshot.event(incident, event)?.map(|event| event.kind),
+        MessageSubject::Summary(_) => None,
     };
     let summary = match message.state {
         // What else the summary stands for is of no interest, and may be long.
-        State::Gathered { into, .. } => {
+        MessageState::Gathered { into, .. } => {
             let summary = snapshot.message(into)?;
-            summary.map(|summary| due_within_a_retry(Message { about: About::Summary(Vec::new()), ..summary }, now))
+            summary.map(|summary| {
+                due_within_a_retry(Message { about: MessageSubject::Summary(Vec::new()), ..summary }, now)
+            })
         }
         _ => None,
     };
@@ -236,7 +238,7 @@ fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<N
 }
 
 fn due_within_a_retry(mut message: Message, now: Timestamp) -> Message {
-    if let State::Due { at, .. } = &mut message.state {
+    if let MessageState::Due { at, .. } = &mut message.state {
         *at = (*at).min(now.saturating_add_micros(RETRY_LONGEST_WAIT_MICROS));
     }
     message

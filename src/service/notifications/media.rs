@@ -55,6 +55,6 @@ impl Notifications {
 
     /// Is there a channel plug-in of this type?
     pub(in crate::service) fn has_plugin(&self, kind: &str) -> bool {
-        self.inner.courier.get().is_some_and(|courier| courier.plugins().iter().any(|it| it == kind))
+        self.inner.sender.get().is_some_and(|sender| sender.plugins().iter().any(|it| it == kind))
     }
 }

@@ -14,17 +14,17 @@ use crate::{
         contact::Contact,
         directory::Directory,
         event::Event,
-        explain::{self, Place, Reason},
+        explain::{self, ExplainedRoute, Reason},
         ids::{ChannelId, EventId, IncidentId, RuleId},
         incident::Incident,
-        message::{About, Route},
+        message::{MessageSubject, Route},
         plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
         subscription::Basis,
         time::Timestamp,
     },
     service::{
         Caller, Decisions, Model, Notifications, ServiceError,
-        notifications::decisions::{TAGS_UNKNOWN, Whom, fates, tags_then, undecided},
+        notifications::decisions::{DecisionRecipient, TAGS_UNKNOWN, outcomes, tags_then, undecided},
         notifications::deliveries::messages_about,
         policy::Action,
     },
@@ -36,7 +36,7 @@ use crate::{
 pub struct RuleDecision {
     pub id: RuleId,
     pub name: String,
-    pub told: Vec<Arc<Channel>>,
+    pub notified: Vec<Arc<Channel>>,
     /// Each for one channel, or for all.
     pub reasons: Vec<(Option<Uuid>, Reason)>,
 }
@@ -72,8 +72,8 @@ fn explain_event(
 ) -> Result<Decisions, ServiceError> {
     const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Contact);
     let answer = |event, contact, summary, rules| {
-        let whom = Whom::Contact(contact);
-        Decisions { event, whom, decided: true, summary, profiles: Vec::new(), rules, messages: Vec::new() }
+        let recipient = DecisionRecipient::Contact(contact);
+        Decisions { event, recipient, decided: true, summary, profiles: Vec::new(), rules, messages: Vec::new() }
     };
     let now = snapshot.contact(uuid)?;
     let Some(seq) = event.after.decided else {
@@ -95,13 +95,13 @@ fn explain_event(
     note_left_out(&mut verdicts, snapshot, &event, &contact, &directory)?;
     let rules: Vec<RuleDecision> =
         verdicts.into_iter().filter_map(|it| decision(it, &contact, &directory, &occurrence)).collect();
-    let messages = if rules.iter().all(|rule| rule.told.is_empty()) {
+    let messages = if rules.iter().all(|rule| rule.notified.is_empty()) {
         Vec::new()
     } else {
         let is_theirs = |route: &Route| matches!(route, Route::Contact { contact: whose, .. } if *whose == contact.id);
         messages_about(snapshot, &event, moment, is_theirs)?
     };
-    let summary = summary(&contact, &rules, &fates(&messages, caller));
+    let summary = summary(&contact, &rules, &outcomes(&messages, caller));
     Ok(Decisions { messages, ..answer(event, contact, summary, rules) })
 }
 
@@ -118,21 +118,21 @@ fn note_left_out(
     if counts.is_empty() {
         return Ok(());
     }
-    let about = About::Event { incident: event.incident, event: event.id };
-    let mut told: BTreeSet<ChannelId> = BTreeSet::new();
+    let about = MessageSubject::Event { incident: event.incident, event: event.id };
+    let mut notified: BTreeSet<ChannelId> = BTreeSet::new();
     snapshot.for_each_message_of(event.incident, None, &mut |message| {
-        if let Route::Contact { contact: whom, channel, .. } = message.route
-            && whom == contact.id
+        if let Route::Contact { contact: recipient, channel, .. } = message.route
+            && recipient == contact.id
             && message.about == about
         {
-            told.insert(channel);
+            notified.insert(channel);
         }
         Ok(ControlFlow::Continue(()))
     })?;
     for verdict in verdicts {
-        let is_told = |uuid: &Uuid| directory.channels.get(uuid).is_some_and(|channel| told.contains(&channel.id));
-        let (told, silent) = std::mem::take(&mut verdict.told).into_iter().partition(is_told);
-        verdict.told = told;
+        let is_told = |uuid: &Uuid| directory.channels.get(uuid).is_some_and(|channel| notified.contains(&channel.id));
+        let (notified, silent) = std::mem::take(&mut verdict.notified).into_iter().partition(is_told);
+        verdict.notified = notified;
         let left_out = counts.get(&verdict.rule).copied().unwrap_or_default();
         let silence = Silence::Near(NearReason::TooMany { left_out });
         let silent: Vec<Uuid> = silent;
@@ -151,21 +151,21 @@ fn decision(
     let basis = Basis::Rule(Arc::clone(rule));
     let reason = |(channel, silence): (Option<Uuid>, _)| {
         let known = |uuid| directory.channels.get(&uuid).map(AsRef::as_ref);
-        let place = channel.map_or(Place::All, |uuid| Place::Channel(contact, known(uuid)));
+        let place = channel.map_or(ExplainedRoute::All, |uuid| ExplainedRoute::Channel(contact, known(uuid)));
         (channel, explain::explain(silence, &basis, place, directory, occurrence))
     };
     Some(RuleDecision {
         id: rule.id,
         name: rule.name.clone(),
-        told: verdict.told.iter().filter_map(|uuid| directory.channels.get(uuid)).cloned().collect(),
+        notified: verdict.notified.iter().filter_map(|uuid| directory.channels.get(uuid)).cloned().collect(),
         reasons: verdict.silences.into_iter().map(reason).collect(),
     })
 }
 
-fn summary(contact: &Contact, rules: &[RuleDecision], fates: &str) -> String {
+fn summary(contact: &Contact, rules: &[RuleDecision], outcomes: &str) -> String {
     let name = &contact.full_name;
     let by: Vec<String> =
-        rules.iter().filter(|rule| !rule.told.is_empty()).map(|rule| format!("\"{}\"", rule.name)).collect();
+        rules.iter().filter(|rule| !rule.notified.is_empty()).map(|rule| format!("\"{}\"", rule.name)).collect();
     match (rules, by.as_slice()) {
         ([], _) => format!("There were no rules, so {name} was not notified."),
         ([only], []) => {
@@ -173,7 +173,7 @@ fn summary(contact: &Contact, rules: &[RuleDecision], fates: &str) -> String {
             format!("{name} was not notified. {}", reasons.join(" "))
         }
         (_, []) => format!("{name} was not notified: none of {} rules led to a message.", rules.len()),
-        (_, [only]) => format!("{name}: {fates}, by rule {only}."),
-        _ => format!("{name}: {fates}, by rules {}.", by.join(", ")),
+        (_, [only]) => format!("{name}: {outcomes}, by rule {only}."),
+        _ => format!("{name}: {outcomes}, by rules {}.", by.join(", ")),
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
-    auth::{password::PasswordError, remembered::Fingerprint, secret, tries::Trier},
+    auth::{login_limits::LoginClient, password::PasswordError, remembered::Fingerprint, secret},
     domain::{
         token::TokenHash,
         user::{User, password_problem},
@@ -48,9 +48,9 @@ impl People {
             Proof::Device(cookie) => user.as_ref().and_then(|user| secret::device(user, cookie)),
             Proof::Session(hash) => Some(hash),
         };
-        let trier = Trier { username, user: user.as_ref().map(|user| user.id), peer, proof };
+        let trier = LoginClient { username, user: user.as_ref().map(|user| user.id), peer, proof };
         let mut attempt =
-            self.tries().begin(trier).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
+            self.login_limits().begin(trier).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
         let turn = self.passwords().turn(attempt.rank()).await.map_err(busy)?;
         attempt.counts();
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());

@@ -4,10 +4,10 @@ use crate::{
     domain::{
         agenda::{Due, Next, Task, TaskKind},
         directory::Directory,
+        fault::{FaultSubject, SourceCheck, Strictness, expiring_token, missing_heartbeat},
         ids::SourceId,
         limits::TASKS_PER_COMMAND,
-        time::{Moment, Timestamp},
-        trouble::{Look, Matter, Strictness, expiring_token, missing_heartbeat},
+        time::{MonotonicTime, Timestamp},
     },
     service::{ServiceError, Settled, System, system::self_incidents::Work},
 };
@@ -18,7 +18,11 @@ impl System {
     ///
     /// # Errors
     /// If something cannot be read or written: the rows stay due.
-    pub async fn run_due(&self, kind: TaskKind, listening_since: Option<Moment>) -> Result<Settled, ServiceError> {
+    pub async fn run_due(
+        &self,
+        kind: TaskKind,
+        listening_since: Option<MonotonicTime>,
+    ) -> Result<Settled, ServiceError> {
         let due = self.store().agenda().due(kind);
         let mut settled = Settled::default();
         if due.is_empty() {
@@ -51,29 +55,29 @@ impl System {
         &self,
         task: Task,
         work: &mut Work<'_, '_>,
-        listening_since: Option<Moment>,
+        listening_since: Option<MonotonicTime>,
     ) -> Result<Next, ServiceError> {
         let (directory, now) = (work.command.directory(), work.command.now());
-        let (matter, look) = match task.kind {
+        let (subject, look) = match task.kind {
             TaskKind::TokenExpiry => self.look_at_token(SourceId(task.id), directory, now),
             TaskKind::Heartbeat => self.look_at_heartbeat(SourceId(task.id), directory, listening_since, now),
         };
-        work.settle(matter, look.finding.as_ref())?;
+        work.settle(subject, look.finding.as_ref())?;
         Ok(look.next)
     }
 
     /// The tasks that need a command. Rows of the others are moved in memory, or stay due because nothing is to be done
     /// yet: a sign of life costs no write, and a row that is looked at again after a restart moves on again.
-    fn need_a_command(&self, due: Vec<Due>, listening_since: Option<Moment>) -> Result<Vec<Task>, ServiceError> {
+    fn need_a_command(&self, due: Vec<Due>, listening_since: Option<MonotonicTime>) -> Result<Vec<Task>, ServiceError> {
         let (directory, now, snapshot) = (self.directory(), self.now(), self.store().snapshot()?);
         let mut tasks = Vec::new();
         for due in due {
             let source = SourceId(due.task.id);
-            let ((matter, look), moves_in_memory) = match due.task.kind {
+            let ((subject, look), moves_in_memory) = match due.task.kind {
                 TaskKind::TokenExpiry => (self.look_at_token(source, &directory, now), false),
                 TaskKind::Heartbeat => (self.look_at_heartbeat(source, &directory, listening_since, now), true),
             };
-            let is_settled = !self.is_unsettled(matter, look.finding.as_ref(), &directory, &snapshot, now)?;
+            let is_settled = !self.is_unsettled(subject, look.finding.as_ref(), &directory, &snapshot, now)?;
             match look.next {
                 Next::Soon if is_settled => {}
                 Next::At(at) if is_settled && (at == due.stored || moves_in_memory) => {
@@ -85,24 +89,24 @@ impl System {
         Ok(tasks)
     }
 
-    fn look_at_token(&self, id: SourceId, directory: &Directory, now: Timestamp) -> (Matter, Look) {
+    fn look_at_token(&self, id: SourceId, directory: &Directory, now: Timestamp) -> (FaultSubject, SourceCheck) {
         let (zone, days) = (self.settings().time_zone, self.settings().token_warning_days);
         let look =
             directory.source(id).map(|source| expiring_token(directory, source, zone, days, Strictness::Lenient, now));
-        (Matter::Token(id), look.unwrap_or_default())
+        (FaultSubject::Token(id), look.unwrap_or_default())
     }
 
     fn look_at_heartbeat(
         &self,
         id: SourceId,
         directory: &Directory,
-        listening_since: Option<Moment>,
+        listening_since: Option<MonotonicTime>,
         now: Timestamp,
-    ) -> (Matter, Look) {
+    ) -> (FaultSubject, SourceCheck) {
         let store = self.store();
         let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
         let look =
             directory.source(id).map(|source| missing_heartbeat(source, store.silent_since(id), listening_since, now));
-        (Matter::Heartbeat(id), look.unwrap_or_default())
+        (FaultSubject::Heartbeat(id), look.unwrap_or_default())
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         directory::Subject,
         ids::{Seq, UserId},
         limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::Room,
+        size::SizeBudget,
     },
     service::{Caller, ServiceError, System, policy::Action},
 };
@@ -56,7 +56,7 @@ impl System {
         self.store()
             .read(move |snapshot| {
                 let (mut rows, mut looked, mut stopped_at) = (Vec::new(), 0_usize, None);
-                let (mut room, mut more) = (Room::new(PAGE_BYTES), false);
+                let (mut room, mut more) = (SizeBudget::new(PAGE_BYTES), false);
                 snapshot.for_each_change_back(before, &mut |change| {
                     if looked >= AUDIT_LOOKS {
                         return ControlFlow::Break(());

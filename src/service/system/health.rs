@@ -11,7 +11,7 @@ use crate::{
         time::Timestamp,
     },
     service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action},
-    store::{FileTroubles, Snapshot, StoreError},
+    store::{FileFaults, Snapshot, StoreError},
 };
 
 const MINUTE: i64 = 60 * 1_000_000;
@@ -23,7 +23,7 @@ pub struct Health {
     pub data_bytes: u64,
     /// On the data file's disk.
     pub free_bytes: u64,
-    pub file: FileTroubles,
+    pub file: FileFaults,
     pub index: IndexStatus,
     pub incidents: u64,
     pub events: u64,
@@ -58,13 +58,13 @@ impl System {
     /// What everybody has to know about the data file, if something is wrong with it.
     #[must_use]
     pub fn data_file_warning(&self) -> Option<String> {
-        let troubles = self.store().file_troubles();
-        if let Some(why) = troubles.misplaced {
+        let faults = self.store().file_faults();
+        if let Some(why) = faults.misplaced {
             return Some(format!(
                 "Nothing can be stored: the data file is not available, {why}. Contact your administrator."
             ));
         }
-        (!troubles.damage.is_empty()).then(|| {
+        (!faults.damage.is_empty()).then(|| {
             "The data file is damaged, so something may be missing or wrong. Contact your administrator.".to_owned()
         })
     }
@@ -83,7 +83,7 @@ impl System {
                 data_path: store.path().to_owned(),
                 data_bytes,
                 free_bytes,
-                file: store.file_troubles(),
+                file: store.file_faults(),
                 index: service.search().status(),
                 incidents: counters.incidents,
                 events: counters.events,
@@ -93,7 +93,7 @@ impl System {
                 dead,
                 refused: oldest.iter().find(|message| message.attempts > 0).cloned(),
                 oldest_due: oldest.into_iter().next(),
-                reached: service.inner.courier.get().map(|courier| courier.reached()).unwrap_or_default(),
+                reached: service.inner.sender.get().map(|sender| sender.reached()).unwrap_or_default(),
                 newest_change: snapshot.change(Seq(counters.last_seq))?.map(|change| change.at),
                 sends: service.directory().settings.send,
                 started: service.started(),

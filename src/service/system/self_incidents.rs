@@ -1,4 +1,4 @@
-//! Opens and closes incidents of the server itself, as `domain::trouble` decides (contract section 23).
+//! Opens and closes incidents of the server itself, as `domain::fault` decides (contract section 23).
 //!
 //! The latest incident about a matter bears the matter's name as its source incident id, so it is found without a
 //! search and there cannot be two; one that it follows bears its own number besides.
@@ -13,11 +13,11 @@ use crate::{
         change::{ChangeKind, FieldChange},
         directory::Directory,
         event::EventType,
+        fault::{self, FaultFinding, FaultKind, FaultStep, FaultSubject, FaultVerdict, Strictness, step},
         ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
         incident::Incident,
         source::Source,
-        time::{Moment, Timestamp},
-        trouble::{self, Finding, Kind, Matter, Step, Strictness, Verdict, step},
+        time::{MonotonicTime, Timestamp},
     },
     service::{
         NewEvent, NewIncident, ServiceError, System, incidents::events::post_event,
@@ -35,46 +35,46 @@ pub struct Settled {
 
 /// Matters that there ever was an incident about: only those can have one that has to end. `None`: not known yet.
 #[derive(Debug, Default)]
-pub(in crate::service) struct Reported(Mutex<Option<BTreeSet<Matter>>>);
+pub(in crate::service) struct Reported(Mutex<Option<BTreeSet<FaultSubject>>>);
 
 impl System {
     /// Tokens of all sources that expire within this number of days; others have no incident afterwards.
     pub async fn check_tokens(&self, days: u32) -> Result<Settled, ServiceError> {
         let zone = self.settings().time_zone;
-        self.settle(Kind::TokenExpiry, move |directory, now| {
-            trouble::expiring_tokens(directory, zone, days, Strictness::Strict, now)
+        self.settle(FaultKind::TokenExpiry, move |directory, now| {
+            fault::expiring_tokens(directory, zone, days, Strictness::Strict, now)
         })
         .await
     }
 
     /// All sources that are watched and silent. Before `listening_since` nobody could be heard.
-    pub async fn check_heartbeats(&self, listening_since: Option<Moment>) -> Result<Settled, ServiceError> {
+    pub async fn check_heartbeats(&self, listening_since: Option<MonotonicTime>) -> Result<Settled, ServiceError> {
         let store = self.store().clone();
-        self.settle(Kind::MissingHeartbeat, move |directory, now| {
+        self.settle(FaultKind::MissingHeartbeat, move |directory, now| {
             let listening_since = listening_since.map(|moment| store.clock().both().wall_at(moment));
-            trouble::missing_heartbeats(directory, |source| store.silent_since(source), listening_since, now)
+            fault::missing_heartbeats(directory, |source| store.silent_since(source), listening_since, now)
         })
         .await
     }
 
     /// Rules that lead to nobody.
     pub async fn check_rules(&self) -> Result<Settled, ServiceError> {
-        self.settle(Kind::RuleWithoutRecipients, |directory, _| trouble::rules_without_recipients(directory)).await
+        self.settle(FaultKind::RuleWithoutRecipients, |directory, _| fault::rules_without_recipients(directory)).await
     }
 
     /// Rules whose last event left contacts out.
     pub async fn check_overflows(&self) -> Result<Settled, ServiceError> {
         let overflows = self.store().read(|snapshot| Ok::<_, ServiceError>(snapshot.overflows()?)).await?;
-        let find = move |directory: &Directory, _| trouble::too_many_recipients(directory, &overflows);
-        self.settle(Kind::TooManyRecipients, find).await
+        let find = move |directory: &Directory, _| fault::too_many_recipients(directory, &overflows);
+        self.settle(FaultKind::TooManyRecipients, find).await
     }
 
     /// Makes the incidents of a kind say what `find` finds. Decided in one command; without one if all is as it should
     /// be.
     pub async fn settle(
         &self,
-        kind: Kind,
-        find: impl Fn(&Directory, Timestamp) -> Vec<Finding> + Send + 'static,
+        kind: FaultKind,
+        find: impl Fn(&Directory, Timestamp) -> Vec<FaultFinding> + Send + 'static,
     ) -> Result<Settled, ServiceError> {
         let service = self.clone();
         let (find, matters) = self
@@ -83,11 +83,11 @@ impl System {
                 let (directory, now) = (service.directory(), service.now());
                 let findings = by_matter(find(&directory, now));
                 let mut matters = service.reported().of_kind(kind, directory.own_source(), &snapshot)?;
-                matters.extend(findings.values().filter(|it| it.is_trouble()).map(|it| it.matter));
+                matters.extend(findings.values().filter(|it| it.is_fault()).map(|it| it.subject));
                 let mut unsettled = BTreeSet::new();
-                for matter in matters {
-                    if service.is_unsettled(matter, findings.get(&matter), &directory, &snapshot, now)? {
-                        unsettled.insert(matter);
+                for subject in matters {
+                    if service.is_unsettled(subject, findings.get(&subject), &directory, &snapshot, now)? {
+                        unsettled.insert(subject);
                     }
                 }
                 Ok((find, unsettled))
@@ -101,8 +101,8 @@ impl System {
             .write(None, move |command| {
                 let findings = by_matter(find(command.directory(), command.now()));
                 let mut work = Work::new(command);
-                for matter in matters {
-                    work.settle(matter, findings.get(&matter))?;
+                for subject in matters {
+                    work.settle(subject, findings.get(&subject))?;
                 }
                 Ok::<_, ServiceError>(work.settled)
             })
@@ -114,19 +114,19 @@ impl System {
     /// now counts as reported.
     pub(in crate::service) fn is_unsettled(
         &self,
-        matter: Matter,
-        finding: Option<&Finding>,
+        subject: FaultSubject,
+        finding: Option<&FaultFinding>,
         directory: &Directory,
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<bool, ServiceError> {
-        let latest = latest(directory, matter, |source, name| {
+        let latest = latest(directory, subject, |source, name| {
             let id = snapshot.incident_with_source_id(source, name)?;
             id.map_or(Ok(None), |id| snapshot.incident(id))
         })?;
-        let is_unsettled = step(latest.as_ref(), finding, now) != Step::Nothing;
+        let is_unsettled = step(latest.as_ref(), finding, now) != FaultStep::Nothing;
         if is_unsettled {
-            self.reported().add(matter);
+            self.reported().add(subject);
         }
         Ok(is_unsettled)
     }
@@ -146,39 +146,43 @@ impl<'a, 'c> Work<'a, 'c> {
     }
 
     /// Does what `finding` asks for; `None`: all is well.
-    pub(in crate::service) fn settle(&mut self, matter: Matter, finding: Option<&Finding>) -> Result<(), ServiceError> {
-        let latest = latest(self.command.directory(), matter, |source, name| {
+    pub(in crate::service) fn settle(
+        &mut self,
+        subject: FaultSubject,
+        finding: Option<&FaultFinding>,
+    ) -> Result<(), ServiceError> {
+        let latest = latest(self.command.directory(), subject, |source, name| {
             let id = self.command.incident_with_source_id(source, name)?;
             id.map_or(Ok(None), |id| self.command.incident(id))
         })?;
         let step = step(latest.as_ref(), finding, self.command.now());
-        let opens = matches!(step, Step::Open | Step::Replace);
+        let opens = matches!(step, FaultStep::Open | FaultStep::Replace);
         if let Some(mut latest) = latest {
             if opens {
-                give_up_name(self.command, matter, &mut latest);
+                give_up_name(self.command, subject, &mut latest);
             }
-            if matches!(step, Step::End | Step::Replace) {
+            if matches!(step, FaultStep::End | FaultStep::Replace) {
                 self.settled.ended.push(latest.id);
-                end(self.command, matter, latest);
+                end(self.command, subject, latest);
             } else if opens {
                 self.command.put_incident(latest);
             }
         }
-        if let (true, Some(Finding { verdict: Verdict::Trouble { description, .. }, .. })) = (opens, finding) {
-            self.open(matter, description.clone());
+        if let (true, Some(FaultFinding { verdict: FaultVerdict::Fault { description, .. }, .. })) = (opens, finding) {
+            self.open(subject, description.clone());
         }
         Ok(())
     }
 
-    fn open(&mut self, matter: Matter, description: String) {
+    fn open(&mut self, subject: FaultSubject, description: String) {
         let source = self.own.get_or_insert_with(|| setup::own_source(self.command));
         let id = self.command.new_incident_id();
         let new = NewIncident {
             start: self.command.now(),
-            source_incident_id: matter.name(),
+            source_incident_id: subject.name(),
             description,
-            level: Some(matter.level()),
-            tags: matter.tags(id, self.command.directory()),
+            level: Some(subject.level()),
+            tags: subject.tags(id, self.command.directory()),
             ..NewIncident::default()
         };
         put_new_incident(self.command, id, source, source.user, new);
@@ -186,72 +190,72 @@ impl<'a, 'c> Work<'a, 'c> {
     }
 }
 
-fn end(command: &mut Command<'_>, matter: Matter, incident: Incident) {
-    let description = trouble::over(matter, incident.start, command.directory());
+fn end(command: &mut Command<'_>, subject: FaultSubject, incident: Incident) {
+    let description = fault::over(subject, incident.start, command.directory());
     let Some(actor) = command.directory().source(incident.source).map(|source| source.user) else { return };
     let event = NewEvent { kind: EventType::End, timestamp: None, description };
     post_event(command, incident, actor, &event);
 }
 
-fn give_up_name(command: &mut Command<'_>, matter: Matter, incident: &mut Incident) {
-    let after = matter.former_name(incident.id);
+fn give_up_name(command: &mut Command<'_>, subject: FaultSubject, incident: &mut Incident) {
+    let after = subject.former_name(incident.id);
     let before = std::mem::replace(&mut incident.source_incident_id, after.clone());
     let renamed = FieldChange { field: "source_incident_id".to_owned(), before, after };
     command.log(ChangeKind::IncidentEdited { incident: incident.id, fields: vec![renamed], events: Vec::new() });
 }
 
-fn by_matter(findings: Vec<Finding>) -> BTreeMap<Matter, Finding> {
-    findings.into_iter().map(|finding| (finding.matter, finding)).collect()
+fn by_matter(findings: Vec<FaultFinding>) -> BTreeMap<FaultSubject, FaultFinding> {
+    findings.into_iter().map(|finding| (finding.subject, finding)).collect()
 }
 
 fn latest(
     directory: &Directory,
-    matter: Matter,
+    subject: FaultSubject,
     find: impl FnOnce(SourceId, &str) -> Result<Option<Incident>, StoreError>,
 ) -> Result<Option<Incident>, StoreError> {
-    directory.own_source().map_or(Ok(None), |source| find(source, &matter.name()))
+    directory.own_source().map_or(Ok(None), |source| find(source, &subject.name()))
 }
 
 impl Reported {
     /// Asks the file for each matter that there can be, once.
     fn of_kind(
         &self,
-        kind: Kind,
+        kind: FaultKind,
         own: Option<SourceId>,
         snapshot: &Snapshot,
-    ) -> Result<BTreeSet<Matter>, ServiceError> {
+    ) -> Result<BTreeSet<FaultSubject>, ServiceError> {
         let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let matters = match reported.take() {
             Some(matters) => matters,
             None => Self::read(own, snapshot)?,
         };
-        Ok(reported.insert(matters).iter().copied().filter(|matter| matter.kind() == kind).collect())
+        Ok(reported.insert(matters).iter().copied().filter(|subject| subject.kind() == kind).collect())
     }
 
-    fn read(own: Option<SourceId>, snapshot: &Snapshot) -> Result<BTreeSet<Matter>, ServiceError> {
+    fn read(own: Option<SourceId>, snapshot: &Snapshot) -> Result<BTreeSet<FaultSubject>, ServiceError> {
         let Some(own) = own else { return Ok(BTreeSet::new()) };
         let counters = snapshot.counters()?;
         let sources = (1..=counters.last_source).map(SourceId);
         let destinations = (1..=counters.last_destination).map(DestinationId);
         let matters = sources
-            .flat_map(|source| [Matter::Token(source), Matter::Heartbeat(source)])
-            .chain(destinations.map(Matter::DeadLetters))
-            .chain((1..=counters.last_channel).map(ChannelId).map(Matter::Channel))
-            .chain((1..=counters.last_rule).map(RuleId).map(Matter::Rule))
-            .chain((1..=counters.last_rule).map(RuleId).map(Matter::Overflow))
-            .chain([Matter::MailServer, Matter::DataFile]);
+            .flat_map(|source| [FaultSubject::Token(source), FaultSubject::Heartbeat(source)])
+            .chain(destinations.map(FaultSubject::DeadMessages))
+            .chain((1..=counters.last_channel).map(ChannelId).map(FaultSubject::Channel))
+            .chain((1..=counters.last_rule).map(RuleId).map(FaultSubject::Rule))
+            .chain((1..=counters.last_rule).map(RuleId).map(FaultSubject::Overflow))
+            .chain([FaultSubject::MailServer, FaultSubject::DataFile]);
         let mut reported = BTreeSet::new();
-        for matter in matters {
-            if snapshot.incident_with_source_id(own, &matter.name())?.is_some() {
-                reported.insert(matter);
+        for subject in matters {
+            if snapshot.incident_with_source_id(own, &subject.name())?.is_some() {
+                reported.insert(subject);
             }
         }
         Ok(reported)
     }
 
-    fn add(&self, matter: Matter) {
+    fn add(&self, subject: FaultSubject) {
         if let Some(reported) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            reported.insert(matter);
+            reported.insert(subject);
         }
     }
 }

@@ -152,11 +152,11 @@ fn address(last: u8) -> IpAddr {
 impl Rig {
     /// Guesses from there until no more is allowed.
     async fn guess(&self, username: &str, peer: Option<IpAddr>) -> usize {
-        let mut tries = 0;
+        let mut login_limits = 0;
         while let Err(LoginFailure::BadCredentials) = self.people().login(username, &wrong(), peer).await {
-            tries += 1;
+            login_limits += 1;
         }
-        tries
+        login_limits
     }
 }
 

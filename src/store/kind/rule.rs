@@ -158,11 +158,11 @@ struct OverflowV1 {
 }
 
 pub fn encode_overflow(overflow: &Overflow) -> Result<Vec<u8>, StoreError> {
-    let Overflow { at, told, left_out, .. } = *overflow;
+    let Overflow { at, notified: told, left_out, .. } = *overflow;
     encode(V1, &OverflowV1 { at: at.micros(), told, left_out })
 }
 
 pub fn decode_overflow(rule: u64, value: &[u8]) -> Result<Overflow, StoreError> {
     let OverflowV1 { at, told, left_out } = decode_v1("overflow", value)?;
-    Ok(Overflow { rule: RuleId(rule), at: timestamp(at)?, told, left_out })
+    Ok(Overflow { rule: RuleId(rule), at: timestamp(at)?, notified: told, left_out })
 }

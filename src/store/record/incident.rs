@@ -20,14 +20,14 @@ use crate::{
 const V1: u8 = 1;
 
 #[derive(Serialize, Deserialize)]
-enum End {
+enum EndV1 {
     Stateless,
     At(i64),
     Infinity,
 }
 
 #[derive(Serialize, Deserialize)]
-enum Acked {
+enum AckedV1 {
     Never,
     At(i64),
     Forever,
@@ -36,7 +36,7 @@ enum Acked {
 #[derive(Serialize, Deserialize)]
 struct IncidentV1<'a> {
     start: i64,
-    end: End,
+    end: EndV1,
     source: u64,
     source_incident_id: &'a str,
     details_url: &'a str,
@@ -47,7 +47,7 @@ struct IncidentV1<'a> {
     #[serde(borrow)]
     tags: Vec<TagV1<'a>>,
     tags_version: u32,
-    acked_until: Acked,
+    acked_until: AckedV1,
     event_types: u16,
     last_event: i64,
 }
@@ -61,15 +61,15 @@ struct TagV1<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct SummaryV1 {
-    end: End,
-    acked_until: Acked,
+    end: EndV1,
+    acked_until: AckedV1,
     source: u64,
     level: u8,
     has_ticket: bool,
     event_types: u16,
 }
 
-impl From<EndTime> for End {
+impl From<EndTime> for EndV1 {
     fn from(end: EndTime) -> Self {
         match end {
             EndTime::Stateless => Self::Stateless,
@@ -79,19 +79,19 @@ impl From<EndTime> for End {
     }
 }
 
-impl TryFrom<End> for EndTime {
+impl TryFrom<EndV1> for EndTime {
     type Error = StoreError;
 
-    fn try_from(end: End) -> Result<Self, StoreError> {
+    fn try_from(end: EndV1) -> Result<Self, StoreError> {
         Ok(match end {
-            End::Stateless => Self::Stateless,
-            End::At(at) => Self::At(timestamp(at)?),
-            End::Infinity => Self::Infinity,
+            EndV1::Stateless => Self::Stateless,
+            EndV1::At(at) => Self::At(timestamp(at)?),
+            EndV1::Infinity => Self::Infinity,
         })
     }
 }
 
-impl From<AckedUntil> for Acked {
+impl From<AckedUntil> for AckedV1 {
     fn from(acked: AckedUntil) -> Self {
         match acked {
             AckedUntil::Never => Self::Never,
@@ -101,14 +101,14 @@ impl From<AckedUntil> for Acked {
     }
 }
 
-impl TryFrom<Acked> for AckedUntil {
+impl TryFrom<AckedV1> for AckedUntil {
     type Error = StoreError;
 
-    fn try_from(acked: Acked) -> Result<Self, StoreError> {
+    fn try_from(acked: AckedV1) -> Result<Self, StoreError> {
         Ok(match acked {
-            Acked::Never => Self::Never,
-            Acked::At(at) => Self::At(timestamp(at)?),
-            Acked::Forever => Self::Forever,
+            AckedV1::Never => Self::Never,
+            AckedV1::At(at) => Self::At(timestamp(at)?),
+            AckedV1::Forever => Self::Forever,
         })
     }
 }

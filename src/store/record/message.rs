@@ -9,8 +9,8 @@ use crate::{
             ChannelId, ContactId, DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, RuleId,
             TimeslotId, UserId,
         },
-        message::{About, Message, Route, State},
-        plan::{Cause, NearMiss, NearReason, Whom},
+        message::{Message, MessageState, MessageSubject, Route},
+        plan::{NearMiss, NearMissRecipient, NearReason, NotificationCause},
         time::Timestamp,
     },
     store::{
@@ -58,8 +58,8 @@ pub fn encode_message(message: &Message) -> Result<Vec<u8>, StoreError> {
     let record = MessageV1 {
         created: message.created.micros(),
         about: match &message.about {
-            About::Event { incident, event } => AboutV1::Event { incident: incident.0, event: event.0 },
-            About::Summary(of) => AboutV1::Summary(of.iter().map(|id| id.0).collect()),
+            MessageSubject::Event { incident, event } => AboutV1::Event { incident: incident.0, event: event.0 },
+            MessageSubject::Summary(of) => AboutV1::Summary(of.iter().map(|id| id.0).collect()),
         },
         route: match &message.route {
             Route::Destination { user, profile, destination, medium } => RouteV1::Destination {
@@ -79,10 +79,10 @@ pub fn encode_message(message: &Message) -> Result<Vec<u8>, StoreError> {
         },
         address: message.address.clone(),
         state: match message.state {
-            State::Due { at, since } => StateV1::Due { at: at.micros(), since: since.micros() },
-            State::Delivered { at } => StateV1::Delivered { at: at.micros() },
-            State::Dead { at } => StateV1::Dead { at: at.micros() },
-            State::Gathered { into, at } => StateV1::Gathered { into: into.0, at: at.micros() },
+            MessageState::Due { at, since } => StateV1::Due { at: at.micros(), since: since.micros() },
+            MessageState::Delivered { at } => StateV1::Delivered { at: at.micros() },
+            MessageState::Dead { at } => StateV1::Dead { at: at.micros() },
+            MessageState::Gathered { into, at } => StateV1::Gathered { into: into.0, at: at.micros() },
         },
         attempts: message.attempts,
         last_attempt: message.last_attempt.map(Timestamp::micros),
@@ -98,9 +98,9 @@ pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
         created: timestamp(record.created)?,
         about: match record.about {
             AboutV1::Event { incident, event } => {
-                About::Event { incident: IncidentId(incident), event: EventId(event) }
+                MessageSubject::Event { incident: IncidentId(incident), event: EventId(event) }
             }
-            AboutV1::Summary(of) => About::Summary(of.into_iter().map(MessageId).collect()),
+            AboutV1::Summary(of) => MessageSubject::Summary(of.into_iter().map(MessageId).collect()),
         },
         route: match record.route {
             RouteV1::Destination { user, profile, destination, medium } => Route::Destination {
@@ -120,10 +120,10 @@ pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
         },
         address: record.address,
         state: match record.state {
-            StateV1::Due { at, since } => State::Due { at: timestamp(at)?, since: timestamp(since)? },
-            StateV1::Delivered { at } => State::Delivered { at: timestamp(at)? },
-            StateV1::Dead { at } => State::Dead { at: timestamp(at)? },
-            StateV1::Gathered { into, at } => State::Gathered { into: MessageId(into), at: timestamp(at)? },
+            StateV1::Due { at, since } => MessageState::Due { at: timestamp(at)?, since: timestamp(since)? },
+            StateV1::Delivered { at } => MessageState::Delivered { at: timestamp(at)? },
+            StateV1::Dead { at } => MessageState::Dead { at: timestamp(at)? },
+            StateV1::Gathered { into, at } => MessageState::Gathered { into: MessageId(into), at: timestamp(at)? },
         },
         attempts: record.attempts,
         last_attempt: record.last_attempt.map(timestamp).transpose()?,
@@ -169,42 +169,44 @@ pub fn encode_near_misses(kept: &[NearMiss], more: u32) -> Result<Vec<u8>, Store
         NearReason::Maintenance(id) => NearReasonV1::Maintenance(id.0),
         NearReason::SendingOff => NearReasonV1::SendingOff,
         NearReason::NoDestination => NearReasonV1::NoDestination,
-        NearReason::Covered(Cause::Profile(id)) => NearReasonV1::Covered(id.0),
-        NearReason::Covered(Cause::Rule(id)) => NearReasonV1::CoveredByRule(id.0),
+        NearReason::Covered(NotificationCause::Profile(id)) => NearReasonV1::Covered(id.0),
+        NearReason::Covered(NotificationCause::Rule(id)) => NearReasonV1::CoveredByRule(id.0),
         NearReason::Reported => NearReasonV1::Reported,
         NearReason::TooMany { left_out } => NearReasonV1::TooMany(left_out),
     };
-    let whom = |whom| match whom {
-        Whom::User { user, profile, destination } => {
+    let recipient = |recipient| match recipient {
+        NearMissRecipient::User { user, profile, destination } => {
             WhomV2::User { user: user.0, profile: profile.0, destination: destination.map(|id| id.0) }
         }
-        Whom::Contact { rule, contact, channel } => {
+        NearMissRecipient::Contact { rule, contact, channel } => {
             WhomV2::Contact { rule: rule.0, contact: contact.map(|id| id.0), channel: channel.map(|id| id.0) }
         }
     };
-    let row = |it: &NearMiss| (whom(it.whom), reason(it.reason));
+    let row = |it: &NearMiss| (recipient(it.recipient), reason(it.reason));
     encode(V2, &NearMissesV2 { kept: kept.iter().map(row).collect(), more })
 }
 
 pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreError> {
-    let user = |user, profile, destination: Option<u64>| Whom::User {
+    let user = |user, profile, destination: Option<u64>| NearMissRecipient::User {
         user: UserId(user),
         profile: ProfileId(profile),
         destination: destination.map(DestinationId),
     };
-    let whom = |whom| match whom {
+    let recipient = |recipient| match recipient {
         WhomV2::User { user: id, profile, destination } => user(id, profile, destination),
-        WhomV2::Contact { rule, contact, channel } => {
-            Whom::Contact { rule: RuleId(rule), contact: contact.map(ContactId), channel: channel.map(ChannelId) }
-        }
+        WhomV2::Contact { rule, contact, channel } => NearMissRecipient::Contact {
+            rule: RuleId(rule),
+            contact: contact.map(ContactId),
+            channel: channel.map(ChannelId),
+        },
     };
     let reason = |reason| match reason {
         NearReasonV1::OutsideTimeslot(id) => NearReason::OutsideTimeslot(TimeslotId(id)),
         NearReasonV1::Maintenance(id) => NearReason::Maintenance(MaintenanceId(id)),
         NearReasonV1::SendingOff => NearReason::SendingOff,
         NearReasonV1::NoDestination => NearReason::NoDestination,
-        NearReasonV1::Covered(id) => NearReason::Covered(Cause::Profile(ProfileId(id))),
-        NearReasonV1::CoveredByRule(id) => NearReason::Covered(Cause::Rule(RuleId(id))),
+        NearReasonV1::Covered(id) => NearReason::Covered(NotificationCause::Profile(ProfileId(id))),
+        NearReasonV1::CoveredByRule(id) => NearReason::Covered(NotificationCause::Rule(RuleId(id))),
         NearReasonV1::Reported => NearReason::Reported,
         NearReasonV1::TooMany(left_out) => NearReason::TooMany { left_out },
     };
@@ -212,14 +214,15 @@ pub fn decode_near_misses(value: &[u8]) -> Result<(Vec<NearMiss>, u32), StoreErr
         (V1, bytes) => {
             let record: NearMissesV1 = decode(bytes)?;
             let kept = record.kept.into_iter().map(|(id, profile, destination, why)| NearMiss {
-                whom: user(id, profile, destination),
+                recipient: user(id, profile, destination),
                 reason: reason(why),
             });
             Ok((kept.collect(), record.more))
         }
         (V2, bytes) => {
             let record: NearMissesV2 = decode(bytes)?;
-            let kept = record.kept.into_iter().map(|(to, why)| NearMiss { whom: whom(to), reason: reason(why) });
+            let kept =
+                record.kept.into_iter().map(|(to, why)| NearMiss { recipient: recipient(to), reason: reason(why) });
             Ok((kept.collect(), record.more))
         }
         (version, _) => Err(unknown_version("list of near misses", version)),
@@ -235,23 +238,23 @@ mod tests {
         let old =
             (vec![(1_u64, 2_u64, Some(3_u64), NearReasonV1::Covered(4)), (1, 5, None, NearReasonV1::Reported)], 6_u32);
         let (kept, more) = decode_near_misses(&encode(V1, &old).unwrap()).unwrap();
-        let whom = |profile, destination: Option<u64>| Whom::User {
+        let recipient = |profile, destination: Option<u64>| NearMissRecipient::User {
             user: UserId(1),
             profile: ProfileId(profile),
             destination: destination.map(DestinationId),
         };
-        let covered = NearReason::Covered(Cause::Profile(ProfileId(4)));
+        let covered = NearReason::Covered(NotificationCause::Profile(ProfileId(4)));
         let expected = [
-            NearMiss { whom: whom(2, Some(3)), reason: covered },
-            NearMiss { whom: whom(5, None), reason: NearReason::Reported },
+            NearMiss { recipient: recipient(2, Some(3)), reason: covered },
+            NearMiss { recipient: recipient(5, None), reason: NearReason::Reported },
         ];
         assert_eq!((kept.as_slice(), more), (expected.as_slice(), 6));
         let by_rule = NearMiss {
-            whom: Whom::Contact { rule: RuleId(1), contact: Some(ContactId(2)), channel: None },
-            reason: NearReason::Covered(Cause::Rule(RuleId(3))),
+            recipient: NearMissRecipient::Contact { rule: RuleId(1), contact: Some(ContactId(2)), channel: None },
+            reason: NearReason::Covered(NotificationCause::Rule(RuleId(3))),
         };
-        let whom = Whom::Contact { rule: RuleId(1), contact: None, channel: None };
-        let too_many = NearMiss { whom, reason: NearReason::TooMany { left_out: 9 } };
+        let recipient = NearMissRecipient::Contact { rule: RuleId(1), contact: None, channel: None };
+        let too_many = NearMiss { recipient, reason: NearReason::TooMany { left_out: 9 } };
         let now = [expected[0], by_rule, too_many];
         assert_eq!(decode_near_misses(&encode_near_misses(&now, 0).unwrap()).unwrap(), (now.to_vec(), 0));
     }

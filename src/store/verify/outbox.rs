@@ -5,7 +5,7 @@ use redb::ReadableTable;
 use super::{Findings, Snapshot, StoreError};
 use crate::{
     domain::{
-        message::{About, Message, State},
+        message::{Message, MessageState, MessageSubject},
         rule::Rule,
     },
     store::{
@@ -89,12 +89,12 @@ fn agrees(id: u64, what: &str, is_listed: bool) -> String {
 /// The summary that it is part of, or the parts that it stands for.
 fn companions(message: &Message) -> Vec<u64> {
     let summary = match message.state {
-        State::Gathered { into, .. } => Some(into.0),
+        MessageState::Gathered { into, .. } => Some(into.0),
         _ => None,
     };
     let parts = match &message.about {
-        About::Summary(parts) => parts.iter().map(|id| id.0).collect(),
-        About::Event { .. } => Vec::new(),
+        MessageSubject::Summary(parts) => parts.iter().map(|id| id.0).collect(),
+        MessageSubject::Event { .. } => Vec::new(),
     };
     summary.into_iter().chain(parts).collect()
 }

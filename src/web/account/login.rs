@@ -15,9 +15,9 @@ use crate::{
     service::{Browser, LoginFailure},
     web::{
         Site,
-        answer::{self, Answer, local_path, page_with, seconds, see},
-        form::Fields,
-        frame::Frame,
+        answer::{self, PageResult, local_path, page_with, seconds, see},
+        form::FormFields,
+        layout::Frame,
         problem::Problem,
         visitor::{Posted, Visitor, last_view},
     },
@@ -32,9 +32,9 @@ struct LoginPage {
     problem: Option<Problem>,
 }
 
-pub async fn form(State(site): State<Site>, request: Request) -> Answer {
+pub async fn form(State(site): State<Site>, request: Request) -> PageResult {
     let (mut parts, _) = request.into_parts();
-    let fields = Fields::of_query(parts.uri.query());
+    let fields = FormFields::of_query(parts.uri.query());
     // Pages that are shown when a session ends have a link that asks to be led back.
     let back = fields.ticked("back").then(|| answer::own_referrer(&site, &parts)).flatten();
     let next = local_path(back.as_deref().or(fields.get("next"))).to_owned();
@@ -51,10 +51,10 @@ pub async fn form(State(site): State<Site>, request: Request) -> Answer {
 }
 
 /// A new session each time, so that nobody can be given one that somebody else knows.
-pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
+pub async fn log_in(State(site): State<Site>, request: Request) -> PageResult {
     let (parts, body) = request.into_parts();
     let bytes = Payload::new(parts.clone(), body, None).form().await?;
-    let fields = Fields::parse(&bytes);
+    let fields = FormFields::parse(&bytes);
     let (next, username) = (local_path(fields.get("next")).to_owned(), fields.text("username"));
     let again = |status, problem: Problem| {
         let frame = Frame::anonymous(&site, "Log in", String::new());
@@ -102,7 +102,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> Answer {
 }
 
 /// The last view moves from the browser to the user.
-pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visitor, .. }: Posted) -> PageResult {
     if let Some(view) = last_view(&visitor.caller, &headers).map(str::to_owned) {
         site.service.people().change_preferences(&visitor.caller, |preferences| preferences.last_view = view).await?;
     }
@@ -118,7 +118,7 @@ pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visi
 
 /// Shows the form. It can be sent only together with the cookie that comes with it. A cookie that the browser already has
 /// stays, so that the forms in its other tabs can still be sent.
-fn ask(site: &Site, parts: &Parts, status: StatusCode, mut page: LoginPage) -> Answer {
+fn ask(site: &Site, parts: &Parts, status: StatusCode, mut page: LoginPage) -> PageResult {
     let known = cookies::get(&parts.headers, cookies::CSRF).filter(|value| is_csrf(value));
     let csrf = known.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned);
     page.frame.csrf.clone_from(&csrf);

@@ -16,10 +16,10 @@ use crate::{
     web::{
         Site,
         admin::{default_life, token_life},
-        answer::{Answer, done, page, page_once, refused, seconds, see},
-        form::Fields,
-        form_page::Trouble,
-        frame::{Frame, Section},
+        answer::{PageResult, done, page, page_once, refused, seconds, see},
+        form::FormFields,
+        form_page::FormError,
+        layout::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -95,26 +95,26 @@ struct AboutPage {
     frame: Frame,
 }
 
-pub async fn home(_: Visitor) -> Answer {
+pub async fn home(_: Visitor) -> PageResult {
     Ok(see("/incidents/"))
 }
 
-pub async fn about(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn about(State(site): State<Site>, visitor: Visitor) -> PageResult {
     page(&AboutPage { frame: Frame::new(&site, &visitor, Section::None, "About") })
 }
 
-pub async fn show(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn show(State(site): State<Site>, visitor: Visitor) -> PageResult {
     page(&UserPage::new(&site, &visitor))
 }
 
 /// What the form does not name stays as it is.
-pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let next = fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))).to_owned();
     site.service.people().change_preferences(&visitor.caller, move |chosen| choose(chosen, &fields)).await?;
     Ok(done(&next, "Saved."))
 }
 
-fn choose(chosen: &mut Preferences, fields: &Fields) {
+fn choose(chosen: &mut Preferences, fields: &FormFields) {
     let name = |field| fields.get(field).unwrap_or_default();
     chosen.theme = Theme::parse(name("theme")).unwrap_or(chosen.theme);
     chosen.date_format = DateFormat::parse(name("date_format")).unwrap_or(chosen.date_format);
@@ -133,19 +133,19 @@ fn choose(chosen: &mut Preferences, fields: &Fields) {
     }
 }
 
-pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn save_details(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let (first_name, last_name, email) = (fields.text("first_name"), fields.text("last_name"), fields.text("email"));
     let (first, last, address) = (first_name.clone(), last_name.clone(), email.clone());
     match site.service.people().change_own_details(&visitor.caller, first, last, address).await {
         Ok(()) => Ok(done(PAGE, "Saved.")),
         Err(error) => {
-            let problem = Trouble::from(error).problem(Problem::refused)?;
+            let problem = FormError::from(error).problem(Problem::refused)?;
             refuse(UserPage { first_name, last_name, email, ..UserPage::new(&site, &visitor) }, problem)
         }
     }
 }
 
-pub async fn change_password(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn change_password(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let raw = |name| fields.raw(name).unwrap_or_default();
     let (current, new) = (raw("current"), raw("new"));
     let problem = if new == raw("again") {
@@ -167,23 +167,23 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
 }
 
 /// The only answer that ever shows this token.
-pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     match site.service.people().create_own_token(&visitor.caller, token_life(&fields), fields.text("note")).await {
         Ok(token) => page_once(&UserPage { new_token: Some(token), ..UserPage::new(&site, &visitor) }),
-        Err(error) => refuse(UserPage::new(&site, &visitor), Trouble::from(error).problem(Problem::refused)?),
+        Err(error) => refuse(UserPage::new(&site, &visitor), FormError::from(error).problem(Problem::refused)?),
     }
 }
 
-pub async fn revoke(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn revoke(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> PageResult {
     site.service.people().revoke_own_token(&visitor.caller, TokenId(id)).await?;
     Ok(done(PAGE, "Revoked."))
 }
 
-pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn end_sessions(State(site): State<Site>, Posted { visitor, .. }: Posted) -> PageResult {
     site.service.people().end_other_sessions(&visitor.caller).await?;
     Ok(done(PAGE, "All other browsers were logged out."))
 }
 
-fn refuse(again: UserPage, problem: Problem) -> Answer {
+fn refuse(again: UserPage, problem: Problem) -> PageResult {
     refused(&UserPage { problem: Some(problem), ..again })
 }

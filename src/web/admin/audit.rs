@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{Staff, audit_rows::Row};
+use super::{Staff, audit_rows::AuditRow};
 use crate::{
     domain::{
         directory::Subject,
@@ -12,8 +12,8 @@ use crate::{
     service::AuditFilter,
     web::{
         Site,
-        answer::{Answer, page},
-        frame::Frame,
+        answer::{PageResult, page},
+        layout::Frame,
         problem::Problem,
     },
 };
@@ -28,7 +28,7 @@ const NOBODY: UserId = UserId(0);
 struct AuditPage {
     frame: Frame,
     tab: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<AuditRow>,
     subject: String,
     user: String,
     key: String,
@@ -39,7 +39,7 @@ struct AuditPage {
     stopped_early: bool,
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let directory = site.service.directory();
     let (user, key) = (staff.query.text("user"), staff.query.text("key"));
     let mut problem = None;
@@ -62,7 +62,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     page(&AuditPage {
         frame: staff.frame(&site, "Audit trail"),
         tab: "audit",
-        rows: found.rows.iter().filter_map(|change| Row::new(change, &directory)).collect(),
+        rows: found.rows.iter().filter_map(|change| AuditRow::new(change, &directory)).collect(),
         subject: staff.query.text("subject"),
         user,
         key,

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 
 /// One change.
-pub struct Row {
+pub struct AuditRow {
     pub seq: u64,
     pub at: Timestamp,
     pub actor: String,
@@ -22,18 +22,18 @@ pub struct Row {
     pub key: String,
     /// What people know it by, where it has a name.
     pub name: Option<String>,
-    pub fields: Vec<Field>,
+    pub fields: Vec<AuditField>,
 }
 
 /// One field of it. `None`: it had none, or has none.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct AuditField {
     pub name: String,
     pub before: Option<String>,
     pub after: Option<String>,
 }
 
-impl Row {
+impl AuditRow {
     /// `None` for what is no change of configuration.
     #[must_use]
     pub fn new(change: &Change, directory: &Directory) -> Option<Self> {
@@ -82,7 +82,7 @@ fn differences(
     old: Option<&Map<String, Value>>,
     new: Option<&Map<String, Value>>,
     directory: &Directory,
-) -> Vec<Field> {
+) -> Vec<AuditField> {
     let mut names: Vec<&String> = new.into_iter().chain(old).flat_map(Map::keys).collect();
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
@@ -92,7 +92,7 @@ fn differences(
     };
     names
         .into_iter()
-        .map(|name| Field { name: name.replace('_', " "), before: value(old, name), after: value(new, name) })
+        .map(|name| AuditField { name: name.replace('_', " "), before: value(old, name), after: value(new, name) })
         .filter(|field| field.before != field.after)
         .collect()
 }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::Seq;
 
-    fn row(before: Option<&str>, after: Option<&str>) -> Row {
+    fn row(before: Option<&str>, after: Option<&str>) -> AuditRow {
         let own = |text: Option<&str>| text.map(str::to_owned);
         let kind = ChangeKind::Configuration(ConfigurationChange {
             subject: Subject::Rule,
@@ -169,12 +169,12 @@ mod tests {
             after: own(after),
         });
         let change = Change { seq: Seq(3), at: Timestamp::MIN, actor: None, kind };
-        Row::new(&change, &Directory::default()).unwrap()
+        AuditRow::new(&change, &Directory::default()).unwrap()
     }
 
-    fn field(name: &str, before: Option<&str>, after: Option<&str>) -> Field {
+    fn field(name: &str, before: Option<&str>, after: Option<&str>) -> AuditField {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Field { name: name.to_owned(), before: own(before), after: own(after) }
+        AuditField { name: name.to_owned(), before: own(before), after: own(after) }
     }
 
     #[test]

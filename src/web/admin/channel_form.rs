@@ -9,7 +9,7 @@ use crate::{
         setting::{Form, Setting},
     },
     service::AboutType,
-    web::{Site, form::Fields, problem::Problem},
+    web::{Site, form::FormFields, problem::Problem},
 };
 
 /// Of the inputs, to tell them from other fields.
@@ -21,7 +21,7 @@ const WHOLE: &str = "(all)";
 
 /// One setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Input {
+pub struct SettingInput {
     pub key: String,
     pub title: String,
     pub help: String,
@@ -31,12 +31,12 @@ pub struct Input {
     pub is_set: bool,
     /// Never of secrets.
     pub value: String,
-    pub shape: Shape,
+    pub shape: InputKind,
     pub choices: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shape {
+pub enum InputKind {
     #[default]
     Line,
     Number,
@@ -49,7 +49,7 @@ pub enum Shape {
     Whole,
 }
 
-impl Input {
+impl SettingInput {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{PREFIX}{}", self.key)
@@ -63,28 +63,28 @@ impl Input {
     #[must_use]
     pub fn is(&self, shape: &str) -> bool {
         let own = match self.shape {
-            Shape::Line => "line",
-            Shape::Number => "number",
-            Shape::Area | Shape::Headers | Shape::Whole => "area",
-            Shape::Choice => "choice",
-            Shape::Flag => "flag",
+            InputKind::Line => "line",
+            InputKind::Number => "number",
+            InputKind::Area | InputKind::Headers | InputKind::Whole => "area",
+            InputKind::Choice => "choice",
+            InputKind::Flag => "flag",
         };
         own == shape
     }
 
     fn built_in(setting: &Setting) -> Self {
         let (shape, choices) = match setting.form {
-            Form::Text => (Shape::Area, Vec::new()),
-            Form::Headers => (Shape::Headers, Vec::new()),
-            Form::Port => (Shape::Number, Vec::new()),
-            Form::OneOf(choices) => (Shape::Choice, choices.iter().map(|it| (*it).to_owned()).collect()),
-            _ => (Shape::Line, Vec::new()),
+            Form::Text => (InputKind::Area, Vec::new()),
+            Form::Headers => (InputKind::Headers, Vec::new()),
+            Form::Port => (InputKind::Number, Vec::new()),
+            Form::OneOf(choices) => (InputKind::Choice, choices.iter().map(|it| (*it).to_owned()).collect()),
+            _ => (InputKind::Line, Vec::new()),
         };
         Self {
             key: setting.key.to_owned(),
             title: setting.title.to_owned(),
             help: match shape {
-                Shape::Headers => format!("{} One per line: name, colon, value.", setting.description),
+                InputKind::Headers => format!("{} One per line: name, colon, value.", setting.description),
                 _ => setting.description.to_owned(),
             },
             secret: setting.secret,
@@ -96,11 +96,11 @@ impl Input {
 
     fn of_plugin(option: &PluginOption, secret: bool) -> Self {
         let shape = match option.kind.as_str() {
-            "text" => Shape::Area,
-            "number" => Shape::Number,
-            "bool" => Shape::Flag,
-            "option" if !option.choices.is_empty() => Shape::Choice,
-            _ => Shape::Line,
+            "text" => InputKind::Area,
+            "number" => InputKind::Number,
+            "bool" => InputKind::Flag,
+            "option" if !option.choices.is_empty() => InputKind::Choice,
+            _ => InputKind::Line,
         };
         Self {
             key: option.name.clone(),
@@ -116,26 +116,26 @@ impl Input {
 }
 
 /// With what the channel has, as far as it may be seen.
-pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<Input> {
+pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<SettingInput> {
     let known = site.service.contacts().channel_types().into_iter().find(|known| known.kind == kind);
     let shown = channel.and_then(|channel| site.service.contacts().shown_config(channel)).unwrap_or_default();
-    let mut inputs: Vec<Input> = match known.map(|known| known.about) {
-        Some(AboutType::BuiltIn(settings)) => settings.iter().map(Input::built_in).collect(),
+    let mut inputs: Vec<SettingInput> = match known.map(|known| known.about) {
+        Some(AboutType::BuiltIn(settings)) => settings.iter().map(SettingInput::built_in).collect(),
         Some(AboutType::Plugin(info)) => {
-            info.options.iter().map(|option| Input::of_plugin(option, info.is_secret(&option.name))).collect()
+            info.options.iter().map(|option| SettingInput::of_plugin(option, info.is_secret(&option.name))).collect()
         }
         Some(AboutType::Silent(_)) | None => Vec::new(),
     };
     let has_others = shown.keys().any(|key| inputs.iter().all(|input| input.key != *key));
     if inputs.is_empty() || has_others {
         let value = if shown.is_empty() { String::new() } else { pretty(&shown) };
-        return vec![Input {
+        return vec![SettingInput {
             key: WHOLE.to_owned(),
             title: "Settings, as a JSON object".to_owned(),
             help: "Secrets are shown blank; leave them blank to keep them.".to_owned(),
             value,
-            shape: Shape::Whole,
-            ..Input::default()
+            shape: InputKind::Whole,
+            ..SettingInput::default()
         }];
     }
     let real = channel.and_then(|channel| channel.config.as_ref());
@@ -167,7 +167,7 @@ pub struct ChannelForm {
     pub name: String,
     pub offered: bool,
     /// `None`: the form was not sent yet.
-    fields: Option<Fields>,
+    fields: Option<FormFields>,
 }
 
 impl ChannelForm {
@@ -183,12 +183,12 @@ impl ChannelForm {
     }
 
     #[must_use]
-    pub fn read(fields: &Fields) -> Self {
+    pub fn read(fields: &FormFields) -> Self {
         Self { name: fields.text("name"), offered: fields.ticked("offered"), fields: Some(fields.clone()) }
     }
 
     /// Puts what was typed into the inputs, but for secrets.
-    pub fn fill(&self, inputs: &mut [Input]) {
+    pub fn fill(&self, inputs: &mut [SettingInput]) {
         let Some(fields) = &self.fields else { return };
         for input in inputs.iter_mut().filter(|input| !input.secret) {
             fields.raw(&input.name()).unwrap_or_default().clone_into(&mut input.value);
@@ -196,12 +196,12 @@ impl ChannelForm {
     }
 
     /// A JSON object. A secret that is there and was left blank is blank in it, which lets it stay.
-    pub fn config(&self, inputs: &[Input]) -> Result<String, Problem> {
+    pub fn config(&self, inputs: &[SettingInput]) -> Result<String, Problem> {
         let mut config = Map::new();
         let Some(fields) = &self.fields else { return Ok("{}".to_owned()) };
         for input in inputs {
             let typed = fields.raw(&input.name()).unwrap_or_default().trim();
-            if input.shape == Shape::Whole {
+            if input.shape == InputKind::Whole {
                 return Ok(if typed.is_empty() { "{}".to_owned() } else { typed.to_owned() });
             }
             if typed.is_empty() {
@@ -216,15 +216,15 @@ impl ChannelForm {
     }
 }
 
-fn value(input: &Input, typed: &str) -> Result<Value, Problem> {
+fn value(input: &SettingInput, typed: &str) -> Result<Value, Problem> {
     let bad = |what: &str| Problem::of(input.name(), format!("{}: {what}", input.title));
     match input.shape {
-        Shape::Number => {
+        InputKind::Number => {
             let number = typed.parse::<i64>().map(Value::from);
             number.map_err(|_| bad("enter a whole number."))
         }
-        Shape::Flag => Ok(Value::Bool(true)),
-        Shape::Headers => {
+        InputKind::Flag => Ok(Value::Bool(true)),
+        InputKind::Headers => {
             let mut headers = Map::new();
             for line in typed.lines().map(str::trim).filter(|line| !line.is_empty()) {
                 let Some((name, value)) = line.split_once(':') else {
@@ -234,7 +234,7 @@ fn value(input: &Input, typed: &str) -> Result<Value, Problem> {
             }
             Ok(Value::Object(headers))
         }
-        Shape::Line | Shape::Area | Shape::Choice | Shape::Whole => Ok(typed.into()),
+        InputKind::Line | InputKind::Area | InputKind::Choice | InputKind::Whole => Ok(typed.into()),
     }
 }
 
@@ -242,22 +242,22 @@ fn value(input: &Input, typed: &str) -> Result<Value, Problem> {
 mod tests {
     use super::*;
 
-    fn input(key: &str, shape: Shape) -> Input {
-        Input { key: key.to_owned(), title: key.to_owned(), shape, ..Input::default() }
+    fn input(key: &str, shape: InputKind) -> SettingInput {
+        SettingInput { key: key.to_owned(), title: key.to_owned(), shape, ..SettingInput::default() }
     }
 
-    fn config(sent: &str, inputs: &[Input]) -> Result<Value, Problem> {
-        let form = ChannelForm::read(&Fields::parse(sent.as_bytes()));
+    fn config(sent: &str, inputs: &[SettingInput]) -> Result<Value, Problem> {
+        let form = ChannelForm::read(&FormFields::parse(sent.as_bytes()));
         form.config(inputs).map(|text| serde_json::from_str(&text).unwrap())
     }
 
     #[test]
     fn settings_are_put_together_from_inputs() {
         let inputs = [
-            input("host", Shape::Line),
-            input("port", Shape::Number),
-            input("headers", Shape::Headers),
-            input("on", Shape::Flag),
+            input("host", InputKind::Line),
+            input("port", InputKind::Number),
+            input("headers", InputKind::Headers),
+            input("on", InputKind::Flag),
         ];
         let sent = "set.host=+h+&set.port=25&set.headers=X-A:+b:c%0AX-B:d&set.on=on&other=1";
         let expected = serde_json::json!({"host": "h", "port": 25, "headers": {"X-A": "b:c", "X-B": "d"}, "on": true});
@@ -268,13 +268,13 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_there_stays_unless_it_is_cleared() {
-        let secret = |is_set| [Input { secret: true, is_set, ..input("token", Shape::Line) }];
+        let secret = |is_set| [SettingInput { secret: true, is_set, ..input("token", InputKind::Line) }];
         assert_eq!(config("set.token=", &secret(true)), Ok(serde_json::json!({"token": ""})));
         assert_eq!(config("set.token=", &secret(false)), Ok(serde_json::json!({})));
         assert_eq!(config("set.token=&clear.token=on", &secret(true)), Ok(serde_json::json!({})));
         assert_eq!(config("set.token=t", &secret(true)), Ok(serde_json::json!({"token": "t"})));
         let mut inputs = secret(true);
-        ChannelForm::read(&Fields::parse(b"set.token=hunter2")).fill(&mut inputs);
+        ChannelForm::read(&FormFields::parse(b"set.token=hunter2")).fill(&mut inputs);
         assert_eq!(inputs[0].value, "", "what was typed as a secret does not come back");
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Staff,
-    channel_form::{ChannelForm, Input, inputs},
+    channel_form::{ChannelForm, SettingInput, inputs},
     uuid,
 };
 use crate::{
@@ -23,9 +23,9 @@ use crate::{
     service::{Action, Model},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page},
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, missing, page},
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -51,11 +51,11 @@ pub struct ChannelPage {
     channel: Option<Arc<Channel>>,
     kind: String,
     form: ChannelForm,
-    inputs: Vec<Input>,
+    inputs: Vec<SettingInput>,
     problem: Option<Problem>,
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let (directory, q) = (site.service.directory(), staff.query.text("q"));
     let folded = fold(&q);
     let mut rows: Vec<Arc<Channel>> =
@@ -98,7 +98,7 @@ impl FormPage for ChannelPage {
         Ok(Self { frame, tab: "channels", channel, kind, form, inputs, problem })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut ChannelForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut ChannelForm) -> Result<Response, FormError> {
         let (service, caller, kind) = (&ask.site.service, &ask.visitor.caller, kind(ask));
         let draft = form.draft(form.config(&inputs(&ask.site, &kind, ask.known.as_deref()))?);
         if let Some(channel) = &ask.known {
@@ -114,7 +114,7 @@ fn kind(ask: &Ask<ChannelPage>) -> String {
     ask.known.as_ref().map_or_else(|| ask.fields.text("type"), |channel| channel.kind.clone())
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> PageResult {
     site.service.contacts().delete_channel(&visitor.caller, uuid(&id, Model::Channel)?).await?;
     Ok(done("/admin/channels/", "Channel deleted."))
 }

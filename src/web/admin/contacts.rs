@@ -20,13 +20,13 @@ use crate::{
         directory::Directory,
         limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
     },
-    service::{Action, ContactRefusal, GroupWithUsers, Model, Way},
+    service::{Action, ContactRefusal, GroupWithUsers, Model, WriteMode},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page},
-        form::Fields,
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, missing, page},
+        form::FormFields,
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -44,13 +44,13 @@ struct ContactsPage {
     frame: Frame,
     tab: &'static str,
     has_channels: bool,
-    rows: Vec<Row>,
+    rows: Vec<ContactRow>,
     q: String,
     next: Option<String>,
     is_first: bool,
 }
 
-struct Row {
+struct ContactRow {
     contact: Contact,
     channel: String,
 }
@@ -96,7 +96,7 @@ impl ContactForm {
         }
     }
 
-    fn read(fields: &Fields, directory: &Directory) -> Self {
+    fn read(fields: &FormFields, directory: &Directory) -> Self {
         let sent: BTreeMap<String, String> = fields
             .iter()
             .filter_map(|(name, value)| Some((name.strip_prefix(ADDRESSES)?.to_owned(), value.trim().to_owned())))
@@ -153,7 +153,7 @@ fn types<'a>(directory: &'a Directory, had: impl Iterator<Item = &'a String>) ->
     types
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let q = staff.query.text("q");
     let after = staff.query.get("after").and_then(|text| text.parse().ok());
     let filter = named(&q, &[Column::FullName, Column::Username]);
@@ -161,7 +161,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
     let directory = site.service.directory();
     let rows = found.rows.into_iter().map(|contact| {
         let channel = directory.channels.get(&contact.default_channel);
-        Row { channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(), contact }
+        ContactRow { channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(), contact }
     });
     page(&ContactsPage {
         frame: staff.frame(&site, "Contacts"),
@@ -221,30 +221,34 @@ impl FormPage for ContactPage {
         })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut ContactForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut ContactForm) -> Result<Response, FormError> {
         let (uuid, way, notice) = match &ask.known {
-            None => (Uuid::new_v4(), Way::Create, "Contact created."),
-            Some(contact) => (contact.uuid, Way::Put, "Saved."),
+            None => (Uuid::new_v4(), WriteMode::Create, "Contact created."),
+            Some(contact) => (contact.uuid, WriteMode::Put, "Saved."),
         };
         ask.site.service.contacts().store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
         Ok(done(&path(uuid), notice))
     }
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
-    site.service.contacts().delete_contact(&visitor.caller, uuid(&id, Model::Contact)?).await.map_err(Trouble::from)?;
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> PageResult {
+    site.service
+        .contacts()
+        .delete_contact(&visitor.caller, uuid(&id, Model::Contact)?)
+        .await
+        .map_err(FormError::from)?;
     Ok(done("/admin/contacts/", "Contact deleted."))
 }
 
 /// Into a group that is named, or out of one.
-pub async fn change_group(ask: Ask<ContactPage>) -> Answer {
+pub async fn change_group(ask: Ask<ContactPage>) -> PageResult {
     match set_group(&ask).await {
         Ok(saved) => Ok(saved),
         Err(trouble) => ask.refuse(trouble).await,
     }
 }
 
-async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, Trouble> {
+async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, FormError> {
     let contact = ask.known()?.uuid;
     let leave = ask.fields.filled("leave");
     let group = if let Some(group) = leave {
@@ -269,7 +273,7 @@ pub(super) async fn group_named(site: &Site, name: &str) -> Result<Option<GroupW
 }
 
 /// By username or by UUID, or else the only one with this full name. The name was typed into `field`.
-pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) -> Result<Contact, Trouble> {
+pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) -> Result<Contact, FormError> {
     if let Ok(uuid) = name.parse::<Uuid>()
         && let Some(contact) = site.service.contacts().contact(uuid).await?
     {
@@ -290,7 +294,7 @@ pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) 
     Err(Problem::of(field, format!("Contact: no contact is named {name}.")).into())
 }
 
-impl From<ContactRefusal> for Trouble {
+impl From<ContactRefusal> for FormError {
     fn from(refusal: ContactRefusal) -> Self {
         Self::Problem(match refusal {
             ContactRefusal::Forbidden => return Self::Page(PageError::Forbidden),

@@ -9,15 +9,15 @@ use crate::{
         directory::Directory,
         event::EventType,
         ids::MessageId,
-        message::{About, Delivery, Route, State as Sending, full_answer},
+        message::{Delivery, MessageState as Sending, MessageSubject, Route, full_answer},
         time::Timestamp,
     },
     service::{Messages, Notification},
     web::{
         Site,
-        answer::{Answer, done, page},
+        answer::{PageResult, done, page},
         delivery,
-        frame::Frame,
+        layout::Frame,
         visitor::Posted,
     },
 };
@@ -28,13 +28,13 @@ struct DeliveriesPage {
     frame: Frame,
     tab: &'static str,
     which: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<DeliveryRow>,
     next: Option<String>,
     /// What was asked for comes back after a message was sent again.
     here: String,
 }
 
-struct Row {
+struct DeliveryRow {
     id: u64,
     state: &'static str,
     /// Of the badge.
@@ -58,7 +58,7 @@ struct Row {
     summary: Option<u64>,
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let (which, messages) = match staff.query.get("state") {
         Some("queued" | "due") => ("due", Messages::Due),
         Some("failed" | "dead") => ("dead", Messages::Dead),
@@ -72,18 +72,18 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         frame: staff.frame(&site, "Deliveries"),
         tab: "deliveries",
         which,
-        rows: rows.iter().map(|row| Row::new(row, &directory)).collect(),
+        rows: rows.iter().map(|row| DeliveryRow::new(row, &directory)).collect(),
         next: next.map(|id| staff.address_with("before", &id.to_string())),
         here: staff.visitor.address.clone(),
     })
 }
 
-pub async fn retry(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn retry(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> PageResult {
     site.service.notifications().retry_delivery(&visitor.caller, MessageId(id)).await?;
     Ok(done(back(fields.get("next")), "Message queued again."))
 }
 
-pub async fn retry_all(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn retry_all(State(site): State<Site>, Posted { visitor, .. }: Posted) -> PageResult {
     let count = site.service.notifications().retry_all_deliveries(&visitor.caller).await?;
     let notice = match count {
         0 => "No failed messages to send again.".to_owned(),
@@ -97,7 +97,7 @@ fn back(next: Option<&str>) -> &str {
     next.filter(|path| path.starts_with("/admin/deliveries/")).unwrap_or("/admin/deliveries/")
 }
 
-impl Row {
+impl DeliveryRow {
     fn new(notification: &Notification, directory: &Directory) -> Self {
         let message = &notification.message;
         let fate = notification.counts();
@@ -121,8 +121,10 @@ impl Row {
             because,
             incident: message.incident().map(|id| id.0),
             about: match &message.about {
-                About::Event { .. } => notification.kind.map_or("a deleted event", EventType::display).to_owned(),
-                About::Summary(of) => format!("Summary of {} messages", of.len()),
+                MessageSubject::Event { .. } => {
+                    notification.kind.map_or("a deleted event", EventType::display).to_owned()
+                }
+                MessageSubject::Summary(of) => format!("Summary of {} messages", of.len()),
             },
             answer: full_answer(&fate.answer).to_owned(),
             summary: notification.summary.as_ref().map(|summary| summary.id.0),

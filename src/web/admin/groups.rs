@@ -18,12 +18,12 @@ use crate::{
         contact_filter::Column,
         limits::GROUP_NAME,
     },
-    service::{Action, GroupWithUsers, Model, Way},
+    service::{Action, GroupWithUsers, Model, WriteMode},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page},
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, missing, page},
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -56,7 +56,7 @@ pub struct GroupPage {
     problem: Option<Problem>,
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&groups_page(&site, &staff).await?)
 }
 
@@ -77,8 +77,8 @@ impl FormPage for GroupsPage {
         Ok(Self { frame, tab: "groups", rows, q, name, problem, next: None, is_first: false })
     }
 
-    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
-        store(ask, Uuid::new_v4(), Way::Create, name, "Group created.").await
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, FormError> {
+        store(ask, Uuid::new_v4(), WriteMode::Create, name, "Group created.").await
     }
 }
 
@@ -114,12 +114,18 @@ impl FormPage for GroupPage {
         Ok(Self { frame, tab: "groups", group, members, name, problem })
     }
 
-    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
-        store(ask, ask.known()?.group.uuid, Way::Put, name, "Saved.").await
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, FormError> {
+        store(ask, ask.known()?.group.uuid, WriteMode::Put, name, "Saved.").await
     }
 }
 
-async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, notice: &str) -> Result<Response, Trouble> {
+async fn store<T: FormPage>(
+    ask: &Ask<T>,
+    uuid: Uuid,
+    way: WriteMode,
+    name: &str,
+    notice: &str,
+) -> Result<Response, FormError> {
     if name.is_empty() {
         return Err(Problem::of("name", "Name: must not be empty.").into());
     }
@@ -129,21 +135,21 @@ async fn store<T: FormPage>(ask: &Ask<T>, uuid: Uuid, way: Way, name: &str, noti
     Ok(done(&path(uuid), notice))
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { visitor, .. }: Posted) -> PageResult {
     let id = uuid(&id, Model::ContactGroup)?;
-    site.service.contacts().delete_contact_group(&visitor.caller, id).await.map_err(Trouble::from)?;
+    site.service.contacts().delete_contact_group(&visitor.caller, id).await.map_err(FormError::from)?;
     Ok(done("/admin/groups/", "Group deleted. Its members are still contacts."))
 }
 
 /// In with somebody who is named, or out with somebody.
-pub async fn change_members(ask: Ask<GroupPage>) -> Answer {
+pub async fn change_members(ask: Ask<GroupPage>) -> PageResult {
     match set_member(&ask).await {
         Ok(saved) => Ok(saved),
         Err(trouble) => ask.refuse(trouble).await,
     }
 }
 
-async fn set_member(ask: &Ask<GroupPage>) -> Result<Response, Trouble> {
+async fn set_member(ask: &Ask<GroupPage>) -> Result<Response, FormError> {
     let (group, leave) = (ask.known()?.group.uuid, ask.fields.filled("leave"));
     let contact = match leave {
         Some(contact) => uuid(contact, Model::Contact)?,

@@ -7,13 +7,13 @@ use super::Staff;
 use crate::{
     domain::{
         limits::FREE_SPACE_BYTES,
-        message::{Fate, fates_in_words, full_answer},
+        message::{MessageOutcome, full_answer, outcomes_in_words},
     },
     service::{Health, IndexStatus, Intake, Reached},
     web::{
         Site,
-        answer::{Answer, page},
-        frame::Frame,
+        answer::{PageResult, page},
+        layout::Frame,
         show::{Show, span},
     },
 };
@@ -37,7 +37,7 @@ struct HealthPage {
 
 /// How well something is, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
+pub enum HealthLevel {
     Good,
     Warn,
     Bad,
@@ -46,13 +46,13 @@ pub enum Look {
 /// One thing that was looked at.
 pub struct Check {
     pub name: String,
-    pub look: Look,
+    pub look: HealthLevel,
     pub value: String,
     /// What it means, or what to do.
     pub advice: String,
 }
 
-impl Look {
+impl HealthLevel {
     #[must_use]
     pub const fn class(&self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Look {
     }
 }
 
-pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     let health = site.service.system().health(&staff.visitor.caller).await?;
     let frame = staff.frame(&site, "Health");
     let checks = checks(&health, &frame.show);
@@ -81,9 +81,9 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
 
 /// For a place that shows no more than one word.
 #[must_use]
-pub fn worst(health: &Health) -> Look {
+pub fn worst(health: &Health) -> HealthLevel {
     let show = Show { zone: chrono_tz::UTC, format: crate::domain::preferences::DateFormat::Iso, now: health.now };
-    checks(health, &show).iter().map(|check| check.look).max().unwrap_or(Look::Good)
+    checks(health, &show).iter().map(|check| check.look).max().unwrap_or(HealthLevel::Good)
 }
 
 fn checks(health: &Health, show: &Show) -> Vec<Check> {
@@ -94,7 +94,7 @@ fn checks(health: &Health, show: &Show) -> Vec<Check> {
     checks
 }
 
-fn check(name: impl Into<String>, look: Look, value: impl Into<String>, advice: impl Into<String>) -> Check {
+fn check(name: impl Into<String>, look: HealthLevel, value: impl Into<String>, advice: impl Into<String>) -> Check {
     Check { name: name.into(), look, value: value.into(), advice: advice.into() }
 }
 
@@ -102,16 +102,16 @@ fn disk(health: &Health) -> Check {
     let value = format!("{} used, {} free", bytes(health.data_bytes), bytes(health.free_bytes));
     if let Some(why) = health.file.misplaced {
         let advice = format!("Nothing can be stored: {why}. Put the very same file back, or restart with another one.");
-        return check("Data file", Look::Bad, "not available", advice);
+        return check("Data file", HealthLevel::Bad, "not available", advice);
     }
     let (look, advice) = if health.free_bytes < FREE_SPACE_BYTES.saturating_mul(4) {
-        (Look::Bad, "The disk is nearly full: soon nothing can be stored. Free up space now.")
+        (HealthLevel::Bad, "The disk is nearly full: soon nothing can be stored. Free up space now.")
     } else if health.free_bytes < LOW_SPACE {
-        (Look::Warn, "Little space is left on the disk. Free up space, or move the data file to a larger disk.")
+        (HealthLevel::Warn, "Little space is left on the disk. Free up space, or move the data file to a larger disk.")
     } else if health.free_bytes < health.data_bytes {
-        (Look::Warn, "A backup would not fit beside the data file. Write backups to another disk.")
+        (HealthLevel::Warn, "A backup would not fit beside the data file. Write backups to another disk.")
     } else {
-        (Look::Good, "Enough space to grow, and for a backup.")
+        (HealthLevel::Good, "Enough space to grow, and for a backup.")
     };
     check("Data file", look, value, advice)
 }
@@ -119,12 +119,12 @@ fn disk(health: &Health) -> Check {
 fn pages(health: &Health) -> Check {
     match health.file.damage.as_slice() {
         [] if health.file.is_verified => {
-            check("Pages of the data file", Look::Good, "verified", "Intact; verified once a day.")
+            check("Pages of the data file", HealthLevel::Good, "verified", "Intact; verified once a day.")
         }
-        [] => check("Pages of the data file", Look::Good, "being verified", "No damage found so far."),
+        [] => check("Pages of the data file", HealthLevel::Good, "being verified", "No damage found so far."),
         [first, ..] => check(
             "Pages of the data file",
-            Look::Bad,
+            HealthLevel::Bad,
             format!("damaged: {first}"),
             "Check the disk, and restore the last backup that passes \"argusd check\". The log names all damaged pages.",
         ),
@@ -135,22 +135,22 @@ fn index(health: &Health) -> Check {
     match health.index {
         IndexStatus::Rebuilding => check(
             "Search index",
-            Look::Warn,
+            HealthLevel::Warn,
             "being built",
             "Searching for tags and texts is slower until it is done. No action needed; if it never ends, see the log.",
         ),
         IndexStatus::Ready { behind } if behind > FAR_BEHIND => check(
             "Search index",
-            Look::Warn,
+            HealthLevel::Warn,
             format!("{behind} entries behind"),
             "Search is complete, but the index cannot keep up. Is the disk slow?",
         ),
         IndexStatus::Ready { behind: 0 } => {
-            check("Search index", Look::Good, "up to date", "Search is complete and fast.")
+            check("Search index", HealthLevel::Good, "up to date", "Search is complete and fast.")
         }
         IndexStatus::Ready { behind } => check(
             "Search index",
-            Look::Good,
+            HealthLevel::Good,
             format!("{behind} entries wait in memory"),
             "They can be found already, and are indexed soon.",
         ),
@@ -172,33 +172,33 @@ fn intake(health: &Health) -> Check {
     } else {
         "Receiving."
     };
-    check("Intake", Look::Good, value, advice)
+    check("Intake", HealthLevel::Good, value, advice)
 }
 
 fn outbox(health: &Health, show: &Show) -> Check {
     let name = "Queued messages";
     if !health.sends {
         let value = format!("{} waiting", health.due);
-        return check(name, Look::Warn, value, "Sending is switched off: setting notifications.send.");
+        return check(name, HealthLevel::Warn, value, "Sending is switched off: setting notifications.send.");
     }
     let Some(oldest) = &health.oldest_due else {
-        return check(name, Look::Good, "none", "Every message was sent, or has failed.");
+        return check(name, HealthLevel::Good, "none", "Every message was sent, or has failed.");
     };
     let age = health.now.micros().saturating_sub(oldest.created.micros());
     let value = format!("{}, the oldest decided {}", health.due, show.relative(&oldest.created));
-    let look = if age < 15 * MINUTE { Look::Warn } else { Look::Bad };
+    let look = if age < 15 * MINUTE { HealthLevel::Warn } else { HealthLevel::Bad };
     if let Some(refused) = &health.refused {
-        let fate = Fate {
+        let outcome = MessageOutcome {
             delivery: refused.state.delivery(),
             attempts: refused.attempts,
             answer: full_answer(&refused.answer),
         };
-        let advice = format!("{}. It will be tried again; see the list of deliveries.", fates_in_words(&[fate]));
+        let advice = format!("{}. It will be tried again; see the list of deliveries.", outcomes_in_words(&[outcome]));
         check(name, look, value, advice)
     } else if health.reached.iter().any(|reached| reached.unreachable_since.is_some()) {
         check(name, look, value, "Not all of them can be sent now: see below what cannot be reached.")
     } else if age < MINUTE {
-        check(name, Look::Good, value, "The queue is moving.")
+        check(name, HealthLevel::Good, value, "The queue is moving.")
     } else {
         check(name, look, value, "Some are slow. The list of deliveries shows what their providers answered.")
     }
@@ -207,11 +207,14 @@ fn outbox(health: &Health, show: &Show) -> Check {
 fn dead(health: &Health) -> Check {
     let name = "Failed messages";
     match health.dead {
-        0 => check(name, Look::Good, "none", "No message has failed."),
-        1 => check(name, Look::Warn, "1", "The list of deliveries says why. Fix it, and send it again."),
-        count => {
-            check(name, Look::Warn, count.to_string(), "The list of deliveries says why. Fix it, and send them again.")
-        }
+        0 => check(name, HealthLevel::Good, "none", "No message has failed."),
+        1 => check(name, HealthLevel::Warn, "1", "The list of deliveries says why. Fix it, and send it again."),
+        count => check(
+            name,
+            HealthLevel::Warn,
+            count.to_string(),
+            "The list of deliveries says why. Fix it, and send them again.",
+        ),
     }
 }
 
@@ -229,10 +232,10 @@ fn medium(reached: &Reached, show: &Show) -> Check {
     }
     let (look, advice) = match &reached.unreachable_since {
         Some(since) if show.now.micros().saturating_sub(since.micros()) > 15 * MINUTE => {
-            (Look::Bad, format!("Not reached for {}. Check that it runs, and the settings.", show.since(since)))
+            (HealthLevel::Bad, format!("Not reached for {}. Check that it runs, and the settings.", show.since(since)))
         }
-        Some(since) => (Look::Warn, format!("Not reached for {}; it is tried again.", show.since(since))),
-        None => (Look::Good, "The last attempt reached it.".to_owned()),
+        Some(since) => (HealthLevel::Warn, format!("Not reached for {}; it is tried again.", show.since(since))),
+        None => (HealthLevel::Good, "The last attempt reached it.".to_owned()),
     };
     check(name, look, parts.join(", "), advice)
 }
@@ -242,9 +245,9 @@ fn clock(health: &Health) -> Check {
     let ahead = health.newest_change.map_or(0, |at| at.micros().saturating_sub(health.now.micros()));
     if ahead > CLOCK_TOLERANCE {
         let advice = format!("The newest change is from {} later: the clock was set back. Does NTP run?", span(ahead));
-        return check("Clock", Look::Bad, value, advice);
+        return check("Clock", HealthLevel::Bad, value, advice);
     }
-    check("Clock", Look::Good, value, "Consistent with stored times. Timeslots depend on it.")
+    check("Clock", HealthLevel::Good, value, "Consistent with stored times. Timeslots depend on it.")
 }
 
 /// With a unit that people know.
@@ -266,11 +269,11 @@ mod tests {
     use crate::{
         domain::{
             ids::{DestinationId, MessageId, ProfileId, UserId},
-            message::{About, Message, Route, State},
+            message::{Message, MessageState, MessageSubject, Route},
             preferences::DateFormat,
             time::Timestamp,
         },
-        service::FileTroubles,
+        service::FileFaults,
     };
 
     const NOW: Timestamp = Timestamp::saturating_from_micros(1_000 * MINUTE);
@@ -280,7 +283,7 @@ mod tests {
             data_path: "/x".into(),
             data_bytes: 1 << 20,
             free_bytes: 1 << 40,
-            file: FileTroubles { is_verified: true, ..FileTroubles::default() },
+            file: FileFaults { is_verified: true, ..FileFaults::default() },
             index: IndexStatus::Ready { behind: 0 },
             incidents: 1,
             events: 1,
@@ -302,7 +305,7 @@ mod tests {
         Message {
             id: MessageId(1),
             created: NOW,
-            about: About::Summary(Vec::new()),
+            about: MessageSubject::Summary(Vec::new()),
             route: Route::Destination {
                 user: UserId(1),
                 profile: ProfileId(1),
@@ -310,7 +313,7 @@ mod tests {
                 medium: "email".to_owned(),
             },
             address: String::new(),
-            state: State::Due { at: NOW, since: NOW },
+            state: MessageState::Due { at: NOW, since: NOW },
             attempts,
             last_attempt: None,
             answer: "Connection refused".to_owned(),
@@ -321,10 +324,10 @@ mod tests {
     fn a_refused_message_is_not_on_its_way() {
         let show = Show { zone: chrono_tz::UTC, format: DateFormat::Iso, now: NOW };
         let fresh = Health { due: 1, oldest_due: Some(queued(0)), ..well() };
-        assert_eq!(outbox(&fresh, &show).look, Look::Good);
+        assert_eq!(outbox(&fresh, &show).look, HealthLevel::Good);
         let refused = Health { refused: Some(queued(1)), oldest_due: Some(queued(1)), ..fresh.clone() };
         let check = outbox(&refused, &show);
-        assert_eq!(check.look, Look::Warn);
+        assert_eq!(check.look, HealthLevel::Warn);
         assert_eq!(
             check.advice,
             "1 message queued, not sent yet (Connection refused, 1 try). It will be tried again; see the list of deliveries."
@@ -335,12 +338,12 @@ mod tests {
             last_failure: Some(NOW),
             unreachable_since: Some(NOW),
         };
-        assert_eq!(outbox(&Health { reached: vec![unreachable], ..fresh }, &show).look, Look::Warn);
+        assert_eq!(outbox(&Health { reached: vec![unreachable], ..fresh }, &show).look, HealthLevel::Warn);
     }
 
-    fn looks(health: &Health) -> Vec<(String, Look)> {
+    fn looks(health: &Health) -> Vec<(String, HealthLevel)> {
         let show = Show { zone: chrono_tz::UTC, format: DateFormat::Iso, now: health.now };
-        let bad = checks(health, &show).into_iter().filter(|check| check.look != Look::Good);
+        let bad = checks(health, &show).into_iter().filter(|check| check.look != HealthLevel::Good);
         bad.map(|check| (check.name, check.look)).collect()
     }
 
@@ -353,26 +356,26 @@ mod tests {
             last_failure: Some(NOW),
             unreachable_since: Some(ago(minutes)),
         };
-        let misplaced = FileTroubles { misplaced: Some("it was removed"), ..well().file };
-        let damaged = FileTroubles { damage: vec!["table x".to_owned()], ..well().file };
+        let misplaced = FileFaults { misplaced: Some("it was removed"), ..well().file };
+        let damaged = FileFaults { damage: vec!["table x".to_owned()], ..well().file };
         assert_eq!(looks(&well()), []);
         for (health, name, look) in [
-            (Health { free_bytes: 50 << 20, ..well() }, "Data file", Look::Bad),
-            (Health { free_bytes: 500 << 20, ..well() }, "Data file", Look::Warn),
-            (Health { free_bytes: 2 << 30, data_bytes: 3 << 30, ..well() }, "Data file", Look::Warn),
-            (Health { file: misplaced, ..well() }, "Data file", Look::Bad),
-            (Health { file: damaged, ..well() }, "Pages of the data file", Look::Bad),
-            (Health { index: IndexStatus::Rebuilding, ..well() }, "Search index", Look::Warn),
-            (Health { sends: false, ..well() }, "Queued messages", Look::Warn),
+            (Health { free_bytes: 50 << 20, ..well() }, "Data file", HealthLevel::Bad),
+            (Health { free_bytes: 500 << 20, ..well() }, "Data file", HealthLevel::Warn),
+            (Health { free_bytes: 2 << 30, data_bytes: 3 << 30, ..well() }, "Data file", HealthLevel::Warn),
+            (Health { file: misplaced, ..well() }, "Data file", HealthLevel::Bad),
+            (Health { file: damaged, ..well() }, "Pages of the data file", HealthLevel::Bad),
+            (Health { index: IndexStatus::Rebuilding, ..well() }, "Search index", HealthLevel::Warn),
+            (Health { sends: false, ..well() }, "Queued messages", HealthLevel::Warn),
             (
                 Health { refused: Some(queued(1)), oldest_due: Some(queued(1)), due: 1, ..well() },
                 "Queued messages",
-                Look::Warn,
+                HealthLevel::Warn,
             ),
-            (Health { dead: 2, ..well() }, "Failed messages", Look::Warn),
-            (Health { reached: vec![mail(1)], ..well() }, "Mail server", Look::Warn),
-            (Health { reached: vec![mail(20)], ..well() }, "Mail server", Look::Bad),
-            (Health { newest_change: Some(ago(-5)), ..well() }, "Clock", Look::Bad),
+            (Health { dead: 2, ..well() }, "Failed messages", HealthLevel::Warn),
+            (Health { reached: vec![mail(1)], ..well() }, "Mail server", HealthLevel::Warn),
+            (Health { reached: vec![mail(20)], ..well() }, "Mail server", HealthLevel::Bad),
+            (Health { newest_change: Some(ago(-5)), ..well() }, "Clock", HealthLevel::Bad),
         ] {
             assert_eq!(looks(&health), [(name.to_owned(), look)]);
         }

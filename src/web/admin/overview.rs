@@ -9,8 +9,8 @@ use crate::{
     service::Health,
     web::{
         Site,
-        answer::{Answer, done, page},
-        frame::Frame,
+        answer::{PageResult, done, page},
+        layout::Frame,
         visitor::Posted,
     },
 };
@@ -21,27 +21,27 @@ struct OverviewPage {
     frame: Frame,
     tab: &'static str,
     health: Health,
-    worst: health::Look,
+    worst: health::HealthLevel,
     users: usize,
     sources: usize,
     rules: usize,
     empty_rules: usize,
     channels: usize,
     /// Of a fresh server; `None` when all three are done.
-    steps: Option<Steps>,
+    steps: Option<SetupSteps>,
 }
 
 /// What a fresh server still needs.
-struct Steps {
+struct SetupSteps {
     has_source: bool,
     has_incident: bool,
     has_profile: bool,
 }
 
-pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     let directory = site.service.directory();
     let health = site.service.system().health(&staff.visitor.caller).await?;
-    let steps = Steps {
+    let steps = SetupSteps {
         has_source: directory.sources.values().any(|source| source.name != OWN_SOURCE),
         has_incident: health.incidents > 0,
         has_profile: !directory.profiles.is_empty() || !directory.rules.is_empty(),
@@ -62,7 +62,7 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
 }
 
 /// A small world to look around in.
-pub async fn make_demo_data(State(site): State<Site>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn make_demo_data(State(site): State<Site>, Posted { visitor, .. }: Posted) -> PageResult {
     let seed = site.service.now().micros().unsigned_abs();
     let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;
     Ok(done("/incidents/", &format!("Created {made}. Nobody is notified of it.")))

@@ -22,10 +22,10 @@ use crate::{
     service::{Action, Model},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page},
-        form::Fields,
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, missing, page},
+        form::FormFields,
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         offered,
         problem::Problem,
         visitor::{Posted, Visitor},
@@ -37,11 +37,11 @@ use crate::{
 struct RulesPage {
     frame: Frame,
     tab: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<RuleRow>,
     q: String,
 }
 
-struct Row {
+struct RuleRow {
     rule: Arc<Rule>,
     owner: String,
     timeslot: String,
@@ -59,14 +59,14 @@ pub struct RulePage {
     form: RuleForm,
     timeslots: Vec<(u64, String)>,
     filters: Vec<(u64, String)>,
-    recipients: Vec<Line>,
+    recipients: Vec<RecipientLine>,
     channels: Vec<(String, String)>,
     offered: Vec<String>,
     problem: Option<Problem>,
 }
 
 /// A recipient as people know it.
-struct Line {
+struct RecipientLine {
     /// As the form sends it.
     value: String,
     name: String,
@@ -124,11 +124,11 @@ fn recipient_text(recipient: &Recipient) -> String {
 }
 
 /// There are few enough for one page.
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let (directory, q) = (site.service.directory(), staff.query.text("q"));
     let folded = fold(&q);
     let rules = directory.rules_sorted().into_iter().filter(|rule| fold(&rule.name).contains(&folded));
-    let rows = rules.map(|rule| Row {
+    let rows = rules.map(|rule| RuleRow {
         owner: directory.user(rule.owner).map(|user| user.username.clone()).unwrap_or_default(),
         timeslot: directory.timeslots.get(&rule.timeslot).map(|it| it.name.clone()).unwrap_or_default(),
         filters: rule.filters.iter().filter_map(|id| Some(directory.filters.get(id)?.name.clone())).collect(),
@@ -194,7 +194,7 @@ impl FormPage for RulePage {
         })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut RuleForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut RuleForm) -> Result<Response, FormError> {
         add_recipient(&ask.site, &ask.fields, &mut form.recipients).await?;
         check(form)?;
         let (service, caller) = (&ask.site.service, &ask.visitor.caller);
@@ -218,7 +218,7 @@ impl FormPage for RulePage {
     }
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> PageResult {
     site.service.delete::<Rule>(&visitor.caller, RuleId(id)).await?;
     Ok(done("/admin/rules/", "Rule deleted."))
 }
@@ -236,7 +236,7 @@ fn check(form: &RuleForm) -> Result<(), Problem> {
 }
 
 /// Those that the form names beside the ones that there are.
-async fn add_recipient(site: &Site, fields: &Fields, recipients: &mut Vec<Recipient>) -> Result<(), Trouble> {
+async fn add_recipient(site: &Site, fields: &FormFields, recipients: &mut Vec<Recipient>) -> Result<(), FormError> {
     let bad = |_| Problem::of("add_channel", "Channel: choose one from the list.");
     let channel = fields.filled("add_channel").map(str::parse).transpose().map_err(bad)?;
     if let Some(name) = fields.filled("add_contact") {
@@ -255,7 +255,7 @@ fn path(id: RuleId) -> String {
     format!("/admin/rules/{id}/")
 }
 
-async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<Line>, PageError> {
+async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<RecipientLine>, PageError> {
     let directory = site.service.directory();
     let mut lines = Vec::with_capacity(recipients.len());
     for recipient in recipients {
@@ -274,7 +274,7 @@ async fn lines(site: &Site, recipients: &[Recipient]) -> Result<Vec<Line>, PageE
             None => uuid.to_string(),
         });
         let name = name.unwrap_or_else(|| "(gone)".to_owned());
-        lines.push(Line { value: recipient_text(recipient), name, path, is_group, channel });
+        lines.push(RecipientLine { value: recipient_text(recipient), name, path, is_group, channel });
     }
     Ok(lines)
 }

@@ -6,8 +6,8 @@ use axum::extract::State;
 use super::Staff;
 use crate::web::{
     SettingRow, Site,
-    answer::{Answer, page},
-    frame::Frame,
+    answer::{PageResult, page},
+    layout::Frame,
 };
 
 #[derive(Template)]
@@ -18,7 +18,7 @@ struct SettingsPage {
     rows: Vec<SettingRow>,
 }
 
-pub async fn show(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     let rows = site.settings().rows.clone();
     page(&SettingsPage { frame: staff.frame(&site, "Settings"), tab: "settings", rows })
 }

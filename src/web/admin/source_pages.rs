@@ -19,9 +19,9 @@ use crate::{
     service::{Action, Model, SourceView},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page_once},
-        form_page::{Ask, FormPage, Trouble},
-        frame::Frame,
+        answer::{PageError, PageResult, done, missing, page_once},
+        form_page::{Ask, FormError, FormPage},
+        layout::Frame,
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -78,7 +78,7 @@ impl FormPage for SourcePage {
         Ok(Self { frame, view, tokens, token_life, form, problem, new_token: None })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, FormError> {
         let (id, frequency) = (ask.known()?.source.id, form.parse_frequency()?);
         let edit = SourceDraft {
             name: Some(form.name.clone()),
@@ -92,7 +92,11 @@ impl FormPage for SourcePage {
 }
 
 /// The only answer that ever shows this token.
-pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn create_token(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    Posted { visitor, fields }: Posted,
+) -> PageResult {
     let source = site.service.directory().source(SourceId(id)).cloned().ok_or_else(|| missing(Model::Source))?;
     let made =
         site.service.people().issue_token(&visitor.caller, source.user, token_life(&fields), fields.text("note")).await;
@@ -111,7 +115,7 @@ pub async fn revoke(
     State(site): State<Site>,
     Path((id, token)): Path<(u64, u64)>,
     Posted { visitor, .. }: Posted,
-) -> Answer {
+) -> PageResult {
     site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&format!("/sources/{id}/"), "Token revoked."))
 }

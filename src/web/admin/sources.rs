@@ -11,10 +11,10 @@ use crate::{
     service::{Action, SourceView, TokenState},
     web::{
         Site,
-        answer::{Answer, PageError, done, page},
-        form::Fields,
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, page},
+        form::FormFields,
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         problem::Problem,
         visitor::Visitor,
     },
@@ -61,7 +61,7 @@ pub struct SourceForm {
 }
 
 impl SourceForm {
-    pub(super) fn read(fields: &Fields) -> Self {
+    pub(super) fn read(fields: &FormFields) -> Self {
         Self {
             name: fields.text("name"),
             source_type: fields.text("type"),
@@ -86,7 +86,7 @@ impl SourceForm {
     }
 }
 
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let sources = site.service.sources().source_views(&staff.visitor.caller).await?;
     let is_fresh = site.service.incidents().total_incidents() == 0;
     page(&SourcesPage { frame: frame(&site, &staff.visitor, "Sources"), sources, is_fresh })
@@ -107,7 +107,7 @@ impl FormPage for NewSourcePage {
         Ok(Self { frame: frame(&ask.site, &ask.visitor, "New source"), types, form, problem })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, FormError> {
         let (service, caller, frequency) = (&ask.site.service, &ask.visitor.caller, form.parse_frequency()?);
         let is_new_type = !form.new_type.is_empty();
         if form.source_type.is_empty() && !is_new_type {
@@ -137,7 +137,7 @@ fn username(name: &str) -> String {
     letters.take(140).collect()
 }
 
-pub async fn types(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn types(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&types_page(&site, &staff.visitor, String::new(), None))
 }
 
@@ -155,7 +155,7 @@ impl FormPage for TypesPage {
         Ok(types_page(&ask.site, &ask.visitor, name, problem))
     }
 
-    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, FormError> {
         ask.site.service.sources().create_source_type(&ask.visitor.caller, name.clone()).await?;
         Ok(done("/sources/types/", "Type created."))
     }

@@ -18,10 +18,10 @@ use crate::{
     service::{Action, Model, policy::CONTACT_API},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page_once},
-        form::Fields,
-        form_page::{Ask, FormPage, Trouble},
-        frame::{Frame, Section},
+        answer::{PageError, PageResult, done, missing, page_once},
+        form::FormFields,
+        form_page::{Ask, FormError, FormPage},
+        layout::{Frame, Section},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -94,7 +94,7 @@ impl UserForm {
         }
     }
 
-    fn read(fields: &Fields) -> Self {
+    fn read(fields: &FormFields) -> Self {
         Self {
             username: fields.text("username"),
             first_name: fields.text("first_name"),
@@ -137,7 +137,7 @@ impl FormPage for NewUserPage {
         Ok(Self { frame, tab: "users", form, problem })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, FormError> {
         let password = ask.fields.raw("password").unwrap_or_default();
         let new = UserDraft {
             username: Some(form.username.clone()),
@@ -194,7 +194,7 @@ impl FormPage for UserPage {
         })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, FormError> {
         let (id, caller) = (ask.known()?.id, &ask.visitor.caller);
         let is_other = caller.id() != id;
         let mut change = form.draft();
@@ -206,7 +206,7 @@ impl FormPage for UserPage {
     }
 }
 
-pub async fn set_password(ask: Ask<UserPage>) -> Answer {
+pub async fn set_password(ask: Ask<UserPage>) -> PageResult {
     let (id, password) = (ask.known()?.id, ask.fields.raw("password").unwrap_or_default());
     match ask.site.service.people().set_password(&ask.visitor.caller, id, password).await {
         Ok(()) => {
@@ -217,7 +217,11 @@ pub async fn set_password(ask: Ask<UserPage>) -> Answer {
 }
 
 /// The only answer that ever shows this token.
-pub async fn create_token(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn create_token(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    Posted { visitor, fields }: Posted,
+) -> PageResult {
     let made =
         site.service.people().issue_token(&visitor.caller, UserId(id), token_life(&fields), fields.text("note")).await;
     let ask = Ask::<UserPage>::about(site, visitor, id).await?;
@@ -232,12 +236,12 @@ pub async fn revoke(
     State(site): State<Site>,
     Path((id, token)): Path<(u64, u64)>,
     Posted { visitor, .. }: Posted,
-) -> Answer {
+) -> PageResult {
     site.service.people().revoke_token(&visitor.caller, TokenId(token)).await?;
     Ok(done(&path(UserId(id)), "Revoked."))
 }
 
-pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn end_sessions(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> PageResult {
     site.service.people().end_sessions_of(&visitor.caller, UserId(id)).await?;
     Ok(done(&path(UserId(id)), "The user is logged out everywhere. Tokens created by hand still work."))
 }

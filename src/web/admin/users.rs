@@ -11,8 +11,8 @@ use crate::{
     domain::{filter::fold, ids::UserId, token::TokenKind, user::User},
     web::{
         Site,
-        answer::{Answer, page},
-        frame::Frame,
+        answer::{PageResult, page},
+        layout::Frame,
     },
 };
 
@@ -21,7 +21,7 @@ use crate::{
 struct UsersPage {
     frame: Frame,
     tab: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<AccountRow>,
     q: String,
     kind: String,
     matching: usize,
@@ -29,7 +29,7 @@ struct UsersPage {
     is_first: bool,
 }
 
-struct Row {
+struct AccountRow {
     user: Arc<User>,
     /// Name of the source that it posts for.
     source: Option<(u64, String)>,
@@ -39,7 +39,7 @@ struct Row {
 
 /// Which accounts are listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum AccountKind {
     All,
     People,
     Staff,
@@ -47,7 +47,7 @@ enum Kind {
     Inactive,
 }
 
-impl Kind {
+impl AccountKind {
     const NAMES: [(&'static str, &'static str); 5] = [
         ("", "all accounts"),
         ("people", "people"),
@@ -68,18 +68,18 @@ impl Kind {
 }
 
 /// By username.
-pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
+pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let directory = site.service.directory();
     let (q, after) = (staff.query.text("q"), staff.query.text("after"));
-    let kind = Kind::read(staff.query.get("kind").unwrap_or_default());
+    let kind = AccountKind::read(staff.query.get("kind").unwrap_or_default());
     let words: Vec<String> = q.split_whitespace().map(fold).collect();
     let is_meant = |user: &User| {
         let fits = match kind {
-            Kind::All => true,
-            Kind::People => directory.source_of(user.id).is_none(),
-            Kind::Staff => user.is_staff || user.is_superuser,
-            Kind::Sources => directory.source_of(user.id).is_some(),
-            Kind::Inactive => !user.is_active,
+            AccountKind::All => true,
+            AccountKind::People => directory.source_of(user.id).is_none(),
+            AccountKind::Staff => user.is_staff || user.is_superuser,
+            AccountKind::Sources => directory.source_of(user.id).is_some(),
+            AccountKind::Inactive => !user.is_active,
         };
         let text = || fold(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.email));
         fits && (words.is_empty() || {
@@ -96,13 +96,13 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> Answer {
         let (lasting, sessions) = tokens.entry(token.user).or_default();
         *(if token.kind == TokenKind::Session { sessions } else { lasting }) += 1;
     }
-    let rows: Vec<Row> = rest
+    let rows: Vec<AccountRow> = rest
         .by_ref()
         .take(staff.rows())
         .map(|user| {
             let (tokens, sessions) = tokens.get(&user.id).copied().unwrap_or_default();
             let source = directory.source_of(user.id).map(|source| (source.id.0, source.name.clone()));
-            Row { user: Arc::clone(user), source, tokens, sessions }
+            AccountRow { user: Arc::clone(user), source, tokens, sessions }
         })
         .collect();
     let next = match (rows.last(), rest.next()) {

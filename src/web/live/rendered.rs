@@ -17,7 +17,7 @@ use crate::{
     domain::{
         change::IncidentChange,
         directory::Directory,
-        filter::{About, Criteria},
+        filter::{Criteria, FilterSubject},
         ids::IncidentId,
         incident::Incident,
         limits::{LIVE_PUSH_BYTES, LIVE_SEARCHES, LIVE_STREAMS, LIVE_STREAMS_PER_USER, LIVE_UNSENT_BYTES},
@@ -30,7 +30,7 @@ use crate::{
     },
     web::{
         Site,
-        incidents::row::{self, Look},
+        incident_list::row::{self, RowContext},
         show::Show,
     },
 };
@@ -86,7 +86,7 @@ pub(super) enum Patch {
     /// The changes do not concern it.
     Nothing,
     /// The fields of a JSON object, with its closing brace.
-    Fields(Bytes),
+    FormFields(Bytes),
     /// It is too much, or there is no memory for it now.
     TooMuch,
 }
@@ -173,13 +173,13 @@ impl Rendered {
         });
         let rest = rest.to_string();
         let fields = format!("\"rows\":[{rows}],{}", rest.strip_prefix('{').unwrap_or("}"));
-        site.pushes().unsent.keep(fields).map_or(Patch::TooMuch, Patch::Fields)
+        site.pushes().unsent.keep(fields).map_or(Patch::TooMuch, Patch::FormFields)
     }
 
     /// Words aside, which the incident alone does not have.
     fn matches(&self, criteria: &Criteria, incident: &Incident, at: Timestamp) -> bool {
         let is_covered = || {
-            let about = About::incident(incident, at);
+            let about = FilterSubject::incident(incident, at);
             self.tasks.iter().any(|task| task.covers(at, &about, &self.directory))
         };
         criteria.matches(incident, at) && criteria.under_maintenance.is_none_or(|wanted| wanted == is_covered())
@@ -203,7 +203,7 @@ impl Rendered {
         }
         let html = row::html(
             incident,
-            Look {
+            RowContext {
                 show: Show { now: self.now, ..look.show },
                 columns: &look.columns,
                 directory: &self.directory,
@@ -228,7 +228,7 @@ fn push_row(rows: &mut String, row: &[u8]) {
 #[derive(Clone, Default)]
 struct Unsent(Arc<AtomicUsize>);
 
-struct Kept {
+struct KeptRow {
     text: String,
     unsent: Unsent,
 }
@@ -238,18 +238,18 @@ impl Unsent {
     fn keep(&self, text: String) -> Option<Bytes> {
         let before = self.0.fetch_add(text.len(), Ordering::Relaxed);
         // Gives its bytes back if it is too much.
-        let kept = Kept { text, unsent: self.clone() };
+        let kept = KeptRow { text, unsent: self.clone() };
         (before + kept.text.len() <= LIVE_UNSENT_BYTES).then(|| Bytes::from_owner(kept))
     }
 }
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for KeptRow {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
 }
 
-impl Drop for Kept {
+impl Drop for KeptRow {
     fn drop(&mut self) {
         self.unsent.0.fetch_sub(self.text.len(), Ordering::Relaxed);
     }

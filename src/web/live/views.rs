@@ -16,7 +16,7 @@ use crate::{
         AsOf,
         live::{Reader, Update},
     },
-    web::{Site, form::Fields, frame, incidents::view::View, show::Show, visitor::Visitor},
+    web::{Site, form::FormFields, incident_list::view::View, layout, show::Show, visitor::Visitor},
 };
 
 /// What a stream is about.
@@ -60,13 +60,13 @@ impl Views {
     /// `list=NAME~SEQ.AT~QUERY`, the same with `wall`, and `watch=NAME~SEQ.AT~KEY`, each any number of times. `SEQ` is the
     /// last change that is known there, or empty; `AT`, which may be missing, is when the page was made, in microseconds
     /// since 1970.
-    pub(super) fn parse(site: &Site, fields: &Fields, visitor: &Visitor) -> Self {
+    pub(super) fn parse(site: &Site, fields: &FormFields, visitor: &Visitor) -> Self {
         let now = site.service.now();
         let mut lists = Vec::new();
         for (kind, selectable) in [("list", true), ("wall", false)] {
             let look = Arc::new(RowLook::new(site, visitor, selectable));
             for (name, seq, at, query) in fields.all(kind).filter_map(parts) {
-                let view = View::parse(&Fields::of_query(Some(query)));
+                let view = View::parse(&FormFields::of_query(Some(query)));
                 let key = format!("{} {}", look.key, view.query()).into();
                 lists.push(List {
                     name: name.to_owned(),
@@ -150,7 +150,7 @@ impl Views {
             };
             match patch {
                 Patch::Nothing => {}
-                Patch::Fields(fields) => {
+                Patch::FormFields(fields) => {
                     bytes += fields.len();
                     pushes.push(Push::rows(&list.name, as_of, fields));
                 }
@@ -184,7 +184,7 @@ impl List {
 
 impl RowLook {
     fn new(site: &Site, visitor: &Visitor, selectable: bool) -> Self {
-        let show = frame::show(site, &visitor.preferences);
+        let show = layout::show(site, &visitor.preferences);
         let columns = visitor.preferences.columns.clone();
         let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
         let key = format!("{selectable} {} {} {}", show.zone, show.format.name(), names.join(",")).into();

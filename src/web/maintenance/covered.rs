@@ -5,7 +5,7 @@ use askama::Template;
 use crate::{
     domain::{filter::Criteria, ids::FilterId, incident::Incident},
     service::PageRequest,
-    web::{Site, answer::PageError, frame::Frame, notifications::words},
+    web::{Site, answer::PageError, layout::Frame, notification_settings::words},
 };
 
 /// Upper bound on incidents shown.

@@ -21,11 +21,11 @@ use crate::{
     service::{Action, Model, Refusal},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page},
-        form::Fields,
-        form_page::{Ask, FormPage, Trouble},
-        frame::{self, Frame, Section},
-        notifications::words,
+        answer::{PageError, PageResult, done, missing, page},
+        form::FormFields,
+        form_page::{Ask, FormError, FormPage},
+        layout::{self, Frame, Section},
+        notification_settings::words,
         offered,
         problem::Problem,
         show::Show,
@@ -42,8 +42,8 @@ pub struct TaskPage {
     /// Its start cannot change any more.
     begun: Option<Timestamp>,
     draft: Draft,
-    own: Vec<Choice>,
-    others: Vec<Choice>,
+    own: Vec<FilterOption>,
+    others: Vec<FilterOption>,
     problem: Option<Problem>,
     covered: Option<Covered>,
 }
@@ -51,7 +51,7 @@ pub struct TaskPage {
 /// When it starts and ends.
 type Span = (Option<Timestamp>, Option<Timestamp>);
 
-struct Choice {
+struct FilterOption {
     id: u64,
     name: String,
     criteria: String,
@@ -70,7 +70,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    fn read(fields: &Fields) -> Self {
+    fn read(fields: &FormFields) -> Self {
         Self {
             description: fields.text("description"),
             start: fields.text("start"),
@@ -160,7 +160,7 @@ impl FormPage for TaskPage {
         })
     }
 
-    async fn save(ask: &Ask<Self>, draft: &mut Draft) -> Result<Response, Trouble> {
+    async fn save(ask: &Ask<Self>, draft: &mut Draft) -> Result<Response, FormError> {
         let (service, caller) = (&ask.site.service, &ask.visitor.caller);
         let (start, end) = draft.times(show(ask), ask.known.as_deref())?;
         let (description, filters) = (Some(draft.description.clone()), Some(draft.filters.clone()));
@@ -186,18 +186,18 @@ fn path(known: Option<&Arc<Maintenance>>) -> String {
 }
 
 fn show(ask: &Ask<TaskPage>) -> Show {
-    frame::show(&ask.site, &ask.visitor.preferences)
+    layout::show(&ask.site, &ask.visitor.preferences)
 }
 
 /// While one types.
-pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> Answer {
+pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     visitor.caller.require(Action::PlanMaintenance)?;
     let covered = Some(Covered::find(&site, &Draft::read(&fields).filters).await?);
     page(&CoveredPart { frame: Frame::new(&site, &visitor, Section::Maintenance, ""), covered })
 }
 
 /// One's own, shared and chosen ones; and those of others, which can be used here, too.
-fn choices(directory: &Directory, visitor: &Visitor, chosen: &[FilterId]) -> (Vec<Choice>, Vec<Choice>) {
+fn choices(directory: &Directory, visitor: &Visitor, chosen: &[FilterId]) -> (Vec<FilterOption>, Vec<FilterOption>) {
     let me = visitor.caller.id();
     let (usable, private): (Vec<_>, Vec<_>) =
         directory.filters.values().partition(|filter| filter.is_usable_by(me) || chosen.contains(&filter.id));
@@ -214,10 +214,10 @@ fn choice(
     directory: &Directory,
     visitor: &Visitor,
     chosen: &[FilterId],
-) -> Choice {
+) -> FilterOption {
     let owner = directory.user(filter.owner).filter(|owner| owner.id != visitor.caller.id());
     let criteria = words::brief(&filter.blob, directory);
-    Choice {
+    FilterOption {
         id: filter.id.0,
         name: owner.map_or_else(|| filter.name.clone(), |owner| format!("{} ({})", filter.name, owner.username)),
         criteria: if criteria.is_empty() { "no criteria set".to_owned() } else { criteria },

@@ -9,10 +9,10 @@ use crate::{
     service::{Model, ServiceError},
     web::{
         Site,
-        answer::{Answer, PageError, done, missing, page, refused},
-        form_page::Trouble,
-        frame::{Frame, Section},
-        notifications::words,
+        answer::{PageError, PageResult, done, missing, page, refused},
+        form_page::FormError,
+        layout::{Frame, Section},
+        notification_settings::words,
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -39,27 +39,27 @@ struct TaskPage {
 }
 
 /// What runs now, or else what comes.
-pub async fn home(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn home(State(site): State<Site>, visitor: Visitor) -> PageResult {
     show(&site, &visitor, None)
 }
 
-pub async fn running(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn running(State(site): State<Site>, visitor: Visitor) -> PageResult {
     show(&site, &visitor, Some(Stage::Running))
 }
 
-pub async fn upcoming(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn upcoming(State(site): State<Site>, visitor: Visitor) -> PageResult {
     show(&site, &visitor, Some(Stage::Upcoming))
 }
 
-pub async fn past(State(site): State<Site>, visitor: Visitor) -> Answer {
+pub async fn past(State(site): State<Site>, visitor: Visitor) -> PageResult {
     show(&site, &visitor, Some(Stage::Past))
 }
 
-pub async fn view(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> Answer {
+pub async fn view(State(site): State<Site>, visitor: Visitor, Path(id): Path<u64>) -> PageResult {
     page(&TaskPage::new(&site, &visitor, id).await?)
 }
 
-pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> PageResult {
     match site.service.notifications().cancel_maintenance(&visitor.caller, MaintenanceId(id)).await {
         Ok(true) => Ok(done(PAGE, "Maintenance canceled.")),
         Ok(false) => Ok(done(
@@ -70,7 +70,7 @@ pub async fn cancel(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
     }
 }
 
-pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> Answer {
+pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visitor, .. }: Posted) -> PageResult {
     match site.service.delete::<Maintenance>(&visitor.caller, MaintenanceId(id)).await {
         Ok(()) => Ok(done(PAGE, "Maintenance deleted.")),
         Err(error) => refuse(&site, &visitor, id, error).await,
@@ -90,7 +90,7 @@ impl TaskPage {
     }
 }
 
-fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
+fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> PageResult {
     let (directory, now) = (site.service.directory(), site.service.now());
     let of_stage = |stage| directory.maintenances.values().filter(move |it| Stage::of(it, now) == stage);
     let count = |stage| of_stage(stage).count();
@@ -107,7 +107,7 @@ fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> Answer {
     page(&TasksPage { frame, stage, upcoming, running, past, tasks })
 }
 
-async fn refuse(site: &Site, visitor: &Visitor, id: u64, error: ServiceError) -> Answer {
-    let problem = Some(Trouble::from(error).problem(words::refusal)?);
+async fn refuse(site: &Site, visitor: &Visitor, id: u64, error: ServiceError) -> PageResult {
+    let problem = Some(FormError::from(error).problem(words::refusal)?);
     refused(&TaskPage { problem, ..TaskPage::new(site, visitor, id).await? })
 }

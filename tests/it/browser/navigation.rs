@@ -464,12 +464,12 @@ fn a_refused_message_is_queued_everywhere() {
                     || browser.texts("#told").await.concat().contains("tried 2×")
             })
             .await;
-        let told = browser.texts("#told").await.concat();
-        assert!(told.contains("admin: 1 message queued, not sent yet ("), "{told}");
+        let notified = browser.texts("#told").await.concat();
+        assert!(notified.contains("admin: 1 message queued, not sent yet ("), "{notified}");
         assert_eq!(browser.texts("#told .told .badge").await, ["queued"]);
-        assert!(browser.texts(".answered .badge").await[0].starts_with("queued: "), "{told}");
+        assert!(browser.texts(".answered .badge").await[0].starts_with("queued: "), "{notified}");
         for lie in ["was told", "told:", "delivered", "notified through"] {
-            assert!(!told.contains(lie), "{told}");
+            assert!(!notified.contains(lie), "{notified}");
         }
         assert!(!is_shown(browser, ".answered.yes").await && !is_shown(browser, "#told .badge.good").await);
         browser.goto("/admin/deliveries/").await;

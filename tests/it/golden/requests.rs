@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use argusd::{
-    admin::AdminRequest,
+    control::AdminRequest,
     domain::{
         change::ChangeKind,
         ids::{EventId, IncidentId, Seq, UserId},
-        message::{About, Route, State},
-        plan::{Cause, NearReason, Whom},
+        message::{MessageState, MessageSubject, Route},
+        plan::{NearMissRecipient, NearReason, NotificationCause},
     },
     http::{Version, docs, native_openapi, openapi},
     service::Service,
@@ -213,8 +213,8 @@ pub fn decisions(service: &Service) -> Vec<String> {
     let events = events(service);
     let mut asked = Vec::new();
     for (at, (incident, event)) in events.iter().rev().take(DECISIONS).enumerate() {
-        for whom in ["user=alice", ABOUT_WHOM[at % ABOUT_WHOM.len()]] {
-            let path = format!("/argusd/v1/incidents/{incident}/events/{event}/decisions/?{whom}");
+        for recipient in ["user=alice", ABOUT_WHOM[at % ABOUT_WHOM.len()]] {
+            let path = format!("/argusd/v1/incidents/{incident}/events/{event}/decisions/?{recipient}");
             asked.push(format!("GET {path} as admin"));
         }
     }
@@ -328,20 +328,22 @@ pub fn variants(service: &Service) -> BTreeSet<String> {
     for (incident, event) in events(service) {
         found.insert(format!("event {}", snapshot.event(incident, event).unwrap().unwrap().kind.code()));
         for miss in snapshot.near_misses(incident, event).unwrap().0 {
-            let whom = if matches!(miss.whom, Whom::User { .. }) { "user" } else { "contact" };
-            found.insert(format!("near miss of a {whom}: {}", reason(miss.reason)));
+            let recipient = if matches!(miss.recipient, NearMissRecipient::User { .. }) { "user" } else { "contact" };
+            found.insert(format!("near miss of a {recipient}: {}", reason(miss.reason)));
         }
     }
     for message in snapshot.messages_page(Messages::All, None, usize::MAX).unwrap() {
         let state = match message.state {
-            State::Due { .. } if message.attempts == 0 => "due, not tried",
-            State::Due { .. } => "due, tried",
-            State::Delivered { .. } => "delivered",
-            State::Dead { .. } => "dead",
-            State::Gathered { .. } => "gathered",
+            MessageState::Due { .. } if message.attempts == 0 => "due, not tried",
+            MessageState::Due { .. } => "due, tried",
+            MessageState::Delivered { .. } => "delivered",
+            MessageState::Dead { .. } => "dead",
+            MessageState::Gathered { .. } => "gathered",
         };
         found.insert(format!("message {state}"));
-        found.insert(if matches!(message.about, About::Summary(_)) { "about others" } else { "about an event" }.into());
+        found.insert(
+            if matches!(message.about, MessageSubject::Summary(_)) { "about others" } else { "about an event" }.into(),
+        );
         let to_contact = matches!(message.route, Route::Contact { .. });
         found.insert(if to_contact { "to a contact" } else { "to a destination" }.into());
     }
@@ -374,8 +376,8 @@ pub const fn reason(reason: NearReason) -> &'static str {
         NearReason::Maintenance(_) => "maintenance",
         NearReason::SendingOff => "sending off",
         NearReason::NoDestination => "no destination",
-        NearReason::Covered(Cause::Profile(_)) => "covered by a profile",
-        NearReason::Covered(Cause::Rule(_)) => "covered by a rule",
+        NearReason::Covered(NotificationCause::Profile(_)) => "covered by a profile",
+        NearReason::Covered(NotificationCause::Rule(_)) => "covered by a rule",
         NearReason::Reported => "reported",
         NearReason::TooMany { .. } => "too many",
     }

@@ -7,7 +7,7 @@ use argusd::{
     domain::{
         change::{Change, ChangeKind},
         ids::Seq,
-        plan::Whom,
+        plan::NearMissRecipient,
         time::Timestamp,
     },
     service::Service,
@@ -30,8 +30,8 @@ pub fn answer(kind: &str, service: &Service) -> Value {
         "stored near misses" => near_misses(service, snapshot),
         "stored overflows" => {
             let overflows = snapshot.overflows().unwrap();
-            let row = |at: i64, rule: u64, told: u32, left_out: u32| json!([at, rule, told, left_out]);
-            overflows.iter().map(|it| row(it.at.micros(), it.rule.0, it.told, it.left_out)).collect()
+            let row = |at: i64, rule: u64, notified: u32, left_out: u32| json!([at, rule, notified, left_out]);
+            overflows.iter().map(|it| row(it.at.micros(), it.rule.0, it.notified, it.left_out)).collect()
         }
         CHANGES => changes(snapshot),
         _ => panic!("{kind}"),
@@ -74,15 +74,15 @@ fn near_misses(service: &Service, snapshot: &Snapshot) -> Value {
     for (incident, event) in events(service) {
         let (kept, more) = snapshot.near_misses(incident, event).unwrap();
         for miss in kept {
-            let whom = match miss.whom {
-                Whom::User { user, profile, destination } => {
+            let recipient = match miss.recipient {
+                NearMissRecipient::User { user, profile, destination } => {
                     json!({"user": user.0, "profile": profile.0, "destination": destination.map(|it| it.0)})
                 }
-                Whom::Contact { rule, contact, channel } => {
+                NearMissRecipient::Contact { rule, contact, channel } => {
                     json!({"rule": rule.0, "contact": contact.map(|it| it.0), "channel": channel.map(|it| it.0)})
                 }
             };
-            rows.push(json!({"event": event.0, "whom": whom, "why": reason(miss.reason), "more": more}));
+            rows.push(json!({"event": event.0, "whom": recipient, "why": reason(miss.reason), "more": more}));
         }
     }
     Value::Array(rows)

@@ -8,7 +8,7 @@ use argusd::{
         ids::UserId,
     },
     http::cookies,
-    service::{TokenLife, Way},
+    service::{TokenLife, WriteMode},
     web::router::operations,
 };
 use axum::{
@@ -297,7 +297,7 @@ impl PageObjects {
     async fn make(app: &App, shared: Objects) -> Self {
         let (contact, group) = (Uuid::new_v4(), Uuid::new_v4());
         let draft = GroupDraft { uuid: group, name: group.to_string(), users: None, origin: OriginEdit::Keep };
-        app.service.contacts().store_contact_group(&app.local, Way::Create, draft).await.unwrap();
+        app.service.contacts().store_contact_group(&app.local, WriteMode::Create, draft).await.unwrap();
         let draft = ContactDraft {
             uuid: contact,
             full_name: "Somebody".to_owned(),
@@ -307,7 +307,7 @@ impl PageObjects {
             addresses: [("email".to_owned(), "somebody@example.org".to_owned())].into(),
             origin: OriginEdit::Keep,
         };
-        app.service.contacts().store_contact(&app.local, Way::Create, draft).await.unwrap();
+        app.service.contacts().store_contact(&app.local, WriteMode::Create, draft).await.unwrap();
         Self { shared, contact, group, user: app.user_id("bob"), token: fresh_token(app).await }
     }
 

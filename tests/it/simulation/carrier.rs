@@ -9,7 +9,7 @@ use std::{
 };
 
 use argusd::{
-    domain::attempt::Outcome,
+    domain::attempt::AttemptOutcome,
     notify::{Content, Outgoing, Transcript, Transport},
 };
 use futures_util::future::BoxFuture;
@@ -21,7 +21,7 @@ pub struct Delivery {
     pub id: String,
     pub address: String,
     /// (incident, event)
-    pub told: Vec<(u64, u64)>,
+    pub notified: Vec<(u64, u64)>,
 }
 
 pub struct FakeCarrier {
@@ -77,33 +77,33 @@ impl FakeCarrier {
         self.arrivals().values().map(|times| times.len() - 1).sum()
     }
 
-    fn take(&self, message: &Outgoing) -> Outcome {
+    fn take(&self, message: &Outgoing) -> AttemptOutcome {
         let setting = |name: &str| message.settings.get(name).cloned();
         let address = setting("email_address").or_else(|| setting("phone_number")).unwrap();
         if self.down.lock().unwrap().contains(&address) {
-            return Outcome::retry("the connection was refused".to_owned());
+            return AttemptOutcome::retry("the connection was refused".to_owned());
         }
         if self.grumble.fetch_add(1, Ordering::SeqCst) % 17 == 16 {
-            return Outcome::retry("451 not now".to_owned());
+            return AttemptOutcome::retry("451 not now".to_owned());
         }
         let notices = match &message.content {
             Content::Event(notice) => vec![notice],
             Content::Summary(summary) => summary.notices.iter().collect(),
             Content::Test { .. } => Vec::new(),
         };
-        let told = notices.iter().map(|notice| (notice.incident.id.0, notice.event.id.0)).collect();
+        let notified = notices.iter().map(|notice| (notice.incident.id.0, notice.event.id.0)).collect();
         // What is sent over two channels leaves over two lanes, wherever they lead.
         let channel = message.contact.as_ref().and_then(|contact| contact.channel.as_ref());
         let address = channel.map_or_else(|| address.clone(), |channel| format!("{address} over {}", channel.id));
         let name = message.contact.as_ref().map(|contact| contact.full_name.clone()).unwrap_or_default();
-        let delivery = Delivery { id: message.id.clone(), address: format!("{name} {address}"), told };
+        let delivery = Delivery { id: message.id.clone(), address: format!("{name} {address}"), notified };
         self.deliveries.lock().unwrap().push(delivery);
-        Outcome::sent("250 taken".to_owned())
+        AttemptOutcome::sent("250 taken".to_owned())
     }
 }
 
 impl Transport for FakeCarrier {
-    fn carry<'a>(&'a self, message: &'a Outgoing, _: &'a mut Transcript) -> BoxFuture<'a, Outcome> {
+    fn carry<'a>(&'a self, message: &'a Outgoing, _: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome> {
         Box::pin(async move {
             let left = self.sends_until_crash.load(Ordering::SeqCst);
             if left < 0 {

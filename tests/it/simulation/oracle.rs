@@ -17,7 +17,7 @@ use chrono::{Datelike, NaiveTime};
 /// What should come of an event.
 #[derive(Debug, Default)]
 pub struct Judgement {
-    pub told: BTreeSet<DestinationId>,
+    pub notified: BTreeSet<DestinationId>,
     /// Of each profile that leads to nobody, all that stands against it.
     pub silences: BTreeMap<ProfileId, BTreeSet<&'static str>>,
     /// Contact and channel.
@@ -66,7 +66,7 @@ pub fn judge(
             against.insert("destination");
         }
         if against.is_empty() {
-            judgement.told.extend(profile.destinations.iter().copied());
+            judgement.notified.extend(profile.destinations.iter().copied());
         } else {
             judgement.silences.insert(profile.id, against);
         }
@@ -95,7 +95,7 @@ pub fn judge(
             against.insert("destination");
         }
         if against.is_empty() {
-            let calls = calls(directory, contacts, rule, &judgement.told);
+            let calls = calls(directory, contacts, rule, &judgement.notified);
             judgement.called.extend(calls);
         } else {
             judgement.rule_silences.insert(rule.id, against);
@@ -109,7 +109,7 @@ fn calls(
     directory: &Directory,
     contacts: &[Contact],
     rule: &Rule,
-    told: &BTreeSet<DestinationId>,
+    notified: &BTreeSet<DestinationId>,
 ) -> Vec<(ContactId, ChannelId)> {
     let mut calls = Vec::new();
     for (recipient, contact) in rule.recipients.iter().flat_map(|it| contacts.iter().map(move |contact| (it, contact)))
@@ -127,7 +127,7 @@ fn calls(
             let has_address = destination.settings["email_address"].to_lowercase() == address.to_lowercase();
             contact.username.as_ref().map(|name| name.to_lowercase()) == Some(owner) && has_address
         };
-        if channel.kind != "email" || !told.iter().any(|destination| same_person(&destination)) {
+        if channel.kind != "email" || !notified.iter().any(|destination| same_person(&destination)) {
             calls.push((contact.id, channel.id));
         }
     }

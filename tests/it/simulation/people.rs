@@ -9,7 +9,7 @@ use argusd::{
         ids::{FilterId, RuleId, TimeslotId},
         rule::{Addressee, Recipient, Rule},
     },
-    service::Way,
+    service::WriteMode,
 };
 use uuid::Uuid;
 
@@ -134,7 +134,7 @@ impl World {
             addresses,
             origin: OriginEdit::Keep,
         };
-        let _ = self.service.contacts().store_contact(&local, Way::Put, draft).await;
+        let _ = self.service.contacts().store_contact(&local, WriteMode::Put, draft).await;
     }
 
     async fn put_group(&mut self, uuid: Uuid) {
@@ -142,7 +142,7 @@ impl World {
         let there: Vec<Uuid> = self.contacts().iter().map(|contact| contact.uuid).collect();
         let users = self.dice.percent(70).then(|| self.dice.some(&there, 50));
         let draft = GroupDraft { uuid, name: uuid.to_string(), users, origin: OriginEdit::Keep };
-        self.service.contacts().store_contact_group(&local, Way::Put, draft).await.unwrap();
+        self.service.contacts().store_contact_group(&local, WriteMode::Put, draft).await.unwrap();
     }
 
     async fn put_rule(&mut self, id: Option<RuleId>) {

@@ -14,8 +14,10 @@ use argusd::{
         event::{Event, EventType},
         ids::{DestinationId, EventId, IncidentId, UserId},
         incident::{EndTime, Incident},
-        message::{About, Message, Route, State},
-        plan::{NearReason, Occurrence, RuleVerdict, Silence, Verdict, Whom, rule_verdicts, verdicts},
+        message::{Message, MessageState, MessageSubject, Route},
+        plan::{
+            NearMissRecipient, NearReason, Occurrence, ProfileVerdict, RuleVerdict, Silence, rule_verdicts, verdicts,
+        },
         rule::{Addressee, Recipient},
         severity::Level,
         source::SourceDraft,
@@ -58,14 +60,14 @@ pub struct World {
     pub carrier: Arc<FakeCarrier>,
     incidents: Vec<IncidentId>,
     /// What was said of events when they happened.
-    said: Vec<(IncidentId, EventId, UserId, Vec<Verdict>)>,
+    said: Vec<(IncidentId, EventId, UserId, Vec<ProfileVerdict>)>,
     said_of_contacts: Vec<(IncidentId, EventId, Uuid, Vec<RuleVerdict>)>,
     storm_limit: usize,
     /// Edits that are not carried out yet, while they are gathered.
     pub(super) held: Mutex<Option<Vec<Change>>>,
     pub edits_before_events: usize,
     pub judged: usize,
-    pub told: usize,
+    pub notified: usize,
     pub called: usize,
 }
 
@@ -96,7 +98,7 @@ impl World {
             held: Mutex::default(),
             edits_before_events: 0,
             judged: 0,
-            told: 0,
+            notified: 0,
             called: 0,
         };
         world.settle_in().await;
@@ -311,18 +313,18 @@ impl World {
         let contacts = self.contacts();
         let expected = oracle::judge(before, &contacts, &incident, event, self.clock.now());
         let snapshot = self.service.store().snapshot().unwrap();
-        let (mut told, mut called) = (Vec::new(), Vec::new());
+        let (mut notified, mut called) = (Vec::new(), Vec::new());
         for message in snapshot.messages_of(incident.id).unwrap() {
-            if matches!(message.about, About::Event { event: about, .. } if about == event.id) {
+            if matches!(message.about, MessageSubject::Event { event: about, .. } if about == event.id) {
                 match message.route {
-                    Route::Destination { destination, .. } => told.push(destination),
+                    Route::Destination { destination, .. } => notified.push(destination),
                     Route::Contact { contact, channel, .. } => called.push((contact, channel)),
                 }
             }
         }
-        self.told += told.len();
+        self.notified += notified.len();
         self.called += called.len();
-        told.sort();
+        notified.sort();
         called.sort();
         let should: Vec<_> = expected.called.iter().copied().collect();
         assert_eq!(called, should, "seed {}: contacts for {event:?} of {incident:?}", self.seed);
@@ -331,8 +333,8 @@ impl World {
             self.check_rules(&said, contact, &expected, before);
             self.said_of_contacts.push((incident.id, event.id, contact.uuid, said));
         }
-        let should: Vec<DestinationId> = expected.told.iter().copied().collect();
-        assert_eq!(told, should, "seed {}: {event:?} of {incident:?}", self.seed);
+        let should: Vec<DestinationId> = expected.notified.iter().copied().collect();
+        assert_eq!(notified, should, "seed {}: {event:?} of {incident:?}", self.seed);
         let (near, more) = snapshot.near_misses(incident.id, event.id).unwrap();
         assert_eq!(more, 0);
         let users: Vec<UserId> = before.users.keys().copied().collect();
@@ -340,8 +342,8 @@ impl World {
             let said = self.explain(&incident, event, user, before);
             self.check_reasons(&said, &expected);
             for verdict in &said {
-                let recorded = near.iter().filter_map(|it| match it.whom {
-                    Whom::User { profile, destination, .. } if profile == verdict.profile => {
+                let recorded = near.iter().filter_map(|it| match it.recipient {
+                    NearMissRecipient::User { profile, destination, .. } if profile == verdict.profile => {
                         Some((destination, Silence::Near(it.reason)))
                     }
                     _ => None,
@@ -354,7 +356,7 @@ impl World {
         }
     }
 
-    fn explain(&self, incident: &Incident, event: &Event, user: UserId, directory: &Directory) -> Vec<Verdict> {
+    fn explain(&self, incident: &Incident, event: &Event, user: UserId, directory: &Directory) -> Vec<ProfileVerdict> {
         let tags = self.service.store().snapshot().unwrap().tags_at(incident, event.after.tags_version).unwrap();
         let occurrence = Occurrence::new(event, incident.source, incident.end.is_stateful(), false, &tags);
         verdicts(directory, user, &occurrence)
@@ -375,12 +377,14 @@ impl World {
     /// Each rule says what it did for the contact, and why it did no more.
     fn check_rules(&self, said: &[RuleVerdict], contact: &Contact, expected: &Judgement, directory: &Directory) {
         let id = |uuid: &Uuid| directory.channels[uuid].id;
-        let told: Vec<_> = said.iter().flat_map(|it| it.told.iter().map(|uuid| (contact.id, id(uuid)))).collect();
-        let should: BTreeSet<_> = expected.called.iter().copied().filter(|(whom, _)| *whom == contact.id).collect();
-        assert_eq!(told.len(), should.len(), "seed {}: {said:?}", self.seed);
-        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), should, "seed {}: {said:?}", self.seed);
+        let notified: Vec<_> =
+            said.iter().flat_map(|it| it.notified.iter().map(|uuid| (contact.id, id(uuid)))).collect();
+        let should: BTreeSet<_> =
+            expected.called.iter().copied().filter(|(recipient, _)| *recipient == contact.id).collect();
+        assert_eq!(notified.len(), should.len(), "seed {}: {said:?}", self.seed);
+        assert_eq!(notified.into_iter().collect::<BTreeSet<_>>(), should, "seed {}: {said:?}", self.seed);
         for verdict in said {
-            assert!(!verdict.told.is_empty() || !verdict.silences.is_empty(), "seed {}: {verdict:?}", self.seed);
+            assert!(!verdict.notified.is_empty() || !verdict.silences.is_empty(), "seed {}: {verdict:?}", self.seed);
             let against = expected.rule_silences.get(&verdict.rule);
             for (_, silence) in &verdict.silences {
                 let reason = match silence {
@@ -413,11 +417,11 @@ impl World {
         }
     }
 
-    fn check_reasons(&self, said: &[Verdict], expected: &Judgement) {
+    fn check_reasons(&self, said: &[ProfileVerdict], expected: &Judgement) {
         for verdict in said {
             let against = expected.silences.get(&verdict.profile);
             assert!(
-                !verdict.told.is_empty() || !verdict.silences.is_empty(),
+                !verdict.notified.is_empty() || !verdict.silences.is_empty(),
                 "seed {}: no reason is given for the silence of {verdict:?}",
                 self.seed
             );
@@ -459,18 +463,18 @@ impl World {
         }
         for message in messages.values() {
             let carried = match message.state {
-                State::Delivered { .. } => message.id.0,
-                State::Gathered { into, .. } => {
+                MessageState::Delivered { .. } => message.id.0,
+                MessageState::Gathered { into, .. } => {
                     assert!(
-                        matches!(messages[&into.0].state, State::Delivered { .. }),
+                        matches!(messages[&into.0].state, MessageState::Delivered { .. }),
                         "seed {}: {message:?}",
                         self.seed
                     );
                     into.0
                 }
                 // The owner was deactivated meanwhile.
-                State::Dead { .. } if message.answer.contains("deactivated") => continue,
-                State::Dead { .. } if self.lost_its_way(message) => continue,
+                MessageState::Dead { .. } if message.answer.contains("deactivated") => continue,
+                MessageState::Dead { .. } if self.lost_its_way(message) => continue,
                 state => panic!("seed {}: {state:?} {message:?}", self.seed),
             };
             let id = self.wire_id(&messages[&carried]);
@@ -503,9 +507,9 @@ impl World {
         let mut last: BTreeMap<(String, u64), u64> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for delivery in self.carrier.deliveries.lock().unwrap().iter().filter(|it| seen.insert(it.id.clone())) {
-            let mut told = delivery.told.clone();
-            told.sort_unstable();
-            for (incident, event) in told {
+            let mut notified = delivery.notified.clone();
+            notified.sort_unstable();
+            for (incident, event) in notified {
                 let before = last.insert((delivery.address.clone(), incident), event);
                 assert!(
                     before.is_none_or(|before| before < event),

@@ -43,12 +43,12 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
     assert!(stream.next(QUIET).await.is_none());
 
     // Nobody does anything from here on.
-    let mut told = BTreeMap::new();
+    let mut notified = BTreeMap::new();
     let mut last = None;
     app.clock.advance_micros(61 * SECOND);
     while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
         last = pushed.id.clone().or(last);
-        told.insert(
+        notified.insert(
             if pushed.name == "rows" {
                 pushed.json()["list"].as_str().unwrap().to_owned()
             } else {
@@ -58,17 +58,17 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
         );
     }
     assert_eq!(
-        told.keys().map(String::as_str).collect::<Vec<_>>(),
+        notified.keys().map(String::as_str).collect::<Vec<_>>(),
         ["acked=true", "open=true", "open=true&acked=false", format!("w{acked}").as_str()]
     );
-    let patch = |told: &BTreeMap<String, Pushed>, view: &str| told[view].json();
-    let back = patch(&told, "open=true&acked=false");
+    let patch = |notified: &BTreeMap<String, Pushed>, view: &str| notified[view].json();
+    let back = patch(&notified, "open=true&acked=false");
     assert_eq!((keys(&back), &back["new"], &back["delta"]), (vec![acked], &json!([acked]), &json!(1)));
     assert_eq!(
-        (&patch(&told, "acked=true")["gone"], &patch(&told, "acked=true")["delta"]),
+        (&patch(&notified, "acked=true")["gone"], &patch(&notified, "acked=true")["delta"]),
         (&json!([acked]), &json!(-1))
     );
-    let open = patch(&told, "open=true");
+    let open = patch(&notified, "open=true");
     assert_eq!((keys(&open), &open["new"], &open["delta"]), (vec![acked], &json!([]), &json!(0)));
     assert!(!open["rows"][0][1].as_str().unwrap().contains("acked"), "the badge is gone: {open}");
 
@@ -84,10 +84,10 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
     assert!(young.next(QUIET).await.is_none());
     drop(young);
 
-    let mut told = BTreeMap::new();
+    let mut notified = BTreeMap::new();
     app.clock.advance_micros(60 * SECOND);
     while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
-        told.insert(
+        notified.insert(
             if pushed.name == "rows" {
                 pushed.json()["list"].as_str().unwrap().to_owned()
             } else {
@@ -96,9 +96,9 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
             pushed,
         );
     }
-    assert_eq!(patch(&told, "open=false")["new"], json!([ends]));
-    assert_eq!(patch(&told, "open=true")["gone"], json!([ends]));
-    assert_eq!(told[&format!("w{ends}")].name, "watched");
+    assert_eq!(patch(&notified, "open=false")["new"], json!([ends]));
+    assert_eq!(patch(&notified, "open=true")["gone"], json!([ends]));
+    assert_eq!(notified[&format!("w{ends}")].name, "watched");
 }
 
 #[tokio::test]

@@ -13,12 +13,12 @@ use crate::{
         time::Timestamp,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::{Key, KeyPair},
         auth::Authenticated,
         body::Payload,
         error::REQUIRED,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -40,7 +40,7 @@ request! {
 request! {
     pub struct AckEventRequest {
         timestamp: Timestamp = datetime,
-        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        description: String = text(TextRule::up_to(limits::DESCRIPTION)),
     }
 }
 
@@ -56,7 +56,7 @@ request! {
 /// Newest event first.
 #[utoipa::path(get, path = "/incidents/{pk}/acks/", tag = "acknowledgements",
     responses((status = 200, body = Vec<AckBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (mut acks, renderer) = (api.service.incidents().ack_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = acks.next_chunk()? {
@@ -75,7 +75,7 @@ pub async fn create(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = IncidentId(pk);
     let read = payload.parse(|fields| Some(take(fields, &api, &caller))).await;
     let new = existing(&api, id, read).await?;
@@ -86,7 +86,7 @@ pub async fn create(
 /// Read an acknowledgement
 #[utoipa::path(get, path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
     responses((status = 200, body = AckBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -> Answer {
+pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -> HandlerResult {
     let ack = api.service.incidents().ack(IncidentId(incident), EventId(ack)).await?;
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
 }
@@ -101,7 +101,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     KeyPair(incident, ack): KeyPair,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let (incident, id) = (IncidentId(incident), EventId(ack));
     let expiration = match payload.request::<ExpirationRequest>().await {
         Ok(sent) => sent.expiration.flatten(),
@@ -118,7 +118,7 @@ pub async fn edit(
 ///
 /// Version 1 has those of the event within `event`, version 2 beside it; either is taken in both, the other form fills
 /// the gaps. Errors are told in the form of the version.
-pub fn take(fields: &mut Fields, api: &Api, caller: &Caller) -> NewAck {
+pub fn take(fields: &mut BodyFields, api: &Api, caller: &Caller) -> NewAck {
     let is_nested = fields.has("event");
     let is_flat = fields.has("timestamp") || fields.has("description");
     let nests = api.version.nests_ack_events() && (is_nested || !is_flat);

@@ -16,7 +16,7 @@ use crate::{
         limits,
         stored_filter::FilterBlob,
     },
-    http::fields::{Fields, Text},
+    http::fields::{BodyFields, TextRule},
 };
 
 /// The keys of `filter_string`.
@@ -106,7 +106,7 @@ fn value_schema(given: Given<'_>, is_required: bool, about: Option<&str>) -> Sch
 }
 
 /// Notes what is wrong; what is not known is left alone.
-pub fn take_blob(fields: &mut Fields, wide: bool) -> FilterBlob {
+pub fn take_blob(fields: &mut BodyFields, wide: bool) -> FilterBlob {
     let mut blob = FilterBlob::default();
     let mut slots: Vec<_> = blob.slots().filter(|(criterion, _)| wide || !criterion.is_wide).collect();
     // Mistakes are answered in this order.
@@ -119,7 +119,7 @@ pub fn take_blob(fields: &mut Fields, wide: bool) -> FilterBlob {
     blob
 }
 
-fn take_criterion(fields: &mut Fields, key: &str, slot: Slot<'_>) {
+fn take_criterion(fields: &mut BodyFields, key: &str, slot: Slot<'_>) {
     match slot {
         Slot::Either(wanted) => *wanted = fields.nullable_flag(key).flatten(),
         Slot::Flag(wanted) => *wanted = fields.flag(key).unwrap_or(false),
@@ -127,7 +127,7 @@ fn take_criterion(fields: &mut Fields, key: &str, slot: Slot<'_>) {
         Slot::Sources(ids) => {
             *ids = fields.positive_integers(key).map(|ids| ids.into_iter().map(SourceId).collect());
         }
-        Slot::Names(names) => *names = fields.texts(key, 1, Text::filled_up_to(limits::SOURCE_TYPE_NAME)),
+        Slot::Names(names) => *names = fields.texts(key, 1, TextRule::filled_up_to(limits::SOURCE_TYPE_NAME)),
         Slot::Tags(tags) => *tags = fields.loose_tags(key),
         Slot::EventTypes(kinds) => *kinds = fields.event_types(key),
     }
@@ -143,15 +143,15 @@ pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
         Ok(_) => return Err("a filter is a JSON object".to_owned()),
         Err(error) => return Err(format!("not JSON: {error}")),
     };
-    let mut fields = Fields::new(object, false);
+    let mut fields = BodyFields::new(object, false);
     let blob = take_blob(&mut fields, true);
     if fields.has_errors() { Err(fields.refuse().body().to_string()) } else { Ok(blob) }
 }
 
 /// JSON in a text, an object with exactly two keys.
-pub fn take_filter_string(fields: &mut Fields) -> Option<FilterBlob> {
+pub fn take_filter_string(fields: &mut BodyFields) -> Option<FilterBlob> {
     const NAME: &str = "filter_string";
-    let text = fields.text(NAME, Text::filled_up_to(limits::METADATA_BYTES))?;
+    let text = fields.text(NAME, TextRule::filled_up_to(limits::METADATA_BYTES))?;
     let object = match serde_json::from_str(&text) {
         Ok(Value::Object(object)) => object,
         Ok(_) => {
@@ -167,7 +167,7 @@ pub fn take_filter_string(fields: &mut Fields) -> Option<FilterBlob> {
         fields.error(NAME, "Expected exactly the keys sourceSystemIds and tags.");
         return None;
     }
-    let mut nested = Fields::new(object, false);
+    let mut nested = BodyFields::new(object, false);
     let blob = take_blob(&mut nested, false);
     if nested.has_errors() {
         fields.error(NAME, nested.refuse().body().to_string());

@@ -16,12 +16,12 @@ use crate::{
         time::Timestamp,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::{Key, KeyPair},
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         page::Location,
         reply,
         request::{Request, request},
@@ -36,7 +36,7 @@ request! {
         kind "type": EventType = event_type,
         /// When it happened; required of sources, else now.
         timestamp: Timestamp = datetime,
-        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        description: String = text(TextRule::up_to(limits::DESCRIPTION)),
     }
 }
 
@@ -45,7 +45,7 @@ request! {
 /// Newest timestamp first.
 #[utoipa::path(get, path = "/incidents/{pk}/events/", tag = "events",
     responses((status = 200, body = Vec<EventBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (mut events, renderer) = (api.service.incidents().event_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = events.next_chunk()? {
@@ -67,7 +67,7 @@ pub async fn create(
     Key(pk): Key,
     location: Location,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = IncidentId(pk);
     let read = payload.parse(|fields| take(fields, &caller)).await;
     let new = existing(&api, id, read).await?;
@@ -84,13 +84,13 @@ pub async fn create(
 /// Read an event
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/", tag = "events",
     responses((status = 200, body = EventBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair) -> Answer {
+pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair) -> HandlerResult {
     let event = api.service.incidents().event(IncidentId(incident), EventId(event)).await?;
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).event(&event)))
 }
 
 /// The fields of an event, noting what is wrong with them.
-pub fn take(fields: &mut Fields, caller: &Caller) -> Option<NewEvent> {
+pub fn take(fields: &mut BodyFields, caller: &Caller) -> Option<NewEvent> {
     fields.require("type");
     if !may_omit_timestamp(caller) {
         fields.require("timestamp");

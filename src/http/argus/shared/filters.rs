@@ -12,12 +12,12 @@ use crate::{
         stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
     },
     http::{
-        Answer, Api, Version,
+        Api, HandlerResult, Version,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Named, Request, request},
         stream,
@@ -28,7 +28,7 @@ use crate::{
 request! {
     /// PATCH may leave fields out.
     pub struct FilterRequest fills FilterDraft requires ["name"] {
-        name: String = text[Text::filled_up_to(limits::FILTER_NAME)],
+        name: String = text[TextRule::filled_up_to(limits::FILTER_NAME)],
         /// Replaces all criteria.
         filter: Named<BlobRequest>,
         /// A JSON object with `sourceSystemIds` and `tags`, for what `filter` leaves out.
@@ -73,7 +73,7 @@ impl<'a> FilterBody<'a> {
 /// The caller's own, and public ones where the version has them.
 #[utoipa::path(get, path = "/notificationprofiles/filters/", tag = "filters",
     responses((status = 200, body = Vec<FilterBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (directory, version) = (api.service.directory(), api.version);
@@ -87,7 +87,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a filter
 #[utoipa::path(post, path = "/notificationprofiles/filters/", tag = "filters", request_body = FilterRequest,
     responses((status = 201, body = FilterBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, api.version))).await?;
     let filter = api.service.notifications().put_filter(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
@@ -96,7 +96,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a filter
 #[utoipa::path(get, path = "/notificationprofiles/filters/{pk}/", tag = "filters",
     responses((status = 200, body = FilterBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let (user, id) = (caller.id(), FilterId(pk));
     let filter =
@@ -117,7 +117,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = FilterId(pk);
     StoredFilter::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, api.version))).await?;
@@ -129,13 +129,13 @@ pub async fn edit(
 ///
 /// Its owner only.
 #[utoipa::path(delete, path = "/notificationprofiles/filters/{pk}/", tag = "filters", responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<StoredFilter>(&caller, FilterId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// A whole filter that names no criteria gets none.
-fn take(fields: &mut Fields, version: Version) -> FilterDraft {
+fn take(fields: &mut BodyFields, version: Version) -> FilterDraft {
     let wide = version.has_wide_filters();
     version.absent_in("FilterRequest").for_each(|name| fields.ignore(name));
     let draft = FilterRequest::take(fields);

@@ -19,13 +19,13 @@ use crate::{
         time::Timestamp,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
         docs::Detail,
         error::ApiError,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         page::{Location, PageQuery},
         params::Params,
         query::{self, MineQuery, Scope, WideQuery},
@@ -43,10 +43,10 @@ request! {
         /// Primary key of a source; for superusers.
         source: u64 = key,
         /// Unique per source unless empty.
-        source_incident_id: String = text(Text::up_to(limits::SOURCE_INCIDENT_ID)),
+        source_incident_id: String = text(TextRule::up_to(limits::SOURCE_INCIDENT_ID)),
         /// May be relative to the source's base address.
-        details_url: String = text(Text::up_to(limits::URL)),
-        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        details_url: String = text(TextRule::up_to(limits::URL)),
+        description: String = text(TextRule::up_to(limits::DESCRIPTION)),
         /// 1 (critical) to 5 (information, the default).
         level: Level = level,
         ticket_url: String = url,
@@ -62,11 +62,11 @@ pub const READ_SINCE_V2: &[&str] = &["metadata"];
 request! {
     /// Other fields are refused.
     pub struct IncidentEditRequest fills IncidentEdit {
-        details_url: String = text(Text::up_to(limits::URL)),
+        details_url: String = text(TextRule::up_to(limits::URL)),
         ticket_url: String = url,
         level: Level = level,
         metadata: String as AnyJson = json,
-        description: String = text(Text::up_to(limits::DESCRIPTION)),
+        description: String = text(TextRule::up_to(limits::DESCRIPTION)),
         /// Replaces the whole set. Required by PUT.
         tags: Vec<Tag> as Vec<TagRequest> = tags,
     }
@@ -77,7 +77,7 @@ request! {
 /// Newest start first.
 #[utoipa::path(get, path = "/incidents/", tag = "incidents", params(PageQuery, MineQuery, WideQuery),
     responses((status = 200, body = IncidentList)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
     page(&api, &caller, &location, Scope::All).await
 }
 
@@ -86,7 +86,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// By the user of a source, or by a superuser for any source.
 #[utoipa::path(post, path = "/incidents/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
-pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
     create_from(state, caller, payload).await
 }
 
@@ -95,7 +95,7 @@ pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) 
 /// Those of the caller's source, newest start first; nothing for people.
 #[utoipa::path(get, path = "/incidents/mine/", tag = "incidents", params(PageQuery, MineQuery),
     responses((status = 200, body = IncidentList)))]
-pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> Answer {
+pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
     let source = caller.source.as_ref().map(|source| source.id);
     page(&api, &caller, &location, Scope::Mine(source)).await
 }
@@ -105,14 +105,14 @@ pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// The same as on `incidents/`.
 #[utoipa::path(post, path = "/incidents/mine/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
-pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
     create_from(state, caller, payload).await
 }
 
 /// Read an incident
 #[utoipa::path(get, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 200, body = IncidentBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
     let incident = api.service.incidents().incident(IncidentId(pk)).await?;
     Ok(answer(&api, StatusCode::OK, &incident))
 }
@@ -127,7 +127,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = IncidentId(pk);
     let edit = existing(&api, id, read_edit(payload).await).await?;
     let incident = api.service.incidents().edit_incident(&caller, id, edit).await?;
@@ -139,7 +139,7 @@ pub async fn edit(
 /// Refused unless the server allows it.
 #[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 204), (status = 403, body = Detail), (status = 405, body = Detail)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.incidents().delete_incident(&caller, IncidentId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -152,7 +152,7 @@ pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -
     read
 }
 
-async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Answer {
+async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
     let Authenticated(caller) = caller;
     let new = payload.parse(|fields| take_new(fields, &api)).await?;
     let incident = api.service.incidents().create_incident(&caller, new).await?;
@@ -170,7 +170,7 @@ struct CountBody<'a> {
     params: &'a Params,
 }
 
-async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> Answer {
+async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> HandlerResult {
     let directory = api.service.directory();
     let context = query::Context {
         directory: &directory,
@@ -194,7 +194,7 @@ async fn page(api: &Api, caller: &Caller, location: &Location, scope: Scope) -> 
     Ok(reply::sized_json(StatusCode::OK, &body, Renderer::size_of(&page.rows)))
 }
 
-fn take_new(fields: &mut Fields, api: &Api) -> Option<NewIncident> {
+fn take_new(fields: &mut BodyFields, api: &Api) -> Option<NewIncident> {
     api.version.absent_in("IncidentRequest").for_each(|name| fields.ignore(name));
     let sent = IncidentRequest::take(fields);
     Some(NewIncident {

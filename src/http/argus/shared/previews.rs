@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::ids::UserId,
-    http::{Answer, Api, auth::Authenticated, body::Payload},
+    http::{Api, HandlerResult, auth::Authenticated, body::Payload},
 };
 
 /// Try the criteria of a filter
@@ -17,7 +17,7 @@ use crate::{
 /// All incidents that match, newest start first; without any criterion none.
 #[utoipa::path(post, path = "/notificationprofiles/preview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let wide = api.version.has_wide_filters();
     answer(api, caller.id(), payload, wide).await
 }
@@ -27,11 +27,15 @@ pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticate
 /// All incidents that match, newest start first; without any criterion none.
 #[utoipa::path(post, path = "/notificationprofiles/filterpreview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn filter_preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn filter_preview(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    payload: Payload,
+) -> HandlerResult {
     answer(api, caller.id(), payload, true).await
 }
 
-async fn answer(api: Api, user: UserId, payload: Payload, wide: bool) -> Answer {
+async fn answer(api: Api, user: UserId, payload: Payload, wide: bool) -> HandlerResult {
     let blob = payload.parse(|fields| Some(take_blob(fields, wide))).await?;
     let criteria = blob.to_criteria(&api.service.directory());
     whole_list(api, user, criteria).await

@@ -8,10 +8,12 @@ use crate::{
         destination::SMS,
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        profile::{ClassicReach, Profile, ProfileDraft, Reach},
+        profile::{ClassicReach, Profile, ProfileDraft, ProfileReach},
         stored_filter::StoredFilter,
     },
-    http::{Answer, Api, argus::keys::Key, auth::Authenticated, error::ApiError, fields::Fields, query, reply},
+    http::{
+        Api, HandlerResult, argus::keys::Key, auth::Authenticated, error::ApiError, fields::BodyFields, query, reply,
+    },
     service::Caller,
 };
 
@@ -20,7 +22,7 @@ use crate::{
 /// Those that match any of its filters, open and closed, newest start first.
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/incidents/", tag = "notification profiles",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let profile = directory
         .profile_of(caller.id(), ProfileId(pk))
@@ -32,7 +34,7 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
 /// Delete a profile
 #[utoipa::path(delete, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Profile>(&caller, ProfileId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -53,7 +55,7 @@ pub struct Known<'a> {
 impl Known<'_> {
     /// Notes an error for each field that names something unknown, so that one answer names them all. The service looks
     /// again when it carries the request out.
-    pub fn check(&self, fields: &mut Fields, edit: &ProfileDraft) {
+    pub fn check(&self, fields: &mut BodyFields, edit: &ProfileDraft) {
         let (directory, owner) = (self.directory, self.caller.id());
         let timeslot = edit.timeslot.map(|id| id.0);
         fields.expect_known("timeslot", timeslot, |id| directory.timeslots.contains_key(&TimeslotId(id)));
@@ -64,10 +66,10 @@ impl Known<'_> {
         });
         let own = |id| directory.destination_of(owner, DestinationId(id));
         match &edit.reach {
-            Some(Reach::Destinations(ids)) => {
+            Some(ProfileReach::Destinations(ids)) => {
                 fields.expect_known("destinations", ids.iter().map(|id| id.0), |id| own(id).is_some());
             }
-            Some(Reach::Classic(ClassicReach { number, .. })) => {
+            Some(ProfileReach::Classic(ClassicReach { number, .. })) => {
                 let number = number.flatten().map(|id| id.0);
                 fields.expect_known("phone_number", number, |id| own(id).is_some_and(|it| it.medium == SMS));
             }

@@ -20,7 +20,7 @@ use crate::{
         source::Source,
         tag::IncidentTag,
         time::Timestamp,
-        urls::{self, Base},
+        urls::{self, SourceBase},
     },
     http::Api,
     service::{BulkEvent, NewAck, NewEvent},
@@ -43,13 +43,13 @@ impl Serialize for At {
     }
 }
 
-enum End {
+enum EndTimeBody {
     Stateless,
     At(At),
     Infinity,
 }
 
-impl Serialize for End {
+impl Serialize for EndTimeBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Stateless => serializer.serialize_none(),
@@ -108,7 +108,7 @@ pub struct IncidentBody<'a> {
     start_time: At,
     /// A time, `infinity` (open, no end known) or null (stateless).
     #[schema(value_type = Option<String>)]
-    end_time: End,
+    end_time: EndTimeBody,
     source: SourceBody<'a>,
     source_incident_id: &'a str,
     details_url: Cow<'a, str>,
@@ -231,7 +231,7 @@ pub struct Renderer<'a> {
     directory: Arc<Directory>,
     now: Timestamp,
     with_metadata: bool,
-    bases: RefCell<FxHashMap<SourceId, Base>>,
+    bases: RefCell<FxHashMap<SourceId, SourceBase>>,
 }
 
 impl<'a> Renderer<'a> {
@@ -251,11 +251,11 @@ impl<'a> Renderer<'a> {
         At(self.zoned.format(at))
     }
 
-    fn end(&self, end: EndTime) -> End {
+    fn end(&self, end: EndTime) -> EndTimeBody {
         match end {
-            EndTime::Stateless => End::Stateless,
-            EndTime::At(at) => End::At(self.at(at)),
-            EndTime::Infinity => End::Infinity,
+            EndTime::Stateless => EndTimeBody::Stateless,
+            EndTime::At(at) => EndTimeBody::At(self.at(at)),
+            EndTime::Infinity => EndTimeBody::Infinity,
         }
     }
 
@@ -364,7 +364,7 @@ impl<'a> Renderer<'a> {
             return Cow::Borrowed(address);
         }
         let mut bases = self.bases.borrow_mut();
-        let base = bases.entry(incident.source).or_insert_with(|| Base::new(base_url));
+        let base = bases.entry(incident.source).or_insert_with(|| SourceBase::new(base_url));
         base.join(address).map_or(Cow::Borrowed(address), Cow::Owned)
     }
 }

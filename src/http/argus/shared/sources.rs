@@ -6,12 +6,12 @@ use super::render::{SourceBody, SourceTypeBody};
 use crate::{
     domain::{ids::SourceId, limits, source::SourceDraft},
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::{Key, Name},
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -21,32 +21,32 @@ use crate::{
 
 request! {
     pub struct SourceRequest requires ["name", "type"] {
-        name: String = text(Text::filled_up_to(limits::SOURCE_NAME)),
+        name: String = text(TextRule::filled_up_to(limits::SOURCE_NAME)),
         /// The name of a source type.
-        source_type "type": String = text(Text::up_to(limits::SOURCE_TYPE_NAME)),
-        base_url: String = text(Text::up_to(limits::URL)),
+        source_type "type": String = text(TextRule::up_to(limits::SOURCE_TYPE_NAME)),
+        base_url: String = text(TextRule::up_to(limits::URL)),
         /// Of the user that is made for it; by default the source's name.
-        username: String = text(Text::up_to(limits::PERSON_NAME)),
+        username: String = text(TextRule::up_to(limits::PERSON_NAME)),
     }
 }
 
 request! {
     pub struct SourceEditRequest {
-        name: String = text(Text::filled_up_to(limits::SOURCE_NAME)),
+        name: String = text(TextRule::filled_up_to(limits::SOURCE_NAME)),
     }
 }
 
 request! {
     pub struct SourceTypeRequest requires ["name"] {
         /// In lower case.
-        name: String = text(Text::filled_up_to(limits::SOURCE_TYPE_NAME)),
+        name: String = text(TextRule::filled_up_to(limits::SOURCE_TYPE_NAME)),
     }
 }
 
 /// List sources
 #[utoipa::path(get, path = "/incidents/sources/", tag = "sources",
     responses((status = 200, body = Vec<SourceBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
     };
@@ -58,7 +58,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// With a user of its own, who has neither password nor token yet. For superusers.
 #[utoipa::path(post, path = "/incidents/sources/", tag = "sources", request_body = SourceRequest,
     responses((status = 201, body = SourceBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let mut fields = payload.fields().await?;
     let is_nested = fields.is_object("type");
     let SourceRequest { name, source_type, base_url, username } = SourceRequest::take(&mut fields);
@@ -78,7 +78,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a source
 #[utoipa::path(get, path = "/incidents/sources/{pk}/", tag = "sources",
     responses((status = 200, body = SourceBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
     Ok(reply::json(StatusCode::OK, &SourceBody::new(source)))
@@ -94,10 +94,10 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let directory = api.service.directory();
     let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
-    let take = |fields: &mut Fields| {
+    let take = |fields: &mut BodyFields| {
         fields.require_all(&["name"]);
         Some(SourceEditRequest::take(fields).name)
     };
@@ -113,7 +113,7 @@ pub async fn edit(
 /// By name.
 #[utoipa::path(get, path = "/incidents/source-types/", tag = "sources",
     responses((status = 200, body = Vec<SourceTypeBody<'static>>)))]
-pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().source_types.iter().map(|name| SourceTypeBody::new(name)))
     };
@@ -123,7 +123,11 @@ pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authentic
 /// Create a source type
 #[utoipa::path(post, path = "/incidents/source-types/", tag = "sources", request_body = SourceTypeRequest,
     responses((status = 201, body = SourceTypeBody<'static>)))]
-pub async fn create_type(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create_type(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    payload: Payload,
+) -> HandlerResult {
     let name = payload.parse(|fields| SourceTypeRequest::take(fields).name).await?;
     api.service.sources().create_source_type(&caller, name.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceTypeBody::new(&name)))
@@ -132,7 +136,7 @@ pub async fn create_type(State(api): State<Api>, Authenticated(caller): Authenti
 /// Read a source type
 #[utoipa::path(get, path = "/incidents/source-types/{name}/", tag = "sources",
     responses((status = 200, body = SourceTypeBody<'static>)))]
-pub async fn retrieve_type(State(api): State<Api>, Name(name): Name) -> Answer {
+pub async fn retrieve_type(State(api): State<Api>, Name(name): Name) -> HandlerResult {
     if !api.service.directory().source_types.contains(&name) {
         return Err(ApiError::no_match(Model::SourceType));
     }

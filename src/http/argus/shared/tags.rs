@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     domain::{ids::IncidentId, tag::Tag},
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::{Key, KeyAndName},
         auth::Authenticated,
         body::Payload,
@@ -31,7 +31,7 @@ struct TagBody<'a> {
 
 /// List the tags of an incident
 #[utoipa::path(get, path = "/incidents/{pk}/tags/", tag = "tags", responses((status = 200, body = Vec<TagRequest>)))]
-pub async fn list(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn list(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
     let tags = api.service.incidents().tags(IncidentId(pk)).await?;
     let bodies: Vec<TagBody<'_>> = tags.iter().map(|tag| TagBody { tag: tag.tag.as_str() }).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
@@ -47,7 +47,7 @@ pub async fn create(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let tag = payload.parse(|fields| TagRequest::take(fields).tag).await?;
     api.service.incidents().add_tag(&caller, IncidentId(pk), tag.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
@@ -55,7 +55,7 @@ pub async fn create(
 
 /// Look for a tag
 #[utoipa::path(get, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 200, body = TagRequest)))]
-pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -> Answer {
+pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -> HandlerResult {
     let tag = parse(&tag)?;
     let tags = api.service.incidents().tags(IncidentId(pk)).await?;
     if !tags.iter().any(|known| known.tag == tag) {
@@ -70,7 +70,7 @@ pub async fn delete(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     KeyAndName(pk, tag): KeyAndName,
-) -> Answer {
+) -> HandlerResult {
     api.service.incidents().remove_tag(&caller, IncidentId(pk), &parse(&tag)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

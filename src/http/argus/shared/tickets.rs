@@ -7,11 +7,11 @@ use super::incidents::existing;
 use crate::{
     domain::{ids::IncidentId, limits},
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        fields::Text,
+        fields::TextRule,
         reply,
         request::{Request, request},
     },
@@ -19,7 +19,7 @@ use crate::{
 
 request! {
     pub struct TicketUrl requires ["ticket_url"] {
-        ticket_url: String = text(Text::up_to(limits::URL)),
+        ticket_url: String = text(TextRule::up_to(limits::URL)),
     }
 }
 
@@ -38,7 +38,7 @@ pub async fn put(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = IncidentId(pk);
     let url = existing(&api, id, payload.parse(|fields| TicketUrl::take(fields).ticket_url).await).await?;
     let incident = api.service.incidents().set_ticket_url(&caller, id, url).await?;

@@ -11,11 +11,11 @@ use crate::{
         timeslot::{Recurrence, TimeOfDay, Timeslot, TimeslotDraft},
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -26,7 +26,7 @@ use crate::{
 request! {
     /// PATCH may leave fields out.
     pub struct TimeslotRequest fills TimeslotDraft requires ["name", "time_recurrences"] {
-        name: String = text[Text::filled_up_to(limits::TIMESLOT_NAME)],
+        name: String = text[TextRule::filled_up_to(limits::TIMESLOT_NAME)],
         /// Replaces all; none: never.
         recurrences "time_recurrences": Vec<Recurrence> as Vec<RecurrenceRequest> =
             objects(limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
@@ -87,7 +87,7 @@ impl<'a> TimeslotBody<'a> {
 /// By name.
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/", tag = "timeslots",
     responses((status = 200, body = Vec<TimeslotBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().timeslots_of(user).into_iter().map(|it| TimeslotBody::new(it)))
@@ -98,7 +98,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a timeslot
 #[utoipa::path(post, path = "/notificationprofiles/timeslots/", tag = "timeslots", request_body = TimeslotRequest,
     responses((status = 201, body = TimeslotBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let draft = payload.request::<TimeslotRequest>().await?;
     let timeslot = api.service.put(&caller, None, draft).await?;
     Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
@@ -107,7 +107,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a timeslot
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
     responses((status = 200, body = TimeslotBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let timeslot = Timeslot::find(&directory, caller.id(), TimeslotId(pk))?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(timeslot)))
@@ -121,7 +121,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = TimeslotId(pk);
     Timeslot::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<TimeslotRequest>().await?;
@@ -132,12 +132,12 @@ pub async fn edit(
 /// Delete a timeslot
 #[utoipa::path(delete, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.notifications().delete_timeslot(&caller, TimeslotId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn take_recurrence(fields: &mut Fields) -> Option<Recurrence> {
+fn take_recurrence(fields: &mut BodyFields) -> Option<Recurrence> {
     let RecurrenceRequest { days, all_day } = RecurrenceRequest::take(fields);
     let (start, end) = if all_day.unwrap_or(false) {
         (Some(TimeOfDay::MIDNIGHT), Some(TimeOfDay::LAST))

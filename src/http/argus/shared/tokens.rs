@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use crate::{
     domain::limits,
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         auth::{self, Headers},
         body::Payload,
         error::{ApiError, login_failure},
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         peer::Client,
         reply,
         request::{Request, request},
@@ -23,7 +23,7 @@ use crate::{
 
 request! {
     pub struct Credentials requires ["username", "password"] {
-        username: String = text(Text::filled_up_to(limits::PERSON_NAME)),
+        username: String = text(TextRule::filled_up_to(limits::PERSON_NAME)),
         password: String = secret,
     }
 }
@@ -39,7 +39,7 @@ pub struct TokenBody {
 /// Replaces the one that the last call made.
 #[utoipa::path(post, path = "/token-auth/", tag = "auth", request_body = Credentials,
     responses((status = 200, body = TokenBody)))]
-pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Payload) -> Answer {
+pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Payload) -> HandlerResult {
     let (username, password) = read(payload.fields().await?)?;
     match api.service.people().exchange_password(&username, &password, peer).await {
         Ok(token) => Ok(reply::json(StatusCode::OK, &TokenBody { token })),
@@ -51,7 +51,7 @@ pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Pay
 ///
 /// Deletes the token used and the cookie that holds it.
 #[utoipa::path(post, path = "/auth/logout/", tag = "auth", responses((status = 200)))]
-pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): Headers) -> Answer {
+pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): Headers) -> HandlerResult {
     if let Ok(Some(caller)) = auth::authenticate(&api.service, &method, &headers).await {
         api.service.people().end_session(&caller).await?;
     }
@@ -62,7 +62,7 @@ pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): He
 }
 
 /// Username and password.
-pub fn read(mut fields: Fields) -> Result<(String, String), ApiError> {
+pub fn read(mut fields: BodyFields) -> Result<(String, String), ApiError> {
     let sent = Credentials::take(&mut fields);
     sent.username.zip(sent.password).ok_or_else(|| fields.refuse())
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{ids::UserId, user::User},
-    http::{Answer, Api, argus::keys::Key, error::ApiError, reply},
+    http::{Api, HandlerResult, argus::keys::Key, error::ApiError, reply},
     service::Model,
 };
 
@@ -28,7 +28,7 @@ impl<'a> UserBody<'a> {
 
 /// Read a user
 #[utoipa::path(get, path = "/auth/users/{pk}/", tag = "auth", responses((status = 200, body = UserBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let user = directory.user(UserId(pk)).ok_or_else(|| ApiError::no_match(Model::User))?;
     Ok(reply::json(StatusCode::OK, &UserBody::new(user)))

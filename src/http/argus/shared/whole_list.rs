@@ -3,11 +3,11 @@
 use super::render::Renderer;
 use crate::{
     domain::{filter::AnyOf, ids::UserId},
-    http::{Answer, Api, stream},
+    http::{Api, HandlerResult, stream},
 };
 
 /// Written while it is sent, so that no list is too long; mistakes show before the first byte.
-pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>) -> Answer {
+pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>) -> HandlerResult {
     let wanted = wanted.into();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let mut incidents = api.service.incidents().all_incidents(wanted.clone());

@@ -5,7 +5,7 @@ use axum::extract::State;
 use crate::{
     domain::filter::Criteria,
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::shared::{
             render::{IncidentBody, SourceBody},
             requests::ListMetadata,
@@ -21,7 +21,7 @@ use crate::{
 /// All of them at once, newest start first.
 #[utoipa::path(get, path = "/incidents/open/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }).await
 }
 
@@ -30,7 +30,7 @@ pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// All of them at once, newest start first.
 #[utoipa::path(get, path = "/incidents/open+unacked/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let wanted = Criteria { open: Some(true), acked: Some(false), ..Criteria::default() };
     whole_list(api, caller.id(), wanted).await
 }
@@ -38,7 +38,7 @@ pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authent
 /// What incidents can be filtered by
 #[utoipa::path(get, path = "/incidents/metadata/", tag = "incidents",
     responses((status = 200, body = ListMetadata)))]
-pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
     };

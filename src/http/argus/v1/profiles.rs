@@ -11,10 +11,10 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
         limits,
-        profile::{ClassicReach, Profile, ProfileDraft, Reach},
+        profile::{ClassicReach, Profile, ProfileDraft, ProfileReach},
     },
     http::{
-        Answer, Api, Version,
+        Api, HandlerResult, Version,
         argus::{
             keys::Key,
             shared::{
@@ -25,7 +25,7 @@ use crate::{
         },
         auth::Authenticated,
         body::Payload,
-        fields::Fields,
+        fields::BodyFields,
         reply,
         request::{Request, request},
         stream,
@@ -85,7 +85,7 @@ impl<'a> ProfileBody<'a> {
 /// List the caller's profiles
 #[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
     responses((status = 200, body = Vec<ProfileBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
@@ -98,7 +98,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a profile
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles",
     request_body = NotificationProfileRequest, responses((status = 201, body = ProfileBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
     let new = payload.parse(|fields| Some(take(fields, &known))).await?;
@@ -109,7 +109,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a profile
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 200, body = ProfileBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let profile = Profile::find(&directory, caller.id(), ProfileId(pk))?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory)))
@@ -125,7 +125,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = ProfileId(pk);
     let directory = api.service.directory();
     let before = Profile::find(&directory, caller.id(), id)?;
@@ -136,7 +136,7 @@ pub async fn edit(
 }
 
 /// A whole profile that does not say by what means by e-mail.
-fn take(fields: &mut Fields, known: &Known<'_>) -> ProfileDraft {
+fn take(fields: &mut BodyFields, known: &Known<'_>) -> ProfileDraft {
     let is_whole = fields.is_whole();
     let sent = NotificationProfileRequest::take(fields);
     let media = sent.media.or_else(|| is_whole.then(|| vec![BY_EMAIL]));
@@ -145,7 +145,7 @@ fn take(fields: &mut Fields, known: &Known<'_>) -> ProfileDraft {
         name: None,
         timeslot: sent.timeslot,
         filters: sent.filters,
-        reach: Some(Reach::Classic(ClassicReach {
+        reach: Some(ProfileReach::Classic(ClassicReach {
             email: media.as_ref().map(|media| media.contains(&BY_EMAIL)),
             sms: media.as_ref().map(|media| media.contains(&BY_SMS)),
             number: (is_whole || fields.has("phone_number")).then_some(number),

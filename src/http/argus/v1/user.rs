@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::destination::{Destination, PHONE_NUMBER, SMS},
-    http::{Answer, Api, argus::shared::users::UserBody, auth::Authenticated, reply},
+    http::{Api, HandlerResult, argus::shared::users::UserBody, auth::Authenticated, reply},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -27,7 +27,7 @@ pub struct PhoneNumberBody<'a> {
 
 /// Read the caller
 #[utoipa::path(get, path = "/auth/user/", tag = "auth", responses((status = 200, body = CurrentUserBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let directory = api.service.directory();
     let destinations = directory.destinations_of(caller.id());
     let phone_numbers = destinations.into_iter().filter_map(|destination| phone_number(destination)).collect();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     domain::{ids::IncidentId, limits},
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::shared::{
             acks::{self, AckRequest},
             events::{self, EventRequest},
@@ -25,7 +25,7 @@ use crate::{
         auth::Authenticated,
         body::Payload,
         error::ApiError,
-        fields::Fields,
+        fields::BodyFields,
         page::Location,
         reply,
         request::{Request, request},
@@ -62,8 +62,8 @@ pub async fn acknowledge(
     Authenticated(caller): Authenticated,
     location: Location,
     payload: Payload,
-) -> Answer {
-    let take_ack = |nested: &mut Fields| {
+) -> HandlerResult {
+    let take_ack = |nested: &mut BodyFields| {
         let new = acks::take(nested, &api, &caller);
         let timestamp = new.timestamp.unwrap_or_else(|| api.service.now());
         // Said beside what is wrong with the ids.
@@ -86,7 +86,7 @@ pub async fn add_events(
     Authenticated(caller): Authenticated,
     location: Location,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let (ids, new) = payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &caller))).await?;
     let done = api.service.incidents().bulk(&caller, ids, BulkAction::Event(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("event"))?;
@@ -101,8 +101,8 @@ pub async fn set_ticket_urls(
     Authenticated(caller): Authenticated,
     location: Location,
     payload: Payload,
-) -> Answer {
-    let both = |fields: &mut Fields| {
+) -> HandlerResult {
+    let both = |fields: &mut BodyFields| {
         let is_empty = !fields.has("ids");
         let ids = take_ids(fields);
         // Without ids nothing else is said (contract section 12).
@@ -115,9 +115,9 @@ pub async fn set_ticket_urls(
 
 /// The ids, and what is to be done to each.
 fn take<T>(
-    fields: &mut Fields,
+    fields: &mut BodyFields,
     key: &str,
-    take_nested: impl FnOnce(&mut Fields) -> Option<T>,
+    take_nested: impl FnOnce(&mut BodyFields) -> Option<T>,
 ) -> Option<(Vec<u64>, T)> {
     let ids = take_ids(fields);
     fields.require(key);
@@ -127,7 +127,7 @@ fn take<T>(
     ids.zip(new)
 }
 
-fn take_ids(fields: &mut Fields) -> Option<Vec<u64>> {
+fn take_ids(fields: &mut BodyFields) -> Option<Vec<u64>> {
     fields.require("ids");
     fields.keys("ids")
 }
@@ -212,18 +212,25 @@ impl Changes {
         Ok(json.into())
     }
 
-    fn row<'a>(&'a self, renderer: &'a Renderer<'_>, id: u64, row: Result<Option<BulkEvent>, BulkRefusal>) -> Row<'a> {
+    fn row<'a>(
+        &'a self,
+        renderer: &'a Renderer<'_>,
+        id: u64,
+        row: Result<Option<BulkEvent>, BulkRefusal>,
+    ) -> BulkRow<'a> {
         let key = match &self.outcome.action {
             BulkAction::Acknowledge(_) => "ack",
             BulkAction::Event(_) => "event",
             BulkAction::TicketUrl(_) => "ticket_url",
         };
         let (done, status, errors) = match row {
-            Ok(event) => (Done::new(renderer, &self.outcome, id, event), 201, Value::Null),
-            Err(BulkRefusal::NotReached) => (Done::Nothing, self.not_reached.0.as_u16(), self.not_reached.1.clone()),
-            Err(refusal) => (Done::Nothing, 400, self.errors(id, refusal)),
+            Ok(event) => (BulkChange::new(renderer, &self.outcome, id, event), 201, Value::Null),
+            Err(BulkRefusal::NotReached) => {
+                (BulkChange::Nothing, self.not_reached.0.as_u16(), self.not_reached.1.clone())
+            }
+            Err(refusal) => (BulkChange::Nothing, 400, self.errors(id, refusal)),
         };
-        Row { key, done, status, errors }
+        BulkRow { key, done, status, errors }
     }
 
     fn errors(&self, id: u64, refusal: BulkRefusal) -> Value {
@@ -241,23 +248,23 @@ impl Changes {
     }
 }
 
-struct Row<'a> {
+struct BulkRow<'a> {
     key: &'static str,
-    done: Done<'a>,
+    done: BulkChange<'a>,
     status: u16,
     errors: Value,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Done<'a> {
+enum BulkChange<'a> {
     Ack(AckBody<'a>),
     Event(EventBody<'a>),
     TicketUrl(&'a str),
     Nothing,
 }
 
-impl<'a> Done<'a> {
+impl<'a> BulkChange<'a> {
     fn new(renderer: &'a Renderer<'_>, outcome: &'a BulkOutcome, id: u64, event: Option<BulkEvent>) -> Self {
         match (&outcome.action, event) {
             (BulkAction::Acknowledge(new), Some(event)) => {
@@ -272,7 +279,7 @@ impl<'a> Done<'a> {
     }
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for BulkRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(Some(3))?;
         body.serialize_entry(self.key, &self.done)?;

@@ -17,12 +17,12 @@ use crate::{
         setting::Form,
     },
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::keys::Key,
         auth::Authenticated,
         body::Payload,
         error::{ApiError, unknown_key},
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{AnyJson, Request, request},
         stream,
@@ -36,7 +36,7 @@ request! {
         /// The slug of a medium; cannot change.
         media: String,
         /// Null or unique among those of the medium.
-        label: Option<String> = nullable_text[Text::up_to(limits::DESTINATION_LABEL)],
+        label: Option<String> = nullable_text[TextRule::up_to(limits::DESTINATION_LABEL)],
         /// As the medium's `json_schema` says.
         settings: AnyJson,
     }
@@ -83,7 +83,7 @@ impl<'a> DestinationBody<'a> {
 /// List the caller's destinations
 #[utoipa::path(get, path = "/notificationprofiles/destinations/", tag = "destinations",
     responses((status = 200, body = Vec<DestinationBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
@@ -96,7 +96,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a destination
 #[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
     request_body = DestinationConfigRequest, responses((status = 201, body = DestinationBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
     let destination = api.service.notifications().put_destination(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
@@ -105,7 +105,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a destination
 #[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 200, body = DestinationBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let destination = Destination::find(&directory, caller.id(), DestinationId(pk))?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination, &api.service)))
@@ -122,7 +122,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = DestinationId(pk);
     let directory = api.service.directory();
     let destination = Destination::find(&directory, caller.id(), id)?;
@@ -137,7 +137,7 @@ pub async fn edit(
 /// Refused while a profile leads to it, and for the one that follows the caller's e-mail address.
 #[utoipa::path(delete, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Destination>(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -145,7 +145,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Does another user have the same address?
 #[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/duplicate/", tag = "destinations",
     responses((status = 200, body = Duplicate)))]
-pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let destination = directory
         .destination_of(caller.id(), DestinationId(pk))
@@ -154,7 +154,7 @@ pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authentica
 }
 
 /// `known`: the medium of the destination that is to be changed.
-fn take(fields: &mut Fields, known: Option<&AnyMedium>, service: &Service) -> DestinationDraft {
+fn take(fields: &mut BodyFields, known: Option<&AnyMedium>, service: &Service) -> DestinationDraft {
     if known.is_none() {
         fields.require_all(&["media", "settings"]);
     }
@@ -168,8 +168,8 @@ fn take(fields: &mut Fields, known: Option<&AnyMedium>, service: &Service) -> De
     DestinationDraft { medium, label, settings }
 }
 
-fn take_medium(fields: &mut Fields, service: &Service) -> Option<AnyMedium> {
-    let slug = fields.text("media", Text::up_to(limits::SOURCE_TYPE_NAME))?;
+fn take_medium(fields: &mut BodyFields, service: &Service) -> Option<AnyMedium> {
+    let slug = fields.text("media", TextRule::up_to(limits::SOURCE_TYPE_NAME))?;
     let medium = service.notifications().offered_medium(&slug).map(|it| it.medium);
     if medium.is_none() {
         fields.error("media", unknown_key(slug));
@@ -178,7 +178,7 @@ fn take_medium(fields: &mut Fields, service: &Service) -> Option<AnyMedium> {
 }
 
 /// Their errors stand beside those of the other fields. `None` as a value: null or empty.
-fn take_settings(fields: &mut Fields, medium: Option<&AnyMedium>) -> Option<BTreeMap<String, Option<String>>> {
+fn take_settings(fields: &mut BodyFields, medium: Option<&AnyMedium>) -> Option<BTreeMap<String, Option<String>>> {
     let mut given = fields.dictionary("settings", "Settings has to be a dictionary.")?;
     let mut settings = BTreeMap::new();
     for setting in medium?.settings() {
@@ -187,7 +187,7 @@ fn take_settings(fields: &mut Fields, medium: Option<&AnyMedium>) -> Option<BTre
             form => form.longest(),
         };
         let value = if setting.secret {
-            given.nullable_text(setting.key, Text::up_to(longest))
+            given.nullable_text(setting.key, TextRule::up_to(longest))
         } else {
             given.required_text(setting.key, longest).map(Some)
         };

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 
 use crate::{
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::shared::{render::Renderer, requests::EventPage},
         page::{Location, PageQuery},
         reply,
@@ -17,7 +17,7 @@ use crate::{
 /// Newest timestamp first.
 #[utoipa::path(get, path = "/incidents/events/", tag = "events", params(PageQuery),
     responses((status = 200, body = EventPage)))]
-pub async fn list(State(api): State<Api>, location: Location) -> Answer {
+pub async fn list(State(api): State<Api>, location: Location) -> HandlerResult {
     let cursor = location.cursor::<EventCursor>()?;
     let page = api.service.incidents().events_page(location.page_size(), cursor).await?;
     let renderer = Renderer::new(&api);

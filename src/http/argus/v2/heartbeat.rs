@@ -3,14 +3,14 @@
 use axum::{extract::State, http::StatusCode};
 
 use crate::{
-    http::{Answer, Api, auth::Authenticated, reply},
+    http::{Api, HandlerResult, auth::Authenticated, reply},
     service::ServiceError,
 };
 
 /// Tell that the source is alive
 #[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources",
     responses((status = 204), (status = 403, description = "The caller is no source.")))]
-pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     match api.service.sources().heartbeat(&caller) {
         Ok(()) => Ok(reply::empty(StatusCode::NO_CONTENT)),
         Err(ServiceError::Forbidden) => Ok(reply::empty(StatusCode::FORBIDDEN)),

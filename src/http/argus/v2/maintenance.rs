@@ -15,7 +15,7 @@ use crate::{
         time::Timestamp,
     },
     http::{
-        Answer, Api, Version,
+        Api, HandlerResult, Version,
         argus::{
             keys::Key,
             shared::{
@@ -25,7 +25,7 @@ use crate::{
         },
         auth::Authenticated,
         body::Payload,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -43,7 +43,7 @@ request! {
         start "start_time": Timestamp = datetime,
         /// After `start_time`; null: no end.
         end "end_time": Option<Timestamp> as EndTime = last_time,
-        description: String = text[Text::up_to(limits::MAINTENANCE_DESCRIPTION)],
+        description: String = text[TextRule::up_to(limits::MAINTENANCE_DESCRIPTION)],
         /// Anybody's; at least one. All have to match.
         filters: Vec<FilterId>,
     }
@@ -60,17 +60,17 @@ pub struct MaintenanceBody<'a> {
     start_time: At,
     /// Without an end the last moment of the year 9999.
     #[schema(value_type = String, format = DateTime)]
-    end_time: End,
+    end_time: MaintenanceEnd,
     description: &'a str,
     filters: Vec<FilterBody<'a>>,
 }
 
-enum End {
+enum MaintenanceEnd {
     At(At),
     Never(String),
 }
 
-impl Serialize for End {
+impl Serialize for MaintenanceEnd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::At(at) => at.serialize(serializer),
@@ -88,7 +88,9 @@ impl<'a> MaintenanceBody<'a> {
             created_by: ActorBody::new(maintenance.created_by, directory),
             created: at(maintenance.created),
             start_time: at(maintenance.start),
-            end_time: maintenance.end.map_or_else(|| End::Never(no_end(zoned)), |end| End::At(at(end))),
+            end_time: maintenance
+                .end
+                .map_or_else(|| MaintenanceEnd::Never(no_end(zoned)), |end| MaintenanceEnd::At(at(end))),
             description: &maintenance.description,
             filters: filters.map(|it| FilterBody::new(it, Version::V2)).collect(),
         }
@@ -98,7 +100,7 @@ impl<'a> MaintenanceBody<'a> {
 /// List planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/", tag = "planned maintenance",
     responses((status = 200, body = Vec<MaintenanceBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         let tasks = directory.maintenances_sorted().into_iter();
@@ -112,7 +114,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// While it lasts, nobody is told of incidents that match all of its filters. For staff.
 #[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = PlannedMaintenanceTaskRequest,
     responses((status = 201, body = MaintenanceBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
     let maintenance = api.service.put(&caller, None, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
@@ -121,7 +123,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
     responses((status = 200, body = MaintenanceBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let maintenance = Maintenance::find(&directory, caller.id(), MaintenanceId(pk))?;
     Ok(answer(&api, StatusCode::OK, maintenance))
@@ -137,7 +139,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = MaintenanceId(pk);
     Maintenance::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
@@ -149,7 +151,7 @@ pub async fn edit(
 ///
 /// Only what lies ahead; what has started is ended by its `end_time`. For staff.
 #[utoipa::path(delete, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance", responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Maintenance>(&caller, MaintenanceId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -159,7 +161,7 @@ fn answer(api: &Api, status: StatusCode, maintenance: &Maintenance) -> axum::res
 }
 
 /// Filters are looked up already here, so that one answer names all fields.
-fn take(fields: &mut Fields, directory: &Directory) -> MaintenanceDraft {
+fn take(fields: &mut BodyFields, directory: &Directory) -> MaintenanceDraft {
     fields.require_all(&["filters"]);
     let filters: Option<Vec<FilterId>> = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
     let named = filters.iter().flatten().map(|id| id.0);
@@ -167,7 +169,7 @@ fn take(fields: &mut Fields, directory: &Directory) -> MaintenanceDraft {
     MaintenanceDraft { filters, ..PlannedMaintenanceTaskRequest::take(fields) }
 }
 
-impl Fields {
+impl BodyFields {
     /// However it is said that there is no end.
     pub fn last_time(&mut self, name: &str) -> Option<Option<Timestamp>> {
         Some(self.end_time(name)?.time())

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{destination::EMAIL, setting::Setting},
-    http::{Answer, Api, argus::keys::Name, error::ApiError, page::Location, reply},
+    http::{Api, HandlerResult, argus::keys::Name, error::ApiError, page::Location, reply},
     service::{Model, OfferedMedium},
 };
 
@@ -42,7 +42,7 @@ struct MediumSchema {
 /// List media
 #[utoipa::path(get, path = "/notificationprofiles/media/", tag = "destinations",
     responses((status = 200, body = Vec<MediumBody>)))]
-pub async fn list(State(api): State<Api>) -> Answer {
+pub async fn list(State(api): State<Api>) -> HandlerResult {
     let bodies: Vec<MediumBody> = api.service.notifications().media().iter().map(MediumBody::new).collect();
     Ok(reply::json(StatusCode::OK, &bodies))
 }
@@ -50,7 +50,7 @@ pub async fn list(State(api): State<Api>) -> Answer {
 /// Read a medium
 #[utoipa::path(get, path = "/notificationprofiles/media/{slug}/", tag = "destinations",
     responses((status = 200, body = MediumBody)))]
-pub async fn retrieve(State(api): State<Api>, Name(slug): Name) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Name(slug): Name) -> HandlerResult {
     Ok(reply::json(StatusCode::OK, &MediumBody::new(&known(&api, &slug)?)))
 }
 
@@ -59,7 +59,7 @@ pub async fn retrieve(State(api): State<Api>, Name(slug): Name) -> Answer {
 /// As a JSON schema.
 #[utoipa::path(get, path = "/notificationprofiles/media/{slug}/json_schema/", tag = "destinations",
     responses((status = 200, body = MediumSchema)))]
-pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Location) -> Answer {
+pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Location) -> HandlerResult {
     let medium = known(&api, &slug)?;
     Ok(reply::json(StatusCode::OK, &MediumSchema { json_schema: schema(&medium, &location.origin) }))
 }

@@ -10,10 +10,10 @@ use crate::{
         directory::Directory,
         ids::{DestinationId, FilterId, ProfileId, TimeslotId},
         limits,
-        profile::{Profile, ProfileDraft, Reach},
+        profile::{Profile, ProfileDraft, ProfileReach},
     },
     http::{
-        Answer, Api, Version,
+        Api, HandlerResult, Version,
         argus::{
             keys::Key,
             shared::{
@@ -24,7 +24,7 @@ use crate::{
         },
         auth::Authenticated,
         body::Payload,
-        fields::{Fields, Text},
+        fields::{BodyFields, TextRule},
         reply,
         request::{Request, request},
         stream,
@@ -38,9 +38,9 @@ request! {
         /// The caller's, or public ones; at least one. All have to match.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_PROFILE, false),
         /// The caller's.
-        reach "destinations": Reach as Vec<DestinationId> = reach,
+        reach "destinations": ProfileReach as Vec<DestinationId> = reach,
         /// Null or unique.
-        name: Option<String> = nullable_text[Text::up_to(limits::PROFILE_NAME)],
+        name: Option<String> = nullable_text[TextRule::up_to(limits::PROFILE_NAME)],
         /// One of the caller's.
         timeslot: TimeslotId = reference,
         active: bool = flag,
@@ -76,7 +76,7 @@ impl<'a> ProfileBody<'a> {
 /// List the caller's profiles
 #[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
     responses((status = 200, body = Vec<ProfileBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
@@ -89,7 +89,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a profile
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = NotificationProfileRequest,
     responses((status = 201, body = ProfileBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> Answer {
+pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
     let new = payload.parse(|fields| Some(take(fields, &known))).await?;
@@ -100,7 +100,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a profile
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 200, body = ProfileBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> Answer {
+pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let profile = Profile::find(&directory, caller.id(), ProfileId(pk))?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory, &api.service)))
@@ -116,7 +116,7 @@ pub async fn edit(
     Authenticated(caller): Authenticated,
     Key(pk): Key,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let id = ProfileId(pk);
     let directory = api.service.directory();
     let before = Profile::find(&directory, caller.id(), id)?;
@@ -126,14 +126,14 @@ pub async fn edit(
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory(), &api.service)))
 }
 
-fn take(fields: &mut Fields, known: &Known<'_>) -> ProfileDraft {
+fn take(fields: &mut BodyFields, known: &Known<'_>) -> ProfileDraft {
     let edit = NotificationProfileRequest::take(fields);
     known.check(fields, &edit);
     edit
 }
 
-impl Fields {
-    fn reach(&mut self, name: &str) -> Option<Reach> {
-        self.references(name, limits::DESTINATIONS_PER_PROFILE, true).map(Reach::Destinations)
+impl BodyFields {
+    fn reach(&mut self, name: &str) -> Option<ProfileReach> {
+        self.references(name, limits::DESTINATIONS_PER_PROFILE, true).map(ProfileReach::Destinations)
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::time::Timestamp,
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::shared::{
             render::{At, Renderer},
             tokens::{self, Credentials, TokenBody},
@@ -36,7 +36,7 @@ pub struct LoginTokenBody {
 
 /// Replace the caller's token
 #[utoipa::path(post, path = "/auth/refresh-token/", tag = "auth", responses((status = 200, body = TokenBody)))]
-pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let token = api.service.people().refresh_token(&caller).await?;
     Ok(reply::json(StatusCode::OK, &TokenBody { token }))
 }
@@ -51,7 +51,7 @@ pub async fn login(
     Client(peer): Client,
     Headers(headers): Headers,
     payload: Payload,
-) -> Answer {
+) -> HandlerResult {
     let input = payload.read().await.map_err(forbidden)?;
     if input.is_form {
         return Err(refused("The username and password have to be sent as JSON."));
@@ -70,7 +70,7 @@ pub async fn login(
 
 /// End the login token used
 #[utoipa::path(post, path = "/auth/token/logout/", tag = "auth", responses((status = 204)))]
-pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     require_login_token(&caller)?;
     api.service.people().logout(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
@@ -78,7 +78,7 @@ pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated
 
 /// End all login tokens of the caller
 #[utoipa::path(post, path = "/auth/token/logoutall", tag = "auth", responses((status = 204)))]
-pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> Answer {
+pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     require_login_token(&caller)?;
     api.service.people().logout_all(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))

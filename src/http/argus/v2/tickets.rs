@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode};
 use crate::{
     domain::ids::IncidentId,
     http::{
-        Answer, Api,
+        Api, HandlerResult,
         argus::{
             keys::Key,
             shared::tickets::{TicketUrl, TicketUrlBody},
@@ -19,7 +19,7 @@ use crate::{
 /// Answers the one that there is, if there is one.
 #[utoipa::path(put, path = "/incidents/{pk}/automatic-ticket/", tag = "incidents",
     responses((status = 200, body = TicketUrl)))]
-pub async fn create(State(api): State<Api>, Key(pk): Key) -> Answer {
+pub async fn create(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
     let ticket_url = api.service.incidents().automatic_ticket(IncidentId(pk)).await?;
     Ok(reply::json(StatusCode::OK, &TicketUrlBody { ticket_url: &ticket_url }))
 }

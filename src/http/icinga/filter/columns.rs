@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Comparison, Condition, Expression, Operand, Operator};
 use crate::{
     domain::contact_filter::{Column, Filter, Order, Test},
-    http::icinga::{Problem, fields, place::Endpoint},
+    http::icinga::{Problem, fields, request_path::Endpoint},
 };
 
 pub(super) fn resolve(expression: &Expression, endpoint: Endpoint) -> Result<Filter, Problem> {

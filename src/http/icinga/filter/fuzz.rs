@@ -9,7 +9,7 @@ use crate::{
     fuzz::{run_texts, within_memory},
     http::icinga::{
         Dialect,
-        place::{Endpoint, Place},
+        request_path::{Endpoint, RequestPath},
     },
 };
 
@@ -53,6 +53,6 @@ fn filters_of_the_contact_api() {
                 let _ = (filter.matches(&somebody), filter.only_id());
             }
         }
-        let _ = Place::read(query, Dialect::Current);
+        let _ = RequestPath::read(query, Dialect::Current);
     });
 }

@@ -20,7 +20,7 @@ use crate::{
         filter::Criteria,
         ids::UserId,
         limits::{PAGE_SIZE_MAX, UNDO_FOR, WORK_KEPT, WORK_KEPT_PER_USER},
-        time::{Moment, Timestamp},
+        time::{MonotonicTime, Timestamp},
     },
     service::{Caller, Cursor, Incidents, ServiceError},
 };
@@ -46,12 +46,12 @@ struct Job {
     id: String,
     owner: UserId,
     kind: BulkKind,
-    state: Mutex<State>,
+    state: Mutex<JobState>,
     finished: watch::Sender<bool>,
 }
 
 #[derive(Default)]
-struct State {
+struct JobState {
     done: usize,
     of: usize,
     refusals: Vec<(BulkRefusal, usize)>,
@@ -59,7 +59,7 @@ struct State {
     undo: Option<Undo>,
     /// It could have been undone, but for want of memory.
     undo_lost: bool,
-    finished: Option<Moment>,
+    finished: Option<MonotonicTime>,
     trouble: Option<String>,
 }
 
@@ -73,7 +73,7 @@ pub struct BulkStatus {
     pub of: usize,
     /// Incidents that were left out, by reason.
     pub refusals: Vec<(BulkRefusal, usize)>,
-    pub finished: Option<Moment>,
+    pub finished: Option<MonotonicTime>,
     /// Why it ended early.
     pub trouble: Option<String>,
     /// For how long it can be undone; `None`: it cannot be undone (any more).
@@ -116,7 +116,7 @@ impl Incidents {
             id: uuid::Uuid::new_v4().simple().to_string(),
             owner: caller.id(),
             kind: action.kind(),
-            state: Mutex::new(State { of, undo: jobs.undo_memory.begin(&action), ..State::default() }),
+            state: Mutex::new(JobState { of, undo: jobs.undo_memory.begin(&action), ..JobState::default() }),
             finished: watch::Sender::new(false),
         });
         jobs.keep(&job);
@@ -254,7 +254,7 @@ impl Jobs {
 }
 
 impl Job {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, JobState> {
         lock(&self.state)
     }
 
@@ -278,7 +278,7 @@ impl Job {
         }
     }
 
-    fn finish(&self, trouble: Option<String>, now: Moment) {
+    fn finish(&self, trouble: Option<String>, now: MonotonicTime) {
         {
             let mut state = self.state();
             state.trouble = trouble;
@@ -287,7 +287,7 @@ impl Job {
         self.finished.send_replace(true);
     }
 
-    fn status(&self, now: Moment) -> BulkStatus {
+    fn status(&self, now: MonotonicTime) -> BulkStatus {
         let state = self.state();
         BulkStatus {
             id: self.id.clone(),
@@ -303,9 +303,9 @@ impl Job {
     }
 }
 
-impl State {
+impl JobState {
     /// By the clock, and never later than its memory is given back, which does not depend on the clock.
-    fn undo_left(&self, now: Moment) -> Option<Duration> {
+    fn undo_left(&self, now: MonotonicTime) -> Option<Duration> {
         let passed = now.micros_since(self.finished?);
         let left = UNDO_FOR.checked_sub(Duration::from_micros(passed.unsigned_abs()))?;
         (!left.is_zero() && self.done > 0 && self.undo.is_some()).then_some(left)

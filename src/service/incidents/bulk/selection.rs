@@ -49,7 +49,7 @@ pub(super) type Before = Option<std::sync::Arc<Incident>>;
 
 /// Whether an incident that matches now is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum SelectionVerdict {
     Meant,
     NotMeant,
     /// It is not known whether it matched then.
@@ -122,18 +122,18 @@ impl Since {
     }
 
     /// Of an incident that matches now; `before` is asked only of one that changed.
-    fn verdict(&self, selection: &Selection, id: u64, before: Option<&Before>) -> Verdict {
+    fn verdict(&self, selection: &Selection, id: u64, before: Option<&Before>) -> SelectionVerdict {
         match (self.changed.get(&id), before) {
-            (None, _) => Verdict::Meant,
-            (Some(true), _) | (Some(false), Some(None)) => Verdict::NotMeant,
-            (Some(false), None) => Verdict::Unknown,
+            (None, _) => SelectionVerdict::Meant,
+            (Some(true), _) | (Some(false), Some(None)) => SelectionVerdict::NotMeant,
+            (Some(false), None) => SelectionVerdict::Unknown,
             (Some(false), Some(Some(before))) => {
                 let did_match = selection.criteria.matches(before, selection.as_of.at);
                 match (did_match, selection.criteria.words.is_empty()) {
-                    (false, _) => Verdict::NotMeant,
-                    (true, true) => Verdict::Meant,
+                    (false, _) => SelectionVerdict::NotMeant,
+                    (true, true) => SelectionVerdict::Meant,
                     // The words may be in what came since.
-                    (true, false) => Verdict::Unknown,
+                    (true, false) => SelectionVerdict::Unknown,
                 }
             }
         }
@@ -186,9 +186,9 @@ impl Incidents {
             if changed.is_empty() { FxHashMap::default() } else { self.live().before(selection.as_of.seq, &changed) };
         let mut unknown = 0;
         found.retain(|id| match since.verdict(selection, *id, before.get(id)) {
-            Verdict::Meant => true,
-            Verdict::NotMeant => false,
-            Verdict::Unknown => {
+            SelectionVerdict::Meant => true,
+            SelectionVerdict::NotMeant => false,
+            SelectionVerdict::Unknown => {
                 unknown += 1;
                 false
             }

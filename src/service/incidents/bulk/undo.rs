@@ -37,14 +37,14 @@ pub(super) struct UndoMemory(Arc<AtomicUsize>);
 
 /// The way back of one bulk change. Gives its memory back when it is dropped.
 pub(super) struct Undo {
-    way: Way,
-    entries: Vec<Entry>,
+    way: UndoAction,
+    entries: Vec<UndoEntry>,
     bytes: usize,
     memory: UndoMemory,
 }
 
 #[derive(Clone, Debug)]
-enum Way {
+enum UndoAction {
     /// Lets acknowledgements expire that expire then.
     ExpireAcks(Option<Timestamp>),
     /// Posts the opposite event.
@@ -54,7 +54,7 @@ enum Way {
 }
 
 #[derive(Clone, Debug)]
-enum Entry {
+enum UndoEntry {
     /// The event or acknowledgement that the incident got.
     Event(IncidentId, EventId),
     /// The address that the ticket had.
@@ -65,11 +65,11 @@ impl UndoMemory {
     /// `None` if the action cannot be undone.
     pub fn begin(&self, action: &BulkAction) -> Option<Undo> {
         let way = match action {
-            BulkAction::Acknowledge(new) => Way::ExpireAcks(new.expiration),
-            BulkAction::Event(NewEvent { kind: EventType::Close, .. }) => Way::Post(EventType::Reopen),
-            BulkAction::Event(NewEvent { kind: EventType::Reopen, .. }) => Way::Post(EventType::Close),
+            BulkAction::Acknowledge(new) => UndoAction::ExpireAcks(new.expiration),
+            BulkAction::Event(NewEvent { kind: EventType::Close, .. }) => UndoAction::Post(EventType::Reopen),
+            BulkAction::Event(NewEvent { kind: EventType::Reopen, .. }) => UndoAction::Post(EventType::Close),
             BulkAction::Event(_) => return None,
-            BulkAction::TicketUrl(url) => Way::RestoreTickets(url.clone()),
+            BulkAction::TicketUrl(url) => UndoAction::RestoreTickets(url.clone()),
         };
         Some(Undo { way, entries: Vec::new(), bytes: 0, memory: self.clone() })
     }
@@ -82,12 +82,12 @@ impl Undo {
         for (id, row) in rows {
             let Ok(done) = row else { continue };
             match (&self.way, done.event, done.old_ticket.take()) {
-                (Way::RestoreTickets(_), _, Some(old)) => entries.push(Entry::Ticket(IncidentId(*id), old)),
-                (Way::RestoreTickets(_), _, None) | (_, None, _) => {}
-                (_, Some(event), _) => entries.push(Entry::Event(IncidentId(*id), event.id)),
+                (UndoAction::RestoreTickets(_), _, Some(old)) => entries.push(UndoEntry::Ticket(IncidentId(*id), old)),
+                (UndoAction::RestoreTickets(_), _, None) | (_, None, _) => {}
+                (_, Some(event), _) => entries.push(UndoEntry::Event(IncidentId(*id), event.id)),
             }
         }
-        let bytes: usize = entries.iter().map(Entry::bytes).sum();
+        let bytes: usize = entries.iter().map(UndoEntry::bytes).sum();
         if self.memory.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > UNDO_BYTES {
             self.memory.0.fetch_sub(bytes, Ordering::Relaxed);
             return false;
@@ -104,7 +104,7 @@ impl Drop for Undo {
     }
 }
 
-impl Entry {
+impl UndoEntry {
     fn bytes(&self) -> usize {
         let text = match self {
             Self::Event(..) => 0,
@@ -144,10 +144,15 @@ impl Incidents {
 }
 
 /// False if somebody else changed since what would be taken back.
-fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entry) -> Result<bool, ServiceError> {
+fn take_back(
+    command: &mut Command<'_>,
+    caller: &Caller,
+    way: &UndoAction,
+    entry: &UndoEntry,
+) -> Result<bool, ServiceError> {
     let now = command.now();
     match (way, entry) {
-        (Way::ExpireAcks(expiration), Entry::Event(incident, ack)) => {
+        (UndoAction::ExpireAcks(expiration), UndoEntry::Event(incident, ack)) => {
             let is_as_set = command.ack(*incident, *ack)?.is_some_and(|ack| ack.expiration == *expiration);
             if !is_as_set {
                 return Ok(false);
@@ -158,7 +163,7 @@ fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entr
                 Err(error) => Err(error),
             }
         }
-        (Way::Post(kind), Entry::Event(incident, event)) => {
+        (UndoAction::Post(kind), UndoEntry::Event(incident, event)) => {
             let Some(incident) = command.incident(*incident)? else { return Ok(false) };
             let later = command.events_after(incident.id, *event)?;
             if later.iter().any(|event| event.kind.changes_state()) {
@@ -167,7 +172,7 @@ fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entr
             let new = NewEvent { kind: *kind, timestamp: Some(now), description: "Undone.".to_owned() };
             Ok(post_allowed(command, incident, (caller.id(), caller.poster()), &new).is_ok())
         }
-        (Way::RestoreTickets(url), Entry::Ticket(incident, old)) => {
+        (UndoAction::RestoreTickets(url), UndoEntry::Ticket(incident, old)) => {
             let Some(mut incident) = command.incident(*incident)?.filter(|it| it.ticket_url == *url) else {
                 return Ok(false);
             };
@@ -182,14 +187,14 @@ fn take_back(command: &mut Command<'_>, caller: &Caller, way: &Way, entry: &Entr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::incidents::bulk::Done;
+    use crate::service::incidents::bulk::SliceResult;
 
     #[test]
     fn memory_is_bounded_for_all_together_and_given_back() {
         let memory = UndoMemory::default();
         let action = BulkAction::TicketUrl("new".to_owned());
         let rows = |bytes: usize| -> Vec<SliceRow> {
-            vec![(1, Ok(Done { event: None, old_ticket: Some("x".repeat(bytes)) }))]
+            vec![(1, Ok(SliceResult { event: None, old_ticket: Some("x".repeat(bytes)) }))]
         };
         let (mut first, mut second) = (memory.begin(&action).unwrap(), memory.begin(&action).unwrap());
         assert!(first.note(&mut rows(UNDO_BYTES / 2)));

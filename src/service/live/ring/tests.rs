@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::domain::{ids::SourceId, time::Timestamp};
 
-const SMALL: Bounds = Bounds { batches: 6, changes: 20, bytes: 16 << 10 };
+const SMALL: RingBounds = RingBounds { batches: 6, changes: 20, bytes: 16 << 10 };
 
 fn incident(id: u64, ticket_url: String, description: usize) -> Arc<Incident> {
     Arc::new(Incident {
@@ -107,7 +107,7 @@ proptest! {
 
 #[test]
 fn a_batch_holds_each_incident_once_and_long_texts_once() {
-    let mut ring = Ring::new(0, Bounds::default());
+    let mut ring = Ring::new(0, RingBounds::default());
     let versions: Vec<_> = (0..100).map(|n| incident(1, n.to_string(), 50_000)).collect();
     let changes: Vec<_> = versions
         .windows(2)
@@ -124,7 +124,7 @@ fn a_batch_holds_each_incident_once_and_long_texts_once() {
 
 #[test]
 fn what_cannot_be_pushed_is_not_put_together() {
-    let mut ring = Ring::new(0, Bounds::default());
+    let mut ring = Ring::new(0, RingBounds::default());
     let new = |id| IncidentChange { before: None, after: Some(incident(id, String::new(), 0)) };
     ring.push(1, &(0..=LIVE_ROWS as u64).map(new).collect::<Vec<_>>(), Vec::new());
     ring.push(2, &[new(9_999)], vec![IncidentId(7)]);

@@ -95,8 +95,8 @@ fn a_damaged_record_is_refused_and_others_are_read() {
     assert!(matches!(snapshot.incident(IncidentId(500)), Err(StoreError::Damaged(_))));
     assert!(snapshot.incident(IncidentId(1)).unwrap().is_some());
     assert!(snapshot.event(IncidentId(500), EventId(500)).unwrap().is_some());
-    let troubles = store.file_troubles();
-    assert!(troubles.damage[0].starts_with("table incident_id_to_incident: the page at byte"), "{troubles:?}");
+    let faults = store.file_faults();
+    assert!(faults.damage[0].starts_with("table incident_id_to_incident: the page at byte"), "{faults:?}");
     // Nothing of it is in the way of other writes.
     drop(snapshot);
     write_user(&store).unwrap();
@@ -119,10 +119,10 @@ fn pages_are_verified_while_others_write() {
         Ok(())
     });
     assert_eq!(findings.unwrap(), Vec::<String>::new());
-    assert!(pages > 50 && store.file_troubles().is_verified);
+    assert!(pages > 50 && store.file_faults().is_verified);
     damage(&planted.path);
     let findings = store.verify_pages(&mut || Ok(())).unwrap();
-    assert_eq!(store.file_troubles().damage, findings);
+    assert_eq!(store.file_faults().damage, findings);
     assert!(findings[0].starts_with("table incident_id_to_incident: "), "{findings:?}");
 }
 
@@ -188,7 +188,7 @@ fn a_file_that_was_removed_or_replaced_takes_no_writes_until_it_is_back() {
 
     fs::rename(path, &aside).unwrap();
     assert!(refusal().contains("removed or renamed"));
-    assert!(store.file_troubles().misplaced.unwrap().contains("removed or renamed"));
+    assert!(store.file_faults().misplaced.unwrap().contains("removed or renamed"));
     assert!(store.disk().unwrap().0 > 0, "its size is known all the same");
 
     fs::write(path, b"something else").unwrap();
@@ -201,7 +201,7 @@ fn a_file_that_was_removed_or_replaced_takes_no_writes_until_it_is_back() {
 
     fs::rename(&aside, path).unwrap();
     write_user(&store).unwrap();
-    assert_eq!(store.file_troubles().misplaced, None);
+    assert_eq!(store.file_faults().misplaced, None);
 
     let length = fs::metadata(path).unwrap().len();
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
@@ -278,7 +278,7 @@ proptest::proptest! {
         if let Some(first) = page.first_mut() {
             *first = kind;
         }
-        for tree in [pages::Tree::of_tables(), pages::Tree::of_system_tables()] {
+        for tree in [pages::PageTree::of_tables(), pages::PageTree::of_system_tables()] {
             let _ = tree.sum(&page);
             let _ = pages::tables(&tree, &page);
         }

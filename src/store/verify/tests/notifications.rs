@@ -9,7 +9,7 @@ use crate::{
         directory::Subject,
         ids::{DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, TimeslotId},
         maintenance::Maintenance,
-        message::{About, Message, Route, State},
+        message::{Message, MessageState, MessageSubject, Route},
         profile::Profile,
         timeslot::{Timeslot, all_the_time},
     },
@@ -51,7 +51,7 @@ fn message(id: u64) -> Message {
     Message {
         id: MessageId(id),
         created: NOW,
-        about: About::Event { incident: IncidentId(1), event: EventId(1) },
+        about: MessageSubject::Event { incident: IncidentId(1), event: EventId(1) },
         route: Route::Destination {
             user: UserId(1),
             profile: ProfileId(1),
@@ -59,7 +59,11 @@ fn message(id: u64) -> Message {
             medium: "webhook".to_owned(),
         },
         address: "x.org".to_owned(),
-        state: if id.is_multiple_of(2) { State::Due { at: NOW, since: NOW } } else { State::Dead { at: NOW } },
+        state: if id.is_multiple_of(2) {
+            MessageState::Due { at: NOW, since: NOW }
+        } else {
+            MessageState::Dead { at: NOW }
+        },
         attempts: 0,
         last_attempt: None,
         answer: String::new(),
@@ -117,7 +121,7 @@ fn furnished() -> Planted {
             command.put_message(message(id));
         }
         let id = command.new_message_id();
-        let about = About::Event { incident: IncidentId(2), event: EventId(2) };
+        let about = MessageSubject::Event { incident: IncidentId(2), event: EventId(2) };
         command.put_message(Message { id, about, ..message(5) });
         Ok::<(), StoreError>(())
     };
@@ -246,7 +250,7 @@ fn finds_messages_in_the_wrong_lists() {
 fn finds_messages_and_near_misses_that_lead_nowhere() {
     let findings = findings_after(|txn| {
         let mut messages = txn.open_table(MESSAGE_ID_TO_MESSAGE).unwrap();
-        let gathered = Message { state: State::Gathered { into: MessageId(90), at: NOW }, ..message(9) };
+        let gathered = Message { state: MessageState::Gathered { into: MessageId(90), at: NOW }, ..message(9) };
         messages.insert(id_key(9), encode_message(&gathered).unwrap().as_slice()).unwrap();
         messages.insert(id_key(3), [1_u8, 2].as_slice()).unwrap();
         let mut misses = txn.open_table(EVENT_ID_TO_NEAR_MISSES).unwrap();

@@ -1,0 +1,334 @@
+//! Limits for wrong passwords, so that nobody can guess a password and nobody can lock somebody else out.
+//!
+//! Only failures count. Strangers have a budget for each account and network, and one for each network. Networks where the
+//! account logged in lately, and browsers and sessions that can prove that it did, have budgets of their own that no
+//! stranger can use up. There is no budget for an account as a whole: it would lock its owner out. How fast an account can
+//! be guessed from many networks at once is bounded by the checks that strangers get ([`super::Passwords`]).
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use super::{password::CheckPriority, remembered::lock};
+use crate::domain::{
+    address::network,
+    ids::UserId,
+    limits::{
+        PASSWORD_PLACE_KEPT, PASSWORD_PLACES_KEPT, PASSWORD_PLACES_PER_ACCOUNT, PASSWORD_TRIES_KEPT,
+        PASSWORD_TRIES_PER_ACCOUNT, PASSWORD_TRIES_PER_ADDRESS, PASSWORD_TRY_PER_ACCOUNT_EVERY,
+        PASSWORD_TRY_PER_ADDRESS_EVERY,
+    },
+    token::TokenHash,
+};
+
+/// Who tries, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginClient<'a> {
+    /// There need not be such an account.
+    pub username: &'a str,
+    pub user: Option<UserId>,
+    /// `None`: locally.
+    pub peer: Option<IpAddr>,
+    /// Names a browser or a session that has proved that it belongs to the account.
+    pub proof: Option<TokenHash>,
+}
+
+/// Budgets and places, all in memory and bounded. Keys of budgets are hashed, so that names of any length cost the same.
+#[derive(Default)]
+pub struct LoginLimits {
+    hasher: RandomState,
+    budgets: Mutex<AttemptBudgets>,
+    places: Mutex<KnownNetworks>,
+}
+
+/// What a budget allows: `burst` tries at once, and one more after each interval.
+#[derive(Clone, Copy)]
+struct Quota {
+    burst: NonZeroU32,
+    every: Duration,
+}
+
+const ACCOUNT: Quota = Quota { burst: PASSWORD_TRIES_PER_ACCOUNT, every: PASSWORD_TRY_PER_ACCOUNT_EVERY };
+const ADDRESS: Quota = Quota { burst: PASSWORD_TRIES_PER_ADDRESS, every: PASSWORD_TRY_PER_ADDRESS_EVERY };
+
+impl LoginLimits {
+    /// Takes a try from each budget that it counts against. `Err`: how long to wait.
+    pub fn begin(&self, trier: LoginClient<'_>) -> Result<Attempt<'_>, Duration> {
+        self.begin_at(trier, Instant::now())
+    }
+
+    fn begin_at(&self, trier: LoginClient<'_>, now: Instant) -> Result<Attempt<'_>, Duration> {
+        let network = trier.peer.map(network);
+        let (is_known, taken) = if let Some(proof) = trier.proof {
+            (true, vec![(self.hasher.hash_one(("proof", trier.username, proof)), ACCOUNT)])
+        } else if trier.user.is_some_and(|user| lock(&self.places).knows(user, network, now)) {
+            (true, vec![(self.hasher.hash_one(("place", trier.username, network)), ACCOUNT)])
+        } else {
+            let account = (self.hasher.hash_one(("stranger", trier.username, network)), ACCOUNT);
+            let address = network.map(|network| (self.hasher.hash_one(("address", network)), ADDRESS));
+            (false, [account].into_iter().chain(address).collect())
+        };
+        let level = lock(&self.budgets).take(&taken, now)?;
+        Ok(Attempt { login_limits: self, rank: CheckPriority::new(is_known, level), taken, network, counts: false })
+    }
+
+    fn budgets(&self) -> MutexGuard<'_, AttemptBudgets> {
+        lock(&self.budgets)
+    }
+}
+
+/// A try under way. Dropped before its check began, it costs nothing.
+#[must_use]
+pub struct Attempt<'a> {
+    login_limits: &'a LoginLimits,
+    rank: CheckPriority,
+    taken: Vec<(u64, Quota)>,
+    network: Option<IpAddr>,
+    counts: bool,
+}
+
+impl Attempt<'_> {
+    /// Its place among those that wait for a check: the fewer failures, the sooner.
+    #[must_use]
+    pub fn rank(&self) -> CheckPriority {
+        self.rank
+    }
+
+    /// The check begins: from now on the try counts as a failure, even if nobody waits for the result.
+    pub fn counts(&mut self) {
+        self.counts = true;
+    }
+
+    /// The password was right: the try costs nothing, and the account is known to log in from there.
+    pub fn succeeded(mut self, user: UserId) {
+        self.counts = false;
+        lock(&self.login_limits.places).note(user, self.network, Instant::now());
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.counts {
+            self.login_limits.budgets().give_back(&self.taken, Instant::now());
+        }
+    }
+}
+
+/// By key, when the budget is whole again.
+#[derive(Default)]
+struct AttemptBudgets(HashMap<u64, Instant>);
+
+impl AttemptBudgets {
+    /// From all or none; returns how many tries are missing from them, all together.
+    fn take(&mut self, taken: &[(u64, Quota)], now: Instant) -> Result<u32, Duration> {
+        let mut level = 0;
+        for (key, quota) in taken {
+            let debt = self.debt(*key, now) + quota.every;
+            let limit = quota.every * quota.burst.get();
+            if debt > limit {
+                return Err(debt.saturating_sub(limit));
+            }
+            let login_limits = debt.as_micros().div_ceil(quota.every.as_micros().max(1));
+            level = u32::try_from(login_limits).unwrap_or(u32::MAX).saturating_add(level);
+        }
+        self.make_room(now);
+        for (key, quota) in taken {
+            let whole = now + self.debt(*key, now) + quota.every;
+            self.0.insert(*key, whole);
+        }
+        Ok(level)
+    }
+
+    fn give_back(&mut self, taken: &[(u64, Quota)], now: Instant) {
+        for (key, quota) in taken {
+            let debt = self.debt(*key, now).saturating_sub(quota.every);
+            if debt.is_zero() {
+                self.0.remove(key);
+            } else {
+                self.0.insert(*key, now + debt);
+            }
+        }
+    }
+
+    fn debt(&self, key: u64, now: Instant) -> Duration {
+        self.0.get(&key).map_or(Duration::ZERO, |whole| whole.saturating_duration_since(now))
+    }
+
+    /// When full, forgets first the budgets that are whole, and then the half that are nearest to it.
+    fn make_room(&mut self, now: Instant) {
+        if self.0.len() < PASSWORD_TRIES_KEPT {
+            return;
+        }
+        self.0.retain(|_, whole| *whole > now);
+        if self.0.len() < PASSWORD_TRIES_KEPT {
+            return;
+        }
+        let mut times: Vec<Instant> = self.0.values().copied().collect();
+        let (_, median, _) = times.select_nth_unstable(PASSWORD_TRIES_KEPT / 2);
+        let median = *median;
+        self.0.retain(|_, whole| *whole > median);
+    }
+}
+
+/// From which networks each account logged in lately. Only a right password adds one, so strangers cannot push others out.
+#[derive(Default)]
+struct KnownNetworks(HashMap<UserId, Vec<(Option<IpAddr>, Instant)>>);
+
+impl KnownNetworks {
+    fn knows(&self, user: UserId, network: Option<IpAddr>, now: Instant) -> bool {
+        let places = self.0.get(&user).into_iter().flatten();
+        places
+            .into_iter()
+            .any(|(known, since)| *known == network && now.saturating_duration_since(*since) < PASSWORD_PLACE_KEPT)
+    }
+
+    fn note(&mut self, user: UserId, network: Option<IpAddr>, now: Instant) {
+        if self.0.len() >= PASSWORD_PLACES_KEPT && !self.0.contains_key(&user) {
+            let last = |places: &[(Option<IpAddr>, Instant)]| places.iter().map(|(_, since)| *since).max();
+            if let Some(oldest) = self.0.iter().min_by_key(|(_, places)| last(places)).map(|(user, _)| *user) {
+                self.0.remove(&oldest);
+            }
+        }
+        let places = self.0.entry(user).or_default();
+        places.retain(|(known, _)| *known != network);
+        if places.len() >= PASSWORD_PLACES_PER_ACCOUNT {
+            places.remove(0);
+        }
+        places.push((network, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: UserId = UserId(1);
+
+    fn trier<'a>(username: &'a str, address: &str) -> LoginClient<'a> {
+        let user = (username == "ann").then_some(ANN);
+        LoginClient { username, user, peer: address.parse().ok(), proof: None }
+    }
+
+    fn fail(login_limits: &LoginLimits, who: LoginClient<'_>, now: Instant) -> Result<CheckPriority, Duration> {
+        let mut attempt = login_limits.begin_at(who, now)?;
+        attempt.counts();
+        Ok(attempt.rank())
+    }
+
+    #[test]
+    fn guessers_use_up_their_own_budget_only() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        let guesser = trier("ann", "10.0.0.1");
+        for _ in 0..PASSWORD_TRIES_PER_ACCOUNT.get() {
+            fail(&login_limits, guesser, now).unwrap();
+        }
+        assert_eq!(fail(&login_limits, guesser, now), Err(PASSWORD_TRY_PER_ACCOUNT_EVERY));
+        fail(&login_limits, guesser, now + PASSWORD_TRY_PER_ACCOUNT_EVERY).unwrap();
+        assert!(fail(&login_limits, guesser, now + PASSWORD_TRY_PER_ACCOUNT_EVERY).is_err());
+        fail(&login_limits, trier("ann", "10.0.0.2"), now).unwrap();
+        fail(&login_limits, trier("bob", "10.0.0.1"), now).unwrap();
+    }
+
+    #[test]
+    fn failures_count_and_nothing_else_does() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        for _ in 0..500 {
+            let mut attempt = login_limits.begin_at(trier("ann", "10.0.0.1"), now).unwrap();
+            attempt.counts();
+            attempt.succeeded(ANN);
+            drop(login_limits.begin_at(trier("bob", "10.0.0.1"), now).unwrap());
+        }
+        assert!(lock(&login_limits.budgets).0.is_empty());
+    }
+
+    #[test]
+    fn tries_under_way_count_until_they_end() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        let begin = || login_limits.begin_at(trier("ann", "10.0.0.1"), now);
+        let under_way: Vec<_> = std::iter::from_fn(|| begin().ok()).collect();
+        assert_eq!(under_way.len(), PASSWORD_TRIES_PER_ACCOUNT.get() as usize);
+        drop(under_way);
+        assert!(begin().is_ok());
+    }
+
+    #[test]
+    fn where_the_account_logged_in_it_has_a_budget_of_its_own() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        login_limits.begin_at(trier("ann", "10.0.0.1"), now).unwrap().succeeded(ANN);
+        // Somebody else at the same address tries many accounts.
+        let mut number = 0;
+        while fail(&login_limits, trier(&format!("user{number}"), "10.0.0.1"), now).is_ok() {
+            number += 1;
+        }
+        assert_eq!(number, PASSWORD_TRIES_PER_ADDRESS.get());
+        let known = fail(&login_limits, trier("ann", "10.0.0.1"), now).unwrap();
+        let strange = fail(&login_limits, trier("ann", "10.0.0.2"), now).unwrap();
+        assert!(known < strange, "who is known comes first");
+        let later = now + PASSWORD_PLACE_KEPT + Duration::from_hours(1);
+        assert!(fail(&login_limits, trier("ann", "10.0.0.1"), later).unwrap() > known, "but not for ever");
+    }
+
+    #[test]
+    fn a_proof_has_a_budget_of_its_own() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        let proved = LoginClient { proof: Some([1; 32]), ..trier("ann", "10.0.0.1") };
+        login_limits.begin_at(trier("ann", "10.0.0.1"), now).unwrap().succeeded(ANN);
+        while fail(&login_limits, trier("ann", "10.0.0.1"), now).is_ok() {}
+        for _ in 0..PASSWORD_TRIES_PER_ACCOUNT.get() {
+            fail(&login_limits, proved, now).unwrap();
+        }
+        assert!(fail(&login_limits, proved, now).is_err(), "which ends as well");
+        assert!(fail(&login_limits, LoginClient { proof: Some([2; 32]), ..proved }, now).is_ok());
+    }
+
+    #[test]
+    fn an_address_cannot_try_many_accounts() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        for i in 0..PASSWORD_TRIES_PER_ADDRESS.get() {
+            fail(&login_limits, trier(&format!("user{i}"), "2001:db8::1"), now).unwrap();
+        }
+        assert!(fail(&login_limits, trier("another", "2001:db8::2"), now).is_err());
+        fail(&login_limits, trier("another", "2001:db8:0:1::1"), now).unwrap();
+    }
+
+    #[test]
+    fn who_failed_more_often_waits_longer() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        let first = fail(&login_limits, trier("ann", "10.0.0.1"), now).unwrap();
+        let second = fail(&login_limits, trier("ann", "10.0.0.1"), now).unwrap();
+        assert!(first < second);
+        assert_eq!(fail(&login_limits, trier("ann", "10.0.0.2"), now).unwrap(), first);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_those_who_failed_most() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        while fail(&login_limits, trier("ann", "10.0.0.1"), now).is_ok() {}
+        for number in 0..2 * PASSWORD_TRIES_KEPT as u32 {
+            let peer = Some(IpAddr::V4((0x0b00_0000 + number).into()));
+            fail(&login_limits, LoginClient { peer, ..trier("ann", "") }, now).unwrap();
+        }
+        assert!(lock(&login_limits.budgets).0.len() <= PASSWORD_TRIES_KEPT + 2);
+        assert!(fail(&login_limits, trier("ann", "10.0.0.1"), now).is_err());
+        for number in 0..100 {
+            let peer = Some(IpAddr::V4((0x0c00_0000 + number).into()));
+            login_limits.begin_at(LoginClient { peer, ..trier("ann", "") }, now).unwrap().succeeded(ANN);
+        }
+        assert_eq!(lock(&login_limits.places).0[&ANN].len(), PASSWORD_PLACES_PER_ACCOUNT);
+        let mut places = KnownNetworks::default();
+        for number in 0..PASSWORD_PLACES_KEPT as u64 + 50 {
+            places.note(UserId(number), None, now + Duration::from_millis(number));
+        }
+        assert_eq!(places.0.len(), PASSWORD_PLACES_KEPT);
+    }
+
+    #[test]
+    fn ipv4_is_the_same_in_either_notation() {
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), network("192.0.2.1".parse().unwrap()));
+    }
+}

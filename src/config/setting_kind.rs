@@ -1,0 +1,350 @@
+//! Kinds of settings: how a value is written, which values are allowed, and how they are shown.
+
+use std::{collections::BTreeMap, ffi::OsString, marker::PhantomData, path::PathBuf, time::Duration};
+
+use chrono_tz::Tz;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use tracing_subscriber::filter::EnvFilter;
+use url::Url;
+
+use super::{ConfigError, Origin, read_secret};
+
+/// A thousand years: what is longer is a mistake, and would not fit a timestamp.
+pub const LONGEST_LIFE_DAYS: u64 = 365_000;
+
+/// Kind of setting. It is implemented for types such as `bool`, and for others that exist only as kinds.
+pub trait SettingKind {
+    type Value;
+    /// Type in the settings file, so that errors name line and column.
+    type InFile: DeserializeOwned + Serialize;
+
+    fn read(found: FoundValue) -> Result<Self::Value, ConfigError>;
+
+    /// Formats a value for `argusd config`, without secrets.
+    fn show(value: &Self::Value) -> String;
+
+    /// Returns the name of the setting for `argusd config`.
+    fn shown_name(name: &'static str) -> &'static str {
+        name
+    }
+
+    /// Translates the text of a variable to that of the setting; `None`: it sets nothing.
+    fn of_variable(_variable: &'static str, text: String) -> Result<Option<String>, String> {
+        Ok(Some(text))
+    }
+}
+
+/// A value from any origin, as it would be written in a variable.
+pub struct FoundValue {
+    pub name: &'static str,
+    pub origin: Origin,
+    pub text: OsString,
+}
+
+impl FoundValue {
+    fn into_text(self) -> String {
+        self.text.to_string_lossy().into_owned()
+    }
+}
+
+/// Formats a value of the file as in a variable: lists with commas, tables as JSON.
+pub(super) fn text_of(in_file: impl Serialize) -> String {
+    match serde_json::to_value(in_file) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Array(list)) => list.into_iter().map(text_of).collect::<Vec<_>>().join(","),
+        Ok(value) => value.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Declares kinds: `kind: type of the value, type in the file, reader, formatter`, and a translation of variables if
+/// one of them has another format than the setting. The generic parameters of a kind come first.
+macro_rules! kinds {
+    ($($(@[$($parameter:tt)*])? $kind:ty: $value:ty, $in_file:ty, $read:expr, $show:expr $(, $of_variable:ident)?;)*) => {
+        $(impl$(<$($parameter)*>)? SettingKind for $kind {
+            type Value = $value;
+            type InFile = $in_file;
+
+            fn read(found: FoundValue) -> Result<$value, ConfigError> {
+                ($read)(found)
+            }
+
+            fn show(value: &$value) -> String {
+                ($show)(value)
+            }
+
+            $(fn of_variable(variable: &'static str, text: String) -> Result<Option<String>, String> {
+                $of_variable(variable, text)
+            })?
+        })*
+    };
+}
+
+kinds! {
+    bool: bool, bool, checked(parse_bool), bool::to_string;
+    String: String, String, |found: FoundValue| Ok(found.into_text()), String::clone;
+    PathBuf: PathBuf, PathBuf, |found: FoundValue| Ok(found.text.into()), |path: &PathBuf| path.display().to_string();
+    // An empty path is none.
+    Option<PathBuf>: Option<PathBuf>, PathBuf,
+        |found: FoundValue| Ok(Some(found.text).filter(|path| !path.is_empty()).map(PathBuf::from)),
+        |path: &Option<PathBuf>| path.as_ref().map(PathBuf::show).unwrap_or_default();
+    Option<Url>: Option<Url>, String,
+        checked(|text| if text.is_empty() { Ok(None) } else { parse_url(text).map(Some) }),
+        |url: &Option<Url>| url.as_ref().map(Url::to_string).unwrap_or_default();
+    Vec<Url>: Vec<Url>, Vec<String>,
+        checked(|text| parts(text).map(parse_url).collect()),
+        |urls: &Vec<Url>| urls.iter().map(Url::as_str).collect::<Vec<_>>().join(", ");
+    Vec<String>: Vec<String>, Vec<String>,
+        checked(|text| Ok(parts(text).map(str::to_owned).collect())),
+        |list: &Vec<String>| list.join(", ");
+    Tz: Tz, String,
+        checked(|name| name.parse().map_err(|_| format!("{name:?} is no time zone, such as Europe/Oslo"))),
+        Tz::to_string;
+    Dialect: Dialect, String, checked(|text| one_of(DIALECTS, text)), |it| name_of(DIALECTS, it);
+    MailTls: MailTls, String, checked(|text| one_of(MAIL_TLS, text)), |it| name_of(MAIL_TLS, it), mail_tls_of;
+    SmsHttp: Option<SmsHttp>, SmsHttpFile, read_sms_http, hide;
+    OptionalText: Option<String>, String,
+        |found: FoundValue| Ok(Some(found.into_text()).filter(|text| !text.trim().is_empty())),
+        |text: &Option<String>| text.clone().unwrap_or_default();
+    Listen: String, String, checked(parse_listen), String::clone;
+    Host: String, String, checked(parse_host), String::clone;
+    LogLevel: String, String, checked(parse_log_level), String::clone, log_level_of;
+    JsonObject: String, String, checked(parse_json_object), String::clone;
+    StormLimit: Option<u32>, u32,
+        checked(|text| Ok(Some(number(text, 0, 1_000_000)?).filter(|limit| *limit > 0))),
+        |limit: &Option<u32>| limit.unwrap_or_default().to_string();
+    @[const MIN: u64, const MAX: u64] Days<MIN, MAX>: Option<Duration>, Life,
+        checked(|text| parse_life(text, MIN, MAX)),
+        |life: &Option<Duration>| life.map_or_else(|| "never".to_owned(), |life| (life.as_secs() / DAY).to_string());
+    @[const UNIT: u64, const MIN: u64, const MAX: u64] Time<UNIT, MIN, MAX>: Duration, u64,
+        checked(|text| Ok(Duration::from_secs(number::<u64>(text, MIN, MAX)? * UNIT))),
+        |time: &Duration| (time.as_secs() / UNIT).to_string();
+    @[T: TryFrom<u64> + DeserializeOwned + Serialize + ToString, const MIN: u64, const MAX: u64] Number<T, MIN, MAX>: T, T,
+        checked(|text| number(text, MIN, MAX)),
+        T::to_string;
+}
+
+/// Text without trimming; `None` if it is blank.
+pub struct OptionalText;
+/// `HOST:PORT`.
+pub struct Listen;
+/// A level, or log directives.
+pub struct LogLevel;
+/// Name or address of a host.
+pub struct Host;
+pub struct JsonObject;
+/// A number of messages; 0 is `None`.
+pub struct StormLimit;
+/// A time in days, both bounds included, or `never`.
+pub struct Days<const MIN: u64, const MAX: u64>;
+/// A time in units of `UNIT` seconds, both bounds included.
+pub struct Time<const UNIT: u64, const MIN: u64, const MAX: u64>;
+pub type Hours<const MIN: u64, const MAX: u64> = Time<3_600, MIN, MAX>;
+pub type Seconds<const MIN: u64, const MAX: u64> = Time<1, MIN, MAX>;
+pub struct Number<T, const MIN: u64, const MAX: u64>(PhantomData<T>);
+
+const DAY: u64 = 86_400;
+
+/// A number of days, or the word `never`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Life {
+    Days(u64),
+    Word(String),
+}
+
+/// The two forms of the contact API (contact API contract section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Issue,
+    Current,
+}
+
+const DIALECTS: &[(&str, Dialect)] = &[("issue", Dialect::Issue), ("current", Dialect::Current)];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    None,
+    StartTls,
+    Tls,
+}
+
+const MAIL_TLS: &[(&str, MailTls)] = &[("none", MailTls::None), ("starttls", MailTls::StartTls), ("tls", MailTls::Tls)];
+
+/// A secret. The settings file, and variables whose name ends in `_FILE`, have the path of a file with it; other
+/// variables have the secret itself.
+pub struct SecretIn<const NEVER_EMPTY: bool>;
+/// A secret that may be empty; an empty path is `None`.
+pub type Secret = SecretIn<false>;
+/// A secret that must not be empty.
+pub type FirstPassword = SecretIn<true>;
+
+impl<const NEVER_EMPTY: bool> SettingKind for SecretIn<NEVER_EMPTY> {
+    type Value = Option<SecretString>;
+    type InFile = PathBuf;
+
+    fn read(FoundValue { name, origin, text }: FoundValue) -> Result<Self::Value, ConfigError> {
+        match origin {
+            Origin::Default => return Ok(None),
+            Origin::Environment(variable) if !variable.ends_with("_FILE") => {
+                return Ok(Some(text.to_string_lossy().as_ref().into()));
+            }
+            _ if text.is_empty() && !NEVER_EMPTY => return Ok(None),
+            _ => {}
+        }
+        let secret = read_secret(text.as_ref())?;
+        if secret.expose_secret().is_empty() && NEVER_EMPTY {
+            return Err(ConfigError::BadValue { name, origin, reason: "the file is empty".to_owned() });
+        }
+        Ok(Some(secret))
+    }
+
+    fn show(secret: &Self::Value) -> String {
+        hide(secret)
+    }
+
+    fn shown_name(name: &'static str) -> &'static str {
+        name.strip_suffix("_file").unwrap_or(name)
+    }
+}
+
+/// A request to a gateway, in templates.
+#[derive(Clone, Debug)]
+pub struct SmsHttp {
+    pub method: String,
+    pub url: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+    pub secret: Option<SecretString>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmsHttpFile {
+    method: Option<String>,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+    secret_file: Option<PathBuf>,
+}
+
+fn read_sms_http(FoundValue { name, origin, text }: FoundValue) -> Result<Option<SmsHttp>, ConfigError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let SmsHttpFile { method, url, headers, body, secret_file } = serde_json::from_slice(text.as_encoded_bytes())
+        .map_err(|error| ConfigError::BadValue { name, origin, reason: error.to_string() })?;
+    let method = method.unwrap_or_else(|| "POST".to_owned());
+    let secret = secret_file.map(|path| read_secret(&path)).transpose()?;
+    Ok(Some(SmsHttp { method, url, headers, body, secret }))
+}
+
+/// Shows whether there is a secret.
+#[expect(clippy::ref_option, reason = "values are shown by reference")]
+fn hide<T>(secret: &Option<T>) -> String {
+    if secret.is_some() { "(set)" } else { "" }.to_owned()
+}
+
+pub(super) fn host_time_zone() -> String {
+    iana_time_zone::get_timezone().ok().filter(|name| name.parse::<Tz>().is_ok()).unwrap_or_else(|| "UTC".to_owned())
+}
+
+/// Returns a reader that trims and parses text.
+fn checked<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(FoundValue) -> Result<T, ConfigError> {
+    |FoundValue { name, origin, text }| {
+        parse(text.to_string_lossy().trim()).map_err(|reason| ConfigError::BadValue { name, origin, reason })
+    }
+}
+
+fn parse_listen(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not HOST:PORT")),
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err(format!("{text:?} is no http or https address")),
+    }
+}
+
+fn parse_log_level(level: &str) -> Result<String, String> {
+    match level.parse::<EnvFilter>() {
+        Ok(_) => Ok(level.to_owned()),
+        Err(_) => Err(format!("{level:?} is neither error, warn, info, debug, trace nor a list of directives")),
+    }
+}
+
+/// Translates Argus' `DEBUG`, a boolean that only raises the log level here (contract section 25).
+#[expect(clippy::unnecessary_wraps, reason = "translations have one signature")]
+fn log_level_of(variable: &str, text: String) -> Result<Option<String>, String> {
+    Ok(match variable {
+        "DEBUG" => parse_bool(&text).unwrap_or(false).then(|| "debug".to_owned()),
+        _ => Some(text),
+    })
+}
+
+/// Translates Argus' `EMAIL_USE_TLS`, a boolean that means STARTTLS (contract section 25).
+fn mail_tls_of(variable: &str, text: String) -> Result<Option<String>, String> {
+    Ok(Some(match variable {
+        "EMAIL_USE_TLS" => if parse_bool(text.trim())? { "starttls" } else { "none" }.to_owned(),
+        _ => text,
+    }))
+}
+
+fn parse_host(host: &str) -> Result<String, String> {
+    let fits = !host.is_empty() && host.len() <= 253 && !host.contains(|c: char| c.is_whitespace() || c == '/');
+    if fits { Ok(host.to_owned()) } else { Err(format!("{host:?} is no name or address of a host")) }
+}
+
+fn parse_json_object(text: &str) -> Result<String, String> {
+    let object = serde_json::from_str::<Map<_, Value>>(text);
+    object.map(|_| text.to_owned()).map_err(|error| format!("this is no JSON object: {error}"))
+}
+
+fn parse_life(text: &str, min: u64, max: u64) -> Result<Option<Duration>, String> {
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    let days = number::<u64>(text, min, max).map_err(|reason| format!("{reason}, or the word never"))?;
+    Ok(Some(Duration::from_secs(days * DAY)))
+}
+
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "true" | "yes" => Ok(true),
+        "0" | "off" | "false" | "no" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+fn number<T: TryFrom<u64>>(text: &str, min: u64, max: u64) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("{text:?} is no number from {min} to {max}"))
+}
+
+/// Splits a list with commas.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn one_of<T: Copy>(choices: &[(&'static str, T)], text: &str) -> Result<T, String> {
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return Ok(*choice);
+    }
+    let mut names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let last = names.pop().unwrap_or_default();
+    Err(format!("{text:?} is neither {} nor {last}", names.join(", ")))
+}
+
+fn name_of<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> String {
+    choices.iter().find(|(_, choice)| choice == value).map(|(name, _)| *name).unwrap_or_default().to_owned()
+}

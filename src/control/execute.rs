@@ -1,0 +1,115 @@
+//! Executes one administrative command.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use secrecy::ExposeSecret;
+
+use super::{AdminReply, AdminRequest, accounts, channels, faults, incidents, subscriptions};
+use crate::{
+    generate,
+    service::{Service, ServiceError},
+};
+
+/// `progress` hears how long commands get on.
+pub async fn execute(
+    service: &Service,
+    request: AdminRequest,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> AdminReply {
+    carry_out(service, request, progress).await.unwrap_or_else(|error| AdminReply::Refused(error.to_string()))
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error("{0}")]
+    Other(String),
+}
+
+async fn carry_out(
+    service: &Service,
+    request: AdminRequest,
+    progress: &(dyn Fn(String) + Send + Sync),
+) -> Result<AdminReply, AdminError> {
+    use AdminRequest as R;
+    match request {
+        R::ListUsers => Ok(accounts::list_users(service)),
+        R::CreateUser(new) => accounts::create_user(service, new).await,
+        R::ChangeUser(change) => accounts::change_user(service, change).await,
+        R::SetPassword { username, password } => {
+            accounts::set_password(service, &username, password.expose_secret()).await
+        }
+        R::Deactivate { username } => accounts::deactivate(service, &username).await,
+        R::ListTokens { username } => accounts::list_tokens(service, username.as_deref()),
+        R::CreateToken { username, value, life } => accounts::create_token(service, &username, value, life).await,
+        R::RevokeToken(which) => accounts::revoke_token(service, which).await,
+        R::ListSources => Ok(accounts::list_sources(service)),
+        R::CreateSource(new) => accounts::create_source(service, new).await,
+        R::ListChannels => Ok(channels::list(service)),
+        R::CreateChannel(new) => channels::create(service, new).await,
+        R::ChangeChannel(change) => channels::change(service, change).await,
+        R::DeleteChannel { which } => channels::delete(service, &which).await,
+        R::WatchSource { name, source_type, heartbeat } => {
+            accounts::watch_source(service, &name, source_type.as_deref(), heartbeat).await
+        }
+        R::CheckTokens { days } => faults::check_tokens(service, days).await,
+        R::CheckHeartbeats => faults::check_heartbeats(service).await,
+        R::ListFilters { id, name } => Ok(subscriptions::list_filters(service, id, name.as_deref())),
+        R::ToggleProfiles(ids) => subscriptions::toggle_profiles(service, ids).await,
+        R::CreateIncidents(new) => incidents::create(service, new).await,
+        R::CloseIncident(close) => incidents::close(service, close).await,
+        R::Generate { count, seed } => {
+            generate::load(service, count, seed, progress).await.map(AdminReply::Text).map_err(other)
+        }
+        R::Demo { seed, force } => {
+            let made = service.make_demo_data(&service.people().local_caller()?, seed, force).await?;
+            Ok(AdminReply::Text(made.to_string()))
+        }
+        R::Check => blocking(service, check).await,
+        R::Reindex => reindex(service, progress).await,
+        R::Backup { to } => {
+            let copied = blocking(service, move |service| service.store().backup(&to)).await?;
+            copied.map(|()| AdminReply::Done).map_err(|error| AdminError::Service(error.into()))
+        }
+    }
+}
+
+fn other(error: impl std::fmt::Display) -> AdminError {
+    AdminError::Other(error.to_string())
+}
+
+async fn blocking<T: Send + 'static>(
+    service: &Service,
+    run: impl FnOnce(&Service) -> T + Send + 'static,
+) -> Result<T, AdminError> {
+    let service = service.clone();
+    let ended = tokio::task::spawn_blocking(move || run(&service)).await;
+    ended.map_err(|_| AdminError::Other("an internal error ended the command".to_owned()))
+}
+
+/// A damaged file can make the layers below panic; that is a finding, not the end of the server.
+fn check(service: &Service) -> AdminReply {
+    let mut findings = guarded("the data file", || service.store().verify().map_err(|error| error.to_string()));
+    findings.extend(guarded("the search index", || service.search().verify().map_err(|error| error.to_string())));
+    AdminReply::Findings(findings)
+}
+
+fn guarded(what: &str, verify: impl FnOnce() -> Result<Vec<String>, String>) -> Vec<String> {
+    match std::panic::catch_unwind(AssertUnwindSafe(verify)) {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => vec![format!("{what} cannot be read: {error}")],
+        Err(_) => vec![format!("{what} is so damaged that reading it had to be given up")],
+    }
+}
+
+async fn reindex(service: &Service, progress: &(dyn Fn(String) + Send + Sync)) -> Result<AdminReply, AdminError> {
+    service.search().reindex();
+    loop {
+        if blocking(service, |service| service.search().wait_until_indexed(Duration::from_secs(2))).await? {
+            return Ok(AdminReply::Done);
+        }
+        progress("the text index is being built".to_owned());
+    }
+}

@@ -1,0 +1,20 @@
+//! Administrative commands that check tokens and sources by hand or from cron (contract sections 23 and 24).
+
+use super::{AdminReply, execute::AdminError};
+use crate::service::{Service, Settled};
+
+/// Exact: a token that does not expire within this number of days has no incident afterwards.
+pub(super) async fn check_tokens(service: &Service, days: Option<u32>) -> Result<AdminReply, AdminError> {
+    let days = days.unwrap_or(service.settings().token_warning_days);
+    Ok(reply(&service.system().check_tokens(days).await?))
+}
+
+pub(super) async fn check_heartbeats(service: &Service) -> Result<AdminReply, AdminError> {
+    Ok(reply(&service.system().check_heartbeats(None).await?))
+}
+
+fn reply(settled: &Settled) -> AdminReply {
+    let opened = settled.opened.iter().map(|id| format!("incident {id} opened"));
+    let lines: Vec<String> = opened.chain(settled.ended.iter().map(|id| format!("incident {id} ended"))).collect();
+    if lines.is_empty() { AdminReply::Done } else { AdminReply::Text(lines.join("\n")) }
+}

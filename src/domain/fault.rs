@@ -1,0 +1,207 @@
+//! Conditions that the server reports about itself as incidents (contract section 23).
+
+mod rules;
+
+use super::{
+    directory::Directory,
+    event::EventType,
+    ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
+    incident::{EndTime, Incident},
+    plan::{REPORTED_DESTINATION_TAG, REPORTED_MEDIUM_TAG},
+    severity::Level,
+    tag::Tag,
+    time::Timestamp,
+};
+
+use self::rules::channel;
+pub use self::rules::{
+    SourceCheck, Strictness, Unreached, damaged, expiring_token, expiring_tokens, missing_heartbeat,
+    missing_heartbeats, over, rules_without_recipients, too_many_recipients, undelivered, unreachable, unreached,
+};
+
+/// With what something can be wrong. Each has at most one open incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultSubject {
+    Token(SourceId),
+    Heartbeat(SourceId),
+    DeadMessages(DestinationId),
+    /// Dead letters to contacts, by the channel that was to carry them.
+    Channel(ChannelId),
+    MailServer,
+    Rule(RuleId),
+    /// More contacts than one event may tell.
+    Overflow(RuleId),
+    DataFile,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    TokenExpiry,
+    MissingHeartbeat,
+    DeadMessages,
+    MailServer,
+    RuleWithoutRecipients,
+    TooManyRecipients,
+    DamagedDataFile,
+}
+
+impl FaultKind {
+    /// The value of the tag `problem_type`.
+    #[must_use]
+    pub const fn problem_type(self) -> &'static str {
+        match self {
+            Self::TokenExpiry => "token_expiry",
+            Self::MissingHeartbeat => "missing_heartbeat",
+            Self::DeadMessages => "dead_letters",
+            Self::MailServer => "mail_server",
+            Self::RuleWithoutRecipients => "rule_without_recipients",
+            Self::TooManyRecipients => "too_many_recipients",
+            Self::DamagedDataFile => "damaged_data_file",
+        }
+    }
+
+    /// Of each incident of this kind.
+    #[must_use]
+    pub fn tag(self) -> String {
+        format!("problem_type={}", self.problem_type())
+    }
+}
+
+impl FaultSubject {
+    #[must_use]
+    pub const fn kind(self) -> FaultKind {
+        match self {
+            Self::Token(_) => FaultKind::TokenExpiry,
+            Self::Heartbeat(_) => FaultKind::MissingHeartbeat,
+            Self::DeadMessages(_) | Self::Channel(_) => FaultKind::DeadMessages,
+            Self::MailServer => FaultKind::MailServer,
+            Self::Rule(_) => FaultKind::RuleWithoutRecipients,
+            Self::Overflow(_) => FaultKind::TooManyRecipients,
+            Self::DataFile => FaultKind::DamagedDataFile,
+        }
+    }
+
+    /// The source incident id of the latest incident about it.
+    #[must_use]
+    pub fn name(self) -> String {
+        let kind = self.kind().problem_type();
+        match self {
+            Self::Token(source) | Self::Heartbeat(source) => format!("{kind}:{source}"),
+            Self::DeadMessages(destination) => format!("{kind}:{destination}"),
+            Self::Channel(channel) => format!("{kind}:channel:{channel}"),
+            Self::Rule(rule) | Self::Overflow(rule) => format!("{kind}:{rule}"),
+            Self::MailServer | Self::DataFile => kind.to_owned(),
+        }
+    }
+
+    /// The source incident id of an incident that is not the latest any more.
+    #[must_use]
+    pub fn former_name(self, incident: IncidentId) -> String {
+        format!("{}:{incident}", self.name())
+    }
+
+    /// Is this the name of an incident about it, the latest or a former one?
+    #[must_use]
+    pub fn is_named(self, source_incident_id: &str) -> bool {
+        source_incident_id.strip_prefix(&self.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::DataFile => Level::CRITICAL,
+            Self::Token(_) | Self::MailServer | Self::Rule(_) | Self::Overflow(_) | Self::Channel(_) => Level::HIGH,
+            Self::DeadMessages(_) => Level::MODERATE,
+            Self::Heartbeat(_) => Level::LOW,
+        }
+    }
+
+    #[must_use]
+    pub fn tags(self, incident: IncidentId, directory: &Directory) -> Vec<Tag> {
+        let problem = self.kind().tag();
+        let texts = match self {
+            Self::Token(source) => vec![
+                "location=argus".to_owned(),
+                problem,
+                format!("source_system_id={source}"),
+                format!("object={incident}"),
+            ],
+            Self::Heartbeat(source) => vec![problem, format!("source_system_id={source}")],
+            Self::DeadMessages(destination) => vec![problem, format!("{REPORTED_DESTINATION_TAG}={destination}")],
+            Self::Channel(id) => {
+                let uuid = channel(directory, id).map(|channel| format!("channel={}", channel.uuid));
+                [problem].into_iter().chain(uuid).collect()
+            }
+            Self::Rule(rule) | Self::Overflow(rule) => vec![problem, format!("rule_id={rule}")],
+            Self::DataFile => vec![problem],
+            Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
+        };
+        texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()
+    }
+}
+
+/// What is to be said of a matter; of one that is not mentioned, that all is well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultFinding {
+    pub subject: FaultSubject,
+    /// An incident that began before is about something else.
+    pub about_since: Timestamp,
+    pub verdict: FaultVerdict,
+}
+
+impl FaultFinding {
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(self.verdict, FaultVerdict::Fault { .. })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultVerdict {
+    Fault {
+        since: Timestamp,
+        description: String,
+    },
+    /// Whatever was said stands.
+    Unknown,
+}
+
+/// What has to happen to the latest incident about a matter, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultStep {
+    Nothing,
+    Open,
+    End,
+    /// It ends, and another one opens.
+    Replace,
+}
+
+#[must_use]
+pub fn step(latest: Option<&Incident>, finding: Option<&FaultFinding>, now: Timestamp) -> FaultStep {
+    let (open, closed) = (latest.filter(|it| it.is_open(now)), latest.filter(|it| !it.is_open(now)));
+    let is_outdated = |finding: &FaultFinding| open.is_some_and(|incident| incident.start < finding.about_since);
+    match finding {
+        Some(finding) => match &finding.verdict {
+            FaultVerdict::Fault { .. } if is_outdated(finding) => FaultStep::Replace,
+            FaultVerdict::Unknown if is_outdated(finding) => FaultStep::End,
+            FaultVerdict::Fault { .. } if open.is_some() => FaultStep::Nothing,
+            FaultVerdict::Fault { since, .. } if !closed.is_some_and(|it| is_dealt_with(it, finding, *since)) => {
+                FaultStep::Open
+            }
+            FaultVerdict::Fault { .. } | FaultVerdict::Unknown => FaultStep::Nothing,
+        },
+        None if open.is_some() => FaultStep::End,
+        None => FaultStep::Nothing,
+    }
+}
+
+/// Trouble that somebody closed by hand comes back only if it began anew. So do dead letters in any case: what was
+/// delivered since is not remembered over a restart.
+fn is_dealt_with(closed: &Incident, finding: &FaultFinding, since: Timestamp) -> bool {
+    let is_newer = matches!(closed.end, EndTime::At(end) if end > since && closed.start >= finding.about_since);
+    let by_hand = closed.event_types.contains(EventType::Close);
+    is_newer && (by_hand || finding.subject.kind() == FaultKind::DeadMessages)
+}
+
+#[cfg(test)]
+mod tests;

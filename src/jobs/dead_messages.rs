@@ -1,0 +1,257 @@
+//! Keeps track of the destinations and contacts that have failed messages.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        fault::Unreached,
+        ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
+        message::{Message, MessageState, Route},
+        time::Timestamp,
+    },
+    store::{Messages, Snapshot, StoreError},
+};
+
+const PAGE: usize = 1_000;
+
+/// Letters that are dead, by where they were to go. Deliveries are remembered from the start of the server on.
+#[derive(Debug, Default)]
+pub struct DeadMessages(Mutex<KnownDeadMessages>);
+
+#[derive(Debug, Default)]
+struct KnownDeadMessages {
+    dead: FxHashMap<MessageTarget, BTreeMap<MessageId, DeadMessage>>,
+    delivered: FxHashMap<MessageTarget, ChangeNumber>,
+    loading: Loading,
+    /// Of the change that was heard of last.
+    turn: ChangeNumber,
+    /// When each letter died that was heard of; what is read from the file died before.
+    deaths: FxHashMap<MessageId, ChangeNumber>,
+    /// Number of times that everything was forgotten.
+    age: u64,
+}
+
+/// The place of a change in the order in which changes are heard of, which the clock does not disturb; 0: before the
+/// start of the server.
+type ChangeNumber = u64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum MessageTarget {
+    Destination(DestinationId),
+    Contact(ContactId, ChannelId),
+}
+
+#[derive(Clone, Debug)]
+struct DeadMessage {
+    died: Timestamp,
+    turn: ChangeNumber,
+    incident: Option<IncidentId>,
+    /// Of a contact: UUID and name.
+    whose: Option<(Uuid, String)>,
+    /// It counts for certain.
+    examined: bool,
+}
+
+/// A letter to a contact, of which it is to be found out whether it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UncheckedMessage {
+    pub contact: ContactId,
+    pub uuid: Uuid,
+    pub channel: ChannelId,
+    message: MessageId,
+    /// `None`: a summary, or it is known not to matter.
+    pub incident: Option<IncidentId>,
+}
+
+#[derive(Debug)]
+enum Loading {
+    /// Holds those that were heard of since, which are newer than what is read.
+    Needed(FxHashSet<MessageId>),
+    Done,
+}
+
+impl Default for Loading {
+    fn default() -> Self {
+        Self::Needed(FxHashSet::default())
+    }
+}
+
+impl DeadMessages {
+    /// True if that may change what is to be said of a destination.
+    pub fn note(&self, messages: &[Arc<Message>]) -> bool {
+        let mut known = self.lock();
+        let noted: Vec<bool> = messages.iter().map(|message| known.note(message)).collect();
+        noted.contains(&true)
+    }
+
+    /// The file may hold what was not told: it has to be read again.
+    pub fn forget(&self) {
+        let mut known = self.lock();
+        known.dead.clear();
+        known.loading = Loading::default();
+        known.age += 1;
+    }
+
+    /// Reads those that were there before, if that is still to be done. Blocking.
+    pub fn load(&self, snapshot: impl FnOnce() -> Result<Snapshot, StoreError>) -> Result<(), StoreError> {
+        let age = {
+            let known = self.lock();
+            if matches!(known.loading, Loading::Done) {
+                return Ok(());
+            }
+            known.age
+        };
+        let snapshot = snapshot()?;
+        let mut before = None;
+        loop {
+            let page = snapshot.messages_page(Messages::Dead, before, PAGE)?;
+            before = page.last().map(|message| message.id);
+            let mut known = self.lock();
+            let Loading::Needed(heard) = &known.loading else { return Ok(()) };
+            if known.age != age {
+                return Ok(());
+            }
+            let unheard: Vec<&Message> = page.iter().filter(|message| !heard.contains(&message.id)).collect();
+            for message in unheard {
+                known.set(message);
+            }
+            if page.len() < PAGE {
+                known.loading = Loading::Done;
+                let KnownDeadMessages { dead, delivered, .. } = &mut *known;
+                delivered.retain(|place, _| dead.contains_key(place));
+                return Ok(());
+            }
+        }
+    }
+
+    /// Destinations that have taken nothing since their newest dead letter: how many are dead since they took something,
+    /// and when the newest died.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<(DestinationId, usize, Timestamp)> {
+        let known = self.lock();
+        let stuck = known.dead.keys().filter_map(|place| {
+            let MessageTarget::Destination(destination) = place else { return None };
+            let since_delivery = known.since_delivery(place);
+            let newest = since_delivery.iter().max_by_key(|dead_message| (dead_message.turn, dead_message.died))?;
+            Some((*destination, since_delivery.len(), newest.died))
+        });
+        stuck.collect()
+    }
+
+    /// The same of contacts.
+    #[must_use]
+    pub fn unreached(&self) -> Vec<Unreached> {
+        let known = self.lock();
+        let unreached = known.dead.keys().filter_map(|place| {
+            let MessageTarget::Contact(_, channel) = place else { return None };
+            let since_delivery = known.since_delivery(place);
+            let oldest = since_delivery.iter().map(|dead_message| dead_message.died).min()?;
+            let newest = since_delivery.iter().max_by_key(|dead_message| (dead_message.turn, dead_message.died))?;
+            let full_name = newest.whose.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
+            let messages = since_delivery.len();
+            Some(Unreached { channel: *channel, full_name, messages, oldest, newest: newest.died })
+        });
+        unreached.collect()
+    }
+
+    /// One letter of each contact that could not be reached, and all that were not asked about before.
+    #[must_use]
+    pub fn doubtful(&self) -> Vec<UncheckedMessage> {
+        let known = self.lock();
+        let mut doubtful = Vec::new();
+        for (place, dead) in &known.dead {
+            let MessageTarget::Contact(contact, channel) = *place else { continue };
+            for (index, (message, dead_message)) in dead.iter().enumerate() {
+                if let Some((uuid, _)) = dead_message.whose.as_ref().filter(|_| index == 0 || !dead_message.examined) {
+                    let incident = dead_message.incident.filter(|_| !dead_message.examined);
+                    doubtful.push(UncheckedMessage { contact, uuid: *uuid, channel, message: *message, incident });
+                }
+            }
+        }
+        doubtful
+    }
+
+    /// No letter to it counts any more.
+    pub fn is_gone(&self, doubtful: &UncheckedMessage) {
+        self.lock().dead.remove(&MessageTarget::Contact(doubtful.contact, doubtful.channel));
+    }
+
+    /// It counts, or it does not.
+    pub fn settle(&self, doubtful: &UncheckedMessage, counts: bool) {
+        let place = MessageTarget::Contact(doubtful.contact, doubtful.channel);
+        let mut known = self.lock();
+        let Some(dead) = known.dead.get_mut(&place) else { return };
+        if counts {
+            if let Some(dead_message) = dead.get_mut(&doubtful.message) {
+                dead_message.examined = true;
+            }
+            return;
+        }
+        dead.remove(&doubtful.message);
+        if dead.is_empty() {
+            known.dead.remove(&place);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KnownDeadMessages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KnownDeadMessages {
+    fn note(&mut self, message: &Message) -> bool {
+        if let Loading::Needed(heard) = &mut self.loading {
+            heard.insert(message.id);
+        }
+        self.turn += 1;
+        if message.is_dead() {
+            self.deaths.insert(message.id, self.turn);
+        } else {
+            self.deaths.remove(&message.id);
+        }
+        self.set(message)
+    }
+
+    fn since_delivery(&self, place: &MessageTarget) -> Vec<&DeadMessage> {
+        let delivered = self.delivered.get(place);
+        let dead = self.dead.get(place).into_iter().flat_map(BTreeMap::values);
+        dead.filter(|dead_message| delivered.is_none_or(|delivered| dead_message.turn > *delivered)).collect()
+    }
+
+    fn set(&mut self, message: &Message) -> bool {
+        let (place, whose) = match &message.route {
+            Route::Destination { destination, .. } => (MessageTarget::Destination(*destination), None),
+            Route::Contact { contact, uuid, full_name, channel, .. } => {
+                (MessageTarget::Contact(*contact, *channel), Some((*uuid, full_name.clone())))
+            }
+        };
+        if let MessageState::Dead { at: died } = message.state {
+            let turn = self.deaths.get(&message.id).copied().unwrap_or_default();
+            let dead_message = DeadMessage { died, turn, incident: message.incident(), whose, examined: false };
+            self.dead.entry(place).or_default().insert(message.id, dead_message);
+            return true;
+        }
+        let is_loading = matches!(self.loading, Loading::Needed(_));
+        if matches!(message.state, MessageState::Delivered { .. }) && (is_loading || self.dead.contains_key(&place)) {
+            self.delivered.insert(place, self.turn);
+        }
+        let Some(dead) = self.dead.get_mut(&place) else { return false };
+        dead.remove(&message.id);
+        if dead.is_empty() {
+            self.dead.remove(&place);
+            if !is_loading {
+                self.delivered.remove(&place);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

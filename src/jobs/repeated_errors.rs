@@ -1,0 +1,32 @@
+//! Log lines about incidents of the server itself, and about errors that prevent them.
+
+use tracing::{info, warn};
+
+use crate::service::{ServiceError, Settled};
+
+/// What went wrong last, by kind: the same error again is not logged again.
+#[derive(Default)]
+pub(super) struct RepeatedErrors(Vec<(&'static str, String)>);
+
+impl RepeatedErrors {
+    pub(super) fn hear(&mut self, name: &'static str, outcome: Result<Settled, ServiceError>) {
+        let before = self.0.iter().position(|(kind, _)| *kind == name).map(|at| self.0.swap_remove(at));
+        match outcome {
+            Ok(settled) => {
+                for incident in settled.opened {
+                    info!("incident {incident} opened: {name}");
+                }
+                for incident in settled.ended {
+                    info!("incident {incident} ended: {name}");
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if before.is_none_or(|(_, told)| told != error) {
+                    warn!("incidents about {name} cannot be kept up to date: {error}");
+                }
+                self.0.push((name, error));
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Transports: each sends one message and returns the result.
+
+mod email;
+mod email_message;
+mod http;
+mod ntfy;
+mod per_channel;
+mod post;
+mod reach;
+mod roots;
+mod sms;
+mod smtp;
+mod smtp_pool;
+mod transcript;
+mod webhook;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::future::BoxFuture;
+
+pub use self::transcript::Transcript;
+use self::{
+    email::EmailTransport,
+    http::Http,
+    ntfy::Ntfy,
+    post::Poster,
+    sms::{Gateway, Sms},
+    smtp_pool::SmtpPools,
+    webhook::Webhook,
+};
+use super::{
+    ContactCard, Content, Outgoing,
+    plugin::Plugins,
+    settings::{ChannelSettings, PluginSettings},
+    template::Templates,
+    text::clean,
+};
+use crate::{
+    clock::{Clock, random_bytes},
+    domain::{
+        attempt::AttemptOutcome,
+        channel_types::{CHANNEL_TYPES, Protocol},
+        datetime::Zoned,
+        destination::Destination,
+        directory::Directory,
+        limits::PROVIDER_ANSWER,
+        plugin::PluginInfo,
+    },
+};
+
+/// Takes a message to its provider: one type's, or all that are set up.
+pub trait Transport: Send + Sync {
+    /// Ends within a bounded time whatever the other side does. The transcript tells what happened on the way, without
+    /// secrets.
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome>;
+}
+
+/// All that are set up.
+pub struct Channels {
+    built_in: Vec<(&'static str, Box<dyn Transport>)>,
+    smtp_pools: Arc<SmtpPools>,
+    plugins: Plugins,
+}
+
+/// Why channels cannot be built from their settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("{setting}: {reason}")]
+    BadSetting { setting: &'static str, reason: String },
+    /// Names the file and the line.
+    #[error("template {place}: {reason}")]
+    BadTemplate { place: String, reason: String },
+}
+
+/// Whoever looks after the channel can put it right.
+fn unusable(error: &SetupError) -> AttemptOutcome {
+    AttemptOutcome::retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
+}
+
+impl Channels {
+    /// Reads files: templates and certificates.
+    pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let time_zone = settings.time_zone;
+        let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
+        let smtp_pools = Arc::new(SmtpPools::new(&settings.mail)?);
+        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(&clock))?);
+        let sms = Gateway::new(&settings.sms)?.map(Arc::new);
+        let build = |protocol: &'static Protocol| -> Box<dyn Transport> {
+            let (http, templates, clock) = (Arc::clone(&http), Arc::clone(&templates), Arc::clone(&clock));
+            let smtp_pools = Arc::clone(&smtp_pools);
+            match protocol {
+                Protocol::Mail => {
+                    let stable_subject = settings.mail.stable_subject;
+                    Box::new(EmailTransport { smtp_pools, templates, time_zone, stable_subject, clock })
+                }
+                Protocol::Sms => Box::new(Sms { gateway: sms.clone(), smtp_pools, http, templates, time_zone, clock }),
+                Protocol::Webhook => Box::new(Webhook { http, zoned: Zoned::new(time_zone), clock }),
+                Protocol::Ntfy => Box::new(Ntfy { http, templates, time_zone }),
+                Protocol::Post(what) => Box::new(Poster { what, http, templates, time_zone }),
+            }
+        };
+        let built_in = CHANNEL_TYPES.iter().map(|known| (known.key, build(&known.protocol))).collect();
+        let plugins = Plugins::new(settings.plugins.clone(), clock);
+        Ok(Self { built_in, smtp_pools, plugins })
+    }
+
+    /// Sends over the channel of the message's type.
+    pub async fn send(&self, message: &Outgoing) -> (AttemptOutcome, Transcript) {
+        let mut transcript = Transcript::default();
+        let outcome = self.carry(message, &mut transcript).await;
+        (outcome, transcript)
+    }
+
+    /// Sends a harmless message that `username` asked for, now and once.
+    pub async fn test(
+        &self,
+        directory: &Directory,
+        destination: &Destination,
+        username: &str,
+    ) -> (AttemptOutcome, Transcript) {
+        let contact = match ContactCard::of_destination(directory, destination) {
+            Ok(contact) => contact,
+            Err(answer) => return (AttemptOutcome::fail(answer), Transcript::default()),
+        };
+        let message = Outgoing {
+            // Nobody takes one test for a repetition of another.
+            id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
+            medium: destination.medium.clone(),
+            settings: destination.settings.clone(),
+            content: Content::Test { username: username.to_owned() },
+            contact,
+        };
+        self.send(&message).await
+    }
+
+    /// Stops the plug-ins of channels that are gone, and forgets their settings.
+    pub fn tend(&self, directory: &Directory) {
+        self.smtp_pools.keep(|channel| directory.channels.contains_key(&channel));
+        self.plugins.tend(directory);
+    }
+
+    /// Stops all plug-ins; what is sent through one from now on is for later.
+    pub async fn close(&self) {
+        self.plugins.close().await;
+    }
+
+    /// The types of the plug-ins that are installed. Reads their directory.
+    #[must_use]
+    pub fn installed_plugins(settings: &PluginSettings) -> Vec<String> {
+        Plugins::installed(settings)
+    }
+
+    /// Asks each plug-in that is installed what it is, or says why it does not tell.
+    pub async fn describe_plugins(settings: &PluginSettings) -> BTreeMap<String, Result<PluginInfo, String>> {
+        Plugins::describe_all(settings).await
+    }
+}
+
+impl Transport for Channels {
+    fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome> {
+        let built_in = self.built_in.iter().find(|(medium, _)| *medium == message.medium);
+        if let Some((_, channel)) = built_in {
+            return channel.carry(message, transcript);
+        }
+        Box::pin(async move {
+            match message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?))) {
+                Some((contact, channel)) => self.plugins.send(contact, channel, message).await,
+                None => AttemptOutcome::fail(format!("The medium {:?} is not set up on this server.", message.medium)),
+            }
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! Builds mails. Texts from outside cannot add headers or parts (contract section 19.3).
+
+use std::{
+    fmt::{self, Write},
+    time::{Duration, SystemTime},
+};
+
+use email_encoding::headers::{rfc2047, writer::EmailWriter};
+use lettre::{
+    Address, Message,
+    address::AddressError,
+    message::{
+        Mailbox, Mailboxes, MessageBuilder, MultiPart, SinglePart,
+        header::{self, Header, HeaderName, HeaderValue},
+    },
+};
+
+use super::SetupError;
+use crate::{
+    domain::{email, time::Timestamp},
+    notify::text::{atom, cut, one_line},
+};
+
+/// Longer ones help nobody, and break on the way.
+const LONGEST_SUBJECT: usize = 700;
+
+/// What the mails of this server have in common.
+#[derive(Clone, Debug)]
+pub(super) struct SenderIdentity {
+    from: Mailbox,
+    /// The right side of message ids.
+    domain: String,
+}
+
+pub(super) struct Email {
+    pub id: String,
+    pub to: Address,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// Mails that belong together have the same.
+    pub thread: Option<String>,
+}
+
+impl SenderIdentity {
+    /// `from` is an address, with or without a name before it.
+    pub(super) fn new(from: &str) -> Result<Self, SetupError> {
+        let bad = |reason: String| SetupError::BadSetting { setting: "mail.from", reason };
+        let refused = |reason: String| bad(format!("{from:?} is no e-mail address: {reason}"));
+        let Mailbox { name, email } = from.parse().map_err(|error: AddressError| refused(error.to_string()))?;
+        let email = address(email.as_ref()).map_err(refused)?;
+        let domain = atom(email.domain());
+        Ok(Self { from: Mailbox { name, email }, domain })
+    }
+
+    /// With another name or address, where one is given.
+    pub(super) fn of_sender(&self, name: Option<&str>, sender: Option<&str>) -> Result<Self, SetupError> {
+        let email = match sender {
+            Some(text) => address(text).map_err(|reason| SetupError::BadSetting {
+                setting: "sender_mail",
+                reason: format!("{text:?} is no e-mail address: {reason}"),
+            })?,
+            None => self.from.email.clone(),
+        };
+        // A name belongs to the address that it was given with.
+        let name = name.map(one_line).or_else(|| self.from.name.clone().filter(|_| sender.is_none()));
+        let domain = atom(email.domain());
+        Ok(Self { from: Mailbox::new(name, email), domain })
+    }
+
+    pub(super) fn write(&self, email: Email, now: Timestamp) -> Result<Message, lettre::error::Error> {
+        let id = atom(&email.id);
+        let mut builder = Message::builder()
+            .header(FromHeader(self.from.clone()))
+            .to(Mailbox::new(None, email.to))
+            .header(SubjectHeader(cut(&one_line(&email.subject), LONGEST_SUBJECT)))
+            .date(system_time(now))
+            .message_id(Some(format!("<{id}@{}>", self.domain)))
+            .header(AutoSubmitted)
+            .header(NoAutoResponse)
+            .header(ListId(format!("Argus notifications <argus.{}>", self.domain)));
+        if let Some(thread) = &email.thread {
+            builder = self.in_thread(builder, thread);
+        }
+        let Some(html) = email.html else {
+            return builder.singlepart(SinglePart::plain(email.text));
+        };
+        // Parts that need no encoding stand as they are, so it must be nowhere in them.
+        let mut boundary = format!("=_{id}");
+        let mut tries = 0;
+        while email.text.contains(&boundary) || html.contains(&boundary) {
+            tries += 1;
+            boundary = format!("=_{id}_{tries}");
+        }
+        let parts = MultiPart::alternative().boundary(boundary);
+        builder.multipart(parts.singlepart(SinglePart::plain(email.text)).singlepart(SinglePart::html(html)))
+    }
+
+    fn in_thread(&self, builder: MessageBuilder, thread: &str) -> MessageBuilder {
+        let root = format!("<{}@{}>", atom(thread), self.domain);
+        builder.references(root.clone()).in_reply_to(root)
+    }
+}
+
+/// The address as mail servers are given it: its domain in ASCII (A-labels).
+pub(super) fn address(text: &str) -> Result<Address, String> {
+    let ascii = email::to_ascii(text).ok_or("its domain name is not valid")?;
+    ascii.parse().map_err(|error: AddressError| error.to_string())
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    let since = Duration::from_micros(u64::try_from(at.micros()).unwrap_or_default());
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Keeps vacation programs from answering.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+#[derive(Clone)]
+struct ListId(String);
+
+impl Header for ListId {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Id")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
+/// Keeps Exchange from answering, which does not know `Auto-Submitted`.
+#[derive(Clone)]
+struct NoAutoResponse;
+
+impl Header for NoAutoResponse {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "All".to_owned())
+    }
+}
+
+#[derive(Clone)]
+struct FromHeader(Mailbox);
+
+impl Header for FromHeader {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("From")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.parse()?))
+    }
+
+    fn display(&self) -> HeaderValue {
+        match self.0.name.as_deref().map(str::trim) {
+            // Within quotes it would be text too, but many programs decode it there.
+            Some(name) if name.contains(ENCODED_WORD) => {
+                let encoded = written("From: ", |writer| {
+                    rfc2047::encode(name, writer)?;
+                    writer.space();
+                    write!(writer, "<{}>", self.0.email)
+                });
+                HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.to_string(), encoded)
+            }
+            _ => header::From::from(Mailboxes::from(self.0.clone())).display(),
+        }
+    }
+}
+
+/// One line of text from outside.
+#[derive(Clone)]
+struct SubjectHeader(String);
+
+impl Header for SubjectHeader {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Subject")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        let encoded = written("Subject: ", |writer| write_text(&self.0, writer));
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.clone(), encoded)
+    }
+}
+
+/// The beginning of an encoded word (RFC 2047).
+const ENCODED_WORD: &str = "=?";
+
+/// What a header holds after `name`, folded.
+fn written(name: &str, write: impl FnOnce(&mut EmailWriter<'_>) -> fmt::Result) -> String {
+    let mut encoded = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut EmailWriter::new(&mut encoded, name.len(), 0, false));
+    encoded
+}
+
+/// Writes text so that readers see just that: words that are not ASCII, and words that look as if they were encoded
+/// already, are encoded.
+fn write_text(text: &str, writer: &mut EmailWriter<'_>) -> fmt::Result {
+    let mut encode = String::new();
+    for word in text.split_inclusive(' ') {
+        // White space between two encoded words is dropped by readers, so it has to be within them.
+        let is_within = !encode.is_empty() && word == " ";
+        if is_within || !word.is_ascii() || word.contains(ENCODED_WORD) {
+            encode.push_str(word);
+        } else {
+            write_encoded(&mut encode, writer)?;
+            writer.folding().write_str(word)?;
+        }
+    }
+    write_encoded(&mut encode, writer)
+}
+
+/// White space at the end is left as it is: it is between an encoded word and another one.
+fn write_encoded(text: &mut String, writer: &mut EmailWriter<'_>) -> fmt::Result {
+    let words = text.trim_end_matches(' ');
+    rfc2047::encode(words, writer)?;
+    for _ in words.len()..text.len() {
+        writer.space();
+    }
+    text.clear();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

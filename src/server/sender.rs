@@ -1,0 +1,59 @@
+//! Test messages, sent via the same channels as other messages.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    domain::{destination::Destination, plugin::PluginInfo},
+    notify::{Channels, Health, MediumReach},
+    service::{MessageSender, Reached, TestOutcome},
+    store::Store,
+};
+
+pub(super) struct TransportSender {
+    pub channels: Arc<Channels>,
+    pub store: Store,
+    pub health: Arc<Health>,
+    /// The types of the plug-ins that were installed when the server started.
+    pub plugins: Vec<String>,
+    /// What they say of themselves, once they were asked.
+    pub described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
+}
+
+impl MessageSender for TransportSender {
+    fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
+        Box::pin(async move {
+            let directory = self.store.directory();
+            let (outcome, transcript) = self.channels.test(&directory, destination, username).await;
+            TestOutcome { ended: outcome.ended, answer: outcome.answer, transcript: transcript.lines().to_vec() }
+        })
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        let now = self.store.clock().both();
+        let records = self.health.records().into_iter();
+        records
+            .map(|(medium, record)| Reached {
+                medium,
+                last_success: record.last_success,
+                last_failure: record.last_failure,
+                unreachable_since: match record.reach {
+                    MediumReach::UnreachableSince(since) => Some(now.wall_at(since)),
+                    MediumReach::Reachable => None,
+                },
+            })
+            .collect()
+    }
+
+    fn plugins(&self) -> &[String] {
+        &self.plugins
+    }
+
+    fn plugin(&self, kind: &str) -> Option<Result<PluginInfo, String>> {
+        self.described.get()?.get(kind).cloned()
+    }
+}

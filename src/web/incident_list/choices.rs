@@ -1,0 +1,116 @@
+//! Counts beside filters, suggestions for tags, and columns.
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    http::StatusCode,
+};
+use serde_json::{Map, Value};
+
+use super::view::View;
+use crate::{
+    domain::{ids::SourceId, preferences::Column},
+    http::reply,
+    service::TagSuggestion,
+    web::{
+        Site,
+        answer::{PageResult, page, see},
+        form::FormFields,
+        visitor::{Posted, Visitor},
+    },
+};
+
+/// Tags that are suggested at once.
+const SUGGESTIONS: usize = 20;
+
+/// How many there would be for each choice, by the names that the page gives them.
+pub async fn facets(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> PageResult {
+    let view = View::parse(&FormFields::of_query(query.as_deref()));
+    let facets = site.service.incidents().facets(view.criteria(&site.service.directory(), site.service.now())).await?;
+    let mut counts = Map::new();
+    let mut put = |name: String, count: u64| drop(counts.insert(name, Value::from(count)));
+    for (level, count) in (1..).zip(facets.by_level) {
+        put(format!("level:{level}"), count);
+    }
+    for (source, count) in facets.by_source {
+        put(format!("source:{source}"), count);
+    }
+    for (name, count) in facets.by_source_type {
+        put(format!("source_type:{name}"), count);
+    }
+    for (kind, count) in facets.by_event_type {
+        put(format!("event_type:{}", kind.code()), count);
+    }
+    put("open".to_owned(), facets.open);
+    put("closed".to_owned(), facets.closed);
+    put("stateless".to_owned(), facets.stateless);
+    put("acked".to_owned(), facets.acked);
+    put("unacked".to_owned(), facets.unacked);
+    put("with_ticket".to_owned(), facets.with_ticket);
+    put("without_ticket".to_owned(), facets.without_ticket);
+    Ok(reply::json(StatusCode::OK, &counts))
+}
+
+#[derive(Template)]
+#[template(
+    source = r#"{% for tag in tags %}<option value="{{ tag.text }}">{{ tag.count }}</option>{% endfor %}"#,
+    ext = "html"
+)]
+struct Options {
+    tags: Vec<TagSuggestion>,
+}
+
+/// As `<option>`s.
+pub async fn tags(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> PageResult {
+    let fields = FormFields::of_query(query.as_deref());
+    let tags = site.service.incidents().suggest_tags(None, fields.text("q"), SUGGESTIONS).await?;
+    page(&Options { tags })
+}
+
+pub async fn columns(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
+    let view = View::parse(&FormFields::of_query(fields.get("view")));
+    site.service
+        .people()
+        .change_preferences(&visitor.caller, move |chosen| choose_columns(&mut chosen.columns, &fields))
+        .await?;
+    Ok(see(&format!("/incidents/?{}&choose=1", view.query())))
+}
+
+fn choose_columns(columns: &mut Vec<Column>, fields: &FormFields) {
+    if let Some(preset) = fields.get("preset").and_then(Column::preset) {
+        *columns = preset.to_vec();
+    } else if let Some(chosen) = Column::parse_all(fields.all("columns")) {
+        *columns = chosen;
+    }
+    if let Some(up) = fields.get("up").and_then(Column::parse)
+        && let Some(at) = columns.iter().position(|it| *it == up)
+        && let Some(before) = at.checked_sub(1)
+    {
+        columns.swap(at, before);
+    }
+}
+
+/// The rest of a list of sources is typed by name: the whole name, or as much of it as only one source has. `Err`: what to
+/// tell whoever typed something else.
+pub fn by_name(site: &Site, fields: &FormFields, view: &mut View) -> Result<(), String> {
+    let Some(name) = fields.filled("source_name") else { return Ok(()) };
+    let directory = site.service.directory();
+    let sources = directory.sources_sorted();
+    let lower = name.to_lowercase();
+    let mut found: Vec<SourceId> = sources.iter().filter(|it| it.name == name).map(|it| it.id).collect();
+    if found.is_empty() {
+        found.extend(sources.iter().filter(|it| it.name.to_lowercase().contains(&lower)).map(|it| it.id));
+        match found.len() {
+            0 => return Err(format!("No source is named “{name}”.")),
+            1 => {}
+            count => return Err(format!("{count} sources have “{name}” in their names. Type more of it.")),
+        }
+    }
+    for id in found {
+        let sources = view.wanted.source_ids.get_or_insert_default();
+        if !sources.contains(&id) {
+            sources.push(id);
+        }
+    }
+    Ok(())
+}
