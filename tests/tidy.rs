@@ -32,11 +32,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("generate", &["domain", "service"]),
     ("jobs", &["domain", "notify", "service", "store"]),
     ("notify", &["clock", "domain", "store"]),
-    ("admin", &["auth", "domain", "generate", "service"]),
+    ("control", &["auth", "domain", "generate", "service"]),
     ("http", &["domain", "service"]),
     ("web", &["domain", "http", "service"]),
-    ("server", &["admin", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store", "web"]),
-    ("cli", &["admin", "clock", "config", "http", "server", "telemetry"]),
+    (
+        "server",
+        &["control", "clock", "config", "domain", "http", "jobs", "notify", "search", "service", "store", "web"],
+    ),
+    ("cli", &["control", "clock", "config", "http", "server", "telemetry"]),
 ];
 
 /// Who alone may name a crate.

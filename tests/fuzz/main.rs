@@ -12,8 +12,5 @@ mod requests;
 mod texts;
 
 #[allow(dead_code, reason = "integration tests use the rest of it")]
-#[path = "../it/pages.rs"]
-mod pages;
-#[allow(dead_code, reason = "integration tests use the rest of it")]
-#[path = "../it/support.rs"]
+#[path = "../it/support/mod.rs"]
 mod support;

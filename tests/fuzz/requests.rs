@@ -12,8 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     engine::run,
-    pages::Visit,
-    support::{App, Reply, Who},
+    support::{App, Reply, Who, visit::Visit},
 };
 
 /// Requests after which a new server is started, so that one that fails can be repeated.

@@ -2,76 +2,133 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has to fail")]
 
-mod admin_commands;
-mod api_answers;
-mod api_channels;
-mod api_clients;
-mod api_destinations;
-mod api_documents;
-mod api_events;
-mod api_filters;
-mod api_incidents;
-mod api_maintenance;
-mod api_native;
-mod api_phone_numbers;
-mod api_preview;
-mod api_profiles;
-mod api_sources;
-mod api_timeslots;
-mod api_wire;
-mod browser;
-mod channel_settings;
-mod configuration_bounds;
-mod contact_troubles;
-mod daemon;
-mod decisions;
-mod demo;
-mod edge;
-mod expired_tokens;
-mod golden;
-mod icinga_fields;
-mod icinga_lists;
-mod icinga_races;
-mod icinga_rig;
-mod icinga_seed;
-mod icinga_wire;
-mod mail_reading;
-mod matrix;
-mod notify_cases;
-mod notify_channels;
-mod notify_http;
-mod outbox;
-mod pages;
-mod plugins;
-mod process_admin;
-mod process_clients;
-mod process_crash;
-mod process_damage;
-mod process_edge;
-mod process_native;
-mod process_plugins;
-mod process_start;
-mod resource;
-mod rules;
-mod search;
-mod self_incidents;
-mod simulation;
-mod sinks;
-mod store_model;
-mod support;
-mod web_admin;
-mod web_admin_contacts;
-mod web_bulk;
-mod web_incident;
-mod web_list;
-mod web_live;
-mod web_maintenance;
-mod web_navigation;
-mod web_notifications;
-mod web_problems;
-mod web_session;
-mod web_twice;
+/// Users, their sessions and tokens.
+mod accounts {
+    mod expired_tokens;
+    mod phone_numbers;
+    mod sessions;
+}
 
-/// Those that say in their own test files what `matrix` and `golden` have to know of them.
-const RESOURCES: &[fn() -> resource::Resource] =
-    &[api_destinations::resource, api_maintenance::resource, api_timeslots::resource, rules::resource];
+/// Administrative commands, within this process.
+mod admin {
+    mod commands;
+    mod demo;
+}
+
+/// What holds for all operations: the wire, documents, sizes of bodies and answers, and what existing clients need.
+mod api {
+    mod bodies;
+    mod clients;
+    mod configuration_bounds;
+    mod documents;
+    mod long_answers;
+    mod wire;
+}
+
+mod browser;
+
+/// Contacts, contact groups and channels: the contact API, the native API and the pages.
+mod contacts {
+    mod channel_settings;
+    mod channels;
+    mod fields;
+    mod lists;
+    mod pages;
+    mod races;
+    mod seed;
+    mod wire;
+}
+
+/// How messages leave: transports, plug-ins and the outbox.
+mod delivery {
+    pub mod channels;
+    mod http;
+    mod mail;
+    mod outbox;
+    pub mod plugins;
+}
+
+mod golden;
+
+/// Incidents: the API, the pages, and those that the server opens about itself.
+mod incidents {
+    mod api;
+    mod bulk_page;
+    mod events;
+    mod incident_page;
+    mod list_page;
+    mod live;
+    mod own;
+}
+
+/// Planned maintenance.
+mod maintenance {
+    pub mod api;
+    mod pages;
+}
+
+mod matrix;
+
+/// Who is notified: profiles with their timeslots, filters and destinations, decisions, and what became of messages.
+mod notifications {
+    mod decisions;
+    pub mod deliveries;
+    pub mod destinations;
+    mod filters;
+    mod matching;
+    mod pages;
+    mod preview;
+    mod profiles;
+    pub mod timeslots;
+}
+
+/// What holds for pages in general, and the pages of administrators.
+mod pages {
+    mod admin;
+    mod form_errors;
+    mod navigation;
+    mod repeated_forms;
+}
+
+/// The real program as a process.
+mod process {
+    mod admin;
+    mod clients;
+    mod crash;
+    mod damage;
+    mod plugins;
+    mod raw_requests;
+    mod start;
+    mod test_messages;
+}
+
+mod resource;
+
+/// Rules, and incidents about contacts that they do not reach.
+mod rules {
+    mod failures;
+    pub mod notifying;
+}
+
+mod search;
+mod simulation;
+
+/// Sources.
+mod sources {
+    mod api;
+}
+
+/// The store, compared with a model.
+mod store {
+    mod model;
+}
+
+mod support;
+
+/// The resources whose test files say what `matrix` and `golden` have to know of them.
+const RESOURCES: &[fn() -> resource::Resource] = &[
+    maintenance::api::resource,
+    notifications::destinations::resource,
+    notifications::timeslots::resource,
+    rules::notifying::resource,
+];

@@ -8,7 +8,7 @@ use super::{
     driver::{self, Driver, Permit},
     session::{Browser, Look},
 };
-use crate::daemon::{Daemon, Site};
+use crate::support::daemon::{Daemon, Site};
 
 /// The real program, its data in memory. `admin` has the password [`crate::support::PASSWORD`].
 pub struct Server {

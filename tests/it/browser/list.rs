@@ -17,8 +17,8 @@ pub(super) const LIST: &str = "/incidents/?open=true";
 
 /// A source, and somebody who does things elsewhere.
 pub(super) struct Elsewhere {
-    pub(super) source: crate::daemon::Client,
-    pub(super) user: crate::daemon::Client,
+    pub(super) source: crate::support::daemon::Client,
+    pub(super) user: crate::support::daemon::Client,
 }
 
 impl Elsewhere {

@@ -18,7 +18,7 @@ use super::{
     list::{Elsewhere, LIST, inside, is, live, rows},
     session::{Browser, Look},
 };
-use crate::{daemon::PATIENCE, support::PASSWORD};
+use crate::support::{PASSWORD, daemon::PATIENCE};
 
 /// Between browser and server. What it drops, it drops silently: the connections stay open and nothing comes any more.
 struct Proxy {
@@ -263,7 +263,9 @@ fn a_server_that_is_started_again_goes_on_without_a_reload() {
         browser.server.daemon.signal("TERM");
         bar_says_so(browser).await;
         browser
-            .eventually("stopped", async || crate::daemon::Client::try_connect(&browser.server.daemon.address).is_err())
+            .eventually("stopped", async || {
+                crate::support::daemon::Client::try_connect(&browser.server.daemon.address).is_err()
+            })
             .await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         let daemon = browser.server.site.start();

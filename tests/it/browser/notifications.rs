@@ -6,7 +6,7 @@ use super::{
     harness::with_browser,
     session::{Browser, Look, PHONE},
 };
-use crate::{daemon, sinks::HttpSink, support::PASSWORD};
+use crate::support::{PASSWORD, daemon, sinks::HttpSink};
 
 const MON: u32 = 0;
 const TUE: u32 = 1440;

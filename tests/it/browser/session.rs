@@ -20,7 +20,7 @@ use super::{
     driver::{Driver, chrome},
     harness::Server,
 };
-use crate::daemon::PATIENCE;
+use crate::support::daemon::PATIENCE;
 
 pub type Size = (u32, u32);
 pub const PHONE: Size = (390, 844);

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use super::{filled, one_each};
 use crate::{
-    icinga_rig,
     resource::{self, OPEN, Row, Statuses, row},
-    support::{App, PASSWORD, Who},
+    support::{App, PASSWORD, Who, contact_api},
 };
 
 const SUPERUSERS: Statuses = [401, 403, 403, 403, 200];
@@ -109,7 +108,7 @@ async fn every_kind_of_user_gets_what_the_rows_beside_say() {
 #[tokio::test]
 async fn the_grant_opens_the_contact_api() {
     let app = App::new().await;
-    icinga_rig::grant(&app, "alice", &[icinga_rig::PERMISSION]).await;
+    contact_api::grant(&app, "alice", &[contact_api::PERMISSION]).await;
     for row in contact_api() {
         let path = row.path.replace("{*rest}", "v1/contacts");
         assert_eq!(app.of(Who::EndUser).get(&path).await.status, row.statuses[4], "{path}");

@@ -20,13 +20,11 @@ use uuid::Uuid;
 
 use super::{Objects, objects, one_each};
 use crate::{
-    icinga_rig,
-    pages::Visit,
     resource::{
         self, LEADS_ON, LOGIN, MISSING, OPEN, OWNER_DOES, OWNER_ERRS, OWNER_SEES, PageRow, REFUSED, SHOWN, STAFF_DO,
         STAFF_SEE, SUPERUSERS_DO, SUPERUSERS_ERR, SUPERUSERS_SEE, fill, get, post,
     },
-    support::App,
+    support::{App, contact_api, visit::Visit},
 };
 
 fn own_pages() -> Vec<PageRow> {
@@ -200,7 +198,7 @@ async fn every_kind_of_user_gets_the_pages_of_the_table() {
 async fn the_grant_is_for_contacts_and_groups() {
     let app = App::new().await;
     for (username, staff) in [("alice", false), ("stan", true)] {
-        icinga_rig::grant(&app, username, &[icinga_rig::PERMISSION]).await;
+        contact_api::grant(&app, username, &[contact_api::PERMISSION]).await;
         let expected = |row: &PageRow| {
             let is_theirs = row.path.starts_with("/admin/contacts/") || row.path.starts_with("/admin/groups/");
             Some(if staff { row.statuses[4] } else { 403 }).filter(|_| is_theirs)
