@@ -104,7 +104,7 @@ pub(super) enum Command {
     },
     /// Load realistic incidents, for demonstrations and benchmarks
     Generate(Generate),
-    /// Create demo data: incidents, people, profiles, maintenance, contacts. Nobody is notified of it
+    /// Create demo data: incidents, people, profiles, maintenance, contacts. Nobody is notified
     Demo(Demo),
     /// Load test an Argus-compatible server: post incidents, verify them, print rates and latencies
     Stress(Stress),
@@ -397,7 +397,7 @@ pub(super) enum IncidentCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Generate {
-    /// How many incidents
+    /// Number of incidents
     #[arg(value_name = "N")]
     pub count: u64,
     /// The same seed creates the same incidents
@@ -410,7 +410,7 @@ pub(super) struct Demo {
     /// The same seed creates the same data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Even if there are incidents already
+    /// Create it even if there are incidents already
     #[arg(long)]
     pub force: bool,
 }

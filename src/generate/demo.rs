@@ -79,7 +79,7 @@ impl fmt::Display for Demo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} incidents", self.incidents)?;
         if self.settings {
-            f.write_str(", people, profiles, planned maintenance, contacts and a rule; all of it switched off")?;
+            f.write_str(", people, profiles, planned maintenance, contacts and a rule; profiles and the rule are off")?;
         }
         Ok(())
     }

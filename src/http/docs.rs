@@ -64,7 +64,7 @@ pub fn openapi(version: Version) -> OpenApi {
 #[must_use]
 pub fn native_openapi() -> OpenApi {
     let title =
-        "What the Argus API does not have: messages about events, what became of them, and why somebody got none.";
+        "What the Argus API does not have: messages about events, their state, and why somebody was not notified.";
     assemble(title.to_owned(), native::PREFIX, native::parts())
 }
 

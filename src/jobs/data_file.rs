@@ -55,7 +55,7 @@ async fn verify(service: Service, mut stopping: Receiver<bool>) {
         };
         let verified = spawn_blocking(move || store.verify_pages(&mut pause)).await;
         match verified {
-            Ok(Ok(findings)) if findings.is_empty() => info!("all pages of the data file are as they were written"),
+            Ok(Ok(findings)) if findings.is_empty() => info!("verified all pages of the data file"),
             // Damage was logged where it was found.
             Ok(Ok(_)) => {}
             Ok(Err(_)) if *stopping.borrow() => return,

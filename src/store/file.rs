@@ -245,7 +245,7 @@ impl DataFile {
             Some(why) if before != now => {
                 tracing::error!("nothing can be stored: {path} is not available: {why}");
             }
-            None if before.is_some() => tracing::info!("{path} is back; writing goes on"),
+            None if before.is_some() => tracing::info!("{path} is back, so writing works again"),
             _ => {}
         }
         now

@@ -145,9 +145,9 @@ impl Writer {
             return;
         }
         if let Some(error) = trouble {
-            tracing::error!(%error, "nothing can be written");
+            tracing::error!(%error, "cannot write to the data file");
         } else {
-            tracing::info!("writing goes on");
+            tracing::info!("writing works again");
         }
         self.trouble = trouble.cloned();
     }

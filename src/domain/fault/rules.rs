@@ -224,7 +224,7 @@ pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<Fa
 pub fn rules_without_recipients(directory: &Directory) -> Vec<FaultFinding> {
     let findings = directory.rules_sorted().into_iter().filter(|rule| rule.active).filter_map(|rule| {
         let since = rule.empty_since?;
-        let description = format!("Rule \"{}\" has no recipients, so nobody is told by it", rule.name);
+        let description = format!("Rule \"{}\" has no recipients, so it notifies nobody", rule.name);
         let verdict = FaultVerdict::Fault { since, description };
         Some(FaultFinding { subject: FaultSubject::Rule(rule.id), about_since: Timestamp::MIN, verdict })
     });
@@ -237,7 +237,7 @@ pub fn too_many_recipients(directory: &Directory, overflows: &[Overflow]) -> Vec
     let findings = overflows.iter().filter_map(|it| {
         let rule = directory.rules.get(&it.rule).filter(|rule| rule.active)?;
         let description = format!(
-            "Rule \"{}\" leads to more contacts than one event may tell: {} were told, {} were left out",
+            "Rule \"{}\" leads to more contacts than one event may notify: {} were notified, {} were left out",
             rule.name, it.notified, it.left_out
         );
         let verdict = FaultVerdict::Fault { since: it.at, description };
@@ -270,7 +270,12 @@ pub fn over(subject: FaultSubject, start: Timestamp, directory: &Directory) -> S
             .map_or_else(|| "The destination was deleted".to_owned(), |whose| format!("{whose} can be reached again")),
         FaultSubject::Channel(id) => channel(directory, id).map_or_else(
             || "The channel was deleted".to_owned(),
-            |it| format!("What is stuck before the channel \"{}\" was delivered, or is reported anew", it.name),
+            |it| {
+                format!(
+                    "The messages that were stuck before the channel \"{}\" were delivered, or are reported again",
+                    it.name
+                )
+            },
         ),
         FaultSubject::Rule(id) => match directory.rules.get(&id) {
             Some(rule) if rule.recipients.is_empty() => format!("Rule \"{}\" was switched off", rule.name),

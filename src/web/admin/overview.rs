@@ -65,5 +65,5 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
 pub async fn make_demo_data(State(site): State<Site>, Posted { visitor, .. }: Posted) -> PageResult {
     let seed = site.service.now().micros().unsigned_abs();
     let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;
-    Ok(done("/incidents/", &format!("Created {made}. Nobody is notified of it.")))
+    Ok(done("/incidents/", &format!("Created {made}, so nobody is notified.")))
 }

@@ -170,7 +170,7 @@ async fn nobody_of_too_many_is_left_out_silently() {
     assert_eq!(
         description,
         format!(
-            "Rule \"Everybody\" leads to more contacts than one event may tell: {CALLS_PER_EVENT} were told, 25 were left out"
+            "Rule \"Everybody\" leads to more contacts than one event may notify: {CALLS_PER_EVENT} were notified, 25 were left out"
         )
     );
     // Closed by hand it stays so, until it happens again.

@@ -350,7 +350,7 @@ async fn a_rule_that_leads_to_nobody_is_kept_and_complained_about() {
     let complaints = desk.complaints().await;
     assert_eq!(complaints.len(), 1);
     assert!(complaints[0]["tags"].to_string().contains(&format!("rule_id={rule}")));
-    assert_eq!(complaints[0]["description"], "Rule \"r\" has no recipients, so nobody is told by it");
+    assert_eq!(complaints[0]["description"], "Rule \"r\" has no recipients, so it notifies nobody");
     desk.rig.put_contact(2, json!({})).await;
     desk.edit(rule, json!({"recipients": [to(2)]})).await;
     assert_eq!(desk.complaints().await.len(), 0);
