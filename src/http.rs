@@ -1,7 +1,7 @@
-//! The wire: the Argus API v1 and v2 over HTTP. Knows shapes, texts and status codes, but no rule of incident handling
-//! and nothing of how things are kept.
+//! The HTTP APIs: Argus v1 and v2, the contact API, and argusd's own. Converts between wire shapes and domain values,
+//! and chooses texts and status codes. Has no rules of incident handling and does not access the store.
 //!
-//! [`router`] has the whole surface on one screen.
+//! [`router`] lists all routes.
 
 pub mod answers;
 pub mod argus;
@@ -44,21 +44,22 @@ pub use icinga::Dialect as IcingaDialect;
 pub use peer::Network;
 pub use router::router;
 
-/// What a handler gives back.
+/// Result of a handler.
 pub type HandlerResult = Result<axum::response::Response, ApiError>;
 
-/// What the operator chose.
+/// Settings of the HTTP APIs that the operator chooses.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Where clients find this server; `None`: where they say they found it (`Host`).
+    /// Public base URL of this server. `None`: taken from the headers of each request, `Host` or, from a trusted proxy,
+    /// `X-Forwarded-*`.
     pub public_url: Option<Url>,
-    /// Frontends on other hosts whose pages may use the API.
+    /// Front ends on other hosts whose pages may use the API.
     pub frontends: Vec<Url>,
-    /// Proxies whose `X-Forwarded-*` headers are believed.
+    /// Proxies whose `X-Forwarded-*` headers are trusted.
     pub trusted_proxies: Vec<Network>,
-    /// What the contact API speaks where the path does not say.
+    /// Dialect of the contact API where the path does not name one.
     pub icinga_dialect: IcingaDialect,
-    /// How long a client may take to send the body of a request.
+    /// Time limit for receiving the body of a request.
     pub body_timeout: Duration,
 }
 
@@ -74,7 +75,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// What handlers work with.
+/// State that handlers share: the service, the version of the API, and the settings.
 #[derive(Clone)]
 pub struct Api {
     pub service: Service,
@@ -108,19 +109,19 @@ impl Api {
         &self.shared.settings
     }
 
-    /// Writes times in the server's zone.
+    /// Returns the formatter that writes times in the time zone of the server.
     #[must_use]
     pub fn zoned(&self) -> &Zoned {
         &self.shared.zoned
     }
 
-    /// What there is room for.
+    /// Returns the bounds of answers that are being sent.
     #[must_use]
     fn answers(&self) -> &answers::Answers {
         &self.shared.answers
     }
 
-    /// Memory for the bodies of all requests.
+    /// Returns the memory budget of the bodies of all requests.
     #[must_use]
     fn bodies(&self) -> &body::budget::Budget {
         &self.shared.bodies

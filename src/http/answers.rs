@@ -1,5 +1,5 @@
-//! How much of answers may be on its way to clients: bytes that are not read yet, answers that are written while they
-//! are sent, and answers that are being compressed.
+//! Bounds of answers that are being sent: bytes that clients have not read yet, answers that are written while they are
+//! sent, and answers that are being compressed.
 
 use std::{
     pin::Pin,
@@ -33,15 +33,15 @@ use crate::domain::{
 
 /// Bytes that one permit stands for.
 const UNIT: usize = 1 << 10;
-/// What a refused client is told to wait, in seconds.
+/// Value of `Retry-After` for a refused client, in seconds.
 const RETRY_AFTER: u16 = 5;
 
-/// There are too many answers on their way.
+/// Refusal of an answer because too many are being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
-    /// To this user.
+    /// Too many to this user.
     User,
-    /// To everybody together.
+    /// Too many to all clients together.
     Server,
 }
 
@@ -74,21 +74,22 @@ impl From<Busy> for ApiError {
     }
 }
 
-/// What there is room for.
+/// Permits for answers that are being sent.
 pub struct Answers {
     all: Share,
     compressed: Arc<Semaphore>,
-    /// Long arrays of which rows are being written.
+    /// Permits to write rows of long arrays.
     written: Arc<Semaphore>,
-    /// Those who do not say who they are share one, which is not part of `all`: they cannot take the room of others.
+    /// Share of each user. All unauthenticated clients have one share (`None`). It is not part of `all`, so they cannot
+    /// use up the permits of users.
     users: Mutex<FxHashMap<Option<UserId>, Share>>,
-    /// How long to wait for a turn.
+    /// Time limit for waiting for a permit to stream.
     wait: Duration,
 }
 
 #[derive(Clone)]
 struct Share {
-    /// In units.
+    /// Permits for bytes that are held, in `UNIT`s.
     held: Arc<Semaphore>,
     streamed: Arc<Semaphore>,
 }
@@ -108,7 +109,7 @@ impl Share {
     }
 }
 
-/// Ends with what it is kept with.
+/// Permits of one answer. They are released when the value is dropped.
 pub type Permits = [Option<OwnedSemaphorePermit>; 2];
 
 impl Default for Answers {
@@ -123,19 +124,19 @@ impl Default for Answers {
     }
 }
 
-/// Half of the processors, so that the others are free for short requests.
+/// Returns half of the processors, so that the others are free for short requests.
 fn written_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 impl Answers {
-    /// Permits to write rows of long arrays: as many as may be written at the same time.
+    /// Returns the permits to write rows of long arrays, one for each answer that may be written at the same time.
     #[must_use]
     pub fn turns(&self) -> Arc<Semaphore> {
         Arc::clone(&self.written)
     }
 
-    /// Waits for its turn to write an answer while it is sent.
+    /// Waits for permits to write an answer while it is sent.
     pub async fn stream(&self, user: UserId) -> Result<Permits, Busy> {
         let own = self.share(Some(user)).stream(self.wait).await.ok_or(Busy::User)?;
         let all = self.all.stream(self.wait).await.ok_or(Busy::Server)?;
@@ -152,33 +153,33 @@ impl Answers {
         Ok([Some(own), Some(all)])
     }
 
-    /// As many are kept as there are users.
+    /// Returns the share of a user. Shares are never removed; there are at most as many as users.
     fn share(&self, user: Option<UserId>) -> Share {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         users.entry(user).or_insert_with(|| Share::new(HELD_BYTES_PER_USER, STREAMED_ANSWERS_PER_USER)).clone()
     }
 }
 
-/// Extension of an answer: who gets it.
+/// Extension of an answer: the user who receives it.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipient(pub UserId);
 
-/// Extension of an answer whose bytes are part of the program, so that they take no memory.
+/// Extension of an answer whose bytes are part of the program and take no extra memory.
 #[derive(Clone, Copy, Debug)]
 pub struct PartOfProgram;
 
-/// Extension of an answer that is not to be compressed.
+/// Extension of an answer that must not be compressed.
 #[derive(Clone, Copy, Debug)]
 struct SentAsIs;
 
-/// Whether there was room to compress the answer.
+/// Returns whether a permit to compress the answer was available.
 #[must_use]
 pub fn may_compress(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
     extensions.get::<SentAsIs>().is_none()
 }
 
-/// Counts answers until they were sent, and refuses those for which there is no room. Has to be right within the
-/// compression.
+/// Counts answers until they are sent, and refuses those that exceed the bounds. This layer must be directly inside the
+/// compression layer.
 pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
     let wants_gzip = request.headers().contains_key(header::ACCEPT_ENCODING);
     let cookie = request.headers().get(header::COOKIE).cloned();
@@ -219,7 +220,7 @@ fn refusal(busy: Busy, headers: &HeaderMap) -> Response {
     ApiError::from(busy).into_response()
 }
 
-/// A body that is handed over slice by slice, so that its permits last until all of it was.
+/// Body that is passed on in slices, so that its permits are held until the last slice is taken.
 struct CountedBody {
     body: Body,
     rest: Bytes,

@@ -1,4 +1,4 @@
-//! The Argus API, one file for each resource. `shared` has what both versions have, `v1` and `v2` the rest.
+//! The Argus API, one file for each resource. `shared` has the resources of both versions, `v1` and `v2` those of one.
 
 pub mod keys;
 pub mod service_info;

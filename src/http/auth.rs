@@ -1,5 +1,5 @@
-//! Who calls: the token or the session cookie of a request, and what is said where it is missing or wrong (contract
-//! section 2).
+//! Authentication of requests: finds the caller by the token or the session cookie, and answers requests whose
+//! credentials are missing or wrong (contract section 2).
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use crate::service::{Action, Caller, Service};
 
 pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
 
-/// The rights that paths take: one to read them, one for everything else.
+/// Actions that a caller must be allowed to do to request a path: one for safe methods, one for all others.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {
     pub read: Action,
@@ -34,8 +34,8 @@ impl Needs {
     }
 }
 
-/// Lets only callers pass who have a good token and the right for what they ask, and says who they are. Wraps whole paths,
-/// so that it comes before "method not allowed".
+/// Refuses requests without valid credentials or without the right to the action, and adds the caller to the others.
+/// Wraps whole paths, so that rights are checked before "method not allowed".
 pub async fn require(State((api, needs)): State<(Api, Needs)>, mut request: Request, next: Next) -> Response {
     let action = if request.method().is_safe() { needs.read } else { needs.write };
     match authenticate(&api.service, request.method(), request.headers()).await {
@@ -54,9 +54,10 @@ pub async fn require(State((api, needs)): State<(Api, Needs)>, mut request: Requ
     }
 }
 
-/// `None`: no token was given, and no cookie of a session that there is.
+/// Returns the caller, or `None` if the request has no token and no cookie of an existing session.
 ///
-/// A browser sends cookies along whoever made it ask, so whatever changes something needs the second secret of the session.
+/// A browser sends cookies with requests that other sites caused, so a request that changes something also needs the
+/// CSRF token of the session.
 pub async fn authenticate(service: &Service, method: &Method, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
     if let Some(secret) = token(headers)? {
         return Ok(Some(service.people().authenticate(secret).await?));
@@ -77,7 +78,7 @@ fn csrf_failure(text: &str) -> ApiError {
     ApiError::detail(StatusCode::FORBIDDEN, format!("CSRF Failed: {text}"))
 }
 
-/// `None`: nothing there, or of another scheme.
+/// Returns the token of a request, or `None` if there is no `Authorization` header or it has another scheme.
 fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let mut words = value.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -98,7 +99,7 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// Whom [`require`] let pass.
+/// Caller that [`require`] admitted.
 #[derive(Clone, Debug)]
 pub struct Authenticated(pub Caller);
 
@@ -111,7 +112,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     }
 }
 
-/// The headers of a request to an endpoint that looks for a token itself.
+/// Headers of a request, for endpoints that authenticate the caller themselves.
 #[derive(Clone, Debug)]
 pub struct Headers(pub HeaderMap);
 

@@ -32,26 +32,26 @@ use crate::{
     service::Caller,
 };
 
-/// A body that is not read yet: objects are looked up and rights are checked first.
+/// Body that is not read yet. Objects are looked up and rights are checked before it is.
 pub struct Payload {
     method: Method,
     headers: HeaderMap,
     body: Body,
-    /// Bytes that it may have.
+    /// Largest accepted size, in bytes.
     longest: usize,
     terms: Terms,
 }
 
-/// What the server grants to the body of one request.
+/// Limits for the body of one request.
 #[derive(Clone)]
 struct Terms {
     charge: Arc<Charge>,
     timeout: Duration,
-    /// Of times without an offset.
+    /// Time zone of times without an offset.
     zone: Tz,
 }
 
-/// Why a body was not received, or is not parsed.
+/// Reason why a body was not received or not parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     #[error("The request's body is larger than {0} bytes.")]
@@ -66,18 +66,17 @@ pub enum BodyError {
     Unreadable(String),
 }
 
-/// What was sent.
+/// Parsed body.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub value: Value,
-    /// Everything is a string, and lists are repeated fields.
+    /// Whether the body was a form. All values are then strings, and lists are repeated fields.
     pub is_form: bool,
     /// See [`exact_members`].
     exact: HashMap<String, String>,
 }
 
-/// By its name the text of each member that holds an integer whose digits are lost in a parsed value. `json` has to be
-/// valid.
+/// Returns, by name, the text of each member with an integer that loses digits when it is parsed. `json` must be valid.
 #[must_use]
 pub fn exact_members(json: &[u8], parsed: &Value) -> HashMap<String, String> {
     let Some(members) = parsed.as_object().filter(|_| exact_json::has_lost_digits(parsed)) else {
@@ -119,10 +118,10 @@ impl From<BodyError> for ApiError {
     }
 }
 
-/// Around all handlers: gives each request with a body its terms, and holds its charge until it is answered.
+/// Gives each request with a body its terms, and holds its charge until the request is answered. Wraps all handlers.
 ///
-/// A request that is large or of unknown length is carried out on a task of its own. Otherwise a client that hangs up
-/// would have its charge given back while its command still waits for the writer.
+/// A request that is large or of unknown length is carried out on a task of its own. Otherwise its charge would be
+/// released when the client disconnects, while its command still waits for the writer.
 pub async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -161,7 +160,7 @@ impl<S: Sync> FromRequest<S> for Payload {
 }
 
 impl Payload {
-    /// Without a `caller` only a few KiB are accepted.
+    /// Creates the payload of a request. Without a `caller` only a few KiB are accepted.
     #[must_use]
     pub fn new(parts: Parts, body: Body, caller: Option<&Caller>) -> Self {
         let terms = Terms::of(&parts.extensions);
@@ -172,18 +171,18 @@ impl Payload {
         Self { method: parts.method, headers: parts.headers, body, longest, terms }
     }
 
-    /// The fields of the object that the body is.
+    /// Reads the body as an object.
     pub async fn fields(self) -> Result<BodyFields, ApiError> {
         let (is_whole, zone) = (self.method != Method::PATCH, self.terms.zone);
         Ok(self.read().await?.into_fields()?.of(is_whole, zone))
     }
 
-    /// A declared body.
+    /// Reads and checks a body that a `request!` declares.
     pub async fn request<R: request::Request>(self) -> Result<R::Target, ApiError> {
         self.parse(|fields| Some(R::take(fields))).await
     }
 
-    /// What `take` makes of the fields; `None` where it noted something wrong with them.
+    /// Reads the body and calls `take` with its fields. `take` returns `None` if it recorded an error.
     pub async fn parse<T>(self, take: impl FnOnce(&mut BodyFields) -> Option<T>) -> Result<T, ApiError> {
         let mut fields = self.fields().await?;
         let taken = take(&mut fields);
@@ -193,7 +192,7 @@ impl Payload {
         }
     }
 
-    /// Nothing at all is an empty object.
+    /// Reads and parses the body by its `Content-Type`. An empty body is an empty object.
     pub async fn read(self) -> Result<Input, ApiError> {
         let media_type = self.headers.get(header::CONTENT_TYPE).cloned();
         let media_type = media_type.as_ref().map_or("", |value| value.to_str().unwrap_or("?"));
@@ -228,7 +227,7 @@ impl Payload {
         }
     }
 
-    /// JSON whatever the header says of it; `None` where there is nothing.
+    /// Reads the body as JSON, whatever its `Content-Type` is. `None` if it is empty.
     pub async fn json(self) -> Result<Option<serde_json::Result<Value>>, BodyError> {
         let terms = self.terms.clone();
         let bytes = self.receive().await?;
@@ -239,7 +238,7 @@ impl Payload {
         Ok(Some(serde_json::from_slice(&bytes)))
     }
 
-    /// The bytes of a form in one line, which may be parsed.
+    /// Reads a URL-encoded form as bytes, and charges what parsing it costs.
     pub async fn form(self) -> Result<Vec<u8>, BodyError> {
         let terms = self.terms.clone();
         let bytes = self.receive().await?;
@@ -247,7 +246,7 @@ impl Payload {
         Ok(bytes)
     }
 
-    /// All of it.
+    /// Receives the whole body, within the limits of size, time and memory.
     pub async fn receive(self) -> Result<Vec<u8>, BodyError> {
         let Self { headers, body, longest, terms, .. } = self;
         if announced(&headers).is_some_and(|bytes| bytes > longest as u64) {
@@ -265,7 +264,7 @@ impl Payload {
     }
 }
 
-/// Copies each frame, since frames of a byte would each hold on to a buffer.
+/// Collects the frames of a body. Each is copied, because a frame of one byte would keep a whole buffer alive.
 async fn collect(mut body: Body, longest: usize, charge: &Charge) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -286,7 +285,7 @@ async fn collect(mut body: Body, longest: usize, charge: &Charge) -> Result<Vec<
 }
 
 impl Terms {
-    /// Those of the request; in tests without the layer, terms of its own.
+    /// Returns the terms of the request. Tests without the layer get default terms.
     fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
             charge: Arc::new(Budget::default().open(Holder::of_address(None))),
@@ -295,7 +294,7 @@ impl Terms {
         })
     }
 
-    /// Charges what parsing `body` will cost.
+    /// Charges the memory that parsing `body` takes.
     fn permit(&self, cost: usize, body: &[u8]) -> Result<(), BodyError> {
         if cost > limits::PARSED_BODY_BYTES {
             return Err(BodyError::TooManyValues);
@@ -318,7 +317,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Without parameters, in lower case.
+/// Returns the media type without parameters, in lower case.
 #[must_use]
 pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

@@ -4,17 +4,17 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::domain::limits::SESSION_LIFE;
 
-/// Names the session; scripts cannot read it.
+/// Cookie with the secret of a session. Scripts cannot read it.
 pub const SESSION: &str = "sessionid";
-/// Proves that a request comes from our own pages; scripts can read it.
+/// Cookie with the token that proves that a request comes from our own pages. Scripts can read it.
 pub const CSRF: &str = "csrftoken";
 pub const CSRF_HEADER: &str = "x-csrftoken";
-/// Marks a browser that logged in before, so that strangers who guess the password do not lock its user out.
+/// Cookie of a browser that has logged in before, so that others who guess the password do not lock its user out.
 pub const DEVICE: &str = "device";
-/// The filter that a user of this browser had last: the user's id, a dot, and an address's query.
+/// Cookie with the last filter of a user in this browser: the id of the user, a dot, and the query of an address.
 pub const LAST_VIEW: &str = "lastview";
 
-/// The first one of that name.
+/// Returns the value of the first cookie with that name.
 #[must_use]
 pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
@@ -22,7 +22,8 @@ pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// `Set-Cookie` for a value without spaces, commas, semicolons and quotes; `seconds`: how long it lasts, 0 to forget it.
+/// Returns a `Set-Cookie` header. The value must not contain spaces, commas, semicolons or quotes. `seconds` is the
+/// lifetime; 0 deletes the cookie.
 #[must_use]
 pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
     let for_us = if [SESSION, DEVICE, LAST_VIEW].contains(&name) { "; HttpOnly" } else { "" };
@@ -30,7 +31,7 @@ pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<Header
     HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax{for_us}{secure}")).ok()
 }
 
-/// `Set-Cookie` for both secrets of a session.
+/// Returns the `Set-Cookie` headers for both secrets of a session.
 #[must_use]
 pub fn set_session(secret: &str, csrf: &str, secure: bool) -> Vec<HeaderValue> {
     let seconds = i64::try_from(SESSION_LIFE.as_secs()).unwrap_or(i64::MAX);

@@ -13,16 +13,17 @@ use url::Url;
 const HEADERS: HeaderValue =
     HeaderValue::from_static("accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with");
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, PATCH, POST, PUT");
-/// Seconds for which a browser may remember the answer.
+/// Seconds for which a browser may cache the answer to a preflight request.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 const VARY: HeaderValue = HeaderValue::from_static("origin");
 
-/// Origins of the frontends, as browsers send them.
+/// Origins of the front ends, as browsers send them.
 #[derive(Clone, Debug)]
 pub struct Origins(Arc<[HeaderValue]>);
 
 impl Origins {
-    /// A default port is left out, as browsers do. Addresses without a host have no origin and are skipped.
+    /// Creates the list of origins. Default ports are omitted, as browsers do. Addresses without a host have no origin
+    /// and are skipped.
     #[must_use]
     pub fn new(frontends: &[Url]) -> Self {
         let origins = frontends.iter().map(Url::origin).filter(url::Origin::is_tuple);
@@ -35,8 +36,8 @@ impl Origins {
     }
 }
 
-/// Answers preflight requests of the frontends, and says on every other answer to them, errors included, that they may
-/// read it. Cookies are not part of it: the frontends send tokens.
+/// Answers preflight requests of the front ends, and allows them to read every other answer, errors included. Cookies
+/// are not allowed: the front ends send tokens.
 pub async fn allow(State(origins): State<Origins>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).filter(|origin| origins.0.contains(origin)).cloned();
     let asks_first =

@@ -11,10 +11,10 @@ use crate::{
     service::{Cursor, EventCursor},
 };
 
-/// A place that can be written down.
+/// Position in a list that can be written as a cursor.
 pub trait CursorPosition: Sized {
     fn new(at: Timestamp, id: u64, backwards: bool) -> Self;
-    /// Time, primary key, backwards.
+    /// Returns time, primary key and direction (`true`: backwards).
     fn parts(&self) -> (Timestamp, u64, bool);
 }
 

@@ -29,18 +29,18 @@ use crate::service::Action;
 
 const YAML: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi");
 const JSON: HeaderValue = HeaderValue::from_static("application/vnd.oai.openapi+json");
-/// The page brings its own styles and pictures with it.
+/// The page has its own styles and pictures.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
 
-/// What an answer that says no looks like, where it is about the whole request.
+/// Body of an error that concerns the whole request.
 #[derive(ToSchema)]
 pub struct Detail {
     pub detail: String,
 }
 
-/// The document of one version.
+/// Returns the OpenAPI document of one version of the Argus API.
 #[must_use]
 pub fn openapi(version: Version) -> OpenApi {
     let title = format!("The Argus incident API {}.", version.name());
@@ -60,7 +60,7 @@ pub fn openapi(version: Version) -> OpenApi {
     document
 }
 
-/// The document of what the Argus API does not have.
+/// Returns the OpenAPI document of argusd's own API.
 #[must_use]
 pub fn native_openapi() -> OpenApi {
     let title =
@@ -83,7 +83,7 @@ fn assemble(title: String, prefix: &str, parts: Vec<(Needs, OpenApiRouter<Api>)>
     document
 }
 
-/// The operations of a path, with their methods.
+/// Returns the operations of a path, with their methods.
 #[must_use]
 pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
     let all = [
@@ -96,7 +96,8 @@ pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
 }
 
-/// What follows from a path and from who may use it.
+/// Adds to each operation of `part` its id, path parameters, security, and the errors that follow from its path and
+/// token.
 fn describe(part: &mut OpenApi, needs_token: bool) {
     for (path, item) in &mut part.paths.paths {
         let names: Vec<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
@@ -144,7 +145,7 @@ fn describe(part: &mut OpenApi, needs_token: bool) {
     }
 }
 
-/// `get_incidents_pk_events` for GET `/api/v2/incidents/{pk}/events/`.
+/// Returns the id of an operation: `get_incidents_pk_events` for GET `/api/v2/incidents/{pk}/events/`.
 fn operation_id(method: &str, path: &str) -> String {
     let prefixes = Version::ALL.map(Version::prefix).into_iter().chain([native::PREFIX]);
     let named = prefixes.into_iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
@@ -185,9 +186,9 @@ fn token_scheme() -> SecurityScheme {
     SecurityScheme::ApiKey(ApiKey::Header(value))
 }
 
-/// This document
+/// Read this document
 ///
-/// As YAML, or with `?format=json` as JSON.
+/// YAML, or JSON with `?format=json`.
 #[utoipa::path(get, path = "/schema/", tag = "server", responses((status = 200)))]
 pub async fn schema(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
     match api.version {
@@ -196,17 +197,17 @@ pub async fn schema(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Res
     }
 }
 
-/// This document
+/// Read this document
 ///
-/// As YAML, or with `?format=json` as JSON.
+/// YAML, or JSON with `?format=json`.
 #[utoipa::path(get, path = "/schema/", tag = "server", responses((status = 200)))]
 pub async fn native_schema(uri: Uri, headers: HeaderMap) -> Response {
     serve(&NATIVE, &uri, &headers)
 }
 
-/// The document of the stable version
+/// Read the document of the stable version
 ///
-/// As YAML, or with `?format=json` as JSON.
+/// YAML, or JSON with `?format=json`.
 #[utoipa::path(get, path = "/api/schema/", tag = "server", responses((status = 200)))]
 pub async fn stable_schema(uri: Uri, headers: HeaderMap) -> Response {
     serve(&V2, &uri, &headers)
@@ -237,7 +238,7 @@ fn serve(texts: &'static Texts, uri: &Uri, headers: &HeaderMap) -> Response {
     ([(header::CONTENT_TYPE, kind)], text.as_str()).into_response()
 }
 
-/// A page for each document; open to everybody, as the documents are.
+/// Returns the routes of a Swagger page for each document. The pages are public, as the documents are.
 pub(super) fn swagger_pages() -> Routes<Api> {
     let mut pages = Routes::of(Action::UsePublic);
     for schema in ["/api/schema/", "/api/v1/schema/", "/api/v2/schema/", "/argusd/v1/schema/"] {

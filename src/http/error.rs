@@ -1,4 +1,4 @@
-//! Errors as answers: the one place that knows which status and body an error of the service gets (contract sections
+//! Errors of the APIs. Only this module decides which status and body an error of the service gets (contract sections
 //! 1.2 and 1.3).
 
 mod channels;
@@ -28,7 +28,7 @@ pub const NO_NUL: &str = "Null characters are not allowed.";
 const NOT_PERMITTED: &str = "You do not have permission to perform this action.";
 const NO_CHOICE: &str = "Select a valid choice. That choice is not one of the available choices.";
 
-/// An answer that says no.
+/// Error answer of an API: status, body, and an optional header.
 #[derive(Debug)]
 pub struct ApiError(Box<Refused>);
 
@@ -45,31 +45,32 @@ impl ApiError {
         Self(Box::new(Refused { status, body, header: None }))
     }
 
-    /// `{"detail": text}`
+    /// Creates an error with the body `{"detail": text}`.
     #[must_use]
     pub fn detail(status: StatusCode, text: impl Into<String>) -> Self {
         Self::new(status, json!({ "detail": text.into() }))
     }
 
-    /// `["text"]`: raised by the business logic.
+    /// Creates a 400 with the body `["text"]`, for refusals by rules of incident handling.
     #[must_use]
     pub fn list(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, json!([text.into()]))
     }
 
-    /// `{name: ["text"]}`
+    /// Creates a 400 with the body `{name: ["text"]}`.
     #[must_use]
     pub fn field(name: &str, text: impl Into<String>) -> Self {
         Self::fields(Map::from_iter([(name.to_owned(), json!([text.into()]))]))
     }
 
-    /// An error for the object as a whole.
+    /// Creates a 400 about the object as a whole.
     #[must_use]
     pub fn non_field(text: impl Into<String>) -> Self {
         Self::field("non_field_errors", text)
     }
 
-    /// The same error of an object that is the field `name` of the request. Only refusals of fields are changed.
+    /// Moves the error into the field `name`, whose value is the object that it is about. Changes only 400s whose body
+    /// is an object.
     #[must_use]
     pub fn within(mut self, name: &str) -> Self {
         if self.0.status == StatusCode::BAD_REQUEST && self.0.body.is_object() {
@@ -83,7 +84,7 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, Value::Object(errors))
     }
 
-    /// For paths that cannot name anything.
+    /// Creates the 404 of a path that does not exist.
     #[must_use]
     pub fn not_found() -> Self {
         Self::detail(StatusCode::NOT_FOUND, "Not found.")
@@ -105,7 +106,7 @@ impl ApiError {
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"))
     }
 
-    /// Logged once here, under the id that the client is told.
+    /// Creates a 500. Logs the error under the id that the client gets.
     #[must_use]
     pub fn internal(error: &dyn Display) -> Self {
         let id = Uuid::new_v4();
@@ -129,13 +130,13 @@ impl ApiError {
         &self.0.body
     }
 
-    /// Such as `Retry-After`.
+    /// Returns the additional header, such as `Retry-After`.
     #[must_use]
     pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         self.0.header.clone()
     }
 
-    /// Puts the body's object one level deeper, under `name`.
+    /// Moves the body one level deeper, under `name`.
     #[must_use]
     pub fn under(mut self, name: &str) -> Self {
         self.0.body = Value::Object(Map::from_iter([(name.to_owned(), self.0.body)]));
@@ -300,7 +301,8 @@ impl From<AuthFailure> for ApiError {
     }
 }
 
-/// `bad_credentials`: what a wrong name or password gets, which differs from endpoint to endpoint.
+/// Converts a failed login. `bad_credentials` creates the error for a wrong username or password, which differs between
+/// endpoints.
 #[must_use]
 pub fn login_failure(failure: LoginFailure, bad_credentials: impl FnOnce(&str) -> ApiError) -> ApiError {
     match failure {

@@ -1,5 +1,5 @@
-//! Fields of a body: taken one by one, each error noted under its field, so that one answer names them all (contract
-//! sections 1.1, 1.3 and 1.4).
+//! Fields of a body. They are read one by one, and each error is recorded under its field, so that one answer contains
+//! all of them (contract sections 1.1, 1.3 and 1.4).
 
 mod lists;
 pub mod python;
@@ -24,26 +24,26 @@ const BAD_TIME: &str = "Time has wrong format. Use one of these formats instead:
 const BAD_DATETIME: &str = "Datetime has wrong format. Use one of these formats instead: \
                             YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z], or 'infinity'.";
 
-/// What is left of an object, and what was wrong with what was taken.
+/// Fields of an object that are not read yet, and the errors of those that are.
 ///
-/// The typed getters give `None` for a field that is absent or wrong; only the latter is noted as an error.
+/// The typed getters return `None` for a field that is absent or invalid. Only the latter is recorded as an error.
 #[derive(Debug)]
 pub struct BodyFields {
     object: Map<String, Value>,
     is_form: bool,
-    /// Is what is required noted as missing? Not in a body that changes some fields only.
+    /// Whether a missing required field is an error. False for a body that changes some fields only.
     is_whole: bool,
-    /// Of times without an offset.
+    /// Time zone of times without an offset.
     zone: Tz,
-    /// By its name the text of each field that holds an integer whose digits are lost in its value.
+    /// By name, the text of each field with an integer that loses digits in its parsed value.
     exact: HashMap<String, String>,
     errors: Map<String, Value>,
 }
 
-/// What a text may be.
+/// Bounds of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct TextRule {
-    /// Characters.
+    /// Greatest length, in characters.
     pub longest: usize,
     pub may_be_blank: bool,
 }
@@ -100,14 +100,14 @@ impl BodyFields {
         self.object.keys().map(String::as_str)
     }
 
-    /// Notes an error unless the field is there.
+    /// Records an error if the field is absent.
     pub fn require(&mut self, name: &str) {
         if !self.has(name) {
             self.error(name, REQUIRED);
         }
     }
 
-    /// The same for many, in a whole body only.
+    /// Records an error for each absent field, unless the body changes some fields only.
     pub fn require_all(&mut self, names: &[&str]) {
         if self.is_whole {
             for name in names {
@@ -116,7 +116,7 @@ impl BodyFields {
         }
     }
 
-    /// A field that is not known here.
+    /// Removes a field that is not known here.
     pub fn ignore(&mut self, name: &str) {
         self.object.shift_remove(name);
     }
@@ -125,12 +125,12 @@ impl BodyFields {
         self.errors.insert(name.to_owned(), json!([text.into()]));
     }
 
-    /// Notes an error of a shape of its own.
+    /// Records an error that is not a list with one text.
     pub fn error_value(&mut self, name: &str, error: Value) {
         self.errors.insert(name.to_owned(), error);
     }
 
-    /// Everything that was wrong so far.
+    /// Returns the recorded errors as a 400.
     #[must_use]
     pub fn refuse(self) -> ApiError {
         ApiError::fields(self.errors)
@@ -140,7 +140,7 @@ impl BodyFields {
         if self.errors.is_empty() { Ok(()) } else { Err(self.refuse()) }
     }
 
-    /// White space around it is cut off; numbers are taken for texts.
+    /// Reads a text. White space around it is removed, and numbers are accepted as texts.
     pub fn text(&mut self, name: &str, rule: TextRule) -> Option<String> {
         let mut value = self.take_not_null(name)?;
         if let Some(digits) = self.exact.get(name).filter(|text| value.is_number() && exact_json::is_integer(text)) {
@@ -155,7 +155,7 @@ impl BodyFields {
         }
     }
 
-    /// A web address; empty is refused.
+    /// Reads a web address. An empty text is an error.
     pub fn url(&mut self, name: &str) -> Option<String> {
         let text = self.text(name, TextRule::up_to(limits::URL))?;
         if urls::is_valid(&text) {
@@ -170,7 +170,7 @@ impl BodyFields {
         self.parse_datetime(name, &value)
     }
 
-    /// `Some(None)`: null, which means "never" or the like.
+    /// Reads a time that may be null. Null, or an empty text in a form, is `Some(None)`.
     pub fn nullable_datetime(&mut self, name: &str) -> Option<Option<Timestamp>> {
         match self.take(name)? {
             Value::Null => Some(None),
@@ -179,7 +179,8 @@ impl BodyFields {
         }
     }
 
-    /// The last moment that can be written means infinity, with any offset or none (contract section 5.2).
+    /// Reads the end of an incident. The last moment that can be written means infinity, with any offset or none
+    /// (contract section 5.2).
     pub fn end_time(&mut self, name: &str) -> Option<EndTime> {
         match self.take(name)? {
             Value::Null => Some(EndTime::Stateless),
@@ -192,14 +193,14 @@ impl BodyFields {
                 None
             }
             value => {
-                // The same moment in the notation of another zone.
+                // The last moment may be written in another time zone.
                 let end = |at| if datetime::was_last_moment(at) { EndTime::Infinity } else { EndTime::At(at) };
                 self.parse_datetime(name, &value).map(end)
             }
         }
     }
 
-    /// 1 to 5, also as a string of one digit.
+    /// Reads a level: 1 to 5, or a string of one such digit.
     pub fn level(&mut self, name: &str) -> Option<Level> {
         let value = self.take_not_null(name)?;
         let number = match &value {
@@ -214,7 +215,7 @@ impl BodyFields {
         level
     }
 
-    /// 1 to 5, as a bound; `Some(None)`: null.
+    /// Reads a level from 1 to 5 as a bound. Null is `Some(None)`.
     pub fn nullable_max_level(&mut self, name: &str) -> Option<Option<Level>> {
         let value = self.take(name)?;
         if value.is_null() {
@@ -230,7 +231,7 @@ impl BodyFields {
         level.map_err(|error| self.error(name, error)).ok().map(Some)
     }
 
-    /// Null counts as absent.
+    /// Reads an integer within `range`. Null counts as absent.
     pub fn whole_number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let value = self.take(name)?;
         if value.is_null() {
@@ -246,13 +247,13 @@ impl BodyFields {
         number.map_err(|error| self.error(name, error)).ok()
     }
 
-    /// Contract section 1.1.
+    /// Reads a boolean (contract section 1.1).
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         let value = self.take_not_null(name)?;
         self.parse_flag(name, &value)
     }
 
-    /// `Some(None)`: null.
+    /// Reads a boolean that may be null. Null and an empty text are `Some(None)`.
     pub fn nullable_flag(&mut self, name: &str) -> Option<Option<bool>> {
         match self.take(name)? {
             Value::Null => Some(None),
@@ -270,7 +271,7 @@ impl BodyFields {
         time
     }
 
-    /// The code of an event type.
+    /// Reads the code of an event type.
     pub fn event_type(&mut self, name: &str) -> Option<EventType> {
         let value = self.take_not_null(name)?;
         let kind = value.as_str().and_then(EventType::from_code);
@@ -280,7 +281,7 @@ impl BodyFields {
         kind
     }
 
-    /// The primary key of something; null counts as absent.
+    /// Reads a primary key. Null counts as absent.
     pub fn key(&mut self, name: &str) -> Option<u64> {
         let value = self.take(name)?;
         if value.is_null() {
@@ -300,7 +301,7 @@ impl BodyFields {
         }
     }
 
-    /// Any JSON but null, as compact text.
+    /// Reads any JSON except null, as compact text.
     pub fn json(&mut self, name: &str) -> Option<String> {
         let value = self.take_not_null(name)?;
         let value = match value {
@@ -321,7 +322,7 @@ impl BodyFields {
         Some(text)
     }
 
-    /// The fields of an object within this one.
+    /// Returns the fields of an object within this one.
     pub fn nested(&mut self, name: &str) -> Option<Self> {
         match self.take_not_null(name)? {
             Value::Object(object) => {
@@ -337,19 +338,19 @@ impl BodyFields {
         }
     }
 
-    /// Takes over what was wrong with the object called `name`.
+    /// Records the errors of the object `name`.
     pub fn absorb(&mut self, name: &str, nested: Self) {
         if !nested.errors.is_empty() {
             self.error_value(name, Value::Object(nested.errors));
         }
     }
 
-    /// Takes over what was wrong with fields that were picked from this object.
+    /// Records the errors of fields that were picked from this object.
     pub fn join(&mut self, picked: Self) {
         self.errors.extend(picked.errors);
     }
 
-    /// Some of the fields by themselves.
+    /// Moves some fields to an object of their own.
     #[must_use]
     pub fn pick(&mut self, names: &[&str]) -> Self {
         let object = names.iter().filter_map(|name| Some(((*name).to_owned(), self.object.get_mut(*name)?.take())));
@@ -357,7 +358,7 @@ impl BodyFields {
         Self::new(object.collect(), self.is_form).with_exact(exact).of(true, self.zone)
     }
 
-    /// Gaps are filled with the fields of another object.
+    /// Adds the fields of another object that this one does not have.
     #[must_use]
     pub fn filled_from(mut self, other: Self) -> Self {
         for (name, value) in other.object {
@@ -369,7 +370,7 @@ impl BodyFields {
         self
     }
 
-    /// As sent, with its white space.
+    /// Reads a secret as sent, including white space.
     pub fn secret(&mut self, name: &str) -> Option<String> {
         match self.take_not_null(name)? {
             Value::String(text) if text.is_empty() => self.error(name, NOT_BLANK),
@@ -410,7 +411,7 @@ impl BodyFields {
         at
     }
 
-    /// The value as sent; of a repeated form field the last.
+    /// Takes the value as sent. Of a repeated form field, it takes the last value.
     fn take(&mut self, name: &str) -> Option<Value> {
         let value = self.object.get_mut(name)?.take();
         match value {
@@ -429,7 +430,7 @@ impl BodyFields {
     }
 }
 
-/// Contract section 1.1.
+/// Checks a text (contract section 1.1).
 fn text(value: Value, rule: TextRule) -> Result<String, String> {
     let text = match value {
         Value::String(text) => trimmed(text),
@@ -448,7 +449,7 @@ fn text(value: Value, rule: TextRule) -> Result<String, String> {
     Ok(text)
 }
 
-/// Also as a text, and with a fraction of zero.
+/// Returns an integer, which may also be a text or have a fraction of zeros.
 fn integer(value: &Value) -> Option<i64> {
     let text = match value {
         Value::Number(number) => number.to_string(),

@@ -7,7 +7,8 @@ use axum::{
 
 use super::{error::ApiError, icinga, peer};
 
-/// The answer to a request without a `Host` header, with several, or with one that cannot be. HTTP/1.0 may do without.
+/// Returns the answer to a request without a `Host` header, with several, or with an invalid one. HTTP/1.0 requests
+/// need none.
 #[must_use]
 pub fn refusal<B>(request: &Request<B>) -> Option<Response> {
     let text = read(request.version(), request.headers()).err()?;

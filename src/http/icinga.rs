@@ -1,5 +1,5 @@
-//! The contact API: contacts, contact groups and channels as Icinga Notifications Web has them, in its two dialects (contact
-//! API contract). One handler behind each mount, since the order of checks runs across endpoints and methods.
+//! The contact API: contacts, contact groups and channels of Icinga Notifications Web, in two dialects (contact API
+//! contract). Each mount has one handler, because the order of checks spans endpoints and methods.
 
 mod channels;
 mod contacts;
@@ -37,7 +37,7 @@ use super::{
 use crate::service::{Action, Caller, Service, WriteMode};
 
 const BELOW: &str = "/notifications/api/";
-/// What stands before it, and the dialect that this chooses.
+/// Paths before [`BELOW`], and the dialect that each selects. `None`: the dialect of the settings.
 const MOUNTS: [(&str, Option<Dialect>); 4] = [
     ("", None),
     ("/icingaweb2", None),
@@ -69,7 +69,7 @@ pub(super) fn operations() -> impl Iterator<Item = Operation> {
     MOUNTS.into_iter().flat_map(|(before, _)| below(before).into_operations())
 }
 
-/// What is wrong with a request as such, in the form of this API; `None`: the path is not one of its.
+/// Returns a 400 in the form of the contact API, or `None` if the path is not one of this API.
 pub(super) fn bad_request(path: &str, text: &'static str) -> Option<Response> {
     let is_ours = |before| path.strip_prefix(before).is_some_and(|rest| rest.starts_with(BELOW));
     let mut mounts = MOUNTS.iter().map(|(before, _)| *before);
@@ -87,7 +87,7 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
     }
 }
 
-/// The checks in the order of contact API contract section 4.
+/// Answers a request. The checks have the order of contact API contract section 4.
 async fn respond(api: &Api, place: RequestPath, mut parts: Parts, body: Body) -> Result<Response, Problem> {
     let caller = gate::caller(api, &mut parts).await?;
     let mut response = respond_to(api, &caller, place, parts, body).await?;
@@ -149,10 +149,10 @@ fn check_method(endpoint: Endpoint, method: &Method) -> Result<(), Problem> {
     }
 }
 
-/// A body.
+/// Received body.
 struct SentBody {
     is_json: bool,
-    /// `None`: nothing, or not said to be JSON.
+    /// `None` if the body is empty or its `Content-Type` is not JSON.
     json: Option<Value>,
 }
 
@@ -170,7 +170,7 @@ impl SentBody {
         Ok(Self { is_json, json })
     }
 
-    /// An array has none of the fields.
+    /// Returns the fields of the body. An array counts as an object without fields.
     fn into_fields(self) -> Result<Map<String, Value>, Problem> {
         if !self.is_json {
             return Err(Problem::content_type());
@@ -183,7 +183,7 @@ impl SentBody {
     }
 }
 
-/// A request that is known to make sense as far as its head goes.
+/// Request whose endpoint, method, query and identifier were checked.
 struct IcingaCall<'a> {
     api: &'a Api,
     caller: &'a Caller,
@@ -265,7 +265,7 @@ impl IcingaCall<'_> {
         match identifier {
             Some(uuid) if put && uuid != payload => Err(Problem::mismatch()),
             _ if put => Ok(WriteMode::Put),
-            // The other dialect finds out itself, after whether there is one.
+            // The dialect `issue` reports this later, after checking that the object exists.
             Some(uuid) if uuid == payload && self.dialect == Dialect::Current => Err(Problem::same_identifier()),
             Some(uuid) => Ok(WriteMode::Replace(uuid)),
             None => Ok(WriteMode::Create),

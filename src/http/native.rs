@@ -1,4 +1,5 @@
-//! The native API, which has what the Argus API lacks: messages about events, their states, and explanations.
+//! argusd's own API, for what the Argus API does not have: messages about events, their deliveries, explanations, rules
+//! and channels.
 
 mod acks;
 mod bodies;
@@ -18,7 +19,7 @@ use crate::service::Action;
 
 pub const PREFIX: &str = "/argusd/v1";
 
-/// All paths, by what they take.
+/// Returns all routes, by the rights that they need.
 pub(super) fn parts() -> Vec<(Needs, OpenApiRouter<Api>)> {
     vec![
         (Needs::all(Action::UseDesk), desk()),

@@ -1,5 +1,5 @@
-//! What every answer has in common: content negotiation, the headers of contract section 1.2, and what is said to
-//! methods that a path does not know.
+//! Content negotiation, the headers of all answers (contract section 1.2), and the answers to methods that a path does
+//! not support.
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -21,12 +21,12 @@ static HEADERS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Answers may hold a fresh token, or what only the caller may read, so nobody keeps copies of them unless a handler says
-/// otherwise. The pages that show the documents of the API hold neither.
+/// Value of `Cache-Control` unless a handler sets another one, because answers may contain a new token or data for the
+/// caller only. The pages that show the documents of the API contain neither.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const DOCUMENT_PAGES: &str = "/swagger-ui/";
 
-/// What there is to say about each path, by its route.
+/// Methods, name and description of each path, by its route.
 pub struct Surface(FxHashMap<String, Endpoint>);
 
 struct Endpoint {
@@ -81,7 +81,7 @@ pub async fn frame(State(api): State<Api>, request: Request, next: Next) -> Resp
     response
 }
 
-/// For methods that a path does not know: OPTIONS describes it, the rest is refused.
+/// Answers methods that a path does not support: OPTIONS with a description of the path, others with 405.
 pub async fn other_method(State(api): State<Api>, path: MatchedPath, method: Method) -> Response {
     let endpoint = api.surface().0.get(path.as_str());
     match endpoint {
@@ -121,7 +121,7 @@ fn negotiate(request: &Request) -> Result<(), ApiError> {
     Err(ApiError::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header."))
 }
 
-/// People's browsers get JSON too.
+/// Returns whether the client accepts JSON. Browsers, which ask for HTML, get JSON too.
 fn accepts_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::ACCEPT).into_iter().peekable();
     if values.peek().is_none() {

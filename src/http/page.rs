@@ -1,4 +1,4 @@
-//! Pages of a list: the requested one, and links to its neighbors (contract section 1.5).
+//! Pages of a list: page size, cursor, and links to the next and previous page (contract section 1.5).
 
 use std::convert::Infallible;
 
@@ -21,13 +21,13 @@ use crate::domain::limits;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on.
+    /// Rows per page, 100 by default. A page with large rows is shorter; `next` leads to the rest.
     pub page_size: Option<usize>,
-    /// From `next` or `previous`.
+    /// Taken from `next` or `previous`.
     pub cursor: Option<String>,
 }
 
-/// What was asked for, in the client's words.
+/// Address of a request as the client used it.
 #[derive(Clone, Debug)]
 pub struct Location {
     /// Scheme and host.
@@ -36,7 +36,7 @@ pub struct Location {
     pub params: Params,
 }
 
-/// One page on the wire.
+/// Wire shape of one page.
 #[derive(Serialize)]
 pub struct PageBody<R> {
     next: Option<String>,
@@ -48,7 +48,7 @@ impl FromRequestParts<Api> for Location {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
-        // Routers strip what they have matched from the other one.
+        // Nested routers strip the part of the path that they matched from `parts.uri`.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         Ok(Self {
             origin: peer::origin(api.settings(), parts),
@@ -59,7 +59,7 @@ impl FromRequestParts<Api> for Location {
 }
 
 impl Location {
-    /// Rows to a page; more than the limit are not a mistake, `next` goes on.
+    /// Returns the number of rows per page. Larger values are reduced to `PAGE_SIZE_MAX`, and `next` leads to the rest.
     #[must_use]
     pub fn page_size(&self) -> usize {
         let wanted = self.params.get("page_size").and_then(|text| text.trim().parse::<u128>().ok());
@@ -83,13 +83,13 @@ impl Location {
         PageBody { next: next.map(|place| self.at(place)), previous: previous.map(|place| self.at(place)), results }
     }
 
-    /// The same address with another value of a parameter.
+    /// Returns this address with another value of a parameter.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> String {
         format!("{}{}?{}", self.origin, self.path, self.params.with(name, value))
     }
 
-    /// The same list at another place.
+    /// Returns the address of the same list at another position.
     fn at(&self, place: &impl CursorPosition) -> String {
         self.with("cursor", &cursor::write(place))
     }

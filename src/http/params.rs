@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
-/// In the order sent.
+/// Parameters of a query string, in the order sent.
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);
 
@@ -17,20 +17,20 @@ impl Params {
         Self(form_urlencoded::parse(query.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect())
     }
 
-    /// The last value given; an empty one counts as none.
+    /// Returns the last value of a parameter. An empty value counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rfind(|(key, _)| key == name)?;
         (!value.is_empty()).then_some(value.as_str())
     }
 
-    /// Is it there at all, even empty?
+    /// Returns whether the parameter is present, even if it is empty.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)
     }
 
-    /// The same query with `name` set to `value`.
+    /// Returns the query with `name` set to `value`.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> String {
         let kept = self.0.iter().filter(|(key, _)| key != name);
@@ -40,7 +40,7 @@ impl Params {
     }
 }
 
-/// As an object; of repeated parameters the last value.
+/// Serializes the parameters as an object, with the last value of repeated ones.
 impl Serialize for Params {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let last: FxHashMap<&str, &str> = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -56,7 +56,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
     }
 }
 
-/// The value of one parameter, without reading the others.
+/// Returns the last value of one parameter without reading the others.
 #[must_use]
 pub fn last<'a>(query: Option<&'a str>, name: &str) -> Option<Cow<'a, str>> {
     let query = query.filter(|query| query.contains(name))?;

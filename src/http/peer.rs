@@ -1,4 +1,4 @@
-//! The address of the client and the URL by which it reached the server, also behind proxies.
+//! The address of the client, and the URL by which it reached the server, also behind proxies.
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -56,7 +56,7 @@ impl Network {
     }
 }
 
-/// The client's address: that of the connection, or the one that trusted proxies name. `None` on a Unix socket.
+/// Address of the client: that of the connection, or the one that trusted proxies report. `None` on a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(pub Option<IpAddr>);
 
@@ -68,7 +68,7 @@ impl FromRequestParts<Api> for Client {
     }
 }
 
-/// See [`Client`].
+/// Returns the address of the client; see [`Client`].
 #[must_use]
 pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
     let peer = connection(&parts.extensions)?;
@@ -80,10 +80,11 @@ pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
     Some(nearest_stranger(settings, peer, hops))
 }
 
-/// The first address that is not a trusted proxy's, from us towards the client.
+/// Returns the first address that is not of a trusted proxy, from the server towards the client.
 ///
-/// Each proxy appends whom it heard from, so what stands to the left of a stranger is the stranger's own claim. A hop that
-/// is no address may be a stranger too, so it ends the walk; the proxy that wrote it is then the best that is known.
+/// Each proxy appends the address that sent the request to it, so everything to the left of an untrusted address is
+/// only claimed by that client. A hop that is not an address may be a client too, so it ends the search; the result is
+/// then the proxy that wrote it.
 fn nearest_stranger<'a>(settings: &HttpSettings, peer: IpAddr, hops: impl Iterator<Item = &'a [u8]>) -> IpAddr {
     let mut nearest = peer;
     for hop in hops {
@@ -108,7 +109,7 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Scheme and host as the client knows them, without a slash at the end.
+/// Returns scheme and host as the client knows them, without a slash at the end.
 #[must_use]
 pub fn origin(settings: &HttpSettings, parts: &Parts) -> String {
     if let Some(url) = &settings.public_url {
@@ -138,7 +139,7 @@ fn first_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
 }
 
-/// Only what an address can hold: a name or an IP address, perhaps with a port; no user names, no paths.
+/// Returns whether `host` is a name or an IP address, optionally with a port, but without a user name or a path.
 pub(super) fn is_host(host: &str) -> bool {
     let is_whole = |uri: &Uri| uri.authority().is_some_and(|it| it.as_str() == host && !it.host().is_empty());
     !host.contains('@') && host.parse::<Uri>().is_ok_and(|uri| is_whole(&uri))
@@ -196,7 +197,7 @@ mod tests {
             ("[::ffff:192.0.2.7]:4711", "192.0.2.7"),
         ] {
             assert_eq!(client_of(&settings, "10.0.0.1", &[forwarded]), expected, "{forwarded}");
-            // What the client itself sent before that is not believed, whichever way the proxy adds to it.
+            // Values that the client itself sent before are not trusted, however the proxy adds to them.
             let forged = format!("198.51.100.1, {forwarded}");
             assert_eq!(client_of(&settings, "10.0.0.1", &[&forged]), expected, "{forged}");
             assert_eq!(client_of(&settings, "10.0.0.1", &["198.51.100.1", forwarded]), expected, "{forwarded}");
@@ -236,7 +237,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever a client sends, the trusted proxy in front appends the real address, and that one counts.
+        /// The trusted proxy appends the real address, and that one counts, whatever the client sends.
         #[test]
         fn nothing_that_a_client_sends_changes_its_address(
             sent in "[ -~]{0,60}",

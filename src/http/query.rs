@@ -21,24 +21,24 @@ use crate::domain::{
 };
 use chrono_tz::Tz;
 
-/// All filters must match; empty values do not count.
+/// All filters must match. Empty values are ignored.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MineQuery {
-    /// False: closed, so never stateless ones.
+    /// False: closed, which excludes stateless incidents.
     pub open: Option<bool>,
     pub acked: Option<bool>,
     pub stateful: Option<bool>,
     /// Has a ticket address.
     pub ticket: Option<bool>,
-    /// `key=value`, comma separated; of the same key any, of different keys all.
+    /// Comma separated `key=value`. Tags with the same key are alternatives; different keys must all match.
     pub tags: Option<String>,
     pub source_incident_id: Option<String>,
     #[param(rename = "start_time__gte")]
     pub start_from: Option<String>,
     #[param(rename = "start_time__lte")]
     pub start_to: Option<String>,
-    /// Open incidents count as infinitely late; stateless ones never match.
+    /// Open incidents end infinitely late. Stateless ones never match.
     #[param(rename = "end_time__gte")]
     pub end_from: Option<String>,
     #[param(rename = "end_time__lte")]
@@ -46,24 +46,24 @@ pub struct MineQuery {
     /// True: stateless, false: stateful.
     #[param(rename = "end_time__isnull")]
     pub end_is_null: Option<bool>,
-    /// Minutes at least; open incidents are measured up to now.
+    /// At least this many minutes. Open incidents last until now.
     #[param(rename = "duration__gte")]
     pub duration: Option<f64>,
     /// Only the server's own incidents about expiring tokens.
     pub token_expiry: Option<bool>,
-    /// Leaves out what is both closed and acknowledged.
+    /// Excludes incidents that are both closed and acknowledged.
     pub hide_closed_acked: Option<bool>,
-    /// Covered by planned maintenance that is on.
+    /// Covered by active planned maintenance.
     pub under_maintenance: Option<bool>,
-    /// Matching a stored filter, one's own or a public one.
+    /// Matches a saved filter of the caller, or a public one.
     pub filter_pk: Option<u64>,
-    /// Matching any of the filters of a profile of the caller.
+    /// Matches any filter of a profile of the caller.
     pub notificationprofile_pk: Option<u64>,
-    /// Answers `{"count", "params"}` instead of the list.
+    /// Returns `{"count", "params"}` instead of the list.
     pub count: Option<String>,
 }
 
-/// What `mine/` does not know.
+/// Parameters that `mine/` ignores.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WideQuery {
@@ -76,35 +76,35 @@ pub struct WideQuery {
     /// Comma separated names of types.
     #[param(rename = "source__type__in")]
     pub source_types: Option<String>,
-    /// Level at most.
+    /// Greatest level.
     #[param(rename = "level__lte")]
     pub level: Option<f64>,
     /// Comma separated.
     #[param(rename = "id__in")]
     pub ids: Option<String>,
-    /// Words, all of which must occur in the description or in those of the events.
+    /// Words that must all occur in the descriptions of the incident and its events.
     pub search: Option<String>,
 }
 
-/// Whose incidents are listed.
+/// Incidents that are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
-    /// Those of the caller's source; nothing for people. Knows fewer filters.
+    /// Incidents of the caller's source, or none for end users. Has fewer filters.
     Mine(Option<SourceId>),
 }
 
-/// What parameters are read against.
+/// Configuration, time zone, version and caller that parameters are read for.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub directory: &'a Directory,
     pub zone: Tz,
     pub version: Version,
-    /// Whose stored filters are meant, beside public ones.
+    /// The user whose saved filters can be used, beside public ones.
     pub caller: UserId,
 }
 
-/// All mistakes are named at once.
+/// Converts parameters to criteria. The error contains all invalid parameters.
 pub fn criteria(params: &Params, scope: Scope, context: Context<'_>) -> Result<AnyOf, ApiError> {
     let mut reader = Reader { params, context, errors: Map::new() };
     let mut criteria = Criteria::default();
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         self.errors.insert(name.to_owned(), json!([text.into()]));
     }
 
-    /// What `read` makes of the parameter, if it is there.
+    /// Reads a parameter with `read`. `None` if it is absent or invalid; the latter is recorded as an error.
     fn parse<T>(&mut self, name: &str, error: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let value = read(self.params.get(name)?);
         if value.is_none() {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// Anything but true and false means "not filtered".
+    /// Reads a boolean. Any value but true and false means "not filtered".
     fn flag(&self, name: &str) -> Option<bool> {
         match self.params.get(name)? {
             "true" | "True" | "1" => Some(true),
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         tag_groups(tags.unwrap_or_default())
     }
 
-    /// What `mine/` ignores.
+    /// Reads the parameters that `mine/` ignores.
     fn wide(&mut self, criteria: &mut Criteria) {
         if let Some(keys) = self.keys("source__id__in") {
             narrow(&mut criteria.sources, keys.into_iter().map(SourceId).collect());
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Only the server's own incidents about expiring tokens (contract section 23).
+    /// Limits the list to the server's own incidents about expiring tokens (contract section 23).
     fn token_expiry(&mut self, criteria: &mut Criteria) {
         if self.flag("token_expiry").is_none() {
             return;
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
         criteria.tags.extend(Tag::parse(&FaultKind::TokenExpiry.tag()).ok().map(|tag| vec![tag]));
     }
 
-    /// Unknown ones match nothing. Of a profile's filters any will do.
+    /// Adds saved filters. Unknown ones match nothing. Of the filters of a profile, any may match.
     fn stored_filters(&mut self, mut criteria: Criteria) -> AnyOf {
         let mut key = |name| self.parse(name, "Enter a whole number.", values::whole_number);
         let (filter, profile) = (key("filter_pk"), key("notificationprofile_pk"));
@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What matches any of the profile's filters (contract section 15).
+/// Returns criteria that match what any filter of the profile matches (contract section 15).
 #[must_use]
 pub fn of_profile(profile: &Profile, directory: &Directory) -> AnyOf {
     let filters = profile.filters.iter().filter_map(|id| directory.filters.get(id));

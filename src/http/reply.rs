@@ -16,7 +16,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     sized_json(status, value, 256)
 }
 
-/// `size`: about how long it will be, in bytes.
+/// Returns an answer in JSON. `size` is its estimated size in bytes.
 #[must_use]
 pub fn sized_json(status: StatusCode, value: &impl Serialize, size: usize) -> Response {
     let mut bytes = Vec::with_capacity(size);
@@ -26,7 +26,7 @@ pub fn sized_json(status: StatusCode, value: &impl Serialize, size: usize) -> Re
     }
 }
 
-/// `body` is JSON already.
+/// Returns an answer with a body that is JSON already.
 #[must_use]
 pub fn json_body(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);

@@ -1,5 +1,5 @@
-//! Bodies of requests: one declaration with [`request!`] is what is read, within which limits, and what the OpenAPI
-//! documents say about it.
+//! Declarations of request bodies. One declaration with [`request!`] determines what is read, its bounds, and its
+//! description in the OpenAPI documents.
 
 use std::{marker::PhantomData, ops::RangeInclusive};
 
@@ -24,24 +24,26 @@ use crate::domain::{
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// A body that is declared with [`request!`].
+/// Body that is declared with [`request!`].
 pub trait Request: ToSchema {
-    /// What the fields are read into.
+    /// Type that the fields are read into.
     type Target;
 
-    /// The names of its fields in JSON.
+    /// JSON names of the fields.
     const FIELDS: &'static [&'static str];
 
-    /// Notes what is wrong. In a whole body (`BodyFields::is_whole`) that includes what is required and missing.
+    /// Reads the fields, and records an error for each invalid one. In a whole body (`BodyFields::is_whole`), absent
+    /// required fields are errors too.
     fn take(fields: &mut BodyFields) -> Self::Target;
 }
 
-/// Declares a body. The struct has an `Option` for each field that is read, or with `fills Target` those of `Target` are
-/// set.
+/// Declares a body. The struct has an `Option` for each field that is read. With `fills Target`, the fields of `Target`
+/// are set instead.
 ///
-/// A field is `name "name in JSON": Type = reader(arguments)`: `reader` is a method of [`BodyFields`], and `Type` says how the
-/// field is described ([`Shape`]), unless another type follows behind `as`. A bound in brackets is the first argument of
-/// the reader and is in the document, too. Fields without a reader are read by hand and only described here.
+/// A field is `name "name in JSON": Type = reader(arguments)`. `reader` is a method of [`BodyFields`]. `Type`
+/// determines how the field is described ([`Shape`]), unless another type follows after `as`. A bound in brackets is
+/// the first argument of the reader, and is in the document, too. Fields without a reader are read by hand and only
+/// described here.
 macro_rules! request {
     ($(#[doc = $about:literal])* pub struct $name:ident $(fills $target:ident)? $(requires [$($required:literal),+])? {
         $($(#[doc = $doc:literal])* $field:ident $($wire:literal)? : $ty:ty $(as $shape:ty)?
@@ -99,9 +101,9 @@ macro_rules! request {
 }
 pub(crate) use request;
 
-/// How a document describes a value of a body.
+/// Description of a value of a body in the OpenAPI documents.
 pub trait Shape {
-    /// Does the document allow null for a field that may be left out?
+    /// Whether the document allows null for an optional field.
     const OR_NULL: bool = true;
 
     fn shape() -> RefOr<Schema>;
@@ -127,13 +129,13 @@ shapes! {
     String: String, &'static str, EndTime, EventType, TimeOfDay, Timestamp, Uuid;
 }
 
-/// An object with any members.
+/// Object with any members.
 pub struct Settings;
 
-/// Any JSON but null.
+/// Any JSON except null.
 pub struct AnyJson;
 
-/// A value that has a schema of its own.
+/// Value with a schema of its own.
 pub struct Named<T>(PhantomData<T>);
 
 impl Shape for AnyJson {
@@ -199,9 +201,9 @@ impl<T: Request> Shape for T {
     }
 }
 
-/// A bound of a value that a document names.
+/// Bound of a value that is in the document.
 pub enum Bound {
-    /// Characters.
+    /// Greatest length, in characters.
     Longest(usize),
     Range(RangeInclusive<u32>),
 }
@@ -230,7 +232,7 @@ impl Bound {
     }
 }
 
-/// What a document says about a body.
+/// Description of a body in the OpenAPI documents.
 pub struct Described(pub Object);
 
 impl Described {
@@ -242,7 +244,7 @@ impl Described {
         Self(object)
     }
 
-    /// Adds a field. Where it is not required, null is allowed, too.
+    /// Adds a field. Null is allowed if the field is optional.
     pub fn describe<T: Shape>(&mut self, name: &str, doc: &[&str], bounds: &[Bound]) {
         let mut shape = T::shape();
         match &mut shape {

@@ -30,10 +30,10 @@ use super::{
 };
 use crate::service::{Action, Service};
 
-/// Smaller answers are sent as they are.
+/// Answers below this size in bytes are not compressed.
 const COMPRESSED_ABOVE: u64 = 1024;
 
-/// Everything that is served, ready for connections. `pages` is what people see, and answers paths that nothing else does.
+/// Returns the service that answers all requests. `pages` are the pages for browsers, and answer paths that no API has.
 pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router {
     let origins = cors::Origins::new(&settings.frontends);
     let api = Api::new(service, settings);
@@ -60,7 +60,7 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
     if origins.is_empty() { served } else { served.layer(middleware::from_fn_with_state(origins, cors::allow)) }
 }
 
-/// The paths of a version, by what they take.
+/// Returns the routes of a version, by the rights that they require.
 pub(super) fn parts(version: Version) -> Vec<(Needs, OpenApiRouter<Api>)> {
     let writes = |write| Needs { read: Action::UseDesk, write };
     vec![
@@ -151,7 +151,7 @@ fn public(version: Version) -> OpenApiRouter<Api> {
     }
 }
 
-/// Public paths without a version.
+/// Returns the public routes without a version.
 pub(super) fn unversioned() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(service_info::metadata))
@@ -159,7 +159,7 @@ pub(super) fn unversioned() -> OpenApiRouter<Api> {
         .routes(routes!(docs::stable_schema))
 }
 
-/// Paths that are in no document, nor of the contact API.
+/// Returns the routes that are neither in a document nor part of the contact API.
 fn undocumented() -> Routes<Api> {
     Routes::of(Action::UsePublic)
         .route("/oidc/api-token-auth/", post(tokens::exchange))
@@ -168,7 +168,7 @@ fn undocumented() -> Routes<Api> {
         .merge(docs::swagger_pages())
 }
 
-/// What the API has beside the operations of its documents.
+/// Lists the operations that are in no document.
 #[must_use]
 pub fn undocumented_operations() -> Vec<Operation> {
     let mut operations = undocumented().into_operations();
@@ -176,7 +176,7 @@ pub fn undocumented_operations() -> Vec<Operation> {
     operations
 }
 
-/// Each part behind the check of its rights, but for what is public.
+/// Adds a check of its rights to each part that is not public.
 fn guarded(parts: Vec<(Needs, OpenApiRouter<Api>)>, prefix: &str, api: &Api) -> Router {
     parts.into_iter().fold(Router::new(), |routes, (needs, part)| {
         let part = finish(part, prefix, api);
@@ -185,7 +185,8 @@ fn guarded(parts: Vec<(Needs, OpenApiRouter<Api>)>, prefix: &str, api: &Api) -> 
     })
 }
 
-/// What a path does not know is answered within its layers, so that rights come before "method not allowed".
+/// Adds the answers to unsupported methods, inside the layers of each path, so that rights are checked before "method
+/// not allowed".
 fn finish(routes: OpenApiRouter<Api>, prefix: &str, api: &Api) -> Router {
     let routes = if prefix.is_empty() { routes } else { OpenApiRouter::new().nest(prefix, routes) };
     let (routes, _) = routes.split_for_parts();

@@ -1,6 +1,7 @@
-//! Routes that name the action that they require, and can be listed. Pages and undocumented paths are made of them.
+//! Routes that name the action that they require, and can be listed. Used for pages and undocumented paths.
 //!
-//! A route hands its action to its handlers' extractors, which check it at their place in the order of checks.
+//! A route passes its action to the extractors of its handlers, which check it when its turn comes in the order of
+//! checks.
 
 use axum::{
     Extension, Router,
@@ -10,20 +11,20 @@ use axum::{
 
 use crate::service::Action;
 
-/// The action of the route that a request came to; an extension of the request.
+/// Extension of a request: the action that its route requires.
 #[derive(Clone, Copy, Debug)]
 pub struct Needed(pub Action);
 
-/// A method of a path, and the action that it takes.
+/// Method of a path, and the action that it requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// `ANY` for all of them.
+    /// `ANY` stands for all methods.
     pub method: &'static str,
     pub path: String,
     pub action: Action,
 }
 
-/// Paths for one action, and with [`Routes::merge`] for several.
+/// Routes for one action. [`Routes::merge`] combines routes for several.
 pub struct Routes<S = ()> {
     action: Action,
     router: Router<S>,
@@ -45,7 +46,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// With the other's paths, each of which keeps its action.
+    /// Adds the routes of `other`, which keep their actions.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.operations.extend(other.operations);
@@ -63,7 +64,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// The handlers of a path, by method.
+/// Handlers of a path, by method.
 pub struct Handlers<S> {
     methods: Vec<&'static str>,
     router: MethodRouter<S>,

@@ -1,4 +1,4 @@
-//! Normalizes paths: a slash at the end, whether it was sent or not, and no encoded plus sign.
+//! Normalizes paths: adds the slash at the end, and decodes an encoded plus sign.
 
 use axum::{
     extract::{OriginalUri, Request},
@@ -8,7 +8,7 @@ use axum::{
 /// The only endpoint without a slash (contract section 1.1).
 const WITHOUT: &str = "/auth/token/logoutall";
 
-/// Without a redirect, which would lose the bodies of most clients.
+/// Normalizes the path of a request. A redirect would lose the bodies of most clients.
 #[must_use]
 pub fn normalize(mut request: Request) -> Request {
     if let Some(path) = normalized(request.uri().path()) {
@@ -26,7 +26,7 @@ pub fn normalize(mut request: Request) -> Request {
     request
 }
 
-/// `None`: it is in that form.
+/// Returns the normalized path, or `None` if `path` is normalized already.
 fn normalized(path: &str) -> Option<String> {
     if path.contains("/swagger-ui/") || path.starts_with("/static/") {
         return None;

@@ -1,8 +1,8 @@
 //! Arrays that are written while they are sent, so that memory does not grow with their length.
 //!
 //! A short array is answered as a whole. A longer one is written again from the start by a blocking thread, which waits
-//! while the client does not read. An error on the way breaks the connection off, so that nobody takes a part of the
-//! array for all of it.
+//! while the client does not read. An error while it is sent breaks the connection, so that no client takes a part of
+//! the array for all of it.
 
 use std::{
     io::{self, Write},
@@ -33,20 +33,20 @@ use crate::{
     service::{ServiceError, StoreError},
 };
 
-/// What stands before and behind the rows.
+/// Text before and after the rows.
 pub type Brackets = (&'static str, &'static str);
 
 pub const ARRAY: Brackets = ("[", "]");
 
-/// Chunks that wait until the client has read those before.
+/// Number of chunks that wait until the client has read those before.
 const WAITING: usize = 1;
 
-/// Why an array was not finished.
+/// Reason why an array was not finished.
 #[derive(Debug)]
 pub enum Stop {
-    /// It is longer than what is answered as a whole.
+    /// The array is too long to be answered as a whole.
     TooLong,
-    /// The client hung up.
+    /// The client disconnected.
     HungUp,
     Failed(ServiceError),
 }
@@ -57,7 +57,7 @@ impl<E: Into<ServiceError>> From<E> for Stop {
     }
 }
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
     Busy(Busy),
@@ -73,17 +73,17 @@ impl From<NoAnswer> for ApiError {
     }
 }
 
-/// The rows of an array that is being written.
+/// Rows of an array that is being written.
 pub struct Rows {
     close: &'static str,
     separator: &'static str,
     buffer: Vec<u8>,
-    /// `None`: it has to be short enough to be answered as a whole.
+    /// `None` if the array must be short enough to be answered as a whole.
     client: Option<StreamReader>,
 }
 
-/// Who reads a long array. Its rows are written only while it has a turn, which others get whenever a chunk is full: a
-/// few long arrays must not take all processors from short requests.
+/// Client that reads a long array. Rows are written only while it has a turn, which it passes on whenever a chunk is
+/// full: a few long arrays must not take all processors from short requests.
 struct StreamReader {
     parts: mpsc::Sender<StreamPart>,
     turns: Arc<Semaphore>,
@@ -91,7 +91,7 @@ struct StreamReader {
 }
 
 impl StreamReader {
-    /// To be called on a blocking thread of a runtime, and so is [`StreamReader::send`].
+    /// Waits for a turn. Like [`StreamReader::send`], it must be called on a blocking thread of a runtime.
     fn new(parts: mpsc::Sender<StreamPart>, turns: Arc<Semaphore>) -> Self {
         let mut client = Self { parts, turns, turn: None };
         client.wait_for_turn();
@@ -103,7 +103,7 @@ impl StreamReader {
         self.turn = Handle::current().block_on(Arc::clone(&self.turns).acquire_owned()).ok();
     }
 
-    /// False if the client hung up.
+    /// Sends a part and waits for the next turn. Returns false if the client disconnected.
     fn send(&mut self, part: StreamPart) -> bool {
         self.turn = None;
         let is_sent = self.parts.blocking_send(part).is_ok();
@@ -114,7 +114,7 @@ impl StreamReader {
 
 enum StreamPart {
     Chunk(Bytes),
-    /// Without it the array is not complete.
+    /// Marks the array as complete.
     End,
 }
 
@@ -143,13 +143,13 @@ impl Rows {
         if client.send(StreamPart::Chunk(chunk.into())) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
-    /// What was not passed on yet, with the end of the array.
+    /// Returns the rows that were not sent yet, with the end of the array.
     fn finish(&mut self) -> Vec<u8> {
         self.buffer.extend_from_slice(self.close.as_bytes());
         std::mem::take(&mut self.buffer)
     }
 
-    /// Passes on the rest and says that it is the end; a client that hung up needs neither.
+    /// Sends the rest and marks the array as complete, unless the client disconnected.
     fn end(mut self) {
         let last = self.finish();
         if let Some(client) = &mut self.client
@@ -174,7 +174,7 @@ impl Write for Rows {
     }
 }
 
-/// An array of what is in memory; `write` is called once or twice, and must not block unless it pushes rows.
+/// Returns an array of data in memory. `write` is called once or twice, and must not block except by pushing rows.
 pub async fn from_memory(
     api: Api,
     user: UserId,
@@ -187,8 +187,8 @@ pub async fn from_memory(
     })
 }
 
-/// An array of what has to be read; `write` is called once or twice, on a blocking thread. It should not have a snapshot
-/// open while it pushes rows, since the client may be slow.
+/// Returns an array of data in the store. `write` is called once or twice, on a blocking thread. It should not have a
+/// snapshot open while it pushes rows, because the client may be slow.
 pub async fn from_store(
     api: Api,
     user: UserId,
@@ -206,7 +206,7 @@ pub async fn from_store(
     }
 }
 
-/// `None` if it is too long.
+/// Returns the whole array, or `None` if it is too long.
 fn whole(
     api: &Api,
     brackets: Brackets,
@@ -238,7 +238,7 @@ where
     Ok(reply::json_body(StatusCode::OK, body(parts, permits)))
 }
 
-/// Ends with an error unless all parts came.
+/// Returns a body that ends with an error unless all parts were received.
 fn body(parts: mpsc::Receiver<StreamPart>, permits: Permits) -> Body {
     let chunks = stream::unfold(Some((parts, permits)), |state| async move {
         let (mut parts, permits) = state?;
@@ -248,7 +248,7 @@ fn body(parts: mpsc::Receiver<StreamPart>, permits: Permits) -> Body {
             None => Some((Err(StoreError::Io("a list broke off".to_owned())), None)),
         }
     });
-    // The compression asks again after the end.
+    // The compression polls the stream again after its end.
     Body::from_stream(chunks.fuse())
 }
 
@@ -310,7 +310,7 @@ mod tests {
             });
             (parts, writer)
         };
-        // Nobody reads the first one, which holds no turn while it waits.
+        // The first one is not read, and has no turn while it waits.
         let (unread, first) = begin();
         let (mut parts, second) = begin();
         for _ in 0..10 {

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::http::error::ApiError;
 
-/// The key of a path. What is no number is not found (contract section 1.2).
+/// Primary key in a path. Anything but a number is a 404 (contract section 1.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Key(pub u64);
 
@@ -20,7 +20,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     }
 }
 
-/// The keys of an incident and of something within it.
+/// Primary keys in a path: an incident and a part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyPair(pub u64, pub u64);
 
@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyPair {
     }
 }
 
-/// A path that ends in a name.
+/// Name at the end of a path.
 #[derive(Clone, Debug)]
 pub struct Name(pub String);
 
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
-/// A path with a key and then a name.
+/// Primary key followed by a name in a path.
 #[derive(Clone, Debug)]
 pub struct KeyAndName(pub u64, pub String);
 

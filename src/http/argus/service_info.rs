@@ -51,18 +51,18 @@ pub struct LoginMethod {
     name: &'static str,
 }
 
-/// Ways to log in
+/// List login methods
 ///
-/// A name and a password, to be posted to `url`.
+/// The only one is a username and a password, posted to `url`.
 #[utoipa::path(get, path = "/login-methods/", tag = "server", responses((status = 200, body = Vec<LoginMethod>)))]
 pub async fn login_methods(location: Location) -> Response {
     let url = format!("{}{}/token-auth/", location.origin, Version::V1.prefix());
     reply::json(StatusCode::OK, &[LoginMethod { r#type: "username_password", url, name: "user_pw" }])
 }
 
-/// Is the server alive?
+/// Check that the server is alive
 ///
-/// Answers any method.
+/// Accepts any method.
 #[utoipa::path(get, path = "/.still-alive/", tag = "server", responses((status = 204)))]
 pub async fn still_alive() -> StatusCode {
     StatusCode::NO_CONTENT

@@ -1,4 +1,4 @@
-//! What both versions of the API have.
+//! Resources that both versions of the API have.
 
 pub mod acks;
 pub mod blob;

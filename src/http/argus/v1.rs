@@ -1,4 +1,4 @@
-//! Resources of version 1 only.
+//! Resources that only version 1 has.
 
 pub mod lists;
 pub mod phone_numbers;

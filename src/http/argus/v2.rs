@@ -1,4 +1,4 @@
-//! Resources of version 2 only.
+//! Resources that only version 2 has.
 
 pub mod bulk;
 pub mod destinations;

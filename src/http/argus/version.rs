@@ -1,4 +1,4 @@
-//! Differences between the versions of the API, as data.
+//! Versions of the Argus API, and how they differ.
 
 use super::shared::{incidents::READ_SINCE_V2, render::SHOWN_SINCE_V2};
 use crate::domain::criterion::CRITERIA;
@@ -28,25 +28,27 @@ impl Version {
         }
     }
 
-    /// Incidents are made with metadata and show them (contract section 5.1).
+    /// Returns whether incidents have metadata (contract section 5.1).
     #[must_use]
     pub const fn has_metadata(self) -> bool {
         matches!(self, Self::V2)
     }
 
-    /// Acknowledgements are posted as one object around an event (contract section 10).
+    /// Returns whether an acknowledgement is posted as one object around an event (contract section 10).
     #[must_use]
     pub const fn nests_ack_events(self) -> bool {
         matches!(self, Self::V1)
     }
 
-    /// Filters can be public and know all criteria; without that they have `filter_string` (contract section 14).
+    /// Returns whether filters can be public and have all criteria. Otherwise they have `filter_string` (contract
+    /// section 14).
     #[must_use]
     pub const fn has_wide_filters(self) -> bool {
         matches!(self, Self::V2)
     }
 
-    /// What schemas that all versions share say too much: (schema, property).
+    /// Returns the properties that this version does not have of schemas that all versions share, as (schema,
+    /// property).
     #[must_use]
     pub fn absent_properties(self) -> Vec<(&'static str, &'static str)> {
         let wide = CRITERIA.iter().filter(|criterion| criterion.is_wide).map(|criterion| ("FilterBlob", criterion.key));
@@ -63,12 +65,12 @@ impl Version {
         wide.filter(|_| !self.has_wide_filters()).chain(others).collect()
     }
 
-    /// The properties of one schema that are not there.
+    /// Returns the properties of one schema that this version does not have.
     pub fn absent_in(self, schema: &str) -> impl Iterator<Item = &'static str> {
         self.absent_properties().into_iter().filter(move |(of, _)| *of == schema).map(|(_, property)| property)
     }
 
-    /// Contract section 6, parameter `tags`.
+    /// Returns the error for an invalid parameter `tags` (contract section 6).
     #[must_use]
     pub const fn bad_tag_filter(self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 //! Memory for request bodies: one sum for all connections, divided fairly when it runs short.
 //!
-//! A body is charged as its bytes arrive, so announcing one costs others nothing. When the sum is reached, whoever holds
-//! most gives way: a newcomer that would hold more than anybody else is refused, otherwise a body that is still being
-//! received is dropped. So nobody can keep others out by sending slowly.
+//! A body is charged as its bytes arrive, so announcing a large one costs others nothing. When the sum is reached, the
+//! holder of most memory yields: if that would be the holder of the body that needs more, this body is refused;
+//! otherwise a body that the largest holder is still sending is dropped. So nobody can keep others out by sending
+//! slowly.
 
 use std::{
     net::IpAddr,
@@ -14,11 +15,11 @@ use tokio::sync::Notify;
 
 use crate::domain::{address::network, ids::UserId, limits};
 
-/// Who is charged.
+/// User or address that is charged for a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     User(UserId),
-    /// Without credentials. Of IPv6 the network of 64 bits, which usually belongs to one customer.
+    /// Address of a client without credentials. For IPv6 the network of 64 bits, which usually belongs to one customer.
     Address(Option<IpAddr>),
 }
 
@@ -29,11 +30,11 @@ impl Holder {
     }
 }
 
-/// There is no memory left for this body; the client may try again.
+/// Error: there is no memory for this body. The client may retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
-/// Bytes.
+/// Bounds of the budget, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct BudgetBounds {
     all: usize,
@@ -41,7 +42,7 @@ struct BudgetBounds {
     per_holder: usize,
 }
 
-/// A handle.
+/// Handle of the budget; clones share it.
 #[derive(Clone)]
 pub struct Budget {
     bounds: BudgetBounds,
@@ -59,7 +60,7 @@ struct BudgetState {
 struct BudgetEntry {
     holder: Holder,
     bytes: usize,
-    /// `None` once it has been received, when it can no longer be dropped.
+    /// Notified when the body is dropped. `None` once the body has been received, when it can no longer be dropped.
     receiving: Option<Arc<Notify>>,
 }
 
@@ -78,7 +79,7 @@ impl Budget {
         Self { bounds, state: Arc::default() }
     }
 
-    /// For one request. Nothing is charged yet.
+    /// Opens a charge of 0 bytes for one request.
     #[must_use]
     pub fn open(&self, holder: Holder) -> Charge {
         let dropped = Arc::new(Notify::new());
@@ -100,7 +101,7 @@ impl Budget {
     }
 }
 
-/// What one request holds; given back when it is dropped.
+/// Memory that one request holds, in the budget. Released on drop.
 pub struct Charge {
     budget: Budget,
     id: u64,
@@ -108,7 +109,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// From now on `holder` is charged for this request.
+    /// Charges `holder` for this request from now on.
     pub fn assign(&self, holder: Holder) {
         let mut state = self.budget.state();
         let Some(entry) = state.bodies.get_mut(&self.id) else { return };
@@ -117,11 +118,11 @@ impl Charge {
         state.give(holder, bytes);
     }
 
-    /// Charges `bytes` in all for this request, whose body is `length` bytes long so far.
+    /// Raises the charge of this request to `bytes`, while its body is `length` bytes long.
     ///
     /// # Errors
     ///
-    /// There is no memory left, or the body gave way to others; then nothing more can be charged.
+    /// There is no memory left, or the body was dropped in favor of others; then nothing more can be charged.
     pub fn raise(&self, bytes: usize, length: usize) -> Result<(), Exhausted> {
         let bounds = self.budget.bounds;
         let most = if length <= limits::SMALL_BODY_BYTES { bounds.all } else { bounds.large };
@@ -148,18 +149,18 @@ impl Charge {
         }
     }
 
-    /// The body is complete, and stays until this is dropped.
+    /// Marks the body as received. It is held until this charge is dropped.
     ///
     /// # Errors
     ///
-    /// It gave way to others.
+    /// The body was dropped in favor of others.
     pub fn received(&self) -> Result<(), Exhausted> {
         let mut state = self.budget.state();
         state.bodies.get_mut(&self.id).ok_or(Exhausted)?.receiving = None;
         Ok(())
     }
 
-    /// Resolves when the body has to give way to others.
+    /// Waits until the body is dropped in favor of others.
     pub async fn dropped(&self) {
         self.dropped.notified().await;
     }
@@ -187,7 +188,7 @@ impl BudgetState {
         }
     }
 
-    /// The largest body being received of the holder who has most, and what that holder has in all.
+    /// Returns the largest body that is being received of the largest such holder, and the bytes of that holder in all.
     fn largest_received(&self) -> Option<(u64, usize)> {
         let receiving = self.bodies.iter().filter(|(_, entry)| entry.receiving.is_some() && entry.bytes > 0);
         let held = |entry: &BudgetEntry| self.of_holders.get(&entry.holder).copied().unwrap_or(0);

@@ -1,18 +1,18 @@
-//! Estimated memory of a parsed body, computed before it is parsed, because a few bytes of JSON can become hundreds.
+//! Estimates the memory of a parsed body before it is parsed, because a few bytes of JSON can become hundreds.
 
-/// A value in a list that grew by doubling.
+/// Bytes of a value in a list that grew by doubling.
 const VALUE: usize = 2 * size_of::<serde_json::Value>();
-/// What comes on top for a member of an object, and for the smallest text.
+/// Additional bytes of a member of an object, and of the shortest text.
 const MEMBER: usize = 160;
 const TEXT: usize = 32;
-/// An object with its smallest index.
+/// Bytes of an object with its smallest index.
 const OBJECT: usize = 512;
-/// A field of a form, with short texts.
+/// Bytes of a field of a form, with short texts.
 const FIELD: usize = 224;
-/// What comes on top for a field that is the first of its list or object.
+/// Additional bytes of a field that is the first of its list or object.
 const NESTED_FIELD: usize = 1_280;
 
-/// An upper bound, in bytes, for what `serde_json` makes of it. Also counts what is not valid.
+/// Returns an upper bound of the memory of the value that `serde_json` parses, in bytes. Also counts invalid JSON.
 #[must_use]
 pub fn of_json(json: &[u8]) -> usize {
     let mut cost = VALUE + json.len();
@@ -32,7 +32,7 @@ pub fn of_json(json: &[u8]) -> usize {
     cost
 }
 
-/// To the end of a text, behind the quote.
+/// Skips the rest of a text, including its closing quote.
 fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -45,7 +45,7 @@ fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
     }
 }
 
-/// The same for a form in one line.
+/// Returns an upper bound of the memory of a parsed URL-encoded form, in bytes.
 #[must_use]
 pub fn of_form(form: &[u8]) -> usize {
     form.split(|byte| *byte == b'&').fold(form.len(), |cost, field| {
@@ -59,7 +59,8 @@ fn of_field(name: &[u8]) -> usize {
     if may_nest { FIELD + NESTED_FIELD } else { FIELD }
 }
 
-/// The same for a form in parts, whatever its boundary is: each part begins with a line that begins with two dashes.
+/// Returns an upper bound of the memory of a parsed multipart form, in bytes, whatever its boundary is: each part
+/// begins with a line that begins with two dashes.
 #[must_use]
 pub fn of_multipart(form: &[u8]) -> usize {
     let parts = form.windows(3).filter(|bytes| bytes == b"\n--").count() + 1;
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(of_json(br#"["never ends,,,,"#) - of_json(b"["), 15 + TEXT);
     }
 
-    /// Counted by hand: what a value holds at least.
+    /// Returns the least memory that a value holds, counted by hand, in bytes.
     fn held(value: &Value) -> usize {
         let own = size_of::<Value>();
         match value {

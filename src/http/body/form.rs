@@ -21,7 +21,7 @@ pub(super) async fn multipart(media_type: &str, bytes: Vec<u8>) -> Result<Value,
     Ok(assemble(fields))
 }
 
-/// Items of a list by index; an item is a text or an object.
+/// Items of a list by index. Each is a text or an object.
 type Items = BTreeMap<u32, Value>;
 
 fn assemble(fields: impl IntoIterator<Item = (String, String)>) -> Value {
@@ -50,7 +50,7 @@ fn assemble(fields: impl IntoIterator<Item = (String, String)>) -> Value {
     Value::Object(object)
 }
 
-/// A repeated field becomes a list.
+/// Adds a value to an object. A repeated field becomes a list.
 fn add(object: &mut Map<String, Value>, name: String, value: Value) {
     match object.get_mut(&name) {
         None => drop(object.insert(name, value)),
@@ -59,7 +59,7 @@ fn add(object: &mut Map<String, Value>, name: String, value: Value) {
     }
 }
 
-/// `list[index]key`, `list[index].key` or `list[index]`.
+/// Splits the name of an item: `list[index]key`, `list[index].key` or `list[index]`.
 fn item_name(name: &str) -> Option<(&str, u32, &str)> {
     let (list, rest) = name.split_once('[')?;
     let (index, key) = rest.split_once(']')?;

@@ -13,7 +13,7 @@ use crate::{
     fuzz::{run, within_memory},
 };
 
-/// The media type, a line break, the body.
+/// Media type, line break and body.
 const EXAMPLES: &[&str] = &[
     "application/json\n{\"a\": [1, 2.5, {\"b\": \"c\"}], \"d\": null, \"e\": 18446744073709551616, \"tags\": [{\"tag\": \"a=b\"}]}",
     "application/json; charset=utf-8\n[[[[1]]], \"\\ud83d\\ude00\", {}]",
@@ -45,7 +45,7 @@ fn unparsed_bodies() {
             longest: limits::BODY_BYTES,
             terms: Terms::of(&Extensions::new()),
         };
-        // The allocator that counts grows a list by copying it, so that both copies count.
+        // The counting allocator grows a list by copying it, so both copies count.
         let read = within_memory((64 << 10) + 3 * body.len() + 8 * text.len() + 2 * charge, || {
             runtime.block_on(payload.read())
         });

@@ -69,7 +69,7 @@ impl From<NotificationRefusal> for ApiError {
 }
 
 impl ApiError {
-    /// `"text"` by itself.
+    /// Creates a 400 whose body is a string.
     fn text(text: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Value::String(text))
     }
@@ -84,7 +84,7 @@ fn list(labels: &[ProfileLabel]) -> String {
     labels.iter().map(label).collect::<Vec<_>>().join(", ")
 }
 
-/// `<timeslot>: <filter> [<blob>], ...` where there is no name.
+/// Returns the name of a profile. An unnamed one is described as `<timeslot>: <filter> [<blob>], ...`.
 fn label(label: &ProfileLabel) -> String {
     match label {
         ProfileLabel::Named(name) => name.clone(),

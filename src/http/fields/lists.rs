@@ -1,4 +1,4 @@
-//! Lists in bodies. Their errors are keyed by index, without the good items (contract section 1.3).
+//! Lists in bodies. Their errors are keyed by index, without the valid items (contract section 1.3).
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
 const TAG_FORMAT: &str = "Tags need to follow the format {\"tag\": key=value}";
 
 impl BodyFields {
-    /// Primary keys, at least one.
+    /// Reads primary keys, at least one.
     pub fn keys(&mut self, name: &str) -> Option<Vec<u64>> {
         let values = match self.take_list(name)? {
             Ok(values) if values.is_empty() => Err(json!(["This list may not be empty."])),
@@ -35,7 +35,7 @@ impl BodyFields {
         })
     }
 
-    /// Contract section 11.1: a list of `{"tag": "key=value"}`.
+    /// Reads tags: a list of `{"tag": "key=value"}` (contract section 11.1).
     pub fn tags(&mut self, name: &str) -> Option<Vec<Tag>> {
         let values = match self.take_list(name)? {
             Ok(values) if values.len() > limits::TAGS_PER_INCIDENT => Err(json!([too_many(limits::TAGS_PER_INCIDENT)])),
@@ -45,7 +45,7 @@ impl BodyFields {
         self.each_item(name, values, tag_item)
     }
 
-    /// The field `tag` of a tag object; the error is a text, not a list.
+    /// Reads the field `tag` of a tag object. Its error is a text, not a list.
     pub fn tag(&mut self, name: &str) -> Option<Tag> {
         let value = self.take(name)?;
         match tag(&value) {
@@ -57,7 +57,7 @@ impl BodyFields {
         }
     }
 
-    /// Integers from 1 on.
+    /// Reads integers, each at least 1.
     pub fn positive_integers(&mut self, name: &str) -> Option<Vec<u64>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
         self.each_item(name, values, |value| match integer(value) {
@@ -66,7 +66,7 @@ impl BodyFields {
         })
     }
 
-    /// Texts of at least `shortest` characters.
+    /// Reads texts of at least `shortest` characters.
     pub fn texts(&mut self, name: &str, shortest: usize, rule: TextRule) -> Option<Vec<String>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
         self.each_item(name, values, |value| match value {
@@ -78,7 +78,7 @@ impl BodyFields {
         })
     }
 
-    /// `key=value`, of which only the `=` is checked.
+    /// Reads tags of which only the `=` is checked.
     pub fn loose_tags(&mut self, name: &str) -> Option<Vec<String>> {
         let tags = self.texts(name, 3, TextRule::filled_up_to(limits::TAG))?;
         if tags.len() > limits::TAGS_PER_INCIDENT {
@@ -92,7 +92,7 @@ impl BodyFields {
         })
     }
 
-    /// Codes of event types; of several mistakes the first is told.
+    /// Reads codes of event types. Only the first invalid one is reported.
     pub fn event_types(&mut self, name: &str) -> Option<Vec<EventType>> {
         let values = self.plain_list(name, limits::FILTER_VALUES)?;
         let values = values.map_err(|error| self.error_value(name, error)).ok()?;
@@ -102,7 +102,7 @@ impl BodyFields {
         kinds.map_err(|error| self.error(name, error)).ok()
     }
 
-    /// ISO weekdays, sorted and none twice; of several mistakes the first is told.
+    /// Reads ISO weekdays, and returns them sorted and without duplicates. Only the first invalid one is reported.
     pub fn weekdays(&mut self, name: &str) -> Option<Vec<u8>> {
         let values = match self.plain_list(name, limits::FILTER_VALUES)? {
             Ok(values) => values,
@@ -127,7 +127,7 @@ impl BodyFields {
         Some(days.into_iter().collect())
     }
 
-    /// What `read` makes of each object.
+    /// Reads a list of at most `most` objects by calling `read` with each.
     pub fn objects<T>(&mut self, name: &str, most: usize, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let values = match self.take_list(name)? {
             Ok(values) if values.len() > most => Err(json!([too_many(most)])),
@@ -146,7 +146,7 @@ impl BodyFields {
         })
     }
 
-    /// Primary keys, and what `read` makes of objects; at least one of either.
+    /// Reads a list of primary keys and objects, at least one of either. Calls `key` or `read` with each.
     pub fn keys_and_objects<T>(
         &mut self,
         name: &str,
@@ -175,7 +175,7 @@ impl BodyFields {
         })
     }
 
-    /// Primary keys, any number of them.
+    /// Reads primary keys, at most `most`. The list may be empty.
     pub fn any_keys(&mut self, name: &str, most: usize) -> Option<Vec<u64>> {
         let values = self.plain_list(name, most)?;
         self.each_item(name, values, |value| match value {
@@ -185,7 +185,7 @@ impl BodyFields {
         })
     }
 
-    /// `Err`: what is wrong with the list as a whole.
+    /// Reads a list of at most `most` items. `Err` is the error of the list as a whole.
     fn plain_list(&mut self, name: &str, most: usize) -> Option<Result<Vec<Value>, Value>> {
         Some(match self.take_list(name)? {
             Ok(values) if values.len() > most => Err(json!([too_many(most)])),
@@ -194,7 +194,7 @@ impl BodyFields {
         })
     }
 
-    /// In forms a list may also be a field by itself. `Err`: what is there instead of a list.
+    /// Takes a list. In forms a single field is a list with one item. `Err` is a value that is not a list.
     pub(super) fn take_list(&mut self, name: &str) -> Option<Result<Vec<Value>, Value>> {
         match self.object.get_mut(name)?.take() {
             Value::Null => {

@@ -1,8 +1,8 @@
-//! Values in error texts, in Python's notation, which clients of this API expect.
+//! Values in error texts, in Python's notation, which clients of the Argus API expect.
 
 use serde_json::Value;
 
-/// `list`, `str`, ...
+/// Returns the name of the type of a value, such as `list` or `str`.
 #[must_use]
 pub fn type_name(value: &Value) -> &'static str {
     match value {

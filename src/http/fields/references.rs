@@ -1,4 +1,4 @@
-//! Fields that refer to other things: by primary key, by a choice, or in an object of their own (contract section 1.3).
+//! Fields that refer to other objects: by primary key, by a choice, or in a nested object (contract section 1.3).
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::{BodyFields, TextRule, python, text};
 use crate::http::error::{NOT_NULL, REQUIRED, too_many, unknown_key};
 
 impl BodyFields {
-    /// Primary keys; of several mistakes the first is told.
+    /// Reads primary keys. Only the first error is reported.
     pub fn references<T: From<u64>>(&mut self, name: &str, most: usize, may_be_empty: bool) -> Option<Vec<T>> {
         let values = self.list_of_any(name)?;
         if values.is_empty() && !may_be_empty {
@@ -22,13 +22,13 @@ impl BodyFields {
         keys.map_err(|error| self.error(name, error)).ok()
     }
 
-    /// One primary key.
+    /// Reads one primary key.
     pub fn reference<T: From<u64>>(&mut self, name: &str) -> Option<T> {
         let value = self.take(name)?;
         reference(&value).map_err(|error| self.error(name, error)).ok().map(T::from)
     }
 
-    /// Which of the choices are named; of several mistakes the first is told.
+    /// Reads a list of choices and returns them without duplicates. Only the first unknown one is reported.
     pub fn choices(&mut self, name: &str, known: &[&'static str]) -> Option<Vec<&'static str>> {
         let values = self.list_of_any(name)?;
         let mut chosen = Vec::new();
@@ -44,7 +44,7 @@ impl BodyFields {
         Some(chosen)
     }
 
-    /// `Some(None)`: null, or empty.
+    /// Reads a text that may be null. Null and an empty text are `Some(None)`.
     pub fn nullable_text(&mut self, name: &str, rule: TextRule) -> Option<Option<String>> {
         let value = self.take(name)?;
         if value.is_null() {
@@ -59,7 +59,7 @@ impl BodyFields {
         }
     }
 
-    /// A text that may not be left empty, of which null says the same.
+    /// Reads a text that is neither empty nor null.
     pub fn required_text(&mut self, name: &str, longest: usize) -> Option<String> {
         match self.nullable_text(name, TextRule::up_to(longest)) {
             Some(Some(text)) => Some(text),
@@ -71,8 +71,8 @@ impl BodyFields {
         }
     }
 
-    /// The fields of an object; in forms as JSON in a text. `complaint`: what is said of anything else but null and texts
-    /// that are no JSON (contract section 16.2).
+    /// Reads an object. In forms it is written as JSON. `complaint` is the error for anything but an object, except for
+    /// null and texts that are not JSON (contract section 16.2).
     pub fn dictionary(&mut self, name: &str, complaint: &str) -> Option<Self> {
         let value = match self.take_not_null(name)? {
             Value::String(text) => match serde_json::from_str(&text) {
@@ -92,16 +92,16 @@ impl BodyFields {
         Some(Self::new(object, false))
     }
 
-    /// Notes the first of `keys` that `exists` does not know.
+    /// Records an error for the first of `keys` that does not exist.
     pub fn expect_known(&mut self, name: &str, keys: impl IntoIterator<Item = u64>, exists: impl Fn(u64) -> bool) {
         if let Some(unknown) = keys.into_iter().find(|key| !exists(*key)) {
             self.error(name, unknown_key(unknown));
         }
     }
 
-    /// Null counts as absent.
+    /// Reads a UUID. Null counts as absent.
     pub fn uuid(&mut self, name: &str) -> Option<Uuid> {
-        /// With hyphens and as a URN; whatever is longer is none.
+        /// Length of a UUID with hyphens, as a URN. No UUID is longer.
         const LONGEST: usize = 45;
         let text = self.nullable_text(name, TextRule::up_to(LONGEST))??;
         let uuid = text.parse().ok();

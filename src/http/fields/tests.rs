@@ -1,4 +1,4 @@
-//! Tests of the readers of single fields.
+//! Tests of reading single fields.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Channels on the wire (contact API contract section 7.3), without their secrets.
+//! Wire shape of channels (contact API contract section 7.3). It has no secrets.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Contacts on the wire (contact API contract section 7.1).
+//! Wire shape of contacts (contact API contract section 7.1).
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,8 @@ pub(super) fn shown(contact: &Contact) -> Value {
     shown
 }
 
-/// In the order of the contract's table, as far as it does not depend on other contacts and groups.
+/// Reads a contact. Checks the fields in the order of the contract's table, except for what depends on other contacts
+/// and groups.
 pub(super) fn draft(dialect: Dialect, fields: &IcingaFields, service: &Service) -> Result<ContactDraft, Problem> {
     let directory = &*service.directory();
     let [id, full_name, channel] = required(dialect, fields, ["id", "full_name", "default_channel"], MISSING)?;
@@ -65,7 +66,7 @@ pub(super) fn draft(dialect: Dialect, fields: &IcingaFields, service: &Service) 
     })
 }
 
-/// An address that is empty is none.
+/// Reads the addresses. Empty ones are dropped.
 fn addresses(sent: &Value, service: &Service, directory: &Directory) -> Result<BTreeMap<String, String>, Problem> {
     let no_strings = || Problem::unprocessable("Invalid request body: expects addresses to be an object of strings");
     let sent = match sent {

@@ -1,4 +1,4 @@
-//! The two forms of answers (contact API contract section 1).
+//! The two dialects of the contact API and the shapes of their answers (contact API contract section 1).
 
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use crate::http::reply;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
-    /// As it was first asked for.
+    /// The form in which the API was first requested.
     #[default]
     Issue,
-    /// As it was released.
+    /// The form that was released.
     Current,
 }
 
@@ -39,7 +39,7 @@ impl Dialect {
         reply::json(status, &body)
     }
 
-    /// What stands before and behind the objects of a list.
+    /// Returns the text before and after the objects of a list.
     pub(super) const fn list(self) -> (&'static str, &'static str) {
         match self {
             Self::Issue => ("[", "]"),

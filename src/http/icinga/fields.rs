@@ -1,5 +1,4 @@
-//! Fields of bodies: what counts as missing, and the checks that contacts and groups share (contact API contract section
-//! 7).
+//! Fields of contacts and groups: what counts as missing, and checks that both share (contact API contract section 7).
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -9,12 +8,12 @@ use crate::domain::{contact::OriginEdit, limits::ORIGIN};
 
 pub(super) type IcingaFields = Map<String, Value>;
 
-/// 36 characters with hyphens, in any case.
+/// Parses a UUID of 36 characters with hyphens, in any case.
 pub(super) fn uuid(text: &str) -> Option<Uuid> {
     if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
 }
 
-/// What the language of the original takes for nothing.
+/// Returns whether a value is empty in PHP, the language of the original.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
@@ -26,7 +25,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Fields that have to be there and to be strings.
+/// Reads required fields that must be strings.
 pub(super) fn required<'a, const N: usize>(
     dialect: Dialect,
     fields: &'a IcingaFields,
@@ -53,7 +52,7 @@ pub(super) fn required<'a, const N: usize>(
     Ok(texts)
 }
 
-/// `None`: absent or null.
+/// Returns the value of a field. `None` if it is absent or null.
 pub(super) fn optional<'a>(fields: &'a IcingaFields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
@@ -67,7 +66,7 @@ pub(super) fn check_length(name: &str, text: &str, limit: usize) -> Result<(), P
     )))
 }
 
-/// Of an extension: absent leaves it as it is, null and an empty text clear it.
+/// Reads `origin`, an extension: absent keeps the stored value, null and an empty text clear it.
 pub(super) fn origin(fields: &IcingaFields) -> Result<OriginEdit, Problem> {
     match fields.get("origin") {
         None => Ok(OriginEdit::Keep),
@@ -80,7 +79,7 @@ pub(super) fn origin(fields: &IcingaFields) -> Result<OriginEdit, Problem> {
     }
 }
 
-/// As it stands in messages.
+/// Returns a value as it is shown in messages.
 pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

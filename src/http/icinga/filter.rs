@@ -1,4 +1,4 @@
-//! Filters of lists: the query string as a tree of conditions (contact API contract section 8).
+//! Parser of the filters of lists: a query string becomes a tree of conditions (contact API contract section 8).
 
 mod columns;
 
@@ -10,13 +10,13 @@ use crate::domain::{
     limits::{FILTER_DEPTH, FILTER_QUERY_BYTES},
 };
 
-/// As it was written, with texts decoded.
+/// Parsed filter, with decoded texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Expression {
     Not(Box<Self>),
-    /// Never of one; of none: everything.
+    /// Two or more parts, or none, which matches everything.
     All(Vec<Self>),
-    /// Of two or more.
+    /// Two or more parts.
     Any(Vec<Self>),
     Is(Condition),
 }
@@ -29,9 +29,9 @@ struct Condition {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Comparison {
-    /// A column alone.
+    /// A column without an operator.
     IsSet,
-    /// The same behind a `!`.
+    /// A column without an operator, after a `!`.
     IsEmpty,
     With(Operator, Operand),
 }
@@ -54,7 +54,7 @@ enum Operator {
     LessOrEqual,
 }
 
-/// Longer ones first. Many clients encode `<` and `>`, and HTTP does not carry them otherwise.
+/// Operators, longer ones first. `<` and `>` are also accepted encoded, as many clients send them.
 const OPERATORS: [(&str, Operator); 16] = [
     ("!=", Operator::Unequal),
     ("!~", Operator::Unlike),
@@ -74,7 +74,7 @@ const OPERATORS: [(&str, Operator); 16] = [
     ("%3c", Operator::Less),
 ];
 
-/// The raw query string of a list of `endpoint`.
+/// Parses the raw query string of a list of `endpoint`.
 pub(super) fn read(query: &str, endpoint: Endpoint) -> Result<Filter, Problem> {
     let expression = parse(query).map_err(Problem::bad_request)?;
     columns::resolve(&expression, endpoint)
@@ -99,8 +99,8 @@ struct Parser<'q> {
 }
 
 impl<'q> Parser<'q> {
-    /// Up to the end or to a `)`. Nothing between two operators, or at either end, is skipped; `None`: there was nothing
-    /// else.
+    /// Parses up to the end or a `)`. Empty parts between operators and at both ends are skipped. `None` if there is
+    /// nothing else.
     fn alternatives(&mut self) -> Result<Option<Expression>, String> {
         let (mut alternatives, mut terms) = (Vec::new(), Vec::new());
         loop {
@@ -123,7 +123,7 @@ impl<'q> Parser<'q> {
         Ok(joined(alternatives, Expression::Any))
     }
 
-    /// `None`: empty parentheses, or a `!` alone.
+    /// Parses one term. `None` for empty parentheses and for a `!` alone.
     fn term(&mut self) -> Result<Option<Expression>, String> {
         let mut negated = false;
         while self.eat("!") {
@@ -139,7 +139,7 @@ impl<'q> Parser<'q> {
                 self.depth += 1;
                 let inner = self.alternatives()?;
                 self.depth -= 1;
-                // At the end it may be missing.
+                // It may be missing at the end of the query.
                 self.eat(")");
                 Ok(inner.map(|inner| if negated { Expression::Not(Box::new(inner)) } else { inner }))
             }
@@ -169,7 +169,7 @@ impl<'q> Parser<'q> {
         Ok(if negated { Expression::Not(Box::new(is)) } else { is })
     }
 
-    /// `None`: the condition ends here.
+    /// Parses an operator. `None` if the condition ends here.
     fn operator(&mut self) -> Result<Option<Operator>, String> {
         for (text, operator) in OPERATORS {
             if self.eat(text) {
@@ -182,7 +182,7 @@ impl<'q> Parser<'q> {
         }
     }
 
-    /// Behind its `(`. Unlike that of an expression, its `)` may not be missing.
+    /// Parses a list after its `(`. Unlike in an expression, the `)` is required.
     fn list(&mut self) -> Result<Vec<String>, String> {
         let mut items = vec![self.single("|)")];
         while self.eat("|") {
@@ -191,7 +191,7 @@ impl<'q> Parser<'q> {
         if self.eat(")") { Ok(items) } else { Err(self.unexpected("expected )")) }
     }
 
-    /// Up to one of `ends`.
+    /// Reads a value up to one of `ends`.
     fn single(&mut self, ends: &str) -> String {
         let rest = self.rest();
         let raw = rest.split(|c| ends.contains(c)).next().unwrap_or_default();

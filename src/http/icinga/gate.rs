@@ -1,5 +1,5 @@
-//! Who calls, and whether they may: HTTP Basic with the names and passwords of users, or a token (contact API contract
-//! section 3).
+//! Authentication and rights of the contact API: HTTP Basic with username and password, or a token (contact API
+//! contract section 3).
 
 use axum::{
     extract::FromRequestParts,
@@ -27,7 +27,7 @@ enum SentCredential {
     Token(String),
 }
 
-/// Somebody who may use this API.
+/// Authenticates the caller and checks that they may use this API.
 pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Problem> {
     let caller = match read(&parts.headers).ok_or_else(Problem::unauthorized)? {
         SentCredential::Token(token) => {
@@ -52,7 +52,7 @@ pub(super) async fn caller(api: &Api, parts: &mut Parts) -> Result<Caller, Probl
     }
 }
 
-/// `None`: nothing that can be understood.
+/// Reads the credentials. `None` if there are none that can be understood.
 fn read(headers: &HeaderMap) -> Option<SentCredential> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.trim().split_once(' ')?;

@@ -1,4 +1,4 @@
-//! Contact groups on the wire (contact API contract section 7.2).
+//! Wire shape of contact groups (contact API contract section 7.2).
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,7 +23,8 @@ pub(super) fn shown(GroupWithUsers { group, users }: &GroupWithUsers) -> Value {
     shown
 }
 
-/// In the order of the contract's table, as far as it does not depend on other contacts and groups.
+/// Reads a contact group. Checks the fields in the order of the contract's table, except for what depends on other
+/// contacts and groups.
 pub(super) fn draft(dialect: Dialect, fields: &IcingaFields) -> Result<GroupDraft, Problem> {
     let [id, name] = required(dialect, fields, ["id", "name"], MISSING)?;
     let uuid =

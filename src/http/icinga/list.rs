@@ -13,7 +13,7 @@ use crate::{
     service::{List, Service},
 };
 
-/// Mistakes show before the first byte.
+/// Streams a list. Errors that occur before the first byte is sent are answered as such.
 pub(super) async fn streamed<T: 'static>(
     api: &Api,
     user: UserId,

@@ -29,7 +29,7 @@ struct ProblemParts {
 #[derive(Clone, Copy, Debug)]
 enum Envelope {
     OfDialect,
-    /// What comes before the API itself has one form.
+    /// Errors before the API itself have the same form in both dialects.
     Issue,
     Empty,
 }
@@ -79,7 +79,7 @@ impl Problem {
         Self::both(StatusCode::BAD_REQUEST, text)
     }
 
-    /// For a field of the body.
+    /// Creates a 422 about a field of the body.
     pub(super) fn unprocessable(text: impl Into<Cow<'static, str>>) -> Self {
         Self::both(StatusCode::UNPROCESSABLE_ENTITY, text)
     }
@@ -160,13 +160,13 @@ impl Problem {
         Self::bad_request("The given identifier is not a valid UUID")
     }
 
-    /// Of a PUT.
+    /// Error of a PUT whose UUIDs in path and body differ.
     pub(super) fn mismatch() -> Self {
         let text = "Identifier mismatch";
         Self::either((StatusCode::BAD_REQUEST, text.into()), (StatusCode::UNPROCESSABLE_ENTITY, text.into()))
     }
 
-    /// Of a POST that replaces.
+    /// Error of a POST that replaces an object by one with the same UUID.
     pub(super) fn same_identifier() -> Self {
         Self::unprocessable("Identifier mismatch: the Payload id must be different from the URL identifier")
     }
@@ -221,7 +221,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// What has nothing to do with contacts is said in this API's form.
+/// Converts errors that are not about contacts to the form of this API.
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         if error.status() == StatusCode::INTERNAL_SERVER_ERROR {

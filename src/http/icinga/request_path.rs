@@ -12,7 +12,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// As messages call one of its objects.
+    /// Returns the name of an object of the endpoint, as it occurs in messages.
     pub(super) const fn label(self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
             (Self::Contacts, _) => "Contact",
@@ -38,9 +38,9 @@ pub(super) enum PathTarget {
         endpoint: Endpoint,
         identifier: Option<String>,
     },
-    /// No such endpoint or version; holds the endpoint's name as messages have it.
+    /// An unknown endpoint or version. Contains the name of the endpoint, as it occurs in messages.
     Unknown(String),
-    /// Nothing that could be an endpoint.
+    /// A path that cannot name an endpoint.
     Nothing,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct RequestPath {
 }
 
 impl RequestPath {
-    /// `path`: below the mount. `dialect`: for what does not choose itself.
+    /// Parses `path`, which is relative to the mount. `dialect` applies if the endpoint does not determine one.
     pub(super) fn read(path: &str, dialect: Dialect) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').collect();

@@ -15,9 +15,9 @@ use crate::{
     },
 };
 
-/// Take an acknowledgement back
+/// Undo an acknowledgement
 ///
-/// It ends now, and an event of type OTH says so. One that has expired is refused.
+/// It expires now, and an event of type OTH records that. Refused if it has already expired.
 #[utoipa::path(post, path = "/incidents/{pk}/acks/{ack_pk}/take-back/", tag = "incidents",
     responses((status = 201, body = EventBody<'static>)))]
 pub async fn take_back(

@@ -1,4 +1,4 @@
-//! Messages as JSON, with only those parts that the caller may see.
+//! Messages as JSON, with only the fields that the caller may see.
 
 use std::sync::Arc;
 
@@ -19,73 +19,73 @@ use crate::{
     service::{Caller, Notification},
 };
 
-/// A message: to whom, by what, and what became of it.
+/// A message with its recipient, its origin and its delivery.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Notification)]
 pub struct NotificationBody<'a> {
     pk: u64,
-    /// Null for summaries.
+    /// Null in summaries.
     incident: Option<u64>,
-    /// Null for summaries.
+    /// Null in summaries.
     event: Option<EventReference>,
-    /// Only of summaries: the messages that this one stands for.
+    /// Only in summaries: the messages that this one stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     summary_of: Option<Vec<u64>>,
-    /// Username. Null for contacts, and so are `profile` and `destination`.
+    /// Username. `user`, `profile` and `destination` are null if the recipient is a contact.
     user: Option<&'a str>,
     profile: Option<NamedReference<'a>>,
     destination: Option<DestinationReference<'a>>,
-    /// Null for users, and so are `rule` and `channel`.
+    /// `contact`, `rule` and `channel` are null if the recipient is a user.
     contact: Option<ContactReference<'a>>,
     rule: Option<NamedReference<'a>>,
     channel: Option<ChannelReference<'a>>,
-    /// What became of it: `queued` (not sent yet), `sent` (the next server accepted it) or `failed`. Of a part of a
-    /// summary, what became of the summary.
+    /// `queued` (not sent yet), `sent` (the next server accepted it) or `failed`. For a part of a summary, the status
+    /// of the summary.
     status: &'static str,
-    /// As it is stored: `due` (queued), `delivered` (sent: the next server accepted it), `dead` (failed) or `gathered`
+    /// The stored state: `due` (queued), `delivered` (sent: the next server accepted it), `dead` (failed) or `gathered`
     /// (part of a summary, whose state counts).
     state: &'static str,
-    /// Null unless `gathered`.
+    /// Null unless `state` is `gathered`.
     summary: Option<SummaryReference<'a>>,
-    /// So often it was tried to send it.
+    /// Number of attempts to send it.
     attempts: u32,
-    /// When it was decided to send it.
+    /// When the message was created.
     created: String,
-    /// Null unless `due`.
+    /// Null unless `state` is `due`.
     next_attempt: Option<String>,
     last_attempt: Option<String>,
-    /// When it was sent, failed, or was made part of a summary.
+    /// When it was sent, failed, or became part of a summary.
     settled: Option<String>,
-    /// What the provider or the network said last. Null if it is not the caller's to see.
+    /// The last answer of the provider, or the last network error. Null if the caller may not see it.
     answer: Option<&'a str>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct EventReference {
     pk: u64,
-    /// Code, like `STA`. Null if it is gone.
+    /// Code, such as `STA`. Null if the event was deleted.
     r#type: Option<&'static str>,
 }
 
-/// The name is null where there is none, or no more.
+/// The name is null if there is none, or if the object was deleted.
 #[derive(Serialize, ToSchema)]
 struct NamedReference<'a> {
     pk: u64,
     name: Option<&'a str>,
 }
 
-/// Address and label are null if they are not the caller's to see.
+/// Address and label are null if the caller may not see them.
 #[derive(Serialize, ToSchema)]
 pub struct DestinationReference<'a> {
     pub pk: u64,
     pub medium: &'a str,
-    /// As it was then.
+    /// The address at that time.
     pub address: Option<String>,
     pub label: Option<&'a str>,
 }
 
-/// By the name that it had then.
+/// A contact with its name at that time.
 #[derive(Serialize, ToSchema)]
 pub struct ContactReference<'a> {
     #[schema(value_type = String, format = "uuid")]
@@ -93,14 +93,14 @@ pub struct ContactReference<'a> {
     pub full_name: &'a str,
 }
 
-/// UUID and name are null if it is there no more; the address is null if it is not the caller's to see.
+/// UUID and name are null if the channel was deleted. The address is null if the caller may not see it.
 #[derive(Serialize, ToSchema)]
 pub struct ChannelReference<'a> {
     #[schema(value_type = Option<String>, format = "uuid")]
     pub uuid: Option<Uuid>,
     pub name: Option<&'a str>,
     pub r#type: &'a str,
-    /// As it was then; empty where it may hold a secret.
+    /// The address at that time. Empty if it may contain a secret.
     pub address: Option<String>,
 }
 
@@ -123,7 +123,7 @@ impl EventReference {
     }
 }
 
-/// To whom, by what: a user's or a contact's half of a message.
+/// Recipient and origin of a message: the fields of users or those of contacts.
 #[derive(Default)]
 struct WayBody<'a> {
     user: Option<&'a str>,
@@ -134,7 +134,7 @@ struct WayBody<'a> {
     channel: Option<ChannelReference<'a>>,
 }
 
-/// Writes messages for one caller.
+/// Converts messages to JSON for one caller.
 pub struct Writer<'a> {
     caller: &'a Caller,
     directory: Arc<Directory>,

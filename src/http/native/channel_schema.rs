@@ -17,7 +17,7 @@ pub(super) fn of_built_in(kind: &str, settings: &[Setting]) -> Value {
     })
 }
 
-/// By what the plug-in declares; it judges the settings itself.
+/// Returns the schema that the plug-in declares. The plug-in validates the settings itself.
 pub(super) fn of_plugin(info: &PluginInfo) -> Value {
     let properties: Map<String, Value> = info.options.iter().map(|it| (it.name.clone(), option(info, it))).collect();
     let required: Vec<&str> = info.options.iter().filter(|it| it.required).map(|it| it.name.as_str()).collect();
@@ -47,7 +47,7 @@ fn property(setting: &Setting) -> Value {
 
 fn option(info: &PluginInfo, option: &PluginOption) -> Value {
     let mut property = match option.kind.as_str() {
-        // The bundled plug-ins take numbers as text, too.
+        // The bundled plug-ins accept numbers as texts, too.
         "number" => json!({"type": ["number", "string"]}),
         "bool" => json!({"type": "boolean"}),
         "option" => json!({"type": "string", "enum": option.choices}),

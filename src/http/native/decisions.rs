@@ -25,26 +25,26 @@ use crate::{
 pub struct DecisionsBody<'a> {
     incident: u64,
     event: EventReference,
-    /// Username. Null if a contact was asked for.
+    /// Username. Null if the request names a contact.
     user: Option<&'a str>,
-    /// Null if a user was asked for.
+    /// Null unless the request names a contact.
     contact: Option<ContactReference<'a>>,
-    /// False: nobody at all was to be told of this event.
+    /// False: nobody was to be notified of this event.
     decided: bool,
     /// When it was decided. Null if it was not.
     at: Option<String>,
-    /// Whether there was a message to them; `messages` says what became of it.
+    /// Whether a message was created for the user or contact. `messages` shows the deliveries.
     told: bool,
     messages: MessageCounts,
-    /// In a sentence or two.
+    /// One or two sentences.
     summary: &'a str,
-    /// Of the user, as they were then.
+    /// The profiles of the user at that time.
     profiles: Vec<ProfileDecisionBody<'a>>,
-    /// All, as they were then, if a contact was asked for.
+    /// All rules at that time, if the request names a contact.
     rules: Vec<RuleDecisionBody<'a>>,
 }
 
-/// How many messages were made, by what became of them.
+/// Number of messages that were created, by status.
 #[derive(Serialize, ToSchema)]
 struct MessageCounts {
     /// The next server accepted them.
@@ -59,11 +59,11 @@ struct MessageCounts {
 struct RuleDecisionBody<'a> {
     pk: u64,
     name: &'a str,
-    /// `told` (there was a message) or `silent`.
+    /// `told` (a message was created) or `silent`.
     verdict: &'static str,
-    /// Those over which a message to the contact was made.
+    /// Channels via which a message to the contact was created.
     channels: Vec<ChannelReference<'a>>,
-    /// Why others, or all, were not used.
+    /// Reasons why other channels, or all, were not used.
     reasons: Vec<ReasonBody<'a>>,
 }
 
@@ -72,31 +72,31 @@ struct RuleDecisionBody<'a> {
 struct ProfileDecisionBody<'a> {
     pk: u64,
     name: Option<&'a str>,
-    /// `told` (there was a message) or `silent`.
+    /// `told` (a message was created) or `silent`.
     verdict: &'static str,
-    /// Those to which a message was made.
+    /// Destinations for which a message was created.
     destinations: Vec<DestinationReference<'a>>,
-    /// Why others, or all, were not.
+    /// Reasons why other destinations, or all, were not used.
     reasons: Vec<ReasonBody<'a>>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Reason)]
 struct ReasonBody<'a> {
-    /// Primary key; null: all of the profile's.
+    /// Primary key. Null: all destinations of the profile.
     destination: Option<u64>,
-    /// UUID; only of rules. Null: all of the contact's.
+    /// UUID, only in rules. Null: all channels of the contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     channel: Option<Uuid>,
-    /// Stays the same: `profile_inactive`, `rule_inactive`, `not_recipient`, `owner_inactive`, `no_filter`, `filter`, `filter_matches_nothing`,
-    /// `event_type`, `outside_timeslot`, `maintenance`, `sending_off`, `no_destination`, `already_told`,
-    /// `destination_reported` or `too_many_recipients`.
+    /// Stable code: `profile_inactive`, `rule_inactive`, `not_recipient`, `owner_inactive`, `no_filter`, `filter`,
+    /// `filter_matches_nothing`, `event_type`, `outside_timeslot`, `maintenance`, `sending_off`, `no_destination`,
+    /// `already_told`, `destination_reported` or `too_many_recipients`.
     code: &'static str,
     sentence: &'a str,
-    /// What decided.
+    /// The object that decided.
     clause: Option<ClauseBody<'a>>,
-    /// Of a filter, by its name in the filter's blob.
+    /// Key of the criterion in the blob of the filter.
     criterion: Option<&'static str>,
     wanted: Option<&'a str>,
     actual: Option<&'a str>,
@@ -108,13 +108,14 @@ struct ClauseBody<'a> {
     /// `filter`, `timeslot`, `maintenance`, `profile`, `rule`, `destination`, `user` or `setting`.
     kind: &'static str,
     pk: Option<u64>,
-    /// Of maintenance the description.
+    /// For maintenance, its description.
     name: Option<&'a str>,
 }
 
-/// Ask why somebody was sent a message about an event, or not
+/// Explain why somebody was notified of an event, or not
 ///
-/// By the profiles, or for a contact the rules, as they were when it was decided; the answer stays the same whatever is edited afterwards, but for what became of the messages.
+/// Uses the profiles, or for a contact the rules, as they were when it was decided. Later edits do not change the
+/// answer, except for the deliveries of the messages.
 #[utoipa::path(get, path = "/incidents/{pk}/events/{event_pk}/decisions/", tag = "notifications",
     params(
         ("user" = Option<String>, Query,

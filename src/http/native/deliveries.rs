@@ -21,7 +21,7 @@ pub struct DeliveriesBody<'a> {
 
 /// List messages
 ///
-/// Newest first. For staff.
+/// Newest first. Only for staff.
 #[utoipa::path(get, path = "/deliveries/", tag = "deliveries",
     params(
         ("state" = Option<String>, Query,
@@ -54,7 +54,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 
 /// Send a message again
 ///
-/// A failed message is queued again, with the whole time ahead in which it is tried. For staff.
+/// A failed message is queued again, and is retried for as long as a new one. Only for staff.
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
 pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {

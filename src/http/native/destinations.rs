@@ -13,17 +13,17 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestOutcome)]
 pub struct TestOutcomeBody<'a> {
-    /// `sent`, `retry` (a later attempt might succeed) or `fail` (another one would end the same way).
+    /// `sent`, `retry` (a later attempt might succeed) or `fail` (a retry would fail as well).
     outcome: &'static str,
-    /// What the provider or the network said.
+    /// Answer of the provider, or the network error.
     answer: &'a str,
-    /// What happened on the way.
+    /// Log of the attempt.
     transcript: &'a [String],
 }
 
 /// Send a test message
 ///
-/// To one of the caller's own destinations, now and once; nothing of it is stored.
+/// Sends it once and immediately, to one of the caller's destinations. Nothing is stored.
 #[utoipa::path(post, path = "/destinations/{pk}/test/", tag = "notifications",
     responses((status = 200, body = TestOutcomeBody<'static>),
         (status = 429, body = Detail, description = "Too many in a short time.")))]

@@ -10,7 +10,7 @@ use crate::{
 
 /// List the messages about an incident
 ///
-/// Oldest first. Addresses and what providers said are shown to the receiver and to staff.
+/// Oldest first. Addresses and answers of providers are shown only to the recipient and to staff.
 #[utoipa::path(get, path = "/incidents/{pk}/notifications/", tag = "notifications",
     responses((status = 200, body = Vec<NotificationBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {

@@ -1,4 +1,4 @@
-//! Previews of profiles: what a profile would have sent.
+//! Previews of profiles: which messages a profile would have sent.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use crate::{
 };
 
 request! {
-    /// A profile as version 2 of the Argus API has it; what else there is of one does not matter here.
+    /// A profile in the form of version 2 of the Argus API. Other fields are ignored.
     pub struct ProfilePreviewRequest requires ["timeslot", "filters"] {
         /// Primary key of one of the caller's timeslots.
         timeslot: u64 = timeslot,
@@ -40,12 +40,12 @@ request! {
         /// Primary keys of destinations of the caller.
         destinations: Vec<u64> = any_keys(limits::DESTINATIONS_PER_PROFILE),
         active: bool = flag,
-        /// So far back; 30 by default.
+        /// Days to look back, 30 by default.
         days: u32 = whole_number[1..=limits::PREVIEW_DAYS],
     }
 }
 
-/// The primary key of a filter that the caller may use, or criteria.
+/// Primary key of a filter that the caller may use, or criteria.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum PreviewFilter {
@@ -53,17 +53,17 @@ pub enum PreviewFilter {
     Criteria(BlobRequest),
 }
 
-/// As if it were the caller's only profile, with the timeslots, filters and maintenance of today.
+/// Computed as if the profile were the caller's only one, with the current timeslots, filters and maintenance.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProfilePreview)]
 pub struct PreviewBody<'a> {
     since: String,
     until: String,
-    /// There were too many events: those before `since` were left out.
+    /// There were too many events; those before `since` are left out.
     truncated: bool,
-    /// Messages.
+    /// Number of messages.
     count: u64,
-    /// Events of which there was a message at least.
+    /// Number of events with at least one message.
     events: u64,
     /// Messages in each hour of the day, in the server's time zone.
     by_hour: &'a [u64],
@@ -71,9 +71,9 @@ pub struct PreviewBody<'a> {
     by_day: BTreeMap<String, u64>,
     /// Messages by primary key of the destination.
     by_destination: BTreeMap<String, u64>,
-    /// How often what stood against a message, by code of the reason.
+    /// Number of times that each reason prevented a message, by code.
     silent: &'a BTreeMap<&'static str, u64>,
-    /// The newest events with a message.
+    /// Newest events with a message.
     examples: Vec<ExampleBody<'a>>,
 }
 
@@ -88,9 +88,9 @@ struct ExampleBody<'a> {
     description: &'a str,
 }
 
-/// Try a profile
+/// Preview a profile
 ///
-/// What it would have sent in the last days.
+/// Shows what it would have sent in the last days.
 #[utoipa::path(post, path = "/profiles/preview/", tag = "notifications", request_body = ProfilePreviewRequest,
     responses((status = 200, body = PreviewBody<'static>)))]
 pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
@@ -111,7 +111,7 @@ fn take(fields: &mut BodyFields) -> Option<(PreviewDraft, u32)> {
 }
 
 impl BodyFields {
-    /// Null is said only if nothing else is wrong.
+    /// Reads the timeslot. Null is reported only if there is no other error.
     fn timeslot(&mut self, name: &str) -> Option<u64> {
         let timeslot = self.key(name);
         if timeslot.is_none() && !self.has_errors() {

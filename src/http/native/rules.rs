@@ -27,11 +27,11 @@ use crate::{
 
 request! {
     pub struct RuleRequest fills RuleDraft requires ["name", "timeslot", "filters"] {
-        /// Primary keys of filters of whoever made the rule, or public ones; at least one.
+        /// Primary keys of filters of the user who created the rule, or of public ones; at least one.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_RULE, false),
         /// Unique.
         name: String = text[TextRule::filled_up_to(limits::RULE_NAME)],
-        /// Primary key of a timeslot of whoever made the rule.
+        /// Primary key of a timeslot of the user who created the rule.
         timeslot: TimeslotId = reference,
         recipients: Vec<Recipient> as Vec<RecipientRequest> = objects(limits::RECIPIENTS_PER_RULE, take_recipient),
         active: bool = flag,
@@ -45,7 +45,7 @@ request! {
         contact: Uuid = uuid,
         /// UUID.
         group: Uuid = uuid,
-        /// UUID; by default each contact's default channel.
+        /// UUID. By default, the default channel of each contact.
         channel: Uuid = uuid,
     }
 }
@@ -56,11 +56,11 @@ request! {
 pub struct RuleBody<'a> {
     pk: u64,
     name: &'a str,
-    /// Username of whoever made it.
+    /// Username of the user who created it.
     owner: &'a str,
     timeslot: u64,
     filters: Vec<u64>,
-    /// Of none: nobody is told by it.
+    /// A rule without recipients notifies nobody.
     recipients: Vec<RecipientBody>,
     active: bool,
 }
@@ -73,7 +73,7 @@ struct RecipientBody {
     contact: Option<Uuid>,
     #[schema(value_type = Option<String>, format = "uuid")]
     group: Option<Uuid>,
-    /// Null: each contact's default.
+    /// Null: the default channel of each contact.
     #[schema(value_type = Option<String>, format = "uuid")]
     channel: Option<Uuid>,
 }
@@ -104,7 +104,7 @@ impl RecipientBody {
 
 /// List rules
 ///
-/// For staff.
+/// Only for staff.
 #[utoipa::path(get, path = "/rules/", tag = "rules",
     responses((status = 200, body = Vec<RuleBody<'static>>), (status = 403)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
@@ -117,7 +117,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 
 /// Create a rule
 ///
-/// Contacts are told of what matches all of its filters, while its timeslot is open. For superusers.
+/// Contacts are notified of incidents that match all of its filters, during its timeslot. Only for superusers.
 #[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
@@ -128,7 +128,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 
 /// Read a rule
 ///
-/// For staff.
+/// Only for staff.
 #[utoipa::path(get, path = "/rules/{pk}/", tag = "rules",
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
 pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
@@ -139,7 +139,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change a rule
 ///
-/// Recipients and activity stay where they are left out. For superusers.
+/// `recipients` and `active` keep their values if they are absent. Only for superusers.
 #[utoipa::path(method(put, patch), path = "/rules/{pk}/", tag = "rules", request_body = RuleRequest,
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
 pub async fn edit(
@@ -157,7 +157,7 @@ pub async fn edit(
 
 /// Delete a rule
 ///
-/// For superusers.
+/// Only for superusers.
 #[utoipa::path(delete, path = "/rules/{pk}/", tag = "rules", responses((status = 204), (status = 403)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Rule>(&caller, RuleId(pk)).await?;

@@ -1,4 +1,4 @@
-//! Tests of query parameters.
+//! Tests of reading query parameters.
 
 use std::sync::Arc;
 

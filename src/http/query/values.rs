@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 pub(super) const NO_NUMBER: &str = "Enter a number.";
 
-/// Any finite number.
+/// Parses a finite number.
 pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     text.parse().ok().filter(|number: &f64| is_plain && number.is_finite())
 }
 
-/// `None`: one of them is no number. Numbers that can be no key are left out, they match nothing.
+/// Parses primary keys. `None` if an item is not a number. Numbers that cannot be a key are dropped, as they match
+/// nothing.
 pub(super) fn keys(items: &[&str]) -> Option<BTreeSet<u64>> {
     let mut keys = BTreeSet::new();
     for item in items {

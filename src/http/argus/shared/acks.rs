@@ -27,12 +27,12 @@ use crate::{
 };
 
 request! {
-    /// Either form is taken in either version: the fields of the event by themselves, or within `event`.
+    /// The fields of the event may be given directly or within `event`, in either version.
     pub struct AckRequest {
         timestamp: Timestamp,
         description: String,
         event: AckEventRequest,
-        /// After `timestamp`; null or left out: never.
+        /// Must be after `timestamp`. Null or absent: no expiry.
         expiration: Option<Timestamp> = nullable_datetime,
     }
 }
@@ -46,7 +46,7 @@ request! {
 
 request! {
     pub struct ExpirationRequest {
-        /// In the future; null or left out: never.
+        /// Must be in the future. Null or absent: no expiry.
         expiration: Option<Timestamp> = nullable_datetime,
     }
 }
@@ -93,7 +93,7 @@ pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -
 
 /// Change when an acknowledgement expires
 ///
-/// Left out means never.
+/// Without `expiration` it does not expire.
 #[utoipa::path(method(put, patch), path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
     request_body = ExpirationRequest, responses((status = 200, body = AckBody<'static>)))]
 pub async fn edit(
@@ -114,10 +114,11 @@ pub async fn edit(
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).ack(&ack)))
 }
 
-/// The fields of an acknowledgement, noting what is wrong with them.
+/// Reads the fields of an acknowledgement, and records an error for each invalid one.
 ///
-/// Version 1 has those of the event within `event`, version 2 beside it; either is taken in both, the other form fills
-/// the gaps. Errors are told in the form of the version.
+/// Version 1 has the fields of the event within `event`, version 2 beside it. Both versions accept both forms; a field
+/// that is missing in one form is taken from the other. Errors have the form of the version, but in version 1 the flat
+/// form if only that was sent.
 pub fn take(fields: &mut BodyFields, api: &Api, caller: &Caller) -> NewAck {
     let is_nested = fields.has("event");
     let is_flat = fields.has("timestamp") || fields.has("description");

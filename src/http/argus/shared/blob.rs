@@ -1,4 +1,4 @@
-//! Criteria on the wire: the blob of stored filters and previews (contract sections 14.1 and 14.2).
+//! Criteria on the wire: the blob of saved filters and previews (contract sections 14.1 and 14.2).
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ use crate::{
 /// The keys of `filter_string`.
 const STRING_KEYS: [&str; 2] = ["sourceSystemIds", "tags"];
 
-/// Criteria as they are answered; lists that were never given are left out.
+/// Criteria in an answer. Lists that were never set are omitted.
 pub struct BlobBody<'a> {
     blob: &'a FilterBlob,
     wide: bool,
@@ -56,7 +56,7 @@ impl ToSchema for BlobBody<'_> {
     }
 }
 
-/// Criteria as they are sent, for the documents; read by [`take_blob`].
+/// Criteria in a request, only for the API documents. [`take_blob`] reads them.
 #[derive(Deserialize)]
 pub struct BlobRequest {}
 
@@ -86,7 +86,7 @@ fn schema(is_request: bool) -> RefOr<Schema> {
     object.into()
 }
 
-/// May be null unless it is required.
+/// Returns the schema of one criterion, which is nullable unless it is required.
 fn value_schema(given: Given<'_>, is_required: bool, about: Option<&str>) -> Schema {
     let kind = |kind: Type| if is_required { kind.into() } else { SchemaType::from_iter([kind, Type::Null]) };
     let number =
@@ -105,11 +105,11 @@ fn value_schema(given: Given<'_>, is_required: bool, about: Option<&str>) -> Sch
     ArrayBuilder::new().schema_type(kind(Type::Array)).items(item).description(about).into()
 }
 
-/// Notes what is wrong; what is not known is left alone.
+/// Reads the criteria, and records an error for each invalid one. Unknown keys are ignored.
 pub fn take_blob(fields: &mut BodyFields, wide: bool) -> FilterBlob {
     let mut blob = FilterBlob::default();
     let mut slots: Vec<_> = blob.slots().filter(|(criterion, _)| wide || !criterion.is_wide).collect();
-    // Mistakes are answered in this order.
+    // Errors are reported in this order.
     slots.sort_by_key(|(criterion, slot)| {
         (criterion.is_wide, !criterion.is_wide && matches!(slot, Slot::Sources(_) | Slot::Tags(_)))
     });
@@ -133,10 +133,9 @@ fn take_criterion(fields: &mut BodyFields, key: &str, slot: Slot<'_>) {
     }
 }
 
-/// A blob with all criteria, as JSON.
+/// Parses a JSON object with all criteria.
 ///
-/// # Errors
-/// What is wrong with it, for people.
+/// # Errors A description of what is wrong, for users.
 pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
     let object = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
@@ -148,7 +147,7 @@ pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
     if fields.has_errors() { Err(fields.refuse().body().to_string()) } else { Ok(blob) }
 }
 
-/// JSON in a text, an object with exactly two keys.
+/// Reads `filter_string`: a text that is a JSON object with exactly two keys.
 pub fn take_filter_string(fields: &mut BodyFields) -> Option<FilterBlob> {
     const NAME: &str = "filter_string";
     let text = fields.text(NAME, TextRule::filled_up_to(limits::METADATA_BYTES))?;
@@ -176,7 +175,7 @@ pub fn take_filter_string(fields: &mut BodyFields) -> Option<FilterBlob> {
     Some(blob)
 }
 
-/// Written as clients have always seen it, with a space behind each comma and colon.
+/// Writes the value of `filter_string` in the form that clients know, with a space after each comma and colon.
 #[must_use]
 pub fn filter_string(blob: &FilterBlob) -> String {
     let ids: Vec<String> = blob.source_ids.iter().flatten().map(SourceId::to_string).collect();

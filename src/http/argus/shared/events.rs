@@ -34,7 +34,7 @@ request! {
     pub struct EventRequest requires ["type"] {
         /// `STA`, `END`, `RES`, `CHI`, `LES`, `OTH`, `CLO` or `REO`.
         kind "type": EventType = event_type,
-        /// When it happened; required of sources, else now.
+        /// When the event happened. Required of sources; the default is now.
         timestamp: Timestamp = datetime,
         description: String = text(TextRule::up_to(limits::DESCRIPTION)),
     }
@@ -58,7 +58,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 
 /// Add an event
 ///
-/// Some types change the state of the incident; which may be posted depends on the caller.
+/// Some types change the state of the incident. Which types may be posted depends on the caller.
 #[utoipa::path(post, path = "/incidents/{pk}/events/", tag = "events", request_body = EventRequest,
     responses((status = 201, body = EventBody<'static>)))]
 pub async fn create(
@@ -89,7 +89,7 @@ pub async fn retrieve(State(api): State<Api>, KeyPair(incident, event): KeyPair)
     Ok(reply::json(StatusCode::OK, &Renderer::new(&api).event(&event)))
 }
 
-/// The fields of an event, noting what is wrong with them.
+/// Reads the fields of an event, and records an error for each invalid one.
 pub fn take(fields: &mut BodyFields, caller: &Caller) -> Option<NewEvent> {
     fields.require("type");
     if !may_omit_timestamp(caller) {
@@ -99,7 +99,7 @@ pub fn take(fields: &mut BodyFields, caller: &Caller) -> Option<NewEvent> {
     Some(NewEvent { kind: kind?, timestamp, description: description.unwrap_or_default() })
 }
 
-/// The text of a refusal; where acknowledgements belong is said with an address.
+/// Returns the text of a refusal. If an acknowledgement was posted, it contains the address for acknowledgements.
 #[must_use]
 pub fn refusal_text(refusal: EventRefusal, api: &Api, location: &Location, incident: u64) -> String {
     match refusal {

@@ -1,4 +1,4 @@
-//! Stored filters: the caller's, and where the version knows them those that others made public (contract section 14).
+//! Saved filters: the caller's own and, in version 2, public filters of other users (contract section 14).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -26,14 +26,14 @@ use crate::{
 };
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct FilterRequest fills FilterDraft requires ["name"] {
         name: String = text[TextRule::filled_up_to(limits::FILTER_NAME)],
         /// Replaces all criteria.
         filter: Named<BlobRequest>,
-        /// A JSON object with `sourceSystemIds` and `tags`, for what `filter` leaves out.
+        /// A JSON object with `sourceSystemIds` and `tags`, which are used if `filter` does not have them.
         filter_string: String,
-        /// Everybody may read and use it.
+        /// All users may read and use the filter.
         public: bool = flag,
     }
 }
@@ -43,12 +43,12 @@ request! {
 pub struct FilterBody<'a> {
     pk: u64,
     name: &'a str,
-    /// JSON: the sources and tags of `filter`.
+    /// A JSON object with the sources and tags of `filter`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required)]
     filter_string: Option<String>,
     filter: BlobBody<'a>,
-    /// Everybody may read and use it.
+    /// All users may read and use the filter.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required)]
     public: Option<bool>,
@@ -70,7 +70,7 @@ impl<'a> FilterBody<'a> {
 
 /// List filters
 ///
-/// The caller's own, and public ones where the version has them.
+/// The caller's own and, in version 2, public ones.
 #[utoipa::path(get, path = "/notificationprofiles/filters/", tag = "filters",
     responses((status = 200, body = Vec<FilterBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
@@ -109,7 +109,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change a filter
 ///
-/// Its owner only.
+/// Only the owner may change it.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/filters/{pk}/", tag = "filters",
     request_body = FilterRequest, responses((status = 200, body = FilterBody<'static>)))]
 pub async fn edit(
@@ -127,14 +127,14 @@ pub async fn edit(
 
 /// Delete a filter
 ///
-/// Its owner only.
+/// Only the owner may delete it.
 #[utoipa::path(delete, path = "/notificationprofiles/filters/{pk}/", tag = "filters", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<StoredFilter>(&caller, FilterId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// A whole filter that names no criteria gets none.
+/// Reads the fields of a filter. A PUT or POST without criteria sets none.
 fn take(fields: &mut BodyFields, version: Version) -> FilterDraft {
     let wide = version.has_wide_filters();
     version.absent_in("FilterRequest").for_each(|name| fields.ignore(name));

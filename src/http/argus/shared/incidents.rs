@@ -1,4 +1,4 @@
-//! Incidents: listed, read, created, changed, deleted (contract sections 5 to 7).
+//! Listing, reading, creating, changing and deleting incidents (contract sections 5 to 7).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -40,9 +40,9 @@ request! {
         start_time: Timestamp = datetime,
         /// A time, `infinity` (the default: open, no end known) or null (stateless).
         end_time: EndTime = end_time,
-        /// Primary key of a source; for superusers.
+        /// Primary key of a source. Only for superusers.
         source: u64 = key,
-        /// Unique per source unless empty.
+        /// Unique within the source unless empty.
         source_incident_id: String = text(TextRule::up_to(limits::SOURCE_INCIDENT_ID)),
         /// May be relative to the source's base address.
         details_url: String = text(TextRule::up_to(limits::URL)),
@@ -50,7 +50,7 @@ request! {
         /// 1 (critical) to 5 (information, the default).
         level: Level = level,
         ticket_url: String = url,
-        /// Any JSON but null.
+        /// Any JSON except null.
         metadata: String as AnyJson = json,
         tags: Vec<Tag> as Vec<TagRequest> = tags,
     }
@@ -60,7 +60,7 @@ request! {
 pub const READ_SINCE_V2: &[&str] = &["metadata"];
 
 request! {
-    /// Other fields are refused.
+    /// Unknown fields are refused.
     pub struct IncidentEditRequest fills IncidentEdit {
         details_url: String = text(TextRule::up_to(limits::URL)),
         ticket_url: String = url,
@@ -83,7 +83,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 
 /// Create an incident
 ///
-/// By the user of a source, or by a superuser for any source.
+/// For source users, and for superusers on behalf of any source.
 #[utoipa::path(post, path = "/incidents/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
 pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
@@ -92,7 +92,7 @@ pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) 
 
 /// List the caller's incidents
 ///
-/// Those of the caller's source, newest start first; nothing for people.
+/// Incidents of the caller's source, newest start first. Empty for end users.
 #[utoipa::path(get, path = "/incidents/mine/", tag = "incidents", params(PageQuery, MineQuery),
     responses((status = 200, body = IncidentList)))]
 pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
@@ -100,9 +100,9 @@ pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, 
     page(&api, &caller, &location, Scope::Mine(source)).await
 }
 
-/// Create an incident of the caller's
+/// Create an incident of the caller's source
 ///
-/// The same as on `incidents/`.
+/// The same as `incidents/`.
 #[utoipa::path(post, path = "/incidents/mine/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
 pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
@@ -119,7 +119,7 @@ pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 
 /// Change an incident
 ///
-/// Each change of a field makes an event.
+/// Each changed field creates an event.
 #[utoipa::path(method(put, patch), path = "/incidents/{pk}/", tag = "incidents", request_body = IncidentEditRequest,
     responses((status = 200, body = IncidentBody<'static>)))]
 pub async fn edit(
@@ -136,7 +136,7 @@ pub async fn edit(
 
 /// Delete an incident
 ///
-/// Refused unless the server allows it.
+/// Refused unless the server is configured to allow it.
 #[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 204), (status = 403, body = Detail), (status = 405, body = Detail)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
@@ -144,7 +144,8 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// What was read from a body, or why not; but "not found" comes first, which costs nothing on the good path.
+/// Returns `read`, but an unknown incident is reported before an error in the body. The incident is looked up only if
+/// `read` is an error.
 pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -> Result<T, ApiError> {
     if read.is_err() {
         api.service.incidents().incident(id).await?;
@@ -231,7 +232,7 @@ async fn read_edit(payload: Payload) -> Result<IncidentEdit, ApiError> {
     Ok(edit)
 }
 
-/// May this caller leave `timestamp` out? Sources have to say when it happened (contract section 9.1).
+/// Returns whether the caller may omit `timestamp`. Sources must say when an event happened (contract section 9.1).
 #[must_use]
 pub fn may_omit_timestamp(caller: &Caller) -> bool {
     caller.source.is_none()

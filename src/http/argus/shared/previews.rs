@@ -14,7 +14,7 @@ use crate::{
 
 /// Try the criteria of a filter
 ///
-/// All incidents that match, newest start first; without any criterion none.
+/// All incidents that match, newest start first. Without criteria there are none.
 #[utoipa::path(post, path = "/notificationprofiles/preview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
@@ -24,7 +24,7 @@ pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticate
 
 /// Try all criteria that a filter can have
 ///
-/// All incidents that match, newest start first; without any criterion none.
+/// All incidents that match, newest start first. Without criteria there are none.
 #[utoipa::path(post, path = "/notificationprofiles/filterpreview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn filter_preview(

@@ -19,7 +19,7 @@ use crate::{
 
 /// List the incidents of a profile
 ///
-/// Those that match any of its filters, open and closed, newest start first.
+/// Incidents that match any filter of the profile, open and closed, newest start first.
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/incidents/", tag = "notification profiles",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
@@ -39,22 +39,22 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// In order.
+/// Returns the filters of a profile, in order.
 pub fn filters_of<'a>(profile: &'a Profile, directory: &'a Directory) -> impl Iterator<Item = &'a StoredFilter> {
     profile.filters.iter().filter_map(|id| directory.filters.get(id)).map(AsRef::as_ref)
 }
 
-/// What a request is checked against before it is carried out.
+/// Configuration and caller that the references of a draft are checked against before the request is carried out.
 pub struct Known<'a> {
     pub directory: &'a Directory,
     pub caller: &'a Caller,
-    /// The profile to be changed. What it names already may stay.
+    /// The profile that is changed; its existing references stay valid. `None` for a new profile.
     pub before: Option<&'a Profile>,
 }
 
 impl Known<'_> {
-    /// Notes an error for each field that names something unknown, so that one answer names them all. The service looks
-    /// again when it carries the request out.
+    /// Records an error for each field that names something unknown, so that one answer lists all of them. The service
+    /// checks again when it carries out the request.
     pub fn check(&self, fields: &mut BodyFields, edit: &ProfileDraft) {
         let (directory, owner) = (self.directory, self.caller.id());
         let timeslot = edit.timeslot.map(|id| id.0);

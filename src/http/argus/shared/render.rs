@@ -1,5 +1,5 @@
-//! Incidents, events and the rest as JSON: borrowed from what is kept and written in one go (contract sections 4, 5, 9
-//! and 10).
+//! Incidents, events, tags and acknowledgements as JSON. They borrow from the records and are serialized directly
+//! (contract sections 4, 5, 9 and 10).
 
 use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
     service::{BulkEvent, NewAck, NewEvent},
 };
 
-/// A moment in the server's zone.
+/// Formatted time in the time zone of the server.
 #[derive(Clone, Copy)]
 pub struct At(Text);
 
@@ -94,7 +94,7 @@ impl<'a> SourceBody<'a> {
         }
     }
 
-    /// Of a source that is gone, which cannot be.
+    /// Returns a placeholder for a source that does not exist. Never needed, as sources are not deleted.
     const fn unknown(id: SourceId) -> Self {
         Self { pk: id.0, name: "", r#type: SourceTypeBody { name: "" }, user: 0, base_url: "" }
     }
@@ -127,7 +127,7 @@ pub struct IncidentBody<'a> {
     acked: bool,
 }
 
-/// Fields of an incident that version 1 leaves out.
+/// Fields of an incident that version 1 does not have.
 pub const SHOWN_SINCE_V2: &[&str] = &["metadata"];
 
 #[derive(Serialize, ToSchema)]
@@ -147,7 +147,7 @@ struct Tags<'a> {
 
 impl Serialize for Tags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Most tags of an incident were added together.
+        // Most tags of an incident were added at the same time, so the formatted time is reused.
         let mut last = None;
         serializer.collect_seq(self.tags.iter().map(|tag| {
             let added_time = match last {
@@ -206,12 +206,12 @@ impl From<EventType> for EventTypeBody {
 pub struct AckBody<'a> {
     pk: u64,
     event: EventBody<'a>,
-    /// Null: never.
+    /// Null: no expiry.
     #[schema(value_type = Option<String>, format = DateTime)]
     expiration: Option<At>,
 }
 
-/// What the events of a bulk change have in common.
+/// Type, time and description that the events of a bulk change share.
 #[derive(Clone, Copy)]
 pub struct BulkEventText<'a> {
     kind: EventType,
@@ -225,7 +225,7 @@ impl<'a> From<&'a NewEvent> for BulkEventText<'a> {
     }
 }
 
-/// Turns records into what goes over the wire, for one answer.
+/// Converts records to wire shapes for one answer.
 pub struct Renderer<'a> {
     zoned: &'a Zoned,
     directory: Arc<Directory>,
@@ -280,7 +280,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An array.
+    /// Returns incidents as an array.
     #[must_use]
     pub fn incidents<'b>(&'b self, incidents: &'b [Incident]) -> impl Serialize + 'b {
         Each(incidents, |incident| self.incident(incident))
@@ -299,7 +299,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An array.
+    /// Returns events as an array.
     #[must_use]
     pub fn events<'b>(&'b self, events: &'b [Event]) -> impl Serialize + 'b {
         Each(events, |event| self.event(event))
@@ -314,7 +314,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The event that a bulk change added to one of its incidents.
+    /// Returns the event that a bulk change added to one of its incidents.
     #[must_use]
     pub fn bulk_event<'b>(
         &'b self,
@@ -334,7 +334,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The acknowledgement that a bulk change added to one of its incidents.
+    /// Returns the acknowledgement that a bulk change added to one of its incidents.
     #[must_use]
     pub fn bulk_ack<'b>(
         &'b self,
@@ -352,7 +352,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// About how many bytes `incidents` will take.
+    /// Estimates the size of `incidents` as JSON, in bytes.
     #[must_use]
     pub fn size_of(incidents: &[Incident]) -> usize {
         256 + incidents.iter().map(Size::size).sum::<usize>()
@@ -369,7 +369,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// An array of what `.1` makes of each item.
+/// Array of the results of calling `.1` with each item.
 struct Each<'a, T, F>(&'a [T], F);
 
 impl<'a, T, B: Serialize, F: Fn(&'a T) -> B> Serialize for Each<'a, T, F> {
@@ -378,7 +378,7 @@ impl<'a, T, B: Serialize, F: Fn(&'a T) -> B> Serialize for Each<'a, T, F> {
     }
 }
 
-/// Stored metadata are valid JSON; null stands for what is not.
+/// Returns stored metadata, which are valid JSON, or null if they are not.
 fn raw(json: &str) -> &RawValue {
     serde_json::from_str(json).unwrap_or(RawValue::NULL)
 }

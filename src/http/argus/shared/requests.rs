@@ -1,18 +1,18 @@
-//! Answers that are written in parts, for the OpenAPI documents only.
+//! Shapes of answers that the code writes in parts. Used only by the OpenAPI documents.
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::render::{EventBody, IncidentBody, SourceBody};
 
-/// By primary key: the result or null, the status, and null or what was wrong.
+/// For each primary key the result or null, the status, and the error or null.
 #[derive(ToSchema)]
 pub struct BulkChanges {
     #[schema(value_type = Object)]
     pub changes: Value,
 }
 
-/// A page, or with the parameter `count` only a number.
+/// A page, or only the number if the parameter `count` is set.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum IncidentList {

@@ -25,7 +25,7 @@ request! {
         /// The name of a source type.
         source_type "type": String = text(TextRule::up_to(limits::SOURCE_TYPE_NAME)),
         base_url: String = text(TextRule::up_to(limits::URL)),
-        /// Of the user that is made for it; by default the source's name.
+        /// Username of the source user that is created; the default is the name of the source.
         username: String = text(TextRule::up_to(limits::PERSON_NAME)),
     }
 }
@@ -55,7 +55,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 
 /// Create a source
 ///
-/// With a user of its own, who has neither password nor token yet. For superusers.
+/// Also creates its source user, who has neither a password nor a token yet. Only for superusers.
 #[utoipa::path(post, path = "/incidents/sources/", tag = "sources", request_body = SourceRequest,
     responses((status = 201, body = SourceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
@@ -86,7 +86,7 @@ pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 
 /// Rename a source
 ///
-/// Nothing else can change. For superusers.
+/// Other fields cannot be changed. Only for superusers.
 #[utoipa::path(method(put, patch), path = "/incidents/sources/{pk}/", tag = "sources",
     request_body = SourceEditRequest, responses((status = 200, body = SourceBody<'static>)))]
 pub async fn edit(
@@ -110,7 +110,7 @@ pub async fn edit(
 
 /// List source types
 ///
-/// By name.
+/// Sorted by name.
 #[utoipa::path(get, path = "/incidents/source-types/", tag = "sources",
     responses((status = 200, body = Vec<SourceTypeBody<'static>>)))]
 pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {

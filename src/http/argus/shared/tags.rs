@@ -1,4 +1,4 @@
-//! Tags of an incident, one by one (contract section 11.2).
+//! Reading, adding and removing single tags of an incident (contract section 11.2).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub async fn list(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 
 /// Add a tag
 ///
-/// Nothing happens if it is there already.
+/// Changes nothing if the incident already has it.
 #[utoipa::path(post, path = "/incidents/{pk}/tags/", tag = "tags", request_body = TagRequest,
     responses((status = 201, body = TagRequest)))]
 pub async fn create(
@@ -53,7 +53,7 @@ pub async fn create(
     Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
 }
 
-/// Look for a tag
+/// Read a tag
 #[utoipa::path(get, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 200, body = TagRequest)))]
 pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -> HandlerResult {
     let tag = parse(&tag)?;

@@ -30,7 +30,7 @@ pub struct TicketUrlBody<'a> {
 
 /// Set the ticket address
 ///
-/// Not checked; an empty one clears it.
+/// The address is not validated. An empty one clears it.
 #[utoipa::path(put, path = "/incidents/{pk}/ticket_url/", tag = "incidents", request_body = TicketUrl,
     responses((status = 200, body = TicketUrl)))]
 pub async fn put(

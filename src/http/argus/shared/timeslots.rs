@@ -24,10 +24,10 @@ use crate::{
 };
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct TimeslotRequest fills TimeslotDraft requires ["name", "time_recurrences"] {
         name: String = text[TextRule::filled_up_to(limits::TIMESLOT_NAME)],
-        /// Replaces all; none: never.
+        /// Replaces all recurrences. A timeslot without recurrences never applies.
         recurrences "time_recurrences": Vec<Recurrence> as Vec<RecurrenceRequest> =
             objects(limits::RECURRENCES_PER_TIMESLOT, take_recurrence),
     }
@@ -39,7 +39,7 @@ request! {
         days: Vec<u8> = weekdays,
         /// `hh:mm[:ss[.ffffff]]`; required unless `all_day` is true.
         start: TimeOfDay,
-        /// After `start`.
+        /// Must be after `start`.
         end: TimeOfDay,
         all_day: bool = flag,
     }
@@ -60,7 +60,7 @@ struct RecurrenceBody<'a> {
     days: &'a [u8],
     start: String,
     end: String,
-    /// Only there if true.
+    /// Present only if true.
     #[serde(skip_serializing_if = "Option::is_none")]
     all_day: Option<bool>,
 }
@@ -84,7 +84,7 @@ impl<'a> TimeslotBody<'a> {
 
 /// List the caller's timeslots
 ///
-/// By name.
+/// Sorted by name.
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/", tag = "timeslots",
     responses((status = 200, body = Vec<TimeslotBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {

@@ -36,7 +36,7 @@ pub struct TokenBody {
 
 /// Get a token for a password
 ///
-/// Replaces the one that the last call made.
+/// Replaces the token that the previous call created.
 #[utoipa::path(post, path = "/token-auth/", tag = "auth", request_body = Credentials,
     responses((status = 200, body = TokenBody)))]
 pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Payload) -> HandlerResult {
@@ -49,7 +49,7 @@ pub async fn exchange(State(api): State<Api>, Client(peer): Client, payload: Pay
 
 /// End the session
 ///
-/// Deletes the token used and the cookie that holds it.
+/// Deletes the token of the request and clears the cookie that holds it.
 #[utoipa::path(post, path = "/auth/logout/", tag = "auth", responses((status = 200)))]
 pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): Headers) -> HandlerResult {
     if let Ok(Some(caller)) = auth::authenticate(&api.service, &method, &headers).await {
@@ -61,7 +61,7 @@ pub async fn logout(State(api): State<Api>, method: Method, Headers(headers): He
     Ok(response)
 }
 
-/// Username and password.
+/// Reads the username and the password.
 pub fn read(mut fields: BodyFields) -> Result<(String, String), ApiError> {
     let sent = Credentials::take(&mut fields);
     sent.username.zip(sent.password).ok_or_else(|| fields.refuse())

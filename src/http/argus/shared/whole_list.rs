@@ -1,4 +1,4 @@
-//! Lists of incidents in one answer, without pages.
+//! Complete lists of incidents in one answer, without pages.
 
 use super::render::Renderer;
 use crate::{
@@ -6,7 +6,8 @@ use crate::{
     http::{Api, HandlerResult, stream},
 };
 
-/// Written while it is sent, so that no list is too long; mistakes show before the first byte.
+/// Streams all matching incidents as one array, so that it can have any length. Errors that occur before the first byte
+/// is sent are answered as such.
 pub async fn whole_list(api: Api, user: UserId, wanted: impl Into<AnyOf>) -> HandlerResult {
     let wanted = wanted.into();
     let write = move |api: &Api, rows: &mut stream::Rows| {

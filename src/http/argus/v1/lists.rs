@@ -1,4 +1,4 @@
-//! Lists of incidents in one answer, and their filters (contract section 6).
+//! Complete lists of open incidents, and the sources to filter by (contract section 6).
 
 use axum::extract::State;
 
@@ -18,16 +18,16 @@ use crate::{
 
 /// List open incidents
 ///
-/// All of them at once, newest start first.
+/// The complete list, newest start first.
 #[utoipa::path(get, path = "/incidents/open/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }).await
 }
 
-/// List open incidents that nobody has acknowledged
+/// List open, unacknowledged incidents
 ///
-/// All of them at once, newest start first.
+/// The complete list, newest start first.
 #[utoipa::path(get, path = "/incidents/open+unacked/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
 pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
@@ -35,7 +35,7 @@ pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authent
     whole_list(api, caller.id(), wanted).await
 }
 
-/// What incidents can be filtered by
+/// List the sources that incidents can be filtered by
 #[utoipa::path(get, path = "/incidents/metadata/", tag = "incidents",
     responses((status = 200, body = ListMetadata)))]
 pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {

@@ -20,7 +20,7 @@ use crate::{
 
 request! {
     pub struct PhoneNumberRequest requires ["phone_number"] {
-        /// With its country code, as in +12125552368.
+        /// With country code, such as +12125552368.
         phone_number: String = phone_number,
     }
 }
@@ -73,7 +73,7 @@ pub async fn edit(
 
 /// Delete a phone number
 ///
-/// Profiles that use it just lose it.
+/// It is also removed from the profiles that use it.
 #[utoipa::path(delete, path = "/auth/phone-number/{pk}/", tag = "auth", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.notifications().delete_phone_number(&caller, DestinationId(pk)).await?;
@@ -81,7 +81,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 }
 
 impl BodyFields {
-    /// A telephone number.
+    /// Reads a phone number and normalizes it.
     fn phone_number(&mut self, name: &str) -> Option<String> {
         if !self.has(name) {
             return None;

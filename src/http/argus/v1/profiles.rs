@@ -1,4 +1,5 @@
-//! Notification profiles of the caller, as version 1 sees them: with media and one phone number (contract section 15.2).
+//! Notification profiles of the caller in the form of version 1: with media and one phone number (contract section
+//! 15.2).
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -37,15 +38,15 @@ const BY_EMAIL: &str = "EM";
 const BY_SMS: &str = "SM";
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct NotificationProfileRequest requires ["timeslot", "filters"] {
-        /// The caller's; at least one. All have to match.
+        /// Filters of the caller, at least one. All must match.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_PROFILE, false),
         /// `EM` (the default) and `SM`.
         media: Vec<&'static str> = choices(&[BY_EMAIL, BY_SMS]),
-        /// Required with `SM`.
+        /// Required if `media` contains `SM`.
         phone_number: u64 = key,
-        /// One of the caller's.
+        /// One of the caller's timeslots.
         timeslot: TimeslotId = reference,
         active: bool = flag,
     }
@@ -58,7 +59,7 @@ pub struct ProfileBody<'a> {
     #[schema(value_type = TimeslotBody<'static>, required)]
     timeslot: Option<TimeslotBody<'a>>,
     filters: Vec<FilterBody<'a>>,
-    /// `EM` and `SM`.
+    /// `EM`, `SM`, both or none.
     media: Vec<&'static str>,
     active: bool,
     phone_number: Option<PhoneNumberBody<'a>>,
@@ -117,7 +118,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change a profile
 ///
-/// Destinations other than for e-mail and SMS stay.
+/// Destinations of other media than e-mail and SMS are kept.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     request_body = NotificationProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
 pub async fn edit(
@@ -135,7 +136,7 @@ pub async fn edit(
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(&profile, &api.service.directory())))
 }
 
-/// A whole profile that does not say by what means by e-mail.
+/// Reads the fields of a profile. In a PUT or POST without `media`, the medium is e-mail.
 fn take(fields: &mut BodyFields, known: &Known<'_>) -> ProfileDraft {
     let is_whole = fields.is_whole();
     let sent = NotificationProfileRequest::take(fields);

@@ -35,7 +35,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
     Ok(reply::json(StatusCode::OK, &body))
 }
 
-/// They are a view of the destinations for text messages.
+/// Returns the phone number of a destination, or `None` if its medium is not SMS.
 #[must_use]
 pub fn phone_number(destination: &Destination) -> Option<PhoneNumberBody<'_>> {
     let phone_number = destination.settings.get(PHONE_NUMBER).filter(|_| destination.medium == SMS)?;

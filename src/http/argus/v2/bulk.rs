@@ -66,7 +66,7 @@ pub async fn acknowledge(
     let take_ack = |nested: &mut BodyFields| {
         let new = acks::take(nested, &api, &caller);
         let timestamp = new.timestamp.unwrap_or_else(|| api.service.now());
-        // Said beside what is wrong with the ids.
+        // Checked here so that the error is reported together with those of the ids.
         if !nested.has_errors() && new.expiration.is_some_and(|expiration| expiration <= timestamp) {
             nested.error("non_field_errors", "'expiration' is earlier than creation timestamp.");
         }
@@ -105,7 +105,7 @@ pub async fn set_ticket_urls(
     let both = |fields: &mut BodyFields| {
         let is_empty = !fields.has("ids");
         let ids = take_ids(fields);
-        // Without ids nothing else is said (contract section 12).
+        // Without ids no other error is reported (contract section 12).
         if is_empty { None } else { ids.zip(TicketUrl::take(fields).ticket_url) }
     };
     let (ids, url) = payload.parse(both).await?;
@@ -113,7 +113,7 @@ pub async fn set_ticket_urls(
     Ok(Changes::new(api, location, outcome).answer())
 }
 
-/// The ids, and what is to be done to each.
+/// Reads the ids and the object at `key` that describes the change.
 fn take<T>(
     fields: &mut BodyFields,
     key: &str,
@@ -132,18 +132,18 @@ fn take_ids(fields: &mut BodyFields) -> Option<Vec<u64>> {
     fields.keys("ids")
 }
 
-/// Bytes of the answer that are made at once.
+/// Size of a part of the answer, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// `{"changes": {"<pk>": {"<key>": ..., "status": ..., "errors": ...}}}`, written while it is read: there may be a
-/// hundred thousand of them.
+/// Answer of a bulk change: `{"changes": {"<pk>": {"<key>": ..., "status": ..., "errors": ...}}}`. It is written while
+/// it is sent, because it may have a hundred thousand entries.
 struct Changes {
     api: Api,
     location: Location,
     outcome: BulkOutcome,
-    /// What is said about incidents that were not reached.
+    /// Status and error of incidents that the change did not reach.
     not_reached: (StatusCode, Value),
-    /// How many are written.
+    /// Number of entries that are written.
     written: usize,
 }
 
@@ -155,7 +155,7 @@ impl Changes {
         Self { api, location, outcome, not_reached, written: 0 }
     }
 
-    /// It counts as done unless there was nothing to do it to.
+    /// Returns 201, or 400 if none of the incidents exists.
     fn status(&self) -> StatusCode {
         let nothing_there = self.outcome.rows.iter().all(|(_, row)| matches!(row, Err(BulkRefusal::Unknown)));
         if nothing_there { StatusCode::BAD_REQUEST } else { StatusCode::CREATED }
@@ -178,7 +178,7 @@ impl Changes {
             let chunk = changes.chunk();
             Some((chunk, changes))
         });
-        // The compression asks again after the end.
+        // The compression polls the stream again after its end.
         reply::json_body(status, Body::from_stream(first.chain(rest).fuse()))
     }
 
@@ -186,7 +186,7 @@ impl Changes {
         self.written == self.outcome.rows.len()
     }
 
-    /// The next part of the answer, with the beginning and the end of the whole.
+    /// Returns the next part of the answer. The first and the last one include the enclosing brackets.
     fn chunk(&mut self) -> Result<Bytes, serde_json::Error> {
         let mut json = Vec::with_capacity(CHUNK + 1_024);
         if self.written == 0 {

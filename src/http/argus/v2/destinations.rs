@@ -1,4 +1,4 @@
-//! Destinations of the caller (contract section 16.2). Secrets go in, but never come out again.
+//! Destinations of the caller (contract section 16.2). Secrets can be written, but are never returned.
 
 use std::collections::BTreeMap;
 
@@ -31,13 +31,13 @@ use crate::{
 };
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct DestinationConfigRequest fills DestinationDraft requires ["media", "settings"] {
-        /// The slug of a medium; cannot change.
+        /// The slug of a medium. Cannot be changed.
         media: String,
-        /// Null or unique among those of the medium.
+        /// Null, or unique among the caller's destinations of the medium.
         label: Option<String> = nullable_text[TextRule::up_to(limits::DESTINATION_LABEL)],
-        /// As the medium's `json_schema` says.
+        /// Must match the `json_schema` of the medium.
         settings: AnyJson,
     }
 }
@@ -113,8 +113,9 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change a destination
 ///
-/// Its medium cannot change. A secret that is left out stays as long as the host is the same; null removes it. The
-/// destination that follows the caller's e-mail address is left behind, and a new one follows instead.
+/// The medium cannot be changed. A secret that is absent is kept if the host stays the same; null deletes it. If the
+/// settings of the destination that follows the caller's e-mail address change, it stops following, and a new
+/// destination that follows is created.
 #[utoipa::path(patch, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     request_body = DestinationConfigRequest, responses((status = 200, body = DestinationBody<'static>)))]
 pub async fn edit(
@@ -142,7 +143,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// Does another user have the same address?
+/// Check whether another user has the same address
 #[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/duplicate/", tag = "destinations",
     responses((status = 200, body = Duplicate)))]
 pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
@@ -153,14 +154,15 @@ pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authentica
     Ok(reply::json(StatusCode::OK, &Duplicate { is_duplicate: is_shared(&directory, destination) }))
 }
 
-/// `known`: the medium of the destination that is to be changed.
+/// Reads the fields of a destination. `known` is the medium of the destination that is changed, or `None` for a new
+/// one.
 fn take(fields: &mut BodyFields, known: Option<&AnyMedium>, service: &Service) -> DestinationDraft {
     if known.is_none() {
         fields.require_all(&["media", "settings"]);
     }
     let medium = take_medium(fields, service);
     if known.is_some() && medium.is_some() && medium.as_ref() != known {
-        // That it cannot be is said first: its settings are not those of the other one.
+        // This error is reported alone, because the settings are those of the other medium.
         return DestinationDraft { medium, ..DestinationDraft::default() };
     }
     let label = DestinationConfigRequest::take(fields).label;
@@ -177,7 +179,7 @@ fn take_medium(fields: &mut BodyFields, service: &Service) -> Option<AnyMedium> 
     medium
 }
 
-/// Their errors stand beside those of the other fields. `None` as a value: null or empty.
+/// Reads the settings. Their errors are reported beside those of the other fields. A value of `None` is null or empty.
 fn take_settings(fields: &mut BodyFields, medium: Option<&AnyMedium>) -> Option<BTreeMap<String, Option<String>>> {
     let mut given = fields.dictionary("settings", "Settings has to be a dictionary.")?;
     let mut settings = BTreeMap::new();

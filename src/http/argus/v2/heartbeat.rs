@@ -7,7 +7,7 @@ use crate::{
     service::ServiceError,
 };
 
-/// Tell that the source is alive
+/// Send a heartbeat
 #[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources",
     responses((status = 204), (status = 403, description = "The caller is no source.")))]
 pub async fn beat(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {

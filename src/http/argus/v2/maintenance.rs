@@ -33,18 +33,18 @@ use crate::{
     service::Configured,
 };
 
-/// 9999-12-31T00:00:00Z, whose offset the last moment is written with.
+/// 9999-12-31T00:00:00Z. The offset at this time is used for the end of the year 9999.
 const LAST_DAY: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct PlannedMaintenanceTaskRequest fills MaintenanceDraft requires ["filters"] {
-        /// By default now.
+        /// The default is now.
         start "start_time": Timestamp = datetime,
-        /// After `start_time`; null: no end.
+        /// Must be after `start_time`. Null: no end.
         end "end_time": Option<Timestamp> as EndTime = last_time,
         description: String = text[TextRule::up_to(limits::MAINTENANCE_DESCRIPTION)],
-        /// Anybody's; at least one. All have to match.
+        /// Filters of any user, at least one. All must match.
         filters: Vec<FilterId>,
     }
 }
@@ -58,7 +58,7 @@ pub struct MaintenanceBody<'a> {
     created: At,
     #[schema(value_type = String, format = DateTime)]
     start_time: At,
-    /// Without an end the last moment of the year 9999.
+    /// If there is no end, the last moment of the year 9999.
     #[schema(value_type = String, format = DateTime)]
     end_time: MaintenanceEnd,
     description: &'a str,
@@ -111,7 +111,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 
 /// Plan maintenance
 ///
-/// While it lasts, nobody is told of incidents that match all of its filters. For staff.
+/// During the maintenance, nobody is notified of incidents that match all of its filters. Only for staff.
 #[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = PlannedMaintenanceTaskRequest,
     responses((status = 201, body = MaintenanceBody<'static>)))]
 pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
@@ -131,7 +131,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change planned maintenance
 ///
-/// Not its start once it has started, and nothing once it has been over for 12 hours. For staff.
+/// The start cannot be changed after it has passed, and nothing can be changed 12 hours after the end. Only for staff.
 #[utoipa::path(method(put, patch), path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
     request_body = PlannedMaintenanceTaskRequest, responses((status = 200, body = MaintenanceBody<'static>)))]
 pub async fn edit(
@@ -149,7 +149,7 @@ pub async fn edit(
 
 /// Delete planned maintenance
 ///
-/// Only what lies ahead; what has started is ended by its `end_time`. For staff.
+/// Refused after the start; set `end_time` instead. Only for staff.
 #[utoipa::path(delete, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance", responses((status = 204)))]
 pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Maintenance>(&caller, MaintenanceId(pk)).await?;
@@ -160,7 +160,7 @@ fn answer(api: &Api, status: StatusCode, maintenance: &Maintenance) -> axum::res
     reply::json(status, &MaintenanceBody::new(maintenance, &api.service.directory(), api.zoned()))
 }
 
-/// Filters are looked up already here, so that one answer names all fields.
+/// Reads the fields of planned maintenance. Filters are checked here already, so that one answer lists all errors.
 fn take(fields: &mut BodyFields, directory: &Directory) -> MaintenanceDraft {
     fields.require_all(&["filters"]);
     let filters: Option<Vec<FilterId>> = fields.references("filters", limits::FILTERS_PER_MAINTENANCE, false);
@@ -170,13 +170,13 @@ fn take(fields: &mut BodyFields, directory: &Directory) -> MaintenanceDraft {
 }
 
 impl BodyFields {
-    /// However it is said that there is no end.
+    /// Reads an end time. Each notation for "no end" gives `Some(None)`.
     pub fn last_time(&mut self, name: &str) -> Option<Option<Timestamp>> {
         Some(self.end_time(name)?.time())
     }
 }
 
-/// The last moment that can be written, as local time of the zone.
+/// Returns the last moment of the year 9999 as local time of the zone.
 fn no_end(zoned: &Zoned) -> String {
     let shown = zoned.format(LAST_DAY);
     let offset = shown.as_str().get("9999-12-31T00:00:00".len()..).unwrap_or_default();

@@ -22,7 +22,7 @@ use crate::{
 pub struct MediumBody {
     slug: String,
     name: String,
-    /// The executable of a plug-in may be missing.
+    /// False for a plug-in whose executable is missing.
     installed: bool,
 }
 
@@ -54,9 +54,9 @@ pub async fn retrieve(State(api): State<Api>, Name(slug): Name) -> HandlerResult
     Ok(reply::json(StatusCode::OK, &MediumBody::new(&known(&api, &slug)?)))
 }
 
-/// What the settings of a destination look like
+/// Read the JSON schema of a medium
 ///
-/// As a JSON schema.
+/// Describes the settings of a destination.
 #[utoipa::path(get, path = "/notificationprofiles/media/{slug}/json_schema/", tag = "destinations",
     responses((status = 200, body = MediumSchema)))]
 pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Location) -> HandlerResult {
@@ -64,7 +64,7 @@ pub async fn json_schema(State(api): State<Api>, Name(slug): Name, location: Loc
     Ok(reply::json(StatusCode::OK, &MediumSchema { json_schema: schema(&medium, &location.origin) }))
 }
 
-/// The schema's own address, for people.
+/// Serves the schema as a page, at the address that the schema gives as its own.
 pub async fn schema_page(State(api): State<Api>, Path(slug): Path<String>, location: Location) -> Response {
     let Some(medium) = api.service.notifications().offered_medium(&slug) else {
         return ApiError::not_found().into_response();

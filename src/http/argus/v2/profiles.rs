@@ -33,15 +33,15 @@ use crate::{
 };
 
 request! {
-    /// PATCH may leave fields out.
+    /// Required fields are optional in PATCH.
     pub struct NotificationProfileRequest fills ProfileDraft requires ["timeslot", "filters"] {
-        /// The caller's, or public ones; at least one. All have to match.
+        /// Filters of the caller or public ones, at least one. All must match.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_PROFILE, false),
-        /// The caller's.
+        /// Destinations of the caller.
         reach "destinations": ProfileReach as Vec<DestinationId> = reach,
-        /// Null or unique.
+        /// Null, or unique among the caller's profiles.
         name: Option<String> = nullable_text[TextRule::up_to(limits::PROFILE_NAME)],
-        /// One of the caller's.
+        /// One of the caller's timeslots.
         timeslot: TimeslotId = reference,
         active: bool = flag,
     }
@@ -108,7 +108,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 
 /// Change a profile
 ///
-/// Name, destinations and activity stay where they are left out.
+/// `name`, `destinations` and `active` keep their values if they are absent.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     request_body = NotificationProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
 pub async fn edit(

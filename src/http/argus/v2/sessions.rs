@@ -1,4 +1,4 @@
-//! Login tokens, and the exchange of a classic token for a new one (contract section 2.4).
+//! Login tokens, and the replacement of a classic token (contract section 2.4).
 
 use axum::{
     extract::State,
@@ -43,7 +43,8 @@ pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticate
 
 /// Log in
 ///
-/// With username and password, or with an empty body and a token. The body has to be JSON. Failures are 403.
+/// With username and password, or with an empty body and a token. The body must be JSON. Failures are answered with
+/// 403.
 #[utoipa::path(post, path = "/auth/token/login/", tag = "auth", request_body = Credentials,
     responses((status = 200, body = LoginTokenBody), (status = 403, body = Detail)))]
 pub async fn login(
@@ -68,7 +69,7 @@ pub async fn login(
     }
 }
 
-/// End the login token used
+/// Revoke the login token of the request
 #[utoipa::path(post, path = "/auth/token/logout/", tag = "auth", responses((status = 204)))]
 pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     require_login_token(&caller)?;
@@ -76,7 +77,7 @@ pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// End all login tokens of the caller
+/// Revoke all login tokens of the caller
 #[utoipa::path(post, path = "/auth/token/logoutall", tag = "auth", responses((status = 204)))]
 pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     require_login_token(&caller)?;
@@ -98,7 +99,7 @@ fn logged_in(api: &Api, (token, expiry): (String, Timestamp)) -> Response {
     reply::json(StatusCode::OK, &LoginTokenBody { expiry, token })
 }
 
-/// Wrong input and wrong tokens are 403 here, with what was wrong as text.
+/// Converts errors about input and tokens to a 403 whose text says what is wrong.
 fn forbidden(error: ApiError) -> ApiError {
     let is_about_the_client = matches!(
         error.status(),

@@ -1,4 +1,4 @@
-//! Tickets created by a ticket plug-in (contract section 8), of which there are none yet.
+//! Tickets created by a ticket plug-in (contract section 8). There are no such plug-ins yet.
 
 use axum::{extract::State, http::StatusCode};
 
@@ -14,9 +14,9 @@ use crate::{
     },
 };
 
-/// Make a ticket
+/// Create a ticket
 ///
-/// Answers the one that there is, if there is one.
+/// If the incident has a ticket already, returns it.
 #[utoipa::path(put, path = "/incidents/{pk}/automatic-ticket/", tag = "incidents",
     responses((status = 200, body = TicketUrl)))]
 pub async fn create(State(api): State<Api>, Key(pk): Key) -> HandlerResult {

@@ -11,7 +11,7 @@ use crate::http::{HandlerResult, argus::shared::users::UserBody, auth::Authentic
 pub struct CurrentUserBody<'a> {
     #[serde(flatten)]
     user: UserBody<'a>,
-    /// Null for those who have no business there.
+    /// Null for users who may not see the administration pages.
     admin_url: Option<String>,
 }
 

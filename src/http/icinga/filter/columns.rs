@@ -1,4 +1,4 @@
-//! Which columns an endpoint has, and values of their types.
+//! Columns of each endpoint, and the types of their values.
 
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ fn test(comparison: &Comparison) -> Result<Test<String>, Problem> {
     }
 }
 
-/// Whole ones, with every operator.
+/// Converts texts to UUIDs. They must be complete, whatever the operator is.
 fn of_ids(test: Test<String>) -> Result<Test<Uuid>, Problem> {
     let id = |text: String| {
         fields::uuid(&text).ok_or_else(|| Problem::bad_request("The given filter id is not a valid UUID"))

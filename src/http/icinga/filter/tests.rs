@@ -1,4 +1,4 @@
-//! Filters that are written and read again stay the same, and match as a plain evaluation does.
+//! Tests of filters: written and parsed again they are the same, and they match as a plain evaluation does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,7 +86,7 @@ pub(super) fn contact(full_name: &str, username: Option<&str>) -> Contact {
     }
 }
 
-/// By the table of the contract, without what the product does to be quick.
+/// Evaluates a filter by the table of the contract, without the optimizations of the product.
 fn plainly(expression: &Expression, contact: &Contact) -> bool {
     let (column, comparison) = match expression {
         Expression::Not(part) => return !plainly(part, contact),
