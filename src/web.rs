@@ -1,7 +1,8 @@
 //! The pages: templates and forms, but no rules of incident handling.
 //!
-//! One page is one file here and one in `web/templates`. Its route is in `routes` of its area, such as `src/web/admin.rs`;
-//! [`router`] merges them. Every form and link works without scripts; scripts only keep the page where it is.
+//! One page is one file here and one in `web/templates`. Its route is in `routes` of its area, such as
+//! `src/web/admin.rs`; [`router`] merges them. Every form and link works without scripts; scripts only keep the page
+//! where it is.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass everything by reference")]
 
@@ -39,18 +40,18 @@ use live::Pushes;
 pub use router::{router, with_pages};
 use submissions::Submissions;
 
-/// What the operator chose for the pages.
+/// Settings of the pages that the operator chooses.
 #[derive(Clone, Debug, Default)]
 pub struct WebSettings {
-    /// A line on every page, as plain text.
+    /// Line on every page, as plain text.
     pub banner: Option<String>,
-    /// More custom properties for the looks: the text of a style sheet.
+    /// Additional style sheet with custom properties that change the appearance.
     pub tokens: Option<String>,
-    /// All settings in force, for administrators to read. Without secrets.
+    /// All settings in force, shown to administrators. Without secrets.
     pub rows: Vec<SettingRow>,
 }
 
-/// A setting and where it came from, as people read them.
+/// Setting and where its value came from, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingRow {
     pub name: &'static str,
@@ -58,7 +59,7 @@ pub struct SettingRow {
     pub origin: String,
 }
 
-/// What pages are made from. A handle.
+/// State that all pages share. Clones are handles of the same site.
 #[derive(Clone)]
 pub struct Site {
     pub service: Service,
@@ -91,18 +92,18 @@ impl Site {
         &self.inner.settings
     }
 
-    /// Scheme and host as the browser knows them, without a slash at the end.
+    /// Returns scheme and host as the browser knows them, without a slash at the end.
     #[must_use]
     pub fn origin(&self, parts: &Parts) -> String {
         peer::origin(&self.inner.http, parts)
     }
 
-    /// What is pushed to open pages.
+    /// Returns the updates for open pages.
     fn pushes(&self) -> &Pushes {
         &self.inner.pushes
     }
 
-    /// Forms that were sent lately.
+    /// Returns the forms that were sent recently.
     fn submissions(&self) -> &Submissions {
         &self.inner.submissions
     }

@@ -1,4 +1,4 @@
-//! Logging in and out, and the page of one's own account.
+//! Logging in and out, and the page of the user's own account.
 
 pub mod login;
 pub mod own;

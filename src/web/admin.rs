@@ -1,5 +1,5 @@
-//! For staff: sources, people, contacts and rules, messages, settings, health and the audit trail. Superusers change what
-//! staff see; the service decides.
+//! Administration pages for staff: sources, users, contacts and rules, messages, settings, health and the audit trail.
+//! Some changes require a superuser; the service checks that.
 
 pub mod audit;
 pub mod audit_rows;
@@ -41,7 +41,7 @@ use crate::{
     service::{Action, Model, TokenLife},
 };
 
-/// The tabs of all these pages: the folder of the address, and the title.
+/// Tabs of the administration pages: folder of the address, and title.
 pub const TABS: &[(&str, &str)] = &[
     ("overview", "Overview"),
     ("users", "Users"),
@@ -55,7 +55,7 @@ pub const TABS: &[(&str, &str)] = &[
     ("settings", "Settings"),
 ];
 
-/// In the order of the tabs, and sources, which are a section of their own.
+/// Returns the routes, in the order of the tabs, and those of sources, which are a section of their own.
 pub(super) fn routes() -> Routes<Site> {
     let deliveries = Routes::of(Action::ManageDeliveries)
         .route("/admin/deliveries/", get(deliveries::list))
@@ -102,10 +102,10 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/sources/{id}/tokens/{token}/revoke/", post(source_pages::revoke))
 }
 
-/// Somebody who may see the page, and the page's query.
+/// Visitor who may see the page, and the query of its address.
 pub struct Staff {
     pub visitor: Visitor,
-    /// Of the address.
+    /// Query of the address.
     pub query: FormFields,
 }
 
@@ -123,12 +123,12 @@ impl Staff {
         Frame::new(site, &self.visitor, Section::Admin, title)
     }
 
-    /// Rows of a page.
+    /// Returns the number of rows per page.
     fn rows(&self) -> usize {
         self.visitor.preferences.page_size.into()
     }
 
-    /// The address of this page with another value of `name`; without it if that is empty.
+    /// Returns the address of this page with another value of `name`, or without `name` if the value is empty.
     fn address_with(&self, name: &str, value: &str) -> String {
         let path = self.visitor.address.split('?').next().unwrap_or_default();
         let kept = self.query.iter().filter(|(key, value)| *key != name && !value.is_empty());
@@ -139,12 +139,12 @@ impl Staff {
     }
 }
 
-/// From a path.
+/// Parses the UUID of a path.
 fn uuid(text: &str, model: Model) -> Result<Uuid, PageError> {
     text.parse().map_err(|_| answer::missing(model))
 }
 
-/// As the choice of the form says.
+/// Returns the lifetime that the form chooses for a token.
 pub(super) fn token_life(fields: &FormFields) -> TokenLife {
     match fields.get("days") {
         Some("never") => TokenLife::Never,
@@ -156,7 +156,7 @@ pub(super) fn token_life(fields: &FormFields) -> TokenLife {
     }
 }
 
-/// The choice of a form that stands for the server's setting: "in 14 days (default)".
+/// Returns the label of the choice that stands for the server's setting, such as "in 14 days (default)".
 pub(super) fn default_life(site: &Site) -> String {
     const DAY: u64 = 24 * 60 * 60;
     match site.service.settings().token_life {
@@ -168,7 +168,7 @@ pub(super) fn default_life(site: &Site) -> String {
     }
 }
 
-/// A token in a table.
+/// Token as a row of a table.
 pub struct TokenLine {
     pub id: u64,
     pub note: String,

@@ -1,4 +1,4 @@
-//! Answers of pages: a page, a redirect, or an error page. The one place where errors become pages.
+//! Answers of pages: a page, a redirect, or an error page. Only this module converts errors to pages.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ use crate::{
     service::{Forbidden, Model, Refusal, SearchError, ServiceError, StoreError},
 };
 
-/// What was just done, until a page has said it.
+/// Cookie with a notice of what was done, until a page has shown it.
 pub const NOTICE: &str = "notice";
-/// The form to log in.
+/// Path of the login form.
 const LOG_IN: &str = "/accounts/login/";
-/// Headers by which htmx says that it asks, and from which page.
+/// Headers of requests by htmx: the first marks them, the second has the address of the page.
 const HTMX: &str = "hx-request";
 const CURRENT_URL: &str = "hx-current-url";
-/// Characters of a notice.
+/// Greatest length of a notice, in characters.
 const NOTICE_LENGTH: usize = 300;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -41,37 +41,38 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 pub type PageResult = Result<Response, PageError>;
 
-/// A page, or a part of one.
+/// Returns a page, or a part of one.
 pub fn page(template: &impl Template) -> PageResult {
     page_with(StatusCode::OK, template)
 }
 
-/// A page that shows what is shown only once, such as a new token: whoever sent the form twice gets it twice.
+/// Returns a page with something that is shown only once, such as a new token. If the form was sent twice, both answers
+/// are this page.
 pub fn page_once(template: &impl Template) -> PageResult {
     let mut response = page(template)?;
     response.extensions_mut().insert(ShownOnce);
     Ok(response)
 }
 
-/// A form that was not accepted, with what was typed.
+/// Returns a form that was refused, with the entered values.
 pub fn refused(template: &impl Template) -> PageResult {
     page_with(StatusCode::UNPROCESSABLE_ENTITY, template)
 }
 
-/// A page, or a part of one, with this status.
+/// Returns a page, or a part of one, with this status.
 pub fn page_with(status: StatusCode, template: &impl Template) -> PageResult {
     let html = template.render().map_err(|error| PageError::Internal(error.to_string()))?;
     Ok((status, Html(html)).into_response())
 }
 
-/// "Look over there": after something was done, so that going back or reloading does not do it again.
+/// Redirects to a page after a change, so that going back or reloading does not repeat it.
 #[must_use]
 pub fn see(path: &str) -> Response {
     let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }
 
-/// [`see`], and the page there says what was done.
+/// Redirects like [`see`] to a page that shows a notice of what was done.
 #[must_use]
 pub fn done(path: &str, notice: &str) -> Response {
     let mut response = see(path);
@@ -79,7 +80,7 @@ pub fn done(path: &str, notice: &str) -> Response {
     response
 }
 
-/// What [`finish`] puts into a cookie, which it signs with the session's secret.
+/// Extension of an answer: a notice, which [`finish`] signs with the secret of the session and puts into a cookie.
 #[derive(Clone)]
 struct Notice(String);
 
@@ -88,7 +89,7 @@ fn notice_cookie(site: &Site, session: &str, Notice(text): &Notice) -> Option<He
     cookies::set(NOTICE, &format!("{signature}.{}", utf8_percent_encode(text, NON_ALPHANUMERIC)), 60, false)
 }
 
-/// Only a place of our own.
+/// Returns `wanted` if it is a path of this site, and `/` otherwise.
 #[must_use]
 pub fn local_path(wanted: Option<&str>) -> &str {
     match wanted {
@@ -104,7 +105,7 @@ pub fn local_path(wanted: Option<&str>) -> &str {
     }
 }
 
-/// Why there is no such page, or why something was not done. Says it as a whole page.
+/// Reason why a page is not shown or a change was not made. Shown as a page.
 #[derive(Clone, Debug)]
 pub enum PageError {
     NotFound(String),
@@ -116,12 +117,12 @@ pub enum PageError {
     BadRequest(String),
     TooMany(u64),
     Unavailable(String),
-    /// Our own trouble; the text goes into the log.
+    /// A fault of the server. The text is logged, not shown.
     Internal(String),
 }
 
 impl PageError {
-    /// Without the layout's menu: for when it is not known who asks.
+    /// Returns the error page without the menu, for requests whose visitor is unknown.
     #[must_use]
     pub fn plain(&self, site: &Site) -> Response {
         self.render(Frame::anonymous(site, self.title(), String::new()))
@@ -132,7 +133,7 @@ impl PageError {
         self.page_with_typed(site, visitor, Vec::new())
     }
 
-    /// The same with the texts of the form that was not accepted, for the visitor to copy.
+    /// Returns the error page with the texts of the refused form, so that the visitor can copy them.
     #[must_use]
     pub fn page_with_typed(&self, site: &Site, visitor: &Visitor, typed: Vec<String>) -> Response {
         self.render_with(Frame::new(site, visitor, Section::None, self.title()), typed)
@@ -252,13 +253,13 @@ impl From<StoreError> for PageError {
     }
 }
 
-/// "1 second", "2 seconds".
+/// Returns "1 second", "2 seconds" and so on.
 #[must_use]
 pub fn seconds(count: u64) -> String {
     format!("{count} second{}", if count == 1 { "" } else { "s" })
 }
 
-/// A refusal as a sentence.
+/// Returns a refusal as a sentence.
 #[must_use]
 pub fn sentence(refusal: &Refusal) -> String {
     let text = refusal.to_string();
@@ -268,14 +269,14 @@ pub fn sentence(refusal: &Refusal) -> String {
     format!("{first}{}{end}", letters.as_str())
 }
 
-/// What a path does not name.
+/// Returns the error for a path that names something that does not exist.
 #[must_use]
 pub fn missing(model: Model) -> PageError {
     ServiceError::NotFound(model).into()
 }
 
 impl IntoResponse for PageError {
-    /// Without a body: [`finish`] knows who asks and makes a page of it.
+    /// Returns an answer without a body. [`finish`] knows the visitor, and replaces it by a page.
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
@@ -283,8 +284,8 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Around every page: errors become pages, browsers are told what pages may do, notices are said once, sessions in use are
-/// extended, and an answer for the page that is already shown adds nothing to the browser's history.
+/// Wraps all pages: converts errors to pages, sets the headers for browsers, shows notices once and extends sessions in
+/// use. An answer for the page that is shown already adds nothing to the history of the browser.
 pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let had_notice = cookies::get(&parts.headers, NOTICE).is_some();
@@ -324,7 +325,7 @@ pub async fn finish(State(site): State<Site>, request: Request, next: Next) -> R
     response
 }
 
-/// Extends the session that the request came with, if it is time, and the browser's cookies with it.
+/// Extends the session of the request if it is time, together with the cookies in the browser.
 async fn renew_session(site: &Site, parts: &Parts, secret: &str, response: &mut Response) {
     match site.service.people().extend_session(secret).await {
         Ok(true) => {
@@ -338,7 +339,7 @@ async fn renew_session(site: &Site, parts: &Parts, secret: &str, response: &mut 
     }
 }
 
-/// Whether the browser stays at its address: the answer is that page again, or a form that was not accepted.
+/// Returns whether the browser stays at its address: the answer is the same page again, or a refused form.
 fn stays(parts: &Parts) -> bool {
     let current = parts.headers.get(CURRENT_URL).and_then(|url| url.to_str().ok()).and_then(|url| Url::parse(url).ok());
     !parts.method.is_safe()
@@ -348,7 +349,8 @@ fn stays(parts: &Parts) -> bool {
         })
 }
 
-/// To the form to log in, and from there to the page that was asked for, or, for a form that was sent, to its page.
+/// Redirects to the login form. From there the visitor returns to the requested page, or to the page of the form that
+/// was sent.
 #[must_use]
 pub fn log_in_first(site: &Site, parts: &Parts) -> Response {
     let wanted = if parts.method.is_safe() {
@@ -370,13 +372,14 @@ pub fn log_in_first(site: &Site, parts: &Parts) -> Response {
     response
 }
 
-/// Whether the browser says that a page of ours sent this, which pages of others cannot make it say.
+/// Returns whether the browser confirms that the request comes from a page of this site. Other sites cannot fake that.
 #[must_use]
 pub fn is_same_origin(site: &Site, parts: &Parts) -> bool {
     parts.headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() == site.origin(parts).as_bytes())
 }
 
-/// Path and query of the page of ours that the request came from; `None`: it is not known, or was a page of another site.
+/// Returns path and query of the page of this site that the request came from. `None` if that is unknown or another
+/// site.
 #[must_use]
 pub fn own_referrer(site: &Site, parts: &Parts) -> Option<String> {
     let header = parts.headers.get(CURRENT_URL).or_else(|| parts.headers.get(header::REFERER))?;
@@ -392,7 +395,7 @@ struct ErrorPage {
     frame: Frame,
     status: u16,
     text: String,
-    /// What the visitor had typed into a form, to be copied.
+    /// Values that the visitor entered into a form, to be copied.
     typed: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Style sheets, scripts, pictures and sounds, in the program itself. Their addresses change with their content, so browsers may
-//! keep them for ever.
+//! Style sheets, scripts, pictures and sounds, which are part of the program. Their addresses change with their
+//! content, so browsers may cache them forever.
 
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
@@ -42,7 +42,7 @@ static VERSIONS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     names.filter_map(|name| Some((name.to_string(), version(&find(&name)?)))).collect()
 });
 
-/// Parts of pages.
+/// Returns the routes of files that pages load.
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UsePublic)
         .route("/favicon.ico/", get(icon))
@@ -50,7 +50,7 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/static/{*path}", get(serve))
 }
 
-/// The address of `css/base.css` and the like.
+/// Returns the address of a file, such as `css/base.css`, with its version.
 #[must_use]
 pub fn address(name: &str) -> String {
     match VERSIONS.get(name) {
@@ -71,12 +71,12 @@ async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response 
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)], body).into_response()
 }
 
-/// For browsers that show something else than a page of ours, such as JSON, and look for an icon by themselves.
+/// Serves the icon to browsers that look for it themselves, for example when they show JSON.
 async fn icon() -> Response {
     serve(Path("img/argusd.svg".to_owned()), RawQuery(None)).await
 }
 
-/// The operator's own custom properties; empty without any.
+/// Serves the operator's own custom properties. Empty if there are none.
 async fn tokens(State(site): State<Site>) -> Response {
     let text = site.settings().tokens.clone().unwrap_or_default();
     ([(header::CONTENT_TYPE, HeaderValue::from_static("text/css")), (header::CACHE_CONTROL, ASK_AGAIN)], text)

@@ -1,14 +1,14 @@
-//! The state of a message as a badge.
+//! The delivery of a message as a badge.
 
 use crate::{domain::message::Delivery, service::Notification};
 
-/// The word for the message.
+/// Returns the word for the delivery.
 #[must_use]
 pub fn word(row: &Notification) -> &'static str {
     row.delivery().word()
 }
 
-/// The class of the badge: a queued message that was tried in vain is a warning.
+/// Returns the class of the badge. A queued message with a failed attempt is a warning.
 #[must_use]
 pub fn look(row: &Notification) -> &'static str {
     match row.delivery() {

@@ -1,8 +1,8 @@
-//! Fields of forms as browsers send them: names and texts, in order.
+//! Fields of forms and queries as browsers send them: names and texts, in order.
 
 use url::form_urlencoded;
 
-/// The fields of a form or of a query.
+/// Fields of a form or of a query.
 #[derive(Clone, Debug, Default)]
 pub struct FormFields(Vec<(String, String)>);
 
@@ -12,37 +12,37 @@ impl FormFields {
         Self(form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
-    /// Of a query, which there need not be.
+    /// Parses the fields of a query. `None` is a request without a query.
     #[must_use]
     pub fn of_query(query: Option<&str>) -> Self {
         Self::parse(query.unwrap_or_default().as_bytes())
     }
 
-    /// The last value of that name, without white space around it.
+    /// Returns the last value of a field, without white space around it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.raw(name).map(str::trim)
     }
 
-    /// The last value of that name as it was typed.
+    /// Returns the last value of a field as it was entered.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Empty where there is none.
+    /// Returns the last value of a field, or an empty text if the field is absent.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
         self.get(name).unwrap_or_default().to_owned()
     }
 
-    /// `None` where it is empty or not there.
+    /// Returns the last value of a field. `None` if it is empty or absent.
     #[must_use]
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// All values of that name that are not empty, in order.
+    /// Returns all values of a field that are not empty, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
@@ -51,12 +51,12 @@ impl FormFields {
             .filter(|value| !value.is_empty())
     }
 
-    /// Those values of that name that are numbers.
+    /// Returns the values of a field that are numbers.
     pub fn numbers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = u64> + 'a {
         self.all(name).filter_map(|value| value.parse().ok())
     }
 
-    /// A box that was ticked.
+    /// Returns whether a box is checked.
     #[must_use]
     pub fn ticked(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)

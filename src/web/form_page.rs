@@ -1,5 +1,6 @@
-//! Pages with a form. A page says what its fields hold, how it looks and how it is saved; what all of them have in common is
-//! here: the form is opened, sent, saved, or shown again with what was typed and what is wrong with it.
+//! Pages with a form. A page implements [`FormPage`]: the content of its fields, its appearance, and how it is saved.
+//! The rest is the same for all pages: the form is opened and sent, and is saved, or shown again with the entered
+//! values and the problem.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
@@ -21,22 +22,22 @@ use crate::{
     service::{Action, Refusal, ServiceError, StoreError},
 };
 
-/// A page with a form for new things, or for one that is stored. The template shows both.
+/// Page with a form for a new thing and for a stored one. Its template shows both.
 pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
-    /// The right that sending the form takes, and opening one for a new thing.
+    /// Action that a user must be allowed to do to send the form, and to open it for a new thing.
     const CHANGE: Action;
-    /// What is refused, in the words of this form.
+    /// Converts a refusal to a problem in the words of this form.
     const WORDS: fn(&Refusal) -> Problem = Problem::refused;
-    /// Whether the form has a button that shows what it would do.
+    /// Whether the form has a button for a preview.
     const HAS_PREVIEW: bool = false;
-    /// What the path names the thing by.
+    /// Id of the thing in the path.
     type Id: DeserializeOwned + Send + 'static;
-    /// The thing as it is stored.
+    /// The stored thing.
     type Known: Send + Sync;
-    /// What the fields hold.
+    /// Content of the fields.
     type Draft: Default + Send + Sync;
 
-    /// The stored thing. A form for new things only is never asked.
+    /// Finds the stored thing. Not called for forms that only create.
     fn find(
         site: &Site,
         visitor: &Visitor,
@@ -46,32 +47,32 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
         async { Err(PageError::NotFound("This page does not exist.".to_owned())) }
     }
 
-    /// What the fields hold when the form is opened.
+    /// Returns the content of the fields when the form is opened.
     fn start(ask: &Ask<Self>) -> Self::Draft {
         let _ = ask;
         Self::Draft::default()
     }
 
-    /// What was typed.
+    /// Reads the entered values.
     fn read(ask: &Ask<Self>) -> Self::Draft;
 
-    /// The page with these fields, and with what is wrong with them.
+    /// Builds the page with these fields and with the problem, if any.
     fn view(
         ask: &Ask<Self>,
         draft: Self::Draft,
         problem: Option<Problem>,
     ) -> impl Future<Output = Result<Self, PageError>> + Send;
 
-    /// Stores what was typed, and says where to go then. The draft may be changed for the case that it is shown again.
+    /// Saves the entered values and returns a redirect. The draft may be changed in case it is shown again.
     fn save(ask: &Ask<Self>, draft: &mut Self::Draft) -> impl Future<Output = Result<Response, FormError>> + Send;
 
-    /// A refusal of the service, for a form whose words depend on the thing.
+    /// Converts a refusal of the service, for forms whose words depend on the thing.
     fn refusal(ask: &Ask<Self>, refusal: &Refusal) -> Problem {
         let _ = ask;
         (Self::WORDS)(refusal)
     }
 
-    /// The path of a form that can be left for the form of something that it needs, to come back with it.
+    /// Returns the path of the form if a visitor may leave it to create something that it needs, and come back with it.
     #[must_use]
     fn place(known: Option<&Self::Known>) -> Option<String> {
         let _ = known;
@@ -79,13 +80,13 @@ pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     }
 }
 
-/// A request for the page.
+/// Request for a page with a form.
 pub struct Ask<T: FormPage> {
     pub site: Site,
     pub visitor: Visitor,
-    /// `None`: a new one.
+    /// `None` for a new thing.
     pub known: Option<T::Known>,
-    /// Of the query, or of the form that was sent.
+    /// Fields of the query, or of the form that was sent.
     pub fields: FormFields,
     preview: Preview,
 }
@@ -94,17 +95,17 @@ pub struct Ask<T: FormPage> {
 enum Preview {
     Empty,
     Wanted,
-    /// The form is shown again because of a problem, with the preview if it can be made.
+    /// The form is shown again because of a problem, with the preview if it can be computed.
     Kept,
 }
 
-/// Why a form was not saved.
+/// Reason why a form was not saved.
 pub enum FormError {
-    /// Shown with what was typed.
+    /// Shown in the form, with the entered values.
     Problem(Problem),
-    /// The same, in the words of [`FormPage::refusal`].
+    /// Converted by [`FormPage::refusal`] and shown in the form.
     Refused(Refusal),
-    /// Ends the request.
+    /// Ends the request with an error page.
     Page(PageError),
 }
 
@@ -136,7 +137,7 @@ impl From<ServiceError> for FormError {
 }
 
 impl FormError {
-    /// What the form says, a refusal in these words. What ends the request is the error.
+    /// Returns the problem that the form shows; `words` converts a refusal. An error page is the error.
     pub fn problem(self, words: impl FnOnce(&Refusal) -> Problem) -> Result<Problem, PageError> {
         match self {
             Self::Problem(problem) => Ok(problem),
@@ -146,7 +147,7 @@ impl FormError {
     }
 }
 
-/// For what is not shown on a form.
+/// Used where the error is not shown in a form.
 impl From<FormError> for PageError {
     fn from(trouble: FormError) -> Self {
         match trouble {
@@ -158,18 +159,18 @@ impl From<FormError> for PageError {
 }
 
 impl<T: FormPage> Ask<T> {
-    /// As for a request for the page of this thing.
+    /// Creates the request for the page of a stored thing.
     pub async fn about(site: Site, visitor: Visitor, id: T::Id) -> Result<Self, PageError> {
         let known = Some(T::find(&site, &visitor, id).await?);
         Ok(Self { site, visitor, known, fields: FormFields::default(), preview: Preview::Empty })
     }
 
-    /// The stored thing, on a page that always has one.
+    /// Returns the stored thing, on pages that always have one.
     pub fn known(&self) -> Result<&T::Known, PageError> {
         self.known.as_ref().ok_or_else(|| PageError::NotFound("This page does not exist.".to_owned()))
     }
 
-    /// The preview, if the page is to have one.
+    /// Computes the preview, if the page is to have one.
     pub async fn preview<P: Default>(&self, find: impl Future<Output = Result<P, PageError>>) -> Result<P, PageError> {
         match self.preview {
             Preview::Empty => Ok(P::default()),
@@ -178,12 +179,12 @@ impl<T: FormPage> Ask<T> {
         }
     }
 
-    /// The page as it is opened.
+    /// Builds the page as it is when it is opened.
     pub async fn page(&self) -> Result<T, PageError> {
         T::view(self, T::start(self), None).await
     }
 
-    /// The page after something else on it was not done.
+    /// Builds the page after another action on it was refused.
     pub async fn refuse(self, trouble: impl Into<FormError>) -> PageResult {
         let draft = T::start(&self);
         self.again(draft, trouble.into()).await
@@ -221,7 +222,7 @@ impl<T: FormPage> FromRequest<Site> for Ask<T> {
     }
 }
 
-/// The handlers of the path of a form: they open and send it.
+/// Returns the handlers for the path of a form, which open and send it.
 pub(super) fn form<T: FormPage>() -> Handlers<Site> {
     get(show::<T>).post(send::<T>)
 }
@@ -233,7 +234,7 @@ async fn show<T: FormPage>(ask: Ask<T>) -> PageResult {
     page(&T::view(&ask, draft, None).await?)
 }
 
-/// Saves what was typed.
+/// Saves the entered values.
 pub async fn send<T: FormPage>(mut ask: Ask<T>) -> PageResult {
     let leave = T::place(ask.known.as_ref()).and_then(|place| needed::leave(&ask.fields, &place));
     if let Some(place) = leave {

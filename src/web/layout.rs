@@ -1,4 +1,4 @@
-//! The layout around every page: user, navigation, and the notice of what was just done.
+//! The layout around every page: user, navigation, and notices.
 
 use chrono_tz::Tz;
 
@@ -11,7 +11,7 @@ use crate::{
     service::Permissions,
 };
 
-/// The parts of the house, for the menu.
+/// Sections of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Incidents,
@@ -23,32 +23,32 @@ pub enum Section {
     None,
 }
 
-/// Everything that the layout needs.
+/// Data of the layout.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub section: Section,
     pub title: String,
-    /// `None`: nobody is logged in.
+    /// `None` if nobody is logged in.
     pub username: Option<String>,
-    /// What that user may do.
+    /// Permissions of the user.
     pub can: Permissions,
     pub theme: &'static str,
     pub date_format: &'static str,
     pub banner: Option<String>,
-    /// What everybody has to know about the data file.
+    /// Warning about the data file, which is shown to everybody.
     pub warning: Option<String>,
     pub has_tokens: bool,
-    /// What forms have to send along.
+    /// Token that forms must send.
     pub csrf: String,
-    /// Tells the forms of this page from those of all other pages; see [`super::submissions`].
+    /// Distinguishes the forms of this page from those of all other pages; see [`super::submissions`].
     pub form_number: String,
-    /// What was just done.
+    /// Notice of what was done by the last form.
     pub notice: Option<String>,
     pub show: Show,
 }
 
 impl Frame {
-    /// For somebody who is logged in.
+    /// Creates the layout for a user who is logged in.
     #[must_use]
     pub fn new(site: &Site, visitor: &Visitor, section: Section, title: impl Into<String>) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Frame {
         }
     }
 
-    /// For anybody; `csrf` goes with the form to log in.
+    /// Creates the layout for anybody. `csrf` is the token of the login form.
     #[must_use]
     pub fn anonymous(site: &Site, title: impl Into<String>, csrf: String) -> Self {
         let form_number = String::new();
@@ -95,7 +95,7 @@ impl Frame {
         super::assets::address(name)
     }
 
-    /// Milliseconds; for scripts.
+    /// Returns the time without a message after which scripts reconnect, in milliseconds.
     #[must_use]
     pub fn live_silence(&self) -> u128 {
         LIVE_SILENCE.as_millis()
@@ -116,7 +116,7 @@ impl Frame {
     }
 }
 
-/// How this user wants times to be written.
+/// Returns how times are shown to a user: time zone, date format and the current time.
 #[must_use]
 pub fn show(site: &Site, preferences: &Preferences) -> Show {
     let zone: Tz = preferences.time_zone.unwrap_or(site.service.settings().time_zone);

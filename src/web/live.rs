@@ -1,7 +1,7 @@
-//! What is pushed to open pages: rows that changed, for each view by its own filter; that an incident which somebody
-//! looks at changed; or that there was too much, so that everything has to be looked at again.
+//! The stream of updates for open pages: changed rows, for each view by its own filter; changes of a watched incident;
+//! and requests to load everything again if there is too much to send.
 //!
-//! One stream serves all tabs of a browser. It ends when the session does, and after a day, so that the browser opens
+//! One stream serves all tabs of a browser. It ends with the session, and after a day, so that the browser opens
 //! another one, which extends the session and its cookie.
 
 mod rendered;
@@ -95,7 +95,7 @@ pub async fn stream(
     (headers, Body::from_stream(frames(pushed).fuse())).into_response()
 }
 
-/// A change and, if it is there, a time in microseconds since 1970.
+/// Parses the number of a change and, optionally, a time in microseconds since 1970.
 fn known(text: &str) -> Option<(u64, Option<Timestamp>)> {
     let (seq, at) = text.split_once('.').unwrap_or((text, ""));
     Some((seq.parse().ok()?, at.parse().ok().map(Timestamp::saturating_from_micros)))
@@ -106,18 +106,18 @@ struct Pushed {
     secret: String,
     views: Views,
     reader: Reader,
-    /// Written before anything else is looked at, so a client that does not read costs one push.
+    /// Sent before anything else is looked at, so a client that does not read costs one push.
     pending: VecDeque<Bytes>,
     next_push: Instant,
-    /// When the browser has to open another stream, so that it gets a fresh cookie.
+    /// When the browser must open another stream, so that it gets a new cookie.
     ends: Instant,
-    /// When the page needs a sign of life, if it gets nothing else before.
+    /// When the page needs a sign of life, if nothing else is sent before.
     alive_at: Instant,
-    /// When lists that show a time frame or durations are looked at again; `None`: there is none.
+    /// When lists with a time frame or a duration are checked again. `None` if there are none.
     older_at: Option<Instant>,
     /// Consecutive reload requests sent to the page.
     reloads: u32,
-    /// Its turn among many streams.
+    /// Group in which the stream is woken.
     group: usize,
     is_first_look: bool,
     is_over: bool,
@@ -136,7 +136,7 @@ fn frames(pushed: Pushed) -> impl Stream<Item = Result<Bytes, Infallible>> {
             }
             pushed.wait().await;
             pushed.look().await;
-            // Also while everything that changes is of no concern to the page.
+            // Also sent while no change concerns the page.
             if pushed.pending.is_empty() && pushed.alive_at <= Instant::now() {
                 pushed.pending.extend(Push::alive().frames(None));
             }
@@ -145,9 +145,9 @@ fn frames(pushed: Pushed) -> impl Stream<Item = Result<Bytes, Infallible>> {
 }
 
 impl Pushed {
-    /// Until there is news, gathered for a moment, or until a sign of life is due.
+    /// Waits for changes, and a moment longer so that they are combined, or until a sign of life is due.
     async fn wait(&mut self) {
-        // What was missed is looked at now, not with the next change.
+        // Changes that were missed are sent now, not with the next change.
         if !std::mem::take(&mut self.is_first_look) {
             let until = self.older_at.map_or(self.alive_at, |at| at.min(self.alive_at));
             drop(timeout_at(until, self.reader.changed()).await);
@@ -180,7 +180,8 @@ impl Pushed {
         }
     }
 
-    /// Only the last has the number: who loses the stream before has not heard all of this.
+    /// Queues pushes. Only the last one has the number, because a client that loses the stream before has not received
+    /// all.
     fn push(&mut self, pushes: Vec<Push>, seq: Option<(u64, Timestamp)>) {
         let Some(last) = pushes.len().checked_sub(1) else { return };
         let is_reload = pushes.iter().any(Push::is_refresh);
@@ -188,7 +189,7 @@ impl Pushed {
             self.pending.extend(push.frames(seq.filter(|_| number == last)));
         }
         self.reloads = if is_reload { (self.reloads + 1).min(DOUBLINGS) } else { 0 };
-        // Rows come as often as readers are woken; only reload requests have a pause of their own.
+        // Rows are sent as often as readers are woken. Only reload requests have a pause of their own.
         self.next_push = Instant::now() + LIVE_EVERY * ((1 << self.reloads) - 1);
     }
 }

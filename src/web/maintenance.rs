@@ -1,4 +1,4 @@
-//! Planned maintenance, during which nobody is notified. Everybody can read it, staff can change it.
+//! Planned maintenance, during which nobody is notified. All users can read it, staff can change it.
 
 pub mod covered;
 pub mod form;
@@ -13,7 +13,7 @@ use crate::{
 
 pub const PAGE: &str = "/plannedmaintenance/";
 
-/// The forms and what they change take another action, which their handlers require.
+/// Forms and changes require another action, which their handlers check.
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)
         .route("/plannedmaintenance/", get(tasks::home))
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/plannedmaintenance/{pk}/delete/", post(tasks::delete))
 }
 
-/// A task in words.
+/// Planned maintenance as pages show it.
 pub struct Task {
     pub id: u64,
     pub description: String,
@@ -38,7 +38,7 @@ pub struct Task {
     pub created_by: String,
     pub filters: Vec<FilterLine>,
     pub stage: Stage,
-    /// It ended so long ago that nothing about it can change.
+    /// Whether it ended so long ago that it cannot be changed.
     pub is_over: bool,
 }
 
@@ -75,7 +75,7 @@ impl Stage {
         }
     }
 
-    /// For templates.
+    /// Compares the name, for templates.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         self.name() == name

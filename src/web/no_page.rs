@@ -1,4 +1,4 @@
-//! Answers to addresses that no page has: what only takes forms leads to the nearest page above it, and an unknown path
+//! Answers to addresses without a page. The address of a form redirects to the nearest page above it. An unknown path
 //! gets a page in a browser and JSON elsewhere.
 
 use axum::{
@@ -13,10 +13,10 @@ use tower::ServiceExt;
 use super::answer::{PageError, see};
 use crate::http::negotiate;
 
-/// Paths whose clients are programs, also where somebody opens them in a browser.
+/// Prefixes of paths for programs. They are answered with JSON even in a browser.
 const APIS: [&str; 2] = ["/api/", "/argusd/"];
 
-/// For a browser that reloads the address of a form: the nearest page above it. Other methods are refused.
+/// Redirects a browser that reloads the address of a form to the nearest page above it. Other methods are refused.
 pub async fn nearest_page(pages: Router, request: Request) -> Response {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
@@ -29,7 +29,7 @@ pub async fn nearest_page(pages: Router, request: Request) -> Response {
     see("/")
 }
 
-/// Whether somebody with these cookies gets a page there, or is led to one.
+/// Returns whether a request with these headers gets a page, a redirect or a 403.
 async fn is_page(pages: &Router, path: &str, headers: &HeaderMap) -> bool {
     let Ok(mut request) = Request::get(path).body(Body::empty()) else { return false };
     headers.clone_into(request.headers_mut());
@@ -38,7 +38,7 @@ async fn is_page(pages: &Router, path: &str, headers: &HeaderMap) -> bool {
     status.is_success() || status.is_redirection() || status == StatusCode::FORBIDDEN
 }
 
-/// The paths above this one, from the longest to the shortest.
+/// Returns the paths above this one, from the longest to the shortest.
 fn above(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| parent(path)).skip(1)
 }
@@ -47,7 +47,7 @@ fn parent(path: &str) -> Option<&str> {
     path.trim_end_matches('/').rfind('/').and_then(|at| path.get(..=at))
 }
 
-/// For paths that nothing answers.
+/// Answers paths that no route matches.
 pub async fn unknown(request: Request) -> Response {
     let is_api = APIS.iter().any(|prefix| request.uri().path().starts_with(prefix));
     if is_api || !wants_page(request.headers()) {
@@ -56,7 +56,8 @@ pub async fn unknown(request: Request) -> Response {
     PageError::NotFound("This page does not exist.".to_owned()).into_response()
 }
 
-/// Browsers name HTML when somebody opens an address; scripts, pictures and programs do not.
+/// Returns whether the client wants a page. Browsers accept HTML when a user opens an address; scripts, pictures and
+/// programs do not.
 fn wants_page(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
     accepted.any(|value| value.contains("text/html"))

@@ -52,12 +52,12 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/notifications/filters/{pk}/delete/", post(filters::delete))
 }
 
-/// To the first tab.
+/// Redirects to the first tab.
 async fn home(_: Visitor) -> PageResult {
     Ok(see(profiles::PAGE))
 }
 
-/// A script wants a part of a page, not all of it.
+/// Returns whether a script requests a part of a page.
 #[must_use]
 pub fn wants_part(headers: &HeaderMap) -> bool {
     headers.get("hx-request-type").is_some_and(|kind| kind.as_bytes() == b"partial")

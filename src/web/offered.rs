@@ -1,4 +1,4 @@
-//! What a page offers to choose from, bounded, so that what others make does not make everybody's pages long.
+//! Choices that pages offer. Their number is limited, so that things of other users do not make everybody's pages long.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,8 +11,8 @@ use crate::domain::{
     stored_filter::StoredFilter,
 };
 
-/// The user's own filters and those that are `chosen`, all of them, and some of the others: of each owner as many as of
-/// any other, so that nobody can crowd out the rest. By owner, with one's own first, and name.
+/// Returns all of the user's own filters, all `chosen` ones, and some of other users. Those are taken from their owners
+/// in turn, so that nobody can crowd out the rest. Sorted by owner, with the user's own first, and by name.
 #[must_use]
 pub fn filters<'a>(
     all: impl IntoIterator<Item = &'a Arc<StoredFilter>>,
@@ -36,7 +36,7 @@ pub fn filters<'a>(
     offered
 }
 
-/// Types that sources have and those that are `chosen`, all of them, and some of the others, by name.
+/// Returns all source types that sources have, all `chosen` ones, and some of the others, sorted by name.
 #[must_use]
 pub fn source_types(directory: &Directory, chosen: &[String]) -> Vec<String> {
     let in_use: BTreeSet<&str> = directory.sources.values().map(|source| source.source_type.as_str()).collect();

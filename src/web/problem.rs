@@ -1,4 +1,4 @@
-//! A problem of a form, and the field that it is about. The template macros `mark` and `described` mark that field.
+//! Problem of a form, and the field that it is about. The template macros `mark` and `described` mark that field.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,7 +6,7 @@ use crate::service::{ChannelRefusal, NotificationRefusal, Refusal};
 
 use super::answer::sentence;
 
-/// Why a form was not accepted. Displays as the sentence that people read.
+/// Reason why a form was refused. Displays as the sentence that users read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     text: String,
@@ -15,37 +15,37 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// About the field with this `name`.
+    /// Creates a problem of the field with this `name`.
     #[must_use]
     pub fn of(field: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::from(text.into()) }
     }
 
-    /// The refusal as a sentence, and the field of our forms that it is about.
+    /// Converts a refusal to a sentence, with the field that it is about.
     #[must_use]
     pub fn refused(refusal: &Refusal) -> Self {
         Self { field: field_of(refusal), ..Self::from(sentence(refusal)) }
     }
 
-    /// About the field whose text has more than `limit` characters.
+    /// Returns a problem of the field if its text has more than `limit` characters.
     pub fn check_length(field: &str, name: &str, text: &str, limit: usize) -> Result<(), Self> {
         let is_short = text.chars().nth(limit).is_none();
         if is_short { Ok(()) } else { Err(Self::of(field.to_owned(), format!("{name}: at most {limit} characters."))) }
     }
 
-    /// The same about another field.
+    /// Moves the problem to another field.
     #[must_use]
     pub fn at(self, field: impl Into<Cow<'static, str>>) -> Self {
         Self { field: Some(field.into()), ..self }
     }
 
-    /// The same with another text.
+    /// Replaces the text.
     #[must_use]
     pub fn saying(self, text: impl Into<String>) -> Self {
         Self { text: text.into(), ..self }
     }
 
-    /// The same about the one of several fields of that name that holds this value.
+    /// Sets the value by which the field is found if there are several with its name.
     #[must_use]
     pub fn with_value(self, value: &str) -> Self {
         Self { value: Some(value.to_owned()), ..self }
@@ -56,7 +56,7 @@ impl Problem {
         self.field.as_deref()
     }
 
-    /// For templates.
+    /// Returns whether the problem is about `field`, for templates.
     #[must_use]
     pub fn is_about(&self, field: &(impl AsRef<str> + ?Sized)) -> bool {
         self.field() == Some(field.as_ref())
@@ -86,7 +86,7 @@ impl From<&str> for Problem {
     }
 }
 
-/// Forms name their fields as the API does, but for those that are written here.
+/// Returns the field that a refusal is about. Fields have the names of the API, except for those that are listed here.
 fn field_of(refusal: &Refusal) -> Option<Cow<'static, str>> {
     use NotificationRefusal as N;
     Some(Cow::Borrowed(match refusal {

@@ -14,13 +14,13 @@ use crate::{
     service::Service,
 };
 
-/// Everything that the server serves: the APIs, and the pages beside them.
+/// Returns the router of everything that is served: the APIs and the pages.
 pub fn with_pages(service: Service, http: HttpSettings, web: WebSettings) -> Router {
     let pages = router(Site::new(service.clone(), http.clone(), web));
     http::router(service, http, pages)
 }
 
-/// The pages.
+/// Returns the router of the pages.
 pub fn router(site: Site) -> Router {
     let pages = pages().into_router();
     let known = pages.clone().with_state(site.clone());
@@ -32,7 +32,7 @@ pub fn router(site: Site) -> Router {
     pages.merge(assets::routes().into_router()).with_state(site)
 }
 
-/// All that [`router`] answers.
+/// Lists the operations of [`router`].
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     pages().merge(assets::routes()).into_operations()

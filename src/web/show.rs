@@ -10,7 +10,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// One user's way of writing times, at one moment.
+/// Format of times for a user, at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Show {
     pub zone: Tz,
@@ -19,7 +19,8 @@ pub struct Show {
 }
 
 impl Show {
-    /// As the user likes it. Where the browser's language decides this is what is seen without scripts.
+    /// Formats a time as the user prefers. If the language of the browser decides, this is what is shown without
+    /// scripts.
     #[must_use]
     pub fn moment(&self, at: &Timestamp) -> String {
         let local = at.to_datetime().with_timezone(&self.zone);
@@ -31,13 +32,13 @@ impl Show {
         }
     }
 
-    /// For `datetime` attributes, in UTC.
+    /// Formats a time for `datetime` attributes, in UTC.
     #[must_use]
     pub fn machine(&self, at: &Timestamp) -> String {
         at.to_datetime().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// For input fields of type `datetime-local`, in the user's zone.
+    /// Formats a time for input fields of type `datetime-local`, in the time zone of the user.
     #[must_use]
     pub fn input(&self, at: &Timestamp) -> String {
         let local = at.to_datetime().with_timezone(&self.zone);
@@ -45,7 +46,7 @@ impl Show {
         local.format(format).to_string()
     }
 
-    /// "3 h ago", "in 2 d".
+    /// Formats a time relative to now, such as "3 h ago" or "in 2 d".
     #[must_use]
     pub fn relative(&self, at: &Timestamp) -> String {
         let passed = self.now.micros().saturating_sub(at.micros());
@@ -56,7 +57,7 @@ impl Show {
         }
     }
 
-    /// How long it is, or was, since.
+    /// Formats the time that has passed since `at`.
     #[must_use]
     pub fn since(&self, at: &Timestamp) -> String {
         span(self.now.micros().saturating_sub(at.micros()).max(0))
@@ -68,7 +69,7 @@ impl Show {
     }
 }
 
-/// A duration in microseconds as its two largest units.
+/// Formats a duration in microseconds, with its two largest units.
 #[must_use]
 pub fn span(micros: i64) -> String {
     let parts = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];

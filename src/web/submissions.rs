@@ -1,7 +1,8 @@
-//! Forms that were sent lately: one that is sent twice takes effect once, and both requests get the first one's answer.
+//! Forms that were sent recently. A form that is sent twice takes effect once, and both requests get the first answer.
 //!
-//! Each form has a number beside the proof that it is ours, new on each page. The same session, address, number and content
-//! are the same form sent again. What changed something is remembered for a while; what was refused may be tried again.
+//! Beside its CSRF token, each form has a number that is new on each page. Requests with the same session, address,
+//! number and content are the same form. Answers that changed something are remembered for a while. A form that was
+//! refused may be sent again.
 
 use std::{
     collections::VecDeque,
@@ -37,25 +38,25 @@ use crate::{
     service::{NoSlot, Slot, Slots},
 };
 
-/// The field that holds a form's number.
+/// Field with the number of a form.
 pub const NUMBER: &str = "form_number";
 
-/// What makes a form the same form.
+/// Identity of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FormKey([u8; 32]);
 
-/// Marks an answer that shows what is shown only once, such as a new token, so that it is repeated like a redirect.
+/// Extension of an answer that shows something only once, such as a new token. It is remembered like a redirect.
 #[derive(Clone, Copy, Debug)]
 pub struct ShownOnce;
 
-/// A handle on the forms of all users.
+/// Handle of the forms of all users.
 #[derive(Clone)]
 pub struct Submissions {
     known: Arc<Mutex<KnownForm>>,
     slots: Slots,
 }
 
-/// Bounds of what is remembered.
+/// Bounds of the forms that are remembered.
 #[derive(Clone, Copy, Debug)]
 struct SubmissionBounds {
     forms: usize,
@@ -67,7 +68,7 @@ struct SubmissionBounds {
 struct KnownForm {
     bounds: SubmissionBounds,
     by_key: FxHashMap<FormKey, SubmissionEntry>,
-    /// Answered ones, the oldest first.
+    /// Forms that were answered, the oldest first.
     answered: VecDeque<FormKey>,
     bytes: usize,
 }
@@ -82,16 +83,16 @@ enum SubmissionProgress {
     Answered { answer: Arc<KeptAnswer>, at: MonotonicTime },
 }
 
-/// What those who wait for the first answer hear.
+/// State of the first answer, for requests that wait for it.
 #[derive(Clone)]
 enum FirstAnswer {
     Pending,
     Answered(Arc<KeptAnswer>),
-    /// It ended without an answer.
+    /// The request ended without an answer.
     Lost,
 }
 
-/// An answer that can be given again.
+/// Answer that can be repeated.
 #[derive(Clone, Debug)]
 pub struct KeptAnswer {
     status: StatusCode,
@@ -100,17 +101,17 @@ pub struct KeptAnswer {
     body: Bytes,
 }
 
-/// What is to be done with a form.
+/// Decision about a form that was sent.
 pub enum FormDecision {
-    /// Nobody sent it before: it is carried out.
+    /// It was not sent before and is carried out.
     First(Claim),
-    /// It was sent before, and this was the answer.
+    /// It was sent before. Contains the first answer.
     Again(Response),
     /// Too many forms are being carried out.
     Busy,
 }
 
-/// The right to carry out a form. Whoever sends it again waits until it is answered or dropped.
+/// Right to carry out a form. Repetitions of the form wait until it is answered or dropped.
 pub struct Claim {
     submissions: Submissions,
     key: FormKey,
@@ -118,12 +119,12 @@ pub struct Claim {
     _slot: Slot,
 }
 
-/// Where the claim of a request is put by who reads its form, for [`answer_once`].
+/// Extension of a request. The extractor of the form puts the claim here for [`answer_once`].
 #[derive(Clone, Default)]
 pub struct ClaimPlace(Arc<Mutex<Option<Claim>>>);
 
 impl FormKey {
-    /// `None`: the form has no number, so it cannot be told from another one.
+    /// Creates a key. `None` if the form has no valid number and cannot be distinguished from other forms.
     #[must_use]
     pub fn new(session: &str, address: &str, number: Option<&str>, body: &[u8]) -> Option<Self> {
         number.filter(|number| !number.is_empty() && number.len() <= FORM_NUMBER)?;
@@ -152,7 +153,7 @@ impl Default for Submissions {
 }
 
 impl Submissions {
-    /// Waits for the first answer where the form is being carried out.
+    /// Decides whether a form is carried out. Waits for the first answer if the form is being carried out.
     pub async fn enter(&self, key: FormKey, owner: UserId, clock: impl Fn() -> MonotonicTime) -> FormDecision {
         loop {
             let mut running = {
@@ -182,7 +183,7 @@ impl Submissions {
 }
 
 impl Claim {
-    /// Hands the answer on, and keeps it for those who send the form again.
+    /// Sends the answer to requests that wait for it, and remembers it if it changed something.
     #[expect(
         clippy::disallowed_methods,
         reason = "the body of an answer of our own, not longer than is checked before"
@@ -192,7 +193,7 @@ impl Claim {
         let (parts, body) = response.into_parts();
         let length = body_length(&body);
         if length.is_none_or(|length| length > FORM_ANSWER_BYTES) {
-            // Too long to be kept. What it says of the change is said by the page that the form came from.
+            // The answer is too long to be kept. The page that the form came from shows the result of the change.
             if is_lasting {
                 self.keep(Arc::new(KeptAnswer::done_already()), now, true);
             }
@@ -286,14 +287,14 @@ impl KeptAnswer {
         response
     }
 
-    /// Instead of an answer that is too long to be kept.
+    /// Creates the answer that replaces one that is too long to be kept.
     fn done_already() -> Self {
         let text = "This form was sent twice. It took effect once; its first answer is no longer available.".to_owned();
         let (parts, _) = PageError::BadRequest(text).into_response().into_parts();
         Self { status: parts.status, headers: parts.headers, extensions: parts.extensions, body: Bytes::new() }
     }
 
-    /// About how much memory it takes.
+    /// Estimates the memory of the answer, in bytes.
     fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
         size_of::<Self>() + self.body.len() + headers.sum::<usize>()
@@ -314,10 +315,10 @@ impl ClaimPlace {
     }
 }
 
-/// Around every page: gives the answer to a form to those who sent it again.
+/// Wraps all pages: answers repetitions of a form with the first answer.
 ///
-/// Once a form is being carried out, it is carried out to its end, even if the client hangs up: a browser does so when
-/// somebody clicks twice, and the second request needs the answer to the first.
+/// A form that is being carried out is finished even if the client disconnects. Browsers disconnect when a user clicks
+/// twice, and the second request needs the answer to the first.
 pub async fn answer_once(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     if *request.method() != Method::POST {
         return next.run(request).await;
@@ -337,7 +338,7 @@ pub async fn answer_once(State(site): State<Site>, mut request: Request, next: N
     CarriedOut { work: Some(Box::pin(work)), place }.await
 }
 
-/// Work that goes on by itself when nobody waits for it any more, if it has a claim.
+/// Work that continues in the background if its request is dropped while it has a claim.
 struct CarriedOut {
     work: Option<Pin<Box<dyn Future<Output = Response> + Send>>>,
     place: ClaimPlace,
@@ -438,7 +439,7 @@ mod tests {
         assert!(again(&submissions, key(1), MonotonicTime::from_micros(life)).await.is_none(), "forgotten");
     }
 
-    /// The same form sent again, which waits for the first answer.
+    /// Sends the same form again, which waits for the first answer.
     async fn sent_meanwhile(submissions: &Submissions) -> tokio::task::JoinHandle<Option<Response>> {
         let submissions = submissions.clone();
         let waiting = tokio::spawn(async move { again(&submissions, key(1), NOW).await });

@@ -1,4 +1,5 @@
-//! The visitor of a page: the session of the cookie, the user's preferences, and the proof that a form is from this server.
+//! The visitor of a page: the session of the cookie, the preferences of the user, and the check that a form is from
+//! this server.
 
 use axum::{
     body::Body,
@@ -20,15 +21,15 @@ use crate::{
     service::Caller,
 };
 
-/// Somebody who is logged in and may do what the route is for.
+/// User who is logged in and may do what the route requires.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     pub caller: Caller,
-    /// As stored, but the last view is the one that this browser had, if it had one.
+    /// Stored preferences. If this browser has a last view in its cookie, it replaces the stored one.
     pub preferences: Preferences,
-    /// What forms have to send along.
+    /// Token that forms must send.
     pub csrf: String,
-    /// What was just done, to be said once.
+    /// Notice of what was done by the last form, to be shown once.
     pub notice: Option<String>,
     pub peer: Option<std::net::IpAddr>,
     /// Path and query of this request.
@@ -67,7 +68,7 @@ impl FromRequestParts<Site> for Visitor {
     }
 }
 
-/// A form that a visitor sent from one of our pages.
+/// Form that a visitor sent from a page of this site.
 #[derive(Clone, Debug)]
 pub struct Posted {
     pub visitor: Visitor,
@@ -85,8 +86,8 @@ impl FromRequest<Site> for Posted {
 }
 
 impl Posted {
-    /// What `visitor`, who is known to have the right for it, sends. A form that was sent before is not carried out again:
-    /// its first answer is repeated.
+    /// Receives a form of `visitor`, whose rights were checked. A form that was sent before is not carried out again;
+    /// its first answer is returned as the error.
     pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
         let place = parts.extensions.get::<ClaimPlace>().cloned();
         let address = visitor.address.clone();
@@ -100,7 +101,7 @@ impl Posted {
         };
         let fields = FormFields::parse(&bytes);
         let sent = sent.as_deref().or(fields.get("csrf")).unwrap_or_default();
-        // A page that was loaded before its browser logged in again has the proof of the former session.
+        // A page that was loaded before the browser logged in again has the token of the previous session.
         let is_proven =
             site.service.people().is_csrf_token(&secret, sent.as_bytes()) || (is_same_origin && !sent.is_empty());
         if !is_proven {
@@ -119,21 +120,22 @@ impl Posted {
     }
 }
 
-/// The texts of a form that somebody may want to copy.
+/// Returns the texts of a form that the visitor may want to copy.
 fn typed(fields: &FormFields) -> Vec<String> {
     const TEXTS: [&str; 7] = ["message", "description", "name", "note", "url", "ticket", "tag"];
     let texts = fields.iter().filter(|(name, text)| TEXTS.contains(name) && !text.trim().is_empty());
     texts.map(|(_, text)| text.to_owned()).collect()
 }
 
-/// The view that this user had last in this browser. It is not signed: whoever can plant it can as well link to it.
+/// Returns the last view of the user in this browser. It is not signed, because anybody who can set it can also link to
+/// it.
 #[must_use]
 pub fn last_view<'a>(caller: &Caller, headers: &'a HeaderMap) -> Option<&'a str> {
     let (user, view) = cookies::get(headers, cookies::LAST_VIEW)?.split_once('.')?;
     (user == caller.id().to_string() && view.len() <= LAST_VIEW).then_some(view)
 }
 
-/// Only what the server wrote for this session: other hosts of the domain can plant cookies, too.
+/// Returns the notice if the server signed it for this session. Other hosts of the domain can set cookies, too.
 fn notice(site: &Site, secret: &str, headers: &HeaderMap) -> Option<String> {
     let (signature, text) = cookies::get(headers, NOTICE)?.split_once('.')?;
     let text = percent_decode_str(text).decode_utf8().ok()?;

@@ -35,7 +35,7 @@ struct LoginPage {
 pub async fn form(State(site): State<Site>, request: Request) -> PageResult {
     let (mut parts, _) = request.into_parts();
     let fields = FormFields::of_query(parts.uri.query());
-    // Pages that are shown when a session ends have a link that asks to be led back.
+    // Pages that are shown when a session ends link here and ask to return.
     let back = fields.ticked("back").then(|| answer::own_referrer(&site, &parts)).flatten();
     let next = local_path(back.as_deref().or(fields.get("next"))).to_owned();
     if Visitor::from_request_parts(&mut parts, &site).await.is_ok() {
@@ -50,7 +50,7 @@ pub async fn form(State(site): State<Site>, request: Request) -> PageResult {
     ask(&site, &parts, StatusCode::OK, page)
 }
 
-/// A new session each time, so that nobody can be given one that somebody else knows.
+/// Logs in. Always opens a new session, so that nobody can be given one that somebody else knows.
 pub async fn log_in(State(site): State<Site>, request: Request) -> PageResult {
     let (parts, body) = request.into_parts();
     let bytes = Payload::new(parts.clone(), body, None).form().await?;
@@ -101,7 +101,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> PageResult {
     }
 }
 
-/// The last view moves from the browser to the user.
+/// Logs out. Moves the last view from the cookie to the preferences of the user.
 pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visitor, .. }: Posted) -> PageResult {
     if let Some(view) = last_view(&visitor.caller, &headers).map(str::to_owned) {
         site.service.people().change_preferences(&visitor.caller, |preferences| preferences.last_view = view).await?;
@@ -116,8 +116,8 @@ pub async fn log_out(State(site): State<Site>, headers: HeaderMap, Posted { visi
     Ok(response)
 }
 
-/// Shows the form. It can be sent only together with the cookie that comes with it. A cookie that the browser already has
-/// stays, so that the forms in its other tabs can still be sent.
+/// Shows the login form. It can be sent only with the cookie that is set here. An existing cookie is kept, so that the
+/// forms in other tabs of the browser can still be sent.
 fn ask(site: &Site, parts: &Parts, status: StatusCode, mut page: LoginPage) -> PageResult {
     let known = cookies::get(&parts.headers, cookies::CSRF).filter(|value| is_csrf(value));
     let csrf = known.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned);
@@ -130,12 +130,12 @@ fn ask(site: &Site, parts: &Parts, status: StatusCode, mut page: LoginPage) -> P
     Ok(response)
 }
 
-/// Whether this looks like a secret that a form or a session got from this server: 32 or 64 hex digits.
+/// Returns whether `value` looks like a secret that this server gave to a form or a session: 32 or 64 hex digits.
 fn is_csrf(value: &str) -> bool {
     [32, 64].contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The username of the session that the request comes with.
+/// Returns the username of the session of the request.
 fn session_user(site: &Site, parts: &Parts) -> Option<String> {
     let caller = site.service.people().session(cookies::get(&parts.headers, cookies::SESSION)?)?;
     Some(caller.user.username.clone())
@@ -145,7 +145,7 @@ fn whole_seconds(life: Duration) -> i64 {
     i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// "Firefox on Linux", so that people recognise their sessions.
+/// Returns the name of the browser, such as "Firefox on Linux", by which users recognize their sessions.
 fn browser(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let first =

@@ -1,4 +1,4 @@
-//! The page of one's own account: appearance, name and address, password, sessions, tokens.
+//! The page of the user's own account: appearance, name and address, password, sessions, tokens.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ struct UserPage {
     sessions: Vec<TokenRow>,
     tokens: Vec<TokenRow>,
     token_life: String,
-    /// Shown once.
+    /// New token, which is shown only once.
     new_token: Option<String>,
     problem: Option<Problem>,
 }
@@ -107,7 +107,7 @@ pub async fn show(State(site): State<Site>, visitor: Visitor) -> PageResult {
     page(&UserPage::new(&site, &visitor))
 }
 
-/// What the form does not name stays as it is.
+/// Saves the preferences that the form contains. The others are kept.
 pub async fn save_preferences(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let next = fields.filled("next").map_or(PAGE, |next| crate::web::answer::local_path(Some(next))).to_owned();
     site.service.people().change_preferences(&visitor.caller, move |chosen| choose(chosen, &fields)).await?;
@@ -166,7 +166,7 @@ pub async fn change_password(State(site): State<Site>, Posted { visitor, fields 
     refuse(UserPage::new(&site, &visitor), problem)
 }
 
-/// The only answer that ever shows this token.
+/// Creates a token. Only this answer ever shows it.
 pub async fn create_token(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     match site.service.people().create_own_token(&visitor.caller, token_life(&fields), fields.text("note")).await {
         Ok(token) => page_once(&UserPage { new_token: Some(token), ..UserPage::new(&site, &visitor) }),

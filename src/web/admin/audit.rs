@@ -1,4 +1,4 @@
-//! The audit trail: who changed what of the configuration, with both values.
+//! The audit trail: changes of the configuration with actor, time and both values.
 
 use askama::Template;
 use axum::extract::State;
@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-/// Who stands for the server itself in the address.
+/// Value of the parameter `user` that stands for the server itself.
 const SERVER: &str = "server";
-/// No account has this number.
+/// Id that no user has.
 const NOBODY: UserId = UserId(0);
 
 #[derive(Template)]
@@ -32,7 +32,7 @@ struct AuditPage {
     subject: String,
     user: String,
     key: String,
-    /// That were typed but are nobody's name.
+    /// Error if `user` is not a username.
     problem: Option<Problem>,
     next: Option<String>,
     is_first: bool,

@@ -1,4 +1,4 @@
-//! Entries of the audit trail: who changed what, field by field, before and after.
+//! Entries of the audit trail: one row for each change, with the changed fields before and after.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -10,22 +10,22 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// One change.
+/// One change of the configuration.
 pub struct AuditRow {
     pub seq: u64,
     pub at: Timestamp,
     pub actor: String,
-    /// `made`, `changed` or `deleted`.
+    /// `created`, `changed` or `deleted`.
     pub what: &'static str,
     pub slug: &'static str,
     pub subject: &'static str,
     pub key: String,
-    /// What people know it by, where it has a name.
+    /// Name of the changed thing, if it has one.
     pub name: Option<String>,
     pub fields: Vec<AuditField>,
 }
 
-/// One field of it. `None`: it had none, or has none.
+/// Changed field. `None` if it was or is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AuditField {
     pub name: String,
@@ -34,7 +34,7 @@ pub struct AuditField {
 }
 
 impl AuditRow {
-    /// `None` for what is no change of configuration.
+    /// Creates the row of a change. `None` if it is not a change of the configuration.
     #[must_use]
     pub fn new(change: &Change, directory: &Directory) -> Option<Self> {
         let ChangeKind::Configuration(ConfigurationChange { subject, key, before, after }) = &change.kind else {
@@ -77,7 +77,8 @@ fn name(fields: Option<&Map<String, Value>>, directory: &Directory) -> Option<St
     })
 }
 
-/// Those that differ, in the order of the newer record. Of what was made or deleted, all that are not empty.
+/// Returns the fields that differ, in the order of the newer record. Of something created or deleted, all fields that
+/// are not empty.
 fn differences(
     old: Option<&Map<String, Value>>,
     new: Option<&Map<String, Value>>,
@@ -107,7 +108,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// With names in place of numbers where there are any.
+/// Returns the text of a value, with names instead of ids where they are known.
 fn shown(name: &str, value: &Value, directory: &Directory) -> String {
     let number = value.as_u64();
     match (name, number) {

@@ -12,14 +12,14 @@ use crate::{
     web::{Site, form::FormFields, problem::Problem},
 };
 
-/// Of the inputs, to tell them from other fields.
+/// Prefix of the names of inputs, which distinguishes them from other fields.
 const PREFIX: &str = "set.";
-/// Ticked to take a secret away.
+/// Prefix of the names of check boxes that delete a secret.
 const CLEAR: &str = "clear.";
-/// The only input where it is not known what there is to set.
+/// Key of the input for all settings, which is used if the individual settings are not known.
 const WHOLE: &str = "(all)";
 
-/// One setting.
+/// Input for one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingInput {
     pub key: String,
@@ -27,9 +27,9 @@ pub struct SettingInput {
     pub help: String,
     pub secret: bool,
     pub required: bool,
-    /// A secret that is there.
+    /// Whether a secret is stored.
     pub is_set: bool,
-    /// Never of secrets.
+    /// Current value. Always empty for secrets.
     pub value: String,
     pub shape: InputKind,
     pub choices: Vec<String>,
@@ -41,7 +41,7 @@ pub enum InputKind {
     Line,
     Number,
     Area,
-    /// `Name: value`, one a line.
+    /// `Name: value`, one per line.
     Headers,
     Choice,
     Flag,
@@ -115,7 +115,7 @@ impl SettingInput {
     }
 }
 
-/// With what the channel has, as far as it may be seen.
+/// Returns the inputs for a channel of a type, with its current settings except secrets.
 pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<SettingInput> {
     let known = site.service.contacts().channel_types().into_iter().find(|known| known.kind == kind);
     let shown = channel.and_then(|channel| site.service.contacts().shown_config(channel)).unwrap_or_default();
@@ -161,12 +161,12 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// What was typed.
+/// Values that the user entered.
 #[derive(Default)]
 pub struct ChannelForm {
     pub name: String,
     pub offered: bool,
-    /// `None`: the form was not sent yet.
+    /// Fields of the form. `None` if it was not sent yet.
     fields: Option<FormFields>,
 }
 
@@ -187,7 +187,7 @@ impl ChannelForm {
         Self { name: fields.text("name"), offered: fields.ticked("offered"), fields: Some(fields.clone()) }
     }
 
-    /// Puts what was typed into the inputs, but for secrets.
+    /// Copies the entered values to the inputs, except for secrets.
     pub fn fill(&self, inputs: &mut [SettingInput]) {
         let Some(fields) = &self.fields else { return };
         for input in inputs.iter_mut().filter(|input| !input.secret) {
@@ -195,7 +195,7 @@ impl ChannelForm {
         }
     }
 
-    /// A JSON object. A secret that is there and was left blank is blank in it, which lets it stay.
+    /// Returns the settings as a JSON object. A stored secret that was left blank is blank in it, which keeps it.
     pub fn config(&self, inputs: &[SettingInput]) -> Result<String, Problem> {
         let mut config = Map::new();
         let Some(fields) = &self.fields else { return Ok("{}".to_owned()) };

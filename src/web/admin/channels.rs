@@ -37,7 +37,7 @@ struct ChannelsPage {
     frame: Frame,
     tab: &'static str,
     rows: Vec<Arc<Channel>>,
-    /// That a new one can be of.
+    /// Types that a new channel can have.
     types: Vec<String>,
     q: String,
 }
@@ -47,7 +47,7 @@ struct ChannelsPage {
 pub struct ChannelPage {
     frame: Frame,
     tab: &'static str,
-    /// `None`: a new one.
+    /// `None` for a new channel.
     channel: Option<Arc<Channel>>,
     kind: String,
     form: ChannelForm,
@@ -65,7 +65,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&ChannelsPage { frame: staff.frame(&site, "Channels"), tab: "channels", rows, types, q })
 }
 
-/// The type stays: settings belong to it.
+/// The type cannot be changed, because the settings depend on it.
 impl FormPage for ChannelPage {
     const CHANGE: Action = Action::ManageChannels;
     type Id = String;

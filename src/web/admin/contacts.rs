@@ -1,4 +1,4 @@
-//! Contacts: people who are notified without having an account.
+//! Contacts, who are notified without having an account: list and form.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,10 +32,10 @@ use crate::{
     },
 };
 
-/// Groups that the form offers by name.
+/// Number of groups that the form suggests.
 const OFFERED: usize = 200;
 
-/// Before the type of an address in the name of its field.
+/// Prefix of the names of address fields, before the channel type.
 const ADDRESSES: &str = "address.";
 
 #[derive(Template)]
@@ -60,28 +60,28 @@ struct ContactRow {
 pub struct ContactPage {
     frame: Frame,
     tab: &'static str,
-    /// `None`: a new one.
+    /// `None` for a new contact.
     contact: Option<Contact>,
     form: ContactForm,
-    /// UUID and name with type.
+    /// UUID, and name with type.
     channels: Vec<(String, String)>,
     groups: Vec<(Uuid, String)>,
     offered: Vec<String>,
     problem: Option<Problem>,
 }
 
-/// What was typed.
+/// Values that the user entered.
 #[derive(Default)]
 pub struct ContactForm {
     full_name: String,
     username: String,
     channel: String,
-    /// Type and address.
+    /// Channel types and addresses.
     addresses: Vec<(String, String)>,
 }
 
 impl ContactForm {
-    /// With a field for each type that there may be addresses of.
+    /// Fills the form with a contact. It has a field for each channel type that a contact may have an address for.
     fn of(contact: Option<&Contact>, directory: &Directory) -> Self {
         let known = contact.map(|contact| contact.addresses.clone()).unwrap_or_default();
         let address = |kind: String| {
@@ -115,7 +115,7 @@ impl ContactForm {
         }
     }
 
-    /// What the wire would check.
+    /// Checks what the contact API checks, and converts the form to a draft.
     fn draft(&self, uuid: Uuid) -> Result<ContactDraft, Problem> {
         if self.full_name.is_empty() {
             return Err(Problem::of("full_name", "Full name: must not be empty."));
@@ -142,7 +142,7 @@ impl ContactForm {
     }
 }
 
-/// Those that a contact may have addresses of, and those that it has.
+/// Returns the channel types that a contact may have addresses for, and those in `had`.
 fn types<'a>(directory: &'a Directory, had: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut types: Vec<String> = address_types().map(str::to_owned).collect();
     for kind in directory.channels.values().map(|channel| &channel.kind).chain(had) {
@@ -174,7 +174,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     })
 }
 
-/// Rows that have the text somewhere in one of the columns.
+/// Returns a filter for rows that contain the text in one of the columns.
 pub(super) fn named(q: &str, columns: &[Column]) -> Filter {
     if q.is_empty() {
         return Filter::everything();
@@ -240,7 +240,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { v
     Ok(done("/admin/contacts/", "Contact deleted."))
 }
 
-/// Into a group that is named, or out of one.
+/// Adds the contact to the named group, or removes it from a group.
 pub async fn change_group(ask: Ask<ContactPage>) -> PageResult {
     match set_group(&ask).await {
         Ok(saved) => Ok(saved),
@@ -261,7 +261,7 @@ async fn set_group(ask: &Ask<ContactPage>) -> Result<Response, FormError> {
     Ok(done(&path(contact), "Saved."))
 }
 
-/// By its whole name, but for the case, or by its UUID.
+/// Finds a group by its full name, ignoring case, or by its UUID.
 pub(super) async fn group_named(site: &Site, name: &str) -> Result<Option<GroupWithUsers>, PageError> {
     if let Ok(uuid) = name.parse::<Uuid>()
         && let Some(group) = site.service.contacts().contact_group(uuid).await?
@@ -272,7 +272,8 @@ pub(super) async fn group_named(site: &Site, name: &str) -> Result<Option<GroupW
     Ok(site.service.contacts().contact_groups_page(filter, None, 1).await?.rows.pop())
 }
 
-/// By username or by UUID, or else the only one with this full name. The name was typed into `field`.
+/// Finds a contact by username or UUID, or by full name if only one has it. `field` is the field with the name, for
+/// errors.
 pub(super) async fn contact_named(site: &Site, field: &'static str, name: &str) -> Result<Contact, FormError> {
     if let Ok(uuid) = name.parse::<Uuid>()
         && let Some(contact) = site.service.contacts().contact(uuid).await?
@@ -318,7 +319,7 @@ impl From<ContactRefusal> for FormError {
     }
 }
 
-/// Names to choose from, as many as fit.
+/// Returns names of groups to suggest, at most `OFFERED`.
 pub(super) async fn offered_groups(site: &Site) -> Result<Vec<String>, PageError> {
     let found = site.service.contacts().contact_groups_page(Filter::everything(), None, OFFERED).await?;
     let mut names: Vec<String> = found.rows.into_iter().map(|group| group.group.name).collect();
@@ -330,7 +331,7 @@ fn path(uuid: Uuid) -> String {
     format!("/admin/contacts/{uuid}/")
 }
 
-/// UUID and name with type, by name.
+/// Returns UUID and name with type of all channels, sorted by name.
 pub(super) fn channel_choices(directory: &Directory) -> Vec<(String, String)> {
     let name = |channel: &Arc<Channel>| (channel.uuid.to_string(), format!("{} ({})", channel.name, channel.kind));
     let mut channels: Vec<(String, String)> = directory.channels.values().map(name).collect();

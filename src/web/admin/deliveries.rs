@@ -30,31 +30,31 @@ struct DeliveriesPage {
     which: &'static str,
     rows: Vec<DeliveryRow>,
     next: Option<String>,
-    /// What was asked for comes back after a message was sent again.
+    /// Address of this page, to return to after a retry.
     here: String,
 }
 
 struct DeliveryRow {
     id: u64,
     state: &'static str,
-    /// Of the badge.
+    /// Appearance of the badge.
     look: &'static str,
-    /// It failed by itself, not as part of a summary.
+    /// Whether the message itself failed, rather than a summary that it is part of.
     is_failed: bool,
     created: Timestamp,
-    /// When it was sent, or failed.
+    /// When it was sent or failed.
     settled: Option<Timestamp>,
     next_attempt: Option<Timestamp>,
     attempts: u32,
     recipient: String,
     medium: String,
     address: String,
-    /// The profile or rule that it goes back to.
+    /// Profile or rule that caused the message.
     because: String,
     incident: Option<u64>,
     about: String,
     answer: String,
-    /// The summary that it is part of.
+    /// Summary that the message is part of.
     summary: Option<u64>,
 }
 
@@ -132,7 +132,7 @@ impl DeliveryRow {
     }
 }
 
-/// Who gets it, and because of what.
+/// Returns the recipient, and the profile or rule that caused the message.
 fn parties(route: &Route, directory: &Directory) -> (String, String) {
     match route {
         Route::Destination { user, profile, .. } => {

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Members that are shown by name.
+/// Number of members that are shown by name.
 const SHOWN: usize = 200;
 
 #[derive(Template)]
@@ -60,7 +60,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&groups_page(&site, &staff).await?)
 }
 
-/// The answer to a bad name is a page of its own, so that the list need not be read.
+/// A refused name is answered with a page without the list, which need not be read.
 impl FormPage for GroupsPage {
     const CHANGE: Action = Action::ManageContacts;
     type Id = String;
@@ -141,7 +141,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { v
     Ok(done("/admin/groups/", "Group deleted. Its members are still contacts."))
 }
 
-/// In with somebody who is named, or out with somebody.
+/// Adds the named contact to the group, or removes a member.
 pub async fn change_members(ask: Ask<GroupPage>) -> PageResult {
     match set_member(&ask).await {
         Ok(saved) => Ok(saved),

@@ -1,4 +1,4 @@
-//! The health of the server, and what to do about each problem.
+//! The health page: the state of the server, and advice for each problem.
 
 use askama::Template;
 use axum::extract::State;
@@ -20,9 +20,9 @@ use crate::{
 
 const MINUTE: i64 = 60 * 1_000_000;
 const LOW_SPACE: u64 = 1 << 30;
-/// Incidents and events that may wait for the text index.
+/// Number of incidents and events that may wait for the text index.
 const FAR_BEHIND: usize = 20_000;
-/// A clock may be set back by so much without a word.
+/// Microseconds by which the clock may be set back without a warning.
 const CLOCK_TOLERANCE: i64 = 5 * 1_000_000;
 
 #[derive(Template)]
@@ -35,7 +35,7 @@ struct HealthPage {
     zone: &'static str,
 }
 
-/// How well something is, from good to bad.
+/// State of a check, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HealthLevel {
     Good,
@@ -43,12 +43,12 @@ pub enum HealthLevel {
     Bad,
 }
 
-/// One thing that was looked at.
+/// Result of one check.
 pub struct Check {
     pub name: String,
     pub look: HealthLevel,
     pub value: String,
-    /// What it means, or what to do.
+    /// Meaning of the value, or what to do.
     pub advice: String,
 }
 
@@ -79,7 +79,7 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&HealthPage { frame, tab: "health", checks, health, zone: site.service.settings().time_zone.name() })
 }
 
-/// For a place that shows no more than one word.
+/// Returns the worst state of all checks.
 #[must_use]
 pub fn worst(health: &Health) -> HealthLevel {
     let show = Show { zone: chrono_tz::UTC, format: crate::domain::preferences::DateFormat::Iso, now: health.now };
@@ -250,7 +250,7 @@ fn clock(health: &Health) -> Check {
     check("Clock", HealthLevel::Good, value, "Consistent with stored times. Timeslots depend on it.")
 }
 
-/// With a unit that people know.
+/// Returns a size with a unit, such as "1.5 GiB".
 #[must_use]
 pub fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

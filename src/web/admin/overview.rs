@@ -27,11 +27,11 @@ struct OverviewPage {
     rules: usize,
     empty_rules: usize,
     channels: usize,
-    /// Of a fresh server; `None` when all three are done.
+    /// First steps on a new server. `None` when all three are done.
     steps: Option<SetupSteps>,
 }
 
-/// What a fresh server still needs.
+/// First steps that were done on a new server.
 struct SetupSteps {
     has_source: bool,
     has_incident: bool,
@@ -61,7 +61,7 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     })
 }
 
-/// A small world to look around in.
+/// Creates demo data.
 pub async fn make_demo_data(State(site): State<Site>, Posted { visitor, .. }: Posted) -> PageResult {
     let seed = site.service.now().micros().unsigned_abs();
     let made = site.service.make_demo_data(&visitor.caller, seed, false).await?;

@@ -1,4 +1,4 @@
-//! Rules, which decide which contacts are notified.
+//! Rules, which decide which contacts are notified: list and form.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ struct RuleRow {
 pub struct RulePage {
     frame: Frame,
     tab: &'static str,
-    /// `None`: a new one.
+    /// `None` for a new rule.
     rule: Option<Arc<Rule>>,
     owner: String,
     form: RuleForm,
@@ -65,18 +65,18 @@ pub struct RulePage {
     problem: Option<Problem>,
 }
 
-/// A recipient as people know it.
+/// Recipient of a rule as the page shows it.
 struct RecipientLine {
-    /// As the form sends it.
+    /// Value of the field in the form.
     value: String,
     name: String,
     path: String,
     is_group: bool,
-    /// `None`: each contact's default.
+    /// Name of the channel. `None` stands for the default channel of each contact.
     channel: Option<String>,
 }
 
-/// What was typed.
+/// Values that the user entered.
 #[derive(Default)]
 pub struct RuleForm {
     name: String,
@@ -102,7 +102,7 @@ impl RuleForm {
     }
 }
 
-/// `contact:UUID:` or `group:UUID:CHANNEL`.
+/// Parses `contact:UUID:` or `group:UUID:CHANNEL`.
 fn parse_recipient(text: &str) -> Option<Recipient> {
     let mut parts = text.split(':');
     let (kind, uuid, channel) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
@@ -123,7 +123,7 @@ fn recipient_text(recipient: &Recipient) -> String {
     format!("{kind}:{uuid}:{}", recipient.channel.map(|uuid| uuid.to_string()).unwrap_or_default())
 }
 
-/// There are few enough for one page.
+/// Shows all rules on one page, because there are few.
 pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let (directory, q) = (site.service.directory(), staff.query.text("q"));
     let folded = fold(&q);
@@ -152,7 +152,7 @@ impl FormPage for RulePage {
         ask.known.as_deref().map_or_else(new, RuleForm::of)
     }
 
-    /// Those recipients that stay ticked.
+    /// Reads the form. Recipients whose box is not checked are removed.
     fn read(Ask { fields, .. }: &Ask<Self>) -> RuleForm {
         RuleForm {
             name: fields.text("name"),
@@ -163,7 +163,7 @@ impl FormPage for RulePage {
         }
     }
 
-    /// Timeslots and filters are those of the rule's owner.
+    /// Offers the timeslots and filters of the owner of the rule.
     async fn view(ask: &Ask<Self>, form: RuleForm, problem: Option<Problem>) -> Result<Self, PageError> {
         let (site, visitor, rule) = (&ask.site, &ask.visitor, ask.known.clone());
         let directory = site.service.directory();
@@ -212,7 +212,7 @@ impl FormPage for RulePage {
         Ok(done(&path(id), notice))
     }
 
-    /// While there is no rule yet.
+    /// Only the form for a new rule can be left.
     fn place(known: Option<&Arc<Rule>>) -> Option<String> {
         known.is_none().then(|| "/admin/rules/new/".to_owned())
     }
@@ -223,7 +223,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
     Ok(done("/admin/rules/", "Rule deleted."))
 }
 
-/// What the service takes but nobody can mean.
+/// Checks the number of filters and recipients, which the service does not.
 fn check(form: &RuleForm) -> Result<(), Problem> {
     if form.filters.is_empty() {
         return Err(Problem::of("filters", "Filters: choose at least one; all must match."));
@@ -235,7 +235,7 @@ fn check(form: &RuleForm) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Those that the form names beside the ones that there are.
+/// Adds the contact and the group that the form names to the recipients.
 async fn add_recipient(site: &Site, fields: &FormFields, recipients: &mut Vec<Recipient>) -> Result<(), FormError> {
     let bad = |_| Problem::of("add_channel", "Channel: choose one from the list.");
     let channel = fields.filled("add_channel").map(str::parse).transpose().map_err(bad)?;

@@ -1,4 +1,4 @@
-//! All settings with their origins.
+//! All settings with the origins of their values.
 
 use askama::Template;
 use axum::extract::State;

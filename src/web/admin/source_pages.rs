@@ -36,13 +36,13 @@ pub struct SourcePage {
     token_life: String,
     form: SourceForm,
     problem: Option<Problem>,
-    /// Shown once.
+    /// New token, which is shown only once.
     new_token: Option<NewToken>,
 }
 
 struct NewToken {
     secret: String,
-    /// Posts a first incident.
+    /// Command that posts a first incident.
     curl: String,
 }
 
@@ -91,7 +91,7 @@ impl FormPage for SourcePage {
     }
 }
 
-/// The only answer that ever shows this token.
+/// Creates a token. Only this answer ever shows it.
 pub async fn create_token(
     State(site): State<Site>,
     Path(id): Path<u64>,
@@ -120,7 +120,7 @@ pub async fn revoke(
     Ok(done(&format!("/sources/{id}/"), "Token revoked."))
 }
 
-/// For a shell: everything is in single quotes, and nothing in it has any.
+/// Returns a command for a shell. Everything is in single quotes, and none of the values contains one.
 fn curl(origin: &str, token: &str, now: &str) -> String {
     let origin = origin.replace('\'', "%27");
     format!(

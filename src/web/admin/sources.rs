@@ -25,7 +25,7 @@ use crate::{
 struct SourcesPage {
     frame: Frame,
     sources: Vec<SourceView>,
-    /// There has been no incident yet.
+    /// Whether there are no incidents yet.
     is_fresh: bool,
 }
 
@@ -42,13 +42,13 @@ pub struct NewSourcePage {
 #[template(path = "admin/source_types.html")]
 pub struct TypesPage {
     frame: Frame,
-    /// With the number of sources.
+    /// Names, with their number of sources.
     types: Vec<(String, usize)>,
     name: String,
     problem: Option<Problem>,
 }
 
-/// What was typed.
+/// Values that the user entered.
 #[derive(Default)]
 pub struct SourceForm {
     pub name: String,
@@ -56,7 +56,7 @@ pub struct SourceForm {
     pub new_type: String,
     pub base_url: String,
     pub username: String,
-    /// Seconds; empty: not watched.
+    /// Heartbeat interval in seconds. Empty if the source is not watched.
     pub frequency: String,
 }
 
@@ -72,7 +72,7 @@ impl SourceForm {
         }
     }
 
-    /// Seconds.
+    /// Parses the heartbeat interval, in seconds.
     pub(super) fn parse_frequency(&self) -> Result<Option<u32>, Problem> {
         if self.frequency.is_empty() {
             return Ok(None);
@@ -131,7 +131,7 @@ impl FormPage for NewSourcePage {
     }
 }
 
-/// What can be a username, made from a source's name.
+/// Converts the name of a source to a valid username.
 fn username(name: &str) -> String {
     let letters = name.trim().chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '-' });
     letters.take(140).collect()

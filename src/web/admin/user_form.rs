@@ -39,7 +39,7 @@ pub struct UserPage {
     tokens: Vec<TokenLine>,
     token_life: String,
     sessions: Vec<TokenLine>,
-    /// Shown once.
+    /// New token, which is shown only once.
     new_token: Option<String>,
     problem: Option<Problem>,
 }
@@ -53,7 +53,7 @@ pub struct NewUserPage {
     problem: Option<Problem>,
 }
 
-/// What was typed.
+/// Values that the user entered.
 #[derive(Default)]
 pub struct UserForm {
     username: String,
@@ -63,7 +63,7 @@ pub struct UserForm {
     is_staff: bool,
     is_superuser: bool,
     is_active: bool,
-    /// One a line.
+    /// One grant per line.
     grants: String,
 }
 
@@ -150,7 +150,7 @@ impl FormPage for NewUserPage {
     }
 }
 
-/// Who changes their own account keeps their rights; the form does not ask for them.
+/// Users who edit their own account keep their rights, which the form does not contain.
 impl FormPage for UserPage {
     const CHANGE: Action = Action::ManageUsers;
     type Id = u64;
@@ -216,7 +216,7 @@ pub async fn set_password(ask: Ask<UserPage>) -> PageResult {
     }
 }
 
-/// The only answer that ever shows this token.
+/// Creates a token. Only this answer ever shows it.
 pub async fn create_token(
     State(site): State<Site>,
     Path(id): Path<u64>,
@@ -231,7 +231,7 @@ pub async fn create_token(
     }
 }
 
-/// A token or a session.
+/// Revokes a token or a session.
 pub async fn revoke(
     State(site): State<Site>,
     Path((id, token)): Path<(u64, u64)>,

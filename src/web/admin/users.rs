@@ -31,13 +31,13 @@ struct UsersPage {
 
 struct AccountRow {
     user: Arc<User>,
-    /// Name of the source that it posts for.
+    /// Id and name of the source that the account posts for.
     source: Option<(u64, String)>,
     tokens: usize,
     sessions: usize,
 }
 
-/// Which accounts are listed.
+/// Kind of accounts that are listed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AccountKind {
     All,
@@ -67,7 +67,7 @@ impl AccountKind {
     }
 }
 
-/// By username.
+/// Shows the accounts, sorted by username.
 pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let directory = site.service.directory();
     let (q, after) = (staff.query.text("q"), staff.query.text("after"));

@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// What takes longer is watched on a page of its own.
+/// Time to wait for a change. If it takes longer, a page shows its progress.
 const PATIENCE: Duration = Duration::from_millis(400);
 
 #[derive(Template)]
@@ -48,7 +48,7 @@ struct ProgressPage {
     back: String,
 }
 
-/// A question, where more incidents are affected than an action may take without one.
+/// Question that is asked if an action affects more incidents than it may without confirmation.
 #[derive(Template)]
 #[template(path = "incidents/confirm.html")]
 struct ConfirmPage {
@@ -56,12 +56,12 @@ struct ConfirmPage {
     question: String,
     note: Option<&'static str>,
     order: String,
-    /// Of the form that was sent.
+    /// Fields of the form that was sent.
     fields: Vec<(String, String)>,
     back: String,
 }
 
-/// Names the outcome that the list shows, for as long as it can be undone.
+/// Cookie with the id of the change whose outcome the list shows, as long as it can be undone.
 const OUTCOME: &str = "done";
 
 pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
@@ -108,12 +108,12 @@ pub async fn act(State(site): State<Site>, Posted { visitor, fields }: Posted) -
     Ok(see(&format!("/incidents/bulk/{id}/?{query}")))
 }
 
-/// For who loads the address of a question again.
+/// Redirects to the list if the address of a question is loaded again.
 pub async fn back_to_list(_: Visitor) -> PageResult {
     Ok(see("/incidents/"))
 }
 
-/// All that matched when the box was ticked, as the form says; without that, all that match now.
+/// Selects the incidents that matched when the box was checked, or if the form does not say when, those that match now.
 fn selection(site: &Site, fields: &FormFields, view: &View) -> Selection {
     let now = site.service.incidents().as_of_now();
     let shown = fields.get("as_of").and_then(|text| text.parse::<AsOf>().ok()).unwrap_or(now);
@@ -121,7 +121,7 @@ fn selection(site: &Site, fields: &FormFields, view: &View) -> Selection {
     Selection { criteria: view.criteria(&site.service.directory(), as_of.at), as_of }
 }
 
-/// Primary keys, each once: of boxes, and in one field what was ticked before a question.
+/// Returns the selected primary keys without duplicates: those of boxes, and those that a question lists in one field.
 fn ticked(fields: &FormFields) -> Vec<u64> {
     let listed = fields.all("pks").flat_map(|list| list.split(',')).filter_map(|pk| pk.parse().ok());
     let mut ids: Vec<u64> = fields.numbers("pk").chain(listed).collect();
@@ -163,7 +163,7 @@ fn confirm(
     })
 }
 
-/// How far it is; shows itself again until it is done.
+/// Shows the progress of a change. The page reloads itself until the change is finished.
 pub async fn progress(
     State(site): State<Site>,
     visitor: Visitor,
@@ -236,7 +236,8 @@ fn back(view: &View) -> String {
     format!("/incidents/?{}", view.query())
 }
 
-/// Back to the list, which shows the outcome. It is not named in the address, which may be kept or sent to others.
+/// Redirects to the list, which shows the outcome. The outcome is named in a cookie, because addresses are kept and
+/// shared.
 fn with_outcome(view: &View, id: &str) -> Response {
     let mut response = see(&back(view));
     let seconds = i64::try_from(UNDO_FOR.as_secs()).unwrap_or(i64::MAX);
@@ -246,7 +247,7 @@ fn with_outcome(view: &View, id: &str) -> Response {
     response
 }
 
-/// The outcome that the list of this view shows.
+/// Returns the outcome that the list of this view shows.
 #[must_use]
 pub fn outcome(site: &Site, visitor: &Visitor, headers: &HeaderMap, view: &View) -> Option<BulkProgress> {
     let (id, marked) = cookies::get(headers, OUTCOME)?.split_once('.')?;
@@ -256,7 +257,7 @@ pub fn outcome(site: &Site, visitor: &Visitor, headers: &HeaderMap, view: &View)
     site.service.incidents().bulk_status(&visitor.caller, id).map(BulkProgress)
 }
 
-/// Tells views apart, but for their order: what was done can be undone in any.
+/// Returns a hash of the view without its sorting, because a change can be undone in any order of the list.
 fn mark(view: &View) -> u64 {
     let mut hasher = FxHasher::default();
     view.newest_first().hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Counts beside filters, suggestions for tags, and columns.
+//! Counts beside filters, suggestions for tags, and the choice of columns.
 
 use askama::Template;
 use axum::{
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// Tags that are suggested at once.
+/// Greatest number of suggested tags.
 const SUGGESTIONS: usize = 20;
 
-/// How many there would be for each choice, by the names that the page gives them.
+/// Returns the number of incidents for each choice of a filter, by the name of the choice in the page.
 pub async fn facets(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> PageResult {
     let view = View::parse(&FormFields::of_query(query.as_deref()));
     let facets = site.service.incidents().facets(view.criteria(&site.service.directory(), site.service.now())).await?;
@@ -60,7 +60,7 @@ struct Options {
     tags: Vec<TagSuggestion>,
 }
 
-/// As `<option>`s.
+/// Returns suggestions for tags as `<option>`s.
 pub async fn tags(State(site): State<Site>, _: Visitor, RawQuery(query): RawQuery) -> PageResult {
     let fields = FormFields::of_query(query.as_deref());
     let tags = site.service.incidents().suggest_tags(None, fields.text("q"), SUGGESTIONS).await?;
@@ -90,8 +90,8 @@ fn choose_columns(columns: &mut Vec<Column>, fields: &FormFields) {
     }
 }
 
-/// The rest of a list of sources is typed by name: the whole name, or as much of it as only one source has. `Err`: what to
-/// tell whoever typed something else.
+/// Adds the source that is entered by name to the view: a full name, or a part that only one source has. `Err` is a
+/// text for the user.
 pub fn by_name(site: &Site, fields: &FormFields, view: &mut View) -> Result<(), String> {
     let Some(name) = fields.filled("source_name") else { return Ok(()) };
     let directory = site.service.directory();

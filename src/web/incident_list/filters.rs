@@ -1,4 +1,4 @@
-//! Saves the current view as a saved filter.
+//! The form that saves the current view as a filter.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -27,7 +27,7 @@ struct SavePage {
     view: View,
     name: String,
     public: bool,
-    /// One's own filter that the view started from.
+    /// The visitor's own saved filter that the view started from.
     replaces: Option<(FilterId, String)>,
     problem: Option<Problem>,
 }

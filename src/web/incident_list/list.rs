@@ -1,4 +1,4 @@
-//! The page with the list, and the wall display.
+//! The page with the list of incidents, and the wall display.
 
 use std::sync::Arc;
 
@@ -42,16 +42,16 @@ use crate::{
     },
 };
 
-/// More sources than this are chosen by typing their names.
+/// Number of sources that the filter lists. If there are more, they are chosen by entering their names.
 const SOURCES_SHOWN: usize = 30;
 
-/// What an address can hold beside the view.
+/// Parameters of the address that are not part of the view.
 const BESIDE: [&str; 3] = ["cursor", "choose", RESTORED];
 
-/// Says that the view is the one that the last visit ended with.
+/// Parameter that says that the view is that of the last visit.
 const RESTORED: &str = "restored";
 
-/// Rows on a wall.
+/// Number of rows on a wall display.
 const KIOSK_ROWS: usize = 100;
 
 #[derive(Template)]
@@ -63,16 +63,16 @@ struct ListPage {
     total: u64,
     preferences: Preferences,
     filters: Vec<FilterChoice>,
-    /// The saved filter that the view names.
+    /// Saved filter that the view names.
     filter: Option<Arc<StoredFilter>>,
     sources: Vec<Arc<Source>>,
     source_types: Vec<String>,
     outcome: Option<BulkProgress>,
-    /// The columns are being chosen.
+    /// Whether the visitor is choosing the columns.
     choosing: bool,
-    /// The view is the filter of the last visit.
+    /// Whether the view is the filter of the last visit.
     restored: bool,
-    /// There is not a single incident: somebody just began.
+    /// Whether the server has no incidents yet.
     is_fresh: bool,
     origin: String,
 }
@@ -83,12 +83,12 @@ struct KioskPage {
     frame: Frame,
     view: View,
     list: Listed,
-    /// Which filter is shown.
+    /// Name of the filter that is shown.
     name: String,
     total: u64,
 }
 
-/// Rows, and what they are shown with.
+/// Rows of the list, with the data and settings that they are rendered with.
 struct Listed {
     rows: Vec<Incident>,
     matching: u64,
@@ -98,18 +98,18 @@ struct Listed {
     tasks: Vec<MaintenanceTask>,
     columns: Vec<Column>,
     selectable: bool,
-    /// The last change that the rows may hold; what comes later is pushed.
+    /// Number of the last change that the rows may contain. Later ones are pushed.
     seq: u64,
-    /// As of when they match.
+    /// Time at which the rows match.
     at: Timestamp,
-    /// Until the page is written.
+    /// Held until the page is written.
     _turn: Option<Turn>,
 }
 
 struct FilterChoice {
     id: FilterId,
     name: String,
-    /// `None`: one's own.
+    /// Username of the owner. `None` for the visitor's own filter.
     owner: Option<String>,
 }
 
@@ -164,7 +164,7 @@ pub async fn show(
     Ok(response)
 }
 
-/// Read only, always the first page, without a menu.
+/// Shows the wall display: the first page of the list, read-only and without a menu.
 pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): RawQuery) -> PageResult {
     let fields = FormFields::of_query(query.as_deref());
     let mut view = View { cursor: None, ..View::parse(&fields) };
@@ -187,7 +187,8 @@ pub async fn kiosk(State(site): State<Site>, visitor: Visitor, RawQuery(query): 
     page(&KioskPage { frame, view, list, name, total })
 }
 
-/// Where the same view is under its one address; `None`: here. Forms send fields along that say nothing.
+/// Returns the canonical address of the view, or `None` if the request has it. Forms also send fields without a
+/// meaning.
 fn canonical(fields: &FormFields, view: &View) -> Option<String> {
     let mut beside = form_urlencoded::Serializer::new(view.query());
     let mut given = form_urlencoded::Serializer::new(String::new());
@@ -240,7 +241,7 @@ impl Listed {
         self.rows.iter().map(|incident| IncidentRow::new(incident, look)).collect()
     }
 
-    /// What the rows know, so that an action can affect what was shown only.
+    /// Returns the state that the rows show, so that an action affects only what was shown.
     fn as_of(&self) -> AsOf {
         AsOf { seq: self.seq, at: self.at }
     }
@@ -263,7 +264,7 @@ impl ListPage {
         self.view.filter == Some(choice.id)
     }
 
-    /// What the search box keeps of the view.
+    /// Returns the fields of the view that the search form keeps.
     fn hidden_fields(&self) -> Vec<(&'static str, String)> {
         let mut pairs = self.view.pairs();
         pairs.retain(|(name, value)| *name != "q" && !(*name == "open" && value == "any"));
@@ -297,7 +298,7 @@ impl ListPage {
         self.filter.as_ref().map(|filter| filter.name.as_str())
     }
 
-    /// The saved filter was changed since it was chosen.
+    /// Returns whether the view differs from the saved filter that it names.
     fn is_changed(&self) -> bool {
         let view = View { sort: None, cursor: None, ..self.view.clone() };
         self.filter.as_ref().is_some_and(|filter| View::of_filter(filter.id, &filter.blob) != view)
@@ -313,7 +314,7 @@ impl ListPage {
         self.preferences.density == Density::Compact
     }
 
-    /// Of what lets fewer incidents through than there are: name, and the address without it.
+    /// Returns the number of conditions that limit the list.
     fn conditions(&self) -> usize {
         let view = &self.view;
         let others = [
@@ -329,7 +330,7 @@ impl ListPage {
 }
 
 impl View {
-    /// Column, its title, and by what it can be sorted.
+    /// Returns the title of a column, and the column to sort by, if any.
     #[must_use]
     pub fn heading(column: &Column) -> (&'static str, Option<SortColumn>) {
         match column {
@@ -355,7 +356,7 @@ impl View {
         format!("/incidents/?{}", self.sorted_by(*column).query())
     }
 
-    /// For `aria-sort`; empty where it is sorted by something else.
+    /// Returns the value of `aria-sort`. Empty if the list is sorted by another column.
     #[must_use]
     pub fn direction(&self, column: &SortColumn) -> &'static str {
         match self.sort() {
@@ -380,7 +381,7 @@ fn usable(directory: &Directory, id: FilterId, visitor: &Visitor) -> Option<Arc<
     directory.filters.get(&id).filter(|filter| filter.is_usable_by(visitor.caller.id())).cloned()
 }
 
-/// One's own, then some of those of others.
+/// Returns the visitor's own filters, and some of other users.
 fn filters(directory: &Directory, visitor: &Visitor, chosen: Option<FilterId>) -> Vec<FilterChoice> {
     let user = visitor.caller.id();
     let usable = directory.filters.values().filter(|filter| filter.is_usable_by(user));
@@ -393,7 +394,7 @@ fn filters(directory: &Directory, visitor: &Visitor, chosen: Option<FilterId>) -
     offered::filters(usable, user, chosen.as_slice()).into_iter().map(choice).collect()
 }
 
-/// What a visit begins with: the filter of the last one, as an address's query.
+/// Returns the query of the filter that a visit begins with: that of the last visit.
 fn last_filter(visitor: &Visitor) -> String {
     match visitor.preferences.last_view.as_str() {
         "" => DEFAULT.to_owned(),
@@ -401,7 +402,8 @@ fn last_filter(visitor: &Visitor) -> String {
     }
 }
 
-/// The cookie by which the next visit begins with this filter; `None`: it does already, or the filter is too long to keep.
+/// Returns the cookie that makes the next visit begin with this filter. `None` if it does already, or if the filter is
+/// too long.
 fn remember(visitor: &Visitor, view: &View) -> Option<HeaderValue> {
     let last_view = view.filter_only().query();
     if last_view == visitor.preferences.last_view || last_view.len() > LAST_VIEW {

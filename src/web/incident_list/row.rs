@@ -15,17 +15,17 @@ use crate::{
     web::show::Show,
 };
 
-/// Characters of the tags in one row, with two for the space around each.
+/// Width of the tags in one row, in characters. Two are added to each tag for the space around it.
 const TAGS_SHOWN: usize = 32;
 
-/// What rows are made with.
+/// Settings and data that rows are rendered with.
 #[derive(Clone, Copy)]
 pub struct RowContext<'a> {
     pub show: Show,
     pub columns: &'a [Column],
     pub directory: &'a Directory,
     pub tasks: &'a [MaintenanceTask],
-    /// With a box to tick.
+    /// Whether rows have a box to select them.
     pub selectable: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct IncidentRow<'a> {
     maintenance: Vec<&'a str>,
 }
 
-/// It escapes what it shows.
+/// The template escapes its texts.
 impl HtmlSafe for IncidentRow<'_> {}
 
 impl<'a> IncidentRow<'a> {
@@ -71,12 +71,12 @@ impl<'a> IncidentRow<'a> {
         }
     }
 
-    /// `None`: open-ended, or a single moment.
+    /// Returns the end. `None` if no end is known or the incident is stateless.
     fn end(&self) -> Option<Timestamp> {
         self.incident.end.time()
     }
 
-    /// In a column of its own.
+    /// Returns whether the acknowledgement has a column of its own.
     fn shows_acked(&self) -> bool {
         self.look.columns.contains(&Column::Acked)
     }
@@ -85,7 +85,7 @@ impl<'a> IncidentRow<'a> {
         self.state == "open"
     }
 
-    /// The first tags, as many as fit into one line of the column; at least one.
+    /// Returns the tags that fit into one line of the column, at least one.
     fn shown_tags(&self) -> &[IncidentTag] {
         let mut room = TAGS_SHOWN;
         let fits = |it: &&IncidentTag| {
@@ -98,7 +98,7 @@ impl<'a> IncidentRow<'a> {
         self.incident.tags.get(..count).unwrap_or_default()
     }
 
-    /// The other tags, in a line.
+    /// Returns the other tags, in one line.
     fn other_tags(&self) -> Option<String> {
         let rest = self.incident.tags.get(self.shown_tags().len()..)?;
         (!rest.is_empty()).then(|| rest.iter().map(|it| it.tag.as_str()).collect::<Vec<_>>().join(" "))
@@ -109,14 +109,14 @@ impl<'a> IncidentRow<'a> {
         format!("/incidents/?{query}")
     }
 
-    /// Only what a browser may open.
+    /// Returns the ticket address if it is a web address, which a browser may open.
     fn ticket(&self) -> Option<&str> {
         let url = self.incident.ticket_url.as_str();
         (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
     }
 }
 
-/// The row as text; empty if it cannot be written.
+/// Returns the row as HTML. Empty if it cannot be rendered.
 #[must_use]
 pub fn html(incident: &Incident, look: RowContext<'_>) -> String {
     IncidentRow::new(incident, look).render().unwrap_or_default()

@@ -7,16 +7,16 @@ use crate::{
     web::notification_settings::words::{criteria, shortened},
 };
 
-/// Which incidents an action is about.
+/// Incidents that an action affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelectedIncidents {
-    /// Those that were ticked one by one.
+    /// Incidents that were selected one by one.
     Ticked,
-    /// All that match the view.
+    /// All incidents that match the view.
     Matching,
 }
 
-/// "Close 57 open incidents, level 1–5?"
+/// Returns the question, such as "Close 57 open incidents, level 1–5?".
 #[must_use]
 pub fn question(kind: BulkKind, count: usize, which: SelectedIncidents, view: &View, directory: &Directory) -> String {
     let filter = shortened(&incidents(view, directory), CRITERIA_SHOWN);
@@ -30,7 +30,7 @@ pub fn question(kind: BulkKind, count: usize, which: SelectedIncidents, view: &V
     }
 }
 
-/// "Close 57 incidents", for the button.
+/// Returns the label of the button, such as "Close 57 incidents".
 #[must_use]
 pub fn order(kind: BulkKind, count: usize) -> String {
     format!("{} {count} {}", verb(kind), if count == 1 { "incident" } else { "incidents" })
@@ -46,11 +46,11 @@ const fn verb(kind: BulkKind) -> &'static str {
     }
 }
 
-/// What the view shows. Levels are always named, so that nobody overlooks that the critical ones are among them.
+/// Describes the incidents of a view. Levels are always named, so that nobody overlooks critical incidents among them.
 fn incidents(view: &View, directory: &Directory) -> String {
     let mut text = String::new();
     let mut rest = view.wanted.clone();
-    // In alphabetical order, as in "acknowledged open".
+    // Adjectives are in alphabetical order, as in "acknowledged open".
     let mut eithers: Vec<_> = rest.slots().collect();
     eithers.sort_by_key(|(criterion, _)| criterion.key);
     for (criterion, slot) in eithers {
@@ -79,7 +79,7 @@ fn incidents(view: &View, directory: &Directory) -> String {
     text
 }
 
-/// Sorted numbers as ranges: "1–2, 4".
+/// Returns sorted numbers as ranges, such as "1–2, 4".
 fn levels(numbers: &[u8]) -> String {
     let all = [1, 2, 3, 4, 5];
     let numbers = if numbers.is_empty() { &all } else { numbers };

@@ -1,4 +1,4 @@
-//! Views of the list: filter, order and columns, stored in the address in one canonical form.
+//! Views of the list: filter and order, stored in the address in one canonical form.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +21,10 @@ use crate::{
     web::form::FormFields,
 };
 
-/// What is shown where nothing else was asked for.
+/// Query of the view that is shown by default.
 pub const DEFAULT: &str = "open=true";
 
-/// Names and lengths in hours of the time frames that can be chosen.
+/// Names of the time frames that can be chosen, with their lengths in hours.
 pub const FRAMES: [(&str, i64); 7] =
     [("1h", 1), ("3h", 3), ("12h", 12), ("24h", 24), ("3d", 72), ("7d", 168), ("30d", 720)];
 
@@ -38,25 +38,25 @@ const SORTS: [(&str, SortColumn); 7] = [
     ("ticket", SortColumn::Ticket),
 ];
 
-/// Texts of one view that are kept.
+/// Greatest number of values of one list in a view.
 const LONGEST_LIST: usize = 100;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// What stored filters can ask for, without the level; no list in it is empty. Texts are as typed: those that are no
-    /// tags match nothing.
+    /// Criteria that saved filters can have, except for the level. None of its lists is empty. Texts are as entered; a
+    /// tag that is not valid makes the view match nothing.
     pub wanted: FilterBlob,
     pub ticket: Option<bool>,
-    /// Planned maintenance that is on covers it.
+    /// Whether active planned maintenance covers the incident.
     pub maintenance: Option<bool>,
     pub levels: Vec<u8>,
-    /// One of [`FRAMES`].
+    /// Name of one of [`FRAMES`].
     pub frame: Option<&'static str>,
     /// Minimum duration in minutes.
     pub longer: Option<u32>,
-    /// The search box: words, `#id`, `key=value`. More than fit into a search match nothing.
+    /// Text of the search box: words, `#id`, `key=value`. If it is too long for a search, the view matches nothing.
     pub text: String,
-    /// The saved filter that this started from.
+    /// Saved filter that the view started from.
     pub filter: Option<FilterId>,
     pub sort: Option<(SortColumn, bool)>,
     pub cursor: Option<SortedCursor>,
@@ -70,7 +70,7 @@ impl View {
             Some("false" | "0" | "no") => Some(false),
             _ => None,
         };
-        // One more than there may be, so that it is known to be too long.
+        // One character more than allowed is kept, so that a text that is too long is recognized.
         let words = |name| unique(fields.all(name).map(|text| start_of(text, TAG + 1)));
         let mut wanted = FilterBlob::default();
         for (criterion, slot) in wanted.slots() {
@@ -106,7 +106,7 @@ impl View {
         }
     }
 
-    /// The address's query, without the page one is on.
+    /// Returns the query of the address, without the position in the list.
     #[must_use]
     pub fn query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -116,19 +116,19 @@ impl View {
         query.finish()
     }
 
-    /// Whether it is the first page with the newest first.
+    /// Returns whether this is the first page with the newest incidents first.
     #[must_use]
     pub fn is_newest_first(&self) -> bool {
         self.cursor.is_none() && self.sort.is_none()
     }
 
-    /// The query of its first page with the newest first.
+    /// Returns the query of the first page with the newest incidents first.
     #[must_use]
     pub fn newest_first(&self) -> String {
         Self { sort: None, cursor: None, ..self.clone() }.query()
     }
 
-    /// What [`View::query`] is made of; hidden fields of forms.
+    /// Returns the parameters of [`View::query`], which forms also send as hidden fields.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let flag = |name, value: Option<bool>| value.map(|value| (name, value.to_string()));
@@ -146,7 +146,7 @@ impl View {
         pairs.extend(self.filter.map(|filter| ("filter", filter.to_string())));
         pairs.extend(self.sort_text().map(|sort| ("sort", sort)));
         if pairs.is_empty() {
-            // Otherwise the address would stand for the view that one had last.
+            // Without parameters the address would stand for the last view of the visitor.
             pairs.push(("open", "any".to_owned()));
         }
         pairs
@@ -155,7 +155,7 @@ impl View {
     #[must_use]
     pub fn criteria(&self, directory: &Directory, now: Timestamp) -> Criteria {
         let search = SearchText::parse(&self.text);
-        // To leave something out would match more.
+        // Leaving something out would match more.
         if self.text.chars().count() > SEARCH_TEXT || search.words.len() > SEARCH_WORDS {
             return Criteria::nothing();
         }
@@ -176,13 +176,13 @@ impl View {
         criteria
     }
 
-    /// The filter alone, which the next visit begins with: not a search that was typed once, nor an order.
+    /// Returns the filter alone, which the next visit begins with. Search words and the order belong to one visit.
     #[must_use]
     pub fn filter_only(&self) -> Self {
         Self { text: String::new(), sort: None, cursor: None, ..self.clone() }
     }
 
-    /// How old incidents are when they enter or leave this view by growing older, in microseconds.
+    /// Returns the ages in microseconds at which incidents enter or leave this view.
     pub fn spans(&self) -> impl Iterator<Item = i64> + use<> {
         let frame = self.frame.and_then(|name| FRAMES.iter().find(|(frame, _)| *frame == name));
         let hours = frame.map(|(_, hours)| hours.saturating_mul(3_600_000_000));
@@ -195,19 +195,19 @@ impl View {
         Sort { column, descending }
     }
 
-    /// The same from another place or in another order; the first page.
+    /// Returns the first page of this view, sorted by `column`, or in the reverse order if it is sorted by it already.
     #[must_use]
     pub fn sorted_by(&self, column: SortColumn) -> Self {
         let sort = match self.sort() {
             now if now.column == column => (column, !now.descending),
-            // What is worst, newest or alphabetically first is wanted first.
+            // The worst, newest or alphabetically first incidents come first.
             _ => (column, matches!(column, SortColumn::Start | SortColumn::Id | SortColumn::End)),
         };
         let sort = (sort != (SortColumn::Start, true)).then_some(sort);
         Self { sort, cursor: None, ..self.clone() }
     }
 
-    /// As a filter can be stored; `Err`: what it cannot hold.
+    /// Converts the view to criteria of a saved filter. `Err` says what cannot be saved.
     pub fn blob(&self) -> Result<FilterBlob, &'static str> {
         let highest = u8::try_from(self.levels.len()).unwrap_or(u8::MAX);
         let max_level = match self.levels.as_slice() {
@@ -230,7 +230,7 @@ impl View {
         if blob.is_empty() { Err("Add a filter first.") } else { Ok(blob) }
     }
 
-    /// The view that a stored filter asks for.
+    /// Returns the view of a saved filter.
     #[must_use]
     pub fn of_filter(id: FilterId, blob: &FilterBlob) -> Self {
         Self {
@@ -241,7 +241,7 @@ impl View {
         }
     }
 
-    /// Nothing but what a saved filter's name stands for.
+    /// Returns the saved filter if the view consists only of its name.
     #[must_use]
     pub fn only_names_filter(&self) -> Option<FilterId> {
         let bare = Self { filter: self.filter, ..Self::default() };
@@ -269,8 +269,8 @@ fn levels(numbers: &[u8]) -> LevelSet {
     numbers.iter().filter_map(|n| Level::new(*n)).collect()
 }
 
-/// The first characters. White space at the cut becomes an ellipsis: it would be lost when the address is read again, and the
-/// text would be short enough then.
+/// Returns the first characters. White space at the end is replaced by an ellipsis. Otherwise it would be lost when the
+/// address is read again, and the text would no longer be recognized as too long.
 fn start_of(text: &str, characters: usize) -> String {
     let mut start: String = text.chars().take(characters).collect();
     if start.ends_with(char::is_whitespace) {
@@ -294,7 +294,7 @@ fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     list
 }
 
-/// What the search box says.
+/// Parsed text of the search box.
 #[derive(Default)]
 struct SearchText {
     ids: BTreeSet<IncidentId>,

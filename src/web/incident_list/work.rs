@@ -1,4 +1,4 @@
-//! Results of bulk changes, in words.
+//! Results of bulk changes as sentences.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     service::{BulkKind, BulkRefusal, BulkStatus, Undone},
 };
 
-/// How far a bulk change is, for its page and for the list.
+/// Progress of a bulk change, for its page and for the list.
 pub struct BulkProgress(pub(super) BulkStatus);
 
 impl BulkProgress {
@@ -35,13 +35,13 @@ impl BulkProgress {
         &self.0.id
     }
 
-    /// How many incidents it has dealt with.
+    /// Returns the number of incidents that were processed.
     #[must_use]
     pub fn looked_at(&self) -> usize {
         self.0.done + self.refused()
     }
 
-    /// How many there are, as far as is known.
+    /// Returns the number of selected incidents, as far as it is known.
     #[must_use]
     pub fn of(&self) -> usize {
         self.0.of
@@ -52,7 +52,7 @@ impl BulkProgress {
         self.0.undo_left
     }
 
-    /// Undoing it would have taken too much memory.
+    /// Returns whether the change cannot be undone because that would have taken too much memory.
     #[must_use]
     pub fn undo_lost(&self) -> bool {
         self.0.undo_lost
@@ -79,7 +79,7 @@ fn reason(refusal: BulkRefusal) -> String {
     }
 }
 
-/// What undoing did.
+/// Describes the result of undoing.
 #[must_use]
 pub fn undone(outcome: Option<&Undone>) -> String {
     let Some(outcome) = outcome else { return "Too late to undo.".to_owned() };

@@ -1,4 +1,4 @@
-//! Actions on one incident: the forms of its page. A refusal is shown at the form with what was typed.
+//! Actions on one incident: the forms of its page. A refused form is shown again with the entered values.
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
@@ -34,7 +34,7 @@ use crate::{
 
 type ActionResult = Result<&'static str, FormError>;
 
-/// A form as it was sent.
+/// Form of the page as it was sent.
 pub struct SentForm {
     site: Site,
     id: IncidentId,
@@ -97,7 +97,7 @@ pub async fn level(sent: SentForm) -> PageResult {
     conclude(set_level(&sent).await, "level", sent).await
 }
 
-/// For good, so it takes a ticked box, also without scripts.
+/// Deletes the incident. That cannot be undone, so a box must be checked, also without scripts.
 pub async fn delete(sent: SentForm) -> PageResult {
     if !sent.fields.ticked("sure") {
         let problem = Problem::of("sure", "Check the box to confirm.");
@@ -109,7 +109,7 @@ pub async fn delete(sent: SentForm) -> PageResult {
     }
 }
 
-/// Back on the incident's page, which shows the form again if it was refused.
+/// Redirects to the page of the incident, or shows the page with the form that was refused.
 async fn conclude(outcome: ActionResult, form: &str, SentForm { site, id, visitor, fields }: SentForm) -> PageResult {
     let problem = match outcome {
         Ok(notice) => return Ok(done(&path_of(id), notice)),
@@ -178,7 +178,8 @@ async fn set_level(SentForm { site, id, visitor, fields }: &SentForm) -> ActionR
     Ok("Level set.")
 }
 
-/// Sources have to say when; people mean now.
+/// Returns the current time for source users, who must say when an event happened. `None` for others, whose events
+/// happen now by default.
 fn timestamp(sent: &SentForm) -> Option<Timestamp> {
     sent.visitor.caller.source.as_ref().map(|_| sent.site.service.now())
 }

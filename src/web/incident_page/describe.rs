@@ -1,4 +1,4 @@
-//! Descriptions of an incident, in words and links.
+//! Texts and links that describe an incident.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -18,10 +18,10 @@ use crate::{
     service::{Action, Caller},
 };
 
-/// A text that may be long: what is seen at once, and all of it.
+/// Text that may be long: the part that is shown at once, and the whole.
 pub struct LongText {
     pub text: String,
-    /// Only of long ones.
+    /// Shown at once. `None` if the text is short.
     pub beginning: Option<String>,
 }
 
@@ -33,14 +33,14 @@ impl LongText {
     }
 }
 
-/// An address, and where it leads to if browsers may go there.
+/// Address, with a link if browsers may open it.
 pub struct AddressLink {
     pub text: String,
     pub link: Option<String>,
 }
 
 impl AddressLink {
-    /// `None` if there is no address.
+    /// Resolves an address against the base URL of the source. `None` if it is empty.
     pub fn new(address: &str, base_url: &str) -> Option<Self> {
         if address.is_empty() {
             return None;
@@ -52,9 +52,9 @@ impl AddressLink {
 
 pub struct TagRow {
     pub tag: String,
-    /// The list of incidents with this tag.
+    /// Address of the list of incidents with this tag.
     pub list: String,
-    /// Where the value leads to.
+    /// Link to the value, if it is a web address.
     pub link: Option<String>,
     pub added_by: String,
     pub added_at: Timestamp,
@@ -96,19 +96,20 @@ impl StateText {
     }
 }
 
-/// Only what begins with http or https and is complete: a browser is not to run anything, nor to ask another program.
+/// Returns `text` if it is a complete address with http or https. A browser must not run scripts or start other
+/// programs.
 pub fn web_link(text: &str) -> Option<String> {
     (urls::starts_with_web_scheme(text) && urls::is_valid(text)).then(|| text.to_owned())
 }
 
-/// The first line, cut to what fits.
+/// Returns the first line that is not empty, shortened to `HEADING` characters.
 pub fn heading(description: &str) -> String {
     let line = description.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("No description");
     let cut: String = line.chars().take(HEADING).collect();
     if cut.len() < line.len() { format!("{}…", cut.trim_end()) } else { cut }
 }
 
-/// `None` where there is nothing in it.
+/// Formats metadata. `None` if they are empty.
 pub fn metadata(text: &str) -> Option<String> {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     let is_empty = match &value {
@@ -125,7 +126,7 @@ pub fn username(directory: &Directory, id: UserId) -> String {
     directory.user(id).map_or_else(|| "somebody".to_owned(), |user| user.username.clone())
 }
 
-/// What happened.
+/// Returns the title of an event.
 pub const fn event_words(kind: EventType) -> &'static str {
     match kind {
         EventType::Start => "Started",

@@ -1,4 +1,4 @@
-//! Messages about an incident, as rows.
+//! Messages about an incident as rows.
 
 use super::describe::{event_words, username};
 use crate::{
@@ -15,15 +15,15 @@ pub struct NotificationLine {
     pub to: String,
     pub medium: String,
     pub address: String,
-    /// The profile or the rule.
+    /// Profile or rule that caused the message.
     pub by: String,
-    /// Of what.
+    /// Title of the event.
     pub about: &'static str,
     pub created: Timestamp,
     pub state: &'static str,
-    /// For the looks.
+    /// Class of the badge.
     pub tone: &'static str,
-    /// When it was sent, or failed.
+    /// When it was sent or failed.
     pub settled: Option<Timestamp>,
     pub next: Option<Timestamp>,
     pub tries: u32,
@@ -32,7 +32,7 @@ pub struct NotificationLine {
 }
 
 impl NotificationLine {
-    /// Of a message that the caller may see.
+    /// Creates the row of a message that the caller may see.
     pub fn new(row: &Notification, caller: &Caller, directory: &Directory) -> Self {
         let message = &row.message;
         let (to, by) = match &message.route {

@@ -34,9 +34,9 @@ use crate::{
     },
 };
 
-/// A form that was not accepted.
+/// Form that was refused.
 pub struct Refused {
-    /// The last part of its path, or `ack` and the number of the acknowledgement.
+    /// Last part of its path, or `ack` and the number of the acknowledgement.
     pub form: String,
     pub problem: Problem,
     pub fields: FormFields,
@@ -47,12 +47,12 @@ pub struct Refused {
 #[expect(clippy::struct_excessive_bools, reason = "the template asks each by itself")]
 struct IncidentPage {
     frame: Frame,
-    /// The page knows of all changes up to this one.
+    /// Number of the last change that the page shows.
     seq: u64,
-    /// What is shown as it is.
+    /// Shown without conversion.
     incident: Incident,
     heading: String,
-    /// Where the heading does not say it all.
+    /// Full description. `None` if the heading shows all of it.
     description: Option<LongText>,
     state: StateText,
     source: String,
@@ -77,18 +77,18 @@ struct IncidentPage {
     morning_is_today: bool,
     neighbours: Vec<RelatedIncident>,
     refused: Option<Refused>,
-    /// Until the page is written.
+    /// Held until the page is written.
     _turn: Option<Turn>,
 }
 
-/// An incident that may have to do with this one.
+/// Incident that may be related to this one.
 struct RelatedIncident {
     id: IncidentId,
     heading: String,
     level: u8,
     state: &'static str,
     start: Timestamp,
-    /// The first tags that both have, and how many more.
+    /// First tags that both incidents have; `more` is the number of the others.
     shared: Vec<String>,
     more: usize,
 }
@@ -112,14 +112,14 @@ impl RelatedIncident {
     }
 }
 
-/// An event that one can ask about.
+/// Event whose decisions can be explained.
 struct EventChoice {
     id: EventId,
     words: &'static str,
     at: Timestamp,
 }
 
-/// `None`: no number can be that.
+/// Parses the id in a path. `None` if it cannot be an id.
 #[must_use]
 pub fn id_of(text: &str) -> Option<IncidentId> {
     text.parse().ok().map(IncidentId)
@@ -140,7 +140,7 @@ pub async fn show(
     page(&IncidentPage::read(&site, &visitor, id, &FormFields::of_query(query.as_deref()), None).await?)
 }
 
-/// The page with the form that was not accepted, and why.
+/// Shows the page with the form that was refused, and the problem.
 pub async fn refuse(site: &Site, visitor: &Visitor, id: IncidentId, refused: Refused) -> PageResult {
     answer::refused(&IncidentPage::read(site, visitor, id, &FormFields::default(), Some(refused)).await?)
 }
@@ -219,7 +219,7 @@ impl IncidentPage {
         self.refused.as_ref().filter(|refused| refused.form == form).map(|refused| refused.problem.clone())
     }
 
-    /// Of a form that this page does not have (any more).
+    /// Returns the problem of a form that this page does not have, or no longer has.
     fn stray_problem(&self) -> Option<Problem> {
         let refused = self.refused.as_ref()?;
         let is_shown = match refused.form.as_str() {
@@ -234,7 +234,7 @@ impl IncidentPage {
         (!is_shown).then(|| refused.problem.clone())
     }
 
-    /// What was typed into a field of a form that was not accepted, or else `usual`.
+    /// Returns the value that was entered into a field of a refused form, or else `usual`.
     fn typed(&self, form: &str, field: &str, usual: &str) -> String {
         let refused = self.refused.as_ref().filter(|refused| refused.form == form);
         refused.and_then(|refused| refused.fields.raw(field)).unwrap_or(usual).to_owned()
@@ -261,7 +261,8 @@ impl IncidentPage {
     }
 }
 
-/// Whom one may want to ask about: users who are people, and the first contacts. Bounded, since it is in every page.
+/// Suggests names for the question: active users except source users, and the first contacts. Their number is limited,
+/// because they are in every page.
 fn people(site: &Site, contacts: &[Contact]) -> Vec<String> {
     let directory = site.service.directory();
     let users = directory.users.values().filter(|user| user.is_active && directory.source_of(user.id).is_none());

@@ -13,20 +13,20 @@ use crate::{
 
 pub struct TimelineEntry {
     pub id: EventId,
-    /// Its kind's code in lower case, for the looks.
+    /// Code of the event type in lower case, used as a class.
     pub code: String,
     pub words: &'static str,
     pub is_change: bool,
     pub actor: String,
     pub at: Timestamp,
-    /// When it reached us, if that was much later.
+    /// When the event was received, if that was much later.
     pub received: Option<Timestamp>,
     pub text: Option<LongText>,
     pub ack: Option<Ack>,
 }
 
 impl TimelineEntry {
-    /// The form that changes when the acknowledgement ends.
+    /// Returns the name of the form that changes the expiry of the acknowledgement.
     pub fn form(&self) -> String {
         format!("ack{}", self.id)
     }
@@ -38,7 +38,7 @@ pub struct Ack {
     pub is_expired: bool,
 }
 
-/// Microseconds that need no mention.
+/// Delay in microseconds up to which the time of receipt is not shown.
 const PROMPT: i64 = 60_000_000;
 
 pub fn entries(details: &IncidentDetails, directory: &Directory, now: Timestamp) -> Vec<TimelineEntry> {
@@ -65,7 +65,7 @@ fn entry(event: &Event, details: &IncidentDetails, directory: &Directory, now: T
     }
 }
 
-/// `Change: "ticket_url":  → x` (contract section 7.4), easier on the eye.
+/// Makes `Change: "ticket_url":  → x` (contract section 7.4) easier to read.
 fn change(description: &str) -> String {
     let Some((field, values)) = description.strip_prefix("Change: \"").and_then(|rest| rest.split_once("\": ")) else {
         return description.to_owned();

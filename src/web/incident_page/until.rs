@@ -1,4 +1,4 @@
-//! Choices for the expiration of an acknowledgement, and a time that was typed.
+//! Choices for the expiry of an acknowledgement, including a time that is entered.
 
 use chrono::{Days, NaiveDate, NaiveTime};
 
@@ -8,10 +8,10 @@ use crate::{
 };
 
 const HOUR: i64 = 3_600_000_000;
-/// The field of a time that was typed.
+/// Field of the entered time.
 const TYPED: &str = "until_at";
 
-/// What the form asked for; `None`: it does not end.
+/// Reads the chosen expiry. `None` if the acknowledgement does not expire.
 pub fn expiration(fields: &FormFields, show: &Show) -> Result<Option<Timestamp>, Problem> {
     let at = match fields.get("until").unwrap_or_default() {
         "" | "never" => return Ok(None),
@@ -27,7 +27,7 @@ pub fn expiration(fields: &FormFields, show: &Show) -> Result<Option<Timestamp>,
     Ok(Some(at))
 }
 
-/// The next eight o'clock of the user's zone.
+/// Returns the next eight o'clock in the time zone of the user.
 #[must_use]
 pub fn morning(show: &Show) -> Option<Timestamp> {
     let today = show.now.to_datetime().with_timezone(&show.zone).date_naive();
@@ -35,7 +35,7 @@ pub fn morning(show: &Show) -> Option<Timestamp> {
     at(today).filter(|at| *at > show.now).or_else(|| at(today.checked_add_days(Days::new(1))?))
 }
 
-/// Whether that is today, for the label.
+/// Returns whether [`morning`] is today, for its label.
 #[must_use]
 pub fn morning_is_today(show: &Show) -> bool {
     let local = show.now.to_datetime().with_timezone(&show.zone);

@@ -1,4 +1,4 @@
-//! "Why was … not notified?": the user or contact that was chosen, and the explanation.
+//! "Why was … not notified?": the chosen user or contact, and the explanation.
 
 use crate::{
     domain::{
@@ -11,7 +11,7 @@ use crate::{
     web::{delivery, form::FormFields, problem::Problem},
 };
 
-/// The form as it was sent, and what came of it.
+/// Content of the form, and the answers.
 #[derive(Default)]
 pub struct Why {
     pub recipient: String,
@@ -20,26 +20,26 @@ pub struct Why {
     pub problem: Option<Problem>,
 }
 
-/// For one user or contact of that name.
+/// Answer for one user or contact of that name.
 pub struct AnswerView {
-    /// There were messages, and all of them were sent.
+    /// Whether there were messages and all of them were sent.
     pub is_sent: bool,
     pub summary: String,
     pub ways: Vec<RouteAnswer>,
 }
 
-/// What came of one profile or rule.
+/// Result of one profile or rule.
 pub struct RouteAnswer {
     pub name: String,
     pub notified: Vec<MessageAnswer>,
     pub sentences: Vec<String>,
 }
 
-/// A message by it: where to, and what became of it.
+/// Message of a profile or rule: its address and delivery.
 pub struct MessageAnswer {
     pub place: String,
     pub state: &'static str,
-    /// Of the badge.
+    /// Class of the badge.
     pub look: &'static str,
 }
 
@@ -50,7 +50,7 @@ impl MessageAnswer {
     }
 }
 
-/// Reads the question from the page's query; `newest` is the event that is meant if none is named.
+/// Answers the question in the query of the page. `newest` is used if the query names no event.
 pub async fn ask(
     service: &Service,
     caller: &Caller,
@@ -92,7 +92,7 @@ pub async fn ask(
     Ok(why)
 }
 
-/// By full name or username; more than a few of one name are left out.
+/// Explains the decisions about contacts with this full name or username, at most `NAMESAKES` of them.
 async fn of_contacts(
     service: &Service,
     caller: &Caller,
@@ -146,7 +146,7 @@ impl AnswerView {
                 sentences: sentences(&mut it.reasons.iter().map(|(_, reason)| reason)),
             }
         }));
-        // A rule for others says nothing about this contact, unless there is nothing else to say.
+        // Rules with other recipients do not concern this contact.
         if matches!(decisions.recipient, DecisionRecipient::Contact(_)) {
             let is_for_others = |index: usize| {
                 decisions

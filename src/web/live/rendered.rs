@@ -1,4 +1,4 @@
-//! Live updates, rendered once for all streams that show the same: rows for each look, patches for each view.
+//! Live updates, rendered once for all streams that show the same: rows for each appearance, patches for each view.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -35,10 +35,10 @@ use crate::{
     },
 };
 
-/// Updates of which the rows are kept.
+/// Number of updates whose rows are kept.
 const RENDERED_KEPT: usize = 4;
 
-/// What all streams share.
+/// State that all streams share.
 pub struct Pushes {
     pub(super) streams: Slots,
     unsent: Unsent,
@@ -60,12 +60,12 @@ impl Default for Pushes {
 }
 
 impl Pushes {
-    /// Groups take turns.
+    /// Returns the group of a new stream. Groups take turns.
     pub(super) fn next_group(&self, groups: usize) -> usize {
         self.opened.fetch_add(1, Ordering::Relaxed) % groups
     }
 
-    /// The same for all who ask about the same update.
+    /// Returns the rendered update, which all streams that ask for the same update share.
     pub(super) fn rendered(&self, site: &Site, update: &Update, changes: &Arc<Changes>) -> Arc<Rendered> {
         let mut kept = lock(&self.rendered);
         if let Some((.., rendered)) = kept.iter().find(|(from, to, _)| (*from, *to) == (update.from, update.to)) {
@@ -80,21 +80,21 @@ impl Pushes {
     }
 }
 
-/// What one list is told.
+/// Update of one list.
 #[derive(Clone, Debug)]
 pub(super) enum Patch {
-    /// The changes do not concern it.
+    /// The changes do not concern the list.
     Nothing,
-    /// The fields of a JSON object, with its closing brace.
+    /// Fields of a JSON object, with its closing brace.
     FormFields(Bytes),
-    /// It is too much, or there is no memory for it now.
+    /// The update is too long, or there is no memory for it at the moment.
     TooMuch,
 }
 
-/// One update as pages show it.
+/// One update, rendered for pages.
 pub(super) struct Rendered {
     changes: Arc<Changes>,
-    /// As of when the incidents before and after the changes are judged.
+    /// Time by which incidents before the changes are judged; those after the changes by `now`.
     since: Timestamp,
     pub(super) now: Timestamp,
     directory: Arc<Directory>,
@@ -143,7 +143,7 @@ impl Rendered {
                 }
                 None if did || !knows_words => {
                     gone.push(id.0);
-                    // A row that is still shown, because it is selected, says what became of the incident.
+                    // A row that is still shown, because it is selected, shows what happened to the incident.
                     let was_shown = did || before.as_ref().is_some_and(|before| criteria.matches(before, now));
                     if let Some(after) = after.as_ref().filter(|_| was_shown) {
                         let Some(row) = self.row(site, &list.look, after) else { return Patch::TooMuch };
@@ -166,7 +166,7 @@ impl Rendered {
         let rest = serde_json::json!({
             "new": new,
             "gone": gone,
-            // `matching` says how many there are where it is not known how many there were.
+            // `matching` is the new number of incidents if the previous one is not known.
             "delta": knows_words.then_some(delta),
             "matching": matching,
             "total": self.total,
@@ -176,7 +176,7 @@ impl Rendered {
         site.pushes().unsent.keep(fields).map_or(Patch::TooMuch, Patch::FormFields)
     }
 
-    /// Words aside, which the incident alone does not have.
+    /// Returns whether the incident matches all criteria except words, which it does not contain.
     fn matches(&self, criteria: &Criteria, incident: &Incident, at: Timestamp) -> bool {
         let is_covered = || {
             let about = FilterSubject::incident(incident, at);
@@ -185,7 +185,7 @@ impl Rendered {
         criteria.matches(incident, at) && criteria.under_maintenance.is_none_or(|wanted| wanted == is_covered())
     }
 
-    /// Which of those that changed match now.
+    /// Returns the changed incidents that match now.
     async fn matching(&self, site: &Site, criteria: &Criteria) -> BTreeSet<IncidentId> {
         let after = self.changes.incidents.iter().filter_map(|(id, change)| Some((id, change.after.as_ref()?)));
         if criteria.words.is_empty() {
@@ -195,7 +195,7 @@ impl Rendered {
         site.service.incidents().matching_of(criteria.clone(), ids).await.unwrap_or_default()
     }
 
-    /// Primary key and row as JSON; `None`: there is no memory for it now.
+    /// Returns primary key and row as JSON. `None` if there is no memory for it at the moment.
     fn row(&self, site: &Site, look: &RowLook, incident: &Incident) -> Option<Bytes> {
         let key = (Arc::clone(&look.key), incident.id);
         if let Some(row) = lock(&self.rows).get(&key) {
@@ -224,7 +224,7 @@ fn push_row(rows: &mut String, row: &[u8]) {
     rows.push_str(std::str::from_utf8(row).unwrap_or_default());
 }
 
-/// How many bytes of rows there are that somebody still needs.
+/// Number of bytes of rows that a stream still needs.
 #[derive(Clone, Default)]
 struct Unsent(Arc<AtomicUsize>);
 
@@ -234,10 +234,10 @@ struct KeptRow {
 }
 
 impl Unsent {
-    /// Counts until the last copy is dropped; `None`: there are too many.
+    /// Counts the text until its last copy is dropped. `None` if there are too many bytes.
     fn keep(&self, text: String) -> Option<Bytes> {
         let before = self.0.fetch_add(text.len(), Ordering::Relaxed);
-        // Gives its bytes back if it is too much.
+        // If it is too long, dropping it releases its bytes.
         let kept = KeptRow { text, unsent: self.clone() };
         (before + kept.text.len() <= LIVE_UNSENT_BYTES).then(|| Bytes::from_owner(kept))
     }

@@ -1,4 +1,4 @@
-//! Assigns changes to the views of a stream, and writes them.
+//! Assigns changes to the views of a stream, and renders the pushes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     web::{Site, form::FormFields, incident_list::view::View, layout, show::Show, visitor::Visitor},
 };
 
-/// What a stream is about.
+/// Lists and incidents that a stream reports about.
 pub(super) struct Views {
     lists: Vec<List>,
     watched: Vec<(String, IncidentId)>,
@@ -27,39 +27,39 @@ pub(super) struct Views {
 
 pub(super) struct List {
     name: String,
-    /// Changes up to this one are known there.
+    /// Number of the last change that the page shows.
     seq: u64,
-    /// When the page was made: open, acknowledged and the like were judged as of then.
+    /// When the page was rendered. State and acknowledgement were judged by this time.
     at: Option<Timestamp>,
-    /// When its time frame was last looked at; see [`Views::older`].
+    /// When the time frame was last checked; see [`Views::older`].
     looked_at: Timestamp,
     pub view: View,
     pub look: Arc<RowLook>,
-    /// View and look: what is the same is pushed the same.
+    /// View and appearance. Lists with the same key get the same updates.
     pub key: Arc<str>,
 }
 
-/// How rows look to somebody.
+/// Appearance of rows for a user.
 pub(super) struct RowLook {
-    /// What is the same looks the same.
+    /// Rows with the same key look the same.
     pub key: Arc<str>,
     pub show: Show,
     pub columns: Vec<Column>,
     pub selectable: bool,
 }
 
-/// An event of the stream.
+/// Event of the stream.
 pub(super) struct Push {
     event: &'static str,
     data: String,
-    /// The rest of the data, shared with other streams.
+    /// Rest of the data, which streams share.
     shared: Bytes,
 }
 
 impl Views {
-    /// `list=NAME~SEQ.AT~QUERY`, the same with `wall`, and `watch=NAME~SEQ.AT~KEY`, each any number of times. `SEQ` is the
-    /// last change that is known there, or empty; `AT`, which may be missing, is when the page was made, in microseconds
-    /// since 1970.
+    /// Parses `list=NAME~SEQ.AT~QUERY`, the same with `wall`, and `watch=NAME~SEQ.AT~KEY`, each any number of times.
+    /// `SEQ` is the number of the last change that the page shows, or empty. `AT`, which is optional, is when the page
+    /// was rendered, in microseconds since 1970.
     pub(super) fn parse(site: &Site, fields: &FormFields, visitor: &Visitor) -> Self {
         let now = site.service.now();
         let mut lists = Vec::new();
@@ -86,21 +86,21 @@ impl Views {
         Self { lists, watched }
     }
 
-    /// The lists that changed by the clock alone in a way that is not pushed any more.
+    /// Returns a push for each list that the clock alone has changed and whose changes are no longer available.
     pub(super) fn missed(&self, reader: &Reader) -> Vec<Push> {
         let missed = self.lists.iter().filter(|list| list.at.is_some_and(|at| reader.has_missed(at)));
         missed.map(|list| Push::new("watched", list.name.clone())).collect()
     }
 
-    /// Whoever comes back knows what was true at `at`.
+    /// Records that a client which reconnects knows the state at `at`.
     pub(super) fn resume_at(&mut self, at: Timestamp) {
         for list in &mut self.lists {
             list.at = list.at.max(Some(at));
         }
     }
 
-    /// Lists that show a time frame or durations and that an incident entered or left since the last call by growing
-    /// older, each at most once in `LIVE_FRAME_EVERY`; and how long to wait before the next call.
+    /// Returns a push for each list with a time frame or a duration that an incident entered or left by age since the
+    /// last call, and the time to wait before the next call, at least `LIVE_FRAME_EVERY`.
     pub(super) fn older(&mut self, site: &Site) -> (Vec<Push>, Option<Duration>) {
         let now = site.service.now();
         let (mut pushes, mut wait) = (Vec::new(), None::<Duration>);
@@ -114,7 +114,7 @@ impl Views {
                     })
                     .min()
             };
-            // A clock that was set back changes as much.
+            // A clock that was set back changes the list, too.
             let is_due = next(list.looked_at).is_some_and(|next| next <= now) || now < list.looked_at;
             if is_due {
                 pushes.push(Push::new("watched", list.name.clone()));
@@ -127,8 +127,8 @@ impl Views {
         (pushes, wait)
     }
 
-    /// Nothing for views that the update does not concern; one event that everything has to be loaded again if it is
-    /// too much.
+    /// Returns the pushes of an update: none for views that it does not concern, or a single reload request if it is
+    /// too long.
     pub(super) async fn pushes(&self, site: &Site, reader: &Reader, update: &Update) -> Vec<Push> {
         let Some(changes) = &update.changes else { return vec![Push::refresh()] };
         let shared = site.pushes().rendered(site, update, changes);
@@ -139,7 +139,7 @@ impl Views {
             let patch = if list.needs_all(update) {
                 shared.patch(site, list).await
             } else {
-                // A part of it is known there.
+                // The page shows a part of the update already.
                 match reader.part_after(update, list.seq, list.at) {
                     Some(Update { changes: Some(part), since, now, .. }) => {
                         let (since, now) = (list.judged_at(since), list.judged_at(now));
@@ -170,13 +170,14 @@ impl Views {
 }
 
 impl List {
-    /// Nothing of the update is known there, neither by its number nor by the clock.
+    /// Returns whether the page shows nothing of the update yet, neither by its number nor by the clock.
     fn needs_all(&self, update: &Update) -> bool {
-        // The clock of the changes may lag behind the page: what ended before the page was made may not be published yet.
+        // The clock of the changes may lag behind the page: changes by the clock before it was rendered may be
+        // published later.
         self.seq < update.first_seq && self.judged_at(update.since) == update.since
     }
 
-    /// What was true when the page was made is never taken back by an earlier clock.
+    /// Returns the time by which the list is judged: not earlier than the page, whose state must not be reverted.
     fn judged_at(&self, clock: Timestamp) -> Timestamp {
         self.at.map_or(clock, |at| at.max(clock))
     }
@@ -201,7 +202,7 @@ impl Push {
         Self::new("hello", "1".to_owned())
     }
 
-    /// Not a comment, of which scripts do not hear.
+    /// Creates a sign of life. It is an event, because scripts do not see comments.
     pub(super) fn alive() -> Self {
         Self::new("alive", "1".to_owned())
     }
@@ -223,7 +224,7 @@ impl Push {
         self.event == "refresh"
     }
 
-    /// As it goes over the wire, with the number and the time from which the browser goes on when it comes back.
+    /// Encodes the event, with the number and the time from which the browser resumes when it reconnects.
     pub(super) fn frames(self, id: Option<(u64, Timestamp)>) -> Vec<Bytes> {
         let id = id.map(|(seq, at)| format!("id: {seq}.{}\n", at.micros())).unwrap_or_default();
         let head = format!("event: {}\n{id}data: {}", self.event, self.data);
@@ -234,7 +235,7 @@ impl Push {
     }
 }
 
-/// A name without line breaks, what is known there, as of when, and what it is about.
+/// Splits a parameter: name without line breaks, number of a change, time, and subject.
 fn parts(text: &str) -> Option<(&str, u64, Option<Timestamp>, &str)> {
     let (name, rest) = text.split_once('~')?;
     let (known, about) = rest.split_once('~')?;

@@ -1,4 +1,4 @@
-//! Open incidents that a planned maintenance covers.
+//! Preview of planned maintenance: the open incidents that it covers.
 
 use askama::Template;
 
@@ -8,7 +8,7 @@ use crate::{
     web::{Site, answer::PageError, layout::Frame, notification_settings::words},
 };
 
-/// Upper bound on incidents shown.
+/// Greatest number of incidents that are shown.
 const SHOWN: usize = 5;
 
 pub struct Covered {
@@ -26,7 +26,7 @@ pub struct CoveredPart {
 }
 
 impl Covered {
-    /// Of what is open now, that which matches all of these filters.
+    /// Finds the open incidents that match all of these filters.
     pub async fn find(site: &Site, filters: &[FilterId]) -> Result<Self, PageError> {
         let directory = site.service.directory();
         let mut wanted = Criteria { open: Some(true), ..Criteria::default() };
@@ -57,7 +57,7 @@ impl Covered {
         Ok(covered)
     }
 
-    /// Of all that is open; never rounded to all or nothing.
+    /// Returns the percentage of all open incidents, which is 0 or 100 only if it is exact.
     #[must_use]
     pub fn percent(&self) -> u64 {
         match self.count.saturating_mul(100).checked_div(self.open) {

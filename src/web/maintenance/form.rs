@@ -39,7 +39,7 @@ pub struct TaskPage {
     frame: Frame,
     action: String,
     cancel: String,
-    /// Its start cannot change any more.
+    /// Start of maintenance that has begun, which can no longer be changed.
     begun: Option<Timestamp>,
     draft: Draft,
     own: Vec<FilterOption>,
@@ -48,7 +48,7 @@ pub struct TaskPage {
     covered: Option<Covered>,
 }
 
-/// When it starts and ends.
+/// Start and end.
 type Span = (Option<Timestamp>, Option<Timestamp>);
 
 struct FilterOption {
@@ -58,13 +58,13 @@ struct FilterOption {
     chosen: bool,
 }
 
-/// What the form holds.
+/// Content of the form.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     description: String,
-    /// In the user's zone; empty: now.
+    /// In the time zone of the user. Empty: now.
     start: String,
-    /// Empty: until somebody ends it.
+    /// Empty: no end.
     end: String,
     filters: Vec<FilterId>,
 }
@@ -88,7 +88,8 @@ impl Draft {
         }
     }
 
-    /// What was left as it was shown stays as it is stored, to the microsecond.
+    /// Returns start and end, and checks the number of filters. Times that were not edited stay as they are stored, to
+    /// the microsecond.
     fn times(&self, show: Show, known: Option<&Maintenance>) -> Result<Span, Problem> {
         let read = |field: &'static str, name: &str, text: &str, stored: Option<Timestamp>| match text {
             "" => Ok(None),
@@ -124,7 +125,7 @@ impl FormPage for TaskPage {
         found.ok_or_else(|| missing(Model::Maintenance))
     }
 
-    /// An empty form, or a copy of the task that the query names, from now on.
+    /// Returns the stored task, an empty form, or a copy of the task that the query names, which starts now.
     fn start(ask: &Ask<Self>) -> Draft {
         if let Some(known) = &ask.known {
             return Draft::of(known, show(ask));
@@ -180,7 +181,7 @@ impl FormPage for TaskPage {
     }
 }
 
-/// Of the form.
+/// Returns the path of the form.
 fn path(known: Option<&Arc<Maintenance>>) -> String {
     known.map_or_else(|| format!("{PAGE}new/"), |it| format!("{PAGE}{}/edit/", it.id))
 }
@@ -189,14 +190,14 @@ fn show(ask: &Ask<TaskPage>) -> Show {
     layout::show(&ask.site, &ask.visitor.preferences)
 }
 
-/// While one types.
+/// Shows the preview while the user edits the form.
 pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     visitor.caller.require(Action::PlanMaintenance)?;
     let covered = Some(Covered::find(&site, &Draft::read(&fields).filters).await?);
     page(&CoveredPart { frame: Frame::new(&site, &visitor, Section::Maintenance, ""), covered })
 }
 
-/// One's own, shared and chosen ones; and those of others, which can be used here, too.
+/// Returns the user's own, shared and chosen filters, and the others, which planned maintenance can use, too.
 fn choices(directory: &Directory, visitor: &Visitor, chosen: &[FilterId]) -> (Vec<FilterOption>, Vec<FilterOption>) {
     let me = visitor.caller.id();
     let (usable, private): (Vec<_>, Vec<_>) =

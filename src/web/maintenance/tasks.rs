@@ -1,4 +1,4 @@
-//! Lists of planned maintenance, one task, and its end.
+//! Lists of planned maintenance, and the page of one task, on which it can be ended.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -38,7 +38,7 @@ struct TaskPage {
     problem: Option<Problem>,
 }
 
-/// What runs now, or else what comes.
+/// Shows running maintenance, or upcoming maintenance if none is running.
 pub async fn home(State(site): State<Site>, visitor: Visitor) -> PageResult {
     show(&site, &visitor, None)
 }
@@ -97,7 +97,7 @@ fn show(site: &Site, visitor: &Visitor, wanted: Option<Stage>) -> PageResult {
     let (upcoming, running, past) = (count(Stage::Upcoming), count(Stage::Running), count(Stage::Past));
     let stage = wanted.unwrap_or(if running > 0 { Stage::Running } else { Stage::Upcoming });
     let mut tasks: Vec<Task> = of_stage(stage).map(|it| Task::new(it, &directory, now)).collect();
-    // What is next comes first; of the past, what was last.
+    // The next task comes first, or in the past the latest one.
     match stage {
         Stage::Upcoming => tasks.sort_by_key(|task| task.start),
         Stage::Running => tasks.sort_by_key(|task| task.end.unwrap_or(Timestamp::MAX)),

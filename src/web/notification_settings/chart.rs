@@ -2,14 +2,14 @@
 
 use crate::service::ProfilePreview;
 
-/// Of the picture, in its own units.
+/// Height of the chart, in units of the picture.
 pub const HEIGHT: u64 = 60;
 pub const BAR: u64 = 10;
 
 #[derive(Clone, Debug)]
 pub struct Chart {
     pub bars: Vec<HourBar>,
-    /// For those who do not see it.
+    /// Description for users who cannot see the chart.
     pub words: String,
 }
 
@@ -22,13 +22,13 @@ pub struct HourBar {
     pub height: u64,
 }
 
-/// What is said of a forecast.
+/// Result of a preview, as pages show it.
 #[derive(Clone, Debug)]
 pub struct Outlook {
     pub forecast: ProfilePreview,
     pub chart: Chart,
     pub days: u32,
-    /// What kept messages back.
+    /// Reasons why messages were not sent, with their numbers.
     pub kept_back: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Chart {
         let bars: Vec<HourBar> = (0..)
             .zip(by_hour)
             .map(|(hour, &count)| {
-                // What is there is seen, however small beside the rest.
+                // A bar is visible even if its count is small beside the others.
                 let height =
                     if count == 0 { 0 } else { (u128::from(count) * u128::from(HEIGHT) / u128::from(most)).max(2) };
                 let height = u64::try_from(height).unwrap_or(HEIGHT);

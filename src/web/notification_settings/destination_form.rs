@@ -1,4 +1,4 @@
-//! The form of a destination, made from the settings of its medium.
+//! The form of a destination. Its fields are the settings of the medium.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,11 +33,11 @@ pub struct DestinationPage {
     action: String,
     managed: bool,
     media: Vec<OfferedMedium>,
-    /// `None`: to be chosen first.
+    /// `None` if it must be chosen first.
     medium: Option<OfferedMedium>,
     label: String,
     settings: Vec<SettingField>,
-    /// The form that this one was opened from; empty: none.
+    /// Address of the form that this one was opened from. Empty if there is none.
     then: String,
     problem: Option<Problem>,
 }
@@ -46,11 +46,11 @@ struct SettingField {
     key: &'static str,
     title: &'static str,
     description: &'static str,
-    /// Of the input element.
+    /// Type of the input element.
     kind: &'static str,
     longest: usize,
     is_secret: bool,
-    /// A secret that is there, but not shown.
+    /// Whether a secret is stored, which is not shown.
     is_kept: bool,
     value: String,
 }
@@ -59,7 +59,7 @@ impl FormPage for DestinationPage {
     const CHANGE: Action = Action::UseDesk;
     type Id = u64;
     type Known = Arc<Destination>;
-    /// The medium, if it is known yet.
+    /// The medium, if it is chosen already.
     type Draft = Option<OfferedMedium>;
 
     async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<Arc<Destination>, PageError> {
@@ -67,7 +67,7 @@ impl FormPage for DestinationPage {
         directory.destination_of(caller, DestinationId(id)).cloned().ok_or_else(|| missing(Model::Destination))
     }
 
-    /// For the medium of the query, or with a choice of media.
+    /// Returns the medium of the destination, or that of the query. `None` shows a choice of media.
     fn start(ask: &Ask<Self>) -> Option<OfferedMedium> {
         let service = &ask.site.service;
         match &ask.known {
@@ -80,7 +80,7 @@ impl FormPage for DestinationPage {
         Self::start(ask)
     }
 
-    /// With what was typed, but for secrets.
+    /// Shows the entered values except for secrets.
     async fn view(ask: &Ask<Self>, medium: Option<OfferedMedium>, problem: Option<Problem>) -> Result<Self, PageError> {
         let (site, known) = (&ask.site, ask.known.as_ref());
         let typed = problem.is_some().then_some(&ask.fields);
@@ -132,7 +132,7 @@ impl FormPage for DestinationPage {
         Ok(done(&place, "Destination saved. Send a test message to see that it arrives."))
     }
 
-    /// That there is one with this address already is about the first setting.
+    /// If the address is in use already, the problem is about the first setting.
     fn refusal(ask: &Ask<Self>, refusal: &Refusal) -> Problem {
         let problem = words::refusal(refusal);
         let address = Self::start(ask).and_then(|it| Some(it.medium.settings().first()?.key));
@@ -143,7 +143,7 @@ impl FormPage for DestinationPage {
     }
 }
 
-/// A secret that is left empty is not mentioned, so it stays; one that is to go is `None`.
+/// Reads the settings. A secret that is left empty is omitted, which keeps it. `None` deletes a secret.
 fn read(medium: &AnyMedium, fields: &FormFields) -> Result<BTreeMap<String, Option<String>>, Problem> {
     let mut settings = BTreeMap::new();
     for setting in medium.settings() {

@@ -22,12 +22,12 @@ use crate::{
 
 pub const PAGE: &str = "/notifications/destinations/";
 
-/// A destination in words.
+/// Destination as pages show it.
 pub struct DestinationLabel {
     pub id: DestinationId,
     pub medium: String,
     pub label: Option<String>,
-    /// Without what is secret.
+    /// Address without secrets.
     pub address: String,
     pub installed: bool,
 }
@@ -40,7 +40,7 @@ impl DestinationLabel {
         Self { id: destination.id, medium: name, label, address: destination.shown(), installed }
     }
 
-    /// "On call (+47…)", "anna@example.org"
+    /// Returns label and address, such as "On call (+47…)" or "anna@example.org".
     #[must_use]
     pub fn shown(&self) -> String {
         match &self.label {
@@ -64,12 +64,12 @@ struct DestinationsPage {
 struct DestinationRow {
     way: DestinationLabel,
     managed: bool,
-    /// Names of those that lead there.
+    /// Names of the profiles that use it.
     profiles: Vec<String>,
     outcome: Option<DestinationTest>,
 }
 
-/// How a test went.
+/// Result of a test message.
 #[derive(Clone, Debug)]
 pub struct DestinationTest {
     is_good: bool,
@@ -122,7 +122,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> PageResult {
     page(&DestinationsPage::new(&site, &visitor))
 }
 
-/// The outcome stands beside the destination.
+/// Sends a test message. The result is shown beside the destination.
 pub async fn test(
     State(site): State<Site>,
     Path(id): Path<u64>,

@@ -17,10 +17,10 @@ use crate::{
     web::{form::FormFields, offered, problem::Problem},
 };
 
-/// Tags to be filled in where there are no scripts.
+/// Number of empty tag fields, for browsers without scripts.
 const SPARE_TAGS: usize = 2;
 
-/// A box that can be ticked.
+/// Box that can be checked.
 pub struct Tick {
     pub value: String,
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Tick {
     pub ticked: bool,
 }
 
-/// What the form shows of a filter's criteria.
+/// Fields of the form for the criteria of a filter.
 pub struct CriteriaFields {
     pub eithers: Vec<(&'static Criterion, Option<bool>)>,
     pub flags: Vec<(&'static Criterion, bool)>,
@@ -36,7 +36,7 @@ pub struct CriteriaFields {
     pub sources: Vec<Tick>,
     pub source_types: Vec<Tick>,
     pub event_types: Vec<Tick>,
-    /// As typed, and some empty ones.
+    /// Tags as entered, and some empty ones.
     pub tags: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ fn of_kind<T>(blob: &FilterBlob, read: impl Fn(Given<'_>) -> Option<T>) -> Vec<(
     blob.given().filter_map(|(criterion, given)| Some((criterion, read(given)?))).collect()
 }
 
-/// The criteria that were sent, and what is wrong with the first bad one, which is among them as it was typed.
+/// Reads the criteria, and returns the first problem. The invalid value is among them as it was entered.
 #[must_use]
 pub fn read(fields: &FormFields) -> (FilterBlob, Option<Problem>) {
     let mut blob = FilterBlob::default();
@@ -110,7 +110,7 @@ fn listed<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     Some(items.collect()).filter(|items: &Vec<T>| !items.is_empty())
 }
 
-/// The list of incidents that match.
+/// Returns the address of the list of matching incidents.
 #[must_use]
 pub fn list_address(blob: &FilterBlob) -> String {
     let mut query = Serializer::new(String::new());

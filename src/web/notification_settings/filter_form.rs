@@ -38,21 +38,21 @@ pub struct FilterPage {
     name: String,
     public: bool,
     criteria: CriteriaFields,
-    /// The form that this one was opened from; empty: none.
+    /// Address of the form that this one was opened from. Empty if there is none.
     then: String,
     problem: Option<Problem>,
     matching: Option<Matching>,
 }
 
 impl FilterPage {
-    /// The place of the tag that the problem is about, if it is about one.
+    /// Returns the position of the tag that the problem is about. 0 if it is not about a tag.
     fn wrong_tag(&self) -> usize {
         let wrong = self.problem.as_ref().and_then(Problem::value);
         wrong.and_then(|wrong| self.criteria.tags.iter().position(|tag| tag == wrong)).unwrap_or_default()
     }
 }
 
-/// What a filter would do.
+/// Preview of a filter: the incidents that match now, and the messages that it would have sent.
 struct Matching {
     count: u64,
     address: String,
@@ -61,7 +61,7 @@ struct Matching {
     problem: Option<Problem>,
 }
 
-/// A part of the page.
+/// Part of the page with the preview.
 #[derive(Template)]
 #[template(path = "notifications/matching.html")]
 struct MatchingPart {
@@ -69,14 +69,14 @@ struct MatchingPart {
     matching: Option<Matching>,
 }
 
-/// What the form holds.
+/// Content of the form.
 #[derive(Default)]
 pub struct FilterForm {
     name: String,
     public: bool,
     blob: FilterBlob,
     then: String,
-    /// What is wrong with the criteria.
+    /// Problem with the criteria.
     bad: Option<Problem>,
 }
 
@@ -100,7 +100,8 @@ impl FormPage for FilterPage {
         directory.filter_of(visitor.caller.id(), FilterId(id)).cloned().ok_or_else(|| missing(Model::Filter))
     }
 
-    /// A new one with the criteria of the query, so that a list's view can become a filter.
+    /// Returns the stored filter, or a new one with the criteria of the query, so that a view of the list can become a
+    /// filter.
     fn start(ask: &Ask<Self>) -> FilterForm {
         let Some(known) = &ask.known else { return FilterForm::read(&ask.fields) };
         let (name, blob, then) = (known.name.clone(), known.blob.clone(), String::new());
@@ -143,7 +144,7 @@ impl FormPage for FilterPage {
     }
 }
 
-/// While one types.
+/// Shows the preview while the user edits the form.
 pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let (blob, bad) = filter_fields::read(&fields);
     let matching = Some(matching(&site, &visitor, blob, bad).await?);

@@ -1,4 +1,4 @@
-//! The list of filters: the user's own, and those that others share.
+//! The list of filters: the user's own, and public ones of other users.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ struct FiltersPage {
     tab: &'static str,
     own: Vec<SavedFilterRow>,
     shared: Vec<SavedFilterRow>,
-    /// Filters of others that are left out.
+    /// Number of filters of other users that are not shown.
     hidden: usize,
     problem: Option<Problem>,
 }
@@ -44,16 +44,16 @@ struct SavedFilterRow {
     name: String,
     owner: String,
     public: bool,
-    /// In short.
+    /// Criteria in one line.
     criteria: String,
-    /// Names of the reader's profiles that use it.
+    /// Names of the reader's profiles that use the filter.
     profiles: String,
-    /// The first of the planned maintenance that uses it.
+    /// First planned maintenance that uses the filter; `more_maintenances` is the number of the others.
     maintenances: Vec<MaintenanceId>,
     more_maintenances: usize,
 }
 
-/// What uses each filter, as far as the reader may know.
+/// Profiles of the reader and planned maintenance that use each filter.
 #[derive(Default)]
 struct Uses {
     profiles: FxHashMap<FilterId, Vec<String>>,

@@ -1,22 +1,22 @@
-//! Leads from a form to the form of something that it needs, and back. What was typed is kept in the address.
+//! Leads from a form to the form of something that it needs, and back. The entered values are kept in the address.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
 use crate::web::{answer::local_path, form::FormFields};
 
-/// The field that holds where to go back to.
+/// Field with the address to return to.
 pub const THEN: &str = "then";
-/// Marks an address whose query is what was typed into its form.
+/// Parameter of an address whose query has the values that were entered into the form.
 pub const DRAFT: &str = "draft";
-/// The button that leaves for the form of something that is needed.
+/// Button that leaves for the form of something that is needed.
 const MAKE: &str = "make";
-/// Forms that can be left and come back to.
+/// Forms that can be left and returned to.
 const FORMS: [&str; 3] = ["/notifications/profiles/", "/plannedmaintenance/", "/admin/rules/"];
-/// Bytes of an address; what was typed stays behind where it is longer.
+/// Greatest length of an address in bytes. If it would be longer, the entered values are lost.
 const LONGEST: usize = 16 << 10;
 
-/// Where the button leads that was pressed in the form at `path`, if it leaves for another form.
+/// Returns the address that the pressed button of the form at `path` leads to, if it leaves for another form.
 #[must_use]
 pub fn leave(fields: &FormFields, path: &str) -> Option<String> {
     let form = match fields.get(MAKE)? {
@@ -34,14 +34,14 @@ pub fn leave(fields: &FormFields, path: &str) -> Option<String> {
     Some(if place.len() > LONGEST { form.to_owned() } else { place })
 }
 
-/// Where to go back to, as the field says; empty: nowhere.
+/// Returns the address to return to. Empty if there is none.
 #[must_use]
 pub fn then(fields: &FormFields) -> String {
     let path = local_path(fields.get(THEN));
     if path.contains('?') && FORMS.iter().any(|form| path.starts_with(form)) { path.to_owned() } else { String::new() }
 }
 
-/// Back, with what was made as the choice of `field`; without a place to go back to, to `otherwise`.
+/// Returns the address of the form to return to, where the created thing is chosen in `field`, or else `otherwise`.
 #[must_use]
 pub fn back(fields: &FormFields, field: &str, made: u64, otherwise: &str) -> String {
     match then(fields) {

@@ -1,4 +1,4 @@
-//! The form of a profile, with a preview of what it would have sent.
+//! The form of a profile, with a preview of the messages that it would have sent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,7 +31,7 @@ use crate::{
 pub struct ProfilePage {
     frame: Frame,
     tab: &'static str,
-    /// Where the form goes to.
+    /// Address that the form is sent to.
     action: String,
     draft: Draft,
     timeslots: Vec<FormChoice>,
@@ -43,7 +43,7 @@ pub struct ProfilePage {
     by_destination: Vec<(String, u64)>,
 }
 
-/// A part of the page.
+/// Part of the page with the preview.
 #[derive(Template)]
 #[template(path = "notifications/outlook.html")]
 struct OutlookPart {
@@ -53,7 +53,7 @@ struct OutlookPart {
     by_destination: Vec<(String, u64)>,
 }
 
-/// One of what there is to choose from.
+/// Choice of a list.
 struct FormChoice {
     id: u64,
     name: String,
@@ -62,7 +62,7 @@ struct FormChoice {
     chosen: bool,
 }
 
-/// What the form holds.
+/// Content of the form.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     id: Option<ProfileId>,
@@ -78,7 +78,7 @@ impl Draft {
         Self {
             id,
             name: fields.text("name"),
-            // The last: one that was just made is added to what was typed.
+            // The last value is used, because a new timeslot is added to the values that were entered before.
             timeslot: fields.numbers("timeslot").last().map(TimeslotId),
             filters: fields.numbers("filters").map(FilterId).collect(),
             destinations: fields.numbers("destinations").map(DestinationId).collect(),
@@ -97,7 +97,7 @@ impl Draft {
         }
     }
 
-    /// What is missing, or too much.
+    /// Checks that nothing is missing, and that there are not too many filters or destinations.
     fn check(&self) -> Result<TimeslotId, Problem> {
         let timeslot = self.timeslot.ok_or_else(|| Problem::of("timeslot", "Timeslot: choose one."))?;
         if self.filters.is_empty() {
@@ -112,13 +112,13 @@ impl Draft {
         Ok(timeslot)
     }
 
-    /// As if it were switched on, so that one sees what that would do.
+    /// Converts the form to a draft for the preview. It is switched on, so that the preview shows what it would send.
     fn to_preview(&self, visitor: &Visitor, directory: &Directory) -> Result<PreviewDraft, Problem> {
         let timeslot = self.check()?;
         let kept = self.id.and_then(|id| directory.profile_of(visitor.caller.id(), id));
         let filter =
             |id: &FilterId| match (directory.usable_filter(visitor.caller.id(), *id), directory.filters.get(id)) {
-                // One that its owner does not share any more, but that may stay.
+                // The owner no longer shares this filter, but it may stay in the profile.
                 (None, Some(filter)) if kept.is_some_and(|profile| profile.filters.contains(id)) => {
                     DraftFilter::Inline(filter.blob.clone())
                 }
@@ -145,7 +145,7 @@ impl FormPage for ProfilePage {
         directory.profile_of(visitor.caller.id(), ProfileId(id)).cloned().ok_or_else(|| missing(Model::Profile))
     }
 
-    /// A new one is switched on already, and has the first timeslot.
+    /// A new profile is switched on and has the first timeslot.
     fn start(ask: &Ask<Self>) -> Draft {
         let directory = ask.site.service.directory();
         let first = || directory.timeslots_of(ask.visitor.caller.id()).first().map(|timeslot| timeslot.id);
@@ -241,12 +241,12 @@ impl FormPage for ProfilePage {
     }
 }
 
-/// Of the form.
+/// Returns the path of the form.
 fn path(known: Option<&Arc<Profile>>) -> String {
     known.map_or_else(|| format!("{PAGE}new/"), |profile| format!("{PAGE}{}/", profile.id))
 }
 
-/// While one types.
+/// Shows the preview while the user edits the form.
 pub async fn preview(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let draft = Draft::read(fields.numbers("id").next().map(ProfileId), &fields);
     let frame = Frame::new(&site, &visitor, Section::Notifications, "");

@@ -1,4 +1,4 @@
-//! The list of profiles, and creating the first one in one step.
+//! The list of profiles, and the form that creates the first one in one step.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -31,7 +31,7 @@ struct ProfilesPage {
     frame: Frame,
     tab: &'static str,
     cards: Vec<ProfileCard>,
-    /// Of the form for the first one.
+    /// E-mail address in the form for the first profile.
     email: String,
     level: u8,
     sending: bool,
@@ -46,7 +46,7 @@ struct ProfileCard {
     filters: Vec<FilterLine>,
     ways: Vec<DestinationLabel>,
     warnings: Vec<String>,
-    /// It cannot send anything, even if it is on.
+    /// Whether the profile cannot send anything, even if it is switched on.
     is_mute: bool,
 }
 
@@ -110,7 +110,7 @@ pub async fn list(State(site): State<Site>, visitor: Visitor) -> PageResult {
     page(&ProfilesPage::new(&site, &visitor))
 }
 
-/// Destination, timeslot, filter and profile in one step.
+/// Creates destination, timeslot, filter and profile in one step.
 pub async fn first(State(site): State<Site>, Posted { visitor, fields }: Posted) -> PageResult {
     let (email, level) = (fields.text("email"), fields.numbers("level").next());
     let wish = match (Form::MailAddress.normalize(email.clone()), level.and_then(|it| Level::new(it.try_into().ok()?)))

@@ -35,7 +35,7 @@ use crate::{
 
 pub const PAGE: &str = "/notifications/timeslots/";
 
-/// When a timeslot lets something through.
+/// Times at which a timeslot is open, as pages show them.
 pub struct OpeningText {
     pub id: TimeslotId,
     pub name: String,
@@ -44,7 +44,7 @@ pub struct OpeningText {
     pub is_open: bool,
     pub never: bool,
     pub next: Option<Timestamp>,
-    /// The weekday and hour of `next` in the zone that timeslots are read in.
+    /// Weekday and time of `next` in the time zone of timeslots.
     pub next_words: String,
 }
 
@@ -79,7 +79,7 @@ struct TimeslotsPage {
 
 struct TimeslotCard {
     opening: OpeningText,
-    /// Names of those that use it.
+    /// Names of the profiles that use it.
     profiles: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ pub struct TimeslotPage {
     name: String,
     rows: Vec<HoursInput>,
     opening: Option<OpeningText>,
-    /// The form that this one was opened from; empty: none.
+    /// Address of the form that this one was opened from. Empty if there is none.
     then: String,
     problem: Option<Problem>,
 }
@@ -116,7 +116,7 @@ impl TimeslotsPage {
     }
 }
 
-/// What the form holds.
+/// Content of the form.
 #[derive(Default)]
 pub struct TimeslotForm {
     name: String,
@@ -165,7 +165,7 @@ impl FormPage for TimeslotPage {
         })
     }
 
-    /// Times that were left as they were shown stay as they are stored, to the microsecond.
+    /// Times that were not edited stay as they are stored, to the microsecond.
     async fn save(ask: &Ask<Self>, form: &mut TimeslotForm) -> Result<Response, FormError> {
         let (service, caller, name) = (&ask.site.service, &ask.visitor.caller, form.name.clone());
         let draft = TimeslotDraft { name: Some(name), recurrences: Some(recurrences(&form.rows)?) };
@@ -193,13 +193,13 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<u64>, Posted { visi
     refused(&TimeslotsPage { problem, ..TimeslotsPage::new(&site, &visitor) })
 }
 
-/// In as few parts as say it: what is drawn comes in pieces that end at midnight.
+/// Converts rows to the smallest number of recurrences. Times that are drawn come in pieces that end at midnight.
 fn recurrences(typed: &[HoursInput]) -> Result<Vec<Recurrence>, Problem> {
     let pieces = week::recurrences(&week::read(typed)?)?;
     week::recurrences(&week::rows(&pieces))
 }
 
-/// The rows of the form that stand for what is stored.
+/// Returns the rows of the form for a stored timeslot.
 fn shown(timeslot: &Timeslot) -> Vec<HoursInput> {
     week::rows(&timeslot.recurrences).iter().map(HoursInput::new).collect()
 }

@@ -1,6 +1,7 @@
 //! A timeslot as rows of days with a start and an end, which may be on the next day.
 //!
-//! What is stored ends with its day, so a row over midnight becomes two recurrences, and they become one row again.
+//! A stored recurrence ends with its day, so a row over midnight becomes two recurrences, which are shown as one row
+//! again.
 
 use crate::{
     domain::{
@@ -11,23 +12,23 @@ use crate::{
 };
 
 const SECOND: u64 = 1_000_000;
-/// Seconds.
+/// Length of a day in seconds.
 const DAY: u64 = 86_400;
 const WEEK: u64 = 7 * DAY;
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-/// Rows to be filled in where there are no scripts.
+/// Number of empty rows, for browsers without scripts.
 const SPARE_ROWS: usize = 2;
 
-/// Seconds since midnight; an end that is not after the beginning lies on the next day, and 0 is midnight.
+/// Row in seconds since midnight. An end that is not after the start is on the next day; 0 is midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoursRow {
-    /// On which it begins: 1 (Monday) to 7, sorted.
+    /// Weekdays on which the row begins: 1 (Monday) to 7, sorted.
     pub days: Vec<u8>,
     pub from: u64,
     pub to: u64,
 }
 
-/// A row of the form, as it was typed.
+/// Row of the form as it was entered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HoursInput {
     pub days: Vec<u8>,
@@ -35,7 +36,7 @@ pub struct HoursInput {
     pub to: String,
 }
 
-/// A bar of the picture of a week, in minutes and days.
+/// Bar in the picture of a week. `day` counts from 0 (Monday); the rest is in minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeekBar {
     pub day: u64,
@@ -48,7 +49,7 @@ impl HoursRow {
         self.from == 0 && self.to == 0
     }
 
-    /// "Mon–Fri 22:00–06:00"
+    /// Returns the row as text, such as "Mon–Fri 22:00–06:00".
     #[must_use]
     pub fn words(&self) -> String {
         if self.is_all_day() {
@@ -73,7 +74,7 @@ impl HoursInput {
         self.days.contains(day)
     }
 
-    /// Browsers refuse seconds unless they are told to take them.
+    /// Returns the step of the time inputs in seconds. Browsers refuse seconds unless it is 1.
     #[must_use]
     pub fn step(&self) -> u8 {
         if self.from.len() > 5 || self.to.len() > 5 { 1 } else { 60 }
@@ -90,7 +91,7 @@ impl HoursInput {
             time.map(|it| it.0 / SECOND)
                 .ok_or_else(|| Problem::of(field(name), format!("Row {number}: “{name}” needs a time such as 08:30.")))
         };
-        // Who writes the last minute of the day means the end of the day (pages contract section 5).
+        // The last minute of the day means the end of the day (pages contract section 5).
         let to = if self.to == "23:59" { "24:00" } else { self.to.as_str() };
         let row = HoursRow { days: self.days.clone(), from: time("from", &self.from)?, to: time("to", to)? };
         if row.from == row.to && row.from != 0 {
@@ -101,14 +102,14 @@ impl HoursInput {
     }
 }
 
-/// Those of the form and some more to be filled in.
+/// Adds empty rows to those of the form.
 #[must_use]
 pub fn with_spares(mut rows: Vec<HoursInput>) -> Vec<HoursInput> {
     rows.extend(std::iter::repeat_n(HoursInput::default(), SPARE_ROWS));
     rows
 }
 
-/// The rows that were sent; those without days do not count.
+/// Returns the rows that were sent, without those that have no days.
 #[must_use]
 pub fn typed(fields: &FormFields) -> Vec<HoursInput> {
     let most = RECURRENCES_PER_TIMESLOT + SPARE_ROWS;
@@ -122,7 +123,7 @@ pub fn typed(fields: &FormFields) -> Vec<HoursInput> {
     (0..most).map(row).filter(|row| !row.is_blank()).collect()
 }
 
-/// What rows mean, or what is wrong with the first bad one.
+/// Parses rows. The problem is about the first invalid one.
 pub fn read(rows: &[HoursInput]) -> Result<Vec<HoursRow>, Problem> {
     let rows: Vec<HoursRow> = (1..).zip(rows).map(|(number, row)| row.read(number)).collect::<Result<_, _>>()?;
     if rows.is_empty() {
@@ -131,7 +132,7 @@ pub fn read(rows: &[HoursInput]) -> Result<Vec<HoursRow>, Problem> {
     Ok(rows)
 }
 
-/// As they are stored.
+/// Converts rows to recurrences.
 pub fn recurrences(rows: &[HoursRow]) -> Result<Vec<Recurrence>, Problem> {
     let mut all = Vec::new();
     for row in rows {
@@ -154,7 +155,7 @@ pub fn recurrences(rows: &[HoursRow]) -> Result<Vec<Recurrence>, Problem> {
     Ok(all)
 }
 
-/// The same times, without overlaps, in as few rows as show them.
+/// Converts recurrences to the smallest number of rows, without overlaps.
 #[must_use]
 pub fn rows(recurrences: &[Recurrence]) -> Vec<HoursRow> {
     let mut spans = spans(recurrences);
@@ -193,7 +194,7 @@ pub fn rows(recurrences: &[Recurrence]) -> Vec<HoursRow> {
     rows
 }
 
-/// The picture of a week.
+/// Returns the bars of the picture of a week.
 #[must_use]
 pub fn bars(recurrences: &[Recurrence]) -> Vec<WeekBar> {
     let mut bars = Vec::new();
@@ -207,7 +208,7 @@ pub fn bars(recurrences: &[Recurrence]) -> Vec<WeekBar> {
     bars
 }
 
-/// "Mon–Fri 08:00–16:00, Sat all day"
+/// Returns recurrences as text, such as "Mon–Fri 08:00–16:00, Sat all day".
 #[must_use]
 pub fn words(recurrences: &[Recurrence]) -> String {
     let rows = rows(recurrences);
@@ -219,7 +220,7 @@ pub fn day_name(day: &u8) -> &'static str {
     NAMES.get(usize::from(*day).wrapping_sub(1)).copied().unwrap_or_default()
 }
 
-/// Seconds of the week, from Monday on, in order and apart.
+/// Returns the times as seconds since the beginning of Monday, sorted and without overlaps.
 fn spans(recurrences: &[Recurrence]) -> Vec<(u64, u64)> {
     let mut all: Vec<(u64, u64)> = Vec::new();
     for it in recurrences {
@@ -244,7 +245,7 @@ fn clock(seconds: u64) -> String {
     if rest == 0 { format!("{hours:02}:{minutes:02}") } else { format!("{hours:02}:{minutes:02}:{rest:02}") }
 }
 
-/// "Mon–Wed, Sat"
+/// Returns weekdays as text, such as "Mon–Wed, Sat".
 fn days(days: &[u8]) -> String {
     if days.len() == 7 {
         return "every day".to_owned();
@@ -305,7 +306,7 @@ mod tests {
         let read = |text: &str| read(&typed(&FormFields::parse(text.as_bytes())));
         let night = HoursRow { days: vec![1, 7], from: 81_000, to: 0 };
         assert_eq!(read("days-0=7&days-0=1&days-0=9&from-0=22:30&to-0=24:00&from-1=&to-1="), Ok(vec![night]));
-        // Pages contract section 5: the last minute is not left out.
+        // Pages contract section 5: the last minute of the day is part of the timeslot.
         let late = |to: &str| read(&format!("days-0=1&from-0=22:00&to-0={to}")).map(|rows| rows[0].to);
         assert_eq!((late("23:59"), late("00:00"), late("23:58")), (Ok(0), Ok(0), Ok(86_280)));
         assert_eq!(late("23:59:00"), Ok(86_340));

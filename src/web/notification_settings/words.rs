@@ -1,4 +1,4 @@
-//! Filters and refusals in words.
+//! Filters and refusals as text.
 
 use crate::{
     domain::{
@@ -15,12 +15,13 @@ use crate::{
     web::problem::Problem,
 };
 
-/// Names in a list that people read.
+/// Greatest number of names in a list.
 const NAMES: usize = 6;
-/// Characters of one of them.
+/// Greatest length of a name in a list, in characters.
 const NAME: usize = 80;
 
-/// What the filter asks for, one criterion each; empty where it asks for nothing, and so matches nothing.
+/// Describes the criteria of a filter, one text for each. Empty if there are no criteria, and the filter matches
+/// nothing.
 #[must_use]
 pub fn criteria(blob: &FilterBlob, directory: &Directory) -> Vec<String> {
     let mut given: Vec<_> = blob.given().filter(|(_, given)| given.is_set()).collect();
@@ -35,7 +36,7 @@ pub fn criteria(blob: &FilterBlob, directory: &Directory) -> Vec<String> {
     given.into_iter().flat_map(|(criterion, given)| criterion_words(criterion, given, directory)).collect()
 }
 
-/// Of a criterion that is set; several where each key of tags is one by itself.
+/// Describes a criterion that is set. Tags have one text for each key.
 fn criterion_words(criterion: &Criterion, given: Given<'_>, directory: &Directory) -> Vec<String> {
     let of = |names: Vec<String>| format!("{} {}", criterion.noun, any(names.into_iter()));
     vec![match given {
@@ -53,13 +54,13 @@ fn criterion_words(criterion: &Criterion, given: Given<'_>, directory: &Director
     }]
 }
 
-/// The filter's criteria in one line of bounded length, for lists; empty where it asks for nothing.
+/// Describes the criteria in one line of limited length. Empty if there are none.
 #[must_use]
 pub fn brief(blob: &FilterBlob, directory: &Directory) -> String {
     shortened(&criteria(blob, directory).join(", "), CRITERIA_SHOWN)
 }
 
-/// The text, or as much of its beginning as fits, with an ellipsis.
+/// Returns the text, or its beginning with an ellipsis, in at most `most` characters.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -78,7 +79,7 @@ pub fn filter_name(id: FilterId, directory: &Directory) -> String {
     directory.filters.get(&id).map_or_else(|| format!("filter {id}"), |filter| filter.name.clone())
 }
 
-/// What a form says about a request that was turned down.
+/// Converts a refusal to the problem that a form shows.
 #[must_use]
 pub fn refusal(refusal: &Refusal) -> Problem {
     let text = match refusal {
@@ -97,7 +98,7 @@ pub fn refusal(refusal: &Refusal) -> Problem {
     }
 }
 
-/// The first letter large.
+/// Returns the text with a capital first letter.
 #[must_use]
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
@@ -151,7 +152,7 @@ fn any(names: impl ExactSizeIterator<Item = String>) -> String {
     list(names, "or")
 }
 
-/// "a, b or c"; of many only the first ones.
+/// Joins names as in "a, b or c". If there are many, only the first ones.
 fn list(names: impl ExactSizeIterator<Item = String>, word: &str) -> String {
     let count = names.len();
     let mut shown: Vec<String> = names.take(NAMES).map(|name| shortened(&name, NAME)).collect();
