@@ -35,7 +35,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         }
     };
     telemetry::report_panics();
-    // What is made from here on belongs to its owner alone: words of incidents are in all of it.
+    // Files that are created from here on are readable only by their owner, because all of them contain texts of
+    // incidents.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(arguments)));
     match outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("an internal error ended the command"))) {

@@ -1,4 +1,4 @@
-//! The administrative verbs: turns arguments into a request, has it executed, and prints the reply.
+//! The administrative verbs: convert arguments to a request, have it executed, and print the reply.
 
 use std::{
     io::Read,
@@ -121,7 +121,7 @@ pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Resul
     run(config, request, Format::Table)
 }
 
-/// By asking the plug-ins, without the server.
+/// Lists the channel types of plug-ins by asking the plug-ins, without the server.
 fn types(config: &Config) -> anyhow::Result<ExitCode> {
     let rows = server::plugin_types(config)?;
     let directory = config.notifications.plugins.value.as_deref().unwrap_or(Path::new("(none)"));
@@ -267,7 +267,7 @@ fn yes(flag: bool) -> String {
     if flag { "yes" } else { "no" }.to_owned()
 }
 
-/// The first line of a file, or of standard input for `-`.
+/// Returns the first line of a file, or of standard input for `-`.
 pub(super) fn secret(path: &Path) -> anyhow::Result<SecretString> {
     let text = read(path)?;
     let line = text.lines().next().unwrap_or_default();

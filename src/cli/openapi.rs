@@ -1,4 +1,4 @@
-//! `argusd openapi`: prints the document of an API version.
+//! `argusd openapi`: prints the OpenAPI document of an API version.
 
 use std::process::ExitCode;
 

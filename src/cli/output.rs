@@ -1,4 +1,4 @@
-//! Output for people and for programs: tables, JSON and messages.
+//! Output for users and for programs: tables, JSON and messages.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,24 +16,24 @@ impl Format {
     }
 }
 
-/// A line on standard output. A reader that went away is no error of ours.
+/// Writes a line to standard output. A reader that has closed the pipe is not an error.
 pub(super) fn say(line: impl std::fmt::Display) {
     let ignored = writeln!(std::io::stdout(), "{line}");
     drop(ignored);
 }
 
-/// A line on standard error.
+/// Writes a line to standard error.
 pub(super) fn note(line: impl std::fmt::Display) {
     let ignored = writeln!(std::io::stderr(), "{line}");
     drop(ignored);
 }
 
-/// An error with its causes, on one line.
+/// Writes an error with its causes to standard error, on one line.
 pub(super) fn complain(error: &anyhow::Error) {
     note(format_args!("argusd: {error:#}"));
 }
 
-/// Overwrites the line before where somebody is watching.
+/// Writes a line of progress to standard error. On a terminal it replaces the previous line.
 pub(super) fn progress(text: &str) {
     let mut stderr = std::io::stderr();
     let ignored = if stderr.is_terminal() { write!(stderr, "\r{text}\x1b[K") } else { writeln!(stderr, "{text}") };
@@ -53,7 +53,7 @@ pub(super) fn list<R: Serialize>(format: Format, rows: &[R], header: &[&str], ce
     }
 }
 
-/// Columns as wide as their widest cell, two spaces between them.
+/// Formats a table. Columns are as wide as their widest cell, with two spaces between them.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
     let widths: Vec<usize> = (0..head.len())

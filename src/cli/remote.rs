@@ -19,9 +19,9 @@ pub(super) fn carry_out(config: &Config, request: AdminRequest) -> anyhow::Resul
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     match runtime.block_on(server::connect(&config.data.value)) {
         Ok(Some(stream)) => ask(&stream, &request),
-        // Nobody listens: no server has the file.
+        // No process listens, so no server has the file open.
         Ok(None) => carry_out_here(config, request),
-        // Secrets are not for them. If a server has the file, its lock will say so.
+        // Another user's process must not get secrets. If a server has the file open, its lock shows that.
         Err(stranger) => {
             output::note(&stranger);
             carry_out_here(config, request)

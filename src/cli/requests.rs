@@ -11,7 +11,8 @@ pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
     AdminRequest::Generate { count: arguments.count, seed: arguments.seed }
 }
 
-/// The server may have another working directory than the command, so the path is made absolute here.
+/// Converts the path of a backup to a request. It is made absolute, because the server may have another working
+/// directory.
 pub(super) fn backup(file: &Path) -> anyhow::Result<AdminRequest> {
     let to = absolute(file)?;
     Ok(AdminRequest::Backup { to })
@@ -21,7 +22,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("cannot determine where {} is", path.display()))
 }
 
-/// `[DD ]HH:MM:SS` in microseconds (contract section 24).
+/// Parses `[DD ]HH:MM:SS` as microseconds (contract section 24).
 pub(super) fn duration_micros(text: &str) -> Result<i64, String> {
     let bad = || format!("{text:?} is not \"DD HH:MM:SS\"");
     let (days, time) = text.trim().split_once(' ').unwrap_or(("0", text.trim()));
@@ -32,7 +33,7 @@ pub(super) fn duration_micros(text: &str) -> Result<i64, String> {
     seconds.checked_mul(1_000_000).ok_or_else(bad)
 }
 
-/// A number of days, or the word `never`.
+/// Parses a number of days, or the word `never`.
 pub(super) fn life(text: &str) -> Result<Life, String> {
     if text.eq_ignore_ascii_case("never") {
         return Ok(Life::Never);
@@ -43,7 +44,7 @@ pub(super) fn life(text: &str) -> Result<Life, String> {
     }
 }
 
-/// A number of seconds, or the word `off`.
+/// Parses a number of seconds, or the word `off`.
 pub(super) fn heartbeat(text: &str) -> Result<Heartbeat, String> {
     if text.eq_ignore_ascii_case("off") {
         return Ok(Heartbeat(None));

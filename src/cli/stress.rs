@@ -1,4 +1,4 @@
-//! `argusd stress`: a load test of any Argus-compatible server, with a small HTTP client of its own.
+//! `argusd stress`: a load test for servers with the Argus API, with a small HTTP client of its own.
 
 mod client;
 mod report;

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept open between requests.
+//! HTTP client on one connection that is kept open between requests.
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::Url;
 
-/// The server, and how to be let in.
+/// Server that is tested, and the token for it.
 pub(super) struct StressTarget {
     address: String,
     host: HeaderValue,
@@ -22,7 +22,7 @@ pub(super) struct StressTarget {
 }
 
 impl StressTarget {
-    /// `url` is the server's address, with or without `/api/v2`.
+    /// Parses the address of the server, with or without `/api/v2`.
     pub(super) fn parse(url: &str, token: &str) -> anyhow::Result<Self> {
         let parsed = Url::parse(url).with_context(|| format!("{url:?} is no address"))?;
         match parsed.scheme() {
@@ -50,7 +50,7 @@ impl StressTarget {
             TcpStream::connect(&self.address).await.with_context(|| format!("cannot connect to {}", self.address))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Its errors come out of the requests on it.
+        // Errors of the connection are returned by the requests on it.
         tokio::spawn(async move { drop(connection.await) });
         Ok(StressClient { target: self, sender })
     }
@@ -62,12 +62,12 @@ pub(super) struct StressClient<'a> {
 }
 
 impl StressClient<'_> {
-    /// `path` is relative to the API.
+    /// Sends a POST. `path` is relative to the API.
     pub(super) async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
         self.send(Method::POST, path, body.into()).await
     }
 
-    /// The body of a 200.
+    /// Sends a GET and returns the body. Any status but 200 is an error.
     pub(super) async fn get(&mut self, path: &str) -> anyhow::Result<Bytes> {
         let (status, body) = self.send(Method::GET, path, Bytes::new()).await?;
         ensure!(status == StatusCode::OK, "GET {path} was answered {status}");

@@ -1,10 +1,10 @@
-//! Prints the figures of a load test.
+//! Prints the results of a load test.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::cli::output::say;
 
-/// Sorted.
+/// Latencies in ascending order.
 pub(super) struct Latencies(Vec<Duration>);
 
 impl FromIterator<Duration> for Latencies {
@@ -20,7 +20,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// In milliseconds; nearest rank, so 100 gives the longest.
+    /// Returns a percentile in milliseconds, by nearest rank; 100 is the greatest latency.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1) - 1;
         self.0.get(rank).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)

@@ -1,4 +1,4 @@
-//! Verifies that every acknowledged incident is stored as it was sent.
+//! Verifies that every incident that the server accepted is stored as it was sent.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{client::StressTarget, worker::Incident};
 use crate::clock::{Clock, SystemClock};
 
-/// Incidents in one bulk request.
+/// Number of incidents in one bulk request.
 const BULK: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct StoredTag {
     tag: String,
 }
 
-/// What is wrong, one line each.
+/// Returns a line for each incident that cannot be read or differs.
 pub(super) async fn verify(
     target: &Arc<StressTarget>,
     incidents: Vec<Incident>,
@@ -83,7 +83,7 @@ fn difference(sent: &Incident, stored: &StoredIncident, acked: bool) -> Option<S
     Some(format!("incident {}: {field} is not what was sent", sent.pk))
 }
 
-/// Acknowledges all of them, many at a time.
+/// Acknowledges all incidents in bulk requests.
 pub(super) async fn acknowledge(target: &StressTarget, incidents: &[Incident]) -> anyhow::Result<()> {
     let mut client = target.connect().await?;
     for chunk in incidents.chunks(BULK) {

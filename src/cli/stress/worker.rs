@@ -13,7 +13,7 @@ use serde_json::json;
 use super::client::{StressClient, StressTarget};
 use crate::clock::{Clock, SystemClock, random_bytes};
 
-/// Consecutive errors after which a worker stops.
+/// Number of consecutive errors after which a worker stops.
 const ERRORS_IN_A_ROW: usize = 5;
 
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(super) struct PostedIncident {
     pub errors: Vec<String>,
 }
 
-/// What was posted, to be compared with what is there afterwards.
+/// Incident as it was posted, to be compared with the stored one.
 #[derive(Clone, Debug)]
 pub(super) struct Incident {
     pub pk: u64,
