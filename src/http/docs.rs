@@ -63,8 +63,7 @@ pub fn openapi(version: Version) -> OpenApi {
 /// Returns the OpenAPI document of argusd's own API.
 #[must_use]
 pub fn native_openapi() -> OpenApi {
-    let title =
-        "What the Argus API does not have: messages about events, their state, and why somebody was not notified.";
+    let title = "Additions to the Argus API: messages about events, their state, and why somebody was not notified.";
     assemble(title.to_owned(), native::PREFIX, native::parts())
 }
 
@@ -126,16 +125,16 @@ fn describe(part: &mut OpenApi, needs_token: bool) {
             let token = || SecurityRequirement::new::<_, [&str; 0], &str>("tokenAuth", []);
             operation.security = Some(if needs_token { vec![token()] } else { Vec::new() });
             if needs_token {
-                refuse(operation, "401", "No token, or not a good one.");
+                refuse(operation, "401", "The token is missing or not valid.");
             }
             if !names.is_empty() {
-                refuse(operation, "404", "There is no such thing.");
+                refuse(operation, "404", "Not found.");
             }
             if has_query_parameter(operation, |name| name == "cursor") {
-                refuse(operation, "404", "There is no such page.");
+                refuse(operation, "404", "Page not found.");
             }
             if operation.request_body.is_some() || !names.is_empty() || has_query_parameter(operation, |_| true) {
-                let texts = "What was wrong: by field, or a list of texts, or a text.";
+                let texts = "Errors by field, or a list of texts, or one text.";
                 let described = ResponseBuilder::new().description(texts);
                 let body = Content::new(Some(ObjectBuilder::new().schema_type(SchemaType::AnyValue).build()));
                 let response = described.content("application/json", body).build();

@@ -193,7 +193,7 @@ fn finish(routes: OpenApiRouter<Api>, prefix: &str, api: &Api) -> Router {
     routes.method_not_allowed_fallback(negotiate::other_method).with_state(api.clone())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer gives the cause away")]
+#[expect(clippy::needless_pass_by_value, reason = "the layer passes the cause by value")]
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     let error = format!("panic: {}", text.unwrap_or("of unknown cause"));

@@ -133,7 +133,7 @@ impl<'q> Parser<'q> {
             None | Some('&' | '|' | ')') => Ok(None),
             Some('(') => {
                 if self.depth >= FILTER_DEPTH {
-                    return Err(self.unexpected("too many parentheses in each other"));
+                    return Err(self.unexpected("too many nested parentheses"));
                 }
                 self.at += 1;
                 self.depth += 1;

@@ -239,7 +239,7 @@ fn says_where_it_is_wrong() {
             Ok(found) => panic!("{query}: {found:?}"),
         }
     }
-    assert!(parse(&"(".repeat(FILTER_DEPTH + 1)).unwrap_err().contains("too many parentheses"));
+    assert!(parse(&"(".repeat(FILTER_DEPTH + 1)).unwrap_err().contains("too many nested parentheses"));
     assert!(parse(&"(".repeat(FILTER_DEPTH)).is_ok());
     assert!(parse(&"a".repeat(FILTER_QUERY_BYTES + 1)).is_err());
 }
