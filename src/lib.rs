@@ -1,4 +1,4 @@
-//! argusd: the incident desk of a monitoring team as one program and one file.
+//! argusd: incident management for monitoring teams, as one program with one data file.
 //!
 //! This file is the map; `docs/ARCHITECTURE.md` says how the parts work together.
 

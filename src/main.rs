@@ -1,11 +1,11 @@
-//! Arguments in, exit code out.
+//! Passes the arguments to the command line and returns its exit code.
 
 use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// Gives memory back to the system within some ten seconds after it was freed, which the default one does not do after a
-/// burst (`docs/PERFORMANCE.md` has the figures).
+/// Returns freed memory to the system within about ten seconds, which the default allocator does not do after a burst
+/// (`docs/PERFORMANCE.md` has the figures).
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
