@@ -1,10 +1,11 @@
-//! Log lines on standard error.
+//! Starts the log, whose lines go to standard error, and reports panics.
 
 use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// From here on a panic is one line, without a backtrace: in the log, or on standard error before there is one.
+/// Installs a hook that reports a panic as one line, without a backtrace: in the log, or on standard error before the
+/// log is started.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
@@ -18,9 +19,9 @@ pub fn report_panics() {
     }));
 }
 
-/// Starts writing log lines; `level` is a level or a list of directives. Only the first call counts.
+/// Starts writing log lines. `level` is a level or a list of directives. Only the first call has an effect.
 pub fn start(level: &str) {
-    // The search library reports each of its merges; they are of no use to an operator unless asked for by name.
+    // The search library reports each merge, which is of no use to an operator who did not ask for it by name.
     let directives = if level.contains('=') { level.to_owned() } else { format!("{level},tantivy=warn") };
     let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
     let ignored = fmt()
