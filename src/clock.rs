@@ -1,4 +1,4 @@
-//! The only reader of the clocks and of randomness; everything else gets both as arguments.
+//! The only reader of the clocks and of randomness. Everything else receives both as arguments.
 
 use std::{
     sync::{LazyLock, Mutex, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 
 use crate::domain::time::{MonotonicTime, Now, Timestamp};
 
-/// Tells the time in UTC, and how much of it has passed.
+/// Source of the time of day in UTC, and of a monotonic time by which waits are measured.
 pub trait Clock: Send + Sync {
-    /// The time of day. It may be set, in either direction, at any time: nothing waits by it.
+    /// Returns the time of day. It may be set in either direction at any time, so no wait depends on it.
     fn now(&self) -> Timestamp;
 
-    /// A reading of the clock that only goes forward, by which everything waits.
+    /// Returns the monotonic time, by which all waits are measured.
     fn moment(&self) -> MonotonicTime;
 
     fn both(&self) -> Now {
@@ -20,11 +20,11 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// The host's clocks.
+/// The clocks of the host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// What moments are counted from.
+/// Origin of monotonic times: the first reading in this process.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
@@ -38,7 +38,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise, for tests.
+/// A clock that stands still until it is moved, for tests.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Now>);
 
@@ -48,21 +48,22 @@ impl ManualClock {
         Self(Mutex::new(Now { wall: now, moment: MonotonicTime::from_micros(0) }))
     }
 
-    /// Time passes until then. An earlier time is a jump back, during which no time passes.
+    /// Moves the time of day to `now`, and the monotonic time by the difference. An earlier `now` only sets the time of
+    /// day back.
     pub fn set(&self, now: Timestamp) {
         let mut clock = self.lock();
         let passed = now.micros().saturating_sub(clock.wall.micros()).max(0);
         *clock = Now { wall: now, moment: clock.moment.saturating_add_micros(passed) };
     }
 
-    /// So much time passes.
+    /// Moves both clocks forward. A negative number sets the time of day back only.
     pub fn advance_micros(&self, micros: i64) {
         let mut clock = self.lock();
         clock.wall = clock.wall.saturating_add_micros(micros);
         clock.moment = clock.moment.saturating_add_micros(micros.max(0));
     }
 
-    /// The time of day is set forward, or back, while no time passes.
+    /// Sets the time of day forward or back by `micros`, without a change of the monotonic time.
     pub fn jump_micros(&self, micros: i64) {
         let mut clock = self.lock();
         clock.wall = clock.wall.saturating_add_micros(micros);
@@ -87,10 +88,10 @@ impl Clock for ManualClock {
     }
 }
 
-/// Random bytes from the operating system, for secrets and names.
+/// Returns random bytes from the operating system, for secrets and names.
 ///
 /// # Panics
-/// If the operating system has no randomness to give, which no supported one does after boot.
+/// If the operating system has no randomness, which does not happen on a supported system after boot.
 #[must_use]
 #[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
