@@ -6,12 +6,12 @@ use super::{
     time::Timestamp,
 };
 
-/// Its primary key is that of its event, which holds actor, time and text.
+/// An acknowledgement. It shares the primary key of its event, which holds actor, time and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
     pub event: EventId,
     pub incident: IncidentId,
-    /// `None`: never expires.
+    /// Time of expiry. `None`: does not expire.
     pub expiration: Option<Timestamp>,
 }
 
@@ -22,7 +22,7 @@ impl Acknowledgement {
     }
 }
 
-/// How long an incident with these acknowledgements counts as acknowledged.
+/// Returns until when an incident with these acknowledgements is acknowledged.
 #[must_use]
 pub fn acked_until<'a>(acks: impl IntoIterator<Item = &'a Acknowledgement>) -> AckedUntil {
     acks.into_iter()

@@ -1,8 +1,8 @@
-//! Network addresses of clients, as limits count them: an IPv4 address, or an IPv6 network of 64 bits.
+//! Network addresses of clients as limits count them: an IPv4 address, or an IPv6 network of 64 bits.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address itself, or the network of 64 bits of an IPv6 address, since one host may have all of that.
+/// Returns an IPv4 address unchanged, and of an IPv6 address its network of 64 bits, all of which one host may have.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

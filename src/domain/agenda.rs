@@ -10,25 +10,25 @@ use super::{
     time::{MonotonicTime, Now, Timestamp},
 };
 
-/// Something to look at when its time comes. Each has at most one row.
+/// A task of the agenda. Each has at most one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Task {
     pub kind: TaskKind,
-    /// What it is about, as the kind says.
+    /// Primary key of the task's subject, whose type depends on `kind`.
     pub id: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskKind {
-    /// Whether the classic token of a source expires soon.
+    /// Check whether the classic token of a source expires soon.
     TokenExpiry,
-    /// Whether a source that is watched is silent.
+    /// Check whether a watched source is silent.
     Heartbeat,
 }
 
 impl TaskKind {
     pub const ALL: [Self; 2] = [Self::TokenExpiry, Self::Heartbeat];
-    /// Those that each source may have.
+    /// The kinds of tasks that belong to sources.
     pub const OF_SOURCES: [Self; 2] = [Self::TokenExpiry, Self::Heartbeat];
 
     #[must_use]
@@ -51,30 +51,31 @@ impl fmt::Display for Task {
     }
 }
 
-/// What has to become of a row after a look.
+/// The next time of a row after its task was carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Next {
-    /// There is nothing to wait for until something else changes: the row is deleted.
+    /// The row is deleted: nothing to check until something else changes.
     #[default]
     Nothing,
-    /// It stays due, since what it waits for has no time: the next round looks again.
+    /// The row stays due and is checked in the next round, since the change that it waits for has no known time.
     Soon,
     At(Timestamp),
 }
 
-/// A row that is due, as it was when it was taken.
+/// A due row, as it was when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     pub task: Task,
-    /// The time in the data file.
+    /// Time of the row in the data file.
     pub stored: Timestamp,
     turn: u64,
 }
 
-/// The rows in memory.
+/// The rows of the agenda in memory.
 ///
-/// A row is due when the clock shows its time, or when the time that was left has passed on the monotonic clock,
-/// whichever comes first: a clock that is set back delays nothing, and one that is set forward makes due what is past.
+/// A row is due when the time of day reaches its time, or when the remaining time has passed on the monotonic clock,
+/// whichever comes first. So a clock that is set back delays nothing, and one that is set forward makes passed rows
+/// due.
 #[derive(Debug, Default)]
 pub struct Agenda {
     rows: BTreeMap<Task, AgendaRow>,
@@ -88,12 +89,12 @@ struct AgendaRow {
     stored: Timestamp,
     at: Timestamp,
     moment: MonotonicTime,
-    /// Another one after each change, so that nobody moves a row that is not the one that was looked at.
+    /// Changes with each change of the row, so that a row that changed since it was read is not postponed.
     turn: u64,
 }
 
 impl Agenda {
-    /// Adds or moves the row of a task, as it is in the data file.
+    /// Adds or moves the row of a task, with its time in the data file.
     pub fn schedule(&mut self, task: Task, at: Timestamp, now: Now) {
         self.put(task, at, at, now);
     }
@@ -105,21 +106,21 @@ impl Agenda {
         }
     }
 
-    /// Moves a row in memory alone: after a restart it is looked at again at the time that is stored. Does nothing if the
-    /// row changed since it was taken.
+    /// Postpones a row in memory only; its time in the data file stays. Does nothing if the row changed since it was
+    /// read.
     pub fn postpone(&mut self, due: &Due, until: Timestamp, now: Now) {
         if self.rows.get(&due.task).is_some_and(|row| row.turn == due.turn) {
             self.put(due.task, due.stored, until, now);
         }
     }
 
-    /// Adds the row of a task at the start: it is due at once, since the clock and the settings may be other than they were
-    /// when it was written. A look moves it on.
+    /// Adds the row of a task when the server starts. It is due at once, since the clock and the settings may have
+    /// changed since it was written. Carrying it out moves it to its next time.
     pub fn load(&mut self, task: Task, stored: Timestamp, now: Now) {
         self.put(task, stored, now.wall, now);
     }
 
-    /// The rows of a kind that are due, those first whose time came first.
+    /// Returns the due rows of a kind, those with the earliest times first.
     #[must_use]
     pub fn due(&self, kind: TaskKind, now: Now) -> Vec<Due> {
         let by_time = self.by_time.iter().take_while(|(at, _)| *at <= now.wall).map(|(_, task)| *task);
@@ -136,7 +137,8 @@ impl Agenda {
         rows.into_iter().map(|(_, due)| due).collect()
     }
 
-    /// Microseconds until another row becomes due, if neither clock is set. `None`: all rows are due.
+    /// Returns the microseconds until the next row becomes due, if the clock is not set meanwhile. `None`: no row waits
+    /// for its time.
     #[must_use]
     pub fn next(&self, now: Now) -> Option<i64> {
         let first = Task { kind: TaskKind::ALL[0], id: 0 };
@@ -204,7 +206,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a list of rows that is walked as a whole.
+        /// Compares with a list of rows that is searched from start to end.
         #[test]
         fn due_rows_are_those_whose_time_came_on_either_clock(
             steps in proptest::collection::vec((0_u8..6, 0_u64..5, -300_i64..300), 1..60),

@@ -5,31 +5,31 @@ use super::{limits::RETRY_AFTER_MAX_MICROS, time::MonotonicTime};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptOutcome {
     pub ended: AttemptEnd,
-    /// What the provider, or the network, said.
+    /// Answer of the provider, or error of the network.
     pub answer: String,
-    /// Whether the server that messages of this type go to was there and takes messages otherwise.
+    /// Whether a server that accepts messages of this type was reached.
     pub reached: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEnd {
     Sent,
-    /// Another attempt may succeed.
+    /// A retry may succeed.
     Retry,
-    /// The same, but not before this number of microseconds has passed, because the provider asked for it.
+    /// A retry may succeed, but not before this number of microseconds, because the provider asked for it.
     RetryAfter(i64),
-    /// Another attempt would end the same way. Says nothing about the destination.
+    /// A retry would fail in the same way. Says nothing about the destination.
     Failed,
 }
 
 impl AttemptOutcome {
-    /// The provider took it, and said this.
+    /// Returns the outcome of a message that the provider accepted with this answer.
     #[must_use]
     pub const fn sent(answer: String) -> Self {
         Self { ended: AttemptEnd::Sent, answer, reached: true }
     }
 
-    /// Nobody was reached, or nobody who takes messages now.
+    /// Returns the outcome of an attempt that did not reach a server that accepts messages now.
     #[must_use]
     pub const fn retry(answer: String) -> Self {
         Self { ended: AttemptEnd::Retry, answer, reached: false }
@@ -42,7 +42,7 @@ impl AttemptOutcome {
 }
 
 impl AttemptEnd {
-    /// Until when the destination wants to be left alone.
+    /// Returns until when the provider asked to wait, at most `RETRY_AFTER_MAX_MICROS` from `now`.
     #[must_use]
     pub fn asked_until(self, now: MonotonicTime) -> Option<MonotonicTime> {
         match self {

@@ -1,4 +1,4 @@
-//! The change log, which followers read, and the audit trail.
+//! The change log, which search, pages and the audit trail follow.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::{
     time::Timestamp,
 };
 
-/// One entry of the log.
+/// One entry of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub seq: Seq,
     pub at: Timestamp,
-    /// `None`: the server itself.
+    /// User who caused the change. `None`: the server itself.
     pub actor: Option<UserId>,
     pub kind: ChangeKind,
 }
@@ -28,19 +28,19 @@ pub enum ChangeKind {
         incident: IncidentId,
         event: EventId,
     },
-    /// An event was stored, with whatever it did to the state; also the event of an acknowledgement.
+    /// An event was stored, with its effect on the state; also the event of an acknowledgement.
     EventAdded {
         incident: IncidentId,
         event: EventId,
     },
-    /// An acknowledgement got another expiration.
+    /// The expiration of an acknowledgement changed.
     AckChanged {
         incident: IncidentId,
         ack: EventId,
         before: Option<Timestamp>,
         after: Option<Timestamp>,
     },
-    /// Fields or tags changed; `events` are the change events that say so, where there are any.
+    /// Fields or tags changed. `events` are the change events about it, if there are any.
     IncidentEdited {
         incident: IncidentId,
         fields: Vec<FieldChange>,
@@ -52,7 +52,7 @@ pub enum ChangeKind {
     Configuration(ConfigurationChange),
 }
 
-/// Both values as text; a set of tags one a line.
+/// A changed field with both values as text. A set of tags has one tag per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldChange {
     pub field: String,
@@ -60,29 +60,29 @@ pub struct FieldChange {
     pub after: String,
 }
 
-/// A change of users, tokens, sources and the like. Values are JSON objects without secrets.
+/// A change of the configuration: of users, tokens, sources and so on. Values are JSON objects without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigurationChange {
     pub subject: Subject,
-    /// Primary key, or the name where that is the key.
+    /// Primary key, or the name if that is the key.
     pub key: String,
-    /// `None`: it was created.
+    /// Value before the change. `None`: it was created.
     pub before: Option<String>,
-    /// `None`: it was deleted.
+    /// Value after the change. `None`: it was deleted.
     pub after: Option<String>,
 }
 
-/// A committed command as its followers see it: the log entries and the records behind them.
+/// A committed command as its followers see it: the log entries, and the records that they refer to.
 #[derive(Clone, Debug, Default)]
 pub struct Committed {
     pub changes: Vec<Change>,
     pub incidents: Vec<IncidentChange>,
     pub events: Vec<Arc<Event>>,
-    /// As they are now.
+    /// Messages after the command.
     pub messages: Vec<Arc<Message>>,
-    /// The configuration is not what it was.
+    /// Whether the configuration changed.
     pub directory_changed: bool,
-    /// Rows of the agenda that were added or moved; `None`: deleted.
+    /// Rows of the agenda that changed. `None`: deleted.
     pub agenda: Vec<(Task, Option<Timestamp>)>,
 }
 

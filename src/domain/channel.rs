@@ -15,39 +15,40 @@ use super::{
 
 pub use draft::{ChannelDraft, ChannelRefusal};
 
-/// The longest name of a file.
+/// Upper bound on the length of a file name, in bytes.
 const TYPE_BYTES: usize = 255;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Never shown; names this channel in versions.
+    /// Primary key, which is never shown. Identifies this channel in versions.
     pub id: ChannelId,
     pub uuid: Uuid,
-    /// Unique among channels but for the case.
+    /// Name, unique among channels regardless of case.
     pub name: String,
-    /// One that the server knows itself, or the name of a plug-in.
+    /// Key of a built-in channel type, or name of a plug-in.
     pub kind: String,
-    /// Settings as the administrator gave them, secrets included: a JSON object.
+    /// Settings as the administrator entered them, secrets included: a JSON object.
     pub config: Option<Map<String, Value>>,
-    /// Everybody may have destinations of this type.
+    /// Whether all users may create destinations of this type.
     pub offered: bool,
 }
 
 impl Channel {
-    /// Is its type a medium for everybody? Those that the server knows itself are anyway, by its own settings.
+    /// Returns whether the channel makes its plug-in a medium for all users. Built-in types are enabled by settings of
+    /// the server instead.
     #[must_use]
     pub fn is_medium(&self) -> bool {
         self.offered && find(&self.kind).is_none()
     }
 
-    /// The settings that may be shown: secrets are blank, but still there to see that they are set. Of plug-ins all are
+    /// Returns the settings with blank secrets, which still show that a secret is set. All settings of plug-ins are
     /// secret.
     #[must_use]
     pub fn shown_config(&self) -> Option<Map<String, Value>> {
         self.config_without(|key| find(&self.kind).is_none_or(|known| known.is_secret(key)))
     }
 
-    /// The settings, of which secrets are blank.
+    /// Returns the settings, with those blank for which `is_secret` returns true.
     #[must_use]
     pub fn config_without(&self, is_secret: impl Fn(&str) -> bool) -> Option<Map<String, Value>> {
         let shown = |(key, value): (&String, &Value)| {
@@ -62,8 +63,9 @@ impl Channel {
         Self { config: self.shown_config(), ..self.clone() }
     }
 
-    /// Where a contact is reached by it: what the contact has for its type, or an empty text if the channel carries the
-    /// address itself. `None`: nowhere. Says the same of versions, in which secrets are blank.
+    /// Returns the address at which the channel reaches a contact: the contact's address for its type, or an empty text
+    /// if the channel itself has the address. `None`: no address. Gives the same answer for versions, in which secrets
+    /// are blank.
     #[must_use]
     pub fn address_of(&self, contact: &Contact) -> Option<String> {
         if let Some(address) = contact.addresses.get(&self.kind).filter(|address| !address.is_empty()) {
@@ -73,7 +75,7 @@ impl Channel {
         (has_url && self.own_address() != OwnAddress::Never).then(String::new)
     }
 
-    /// Its mails do not pass through the mail server that all others pass through.
+    /// Returns whether mails of this channel are sent through a mail server of its own.
     #[must_use]
     pub fn has_own_mail_server(&self) -> bool {
         let is_set = |key: &&str| {
@@ -82,13 +84,13 @@ impl Channel {
         self.kind == EMAIL && settings::OF_SERVER.iter().any(is_set)
     }
 
-    /// Is it of no use while the medium is out of reach?
+    /// Returns whether the channel cannot be used while the server of this medium is unreachable.
     #[must_use]
     pub fn depends_on(&self, medium: &str) -> bool {
         self.kind == medium && !self.has_own_mail_server()
     }
 
-    /// Contacts need no address of their own for it.
+    /// Returns whether contacts can be notified via the channel without an address of their own.
     #[must_use]
     pub fn needs_no_address(&self) -> bool {
         let has_url =

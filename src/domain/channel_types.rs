@@ -1,5 +1,5 @@
-//! The table of the channel types that the server knows itself. Destinations, channels of contacts, forms, help, JSON
-//! schemas and what builds the transports are made from it; each type has a file of its own.
+//! The table of built-in channel types. Destinations, channels of contacts, forms, help, JSON schemas and transports
+//! are made from it. Each type has a file of its own.
 
 pub mod email;
 pub mod ntfy;
@@ -11,30 +11,30 @@ use serde_json::Value;
 
 use super::setting::{Form, Setting};
 
-/// In the order in which they are listed.
+/// All built-in channel types, in the order of lists.
 pub static CHANNEL_TYPES: &[&ChannelType] = &[&email::TYPE, &sms::TYPE, &slack::TYPE, &webhook::TYPE, &ntfy::TYPE];
 
-/// A type of which contacts may have addresses, but which only a plug-in can send.
+/// Channel type for which contacts may have addresses, but which only a plug-in can send.
 const ROCKETCHAT: &str = "rocketchat";
 
-/// One way to notify people: as a medium of destinations, and as the type of channels of contacts.
+/// A way to notify people: a medium of destinations, and a type of channels of contacts.
 #[derive(Debug)]
 pub struct ChannelType {
-    /// Stored in destinations and channels, and part of the APIs.
+    /// Identifier in stored destinations and channels, and in the APIs.
     pub key: &'static str,
-    /// For people.
+    /// Name for people.
     pub title: &'static str,
-    /// What is sent, for the operator's manual.
+    /// Description of what is sent, for the operator's manual.
     pub about: &'static str,
-    /// The settings of a destination. The address comes first; all but secrets are required.
+    /// Settings of a destination. The address comes first. All except secrets are required.
     pub of_destination: &'static [Setting],
-    /// The settings of a channel. All are optional.
+    /// Settings of a channel. All are optional.
     pub of_channel: &'static [Setting],
     /// Whether a channel can have the address (its `url`), so that contacts need none.
     pub own_address: OwnAddress,
     /// Channel settings that are sent only to the scheme, host and port of the channel's `url`.
     pub sent_along: &'static [&'static str],
-    /// All that messages of this type are made from, except what other types declare.
+    /// Templates of messages of this type, except those that other types declare.
     pub templates: &'static [Template],
     pub protocol: Protocol,
 }
@@ -42,50 +42,51 @@ pub struct ChannelType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnAddress {
     Never,
-    /// For contacts that have no address of their own, if the channel has one.
+    /// A channel can have one, for contacts without an address of their own.
     Optional,
-    /// A channel is expected to have one.
+    /// A channel should have one.
     Expected,
 }
 
-/// How messages of a type are sent.
+/// Protocol by which messages of a type are sent.
 #[derive(Debug)]
 pub enum Protocol {
     Mail,
     Sms,
     Webhook,
     Ntfy,
-    /// A text, posted as JSON to the address.
+    /// A text that is posted as JSON to the address.
     Post(Post),
 }
 
-/// What is posted, for services whose incoming webhooks take a text.
+/// Form of the text that is posted to services with incoming webhooks.
 #[derive(Debug)]
 pub struct Post {
     pub template: Template,
     pub markup: Markup,
-    /// Upper bound on the text, in characters. A longer text is shortened.
+    /// Maximum length of the text, in characters. A longer text is shortened.
     pub longest: usize,
-    /// The JSON body for a text.
+    /// Returns the JSON body for a text.
     pub body: fn(&str) -> Value,
 }
 
-/// How values are escaped in a text, and how a long text is cut.
+/// Escaping of values in a text, and shortening of long texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Markup {
     Plain,
     Slack,
 }
 
-/// The built-in templates with one ending, by which an operator replaces them.
+/// The built-in templates with one file name ending, which operators can replace by their own.
 #[derive(Clone, Copy, Debug)]
 pub struct Template {
     pub ending: &'static str,
-    /// File names and contents.
+    /// File names with their contents.
     pub files: &'static [(&'static str, &'static str)],
 }
 
-/// The files `KIND.ENDING` in `src/notify/templates`; without kinds those for events, summaries and test messages.
+/// Declares the files `KIND.ENDING` in `src/notify/templates`. Without kinds: those for events, summaries and test
+/// messages.
 macro_rules! template {
     ($ending:literal) => {
         template!($ending, "event", "summary", "test")
@@ -103,28 +104,28 @@ macro_rules! template {
 use template;
 
 impl ChannelType {
-    /// The setting that says where: no two destinations of a user share its value.
+    /// Returns the setting that holds the address. No two destinations of a user have the same value of it.
     #[must_use]
     pub fn address(&self) -> &'static Setting {
         &self.of_destination[0]
     }
 
-    /// Whether a channel's setting is secret. What is not known to be harmless is: the address of a webhook is often
-    /// all that one needs to post.
+    /// Returns whether a channel's setting is secret. Unknown settings are secret, and so is the address of a webhook,
+    /// since it is often all that is needed to post.
     #[must_use]
     pub fn is_secret(&self, key: &str) -> bool {
         self.of_channel.iter().find(|it| it.key == key).is_none_or(|it| it.secret)
     }
 
-    /// Whether the settings of a destination may be shown to whoever may see that it exists. Those of other types can
-    /// hold secrets: an address that is all one needs to post, a token.
+    /// Returns whether everybody who may see a destination may also see its settings. Settings of other types can
+    /// contain secrets, such as a token, or an address that is all that is needed to post.
     #[must_use]
     pub fn shows_settings(&self) -> bool {
         self.of_destination.iter().all(|it| matches!(it.form, Form::MailAddress | Form::Phone))
     }
 }
 
-/// Types are the same if their keys are.
+/// Types are equal if their keys are.
 impl PartialEq for ChannelType {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key
@@ -133,18 +134,18 @@ impl PartialEq for ChannelType {
 
 impl Eq for ChannelType {}
 
-/// `None`: the key is a plug-in's, or unknown.
+/// Returns the built-in type with this key. `None`: the key of a plug-in, or unknown.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static ChannelType> {
     CHANNEL_TYPES.iter().copied().find(|it| it.key == key)
 }
 
-/// Types of which contacts may have addresses whether or not there is such a channel.
+/// Returns the types for which contacts may have addresses even if there is no such channel.
 pub fn address_types() -> impl Iterator<Item = &'static str> {
     CHANNEL_TYPES.iter().copied().map(|it| it.key).chain([ROCKETCHAT])
 }
 
-/// The markup of the texts that a template file makes.
+/// Returns the markup of the texts that a template file produces.
 #[must_use]
 pub fn markup_of(file: &str) -> Markup {
     let makes = |it: &Template| it.files.iter().any(|(name, _)| *name == file);

@@ -1,5 +1,5 @@
-//! Contacts and contact groups: people who are told, kept here by whoever has them elsewhere. Their keys are UUIDs that
-//! clients choose.
+//! Contacts and contact groups: people who are notified by rules. They are usually kept in step with a directory,
+//! through the contact API. Their keys are UUIDs that clients choose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +12,20 @@ use super::{
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Never shown; names this contact in versions, and is not used again for another one with the same UUID.
+    /// Primary key, which is never shown. Identifies this contact in versions, and is not reused for another contact
+    /// with the same UUID.
     pub id: ContactId,
     pub uuid: Uuid,
     pub full_name: String,
-    /// Unique among contacts but for the case; links the contact to the user of that name.
+    /// Username, unique among contacts regardless of case. Links the contact to the user of that name.
     pub username: Option<String>,
-    /// A channel.
+    /// UUID of a channel.
     pub default_channel: Uuid,
-    /// Membership is one relation; it is kept on this side.
+    /// UUIDs of groups. Memberships are stored here only, not with the group.
     pub groups: BTreeSet<Uuid>,
-    /// By type of channel.
+    /// Addresses by channel type.
     pub addresses: BTreeMap<String, String>,
-    /// Whose it is: a text by which a client knows what it made.
+    /// Text by which a client recognizes the contacts that it created.
     pub origin: Option<String>,
 }
 
@@ -33,13 +34,13 @@ pub struct ContactGroup {
     /// See [`Contact::id`].
     pub id: ContactGroupId,
     pub uuid: Uuid,
-    /// Unique among groups but for the case.
+    /// Name, unique among groups regardless of case.
     pub name: String,
     /// See [`Contact::origin`].
     pub origin: Option<String>,
 }
 
-/// What becomes of the origin of an object that is stored.
+/// Change of the origin of a stored contact or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OriginEdit {
     Keep,
@@ -55,31 +56,31 @@ impl OriginEdit {
     }
 }
 
-/// A contact to be stored.
+/// The requested values of a new or changed contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactDraft {
     pub uuid: Uuid,
     pub full_name: String,
     pub username: Option<String>,
     pub default_channel: Uuid,
-    /// `None`: memberships stay as they are.
+    /// UUIDs of the groups. `None`: memberships do not change.
     pub groups: Option<Vec<Uuid>>,
     pub addresses: BTreeMap<String, String>,
     pub origin: OriginEdit,
 }
 
-/// A group to be stored.
+/// The requested values of a new or changed group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDraft {
     pub uuid: Uuid,
     pub name: String,
-    /// `None`: memberships stay as they are.
+    /// UUIDs of the members. `None`: memberships do not change.
     pub users: Option<Vec<Uuid>>,
     pub origin: OriginEdit,
 }
 
 impl ContactDraft {
-    /// Takes from `before` what the draft leaves as it was.
+    /// Returns the contact. What the draft does not set is taken from `before`.
     #[must_use]
     pub fn into_contact(self, id: ContactId, before: Option<&Contact>) -> Contact {
         Contact {
@@ -99,7 +100,7 @@ impl ContactDraft {
 }
 
 impl GroupDraft {
-    /// Takes from `before` what the draft leaves as it was.
+    /// Returns the group. What the draft does not set is taken from `before`.
     #[must_use]
     pub fn to_group(&self, id: ContactGroupId, before: Option<&ContactGroup>) -> ContactGroup {
         let origin = self.origin.applied_to(before.and_then(|it| it.origin.as_ref()));
@@ -107,7 +108,7 @@ impl GroupDraft {
     }
 }
 
-/// Could mail be sent there? One `@` with something before it and a name of a host behind it.
+/// Returns whether the text looks like an e-mail address: one `@`, with text before it and a host name after it.
 #[must_use]
 pub fn looks_like_email(text: &str) -> bool {
     let Some((local, host)) = text.rsplit_once('@') else { return false };

@@ -1,5 +1,5 @@
-//! Which contacts, groups and channels a filter matches (contact API contract section 8). How filters are written is
-//! the wire's business.
+//! Filters of contacts, groups and channels (contact API contract section 8). How they are written in requests is
+//! decided elsewhere.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     Not(Box<Self>),
-    /// Of none: everything.
+    /// Matches everything if the list is empty.
     All(Vec<Self>),
     Any(Vec<Self>),
     Id(Test<Uuid>),
@@ -34,14 +34,14 @@ pub enum Column {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test<T> {
     OneOf(Vec<T>),
-    /// Also what has no value.
+    /// Matches other values, and rows without a value.
     NoneOf(Vec<T>),
-    /// `*` stands for any run of characters.
+    /// A pattern in which `*` stands for any number of characters.
     Like(T),
-    /// Also what has no value.
+    /// Matches texts that do not fit the pattern, and rows without a value.
     Unlike(T),
     Ordered(Order, T),
-    /// Has no value, or an empty one.
+    /// Matches rows without a value, or with an empty one.
     Empty,
 }
 
@@ -53,7 +53,7 @@ pub enum Order {
     LessOrEqual,
 }
 
-/// What has columns. `None`: the row has no value there.
+/// A row that filters can match. A text of `None` means that the row has no value in the column.
 pub trait HasColumns {
     fn uuid(&self) -> Uuid;
     fn text(&self, column: Column) -> Option<&str>;
@@ -119,7 +119,7 @@ impl Filter {
         }
     }
 
-    /// Nothing but this one can match.
+    /// Returns the UUID if the filter can match only the row with this UUID.
     #[must_use]
     pub fn only_id(&self) -> Option<Uuid> {
         match self {
@@ -132,7 +132,7 @@ impl Filter {
         }
     }
 
-    /// Nothing but what has this text in the column can match, but for the case.
+    /// Returns the text if the filter can match only rows with this text in the column, regardless of case.
     #[must_use]
     pub fn only_text(&self, wanted: Column) -> Option<&str> {
         match self {
@@ -147,12 +147,12 @@ impl Filter {
 }
 
 impl Column {
-    /// Upper and lower case differ in what programs made up.
+    /// Returns whether case matters in this column, because programs chose its values.
     const fn is_exact(self) -> bool {
         matches!(self, Self::Type | Self::Origin)
     }
 
-    /// As values of this column are compared.
+    /// Returns the form of a value in which values of this column are compared.
     #[must_use]
     pub fn key(self, text: &str) -> String {
         if self.is_exact() { text.to_owned() } else { fold(text) }
@@ -198,8 +198,8 @@ impl Order {
     }
 }
 
-/// Greedy from the left: each part between stars is taken where it comes first, so the time is linear in the number of
-/// stars.
+/// Matches greedily from the left: each part between stars is taken at its first occurrence, so the time is linear in
+/// the number of stars.
 fn is_like(text: &str, pattern: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return text == pattern };
     let Some(mut text) = text.strip_prefix(head) else { return false };
@@ -219,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// By trying everything.
+    /// Matches by trying all possibilities.
     fn plainly(text: &[char], pattern: &[char]) -> bool {
         match pattern {
             [] => text.is_empty(),

@@ -1,5 +1,5 @@
-//! The criteria of a stored filter, each declared once: its names, its words, and how it narrows what is listed. JSON,
-//! forms, addresses, audit texts and schemas are made from [`CRITERIA`].
+//! The criteria of a saved filter, each declared once: its names, its words, and how it narrows a list. JSON, forms,
+//! addresses, audit texts and schemas are made from [`CRITERIA`].
 
 use std::borrow::Cow;
 
@@ -7,29 +7,30 @@ use serde::{Serialize, Serializer};
 
 use super::{event::EventType, filter::Criteria, ids::SourceId, severity::Level};
 
-/// One criterion, by its names in each place.
+/// One criterion, with its name in each place.
 pub struct Criterion {
-    /// In audit texts; the field of [`FilterBlob`].
+    /// Name in audit texts, and of the field of [`FilterBlob`].
     pub stored: &'static str,
-    /// In JSON and in the lists of the API.
+    /// Name in JSON and in the lists of the API.
     pub key: &'static str,
-    /// In the form of a filter.
+    /// Name in the form of a filter.
     pub form: &'static str,
-    /// In the address of the list of incidents.
+    /// Name in the address of the list of incidents.
     pub list: &'static str,
-    /// Left out by versions of the API that know few criteria.
+    /// Whether versions of the API with few criteria leave it out.
     pub is_wide: bool,
-    /// For API documents.
+    /// Description in API documents.
     pub about: Option<&'static str>,
-    /// What a list is of, or what a flag asks for, in a filter's description.
+    /// Noun in a filter's description: of the items of a list, or of what a flag selects.
     pub noun: &'static str,
-    /// Over its choices, or beside its box, in a form.
+    /// Title above its choices or beside its checkbox in a form.
     pub title: &'static str,
-    /// Words for true and for false: before "incident", in a filter's description, and in a form.
+    /// Words for true and for false before "incident". `states` are those in a filter's description, `choices` those in
+    /// a form.
     pub adjectives: [&'static str; 2],
     pub states: [&'static str; 2],
     pub choices: [&'static str; 2],
-    /// Copies a criterion that is no list.
+    /// Copies a value that is not a list to the criteria of a search.
     pub narrow: fn(&FilterBlob, &mut Criteria),
 }
 
@@ -48,25 +49,26 @@ macro_rules! criteria {
             $(pub(super) type $kind = $type;)*
         }
 
-        /// What a filter has for a criterion.
+        /// Value of a criterion in a filter.
         #[derive(Clone, Copy, Debug)]
         pub enum Given<'a> {
             $($kind(&'a kind::$kind)),*
         }
 
-        /// Where a filter keeps what it has for a criterion.
+        /// Mutable value of a criterion in a filter.
         #[derive(Debug)]
         pub enum Slot<'a> {
             $($kind(&'a mut kind::$kind)),*
         }
 
-        /// Criteria as their owner gave them, all of which must hold; what is `None`, empty or false does not count.
+        /// The criteria of a saved filter as its owner entered them. All must hold; those that are `None`, empty or
+        /// false are not set.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct FilterBlob {
             $($(#[$doc])* pub $field: kind::$of,)*
         }
 
-        /// In the order of the fields.
+        /// All criteria, in the order of the fields of [`FilterBlob`].
         pub static CRITERIA: &[Criterion] = &[$(Criterion { stored: stringify!($field), ..$row }),*];
 
         impl FilterBlob {
@@ -78,7 +80,7 @@ macro_rules! criteria {
                 CRITERIA.iter().zip([$(Slot::$of(&mut self.$field)),*])
             }
 
-            /// Takes from `other` the criteria that `keeps` says no to.
+            /// Returns these criteria, with those for which `keeps` returns false replaced by those of `other`.
             #[must_use]
             pub fn merged(&self, other: &Self, keeps: impl Fn(&Criterion, Given<'_>) -> bool) -> Self {
                 let mut kept = self.given().map(|(criterion, given)| keeps(criterion, given));
@@ -102,7 +104,7 @@ criteria! {
     source_ids: Sources =
         Criterion { key: "sourceSystemIds", form: "sources", list: "source", ..named("source_ids", "source") };
     source_types: Names = Criterion { list: "source_type", is_wide: true, ..named("source_types", "source type") };
-    /// Texts that need not be valid tags: those that are not match nothing.
+    /// Tags as texts. Texts that are not valid tags match nothing.
     tags: Tags = Criterion {
         about: Some("`key=value`; of the same key any, of different keys all."), ..named("tags", "tag")
     };
@@ -138,7 +140,7 @@ criteria! {
 }
 
 impl FilterBlob {
-    /// Parameters of the address of the list of incidents, for the criteria that `picks` says yes to.
+    /// Returns parameters for the address of the list of incidents, for the criteria for which `picks` returns true.
     pub fn pairs(&self, picks: impl Fn(&Given<'_>) -> bool) -> impl Iterator<Item = (&'static str, String)> {
         let given = self.given().filter(move |(_, given)| picks(given));
         given.flat_map(|(criterion, given)| given.texts().into_iter().map(|it| (criterion.list, it.into_owned())))
@@ -146,13 +148,13 @@ impl FilterBlob {
 }
 
 impl<'a> Given<'a> {
-    /// False also for an empty list.
+    /// Returns whether the criterion is set. An empty list is not.
     #[must_use]
     pub fn is_set(self) -> bool {
         self.count().is_some_and(|count| count > 0)
     }
 
-    /// Items of a list, otherwise 1; `None` if it was not given.
+    /// Returns the number of items of a list, or 1 for any other value. `None`: the criterion is not set.
     #[must_use]
     pub fn count(self) -> Option<usize> {
         match self {
@@ -170,7 +172,7 @@ impl<'a> Given<'a> {
         !matches!(self, Self::Either(_) | Self::Flag(_) | Self::MaxLevel(_))
     }
 
-    /// As in addresses; of a level each that is let through.
+    /// Returns the values as they are in addresses. A maximum level yields each level that it includes.
     #[must_use]
     pub fn texts(self) -> Vec<Cow<'a, str>> {
         match self {
@@ -184,7 +186,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// As in JSON for clients and for the audit log; what is not given is null.
+/// Serializes as in JSON for clients and in audit texts. A criterion that is not set is null.
 impl Serialize for Given<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

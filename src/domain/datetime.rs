@@ -1,4 +1,4 @@
-//! Times as text (contract section 1.4): reading them, and writing them in the zone of the server.
+//! Times as text (contract section 1.4): parsing, and writing in the time zone of the server.
 
 use std::{
     fmt,
@@ -13,12 +13,12 @@ use chrono_tz::Tz;
 
 use super::time::Timestamp;
 
-/// ISO 8601 with `T` or a space; seconds, fraction and offset are optional, and a date alone is midnight.
+/// Parses ISO 8601 with `T` or a space. Seconds, fraction and offset are optional, and a date alone is midnight.
 ///
-/// What is finer than a microsecond is cut off. Without an offset `zone` applies: of a time that occurs twice the
-/// earlier is meant, and one that is skipped is read with the offset in force before the clocks went forward, so 02:30
-/// becomes 03:30 where 02:00 to 03:00 is left out. The last moment of the year 9999 is also read where it lies beyond
-/// what a [`Timestamp`] can hold, as the last that it can.
+/// Digits beyond microseconds are cut off. Without an offset `zone` applies: a local time that occurs twice is the
+/// earlier of both, and a skipped one is read with the offset before the clocks went forward, so 02:30 becomes 03:30 if
+/// 02:00 to 03:00 is skipped. The last moment of the year 9999 is also accepted with an offset that puts it outside the
+/// range of [`Timestamp`], and is limited to this range.
 #[must_use]
 pub fn parse(text: &str, zone: Tz) -> Option<Timestamp> {
     let mut input = Input(text.as_bytes());
@@ -34,8 +34,8 @@ pub fn parse(text: &str, zone: Tz) -> Option<Timestamp> {
     if is_last { Some(Timestamp::saturating_from_micros(micros)) } else { Timestamp::from_micros(micros) }
 }
 
-/// Whether this is the last moment of the year 9999, 23:59:59.999999, with any offset or none. Python's
-/// `datetime.max`, by which some clients say that there is no end.
+/// Returns whether the text is the last moment of the year 9999, 23:59:59.999999, with any offset or none. This is
+/// Python's `datetime.max`, with which some clients say that there is no end.
 #[must_use]
 pub fn is_last_moment(text: &str) -> bool {
     let mut input = Input(text.as_bytes());
@@ -44,7 +44,7 @@ pub fn is_last_moment(text: &str) -> bool {
     local.is_some() && local == last && (input.is_empty() || input.offset().is_some())
 }
 
-/// Whether a stored time was written as that moment, in whatever zone.
+/// Returns whether a stored time was written as that moment, in any zone.
 #[must_use]
 pub const fn was_last_moment(at: Timestamp) -> bool {
     const DAY: i64 = 86_400_000_000;
@@ -67,7 +67,7 @@ fn to_utc(local: NaiveDateTime, zone: Tz) -> Option<NaiveDateTime> {
     }
 }
 
-/// What is still to be read.
+/// The rest of a text that is being parsed.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -85,7 +85,7 @@ impl Input<'_> {
         self.eat(|byte| byte == wanted).map(drop)
     }
 
-    /// `least` to `most` digits.
+    /// Parses a number of `least` to `most` digits.
     fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let mut value = 0;
         for position in 0..most {
@@ -107,7 +107,7 @@ impl Input<'_> {
         NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
     }
 
-    /// With the character before it.
+    /// Parses a time of day, and the character before it.
     fn time(&mut self) -> Option<NaiveTime> {
         self.eat(|byte| matches!(byte, b'T' | b't' | b' '))?;
         let hour = self.number(1, 2)?;
@@ -124,7 +124,7 @@ impl Input<'_> {
         NaiveTime::from_hms_micro_opt(hour, minute, second, micros)
     }
 
-    /// One digit or more, as microseconds.
+    /// Parses one or more digits as a fraction of a second. Returns microseconds.
     fn fraction(&mut self) -> Option<u32> {
         let mut micros = 0;
         let mut digits = 0;
@@ -137,7 +137,7 @@ impl Input<'_> {
         (digits > 0).then(|| micros * 10_u32.pow(6 - digits))
     }
 
-    /// The rest of the text, in seconds.
+    /// Parses the rest of the text as an offset. Returns seconds.
     fn offset(&mut self) -> Option<i64> {
         while self.eat_char(b' ').is_some() {}
         let seconds = match self.eat(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'))? {
@@ -157,9 +157,9 @@ impl Input<'_> {
     }
 }
 
-/// Writes times in one zone: `YYYY-MM-DDTHH:MM:SS[.ffffff]+HH:MM`, or `Z` where the offset is zero.
+/// A writer of times in one zone: `YYYY-MM-DDTHH:MM:SS[.ffffff]+HH:MM`, or `Z` if the offset is zero.
 ///
-/// The fraction is left out where it is zero. Offsets are written in whole minutes, which old local mean times are not;
+/// A fraction of zero is left out. Offsets are written in whole minutes, although old local mean times have seconds;
 /// the local time then follows the written offset, so the moment is always exact.
 #[derive(Clone)]
 pub struct Zoned {
@@ -195,21 +195,20 @@ impl fmt::Debug for Zoned {
     }
 }
 
-/// Offsets already looked up, by quarter of an hour of UTC: a quarter and its offset share one word, so that readers
-/// need no lock.
+/// Cache of offsets, by quarter of an hour of UTC. A quarter and its offset share one word, so readers need no lock.
 struct Offsets(Vec<AtomicU64>);
 
 impl Offsets {
     const SLOTS: usize = 1024;
     const QUARTER: i64 = 900;
-    /// No zone is one second behind UTC.
+    /// Differs from all offsets, since no zone is one second behind UTC.
     const EMPTY: u64 = u64::MAX;
 
     fn new() -> Self {
         Self((0..Self::SLOTS).map(|_| AtomicU64::new(Self::EMPTY)).collect())
     }
 
-    /// Seconds east of UTC at `seconds`, in whole minutes.
+    /// Returns the offset at `seconds`, in seconds east of UTC, rounded to whole minutes.
     fn get(&self, zone: Tz, seconds: i64) -> i32 {
         if zone == Tz::UTC {
             return 0;
@@ -235,7 +234,7 @@ fn look_up(zone: Tz, seconds: i64) -> i32 {
     exact.div_euclid(60) * 60
 }
 
-/// A written time.
+/// A time that was written.
 #[derive(Clone, Copy)]
 pub struct Text {
     bytes: [u8; Self::LONGEST],
@@ -250,7 +249,7 @@ impl Text {
         self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
-    /// `None` outside the years 1 to 9999.
+    /// Writes a time. Returns `None` outside the years 1 to 9999.
     fn write(local_seconds: i64, micros: i64, offset: i32) -> Option<Self> {
         let days = local_seconds.div_euclid(86_400);
         let of_day = local_seconds.rem_euclid(86_400) as u32;
@@ -287,7 +286,7 @@ impl Text {
     }
 }
 
-/// The last two digits.
+/// Returns the last two digits in ASCII.
 const fn two(number: u32) -> [u8; 2] {
     let number = (number % 100) as u8;
     [b'0' + number / 10, b'0' + number % 10]
@@ -305,7 +304,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// Year, month and day in the Gregorian calendar of a day counted from 1970-01-01, by counting in 400-year eras of years
+/// Returns year, month and day in the Gregorian calendar of a day counted from 1970-01-01. Counts in eras of 400 years
 /// that begin in March.
 const fn civil(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
@@ -383,7 +382,7 @@ mod tests {
     fn a_repeated_time_is_the_earlier_and_a_skipped_one_moves_on() {
         assert_eq!(shown("2024-10-27T02:30", OSLO), "2024-10-27T02:30:00+02:00");
         assert_eq!(shown("2024-03-31T02:30", OSLO), "2024-03-31T03:30:00+02:00");
-        // A whole day was left out.
+        // This zone skipped a whole day.
         assert_eq!(shown("2011-12-30T12:00", Tz::Pacific__Apia), "2011-12-31T12:00:00+14:00");
     }
 

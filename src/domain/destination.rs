@@ -20,22 +20,22 @@ pub const EMAIL_ADDRESS: &str = "email_address";
 pub const DESTINATION_URL: &str = "destination_url";
 pub const SMS: &str = "sms";
 pub const PHONE_NUMBER: &str = "phone_number";
-/// Of a medium that is a channel plug-in.
+/// Setting that holds the address if the medium is a plug-in.
 pub const ADDRESS: &str = "address";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     pub id: DestinationId,
     pub owner: UserId,
-    /// The slug of the medium.
+    /// Slug of the medium.
     pub medium: String,
     pub label: Option<String>,
     pub settings: BTreeMap<String, String>,
-    /// Follows the owner's e-mail address.
+    /// Whether it follows the owner's e-mail address.
     pub synced: bool,
 }
 
-/// Whether the settings of this medium may be shown to whoever may see that there is such a destination; see
+/// Returns whether everybody who may see a destination of this medium may also see its settings; see
 /// [`ChannelType::shows_settings`].
 #[must_use]
 pub fn shows_settings(medium: &str) -> bool {
@@ -43,8 +43,8 @@ pub fn shows_settings(medium: &str) -> bool {
 }
 
 impl Destination {
-    /// The address for people to read, without what is secret: of URLs, which may be all that one needs to post, only
-    /// the host.
+    /// Returns the address for people to read, without secrets. Only the host of a URL is shown, since a URL may be all
+    /// that is needed to post.
     #[must_use]
     pub fn shown(&self) -> String {
         let setting = |key: &str| self.settings.get(key).cloned();
@@ -57,7 +57,8 @@ impl Destination {
             .unwrap_or_default()
     }
 
-    /// For those who may not read the address: the label, or the number if there is none or it may hold an address.
+    /// Returns a name for users who may not read the address: the label, or the number if there is no label or it may
+    /// contain an address.
     #[must_use]
     pub fn public_name(&self) -> String {
         let label = self.label.as_deref().map(str::trim).filter(|label| !label.is_empty() && !may_hold_address(label));
@@ -75,13 +76,13 @@ impl Destination {
     }
 }
 
-/// What is wanted of a destination. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed destination. `None`: unchanged, or the default of a new destination.
 #[derive(Clone, Debug, Default)]
 pub struct DestinationDraft {
-    /// Cannot change; refused if it is another one.
+    /// Medium, which cannot change: another one is refused.
     pub medium: Option<AnyMedium>,
     pub label: Option<Option<String>>,
-    /// Checked by [`crate::domain::setting::Form::normalize`]; see [`changed_settings`].
+    /// Settings, checked by [`crate::domain::setting::Form::normalize`]; see [`changed_settings`].
     pub settings: Option<BTreeMap<String, Option<String>>>,
 }
 
@@ -89,7 +90,7 @@ impl Managed for Destination {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
 
-    /// One that a profile leads to has to stay, and so has the one that follows the user's address.
+    /// Refuses to delete a destination that a profile uses, or that follows the user's address.
     fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
         if self.synced {
             return Err(NotificationRefusal::DestinationSynced.into());
@@ -105,7 +106,7 @@ impl DestinationDraft {
         check_length("label", DESTINATION_LABEL, self.label.as_ref().and_then(Option::as_deref))
     }
 
-    /// The destination as it becomes; `before`: as it is, or nothing for a new one of `owner`.
+    /// Returns the new or changed destination. `before` is `None` for a new one of `owner`.
     pub fn apply(
         self,
         before: Option<&Destination>,
@@ -142,7 +143,7 @@ pub fn check_room(directory: &Directory, owner: UserId) -> Result<(), Refusal> {
     Err(Refusal::TooMany { what: "destinations", limit: DESTINATIONS_PER_USER })
 }
 
-/// No two of a user lead to the same place, or have the same label and medium.
+/// Checks that no other destination of the user has the same medium and the same address or label.
 fn check_free(directory: &Directory, wanted: &Destination) -> Result<(), NotificationRefusal> {
     for other in directory.destinations_of(wanted.owner) {
         if other.id == wanted.id || other.medium != wanted.medium {
@@ -158,7 +159,7 @@ fn check_free(directory: &Directory, wanted: &Destination) -> Result<(), Notific
     Ok(())
 }
 
-/// Does a destination of another user lead to the same place?
+/// Returns whether a destination of another user has the same address.
 #[must_use]
 pub fn is_shared(directory: &Directory, destination: &Destination) -> bool {
     directory.destinations.values().any(|other| {
@@ -168,22 +169,23 @@ pub fn is_shared(directory: &Directory, destination: &Destination) -> bool {
     })
 }
 
-/// Looks as if it held an e-mail address, a URL or a phone number: labels are often copied from those.
+/// Returns whether a label may contain an e-mail address, a URL or a phone number, since labels are often copied from
+/// those.
 fn may_hold_address(label: &str) -> bool {
     let digits = label.bytes().filter(u8::is_ascii_digit).count();
     label.contains('@') || label.contains("//") || digits >= 6
 }
 
-/// What a save of a user does to the owner's destinations.
+/// A change of the owner's destinations when a user is saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyncStep {
     Delete(DestinationId),
     SetSynced(DestinationId, bool),
-    /// A new synced destination with this address.
+    /// Creates a synced destination with this address.
     Create(String),
 }
 
-/// Keeps one e-mail destination in step with the owner's `address` (contract section 16.3).
+/// Returns the steps that keep one e-mail destination in step with the owner's `address` (contract section 16.3).
 #[must_use]
 pub fn sync_email(address: &str, owned: &[&Destination]) -> Vec<SyncStep> {
     let synced = owned.iter().find(|d| d.synced);

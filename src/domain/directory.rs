@@ -1,9 +1,9 @@
 //! The kinds of things that make up the configuration, and the whole configuration in memory.
 //!
-//! A directory is an immutable snapshot that the store replaces after each change of configuration. Small beside the incidents, and
-//! asked on every request, so nothing here is ever read from disk on the way. Contacts and their groups are not in it:
-//! there may be a hundred thousand of them. Its maps are persistent: a changed copy shares all but a few nodes with the
-//! original, so a login does not copy anything else.
+//! A directory is an immutable snapshot that the store replaces after each change of the configuration. It is small
+//! compared with the incidents and used by every request, so it is never read from disk on the way. Contacts and their
+//! groups are not in it, since there may be a hundred thousand of them. Its maps are persistent: a changed copy shares
+//! all but a few nodes with the original, so a login does not copy anything else.
 
 use std::{fmt, sync::Arc};
 
@@ -28,7 +28,7 @@ use super::{
     user::User,
 };
 
-/// Makes the list of subjects and of models from one row for each.
+/// Declares [`Subject`] and [`Model`] from one row for each variant.
 macro_rules! kinds {
     (
         subjects {$(
@@ -46,32 +46,32 @@ macro_rules! kinds {
         impl Subject {
             pub const ALL: &'static [Self] = &[$(Self::$subject),+];
 
-            /// The number in entries of the change log.
+            /// Returns the number in entries of the change log.
             #[must_use]
             pub const fn logged(self) -> u32 {
                 match self { $(Self::$subject => $logged),+ }
             }
 
-            /// The first byte of a version's key.
+            /// Returns the first byte of a version's key.
             #[must_use]
             pub const fn byte(self) -> u8 {
                 match self { $(Self::$subject => $byte),+ }
             }
 
-            /// The name in addresses.
+            /// Returns the name in addresses.
             #[must_use]
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$subject => $slug),+ }
             }
 
-            /// The name in the audit trail.
+            /// Returns the name in the audit trail.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$subject => $listed),+ }
             }
         }
 
-        /// A kind of thing that can be asked for, and not be there.
+        /// A kind of thing that can be requested and not exist.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Model {
             $($subject,)+
@@ -79,7 +79,7 @@ macro_rules! kinds {
         }
 
         impl Model {
-            /// The name for people.
+            /// Returns the name for people.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -88,7 +88,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The name that programs know.
+            /// Returns the name for programs.
             #[must_use]
             pub const fn class(self) -> &'static str {
                 match self {
@@ -106,8 +106,8 @@ macro_rules! kinds {
     };
 }
 
-// The two numbers, by which the data file knows a subject, never change; a new subject gets the lowest that is free of
-// each. Then the names: in addresses, in the audit trail, where nothing is found, and for programs.
+// The two numbers identify a subject in the data file and never change; a new subject gets the lowest free number of
+// each. The names follow: in addresses, in the audit trail, in errors about things that do not exist, and for programs.
 kinds! {
     subjects {
         User: 0, 0, "user", "user", "user", "User";
@@ -121,11 +121,11 @@ kinds! {
         Maintenance: 8, 8, "maintenance", "planned maintenance", "planned maintenance", "PlannedMaintenanceTask";
         Rule: 13, 11, "rule", "rule", "rule", "Rule";
         Channel: 10, 10, "channel", "channel", "channel", "Channel";
-        /// With the groups that it is in. Versions of contacts and groups are read one by one, so they stand behind all that
-        /// are read as a whole.
+        /// A contact with its groups. Versions of contacts and groups are read one by one, so they come after all kinds
+        /// that are read as a whole.
         Contact: 11, 128, "contact", "contact", "contact", "Contact";
         ContactGroup: 12, 129, "group", "contact group", "contact group", "ContactGroup";
-        /// What the operator chose and decisions depend on; see `settings`.
+        /// Settings of the operator on which decisions depend; see `settings`.
         Settings: 9, 9, "settings", "settings", "settings", "Settings";
     }
     others {
@@ -139,13 +139,13 @@ kinds! {
 }
 
 impl Subject {
-    /// The subject of an entry of the change log.
+    /// Returns the subject of an entry of the change log.
     #[must_use]
     pub fn logged_as(number: u32) -> Option<Self> {
         Self::ALL.iter().copied().find(|subject| subject.logged() == number)
     }
 
-    /// The subject of this name in addresses.
+    /// Returns the subject with this name in addresses.
     #[must_use]
     pub fn with_slug(slug: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|subject| subject.slug() == slug)
@@ -158,12 +158,12 @@ impl fmt::Display for Model {
     }
 }
 
-/// What the operator chose, as far as decisions about who is told depend on it.
+/// Settings of the operator on which decisions about notifications depend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionSettings {
-    /// In which timeslots are read.
+    /// Time zone of timeslots.
     pub time_zone: Tz,
-    /// Off: nobody is told of anything.
+    /// Whether notifications are sent at all.
     pub send: bool,
     /// Values for criteria that a filter does not set.
     pub fallback: FilterBlob,
@@ -175,7 +175,7 @@ impl Default for DecisionSettings {
     }
 }
 
-/// User, source and source type of the server itself.
+/// Name of the user, source and source type of the server itself.
 pub const OWN_SOURCE: &str = "argus";
 
 #[derive(Clone, Debug, Default)]
@@ -186,7 +186,7 @@ pub struct Directory {
     pub tokens: Tokens,
     pub sources: OrdMap<SourceId, Arc<Source>>,
     pub source_by_user: OrdMap<UserId, SourceId>,
-    /// Lower case names.
+    /// Names in lower case.
     pub source_types: OrdSet<String>,
     pub timeslots: OrdMap<TimeslotId, Arc<Timeslot>>,
     pub destinations: OrdMap<DestinationId, Arc<Destination>>,
@@ -203,7 +203,7 @@ impl Directory {
         self.users.get(&id)
     }
 
-    /// Empty: there is none.
+    /// Returns the username. Empty: there is no such user.
     #[must_use]
     pub fn username(&self, id: UserId) -> String {
         self.user(id).map(|user| user.username.clone()).unwrap_or_default()
@@ -219,7 +219,7 @@ impl Directory {
         self.sources.get(&id)
     }
 
-    /// The source that this user posts for; `None` for people.
+    /// Returns the source that this user posts for. `None` for end users.
     #[must_use]
     pub fn source_of(&self, user: UserId) -> Option<&Arc<Source>> {
         self.source_by_user.get(&user).and_then(|id| self.sources.get(id))
@@ -230,31 +230,31 @@ impl Directory {
         self.sources.values().find(|s| s.source_type == source_type && s.name == name)
     }
 
-    /// Sorted by id.
+    /// Returns all sources, sorted by id.
     #[must_use]
     pub fn sources_sorted(&self) -> Vec<&Arc<Source>> {
         self.sources.values().collect()
     }
 
-    /// Sorted by id.
+    /// Returns the user's tokens, sorted by id.
     #[must_use]
     pub fn tokens_of(&self, user: UserId) -> Vec<&Arc<Token>> {
         self.tokens.of_user(user).collect()
     }
 
-    /// Sorted by id.
+    /// Returns the user's destinations, sorted by id.
     #[must_use]
     pub fn destinations_of(&self, owner: UserId) -> Vec<&Arc<Destination>> {
         self.destinations.values().filter(|d| d.owner == owner).collect()
     }
 
-    /// `None` for somebody else's.
+    /// Returns the timeslot. `None` if it belongs to another user.
     #[must_use]
     pub fn timeslot_of(&self, owner: UserId, id: TimeslotId) -> Option<&Arc<Timeslot>> {
         self.timeslots.get(&id).filter(|timeslot| timeslot.owner == owner)
     }
 
-    /// Sorted by name.
+    /// Returns the user's timeslots, sorted by name.
     #[must_use]
     pub fn timeslots_of(&self, owner: UserId) -> Vec<&Arc<Timeslot>> {
         let mut timeslots: Vec<_> = self.timeslots.values().filter(|t| t.owner == owner).collect();
@@ -262,25 +262,25 @@ impl Directory {
         timeslots
     }
 
-    /// `None` for somebody else's, public or not.
+    /// Returns the filter. `None` if it belongs to another user, even if it is public.
     #[must_use]
     pub fn filter_of(&self, owner: UserId, id: FilterId) -> Option<&Arc<StoredFilter>> {
         self.filters.get(&id).filter(|filter| filter.owner == owner)
     }
 
-    /// Sorted by id.
+    /// Returns the user's filters, sorted by id.
     #[must_use]
     pub fn filters_of(&self, owner: UserId) -> Vec<&Arc<StoredFilter>> {
         self.filters_where(|filter| filter.owner == owner)
     }
 
-    /// One's own, or anybody's that is public.
+    /// Returns the filter if it is the user's own, or public.
     #[must_use]
     pub fn usable_filter(&self, user: UserId, id: FilterId) -> Option<&Arc<StoredFilter>> {
         self.filters.get(&id).filter(|filter| filter.is_usable_by(user))
     }
 
-    /// Sorted by id.
+    /// Returns the filters that are the user's own, or public, sorted by id.
     #[must_use]
     pub fn usable_filters(&self, user: UserId) -> Vec<&Arc<StoredFilter>> {
         self.filters_where(|filter| filter.is_usable_by(user))
@@ -290,81 +290,81 @@ impl Directory {
         self.filters.values().filter(|filter| wanted(filter)).collect()
     }
 
-    /// `None` for somebody else's.
+    /// Returns the destination. `None` if it belongs to another user.
     #[must_use]
     pub fn destination_of(&self, owner: UserId, id: DestinationId) -> Option<&Arc<Destination>> {
         self.destinations.get(&id).filter(|destination| destination.owner == owner)
     }
 
-    /// `None` for somebody else's.
+    /// Returns the profile. `None` if it belongs to another user.
     #[must_use]
     pub fn profile_of(&self, owner: UserId, id: ProfileId) -> Option<&Arc<Profile>> {
         self.profiles.get(&id).filter(|profile| profile.owner == owner)
     }
 
-    /// Sorted by id.
+    /// Returns the user's profiles, sorted by id.
     #[must_use]
     pub fn profiles_of(&self, owner: UserId) -> Vec<&Arc<Profile>> {
         self.profiles_where(|profile| profile.owner == owner)
     }
 
-    /// Sorted by id.
+    /// Returns the profiles for which `wanted` returns true, sorted by id.
     #[must_use]
     pub fn profiles_where(&self, wanted: impl Fn(&Profile) -> bool) -> Vec<&Arc<Profile>> {
         self.profiles.values().filter(|profile| wanted(profile)).collect()
     }
 
-    /// Sorted by id.
+    /// Returns all planned maintenance, sorted by id.
     #[must_use]
     pub fn maintenances_sorted(&self) -> Vec<&Arc<Maintenance>> {
         self.maintenances.values().collect()
     }
 
-    /// Sorted by id.
+    /// Returns all rules, sorted by id.
     #[must_use]
     pub fn rules_sorted(&self) -> Vec<&Arc<Rule>> {
         self.rules.values().collect()
     }
 
-    /// Names of the rules that are meant, sorted by id.
+    /// Returns the names of the rules for which `is_meant` returns true, sorted by id of the rule.
     #[must_use]
     pub fn rules_where(&self, is_meant: impl Fn(&Rule) -> bool) -> Vec<String> {
         self.rules.values().filter(|rule| is_meant(rule)).map(|rule| rule.name.clone()).collect()
     }
 
-    /// Regardless of case.
+    /// Returns the channel with this name, regardless of case.
     #[must_use]
     pub fn channel_named(&self, name: &str) -> Option<&Arc<Channel>> {
         let name = fold(name);
         self.channels.values().find(|channel| fold(&channel.name) == name)
     }
 
-    /// Which channel serves a medium that is a plug-in's type: the eldest of those that are offered.
+    /// Returns the channel that serves a medium of a plug-in: the oldest offered channel of this type.
     #[must_use]
     pub fn offered_channel(&self, medium: &str) -> Option<&Arc<Channel>> {
         let offered = self.channels.values().filter(|channel| channel.is_medium() && channel.kind == medium);
         offered.min_by_key(|channel| channel.id)
     }
 
-    /// Sorted by UUID.
+    /// Returns all channels, sorted by UUID.
     #[must_use]
     pub fn channels_sorted(&self) -> Vec<&Arc<Channel>> {
         self.channels.values().collect()
     }
 
-    /// The source for what the server itself has to say (contract section 23).
+    /// Returns the source of the incidents that the server reports about itself (contract section 23).
     #[must_use]
     pub fn own_source(&self) -> Option<SourceId> {
         self.source_named(OWN_SOURCE, OWN_SOURCE).map(|source| source.id)
     }
 
-    /// Whether this is the source of the server itself.
+    /// Returns whether this is the source of the server itself.
     #[must_use]
     pub fn is_own_source(&self, id: SourceId) -> bool {
         self.source(id).is_some_and(|source| source.source_type == OWN_SOURCE && source.name == OWN_SOURCE)
     }
 
-    /// Returns the user as it was.
+    /// Adds or replaces a user. Returns the user before the change.
     pub fn put_user(&mut self, user: impl Into<Arc<User>>) -> Option<Arc<User>> {
         let user = user.into();
         if let Some(before) = self.users.get(&user.id).filter(|before| before.username != user.username) {
@@ -374,12 +374,12 @@ impl Directory {
         self.users.insert(user.id, user)
     }
 
-    /// Returns the token as it was.
+    /// Adds or replaces a token. Returns the token before the change.
     pub fn put_token(&mut self, token: Token) -> Option<Arc<Token>> {
         self.tokens.insert(token.hash, Arc::new(token))
     }
 
-    /// Returns the source as it was.
+    /// Adds or replaces a source. Returns the source before the change.
     pub fn put_source(&mut self, source: impl Into<Arc<Source>>) -> Option<Arc<Source>> {
         let source = source.into();
         self.source_by_user.insert(source.user, source.id);
@@ -391,7 +391,8 @@ impl Directory {
 mod tests {
     use super::Subject;
 
-    /// Once more, by hand: the numbers of each subject in entries of the change log and in keys of versions.
+    /// A second list of the numbers of each subject in entries of the change log and in keys of versions, written by
+    /// hand.
     const NUMBERS: &[(Subject, u32, u8)] = &[
         (Subject::User, 0, 0),
         (Subject::Token, 1, 1),

@@ -1,4 +1,4 @@
-//! Traits and checks that all kinds of things have in common which users create, change and delete.
+//! Traits and checks that are common to all kinds of things that users create, change and delete.
 
 use super::{
     directory::Directory,
@@ -10,26 +10,27 @@ use super::{
 
 /// A kind of thing that users create, change and delete.
 pub trait Managed {
-    /// What they need the right to do.
+    /// Action that users need the right to.
     const ACTION: Action;
-    /// Nobody but its owner can find it.
+    /// Whether only the owner can find it.
     const IS_PERSONAL: bool = false;
 
-    /// Refuses to delete what has to stay.
+    /// Refuses to delete a thing that cannot be deleted.
     fn check_deletion(&self, directory: &Directory, now: Timestamp) -> Result<(), Refusal> {
         let _ = (directory, now);
         Ok(())
     }
 }
 
-/// What is wanted of a thing, if the configuration in memory is enough to decide about it.
+/// The requested values of a new or changed thing of a kind that can be decided about from the configuration in memory
+/// alone.
 pub trait Draft: Send + 'static {
     type Thing: Managed;
 
-    /// Checks what can be checked without knowing anything else.
+    /// Checks what can be checked without the configuration.
     fn check(&self) -> Result<(), Refusal>;
 
-    /// The thing as it becomes; `before`: as it is, or nothing for a new one of `user`.
+    /// Returns the new or changed thing. `before` is `None` for a new one of `user`.
     fn apply(
         self,
         before: Option<&Self::Thing>,
@@ -39,7 +40,7 @@ pub trait Draft: Send + 'static {
     ) -> Result<Self::Thing, Refusal>;
 }
 
-/// What a new thing cannot be without.
+/// Returns the value of a required field, or an error if it is missing.
 pub fn require<T>(field: &'static str, given: Option<T>) -> Result<T, Refusal> {
     given.ok_or(Refusal::Empty(field))
 }
@@ -58,7 +59,8 @@ pub fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Re
     }
 }
 
-/// How often filters are named together: `all` so far, of which `before` are replaced by `after`.
+/// Refuses a change that increases the uses of filters above `limit`. There are `all` uses so far, of which `before`
+/// are replaced by `after`.
 pub fn check_uses(
     all: usize,
     before: usize,

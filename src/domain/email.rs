@@ -1,4 +1,4 @@
-//! E-mail addresses: what looks like one that a mail server would take, and the form in which it is given to one.
+//! E-mail addresses: which are accepted, and the form in which mail servers expect them.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -7,24 +7,24 @@ use super::limits::EMAIL;
 const LOCAL_BYTES: usize = 64;
 const LABEL_BYTES: usize = 63;
 
-/// `local@domain`: the local part of letters, digits and the usual signs, with dots between; the domain a name with at
-/// least one dot, `localhost`, or an address in brackets. Nothing that could end a header line, or begin another
-/// address, passes.
+/// Returns whether the text is an e-mail address that a mail server would accept: `local@domain`. The local part has
+/// letters, digits and the usual signs, with dots between; the domain is a name with at least one dot, `localhost`, or
+/// an address in brackets. Text that could end a header line, or begin another address, is refused.
 #[must_use]
 pub fn is_valid(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     text.chars().count() <= EMAIL && is_local_part(local) && is_domain(domain)
 }
 
-/// The address with its domain in ASCII (A-labels, `xn--…`), as mail servers expect it in commands and headers. The part
-/// before the `@` is left as it is. `None`: the domain cannot be written that way.
+/// Returns the address with its domain in ASCII (A-labels, `xn--…`), as mail servers expect it in commands and headers.
+/// The part before the `@` does not change. `None`: the domain cannot be written in ASCII.
 #[must_use]
 pub fn to_ascii(address: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
     Some(format!("{local}@{}", ascii_domain(domain)?))
 }
 
-/// The domain or host name in ASCII (A-labels); one that is in ASCII already is left as it is.
+/// Returns the domain or host name in ASCII (A-labels). A name in ASCII does not change. `None`: not possible.
 #[must_use]
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     if domain.is_ascii() {
@@ -46,7 +46,7 @@ fn is_domain(domain: &str) -> bool {
         return true;
     }
     let Some((_, last)) = domain.rsplit_once('.') else { return false };
-    // The bound on the length of a label is one on its ASCII form.
+    // The length of a label is limited in its ASCII form.
     domain.split('.').all(is_label)
         && last.chars().count() >= 2
         && !last.bytes().all(|byte| byte.is_ascii_digit())
@@ -121,7 +121,7 @@ mod tests {
             assert_eq!(to_ascii(typed).as_deref(), Some(given));
         }
         assert_eq!(to_ascii("nobody"), None);
-        // Less than 63 bytes here, and more as an A-label; and the other way around.
+        // Less than 63 bytes in UTF-8 and more as an A-label, and the reverse.
         assert!(!is_valid("a@ѳôҩѧđрѕӓãśшćэтփţȗԡыҁԥѓȅȶѱ.org"));
         assert!(is_valid(&format!("a@{}.org", "ä".repeat(40))));
     }

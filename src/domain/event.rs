@@ -1,4 +1,4 @@
-//! Events of incidents. They never change, and are deleted only together with their incident.
+//! Events of incidents. They never change, and are deleted only with their incident.
 
 use super::{
     ids::{EventId, IncidentId, Seq, UserId},
@@ -6,7 +6,7 @@ use super::{
     time::Timestamp,
 };
 
-/// Contract section 9.2.
+/// Type of an event (contract section 9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventType {
     Start,
@@ -33,7 +33,7 @@ impl EventType {
         Self::Acknowledge,
     ];
 
-    /// The three letters on the wire.
+    /// Returns the code of three letters that is used on the wire.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl EventType {
         }
     }
 
-    /// The name that people read.
+    /// Returns the name for people.
     #[must_use]
     pub const fn display(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl EventType {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// Whether events of this type can open or close an incident.
+    /// Returns whether events of this type can open or close an incident.
     #[must_use]
     pub const fn changes_state(self) -> bool {
         matches!(self, Self::End | Self::Restart | Self::Close | Self::Reopen)
@@ -121,15 +121,15 @@ impl FromIterator<EventType> for EventTypeSet {
     }
 }
 
-/// What the incident looked like once the event was stored, so that decisions about it can be explained later.
+/// State of the incident after the event, stored so that decisions about the event can be explained later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateAfter {
     pub open: bool,
     pub acked: bool,
     pub level: Level,
     pub tags_version: u32,
-    /// Whether anybody was to be told of the event (contract section 19.1), and if so, the last change that the
-    /// decision knew of: the configuration as it was then.
+    /// The last change that the decision about notifications took into account, which identifies the configuration of
+    /// that moment. `None`: nobody was to be notified of the event (contract section 19.1).
     pub decided: Option<Seq>,
 }
 
@@ -138,9 +138,9 @@ pub struct Event {
     pub id: EventId,
     pub incident: IncidentId,
     pub actor: UserId,
-    /// When it happened, as the poster says.
+    /// Time at which it happened, according to its poster.
     pub timestamp: Timestamp,
-    /// When it reached us.
+    /// Time at which the server received it.
     pub received: Timestamp,
     pub kind: EventType,
     pub description: String,

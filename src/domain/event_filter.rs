@@ -1,6 +1,6 @@
-//! Stored filters made ready for judging events. What takes long, reading and grouping tags, is done once for each
-//! filter and shared by all profiles, rules and planned maintenance that use it; a change of sources, or of the fallback
-//! filter, repeats none of it.
+//! Saved filters, prepared for judging events. The expensive part, parsing and grouping tags, is done once for each
+//! filter and shared by all profiles, rules and planned maintenance that use it. It is not repeated when sources or the
+//! fallback filter change.
 
 use std::{ops::Index, sync::Arc};
 
@@ -17,13 +17,13 @@ use super::{
     tag::{IncidentTag, Tag},
 };
 
-/// The lists of a filter as they are looked up. Depends on nothing but the filter itself.
+/// The lists of a filter, prepared for lookups. They depend on the filter only.
 #[derive(Debug, Default)]
 pub struct CompiledLists {
     tags: CompiledTags,
-    /// Empty: any.
+    /// Sources that match. Empty: any source.
     sources: FxHashSet<SourceId>,
-    /// Empty: any.
+    /// Source types that match. Empty: any source type.
     source_types: FxHashSet<String>,
 }
 
@@ -31,21 +31,21 @@ pub struct CompiledLists {
 enum CompiledTags {
     #[default]
     Any,
-    /// One of the texts can be no tag, so nothing matches.
+    /// One of the texts is not a valid tag, so nothing matches.
     Never,
     Groups(TagGroups),
 }
 
-/// Tags of which an incident has to have at least one in each group; see [`tag_groups`].
+/// Groups of tags, of each of which an incident must have at least one tag; see [`tag_groups`].
 #[derive(Debug)]
 struct TagGroups {
     group_of: GroupOf,
     count: usize,
-    /// Tags of the group that has the fewest.
+    /// Number of tags in the smallest group.
     smallest: usize,
 }
 
-/// Which group each tag is in. A few tags are compared one by one, which is quicker than hashing.
+/// Group of each tag. A few tags are compared one by one, which is faster than hashing.
 #[derive(Debug)]
 enum GroupOf {
     Few(Vec<(Tag, usize)>),
@@ -75,7 +75,7 @@ impl GroupOf {
 }
 
 impl CompiledLists {
-    /// Takes time in proportion to the filter's size.
+    /// Compiles the lists. Takes time in proportion to the filter's size.
     #[must_use]
     pub fn new(blob: &FilterBlob) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl CompiledTags {
 }
 
 impl TagGroups {
-    /// The first group of which the incident has no tag. Takes time in proportion to the incident's tags.
+    /// Returns the first group of which the incident has no tag. Takes time in proportion to the incident's tags.
     fn missing(&self, tags: &[IncidentTag]) -> Option<usize> {
         let groups = tags.iter().filter_map(|it| self.group_of.get(&it.tag));
         if self.count <= 64 {
@@ -115,23 +115,23 @@ impl TagGroups {
     }
 }
 
-/// A stored filter as events are judged by it, completed by the server's fallback filter.
+/// A saved filter for judging events, completed by the server's fallback filter.
 #[derive(Clone, Debug)]
 pub struct EventFilter {
     pub id: FilterId,
-    /// `None`: all.
+    /// Event types that match. `None`: all types.
     pub event_types: Option<EventTypeSet>,
-    /// All but event types, tags and sources.
+    /// All criteria except event types, tags and sources.
     criteria: Criteria,
-    /// The filter's own or the fallback's, whichever counts; the same for the next two.
+    /// Lists of the filter or of the fallback filter, whichever applies; the same for the next two fields.
     tags: Arc<CompiledLists>,
     sources: Arc<CompiledLists>,
     source_types: Arc<CompiledLists>,
 }
 
 impl EventFilter {
-    /// `None` if there is no such filter. Cheap, whatever the filter's size; `fallback` are the lists of the fallback
-    /// filter of the directory's settings.
+    /// Creates the filter, or returns `None` if it does not exist. The time does not depend on the filter's size.
+    /// `fallback` are the lists of the fallback filter in the directory's settings.
     #[must_use]
     pub fn new(id: FilterId, directory: &Directory, fallback: &Arc<CompiledLists>) -> Option<Self> {
         let blob = &directory.filters.get(&id)?.blob;
@@ -152,8 +152,8 @@ impl EventFilter {
         })
     }
 
-    /// The first criterion that does not hold, event types aside; the same as [`Criteria::mismatch`] says of the
-    /// filter's criteria.
+    /// Returns the first criterion that does not hold, except event types. [`Criteria::mismatch`] gives the same result
+    /// for the filter's criteria.
     #[must_use]
     pub fn mismatch(&self, about: &FilterSubject<'_>, directory: &Directory) -> Option<Mismatch> {
         let other = self.criteria.mismatch(about);
@@ -176,37 +176,37 @@ impl EventFilter {
             && (types.is_empty() || directory.source(source).is_some_and(|it| types.contains(&it.source_type)))
     }
 
-    /// Whether any event could ever match.
+    /// Returns whether the filter can match any event.
     #[must_use]
     pub fn can_match(&self) -> bool {
         self.criteria.ids.is_none()
     }
 
-    /// Whether an event of an incident of this level could match.
+    /// Returns whether the filter can match an event of an incident of this level.
     #[must_use]
     pub fn allows_level(&self, level: Level) -> bool {
         self.criteria.max_level.is_none_or(|max| level.get() <= max)
     }
 
-    /// How many tags its smallest group has; `None`: no tags are needed.
+    /// Returns the number of tags in the smallest group. `None`: no tags are required.
     #[must_use]
     pub fn needed_tags_count(&self) -> Option<usize> {
         self.groups().map(|groups| groups.smallest)
     }
 
-    /// Each tag with its group, which are numbered from 0. An incident has to have a tag of each group.
+    /// Returns each tag with its group. Groups are numbered from 0, and an incident must have a tag of each group.
     #[must_use]
     pub fn grouped_tags(&self) -> Vec<(&Tag, usize)> {
         self.groups().map(|groups| groups.group_of.all()).unwrap_or_default()
     }
 
-    /// Empty: any.
+    /// Returns the sources that match. Empty: any source.
     #[must_use]
     pub fn source_ids(&self) -> &FxHashSet<SourceId> {
         &self.sources.sources
     }
 
-    /// Empty: any.
+    /// Returns the source types that match. Empty: any source type.
     #[must_use]
     pub fn source_types(&self) -> &FxHashSet<String> {
         &self.source_types.source_types
@@ -220,7 +220,7 @@ impl EventFilter {
     }
 }
 
-/// All stored filters, each with its compiled lists.
+/// All saved filters with their compiled lists.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
     stored: OrdMap<FilterId, Arc<StoredFilter>>,
@@ -228,14 +228,15 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles the filter, unless its criteria are what they were. Returns what had this id before.
+    /// Adds or replaces a filter, and compiles its lists unless its criteria did not change. Returns the replaced
+    /// filter.
     pub fn insert(&mut self, id: FilterId, filter: Arc<StoredFilter>) -> Option<Arc<StoredFilter>> {
         let compiled = self.compiled_as(&filter).unwrap_or_else(|| Arc::new(CompiledLists::new(&filter.blob)));
         self.compiled.insert(id, compiled);
         self.stored.insert(id, filter)
     }
 
-    /// The same for a filter that was compiled already. Returns what had this id before.
+    /// Adds or replaces a filter whose lists are compiled already. Returns the replaced filter.
     pub fn insert_compiled(
         &mut self,
         filter: Arc<StoredFilter>,
@@ -260,7 +261,7 @@ impl Filters {
         self.compiled.get(&id)
     }
 
-    /// What the filter with this id is compiled to, if that has the same criteria.
+    /// Returns the compiled lists of the stored filter with the same id, if it has the same criteria.
     #[must_use]
     pub fn compiled_as(&self, filter: &StoredFilter) -> Option<Arc<CompiledLists>> {
         let known = self.stored.get(&filter.id).filter(|known| known.blob == filter.blob)?;
@@ -282,22 +283,22 @@ impl Filters {
         self.stored.is_empty()
     }
 
-    /// In ascending order.
+    /// Returns the ids in ascending order.
     pub fn keys(&self) -> impl Iterator<Item = &FilterId> {
         self.stored.keys()
     }
 
-    /// By id.
+    /// Returns the filters in the order of their ids.
     pub fn values(&self) -> impl Iterator<Item = &Arc<StoredFilter>> {
         self.stored.values()
     }
 
-    /// By id.
+    /// Returns ids and filters in the order of the ids.
     pub fn iter(&self) -> impl Iterator<Item = (&FilterId, &Arc<StoredFilter>)> {
         self.stored.iter()
     }
 
-    /// As a persistent map, which can be compared with an earlier one in little time.
+    /// Returns the filters as a persistent map, which is compared with an earlier version in little time.
     #[must_use]
     pub fn stored(&self) -> &OrdMap<FilterId, Arc<StoredFilter>> {
         &self.stored
@@ -312,7 +313,7 @@ impl Index<&FilterId> for Filters {
     }
 }
 
-/// Filters of one configuration, each made ready at most once.
+/// Filters of one configuration, each prepared at most once, when it is first used.
 pub struct ReadyFilters<'a> {
     directory: &'a Directory,
     fallback: Arc<CompiledLists>,
@@ -326,7 +327,7 @@ impl<'a> ReadyFilters<'a> {
         Self { directory, fallback, ready: FxHashMap::default() }
     }
 
-    /// In order; those that do not exist are left out.
+    /// Returns the filters in the given order, without those that do not exist.
     pub fn all(&mut self, ids: &[FilterId]) -> Vec<Arc<EventFilter>> {
         ids.iter().filter_map(|id| self.get(*id)).collect()
     }
@@ -338,11 +339,11 @@ impl<'a> ReadyFilters<'a> {
     }
 }
 
-/// Answers about one incident or event, each filter asked at most once.
+/// Results of filters for one incident or event. Each filter is evaluated at most once.
 pub struct FilterResults<'a> {
     filters: ReadyFilters<'a>,
     about: &'a FilterSubject<'a>,
-    /// `None`: there is no such filter.
+    /// Results so far. `None`: the filter does not exist.
     known: FxHashMap<FilterId, Option<bool>>,
 }
 
@@ -352,7 +353,7 @@ impl<'a> FilterResults<'a> {
         Self { filters: ReadyFilters::new(directory), about, known: FxHashMap::default() }
     }
 
-    /// Whether all of those that exist match, and there is one.
+    /// Returns whether all existing filters of `ids` match, and at least one exists.
     pub fn all_match(&mut self, ids: &[FilterId]) -> bool {
         let mut any = false;
         for id in ids {

@@ -1,20 +1,21 @@
-//! JSON whose integers keep their digits, however many they are: parsed values hold only what fits into 64 bits.
+//! JSON whose integers keep all their digits. Parsed values hold only integers of up to 64 bits.
 
 use serde_json::Value;
 
-/// A piece of a JSON document; the white space between is left out.
+/// A token of a JSON document. White space between tokens is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
     /// One of `{`, `}`, `[`, `]`, `,` and `:`.
     Mark(char),
-    /// With its quotes and escapes.
+    /// A string with its quotes and escapes.
     String(&'a str),
     Number(&'a str),
     /// `true`, `false` or `null`.
     Word(&'a str),
 }
 
-/// The pieces of `json`, which has to be valid; of other texts it gives pieces without meaning, and ends.
+/// Returns the tokens of `json`, which has to be valid. Tokens of other texts have no meaning, but their number is
+/// finite.
 pub fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
     let mut rest = json;
     std::iter::from_fn(move || {
@@ -36,7 +37,7 @@ pub fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// Of the string at the beginning, with its quotes.
+/// Returns the length in bytes of the string at the beginning of the text, with its quotes.
 fn string_length(text: &str) -> usize {
     let mut is_escaped = false;
     let inner = text.get(1..).unwrap_or_default();
@@ -48,10 +49,10 @@ fn string_length(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// Whether a number of the value is an integer whose digits were lost when it was parsed.
+/// Returns whether the value contains an integer whose digits were lost when it was parsed.
 #[must_use]
 pub fn has_lost_digits(value: &Value) -> bool {
-    /// Integers below it were parsed as integers.
+    /// Smaller integers are parsed as integers.
     const LEAST: f64 = 9.0e18;
     match value {
         Value::Number(number) => number.is_f64() && number.as_f64().is_some_and(|number| number.abs() >= LEAST),
@@ -61,7 +62,8 @@ pub fn has_lost_digits(value: &Value) -> bool {
     }
 }
 
-/// Valid JSON without white space, written as parsed values are, but with all digits of its integers.
+/// Formats valid JSON without white space. Numbers are written as by `serde_json`, except that integers keep all
+/// digits.
 #[must_use]
 pub fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -75,13 +77,13 @@ pub fn compact(json: &str) -> String {
     out
 }
 
-/// An integer as it is, and any other number as a parsed value is written.
+/// Formats a number: an integer unchanged, any other number as `serde_json` writes it.
 #[must_use]
 pub fn shown_number(number: &str) -> String {
     if is_integer(number) { number.to_owned() } else { reparsed(number) }
 }
 
-/// Digits, perhaps after a minus.
+/// Returns whether the text has only digits, perhaps after a minus.
 #[must_use]
 pub fn is_integer(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
@@ -92,7 +94,7 @@ fn reparsed(token: &str) -> String {
     serde_json::from_str::<Value>(token).map_or_else(|_| token.to_owned(), |value| value.to_string())
 }
 
-/// Valid JSON on several lines, as `serde_json` writes it, but with all digits of its integers.
+/// Formats valid JSON on several lines like `serde_json`, except that integers keep all digits.
 #[must_use]
 pub fn pretty(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);

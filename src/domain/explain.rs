@@ -1,4 +1,4 @@
-//! Why somebody was sent no message about an event, in words for whoever wants to know at three in the morning.
+//! Explanations why somebody got no message about an event, in words for a person on call.
 
 mod words;
 
@@ -21,15 +21,16 @@ use super::{
     tag::Tag,
 };
 
-/// Made from the configuration as it was when it was decided, so it stays the same whatever is edited afterwards.
+/// The reason why no message was sent. It is determined from the configuration at the time of the decision, so later
+/// changes do not affect it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// Stable: programs may depend on it.
+    /// Stable identifier, on which programs may depend.
     pub code: &'static str,
     pub sentence: String,
-    /// What decided.
+    /// The part of the configuration that decided.
     pub clause: Option<Clause>,
-    /// Of a filter, by its name in the filter's blob.
+    /// Name of the filter criterion that decided, as in the filter's blob.
     pub criterion: Option<&'static str>,
     pub wanted: Option<String>,
     pub actual: Option<String>,
@@ -38,9 +39,9 @@ pub struct Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clause {
     pub kind: ClauseKind,
-    /// `None`: there is only one of the kind.
+    /// Primary key. `None`: there is only one of this kind.
     pub id: Option<u64>,
-    /// Of maintenance the description.
+    /// Name, or the description of planned maintenance.
     pub name: Option<String>,
 }
 
@@ -72,7 +73,7 @@ impl ClauseKind {
     }
 }
 
-/// Stable, also where there is nothing to explain in words.
+/// Returns the stable code of a reason, even if there is no explanation in words.
 #[must_use]
 pub const fn code(silence: Silence) -> &'static str {
     match silence {
@@ -94,17 +95,17 @@ pub const fn code(silence: Silence) -> &'static str {
     }
 }
 
-/// Which of the ways to somebody a reason is about.
+/// The route to a recipient that is explained.
 #[derive(Clone, Copy, Debug)]
 pub enum ExplainedRoute<'a> {
     All,
     Destination(DestinationId),
-    /// `None`: the channel had been deleted.
+    /// A contact via a channel. `None`: the channel was deleted.
     Channel(&'a Contact, Option<&'a Channel>),
 }
 
-/// What stood between a profile or a rule and whom it leads to, or one way to them; `directory` is the configuration as
-/// it was.
+/// Explains what prevented messages from a profile or a rule to its recipients, or by one route to them. `directory` is
+/// the configuration at the time of the decision.
 #[must_use]
 pub fn explain(
     silence: Silence,
@@ -135,7 +136,7 @@ pub fn explain(
     Reason { code: code(silence), sentence, clause, criterion, wanted, actual }
 }
 
-/// A filter, by name and key.
+/// Returns name and primary key of a filter.
 #[must_use]
 pub fn filter_name(filter: &StoredFilter) -> String {
     format!("\"{}\" (pk {})", filter.name, filter.id)
@@ -154,7 +155,7 @@ pub fn rule_name(rule: &Rule) -> String {
     format!("\"{}\" (pk {})", rule.name, rule.id)
 }
 
-/// The medium, and the address or what else the owner calls it.
+/// Returns the medium, the label or else the address, and the primary key.
 #[must_use]
 pub fn destination_name(destination: &Destination) -> String {
     let address = destination.shown();
@@ -171,12 +172,12 @@ struct ReasonContext<'a> {
     occurrence: &'a Occurrence<'a>,
 }
 
-/// A reason in the making.
+/// A reason that is being built.
 struct ReasonBuilder {
     sentence: String,
     clause: Option<Clause>,
     criterion: Option<&'static str>,
-    /// Wanted and actual.
+    /// The wanted and the actual value.
     values: Option<(String, String)>,
 }
 
@@ -204,7 +205,7 @@ impl ReasonContext<'_> {
         }
     }
 
-    /// At the beginning of a sentence.
+    /// Returns the name of the profile or rule for the beginning of a sentence.
     fn name(&self) -> String {
         match self.basis {
             Basis::Profile(profile) => format!("Profile {}", profile_name(profile)),
@@ -417,18 +418,18 @@ impl ReasonContext<'_> {
     }
 }
 
-/// A criterion beside what there was.
+/// A criterion, compared with the actual value.
 struct ComparedCriterion {
     criterion: &'static str,
-    /// "wants …"
+    /// The part of the sentence that begins with "wants".
     wants: String,
-    /// "but …"
+    /// The part of the sentence that begins with "but".
     was: String,
     wanted: String,
     actual: String,
 }
 
-/// What a filter asked for.
+/// A filter, compared with an incident or event.
 struct FilterComparison<'a> {
     whole: FilterBlob,
     criteria: &'a Criteria,
@@ -446,7 +447,7 @@ impl FilterComparison<'_> {
             wanted: wanted.to_owned(),
             actual: actual.to_owned(),
         };
-        // What is true is not what is wanted.
+        // The wanted value is the opposite of the actual one.
         let opposite = |key, is: bool| {
             let words = CRITERIA.iter().find(|it| it.key == key).map(|it| it.adjectives).unwrap_or_default();
             let [yes, no] = words;

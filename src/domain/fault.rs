@@ -19,17 +19,17 @@ pub use self::rules::{
     missing_heartbeats, over, rules_without_recipients, too_many_recipients, undelivered, unreachable, unreached,
 };
 
-/// With what something can be wrong. Each has at most one open incident.
+/// The subject of a fault. Each has at most one open incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultSubject {
     Token(SourceId),
     Heartbeat(SourceId),
     DeadMessages(DestinationId),
-    /// Dead letters to contacts, by the channel that was to carry them.
+    /// Failed messages to contacts via this channel.
     Channel(ChannelId),
     MailServer,
     Rule(RuleId),
-    /// More contacts than one event may tell.
+    /// An event that would notify more contacts than one event may.
     Overflow(RuleId),
     DataFile,
 }
@@ -46,7 +46,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The value of the tag `problem_type`.
+    /// Returns the value of the tag `problem_type`.
     #[must_use]
     pub const fn problem_type(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl FaultKind {
         }
     }
 
-    /// Of each incident of this kind.
+    /// Returns the tag of all incidents of this kind.
     #[must_use]
     pub fn tag(self) -> String {
         format!("problem_type={}", self.problem_type())
@@ -81,7 +81,7 @@ impl FaultSubject {
         }
     }
 
-    /// The source incident id of the latest incident about it.
+    /// Returns the source incident id of the latest incident about the subject.
     #[must_use]
     pub fn name(self) -> String {
         let kind = self.kind().problem_type();
@@ -94,13 +94,13 @@ impl FaultSubject {
         }
     }
 
-    /// The source incident id of an incident that is not the latest any more.
+    /// Returns the source incident id of an incident that is not the latest one about the subject.
     #[must_use]
     pub fn former_name(self, incident: IncidentId) -> String {
         format!("{}:{incident}", self.name())
     }
 
-    /// Is this the name of an incident about it, the latest or a former one?
+    /// Returns whether this is the source incident id of an incident about the subject, the latest or an earlier one.
     #[must_use]
     pub fn is_named(self, source_incident_id: &str) -> bool {
         source_incident_id.strip_prefix(&self.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
@@ -140,11 +140,11 @@ impl FaultSubject {
     }
 }
 
-/// What is to be said of a matter; of one that is not mentioned, that all is well.
+/// Result of checking one subject. A subject without a finding has no fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultFinding {
     pub subject: FaultSubject,
-    /// An incident that began before is about something else.
+    /// Start time before which an incident is about an earlier fault.
     pub about_since: Timestamp,
     pub verdict: FaultVerdict,
 }
@@ -162,17 +162,17 @@ pub enum FaultVerdict {
         since: Timestamp,
         description: String,
     },
-    /// Whatever was said stands.
+    /// It is not known whether there is a fault: an open incident about it stays open.
     Unknown,
 }
 
-/// What has to happen to the latest incident about a matter, if there is one.
+/// Change that is required of the latest incident about a subject, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultStep {
     Nothing,
     Open,
     End,
-    /// It ends, and another one opens.
+    /// The incident ends, and a new one opens.
     Replace,
 }
 
@@ -195,8 +195,9 @@ pub fn step(latest: Option<&Incident>, finding: Option<&FaultFinding>, now: Time
     }
 }
 
-/// Trouble that somebody closed by hand comes back only if it began anew. So do dead letters in any case: what was
-/// delivered since is not remembered over a restart.
+/// Returns whether the fault is covered by an incident that was closed. A fault whose incident a user closed is
+/// reported again only if it began later. For failed messages this holds for all closed incidents, because it is not
+/// known after a restart what was sent since.
 fn is_dealt_with(closed: &Incident, finding: &FaultFinding, since: Timestamp) -> bool {
     let is_newer = matches!(closed.end, EndTime::At(end) if end > since && closed.start >= finding.about_since);
     let by_hand = closed.event_types.contains(EventType::Close);

@@ -1,7 +1,7 @@
 //! The filter language: criteria that select incidents (contract sections 6 and 14.4).
 //!
-//! One evaluator, over one incident in memory. `search` answers the same question for a whole store, and is tested
-//! against this.
+//! This evaluator judges one incident in memory. `search` gives the same answers for the whole store, and is tested
+//! against it.
 
 use std::collections::BTreeSet;
 
@@ -16,44 +16,46 @@ use super::{
     time::Timestamp,
 };
 
-/// Criteria, all of which must hold; what is `None`, empty or false does not count.
+/// Criteria that must all hold. Those that are `None`, empty or false are not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Criteria {
-    /// `Some(false)`: closed, so never stateless.
+    /// State. `Some(false)`: closed, which stateless incidents never are.
     pub open: Option<bool>,
     pub acked: Option<bool>,
     pub stateful: Option<bool>,
     pub has_ticket: Option<bool>,
-    /// Of each group at least one tag must be there; see [`tag_groups`].
+    /// Groups of tags, of each of which the incident must have at least one tag; see [`tag_groups`].
     pub tags: Vec<Vec<Tag>>,
-    /// `Some` of an empty set matches nothing.
+    /// Sources that match. An empty set matches nothing.
     pub sources: Option<BTreeSet<SourceId>>,
-    /// Levels up to and including this; 0 matches nothing.
+    /// The highest level number that matches. 0 matches nothing.
     pub max_level: Option<u8>,
-    /// `Some` of an empty set matches nothing.
+    /// Levels that match. An empty set matches nothing.
     pub levels: Option<LevelSet>,
     pub ids: Option<BTreeSet<IncidentId>>,
     pub source_incident_id: Option<String>,
-    /// All bounds are inclusive.
+    /// First and last start time, inclusive like all bounds.
     pub start_from: Option<Timestamp>,
     pub start_to: Option<Timestamp>,
-    /// Open-ended incidents count as infinitely late; stateless ones never match.
+    /// First and last end. Open-ended incidents end infinitely late. Stateless ones never match.
     pub end_from: Option<Timestamp>,
     pub end_to: Option<Timestamp>,
-    /// Microseconds. Open incidents are measured up to now; stateless ones never match.
+    /// Shortest and longest duration in microseconds. The duration of open incidents ends now. Stateless ones never
+    /// match.
     pub min_duration: Option<i64>,
     pub max_duration: Option<i64>,
-    /// Has had at least one event of a type in each of these sets.
+    /// Sets of event types. The incident must have an event of at least one type of each set.
     pub event_types: Vec<EventTypeSet>,
-    /// Leaves out what is both closed and acknowledged.
+    /// Whether to leave out incidents that are both closed and acknowledged.
     pub hide_closed_acked: bool,
-    /// Whether planned maintenance that is on covers it.
+    /// Whether the incident is covered by current planned maintenance.
     pub under_maintenance: Option<bool>,
-    /// Each must occur in the description or in an event's description, whatever its case; see [`fold`].
+    /// Words that must each occur in the description or in the description of an event, regardless of case; see
+    /// [`fold`].
     pub words: Vec<String>,
 }
 
-/// Matches what at least one of them matches; without any, nothing.
+/// Alternative criteria. Matches if at least one of them matches; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnyOf(pub Vec<Criteria>);
 
@@ -63,7 +65,7 @@ impl From<Criteria> for AnyOf {
     }
 }
 
-/// What criteria can be about, of an incident as it is or as it was once.
+/// Properties of an incident on which criteria are evaluated, now or at an earlier time.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a criterion of its own")]
 pub struct FilterSubject<'a> {
@@ -74,7 +76,7 @@ pub struct FilterSubject<'a> {
     pub level: Level,
     pub source: SourceId,
     pub tags: &'a [IncidentTag],
-    /// Of its events so far, or of the one at hand.
+    /// Types of all its events, or of the event that is judged.
     pub event_types: EventTypeSet,
 }
 
@@ -97,7 +99,7 @@ impl<'a> FilterSubject<'a> {
 /// The first criterion that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {
-    /// There is no criterion, or one that nothing can meet.
+    /// No criterion is set, or one that nothing can match.
     Nothing,
     Open,
     Acked,
@@ -111,7 +113,7 @@ pub enum Mismatch {
     EventTypes,
 }
 
-/// Tags with the same key are alternatives, different keys must all match.
+/// Groups tags by key. Tags of the same key are alternatives; of each key one tag must match.
 #[must_use]
 pub fn tag_groups(tags: impl IntoIterator<Item = Tag>) -> Vec<Vec<Tag>> {
     let mut groups: Vec<Vec<Tag>> = Vec::new();
@@ -131,7 +133,7 @@ pub fn tag_groups(tags: impl IntoIterator<Item = Tag>) -> Vec<Vec<Tag>> {
     groups
 }
 
-/// The form in which texts are compared without regard to case.
+/// Returns the form in which texts are compared regardless of case.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
@@ -140,7 +142,8 @@ pub fn fold(text: &str) -> String {
     unicase::UniCase::unicode(text).to_folded_case()
 }
 
-/// The words of a search text: separated by white space or commas, folded, none twice.
+/// Returns the words of a search text, which are separated by white space or commas. They are folded, without
+/// duplicates.
 #[must_use]
 pub fn search_words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
@@ -153,7 +156,7 @@ pub fn search_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Both must hold.
+/// Narrows `known` to the items that are also in `wanted`.
 pub fn narrow<T: Ord>(known: &mut Option<BTreeSet<T>>, wanted: BTreeSet<T>) {
     *known = Some(match known.take() {
         Some(known) => known.into_iter().filter(|item| wanted.contains(item)).collect(),
@@ -162,13 +165,14 @@ pub fn narrow<T: Ord>(known: &mut Option<BTreeSet<T>>, wanted: BTreeSet<T>) {
 }
 
 impl Criteria {
-    /// Matches no incident.
+    /// Returns criteria that match no incident.
     #[must_use]
     pub fn nothing() -> Self {
         Self { ids: Some(BTreeSet::new()), ..Self::default() }
     }
 
-    /// Both must hold. What a stored filter cannot say is not looked at; event types are said by nobody else.
+    /// Narrows these criteria to incidents that match `kept`, too. Criteria that a saved filter cannot have are
+    /// ignored. Event types occur only in saved filters.
     pub fn narrow_to(&mut self, kept: Self) {
         let flags = [(&mut self.open, kept.open), (&mut self.acked, kept.acked), (&mut self.stateful, kept.stateful)];
         let mut contradict = false;
@@ -191,7 +195,7 @@ impl Criteria {
         }
     }
 
-    /// Asks for more than a [`Summary`](super::incident::Summary) knows.
+    /// Returns whether the criteria need more than a [`Summary`](super::incident::Summary) has.
     #[must_use]
     pub fn needs_records(&self) -> bool {
         !self.tags.is_empty()
@@ -200,8 +204,8 @@ impl Criteria {
             || self.under_maintenance.is_some()
     }
 
-    /// Everything but `words`, which needs the texts of the events (see [`Criteria::words_match`]), and
-    /// `under_maintenance`, which needs the filters of the tasks.
+    /// Evaluates all criteria except `words`, which needs the texts of events (see [`Criteria::words_match`]), and
+    /// `under_maintenance`, which needs the filters of planned maintenance.
     #[must_use]
     pub fn matches(&self, incident: &Incident, now: Timestamp) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&incident.id))
@@ -210,7 +214,7 @@ impl Criteria {
             && self.source_incident_id.as_ref().is_none_or(|id| *id == incident.source_incident_id)
     }
 
-    /// Judges all that stored filters can ask for; `None` if all of that holds.
+    /// Returns the first criterion that does not hold, of those that saved filters can have. `None`: all hold.
     #[must_use]
     pub fn mismatch(&self, about: &FilterSubject<'_>) -> Option<Mismatch> {
         let wants = |wanted: Option<bool>, actual: bool| wanted.is_some_and(|wanted| wanted != actual);
@@ -242,7 +246,7 @@ impl Criteria {
         }
     }
 
-    /// Does each word occur in at least one of the texts?
+    /// Returns whether each word occurs in at least one of the texts.
     #[must_use]
     pub fn words_match<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         if self.words.is_empty() {

@@ -1,4 +1,4 @@
-//! Primary keys: positive integers, each kind with a type of its own, never reused (contract section 1.2).
+//! Primary keys: positive integers that are never reused, with a type for each kind (contract section 1.2).
 
 /// A primary key as a number.
 pub trait Id: Copy + Send + 'static {
@@ -40,7 +40,7 @@ macro_rules! id {
 id! {
     /// An incident.
     IncidentId,
-    /// An event of an incident; acknowledgements share it with their event.
+    /// An event of an incident. Acknowledgements share the id of their event.
     EventId,
     /// A person or the account of a source.
     UserId,
@@ -50,24 +50,24 @@ id! {
     TokenId,
     /// A timeslot of a user.
     TimeslotId,
-    /// A stored filter of a user.
+    /// A saved filter of a user.
     FilterId,
     /// A destination of a user.
     DestinationId,
     /// A notification profile of a user.
     ProfileId,
-    /// A planned maintenance.
+    /// Planned maintenance.
     MaintenanceId,
-    /// A rule by which contacts are told.
+    /// A rule that notifies contacts.
     RuleId,
-    /// A contact; clients know its UUID.
+    /// A contact. Clients use its UUID.
     ContactId,
-    /// A contact group; clients know its UUID.
+    /// A contact group. Clients use its UUID.
     ContactGroupId,
-    /// A channel; clients know its UUID.
+    /// A channel. Clients use its UUID.
     ChannelId,
     /// A message in the outbox.
     MessageId,
-    /// A position in the change log; 0 stands before the first change.
+    /// A position in the change log. 0 is before the first change.
     Seq,
 }

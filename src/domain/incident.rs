@@ -1,4 +1,4 @@
-//! Incidents.
+//! Incidents, their end, and the summary by which lists find them.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use super::{
     time::Timestamp,
 };
 
-/// Bytes of texts that are shared instead of being left out of a copy.
+/// Length in bytes up to which texts are shared instead of being left out of a copy.
 const SHORT_TEXT: usize = 256;
 
-/// When an incident ends (contract section 5.2).
+/// The end of an incident (contract section 5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndTime {
-    /// A single point in time: can never be opened or closed.
+    /// A single moment, which can be neither open nor closed.
     Stateless,
-    /// Ended, or will end, then. In the future it counts as open until then.
+    /// The time of the end. An incident that ends in the future is open until then.
     At(Timestamp),
-    /// Open, no end known.
+    /// Open, with no known end.
     #[default]
     Infinity,
 }
@@ -31,7 +31,7 @@ impl EndTime {
         !matches!(self, Self::Stateless)
     }
 
-    /// `None` if there is no end or none is known.
+    /// Returns the time of the end. `None` if there is no end or none is known.
     #[must_use]
     pub const fn time(self) -> Option<Timestamp> {
         if let Self::At(end) = self { Some(end) } else { None }
@@ -47,7 +47,7 @@ impl EndTime {
     }
 }
 
-/// How long an incident counts as acknowledged: the latest expiration of its acknowledgements.
+/// Until when an incident is acknowledged: the latest expiration of its acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AckedUntil {
     Never,
@@ -66,25 +66,25 @@ impl AckedUntil {
     }
 }
 
-/// An incident with all that can be said of it without reading its events.
+/// An incident with everything that is known without its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
     pub id: IncidentId,
     pub start: Timestamp,
     pub end: EndTime,
     pub source: SourceId,
-    /// Unique per source unless empty.
+    /// The source's own id, unique for each source unless empty.
     pub source_incident_id: String,
-    /// As sent; shown joined to the source's base address.
+    /// Address of details, as the source sent it. It is shown joined to the source's base address.
     pub details_url: String,
     pub description: String,
     pub level: Level,
     pub ticket_url: String,
-    /// Any JSON value, as compact text.
+    /// Any JSON value as compact text.
     pub metadata: String,
-    /// In the order they were added, no tag twice.
+    /// Tags in the order in which they were added, without duplicates.
     pub tags: Vec<IncidentTag>,
-    /// Grows by one with each change of the set of tags.
+    /// Version of the set of tags. Grows by one with each change of the set.
     pub tags_version: u32,
     /// Derived: the latest expiration among the acknowledgements.
     pub acked_until: AckedUntil,
@@ -95,7 +95,7 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// An open incident without texts, tags or events.
+    /// Creates an open incident without texts, tags or events.
     #[must_use]
     pub fn new(id: IncidentId, source: SourceId, start: Timestamp) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Incident {
         }
     }
 
-    /// Bytes of all its texts, with metadata and tags.
+    /// Returns the length of all its texts in bytes, with metadata and tags.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let texts = [&self.source_incident_id, &self.details_url, &self.description, &self.ticket_url, &self.metadata];
@@ -125,7 +125,7 @@ impl Incident {
         texts.into_iter().map(String::len).chain(tags).sum()
     }
 
-    /// A copy without the texts that may be long, or the incident itself if they are short.
+    /// Returns a copy without the texts that may be long, or the incident itself if they are short.
     #[must_use]
     pub fn without_long_texts(self: &Arc<Self>) -> Arc<Self> {
         if self.description.len() + self.details_url.len() <= SHORT_TEXT {
@@ -144,8 +144,8 @@ impl Incident {
         self.acked_until.is_acked(now)
     }
 
-    /// The moments at which it changes without anybody doing anything: it ends, or its acknowledgement expires. Passed ones,
-    /// too.
+    /// Returns the times at which the incident changes by time alone: its end, and the expiration of its
+    /// acknowledgement. Includes times in the past.
     pub fn lapses(&self) -> impl Iterator<Item = Timestamp> + use<> {
         let expiration = match self.acked_until {
             AckedUntil::At(expiration) => Some(expiration),
@@ -159,14 +159,14 @@ impl Incident {
         self.tags.iter().any(|t| t.tag == *tag)
     }
 
-    /// Keeps the derived fields true when `event` is added. Does not touch `end` (see `lifecycle`).
+    /// Updates the derived fields for an added event. Does not change `end` (see `lifecycle`).
     pub fn note_event(&mut self, event: &Event) {
         self.event_types.insert(event.kind);
         self.last_event = self.last_event.max(event.received);
     }
 }
 
-/// What lists need to know of an incident to find it; small, so that all of them fit in memory.
+/// The properties by which lists find an incident; small, so that all of them fit in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     pub start: Timestamp,

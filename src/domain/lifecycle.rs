@@ -2,16 +2,16 @@
 
 use super::{datetime::was_last_moment, event::EventType, incident::EndTime, time::Timestamp};
 
-/// Who posts an event.
+/// The poster of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poster {
     /// The account of a source.
     Source,
-    /// A person, superusers included.
+    /// A user, superusers included.
     EndUser,
 }
 
-/// Why an event is refused.
+/// Reasons to refuse an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventRefusal {
     #[error("A source system cannot post events of type '{}'.", .0.code())]
@@ -29,11 +29,11 @@ pub enum EventRefusal {
     IsAcknowledgement,
 }
 
-/// May `poster` add an event of type `kind` to an incident that ends at `end`?
-/// Sources are never refused because of the incident's state.
+/// Checks whether `poster` may add an event of type `kind` to an incident that ends at `end`. Sources are never refused
+/// because of the incident's state.
 ///
 /// # Errors
-/// The first reason against it.
+/// The first reason to refuse.
 pub fn may_post(poster: Poster, kind: EventType, end: EndTime, now: Timestamp) -> Result<(), EventRefusal> {
     use EventType as T;
     match (poster, kind) {
@@ -47,7 +47,7 @@ pub fn may_post(poster: Poster, kind: EventType, end: EndTime, now: Timestamp) -
     }
 }
 
-/// The end of the incident once an event of type `kind` that happened at `timestamp` is stored.
+/// Returns the end of the incident after an event of type `kind` that happened at `timestamp`.
 #[must_use]
 pub fn end_after(end: EndTime, kind: EventType, timestamp: Timestamp, now: Timestamp) -> EndTime {
     match kind {

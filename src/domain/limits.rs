@@ -1,9 +1,9 @@
-//! Every bound of the product. Lengths of texts are in characters unless the name says bytes; numbers of things are upper bounds
-//! that may be reached.
+//! All bounds of the product. Lengths of texts are in characters unless the name says bytes. Numbers of things are
+//! upper bounds that may be reached.
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
-/// Batches of changes kept for pages that lost their connection for a moment.
+/// Batches of changes kept for pages that lose their connection for a moment.
 pub const LIVE_KEPT: usize = 2_000;
 
 /// Changed incidents in all kept batches together; beyond that the oldest batches are dropped.
@@ -57,7 +57,7 @@ pub const LIVE_ROWS: usize = 250;
 /// Incidents in one transaction of a bulk change, from a page or over the API.
 pub const WORK_SLICE: usize = 500;
 
-/// Rows of the agenda that one command carries out.
+/// Tasks of the agenda that one command executes.
 pub const TASKS_PER_COMMAND: usize = 500;
 
 /// Characters of all events that one transaction of a bulk change adds.
@@ -80,7 +80,7 @@ pub const UNDO_FOR: Duration = Duration::from_mins(1);
 /// Bytes kept to undo bulk changes, all users together; a change that does not fit cannot be undone.
 pub const UNDO_BYTES: usize = 64 << 20;
 
-/// Note of a token.
+/// Length of the note of a token.
 pub const TOKEN_NOTE: usize = 100;
 
 /// Valid tokens of one user that were created by hand; further ones are refused.
@@ -99,7 +99,7 @@ pub const SESSION_EXTENDED_EVERY: Duration = Duration::from_hours(24);
 /// Duration of one stream. The browser then opens the next one, which extends the session and its cookie.
 pub const LIVE_STREAM_LIFE: Duration = Duration::from_hours(24);
 
-/// The last view of a user, as the query of an address.
+/// Length of the last view of a user, which is the query of an address.
 pub const LAST_VIEW: usize = 2_000;
 /// Life of the cookie with that view, the longest that browsers accept.
 pub const LAST_VIEW_LIFE: Duration = Duration::from_hours(400 * 24);
@@ -107,15 +107,15 @@ pub const LAST_VIEW_LIFE: Duration = Duration::from_hours(400 * 24);
 pub const BODY_BYTES: usize = 4 << 20;
 /// Request line and headers together.
 pub const HEADER_BYTES: usize = 32 << 10;
-/// Time limits for sending a request head, and then its body. An idle connection may wait for its next request as long as for a
-/// head.
+/// Time limits for sending a request head, and then its body. An idle connection may wait for its next request as long
+/// as for a head.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
-/// Body of a request without credentials, such as the login form.
+/// Size of the body of a request without credentials, such as the login form.
 pub const ANONYMOUS_BODY_BYTES: usize = 8 << 10;
 /// Memory for all request bodies that are being received or processed.
 pub const BODIES_BYTES: usize = 64 << 20;
-/// Bodies up to the first size may use all of that memory; larger bodies together the second size.
+/// Size up to which bodies may use all of that memory. Larger bodies together may use the second number.
 pub const SMALL_BODY_BYTES: usize = 16 << 10;
 pub const LARGE_BODIES_BYTES: usize = 56 << 20;
 /// Share of that memory for one user, or for one address without credentials.
@@ -124,12 +124,13 @@ pub const BODIES_BYTES_PER_HOLDER: usize = 32 << 20;
 pub const PARSED_BODY_BYTES: usize = 24 << 20;
 /// `Retry-After` of a body that was refused because there were too many others.
 pub const BODY_RETRY_AFTER: Duration = Duration::from_secs(2);
-/// Body up to which a request is canceled when the client disconnects. Larger requests are finished, and count until then.
+/// Size of the body up to which a request is canceled when the client disconnects. Larger requests are finished, and
+/// count until then.
 pub const CANCELLED_BODY_BYTES: u64 = 1 << 10;
 /// Simultaneous connections with a request head larger than the first read of 8 KiB.
 pub const LARGE_HEADS: usize = 512;
-/// Connections of one address: a fraction of all, given by its denominator, or the second number if that is more. Trusted
-/// proxies may have all.
+/// Connections of one address: a fraction of all, given by its denominator, or the second number if that is more.
+/// Trusted proxies may have all.
 pub const CONNECTION_SHARE_PER_ADDRESS: usize = 4;
 pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
 /// Simultaneous administrative commands over the socket.
@@ -161,16 +162,16 @@ pub const FILTERS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
-/// A secret or a token in a destination's settings.
+/// Length of a secret or a token in a destination's settings.
 pub const DESTINATION_SECRET: usize = 1_024;
-/// A phone number as it is typed; at most 15 digits are stored.
+/// Length of a phone number as it is entered. At most 15 digits are stored.
 pub const PHONE_NUMBER: usize = 64;
 pub const MAINTENANCES: usize = 10_000;
 pub const FILTERS_PER_MAINTENANCE: usize = 200;
 /// Time after its end during which planned maintenance can be changed (contract section 18).
 pub const MAINTENANCE_EDITABLE_FOR: Duration = Duration::from_hours(12);
 pub const MAINTENANCE_DESCRIPTION: usize = 255;
-/// Full name of a contact.
+/// Length of the full name of a contact.
 pub const FULL_NAME: usize = 1_000;
 pub const GROUP_NAME: usize = 1_000;
 pub const CONTACT_USERNAME: usize = 254;
@@ -188,7 +189,7 @@ pub const WAYS_PER_EVENT: usize = 100_000;
 pub const CHANNEL_NAME: usize = 255;
 pub const CHANNELS: usize = 1_000;
 pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
-/// One setting of a channel; URLs have a bound of their own.
+/// Length of one setting of a channel. URLs have a bound of their own.
 pub const CHANNEL_SETTING: usize = 4_096;
 pub const CHANNEL_HEADERS: usize = 20;
 /// Length and depth of a filter of the contact API.
@@ -223,11 +224,13 @@ pub const HEARTBEAT_FREQUENCY: RangeInclusive<u32> = 60..=86_400;
 pub const HEARTBEAT_GRACE_MICROS: i64 = 10 * 1_000_000;
 /// Jump of the time of day between two checks from which it is logged.
 pub const CLOCK_STEP_MICROS: i64 = 5 * 1_000_000;
-/// Time for which an expired token is kept: if it expired only because the clock was wrong, it is valid again afterwards.
+/// Time for which an expired token is kept: if it expired only because the clock was wrong, it is valid again
+/// afterwards.
 pub const EXPIRED_TOKEN_KEPT_MICROS: i64 = 7 * 86_400 * 1_000_000;
 /// Interval at which the clock that deletes expired tokens is stored.
 pub const EXPIRY_CLOCK_STORED_EVERY_MICROS: i64 = 10 * 60_000_000;
-/// Expired tokens kept of one user and kind. A program that logs in again and again leaves more; the oldest are deleted.
+/// Expired tokens kept of one user and kind. A program that logs in again and again leaves more; the oldest are
+/// deleted.
 pub const EXPIRED_TOKENS_KEPT: usize = 100;
 /// Time without reaching the mail server after which an incident is opened.
 pub const MEDIUM_UNREACHABLE_MICROS: i64 = 15 * 60 * 1_000_000;
@@ -274,8 +277,8 @@ pub const PASSWORD_WAIT: Duration = Duration::from_secs(10);
 pub const PASSWORD: usize = 1_024;
 /// Minimum length of a new password; shorter old ones stay valid.
 pub const PASSWORD_MIN: usize = 8;
-/// Wrong passwords from one network for one account, and for all accounts, that are allowed at once; then one is allowed in each
-/// interval.
+/// Wrong passwords from one network for one account, and for all accounts, that are allowed at once. Then one is
+/// allowed in each interval.
 pub const PASSWORD_TRIES_PER_ACCOUNT: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 pub const PASSWORD_TRY_PER_ACCOUNT_EVERY: Duration = Duration::from_secs(4);
 pub const PASSWORD_TRIES_PER_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
@@ -295,24 +298,24 @@ pub const PASSWORDS_REMEMBERED: usize = 10_000;
 /// Free space on the disk of the data file below which writes are refused.
 pub const FREE_SPACE_BYTES: u64 = 16 << 20;
 
-/// Stored part of a provider's answer.
+/// Length of the stored part of a provider's answer.
 pub const PROVIDER_ANSWER: usize = 500;
-/// Part that is read of an answer to an outgoing request.
+/// Bytes that are read of an answer to an outgoing request.
 pub const ANSWER_BYTES: usize = 64 << 10;
 pub const TRANSCRIPT_LINES: usize = 32;
 pub const TRANSCRIPT_LINE: usize = 300;
-/// One value in a message, such as a description; the rest is cut off.
+/// Length of one value in a message, such as a description. The rest is cut off.
 pub const MESSAGE_VALUE: usize = 20_000;
-/// The incident's description within a subject.
+/// Length of the incident's description within a subject.
 pub const SUBJECT_DESCRIPTION: usize = 300;
-/// Text message to a phone, which the network sends in three parts.
+/// Length of a text message to a phone, which the network sends in three parts.
 pub const SMS_TEXT: usize = 480;
-/// One rendered part of a message.
+/// Size of one rendered part of a message.
 pub const RENDERED_BYTES: usize = 512 << 10;
 /// Steps of a template, about one for each name, filter and loop.
 pub const TEMPLATE_FUEL: u64 = 200_000;
 pub const TEMPLATE_BYTES: u64 = 256 << 10;
-/// Body of a webhook's summary, which contains as many notices as fit.
+/// Size of the body of a webhook's summary, which contains as many notices as fit.
 pub const WEBHOOK_SUMMARY_BYTES: usize = 4 << 20;
 /// Connections to mail servers, busy or kept open.
 pub const MAIL_CONNECTIONS: usize = 16;
@@ -323,7 +326,7 @@ pub const TEST_MESSAGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 pub const TEST_MESSAGE_EVERY: Duration = Duration::from_secs(12);
 /// Users whose test messages are remembered; beyond that the oldest are forgotten.
 pub const TEST_SENDERS_KEPT: usize = 1_000;
-/// One JSON object from a plug-in.
+/// Size of one JSON object from a plug-in.
 pub const PLUGIN_MESSAGE_BYTES: usize = 1 << 20;
 pub const PLUGIN_MESSAGE_DEPTH: usize = 120;
 /// Output of a plug-in within a second, on either pipe, beyond which it is stopped.
@@ -335,10 +338,12 @@ pub const PLUGIN_LOG_LINE: usize = 1_000;
 pub const PLUGIN_QUEUE: usize = 64;
 /// Time between SIGTERM and SIGKILL.
 pub const PLUGIN_STOP: Duration = Duration::from_secs(5);
-/// Processes started by plug-ins that are tracked, and rounds of killing them, because they may start further ones meanwhile.
+/// Processes started by plug-ins that are tracked, and rounds of killing them, because they may start further ones
+/// meanwhile.
 pub const PLUGIN_PROCESSES: usize = 100_000;
 pub const PLUGIN_KILL_ROUNDS: usize = 400;
-/// Delay before a plug-in that failed twice in a row is started again, which doubles with each failure, and its maximum.
+/// Delay before a plug-in that failed twice in a row is started again, which doubles with each failure, and its
+/// maximum.
 pub const PLUGIN_BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const PLUGIN_BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Files read in the directory of plug-ins, and options that one may declare.
@@ -353,9 +358,9 @@ pub const NEIGHBOURS: usize = 10;
 pub const INCIDENT_PAGE_MESSAGES: usize = 100;
 /// Events and users offered for explanations on the page of an incident.
 pub const TIMELINE_CHOICES: usize = 100;
-/// Part of a long text that is shown before it is expanded.
+/// Length of the part of a long text that is shown before it is expanded.
 pub const TEXT_AT_ONCE: usize = 600;
-/// Part of an incident's description that is the heading of its page.
+/// Length of the part of an incident's description that is the heading of its page.
 pub const HEADING: usize = 200;
 /// Choices of one option of a plug-in.
 pub const PLUGIN_CHOICES: usize = 200;
@@ -366,7 +371,7 @@ pub const PREVIEW_EVENTS: usize = 200_000;
 /// Events that a preview reads from one snapshot.
 pub const PREVIEW_BATCH: usize = 500;
 pub const PREVIEW_EXAMPLES: usize = 20;
-/// Description of an example in a preview.
+/// Length of the description of an example in a preview.
 pub const PREVIEW_DESCRIPTION: usize = 200;
 /// Simultaneous previews of profiles; further ones wait.
 pub const PREVIEWS_AT_ONCE: usize = 2;
@@ -384,9 +389,9 @@ pub const SOURCE_TYPES: usize = 1_000;
 pub const SOURCE_TYPE_NAMES: usize = 64 << 10;
 /// Filters of other users, and source types without a source, that a page offers.
 pub const CHOICES_SHOWN: usize = 200;
-/// Description of a filter in words, in a list of filters.
+/// Length of the description of a filter in words, in a list of filters.
 pub const CRITERIA_SHOWN: usize = 300;
-/// Name of a source type without a source; longer ones are not offered on pages.
+/// Length of the name of a source type without a source. Longer ones are not offered on pages.
 pub const SOURCE_TYPE_SHOWN: usize = 100;
 /// Profiles and planned maintenance named for each filter of a list.
 pub const USES_SHOWN: usize = 10;
@@ -402,7 +407,7 @@ pub const STREAMED_ANSWERS: usize = 32;
 pub const STREAMED_ANSWERS_PER_USER: usize = 8;
 /// Time such an answer waits before it is refused.
 pub const STREAMED_ANSWER_WAIT: Duration = Duration::from_secs(10);
-/// Bytes from which an answer counts until it was sent or the client disconnected.
+/// Size from which an answer counts until it was sent or the client disconnected.
 pub const HELD_ABOVE: usize = 16 << 10;
 /// Bytes of answers that clients have not read yet, of all users and of one user. Beyond that answers are refused.
 pub const HELD_BYTES: usize = 96 << 20;
@@ -416,24 +421,24 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes of the events on the page of an incident.
 pub const TIMELINE_BYTES: usize = 2 << 20;
 
-/// Answered forms that are remembered, so that a form that is sent twice takes effect once: all users together and of one user.
-/// Beyond that the oldest are forgotten.
+/// Answered forms that are remembered, so that a form that is sent twice takes effect once: all users together and of
+/// one user. Beyond that the oldest are forgotten.
 pub const FORMS_KEPT: usize = 5_000;
 pub const FORMS_KEPT_PER_USER: usize = 100;
 /// Time for which an answered form is remembered.
 pub const FORM_KEPT_FOR: Duration = Duration::from_mins(10);
-/// Forms being carried out, all users together and of one user; further ones are refused.
+/// Forms being processed, all users together and of one user. Further ones are refused.
 pub const FORMS_AT_ONCE: usize = 1_000;
 pub const FORMS_AT_ONCE_PER_USER: usize = 32;
 /// Bytes of one remembered answer, and of all of them together.
 pub const FORM_ANSWER_BYTES: usize = 1 << 20;
 pub const FORM_ANSWERS_BYTES: usize = 8 << 20;
-/// Number of a form.
+/// Length of the number of a form.
 pub const FORM_NUMBER: usize = 64;
 /// Incidents that a bulk change of a page may affect without a confirmation.
 pub const BULK_UNCONFIRMED: usize = 25;
-/// Entries of the change log since a list was shown that are read to find the selected incidents; with more, the list has to be
-/// loaded again.
+/// Entries of the change log since a list was shown that are read to find the selected incidents. With more, the list
+/// has to be loaded again.
 pub const SELECTION_LOOKS: usize = 100_000;
 
 /// Damaged pages of the data file that are remembered and logged individually.

@@ -1,4 +1,5 @@
-//! Planned maintenance: while it lasts, nobody is notified of incidents that match its filters (contract section 18).
+//! Planned maintenance: nobody is notified of incidents that match its filters while it is current (contract section
+//! 18).
 
 use std::{ops::Index, sync::Arc};
 
@@ -20,15 +21,15 @@ pub struct Maintenance {
     pub created_by: UserId,
     pub created: Timestamp,
     pub start: Timestamp,
-    /// After `start`; `None`: until somebody ends it.
+    /// Time after `start`. `None`: until a user ends it.
     pub end: Option<Timestamp>,
     pub description: String,
-    /// At least one, anybody's; an incident has to match all of them.
+    /// At least one filter, of any user. An incident has to match all of them.
     pub filters: Vec<FilterId>,
 }
 
 impl Maintenance {
-    /// Both ends count.
+    /// Returns whether the maintenance covers the time. Start and end are included.
     #[must_use]
     pub fn covers(&self, at: Timestamp) -> bool {
         self.start <= at && self.end.is_none_or(|end| at <= end)
@@ -39,7 +40,7 @@ impl Maintenance {
         self.start <= now
     }
 
-    /// It ended so long ago that it is history.
+    /// Returns whether the maintenance ended more than `MAINTENANCE_EDITABLE_FOR` ago, so that it cannot be changed.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         let editable = MAINTENANCE_EDITABLE_FOR.as_micros() as i64;
@@ -47,22 +48,22 @@ impl Maintenance {
     }
 }
 
-/// What is wanted of planned maintenance. `None`: keeps its value; of a new one, its default.
+/// The requested values of new or changed planned maintenance. `None`: unchanged, or the default of a new one.
 #[derive(Clone, Debug, Default)]
 pub struct MaintenanceDraft {
-    /// Of a new one: now.
+    /// Start. Default: now.
     pub start: Option<Timestamp>,
-    /// Of a new one: until somebody ends it.
+    /// End. `Some(None)`, and the default: until a user ends it.
     pub end: Option<Option<Timestamp>>,
     pub description: Option<String>,
-    /// Anybody's.
+    /// Filters of any user.
     pub filters: Option<Vec<FilterId>>,
 }
 
 impl Managed for Maintenance {
     const ACTION: Action = Action::PlanMaintenance;
 
-    /// Only what lies ahead can be deleted.
+    /// Refuses to delete planned maintenance that has started.
     fn check_deletion(&self, _: &Directory, now: Timestamp) -> Result<(), Refusal> {
         if self.has_started(now) { Err(NotificationRefusal::MaintenanceNotAhead.into()) } else { Ok(()) }
     }
@@ -116,7 +117,7 @@ impl Draft for MaintenanceDraft {
     }
 }
 
-/// What is over does not count.
+/// Checks the number of uses of filters. Planned maintenance that has ended does not count.
 fn check_filters(
     directory: &Directory,
     now: Timestamp,
@@ -131,15 +132,15 @@ fn check_filters(
     check_uses(all, before.map_or(0, uses), uses(after), (what, FILTER_USES_IN_MAINTENANCE))
 }
 
-/// All planned maintenance: by id, and by end, so that what is long over costs nothing when one asks what is on.
+/// All planned maintenance, by id and by end, so that looking for what is current does not read what ended long ago.
 #[derive(Clone, Debug, Default)]
 pub struct Maintenances {
     by_id: OrdMap<MaintenanceId, Arc<Maintenance>>,
-    /// The start of each.
+    /// Start times.
     by_end: OrdMap<(EndOrder, MaintenanceId), Timestamp>,
 }
 
-/// What is open-ended sorts behind all others.
+/// Sort key of an end. Open-ended planned maintenance comes last.
 type EndOrder = (bool, Option<Timestamp>);
 
 fn end_of(maintenance: &Maintenance) -> EndOrder {
@@ -147,7 +148,7 @@ fn end_of(maintenance: &Maintenance) -> EndOrder {
 }
 
 impl Maintenances {
-    /// Returns what had this id before.
+    /// Adds or replaces planned maintenance. Returns the replaced one.
     pub fn insert(&mut self, id: MaintenanceId, maintenance: Arc<Maintenance>) -> Option<Arc<Maintenance>> {
         let before = self.remove(&id);
         self.by_end.insert((end_of(&maintenance), id), maintenance.start);
@@ -181,17 +182,17 @@ impl Maintenances {
         self.by_id.is_empty()
     }
 
-    /// In ascending order.
+    /// Returns the ids in ascending order.
     pub fn keys(&self) -> impl Iterator<Item = &MaintenanceId> {
         self.by_id.keys()
     }
 
-    /// By id.
+    /// Returns planned maintenance in the order of ids.
     pub fn values(&self) -> impl Iterator<Item = &Arc<Maintenance>> {
         self.by_id.values()
     }
 
-    /// Those that are on at that time, by id.
+    /// Returns planned maintenance that is current at that time, in the order of ids.
     #[must_use]
     pub fn covering(&self, at: Timestamp) -> Vec<&Arc<Maintenance>> {
         let mut ids: Vec<MaintenanceId> =
@@ -200,7 +201,7 @@ impl Maintenances {
         ids.iter().filter_map(|id| self.by_id.get(id)).collect()
     }
 
-    /// Those that are on at that time or begin later, by end.
+    /// Returns planned maintenance that is current at that time or starts later, in the order of ends.
     pub fn on_or_ahead(&self, at: Timestamp) -> impl Iterator<Item = &Arc<Maintenance>> {
         self.not_over(at).filter_map(|((_, id), _)| self.by_id.get(id))
     }

@@ -1,9 +1,9 @@
-//! Finds the profiles and rules whose filters match an event. Each filter is asked at most once for an event, however
-//! many profiles use it, and filters that the event's tags, source, level and type rule out are not asked at all.
+//! Finds the profiles and rules whose filters match an event. Each filter is evaluated at most once for an event, even
+//! if many profiles use it. Filters that the event's tags, source, level and type exclude are not evaluated.
 //!
-//! It follows the configuration: [`Matcher::update`] finds out what differs from the configuration it last saw, whatever
-//! way that came about, and redoes only that. Timeslots, destinations, owners and maintenance are not in it; they are
-//! looked up when an event matches.
+//! [`Matcher::update`] compares the matcher with the configuration and updates what differs, whatever the cause of the
+//! difference. Timeslots, destinations, owners and planned maintenance are not part of it; they are looked up when an
+//! event matches.
 
 use std::{collections::hash_map::Entry, hash::Hash, sync::Arc};
 
@@ -28,13 +28,13 @@ use super::{
 const TYPES: usize = EventType::ALL.len();
 const LEVELS: usize = 5;
 
-/// Place of a filter in [`Matcher::slots`].
+/// Index of a filter in [`Matcher::slots`].
 type SlotId = u32;
 
-/// Active profiles and rules, by what their filters ask for.
+/// Active profiles and rules, indexed by what their filters require.
 #[derive(Debug, Default)]
 pub struct Matcher {
-    /// The configuration as it was last seen.
+    /// The configuration at the last update.
     filters: OrdMap<FilterId, Arc<StoredFilter>>,
     profiles: OrdMap<ProfileId, Arc<Profile>>,
     rules: OrdMap<RuleId, Arc<Rule>>,
@@ -48,20 +48,20 @@ pub struct Matcher {
     by_tag: FxHashMap<Tag, FxHashSet<SlotId>>,
     by_source: FxHashMap<SourceId, FxHashSet<SlotId>>,
     by_source_type: FxHashMap<String, FxHashSet<SlotId>>,
-    /// Those that ask for neither tags nor sources, by level and event type.
+    /// Profiles and rules whose filters require neither tags nor sources, by level and event type.
     others: FxHashMap<(Level, EventType), FxHashSet<NotificationCause>>,
 }
 
 /// A filter that is in use.
 #[derive(Debug, Default)]
 struct FilterSlot {
-    /// `None`: there is no such filter; whoever names it goes without.
+    /// `None`: the filter does not exist. Profiles and rules that name it are judged without it.
     filter: Option<EventFilter>,
-    /// The group of its tags under which it stands in [`Matcher::by_tag`].
+    /// The group of its tags by which it is listed in [`Matcher::by_tag`].
     group: Option<usize>,
-    /// How often it is named.
+    /// Number of times that profiles and rules name it.
     uses: usize,
-    /// Profiles and rules that are looked at only if this filter matches.
+    /// Profiles and rules that are considered only if this filter matches.
     leads_to: FxHashSet<NotificationCause>,
 }
 
@@ -72,17 +72,17 @@ struct Subscriber {
     found_by: FoundBy,
 }
 
-/// How a profile or rule is found.
+/// The index by which a profile or rule is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FoundBy {
-    /// Nothing ever gets through its filters.
+    /// No index, because its filters match no event.
     Nothing,
-    /// The one of its filters that asks for the fewest tags, or else sources.
+    /// One of its filters: the one that requires the fewest tags, or without tags the fewest sources.
     Filter(SlotId),
     LevelAndType,
 }
 
-/// What was found out about a filter for the event at hand.
+/// Result of a filter for the current event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FilterAnswer {
     Unknown,
@@ -98,8 +98,8 @@ impl Matcher {
         matcher
     }
 
-    /// Follows the configuration. Takes time in proportion to what changed since the last call, and to the number of
-    /// profiles and rules if a filter in use did.
+    /// Updates the matcher to the configuration. Takes time in proportion to what changed since the last call, and to
+    /// the number of profiles and rules if a filter in use changed.
     pub fn update(&mut self, directory: &Directory) {
         if directory.settings.fallback != self.fallback {
             let fallback = directory.settings.fallback.clone();
@@ -124,7 +124,7 @@ impl Matcher {
         }
     }
 
-    /// Active profiles and rules whose filters let the event through, profiles before rules, each by id.
+    /// Returns the active profiles and rules whose filters match the event: first profiles, then rules, each by id.
     #[must_use]
     pub fn matching(&self, about: &FilterSubject<'_>, kind: EventType, directory: &Directory) -> Vec<&Basis> {
         let mut answers = vec![FilterAnswer::Unknown; self.slots.len()];
@@ -157,7 +157,8 @@ impl Matcher {
         matching.map(|it| &it.basis).collect()
     }
 
-    /// Never [`FilterAnswer::Unknown`] for a filter that exists.
+    /// Evaluates a filter, unless its result is known. Never returns [`FilterAnswer::Unknown`] for a filter that
+    /// exists.
     fn ask(
         &self,
         id: SlotId,
@@ -177,7 +178,8 @@ impl Matcher {
         self.slots.get(id as usize)
     }
 
-    /// Takes over filters that were changed, made or deleted, and finds out how those are found now that name them.
+    /// Updates filters that were changed, created or deleted, and the indexes by which profiles and rules with them are
+    /// found.
     fn renew_filters(&mut self, ids: impl Iterator<Item = FilterId>, directory: &Directory) {
         let mut renewed: FxHashSet<SlotId> = FxHashSet::default();
         for id in ids {
@@ -200,7 +202,7 @@ impl Matcher {
         }
     }
 
-    /// `None`: it was deleted, or is not active.
+    /// Replaces a profile or rule. `None`: it was deleted, or is not active.
     fn replace(&mut self, cause: NotificationCause, by: Option<Basis>, directory: &Directory) {
         let before = self.subscribers.remove(&cause);
         if let Some(before) = &before {
@@ -211,7 +213,7 @@ impl Matcher {
             let found_by = self.link(cause, &slots);
             self.subscribers.insert(cause, Subscriber { basis, slots, found_by });
         }
-        // Last, so that a filter that stays in use is not indexed again.
+        // Last, so that a filter that stays in use is not removed from the indexes and added again.
         for (id, slot) in before.iter().flat_map(|it| it.basis.filters().iter().zip(&it.slots)) {
             self.give_back(*id, *slot);
         }
@@ -246,7 +248,7 @@ impl Matcher {
         }
     }
 
-    /// Keeps the indexes.
+    /// Replaces a filter and updates the indexes.
     fn set_filter(&mut self, id: SlotId, filter: Option<EventFilter>) {
         let Some(slot) = self.slots.get_mut(id as usize) else { return };
         if let Some(before) = &slot.filter {
@@ -302,7 +304,7 @@ impl Matcher {
         found_by
     }
 
-    /// The opposite; its filters may have changed since.
+    /// Removes what `link` added. The filters may have changed since.
     fn unlink(&mut self, cause: NotificationCause, subscriber: &Subscriber) {
         match subscriber.found_by {
             FoundBy::Nothing => {}
@@ -331,7 +333,7 @@ impl Matcher {
         }
         let by_sources = filters().filter_map(|(id, filter)| {
             let (ids, types) = (filter.source_ids().len(), filter.source_types().len());
-            // A type stands for many sources.
+            // A type usually has many sources.
             let rank = if ids > 0 { (0, ids) } else { (1, types) };
             (ids > 0 || types > 0).then_some((rank, id))
         });
@@ -353,8 +355,8 @@ impl Matcher {
     }
 }
 
-/// The group whose tags lead to the fewest other filters, so that a tag which most filters name, such as that of the
-/// site, leads to few of them. `None`: the filter needs no tags.
+/// Returns the group whose tags lead to the fewest other filters. So a tag that most filters name, such as the site's,
+/// leads to few of them. `None`: the filter requires no tags.
 fn rarest_group(filter: &EventFilter, by_tag: &FxHashMap<Tag, FxHashSet<SlotId>>) -> Option<usize> {
     let mut leads_to: Vec<usize> = Vec::new();
     for (tag, group) in filter.grouped_tags() {
@@ -377,7 +379,7 @@ fn leave<K: Hash + Eq>(index: &mut FxHashMap<K, FxHashSet<SlotId>>, key: &K, slo
     }
 }
 
-/// What is different; `None`: it was deleted. Takes little time where the maps share most of their nodes.
+/// Returns the differences. `None`: deleted. Takes little time if the maps share most of their nodes.
 fn changes<K: Copy + Ord, V: Eq>(before: &OrdMap<K, Arc<V>>, after: &OrdMap<K, Arc<V>>) -> Vec<(K, Option<Arc<V>>)> {
     let change = |item: DiffItem<'_, '_, K, Arc<V>>| match item {
         DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => (*key, Some(Arc::clone(value))),

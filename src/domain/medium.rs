@@ -8,18 +8,18 @@ use super::{
     setting::{Form, Setting, same_origin},
 };
 
-/// A type that the server knows itself, or the type of a channel plug-in.
+/// Medium of a destination: a built-in type, or the type of a channel plug-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnyMedium {
     BuiltIn(&'static ChannelType),
     Plugin(String),
 }
 
-/// A plug-in is given one address, of the type that bears its name.
+/// Settings of a destination of a plug-in: one address, which the plug-in receives under the name of its type.
 const OF_PLUGIN: &[Setting] = &[Setting::new(ADDRESS, "Address", Form::Address, "")];
 
 impl AnyMedium {
-    /// Does not check that the plug-in exists.
+    /// Returns the medium. Does not check that the plug-in exists.
     #[must_use]
     pub fn from_slug(slug: &str) -> Self {
         find(slug).map_or_else(|| Self::Plugin(slug.to_owned()), Self::BuiltIn)
@@ -33,7 +33,7 @@ impl AnyMedium {
         }
     }
 
-    /// The address, which every destination has, comes first.
+    /// Returns the settings of its destinations. The address comes first; every destination has it.
     #[must_use]
     pub const fn settings(&self) -> &'static [Setting] {
         match self {
@@ -42,7 +42,7 @@ impl AnyMedium {
         }
     }
 
-    /// The key of the setting that says where: no two destinations of a user share its value.
+    /// Returns the key of the setting that holds the address. No two destinations of a user have the same value of it.
     #[must_use]
     pub fn address_key(&self) -> &'static str {
         match self {
@@ -52,8 +52,8 @@ impl AnyMedium {
     }
 }
 
-/// Settings after a change: what is given replaces what was there, and secrets that are not mentioned stay, as long as
-/// they still go to the same place.
+/// Returns the settings after a change: `given` replaces `before`. Secrets that are not mentioned are kept if scheme,
+/// host and port of the address stay the same.
 #[must_use]
 pub fn changed_settings(
     medium: &AnyMedium,

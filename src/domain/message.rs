@@ -9,34 +9,34 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub id: MessageId,
-    /// When it was decided.
+    /// Time of the decision.
     pub created: Timestamp,
     pub about: MessageSubject,
     pub route: Route,
-    /// As it was when the message was made, for people to read; without secrets.
+    /// Address at the time of the decision, for people to read, without secrets.
     pub address: String,
     pub state: MessageState,
-    /// Number of times it was handed to a transport.
+    /// Number of times that the message was given to a transport.
     pub attempts: u32,
     pub last_attempt: Option<Timestamp>,
-    /// What the provider, or the network, said at the last attempt; see [`public_answer`].
+    /// Answer of the provider or error of the network at the last attempt; see [`public_answer`].
     pub answer: String,
 }
 
-/// What a private address answered is for administrators: others could read with it what only this server can reach. Of
-/// such an answer the first line, without the words of whoever answered, is for everybody.
+/// Joins the two forms of an answer from a private address. The full answer is for administrators only, because others
+/// could use it to read what only this server can reach. The first line is public and has no words of the answer.
 #[must_use]
 pub fn restricted_answer(for_everybody: &str, for_administrators: &str) -> String {
     format!("{for_everybody}\n{for_administrators}")
 }
 
-/// As everybody may read it to whom the message belongs.
+/// Returns the part of an answer that everybody may read who may see the message.
 #[must_use]
 pub fn public_answer(answer: &str) -> &str {
     answer.split_once('\n').map_or(answer, |(for_everybody, _)| for_everybody)
 }
 
-/// As administrators read it.
+/// Returns the part of an answer for administrators.
 #[must_use]
 pub fn full_answer(answer: &str) -> &str {
     answer.split_once('\n').map_or(answer, |(_, for_administrators)| for_administrators)
@@ -48,30 +48,30 @@ pub enum MessageSubject {
         incident: IncidentId,
         event: EventId,
     },
-    /// Stands for these, which are [`MessageState::Gathered`], in the order they were made.
+    /// A summary of these messages, which are [`MessageState::Gathered`], in the order in which they were created.
     Summary(Vec<MessageId>),
 }
 
-/// Who gets it, and by what.
+/// Recipient of a message, with the destination or channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// A user, because of a profile; of a summary, the first one.
+    /// A user, because of a profile. For summaries: of the first message.
     Destination {
         user: UserId,
         profile: ProfileId,
         destination: DestinationId,
-        /// The slug of the medium.
+        /// Slug of the medium.
         medium: String,
     },
-    /// A contact, because of a rule; of a summary, the first one.
+    /// A contact, because of a rule. For summaries: of the first message.
     Contact {
         rule: RuleId,
         contact: ContactId,
         uuid: Uuid,
-        /// As it was then.
+        /// Name at the time of the decision.
         full_name: String,
         channel: ChannelId,
-        /// The channel's type.
+        /// Type of the channel.
         medium: String,
     },
 }
@@ -87,7 +87,7 @@ impl Route {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageState {
-    /// To be sent at `at`; tried since `since`.
+    /// Queued: to be sent at `at`, after attempts since `since`.
     Due {
         at: Timestamp,
         since: Timestamp,
@@ -95,26 +95,26 @@ pub enum MessageState {
     Delivered {
         at: Timestamp,
     },
-    /// Given up; can be sent again by hand.
+    /// Failed. It can be sent again by hand.
     Dead {
         at: Timestamp,
     },
-    /// Part of a summary, whose state counts.
+    /// Replaced by a summary, whose state counts.
     Gathered {
         into: MessageId,
         at: Timestamp,
     },
 }
 
-/// What became of a message, in the only words that pages, API texts and documents use for it. Nobody is called notified
-/// by a message that is queued or failed. Whether a sent message was also delivered is not known: no provider says so.
+/// Delivery of a message, in the only words that pages, API texts and documents use. A recipient counts as notified
+/// only if a message was sent. Whether it was also delivered is not known, since no provider says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
-    /// The next server accepted it.
+    /// Accepted by the next server.
     Sent,
-    /// Not sent yet; it will be tried, maybe again.
+    /// Not sent yet, and waiting for the first or another attempt.
     Queued,
-    /// Given up; it can be sent again by hand.
+    /// Not sent, and not tried again. It can be sent again by hand.
     Failed,
 }
 
@@ -136,24 +136,24 @@ impl MessageState {
     pub const fn delivery(self) -> Delivery {
         match self {
             Self::Delivered { .. } => Delivery::Sent,
-            // Of a message in a summary the summary's state counts.
+            // The state of a message in a summary is that of the summary.
             Self::Due { .. } | Self::Gathered { .. } => Delivery::Queued,
             Self::Dead { .. } => Delivery::Failed,
         }
     }
 }
 
-/// What became of one message.
+/// Delivery of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageOutcome<'a> {
     pub delivery: Delivery,
     pub attempts: u32,
-    /// What the provider or the network said last; may be empty.
+    /// Last answer of the provider or error of the network. May be empty.
     pub answer: &'a str,
 }
 
-/// What became of these messages, such as "1 message sent, 2 messages queued, not sent yet (451 later, 3 tries)". Empty if
-/// there are none.
+/// Describes the deliveries of messages, such as "1 message sent, 2 messages queued, not sent yet (451 later, 3
+/// tries)". Empty if there are no messages.
 #[must_use]
 pub fn outcomes_in_words(outcomes: &[MessageOutcome<'_>]) -> String {
     let words = Delivery::ALL.into_iter().filter_map(|delivery| {
@@ -190,7 +190,7 @@ impl Message {
         matches!(self.state, MessageState::Dead { .. })
     }
 
-    /// `None` for summaries.
+    /// Returns the incident. `None` for summaries.
     #[must_use]
     pub const fn incident(&self) -> Option<IncidentId> {
         match self.about {

@@ -1,8 +1,8 @@
-//! Decides whether a timeslot contains a moment: local times of a time zone, on the weekdays of that zone.
+//! Decides whether a timeslot contains a moment. Recurrences are local times of a time zone on its weekdays.
 //!
-//! A moment has one local time, so nothing is ambiguous: when clocks are put back, local times that come twice count
-//! twice; when they are put forward, those that are skipped never come, and a recurrence that starts among them opens
-//! at the first local time that does.
+//! Each moment has one local time, so nothing is ambiguous. When clocks are put back, local times that occur twice
+//! count twice. When clocks are put forward, skipped local times never occur, and a recurrence that starts among them
+//! opens at the first local time after them.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
@@ -12,12 +12,13 @@ use super::{
     timeslot::{Recurrence, TimeOfDay},
 };
 
-/// Two weeks and a day: what opens once a week can be skipped once, when clocks are put forward.
+/// Two weeks and a day, because an opening that occurs once a week may be skipped once when clocks are put forward.
 const LOOK_AHEAD_DAYS: u64 = 15;
-/// From noon UTC to either end of the day, as any zone sees it.
+/// Time from noon UTC to either end of the day in any zone.
 const AROUND_NOON: TimeDelta = TimeDelta::hours(26);
 
-/// Does the moment fall into the timeslot? Both ends of a recurrence count (contract section 19.2).
+/// Returns whether the timeslot contains the moment. Start and end of a recurrence are included (contract section
+/// 19.2).
 #[must_use]
 pub fn is_open(recurrences: &[Recurrence], zone: Tz, at: Timestamp) -> bool {
     let local = at.to_datetime().with_timezone(&zone);
@@ -27,8 +28,8 @@ pub fn is_open(recurrences: &[Recurrence], zone: Tz, at: Timestamp) -> bool {
     recurrences.iter().any(|it| it.days.contains(&day) && it.start <= time && time <= it.end)
 }
 
-/// The first moment after `after` at which what was closed opens; `None` if that never happens, as it does not where
-/// all is open or nothing is.
+/// Returns the first moment after `after` at which the timeslot opens. `None` if that never happens, because it is
+/// always or never open.
 #[must_use]
 pub fn next_opening(recurrences: &[Recurrence], zone: Tz, after: Timestamp) -> Option<Timestamp> {
     let opens = |at: &Timestamp| {
@@ -46,7 +47,7 @@ pub fn next_opening(recurrences: &[Recurrence], zone: Tz, after: Timestamp) -> O
     .min()
 }
 
-/// Every moment at which clocks show this time on this day: none, one or two.
+/// Returns the moments at which clocks show this time on this day: none, one or two.
 fn moments_of(day: NaiveDate, time: TimeOfDay, zone: Tz) -> impl Iterator<Item = DateTime<Utc>> {
     let (seconds, micros) = (time.0 / 1_000_000, time.0 % 1_000_000);
     let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, micros as u32 * 1_000);
@@ -55,7 +56,7 @@ fn moments_of(day: NaiveDate, time: TimeOfDay, zone: Tz) -> impl Iterator<Item =
     moments.into_iter().flatten().flatten().map(|at| at.to_utc())
 }
 
-/// The first moment after clocks were put forward or back around this day, if they are.
+/// Returns the first moment after clocks are put forward or back around this day. `None`: they are not.
 fn change_of_clocks(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     let noon = day.and_hms_opt(12, 0, 0)?.and_utc();
     let (mut before, mut behind) = (noon.checked_sub_signed(AROUND_NOON)?, noon.checked_add_signed(AROUND_NOON)?);

@@ -4,8 +4,8 @@ use phonenumber::Mode;
 
 use super::limits::PHONE_NUMBER;
 
-/// E.164, if that is a valid number, not just a possible one. There is no default region: the country code has to be
-/// there, behind a plus sign.
+/// Returns the number in E.164 format. `None`: not a valid number; a possible number that nobody can have is not
+/// enough. There is no default region, so the text must begin with a plus sign and a country code.
 #[must_use]
 pub fn normalize(text: &str) -> Option<String> {
     let text = text.trim();

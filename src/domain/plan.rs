@@ -1,5 +1,5 @@
-//! Who is told of an event, and who is not and why (contract section 19). Pure: the same event, state and configuration
-//! give the same answer for ever.
+//! Decides who is notified of an event, and who is not and why (contract section 19). Pure: the same event, state and
+//! configuration always give the same result.
 
 use std::sync::Arc;
 
@@ -25,29 +25,29 @@ use super::{
     time::Timestamp,
 };
 
-/// The tag by which an incident of the server itself names the destination that it reports.
+/// Tag with which an incident of the server itself names the destination that it is about.
 pub const REPORTED_DESTINATION_TAG: &str = "destination_id";
-/// The same for a whole medium.
+/// Tag with which an incident of the server itself names the medium that it is about.
 pub const REPORTED_MEDIUM_TAG: &str = "medium";
 
-/// An event, and its incident as it was once the event was stored.
+/// An event, with its incident after the event.
 #[derive(Clone, Copy, Debug)]
 pub struct Occurrence<'a> {
-    /// `event_types` holds the type of this event alone.
+    /// Properties of the incident. `event_types` contains only the type of this event.
     pub about: FilterSubject<'a>,
     pub kind: EventType,
-    /// When it happened: that is what timeslots and maintenance are judged by.
+    /// Time at which it happened, by which timeslots and planned maintenance are evaluated.
     pub timestamp: Timestamp,
 }
 
-/// What leads to somebody being told.
+/// A profile or rule that notifies recipients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotificationCause {
     Profile(ProfileId),
     Rule(RuleId),
 }
 
-/// A user is to be told.
+/// A notification of a user at a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     pub user: UserId,
@@ -55,27 +55,27 @@ pub struct Intent {
     pub destination: Arc<Destination>,
 }
 
-/// Somebody would have been told: the filters matched, but something else stood against it.
+/// A recipient who would have been notified, because the filters matched, but something else prevented it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NearMiss {
     pub recipient: NearMissRecipient,
     pub reason: NearReason,
 }
 
-/// Who would have been told by what.
+/// Recipient of a near miss, with the profile or rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NearMissRecipient {
     User {
         user: UserId,
         profile: ProfileId,
-        /// `None`: none of the profile's.
+        /// Destination. `None`: all destinations of the profile.
         destination: Option<DestinationId>,
     },
     Contact {
         rule: RuleId,
-        /// `None`: none of the rule's.
+        /// Contact. `None`: all contacts of the rule.
         contact: Option<ContactId>,
-        /// `None`: it had been deleted.
+        /// Channel. `None`: the channel was deleted, or all channels of the rule.
         channel: Option<ChannelId>,
     },
 }
@@ -86,35 +86,35 @@ pub enum NearReason {
     Maintenance(MaintenanceId),
     /// The operator switched sending off.
     SendingOff,
-    /// Or no address, or no recipient.
+    /// There is no destination, no address, or no recipient.
     NoDestination,
-    /// Another one led to the same place already.
+    /// Another profile or rule already leads to the same address.
     Covered(NotificationCause),
-    /// The incident is about trouble with the destination, or the medium, itself.
+    /// The incident reports a fault of the destination or the medium itself.
     Reported,
-    /// An event notifies a limited number of contacts; this number of the rule's contacts was left out.
+    /// More contacts than one event may notify. `left_out` is the number of the rule's contacts that were left out.
     TooMany {
         left_out: u32,
     },
 }
 
-/// Why a profile or a rule does not lead to a message.
+/// Reason why a profile or a rule leads to no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
     ProfileInactive,
     RuleInactive,
-    /// The contact is none of the rule's.
+    /// The contact is not a recipient of the rule.
     NotRecipient,
     OwnerInactive,
     Filter(FilterId, Mismatch),
-    /// There is none that exists.
+    /// None of the filters exists.
     NoFilter,
-    /// No filter lets events of this type through.
+    /// No filter allows events of this type.
     EventType,
     Near(NearReason),
 }
 
-/// What came of one profile: for each of its destinations, or for all of them.
+/// Result of one profile: for each of its destinations, or for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileVerdict {
     pub profile: ProfileId,
@@ -122,32 +122,33 @@ pub struct ProfileVerdict {
     pub silences: Vec<(Option<DestinationId>, Silence)>,
 }
 
-/// What came of one rule for one contact.
+/// Result of one rule for one contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleVerdict {
     pub rule: RuleId,
-    /// Channels.
+    /// UUIDs of channels.
     pub notified: Vec<Uuid>,
-    /// For one channel, or for all.
+    /// UUID of a channel, or `None` for all of them.
     pub silences: Vec<(Option<Uuid>, Silence)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// By profile.
+    /// Notifications of users, sorted by profile.
     pub intents: Vec<Intent>,
-    /// Rules whose recipients are to be told, by id.
+    /// Rules whose recipients are notified, sorted by id.
     pub rules: Vec<Arc<Rule>>,
-    /// The medium that the incident reports, by which no contact is told.
+    /// The medium that the incident is about, and via which no contact is notified.
     pub reported_medium: Option<String>,
-    /// By profile or rule, the first of them.
+    /// Near misses, sorted by profile or rule. At most `NEAR_MISSES`.
     pub near_misses: Vec<NearMiss>,
-    /// Number of contacts that were left out.
+    /// Number of near misses that are not in the list.
     pub more_near_misses: u32,
 }
 
 impl Plan {
-    /// Number of the rule's contacts that are not notified. Comes first, so that it is kept if there are many near misses.
+    /// Notes the number of the rule's contacts that are not notified. Comes first, so that it is kept if there are many
+    /// near misses.
     pub fn leave_out(&mut self, rule: RuleId, left_out: u32) {
         let recipient = NearMissRecipient::Contact { rule, contact: None, channel: None };
         self.near_misses.insert(0, NearMiss { recipient, reason: NearReason::TooMany { left_out } });
@@ -157,7 +158,7 @@ impl Plan {
         }
     }
 
-    /// As [`Plan::leave_out`] noted.
+    /// Returns the number that [`Plan::leave_out`] noted.
     #[must_use]
     pub fn left_out(&self, rule: RuleId) -> Option<u32> {
         left_out(&self.near_misses).find(|(of, _)| *of == rule).map(|(_, count)| count)
@@ -172,7 +173,7 @@ impl Plan {
     }
 }
 
-/// Rules of which contacts were left out, and how many.
+/// Returns the rules of which contacts were left out, with their number.
 pub fn left_out(near_misses: &[NearMiss]) -> impl Iterator<Item = (RuleId, u32)> + '_ {
     near_misses.iter().filter_map(|miss| match (miss.recipient, miss.reason) {
         (NearMissRecipient::Contact { rule, .. }, NearReason::TooMany { left_out }) => Some((rule, left_out)),
@@ -181,7 +182,7 @@ pub fn left_out(near_misses: &[NearMiss]) -> impl Iterator<Item = (RuleId, u32)>
 }
 
 impl<'a> Occurrence<'a> {
-    /// `tags` are those that the incident had then.
+    /// Creates the occurrence. `tags` are those of the incident at the time of the event.
     #[must_use]
     pub fn new(event: &Event, source: SourceId, stateful: bool, has_ticket: bool, tags: &'a [IncidentTag]) -> Self {
         let about = FilterSubject {
@@ -198,8 +199,8 @@ impl<'a> Occurrence<'a> {
     }
 }
 
-/// Decides for all profiles and rules at once; the matcher has seen this very directory. Who the recipients of a rule
-/// are is asked by `recipients::expand`.
+/// Decides about all profiles and rules. The matcher must be up to date with `directory`. The recipients of the rules
+/// are read later, by `recipients::expand`.
 #[must_use]
 pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_>) -> Plan {
     let mut plan = Plan::default();
@@ -244,7 +245,8 @@ pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_
     plan
 }
 
-/// The same for the profiles of one user, with all reasons; `directory` is the configuration as it was then.
+/// Decides about the profiles of one user, and returns all reasons. `directory` is the configuration at the time of the
+/// event.
 #[must_use]
 pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>) -> Vec<ProfileVerdict> {
     let conditions = Conditions::new(directory, occurrence);
@@ -273,7 +275,7 @@ pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>
     verdicts
 }
 
-/// The same for all rules and one contact, as it was then.
+/// Decides about all rules for one contact, as it was at the time of the event.
 #[must_use]
 pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Vec<RuleVerdict> {
     let conditions = Conditions::new(directory, occurrence);
@@ -311,7 +313,7 @@ pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occu
     directory.rules_sorted().into_iter().map(&mut judge).collect()
 }
 
-/// Of the users that the contact is linked to.
+/// Returns the notifications of the users to whom the contact is linked.
 fn notified_by_profile(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> NotifiedAlready {
     let mut notified = NotifiedAlready::default();
     let Some(name) = contact.username.as_deref().map(fold) else { return notified };
@@ -325,7 +327,7 @@ fn notified_by_profile(directory: &Directory, contact: &Contact, occurrence: &Oc
     notified
 }
 
-/// What stands against a profile or a rule before the hour, maintenance and destinations are asked.
+/// Returns what prevents a notification by a profile or a rule, except timeslot, planned maintenance and destinations.
 #[must_use]
 pub fn stands_against(
     subscription: &Subscription,
@@ -349,8 +351,8 @@ pub fn stands_against(
     }
 }
 
-/// The maintenance that silences the event: the first that is on at its time and whose filters all match (contract
-/// section 18).
+/// Returns the planned maintenance that prevents notifications of the event: the first that is current at its time and
+/// whose filters all match (contract section 18).
 fn covering(directory: &Directory, occurrence: &Occurrence<'_>) -> Option<MaintenanceId> {
     let on = directory.maintenances.covering(occurrence.timestamp);
     if on.is_empty() {
@@ -360,11 +362,11 @@ fn covering(directory: &Directory, occurrence: &Occurrence<'_>) -> Option<Mainte
     on.into_iter().find(|maintenance| results.all_match(&maintenance.filters)).map(|maintenance| maintenance.id)
 }
 
-/// What is the same for all profiles.
+/// Conditions that are the same for all profiles and rules.
 struct Conditions<'a> {
     settings: &'a DecisionSettings,
     maintenance: Option<MaintenanceId>,
-    /// The destination, or the medium, that the incident reports.
+    /// Key and value of the tag with the destination or medium that the incident is about.
     reported: Option<(&'a str, &'a str)>,
 }
 
@@ -377,7 +379,8 @@ impl<'a> Conditions<'a> {
         Self { settings: &directory.settings, maintenance: covering(directory, occurrence), reported }
     }
 
-    /// Of a profile whose filters match: each destination with what stands against it, or what stands against all.
+    /// Returns each destination of a profile whose filters match, with what prevents a notification. If something
+    /// prevents all of them, returns only that.
     fn destinations<'s>(
         &self,
         subscription: &'s Subscription,
@@ -397,7 +400,7 @@ impl<'a> Conditions<'a> {
         results.collect()
     }
 
-    /// Of a rule whose filters match.
+    /// Returns what prevents notifications by a rule whose filters match.
     fn against_rule(
         &self,
         rule: &Rule,

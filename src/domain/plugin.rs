@@ -1,4 +1,4 @@
-//! Descriptions of channel plug-ins, as they give them themselves.
+//! Descriptions that channel plug-ins give of themselves.
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginInfo {
@@ -8,21 +8,22 @@ pub struct PluginInfo {
     pub options: Vec<PluginOption>,
 }
 
-/// One of the settings of a channel. Texts are in English.
+/// A setting of a channel of the plug-in's type. Texts are in English.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginOption {
     pub name: String,
-    /// `string`, `text`, `number`, `bool`, `secret`, `option` or `options`.
+    /// Type of the value: `string`, `text`, `number`, `bool`, `secret`, `option` or `options`.
     pub kind: String,
     pub label: String,
     pub help: String,
     pub required: bool,
-    /// What may be chosen from.
+    /// Allowed values.
     pub choices: Vec<String>,
 }
 
 impl PluginInfo {
-    /// Where nothing is declared to be secret, all may be.
+    /// Returns whether a setting is secret. If the plug-in declares no secrets, all settings are, and so are unknown
+    /// ones.
     #[must_use]
     pub fn is_secret(&self, key: &str) -> bool {
         let declared = |option: &PluginOption| option.kind == "secret";

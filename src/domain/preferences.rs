@@ -4,17 +4,17 @@ use chrono_tz::Tz;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// As the browser says.
+    /// The theme of the browser.
     #[default]
     System,
     Light,
     Dark,
 }
 
-/// How moments are written.
+/// Format of times on pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DateFormat {
-    /// As is usual where the browser's language is spoken.
+    /// The format of the browser's locale.
     #[default]
     Locale,
     /// `2026-11-22 03:04:05`
@@ -32,7 +32,7 @@ pub enum Density {
     Standard,
 }
 
-/// What the list of incidents can show of each.
+/// A column of the list of incidents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     Id,
@@ -51,23 +51,23 @@ pub enum Column {
     LastEvent,
 }
 
-/// What a user chose for the pages.
+/// Preferences of a user for the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preferences {
     pub theme: Theme,
     pub date_format: DateFormat,
-    /// `None`: the server's.
+    /// Time zone of the pages. `None`: the time zone of the server.
     pub time_zone: Option<Tz>,
     pub density: Density,
-    /// In the order in which they are shown; none twice, never empty.
+    /// Columns in the order in which they are shown, without duplicates, at least one.
     pub columns: Vec<Column>,
     /// Rows of a page of the list: one of [`PAGE_SIZES`].
     pub page_size: u16,
-    /// A sound when something new matches.
+    /// Whether to play a sound for new incidents in the list.
     pub sound: bool,
-    /// A notice of the desktop when something new matches.
+    /// Whether to show a desktop notification for new incidents in the list.
     pub notices: bool,
-    /// What the list of incidents was last asked for: an address's query.
+    /// Last view of the list of incidents: the query of an address.
     pub last_view: String,
 }
 
@@ -94,7 +94,7 @@ macro_rules! names {
         impl $kind {
             pub const ALL: &'static [Self] = &[$(Self::$case),+];
 
-            /// As it is stored and stands in addresses.
+            /// Returns the name that is stored and used in addresses.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$case => $name),+ }
@@ -128,7 +128,7 @@ names!(Column {
     LastEvent = "last_event",
 });
 
-/// Names and columns of the layouts that come with the product.
+/// Names and columns of the built-in layouts.
 pub const PRESETS: [(&str, &[Column]); 3] = [
     (
         "standard",
@@ -177,7 +177,7 @@ impl Column {
         PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, columns)| *columns)
     }
 
-    /// Those that there are, none twice; `None` if nothing is left.
+    /// Returns the known columns without duplicates. `None` if there are none.
     pub fn parse_all<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Vec<Self>> {
         let mut columns = Vec::new();
         for column in names.into_iter().filter_map(Self::parse) {

@@ -1,4 +1,4 @@
-//! Notification profiles: when, of what and where a user is notified (contract section 15).
+//! Notification profiles: when, about what and where a user is notified (contract section 15).
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use super::{
 pub struct Profile {
     pub id: ProfileId,
     pub owner: UserId,
-    /// Unique per owner where there is one.
+    /// Name, unique among the owner's profiles.
     pub name: Option<String>,
-    /// The owner's.
+    /// A timeslot of the owner.
     pub timeslot: TimeslotId,
-    /// At least one, no duplicates; the owner's, or public when they were chosen.
+    /// Filters, at least one, without duplicates. They are the owner's, or were public when they were added.
     pub filters: Vec<FilterId>,
-    /// The owner's, no duplicates; may be empty.
+    /// Destinations of the owner, without duplicates. May be empty.
     pub destinations: Vec<DestinationId>,
     pub active: bool,
 }
 
-/// What is wanted of a profile. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed profile. `None`: unchanged, or the default of a new profile.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileDraft {
     pub name: Option<Option<String>>,
@@ -38,16 +38,16 @@ pub struct ProfileDraft {
     pub active: Option<bool>,
 }
 
-/// Where a profile leads to.
+/// Destinations of a profile.
 #[derive(Clone, Debug)]
 pub enum ProfileReach {
-    /// The owner's.
+    /// Destinations of the owner.
     Destinations(Vec<DestinationId>),
     Classic(ClassicReach),
 }
 
-/// As version 1 says it: by e-mail, by SMS, and to which number. What is `None` stays, and so do destinations of other
-/// media, which that version does not know.
+/// Destinations in the form of version 1: whether to notify by e-mail and by SMS, and at which number. Fields that are
+/// `None` do not change, nor do destinations of other media, which that version does not know.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassicReach {
     pub email: Option<bool>,
@@ -83,7 +83,7 @@ impl Draft for ProfileDraft {
             profile.timeslot = timeslot;
         }
         if let Some(filters) = self.filters {
-            // One that its owner does not share any more may stay where it is.
+            // A filter that its owner stopped sharing may stay in use.
             let may_use = |id: &FilterId| profile.filters.contains(id) || directory.usable_filter(owner, *id).is_some();
             if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
                 return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 });
@@ -125,13 +125,13 @@ impl ProfileDraft {
     }
 }
 
-/// In all profiles of a user, of which one names `after` filters where it named `before`.
+/// Checks the uses of filters in all profiles of a user if one of them has `after` filters instead of `before`.
 pub fn check_profile_filters(directory: &Directory, owner: UserId, before: usize, after: usize) -> Result<(), Refusal> {
     let all: usize = directory.profiles_of(owner).iter().map(|profile| profile.filters.len()).sum();
     check_uses(all, before, after, ("filters in all profiles of a user together", FILTER_USES_PER_USER))
 }
 
-/// Contract section 15.2.
+/// Changes the destinations of a profile as version 1 requests it (contract section 15.2).
 fn reach_classic(profile: &mut Profile, directory: &Directory, reach: ClassicReach) -> Result<(), Refusal> {
     let ClassicReach { email, sms, number } = reach;
     let owner = profile.owner;

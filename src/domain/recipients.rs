@@ -1,5 +1,5 @@
-//! Which contacts a rule leads to, by which channel and address, and what stands against it. Pure: contacts are read by
-//! whoever calls.
+//! Finds the contacts that a rule leads to, with channel and address, and what prevents a notification. Pure: the
+//! caller reads the contacts.
 
 use std::sync::Arc;
 
@@ -18,33 +18,33 @@ use super::{
     rule::{Addressee, Rule},
 };
 
-/// A contact is to be told.
+/// A notification of a contact via a channel.
 #[derive(Clone, Debug)]
 pub struct ContactCall {
     pub contact: Arc<Contact>,
     pub channel: Arc<Channel>,
 }
 
-/// A contact and the channel that a rule uses; `None`: the channel was deleted.
+/// A contact with the channel that a rule uses. `None`: the channel was deleted.
 pub type ContactChannel = (Arc<Contact>, Option<Arc<Channel>>);
 
-/// Reads contacts as they are at the moment of the decision.
+/// Access to contacts as they are at the time of the decision.
 pub trait Contacts {
     type Error;
     fn contact(&mut self, uuid: Uuid) -> Result<Option<Arc<Contact>>, Self::Error>;
     fn members_of(&mut self, group: Uuid) -> Result<Vec<Uuid>, Self::Error>;
 }
 
-/// Who was told of one event already, over what.
+/// Recipients of an event so far, with the addresses at which they are notified.
 #[derive(Debug, Default)]
 pub struct NotifiedAlready {
-    /// Folded username, type of channel and comparable address.
+    /// Notifications by profiles, by folded username, channel type and comparable address.
     by_profile: FxHashMap<(String, &'static str, String), ProfileId>,
     by_rule: FxHashMap<(ContactId, ChannelId), RuleId>,
 }
 
 impl NotifiedAlready {
-    /// By e-mail or to a number; what else there is cannot be compared.
+    /// Adds a notification by a profile. Only e-mail addresses and phone numbers can be compared; others are ignored.
     pub fn add_profile(&mut self, directory: &Directory, user: UserId, profile: ProfileId, to: &Destination) {
         let Some(user) = directory.user(user) else { return };
         let Some(known) = compared(&to.medium) else { return };
@@ -53,7 +53,7 @@ impl NotifiedAlready {
         self.by_profile.entry(key).or_insert(profile);
     }
 
-    /// What stands against telling `contact` by `rule` over `channel`; if nothing does, it counts as told.
+    /// Returns what prevents `rule` from notifying `contact` via `channel`. If nothing does, the notification is added.
     pub fn call(&mut self, rule: RuleId, contact: &Contact, channel: &Channel) -> Option<NearReason> {
         let reason = self.against(contact, channel);
         if reason.is_none() {
@@ -62,7 +62,7 @@ impl NotifiedAlready {
         reason
     }
 
-    /// What stands against telling `contact` over `channel`.
+    /// Returns what prevents notifying `contact` via `channel`.
     #[must_use]
     pub fn against(&self, contact: &Contact, channel: &Channel) -> Option<NearReason> {
         let Some(address) = channel.address_of(contact) else { return Some(NearReason::NoDestination) };
@@ -83,17 +83,17 @@ impl NotifiedAlready {
     }
 }
 
-/// Types whose addresses name one person, whether a destination or a contact has them.
+/// Returns the built-in type if its addresses identify one person, both in destinations and for contacts.
 fn compared(kind: &str) -> Option<&'static ChannelType> {
     find(kind).filter(|known| known.shows_settings())
 }
 
-/// Numbers are written in many ways.
+/// Returns an address in the form in which it is compared. Phone numbers are reduced to digits and plus signs.
 fn comparable(kind: &str, address: &str) -> String {
     if kind == EMAIL { fold(address) } else { address.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect() }
 }
 
-/// Whom a rule leads to.
+/// Contacts and channels that a rule leads to.
 #[derive(Debug, Default)]
 pub struct ExpandedRule {
     pub ways: Vec<ContactChannel>,
@@ -101,8 +101,8 @@ pub struct ExpandedRule {
     pub left_out: usize,
 }
 
-/// Each contact with each channel that the rule leads to, once, in the order of recipients, up to so many. Those that do
-/// not exist are left out.
+/// Returns each pair of contact and channel that the rule leads to once, in the order of its recipients, at most `room`
+/// of them. Contacts and groups that do not exist are left out.
 pub fn expand<C: Contacts>(
     rule: &Rule,
     directory: &Directory,
@@ -135,7 +135,7 @@ pub fn expand<C: Contacts>(
     Ok(found)
 }
 
-/// The channels by which a rule leads to one contact, as [`expand`] has them; empty: it is none of its recipients.
+/// Returns the channels via which a rule leads to one contact, as in [`expand`]. Empty: the contact is not a recipient.
 #[must_use]
 pub fn channels_to(rule: &Rule, contact: &Contact) -> Vec<Uuid> {
     let mut channels = Vec::new();

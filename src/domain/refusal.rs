@@ -1,4 +1,4 @@
-//! Reasons for which a valid request is refused.
+//! Reasons to refuse a valid request.
 
 mod profiles;
 
@@ -9,7 +9,7 @@ use super::{
 
 pub use profiles::{NotificationRefusal, ProfileLabel};
 
-/// Why a well-formed request is not carried out.
+/// Reason why a well-formed request is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("only superusers may name the source of an incident")]
@@ -22,7 +22,7 @@ pub enum Refusal {
     DuplicateSourceIncidentId { source_name: String, id: String },
     #[error("end_time lies before start_time")]
     EndBeforeStart,
-    /// The tags that the caller may not remove.
+    /// Holds the tags that the caller may not remove.
     #[error("only superusers may remove tags that somebody else added")]
     ForeignTags(Vec<Tag>),
     #[error("an incident can have at most {} tags", crate::domain::limits::TAGS_PER_INCIDENT)]
@@ -98,7 +98,7 @@ pub enum Refusal {
     FilterExists { name: String, owner: String },
     #[error("a user can have at most {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
-    /// All of one kind together.
+    /// Bound on the number of all things of a kind.
     #[error("there can be at most {limit} {what}")]
     TooManyInAll { field: &'static str, what: &'static str, limit: usize },
     #[error("a filter can have at most {limit} bytes; this one has {bytes}")]
@@ -107,7 +107,7 @@ pub enum Refusal {
     Channel(#[from] ChannelRefusal),
     #[error(transparent)]
     Notification(#[from] NotificationRefusal),
-    /// A key in a body that names nothing, or nothing that the caller may use.
+    /// A key in a body that does not exist, or that the caller may not use.
     #[error("there is no {field} {pk}")]
     UnknownKey { field: &'static str, pk: u64 },
     #[error("{}", not_given_up(*.0))]

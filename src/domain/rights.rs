@@ -1,6 +1,6 @@
-//! The table of rights (contract section 2.5): which action is open to whom. Services, routes and templates ask it.
+//! The table of rights (contract section 2.5): which users may do what. Services, routes and templates ask it.
 
-/// The strongest of what a user is. Nothing but the table looks at it.
+/// The highest role of a user. Only the table uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
     User,
@@ -8,10 +8,10 @@ pub enum Rank {
     Superuser,
 }
 
-/// Those who may do something. Superusers may do everything.
+/// Users who may do something. Superusers may do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
-    /// With or without an account.
+    /// Everybody, with and without an account.
     Everybody,
     Users,
     Staff,
@@ -32,10 +32,10 @@ impl Who {
     }
 }
 
-/// Makes of the table: the actions, who may do each, and a question of the same name for templates.
+/// Declares the table: the actions, who may do each, and a function of [`Permissions`] for templates.
 macro_rules! rights {
     ($($(#[doc = $about:literal])* $action:ident, $question:ident: $who:expr;)*) => {
-        /// What somebody may do or not.
+        /// Something that requires a right.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Action {
             $($(#[doc = $about])* $action,)*
@@ -64,21 +64,21 @@ macro_rules! rights {
 }
 
 rights! {
-    /// What needs no account: logging in and out, documents, files of pages, the health check.
+    /// Use what needs no account: login and logout, documents, files of pages, the health check.
     UsePublic, use_public: Who::Everybody;
-    /// Incidents; one's own account, tokens and notifications.
+    /// Use incidents, and one's own account, tokens and notifications.
     UseDesk, use_desk: Who::Users;
-    /// Post an incident in the name of any source.
+    /// Post incidents in the name of any source.
     PostForAnySource, post_for_any_source: Who::Superusers;
     RemoveForeignTag, remove_foreign_tag: Who::Superusers;
-    /// Delete incidents of sources other than one's own, where deletion is on at all.
+    /// Delete incidents of sources other than one's own, if deletion is enabled.
     DeleteAnyIncident, delete_any_incident: Who::Superusers;
     /// Create and change sources.
     ManageSources, manage_sources: Who::Superusers;
-    /// Accounts, passwords and tokens of others.
+    /// Manage accounts, passwords and tokens of others.
     ManageUsers, manage_users: Who::Superusers;
     ManageChannels, manage_channels: Who::Superusers;
-    /// Contacts and their groups, and the API for them (contact API contract section 3).
+    /// Manage contacts and their groups, and use the API for them (contact API contract section 3).
     ManageContacts, manage_contacts: Who::Granted(&[CONTACT_API, "notifications/api", "notifications/*", "*"]);
     /// Create, change and delete planned maintenance.
     PlanMaintenance, plan_maintenance: Who::Staff;
@@ -86,34 +86,34 @@ rights! {
     SeeRules, see_rules: Who::Staff;
     /// Create, change and delete rules.
     ManageRules, manage_rules: Who::Superusers;
-    /// Why other users were notified of an event or not, their addresses, and the answers of providers.
+    /// See why other users were notified of an event or not, their addresses, and the answers of providers.
     SeeOthersNotifications, see_others_notifications: Who::Staff;
-    /// All messages, and retrying failed ones.
+    /// See all messages, and retry failed ones.
     ManageDeliveries, manage_deliveries: Who::Staff;
-    /// Sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
+    /// See sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
     SeeAdministration, see_administration: Who::Staff;
     MakeDemoData, make_demo_data: Who::Superusers;
 }
 
-/// The permission for the API of contacts, groups and channels.
+/// Name of the grant for the API of contacts, groups and channels.
 pub const CONTACT_API: &str = "notifications/api/v1";
 
-/// The actions of one caller, for templates to ask about. Without any: nobody is logged in.
+/// The actions that the caller may perform, for templates. Empty: nobody is logged in.
 #[derive(Clone, Debug, Default)]
 pub struct Permissions(Vec<Action>);
 
-/// The caller may not do that.
+/// Error: the caller may not do this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forbidden;
 
 impl Action {
-    /// Whether it takes no account.
+    /// Returns whether the action requires no account.
     #[must_use]
     pub fn is_public(self) -> bool {
         self.who() == Who::Everybody
     }
 
-    /// Whether a user of this rank with these grants may do it.
+    /// Returns whether a user of this rank with these grants may perform the action.
     #[must_use]
     pub fn is_open_to(self, rank: Rank, grants: &[String]) -> bool {
         self.who().includes(rank, grants)
@@ -121,7 +121,7 @@ impl Action {
 }
 
 impl Permissions {
-    /// What a user of this rank with these grants may do.
+    /// Returns all actions that a user of this rank with these grants may perform.
     #[must_use]
     pub fn of(rank: Rank, grants: &[String]) -> Self {
         Self(Action::ALL.iter().copied().filter(|action| action.is_open_to(rank, grants)).collect())
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// Once more, by hand: who may do it without any grant.
+    /// A second list, written by hand, of who may perform an action without a grant.
     const EXPECTED: &[(Action, &[Rank])] = &[
         (A::UsePublic, &[User, Staff, Superuser]),
         (A::UseDesk, &[User, Staff, Superuser]),

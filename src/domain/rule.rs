@@ -1,4 +1,4 @@
-//! Rules: when, of what and via which channels contacts are notified. Administrators create them.
+//! Rules: when, about what and via which channels contacts are notified. Administrators create them.
 
 use uuid::Uuid;
 
@@ -16,36 +16,36 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub id: RuleId,
-    /// Who made it. Whether that account is active does not matter: a rule is not personal.
+    /// User who created the rule. The rule stays in force if the account is deactivated, since rules are not personal.
     pub owner: UserId,
-    /// Unique among rules but for the case.
+    /// Name, unique among rules regardless of case.
     pub name: String,
-    /// The owner's.
+    /// A timeslot of the owner.
     pub timeslot: TimeslotId,
-    /// At least one, no duplicates; the owner's, or public when they were chosen.
+    /// Filters, at least one, without duplicates. They are the owner's, or were public when they were added.
     pub filters: Vec<FilterId>,
-    /// No duplicates.
+    /// Recipients without duplicates.
     pub recipients: Vec<Recipient>,
     pub active: bool,
-    /// `Some` while there are no recipients: since when.
+    /// Time since which the rule has no recipients. `None`: it has recipients.
     pub empty_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Recipient {
     pub who: Addressee,
-    /// `None`: each contact's default.
+    /// UUID of the channel. `None`: the default channel of each contact.
     pub channel: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Addressee {
     Contact(Uuid),
-    /// Whoever is in it then.
+    /// A group, which stands for its members at the time of the event.
     Group(Uuid),
 }
 
-/// What can be taken away from under a rule.
+/// A deleted contact, group or channel that rules may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
     Contact(Uuid),
@@ -53,7 +53,7 @@ pub enum Gone {
     Channel(Uuid),
 }
 
-/// An event had more contacts to tell by the rule than it may.
+/// An event with more contacts than a rule may notify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
     pub rule: RuleId,
@@ -62,7 +62,7 @@ pub struct Overflow {
     pub left_out: u32,
 }
 
-/// What is wanted of a rule. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed rule. `None`: unchanged, or the default of a new rule.
 #[derive(Clone, Debug, Default)]
 pub struct RuleDraft {
     pub name: Option<String>,
@@ -81,7 +81,8 @@ impl RuleDraft {
         check_length("name", RULE_NAME, self.name.as_deref())
     }
 
-    /// The rule as it becomes; `before`: as it is, or nothing for a new one of `owner`. `exists` knows contacts and groups.
+    /// Returns the new or changed rule. `before` is `None` for a new one of `owner`. `exists` says whether a contact or
+    /// group exists.
     pub fn apply<E: From<Refusal>>(
         self,
         before: Option<&Rule>,
@@ -108,7 +109,7 @@ impl RuleDraft {
             rule.timeslot = timeslot;
         }
         if let Some(filters) = self.filters {
-            // One that its owner does not share any more may stay where it is.
+            // A filter that its owner stopped sharing may stay in use.
             let may_use = |id| rule.filters.contains(id) || directory.usable_filter(rule.owner, *id).is_some();
             if let Some(unknown) = filters.iter().find(|id| !may_use(id)) {
                 return Err(Refusal::UnknownKey { field: "filters", pk: unknown.0 }.into());
@@ -170,7 +171,7 @@ impl Rule {
         self.empty_since = self.recipients.is_empty().then(|| self.empty_since.unwrap_or(now));
     }
 
-    /// `None`: it does not lead there.
+    /// Returns the rule without a deleted recipient or channel. `None`: the rule does not name it.
     #[must_use]
     pub fn without(&self, gone: Gone, now: Timestamp) -> Option<Self> {
         let stays = |recipient: &&Recipient| match gone {

@@ -1,4 +1,4 @@
-//! A setting of a channel or a destination: key, title, description, and the form of its value.
+//! A setting of a channel or a destination: key, title, description, and form of the value.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -13,38 +13,38 @@ use super::{
 pub struct Setting {
     pub key: &'static str,
     pub title: &'static str,
-    /// Empty: the title says it all.
+    /// Explanation. Empty: the title is enough.
     pub description: &'static str,
     pub form: Form,
-    /// Never shown again.
+    /// Whether its value is never shown after it was saved.
     pub secret: bool,
 }
 
-/// What a value looks like.
+/// Form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// On one line.
+    /// Text on one line.
     Line,
     Text,
-    /// Printable ASCII: goes into a header.
+    /// Printable ASCII for a header.
     Ascii,
     Host,
     Port,
     OneOf(&'static [&'static str]),
     MailAddress,
-    /// A mail address with `{number}` in it.
+    /// A mail address that contains `{number}`.
     AddressTemplate,
     Phone,
     HttpUrl,
-    /// The https URL of an incoming webhook: one that has a path.
+    /// The https URL of an incoming webhook, with a path.
     HookUrl,
     /// The URL of a topic of an ntfy server.
     TopicUrl,
-    /// Becomes an address once values are filled in.
+    /// A URL after values are filled in.
     UrlTemplate,
-    /// An object: values by the names of headers.
+    /// A JSON object with names and values of headers.
     Headers,
-    /// What only a plug-in can judge.
+    /// An address that only a plug-in can check.
     Address,
 }
 
@@ -88,7 +88,7 @@ impl Form {
         matches!(self, Self::HookUrl | Self::HttpUrl | Self::TopicUrl | Self::UrlTemplate)
     }
 
-    /// Upper bound on the value of a destination's setting, in characters.
+    /// Returns the maximum length of the value of a destination's setting, in characters.
     #[must_use]
     pub const fn longest(self) -> usize {
         match self {
@@ -100,7 +100,7 @@ impl Form {
         }
     }
 
-    /// The value as it is stored; checks the forms that settings of destinations have.
+    /// Checks the value of a destination's setting and returns the form that is stored.
     pub fn normalize(self, text: String) -> Result<String, BadSetting> {
         match self {
             Self::MailAddress if email::is_valid(&text) => Ok(text),
@@ -125,7 +125,7 @@ impl Form {
         }
     }
 
-    /// Checks the value of a channel's setting; the error is a sentence.
+    /// Checks the value of a channel's setting. The error is a sentence.
     pub fn check(self, value: &Value) -> Result<(), String> {
         match (self, value) {
             (Self::Headers, Value::Object(headers)) => check_headers(headers),
@@ -174,7 +174,7 @@ fn check_port(number: Option<u64>) -> Result<(), String> {
 }
 
 fn check_headers(headers: &Map<String, Value>) -> Result<(), String> {
-    /// What the server or its HTTP library says itself.
+    /// Headers that the server or its HTTP library sets.
     const TAKEN: [&str; 9] = [
         "content-length",
         "host",
@@ -206,7 +206,7 @@ fn check_headers(headers: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Scheme, host and port.
+/// Returns whether two URLs have the same scheme, host and port.
 #[must_use]
 pub fn same_origin(one: &str, other: &str) -> bool {
     match (Url::parse(one), Url::parse(other)) {
@@ -215,14 +215,14 @@ pub fn same_origin(one: &str, other: &str) -> bool {
     }
 }
 
-/// Those that are not empty.
+/// Returns the segments of the path that are not empty.
 fn path_segments(url: &str) -> Vec<String> {
     let url = Url::parse(url).ok();
     let segments = url.iter().filter_map(Url::path_segments).flatten();
     segments.filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
-/// As ntfy servers take them.
+/// Returns whether the text is a topic that ntfy servers accept.
 fn is_topic(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -234,7 +234,7 @@ fn check_url(text: String, schemes: &[&str], error: BadSetting) -> Result<String
         return Err(error);
     }
     let url = Url::parse(&text).map_err(|_| error)?;
-    // Nothing can be reached at port 0.
+    // Port 0 cannot be connected to.
     if !schemes.contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         return Err(error);
     }

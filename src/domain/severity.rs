@@ -1,6 +1,6 @@
 //! Levels of incidents, from 1 (critical) to 5 (information).
 
-/// 1 Critical, 2 High, 3 Moderate, 4 Low, 5 Information (contract section 5.1).
+/// Level of an incident: 1 critical, 2 high, 3 moderate, 4 low, 5 information (contract section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(u8);
 
@@ -9,12 +9,12 @@ impl Level {
     pub const HIGH: Self = Self(2);
     pub const MODERATE: Self = Self(3);
     pub const LOW: Self = Self(4);
-    /// The level of an incident whose sender gave none.
+    /// The default level.
     pub const INFORMATION: Self = Self(5);
-    /// The worst first.
+    /// All levels, the worst first.
     pub const ALL: [Self; 5] = [Self::CRITICAL, Self::HIGH, Self::MODERATE, Self::LOW, Self::INFORMATION];
 
-    /// `None` outside 1 to 5.
+    /// Returns the level. `None` outside 1 to 5.
     #[must_use]
     pub const fn new(level: u8) -> Option<Self> {
         if level >= 1 && level <= 5 { Some(Self(level)) } else { None }
@@ -31,7 +31,7 @@ impl Level {
 pub struct LevelSet(u8);
 
 impl LevelSet {
-    /// A 1 at each level's own number, so bits 1 to 5.
+    /// Returns the set as bits 1 to 5: the number of a level is that of its bit.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0

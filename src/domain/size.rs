@@ -1,4 +1,4 @@
-//! Estimated bytes of records in memory and as JSON, by which pages and chunks of lists are limited.
+//! Estimated size of records in memory and as JSON, by which pages and chunks of lists are limited.
 
 use super::{
     ack::Acknowledgement,
@@ -8,12 +8,12 @@ use super::{
     message::{Message, MessageSubject, Route},
 };
 
-/// Texts that are shorter count as they are; in longer ones, characters that JSON escapes are counted.
+/// Length in bytes from which characters that JSON escapes are counted. The length of shorter texts is used unchanged.
 const SHORT_TEXT: usize = 4_096;
 
-/// A record with a size.
+/// A record with an estimated size.
 pub trait Size {
-    /// About as many bytes as its JSON has.
+    /// Returns the approximate length of its JSON in bytes.
     fn size(&self) -> usize;
 }
 
@@ -66,7 +66,7 @@ impl Size for Change {
     }
 }
 
-/// Bytes of a text within JSON.
+/// Returns the length in bytes of a text within JSON.
 fn text(text: &str) -> usize {
     if text.len() < SHORT_TEXT {
         return text.len();
@@ -79,7 +79,7 @@ fn text(text: &str) -> usize {
     text.len() + text.bytes().map(extra).sum::<usize>()
 }
 
-/// Lets records pass until their sizes reach a bound; the first one always passes.
+/// A bound on the sizes of records together. The first record is always accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct SizeBudget {
     left: usize,
@@ -92,7 +92,7 @@ impl SizeBudget {
         Self { left: bytes, is_empty: true }
     }
 
-    /// Whether the record passes. One that does not leaves no room for others.
+    /// Returns whether the record fits. After one that does not fit, none does.
     pub fn takes(&mut self, record: &impl Size) -> bool {
         let size = record.size();
         let fits = self.is_empty || size <= self.left;

@@ -1,6 +1,6 @@
 //! Sources: the monitoring systems that post incidents (contract section 4).
 //!
-//! When a source was last seen changes with every call, so the store keeps it beside the record.
+//! When a source was last seen changes with every request, so the store keeps it beside the record.
 
 use super::{
     directory::Directory,
@@ -15,26 +15,26 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub id: SourceId,
-    /// Unique together with `source_type`.
+    /// Name, unique together with `source_type`.
     pub name: String,
-    /// The name of its type, lower case.
+    /// Name of its type, in lower case.
     pub source_type: String,
     /// The account that posts for it.
     pub user: UserId,
-    /// What relative `details_url`s are joined to; not checked, may be empty.
+    /// Base URL of relative `details_url`s. It is not checked and may be empty.
     pub base_url: String,
-    /// Seconds within which a sign of life is expected; `None`: not watched.
+    /// Heartbeat interval in seconds. `None`: not watched.
     pub heartbeat_frequency: Option<u32>,
 }
 
-/// What is wanted of a source. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed source. `None`: unchanged, or the default of a new source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceDraft {
     pub name: Option<String>,
-    /// Only of a new one.
+    /// Type of a new source. Ignored for an existing one.
     pub source_type: Option<String>,
     pub base_url: Option<String>,
-    /// Only of a new one, which gets an account; `None`: called like the source.
+    /// Name of the account of a new source. `None`: the name of the source.
     pub username: Option<String>,
     /// See [`Source::heartbeat_frequency`].
     pub heartbeat_frequency: Option<Option<u32>>,
@@ -51,7 +51,7 @@ impl SourceDraft {
         check_frequency(self.heartbeat_frequency.flatten())
     }
 
-    /// The source as it becomes.
+    /// Returns the changed source.
     pub fn apply(self, before: &Source, directory: &Directory) -> Result<Source, Refusal> {
         let mut after = before.clone();
         if let Some(name) = self.name {
@@ -66,7 +66,7 @@ impl SourceDraft {
         Ok(after)
     }
 
-    /// A new source, which has no account yet.
+    /// Returns a new source, which has no account yet.
     pub fn into_new(self, directory: &Directory, makes_type: bool) -> Result<Source, Refusal> {
         let name = require("name", self.name)?;
         let source_type = require("type", self.source_type)?;

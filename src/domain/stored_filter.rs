@@ -1,4 +1,4 @@
-//! Filters that users keep (contract section 14). What they mean is said by [`Criteria`], the one filter language.
+//! Saved filters (contract section 14). They are evaluated as [`Criteria`], the one filter language.
 
 mod draft;
 
@@ -21,9 +21,9 @@ pub use draft::{BlobEdit, FilterDraft, check_size};
 pub struct StoredFilter {
     pub id: FilterId,
     pub owner: UserId,
-    /// Unique per owner.
+    /// Name, unique among the owner's filters.
     pub name: String,
-    /// Others may read and use it too.
+    /// Whether other users may read and use it.
     pub public: bool,
     pub blob: FilterBlob,
 }
@@ -36,19 +36,19 @@ impl StoredFilter {
 }
 
 impl FilterBlob {
-    /// Without any criterion; such a blob matches nothing.
+    /// Returns whether no criterion is set. Such a blob matches nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.given().any(|(_, given)| given.is_set())
     }
 
-    /// Takes from `fallback` the criteria that this does not set.
+    /// Returns these criteria, with those that are not set taken from `fallback`.
     #[must_use]
     pub fn or(&self, fallback: &Self) -> Self {
         self.merged(fallback, |_, given| given.is_set())
     }
 
-    /// Bytes of the lists as JSON, escapes and what is no list aside.
+    /// Returns the length of the lists as JSON in bytes, without escapes and other criteria.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let lists = self.given().filter(|(_, given)| given.is_list());
@@ -59,7 +59,8 @@ impl FilterBlob {
         bytes.sum()
     }
 
-    /// All but lists, each from `fallback` if this does not set it. Cheap, whatever the size of the lists.
+    /// Returns all criteria except lists. Those that are not set are taken from `fallback`. The time does not depend on
+    /// the size of the lists.
     #[must_use]
     pub fn plain_criteria(&self, fallback: &Self) -> Criteria {
         let mut criteria = Criteria::default();
@@ -75,7 +76,7 @@ impl FilterBlob {
             return Criteria::nothing();
         }
         let tags: Option<Vec<Tag>> = self.tags.iter().flatten().map(|text| Tag::parse(text).ok()).collect();
-        // Of a key that no tag can have there is no other alternative either.
+        // A text that cannot be a tag matches nothing, and alternatives with the same key cannot be tags either.
         let Some(tags) = tags else { return Criteria::nothing() };
         let event_types = filled(self.event_types.as_ref()).map(|kinds| kinds.iter().copied().collect());
         Criteria {
@@ -97,7 +98,7 @@ impl FilterBlob {
     }
 }
 
-/// `None` for an empty list.
+/// Returns the list. `None` if it is empty.
 pub(super) fn filled<T>(list: Option<&Vec<T>>) -> Option<&Vec<T>> {
     list.filter(|list| !list.is_empty())
 }

@@ -17,7 +17,7 @@ use super::{
     timeslot::Timeslot,
 };
 
-/// What says that somebody wants to be told.
+/// A profile or a rule, the reason for a notification.
 #[derive(Clone, Debug)]
 pub enum Basis {
     Profile(Arc<Profile>),
@@ -58,14 +58,14 @@ impl Basis {
     }
 }
 
-/// A profile or a rule with what it needs to tell somebody, filters aside.
+/// A profile or a rule with all that is needed to notify, except filters.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub basis: Basis,
-    /// Of rules true in any case.
+    /// Whether the account of a profile's owner is active. Always true for rules.
     pub owner_is_active: bool,
     pub timeslot: Option<Arc<Timeslot>>,
-    /// Of a profile, those that exist.
+    /// The existing destinations of a profile. Empty for rules.
     pub destinations: Vec<Arc<Destination>>,
 }
 
@@ -91,14 +91,14 @@ pub struct MaintenanceTask {
 }
 
 impl MaintenanceTask {
-    /// It is on at that time, and all its filters match (contract section 18).
+    /// Returns whether it is current at that time and all its filters match (contract section 18).
     #[must_use]
     pub fn covers(&self, at: Timestamp, about: &FilterSubject<'_>, directory: &Directory) -> bool {
         self.maintenance.covers(at) && !self.filters.is_empty() && mismatch(&self.filters, about, directory).is_none()
     }
 }
 
-/// Planned maintenance that is on at that time, by id.
+/// Returns planned maintenance that is current at that time, in the order of ids.
 #[must_use]
 pub fn maintenance_at(directory: &Directory, at: Timestamp) -> Vec<MaintenanceTask> {
     let mut ready = ReadyFilters::new(directory);
@@ -109,13 +109,13 @@ pub fn maintenance_at(directory: &Directory, at: Timestamp) -> Vec<MaintenanceTa
     directory.maintenances.covering(at).into_iter().map(task).collect()
 }
 
-/// At least one filter does not mind the type (contract section 19.2).
+/// Returns whether at least one filter allows the event type (contract section 19.2).
 #[must_use]
 pub fn lets_through(filters: &[Arc<EventFilter>], kind: EventType) -> bool {
     filters.iter().any(|filter| filter.event_types.is_none_or(|types| types.contains(kind)))
 }
 
-/// The first filter that does not match, and why.
+/// Returns the first filter that does not match, and why.
 #[must_use]
 pub fn mismatch(
     filters: &[Arc<EventFilter>],

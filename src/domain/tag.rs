@@ -4,14 +4,14 @@ use std::fmt;
 
 use super::{ids::UserId, time::Timestamp};
 
-/// A valid tag. Split at the first `=`; key `[a-z0-9_]+`; the value may be empty and hold anything.
+/// A valid tag, split at the first `=`. The key is `[a-z0-9_]+`; the value can be any text, or empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag {
     text: String,
     key_len: usize,
 }
 
-/// Why a text is no tag.
+/// Reason why a text is not a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
     #[error("The tag does not have its delimiter: =.")]
@@ -23,7 +23,7 @@ pub enum TagError {
 }
 
 impl Tag {
-    /// Cuts white space off both parts, then checks the grammar.
+    /// Trims white space around key and value, and checks the syntax.
     ///
     /// # Errors
     /// The first rule of contract section 11.1 that the text breaks.
@@ -49,7 +49,7 @@ impl Tag {
         &self.text[self.key_len + 1..]
     }
 
-    /// `key=value`.
+    /// Returns `key=value`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -62,7 +62,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// A tag on an incident, with who put it there and when.
+/// A tag of an incident, with who added it and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentTag {
     pub tag: Tag,

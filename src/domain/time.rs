@@ -12,7 +12,7 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999 UTC.
     pub const MAX: Self = Self(253_402_300_799_999_999);
 
-    /// `None` outside the years 1 to 9999.
+    /// Returns the timestamp. `None` outside the years 1 to 9999.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Option<Self> {
         if micros < Self::MIN.0 || micros > Self::MAX.0 {
@@ -21,7 +21,7 @@ impl Timestamp {
         Some(Self(micros))
     }
 
-    /// The nearest valid moment; for arithmetic that may leave the years 1 to 9999.
+    /// Returns the nearest valid timestamp, for arithmetic that may leave the years 1 to 9999.
     #[must_use]
     pub const fn saturating_from_micros(micros: i64) -> Self {
         if micros < Self::MIN.0 {
@@ -33,7 +33,7 @@ impl Timestamp {
         }
     }
 
-    /// Cuts off what is finer than a microsecond; `None` outside the years 1 to 9999.
+    /// Returns the timestamp, without digits below a microsecond. `None` outside the years 1 to 9999.
     #[must_use]
     pub fn from_datetime(at: DateTime<Utc>) -> Option<Self> {
         Self::from_micros(at.timestamp_micros())
@@ -55,14 +55,14 @@ impl Timestamp {
     }
 }
 
-/// A reading of the monotonic clock: microseconds since some point that is the same for the whole run of the program.
+/// A reading of the monotonic clock: microseconds since a moment that is the same for the whole run of the program.
 ///
-/// It goes on evenly whatever is done to the time of day, and means nothing to another run.
+/// It advances evenly, however the time of day is set. Readings of different runs cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonotonicTime(i64);
 
 impl MonotonicTime {
-    /// Before all others.
+    /// The earliest reading.
     pub const MIN: Self = Self(i64::MIN);
 
     #[must_use]
@@ -80,7 +80,7 @@ impl MonotonicTime {
         Self(self.0.saturating_add(micros))
     }
 
-    /// Microseconds from `earlier` to this moment; 0 if it was not earlier.
+    /// Returns the microseconds from `earlier` to this moment, or 0 if `earlier` is later.
     #[must_use]
     pub const fn micros_since(self, earlier: Self) -> i64 {
         let micros = self.0.saturating_sub(earlier.0);
@@ -88,7 +88,7 @@ impl MonotonicTime {
     }
 }
 
-/// Both clocks, read at once.
+/// Readings of both clocks at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     pub wall: Timestamp,
@@ -96,14 +96,14 @@ pub struct Now {
 }
 
 impl Now {
-    /// The time of day that it will be, or was, at that moment, as the clock goes now.
+    /// Returns the time of day at that moment, past or future, provided that the clock is not set.
     #[must_use]
     pub const fn wall_at(self, moment: MonotonicTime) -> Timestamp {
         self.wall.saturating_add_micros(moment.0.saturating_sub(self.moment.0))
     }
 }
 
-/// Notices that the time of day was set: wall clock and monotonic clock drift apart between two looks.
+/// Detector of changes of the time of day: between two looks, both clocks advance by different times.
 #[derive(Clone, Copy, Debug)]
 pub struct StepDetector(Now);
 
@@ -113,8 +113,8 @@ impl StepDetector {
         Self(now)
     }
 
-    /// By how many microseconds the wall clock was set forward since the last look, or back if negative. `None`: by less
-    /// than `least`, as a clock that is adjusted slowly is.
+    /// Returns the microseconds by which the time of day was set forward since the last look, or back if negative.
+    /// `None`: less than `least`, as when a clock is slowly adjusted.
     pub fn look(&mut self, now: Now, least: i64) -> Option<i64> {
         let expected = self.0.wall_at(now.moment);
         self.0 = now;

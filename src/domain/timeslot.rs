@@ -12,7 +12,7 @@ use super::{
     time::Timestamp,
 };
 
-/// Microseconds since local midnight, below 24 hours.
+/// A time of day, in microseconds since local midnight, less than 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay(pub u64);
 
@@ -21,7 +21,7 @@ impl TimeOfDay {
     /// 23:59:59.999999
     pub const LAST: Self = Self(24 * 3_600_000_000 - 1);
 
-    /// `hh:mm[:ss[.ffffff]]`; digits beyond microseconds are cut off.
+    /// Parses `hh:mm[:ss[.ffffff]]`. Digits below a microsecond are cut off.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
@@ -33,7 +33,7 @@ impl TimeOfDay {
     }
 }
 
-/// `HH:MM:SS[.ffffff]`, without a fraction of zero.
+/// Writes `HH:MM:SS[.ffffff]`. A fraction of zero is left out.
 impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
@@ -49,16 +49,16 @@ fn seconds(text: &str) -> Option<(u64, u64)> {
     is_fraction.then_some((number(whole, 59)?, micros.parse().ok()?))
 }
 
-/// One or two digits.
+/// Parses one or two digits.
 fn number(text: &str, highest: u64) -> Option<u64> {
     let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number <= highest)
 }
 
-/// On these weekdays, from `start` to `end` inclusive.
+/// Opening on the same weekdays, from `start` to `end` inclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recurrence {
-    /// ISO weekdays, 1 (Monday) to 7, sorted, no duplicates.
+    /// ISO weekdays, from 1 (Monday) to 7, sorted and without duplicates.
     pub days: Vec<u8>,
     pub start: TimeOfDay,
     pub end: TimeOfDay,
@@ -75,12 +75,12 @@ impl Recurrence {
 pub struct Timeslot {
     pub id: TimeslotId,
     pub owner: UserId,
-    /// Unique per owner.
+    /// Name, unique among the owner's timeslots.
     pub name: String,
     pub recurrences: Vec<Recurrence>,
 }
 
-/// What is wanted of a timeslot. `None`: keeps its value.
+/// The requested values of a new or changed timeslot. `None`: unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct TimeslotDraft {
     pub name: Option<String>,
@@ -91,7 +91,7 @@ impl Managed for Timeslot {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
 
-    /// A timeslot that a rule names has to stay.
+    /// Refuses to delete a timeslot that a rule names.
     fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
         let rules = directory.rules_where(|rule| rule.timeslot == self.id);
         if rules.is_empty() { Ok(()) } else { Err(NotificationRefusal::TimeslotInRules(rules).into()) }
@@ -134,7 +134,7 @@ impl Draft for TimeslotDraft {
     }
 }
 
-/// The timeslot that every new user gets.
+/// Returns the timeslot that each new user gets.
 #[must_use]
 pub fn all_the_time(id: TimeslotId, owner: UserId) -> Timeslot {
     Timeslot {

@@ -1,4 +1,4 @@
-//! API tokens (contract section 2.1). Only the SHA-256 of the secret is kept.
+//! Tokens and sessions (contract section 2.1). Only the SHA-256 of the secret is stored.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use super::{
     user::User,
 };
 
-/// SHA-256 of the secret's text as sent.
+/// SHA-256 of the secret as it is sent, as text.
 pub type TokenHash = [u8; 32];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// 40 hex digits, for programs.
     Classic,
-    /// 64 hex digits, made by `auth/token/login/`.
+    /// 64 hex digits, created by `auth/token/login/`.
     Login,
-    /// What the cookie of a browser that is logged in holds.
+    /// Content of the session cookie of a browser.
     Session,
 }
 
-/// How a token was obtained.
+/// Way in which a token was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenOrigin {
-    /// With the user's password, or with a session or token that was.
+    /// With the user's password, or with a session or token that was obtained with it.
     Password,
-    /// Made by hand, on a page or the command line, or with a token that was.
+    /// By hand, on a page or the command line, or with a token that was created by hand.
     Hand,
 }
 
@@ -38,20 +38,20 @@ pub struct Token {
     pub kind: TokenKind,
     pub hash: TokenHash,
     pub created: Timestamp,
-    /// `None`: never.
+    /// Time of expiry. `None`: does not expire.
     pub expires: Option<Timestamp>,
-    /// Made by `token-auth/`, whose next call replaces it; tokens made otherwise stay.
+    /// Whether it was created by `token-auth/`, whose next call replaces it. Other tokens stay.
     pub replaceable: bool,
     pub origin: TokenOrigin,
-    /// What it is for, or, of a session, in which browser it was made.
+    /// Purpose of a token, or browser of a session.
     pub note: String,
 }
 
 impl Token {
-    /// Whether this change of its user ends the token. What was obtained with a password ends with that password.
+    /// Returns whether this change of its user ends the token. A token that was obtained with a password ends with it.
     ///
-    /// Deactivation ends sessions only, since a program is to be answered that the user is inactive; what was obtained
-    /// with a password is void once the user is active again.
+    /// Deactivation ends only sessions, since programs must get the answer that the user is inactive. Tokens that were
+    /// obtained with a password end when the user is activated again.
     #[must_use]
     pub fn is_ended_by(&self, before: &User, after: &User) -> bool {
         let has_new_password = before.password_hash != after.password_hash;
@@ -61,7 +61,7 @@ impl Token {
             || (self.kind == TokenKind::Session && goes)
     }
 
-    /// When a session that is used now expires; `None`: it is not a valid session, or it was extended recently.
+    /// Returns when a session that is used now expires. `None`: not a valid session, or extended recently.
     #[must_use]
     pub fn extended(&self, now: Timestamp) -> Option<Timestamp> {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
@@ -72,10 +72,10 @@ impl Token {
     }
 }
 
-/// The time up to which the time of day can be believed when expired tokens are to be deleted.
+/// Clock by which expired tokens are deleted. It limits the effect of a wrong time of day.
 ///
-/// It follows the time of day, but at most twice as fast as time passes by the monotonic clock, so a clock that jumps
-/// far ahead for some hours deletes nothing. It never goes back, and is stored, so a restart does not hurry it either.
+/// It follows the time of day, but at most twice as fast as the monotonic clock, so a clock that is far ahead for some
+/// hours deletes nothing. It never goes back. It is stored, so a restart does not advance it either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryClock {
     reached: Timestamp,
@@ -83,7 +83,7 @@ pub struct ExpiryClock {
 }
 
 impl ExpiryClock {
-    /// `stored`: how far it was when the server last ran; `None` if it never did.
+    /// Starts the clock. `stored` is its last time in the previous run. `None`: there was no previous run.
     #[must_use]
     pub fn new(stored: Option<Timestamp>, now: Now) -> Self {
         let reached = stored.unwrap_or_else(|| now.wall.saturating_add_micros(-EXPIRED_TOKEN_KEPT_MICROS));
@@ -174,7 +174,7 @@ mod tests {
             (1, extended),
             (0, None),
             (-1, None),
-            // The clock was set back since.
+            // The clock was set back meanwhile.
             (20 * DAY, None),
         ] {
             assert_eq!(session(expires), expected, "{expires}");
@@ -194,7 +194,7 @@ mod tests {
     fn follows_the_time_of_day_no_faster_than_twice() {
         let mut clock = ExpiryClock::new(Some(at(0, 0).wall), at(0, 0));
         assert_eq!(clock.look(at(HOUR, HOUR)).micros(), HOUR);
-        // A month ahead, for an hour.
+        // A month ahead, for one hour.
         assert_eq!(clock.look(at(30 * DAY + HOUR, 2 * HOUR)).micros(), 3 * HOUR);
         assert_eq!(clock.look(at(3 * HOUR, 3 * HOUR)).micros(), 3 * HOUR);
         // A month back.

@@ -30,18 +30,18 @@ impl Tokens {
         self.by_hash.values()
     }
 
-    /// Sorted by id.
+    /// Returns the user's tokens, sorted by id.
     pub fn of_user(&self, user: UserId) -> impl Iterator<Item = &Arc<Token>> {
         let hashes = self.by_user.range((user, TokenId(0))..=(user, TokenId(u64::MAX)));
         hashes.filter_map(|(_, hash)| self.by_hash.get(hash))
     }
 
-    /// Those for programs, which a source posts with. Sorted by id.
+    /// Returns the user's tokens for programs, with which sources post, sorted by id.
     pub fn classic_of(&self, user: UserId) -> impl Iterator<Item = &Arc<Token>> {
         self.of_user(user).filter(|token| token.kind == TokenKind::Classic)
     }
 
-    /// Returns the token as it was.
+    /// Adds or replaces a token. Returns the replaced one.
     pub fn insert(&mut self, hash: TokenHash, token: Arc<Token>) -> Option<Arc<Token>> {
         self.by_user.insert((token.user, token.id), hash);
         self.by_hash.insert(hash, token)

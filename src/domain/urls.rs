@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 const SCHEMES: [&str; 4] = ["http", "https", "ftp", "ftps"];
 
-/// A complete http, https, ftp or ftps address.
+/// Returns whether the text is a complete http, https, ftp or ftps address.
 #[must_use]
 pub fn is_valid(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
@@ -24,7 +24,7 @@ fn is_plausible_host(url: &Url) -> bool {
     }
 }
 
-/// What the addresses of a source are relative to, read once for many incidents.
+/// Base address of a source, parsed once for many incidents.
 #[derive(Clone, Debug, Default)]
 pub struct SourceBase(Option<(Url, String)>);
 
@@ -38,8 +38,8 @@ impl SourceBase {
         }))
     }
 
-    /// `address` joined to this as a browser would, provided that gives a valid address; `None`: show it as it is
-    /// (contract section 5.1).
+    /// Joins `address` to the base as a browser does. `None`: the result is not a valid address, or `address` needs no
+    /// base; it is shown unchanged (contract section 5.1).
     #[must_use]
     pub fn join(&self, address: &str) -> Option<String> {
         let (base, origin) = self.0.as_ref()?;
@@ -59,7 +59,7 @@ pub fn starts_with_web_scheme(address: &str) -> bool {
     address.starts_with("https://") || address.starts_with("http://")
 }
 
-/// An absolute path that joining leaves as it is.
+/// Returns whether the text is an absolute path that joining does not change.
 fn is_simple_path(address: &str) -> bool {
     let mut before = 0;
     address.starts_with('/')

@@ -1,4 +1,4 @@
-//! Users: people, and the accounts of sources.
+//! Users: people and the accounts of sources.
 
 use secrecy::SecretString;
 
@@ -14,9 +14,9 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
-    /// Unique; letters, digits and `@.+-_`.
+    /// Username, unique, of letters, digits and `@.+-_`.
     pub username: String,
-    /// An argon2 hash in PHC form; `None`: cannot log in with a password.
+    /// An argon2 hash in PHC format. `None`: the user cannot log in with a password.
     pub password_hash: Option<String>,
     pub first_name: String,
     pub last_name: String,
@@ -25,16 +25,16 @@ pub struct User {
     pub is_superuser: bool,
     pub is_active: bool,
     pub created: Timestamp,
-    /// Names of permissions given to this user.
+    /// Names of permissions.
     pub grants: Vec<String>,
 }
 
-/// What is wanted of a user. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed user. `None`: unchanged, or the default of a new user.
 #[derive(Clone, Debug, Default)]
 pub struct UserDraft {
-    /// Only of a new one.
+    /// Username of a new user. Ignored for an existing one.
     pub username: Option<String>,
-    /// Only of a new one; `None`: cannot log in with a password.
+    /// Password of a new user. `None`: the user cannot log in with a password.
     pub password: Option<SecretString>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -42,11 +42,11 @@ pub struct UserDraft {
     pub is_staff: Option<bool>,
     pub is_superuser: Option<bool>,
     pub is_active: Option<bool>,
-    /// All that the user shall have.
+    /// Grants that replace all others.
     pub grants: Option<Vec<String>>,
-    /// To be given beside those that the user has.
+    /// Grants to add.
     pub grant: Vec<String>,
-    /// To be taken away first.
+    /// Grants to remove, before any are added.
     pub revoke: Vec<String>,
 }
 
@@ -80,18 +80,18 @@ fn set<T>(field: &mut T, wanted: Option<T>) {
     }
 }
 
-/// Empty: none.
+/// Checks an e-mail address. Empty: the user has none.
 pub fn check_email(address: &str) -> Result<(), Refusal> {
     if address.is_empty() || email::is_valid(address) { Ok(()) } else { Err(Refusal::BadEmail(address.to_owned())) }
 }
 
-/// Letters (of any script), digits and `@.+-_`, 1 to 150 characters (contract section 4).
+/// Returns whether the name has 1 to 150 letters (of any script), digits and `@.+-_` (contract section 4).
 #[must_use]
 pub fn is_valid_username(name: &str) -> bool {
     !name.is_empty() && name.chars().count() <= 150 && name.chars().all(|c| c.is_alphanumeric() || "@.+-_".contains(c))
 }
 
-/// Why a password cannot be chosen. Those that were chosen earlier keep working.
+/// Reason why a new password is refused. Passwords that were set earlier stay valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordProblem {
     #[error("the password is too short: use at least {PASSWORD_MIN} characters")]
@@ -100,7 +100,7 @@ pub enum PasswordProblem {
     TooLong,
 }
 
-/// `None`: it may be chosen.
+/// Returns why a new password is refused. `None`: it is accepted.
 #[must_use]
 pub fn password_problem(password: &str) -> Option<PasswordProblem> {
     match password.chars().count() {

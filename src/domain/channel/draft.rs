@@ -1,4 +1,4 @@
-//! Drafts of channels, and what a channel becomes by one.
+//! Drafts of channels, and the channels that result from them.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -15,15 +15,15 @@ use crate::domain::{
     rights::Action,
 };
 
-/// What is wanted of a channel. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed channel. `None`: unchanged, or the default of a new channel.
 #[derive(Clone, Default)]
 pub struct ChannelDraft {
-    /// Only of a new one, which gets one of its own else.
+    /// UUID of a new channel. `None`: a random one.
     pub uuid: Option<Uuid>,
     pub name: Option<String>,
     pub kind: Option<String>,
-    /// A JSON object, as text, in place of all settings; a secret that is blank stays while the others lead to the same
-    /// place. `None`: they stay, unless the type changes.
+    /// New settings as a JSON object, which replace all settings. A blank secret keeps its value if the other settings
+    /// lead to the same place. `None`: unchanged, or no settings if the type changes.
     pub config: Option<String>,
     pub offered: Option<bool>,
 }
@@ -33,7 +33,7 @@ impl Managed for Channel {
 }
 
 impl ChannelDraft {
-    /// Answers with the settings that it gives.
+    /// Checks the values by themselves, and returns the parsed settings.
     pub fn check(&self) -> Result<Option<Map<String, Value>>, ChannelRefusal> {
         if self.name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > CHANNEL_NAME) {
             return Err(ChannelRefusal::BadName);
@@ -44,8 +44,8 @@ impl ChannelDraft {
         self.config.as_deref().map(read).transpose()
     }
 
-    /// The channel as it becomes; `before`: as it is, or nothing for a new one. `config` is what [`Self::check`] answered,
-    /// `is_secret` is asked for a type and a setting.
+    /// Returns the new or changed channel. `before` is `None` for a new one. `config` is the result of [`Self::check`];
+    /// `is_secret` takes a type and a setting.
     pub fn apply(
         self,
         before: Option<&Channel>,
@@ -60,7 +60,7 @@ impl ChannelDraft {
             after.name = name;
         }
         after.kind = self.kind.unwrap_or(after.kind);
-        // Settings belong to a type: what was secret for one may not be for another.
+        // Settings belong to a type. What is secret for one type may not be secret for another.
         if after.kind != before.kind {
             after.config = None;
         }
@@ -92,7 +92,7 @@ impl ChannelDraft {
     }
 }
 
-/// Why a channel is not made, changed or deleted.
+/// Reasons to refuse to create, change or delete a channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelRefusal {
     #[error("a channel's name has 1 to {CHANNEL_NAME} characters")]
@@ -131,7 +131,7 @@ fn read(text: &str) -> Result<Map<String, Value>, ChannelRefusal> {
     match serde_json::from_str(text) {
         Ok(Value::Object(settings)) => Ok(settings),
         Ok(_) => Err(ChannelRefusal::BadConfig(String::new())),
-        // The reason, not the text: it may hold secrets.
+        // Only the position, because the text may contain secrets.
         Err(error) => Err(ChannelRefusal::BadConfig(format!(" (line {}, column {})", error.line(), error.column()))),
     }
 }

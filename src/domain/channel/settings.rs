@@ -1,13 +1,13 @@
-//! Settings of channels: which are allowed, and which secrets are kept when they change.
+//! Rules for the settings of channels: which are allowed, and which secrets are kept when they change.
 
 use serde_json::{Map, Value};
 
 use crate::domain::{channel_types::find, setting::same_origin};
 
-/// Settings that say which mail server messages go to.
+/// Settings that select the mail server.
 pub(super) const OF_SERVER: [&str; 3] = ["host", "port", "encryption"];
 
-/// Why settings are not taken: the key and what is wrong with it.
+/// A refused setting: its key, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {reason}")]
 pub struct BadChannelSetting {
@@ -15,7 +15,7 @@ pub struct BadChannelSetting {
     pub reason: String,
 }
 
-/// Of plug-ins anything goes: they judge it themselves.
+/// Checks settings against the table of channel types. Settings of plug-ins are accepted, since plug-ins check them.
 pub fn check(kind: &str, config: &Map<String, Value>) -> Result<(), BadChannelSetting> {
     let Some(known) = find(kind) else { return Ok(()) };
     for (key, value) in config {
@@ -28,8 +28,8 @@ pub fn check(kind: &str, config: &Map<String, Value>) -> Result<(), BadChannelSe
     check_together(config)
 }
 
-/// Settings that are given in place of those `before`. Where a secret is shown it is blank, and one that comes back blank
-/// stays, as long as the settings still lead to the same place; the error names one that cannot.
+/// Returns the settings that replace `before`. Secrets are shown blank, so a blank one keeps its value, provided that
+/// the settings still lead to the same place. Otherwise the error names the first secret that cannot be kept.
 pub fn changed(
     kind: &str,
     before: Option<&Map<String, Value>>,
@@ -54,7 +54,7 @@ pub fn changed(
     Ok(given.into_iter().map(settle).collect())
 }
 
-/// What is empty counts as left out.
+/// Returns whether the value is empty, which means the same as a missing setting.
 #[must_use]
 pub fn is_unset(value: &Value) -> bool {
     match value {
@@ -83,7 +83,7 @@ fn check_together(config: &Map<String, Value>) -> Result<(), BadChannelSetting> 
     Ok(())
 }
 
-/// As far as can be told: of plug-ins it is only certain where nothing that is not secret changes.
+/// Returns whether both settings lead to the same place. For plug-ins, only if no setting changes that is not secret.
 fn leads_to_same_place(
     kind: &str,
     before: &Map<String, Value>,

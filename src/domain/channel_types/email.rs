@@ -6,9 +6,9 @@ use crate::domain::{
     setting::{Form, Setting},
 };
 
-/// Of all messages that have a title.
+/// Template of the titles of messages, also of other types than mails.
 pub const SUBJECT: Template = template!("subject.txt");
-/// Of a mail about an incident whose mails all have one subject.
+/// Template of the subject of a mail about an incident whose mails all have the same subject.
 pub const STABLE_SUBJECT: Template = template!("stable-subject.txt", "event");
 pub const TEXT: Template = template!("txt");
 pub const HTML: Template = template!("html");
@@ -34,7 +34,7 @@ pub static TYPE: ChannelType = ChannelType {
     protocol: Protocol::Mail,
 };
 
-/// Also of other types that send mails.
+/// Setting of the mail server, also for other types that send mails.
 pub(super) const HOST: Setting = Setting::new("host", "Mail server", Form::Host, "By default the server's own.");
 pub(super) const PORT: Setting =
     Setting::new("port", "Port", Form::Port, "By default the usual one for the encryption, or the server's own.");

@@ -1,5 +1,4 @@
-//! Channel type `slack`: an incoming webhook of Slack, or of a program that takes the same, such as Mattermost or
-//! Rocket.Chat.
+//! Channel type `slack`: an incoming webhook of Slack or of a compatible program, such as Mattermost or Rocket.Chat.
 
 use serde_json::json;
 
@@ -33,7 +32,7 @@ pub static TYPE: ChannelType = ChannelType {
     protocol: Protocol::Post(Post {
         template: TEXT,
         markup: Markup::Slack,
-        // Slack cuts longer texts.
+        // Slack truncates longer texts.
         longest: 12_000,
         body: |text| json!({"text": text}),
     }),

@@ -1,4 +1,4 @@
-//! Channel type `sms`: text messages, through a mail gateway or one that takes HTTP requests.
+//! Channel type `sms`: text messages, through a mail gateway or an HTTP gateway.
 
 use super::{
     ChannelType, OwnAddress, Protocol, Template,

@@ -1,4 +1,4 @@
-//! The table has no gaps, and the operator's manual has tables that are made from it.
+//! Tests that the table of channel types is complete, and that the operator's manual has the tables made from it.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::domain::channel::is_valid_type;
 
-/// `a`, `b`
+/// Formats words as `a`, `b` in code.
 fn code(words: impl IntoIterator<Item = impl Display>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
@@ -18,7 +18,7 @@ fn keys<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> String {
     code(settings.into_iter().map(|setting| setting.key))
 }
 
-/// Its ending, and what is special about it.
+/// Returns the ending of a template, with its special properties.
 fn template(template: &Template) -> String {
     let ending = code([format!(".{}", template.ending)]);
     let is_escaped = template.ending == "html" || markup_of(template.files[0].0) == Markup::Slack;
@@ -39,7 +39,7 @@ fn table_of_types() -> String {
     table
 }
 
-/// What types share is described where it comes first.
+/// Describes settings that types share only where they occur first.
 fn table_of_channel_settings() -> String {
     let mut table = "| type | setting | what it is |\n|---|---|---|\n".to_owned();
     for (index, it) in CHANNEL_TYPES.iter().enumerate() {
@@ -95,7 +95,7 @@ fn only_addresses_that_let_nobody_in_are_shown() {
     assert_eq!(shown, ["email", "sms"]);
 }
 
-/// Like a snapshot: `INSTA_UPDATE=always` writes the tables into the manual.
+/// Works like a snapshot test: `INSTA_UPDATE=always` writes the tables into the manual.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "no setting of the server")]
 fn the_manual_names_all_types_and_their_settings() {

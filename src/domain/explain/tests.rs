@@ -1,4 +1,4 @@
-//! Each reason has a sentence that names what decided, what was wanted and what there was.
+//! Tests that each reason has a sentence with what decided, the wanted value and the actual one.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,7 +26,7 @@ fn at(text: &str) -> Timestamp {
     datetime::parse(text, Tz::Europe__Oslo).unwrap()
 }
 
-/// An incident with an event, and a configuration under which alice is told.
+/// An incident with an event, and a configuration under which alice is notified.
 struct Case {
     directory: Directory,
     profile: Profile,
@@ -122,7 +122,7 @@ impl Case {
         self.tags.push(IncidentTag { tag: Tag::parse(text).unwrap(), added_by: ALICE, added_at: self.timestamp });
     }
 
-    /// What is said about the last of alice's profiles, and what was told.
+    /// Returns the reasons about the last of alice's profiles, and the number of notifications.
     fn reasons(&self) -> (Vec<Reason>, usize) {
         let mut directory = self.directory.clone();
         directory.profiles.insert(self.profile.id, Arc::new(self.profile.clone()));

@@ -1,4 +1,4 @@
-//! Lists, times and timeslots in words, for explanations.
+//! Words for lists, times and timeslots in explanations.
 
 use chrono_tz::Tz;
 
@@ -10,7 +10,7 @@ use crate::domain::{
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// `a, b or c`; of many only the first.
+/// Formats a list as `a, b or c`. Only the first `WORDS_IN_LIST` items are written, the others are counted.
 pub fn list(items: impl Iterator<Item = String>, joint: &str, none: &str) -> String {
     let mut items: Vec<String> = items.collect();
     let more = items.len().saturating_sub(WORDS_IN_LIST);
@@ -25,17 +25,17 @@ pub fn list(items: impl Iterator<Item = String>, joint: &str, none: &str) -> Str
     }
 }
 
-/// `Saturday 2026-01-17 03:12:09`
+/// Formats a time as `Saturday 2026-01-17 03:12:09`.
 pub fn weekday_and_time(at: Timestamp, zone: Tz) -> String {
     at.to_datetime().with_timezone(&zone).format("%A %Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `2026-01-17 03:12:09`
+/// Formats a time as `2026-01-17 03:12:09`.
 pub fn date_and_time(at: Timestamp, zone: Tz) -> String {
     at.to_datetime().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `Monday to Friday 08:00 to 16:00`; `None`: never.
+/// Formats recurrences as `Monday to Friday 08:00 to 16:00`. `None`: they never apply.
 pub fn recurrences(recurrences: &[Recurrence]) -> Option<String> {
     let some = recurrences.iter().filter(|it| !it.days.is_empty());
     let texts: Vec<String> = some
@@ -50,7 +50,7 @@ pub fn recurrences(recurrences: &[Recurrence]) -> Option<String> {
     (!texts.is_empty()).then(|| list(texts.into_iter(), "and", ""))
 }
 
-/// Sorted ISO weekdays; three or more in a row are shortened.
+/// Formats sorted ISO weekdays. Three or more in a row are written as a range.
 fn days(days: &[u8]) -> String {
     if days.len() == DAYS.len() {
         return "every day".to_owned();

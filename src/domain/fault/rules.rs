@@ -19,24 +19,24 @@ use crate::domain::{
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
-/// How to take an incident about a token that is not to be warned of yet.
+/// Treatment of an open incident about a token that does not expire within the requested days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strictness {
-    /// It ends.
+    /// The incident ends.
     Strict,
-    /// Somebody asked with more days, and it stays until the token is another.
+    /// The incident stays open until the token is replaced, since it may be from a check with more days.
     Lenient,
 }
 
-/// A source, as a row of the agenda looks at it.
+/// Result of checking a source for a row of the agenda.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCheck {
     pub finding: Option<FaultFinding>,
-    /// When the finding can become another one by time alone.
+    /// Time at which the finding can change without a change of data.
     pub next: Next,
 }
 
-/// Of each source, whether its classic token expires within `days`.
+/// Returns a finding for each source whose classic token expires within `days`.
 #[must_use]
 pub fn expiring_tokens(
     directory: &Directory,
@@ -49,8 +49,8 @@ pub fn expiring_tokens(
     sources.filter_map(|source| expiring_token(directory, source, zone, days, strictness, now).finding).collect()
 }
 
-/// Whether the classic token of a source expires within `days`; of several the one that lasts longest counts, as a new
-/// one beside the old replaces it. The date is one of `zone`.
+/// Checks whether the classic token of a source expires within `days`. Of several tokens the one that expires last
+/// counts, since a new token replaces the old one while both are valid. The description has the date in `zone`.
 #[must_use]
 pub fn expiring_token(
     directory: &Directory,
@@ -78,13 +78,13 @@ pub fn expiring_token(
     SourceCheck { finding: finding(fault), next: Next::Soon }
 }
 
-/// The classic token of the source's user that lasts longest.
+/// Returns the classic token of the source's user that expires last.
 fn lasting_token<'a>(directory: &'a Directory, source: &Source) -> Option<&'a Token> {
     let tokens = directory.tokens.classic_of(source.user);
     tokens.max_by_key(|token| (token.expires.is_none(), token.expires, token.id)).map(AsRef::as_ref)
 }
 
-/// Sources that are watched and were not heard of for longer than they may be silent.
+/// Returns a finding for each watched source that was silent for longer than its heartbeat interval allows.
 #[must_use]
 pub fn missing_heartbeats(
     directory: &Directory,
@@ -96,9 +96,10 @@ pub fn missing_heartbeats(
     sources.filter_map(|source| missing_heartbeat(source, last_seen(source.id), listening_since, now).finding).collect()
 }
 
-/// Whether a source is watched and was not heard of for longer than it may be silent.
+/// Checks whether a watched source was silent for longer than its heartbeat interval allows.
 ///
-/// Before `listening_since` nobody could be heard: who is late only because of that gets the time again.
+/// Before `listening_since` no heartbeat could be received. A source that is late only because of that gets the full
+/// time again.
 #[must_use]
 pub fn missing_heartbeat(
     source: &Source,
@@ -124,14 +125,15 @@ pub fn missing_heartbeat(
     SourceCheck { finding: finding(FaultVerdict::Fault { since, description }), next: Next::Soon }
 }
 
-/// For each destination: how many letters are dead since anything was last delivered to it, and when the newest died.
+/// Returns a finding for each destination with failed messages. `messages` has the number of messages that failed since
+/// the last one was sent, and when the newest of them failed.
 #[must_use]
 pub fn undelivered(
     directory: &Directory,
     messages: impl IntoIterator<Item = (DestinationId, usize, Timestamp)>,
 ) -> Vec<FaultFinding> {
     let findings = messages.into_iter().filter_map(|(id, count, since)| {
-        // What was deleted cannot be mended.
+        // A deleted destination cannot be fixed.
         let whose = destination(directory, id)?;
         let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
         Some(FaultFinding {
@@ -146,19 +148,19 @@ pub fn undelivered(
     findings.collect()
 }
 
-/// A contact that has taken nothing over the channel since its letters died.
+/// A contact that received nothing via the channel since its messages failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreached {
     pub channel: ChannelId,
     pub full_name: String,
     pub messages: usize,
-    /// When the first of them died, and the last.
+    /// Times at which the first and the last of the messages failed.
     pub oldest: Timestamp,
     pub newest: Timestamp,
 }
 
-/// For each channel one, whatever the number of contacts. The first few are named, and each of those begins a new
-/// incident; of the others only the number is told.
+/// Returns one finding for each channel, for all its contacts. The first `CONTACTS_NAMED` are named, and each of those
+/// opens a new incident; of the others only the number is said.
 #[must_use]
 pub fn unreached(directory: &Directory, contacts: Vec<Unreached>) -> Vec<FaultFinding> {
     let mut by_channel: BTreeMap<ChannelId, Vec<Unreached>> = BTreeMap::new();
@@ -189,7 +191,7 @@ pub fn unreached(directory: &Directory, contacts: Vec<Unreached>) -> Vec<FaultFi
     findings.collect()
 }
 
-/// Of the mail server, that has not been reached since then.
+/// Returns the finding about the mail server, which has not been reached since `since`.
 #[must_use]
 pub fn unreachable(since: Timestamp, now: Timestamp) -> FaultFinding {
     let verdict = if now >= since.saturating_add_micros(MEDIUM_UNREACHABLE_MICROS) {
@@ -204,8 +206,8 @@ pub fn unreachable(since: Timestamp, now: Timestamp) -> FaultFinding {
     FaultFinding { subject: FaultSubject::MailServer, about_since: Timestamp::MIN, verdict }
 }
 
-/// Of the data file, in which these damaged pages or tables were found. `is_verified`: all of it was read since the
-/// start.
+/// Returns the finding about the data file, with its damaged pages or tables. `is_verified`: all of the file was read
+/// since the start.
 #[must_use]
 pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<FaultFinding> {
     let verdict = match damage {
@@ -219,7 +221,7 @@ pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<Fa
     vec![FaultFinding { subject: FaultSubject::DataFile, about_since: Timestamp::MIN, verdict }]
 }
 
-/// Rules that are in force and lead to nobody.
+/// Returns a finding for each active rule without recipients.
 #[must_use]
 pub fn rules_without_recipients(directory: &Directory) -> Vec<FaultFinding> {
     let findings = directory.rules_sorted().into_iter().filter(|rule| rule.active).filter_map(|rule| {
@@ -231,7 +233,7 @@ pub fn rules_without_recipients(directory: &Directory) -> Vec<FaultFinding> {
     findings.collect()
 }
 
-/// Rules in force whose last event could not tell all.
+/// Returns a finding for each active rule whose last event could not notify all contacts.
 #[must_use]
 pub fn too_many_recipients(directory: &Directory, overflows: &[Overflow]) -> Vec<FaultFinding> {
     let findings = overflows.iter().filter_map(|it| {
@@ -246,7 +248,7 @@ pub fn too_many_recipients(directory: &Directory, overflows: &[Overflow]) -> Vec
     findings.collect()
 }
 
-/// Description of the closing event of an incident that began at `start`.
+/// Returns the description of the event that closes an incident that began at `start`.
 #[must_use]
 pub fn over(subject: FaultSubject, start: Timestamp, directory: &Directory) -> String {
     match subject {
@@ -292,7 +294,7 @@ pub fn over(subject: FaultSubject, start: Timestamp, directory: &Directory) -> S
     }
 }
 
-/// The newest.
+/// Returns the newest classic token of the user.
 fn classic_token(directory: &Directory, user: UserId) -> Option<&Token> {
     directory.tokens.classic_of(user).max_by_key(|token| token.created).map(AsRef::as_ref)
 }
@@ -301,7 +303,7 @@ pub(super) fn channel(directory: &Directory, id: ChannelId) -> Option<&Channel> 
     directory.channels.values().find(|channel| channel.id == id).map(AsRef::as_ref)
 }
 
-/// Owner, label or number, and medium. Everybody reads this, so it does not say the address.
+/// Returns owner, label or number, and medium of a destination. The text is public, so it does not contain the address.
 fn destination(directory: &Directory, id: DestinationId) -> Option<String> {
     let destination = directory.destinations.get(&id)?;
     let owner = directory.user(destination.owner).map_or("", |user| user.username.as_str());

@@ -1,4 +1,4 @@
-//! When the incidents about the server itself open and end, and what they say.
+//! Tests of when incidents about the server itself open and end, and of their descriptions.
 
 use std::{collections::BTreeMap, sync::Arc};
 

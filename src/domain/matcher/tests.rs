@@ -1,4 +1,4 @@
-//! A matcher that follows random edits against one that is made afresh, and both against the filter language itself.
+//! Compares a matcher that follows random edits with a new one, and both with the filter language itself.
 
 use proptest::{collection::vec, option, prelude::*};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ enum Edit {
     DeleteRule(u64),
     PutSource(u64, usize),
     Fallback(FilterBlob),
-    /// The commit failed: the configuration is that of the given number of edits ago.
+    /// The commit failed: back to the configuration before the given number of edits.
     TakeBack(usize),
 }
 
@@ -139,7 +139,7 @@ fn happened() -> impl Strategy<Value = Happened> {
     (1..5_u64, 1..=5_u8, 0..TYPES, flags, proptest::sample::subsequence(TAGS[..5].to_vec(), 0..5))
 }
 
-/// As the filter language says it, one after the other.
+/// Evaluates the filters one after the other with the filter language.
 fn expected(directory: &Directory, about: &FilterSubject<'_>, kind: EventType) -> Vec<NotificationCause> {
     let matches = |ids: &[FilterId]| {
         let criteria: Vec<Criteria> = ids
@@ -219,7 +219,7 @@ proptest! {
             matcher.update(&directory);
             check(&matcher, &directory, &happened)?;
         }
-        // What was deleted leaves nothing behind.
+        // Deletions leave no entries behind.
         directory.profiles.clear();
         directory.rules.clear();
         matcher.update(&directory);

@@ -1,4 +1,4 @@
-//! Timeslots against a scan, minute by minute, that knows the zones by its own arithmetic.
+//! Compares timeslots with a scan, minute by minute, that has its own arithmetic of time zones.
 
 use chrono_tz::Tz;
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -13,17 +13,17 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// What the oracle knows of a zone: minutes east of UTC in winter and in summer, and when summer begins and ends.
+/// A zone for the oracle: minutes east of UTC in winter and in summer, and when summer begins and ends.
 #[derive(Clone, Copy, Debug)]
 struct Zone {
     tz: Tz,
     winter: i64,
     summer: i64,
-    /// UTC, of the years 2025 to 2027; the north's order: begin, end.
+    /// Begin and end of summers in 2025 to 2027, in UTC, in the order of the northern hemisphere.
     summers: &'static [(i64, i64)],
 }
 
-/// Days from 1970-01-01, by the usual formula for the Gregorian calendar.
+/// Returns the number of days since 1970-01-01 in the Gregorian calendar.
 const fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month = if month <= 2 { month + 9 } else { month - 3 };
@@ -55,7 +55,7 @@ const NEW_YORK: Zone = Zone {
         (utc(2027, 3, 14, 7, 0), utc(2027, 11, 7, 6, 0)),
     ],
 };
-/// Half an hour, and summer is over in April.
+/// A zone whose summer time differs by half an hour, and ends in April.
 const LORD_HOWE: Zone = Zone {
     tz: Tz::Australia__Lord_Howe,
     winter: 630,
@@ -68,13 +68,13 @@ const LORD_HOWE: Zone = Zone {
 };
 const GREENWICH: Zone = Zone { tz: Tz::UTC, winter: 0, summer: 0, summers: &[(utc(2026, 3, 29, 1, 0), 0)] };
 
-/// Changes of clocks in 2025 and 2026, or of UTC, which has none, any moment.
+/// Returns the changes of clocks in 2025 and 2026. For UTC, which has no changes, returns an arbitrary time.
 fn changes(zone: Zone) -> Vec<i64> {
     let all = zone.summers.iter().flat_map(|(begin, end)| [*begin, *end]);
     all.filter(|at| (utc(2025, 1, 1, 0, 0)..utc(2027, 1, 1, 0, 0)).contains(at)).collect()
 }
 
-/// ISO weekday, and microseconds since local midnight.
+/// Returns the ISO weekday and the microseconds since local midnight.
 fn local(zone: Zone, at: i64) -> (u8, i64) {
     let is_summer = zone.summers.iter().any(|(begin, end)| (*begin..*end).contains(&at));
     let shown = at + if is_summer { zone.summer } else { zone.winter } * MINUTE;
@@ -91,7 +91,7 @@ fn scan_is_open(recurrences: &[Recurrence], zone: Zone, at: i64) -> bool {
     })
 }
 
-/// Recurrences start, and clocks change, at whole minutes only.
+/// Checks whole minutes only, since recurrences start and clocks change at whole minutes.
 fn scan_next_opening(recurrences: &[Recurrence], zone: Zone, after: i64) -> Option<i64> {
     let first = after.div_euclid(MINUTE) * MINUTE;
     let minutes = (1..=16 * 24 * 60).map(|minute| first + minute * MINUTE);
@@ -105,7 +105,7 @@ fn at(micros: i64) -> Timestamp {
 }
 
 fn minute_of_day() -> impl Strategy<Value = u64> {
-    // Around the hours at which clocks change, or anywhere.
+    // Close to the hours at which clocks change, or at any time.
     prop_oneof![0..5 * 60_u64, select(vec![90, 119, 120, 121, 135, 150, 165, 179, 180, 181_u64]), 0..24 * 60_u64]
 }
 

@@ -1,4 +1,4 @@
-//! Everybody who is meant is told once, and nobody whom a profile told.
+//! Tests that each recipient is notified once, and not if a profile notified the same person.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Reasons for which a change of profiles, filters, timeslots, destinations, maintenance or rules is refused.
+//! Reasons to refuse a change of profiles, filters, timeslots, destinations, planned maintenance or rules.
 
 use uuid::Uuid;
 
@@ -15,27 +15,27 @@ pub enum NotificationRefusal {
     ForeignTimeslot,
     #[error("the user has a profile with this name already")]
     ProfileExists,
-    /// For version 1: e-mail is asked for.
+    /// In version 1: notification by e-mail was requested.
     #[error("the user has no e-mail address")]
     NoEmailAddress,
-    /// For version 1: SMS is asked for.
+    /// In version 1: notification by SMS was requested.
     #[error("there is no phone number to send to")]
     NoPhoneNumber,
     #[error("the filter is in use in profiles")]
     FilterInProfiles(Vec<ProfileLabel>),
     #[error("the filter is in use in planned maintenance")]
     FilterInMaintenance(Vec<MaintenanceId>),
-    /// Names of rules.
+    /// Holds the names of the rules.
     #[error("the filter is in use in rules")]
     FilterInRules(Vec<String>),
-    /// Names of rules.
+    /// Holds the names of the rules.
     #[error("the timeslot is in use in rules")]
     TimeslotInRules(Vec<String>),
     #[error("there is a rule with this name already")]
     RuleExists,
     #[error("there can be at most {} rules", crate::domain::limits::RULES)]
     TooManyRules,
-    /// A contact, contact group or channel.
+    /// `what` is a contact, contact group or channel.
     #[error("there is no {what} {uuid}")]
     UnknownRecipient { what: &'static str, uuid: Uuid },
     #[error("the user has a destination with these settings already")]
@@ -64,21 +64,21 @@ pub enum NotificationRefusal {
     TooManyMaintenances(usize),
 }
 
-/// What a profile is called, for its owner.
+/// Description of a profile for its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileLabel {
     Named(String),
-    /// It has no name: its timeslot, and its filters with what they say.
+    /// A profile without a name: its timeslot, and its filters with their criteria.
     Described {
         timeslot: String,
         filters: Vec<(String, FilterBlob)>,
     },
-    /// Number of profiles of other users, which are not named.
+    /// Number of profiles of other users, which are not described.
     OfOthers(usize),
 }
 
 impl ProfileLabel {
-    /// Of those that are meant, as `user` may see them.
+    /// Returns labels of the profiles for which `is_meant` returns true, as `user` may see them.
     #[must_use]
     pub fn of_users(directory: &Directory, user: UserId, is_meant: impl Fn(&Profile) -> bool) -> Vec<Self> {
         let (own, others): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! Drafts of saved filters, and what a filter becomes by one.
+//! Drafts of saved filters, and the filters that result from them.
 
 use super::{FilterBlob, StoredFilter};
 use crate::domain::{
@@ -11,7 +11,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// What is wanted of a filter. `None`: keeps its value; of a new one, its default.
+/// The requested values of a new or changed filter. `None`: unchanged, or the default of a new filter.
 #[derive(Clone, Debug, Default)]
 pub struct FilterDraft {
     pub name: Option<String>,
@@ -23,7 +23,7 @@ impl Managed for StoredFilter {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
 
-    /// A filter that somebody's profile, a rule or a planned maintenance names has to stay.
+    /// Refuses to delete a filter that a profile, a rule or planned maintenance names.
     fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
         let profiles = ProfileLabel::of_users(directory, self.owner, |profile| profile.filters.contains(&self.id));
         if !profiles.is_empty() {
@@ -48,7 +48,7 @@ impl FilterDraft {
         check_name(FILTER_NAME, self.name.as_deref())
     }
 
-    /// The filter as it becomes; `before`: as it is, or nothing for a new one of `owner`, whose size was checked.
+    /// Returns the new or changed filter. `before` is `None` for a new one of `owner`. The size was checked before.
     pub fn apply(
         self,
         before: Option<&StoredFilter>,
@@ -83,14 +83,15 @@ impl FilterDraft {
     }
 }
 
-/// Two versions of the API know different criteria: what a caller cannot see is not taken away.
+/// Change of criteria. Versions of the API know different criteria, and those that a caller does not know do not
+/// change.
 #[derive(Clone, Debug)]
 pub enum BlobEdit {
-    /// All criteria.
+    /// Replaces all criteria.
     Whole(FilterBlob),
-    /// All but those that are [wide](crate::domain::criterion::Criterion::is_wide).
+    /// Replaces all criteria except [wide](crate::domain::criterion::Criterion::is_wide) ones.
     Plain(FilterBlob),
-    /// Only sources and tags.
+    /// Replaces sources and tags only.
     SourcesAndTags(FilterBlob),
 }
 
@@ -104,13 +105,14 @@ impl BlobEdit {
     }
 }
 
-/// `before`: its size so far, which may be beyond a bound that came later; it may stay as large as it is.
+/// Checks the size of a blob. `before` is its size so far. It may exceed a bound that was introduced later, if it does
+/// not grow.
 pub fn check_size(blob: &FilterBlob, before: usize) -> Result<(), Refusal> {
     let (bytes, limit) = (blob.bytes(), FILTER_BYTES);
     if bytes > limit && bytes > before { Err(Refusal::FilterTooLarge { bytes, limit }) } else { Ok(()) }
 }
 
-/// All filters of a user together.
+/// Checks the size of all filters of a user together.
 fn check_sum(directory: &Directory, owner: UserId, before: usize, after: usize) -> Result<(), Refusal> {
     let all: usize = directory.filters_of(owner).iter().map(|filter| filter.blob.bytes()).sum();
     if after > before && all - before + after > FILTER_BYTES_PER_USER {

@@ -1,4 +1,4 @@
-//! Stored filters against a plain reading of contract section 14.4.
+//! Compares saved filters with a literal implementation of contract section 14.4.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ fn incident() -> impl Strategy<Value = Incident> {
     })
 }
 
-/// Word by word as the contract says it.
+/// Evaluates a filter word by word as the contract describes it.
 fn is_meant(blob: &FilterBlob, incident: &Incident) -> bool {
     let stateful = incident.end != EndTime::Stateless;
     let open = incident.end == EndTime::Infinity;

@@ -1,4 +1,4 @@
-//! Settings that pass, settings that do not, and secrets that stay.
+//! Tests of which settings are accepted, and which secrets are kept.
 
 use serde_json::json;
 
