@@ -1,7 +1,7 @@
 //! The data file: one redb file with one writer.
 //!
-//! The only module that names redb and postcard. Commands go through [`Store::write`], reads through [`Snapshot`]s and
-//! the [`Directory`] in memory, and whoever has to keep up with changes is a [`Follower`].
+//! The only module that names redb and postcard. Changes are [commands](Store::write), and reads use [`Snapshot`]s and
+//! the [`Directory`] in memory. Whatever has to follow changes is a [`Follower`].
 
 mod agenda;
 mod backup;
@@ -73,11 +73,11 @@ use crate::{
     },
 };
 
-/// How to open a data file.
+/// Options for opening a data file.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub cache_bytes: usize,
-    /// Make the file if it does not exist.
+    /// Whether to create the file if it does not exist.
     pub create: bool,
 }
 
@@ -87,18 +87,18 @@ impl Default for Options {
     }
 }
 
-/// What is wrong with the data file itself.
+/// Faults of the data file itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileFaults {
-    /// Why nothing can be written.
+    /// Reason why nothing can be written. `None`: writing is possible.
     pub misplaced: Option<&'static str>,
     /// One sentence for each damaged page or table.
     pub damage: Vec<String>,
-    /// All pages were looked at since the start.
+    /// Whether all pages were read since the start.
     pub is_verified: bool,
 }
 
-/// A handle on the open data file; clones share it.
+/// A handle on the open data file. Clones share it.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<StoreState>,
@@ -116,15 +116,15 @@ struct StoreState {
 
 #[derive(Clone, Copy)]
 struct SeenFigures {
-    /// As the clock was then.
+    /// Time of day.
     at: Timestamp,
-    /// The same by the monotonic clock; of a sign that an earlier run saw, as far as its stored time can be believed.
+    /// Monotonic time. If an earlier run saw the source, computed from its stored time, but never in the future.
     moment: MonotonicTime,
     written: bool,
 }
 
 impl SeenFigures {
-    /// By an earlier run, whose clock may have been ahead.
+    /// Returns the figures of an earlier run, whose clock may have been ahead.
     fn stored(at: Timestamp, now: Now) -> Self {
         let ago = now.wall.micros().saturating_sub(at.micros()).max(0);
         Self { at, moment: now.moment.saturating_add_micros(-ago), written: true }
@@ -136,7 +136,7 @@ impl Store {
         Self::start(DataFile::open(path, options.create, Access::with_cache(options.cache_bytes))?, clock)
     }
 
-    /// Opens a file that must stay as it is: what is written is forgotten.
+    /// Opens a file that must not change. What is written stays in memory and is discarded.
     pub fn open_unchanged(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::start(DataFile::open(path, false, Access::unchanged())?, clock)
     }
@@ -169,7 +169,7 @@ impl Store {
             clock: Arc::clone(&clock),
             published: Arc::clone(&published),
             queue,
-            // Here, where nobody waits for the writer yet.
+            // Built here, before anything waits for the writer.
             matcher: Matcher::new(&directory),
             directory,
             counters,
@@ -201,7 +201,7 @@ impl Store {
         self.inner.file.path()
     }
 
-    /// Names this file; a backup gets another.
+    /// Returns the identifier of this file. A backup gets another one.
     #[must_use]
     pub fn generation(&self) -> Uuid {
         self.inner.file.generation()
@@ -212,30 +212,30 @@ impl Store {
         &self.inner.clock
     }
 
-    /// The configuration as last committed.
+    /// Returns the configuration after the last commit.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory.load_full()
     }
 
-    /// What is due, and when the rest will be.
+    /// Returns the agenda: what is due, and when other rows will be.
     #[must_use]
     pub fn agenda(&self) -> &LiveAgenda {
         &self.inner.published.agenda
     }
 
-    /// Totals as last committed.
+    /// Returns the counters after the last commit.
     #[must_use]
     pub fn counters(&self) -> Counters {
         **self.inner.published.counters.load()
     }
 
-    /// For blocking reads; on async threads use [`Store::read`].
+    /// Returns a snapshot for blocking reads. On async threads use [`Store::read`].
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         Snapshot::new(self.inner.file.database()?)
     }
 
-    /// Runs a blocking read off the async threads.
+    /// Runs a blocking read on a thread for blocking work.
     pub async fn read<T, E>(&self, read: impl FnOnce(&Snapshot) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -247,8 +247,8 @@ impl Store {
             .unwrap_or_else(|error| Err(StoreError::Io(format!("a read failed: {error}")).into()))
     }
 
-    /// [`Store::read`] for a bounded, small number of records: on the calling thread, since they come from memory as a
-    /// rule and handing the work to another thread would cost more than the work.
+    /// Reads a small, bounded number of records on the calling thread. They usually come from memory, so handing the
+    /// work to another thread would cost more than the work. Otherwise use [`Store::read`].
     pub async fn read_few<T, E>(&self, read: impl FnOnce(&Snapshot) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -261,15 +261,15 @@ impl Store {
         }
     }
 
-    /// Never waits: an error while the file is being opened again.
+    /// Returns a snapshot without waiting, or an error while the file is being opened again.
     pub fn snapshot_now(&self) -> Result<Snapshot, StoreError> {
         Snapshot::new(self.inner.file.database_now()?)
     }
 
     /// Queues a command and waits until it is committed or refused.
     ///
-    /// `actor` is who the change log will name. The closure runs on the writer thread and must not block. If it
-    /// refuses, nothing that it staged is written; otherwise all of it is on disk when this returns.
+    /// `actor` is the user that the change log names. The closure runs on the writer thread and must not block. If it
+    /// refuses, nothing that it staged is written; otherwise all of it is on disk when this function returns.
     pub async fn write<T, E>(
         &self,
         actor: Option<UserId>,
@@ -301,12 +301,12 @@ impl Store {
         answer.blocking_recv().unwrap_or_else(|_| Err(closed()))
     }
 
-    /// From the next batch on, `follower` is told of each.
+    /// Passes each batch from the next one on to `follower`.
     pub fn follow(&self, follower: Arc<dyn Follower>) {
         self.inner.published.followers.write().unwrap_or_else(PoisonError::into_inner).push(follower);
     }
 
-    /// Notes a sign of life of a source; written down by [`Store::flush_seen`].
+    /// Notes a sign of life of a source. [`Store::flush_seen`] writes it to the file.
     pub fn seen(&self, source: SourceId) {
         let Now { wall: at, moment } = self.inner.clock.both();
         let seen = SeenFigures { at, moment, written: false };
@@ -318,8 +318,8 @@ impl Store {
         self.inner.last_seen.read().unwrap_or_else(PoisonError::into_inner).get(&source).map(|seen| seen.at)
     }
 
-    /// When the source was last heard of, on the clock as it goes now: setting the clock makes no source silent, and hides
-    /// none that is.
+    /// Returns when the source was last seen, as the clock shows it now: setting the clock makes no source silent, and
+    /// hides no silence.
     #[must_use]
     pub fn silent_since(&self, source: SourceId) -> Option<Timestamp> {
         let now = self.inner.clock.both();
@@ -327,7 +327,7 @@ impl Store {
         last_seen.get(&source).map(|seen| now.wall_at(seen.moment))
     }
 
-    /// Writes down the signs of life since the last call that succeeded. Blocking.
+    /// Writes the signs of life since the last call that succeeded. Blocks.
     pub fn flush_seen(&self) -> Result<(), StoreError> {
         let mut unwritten = Vec::new();
         for (source, seen) in self.inner.last_seen.write().unwrap_or_else(PoisonError::into_inner).iter_mut() {
@@ -350,7 +350,7 @@ impl Store {
         written
     }
 
-    /// Takes creations and events up to `up_to` out of the change log; the audit trail stays. Blocking.
+    /// Deletes creations and events up to `up_to` from the change log. The audit trail stays. Blocks.
     pub fn trim_changes(&self, up_to: Seq) -> Result<(), StoreError> {
         self.write_staged(move || vec![Staged::TrimChanges { up_to }])
     }
@@ -365,19 +365,19 @@ impl Store {
         })
     }
 
-    /// Bytes of the data file, and those that are free on its disk. Blocking.
+    /// Returns the bytes of the data file and the free bytes of its disk. Blocks.
     pub fn disk(&self) -> Result<(u64, u64), StoreError> {
         self.inner.file.disk()
     }
 
-    /// Looks whether the path still leads to the open file: why nothing can be written otherwise. Blocking.
+    /// Checks whether the path still leads to the open file. Returns why nothing can be written if not. Blocks.
     #[must_use]
     pub fn look_at_file(&self) -> Option<&'static str> {
         self.inner.file.look()
     }
 
-    /// What is wrong with the file itself as far as it is known: that nothing can be written since its path leads
-    /// elsewhere, or which pages are damaged.
+    /// Returns the known faults of the file: that nothing can be written because its path leads to another file, and
+    /// damaged pages.
     #[must_use]
     pub fn file_faults(&self) -> FileFaults {
         let file = &self.inner.file;
@@ -388,14 +388,14 @@ impl Store {
         }
     }
 
-    /// Compares all pages that hold data with their sums, on the disk, while others read and write. `pause` is called
-    /// after each page and can end it by an error. Blocking.
+    /// Compares all pages that hold data with their checksums, on the disk, during reads and writes. `pause` is called
+    /// after each page and can end the verification by an error. Returns one sentence for each damaged page. Blocks.
     pub fn verify_pages(&self, pause: &mut dyn FnMut() -> io::Result<()>) -> Result<Vec<String>, StoreError> {
         let (database, disk) = self.inner.file.open_now()?;
-        // Held while the pages are read, so that none of them is used again for something else.
+        // Held while the pages are read, so that none of them is reused for something else.
         let snapshot = Snapshot::new(database)?;
         let findings = disk.verify(false, &mut || {
-            // The file is to be opened again, or closed.
+            // Fails if the file is about to be opened again or closed.
             self.inner.file.open_now().map_err(io::Error::other)?;
             pause()
         })?;
@@ -407,18 +407,18 @@ impl Store {
         Ok(findings)
     }
 
-    /// Writes a complete, compact copy to `to`, beside it first, while others read and write. Blocking.
+    /// Writes a complete, compact copy to `to`, during reads and writes. It is written beside `to` first. Blocks.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         backup::backup(&self.snapshot()?, self.path(), to)
     }
 
-    /// What is wrong with pages, and if nothing is, with records, indexes and counters; empty if nothing is. Blocking.
+    /// Returns the faults of pages or, if there are none, those of records, indexes and counters. Empty: none. Blocks.
     pub fn verify(&self) -> Result<Vec<String>, StoreError> {
         let findings = self.verify_pages(&mut || Ok(()))?;
         if findings.is_empty() { verify::verify(&self.snapshot()?) } else { Ok(findings) }
     }
 
-    /// Refuses new commands, finishes those in the queue, and lets go of the file. Blocking.
+    /// Refuses new commands, finishes queued ones, and closes the file. Blocks.
     pub fn close(&self) -> Result<(), StoreError> {
         let flushed = self.flush_seen();
         self.inner.sender.store(Arc::new(None));
@@ -426,7 +426,7 @@ impl Store {
         let ended = thread.map(thread::JoinHandle::join);
         self.inner.file.close();
         if let Err(error) = flushed {
-            // No more than when sources were last seen, since the last minute.
+            // Only the times at which sources were seen in the last minute are lost.
             tracing::warn!("when sources were last seen could not be written down: {error}");
         }
         match ended {

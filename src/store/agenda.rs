@@ -1,5 +1,5 @@
-//! The agenda: its rows in the data file, written by the commands that decide, and their copy in memory, which says what
-//! is due.
+//! The agenda: its rows in the data file, written by the commands that decide, and their copy in memory, which knows
+//! what is due.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// The only version of a row's value, which says nothing besides.
+/// Version byte of a row's value, which has no other content.
 const V1: u8 = 1;
 
-/// The rows in memory, shared by the writer and by whoever carries out what is due.
+/// The rows in memory, shared by the writer and the job that executes due tasks.
 pub struct LiveAgenda {
     clock: Arc<dyn Clock>,
     rows: Mutex<Agenda>,
@@ -42,7 +42,7 @@ impl LiveAgenda {
         agenda
     }
 
-    /// Starts from what is in the data file.
+    /// Replaces all rows by those of the data file.
     pub(super) fn load(&self, rows: Vec<(Task, Timestamp)>) {
         let now = self.clock.both();
         let mut agenda = Agenda::default();
@@ -53,7 +53,7 @@ impl LiveAgenda {
         self.changed.notify_one();
     }
 
-    /// Follows the rows that a batch wrote; `None`: the row was deleted.
+    /// Applies the rows that a batch wrote. `None`: the row was deleted.
     pub(super) fn follow<'a>(&self, rows: impl Iterator<Item = &'a (Task, Option<Timestamp>)>) {
         let mut rows = rows.peekable();
         if rows.peek().is_none() {
@@ -70,18 +70,19 @@ impl LiveAgenda {
         self.changed.notify_one();
     }
 
-    /// The rows of a kind that are due, those first whose time came first.
+    /// Returns the due rows of a kind, those with the earliest times first.
     #[must_use]
     pub fn due(&self, kind: TaskKind) -> Vec<Due> {
         self.lock().due(kind, self.clock.both())
     }
 
-    /// See [`Agenda::postpone`].
+    /// Postpones a row in memory; see [`Agenda::postpone`].
     pub fn postpone(&self, due: &Due, until: Timestamp) {
         self.lock().postpone(due, until, self.clock.both());
     }
 
-    /// How long it takes until another row becomes due, unless a clock is set. `None`: there is none that is not.
+    /// Returns the time until the next row becomes due, if the clock is not set meanwhile. `None`: no row waits for its
+    /// time.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
         let micros = self.lock().next(self.clock.both())?;
@@ -99,13 +100,13 @@ impl LiveAgenda {
 }
 
 impl Applier<'_, '_> {
-    /// Adds or moves the row of a task; `None` deletes it.
+    /// Adds or moves the row of a task. `None` deletes it.
     pub fn schedule(&mut self, task: Task, due: Option<Timestamp>) -> Result<(), StoreError> {
         put(self.tables, task, due)
     }
 }
 
-/// Writes the row of a task and its place in the order of times; `None` deletes both.
+/// Writes the row of a task and its index by time. `None` deletes both.
 pub fn put(tables: &mut WriteTables<'_>, task: Task, due: Option<Timestamp>) -> Result<(), StoreError> {
     let key = task_key(task);
     let before = match due {
@@ -122,11 +123,11 @@ pub fn put(tables: &mut WriteTables<'_>, task: Task, due: Option<Timestamp>) -> 
     Ok(())
 }
 
-/// The tasks that sources need a row for. Others may have one until the next look at it.
+/// Returns the tasks for which sources need a row. Other tasks may have a row until it is checked next.
 pub fn needed(directory: &Directory) -> Vec<Task> {
     let mut tasks = Vec::new();
     for source in directory.sources.values() {
-        // Where a token lasts for ever, no other counts.
+        // The token that expires last counts. If one does not expire, nothing has to be checked.
         let mut classic = directory.tokens.classic_of(source.user).peekable();
         if classic.peek().is_some() && classic.all(|token| token.expires.is_some()) {
             tasks.push(TaskKind::TokenExpiry.of_source(source.id));
@@ -158,7 +159,7 @@ pub fn decode_row(key: AgendaKey, value: &[u8]) -> Result<(Task, Timestamp), Sto
     Ok((decode_task(task)?, time_of(u64::from_be_bytes(due))?))
 }
 
-/// The kind, then the id.
+/// Returns the key of a task: kind, id.
 pub fn task_key(task: Task) -> TaskKey {
     let mut key = [0; 9];
     key[0] = match task.kind {
@@ -178,7 +179,7 @@ pub fn decode_task(key: TaskKey) -> Result<Task, StoreError> {
     Ok(Task { kind, id })
 }
 
-/// (due, kind, id)
+/// Returns the key of a row: due time, kind, id.
 pub fn agenda_key(due: Timestamp, task: Task) -> AgendaKey {
     let mut key = [0; 17];
     key[..8].copy_from_slice(&ordered_time(due).to_be_bytes());

@@ -1,4 +1,4 @@
-//! Complete, consistent, compact copies of the data file, written while others read and write.
+//! Complete, consistent and compact copies of the data file, written during reads and writes.
 
 use std::{
     fs::{self, File},
@@ -40,7 +40,7 @@ pub fn backup(snapshot: &Snapshot, live: &Path, to: &Path) -> Result<(), StoreEr
         Ok(())
     });
     if copied.is_err() {
-        // What is left is of no use, and the error that matters is the first one.
+        // The rest of the copy is useless, and the first error is the one that matters.
         let _ = fs::remove_file(&partial);
     }
     copied
@@ -71,13 +71,13 @@ fn write(snapshot: &Snapshot, mut copy: Database, disk: &Arc<Disk>) -> Result<()
     file::mark(&last)?;
     last.commit()?;
     copy.compact().map_err(|error| StoreError::Io(error.to_string()))?;
-    // Closed, it is what lies on the disk.
+    // After closing, the bytes on the disk are final.
     copy.close()?;
     let findings = disk.verify(true, &mut || Ok(()))?;
     findings.into_iter().next().map_or(Ok(()), |finding| Err(StoreError::Io(format!("the copy is damaged: {finding}"))))
 }
 
-/// Copies tables from one file to another.
+/// Copier of tables from one file to another.
 pub struct Copier<'a> {
     from: &'a Snapshot,
     to: &'a Database,
@@ -96,7 +96,7 @@ macro_rules! copy_tables {
 all_tables!(copy_tables);
 
 impl Copier<'_> {
-    /// All rows, which must be as many as the table says.
+    /// Copies all rows of a table, and fails if their number differs from what the table says.
     pub fn table<K: Key + 'static, V: Value + 'static>(
         &self,
         table: TableDefinition<'_, K, V>,
@@ -155,7 +155,7 @@ mod tests {
         store::{Options, Store, schema::NAME_TO_META},
     };
 
-    /// Tables with the number of their rows.
+    /// Returns the tables with the number of their rows.
     fn tables(path: &Path) -> BTreeMap<String, u64> {
         let database = Database::create(path).unwrap();
         let txn = database.begin_read().unwrap();

@@ -1,4 +1,4 @@
-//! Bytes in the data file: keys that keep their order, and values with a version byte.
+//! Encoding of keys, whose bytes sort like the values, and of values with a version byte.
 
 use std::ops::RangeInclusive;
 
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::domain::{directory::Subject, time::Timestamp};
 
-/// A kind of record, an id and a sequence number.
+/// Kind of record, id, sequence number.
 pub type VersionKey = [u8; 17];
-/// A kind of task and an id.
+/// Kind of task, id.
 pub type TaskKey = [u8; 9];
-/// When it is due, a kind of task and an id.
+/// Due time, kind of task, id.
 pub type AgendaKey = [u8; 17];
 
 #[must_use]
@@ -58,19 +58,19 @@ pub fn key_uuid_pair(key: UuidPairKey) -> (Uuid, Uuid) {
     (Uuid::from_bytes(first), Uuid::from_bytes(second))
 }
 
-/// All pairs that begin with this one.
+/// Returns the range of all pairs with this first element.
 #[must_use]
 pub fn pairs_of(first: Uuid) -> RangeInclusive<UuidPairKey> {
     uuid_pair_key(first, Uuid::nil())..=uuid_pair_key(first, Uuid::max())
 }
 
-/// Moments sort as unsigned numbers once the sign bit is flipped.
+/// Returns a number that sorts like the timestamp: its sign bit is flipped.
 #[must_use]
 pub const fn ordered_time(at: Timestamp) -> u64 {
     (at.micros() as u64) ^ (1 << 63)
 }
 
-/// What [`ordered_time`] was made from.
+/// Returns the timestamp of an [`ordered_time`].
 pub fn time_of(ordered: u64) -> Result<Timestamp, StoreError> {
     timestamp((ordered ^ (1 << 63)) as i64)
 }
@@ -94,7 +94,7 @@ pub fn version_key(subject: Subject, id: u64, seq: u64) -> VersionKey {
     key
 }
 
-/// The source, then the identifier's bytes.
+/// Returns the key: the source, then the bytes of the identifier.
 #[must_use]
 pub fn source_incident_key(source: u64, source_incident_id: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(8 + source_incident_id.len());
@@ -107,12 +107,12 @@ pub fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_micros(micros).ok_or_else(|| StoreError::Damaged(format!("{micros} is no valid time")))
 }
 
-/// Writes `record` behind its version byte.
+/// Encodes `record` after its version byte.
 pub fn encode<T: Serialize>(version: u8, record: &T) -> Result<Vec<u8>, StoreError> {
     Ok(postcard::to_extend(record, vec![version])?)
 }
 
-/// (subject, id, sequence number of the change)
+/// Splits a key into subject, id and sequence number of the change.
 #[must_use]
 pub fn split_version_key(key: VersionKey) -> (u8, u64, u64) {
     let (mut id, mut seq) = ([0; 8], [0; 8]);
@@ -129,13 +129,13 @@ pub fn versioned(value: &[u8]) -> Result<(u8, &[u8]), StoreError> {
         .ok_or_else(|| StoreError::Damaged("an empty value".to_owned()))
 }
 
-/// Reads a record that fills `bytes` to the end.
+/// Decodes a record that takes all of `bytes`.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
     let (record, rest) = postcard::take_from_bytes(bytes)?;
     if rest.is_empty() { Ok(record) } else { Err(StoreError::Damaged("a record with bytes behind its end".to_owned())) }
 }
 
-/// Reads a record of which there is only the first form.
+/// Decodes a record whose only version is 1.
 pub fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<T, StoreError> {
     match versioned(value)? {
         (1, bytes) => decode(bytes),
@@ -143,7 +143,7 @@ pub fn decode_v1<'a, T: Deserialize<'a>>(what: &str, value: &'a [u8]) -> Result<
     }
 }
 
-/// For records that hold their key, too.
+/// Returns an error unless the record is stored under the key that it contains.
 pub fn under_its_key(is: bool, what: &str, uuid: Uuid) -> Result<(), StoreError> {
     if is { Ok(()) } else { Err(StoreError::Damaged(format!("{what} {uuid} is stored under another's key"))) }
 }

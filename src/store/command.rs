@@ -1,4 +1,4 @@
-//! Commands: they read, decide, and stage what is written unless they refuse.
+//! Commands: they read, decide, and stage writes unless they refuse.
 
 use uuid::Uuid;
 
@@ -19,8 +19,8 @@ use crate::domain::{
     user::User,
 };
 
-/// What a command sees and does; what concerns the kinds of configuration is in `kind` and `configure`. Reads see all that is committed and the earlier commands of the batch, but not what
-/// this command staged itself.
+/// What a command can read and stage. Methods for the kinds of configuration are in `kind` and `configure`. Reads see
+/// all that is committed and the earlier commands of the batch, but not what this command staged.
 pub struct Command<'a> {
     pub(super) reads: &'a dyn Reads,
     pub(super) directory: &'a Directory,
@@ -29,7 +29,7 @@ pub struct Command<'a> {
     pub(super) staged: Vec<Staged>,
 }
 
-/// One write that waits for the command to be accepted.
+/// A write that is applied if the command is accepted.
 pub enum Staged {
     PutIncident(Incident),
     DeleteIncident(IncidentId),
@@ -43,7 +43,7 @@ pub enum Staged {
     DeleteContact(Uuid),
     PutContactGroup(ContactGroup),
     DeleteContactGroup(Uuid),
-    /// `None` deletes the row.
+    /// Writes the row of a task. `None` deletes it.
     Schedule(Task, Option<Timestamp>),
     SetLastSeen(SourceId, Timestamp),
     TrimChanges {
@@ -55,7 +55,7 @@ pub enum Staged {
 
 macro_rules! new_ids {
     ($($method:ident: $id:ident from $counter:ident),+ $(,)?) => {$(
-        /// A number that was never given out before.
+        /// Returns an id that was never used before.
         pub fn $method(&mut self) -> $id {
             self.counters.$counter += 1;
             $id(self.counters.$counter)
@@ -74,18 +74,18 @@ impl Command<'_> {
         self.directory
     }
 
-    /// The last change before this command, committed or earlier in the batch.
+    /// Returns the last change before this command, committed or earlier in the batch.
     #[must_use]
     pub fn seq(&self) -> Seq {
         Seq(self.counters.last_seq)
     }
 
-    /// How far the clock went by which expired tokens are deleted.
+    /// Sets the clock by which expired tokens are deleted.
     pub fn set_expiry_clock(&mut self, reached: Timestamp) {
         self.staged.push(Staged::SetExpiryClock(reached));
     }
 
-    /// A message of the outbox.
+    /// Returns a message of the outbox.
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         self.reads.message(id)
     }
@@ -102,7 +102,7 @@ impl Command<'_> {
         self.reads.event(incident, event)
     }
 
-    /// By id; those that were added after `event`.
+    /// Returns the events of an incident that were added after `event`, sorted by id.
     pub fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError> {
         self.reads.events_after(incident, event)
     }
@@ -111,12 +111,12 @@ impl Command<'_> {
         self.reads.ack(incident, event)
     }
 
-    /// By event id.
+    /// Returns the acknowledgements of an incident, sorted by id of the event.
     pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
         self.reads.acks_of(incident)
     }
 
-    /// `None`: the user chose nothing yet.
+    /// Returns the preferences. `None`: the user has not set any.
     pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
         self.reads.preferences(user)
     }
@@ -125,7 +125,7 @@ impl Command<'_> {
         self.reads.contact(uuid)
     }
 
-    /// Regardless of case.
+    /// Returns the contact with this username, regardless of case.
     pub fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError> {
         self.reads.contact_named(username)
     }
@@ -134,17 +134,17 @@ impl Command<'_> {
         self.reads.contact_group(uuid)
     }
 
-    /// Regardless of case.
+    /// Returns the contact group with this name, regardless of case.
     pub fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError> {
         self.reads.contact_group_named(name)
     }
 
-    /// By UUID.
+    /// Returns the members of a contact group, sorted by UUID.
     pub fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
         self.reads.members_of(group)
     }
 
-    /// Of any contact.
+    /// Returns whether the channel is the default channel of a contact.
     pub fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError> {
         self.reads.is_default_channel(channel)
     }
@@ -157,12 +157,12 @@ impl Command<'_> {
         new_contact_group_id: ContactGroupId from last_contact_group,
     }
 
-    /// The caller has made sure that (source, source incident id) is free.
+    /// Adds or replaces an incident. The caller has checked that (source, source incident id) is free.
     pub fn put_incident(&mut self, incident: Incident) {
         self.staged.push(Staged::PutIncident(incident));
     }
 
-    /// Its events and acknowledgements go with it.
+    /// Deletes an incident with its events and acknowledgements.
     pub fn delete_incident(&mut self, id: IncidentId) {
         self.staged.push(Staged::DeleteIncident(id));
     }
@@ -171,14 +171,14 @@ impl Command<'_> {
         self.staged.push(Staged::PutAck(ack));
     }
 
-    /// If the event says that it was decided about, those who are to be told get their messages in the same transaction;
-    /// its incident has been put before.
+    /// Adds an event. If it is marked as decided about, messages to its recipients are created in the same transaction.
+    /// Its incident must have been put before.
     pub fn put_event(&mut self, event: Event) {
         self.staged.push(Staged::PutEvent(event));
     }
 
-    /// Adds a user under a number that was never given out before; the number in `user` does not count. This and the other
-    /// changes of configuration log themselves, with both values.
+    /// Adds a user with an id that was never used before; the id in `user` is ignored. Like all changes of the
+    /// configuration, this one logs itself with both values.
     pub fn add_user(&mut self, user: User) -> User {
         self.counters.last_user += 1;
         let user = User { id: UserId(self.counters.last_user), ..user };
@@ -186,16 +186,16 @@ impl Command<'_> {
         user
     }
 
-    /// Changes a user, starting from what is stored now, and ends the sessions and tokens that the change ends. `None`:
-    /// there is no such user.
+    /// Changes a user, starting from the stored one, and ends the sessions and tokens that the change ends. Returns
+    /// `None` if the user does not exist.
     ///
-    /// The only way to change a user: a copy that was read before something slow, such as a password hash, cannot be
-    /// written back over what others changed in the meantime.
+    /// This is the only way to change a user. So a copy that was read before something slow, such as hashing a
+    /// password, cannot overwrite what others changed meanwhile.
     pub fn edit_user(&mut self, id: UserId, edit: impl FnOnce(&mut User)) -> Option<User> {
         self.edit_user_keeping(id, None, edit)
     }
 
-    /// [`Command::edit_user`], except that the session or token `kept` stays valid: that of who makes the change.
+    /// Does the same as [`Command::edit_user`], but keeps the session or token `kept`, which is that of the actor.
     pub fn edit_user_keeping(
         &mut self,
         id: UserId,
@@ -222,17 +222,19 @@ impl Command<'_> {
         Some(user)
     }
 
-    /// Nothing depends on them, so nothing is logged.
+    /// Stores the preferences of a user. They are not logged, since nothing depends on them.
     pub fn put_preferences(&mut self, user: UserId, preferences: Preferences) {
         self.staged.push(Staged::PutPreferences(user, preferences));
     }
 
-    /// Messages about events make themselves, when the event is put; this is for what becomes of them, and summaries.
+    /// Adds or changes a message: a summary, or the delivery of any message. Messages about events are created when the
+    /// event is put.
     pub fn put_message(&mut self, message: Message) {
         self.staged.push(Staged::PutMessage(message));
     }
 
-    /// The caller has made sure that the username is free, or is made so by this command before.
+    /// Adds or replaces a contact. The caller has checked that the username is free, or this command has freed it
+    /// before.
     pub fn put_contact(&mut self, contact: Contact) {
         self.staged.push(Staged::PutContact(contact));
     }
@@ -241,23 +243,24 @@ impl Command<'_> {
         self.staged.push(Staged::DeleteContact(uuid));
     }
 
-    /// The caller has made sure that the name is free, or is made so by this command before.
+    /// Adds or replaces a contact group. The caller has checked that the name is free, or this command has freed it
+    /// before.
     pub fn put_contact_group(&mut self, group: ContactGroup) {
         self.staged.push(Staged::PutContactGroup(group));
     }
 
-    /// The caller takes it out of its contacts, too.
+    /// Deletes a contact group. The caller also removes it from its contacts.
     pub fn delete_contact_group(&mut self, uuid: Uuid) {
         self.staged.push(Staged::DeleteContactGroup(uuid));
     }
 
-    /// Adds a row to the agenda, or moves the one that the task has; `None` deletes it. Changes of sources and of their
-    /// tokens make rows due by themselves.
+    /// Adds or moves the row of a task in the agenda. `None` deletes it. Changes of sources and of their tokens make
+    /// rows due without this.
     pub fn schedule(&mut self, task: Task, due: Option<Timestamp>) {
         self.staged.push(Staged::Schedule(task, due));
     }
 
-    /// Appends to the change log: for incidents, whose changes do not log themselves.
+    /// Appends an entry to the change log, for changes of incidents, which do not log themselves.
     pub fn log(&mut self, kind: ChangeKind) {
         self.staged.push(Staged::Log(kind));
     }

@@ -1,4 +1,4 @@
-//! Writes records of the configuration: into their table, into the directory in memory, and as a version.
+//! Writes records of the configuration to their table, to the directory in memory, and as a version.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::domain::{
     stored_filter::StoredFilter,
 };
 
-/// One write to the configuration; `None` if nothing was changed by it.
+/// A write to the configuration. Returns `None` if it changed nothing.
 pub type Configure = Box<dyn FnOnce(&mut Applier<'_, '_>) -> Result<Option<ConfigurationChange>, StoreError> + Send>;
 
 impl Command<'_> {
@@ -35,7 +35,7 @@ impl Command<'_> {
         self.configure(move |applier| applier.delete::<T>(key));
     }
 
-    /// Puts a filter without compiling it on this thread: `compiled` was made from its criteria.
+    /// Adds or replaces a filter with its lists, which were compiled on another thread.
     pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledLists>) {
         self.configure(move |applier| {
             let filter = Arc::new(filter);
@@ -53,7 +53,7 @@ impl Command<'_> {
         });
     }
 
-    /// What the operator chose, as far as decisions depend on it. They have no table of their own: the last version counts.
+    /// Stores the settings of the operator on which decisions depend. They have no table; their last version counts.
     pub fn put_settings(&mut self, settings: DecisionSettings) {
         self.configure(move |applier| {
             applier.keep_version(&settings)?;
@@ -65,7 +65,7 @@ impl Command<'_> {
     }
 }
 
-/// Whoever calls these logs the change next: its number is in the version.
+/// Writes of the configuration. The caller must log each change next, because the version contains its number.
 impl Applier<'_, '_> {
     pub fn put<T: Kind>(&mut self, record: T) -> Result<ConfigurationChange, StoreError> {
         let record = Arc::new(record);
@@ -73,7 +73,7 @@ impl Applier<'_, '_> {
         self.write(before.as_deref(), record.as_ref())
     }
 
-    /// Into the file only.
+    /// Writes a record to the file only.
     fn write<T: Kind>(&mut self, before: Option<&T>, record: &T) -> Result<ConfigurationChange, StoreError> {
         let mut table = self.tables.txn.open_table(T::TABLE)?;
         table.insert(record.key().to_bytes(), record.encode()?.as_slice())?;
@@ -82,7 +82,7 @@ impl Applier<'_, '_> {
         Ok(change(before, Some(record)))
     }
 
-    /// `None`: there is no such record.
+    /// Deletes a record. Returns `None` if it does not exist.
     pub fn delete<T: Kind>(&mut self, key: T::Key) -> Result<Option<ConfigurationChange>, StoreError> {
         self.tables.txn.open_table(T::TABLE)?.remove(key.to_bytes())?;
         T::delete_more(self.tables, key)?;
@@ -92,7 +92,7 @@ impl Applier<'_, '_> {
         Ok(Some(change(Some(before.as_ref()), None)))
     }
 
-    /// To be changed. The published one stays as it is; both share what is the same.
+    /// Returns the directory for changes. The published one does not change; both share what is equal.
     pub(super) fn directory(&mut self) -> &mut Directory {
         Arc::make_mut(self.directory)
     }
@@ -101,7 +101,7 @@ impl Applier<'_, '_> {
         if T::HAS_VERSIONS { self.insert_version(record, &record.encode_version()?) } else { Ok(()) }
     }
 
-    /// An empty version.
+    /// Writes an empty version.
     pub(super) fn keep_deletion<T: Record>(&mut self, before: &T) -> Result<(), StoreError> {
         if T::HAS_VERSIONS { self.insert_version(before, &[]) } else { Ok(()) }
     }
@@ -113,7 +113,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// The entry of the change log.
+/// Returns the entry for the change log.
 pub fn change<T: Record>(before: Option<&T>, after: Option<&T>) -> ConfigurationChange {
     ConfigurationChange {
         subject: T::SUBJECT,

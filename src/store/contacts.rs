@@ -1,5 +1,5 @@
-//! Contacts and contact groups in the data file, with their indexes. They are read from it, not from the directory in
-//! memory: there can be a hundred thousand.
+//! Contacts and contact groups in the data file, with their indexes. They are read from the file and are not in the
+//! directory in memory, because there can be a hundred thousand of them.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ impl Snapshot {
         contact(&self.txn.open_table(CONTACT_UUID_TO_CONTACT)?, uuid)
     }
 
-    /// Regardless of case.
+    /// Returns the contact with this username, regardless of case.
     pub fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError> {
         named(&self.txn.open_table(USERNAME_TO_CONTACT_UUID)?, username)
     }
@@ -40,29 +40,29 @@ impl Snapshot {
         contact_group(&self.txn.open_table(GROUP_UUID_TO_GROUP)?, uuid)
     }
 
-    /// Regardless of case.
+    /// Returns the contact group with this name, regardless of case.
     pub fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError> {
         named(&self.txn.open_table(NAME_TO_GROUP_UUID)?, name)
     }
 
-    /// By UUID.
+    /// Returns the members of a contact group, sorted by UUID.
     pub fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
         members_of(&self.txn.open_table(GROUP_CONTACT)?, group)
     }
 
-    /// By UUID, those with a higher one than `after`.
+    /// Returns contacts whose UUID is greater than `after`, sorted by UUID.
     pub fn contacts(&self, after: Option<Uuid>, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let table = self.txn.open_table(CONTACT_UUID_TO_CONTACT)?;
         behind(&table, after, limit, decode_contact)
     }
 
-    /// By UUID, those with a higher one than `after`.
+    /// Returns contact groups whose UUID is greater than `after`, sorted by UUID.
     pub fn contact_groups(&self, after: Option<Uuid>, limit: usize) -> Result<Vec<ContactGroup>, StoreError> {
         let table = self.txn.open_table(GROUP_UUID_TO_GROUP)?;
         behind(&table, after, limit, decode_group)
     }
 
-    /// The contact, and the groups that it was in, as they were after change `seq`.
+    /// Returns a contact with its groups, as they were after change `seq`.
     pub fn contact_at(&self, id: ContactId, seq: Seq) -> Result<Option<Contact>, StoreError> {
         let versions = self.txn.open_table(VERSION)?;
         let until = version_key(Subject::Contact, id.0, 0)..=version_key(Subject::Contact, id.0, seq.0);
@@ -72,8 +72,8 @@ impl Snapshot {
         }
     }
 
-    /// The contact that had this UUID after change `seq`. As slow as there are versions of contacts if it was deleted
-    /// since.
+    /// Returns the contact that had this UUID after change `seq`. If it was deleted since, all versions of contacts are
+    /// read.
     pub fn contact_with_uuid_at(&self, uuid: Uuid, seq: Seq) -> Result<Option<Contact>, StoreError> {
         if let Some(contact) = self.contact(uuid)?
             && let Some(then) = self.contact_at(contact.id, seq)?
@@ -98,7 +98,7 @@ impl Snapshot {
         Ok(None)
     }
 
-    /// How many contacts and contact groups there are.
+    /// Returns the number of contacts and of contact groups.
     pub fn contact_counts(&self) -> Result<(u64, u64), StoreError> {
         use redb::ReadableTableMetadata;
         let contacts = self.txn.open_table(CONTACT_UUID_TO_CONTACT)?.len()?;
@@ -190,12 +190,12 @@ pub fn contact_group(
     table.get(uuid.into_bytes())?.map(|value| decode_group(uuid, value.value())).transpose()
 }
 
-/// Regardless of case.
+/// Returns the UUID that is indexed under this name, regardless of case.
 pub fn named(table: &impl ReadableTable<&'static str, UuidKey>, name: &str) -> Result<Option<Uuid>, StoreError> {
     Ok(table.get(fold(name).as_str())?.map(|uuid| Uuid::from_bytes(uuid.value())))
 }
 
-/// By UUID.
+/// Returns the members of a contact group, sorted by UUID.
 pub fn members_of(table: &impl ReadableTable<UuidPairKey, ()>, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
     table.range(pairs_of(group))?.map(|row| Ok(key_uuid_pair(row?.0.value()).1)).collect()
 }

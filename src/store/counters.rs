@@ -1,4 +1,4 @@
-//! Totals, and the last number given out for each kind.
+//! Totals, and the last id used by each kind.
 
 use redb::ReadableTable;
 
@@ -6,14 +6,14 @@ use super::{StoreError, kind::all_kinds};
 
 macro_rules! counters {
     ($($kind:ident: $last:ident $(, $new:ident -> $id:ident, $put:ident $(, $delete:ident)?)?;)+) => {
-        /// Numbers given out by a batch that fails are not given out again while the process lives.
+        /// Totals and last ids. Ids that a failed batch used are not used again while the process runs.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             pub incidents: u64,
             pub events: u64,
             pub acks: u64,
             pub last_seq: u64,
-            /// Changes up to here may be missing from the log.
+            /// Last change up to which changes may be missing from the log.
             pub trimmed: u64,
             pub last_incident: u64,
             pub last_event: u64,
@@ -21,12 +21,13 @@ macro_rules! counters {
             pub last_contact: u64,
             pub last_contact_group: u64,
             $(pub $last: u64,)+
-            /// Microseconds since 1970: see `domain::token::ExpiryClock`. 0: not known.
+            /// Time of `domain::token::ExpiryClock`, in microseconds since 1970. 0: not known.
             pub expiry_clock: u64,
         }
 
         impl Counters {
-            /// Totals of `self`, and of each kind the higher of both last numbers, so that none is given out twice.
+            /// Returns the totals of `self`, with the higher of both last ids of each kind, so that no id is used
+            /// twice.
             #[must_use]
             pub fn with_highest_ids_of(self, other: Self) -> Self {
                 Self {
@@ -70,7 +71,7 @@ impl Counters {
         Ok(counters)
     }
 
-    /// Writes those that differ from `before`.
+    /// Writes the counters that differ from `before`.
     pub fn save(mut self, mut before: Self, table: &mut redb::Table<'_, &'static str, u64>) -> Result<(), StoreError> {
         for ((name, now), (_, before)) in self.fields_mut().into_iter().zip(before.fields_mut()) {
             if now != before {

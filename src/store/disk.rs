@@ -1,8 +1,8 @@
-//! Between redb and the data file: compares the checksum of each page before redb gets it.
+//! Verifies pages between redb and the data file: compares the checksum of each page before redb gets it.
 //!
-//! The sum of a page is in the page above it. So whatever a sound page points to is remembered, from the first page of
-//! the file on, and pages that this process wrote are remembered as they were written. A page that is not what was
-//! written is noted, and redb gets a page in its place that it refuses as damaged.
+//! The checksum of a page is in its parent page. So the checksums of all pages that a sound page refers to are
+//! remembered, from the first page of the file on, and so are those of the pages that this process wrote. A page that
+//! differs is noted, and redb gets a page instead that it refuses as damaged.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::domain::limits::{DAMAGE_NOTES, SCRATCH_BYTES};
 
-/// Reads of a page that is not what was written: another process or thread may be just writing it.
+/// Number of times that a page with a wrong checksum is read, since another process or thread may be writing it.
 const ATTEMPTS: usize = 3;
 
 /// An open data file, below redb.
@@ -33,14 +33,14 @@ pub struct Disk {
     bytes: AtomicU64,
     sums: RwLock<Sums>,
     header: Mutex<Option<Header>>,
-    /// Why the first page cannot be used.
+    /// Reason why the first page cannot be used.
     bad_header: Mutex<Option<&'static str>>,
     damage: Arc<Damage>,
-    /// Where writes go if the file must stay as it is.
+    /// Storage for writes if the file must not change.
     scratch: Option<Mutex<Scratch>>,
 }
 
-/// What was found to be damaged since the start, one sentence for each page.
+/// Damage that was found since the start, one sentence for each page.
 #[derive(Debug, Default)]
 pub struct Damage(Mutex<Vec<String>>);
 
@@ -50,7 +50,7 @@ impl Damage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The error with the damage that it comes from, if that is known.
+    /// Returns the first known damage instead of an error that says only that the file is damaged.
     #[must_use]
     pub fn explain(&self, error: StoreError) -> StoreError {
         match (error, self.found().first()) {
@@ -59,7 +59,7 @@ impl Damage {
         }
     }
 
-    /// Notes what is damaged, and logs it the first time.
+    /// Notes damage, and logs it the first time.
     pub fn note(&self, wrong: String) {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if found.len() < DAMAGE_NOTES && !found.contains(&wrong) {
@@ -83,14 +83,14 @@ impl Disk {
         })
     }
 
-    /// Leaves the file as it is: what is written is kept in memory until it is closed.
+    /// Opens a file that must not change. What is written stays in memory until it is closed.
     pub fn unchanged(file: Box<dyn StorageBackend>, damage: Arc<Damage>) -> io::Result<Self> {
         let disk = Self::new(file, damage)?;
         let scratch = Scratch { bytes: disk.bytes(), pages: HashMap::new() };
         Ok(Self { scratch: Some(Mutex::new(scratch)), ..disk })
     }
 
-    /// With the first page read; the error says what is wrong with it.
+    /// Reads the first page. The inner error says what is wrong with it.
     pub fn with_header(self) -> io::Result<Result<Self, &'static str>> {
         let mut header = [0; HEADER_BYTES];
         if self.bytes() < header.len() as u64 {
@@ -100,25 +100,25 @@ impl Disk {
         Ok(self.learn_header(&header, true).map(|()| self))
     }
 
-    /// The length of the file, as redb set it.
+    /// Returns the length of the file, as redb set it.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
     }
 
-    /// Why redb could not make anything of the first page.
+    /// Returns why redb could not use the first page.
     pub fn bad_header(&self) -> Option<&'static str> {
         *self.bad_header.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first page as it was last read or written.
+    /// Returns the first page as it was last read or written.
     pub fn header(&self) -> Option<Header> {
         *self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Compares all pages of the tables with their sums; `with_system` those of the lists of free pages as well, which
-    /// may only be asked for while nobody writes. `pause` is called after each page.
+    /// Compares all pages of the tables with their checksums; `with_system` also those of the lists of free pages,
+    /// which is allowed only while nothing writes. `pause` is called after each page.
     pub fn verify(&self, with_system: bool, pause: &mut dyn FnMut() -> io::Result<()>) -> io::Result<Vec<String>> {
-        // redb looks at all pages of a file by itself where it is not certain which commit counts.
+        // If it is not certain which commit counts, redb itself reads all pages of a file.
         let Some(header) = self.header().filter(|header| header.is_certain) else { return Ok(Vec::new()) };
         let mut read = |offset, page: &mut [u8]| {
             pause()?;
@@ -184,8 +184,8 @@ impl Disk {
     }
 }
 
-/// Makes the page one that redb refuses as damaged, wherever it meets it: a branch whose only child cannot exist. It may
-/// panic about pages of other forms.
+/// Turns the page into one that redb refuses as damaged in any place: a branch whose only child cannot exist. Other
+/// forms may make redb panic.
 fn refuse(page: &mut [u8]) {
     page.fill(0);
     if let Some(kind) = page.first_mut() {
@@ -196,19 +196,19 @@ fn refuse(page: &mut [u8]) {
     }
 }
 
-/// What redb says about a page that was refused.
+/// Returns whether the text is redb's error about a page that was refused.
 pub fn is_refusal(text: &str) -> bool {
     text.contains("has order greater than")
 }
 
 #[derive(Debug, Default)]
 struct Sums {
-    /// By the number of the smallest page at the same offset.
+    /// Checksums, by the number of the smallest page at the same offset.
     pages: FxHashMap<u32, Sum>,
     trees: Vec<PageTree>,
 }
 
-/// The lower half of a sum, and whose page it is.
+/// The lower half of a checksum, with tree and order of its page.
 #[derive(Clone, Copy, Debug)]
 struct Sum {
     halves: [u32; 2],
@@ -216,12 +216,12 @@ struct Sum {
     order: u8,
 }
 
-/// In the place of the tree: the sum is of all bytes of the page, which was written by this process.
+/// Value of `tree` for a page that this process wrote. Its checksum is that of all bytes of the page.
 const WRITTEN_HERE: u16 = u16::MAX;
 
 enum PageVerdict {
     Sound,
-    /// It may point to other pages.
+    /// A sound page that may refer to other pages.
     SoundOf(PageTree, u16),
     Damaged(String),
 }
@@ -253,8 +253,8 @@ impl Sums {
         }
     }
 
-    /// A page of which nothing is known is new, or belongs to a commit that redb is still deciding about, and then it
-    /// compares all sums itself.
+    /// Judges a page. One without known checksum counts as sound: it is new, or belongs to a commit that redb is still
+    /// deciding about, and then redb compares all checksums itself.
     fn verdict(&self, offset: u64, page: &[u8]) -> PageVerdict {
         let Some(sum) = number(offset).and_then(|number| self.pages.get(&number)) else { return PageVerdict::Sound };
         if sum.order != order(page.len() as u64) {
@@ -291,7 +291,7 @@ fn order(bytes: u64) -> u8 {
     (bytes / PAGE_BYTES).checked_ilog2().unwrap_or_default() as u8
 }
 
-/// What was written, by smallest pages.
+/// Written data in memory, in pages of the smallest size.
 #[derive(Debug)]
 struct Scratch {
     bytes: u64,
@@ -341,7 +341,8 @@ impl Scratch {
         Ok(())
     }
 
-    /// The pieces of a range, each within one smallest page: its number, and the places in the page and in the range.
+    /// Calls `visit` for each part of a range that is within one smallest page, with the number of the page, and the
+    /// ranges within the page and within the range.
     fn each_page(offset: u64, bytes: usize, mut visit: impl FnMut(u64, Range<usize>, Range<usize>)) {
         let mut done = 0;
         while done < bytes {
@@ -354,7 +355,7 @@ impl Scratch {
     }
 }
 
-/// The part of a [`Disk`] that redb holds.
+/// The part of a [`Disk`] that redb owns.
 #[derive(Debug)]
 pub struct Backend(pub Arc<Disk>);
 
@@ -382,7 +383,7 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         if len < self.0.bytes() {
-            // Before it is done, so that nobody takes it for somebody else's work.
+            // Set before the change, so that it is not taken for that of another process.
             self.0.bytes.store(len, Ordering::Release);
         }
         match &self.0.scratch {
@@ -409,7 +410,7 @@ impl StorageBackend for Backend {
             }
         }
         if offset == 0 && data.len() == HEADER_BYTES {
-            // A header that is being made has no beginning yet, and nobody reads it.
+            // While a header is being created, it has no beginning and is not read.
             let _ = self.0.learn_header(data, false);
         }
         Ok(())

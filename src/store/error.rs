@@ -4,7 +4,8 @@ use std::{io, path::PathBuf};
 
 use super::disk::is_refusal;
 
-/// A read or write that failed for reasons that are not the caller's. Cheap to clone: a failed batch tells each caller.
+/// A read or write that failed for reasons that are not the caller's. Cheap to clone, because all callers of a failed
+/// batch get it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error("there is no space left for the data file")]
@@ -21,14 +22,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Of a file in which something is read that nothing can be made of.
+    /// Returns the error for a file whose content cannot be interpreted.
     #[must_use]
     pub fn unreadable() -> Self {
         Self::Damaged("reading it had to be given up".to_owned())
     }
 }
 
-/// Why a data file could not be opened.
+/// Reason why a data file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{} is in use by another argusd", .0.display())]
@@ -43,10 +44,10 @@ pub enum OpenError {
     Store { path: PathBuf, source: StoreError },
 }
 
-/// The outcome of a command that did not succeed.
+/// Error of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError<E> {
-    /// The command itself said no; nothing was written.
+    /// The command refused; nothing was written.
     Refused(E),
     Store(StoreError),
 }

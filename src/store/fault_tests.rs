@@ -1,4 +1,5 @@
-//! A disk that fails at the k-th write: callers get an error, acknowledged changes stay, and writing resumes by itself.
+//! Tests with a disk that fails at the k-th write: callers get an error, acknowledged changes stay, and writing resumes
+//! by itself.
 
 use std::{
     fs::File,
@@ -85,7 +86,7 @@ impl StorageBackend for FaultyDisk {
     }
 }
 
-/// Learns what is there by batches and resets only.
+/// A follower that knows only what batches and resets say.
 struct Learner {
     seq: AtomicI64,
     resets: AtomicUsize,
@@ -155,7 +156,7 @@ proptest! {
                 }
             }
             faults.0.store(i64::MAX, Ordering::SeqCst);
-            // With space back, writing resumes without help.
+            // When there is space again, writing resumes without help.
             acknowledged.push(store.write_blocking(None, put_user).unwrap());
         }
         prop_assert!(!refused.is_empty(), "the disk never failed");

@@ -25,30 +25,30 @@ use crate::{clock::random_bytes, domain::limits::FREE_SPACE_BYTES};
 
 const FORMAT_KEY: &str = "format";
 const GENERATION_KEY: &str = "generation";
-/// How long readers may take to let go of a file that has to be opened again: some 5 seconds.
+/// Milliseconds that readers get to release a file that has to be opened again.
 const REOPEN_PATIENCE: usize = 5_000;
 
-/// What reads and writes an open file; tests put a faulty disk here.
+/// Function that opens the backend of a file. Tests use a faulty disk here.
 pub type Opener = Box<dyn Fn(File) -> Result<Box<dyn StorageBackend>, DatabaseError> + Send + Sync>;
 
-/// An open data file. One process owns it.
+/// An open data file. It belongs to one process.
 pub struct DataFile {
     path: PathBuf,
     access: Access,
-    /// Of the very file that was opened, whatever its path is by now.
+    /// Identity of the open file, whatever is at its path now.
     identity: Identity,
     generation: Uuid,
     current: RwLock<Current>,
     damage: Arc<Damage>,
-    /// Why nothing can be written since the last look at the path.
+    /// Reason why nothing can be written, from the last check of the path.
     misplaced: Mutex<Option<&'static str>>,
 }
 
-/// How a file is opened, again if need be.
+/// Options for opening a file, now and after errors.
 pub struct Access {
     pub opener: Opener,
     pub cache_bytes: usize,
-    /// The file must stay as it is; what is written is forgotten.
+    /// Whether the file must not change. What is written is discarded.
     pub unchanged: bool,
 }
 
@@ -59,14 +59,14 @@ impl Access {
         Self { opener, cache_bytes, unchanged: false }
     }
 
-    /// For a look at a file that must stay as it is.
+    /// Returns options for reading a file that must not change.
     #[must_use]
     pub fn unchanged() -> Self {
         Self { unchanged: true, ..Self::with_cache(Options::default().cache_bytes) }
     }
 }
 
-/// Device and inode.
+/// Device and inode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(u64, u64);
 
@@ -78,9 +78,9 @@ impl Identity {
 
 enum Current {
     Open(Arc<Database>, Arc<Disk>),
-    /// For a moment.
+    /// The file is being opened again, which takes a moment.
     Reopening,
-    /// It could not be opened again, so far.
+    /// The last attempt to open the file again failed.
     Failed(StoreError),
     Closed,
 }
@@ -128,17 +128,17 @@ impl DataFile {
         self.generation
     }
 
-    /// What was found to be damaged since the file was opened.
+    /// Returns the damage that was found since the file was opened.
     pub fn damage(&self) -> &Damage {
         &self.damage
     }
 
-    /// Never waits: `Unavailable` while the file is being opened again.
+    /// Returns the database without waiting, or `Unavailable` while the file is being opened again.
     pub fn database_now(&self) -> Result<Arc<Database>, StoreError> {
         self.open_now().map(|(database, _)| database)
     }
 
-    /// The same, with what is below the database.
+    /// Returns database and disk without waiting, like [`DataFile::database_now`].
     pub fn open_now(&self) -> Result<(Arc<Database>, Arc<Disk>), StoreError> {
         match &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
             Current::Open(database, disk) => Ok((Arc::clone(database), Arc::clone(disk))),
@@ -148,7 +148,7 @@ impl DataFile {
         }
     }
 
-    /// Waits while the file is being opened again.
+    /// Returns the database. Waits while the file is being opened again.
     pub fn database(&self) -> Result<Arc<Database>, StoreError> {
         for _ in 0..REOPEN_PATIENCE {
             match self.database_now() {
@@ -163,8 +163,9 @@ impl DataFile {
         mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), current)
     }
 
-    /// After an error redb refuses all further writes of a handle. Readers are waited for; while the
-    /// disk takes no writes, or the path leads elsewhere, the old handle stays, since it still answers them.
+    /// Opens the file again, because redb refuses all further writes of a handle after an error. Waits for readers.
+    /// While the disk accepts no writes, or the path leads to another file, the old handle stays, since it can still be
+    /// read from.
     pub fn reopen(&self) -> Result<(), StoreError> {
         self.check_writable()?;
         self.probe()?;
@@ -194,7 +195,7 @@ impl DataFile {
         outcome
     }
 
-    /// Can this disk be written to at all?
+    /// Checks that the disk accepts writes, by writing another file.
     fn probe(&self) -> Result<(), StoreError> {
         let mut name = self.path.as_os_str().to_owned();
         name.push(".probe");
@@ -203,12 +204,12 @@ impl DataFile {
         Ok(probed?)
     }
 
-    /// Lets go of the file; snapshots that are still held keep it open until they are dropped.
+    /// Closes the file. Snapshots that still exist keep it open until they are dropped.
     pub fn close(&self) {
         self.set(Current::Closed);
     }
 
-    /// Bytes of the file, and those that are free on its disk.
+    /// Returns the bytes of the file and the free bytes of its disk.
     pub fn disk(&self) -> Result<(u64, u64), StoreError> {
         let bytes = match self.open_now() {
             Ok((_, disk)) => disk.bytes(),
@@ -216,12 +217,12 @@ impl DataFile {
         };
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let disk = rustix::fs::statvfs(&self.path).or_else(|_| rustix::fs::statvfs(folder));
-        // Where the folder is gone as well, nobody can say how much is free.
+        // If the folder was deleted too, the free space is unknown.
         Ok((bytes, disk.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))))
     }
 
-    /// Refuses while the path does not lead to the file that is open, since what is written would be lost with it, and
-    /// before the disk is full, so that there is room to shut down and to clean up.
+    /// Returns an error if the path does not lead to the open file, because writes would be lost with it, or if the
+    /// disk is almost full, so that there is space left for shutting down and cleaning up.
     pub fn check_writable(&self) -> Result<(), StoreError> {
         if let Some(why) = self.look() {
             return Err(StoreError::Unavailable(why.to_owned()));
@@ -231,12 +232,12 @@ impl DataFile {
         if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve { Err(StoreError::Full) } else { Ok(()) }
     }
 
-    /// What was wrong with the path when somebody last looked.
+    /// Returns what was wrong with the path at the last check.
     pub fn misplaced(&self) -> Option<&'static str> {
         *self.misplaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks whether the path still leads to the open file. Logs what changed.
+    /// Checks whether the path still leads to the open file. Logs changes.
     pub fn look(&self) -> Option<&'static str> {
         let now = self.place();
         let before = mem::replace(&mut *self.misplaced.lock().unwrap_or_else(PoisonError::into_inner), now);
@@ -268,7 +269,7 @@ const REMOVED: &str = "it was removed or renamed while the server was running";
 const REPLACED: &str = "another file was put in its place while the server was running";
 const SHORTENED: &str = "something cut off its end while the server was running";
 
-/// For its owner alone, whatever the umask is.
+/// Creates a file for its owner only, whatever the umask is.
 pub fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
@@ -279,7 +280,7 @@ fn probe_at(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Why there is no database in a file.
+/// Reason why a file has no usable database.
 pub enum Unopened {
     InUse,
     Foreign,
@@ -296,7 +297,7 @@ impl From<Unopened> for StoreError {
     }
 }
 
-/// Never creates a file, nor touches another than `expected`.
+/// Opens a database. Never creates a file. If `expected` is given, does not touch another file.
 fn open_database(
     path: &Path,
     access: &Access,
@@ -328,7 +329,7 @@ fn open_database(
     }
 }
 
-/// What compares the pages of a file, without redb; the error says what is wrong with the first page.
+/// Opens a file without redb to compare its pages. The inner error says what is wrong with the first page.
 pub fn pages_of(path: &Path) -> io::Result<Result<Disk, &'static str>> {
     let file = FileBackend::new(File::open(path)?).map_err(io::Error::other)?;
     Disk::unchanged(Box::new(file), Arc::default())?.with_header()
@@ -338,14 +339,14 @@ fn is_foreign(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData)
 }
 
-/// A new database in a new file, with what is below it.
+/// Creates a database in a new file, and returns it with its disk.
 pub fn create_database(path: &Path, cache_bytes: usize) -> Result<(Database, Arc<Disk>), StoreError> {
     create_private(path)?;
     let (database, disk, _) = open_database(path, &Access::with_cache(cache_bytes), &Arc::default(), None)?;
     Ok((database, disk))
 }
 
-/// Marks a database as a data file of this format and of a new generation.
+/// Marks a database as a data file of this format, with a new generation.
 pub fn mark(txn: &redb::WriteTransaction) -> Result<Uuid, StoreError> {
     let generation = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
     let mut meta = txn.open_table(NAME_TO_META)?;

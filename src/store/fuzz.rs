@@ -1,4 +1,4 @@
-//! Fuzz targets for stored records: what a disk may have damaged is read as something that can be stored, or refused.
+//! Fuzz targets for stored records: damaged bytes are read as something that can be stored, or refused.
 
 use std::path::{Path, PathBuf};
 
@@ -27,15 +27,15 @@ use crate::{
     fuzz::{run, within_memory},
 };
 
-/// What reading a record may take beyond a multiple of its length. The length of a list is stored in front of it, and the
-/// library believes up to a megabyte of that.
+/// Bytes of memory that reading a record may take beyond a multiple of its length. Lists begin with their length, and
+/// the library trusts it up to a megabyte.
 const MEMORY: usize = 4 << 20;
 const KEY: usize = 32;
 
-/// Reads a record and writes it again. The key is filled up with zeros.
+/// Function that reads a record and writes it again. The key is padded with zeros.
 type Rewrite = fn(&[u8; KEY], &[u8]) -> Result<Vec<u8>, StoreError>;
 
-/// By the name of the table.
+/// Functions by name of the table.
 const INCIDENTS: &[(&str, Rewrite)] = &[
     ("incident_id_to_incident", |_, record| encode_incident(&decode_incident(7, record)?)),
     ("start_to_summary", |_, record| encode_summary(&decode_summary(Timestamp::MIN, 7, record)?)),
@@ -77,7 +77,7 @@ fn stored_notifications() {
     run_rewrites("stored_notifications", NOTIFICATIONS);
 }
 
-/// The number of the table, the key, the record.
+/// Runs on inputs of number of the table, key and record.
 fn run_rewrites(name: &str, tables: &[(&str, Rewrite)]) {
     let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
     run(name, &golden_rows(&names), |input| {
@@ -103,7 +103,7 @@ fn check(table: &str, record: &[u8], rewrite: impl Fn(&[u8]) -> Result<Vec<u8>, 
     }
 }
 
-/// All kinds of configuration, as they are loaded from their versions.
+/// Reads and loads all kinds of configuration as if from their versions.
 #[test]
 fn stored_configuration() {
     let tables: Vec<&str> = KINDS.iter().map(|kind| kind.table()).collect();
@@ -126,7 +126,7 @@ fn stored_configuration() {
     });
 }
 
-/// What the data files of earlier versions have in these tables: the number of the table, the key, the record.
+/// Returns the rows that the data files of earlier versions have in these tables: number of the table, key and record.
 fn golden_rows(names: &[&str]) -> Vec<Vec<u8>> {
     let mut rows = Vec::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -157,7 +157,7 @@ fn golden_rows(names: &[&str]) -> Vec<Vec<u8>> {
     rows
 }
 
-/// Nothing if the keys of the table have another length.
+/// Adds the rows of a table, unless its keys have another length.
 fn rows_of<const N: usize>(txn: &redb::ReadTransaction, name: &str, add: &mut impl FnMut(&[u8], &[u8])) {
     let Ok(table) = txn.open_table(TableDefinition::<[u8; N], &[u8]>::new(name)) else { return };
     for row in table.iter().unwrap() {

@@ -28,19 +28,20 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Applies accepted commands to the open tables and to the working copies of directory and counters.
+/// A transaction to which accepted commands are applied: the open tables, and the working copies of directory and
+/// counters.
 pub struct Applier<'a, 't> {
     pub tables: &'a mut WriteTables<'t>,
     pub directory: &'a mut Arc<Directory>,
     pub counters: &'a mut Counters,
-    /// Follows the directory before each decision.
+    /// Matcher, updated to the directory before each decision.
     pub matcher: &'a mut Matcher,
-    /// Rows of the agenda that the write under way makes due at once.
+    /// Rows of the agenda that the current write makes due at once.
     pub touched: Vec<Task>,
 }
 
 impl Applier<'_, '_> {
-    /// An error leaves the transaction in an undefined state: it must be aborted.
+    /// Applies staged writes. After an error the transaction is in an undefined state and must be aborted.
     pub fn apply(
         &mut self,
         staged: Vec<Staged>,
@@ -130,7 +131,7 @@ impl Applier<'_, '_> {
         Ok(change)
     }
 
-    /// Only rows that nothing but followers need; the audit trail stays.
+    /// Deletes changes that only followers need. The audit trail stays.
     fn trim_changes(&mut self, up_to: Seq) -> Result<(), StoreError> {
         let mut damage = None;
         self.tables.changes.retain_in::<[u8; 8], _>(

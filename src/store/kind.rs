@@ -1,13 +1,13 @@
-//! The kinds of things that make up the configuration: one list, from which staging, putting, deleting, loading,
-//! versions, the change log, backups, the last numbers given out and most of `check` follow.
+//! The kinds of things that make up the configuration, in one list. Staging, writing, deleting, loading, versions, the
+//! change log, backups, counters of ids and most of `check` follow from it.
 //!
 //! A new kind is a file below this module with its [`Record`] and its [`Kind`], a row in [`all_kinds`], and a
-//! [`Subject`]. What is like a kind but has more to it is not in the list:
+//! [`Subject`]. These are not in the list because they differ:
 //!
 //! - Contacts and contact groups have records, but are read from the file one by one and have indexes of their own
 //!   (`contacts`).
-//! - Decision settings have no table: their last version counts. Types of sources are names without a record.
-//! - Incidents, events, messages and preferences are no configuration: they have neither versions nor audit texts.
+//! - Decision settings have no table; their last version counts. Types of sources are names without a record.
+//! - Incidents, events, messages and preferences are not configuration: they have neither versions nor audit texts.
 
 mod channel;
 mod contact;
@@ -64,9 +64,9 @@ use crate::domain::{
     user::User,
 };
 
-/// Calls a macro with the list of kinds, in the order in which they are loaded: the type, the counter of its last number
-/// given out, and the methods of a command that give out a number, put and delete. Users are put and sources deleted in
-/// ways of their own.
+/// Calls a macro with the list of kinds, in the order in which they are loaded: the type, the counter of its last id,
+/// and the methods of a command that return a new id, put and delete. Users are put and sources are deleted by other
+/// methods.
 macro_rules! all_kinds {
     ($with:ident) => {
         $with! {
@@ -85,40 +85,40 @@ macro_rules! all_kinds {
 }
 pub(super) use all_kinds;
 
-/// What has versions and entries in the change log.
+/// A record with versions and entries in the change log.
 pub trait Record: Sized {
     const SUBJECT: Subject;
-    /// As `check` calls it.
+    /// Name in the findings of `check`.
     const NAME: &'static str;
-    /// Kept for ever, so that earlier decisions can be explained.
+    /// Whether versions are kept, without a time limit, so that earlier decisions can be explained.
     const HAS_VERSIONS: bool = true;
 
-    /// Names it in versions; never used again.
+    /// Returns the number that identifies it in versions. It is never reused.
     fn number(&self) -> u64;
 
-    /// Names it in the change log.
+    /// Returns the key that identifies it in the change log.
     fn logged_key(&self) -> String {
         self.number().to_string()
     }
 
-    /// With the version byte of the newest form. Forms never change once released.
+    /// Encodes the record with the version byte of the newest form. Released forms never change.
     fn encode(&self) -> Result<Vec<u8>, StoreError>;
 
-    /// As it is kept in versions; `None`: it holds no secrets.
+    /// Returns the record as it is kept in versions. `None`: it contains no secrets.
     fn without_secrets(&self) -> Option<Self> {
         None
     }
 
-    /// What the change log says of it: a JSON object without secrets.
+    /// Returns the text of the change log: a JSON object without secrets.
     fn audit(&self) -> Value;
 
-    /// What its version says.
+    /// Encodes the content of a version.
     fn encode_version(&self) -> Result<Vec<u8>, StoreError> {
         self.without_secrets().as_ref().unwrap_or(self).encode()
     }
 }
 
-/// A kind of record with a table of its own that is in the configuration in memory.
+/// A kind of record with a table of its own that is part of the configuration in memory.
 pub trait Kind: Record + Counted + Send + Sync + 'static {
     type Key: RecordKey;
     type Map: Map<Self::Key, Self>;
@@ -128,84 +128,84 @@ pub trait Kind: Record + Counted + Send + Sync + 'static {
 
     fn decode(key: Self::Key, value: &[u8]) -> Result<Self, StoreError>;
 
-    /// Reads what a version says.
+    /// Decodes the content of a version.
     fn decode_version(number: u64, record: &[u8]) -> Result<Self, StoreError> {
         let key = Self::Key::from_number(number)
             .ok_or_else(|| StoreError::Damaged(format!("there is a version of {} {number}", Self::NAME)))?;
         Self::decode(key, record)
     }
 
-    /// Its place in the configuration; see [`kept_in`].
+    /// Returns the map of the kind in the configuration; see [`kept_in`].
     fn map(directory: &Directory) -> &Self::Map;
 
     fn map_mut(directory: &mut Directory) -> &mut Self::Map;
 
-    /// Puts it into the configuration. Returns what had its key before.
+    /// Puts the record into the configuration. Returns the replaced record.
     fn place(self: Arc<Self>, directory: &mut Directory) -> Option<Arc<Self>> {
         Self::map_mut(directory).insert(self.key(), self)
     }
 
-    /// [`Kind::place`] for a version, with what else follows from it.
+    /// Puts a version into the configuration like [`Kind::place`], with all that depends on it.
     fn place_version(self: Arc<Self>, directory: &mut Directory) {
         self.place(directory);
     }
 
-    /// What else is loaded with this kind.
+    /// Loads further data that belongs to this kind.
     fn load_more(txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError> {
         let _ = (txn, directory);
         Ok(())
     }
 
-    /// Deletes what else is stored of a record that is deleted.
+    /// Deletes further data of a deleted record.
     fn delete_more(tables: &mut WriteTables<'_>, key: Self::Key) -> Result<(), StoreError> {
         let _ = (tables, key);
         Ok(())
     }
 
-    /// Rows of the agenda that are due at once when it was put or deleted.
+    /// Returns the rows of the agenda that are due at once after the record was put or deleted.
     fn tasks(&self, directory: &Directory) -> Vec<Task> {
         let _ = directory;
         Vec::new()
     }
 
-    /// The user without whom it would not be there, and what that user is to it.
+    /// Returns the user without whom the record cannot exist, with the role of that user.
     fn owner(&self) -> Option<(&'static str, UserId)> {
         None
     }
 
-    /// Reports what does not hold between the records of this kind.
+    /// Reports violations of rules between the records of this kind.
     fn check_all(directory: &Directory, findings: &mut Findings) {
         let _ = (directory, findings);
     }
 
-    /// Reports what it names that is not there.
+    /// Reports references to things that do not exist.
     fn check_references(&self, directory: &Directory, findings: &mut Findings) {
         let _ = (directory, findings);
     }
 
-    /// The same for what is not in memory.
+    /// Reports references to things that do not exist, if they are stored in the file and not in memory.
     fn check_stored_references(&self, snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {
         let _ = (snapshot, findings);
         Ok(())
     }
 }
 
-/// Keys and records of a kind.
+/// Table of a kind.
 pub type Table<T> = TableDefinition<'static, <<T as Kind>::Key as RecordKey>::Bytes, &'static [u8]>;
 
-/// What records are stored under.
+/// A key of records.
 pub trait RecordKey: Copy + Send + 'static {
     type Bytes: redb::Key + for<'a> redb::Value<SelfType<'a> = Self::Bytes> + 'static;
 
     fn to_bytes(self) -> Self::Bytes;
     fn from_bytes(bytes: Self::Bytes) -> Self;
 
-    /// `None`: keys of this type are no numbers.
+    /// Returns the key as a number. `None`: keys of this type are not numbers.
     fn number(self) -> Option<u64> {
         None
     }
 
-    /// `None`: keys of this type are no numbers.
+    /// Returns the key with this number. `None`: keys of this type are not numbers.
     fn from_number(number: u64) -> Option<Self> {
         let _ = number;
         None
@@ -256,7 +256,7 @@ impl RecordKey for TokenHash {
     }
 }
 
-/// A map of the configuration; all of them are persistent.
+/// A persistent map of the configuration.
 pub trait Map<K, V> {
     fn get(&self, key: &K) -> Option<&Arc<V>>;
     fn insert(&mut self, key: K, value: Arc<V>) -> Option<Arc<V>>;
@@ -298,7 +298,7 @@ maps! {
     [] Tokens: TokenHash => Token;
 }
 
-/// Says what [`Record`]s with an id are called: the subject in the change log, and the name in `check`.
+/// Declares subject and name of a [`Record`] with an id: the subject in the change log, and the name in `check`.
 macro_rules! known_as {
     ($subject:ident, $name:literal) => {
         const SUBJECT: crate::domain::directory::Subject = crate::domain::directory::Subject::$subject;
@@ -311,8 +311,8 @@ macro_rules! known_as {
 }
 use known_as;
 
-/// Says where a [`Kind`] is: its table, the field and type of its key, and the field and type of its map in the
-/// configuration in memory.
+/// Declares where a [`Kind`] is stored: its table, the field and type of its key, and the field and type of its map in
+/// the configuration in memory.
 macro_rules! kept_in {
     ($table:literal, $key:ident: $key_type:ty => $field:ident: $map:ty) => {
         type Key = $key_type;
@@ -334,13 +334,13 @@ macro_rules! kept_in {
 }
 use kept_in;
 
-/// A kind whose records get their number from a command.
+/// A kind whose records get their id from a command.
 pub trait Numbered: Kind {
-    /// Gives it a number that was never given out before.
+    /// Sets an id that was never used before.
     fn give_number(&mut self, command: &mut Command<'_>);
 }
 
-/// Has a counter of the numbers given out.
+/// A kind with a counter of its ids.
 pub trait Counted {
     fn last(counters: &Counters) -> u64;
 }
@@ -366,7 +366,7 @@ macro_rules! commands {
 
         impl Command<'_> {
             $($(
-                /// A number that was never given out before.
+                /// Returns an id that was never used before.
                 pub fn $new(&mut self) -> $id {
                     self.counters.$last += 1;
                     $id(self.counters.$last)
@@ -384,36 +384,36 @@ macro_rules! commands {
             )?)+
         }
 
-        /// All of them, in the order in which they are loaded.
+        /// All kinds, in the order in which they are loaded.
         pub static KINDS: &[&dyn AnyKind] = &[$(&Of::<$kind>(PhantomData)),+];
     };
 }
 all_kinds!(commands);
 
-/// [`KINDS`], but those that `first` names in that order before all others.
+/// Returns [`KINDS`], beginning with those of `first` in that order.
 pub fn kinds_beginning_with(first: &[Subject]) -> Vec<&'static dyn AnyKind> {
     let mut kinds = KINDS.to_vec();
     kinds.sort_by_key(|kind| first.iter().position(|subject| *subject == kind.subject()).unwrap_or(first.len()));
     kinds
 }
 
-/// A kind among others: what is done with all records, whatever they are.
+/// A kind without its type, for operations on all kinds.
 pub trait AnyKind: Sync {
     fn subject(&self) -> Subject;
     fn name(&self) -> &'static str;
     fn table(&self) -> &'static str;
     fn has_versions(&self) -> bool;
 
-    /// The last number given out.
+    /// Returns the last id that was used.
     fn last(&self, counters: &Counters) -> u64;
     /// Creates the table if it is missing.
     fn create_table(&self, txn: &WriteTransaction) -> Result<(), StoreError>;
     fn copy_table(&self, copier: &Copier<'_>) -> Result<(), StoreError>;
-    /// `None`: its keys are no numbers.
+    /// Returns the highest key. `None`: its keys are not numbers.
     fn highest_key(&self, txn: &ReadTransaction) -> Result<Option<u64>, StoreError>;
     fn load(&self, txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError>;
     fn load_version(&self, number: u64, record: &[u8], directory: &mut Directory) -> Result<(), StoreError>;
-    /// What the last version of each record has to say, by number.
+    /// Returns the content of the last version of each record, by number.
     fn versions(&self, directory: &Directory) -> Result<BTreeMap<u64, Vec<u8>>, StoreError>;
 
     fn check_all(&self, directory: &Directory, findings: &mut Findings);
@@ -518,7 +518,7 @@ impl<T: Kind> AnyKind for Of<T> {
     }
 }
 
-/// A moment in an audit text.
+/// Returns a time in an audit text.
 fn moment(at: Timestamp) -> Value {
     at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
 }

@@ -25,7 +25,7 @@ pub fn counters(txn: &ReadTransaction) -> Result<Counters, StoreError> {
     Counters::load(&txn.open_table(NAME_TO_COUNTER)?)
 }
 
-/// Refuses counters that cannot be: ids would be given out twice, and loops and memory go by them.
+/// Refuses impossible counters, because ids would be used twice, and loops and allocations depend on them.
 pub fn check_counters(txn: &ReadTransaction, counters: &Counters) -> Result<(), StoreError> {
     let key = |txn: &ReadTransaction, table| highest_key(txn, table).map(Option::unwrap_or_default);
     check_last(INCIDENT_ID_TO_INCIDENT.name(), key(txn, INCIDENT_ID_TO_INCIDENT)?, counters.last_incident)?;
@@ -37,7 +37,7 @@ pub fn check_counters(txn: &ReadTransaction, counters: &Counters) -> Result<(), 
     }
     check_last(SEQ_TO_CHANGE.name(), key(txn, SEQ_TO_CHANGE)?, counters.last_seq)?;
     let logged = highest_key(txn, SEQ_TO_CHANGE)?.unwrap_or(counters.trimmed);
-    // Each of these is logged when it is made; refused commands may have used up some numbers.
+    // Each of these ids is logged when it is created. Refused commands may have used further ones.
     let most = logged.saturating_mul(2).saturating_add(UNLOGGED_IDS);
     if counters.trimmed > counters.last_seq || logged_ids.into_iter().any(|last| last > most) {
         return Err(StoreError::Damaged("table name_to_counter has a number that was never reached".to_owned()));
@@ -69,8 +69,8 @@ pub fn directory(txn: &ReadTransaction) -> Result<Directory, StoreError> {
     Ok(directory)
 }
 
-/// The configuration as it was after change `seq`, as far as decisions depend on it, without secrets. Blocking, and as
-/// slow as there are versions. Contacts and their groups are not part of it; see `Snapshot::contact_at`.
+/// Returns the configuration after change `seq`, as far as decisions depend on it, without secrets. Blocks, and reads
+/// all versions. Contacts and their groups are not part of it; see `Snapshot::contact_at`.
 pub fn directory_at(txn: &ReadTransaction, seq: Seq) -> Result<Directory, StoreError> {
     let mut directory = Directory::default();
     let versions = txn.open_table(VERSION)?;

@@ -1,5 +1,5 @@
-//! Brings files that older releases made up to date: tables that they did not have, versions of configuration that was
-//! there before versions were kept, and rows of the agenda.
+//! Updates files of older releases: adds missing tables, versions of configuration from before versions were kept, and
+//! rows of the agenda.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
         txn.commit()?;
     }
     let read = database.begin_read()?;
-    // With versions there, only what has rows in the agenda is read twice.
+    // If there are versions, only sources and tokens are read, for their rows in the agenda.
     let directory = if has_versions { sources_and_tokens(&read)? } else { load::directory(&read)? };
     let mut tasks = if has_agenda { agenda::needed(&directory) } else { first_tasks(&directory).collect() };
     let rows: BTreeSet<Task> = agenda::load(&read)?.into_iter().map(|(task, _)| task).collect();
@@ -54,7 +54,7 @@ pub fn migrate(database: &Database) -> Result<(), StoreError> {
                 }
             }
         }
-        // An older release that had the file meanwhile wrote none.
+        // An older release wrote no rows while it had the file.
         for task in tasks {
             agenda::put(&mut tables, task, Some(Timestamp::MIN))?;
         }
@@ -70,7 +70,7 @@ fn sources_and_tokens(txn: &ReadTransaction) -> Result<Directory, StoreError> {
     Ok(directory)
 }
 
-/// Everything is looked at once, which withdraws the rows that nothing needs.
+/// Returns all tasks of all sources. Each is executed once, and rows that are not needed are deleted then.
 fn first_tasks(directory: &Directory) -> impl Iterator<Item = Task> {
     directory.sources.keys().flat_map(|source| TaskKind::OF_SOURCES.map(|kind| kind.of_source(*source)))
 }

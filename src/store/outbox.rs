@@ -31,7 +31,7 @@ use crate::domain::{
 };
 
 impl Applier<'_, '_> {
-    /// The event's incident was put before it, by this command.
+    /// Decides about an event. Its incident was put before it, by the same command or an earlier one.
     pub fn decide(&mut self, event: &Event, done: &mut Committed, at: Timestamp) -> Result<(), StoreError> {
         self.matcher.update(self.directory);
         let staged =
@@ -47,7 +47,7 @@ impl Applier<'_, '_> {
             Occurrence::new(event, incident.source, incident.end.is_stateful(), has_ticket, &incident.tags);
         let mut plan = plan(self.matcher, self.directory, &occurrence);
         let calls = if plan.rules.is_empty() { Vec::new() } else { self.calls(&mut plan)? };
-        // What the server says of itself would keep alive what it says.
+        // An incident about an overflow could overflow as well, and would then keep itself open.
         if !self.directory.is_own_source(incident.source) {
             self.note_overflows(&plan, &calls, at)?;
         }
@@ -64,7 +64,7 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Those who are to be told by the plan's rules; what stands against others is noted in the plan.
+    /// Returns the notifications of contacts by the rules of the plan. Notes in the plan what prevented others.
     fn calls(&self, plan: &mut Plan) -> Result<Vec<(Arc<Rule>, ContactCall)>, StoreError> {
         let mut notified = NotifiedAlready::default();
         for intent in &plan.intents {
@@ -113,7 +113,7 @@ impl Applier<'_, '_> {
         Ok(calls)
     }
 
-    /// Of each rule what its last event came to, if that was too much.
+    /// Stores the overflow of each rule's last event, or deletes it if no contact was left out.
     fn note_overflows(
         &mut self,
         plan: &Plan,
@@ -174,7 +174,7 @@ impl Applier<'_, '_> {
     }
 }
 
-/// Contacts of the transaction, each read once.
+/// Contacts as the transaction sees them. Each is read once.
 struct StoredContacts<'a, 't> {
     tables: &'a WriteTables<'t>,
     read: FxHashMap<Uuid, Option<Arc<Contact>>>,
@@ -197,7 +197,7 @@ impl Contacts for StoredContacts<'_, '_> {
     }
 }
 
-/// With the address as people may read it.
+/// Returns the route, with the address as people may read it.
 fn to_user(intent: Intent) -> (Route, String) {
     let Intent { user, profile, destination } = intent;
     let medium = destination.medium.clone();
@@ -217,7 +217,7 @@ fn to_contact(rule: &Rule, call: &ContactCall) -> (Route, String) {
     (route, shown(contact, channel))
 }
 
-/// Addresses of other types may be all that one needs to post.
+/// Returns the address, unless it is of a type whose address may be all that is needed to post.
 fn shown(contact: &Contact, channel: &Channel) -> String {
     if shows_settings(&channel.kind) { channel.address_of(contact).unwrap_or_default() } else { String::new() }
 }

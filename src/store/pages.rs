@@ -1,27 +1,27 @@
 //! The layout of pages in redb's file format 3, and the verification of their checksums.
 //!
-//! redb keeps the sum of each page in the page above it but compares them only when it is asked to and nobody else uses
-//! the file; what it reads otherwise it trusts. Here pages are parsed without trust in any byte of them, and without an
-//! allocation that a stored number decides.
+//! redb stores the checksum of each page in its parent page, but compares it only on request and while nothing else
+//! uses the file. Otherwise it trusts what it reads. Here pages are parsed without trust in any byte of them, and
+//! without allocations whose size is a stored number.
 
 use std::{io, ops::Range};
 
 use twox_hash::XxHash3_128;
 
 pub const PAGE_BYTES: u64 = 4096;
-/// What redb reads and writes at the start of the file.
+/// Bytes that redb reads and writes at the start of the file.
 pub const HEADER_BYTES: usize = 320;
 pub const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 
 const PAGES_PER_REGION: u64 = 1 << 20;
-/// A page is at most one region.
+/// Order of the largest page, which is as large as a region.
 const ORDER_MAX: u64 = 20;
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
-/// Sum and number of a child.
+/// Bytes of checksum and number of a child.
 const CHILD_BYTES: usize = 24;
 const NORMAL_TABLE: u8 = 3;
-/// Trees are less deep than this whatever the size of the file.
+/// Upper bound on the depth of trees. No tree is as deep, whatever the size of the file.
 const DEPTH_MAX: usize = 128;
 
 const PRIMARY_IS_SECOND: u8 = 1;
@@ -30,13 +30,13 @@ const TWO_PHASE: u8 = 4;
 const SLOTS: [usize; 2] = [64, 192];
 const SLOT_BYTES: usize = 128;
 
-/// The sum that redb keeps of a page's bytes.
+/// Returns redb's checksum of the bytes of a page.
 #[must_use]
 pub fn sum_of(bytes: &[u8]) -> u128 {
     XxHash3_128::oneshot(bytes)
 }
 
-/// Where a page is and which sum it must have, as the page above it says.
+/// Position of a page, and its checksum, according to its parent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRef {
     pub offset: u64,
@@ -45,8 +45,8 @@ pub struct PageRef {
 }
 
 impl PageRef {
-    /// Reads a page number: 20 bits of index, 20 bits of region, and in the highest 5 bits the power of two by which the
-    /// page is larger than the smallest. `None` if there cannot be such a page.
+    /// Parses a page number: 20 bits of index, 20 bits of region, and in the highest 5 bits the order, which is the
+    /// binary logarithm of its size in smallest pages. `None`: such a page cannot exist.
     fn new(number: u64, sum: u128) -> Option<Self> {
         let order = number >> 59;
         if order > ORDER_MAX {
@@ -63,7 +63,7 @@ impl PageRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageTree {
     pub name: String,
-    /// The width of all keys in bytes; `None` if they differ.
+    /// Length of all keys in bytes. `None` if they differ.
     key: Option<usize>,
     value: Option<usize>,
     holds_tables: bool,
@@ -85,7 +85,7 @@ impl PageTree {
         self.holds_tables
     }
 
-    /// The part of a page that its sum is about; `None` if no page of this tree looks like that.
+    /// Returns the length of the part of a page that its checksum covers. `None`: not a page of this tree.
     fn covered(&self, page: &[u8]) -> Option<usize> {
         let count = count(page)?;
         let last = count.checked_sub(1)?;
@@ -122,7 +122,7 @@ impl PageTree {
         4 + 4 * count * ends
     }
 
-    /// Where key and value of an entry of a leaf are.
+    /// Returns the ranges of key and value of an entry in a leaf.
     fn entry(&self, page: &[u8], count: usize, entry: usize) -> Option<(Range<usize>, Range<usize>)> {
         let (key, value) = match entry.checked_sub(1) {
             Some(before) => (self.key_end(page, count, before)?, self.value_end(page, count, before)?),
@@ -136,14 +136,14 @@ impl PageTree {
         self.sum(page) == Some(sum)
     }
 
-    /// The sum that the page above should hold; `None` if no page of this tree looks like that.
+    /// Returns the checksum that the parent page should contain. `None`: not a page of this tree.
     #[must_use]
     pub fn sum(&self, page: &[u8]) -> Option<u128> {
         page.get(..self.covered(page)?).map(sum_of)
     }
 }
 
-/// How many entries a leaf has, or keys a branch.
+/// Returns the number of entries in a leaf, or of keys in a branch.
 fn count(page: &[u8]) -> Option<usize> {
     Some(usize::from(u16::from_le_bytes(page.get(2..4)?.try_into().ok()?)))
 }
@@ -160,7 +160,7 @@ fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
     Some(u128::from_le_bytes(bytes.get(at..at + 16)?.try_into().ok()?))
 }
 
-/// The pages below a branch; none of a leaf. `None` if there cannot be such pages.
+/// Returns the children of a branch, or none for a leaf. `None`: such pages cannot exist.
 #[must_use]
 pub fn children(page: &[u8]) -> Option<Vec<PageRef>> {
     if page.first() != Some(&BRANCH) {
@@ -173,7 +173,7 @@ pub fn children(page: &[u8]) -> Option<Vec<PageRef>> {
         .collect()
 }
 
-/// A table as the list of tables describes it.
+/// A table according to the list of tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageTable {
     pub tree: PageTree,
@@ -181,7 +181,7 @@ pub struct PageTable {
     pub root: Option<PageRef>,
 }
 
-/// The tables that a leaf of a list of tables describes. `None` if it does not hold such a list.
+/// Returns the tables in a leaf of a list of tables. `None`: it does not contain such a list.
 #[must_use]
 pub fn tables(tree: &PageTree, page: &[u8]) -> Option<Vec<PageTable>> {
     if page.first() != Some(&LEAF) {
@@ -212,7 +212,7 @@ fn table(name: &str, description: &[u8]) -> Option<PageTable> {
     Some(PageTable { tree, rows: u64_at(description, 1)?, root })
 }
 
-/// A commit: where its two lists of tables begin.
+/// A commit: the roots of its two lists of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
     pub tables: Option<PageRef>,
@@ -220,16 +220,16 @@ pub struct Commit {
     number: u64,
 }
 
-/// What the first page says.
+/// Content of the first page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     pub current: Commit,
-    /// The current commit was on disk before it became the current one, so nothing else can be meant. If not, redb looks
-    /// at all pages when it opens the file and decides.
+    /// Whether the current commit was on disk before it became the current one, so no other commit is possible. If not,
+    /// redb reads all pages when it opens the file, and decides.
     pub is_certain: bool,
 }
 
-/// Reads the first page. The error says what cannot be.
+/// Parses the first page. The error says what is impossible.
 pub fn header(bytes: &[u8]) -> Result<Header, &'static str> {
     let incomplete = "its first page is incomplete";
     let flags = *bytes.get(9).ok_or(incomplete)?;
@@ -254,7 +254,7 @@ pub fn header(bytes: &[u8]) -> Result<Header, &'static str> {
     Ok(Header { current, is_certain })
 }
 
-/// `None` if its sum is wrong.
+/// Parses a commit. `None` if its checksum is wrong.
 fn slot(bytes: &[u8]) -> Option<Commit> {
     let (summed, sum) = bytes.split_at_checked(SLOT_BYTES - 16)?;
     if u128_at(sum, 0)? != sum_of(summed) {
@@ -267,11 +267,11 @@ fn slot(bytes: &[u8]) -> Option<Commit> {
     Some(Commit { tables: root(1, 8)?, system_tables: root(2, 40)?, number: u64_at(bytes, 104)? })
 }
 
-/// Reads bytes of the file at an offset.
+/// Function that reads bytes of the file at an offset.
 pub type Read<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;
 
-/// Reads all pages below the root of a list of tables, and compares their sums. Returns a sentence for each table in
-/// which something is wrong. Errors are those of the disk.
+/// Reads all pages below the root of a list of tables, and compares their checksums. Returns a sentence for each table
+/// with a fault. Errors are those of the disk.
 pub fn verify(root: PageRef, tree: &PageTree, file_bytes: u64, read: &mut Read<'_>) -> io::Result<Vec<String>> {
     let mut walk = PageWalk { file_bytes, read, page: Vec::new(), tables: Vec::new() };
     if let Err(wrong) = walk.tree(root, tree)? {
@@ -307,7 +307,7 @@ struct PageWalk<'a, 'r> {
 }
 
 impl PageWalk<'_, '_> {
-    /// How many entries its leaves have, or what is wrong with it.
+    /// Returns the number of entries in the leaves of a tree, or what is wrong with it.
     fn tree(&mut self, root: PageRef, tree: &PageTree) -> io::Result<Result<u64, String>> {
         let mut rows = 0;
         let mut open = vec![(root, 0)];

@@ -1,6 +1,6 @@
-//! Snapshots: consistent reads of everything that was committed before.
+//! Snapshots: consistent reads of all that was committed before.
 //!
-//! A snapshot keeps the file from reusing pages, so it must not outlive the answer to one question.
+//! While a snapshot exists, pages of the file are not reused, so it must be dropped once a request is answered.
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -42,14 +42,14 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Which way to walk a list that shows the newest first.
+/// Direction in which a list is read that shows the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Older,
     Newer,
 }
 
-/// Which messages a list holds.
+/// Selection of messages in a list, by their state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Messages {
     All,
@@ -59,7 +59,7 @@ pub enum Messages {
 
 pub struct Snapshot {
     pub(super) txn: ReadTransaction,
-    /// Dropped after the transaction; keeps the file open.
+    /// Keeps the file open. Dropped after the transaction.
     _database: Arc<Database>,
 }
 
@@ -68,7 +68,7 @@ impl Snapshot {
         Ok(Self { txn: database.begin_read()?, _database: database })
     }
 
-    /// Totals, and the last change that this snapshot holds.
+    /// Returns the totals, and the last change in this snapshot.
     pub fn counters(&self) -> Result<Counters, StoreError> {
         load::counters(&self.txn)
     }
@@ -81,7 +81,7 @@ impl Snapshot {
         tables::incident(&self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?, id)
     }
 
-    /// In the order of `ids`; those that do not exist are left out.
+    /// Returns incidents in the order of `ids`, without those that do not exist.
     pub fn incidents(&self, ids: &[IncidentId]) -> Result<Vec<Incident>, StoreError> {
         let table = self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
         let mut incidents = Vec::with_capacity(ids.len());
@@ -91,8 +91,9 @@ impl Snapshot {
         Ok(incidents)
     }
 
-    /// In the order of `ids`, up to the first one that the room does not take, and how many of the ids were passed.
-    /// Those that do not exist are left out. `adjust` is called with each record before its size counts.
+    /// Returns incidents in the order of `ids`, up to the first one that does not fit into `room`, and the number of
+    /// ids that were passed. Incidents that do not exist are left out. `adjust` is called with each record before its
+    /// size counts.
     pub fn incidents_within(
         &self,
         ids: impl IntoIterator<Item = IncidentId>,
@@ -118,7 +119,7 @@ impl Snapshot {
         tables::incident_with_source_id(&self.txn.open_table(SOURCE_INCIDENT_ID_TO_INCIDENT_ID)?, source, id)
     }
 
-    /// By id.
+    /// Calls `visit` for all incidents, sorted by id, until it breaks.
     pub fn for_each_incident(&self, visit: &mut dyn FnMut(Incident) -> ControlFlow<()>) -> Result<(), StoreError> {
         let table = self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
         for row in table.range::<[u8; 8]>(..)? {
@@ -130,7 +131,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// By (start, id).
+    /// Calls `visit` for all summaries, sorted by start and id.
     pub fn for_each_summary(&self, visit: &mut dyn FnMut(Summary)) -> Result<(), StoreError> {
         let table = self.txn.open_table(START_TO_SUMMARY)?;
         let last = self.counters()?.last_incident;
@@ -146,7 +147,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// `None`: the user chose nothing yet.
+    /// Returns the preferences. `None`: the user has not set any.
     pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
         tables::preferences(&self.txn.open_table(USER_ID_TO_PREFERENCES)?, user)
     }
@@ -155,12 +156,12 @@ impl Snapshot {
         tables::event(&self.txn.open_table(EVENT_ID_TO_EVENT)?, incident, event)
     }
 
-    /// By id.
+    /// Returns the events of an incident, sorted by id.
     pub fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError> {
         tables::events_of(&self.txn.open_table(EVENT_ID_TO_EVENT)?, incident)
     }
 
-    /// Of one incident, by id.
+    /// Calls `visit` for the events of an incident, sorted by id, until it breaks.
     pub fn for_each_event_of(
         &self,
         incident: IncidentId,
@@ -177,7 +178,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// By (incident, id).
+    /// Calls `visit` for all events, sorted by incident and id, until it breaks.
     pub fn for_each_event(&self, visit: &mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<(), StoreError> {
         let table = self.txn.open_table(EVENT_ID_TO_EVENT)?;
         for row in table.range::<PairKey>(..)? {
@@ -190,8 +191,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Events of all incidents strictly on the given side of `from` (timestamp, id), nearest to it first; without
-    /// `from`, from the newest down or from the oldest up.
+    /// Returns events of all incidents before or after `from` (timestamp, id), which is excluded, the nearest first.
+    /// Without `from`: the newest ones, or the oldest ones.
     pub fn events_page(
         &self,
         from: Option<(Timestamp, EventId)>,
@@ -201,7 +202,8 @@ impl Snapshot {
         self.events_within(from, direction, limit, SizeBudget::new(usize::MAX)).map(|(page, _)| page)
     }
 
-    /// The same, up to the first one that the room does not take; and whether there are more.
+    /// Returns events like [`Snapshot::events_page`], up to the first one that does not fit into `room`, and whether
+    /// there are more.
     pub fn events_within(
         &self,
         from: Option<(Timestamp, EventId)>,
@@ -247,17 +249,17 @@ impl Snapshot {
         tables::ack(&self.txn.open_table(EVENT_ID_TO_ACK)?, incident, event)
     }
 
-    /// By event id.
+    /// Returns the acknowledgements of an incident, sorted by id of the event.
     pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
         tables::acks_of(&self.txn.open_table(EVENT_ID_TO_ACK)?, incident)
     }
 
-    /// The configuration as it was after change `seq`, as far as decisions depend on it, without secrets.
+    /// Returns the configuration after change `seq`, as far as decisions depend on it, without secrets.
     pub fn directory_at(&self, seq: Seq) -> Result<Directory, StoreError> {
         load::directory_at(&self.txn, seq)
     }
 
-    /// The tags that the incident had while its set of tags was of this version.
+    /// Returns the tags that the incident had at this version of its set of tags.
     pub fn tags_at(&self, incident: &Incident, version: u32) -> Result<Vec<IncidentTag>, StoreError> {
         if incident.tags_version == version {
             return Ok(incident.tags.clone());
@@ -269,14 +271,14 @@ impl Snapshot {
         }
     }
 
-    /// Who was nearly told of the event, and how many more.
+    /// Returns the near misses of an event, and the number of further ones.
     pub fn near_misses(&self, incident: IncidentId, event: EventId) -> Result<(Vec<NearMiss>, u32), StoreError> {
         let table = self.txn.open_table(EVENT_ID_TO_NEAR_MISSES)?;
         let found = table.get(pair_key(incident.0, event.0))?;
         found.map_or(Ok((Vec::new(), 0)), |value| decode_near_misses(value.value()))
     }
 
-    /// In the order of rules.
+    /// Returns all overflows, sorted by id of the rule.
     pub fn overflows(&self) -> Result<Vec<Overflow>, StoreError> {
         let mut overflows = Vec::new();
         for row in self.txn.open_table(RULE_ID_TO_OVERFLOW)?.iter()? {
@@ -290,7 +292,8 @@ impl Snapshot {
         tables::message(&self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?, id)
     }
 
-    /// By id; summaries are found through the messages that they stand for.
+    /// Returns the messages about an incident, sorted by id. Summaries are found through the messages that they
+    /// replace.
     pub fn messages_of(&self, incident: IncidentId) -> Result<Vec<Message>, StoreError> {
         let mut found = Vec::new();
         self.for_each_message_of(incident, None, &mut |message| {
@@ -300,7 +303,8 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// Those about the incident behind `after`, by id.
+    /// Calls `visit` for the messages about an incident whose id is greater than `after`, sorted by id, until it
+    /// breaks.
     pub fn for_each_message_of(
         &self,
         incident: IncidentId,
@@ -321,7 +325,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Those that still have to be sent, by id.
+    /// Calls `visit` for all queued messages, sorted by id.
     pub fn for_each_due_message(&self, visit: &mut dyn FnMut(Message)) -> Result<(), StoreError> {
         let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
         for row in self.txn.open_table(DUE_MESSAGE)?.iter()? {
@@ -333,7 +337,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Newest first, those with an id below `before`.
+    /// Returns messages whose id is less than `before`, the newest first.
     pub fn messages_page(
         &self,
         which: Messages,
@@ -351,7 +355,7 @@ impl Snapshot {
         Ok(page)
     }
 
-    /// The same, until `visit` breaks.
+    /// Calls `visit` for messages whose id is less than `before`, the newest first, until it breaks.
     pub fn for_each_message_back(
         &self,
         which: Messages,
@@ -383,7 +387,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Of those that still have to be sent the first that were decided, by id.
+    /// Returns the queued messages with the lowest ids, sorted by id.
     pub fn oldest_due_messages(&self, count: usize) -> Result<Vec<Message>, StoreError> {
         let messages = self.txn.open_table(MESSAGE_ID_TO_MESSAGE)?;
         let mut found = Vec::new();
@@ -393,7 +397,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// How many messages still have to be sent, and how many were given up.
+    /// Returns the number of queued messages and of failed ones.
     pub fn outbox_depth(&self) -> Result<(u64, u64), StoreError> {
         Ok((self.txn.open_table(DUE_MESSAGE)?.len()?, self.txn.open_table(DEAD_MESSAGE)?.len()?))
     }
@@ -403,7 +407,8 @@ impl Snapshot {
         table.get(id_key(seq.0))?.map(|value| decode_change(seq.0, value.value())).transpose()
     }
 
-    /// Newest first, those before `before`; up to `Counters::trimmed` some may be missing.
+    /// Calls `visit` for changes before `before`, the newest first, until it breaks. Up to `Counters::trimmed` some may
+    /// be missing.
     pub fn for_each_change_back(
         &self,
         before: Option<Seq>,
@@ -420,7 +425,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// In order, those after `after`; up to `Counters::trimmed` some may be missing.
+    /// Calls `visit` for changes after `after`, in order, until it breaks. Up to `Counters::trimmed` some may be
+    /// missing.
     pub fn for_each_change(
         &self,
         after: Seq,
@@ -439,7 +445,7 @@ impl Snapshot {
 
 type TimeRow<'a> = Result<(redb::AccessGuard<'a, PairKey>, redb::AccessGuard<'a, [u8; 8]>), redb::StorageError>;
 
-/// Until `visit` breaks.
+/// Calls `visit` for each row until it breaks.
 fn each<'a>(
     rows: impl Iterator<Item = TimeRow<'a>>,
     visit: &mut dyn FnMut(TimeRow<'a>) -> Result<ControlFlow<()>, StoreError>,

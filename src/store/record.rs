@@ -1,5 +1,5 @@
-//! Stored forms of what is no configuration, one file an aggregate; those of the configuration are in `kind`. They never
-//! change once released: a new form gets a new version byte.
+//! Stored forms of records that are not configuration, one file for each aggregate. Those of the configuration are in
+//! `kind`. Released forms never change: a new form gets a new version byte.
 
 pub mod change;
 pub mod event;

@@ -28,15 +28,15 @@ use crate::domain::{
 
 macro_rules! write_tables {
     ($($(#[$doc:meta])* $field:ident: $table:ident = $name:literal, $key:ty => $value:ty;)+) => {
-        /// The tables, open for writing, but for those of kinds.
+        /// The tables, open for writing, except those of kinds.
         pub struct WriteTables<'t> {
             $(pub $field: Table<'t, $key, $value>,)+
-            /// Opens tables of kinds, which are written one at a time.
+            /// Transaction in which the tables of kinds are opened, which are written one at a time.
             pub txn: &'t WriteTransaction,
         }
 
         impl<'t> WriteTables<'t> {
-            /// Creates those that are missing.
+            /// Opens the tables, and creates missing ones.
             pub fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
                 Ok(Self { $($field: txn.open_table(schema::$table)?,)+ txn })
             }
@@ -45,13 +45,13 @@ macro_rules! write_tables {
 }
 all_tables!(write_tables);
 
-/// Creates the tables that are missing.
+/// Creates missing tables.
 pub fn create(txn: &WriteTransaction) -> Result<(), StoreError> {
     WriteTables::open(txn)?;
     KINDS.iter().try_for_each(|kind| kind.create_table(txn))
 }
 
-/// What a command may read while it decides.
+/// Reads that a command can do while it decides.
 pub trait Reads {
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
     fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError>;

@@ -32,15 +32,15 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// More than this is no help to anybody.
+/// Maximum number of findings. More would not help.
 const FINDINGS_MAX: usize = 100;
 
-/// Compares all pages of a file that nobody has open with their sums. Reads only.
+/// Compares all pages of a file that is not open with their checksums. Does not write.
 pub fn verify_pages(path: &Path) -> Result<Vec<String>, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing(path.to_owned()));
     }
-    // Opening says whether somebody else has it, and is in the way of nobody when it fails.
+    // Opening finds out whether another process has the file open, and does not disturb it if so.
     let opened = DataFile::open(path, false, Access::unchanged());
     if let Err(error @ (OpenError::InUse(_) | OpenError::Foreign(_) | OpenError::Newer { .. })) = opened {
         return Err(error);
@@ -53,7 +53,7 @@ pub fn verify_pages(path: &Path) -> Result<Vec<String>, OpenError> {
     if findings.is_empty() { opened.map(|_| findings) } else { Ok(findings) }
 }
 
-/// Pages first, then what they say.
+/// Verifies the pages, then the records.
 #[cfg(test)]
 pub fn verify_file(path: &Path) -> Result<Vec<String>, OpenError> {
     let findings = verify_pages(path)?;
@@ -66,7 +66,7 @@ pub fn verify_file(path: &Path) -> Result<Vec<String>, OpenError> {
     verify(&snapshot).map_err(failed)
 }
 
-/// Everything that does not agree, described one a line; no more than a hundred lines.
+/// Returns all inconsistencies, one line each, at most a hundred.
 pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     let mut findings = Findings(Vec::new());
     let directory = load::directory(&snapshot.txn)?;
@@ -84,7 +84,7 @@ pub fn verify(snapshot: &Snapshot) -> Result<Vec<String>, StoreError> {
     Ok(findings.0)
 }
 
-/// What was found, a line each.
+/// Inconsistencies that were found, one line each.
 pub struct Findings(Vec<String>);
 
 impl Findings {

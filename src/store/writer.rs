@@ -1,4 +1,4 @@
-//! The writer thread: takes commands from the queue, commits them in batches, publishes changes, and answers.
+//! The writer thread: takes commands from the queue, commits them in batches, publishes changes, and replies.
 
 use std::{
     mem,
@@ -36,21 +36,22 @@ use crate::{
     },
 };
 
-/// Told of each batch on the writer thread, after the commit and before the replies. Must be quick.
+/// Receiver of all batches, on the writer thread, after the commit and before the replies. Its functions must be fast.
 pub trait Follower: Send + Sync {
-    /// `last` and `at` belong to the last change of the batch.
+    /// Receives a batch. `last` and `at` belong to its last change.
     fn committed(&self, batch: &[Committed], last: Seq, at: Timestamp);
 
-    /// Told instead, or besides, of messages that were made or changed.
+    /// Receives the messages of a batch that were created or changed, before [`Follower::committed`]. If the batch
+    /// logged no changes, only this function is called.
     fn messages(&self, messages: &[Arc<Message>]) {
         let _ = messages;
     }
 
-    /// The file was opened again and contains changes that no batch has published: everything has to be read again.
+    /// Called after the file was opened again with changes that were never published. Everything must be read again.
     fn reset(&self);
 }
 
-/// What the writer publishes.
+/// State that the writer publishes.
 pub struct Published {
     pub directory: ArcSwap<Directory>,
     pub counters: ArcSwap<Counters>,
@@ -58,10 +59,10 @@ pub struct Published {
     pub followers: RwLock<Vec<Arc<dyn Follower>>>,
 }
 
-/// A command on its way through a batch.
+/// A command in the queue or in a batch.
 pub trait Job: Send {
     fn actor(&self) -> Option<UserId>;
-    /// True if it was accepted; then `command` holds what it staged.
+    /// Returns whether the command was accepted. If so, `command` contains what it staged.
     fn decide(&mut self, command: &mut Command<'_>) -> bool;
     fn reply(self: Box<Self>, outcome: Result<(), StoreError>);
 }
@@ -93,7 +94,7 @@ where
 
     fn decide(&mut self, command: &mut Command<'_>) -> bool {
         let Some(closure) = self.closure.take() else { return false };
-        // A command that panics is a bug of its own; the writer and the rest of the batch live on.
+        // A panic is a fault of the command only. The writer and the rest of the batch continue.
         self.outcome = catch_unwind(AssertUnwindSafe(|| closure(command))).ok();
         matches!(self.outcome, Some(Ok(_)))
     }
@@ -107,7 +108,7 @@ where
                 Err(WriteError::Store(StoreError::Io("the command failed by an internal error".to_owned())))
             }
         };
-        // A caller that has gone away needs no answer.
+        // A caller that stopped waiting needs no answer.
         let _ = self.reply.send(answer);
     }
 }
@@ -119,17 +120,17 @@ pub struct Writer {
     pub queue: mpsc::Receiver<Box<dyn Job>>,
     pub directory: Arc<Directory>,
     pub counters: Counters,
-    /// Compares itself with the directory before each decision, so it need not be told of what was taken back.
+    /// Compares itself with the directory before each decision, so rolled back changes need not be reported to it.
     pub matcher: Matcher,
     pub broken: bool,
-    /// What the last batch failed of.
+    /// Error of the last batch.
     pub trouble: Option<StoreError>,
-    /// Where the callers live, if they do.
+    /// Runtime of the callers, if there is one.
     pub runtime: Option<Handle>,
 }
 
 impl Writer {
-    /// Until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
         while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
@@ -139,7 +140,7 @@ impl Writer {
         }
     }
 
-    /// Once when the trouble begins or changes, and once when it is over: each caller hears of it anyway.
+    /// Logs when an error occurs or changes, and when it is over, but not each time, since each caller gets the error.
     fn tell(&mut self, trouble: Option<&StoreError>) {
         if self.trouble.as_ref() == trouble {
             return;
@@ -152,8 +153,8 @@ impl Writer {
         self.trouble = trouble.cloned();
     }
 
-    /// Waking the callers takes as long as some commits do; where there is a runtime, it does so while the next batch is
-    /// written.
+    /// Replies to the callers. Waking them takes as long as some commits do, so with a runtime it is done while the
+    /// next batch is written.
     fn reply(&self, jobs: Vec<Box<dyn Job>>, outcome: Result<(), StoreError>) {
         let reply_all = move || jobs.into_iter().for_each(|job| job.reply(outcome.clone()));
         match &self.runtime {
@@ -167,7 +168,7 @@ impl Writer {
             self.recover()?;
         }
         self.file.check_writable()?;
-        // A damaged file can make redb panic; the next batch opens it again.
+        // A damaged file can make redb panic. The next batch opens it again.
         let committed = catch_unwind(AssertUnwindSafe(|| self.commit(jobs)));
         match committed.unwrap_or_else(|_| Err(StoreError::unreadable())) {
             Ok(batch) => {
@@ -195,7 +196,7 @@ impl Writer {
             for job in jobs {
                 let now = self.clock.now();
                 let (accepted, staged) = self.decide(job.as_mut(), &tables, now);
-                // Numbers that were given out count as written: they must not be given out again after a restart.
+                // Used ids count as written, since they must not be used again after a restart.
                 if !accepted || staged.is_empty() && self.counters == counters_before {
                     continue;
                 }
@@ -254,7 +255,7 @@ impl Writer {
         }
     }
 
-    /// After an error: what did reach the file is the truth, whether its caller heard of it or not.
+    /// Recovers after an error. What reached the file counts, even if the caller got an error.
     fn recover(&mut self) -> Result<(), StoreError> {
         self.file.reopen()?;
         let database = self.file.database()?;

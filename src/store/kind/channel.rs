@@ -1,4 +1,4 @@
-//! Channels, by their UUID.
+//! Stored channels, by UUID.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ const V1: u8 = 1;
 #[derive(Serialize, Deserialize)]
 struct ChannelV1 {
     id: u64,
-    /// Again, since versions are not found by it.
+    /// UUID, which is also in the record because the key of a version is the id.
     uuid: [u8; 16],
     name: String,
     kind: String,
-    /// A JSON object.
+    /// Settings as a JSON object.
     config: Option<String>,
     offered: bool,
 }
@@ -54,7 +54,7 @@ impl Record for Channel {
         Some(Channel::without_secrets(self))
     }
 
-    /// Of the settings only their names: any of them may be secret.
+    /// Contains only the names of settings, since any of them may be secret.
     fn audit(&self) -> Value {
         let names = self.config.as_ref().map(|config| config.keys().collect::<Vec<_>>());
         json!({ "name": self.name, "type": self.kind, "settings": names, "offered": self.offered })
@@ -69,7 +69,7 @@ impl Kind for Channel {
         under_its_key(channel.uuid == uuid, "channel", uuid).map(|()| channel)
     }
 
-    /// The record says everything itself.
+    /// Decodes the record alone, which contains id and UUID.
     fn decode_version(_: u64, value: &[u8]) -> Result<Self, StoreError> {
         let record: ChannelV1 = decode_v1("channel", value)?;
         let no_json =

@@ -1,4 +1,4 @@
-//! Contacts and contact groups, by their UUID.
+//! Stored contacts and contact groups, by UUID.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ impl Record for ContactGroup {
         encode(V1, &record)
     }
 
-    /// Who is in it is said of each contact.
+    /// Does not contain the members, which are part of each contact.
     fn audit(&self) -> Value {
         json!({ "name": self.name, "origin": self.origin })
     }

@@ -1,4 +1,4 @@
-//! Destinations of users.
+//! Stored destinations of users.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -43,12 +43,12 @@ impl Record for Destination {
         encode(V1, &record)
     }
 
-    /// Settings of media other than e-mail and SMS may hold secrets.
+    /// Removes the settings of media other than e-mail and SMS, which may contain secrets.
     fn without_secrets(&self) -> Option<Self> {
         (!shows_settings(&self.medium)).then(|| Self { settings: BTreeMap::new(), ..self.clone() })
     }
 
-    /// Of settings that may hold secrets only the names.
+    /// Contains only the names of settings that may contain secrets.
     fn audit(&self) -> Value {
         let settings: serde_json::Map<String, Value> = self
             .settings

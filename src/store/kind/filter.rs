@@ -1,4 +1,4 @@
-//! Stored filters.
+//! Stored filters of users.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(super) struct FilterV1 {
     acked: Option<bool>,
     stateful: Option<bool>,
     max_level: Option<u8>,
-    /// Codes.
+    /// Codes of event types.
     event_types: Option<Vec<String>>,
     hide_closed_acked: bool,
 }
@@ -75,7 +75,7 @@ impl Kind for StoredFilter {
     }
 }
 
-/// Of nobody, without a name.
+/// Returns the record of a blob, without owner and name.
 pub(super) fn blob_record(blob: FilterBlob) -> FilterV1 {
     let codes = |kinds: Vec<EventType>| kinds.into_iter().map(|kind| kind.code().to_owned()).collect();
     FilterV1 {
@@ -94,7 +94,7 @@ pub(super) fn blob_record(blob: FilterBlob) -> FilterV1 {
     }
 }
 
-/// `None` if an event type or the level is unknown.
+/// Returns the blob of a record. `None` if an event type or the level is unknown.
 pub(super) fn blob_from_record(record: FilterV1) -> Option<FilterBlob> {
     let kinds = |codes: Vec<String>| codes.iter().map(|code| EventType::from_code(code).ok_or(())).collect();
     let max_level = record.max_level.map(|level| Level::new(level).ok_or(())).transpose().ok()?;

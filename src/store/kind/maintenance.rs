@@ -1,4 +1,4 @@
-//! Planned maintenance.
+//! Stored planned maintenance.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Notification profiles.
+//! Stored notification profiles.
 
 use std::sync::Arc;
 

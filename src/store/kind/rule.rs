@@ -1,4 +1,4 @@
-//! Rules, and how many recipients their last event left out.
+//! Stored rules, and the number of contacts that their last event left out.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct RuleV1 {
     name: String,
     timeslot: u64,
     filters: Vec<u64>,
-    /// With the channel.
+    /// Recipients with the channel that the rule gives them.
     recipients: Vec<(AddresseeV1, Option<[u8; 16]>)>,
     active: bool,
     empty_since: Option<i64>,

@@ -1,4 +1,4 @@
-//! Settings of the operator that decisions depend on.
+//! Stored settings of the operator on which decisions depend.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl Record for DecisionSettings {
     const SUBJECT: Subject = Subject::Settings;
     const NAME: &'static str = "settings";
 
-    /// There is only one.
+    /// Always 0, because there is only one record.
     fn number(&self) -> u64 {
         0
     }

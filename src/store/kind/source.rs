@@ -1,4 +1,4 @@
-//! Sources. The times when they were last seen are in a table of their own.
+//! Stored sources. The times when they were last seen are in a table of their own.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -78,13 +78,13 @@ impl Kind for Source {
         directory.put_source(self)
     }
 
-    /// Types have no versions.
+    /// Also adds the source type, since types have no versions.
     fn place_version(self: Arc<Self>, directory: &mut Directory) {
         directory.source_types.insert(self.source_type.clone());
         self.place(directory);
     }
 
-    /// The types of sources, also those of which there is no source.
+    /// Loads all source types, including those without a source.
     fn load_more(txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError> {
         for row in txn.open_table(SOURCE_TYPE)?.iter()? {
             directory.source_types.insert(row?.0.value().to_owned());

@@ -1,4 +1,4 @@
-//! The numbers and tables of the kinds.
+//! Tests of the numbers and tables of the kinds.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Timeslots.
+//! Stored timeslots.
 
 use std::sync::Arc;
 

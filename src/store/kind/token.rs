@@ -1,4 +1,4 @@
-//! Tokens and sessions, by the hash of their secret. They have no versions: no decision depends on them.
+//! Stored tokens and sessions, by the hash of their secret. They have no versions, since no decision depends on them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -134,9 +134,9 @@ impl Kind for Token {
 }
 
 impl From<TokenV2> for TokenV3 {
-    /// Not written down then, so it follows from the kind. Sessions and what `token-auth/` made come from a password.
-    /// Login tokens nearly always do, and live for hours, so they end with the password: one that ends early is asked for
-    /// again, one that stays would let somebody in.
+    /// Derives the origin from the kind, since it was not stored in this version. Sessions and tokens of `token-auth/`
+    /// come from a password. Login tokens nearly always do, too. They expire after hours and end with the password: one
+    /// that ends too early is requested again, but one that stays would still grant access.
     fn from(old: TokenV2) -> Self {
         Self {
             by_password: old.kind != 0 || old.replaceable,

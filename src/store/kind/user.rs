@@ -1,4 +1,4 @@
-//! Users.
+//! Stored users.
 
 use std::{collections::BTreeMap, sync::Arc};
 

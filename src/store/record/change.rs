@@ -48,7 +48,7 @@ enum KindV1 {
     IncidentDeleted {
         incident: u64,
     },
-    /// The subject by its number; see [`Subject::logged`].
+    /// `subject` is a number; see [`Subject::logged`].
     Configuration {
         subject: u32,
         key: String,

@@ -32,7 +32,7 @@ struct EventV1<'a> {
     tags_version: u32,
 }
 
-/// With the configuration that its decision was made by.
+/// An event with the configuration on which its decision is based.
 #[derive(Serialize, Deserialize)]
 struct EventV2<'a> {
     #[serde(borrow)]

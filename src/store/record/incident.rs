@@ -162,7 +162,7 @@ pub fn decode_incident(id: u64, value: &[u8]) -> Result<Incident, StoreError> {
     })
 }
 
-/// A set of tags that an incident once had.
+/// Encodes a set of tags that an incident had earlier.
 pub fn encode_tags(tags: &[IncidentTag]) -> Result<Vec<u8>, StoreError> {
     encode(V1, &tag_records(tags))
 }

@@ -131,7 +131,7 @@ pub fn decode_message(id: u64, value: &[u8]) -> Result<Message, StoreError> {
     })
 }
 
-/// From before there were rules.
+/// Near misses from before rules existed.
 #[derive(Deserialize)]
 struct NearMissesV1 {
     /// (user, profile, destination, reason)

@@ -1,4 +1,4 @@
-//! Stored preferences. Names rather than numbers, so that choices can come and go.
+//! Stored preferences. Choices are stored by name instead of number, so that they can be added and removed.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub fn encode_preferences(preferences: &Preferences) -> Result<Vec<u8>, StoreErr
     encode(1, &record)
 }
 
-/// What is not known (any more) is as if it had never been chosen.
+/// Decodes preferences. Unknown choices, such as removed ones, become the defaults.
 pub fn decode_preferences(value: &[u8]) -> Result<Preferences, StoreError> {
     let record: PreferencesV1 = decode_v1("preferences", value)?;
     let defaults = Preferences::default();

@@ -1,5 +1,4 @@
-//! What the configuration says of itself: everything that is named is there, and the last version of each record is the
-//! record.
+//! Checks of the configuration: everything that is named exists, and the last version of each record equals the record.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use crate::{
     },
 };
 
-/// In which order findings are reported.
+/// Order in which findings are reported.
 const ORDER: &[Subject] = &[
     Subject::Source,
     Subject::Token,
@@ -25,7 +24,7 @@ const ORDER: &[Subject] = &[
     Subject::Maintenance,
 ];
 
-/// The same of ids that were not given out yet.
+/// Order in which findings about ids that were not used yet are reported.
 const ORDER_OF_IDS: &[Subject] =
     &[Subject::Filter, Subject::Destination, Subject::Timeslot, Subject::Profile, Subject::Rule, Subject::Maintenance];
 
@@ -48,10 +47,10 @@ pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings
     versions(snapshot, directory, counters.last_seq, findings)
 }
 
-/// By the first byte and the number in their keys.
+/// Versions by the first byte and the number in their keys.
 type Versions = BTreeMap<(u8, u64), Vec<u8>>;
 
-/// The last version of each record is the record without its secrets, or says that there is none.
+/// Checks that the last version of each record is the record without its secrets, or a deletion if there is no record.
 fn versions(
     snapshot: &Snapshot,
     directory: &Directory,
@@ -65,7 +64,7 @@ fn versions(
     }
     let versions = snapshot.txn.open_table(VERSION)?;
     let mut last: Option<((u8, u64), Vec<u8>)> = None;
-    // Those of contacts and groups are looked at with their records.
+    // Versions of contacts and groups are checked with their records.
     for row in versions.range(..version_key(Subject::Contact, 0, 0))? {
         let (key, value) = row?;
         let (subject, id, seq) = split_version_key(key.value());
@@ -88,10 +87,10 @@ fn versions(
     Ok(())
 }
 
-/// Takes the record out of those whose version is still to come.
+/// Compares a version with its record, and removes the record from those whose version was not found yet.
 fn check_version(key: (u8, u64), version: &[u8], records: &mut Versions, findings: &mut Findings) {
     let (subject, id) = key;
-    // What has no table of its own is what its last version says.
+    // Settings have no table; their last version is the record.
     if subject != Subject::Settings.byte() {
         let record = records.remove(&key).unwrap_or_default();
         let is_record = version == record;

@@ -62,7 +62,7 @@ fn messages(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreErr
         let (in_due, in_dead) = (due.get(id_key(id))?.is_some(), dead.get(id_key(id))?.is_some());
         findings.check(in_due == message.is_due(), || agrees(id, "due", in_due));
         findings.check(in_dead == message.is_dead(), || agrees(id, "dead", in_dead));
-        // A message may outlive its incident, whose rows go with it.
+        // A message may outlive its incident, with which the rows of the index are deleted.
         if let Some(incident) = message.incident() {
             let is_listed = of_incidents.get(pair_key(incident.0, id))?.is_some();
             let expected = incidents.get(id_key(incident.0))?.is_some();
@@ -86,7 +86,7 @@ fn agrees(id: u64, what: &str, is_listed: bool) -> String {
     }
 }
 
-/// The summary that it is part of, or the parts that it stands for.
+/// Returns the summary that replaces the message, or the messages that it replaces.
 fn companions(message: &Message) -> Vec<u64> {
     let summary = match message.state {
         MessageState::Gathered { into, .. } => Some(into.0),

@@ -1,4 +1,4 @@
-//! Planted damage of each kind is found.
+//! Tests that each kind of damage is found.
 
 mod agenda;
 mod damage;
@@ -84,7 +84,7 @@ fn user() -> crate::domain::user::User {
     }
 }
 
-/// A sound file with a thousand incidents.
+/// Creates a sound file with a thousand incidents.
 fn sound() -> Planted {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("argusd.redb");

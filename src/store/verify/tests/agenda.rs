@@ -1,4 +1,4 @@
-//! Rows of the agenda: missing ones are found, and older files get theirs.
+//! Tests of the agenda's rows: missing ones are found, and older files get theirs.
 
 use std::sync::Arc;
 

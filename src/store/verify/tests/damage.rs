@@ -1,4 +1,4 @@
-//! Damaged, removed and replaced files: reads are verified, and failed writes are reported.
+//! Tests of damaged, removed and replaced files: reads are verified, and failed writes are reported.
 
 use std::{collections::BTreeSet, fs, os::unix::fs::FileExt, path::Path, sync::Arc};
 
@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// Keeps no page in memory, so that damage is met; unoptimized, redb reads all pages when it opens a file.
+/// Opens a file without a cache, so that damage is found. Without optimization, redb reads all pages when it opens a
+/// file.
 fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(path, Options { cache_bytes: 0, create: false }, Arc::new(ManualClock::new(NOW)))
 }
@@ -31,7 +32,7 @@ fn write_user(store: &Store) -> Result<(), WriteError<StoreError>> {
     })
 }
 
-/// The offsets of all bytes that say "needle in haystack number" in the file.
+/// Returns the offsets at which "needle in haystack number 500" occurs in the file.
 fn needles(path: &Path) -> Vec<u64> {
     let bytes = fs::read(path).unwrap();
     let needle = b"needle in haystack number 500";
@@ -39,7 +40,7 @@ fn needles(path: &Path) -> Vec<u64> {
     windows.filter(|(_, window)| *window == needle).map(|(at, _)| at as u64).collect()
 }
 
-/// Flips a bit of incident 500's description, wherever it is.
+/// Flips a bit in each copy of incident 500's description.
 fn damage(path: &Path) {
     let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
     for at in needles(path) {
@@ -66,7 +67,7 @@ fn the_pages_of_a_sound_file_have_the_sums_that_redb_wrote() {
 fn each_damaged_page_is_found_and_its_table_named() {
     let planted = sound();
     let good = fs::read(&planted.path).unwrap();
-    // A page without any damage that is found is one that nothing leads to.
+    // A page whose damage is not found is one that nothing refers to.
     let mut found = BTreeSet::new();
     let mut count = 0;
     for page in 1..good.len() as u64 / PAGE_BYTES {
@@ -97,7 +98,7 @@ fn a_damaged_record_is_refused_and_others_are_read() {
     assert!(snapshot.event(IncidentId(500), EventId(500)).unwrap().is_some());
     let faults = store.file_faults();
     assert!(faults.damage[0].starts_with("table incident_id_to_incident: the page at byte"), "{faults:?}");
-    // Nothing of it is in the way of other writes.
+    // The damage does not prevent other writes.
     drop(snapshot);
     write_user(&store).unwrap();
     assert!(store.snapshot().unwrap().incident(IncidentId(1)).unwrap().is_some());
@@ -208,7 +209,7 @@ fn a_file_that_was_removed_or_replaced_takes_no_writes_until_it_is_back() {
     assert!(refusal().contains("cut off"));
 }
 
-/// What was damaged once and then copied by a release that did not verify has right sums.
+/// Plants damage with right checksums, as after a copy by a release that did not verify.
 fn with_right_sums(plant: impl FnOnce(&redb::WriteTransaction)) -> Planted {
     let planted = sound();
     let database = redb::Database::create(&planted.path).unwrap();
@@ -264,7 +265,7 @@ fn a_first_page_that_names_an_older_commit_is_damage() {
     let bytes = fs::read(&planted.path).unwrap();
     assert!(pages::header(&bytes).is_ok());
     let file = fs::OpenOptions::new().write(true).open(&planted.path).unwrap();
-    // Which of the two places for a commit is the current one.
+    // Switches to the other commit.
     file.write_all_at(&[bytes[9] ^ 1], 9).unwrap();
     assert!(!verify_pages(&planted.path).unwrap().is_empty());
     let opened = open(&planted.path).map(drop);

@@ -1,4 +1,4 @@
-//! Damage to profiles, filters, timeslots, destinations and the outbox.
+//! Tests of damage to profiles, filters, timeslots, destinations and the outbox.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn maintenance() -> Maintenance {
     }
 }
 
-/// Of incident 1; an even number: due, else dead.
+/// Returns a message about incident 1: queued if the number is even, otherwise failed.
 fn message(id: u64) -> Message {
     Message {
         id: MessageId(id),
@@ -70,7 +70,8 @@ fn message(id: u64) -> Message {
     }
 }
 
-/// With all that a profile needs, four messages, and an incident that was deleted before its message left.
+/// Creates a file with all that a profile needs, four messages, and an incident that was deleted before its message was
+/// sent.
 fn furnished() -> Planted {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("argusd.redb");
