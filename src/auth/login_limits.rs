@@ -1,9 +1,10 @@
-//! Limits for wrong passwords, so that nobody can guess a password and nobody can lock somebody else out.
+//! Limits for wrong passwords, so that nobody can guess a password, and nobody can lock out the owner of an account.
 //!
-//! Only failures count. Strangers have a budget for each account and network, and one for each network. Networks where the
-//! account logged in lately, and browsers and sessions that can prove that it did, have budgets of their own that no
-//! stranger can use up. There is no budget for an account as a whole: it would lock its owner out. How fast an account can
-//! be guessed from many networks at once is bounded by the checks that strangers get ([`super::Passwords`]).
+//! Only failures count. Unknown clients have a budget for each account and network, and one for each network. Networks
+//! from which the account logged in recently, and browsers and sessions that can prove that they belong to it, have
+//! budgets of their own that unknown clients cannot use up. There is no budget for an account as a whole, because it
+//! would lock out the owner. The rate of guesses for an account from many networks together is limited by the number of
+//! checks for unknown clients ([`super::Passwords`]).
 
 use std::{
     collections::HashMap,
@@ -26,19 +27,20 @@ use crate::domain::{
     token::TokenHash,
 };
 
-/// Who tries, and from where.
+/// A client that tries to log in.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginClient<'a> {
-    /// There need not be such an account.
+    /// The account need not exist.
     pub username: &'a str,
     pub user: Option<UserId>,
-    /// `None`: locally.
+    /// Address of the client. `None`: a local client.
     pub peer: Option<IpAddr>,
-    /// Names a browser or a session that has proved that it belongs to the account.
+    /// Identifier of a browser or a session that proved that it belongs to the account.
     pub proof: Option<TokenHash>,
 }
 
-/// Budgets and places, all in memory and bounded. Keys of budgets are hashed, so that names of any length cost the same.
+/// Budgets and known networks, in memory and bounded. Keys of budgets are hashed, so that names of any length cost the
+/// same.
 #[derive(Default)]
 pub struct LoginLimits {
     hasher: RandomState,
@@ -46,7 +48,7 @@ pub struct LoginLimits {
     places: Mutex<KnownNetworks>,
 }
 
-/// What a budget allows: `burst` tries at once, and one more after each interval.
+/// A budget: `burst` attempts at once, and one more after each interval.
 #[derive(Clone, Copy)]
 struct Quota {
     burst: NonZeroU32,
@@ -57,7 +59,7 @@ const ACCOUNT: Quota = Quota { burst: PASSWORD_TRIES_PER_ACCOUNT, every: PASSWOR
 const ADDRESS: Quota = Quota { burst: PASSWORD_TRIES_PER_ADDRESS, every: PASSWORD_TRY_PER_ADDRESS_EVERY };
 
 impl LoginLimits {
-    /// Takes a try from each budget that it counts against. `Err`: how long to wait.
+    /// Takes an attempt from each budget to which it counts. The error is the time to wait.
     pub fn begin(&self, trier: LoginClient<'_>) -> Result<Attempt<'_>, Duration> {
         self.begin_at(trier, Instant::now())
     }
@@ -82,7 +84,7 @@ impl LoginLimits {
     }
 }
 
-/// A try under way. Dropped before its check began, it costs nothing.
+/// An attempt in progress. It costs nothing if it is dropped before its check begins.
 #[must_use]
 pub struct Attempt<'a> {
     login_limits: &'a LoginLimits,
@@ -93,18 +95,18 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Its place among those that wait for a check: the fewer failures, the sooner.
+    /// Returns the priority in the queue for checks. The fewer failures, the higher it is.
     #[must_use]
     pub fn rank(&self) -> CheckPriority {
         self.rank
     }
 
-    /// The check begins: from now on the try counts as a failure, even if nobody waits for the result.
+    /// Marks the beginning of the check. From now on the attempt counts as a failure, even if the caller stops waiting.
     pub fn counts(&mut self) {
         self.counts = true;
     }
 
-    /// The password was right: the try costs nothing, and the account is known to log in from there.
+    /// Reports a right password. The attempt costs nothing, and the network becomes known to the account.
     pub fn succeeded(mut self, user: UserId) {
         self.counts = false;
         lock(&self.login_limits.places).note(user, self.network, Instant::now());
@@ -119,12 +121,12 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// By key, when the budget is whole again.
+/// Times at which budgets are full again, by key.
 #[derive(Default)]
 struct AttemptBudgets(HashMap<u64, Instant>);
 
 impl AttemptBudgets {
-    /// From all or none; returns how many tries are missing from them, all together.
+    /// Takes from all budgets or from none. Returns the number of attempts that are missing from all of them together.
     fn take(&mut self, taken: &[(u64, Quota)], now: Instant) -> Result<u32, Duration> {
         let mut level = 0;
         for (key, quota) in taken {
@@ -159,7 +161,8 @@ impl AttemptBudgets {
         self.0.get(&key).map_or(Duration::ZERO, |whole| whole.saturating_duration_since(now))
     }
 
-    /// When full, forgets first the budgets that are whole, and then the half that are nearest to it.
+    /// Makes room for one more budget. If there are too many, full ones are forgotten first, and then the half that is
+    /// nearest to full.
     fn make_room(&mut self, now: Instant) {
         if self.0.len() < PASSWORD_TRIES_KEPT {
             return;
@@ -175,7 +178,8 @@ impl AttemptBudgets {
     }
 }
 
-/// From which networks each account logged in lately. Only a right password adds one, so strangers cannot push others out.
+/// Networks from which each account logged in recently. Only a right password adds one, so unknown clients cannot
+/// displace others.
 #[derive(Default)]
 struct KnownNetworks(HashMap<UserId, Vec<(Option<IpAddr>, Instant)>>);
 
@@ -260,7 +264,7 @@ mod tests {
     fn where_the_account_logged_in_it_has_a_budget_of_its_own() {
         let (login_limits, now) = (LoginLimits::default(), Instant::now());
         login_limits.begin_at(trier("ann", "10.0.0.1"), now).unwrap().succeeded(ANN);
-        // Somebody else at the same address tries many accounts.
+        // Another client with the same address tries many accounts.
         let mut number = 0;
         while fail(&login_limits, trier(&format!("user{number}"), "10.0.0.1"), now).is_ok() {
             number += 1;

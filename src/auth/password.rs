@@ -1,4 +1,4 @@
-//! Password hashes: argon2id in PHC form, computed on blocking threads, a limited number at once.
+//! Password hashes: argon2id in PHC format, computed on blocking threads, a limited number at once.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::{
     domain::limits::{PASSWORD, PASSWORD_CHECKS, PASSWORD_CHECKS_OF_STRANGERS, PASSWORD_QUEUE, PASSWORD_WAIT},
 };
 
-/// Checked where there is no hash to check, so that it takes as long. No password is known that fits it.
+/// Hash that is checked if there is none, so that the check takes as long. No password is known that matches it.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -29,7 +29,7 @@ pub enum PasswordError {
     Failed,
 }
 
-/// Who comes first among those that wait for a check: lower ranks do.
+/// Priority of a waiting check. The lowest value comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckPriority {
     is_stranger: bool,
@@ -37,7 +37,7 @@ pub struct CheckPriority {
 }
 
 impl CheckPriority {
-    /// Of work that nobody can make others do.
+    /// Priority of work that unknown clients cannot cause.
     pub const OWN: Self = Self::new(true, 0);
 
     #[must_use]
@@ -46,14 +46,14 @@ impl CheckPriority {
     }
 }
 
-/// Hashes and checks passwords.
+/// Hashing and checking of passwords, a limited number at once.
 #[derive(Debug, Default)]
 pub struct Passwords {
     line: Arc<Mutex<CheckQueue>>,
 }
 
 impl Passwords {
-    /// A new hash in PHC form.
+    /// Returns a new hash in PHC format.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
         let turn = self.turn(CheckPriority::OWN).await?;
@@ -66,7 +66,7 @@ impl Passwords {
         .await?
     }
 
-    /// Does the password fit the hash? Without a hash the answer is no, after the same time.
+    /// Returns whether the password matches the hash. Without a hash it does not, after the same time.
     pub async fn verify(&self, turn: HashPermit, password: &str, hash: Option<&str>) -> Result<bool, PasswordError> {
         if password.chars().count() > PASSWORD {
             return Ok(false);
@@ -81,7 +81,7 @@ impl Passwords {
         .await
     }
 
-    /// Waits until one more password may be hashed or checked. When too many wait, the last in line are refused.
+    /// Waits until a password may be hashed or checked. If too many wait, those with the lowest priority are refused.
     pub async fn turn(&self, rank: CheckPriority) -> Result<HashPermit, PasswordError> {
         let entered = lock(&self.line).enter(rank);
         match entered {
@@ -95,11 +95,11 @@ impl Passwords {
     }
 }
 
-/// Permission for one hash or check. The next in line goes when it is dropped.
+/// Permission for one hash or check. When it is dropped, the next one is granted.
 #[must_use]
 #[derive(Debug)]
 pub struct HashPermit {
-    /// `None`: given up already.
+    /// Queue to which the permit is returned. `None`: returned already.
     line: Option<Arc<Mutex<CheckQueue>>>,
     rank: CheckPriority,
 }
@@ -119,7 +119,7 @@ enum WaitingCheck {
     Full,
 }
 
-/// The checks that run, and those that wait, in the order of their rank and then of their arrival.
+/// Running checks, and waiting ones by priority and arrival.
 #[derive(Debug, Default)]
 struct CheckQueue {
     running: usize,
@@ -164,7 +164,7 @@ impl CheckQueue {
         self.strangers -= usize::from(rank.is_stranger);
     }
 
-    /// The first in line begins, if there is room for it.
+    /// Starts the first waiting check, if there is room for it.
     fn next(&mut self) -> Option<(CheckPriority, oneshot::Sender<HashPermit>)> {
         let ((rank, _), _) = self.waiting.first_key_value()?;
         let rank = *rank;
@@ -181,7 +181,7 @@ fn advance(line: &Arc<Mutex<CheckQueue>>) {
         let next = lock(line).next();
         let Some((rank, waiting)) = next else { return };
         if let Err(mut unwanted) = waiting.send(HashPermit { line: Some(Arc::clone(line)), rank }) {
-            // Whoever waited is gone.
+            // The caller does not wait any more.
             unwanted.line = None;
             lock(line).leave(rank);
         }
@@ -193,7 +193,7 @@ async fn run<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PasswordError> {
     task::spawn_blocking(move || {
-        // Held by the work, not by the caller, who may be gone before it ends.
+        // Kept by the work and not by the caller, who may stop waiting before it ends.
         let _turn = turn;
         work()
     })
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(nobody.hash.map(|h| h.len()), fresh.hash.map(|h| h.len()));
     }
 
-    /// How many checks of that rank may begin now.
+    /// Returns permits for all checks of that priority that may begin now.
     fn room(passwords: &Passwords, rank: CheckPriority) -> Vec<HashPermit> {
         std::iter::from_fn(|| futures_util::FutureExt::now_or_never(passwords.turn(rank))?.ok()).collect()
     }

@@ -1,6 +1,6 @@
-//! Passwords that were found right a short while ago, so that clients that send theirs with each request need not wait
-//! for argon2 each time. In memory only, under a keyed hash, and only for the network that they came from: others cannot
-//! find out by it whether a guess is right.
+//! Passwords that were right a short while ago, so that clients that send their password with each request need not
+//! wait for argon2 each time. They are in memory only, under a keyed hash, and valid only for the network that they
+//! came from, so others cannot use them to find out whether a guess is right.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What a name and a password are remembered under; of no use without the key, which nobody else has.
+/// Key under which a name and a password are remembered. It is useless without the secret key of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -35,7 +35,7 @@ pub struct Remembered {
 
 struct RememberedToken {
     user: UserId,
-    /// That the password was found to fit; another one means that the password was changed.
+    /// The hash that the password matched. If the user has another one, the password was changed.
     password_hash: String,
     until: MonotonicTime,
 }
@@ -61,7 +61,7 @@ impl Remembered {
         Fingerprint(mac.finalize().into_bytes().into())
     }
 
-    /// Was this found right, and does it still fit the user as they are now?
+    /// Returns whether this password was right and still matches the user.
     #[must_use]
     pub fn knows(&self, fingerprint: Fingerprint, user: &User, now: MonotonicTime) -> bool {
         lock(&self.known).get(&fingerprint).is_some_and(|known| {
@@ -69,7 +69,7 @@ impl Remembered {
         })
     }
 
-    /// It was found right just now.
+    /// Remembers a password that was right.
     pub fn remember(&self, fingerprint: Fingerprint, user: &User, now: MonotonicTime) {
         let Some(password_hash) = user.password_hash.clone() else { return };
         let mut known = lock(&self.known);
@@ -86,8 +86,8 @@ impl Remembered {
         );
     }
 
-    /// Whoever holds it checks; others that sent the same wait and then find it remembered, so that a client with many
-    /// connections counts as one try.
+    /// Returns a lock for checking this password. Other requests with the same password wait for it and then find the
+    /// password remembered, so a client with many connections counts as one attempt.
     #[must_use]
     pub fn turn(&self, fingerprint: Fingerprint) -> Arc<Turn<()>> {
         let mut turns = lock(&self.turns);

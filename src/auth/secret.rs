@@ -9,34 +9,35 @@ use crate::{
     domain::{token::TokenHash, user::User},
 };
 
-/// The longest secret that can name a token.
+/// Length of the longest secret of a token, in bytes.
 const LONGEST: usize = 64;
 
-/// 40 hex digits.
+/// Returns a new classic token: 40 hex digits.
 #[must_use]
 pub fn classic_token() -> String {
     hex::encode(random_bytes::<20>())
 }
 
-/// 64 hex digits.
+/// Returns a new login token: 64 hex digits.
 #[must_use]
 pub fn login_token() -> String {
     hex::encode(random_bytes::<32>())
 }
 
-/// Does this text look like a classic token?
+/// Returns whether the text has the form of a classic token.
 #[must_use]
 pub fn is_classic_token(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Under what a token is stored; `None` for what can be no token. Tokens are random, so a plain hash is enough.
+/// Returns the hash under which a token is stored. `None`: the text cannot be a token. Tokens are random, so a plain
+/// hash is enough.
 #[must_use]
 pub fn token_hash(secret: &str) -> Option<TokenHash> {
     (!secret.is_empty() && secret.len() <= LONGEST).then(|| Sha256::digest(secret.as_bytes()).into())
 }
 
-/// 64 hex digits that whoever has the secret of a session can make, and from which it cannot be found out.
+/// Returns 64 hex digits that require the secret of a session to compute, and do not reveal it.
 #[must_use]
 pub fn csrf_token(session: &str) -> String {
     let mut digest = Sha256::new();
@@ -45,14 +46,15 @@ pub fn csrf_token(session: &str) -> String {
     hex::encode(digest.finalize())
 }
 
-/// 64 hex digits that prove that the server wrote this text for that session.
+/// Returns 64 hex digits that prove that the server wrote this text for that session.
 #[must_use]
 pub fn notice_signature(session: &str, text: &str) -> String {
     hex::encode(signature(session.as_bytes(), &[b"notice: ", text.as_bytes()]))
 }
 
-/// What a browser that logged in to an account keeps, to be told from strangers later: 64 hex digits, signed with the
-/// user's password hash, so that a new password ends it and nothing has to be stored. `None`: the user has no password.
+/// Returns a cookie for a browser that logged in to an account, so that it is known later: 64 hex digits, signed with
+/// the user's password hash, so a new password invalidates it and nothing has to be stored. `None`: the user has no
+/// password.
 #[must_use]
 pub fn device_cookie(user: &User) -> Option<String> {
     let nonce = random_bytes::<16>();
@@ -60,7 +62,7 @@ pub fn device_cookie(user: &User) -> Option<String> {
     Some(hex::encode([nonce, signature].concat()))
 }
 
-/// Names the browser that holds this cookie of that account; `None`: it is not one of this account.
+/// Returns an identifier of the browser that has this cookie of the account. `None`: not a cookie of this account.
 #[must_use]
 pub fn device(user: &User, cookie: &str) -> Option<TokenHash> {
     let bytes = hex::decode(cookie).ok().filter(|bytes| bytes.len() == 32)?;
@@ -88,7 +90,7 @@ pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 
-/// 100 random bits, without letters that are easily mistaken.
+/// Returns a new password of 100 random bits, without letters that are easily confused.
 #[must_use]
 pub fn password() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
