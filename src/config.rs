@@ -1,7 +1,7 @@
-//! Settings with their origins. The only reader of the environment.
+//! Settings with their origins, and the only reader of the environment.
 //!
-//! A flag goes before the environment, the environment before the file, the file before the default. Knows nothing of
-//! what the settings are used for. `settings` declares each setting in one line.
+//! Flags take precedence over the environment, the environment over the file, and the file over defaults. This module
+//! does not know what the settings are used for. `settings` declares each setting in one line.
 
 mod environment;
 mod section;
@@ -25,7 +25,7 @@ pub use self::{
     settings::{Config, MailConfig, SmsConfig},
 };
 
-/// A value, and where it came from.
+/// A value with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
     pub value: T,
@@ -51,7 +51,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What the command line says; it wins over everything else.
+/// Settings from the command line, which take precedence over all others.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     pub data: Option<PathBuf>,
@@ -81,7 +81,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file that `flags` or `environment` name, and puts everything together.
+    /// Reads the file that `flags` or `environment` name, and combines all origins.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let file = match flags.config.clone().or_else(|| environment.get("ARGUSD_CONFIG").map(PathBuf::from)) {
             Some(path) => toml::from_str(&read_file(&path)?).map_err(|reason| {
@@ -93,7 +93,7 @@ impl Config {
         settings::finish(Self::read(&Sources { flags, environment }, file)?)
     }
 
-    /// Name, value and origin of each setting, for people.
+    /// Returns name, value and origin of each setting, for people.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, String, Origin)> {
         let mut rows = Vec::new();
@@ -102,7 +102,7 @@ impl Config {
     }
 }
 
-/// Reads a secret; white space at its end does not count.
+/// Reads a secret from a file. White space at its end is removed.
 pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
     Ok(read_file(path)?.trim_end().into())
 }

@@ -1,4 +1,4 @@
-//! The environment of the process, or a fake one in tests.
+//! The environment of the process, or a fake one for tests.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
@@ -6,13 +6,14 @@ use std::{collections::BTreeMap, ffi::OsString};
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// What this process was started with.
+    /// Returns the environment with which this process was started.
     #[must_use]
     pub fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }
 
-    /// `None` if unset or empty. What is not UTF-8 is replaced, and so refused where it matters.
+    /// Returns the value. `None` if unset or empty. Bytes that are not UTF-8 are replaced, so such values are refused
+    /// where it matters.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = self.0.get(std::ffi::OsStr::new(name))?;

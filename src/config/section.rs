@@ -1,4 +1,4 @@
-//! Generates structs, reading and rows from the declarations of settings.
+//! Declares settings: generates the structs, the code that reads them, and the rows that show them.
 
 use super::{
     ConfigError, Environment, Flags, Origin, Setting,
@@ -23,9 +23,9 @@ pub(super) trait Section: Sized {
 /// Declaration of a setting, without its kind.
 pub(super) struct Spec {
     pub name: &'static str,
-    /// The first one that is set wins.
+    /// The first variable that is set applies.
     pub variables: &'static [&'static str],
-    /// As it would be written in a variable.
+    /// Returns the default in the format of a variable.
     pub default: fn() -> String,
 }
 
@@ -58,8 +58,9 @@ impl Sources<'_> {
     }
 }
 
-/// Declares sections: the struct and the one for the file, the prefix of the names, optionally the setting that is checked
-/// `first`, and a line for each setting: `key in the file => field: kind, variables, default`. Nested sections come last.
+/// Declares sections: the struct and the one for the file, the prefix of the names, optionally the setting that is
+/// checked `first`, and a line for each setting: `key in the file => field: kind, variables, default`. Nested sections
+/// come last.
 macro_rules! sections {
     (@spec $prefix:literal $key:ident $variables:tt $default:expr) => {
         Spec {

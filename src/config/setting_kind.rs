@@ -11,10 +11,10 @@ use url::Url;
 
 use super::{ConfigError, Origin, read_secret};
 
-/// A thousand years: what is longer is a mistake, and would not fit a timestamp.
+/// Upper bound on lives: a thousand years. Longer ones are mistakes and would not fit into a timestamp.
 pub const LONGEST_LIFE_DAYS: u64 = 365_000;
 
-/// Kind of setting. It is implemented for types such as `bool`, and for others that exist only as kinds.
+/// Kind of a setting. It is implemented for types such as `bool`, and for others that exist only as kinds.
 pub trait SettingKind {
     type Value;
     /// Type in the settings file, so that errors name line and column.
@@ -30,13 +30,13 @@ pub trait SettingKind {
         name
     }
 
-    /// Translates the text of a variable to that of the setting; `None`: it sets nothing.
+    /// Translates the text of a variable to that of the setting. `None`: the variable sets nothing.
     fn of_variable(_variable: &'static str, text: String) -> Result<Option<String>, String> {
         Ok(Some(text))
     }
 }
 
-/// A value from any origin, as it would be written in a variable.
+/// A value from any origin, in the format of a variable.
 pub struct FoundValue {
     pub name: &'static str,
     pub origin: Origin,
@@ -86,7 +86,7 @@ kinds! {
     bool: bool, bool, checked(parse_bool), bool::to_string;
     String: String, String, |found: FoundValue| Ok(found.into_text()), String::clone;
     PathBuf: PathBuf, PathBuf, |found: FoundValue| Ok(found.text.into()), |path: &PathBuf| path.display().to_string();
-    // An empty path is none.
+    // An empty path means none.
     Option<PathBuf>: Option<PathBuf>, PathBuf,
         |found: FoundValue| Ok(Some(found.text).filter(|path| !path.is_empty()).map(PathBuf::from)),
         |path: &Option<PathBuf>| path.as_ref().map(PathBuf::show).unwrap_or_default();
@@ -210,7 +210,7 @@ impl<const NEVER_EMPTY: bool> SettingKind for SecretIn<NEVER_EMPTY> {
     }
 }
 
-/// A request to a gateway, in templates.
+/// A request to an SMS gateway, with templates.
 #[derive(Clone, Debug)]
 pub struct SmsHttp {
     pub method: String,
@@ -243,7 +243,7 @@ fn read_sms_http(FoundValue { name, origin, text }: FoundValue) -> Result<Option
     Ok(Some(SmsHttp { method, url, headers, body, secret }))
 }
 
-/// Shows whether there is a secret.
+/// Formats whether there is a secret, without the secret.
 #[expect(clippy::ref_option, reason = "values are shown by reference")]
 fn hide<T>(secret: &Option<T>) -> String {
     if secret.is_some() { "(set)" } else { "" }.to_owned()

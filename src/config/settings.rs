@@ -18,13 +18,13 @@ use super::{
 sections! {
     Config, File, "" {
         data => data: PathBuf, ["ARGUSD_DATA"], "argusd.redb";
-        /// `HOST:PORT`; port 0 takes any free one.
+        /// `HOST:PORT`. Port 0 means any free port.
         listen => listen: Listen, ["ARGUSD_LISTEN"], "127.0.0.1:8000";
-        /// Where clients reach the server; `None`: where they say they did.
+        /// Address at which clients reach the server. `None`: the one that each request names.
         public_url => public_url: Option<Url>, ["ARGUSD_PUBLIC_URL"], "";
-        /// Frontends on other hosts. The first is where links to the frontend lead.
+        /// Frontends on other hosts. Links to the frontend lead to the first one.
         frontend_urls => frontend_urls: Vec<Url>, ["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"], "";
-        /// Addresses and networks of proxies whose forwarding headers are believed.
+        /// Addresses and networks of proxies whose forwarding headers are trusted.
         trusted_proxies => trusted_proxies: Vec<String>, ["ARGUSD_TRUSTED_PROXIES"], "";
         time_zone => time_zone: Tz, ["ARGUSD_TIME_ZONE", "TIME_ZONE"], host_time_zone();
         max_connections => max_connections: Number<usize, 1, 1_000_000>, ["ARGUSD_MAX_CONNECTIONS"], "20000";
@@ -50,51 +50,51 @@ sections! {
     }
 
     TokenConfig, Tokens, "tokens." {
-        /// `None`: classic tokens never expire.
+        /// Life of new classic tokens. `None`: they do not expire.
         life_days => life: Days<1, LONGEST_LIFE_DAYS>, ["ARGUSD_TOKEN_LIFE_DAYS"], "14";
         login_life_hours => login_life: Hours<1, { LONGEST_LIFE_DAYS * 24 }>, ["ARGUSD_LOGIN_LIFE_HOURS"], "10";
-        /// Before a source's token expires.
+        /// Time before the expiry of a source's token at which there is a warning.
         warning_days => warning_days: Number<u32, 1, 365>, ["ARGUSD_TOKEN_WARNING_DAYS"], "7";
     }
 
     IncidentConfig, Incidents, "incidents." {
-        /// Refuse to delete incidents.
+        /// Whether deleting incidents is refused.
         indelible => indelible: bool, ["ARGUSD_INDELIBLE_INCIDENTS", "ARGUS_INDELIBLE_INCIDENTS"], "true";
     }
 
     IcingaConfig, Icinga, "icinga." {
-        /// What `contacts` and `channels` speak; other paths say it themselves.
+        /// Dialect of the paths `contacts` and `channels`. Other paths name their dialect.
         dialect => dialect: Dialect, ["ARGUSD_ICINGA_DIALECT"], "issue";
     }
 
     WebConfig, Web, "web." {
-        /// A line on top of every page.
+        /// A line at the top of each page.
         banner => banner: OptionalText, ["ARGUSD_BANNER", "ARGUS_BANNER_MESSAGE"], "";
-        /// A style sheet with other values for the custom properties of the pages.
+        /// A style sheet that changes the custom properties of the pages.
         tokens => tokens: Option<PathBuf>, ["ARGUSD_WEB_TOKENS"], "";
     }
 
     AdminConfig, Admin, "admin." {
-        /// The first password of the user `admin`; `None`: one is made up.
+        /// The first password of the user `admin`. `None`: a random one is generated.
         password_file => password: FirstPassword, ["ARGUSD_ADMIN_PASSWORD", "ARGUSD_ADMIN_PASSWORD_FILE"], "";
     }
 
     NotificationConfig, Notifications, "notifications." {
-        /// Whether anything is sent at all.
+        /// Whether notifications are sent at all.
         send => send: bool, ["ARGUSD_SEND_NOTIFICATIONS", "ARGUS_SEND_NOTIFICATIONS"], "true";
-        /// Messages a minute and destination before summaries take over; `None`: no bound.
+        /// Messages a minute to one destination above which the rest becomes a summary. `None`: no limit.
         storm_limit => storm_limit: StormLimit, ["ARGUSD_STORM_LIMIT"], "30";
-        /// How long a message is tried.
+        /// Time for which a message is retried.
         retry_hours => retry: Hours<1, 8_760>, ["ARGUSD_RETRY_HOURS"], "24";
         /// Templates that replace the built-in ones.
         templates => templates: Option<PathBuf>, ["ARGUSD_TEMPLATES"], "";
-        /// Whether requests may go to this host and to private networks.
+        /// Whether requests to this host and to private networks are allowed.
         allow_private_addresses => allow_private_addresses: bool, ["ARGUSD_ALLOW_PRIVATE_ADDRESSES"], "true";
-        /// For one HTTP request with its answer.
+        /// Time limit of one HTTP request with its answer.
         http_timeout_seconds => http_timeout: Seconds<1, 600>, ["ARGUSD_HTTP_TIMEOUT_SECONDS"], "15";
-        /// Executables that carry messages; `None`: there are none.
+        /// Folder of plug-ins. `None`: no plug-ins.
         plugins => plugins: Option<PathBuf>, ["ARGUSD_PLUGINS"], "/usr/lib/argusd/channels";
-        /// For one call of a plug-in.
+        /// Time limit of one call to a plug-in.
         plugin_timeout_seconds => plugin_timeout: Seconds<1, 600>, ["ARGUSD_PLUGIN_TIMEOUT_SECONDS"], "30";
         /// A filter blob as JSON: values for criteria that a filter does not set.
         fallback_filter => fallback_filter: JsonObject, ["ARGUSD_FALLBACK_FILTER", "ARGUS_FALLBACK_FILTER"], "{}";
@@ -102,10 +102,10 @@ sections! {
 
     MailConfig, Mail, "mail.", tls first {
         host => host: Host, ["ARGUSD_MAIL_HOST", "EMAIL_HOST"], "localhost";
-        /// The default is the usual one for `tls`.
+        /// The default depends on `tls`.
         port => port: Number<u16, 1, 65_535>, ["ARGUSD_MAIL_PORT", "EMAIL_PORT"], "25";
         tls => tls: MailTls, ["ARGUSD_MAIL_TLS", "EMAIL_USE_TLS"], "none";
-        /// Empty: the server takes mail from us without.
+        /// Name for the login at the mail server. Empty: no login is required.
         username => username: String, ["ARGUSD_MAIL_USERNAME", "EMAIL_HOST_USER"], "";
         password_file => password: Secret,
             ["ARGUSD_MAIL_PASSWORD", "EMAIL_HOST_PASSWORD", "ARGUSD_MAIL_PASSWORD_FILE"], "";
@@ -117,7 +117,7 @@ sections! {
         timeout_seconds => timeout: Seconds<1, 600>, ["ARGUSD_MAIL_TIMEOUT_SECONDS"], "30";
     }
 
-    /// At most one of them is set.
+    /// Ways to send text messages. At most one of them is set.
     SmsConfig, Sms, "sms." {
         gateway_address => gateway_address: String, ["ARGUSD_SMS_GATEWAY_ADDRESS", "SMS_GATEWAY_ADDRESS"], "";
         address_template => address_template: String, ["ARGUSD_SMS_ADDRESS_TEMPLATE"], "";
@@ -125,7 +125,7 @@ sections! {
     }
 }
 
-/// Applies the rules that concern several settings.
+/// Applies rules that concern several settings.
 pub(super) fn finish(mut config: Config) -> Result<Config, ConfigError> {
     let (mail, sms) = (&mut config.mail, &config.sms);
     if mail.port.origin == Origin::Default {
