@@ -1,4 +1,4 @@
-//! Background work of the server.
+//! Background jobs of the server: housekeeping, the agenda, and the watch over faults of the server itself.
 
 mod agenda;
 mod clock_steps;
@@ -17,7 +17,7 @@ use crate::{notify::Health, service::Service};
 
 pub use self::{agenda::Agenda, dead_messages::DeadMessages, fault_watch::FaultWatch, token_sweeper::TokenSweeper};
 
-/// Works until `stopping` turns true.
+/// Runs all background jobs until `stopping` becomes true.
 pub async fn run(service: Service, health: Arc<Health>, stopping: Receiver<bool>) {
     let watch = FaultWatch::new(service.clone(), health);
     let agenda = Agenda::new(service.clone());

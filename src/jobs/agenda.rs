@@ -10,10 +10,9 @@ use crate::{
     service::{Service, ServiceError, Settled},
 };
 
-/// How long a row that stays due waits for the next look, and how long it may take until it is noticed that the clock was
-/// set.
+/// Maximum time until a row that stays due is checked again, and until a change of the time of day is noticed.
 const EVERY: Duration = Duration::from_secs(15);
-/// Between rounds, however much is due.
+/// Minimum time between rounds, however much is due.
 const AT_LEAST: Duration = Duration::from_millis(250);
 
 pub struct Agenda {
@@ -22,7 +21,7 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// From here on, sources can be heard.
+    /// Creates the job. From now on heartbeats of sources can be received.
     #[must_use]
     pub fn new(service: Service) -> Self {
         let started = service.store().clock().moment();
@@ -51,7 +50,7 @@ impl Agenda {
         }
     }
 
-    /// Looks at everything that is due, once; what came of it, by kind.
+    /// Executes all due tasks once. Returns the results by kind.
     pub async fn round(&self) -> Vec<(TaskKind, Result<Settled, ServiceError>)> {
         let mut outcomes = Vec::new();
         for kind in TaskKind::ALL {

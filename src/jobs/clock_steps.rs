@@ -1,6 +1,6 @@
 //! Logs changes of the time of day.
 //!
-//! Nothing has to be done about it: what waits within a run waits by the monotonic clock.
+//! Nothing has to be done about them, because waits are measured by the monotonic clock.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Looks until `stopping` turns true.
+/// Checks the clocks until `stopping` becomes true.
 pub(super) async fn run(service: Service, mut stopping: Receiver<bool>) {
     let clock = service.store().clock();
     let mut detector = StepDetector::new(clock.both());

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::service::Service;
 
-/// How long it may take until a file that was removed or replaced is noticed.
+/// Maximum time until it is noticed that the file was removed or replaced.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Delay after the start before all pages are verified, and the interval after that.
 const FIRST_VERIFICATION: Duration = Duration::from_secs(2);
@@ -16,7 +16,7 @@ const VERIFY_EVERY: Duration = Duration::from_hours(24);
 const PAGES_AT_ONCE: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Works until `stopping` turns true.
+/// Runs both checks until `stopping` becomes true.
 pub(super) async fn run(service: Service, stopping: Receiver<bool>) {
     tokio::join!(look(service.clone(), stopping.clone()), verify(service, stopping));
 }
@@ -30,7 +30,7 @@ async fn look(service: Service, mut stopping: Receiver<bool>) {
             _ = interval.tick() => {}
         }
         let store = service.store().clone();
-        // What it finds is logged, kept and shown by the store itself.
+        // The store logs, keeps and shows the result.
         let looked = spawn_blocking(move || store.look_at_file()).await;
         drop(looked);
     }
@@ -56,7 +56,7 @@ async fn verify(service: Service, mut stopping: Receiver<bool>) {
         let verified = spawn_blocking(move || store.verify_pages(&mut pause)).await;
         match verified {
             Ok(Ok(findings)) if findings.is_empty() => info!("verified all pages of the data file"),
-            // Damage was logged where it was found.
+            // The store logged the damage when it was found.
             Ok(Ok(_)) => {}
             Ok(Err(_)) if *stopping.borrow() => return,
             Ok(Err(error)) => warn!("the pages of the data file could not be verified: {error}"),

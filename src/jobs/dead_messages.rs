@@ -20,7 +20,8 @@ use crate::{
 
 const PAGE: usize = 1_000;
 
-/// Letters that are dead, by where they were to go. Deliveries are remembered from the start of the server on.
+/// Failed messages by recipient. The last message that was sent to a recipient is known from the start of the server
+/// on.
 #[derive(Debug, Default)]
 pub struct DeadMessages(Mutex<KnownDeadMessages>);
 
@@ -29,15 +30,15 @@ struct KnownDeadMessages {
     dead: FxHashMap<MessageTarget, BTreeMap<MessageId, DeadMessage>>,
     delivered: FxHashMap<MessageTarget, ChangeNumber>,
     loading: Loading,
-    /// Of the change that was heard of last.
+    /// Number of the last change that was received.
     turn: ChangeNumber,
-    /// When each letter died that was heard of; what is read from the file died before.
+    /// Numbers of the changes with which messages failed. Messages that are read from the file failed before.
     deaths: FxHashMap<MessageId, ChangeNumber>,
     /// Number of times that everything was forgotten.
     age: u64,
 }
 
-/// The place of a change in the order in which changes are heard of, which the clock does not disturb; 0: before the
+/// Number of a change in the order in which changes are received, which does not depend on the clock. 0: before the
 /// start of the server.
 type ChangeNumber = u64;
 
@@ -52,26 +53,26 @@ struct DeadMessage {
     died: Timestamp,
     turn: ChangeNumber,
     incident: Option<IncidentId>,
-    /// Of a contact: UUID and name.
+    /// UUID and name of a contact. `None` for destinations.
     whose: Option<(Uuid, String)>,
-    /// It counts for certain.
+    /// Whether the message was checked and counts.
     examined: bool,
 }
 
-/// A letter to a contact, of which it is to be found out whether it counts.
+/// A failed message to a contact that has to be checked before it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UncheckedMessage {
     pub contact: ContactId,
     pub uuid: Uuid,
     pub channel: ChannelId,
     message: MessageId,
-    /// `None`: a summary, or it is known not to matter.
+    /// Incident of the message. `None`: a summary, or the incident is known not to matter.
     pub incident: Option<IncidentId>,
 }
 
 #[derive(Debug)]
 enum Loading {
-    /// Holds those that were heard of since, which are newer than what is read.
+    /// Holds the messages that were received meanwhile, which are newer than those that are read.
     Needed(FxHashSet<MessageId>),
     Done,
 }
@@ -83,14 +84,14 @@ impl Default for Loading {
 }
 
 impl DeadMessages {
-    /// True if that may change what is to be said of a destination.
+    /// Updates the messages. Returns whether the findings about a recipient may change.
     pub fn note(&self, messages: &[Arc<Message>]) -> bool {
         let mut known = self.lock();
         let noted: Vec<bool> = messages.iter().map(|message| known.note(message)).collect();
         noted.contains(&true)
     }
 
-    /// The file may hold what was not told: it has to be read again.
+    /// Forgets the failed messages, because the file may contain changes that were not received. They are read again.
     pub fn forget(&self) {
         let mut known = self.lock();
         known.dead.clear();
@@ -98,7 +99,7 @@ impl DeadMessages {
         known.age += 1;
     }
 
-    /// Reads those that were there before, if that is still to be done. Blocking.
+    /// Reads failed messages from the file, if that was not done yet. Blocks.
     pub fn load(&self, snapshot: impl FnOnce() -> Result<Snapshot, StoreError>) -> Result<(), StoreError> {
         let age = {
             let known = self.lock();
@@ -130,8 +131,8 @@ impl DeadMessages {
         }
     }
 
-    /// Destinations that have taken nothing since their newest dead letter: how many are dead since they took something,
-    /// and when the newest died.
+    /// Returns destinations to which no message was sent since their newest failed message, with the number of messages
+    /// that failed since one was sent, and the time at which the newest failed.
     #[must_use]
     pub fn stuck(&self) -> Vec<(DestinationId, usize, Timestamp)> {
         let known = self.lock();
@@ -144,7 +145,7 @@ impl DeadMessages {
         stuck.collect()
     }
 
-    /// The same of contacts.
+    /// Returns contacts to which no message was sent since their newest failed message.
     #[must_use]
     pub fn unreached(&self) -> Vec<Unreached> {
         let known = self.lock();
@@ -160,7 +161,7 @@ impl DeadMessages {
         unreached.collect()
     }
 
-    /// One letter of each contact that could not be reached, and all that were not asked about before.
+    /// Returns one message of each contact with failed messages, and all messages that were not checked yet.
     #[must_use]
     pub fn doubtful(&self) -> Vec<UncheckedMessage> {
         let known = self.lock();
@@ -177,12 +178,12 @@ impl DeadMessages {
         doubtful
     }
 
-    /// No letter to it counts any more.
+    /// Removes all messages to a contact that was deleted.
     pub fn is_gone(&self, doubtful: &UncheckedMessage) {
         self.lock().dead.remove(&MessageTarget::Contact(doubtful.contact, doubtful.channel));
     }
 
-    /// It counts, or it does not.
+    /// Notes that a message counts, or removes it if it does not.
     pub fn settle(&self, doubtful: &UncheckedMessage, counts: bool) {
         let place = MessageTarget::Contact(doubtful.contact, doubtful.channel);
         let mut known = self.lock();

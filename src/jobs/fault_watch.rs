@@ -24,7 +24,7 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(15);
-/// Between rounds, however much is going on.
+/// Minimum time between rounds, however much is going on.
 const AT_LEAST: Duration = Duration::from_millis(250);
 
 pub struct FaultWatch {
@@ -33,7 +33,7 @@ pub struct FaultWatch {
     alarm: Arc<WatchAlarm>,
 }
 
-/// Hears what makes a look worth while before the next one is due.
+/// Follower that starts a round early if something changed that concerns it.
 #[derive(Default)]
 struct WatchAlarm {
     dead: DeadMessages,
@@ -60,7 +60,7 @@ impl Follower for WatchAlarm {
 }
 
 impl FaultWatch {
-    /// Follows the store from here on.
+    /// Creates the watch, which follows the store from now on.
     #[must_use]
     pub fn new(service: Service, health: Arc<Health>) -> Self {
         let alarm = Arc::new(WatchAlarm::default());
@@ -89,7 +89,7 @@ impl FaultWatch {
         }
     }
 
-    /// Looks at everything once.
+    /// Checks everything once.
     pub async fn round(&self) -> [(FaultKind, Result<Settled, ServiceError>); 5] {
         [
             (FaultKind::DeadMessages, self.check_dead_messages().await),
@@ -123,7 +123,7 @@ impl FaultWatch {
     }
 
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {
-        // Not tried since the start: whatever was said stands.
+        // No attempt since the start: an open incident stays open.
         let Some(reach) = self.health.reach(EMAIL) else { return Ok(Settled::default()) };
         let clock = Arc::clone(self.service.store().clock());
         let find = move |now| match reach {
@@ -134,8 +134,8 @@ impl FaultWatch {
     }
 }
 
-/// Letters to contacts that are there no more do not count: nothing can mend that. Nor do those that were to tell of
-/// trouble with the same channel, or else closing that incident by hand would open it again.
+/// Removes failed messages that do not count: those to deleted contacts, because that cannot be fixed, and those about
+/// failures of the same channel, because otherwise closing that incident by hand would open it again.
 fn examine(dead: &DeadMessages, store: &Store) -> Result<(), StoreError> {
     let doubtful = dead.doubtful();
     if doubtful.is_empty() {

@@ -1,4 +1,4 @@
-//! Periodic work: stores when sources were last seen, trims the change log, deletes old tokens.
+//! Periodic work: stores when sources were last seen, trims the change log, deletes expired tokens.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::{
 
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Changes that stay for whoever follows the log, indexed or not.
+/// Number of the latest changes that are kept for followers of the log, whether or not they are indexed.
 const KEPT_CHANGES: u64 = 100_000;
 const CHANGES_PER_COMMAND: u64 = 2_000;
 
-/// Works until `stopping` turns true.
+/// Works once a minute until `stopping` becomes true.
 pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(EVERY);
     let mut tokens = TokenSweeper::new(&service);
@@ -43,7 +43,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// Takes out of the change log what nobody will ask for any more, in short commands.
+/// Deletes changes from the change log that nothing will request any more, in short commands.
 async fn trim_changes(service: &Service) -> Result<(), StoreError> {
     let counters = service.store().counters();
     let kept_for_followers = Seq(counters.last_seq.saturating_sub(KEPT_CHANGES));

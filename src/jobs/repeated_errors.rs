@@ -1,10 +1,10 @@
-//! Log lines about incidents of the server itself, and about errors that prevent them.
+//! Logs incidents of the server itself, and errors that prevent them.
 
 use tracing::{info, warn};
 
 use crate::service::{ServiceError, Settled};
 
-/// What went wrong last, by kind: the same error again is not logged again.
+/// The last error of each kind. The same error is not logged again.
 #[derive(Default)]
 pub(super) struct RepeatedErrors(Vec<(&'static str, String)>);
 

@@ -7,12 +7,12 @@ use crate::{
 
 pub struct TokenSweeper {
     clock: ExpiryClock,
-    /// How far the clock was when it was stored last.
+    /// Time of the clock when it was last stored.
     stored: Timestamp,
 }
 
 impl TokenSweeper {
-    /// Goes on where the last run of the server ended.
+    /// Continues with the clock of the last run of the server.
     #[must_use]
     pub fn new(service: &Service) -> Self {
         let stored = i64::try_from(service.store().counters().expiry_clock).ok().filter(|micros| *micros > 0);
@@ -21,10 +21,10 @@ impl TokenSweeper {
         Self { clock, stored: stored.unwrap_or(Timestamp::MIN) }
     }
 
-    /// How many tokens were deleted.
+    /// Deletes expired tokens. Returns their number.
     ///
     /// # Errors
-    /// If nothing can be written; the next sweep tries again.
+    /// If nothing can be written. The next call tries again.
     pub async fn sweep(&mut self, service: &Service) -> Result<usize, StoreError> {
         let reached = self.clock.look(service.store().clock().both());
         let due = self.stored.saturating_add_micros(EXPIRY_CLOCK_STORED_EVERY_MICROS);

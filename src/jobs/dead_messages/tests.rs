@@ -1,4 +1,4 @@
-//! Failed messages are added and removed.
+//! Tests of which failed messages count: they are added, sent, checked and removed.
 
 use super::*;
 use crate::domain::{
