@@ -1,7 +1,7 @@
 //! Realistic incidents in any number, for demonstrations and benchmarks.
 //!
-//! What they look like is pure and depends on a seed only; loading them takes the same way into the store as everything
-//! else, many at a time.
+//! Their content is pure and depends only on a seed. They are stored by the same commands as all other incidents, many
+//! at a time.
 
 mod demo;
 mod dice;

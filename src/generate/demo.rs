@@ -1,9 +1,8 @@
 //! Demo data: sources, incidents in all states, people, and everything that decides who is notified.
 //!
-//! Nobody is ever told of any of it. None of its events was decided about (`decided` is `None`), so none has a message.
-//! Its profiles and rules are switched off, so that what is done with its incidents later tells nobody either. And should
-//! somebody switch one on: all addresses are at `example.org`, which takes no mail, and the number is one of those that
-//! are given to nobody.
+//! Nobody is ever notified of any of it. No event was decided about (`decided` is `None`), so none has a message. The
+//! profiles and rules are switched off, so later changes of the incidents notify nobody either. If a profile or rule is
+//! switched on, all addresses are at `example.org`, which accepts no mail, and the phone number is a reserved one.
 
 mod settings;
 mod story;
@@ -29,7 +28,7 @@ use crate::{
     },
 };
 
-/// Latest incidents that are read to find out whether all of them are the server's own.
+/// Number of the latest incidents that are read to find out whether all incidents are the server's own.
 const LOOKED_AT: u64 = 1_000;
 
 const SYSTEMS: [System; story::SYSTEMS] = [
@@ -67,11 +66,12 @@ impl Person {
     }
 }
 
-/// What was made.
+/// Demo data that was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demo {
     pub incidents: usize,
-    /// Not if there was such a world before: then there are more incidents in it now.
+    /// Whether users, profiles and so on were created. False if demo data existed before; then only incidents were
+    /// added.
     pub settings: bool,
 }
 
@@ -86,8 +86,8 @@ impl fmt::Display for Demo {
 }
 
 impl Service {
-    /// The same world for the same seed, seen from the moment at which it is made. For superusers. Refused where there are
-    /// incidents other than the server's own, unless forced.
+    /// Creates demo data relative to the current time, the same for the same seed. Only superusers may do this. It is
+    /// refused if there are incidents other than the server's own, unless forced.
     pub async fn make_demo_data(&self, caller: &Caller, seed: u64, force: bool) -> Result<Demo, ServiceError> {
         caller.require(Action::MakeDemoData)?;
         let maker = caller.id();
@@ -104,7 +104,7 @@ impl Service {
     }
 }
 
-/// Other than the server's own.
+/// Returns whether there are incidents other than the server's own.
 fn has_foreign_incidents(command: &mut Command<'_>) -> Result<bool, ServiceError> {
     let own = command.directory().own_source();
     let next = command.new_incident_id().0;
@@ -122,7 +122,7 @@ fn make(command: &mut Command<'_>, maker: UserId, dice: &mut Dice) -> Result<Dem
     let people = PEOPLE.map(|person| user(command, &person));
     let posters = SYSTEMS.map(|system| source(command, &system));
     let sources = posters.each_ref().map(|source| source.id);
-    // Never given out again, so runs do not collide.
+    // Incident ids are never reused, so the names of runs are unique.
     let run = format!("demo-{}", command.new_incident_id());
     let drafts = story::tell(dice, &SYSTEMS.map(|system| system.like), command.now());
     let incidents = drafts.len();
@@ -172,7 +172,7 @@ fn source(command: &mut Command<'_>, System { like, source_type }: &System) -> A
     Arc::new(put_new_source(command, user, name.to_owned(), (*source_type).to_owned(), base_url))
 }
 
-/// The tag of what broke last and is not repaired: that is where maintenance goes on.
+/// Returns the host tag of the latest open incident. Current maintenance is planned for this host.
 fn host_in_trouble(drafts: &[Draft]) -> String {
     let open = drafts.iter().rev().filter(|draft| draft.end == EndTime::Infinity);
     let hosts = open.flat_map(|draft| &draft.tags).filter(|tag| tag.key() == "host");

@@ -1,6 +1,6 @@
-//! Pseudo-random numbers that depend on the seed only.
+//! Pseudo-random numbers that depend only on a seed.
 
-/// The generator `SplitMix64`: fast, and good enough for make-believe.
+/// The generator `SplitMix64`, which is fast and good enough for generated data.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 
@@ -17,7 +17,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// From 0 to below `end`; 0 if there is nothing below.
+    /// Returns a number from 0 to below `end`, or 0 if `end` is 0.
     pub(super) const fn below(&mut self, end: u64) -> u64 {
         if end == 0 { 0 } else { self.roll() % end }
     }
@@ -30,17 +30,18 @@ impl Dice {
         self.below(100) < chance
     }
 
-    /// `None` for an empty list only.
+    /// Returns an item of a list. `None` only for an empty list.
     pub(super) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> Option<&'a T> {
         list.get(self.below(list.len() as u64) as usize).copied()
     }
 
-    /// A text of a list; nothing for an empty list.
+    /// Returns a text of a list. Empty for an empty list.
     pub(super) fn word(&mut self, list: &[&'static str]) -> &'static str {
         self.pick(list).unwrap_or_default()
     }
 
-    /// Mostly small, now and then large: each doubling is half as likely as the one before.
+    /// Returns a number that is mostly small and sometimes large. It is doubled up to `doublings` times, each time with
+    /// a probability of 55 %.
     pub(super) const fn skewed(&mut self, base: u64, doublings: u32) -> u64 {
         let mut size = base;
         let mut left = doublings;

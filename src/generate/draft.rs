@@ -10,15 +10,15 @@ use crate::domain::{event::EventType, incident::EndTime, severity::Level, tag::T
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
 const DAY: u64 = 24 * 60 * MINUTE;
-/// How far back the first incident lies.
+/// Time before now in which incidents start, in microseconds.
 const PERIOD: u64 = 365 * DAY;
 
-/// An incident with its events, before it has numbers.
+/// A generated incident with its events, without ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Draft {
-    /// Position in [`SOURCES`].
+    /// Index into [`SOURCES`].
     pub source: usize,
-    /// Counted from 0.
+    /// Number of the incident, counted from 0.
     pub number: u64,
     pub start: Timestamp,
     pub end: EndTime,
@@ -28,7 +28,7 @@ pub(super) struct Draft {
     pub ticket_url: String,
     pub metadata: String,
     pub tags: Vec<Tag>,
-    /// In order of time.
+    /// Events, sorted by time.
     pub events: Vec<DraftEvent>,
 }
 
@@ -38,16 +38,16 @@ pub(super) struct DraftEvent {
     pub at: Timestamp,
     pub description: String,
     pub by: By,
-    /// Of acknowledgements that expire.
+    /// Expiry of an acknowledgement, if it expires.
     pub expiration: Option<Timestamp>,
-    /// The incident's from here on; `None`: what it is in the end.
+    /// Level of the incident from this event on. `None`: its final level.
     pub level: Option<Level>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     Source,
-    /// One of those who acknowledge, whatever their number.
+    /// A user, by number. Numbers beyond the number of users begin again at the first user.
     Person(usize),
 }
 
@@ -57,7 +57,7 @@ impl DraftEvent {
     }
 }
 
-/// Makes `count` drafts that start within the year before `now`.
+/// Generator of `count` drafts that start within the year before `now`.
 pub(super) struct Drafts {
     dice: Dice,
     now: Timestamp,
@@ -70,7 +70,7 @@ impl Drafts {
         Self { dice: Dice::new(seed), now, count, next: 0 }
     }
 
-    /// Each has its own stretch of the year, so starts ascend; where in it is a matter of luck.
+    /// Returns a random start within the part of the year that belongs to this number, so starts ascend.
     fn start(&mut self, number: u64) -> Timestamp {
         let step = (PERIOD / self.count.max(1)).max(1);
         let ago = PERIOD.saturating_sub(number.saturating_mul(step)).saturating_sub(self.dice.below(step));
@@ -99,7 +99,8 @@ impl Drafts {
         Level::new(level).unwrap_or(Level::INFORMATION)
     }
 
-    /// Some 5 % are open, most of them young; 4 % are stateless; the rest lasted from minutes to days.
+    /// Returns an end. About 5 % are open, most of them young; 4 % are stateless; the others lasted from minutes to
+    /// days.
     fn end(&mut self, start: Timestamp) -> EndTime {
         if self.dice.percent(4) {
             return EndTime::Stateless;

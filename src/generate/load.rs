@@ -1,4 +1,4 @@
-//! Loads generated incidents into the store: hundreds for each command, several commands for each commit.
+//! Loads generated incidents into the store, hundreds in each command, with several commands in each commit.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -31,7 +31,7 @@ pub enum GenerateError {
     Panicked,
 }
 
-/// Makes the sources as needed, then the incidents. Says how far it is about once a second.
+/// Creates the sources if necessary, then the incidents. Reports progress about once a second.
 pub async fn load(
     service: &Service,
     count: u64,
@@ -78,7 +78,7 @@ fn rate(done: u64, took: Duration) -> u64 {
     (done as f64 / took.as_secs_f64().max(0.001)) as u64
 }
 
-/// Who posts for each of [`SOURCES`].
+/// Returns the source that posts for each of [`SOURCES`].
 async fn posters(service: &Service) -> Result<Vec<Arc<Source>>, ServiceError> {
     let caller = service.people().local_caller()?;
     let mut posters = Vec::with_capacity(SOURCES.len());
@@ -102,7 +102,7 @@ async fn posters(service: &Service) -> Result<Vec<Arc<Source>>, ServiceError> {
     Ok(posters)
 }
 
-/// Those who acknowledge: everybody who is no source.
+/// Returns the users who acknowledge: all users who are not sources.
 fn people(service: &Service) -> Vec<UserId> {
     let directory = service.directory();
     let mut people: Vec<UserId> =
@@ -111,7 +111,7 @@ fn people(service: &Service) -> Vec<UserId> {
     people
 }
 
-/// Part of each source incident id, so that several runs do not collide.
+/// Returns a part of each source incident id that differs between runs.
 fn run_name(now: Timestamp) -> Arc<str> {
     const START_OF_2020_MILLIS: i64 = 1_577_836_800_000;
     format!("{:x}", now.micros() / 1_000 - START_OF_2020_MILLIS).into()

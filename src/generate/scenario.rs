@@ -2,12 +2,12 @@
 
 use super::{dice::Dice, words};
 
-/// A monitoring system of the made-up network.
+/// A monitoring system of the generated network.
 pub(super) struct SourceKind {
     pub name: &'static str,
     pub source_type: &'static str,
     pub base_url: &'static str,
-    /// How many of a hundred incidents it sends.
+    /// Share of all incidents, in percent.
     pub share: u64,
     pub troubles: &'static [fn(&mut Dice) -> Fault],
 }
@@ -50,10 +50,10 @@ pub(super) const PROMETHEUS: SourceKind = SourceKind {
     troubles: &[pods_restarting, error_rate, pods_restarting, certificate],
 };
 
-/// What a source would say of one trouble.
+/// Report of a source about one fault.
 pub(super) struct Fault {
     pub description: String,
-    /// `key=value`, three to six.
+    /// Three to six tags as `key=value`.
     pub tags: Vec<String>,
     pub details_url: String,
     /// Compact JSON.
@@ -188,7 +188,7 @@ fn error_rate(dice: &mut Dice) -> Fault {
     fault
 }
 
-/// Where it happens.
+/// Place and host of a fault.
 struct NetworkSite {
     place: &'static str,
     host: String,

@@ -8,7 +8,7 @@ use crate::{
     service::{NewAck, NewEvent, NewIncident, PastChange, PastEvent, PastIncident},
 };
 
-/// `run`: part of the source incident id.
+/// Returns the past incident. `run` is a part of its source incident id.
 pub(super) fn past(draft: Draft, source: &Arc<Source>, people: &[UserId], run: &str) -> PastIncident {
     let mut events = draft.events.into_iter();
     let level = events.next().and_then(|first| first.level).unwrap_or(draft.level);

@@ -1,4 +1,4 @@
-//! Demo data for notifications: profiles and what they need, planned maintenance, contacts and a rule.
+//! Demo data for notifications: profiles and what they require, planned maintenance, contacts and a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +24,11 @@ use crate::{
 };
 
 const HOUR: i64 = 3_600_000_000;
-/// One of those that the British regulator keeps for films: it belongs to nobody.
+/// A number that the British regulator reserves for films. Nobody has it.
 const NOBODYS_NUMBER: &str = "+447700900123";
 const ORIGIN: &str = "demo";
 
-/// `host` is the tag of one that is being repaired.
+/// Creates all of it. `host` is the tag of the host for which current maintenance is planned.
 pub(super) fn put(
     command: &mut Command<'_>,
     dice: &mut Dice,
@@ -136,7 +136,7 @@ impl DemoWorld<'_, '_> {
         self.command.put_profile(Profile { id, owner, name, timeslot, filters, destinations, active: false });
     }
 
-    /// Start and end, in hours from now.
+    /// Plans maintenance. Start and end are in hours from now.
     fn maintenance(&mut self, by: UserId, (from, until): (i64, i64), description: &str, filter: FilterId) {
         let now = self.command.now();
         let start = now.saturating_add_micros(from * HOUR);
@@ -152,7 +152,8 @@ impl DemoWorld<'_, '_> {
         });
     }
 
-    /// The people as contacts in a group, one besides who is no user, and a rule that leads to the group.
+    /// Creates the users as contacts in a group, one more contact that is not a user, and a rule that notifies the
+    /// group.
     fn contacts(&mut self, maker: UserId, filters: Vec<FilterId>) -> Result<(), ServiceError> {
         const GROUP: &str = "Operations on call";
         const CHANNEL: &str = "Mail (demo)";
@@ -185,7 +186,7 @@ impl DemoWorld<'_, '_> {
         let known = PEOPLE.iter().map(|it| (it.full_name(), Some(it.username), it.email()));
         let guard = ("The night guard".to_owned(), None, "guard@example.org".to_owned());
         for (full_name, username, address) in known.chain([guard]) {
-            // Somebody may be a contact already, under the same name.
+            // A contact with this username may exist already.
             let username = match username {
                 Some(name) if self.command.contact_named(name)?.is_none() => Some(name.to_owned()),
                 _ => None,

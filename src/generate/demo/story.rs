@@ -1,4 +1,4 @@
-//! Demo incidents of the last days, oldest first. Pure: randomness and the time are arguments.
+//! Demo incidents of the last days, the oldest first. Pure: randomness and the time are arguments.
 
 use crate::{
     domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp},
@@ -13,14 +13,14 @@ use crate::{
 pub(super) const PEOPLE: usize = 3;
 pub(super) const SYSTEMS: usize = 4;
 const INCIDENTS: u64 = 120;
-/// Those that may well be open still.
+/// Number of the latest incidents, which may be open.
 const YOUNG: u64 = 36;
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const PERIOD: i64 = 6 * 24 * HOUR;
 
-/// Of ten incidents, who sends which: a position in the list of systems.
+/// Senders of ten incidents, as indexes into the list of systems.
 const SENDERS: [usize; 10] = [0, 1, 0, 2, 0, 3, 1, 0, 2, 3];
 const LEVELS: [u8; 10] = [3, 2, 4, 3, 5, 1, 4, 3, 2, 5];
 
@@ -83,7 +83,7 @@ const CLOSE_TEXTS: &[&str] =
     &["Fixed by a restart", "False alarm, the check was too strict", "The module was replaced", "Done, see the ticket"];
 const REOPEN_TEXTS: &[&str] = &["It is back", "Closed the wrong one"];
 
-/// Ascending by start; each source is a position in `systems`.
+/// Returns the incidents, sorted by start. Each source is an index into `systems`.
 pub(super) fn tell(dice: &mut Dice, systems: &[&SourceKind; SYSTEMS], now: Timestamp) -> Vec<Draft> {
     (0..INCIDENTS).filter_map(|number| draft(dice, systems, number, now)).collect()
 }
@@ -120,14 +120,15 @@ fn nth<T: Copy>(list: &[T], number: u64) -> Option<T> {
     list.get((number % (list.len() as u64).max(1)) as usize).copied()
 }
 
-/// The nearer to now, the more there are.
+/// Returns a start time. The closer to now, the more incidents start.
 fn start(dice: &mut Dice, left: u64, now: Timestamp) -> Timestamp {
     let unit = PERIOD as u64 / (INCIDENTS * INCIDENTS);
     let ago = left * left * unit - dice.below(unit / 2);
     now.saturating_add_micros(-(ago as i64))
 }
 
-/// Texts that are hard to show: of several lines, with markup, with a word that is wider than a phone, not in English.
+/// Returns a text that is hard to show: with several lines, with markup, with a word that is wider than a phone's
+/// screen, or not in English.
 fn embellished(dice: &mut Dice, number: u64, description: String) -> String {
     match number {
         n if n % 9 == 4 => format!(
@@ -157,7 +158,7 @@ fn links(number: u64, tags: &[Tag]) -> Vec<Tag> {
     wanted.into_iter().filter(|(wanted, _)| *wanted).filter_map(|(_, text)| Tag::parse(&text).ok()).collect()
 }
 
-/// The events of one incident, between its start and the last of them.
+/// The events of one incident, from its start to the last one.
 struct StoryTimeline<'a> {
     dice: &'a mut Dice,
     start: Timestamp,
