@@ -1,7 +1,7 @@
 //! Administrative commands and their replies, for the admin socket and for a shell.
 //!
-//! The same code serves a running server's socket and an offline command, so both behave alike. Knows nothing of how
-//! requests arrive or how replies are shown.
+//! The same code serves the socket of a running server and an offline command, so both behave alike. It does not know
+//! how requests arrive or how replies are shown.
 
 mod accounts;
 mod channels;
@@ -58,7 +58,7 @@ pub enum AdminRequest {
         source_type: Option<String>,
         heartbeat: Option<u32>,
     },
-    /// `None`: as the setting says.
+    /// Checks tokens that expire within `days`. `None`: the number of days of the setting.
     CheckTokens {
         days: Option<u32>,
     },
@@ -85,25 +85,25 @@ pub enum AdminRequest {
     },
 }
 
-/// One line of an answer; everything but `Progress` is the last.
+/// One line of a reply. All variants except `Progress` end the reply.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AdminReply {
     Progress(String),
     Done,
-    /// Something to print as it is: a token, a primary key.
+    /// Text that is printed unchanged: a token, a primary key.
     Text(String),
     Users(Vec<UserRow>),
     Tokens(Vec<TokenRow>),
     Sources(Vec<SourceRow>),
     Channels(Vec<ChannelRow>),
     Filters(Vec<FilterRow>),
-    /// What `check` found; empty: all is well.
+    /// Faults that `check` found. Empty: none.
     Findings(Vec<String>),
-    /// The command was not carried out, and why.
+    /// The reason why the command was not carried out.
     Refused(String),
 }
 
-/// Writes a secret for the other end of the admin socket, the only place to which one is serialized.
+/// Serializes a secret for the other end of the admin socket, the only place to which secrets are serialized.
 fn send<'a, S: Serializer>(secret: impl Into<Option<&'a SecretString>>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.into().map(ExposeSecret::expose_secret).serialize(serializer)
 }
@@ -116,13 +116,13 @@ pub struct CreateUser {
     pub last_name: String,
     pub staff: bool,
     pub superuser: bool,
-    /// `None`: cannot log in with a password.
+    /// Password. `None`: the user cannot log in with a password.
     #[serde(serialize_with = "send")]
     pub password: Option<SecretString>,
     pub grants: Vec<String>,
 }
 
-/// What is `None` stays as it is.
+/// A change of a user. Fields that are `None` keep their values.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ChangeUser {
     pub username: String,
@@ -136,10 +136,10 @@ pub struct ChangeUser {
     pub revoke: Vec<String>,
 }
 
-/// How long a new token lives.
+/// Life of a new token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Life {
-    /// As the settings say.
+    /// The life that is set in the settings.
     Setting,
     Never,
     Days(u32),
@@ -147,7 +147,7 @@ pub enum Life {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RevokeToken {
-    /// The number that the list shows.
+    /// The primary key, as the list shows it.
     Id(u64),
     Value(#[serde(serialize_with = "send")] SecretString),
     AllOf(String),
@@ -159,7 +159,7 @@ pub struct CreateSource {
     pub source_type: String,
     pub base_url: String,
     pub username: Option<String>,
-    /// Answer with a token for the source's user.
+    /// Whether to reply with a token for the source's user.
     pub token: bool,
 }
 
@@ -167,46 +167,46 @@ pub struct CreateSource {
 pub struct CreateChannel {
     pub name: String,
     pub channel_type: String,
-    /// `None`: one is made up.
+    /// UUID. `None`: a random one is generated.
     pub uuid: Option<String>,
-    /// JSON, with secrets.
+    /// Settings as a JSON object, which may contain secrets.
     #[serde(serialize_with = "send")]
     pub config: Option<SecretString>,
     pub offered: bool,
 }
 
-/// What is `None` stays as it is.
+/// A change of a channel. Fields that are `None` keep their values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChangeChannel {
-    /// Its name or its UUID.
+    /// Name or UUID of the channel.
     pub which: String,
     pub name: Option<String>,
     pub channel_type: Option<String>,
-    /// JSON, with secrets.
+    /// Settings as a JSON object, which may contain secrets.
     #[serde(serialize_with = "send")]
     pub config: Option<SecretString>,
     pub offered: Option<bool>,
 }
 
-/// Test incidents (contract section 24).
+/// Creation of test incidents (contract section 24).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateIncidents {
     pub count: u32,
-    /// The source's name; `None`: `argus`.
+    /// Name of the source. `None`: `argus`.
     pub source: Option<String>,
     pub source_type: Option<String>,
     pub description: Option<String>,
     pub level: Option<u8>,
     pub tags: Vec<String>,
     pub stateless: bool,
-    /// JSON.
+    /// Metadata as JSON.
     pub metadata: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CloseIncident {
     pub which: IncidentSelector,
-    /// Microseconds after the incident's start at which it ended; `None`: it ended now.
+    /// Microseconds between the start and the end of the incident. `None`: the incident ends now.
     pub duration: Option<i64>,
     pub message: Option<String>,
 }

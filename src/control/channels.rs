@@ -9,7 +9,7 @@ use crate::{
     service::Service,
 };
 
-/// The types that need no plug-in.
+/// Returns the channel types that need no plug-in.
 #[must_use]
 pub fn built_in_types() -> Vec<&'static str> {
     CHANNEL_TYPES.iter().map(|known| known.key).collect()
@@ -22,7 +22,7 @@ pub(super) fn list(service: &Service) -> AdminReply {
     AdminReply::Channels(directory.channels_sorted().into_iter().map(|channel| ChannelRow::new(channel)).collect())
 }
 
-/// Answers with its UUID.
+/// Creates a channel. Replies with its UUID.
 pub(super) async fn create(service: &Service, new: CreateChannel) -> AdminResult {
     let uuid = new.uuid.as_deref().map(uuid).transpose()?;
     let new = ChannelDraft {

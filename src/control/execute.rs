@@ -1,4 +1,4 @@
-//! Executes one administrative command.
+//! Executes an administrative command.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     service::{Service, ServiceError},
 };
 
-/// `progress` hears how long commands get on.
+/// Executes a command. Long commands report their progress to `progress`.
 pub async fn execute(
     service: &Service,
     request: AdminRequest,
@@ -19,7 +19,7 @@ pub async fn execute(
     carry_out(service, request, progress).await.unwrap_or_else(|error| AdminReply::Refused(error.to_string()))
 }
 
-/// Why a command was not carried out.
+/// Error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
     #[error(transparent)]
@@ -89,7 +89,7 @@ async fn blocking<T: Send + 'static>(
     ended.map_err(|_| AdminError::Other("an internal error ended the command".to_owned()))
 }
 
-/// A damaged file can make the layers below panic; that is a finding, not the end of the server.
+/// Verifies data file and search index. A panic of the layers below, which a damaged file can cause, becomes a finding.
 fn check(service: &Service) -> AdminReply {
     let mut findings = guarded("the data file", || service.store().verify().map_err(|error| error.to_string()));
     findings.extend(guarded("the search index", || service.search().verify().map_err(|error| error.to_string())));

@@ -3,7 +3,7 @@
 use super::{AdminReply, execute::AdminError};
 use crate::service::{Service, Settled};
 
-/// Exact: a token that does not expire within this number of days has no incident afterwards.
+/// Checks the tokens of all sources. Incidents about tokens that do not expire within this number of days are closed.
 pub(super) async fn check_tokens(service: &Service, days: Option<u32>) -> Result<AdminReply, AdminError> {
     let days = days.unwrap_or(service.settings().token_warning_days);
     Ok(reply(&service.system().check_tokens(days).await?))

@@ -84,7 +84,7 @@ async fn find(service: &Service, which: IncidentSelector) -> Result<Incident, Ad
     Ok(service.incidents().incident(id).await?)
 }
 
-/// As if the source itself had called.
+/// Returns a caller that acts as the source.
 fn on_behalf_of(service: &Service, source: &Arc<Source>) -> Result<Caller, AdminError> {
     let directory = service.directory();
     let user = directory.user(source.user).ok_or_else(|| AdminError::Other("the source has no user".to_owned()))?;
@@ -95,7 +95,7 @@ fn source_with(service: &Service, id: SourceId) -> Result<Arc<Source>, AdminErro
     service.directory().source(id).cloned().ok_or_else(|| AdminError::Other(format!("there is no source {id}")))
 }
 
-/// Names are unique within a type only.
+/// Finds a source by name. Names are unique only within a type.
 pub(super) fn source_named(
     service: &Service,
     name: &str,

@@ -25,7 +25,7 @@ pub struct UserRow {
     pub superuser: bool,
     pub active: bool,
     pub password: bool,
-    /// The source that this user posts for.
+    /// Name of the source that this user posts for.
     pub source: Option<String>,
     pub grants: Vec<String>,
 }
@@ -37,7 +37,7 @@ pub struct TokenRow {
     pub kind: String,
     pub created: String,
     pub expires: Option<String>,
-    /// The first digits of the secret's hash, to tell tokens apart.
+    /// First digits of the secret's hash, to distinguish tokens.
     pub fingerprint: String,
 }
 
@@ -49,7 +49,7 @@ pub struct SourceRow {
     pub username: String,
     pub base_url: String,
     pub last_seen: Option<String>,
-    /// Seconds within which a sign of life is expected.
+    /// Heartbeat interval in seconds.
     pub heartbeat: Option<u32>,
 }
 
@@ -59,7 +59,7 @@ pub struct FilterRow {
     pub username: String,
     pub name: String,
     pub public: bool,
-    /// As in the API; what is not set is left out.
+    /// Criteria as in the API, without those that are not set.
     pub filter: Value,
 }
 
@@ -68,7 +68,7 @@ pub struct ChannelRow {
     pub id: String,
     pub name: String,
     pub channel_type: String,
-    /// The names of its settings; their values may be secret.
+    /// Names of the settings, without values, which may be secret.
     pub settings: Vec<String>,
     pub offered: bool,
 }

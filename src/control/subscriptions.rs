@@ -15,7 +15,7 @@ pub(super) fn list_filters(service: &Service, id: Option<u64>, name: Option<&str
     AdminReply::Filters(filters.into_iter().map(|filter| FilterRow::new(filter, &directory)).collect())
 }
 
-/// Answers with each as it is now.
+/// Switches profiles on or off. Replies with their new states.
 pub(super) async fn toggle_profiles(service: &Service, ids: Vec<u64>) -> Result<AdminReply, AdminError> {
     let ids = ids.into_iter().map(ProfileId).collect();
     let toggled = service.notifications().toggle_profiles(&service.people().local_caller()?, ids).await?;
