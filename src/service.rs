@@ -1,7 +1,7 @@
-//! The use cases: who may do what, decided and applied in one store command each.
+//! The use cases. Each checks what the caller may do, and then decides and applies its change in one store command.
 //!
-//! Knows no HTTP and no wire formats. Rules live in `domain`, rights in [`policy`]; whatever depends on stored state is
-//! decided inside `Store::write`, so that racing callers cannot slip past it.
+//! Does not depend on HTTP or wire formats. Rules are in `domain`, rights in [`policy`]. Decisions that depend on
+//! stored state are made inside `Store::write`, so that racing callers cannot bypass them.
 
 mod configuration;
 pub mod contacts;
@@ -83,16 +83,16 @@ pub use system::audit::{AuditFilter, AuditPage};
 pub use system::health::{Health, Intake};
 pub use system::self_incidents::Settled;
 
-/// What the operator chose.
+/// Settings of the use cases, as the operator configured them.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub time_zone: Tz,
-    /// Of classic tokens, counted from creation; `None`: for ever.
+    /// Lifetime of classic tokens, counted from creation. `None`: they never expire.
     pub token_life: Option<Duration>,
     pub login_token_life: Duration,
-    /// Days before a source's token expires at which an incident about it is opened.
+    /// Number of days before the expiry of a source's token at which an incident about it is opened.
     pub token_warning_days: u32,
-    /// Incidents cannot be deleted.
+    /// Whether deleting incidents is refused.
     pub indelible_incidents: bool,
 }
 
@@ -108,7 +108,7 @@ impl Default for Settings {
     }
 }
 
-/// What all use cases share; the use cases themselves are methods of its areas. Cheap to clone.
+/// State that all use cases share. The use cases are methods of the areas, such as [`Incidents`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<ServiceState>,
@@ -183,19 +183,19 @@ impl Service {
         self.store().clock().now()
     }
 
-    /// What waits is measured by this, not by the time of day.
+    /// Returns the monotonic time, by which waits are measured, rather than the time of day.
     #[must_use]
     pub fn moment(&self) -> MonotonicTime {
         self.store().clock().moment()
     }
 
-    /// When this process took the data file up.
+    /// Returns the time at which this process opened the data file.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.inner.started
     }
 
-    /// What changed lately, for pages that are pushed to.
+    /// Returns the recent changes, for pages that receive live updates.
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.inner.live
@@ -257,7 +257,7 @@ macro_rules! areas {
 areas! {
     /// Incidents: posting, listing, events, acknowledgements, tickets, tags, and changes of many at once.
     incidents: Incidents,
-    /// Who is notified: profiles, rules, filters, timeslots, destinations, maintenance, and what became of each message.
+    /// Notifications: profiles, rules, filters, timeslots, destinations, maintenance, and the delivery of messages.
     notifications: Notifications,
     /// Users: accounts, logins, sessions, tokens and preferences.
     people: People,
@@ -265,27 +265,27 @@ areas! {
     contacts: Contacts,
     /// Monitoring systems that post incidents, and their heartbeats.
     sources: Sources,
-    /// The server itself: health, audit log, incidents of its own, and tasks that are due.
+    /// The server itself: health, audit trail, incidents of its own, and tasks that are due.
     system: System,
 }
 
-/// Who asks.
+/// The user who makes a request, with their credential.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub user: Arc<User>,
-    /// The source that the user posts for; `None` for people.
+    /// Source that the user posts for. `None` for callers without a source.
     pub source: Option<Arc<Source>>,
     pub credential: Credential,
 }
 
-/// By what the caller is known.
+/// What the caller authenticated with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
     Classic(TokenHash),
     Login(TokenHash),
-    /// The cookie of a browser.
+    /// Session cookie of a browser.
     Session(TokenHash),
-    /// Name and password, sent along.
+    /// Username and password, sent with the request.
     Password,
     /// The admin socket, or a command that has the data file to itself.
     Local,
@@ -309,9 +309,9 @@ impl Caller {
         self.user.id
     }
 
-    /// The caller as they are now; `None` if they were deactivated, or if the session, token or password that they came
-    /// with has ended since. For commands that hand out or take away access: who was locked out while a password was
-    /// hashed can do neither.
+    /// Returns the caller with the current state of their account. `None` if they were deactivated, or if their
+    /// session, token or password has ended since. Commands that grant or revoke access need this: a caller who was
+    /// locked out while a password was hashed may do neither.
     #[must_use]
     pub fn still(&self, directory: &Directory) -> Option<Self> {
         let user = directory.user(self.user.id)?;

@@ -1,5 +1,5 @@
-//! Creates, edits and deletes things of the configuration, whatever their kind. What becomes of them, and what has to stay,
-//! is decided by `domain`.
+//! Creates, edits and deletes things of the configuration of any kind. `domain` decides what they become and what
+//! cannot be deleted.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub trait Configured: Managed + Numbered + Clone + PartialEq {
 impl<T: Managed + Numbered + Clone + PartialEq> Configured for T {}
 
 impl Service {
-    /// Stores what `draft` makes of the thing with this key, or as a new one.
+    /// Applies `draft` to the thing with this key and stores the result. Without a key, stores a new thing.
     pub async fn put<D: Draft>(
         &self,
         caller: &Caller,
@@ -44,7 +44,7 @@ impl Service {
         self.put_with(caller, key, apply, stage).await
     }
 
-    /// [`Service::put`], where more than the configuration decides what becomes of the thing, or `stage` stages more.
+    /// Like [`Service::put`], for results that depend on more than the configuration, or if `stage` stages more.
     pub(super) async fn put_with<T: Configured>(
         &self,
         caller: &Caller,
@@ -72,7 +72,7 @@ impl Service {
         self.delete_with::<T>(caller, key, |_, _| Ok(())).await
     }
 
-    /// [`Service::delete`]. Unless `more` refuses, it stages what else changes.
+    /// Like [`Service::delete`]. `more` can refuse the deletion; otherwise it stages the changes that follow from it.
     pub(super) async fn delete_with<T: Configured>(
         &self,
         caller: &Caller,

@@ -27,7 +27,7 @@ pub enum ServiceError {
     Refused(#[from] Refusal),
     #[error("too often, next in {} seconds", retry_after.as_secs())]
     TooOften { retry_after: Duration },
-    /// Our own trouble.
+    /// A fault or failure of the server itself.
     #[error("{0}")]
     Internal(&'static str),
 }
@@ -59,7 +59,7 @@ impl From<WriteError<ServiceError>> for ServiceError {
     }
 }
 
-/// For commands that can only refuse.
+/// Converts the error of a command whose only error of its own is a [`Refusal`].
 pub(super) fn refused(error: WriteError<Refusal>) -> ServiceError {
     match error {
         WriteError::Refused(refusal) => refusal.into(),

@@ -1,11 +1,12 @@
-//! Recent changes for open pages: kept in memory, with a signal when there are new ones.
+//! Recent changes for open pages, kept in memory, with a signal when there are new ones.
 //!
-//! Everybody reads at their own pace; who is too slow, or asks for what is gone, is told to look at everything again.
-//! The writer thread only adds to the ring and wakes one task; that task wakes the readers. What became of each incident
-//! between two places is worked out once for all readers that ask about the same two places.
+//! Each reader reads at its own pace. A reader that is too slow, or asks for changes that were dropped, has to reload
+//! everything. The writer thread only adds to the ring and wakes one task, which wakes the readers. The changes of each
+//! incident between two positions are combined once for all readers that ask for the same two positions.
 //!
-//! What changes by the clock alone, an end that comes or an acknowledgement that expires, is a change like any other: the
-//! task that wakes readers waits for the next such moment by the time of day, and adds those incidents.
+//! Changes that only the clock causes, such as an end in the future or an acknowledgement that expires, are entries
+//! like any others. The task that wakes readers waits for the next such moment by the time of day, and adds those
+//! incidents.
 
 mod moments;
 mod ring;
@@ -38,14 +39,14 @@ use crate::{
 
 pub use self::ring::{Changes, Update};
 
-/// How often the incidents that changed by the clock alone are read again because of a commit in between.
+/// Number of times that incidents changed by the clock are read again because of a commit in between.
 const LAPSE_TRIES: usize = 20;
 const LAPSE_RETRY: Duration = Duration::from_millis(5);
 
-/// Updates that are kept for readers that ask about the same places.
+/// Number of recent updates that are kept for readers that ask for the same positions.
 const UPDATES_KEPT: usize = 8;
 
-/// A handle.
+/// The recent changes. Cheap to clone.
 #[derive(Clone)]
 pub struct Live {
     inner: Arc<LiveState>,
@@ -53,27 +54,27 @@ pub struct Live {
 
 struct LiveState {
     ring: Mutex<Ring>,
-    /// There is something that readers do not know of yet.
+    /// Signals that there is something that readers have not been woken for.
     news: Notify,
-    /// The number of the entry up to which readers were woken.
+    /// Number of the entry up to which readers were woken.
     published: watch::Sender<u64>,
-    /// Whether the task that wakes readers runs.
+    /// Whether the task that wakes readers is running.
     is_waking: Mutex<bool>,
     updates: Mutex<VecDeque<Arc<Update>>>,
 }
 
-/// What a reader missed.
+/// Result of a reader's request for new changes.
 #[derive(Clone, Debug)]
 pub enum News {
     Nothing,
     Update(Arc<Update>),
-    /// More than is kept or can be pushed: everything has to be looked at again, and then from here on.
+    /// More than is kept or can be sent. The reader has to reload everything, and continues from there.
     TooMuch,
-    /// There will be no more.
+    /// The server is shutting down; nothing follows.
     Closed,
 }
 
-/// Somebody's place in the changes.
+/// The position of one page in the changes.
 pub struct Reader {
     live: Live,
     /// The number of the next entry.
@@ -97,21 +98,21 @@ impl Live {
         live
     }
 
-    /// The last change that readers can hear of.
+    /// Returns the number of the last change that was added.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.ring().last
     }
 
-    /// How these incidents were when change `seq` was the last one, as far as that is known; `None` within: there was no
-    /// such incident.
+    /// Returns these incidents as they were after change `seq`, as far as that is known. `None` in the map: the
+    /// incident did not exist.
     #[must_use]
     pub fn before(&self, seq: u64, ids: &FxHashSet<u64>) -> FxHashMap<u64, Option<Arc<Incident>>> {
         self.ring().before(seq, ids)
     }
 
-    /// A reader who knows everything up to change `known`, or needs nothing of the past; and whether all that it does
-    /// not know is still there. To be called within a runtime.
+    /// Creates a reader that has seen everything up to change `known`, or needs no past changes if that is `None`. Also
+    /// returns whether all changes after `known` are still in memory. Must be called within a runtime.
     #[must_use]
     pub fn join(&self, known: Option<u64>, service: &Service) -> (Reader, bool) {
         let published = self.inner.published.subscribe();
@@ -119,7 +120,7 @@ impl Live {
         let (next, end) = {
             let mut ring = self.ring();
             if ring.moments.are_missing_at(Timestamp::MIN) {
-                // The first reader since the start: nobody needed it before.
+                // This is the first reader since the start or a reset; nobody needed the moments before.
                 let search = service.search();
                 ring.clock = ring.clock.max(service.now());
                 ring.clock_floor = search.last_lapse(ring.clock);
@@ -128,7 +129,7 @@ impl Live {
             }
             (known.map_or(Some(ring.end()), |seq| ring.after(seq)), ring.end())
         };
-        // What was missed can be read at once. The others hear of it with the next news.
+        // This reader reads at once what it missed. Other readers see it with the next signal.
         self.inner.published.send_if_modified(|published| {
             *published = end.max(*published);
             false
@@ -142,7 +143,8 @@ impl Live {
         self.inner.published.send_modify(|_| {});
     }
 
-    /// What became of each incident in the entries from `from` up to `to`; `None`: they are not all there any more.
+    /// Combines the changes of each incident in the entries from `from` up to, but without, `to`. `None`: some were
+    /// dropped.
     fn update(&self, from: u64, to: u64) -> Option<Arc<Update>> {
         let mut updates = lock(&self.inner.updates);
         if let Some(known) = updates.iter().find(|update| update.from == from && update.to == to) {
@@ -157,7 +159,7 @@ impl Live {
         Some(update)
     }
 
-    /// Adds what changed by the clock alone up to now. Sees also when the clock was set, in either direction.
+    /// Adds incidents that changed by the clock until now. Also notices that the clock was set, in either direction.
     async fn lapse(&self, service: &Service) -> Result<(), ServiceError> {
         for _ in 0..LAPSE_TRIES {
             let now = service.now();
@@ -168,7 +170,7 @@ impl Live {
                     ring.set_clock(now);
                 }
                 if ring.moments.are_missing_at(now) {
-                    // Briefly: a pass over columns in memory, once in a while.
+                    // This blocks briefly and rarely: it is one pass over columns in memory.
                     let found = service.search().lapses(ring.clock, LIVE_MOMENTS);
                     ring.moments.refill(&found);
                 }
@@ -186,7 +188,7 @@ impl Live {
             let (seq, incidents) = service.blocking(read(service, due.clone())).await?;
             {
                 let mut ring = self.ring();
-                // As they are after the last entry, neither older nor newer, and still all of those that are due.
+                // The records must be exactly those after the last entry, and include all incidents that are due.
                 if ring.last == seq.0 && ring.moments.due(now, LIVE_ROWS) == due {
                     ring.push_lapsed(incidents, now);
                     return Ok(());
@@ -198,14 +200,15 @@ impl Live {
         Ok(())
     }
 
-    /// How long nothing changes by the clock alone, if it is not set.
+    /// Returns how long to wait for the next change by the clock, at most [`LIVE_CLOCK_EVERY`] because the clock may be
+    /// set.
     fn until_lapse(&self, now: Timestamp) -> Duration {
         let next = self.ring().moments.next();
         let left = next.map(|next| next.micros().saturating_sub(now.micros()).max(0).unsigned_abs());
         left.map_or(LIVE_CLOCK_EVERY, Duration::from_micros).min(LIVE_CLOCK_EVERY)
     }
 
-    /// Starts the task that wakes readers, unless it runs. It ends when there are none.
+    /// Starts the task that wakes readers, unless it is running. It ends when there are no readers.
     fn wake_readers(&self, service: &Service) {
         let mut is_waking = lock(&self.inner.is_waking);
         if *is_waking {
@@ -251,13 +254,13 @@ impl Live {
 }
 
 impl Reader {
-    /// Waits until there may be news: changes, other rights of somebody, or the end.
+    /// Waits until there may be news: changes, a changed configuration such as rights of a user, or the end.
     pub async fn changed(&mut self) {
-        // The sender lives as long as this does.
+        // Cannot fail: `live` keeps the sender alive.
         let _ = self.published.changed().await;
     }
 
-    /// What was published since the last call.
+    /// Returns what was published since the last call.
     pub fn news(&mut self) -> News {
         let to = *self.published.borrow_and_update();
         {
@@ -278,8 +281,8 @@ impl Reader {
         }
     }
 
-    /// The part of `update` that lies after change `seq` and, of what changed by the clock alone, after `at`; perhaps
-    /// nothing. `None`: it is gone.
+    /// Returns the part of `update` after change `seq` and, for changes by the clock, after `at`. It may be empty.
+    /// `None`: some entries were dropped.
     #[must_use]
     pub fn part_after(&self, update: &Update, seq: u64, at: Option<Timestamp>) -> Option<Update> {
         let mut entries: Vec<Arc<RingEntry>> = self.live.ring().range(update.from, update.to)?;
@@ -294,7 +297,7 @@ impl Reader {
         )
     }
 
-    /// Whether something changed by the clock alone after `at` of which this reader will not hear.
+    /// Returns whether an incident changed by the clock after `at` in an entry that this reader will not get.
     #[must_use]
     pub fn has_missed(&self, at: Timestamp) -> bool {
         self.live.ring().has_lapsed_unseen(self.next, at)
@@ -347,7 +350,7 @@ impl Follower for Live {
     }
 }
 
-/// These incidents, without their metadata, and the change up to which that is so.
+/// Reads these incidents without their metadata, and the number of the change as of which they were read.
 fn read(
     service: &Service,
     ids: BTreeSet<IncidentId>,

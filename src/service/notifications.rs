@@ -1,4 +1,4 @@
-//! Who is notified: profiles, rules, filters, timeslots, destinations, maintenance, and what became of each message.
+//! Notifications: profiles, rules, filters, timeslots, destinations, maintenance, and the delivery of messages.
 
 pub(super) mod decision_settings;
 pub mod decisions;

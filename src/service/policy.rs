@@ -1,4 +1,4 @@
-//! Rights of a caller, by the table of rights.
+//! Rights of a caller, from the table of rights.
 
 use super::{Caller, ContactRefusal, Credential, ServiceError};
 use crate::domain::rights::Rank;

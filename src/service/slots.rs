@@ -1,4 +1,4 @@
-//! Limits for what a user may have open at once, for each user and for all users together.
+//! Limits on how much a user may have open at once, for each user and for all users together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::domain::ids::UserId;
 
-/// A handle on a number of places.
+/// A limited number of slots. Cheap to clone.
 #[derive(Clone)]
 pub struct Slots {
     inner: Arc<SlotState>,
@@ -24,16 +24,16 @@ struct Taken {
     by_user: FxHashMap<UserId, usize>,
 }
 
-/// Why there is no place.
+/// Reason for which no slot is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSlot {
-    /// All users together have taken all places.
+    /// All slots are taken.
     Full,
-    /// The user has taken all of theirs.
+    /// The user has taken all slots that one user may have.
     FullForUser,
 }
 
-/// A place that is taken until this is dropped.
+/// A slot that is taken until this is dropped.
 pub struct Slot {
     inner: Arc<SlotState>,
     user: UserId,
@@ -45,10 +45,10 @@ impl Slots {
         Self { inner: Arc::new(SlotState { limit, limit_per_user, taken: Mutex::default() }) }
     }
 
-    /// Never waits.
+    /// Takes a slot, without waiting.
     ///
     /// # Errors
-    /// Which of the two limits is reached; that of the user is looked at first.
+    /// The limit that is reached. The limit of the user is checked first.
     pub fn take(&self, user: UserId) -> Result<Slot, NoSlot> {
         let mut taken = self.inner.taken();
         let own = taken.by_user.get(&user).copied().unwrap_or_default();
@@ -63,7 +63,7 @@ impl Slots {
         Ok(Slot { inner: Arc::clone(&self.inner), user })
     }
 
-    /// How many places are taken.
+    /// Returns the number of taken slots.
     #[must_use]
     pub fn taken(&self) -> usize {
         self.inner.taken().count

@@ -1,4 +1,4 @@
-//! The server itself: health, audit log, incidents of its own, and tasks that are due.
+//! The server itself: health, audit trail, incidents of its own, and tasks that are due.
 
 pub(super) mod agenda;
 pub mod audit;

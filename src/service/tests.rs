@@ -104,7 +104,7 @@ impl Rig {
         self.incidents().add_event(caller, id, new).await
     }
 
-    /// What happened, oldest first.
+    /// Returns code and description of each event, oldest first.
     async fn story(&self, id: IncidentId) -> Vec<(&'static str, String)> {
         let mut events = self.incidents().events(id).await.unwrap();
         events.sort_by_key(|event| event.id);

@@ -22,12 +22,12 @@ pub struct ChannelType {
 pub enum AboutType {
     BuiltIn(&'static [Setting]),
     Plugin(PluginInfo),
-    /// Why the plug-in does not say what it is.
+    /// The plug-in has not described itself. Holds the reason.
     Silent(String),
 }
 
 impl Contacts {
-    /// The server's own first, then plug-ins in the order of their names.
+    /// Lists all channel types: the built-in ones first, then plug-ins by name.
     #[must_use]
     pub fn channel_types(&self) -> Vec<ChannelType> {
         let own = CHANNEL_TYPES.iter();
@@ -45,7 +45,8 @@ impl Contacts {
         own.chain(plugins).collect()
     }
 
-    /// The channel's settings without secrets: for plug-ins those that they declare, and all while they declare none.
+    /// Returns the settings of a channel, with blank secrets. A plug-in declares which of its settings are secret. As
+    /// long as it declares none, all are.
     #[must_use]
     pub fn shown_config(&self, channel: &Channel) -> Option<Map<String, Value>> {
         match self.plugin_info(&channel.kind) {
@@ -61,7 +62,8 @@ impl Contacts {
         }
     }
 
-    /// `None` of types that are no plug-in's.
+    /// Returns what a plug-in says about itself. `None` for types that are not from a plug-in, or if the plug-in has
+    /// not described itself.
     fn plugin_info(&self, kind: &str) -> Option<PluginInfo> {
         if find(kind).is_some() {
             return None;

@@ -48,7 +48,7 @@ impl Contacts {
         self.put_with(caller, uuid, apply, stage).await
     }
 
-    /// Not while it is a contact's default (contact API contract section 7.5).
+    /// Deletes a channel. Refused while it is a contact's default channel (contact API contract section 7.5).
     pub async fn delete_channel(&self, caller: &Caller, uuid: Uuid) -> Result<(), ServiceError> {
         caller.require(Channel::ACTION)?;
         let user = caller.id();
@@ -65,7 +65,7 @@ impl Contacts {
         Ok(())
     }
 
-    /// May contacts have addresses of this type?
+    /// Returns whether contacts may have addresses of this type.
     #[must_use]
     pub fn is_address_type(&self, directory: &Directory, kind: &str) -> bool {
         address_types().any(|known| known == kind)

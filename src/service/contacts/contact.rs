@@ -16,11 +16,11 @@ use crate::{
 /// How an object is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Only if there is none with this UUID.
+    /// Creates the object. Refused if one with this UUID exists.
     Create,
-    /// The same, and in place of another one, which has to exist.
+    /// Creates the object in place of another one, which must exist. Refused if one with this UUID exists.
     Replace(Uuid),
-    /// Whether there is one or not.
+    /// Creates the object, or changes the one with this UUID.
     Put,
 }
 
@@ -30,7 +30,7 @@ pub enum WriteResult {
     Updated,
 }
 
-/// Why a contact or a group is not stored or deleted.
+/// Reason for which a contact or a group is not stored or deleted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ContactRefusal {
     #[error("this user may not do that")]
@@ -41,7 +41,7 @@ pub enum ContactRefusal {
     Exists,
     #[error("there is no channel {0}")]
     UnknownChannel(Uuid),
-    /// Holds the type.
+    /// Holds the channel type of the missing address.
     #[error("an address for {0} is missing")]
     AddressRequired(String),
     #[error("username {0} is taken")]
@@ -72,7 +72,7 @@ impl Contacts {
         self.store().read_few(move |snapshot| snapshot.contact(uuid)).await
     }
 
-    /// Checks in the order of contact API contract section 4.
+    /// Stores a contact. Checks are in the order of contact API contract section 4.
     pub async fn store_contact(
         &self,
         caller: &Caller,
@@ -136,8 +136,9 @@ fn store(command: &mut Command<'_>, way: WriteMode, draft: ContactDraft) -> Resu
     Ok(WriteResult::Updated)
 }
 
-/// `has_address`: for a type. Whoever parses a request checks the same before, to keep the order of answers; it is
-/// checked here since channels come and go.
+/// Checks that the default channel exists and that the contact has an address for it, if it needs one. `has_address`
+/// receives the channel type. Handlers of requests check the same earlier, to keep the order of answers; it is checked
+/// again in the command because channels may have been deleted since.
 pub fn check_channel(
     directory: &Directory,
     channel: Uuid,

@@ -22,7 +22,7 @@ impl Contacts {
         self.store().read_few(read).await
     }
 
-    /// Checks in the order of contact API contract section 4.
+    /// Stores a contact group. Checks are in the order of contact API contract section 4.
     pub async fn store_contact_group(
         &self,
         caller: &Caller,
@@ -34,7 +34,7 @@ impl Contacts {
         Ok(stored)
     }
 
-    /// The contact is in the group from now on, or is not. It stays as it is otherwise.
+    /// Adds a contact to a group or removes it, without any other change.
     pub async fn set_membership(
         &self,
         caller: &Caller,

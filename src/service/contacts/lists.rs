@@ -1,4 +1,4 @@
-//! Lists of contacts and groups, read in chunks from short snapshots, so that memory does not grow with them.
+//! Lists of contacts and groups, read in chunks from short snapshots, so that memory does not grow with their length.
 
 use uuid::Uuid;
 
@@ -11,32 +11,32 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// Rows that are read from one snapshot.
+/// Number of rows that are read from one snapshot.
 const CHUNK: usize = 250;
-/// A chunk of groups ends when they have as many members together.
+/// Number of members of all its groups together at which a chunk of groups ends.
 const CHUNK_USERS: usize = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupWithUsers {
     pub group: ContactGroup,
-    /// By UUID.
+    /// Members, by UUID.
     pub users: Vec<Uuid>,
 }
 
 impl Contacts {
-    /// By UUID.
+    /// Lists the contacts that match, by UUID.
     #[must_use]
     pub fn all_contacts(&self, filter: Filter) -> List<Contact> {
         List { service: Service::clone(self), filter, find: contacts, place: ListPosition::Start }
     }
 
-    /// By UUID.
+    /// Lists the groups that match with their members, by UUID.
     #[must_use]
     pub fn all_groups(&self, filter: Filter) -> List<GroupWithUsers> {
         List { service: Service::clone(self), filter, find: groups, place: ListPosition::Start }
     }
 
-    /// A page of [`Contacts::all_contacts`], those behind `after`.
+    /// Returns a page of [`Contacts::all_contacts`]: the rows after the UUID `after`.
     pub async fn contacts_page(
         &self,
         filter: Filter,
@@ -46,7 +46,7 @@ impl Contacts {
         page(self.all_contacts(filter), after, size, |contact| contact.uuid).await
     }
 
-    /// A page of [`Contacts::all_groups`], those behind `after`.
+    /// Returns a page of [`Contacts::all_groups`]: the rows after the UUID `after`.
     pub async fn contact_groups_page(
         &self,
         filter: Filter,
@@ -57,11 +57,11 @@ impl Contacts {
     }
 }
 
-/// Some rows of a list.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct ListPage<T> {
     pub rows: Vec<T>,
-    /// Behind which the next page starts.
+    /// UUID after which the next page starts. `None` on the last page.
     pub next: Option<Uuid>,
 }
 
@@ -90,7 +90,7 @@ async fn page<T: Send + 'static>(
     service.blocking(read).await
 }
 
-/// What is left of a list.
+/// The rest of a list.
 pub struct List<T> {
     service: Service,
     filter: Filter,
@@ -108,12 +108,12 @@ enum ListPosition {
 
 struct Chunk<T> {
     rows: Vec<T>,
-    /// The last one that was looked at, if there may be more.
+    /// UUID of the last row that was read, if more may follow.
     last: Option<Uuid>,
 }
 
 impl<T> List<T> {
-    /// The next chunk, never empty; `None` at the end and after an error. Blocking.
+    /// Reads the next chunk, which is never empty. `None` at the end and after an error. Blocking.
     pub fn next_chunk(&mut self) -> Option<Result<Vec<T>, ServiceError>> {
         loop {
             let after = match self.place {

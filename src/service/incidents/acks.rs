@@ -17,18 +17,19 @@ use crate::{
     store::{Command, Snapshot, StoreError},
 };
 
-/// An acknowledgement to be made.
+/// An acknowledgement to be created.
 #[derive(Clone, Debug)]
 pub struct NewAck {
-    /// `None`: now; sources have to say.
+    /// `None`: now. Required for sources.
     pub timestamp: Option<Timestamp>,
     pub description: String,
-    /// `None`: never.
+    /// `None`: no expiry.
     pub expiration: Option<Timestamp>,
 }
 
 impl Incidents {
-    /// Newest event first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    /// Lists the acknowledgements of an incident, newest event first, in chunks from many short snapshots. This call
+    /// and reading each chunk block.
     pub fn ack_list(&self, incident: IncidentId) -> Result<AckList, ServiceError> {
         let snapshot = self.store().snapshot()?;
         let acks = snapshot.acks_of(incident)?;
@@ -68,7 +69,7 @@ impl Incidents {
         Ok(made)
     }
 
-    /// Open to everybody, as long as the acknowledgement has not expired. Makes no event.
+    /// Changes the expiry of an acknowledgement that has not expired. Every user may do so. Adds no event.
     pub async fn change_expiration(
         &self,
         caller: &Caller,
@@ -81,7 +82,7 @@ impl Incidents {
             .write(Some(caller.id()), move |command| {
                 let now = command.now();
                 if expiration.is_some_and(|expiration| expiration <= now) {
-                    // Whether it is there at all is said first.
+                    // An acknowledgement that does not exist, or has expired, is reported before a bad expiration.
                     valid_ack(command, incident, id)?;
                     return Err(Refusal::ExpirationNotInFuture(now).into());
                 }
@@ -91,8 +92,8 @@ impl Incidents {
         Ok(changed)
     }
 
-    /// Ends an acknowledgement now, and notes in an event of type OTH whose it was. Open to everybody, as long as it has
-    /// not expired.
+    /// Expires an acknowledgement now, and adds an event of type OTH that names its user. Every user may do so, as long
+    /// as the acknowledgement has not expired.
     pub async fn take_back_ack(
         &self,
         caller: &Caller,
@@ -115,7 +116,7 @@ impl Incidents {
     }
 }
 
-/// See [`Incidents::ack_list`].
+/// Acknowledgements with their events; see [`Incidents::ack_list`].
 pub type AckList = EventRows<(Acknowledgement, Event)>;
 
 fn with_event(
@@ -126,7 +127,7 @@ fn with_event(
     Ok(snapshot.ack(incident, id)?.zip(snapshot.event(incident, id)?))
 }
 
-/// An acknowledgement that has not expired, with its incident and event.
+/// Returns an acknowledgement that has not expired, with its incident and event.
 fn valid_ack(
     command: &Command<'_>,
     incident: IncidentId,
@@ -143,7 +144,7 @@ fn valid_ack(
     Ok((incident, ack, event))
 }
 
-/// Stages another expiration. Also gives the incident as it was staged, which a command cannot read.
+/// Stages a new expiration. Also returns the incident as staged, because a command cannot read what it staged.
 pub(in crate::service) fn set_expiration(
     command: &mut Command<'_>,
     incident: IncidentId,
@@ -178,7 +179,7 @@ pub(in crate::service) fn check_expiration(new: &NewAck, now: Timestamp) -> Resu
     }
 }
 
-/// Stages an acknowledgement with its event, unless the incident has too many.
+/// Stages an acknowledgement with its event. Refuses if the incident has [`ACKS_PER_INCIDENT`] already.
 pub(in crate::service) fn acknowledge(
     command: &mut Command<'_>,
     mut incident: Incident,
@@ -196,7 +197,7 @@ pub(in crate::service) fn acknowledge(
     Ok((ack, event))
 }
 
-/// An acknowledgement with its event; noted in the incident, but not staged.
+/// Creates an acknowledgement with its event and updates `incident`, without staging anything.
 pub(in crate::service) fn draft_ack(
     command: &mut Command<'_>,
     incident: &mut Incident,
@@ -207,7 +208,7 @@ pub(in crate::service) fn draft_ack(
     let new = NewEvent { kind: EventType::Acknowledge, timestamp: *timestamp, description: description.clone() };
     let event = draft_event(command, incident, actor, &new, recorded);
     let ack = Acknowledgement { event: event.id, incident: incident.id, expiration: *expiration };
-    // What it counted as is the latest of the others.
+    // The value before covers all other acknowledgements of the incident.
     incident.acked_until = incident.acked_until.max(acked_until([&ack]));
     (ack, event)
 }

@@ -1,5 +1,5 @@
-//! One change on many incidents, in slices: each slice is a command of its own, so that those of others get their turn
-//! in between (contract section 12).
+//! Applies one change to many incidents, in slices: each slice is a command of its own, so that commands of others get
+//! their turn in between (contract section 12).
 
 mod jobs;
 mod selection;
@@ -34,17 +34,17 @@ pub use jobs::{BulkJob, BulkStatus, BulkSubjects};
 pub use selection::{AsOf, Selection};
 pub use undo::Undone;
 
-/// What is done with each incident.
+/// The change that is applied to each incident.
 #[derive(Clone, Debug)]
 pub enum BulkAction {
     Acknowledge(NewAck),
-    /// The rules for single events hold for each.
+    /// The rules for single events apply to each.
     Event(NewEvent),
-    /// Not validated. Makes a change event even where the address stays the same.
+    /// Not validated. Adds a change event even if the address stays the same.
     TicketUrl(String),
 }
 
-/// What a [`BulkAction`] is, without its texts.
+/// Kind of a [`BulkAction`], without its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkKind {
     Acknowledge,
@@ -52,44 +52,45 @@ pub enum BulkKind {
     TicketUrl,
 }
 
-/// Why one of the incidents was left out.
+/// Reason for which an incident was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkRefusal {
-    /// There is no such incident.
+    /// The incident does not exist.
     Unknown,
     Event(EventRefusal),
     TooManyAcks,
-    /// It was selected by a filter that it does not match any more, or of which it is not known whether it matched when it
+    /// The incident was selected by a filter and does not match it anymore, or it is unknown whether it matched when it
     /// was selected.
     Changed,
-    /// The change ended early, before this incident's turn; see [`BulkOutcome::trouble`].
+    /// The change ended before this incident's turn; see [`BulkOutcome::trouble`].
     NotReached,
 }
 
-/// The event or acknowledgement that one incident got.
+/// The event or acknowledgement that was added to one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BulkEvent {
     pub id: EventId,
     pub received: Timestamp,
 }
 
-/// What became of each incident.
+/// Result of a bulk change.
 pub struct BulkOutcome {
-    /// By incident id, in first-seen order, none twice. Without an event where a ticket's address was set.
+    /// Results by incident id, in the order in which the ids were first given, without duplicates. `Ok(None)` if a
+    /// ticket URL was set.
     pub rows: Vec<(u64, Result<Option<BulkEvent>, BulkRefusal>)>,
-    /// What was done, with its timestamp.
+    /// The action that was carried out, with its timestamp.
     pub action: BulkAction,
     pub actor: UserId,
-    /// Why it ended early. What was done before that is done.
+    /// Error that ended the change early. Changes before it remain.
     pub trouble: Option<ServiceError>,
-    /// A large change counts as long as its outcome is kept.
+    /// Keeps the slot of a large change taken while its outcome is in memory.
     _slot: Option<Slot>,
 }
 
-/// What bulk changes share.
+/// State that all bulk changes share.
 pub(in crate::service) struct Bulk {
     slots: Slots,
-    /// At most one slice waits for the writer, whoever's it is.
+    /// Lets at most one slice of all users wait for the writer.
     turn: Mutex<()>,
     jobs: jobs::Jobs,
 }
@@ -100,18 +101,18 @@ impl Default for Bulk {
     }
 }
 
-/// What one slice did with one incident.
+/// Result of a slice for one incident.
 type SliceRow = (u64, Result<SliceResult, BulkRefusal>);
 
 struct SliceResult {
     event: Option<BulkEvent>,
-    /// The ticket's address as it was, if it was another one.
+    /// The previous ticket URL, if it differed.
     old_ticket: Option<String>,
 }
 
 impl Incidents {
-    /// Changes all of them, even if the caller goes away. An error means that nothing was changed; what ends the change
-    /// later is part of the outcome.
+    /// Changes all incidents, even if the caller disconnects. An error means that nothing was changed; an error that
+    /// ends the change later is part of the outcome.
     pub async fn bulk(
         &self,
         caller: &Caller,
@@ -149,7 +150,7 @@ impl Incidents {
         tokio::spawn(change).await.map_err(|_| ServiceError::Internal("a bulk change ended by an internal error"))?
     }
 
-    /// The action as it is carried out: all its events get the same timestamp.
+    /// Validates the action and sets its timestamp, so that all its events have the same one.
     fn checked(&self, caller: &Caller, mut action: BulkAction) -> Result<Arc<BulkAction>, ServiceError> {
         let now = self.now();
         match &mut action {
@@ -167,7 +168,8 @@ impl Incidents {
         Ok(Arc::new(action))
     }
 
-    /// What fits into one slice costs no more than a single command, and needs no slot.
+    /// Takes a slot for a change of `count` incidents. A change that fits into one slice costs no more than a single
+    /// command and needs no slot.
     fn bulk_slot(&self, caller: &Caller, count: usize) -> Result<Option<Slot>, ServiceError> {
         if count <= WORK_SLICE {
             return Ok(None);
@@ -176,7 +178,7 @@ impl Incidents {
         self.bulks().slots.take(caller.id()).map(Some).map_err(busy)
     }
 
-    /// One command. Refused once the caller is not an active user any more.
+    /// Changes the incidents of one slice in one command. Refused if the caller is not an active user anymore.
     async fn change_slice(
         &self,
         caller: &Caller,
@@ -203,7 +205,7 @@ impl Incidents {
         .await
     }
 
-    /// Waits for its turn among all slices, and then among all commands.
+    /// Runs a command after waiting for its turn among all slices, and then among all commands.
     async fn slice<T: Send + 'static>(
         &self,
         caller: &Caller,
@@ -260,7 +262,7 @@ impl BulkAction {
         }
     }
 
-    /// What each event says.
+    /// Returns the text that each event gets.
     fn text(&self) -> &str {
         match self {
             Self::Acknowledge(new) => &new.description,
@@ -270,7 +272,7 @@ impl BulkAction {
     }
 }
 
-/// All events together are bounded.
+/// Refuses a text whose copies for all events together are longer than [`BULK_TEXT`] characters.
 fn check_text(action: &BulkAction, count: usize) -> Result<(), Refusal> {
     let limit = BULK_TEXT / count.max(1);
     if action.text().len() > limit && action.text().chars().count() > limit {
@@ -280,7 +282,7 @@ fn check_text(action: &BulkAction, count: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Incidents in one command; fewer where each gets a long text.
+/// Returns the number of incidents in one command. Smaller for long texts.
 fn slice_len(action: &BulkAction) -> usize {
     (WORK_SLICE_TEXT / action.text().len().max(1)).clamp(1, WORK_SLICE)
 }

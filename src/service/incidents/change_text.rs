@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// The description of the event that says so.
+/// Returns the description of a change event.
 pub(in crate::service) fn change(field: &str, before: &str, after: &str) -> String {
     format!("Change: \"{field}\": {before} → {after}")
 }
 
-/// `N item(s)` in place of the metadata itself; a value that is no container counts as one.
+/// Returns `N item(s)`, which stands for the metadata. A value that is not a container counts as one.
 pub(in crate::service) fn item_count(metadata: &Value) -> String {
     let count = match metadata {
         Value::Null => 0,
@@ -21,7 +21,7 @@ pub(in crate::service) fn item_count(metadata: &Value) -> String {
     format!("{count} item(s)")
 }
 
-/// A list of texts as Python shows it: `['t=1', 'u=2']`.
+/// Formats a list of texts as Python does: `['t=1', 'u=2']`.
 pub(in crate::service) fn python_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut list = String::from("[");
     for (i, text) in texts.into_iter().enumerate() {
@@ -60,7 +60,8 @@ fn push_escape(out: &mut String, code: u32) {
     };
 }
 
-/// Not a control, format, separator or private character; unassigned ones pass.
+/// Approximates `str.isprintable` of Python: no control, format, separator or private-use characters. Unassigned ones
+/// pass.
 fn is_printable(c: char) -> bool {
     c == ' '
         || !(c.is_control()

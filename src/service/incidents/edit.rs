@@ -1,4 +1,4 @@
-//! Changes of an incident's fields, with the events that say so (contract sections 7.2 to 7.4 and 8).
+//! Changes fields of incidents and adds the change events (contract sections 7.2 to 7.4 and 8).
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ use crate::{
     store::Command,
 };
 
-/// What is to be changed; `None` stays as it is.
+/// A change of an incident's fields. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct IncidentEdit {
     pub details_url: Option<String>,
@@ -30,7 +30,7 @@ pub struct IncidentEdit {
     pub level: Option<Level>,
     pub metadata: Option<String>,
     pub description: Option<String>,
-    /// Replaces the whole set.
+    /// Replaces all tags.
     pub tags: Option<Vec<Tag>>,
 }
 
@@ -47,7 +47,7 @@ impl Incidents {
         self.change(caller, id, |_| edit).await
     }
 
-    /// With a change event, unlike tags one by one.
+    /// Adds and removes tags, with one change event. Adding or removing a single tag has none.
     pub async fn change_tags(
         &self,
         caller: &Caller,
@@ -62,7 +62,7 @@ impl Incidents {
         self.change(caller, id, edit).await
     }
 
-    /// What comes out the same is not stored.
+    /// Applies an edit. Stores nothing if no field changes.
     async fn change(
         &self,
         caller: &Caller,
@@ -83,28 +83,28 @@ impl Incidents {
         Ok(self.store().write(Some(editor), command).await?)
     }
 
-    /// Not validated; may be empty.
+    /// Sets the ticket URL. It is not validated and may be empty.
     pub async fn set_ticket_url(&self, caller: &Caller, id: IncidentId, url: String) -> Result<Incident, ServiceError> {
         self.edit_incident(caller, id, IncidentEdit { ticket_url: Some(url), ..IncidentEdit::default() }).await
     }
 
-    /// The incident's ticket. Making one takes a plugin, and there is none yet.
+    /// Returns the ticket URL of the incident. Creating a ticket requires a ticket plug-in, and none exists yet.
     pub async fn automatic_ticket(&self, id: IncidentId) -> Result<String, ServiceError> {
         let url = self.incident(id).await?.ticket_url;
         if url.is_empty() { Err(Refusal::TicketPluginMissing.into()) } else { Ok(url) }
     }
 }
 
-/// What came out different.
+/// The fields that an edit changed.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Changes {
-    /// One event each.
+    /// Descriptions of the change events, one for each field.
     pub texts: Vec<String>,
-    /// Fields whose history is looked up later; that of the others can be read in the events.
+    /// Fields whose history is read from the change log; that of other fields can be read from the events.
     pub fields: Vec<FieldChange>,
 }
 
-/// Stages an incident whose ticket's address was `old`, with the event that says so.
+/// Stages an incident whose previous ticket URL was `old`, with the change event.
 pub(in crate::service) fn set_ticket(command: &mut Command<'_>, mut incident: Incident, actor: UserId, old: &str) {
     let texts = vec![change("ticket_url", old, &incident.ticket_url)];
     let now = command.now();
@@ -161,7 +161,7 @@ fn apply(
         if tags.len() > TAGS_PER_INCIDENT {
             return Err(Refusal::TooManyTags);
         }
-        // Kept tags keep their places, so equal sets are equal lists.
+        // Kept tags keep their positions, so equal sets are equal lists.
         if tags != incident.tags {
             let list = |tags: &[IncidentTag]| python_list(tags.iter().map(|t| t.tag.as_str()));
             changes.texts.push(change("tags", &list(&incident.tags), &list(&tags)));
@@ -189,12 +189,13 @@ fn set_text(changes: &mut Changes, field: &str, value: &mut String, wanted: Opti
     }
 }
 
-/// Stored metadata always is JSON; what is not would count as null.
+/// Parses stored metadata, which is always JSON. Anything else would count as null.
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// The kept tags with who added them and when, then the new ones. People may take away their own tags only.
+/// Returns the kept tags with their users and times, followed by the new tags. Users may remove only tags that they
+/// added, unless `may_remove_any` is set.
 fn replace_tags(
     before: &[IncidentTag],
     wanted: Vec<Tag>,

@@ -21,13 +21,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     pub kind: EventType,
-    /// `None`: now; sources have to say.
+    /// `None`: now. Required for sources.
     pub timestamp: Option<Timestamp>,
     pub description: String,
 }
 
 impl Incidents {
-    /// Newest timestamp first, all at once.
+    /// Returns all events of an incident, newest timestamp first.
     pub async fn events(&self, incident: IncidentId) -> Result<Vec<Event>, ServiceError> {
         let service = self.clone();
         self.blocking(move || {
@@ -40,7 +40,8 @@ impl Incidents {
         .await
     }
 
-    /// Newest timestamp first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    /// Lists the events of an incident, newest timestamp first, in chunks from many short snapshots. This call and
+    /// reading each chunk block.
     pub fn event_list(&self, incident: IncidentId) -> Result<EventList, ServiceError> {
         let snapshot = self.store().snapshot()?;
         let mut order = Vec::new();
@@ -74,7 +75,8 @@ impl Incidents {
         Ok(event)
     }
 
-    /// Of all incidents, newest timestamp first. Fewer than asked for if they would take more than [`PAGE_BYTES`].
+    /// Returns a page of the events of all incidents, newest timestamp first. It has fewer than `size` rows if they
+    /// would take more than [`PAGE_BYTES`].
     pub async fn events_page(
         &self,
         size: usize,
@@ -109,20 +111,20 @@ impl Incidents {
     }
 }
 
-/// Events of an incident, or what belongs to them.
+/// Events of an incident, or rows that belong to its events.
 pub struct EventRows<T> {
     store: Store,
     incident: IncidentId,
-    /// The next one last.
+    /// Events that are still to be read, the next one last.
     left: Vec<EventId>,
     read: fn(&Snapshot, IncidentId, EventId) -> Result<Option<T>, StoreError>,
 }
 
-/// See [`Incidents::event_list`].
+/// Events of one incident; see [`Incidents::event_list`].
 pub type EventList = EventRows<Event>;
 
 impl<T: Size> EventRows<T> {
-    /// `order`: with the timestamps of the events.
+    /// Creates a list of the events in `order`, which have their timestamps and are sorted here.
     pub(in crate::service) fn new(
         store: &Store,
         incident: IncidentId,
@@ -133,7 +135,7 @@ impl<T: Size> EventRows<T> {
         Self { store: store.clone(), incident, left: order.into_iter().map(|(_, id)| id).collect(), read }
     }
 
-    /// `None` at the end. Those of an incident that was deleted meanwhile are left out.
+    /// Reads the next chunk. `None` at the end. Rows that were deleted since are left out.
     pub fn next_chunk(&mut self) -> Result<Option<Vec<T>>, ServiceError> {
         if self.left.is_empty() {
             return Ok(None);
@@ -152,7 +154,7 @@ impl<T: Size> EventRows<T> {
     }
 }
 
-/// Sources have clocks of their own and must say when it happened.
+/// Refuses an event of a source without a timestamp: sources have clocks of their own.
 pub(in crate::service) fn require_timestamp(caller: &Caller, timestamp: Option<Timestamp>) -> Result<(), Refusal> {
     match (caller.poster(), timestamp) {
         (Poster::Source, None) => Err(Refusal::TimestampRequired),
@@ -171,7 +173,7 @@ pub(in crate::service) fn post_allowed(
     Ok(post_event(command, incident, actor, new))
 }
 
-/// Stages an event that the caller may post, with what it does to the incident.
+/// Stages an event that the caller may post, and its effect on the incident.
 pub(in crate::service) fn post_event(
     command: &mut Command<'_>,
     mut incident: Incident,
@@ -185,11 +187,11 @@ pub(in crate::service) fn post_event(
     event
 }
 
-/// When an event is recorded, and whether it is decided who is notified of it.
+/// When an event is recorded, and whether a decision is made about who is notified of it.
 #[derive(Clone, Copy)]
 pub(in crate::service) struct Recorded {
     pub at: Timestamp,
-    /// The last change that the decision knows; `None`: nobody is notified (contract section 19.1).
+    /// Number of the last change that the decision is based on. `None`: nobody is notified (contract section 19.1).
     pub decided: Option<Seq>,
 }
 
@@ -199,7 +201,7 @@ impl Recorded {
     }
 }
 
-/// The event as it is to be stored, once it did to the incident what it does; noted in the incident, but not staged.
+/// Creates an event and applies its effect to `incident`, without staging anything.
 pub(in crate::service) fn draft_event(
     command: &mut Command<'_>,
     incident: &mut Incident,
@@ -219,7 +221,7 @@ pub(in crate::service) fn draft_event(
         description: new.description.clone(),
         after: StateAfter {
             open: incident.is_open(at),
-            // While it is being acknowledged it counts as acknowledged, whenever that expires.
+            // An incident counts as acknowledged by this event even if the acknowledgement has expired by then.
             acked: new.kind == EventType::Acknowledge || incident.is_acked(at),
             level: incident.level,
             tags_version: incident.tags_version,

@@ -1,4 +1,5 @@
-//! Past incidents with all that happened to them, put in at once. Nobody is notified: nothing is decided about their events.
+//! Adds past incidents with their whole history at once. Nobody is notified, because no decisions are made about their
+//! events.
 
 use std::sync::Arc;
 
@@ -17,13 +18,13 @@ use crate::{
 /// An incident of the past.
 pub struct PastIncident {
     pub source: Arc<Source>,
-    /// As it was when it started. Its own number is known to be free.
+    /// The incident as it was at its start. Its source incident id must be free.
     pub new: NewIncident,
-    /// What happened after that, in order of time.
+    /// Later events, in order of time.
     pub events: Vec<PastEvent>,
 }
 
-/// What somebody did at a time, by which the rules of the life cycle judge.
+/// An action of a user at a past time. The rules of the life cycle apply as of that time.
 pub struct PastEvent {
     pub actor: UserId,
     pub at: Timestamp,
@@ -37,7 +38,7 @@ pub enum PastChange {
 }
 
 impl Incidents {
-    /// Puts all of them in with one command. Blocking.
+    /// Adds all incidents in one command. Blocking.
     pub fn add_past_incidents(&self, incidents: Vec<PastIncident>) -> Result<(), ServiceError> {
         self.store().write_blocking(None, move |command| {
             for incident in incidents {

@@ -23,19 +23,19 @@ use crate::{
 /// An incident to be created.
 #[derive(Clone, Debug, Default)]
 pub struct NewIncident {
-    /// `None`: the caller's own.
+    /// Primary key of the source. `None`: the caller's own source.
     pub source: Option<u64>,
     pub start: Timestamp,
     pub end: EndTime,
     pub source_incident_id: String,
     pub details_url: String,
     pub description: String,
-    /// `None`: information.
+    /// `None`: level 5, information.
     pub level: Option<Level>,
     pub ticket_url: String,
-    /// Any JSON value, as compact text. `None`: an empty object.
+    /// Any JSON value as compact text. `None`: an empty object.
     pub metadata: Option<String>,
-    /// One that is there twice counts once.
+    /// Duplicates count once.
     pub tags: Vec<Tag>,
 }
 
@@ -74,7 +74,7 @@ impl Incidents {
         Ok(incident)
     }
 
-    /// Its events and acknowledgements go with it (contract section 7.5).
+    /// Deletes an incident with its events and acknowledgements (contract section 7.5).
     pub async fn delete_incident(&self, caller: &Caller, id: IncidentId) -> Result<(), ServiceError> {
         if self.settings().indelible_incidents {
             return Err(Refusal::Indelible.into());
@@ -96,7 +96,7 @@ impl Incidents {
     }
 }
 
-/// Stages an incident with its first event; its source incident id is known to be free.
+/// Stages an incident with its first event. Its source incident id must be free.
 pub(in crate::service) fn put_new_incident(
     command: &mut Command<'_>,
     id: IncidentId,
@@ -111,7 +111,7 @@ pub(in crate::service) fn put_new_incident(
     incident
 }
 
-/// An incident with its first event; not staged.
+/// Creates an incident with its first event, without staging them.
 pub(in crate::service) fn draft_incident(
     command: &mut Command<'_>,
     id: IncidentId,
@@ -152,7 +152,7 @@ pub(in crate::service) fn draft_incident(
     (incident, event)
 }
 
-/// For which source is posted (contract section 7.1).
+/// Returns the source of a posted incident (contract section 7.1).
 fn poster_source(caller: &Caller, wanted: Option<u64>) -> Result<SourceId, Refusal> {
     match (wanted, &caller.source) {
         (Some(id), _) if caller.may(Action::PostForAnySource) => Ok(SourceId(id)),

@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Incidents {
-    /// Gives them no end, as they were meant. Returns how many there were. Takes little time if there are none: the
-    /// columns in memory answer which incidents end in that year.
+    /// Sets the end of such incidents to infinity, which was meant. Returns their number. Takes little time if there
+    /// are none, because the columns in memory answer which incidents end in that year.
     pub async fn convert_last_moments(&self) -> Result<usize, ServiceError> {
         let year_9999 = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 366 * 86_400_000_000);
         let wanted = Criteria { end_from: Some(year_9999), end_to: Some(Timestamp::MAX), ..Criteria::default() };

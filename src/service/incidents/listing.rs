@@ -17,23 +17,23 @@ use crate::{
     },
 };
 
-/// Rows in the order that was asked for, without their metadata.
+/// A page of incidents in the requested order, without their metadata.
 #[derive(Clone, Debug)]
 pub struct SortedPage {
     pub rows: Vec<Incident>,
     pub next: Option<SortedCursor>,
     pub previous: Option<SortedCursor>,
-    /// How many match, on all pages together.
+    /// Number of matching incidents on all pages.
     pub matching: u64,
-    /// The last change that was counted.
+    /// Number of the last change that the count includes.
     pub seq: u64,
-    /// As of when they match.
+    /// Time as of which the incidents match.
     pub at: Timestamp,
-    /// Of a large page; to be kept until the page is written.
+    /// Permit of a large page, to be kept until the page is written.
     pub turn: Option<Turn>,
 }
 
-/// The whole store, whatever the filter.
+/// Counts of all incidents, independent of any filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overview {
     pub total: u64,
@@ -48,8 +48,8 @@ impl PageOfIds for SortedFound {
 }
 
 impl Incidents {
-    /// `size` is cut to the largest page without a word; fewer rows if they would take more than [`PAGE_BYTES`]. A cursor
-    /// of another order counts as none.
+    /// Returns a page in the order `sort`. A `size` above the largest page is reduced silently. The page is shorter if
+    /// its rows would take more than [`PAGE_BYTES`]. A cursor of another order is ignored.
     pub async fn incidents_sorted(
         &self,
         criteria: Criteria,
@@ -90,7 +90,7 @@ impl Incidents {
         self.blocking(move || Ok(search.facets(&criteria, now)?)).await
     }
 
-    /// Which of these match, also where that needs texts of their events.
+    /// Returns which of these incidents match, including criteria that need the texts of their events.
     pub async fn matching_of(
         &self,
         criteria: Criteria,
@@ -100,7 +100,7 @@ impl Incidents {
         self.blocking(move || Ok(search.matching_of(&criteria, ids, now)?)).await
     }
 
-    /// From a counter.
+    /// Returns the number of all incidents, from a counter.
     #[must_use]
     pub fn total_incidents(&self) -> u64 {
         self.store().counters().incidents

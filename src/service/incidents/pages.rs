@@ -1,4 +1,4 @@
-//! Lists of incidents, page by page or all of them (contract section 6). A page is limited by the bytes of its rows, too.
+//! Lists of incidents, paged or complete (contract section 6). The bytes of a page are limited, too.
 
 use std::sync::Arc;
 
@@ -20,13 +20,14 @@ use crate::{
 
 pub use crate::search::Cursor;
 
-/// Incidents that are looked for at once for a list that is not paged.
+/// Number of incidents that are searched for at once for a list without pages.
 const CHUNK: usize = 1_000;
 
-/// Rows that may be read on a thread that others wait for.
+/// Number of rows up to which a page may be read on an async thread, where other tasks wait.
 const AT_ONCE: usize = 100;
 
-/// A place between events of the list of all events: strictly older than (timestamp, id), or, backwards, newer.
+/// A position in the list of all events. The page has events strictly older than (timestamp, id), or newer if
+/// `backwards`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventCursor {
     pub timestamp: Timestamp,
@@ -36,28 +37,29 @@ pub struct EventCursor {
 
 #[derive(Clone, Copy, Debug)]
 pub struct PageRequest {
-    /// Cut to the largest page without a word.
+    /// Number of rows. Reduced silently to the largest page.
     pub size: usize,
     pub cursor: Option<Cursor>,
-    /// Whether the rows have their metadata. Rows without take less room, so a page holds more of them.
+    /// Whether the rows have their metadata. Rows without metadata take fewer bytes, so a page holds more of them.
     pub metadata: bool,
 }
 
-/// The right to hold a large page in memory, until it is dropped.
+/// Permit to hold a large page in memory, until it is dropped.
 pub type Turn = Arc<OwnedSemaphorePermit>;
 
-/// Rows are always newest first.
+/// A page of a list. Rows are always newest first.
 #[derive(Clone, Debug)]
 pub struct Page<T, C = Cursor> {
     pub rows: Vec<T>,
     pub next: Option<C>,
     pub previous: Option<C>,
-    /// Of a large page; to be kept until the page is written.
+    /// Permit of a large page, to be kept until the page is written.
     pub turn: Option<Turn>,
 }
 
 impl Incidents {
-    /// Fewer rows than asked for if they would take more than [`PAGE_BYTES`].
+    /// Returns a page of matching incidents. It has fewer rows than requested if they would take more than
+    /// [`PAGE_BYTES`].
     pub async fn incidents_page(
         &self,
         wanted: impl Into<AnyOf>,
@@ -88,8 +90,8 @@ impl Incidents {
         let (found, rows) = self
             .blocking(move || {
                 let search = |size| service.search().page_of_any(&wanted, page.cursor, size, now);
-                // The snapshot is taken after the search, so it holds whatever the search knows of; only what was deleted
-                // since is left out.
+                // The snapshot is taken after the search, so it contains all incidents that the search found, except
+                // those that were deleted since.
                 let read = |found: &Found| {
                     let backwards = page.cursor.is_some_and(|cursor| cursor.backwards);
                     read_ids(&service.store().snapshot()?, &found.ids, backwards, page.metadata, PAGE_BYTES)
@@ -107,7 +109,7 @@ impl Incidents {
         self.blocking(move || Ok(search.count_any(&wanted, now)?)).await
     }
 
-    /// All that match now, newest first, in chunks from many short snapshots.
+    /// Lists all incidents that match now, newest first, in chunks from many short snapshots.
     #[must_use]
     pub fn all_incidents(&self, wanted: impl Into<AnyOf>) -> AllIncidents {
         let AnyOf(wanted) = wanted.into();
@@ -121,13 +123,14 @@ impl Incidents {
         }
     }
 
-    /// Waits until few enough large pages are being read and written.
+    /// Waits for a permit for a large page. Their number is limited while they are read and written.
     pub(in crate::service) async fn large_page(&self) -> Result<Turn, ServiceError> {
         let turn = Arc::clone(&self.inner.large_pages).acquire_owned().await;
         turn.map(Arc::new).map_err(|_| ServiceError::Internal("large pages have ended"))
     }
 
-    /// Short pages that are quickly found: handing them to another thread would cost more than they do.
+    /// Searches for and reads a short page on the current thread, if it is found quickly: handing it to another thread
+    /// would cost more.
     fn find_at_once(
         &self,
         criteria: &Criteria,
@@ -144,7 +147,7 @@ impl Incidents {
     }
 }
 
-/// `None` if the rows would take more bytes.
+/// Reads the rows of a page. `None` if they would take more than `bytes`.
 fn read(
     snapshot: &Snapshot,
     found: &Found,
@@ -155,8 +158,8 @@ fn read(
     Ok((passed == found.ids.len()).then_some(rows))
 }
 
-/// The rows of these ids, in their order, until they would take more bytes, and how many ids were passed. `backwards`
-/// begins with the last id.
+/// Reads the rows of these ids, in their order, until they would take more than `bytes`. Also returns the number of ids
+/// that were passed. `backwards` begins with the last id.
 pub(in crate::service) fn read_ids(
     snapshot: &Snapshot,
     ids: &[IncidentId],
@@ -177,7 +180,7 @@ pub(in crate::service) fn read_ids(
     Ok((rows, passed))
 }
 
-/// Ids that a search found, on one page.
+/// Result of a search for one page of ids.
 pub(in crate::service) trait PageOfIds {
     fn ids(&self) -> &[IncidentId];
 }
@@ -188,8 +191,8 @@ impl PageOfIds for Found {
     }
 }
 
-/// Searches for shorter pages until all rows of one can be read, so that its cursors say where it ends. The rows nearest
-/// to the cursor have to be read first.
+/// Searches for shorter pages until all rows of one can be read, so that its cursors match its rows. `read` must begin
+/// with the rows nearest to the cursor.
 pub(in crate::service) fn fitting<F: PageOfIds>(
     first: F,
     search: impl Fn(usize) -> Result<F, SearchError>,
@@ -205,13 +208,13 @@ pub(in crate::service) fn fitting<F: PageOfIds>(
     }
 }
 
-/// See [`Incidents::all_incidents`].
+/// All matching incidents in chunks; see [`Incidents::all_incidents`].
 pub struct AllIncidents {
     service: Service,
     wanted: Arc<[Criteria]>,
     now: Timestamp,
     metadata: bool,
-    /// Those that were found and not read yet, the next one last.
+    /// Ids that were found and not read yet, the next one last.
     found: Vec<IncidentId>,
     place: PagePosition,
 }
@@ -228,7 +231,7 @@ impl AllIncidents {
         Self { metadata: false, ..self }
     }
 
-    /// The next chunk, never empty; `None` at the end and after an error.
+    /// Reads the next chunk, which is never empty. `None` at the end and after an error.
     pub async fn next(&mut self) -> Option<Result<Vec<Incident>, ServiceError>> {
         let end = Self {
             found: Vec::new(),
@@ -251,7 +254,7 @@ impl AllIncidents {
         }
     }
 
-    /// The same on a blocking thread.
+    /// Like [`AllIncidents::next`], for a blocking thread.
     pub fn next_chunk(&mut self) -> Option<Result<Vec<Incident>, ServiceError>> {
         loop {
             match self.read_chunk() {

@@ -16,12 +16,13 @@ use crate::{
 pub use crate::search::{TagSuggestion, TagSuggestionKind};
 
 impl Incidents {
-    /// What is typed without `=` finds keys that begin so, and the tags of a key that is typed out; with it, the tags of
-    /// the key whose value begins so. Letters of values must be typed in their case. The most frequent first, keys before tags.
+    /// Suggests tags for the text that a user has typed. Without `=` it finds keys that begin with the text, and the
+    /// tags of a key that equals it. With `=` it finds the tags of that key whose value begins with the rest. Values
+    /// are case-sensitive. The most frequent suggestions are first, keys before tags.
     ///
-    /// Without criteria from the text index, whose counts may be behind by what was deleted or changed in the last
-    /// seconds. With criteria, or while there is no index, from the newest incidents that match, and if there are more
-    /// than are looked at, the counts are marked as estimated: they are of those.
+    /// Without criteria the counts are from the text index and may lag behind deletions and changes of the last
+    /// seconds. With criteria, or while there is no index, they are from the newest matching incidents. If more
+    /// incidents match than are read, the counts cover only those that were read and are marked as estimated.
     pub async fn suggest_tags(
         &self,
         criteria: Option<Criteria>,
@@ -37,7 +38,7 @@ impl Incidents {
             }
             let criteria = criteria.unwrap_or_default();
             let found = service.search().page(&criteria, None, SUGGESTION_SAMPLE, service.now())?;
-            // Only their tags are of interest, and the rest may be long.
+            // Only the tags are needed, and the other texts may be long.
             let only_tags = |incident: &mut Incident| {
                 incident.metadata = String::new();
                 incident.description = String::new();
@@ -53,8 +54,8 @@ impl Incidents {
         .await
     }
 
-    /// Incidents that share tags with this one and started within an hour of it or are open now, with what they share:
-    /// those that share most first, then those nearest in time. Looks at a bounded number.
+    /// Returns incidents that share tags with this one and are open now or started within an hour of it, with the
+    /// shared tags. Those that share most are first, then the nearest in time. Reads a limited number of candidates.
     pub async fn neighbours(
         &self,
         incident: Incident,
@@ -73,7 +74,7 @@ impl Incidents {
                 if !shared.is_empty() {
                     neighbours.push((other, shared));
                 }
-                // So that only a few are in memory at once.
+                // Keeps only a few in memory at once.
                 if neighbours.len() > limit {
                     neighbours.sort_by_key(|(other, shared)| (Reverse(shared.len()), distance(other), other.id));
                     neighbours.truncate(limit);

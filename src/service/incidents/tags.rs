@@ -18,7 +18,7 @@ impl Incidents {
         Ok(found.ok_or(Refusal::UnknownIncidentForTags(incident.0))?.tags)
     }
 
-    /// Adding what is there already changes nothing.
+    /// Adds a tag. Changes nothing if the incident has it already.
     pub async fn add_tag(&self, caller: &Caller, incident: IncidentId, tag: Tag) -> Result<(), ServiceError> {
         let adder = caller.id();
         self.store()

@@ -20,16 +20,16 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub struct TestIncident {
-    /// `None`: the server's own.
+    /// `None`: the source `argus`.
     pub source: Option<SourceId>,
-    /// `None`: one that says what it is.
+    /// `None`: a text that names the command.
     pub description: Option<String>,
-    /// `None`: any.
+    /// `None`: a random level.
     pub level: Option<Level>,
-    /// Besides those that say what it is.
+    /// Tags in addition to those that mark it as a test incident.
     pub tags: Vec<Tag>,
     pub stateless: bool,
-    /// JSON.
+    /// JSON text.
     pub metadata: String,
 }
 

@@ -1,6 +1,7 @@
 //! The next times at which incidents change without an event: ends, and expirations of acknowledgements.
 //!
-//! Bounded in number: beyond that the latest are forgotten, and have to be looked up again before their time.
+//! The number of moments is limited. Beyond the limit the latest are forgotten, and must be looked up before they are
+//! due.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +11,22 @@ use crate::domain::{ids::IncidentId, incident::Incident, time::Timestamp};
 pub(super) struct Moments {
     limit: usize,
     known: BTreeSet<(Timestamp, IncidentId)>,
-    /// From here on some may be missing; `None`: all are known.
+    /// Time from which moments may be missing. `None`: all are known.
     horizon: Option<Timestamp>,
 }
 
 impl Moments {
-    /// Nothing is known yet.
+    /// Creates an empty set, in which no moments are known yet.
     pub fn new(limit: usize) -> Self {
         Self { limit, known: BTreeSet::new(), horizon: Some(Timestamp::MIN) }
     }
 
-    /// The time from which on they have to be looked up.
+    /// Returns whether moments have to be looked up because some up to `now` may be missing.
     pub fn are_missing_at(&self, now: Timestamp) -> bool {
         self.horizon.is_some_and(|horizon| horizon <= now)
     }
 
-    /// Takes the first ones after some time, in order: all of them, or as many as are kept.
+    /// Replaces all moments by the first ones after some time, in order: all of them, or at least `limit`.
     pub fn refill(&mut self, found: &[(Timestamp, IncidentId)]) {
         self.horizon = found.last().filter(|_| found.len() >= self.limit).map(|(last, _)| *last);
         self.known = found.iter().take(self.limit).copied().collect();
@@ -35,7 +36,7 @@ impl Moments {
         *self = Self::new(self.limit);
     }
 
-    /// Follows a change; `clock`: moments up to this one have passed already.
+    /// Applies a change of an incident. Ignores moments up to `clock`, which have passed already.
     pub fn follow(&mut self, before: Option<&Incident>, after: Option<&Incident>, clock: Timestamp) {
         if let Some(incident) = before {
             for at in incident.lapses() {
@@ -54,18 +55,18 @@ impl Moments {
         }
     }
 
-    /// When something happens or has to be looked up; `None`: never, as far as is known.
+    /// Returns when an incident changes or moments have to be looked up. `None`: never, as far as is known.
     pub fn next(&self) -> Option<Timestamp> {
         let first = self.known.first().map(|(at, _)| *at);
         first.into_iter().chain(self.horizon).min()
     }
 
-    /// The incidents that changed up to now, at most `most` of them and one more.
+    /// Returns the incidents that changed up to `now`, at most `most` + 1.
     pub fn due(&self, now: Timestamp, most: usize) -> BTreeSet<IncidentId> {
         self.known.iter().take_while(|(at, _)| *at <= now).take(most + 1).map(|(_, id)| *id).collect()
     }
 
-    /// Drops the moments up to now.
+    /// Removes the moments up to `now`.
     pub fn pass(&mut self, now: Timestamp) {
         while self.known.first().is_some_and(|(at, _)| *at <= now) {
             self.known.pop_first();

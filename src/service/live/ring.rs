@@ -1,4 +1,4 @@
-//! The latest changes in memory, bounded by number and bytes, and the net change of each incident between two positions.
+//! The latest changes in memory, bounded by number and bytes, and the net change of each incident between two entries.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,7 +18,7 @@ use crate::domain::{
 
 use super::moments::Moments;
 
-/// How much a ring holds.
+/// Bounds of a ring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RingBounds {
     pub batches: usize,
@@ -32,19 +32,19 @@ impl Default for RingBounds {
     }
 }
 
-/// What one batch changed.
+/// The changes of one batch.
 #[derive(Debug)]
 pub(super) struct RingEntry {
-    /// The last change in it.
+    /// Number of the last change in the entry.
     pub seq: u64,
-    /// Each incident once, as it was before the batch and as it is after it.
+    /// Each changed incident once, as it was before the batch and as it is after it.
     pub incidents: Vec<IncidentChange>,
-    /// Something about these changed that is not in their records: messages about them. None twice.
+    /// Incidents of which something outside their records changed, such as messages about them. No duplicates.
     pub touched: Vec<IncidentId>,
-    /// The ring's clock before and after it. All that changed by the clock alone in between is in here.
+    /// The ring's clock before and after the entry. All changes by the clock in between are in the entry.
     pub since: Timestamp,
     pub clock: Timestamp,
-    /// Nobody did anything: these changed by the clock alone. It has the number of the change before it.
+    /// Whether only the clock caused the changes. Such an entry has the number of the change before it.
     pub is_lapse: bool,
     bytes: usize,
 }
@@ -55,20 +55,20 @@ impl RingEntry {
     }
 }
 
-/// The last batches. Each has a number; numbers are consecutive within the ring.
+/// The latest batches. Each entry has a number; numbers are consecutive within the ring.
 #[derive(Debug)]
 pub(super) struct Ring {
     bounds: RingBounds,
     entries: VecDeque<Arc<RingEntry>>,
-    /// The number of the first entry that is kept.
+    /// Number of the first entry that is kept.
     first: u64,
-    /// All changes up to this one are in no entry.
+    /// Changes up to this number are not in the ring.
     floor: u64,
-    /// The last change that was pushed.
+    /// Number of the last committed change.
     pub last: u64,
-    /// All that changed by the clock alone up to here is in entries, or before this ring. It follows the time of day.
+    /// Time up to which all changes by the clock are in entries, or precede this ring. Follows the time of day.
     pub clock: Timestamp,
-    /// What changed by the clock alone up to here is in no entry.
+    /// Time up to which changes by the clock are not in the ring.
     pub clock_floor: Timestamp,
     pub moments: Moments,
     changes: usize,
@@ -93,13 +93,13 @@ impl Ring {
         }
     }
 
-    /// The number of the next entry.
+    /// Returns the number of the next entry.
     pub fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
-    /// Takes a batch whose last change is `seq`. One that is larger than the ring empties it: readers have to look at
-    /// everything again.
+    /// Adds a batch whose last change is `seq`. A batch that is larger than the ring empties it, and readers have to
+    /// reload everything.
     pub fn push(&mut self, seq: u64, incidents: &[IncidentChange], touched: Vec<IncidentId>) {
         self.last = seq;
         if incidents.len().max(touched.len()) > self.bounds.changes {
@@ -109,7 +109,7 @@ impl Ring {
         self.add(seq, by_incident(incidents), touched, self.clock, false);
     }
 
-    /// Takes incidents that changed by the clock alone until `now`.
+    /// Adds incidents that changed by the clock until `now`.
     pub fn push_lapsed(&mut self, incidents: Vec<Arc<Incident>>, now: Timestamp) {
         let since = self.clock;
         self.clock = since.max(now);
@@ -118,20 +118,22 @@ impl Ring {
         self.add(self.last, changes.collect(), Vec::new(), since, true);
     }
 
-    /// Lets the clock go on as far as nothing changes by it alone. Moves the clock past `at` never.
+    /// Advances the clock to `at`, but not beyond the next moment at which an incident changes by the clock. Never sets
+    /// it back.
     pub fn advance(&mut self, at: Timestamp) {
         let quiet = self.moments.next().map_or(at, |next| at.min(next.saturating_add_micros(-1)));
         self.clock = self.clock.max(quiet);
     }
 
-    /// Goes on from `now` after too much changed by the clock alone, or the clock was set back.
+    /// Empties the ring and continues from `now`, after too much changed by the clock or the clock was set back.
     pub fn set_clock(&mut self, now: Timestamp) {
         self.clock = now;
         self.moments.pass(now);
         self.forget();
     }
 
-    /// Whether something that changed by the clock alone after `at` is in none of the entries from number `from` on.
+    /// Returns whether an incident changed by the clock after `at` in an entry before number `from`, or in one that was
+    /// dropped.
     pub fn has_lapsed_unseen(&self, from: u64, at: Timestamp) -> bool {
         let before = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
         self.clock_floor > at || self.entries.iter().take(before).any(|entry| entry.is_lapse && entry.clock > at)
@@ -169,7 +171,7 @@ impl Ring {
         }
     }
 
-    /// Drops everything; whoever has not read all of it is too late.
+    /// Drops all entries. Readers that have not read all of them have to reload.
     pub fn forget(&mut self) {
         self.first = self.end() + 1;
         self.entries.clear();
@@ -179,13 +181,14 @@ impl Ring {
         self.bytes = 0;
     }
 
-    /// Where to begin for somebody who knows everything up to `seq`; `None`: what came after that is gone in part.
+    /// Returns the number of the first entry for a reader that has seen everything up to `seq`. `None`: some later
+    /// entries were dropped.
     pub fn after(&self, seq: u64) -> Option<u64> {
         if seq < self.floor {
             return None;
         }
-        // Messages and what the clock does have no numbers of their own: those after the last change that is known may be
-        // news.
+        // Messages and changes by the clock have no numbers of their own, so those after the last known change may be
+        // new.
         let is_known = |entry: &&Arc<RingEntry>| {
             entry.seq < seq || entry.seq == seq && entry.touched.is_empty() && !entry.is_lapse
         };
@@ -193,7 +196,7 @@ impl Ring {
         Some(self.first + known as u64)
     }
 
-    /// How these incidents were when change `seq` was the last one, as far as that is known.
+    /// Returns these incidents as they were after change `seq`, as far as that is known.
     pub fn before(&self, seq: u64, ids: &FxHashSet<u64>) -> FxHashMap<u64, Option<Arc<Incident>>> {
         let mut before = FxHashMap::default();
         if seq < self.floor {
@@ -207,7 +210,7 @@ impl Ring {
         before
     }
 
-    /// The entries from number `from` up to, but without, number `to`; `None`: the first of them are gone.
+    /// Returns the entries from number `from` up to, but without, number `to`. `None`: the first of them were dropped.
     pub fn range(&self, from: u64, to: u64) -> Option<Vec<Arc<RingEntry>>> {
         let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
         let count = usize::try_from(to.saturating_sub(from)).ok()?;
@@ -215,33 +218,33 @@ impl Ring {
     }
 }
 
-/// What became of each incident between two places.
+/// The combined changes of each incident between two positions.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// The number of the first entry, and of the first one behind the last.
+    /// Number of the first entry, and of the entry after the last.
     pub from: u64,
     pub to: u64,
-    /// Whoever knows fewer changes needs all of it.
+    /// A reader whose last change has a lower number than this needs the whole update.
     pub first_seq: u64,
-    /// The last change of the last entry.
+    /// Number of the last change of the last entry.
     pub seq: u64,
-    /// The clock before the first entry and after the last one: as of when the incidents before and after are judged.
+    /// The clock before the first entry and after the last. Incidents before and after are judged as of these times.
     pub since: Timestamp,
     pub now: Timestamp,
-    /// `None`: more than can be pushed.
+    /// `None`: more than can be sent.
     pub changes: Option<Arc<Changes>>,
 }
 
-/// Each incident that changed, as it was before the first change and as it is after the last.
+/// The changed incidents, as they were before the first change and as they are after the last.
 #[derive(Debug, Default)]
 pub struct Changes {
     pub incidents: BTreeMap<IncidentId, IncidentChange>,
-    /// Those of which something else changed, too.
+    /// Incidents of which something outside their records changed, such as messages about them.
     pub touched: BTreeSet<IncidentId>,
 }
 
 impl Update {
-    /// `None` without entries.
+    /// Combines `entries`. `None` if there are none.
     pub(super) fn new(from: u64, to: u64, entries: &[Arc<RingEntry>]) -> Option<Self> {
         let (first, last) = (entries.first()?, entries.last()?);
         Some(Self {
@@ -256,7 +259,7 @@ impl Update {
     }
 }
 
-/// `None` as soon as there is more than can be pushed.
+/// Combines the changes of each incident. `None` if they exceed [`LIVE_ROWS`] or [`LIVE_UPDATE_BYTES`].
 fn fold(entries: &[Arc<RingEntry>]) -> Option<Changes> {
     let mut changes = Changes::default();
     for entry in entries {
@@ -276,7 +279,7 @@ fn fold(entries: &[Arc<RingEntry>]) -> Option<Changes> {
     (changes.incidents.values().map(change_bytes).sum::<usize>() <= LIVE_UPDATE_BYTES).then_some(changes)
 }
 
-/// Each incident once, in the order of their first changes.
+/// Combines the changes of each incident, in the order of their first changes.
 fn by_incident(changes: &[IncidentChange]) -> Vec<IncidentChange> {
     let mut places: FxHashMap<IncidentId, usize> = FxHashMap::default();
     let mut grouped: Vec<IncidentChange> = Vec::with_capacity(changes.len());
@@ -286,7 +289,7 @@ fn by_incident(changes: &[IncidentChange]) -> Vec<IncidentChange> {
             first.after.clone_from(&change.after);
         } else {
             places.insert(id, grouped.len());
-            // Filters are asked about the incident as it was, but nobody shows its texts.
+            // Filters judge the incident as it was, but its long texts are not shown.
             let before = change.before.as_ref().map(Incident::without_long_texts);
             grouped.push(IncidentChange { before, after: change.after.clone() });
         }
@@ -298,7 +301,7 @@ fn id_of(change: &IncidentChange) -> Option<IncidentId> {
     change.after.as_ref().or(change.before.as_ref()).map(|incident| incident.id)
 }
 
-/// About how much memory it takes.
+/// Estimates the memory that a change takes, in bytes.
 fn change_bytes(change: &IncidentChange) -> usize {
     let sides = [&change.before, &change.after].into_iter().flatten();
     size_of::<IncidentChange>() + sides.map(|incident| incident_bytes(incident)).sum::<usize>()

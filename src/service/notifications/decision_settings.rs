@@ -1,5 +1,5 @@
-//! What the operator chose, where decisions about who is told depend on it: kept with the configuration, so that past
-//! decisions can be explained.
+//! The operator's settings that decide who is notified. They are stored with the configuration, so that past decisions
+//! can be explained.
 
 use crate::{
     domain::directory::DecisionSettings,
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// From now on decisions are made by these. Does nothing if they are made by them already.
+    /// Stores the settings for decisions from now on. Does nothing if they are stored already.
     pub async fn use_decision_settings(&self, settings: DecisionSettings) -> Result<(), ServiceError> {
         if *self.directory().settings == settings {
             return Ok(());

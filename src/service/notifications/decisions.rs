@@ -1,5 +1,5 @@
-//! Why somebody was sent a message about an event, or not: the decision made again from the configuration as it was then,
-//! and what became of the messages.
+//! Explains why a user was sent a message about an event, or was not: repeats the decision with the configuration of
+//! that time, and adds the delivery of the messages.
 
 use std::sync::Arc;
 
@@ -25,44 +25,44 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// For one user or contact.
+/// The decision for one user or contact.
 #[derive(Clone, Debug)]
 pub struct Decisions {
     pub event: Event,
     pub recipient: DecisionRecipient,
-    /// Whether anybody at all was to be told of the event.
+    /// Whether it was decided at all who is notified of the event.
     pub decided: bool,
-    /// For people to read.
+    /// Sentence for users.
     pub summary: String,
-    /// By id.
+    /// Profiles of the user, by id.
     pub profiles: Vec<ProfileDecision>,
-    /// By id.
+    /// Rules, by id.
     pub rules: Vec<RuleDecision>,
-    /// The messages to that user or contact about the event, and what became of them by now.
+    /// Messages to that user or contact about the event, with their current state.
     pub messages: Vec<Notification>,
 }
 
 #[derive(Clone, Debug)]
 pub enum DecisionRecipient {
-    /// By name.
+    /// The username.
     User(String),
-    /// As it was then, or is, if it was not there yet.
+    /// The contact as of the decision; the current one if it did not exist then.
     Contact(Contact),
 }
 
-/// What came of one profile, as it was then.
+/// Result of one profile, as it was then.
 #[derive(Clone, Debug)]
 pub struct ProfileDecision {
     pub id: ProfileId,
     pub name: Option<String>,
     pub notified: Vec<Destination>,
-    /// Each for one destination, or for all.
+    /// Reasons against messages, each for one destination, or for all.
     pub reasons: Vec<(Option<DestinationId>, Reason)>,
 }
 
 impl Notifications {
-    /// `username`: `None` for the caller. The answer stays the same whatever becomes of the configuration, but for what
-    /// became of the messages.
+    /// Explains the decision about an event for a user, or for the caller if `username` is `None`. The answer does not
+    /// depend on later changes of the configuration. Only the state of the messages is current.
     pub async fn decisions(
         &self,
         caller: &Caller,
@@ -109,7 +109,7 @@ fn explain_event(
         return Ok(Decisions { decided: false, ..answer(event, summary, Vec::new()) });
     };
     let directory = snapshot.directory_at(seq)?;
-    // Somebody may have had another name then.
+    // The user may have had another name then.
     let user = known.or_else(|| directory.user_named(username).map(|user| user.id));
     let user = user.ok_or(ServiceError::NotFound(Model::User))?;
     if directory.user(user).is_none() {
@@ -134,7 +134,7 @@ fn explain_event(
     Ok(Decisions { messages, ..answer(event, summary, profiles) })
 }
 
-/// What became of the messages, in words; it is not known of those that are kept no more.
+/// Describes the delivery of the messages in words. Unknown for messages that have been deleted.
 pub(in crate::service) fn outcomes(messages: &[Notification], caller: &Caller) -> String {
     let outcomes: Vec<MessageOutcome<'_>> = messages.iter().map(|row| row.outcome(caller)).collect();
     match outcomes_in_words(&outcomes) {
@@ -154,7 +154,7 @@ pub(in crate::service) fn undecided(event: &Event) -> String {
     format!("Nobody was to be notified of this event: {why}.")
 }
 
-/// `None`: it is older than the history of tags.
+/// Returns the tags as of the event. `None`: the event is older than the history of tags.
 pub(in crate::service) fn tags_then(
     snapshot: &Snapshot,
     incident: &Incident,

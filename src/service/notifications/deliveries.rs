@@ -1,4 +1,4 @@
-//! States of messages: those about an incident, and for staff all of them.
+//! The delivery of messages: of those about an incident, and, for staff, of all.
 
 use std::ops::ControlFlow;
 
@@ -17,21 +17,21 @@ use crate::{
 
 pub use crate::store::Messages;
 
-/// In one command.
+/// Number of failed messages that are queued again in one command.
 const RETRIED_AT_ONCE: usize = 200;
 
-/// A message with what it is about.
+/// A message with the type of its event and its summary.
 #[derive(Clone, Debug)]
 pub struct Notification {
     pub message: Message,
-    /// Of its event; `None` for summaries, and where the incident was deleted since.
+    /// Type of the event. `None` for summaries, and if the incident has been deleted.
     pub kind: Option<EventType>,
-    /// The summary that it is part of, whose state counts; without what else it stands for.
+    /// The summary that replaces this message and whose state counts. Its list of messages is left out.
     pub summary: Option<Message>,
 }
 
 impl Notification {
-    /// The message whose state counts: the summary that it is part of, or else itself.
+    /// Returns the message whose state counts: the summary that replaces it, or itself.
     #[must_use]
     pub fn counts(&self) -> &Message {
         self.summary.as_ref().unwrap_or(&self.message)
@@ -42,7 +42,7 @@ impl Notification {
         self.counts().state.delivery()
     }
 
-    /// As the caller, who may see the message, reads it.
+    /// Returns the delivery as the caller, who may see the message, may read it.
     #[must_use]
     pub fn outcome(&self, caller: &Caller) -> MessageOutcome<'_> {
         let counts = self.counts();
@@ -51,21 +51,22 @@ impl Notification {
 }
 
 impl Caller {
-    /// The same for contacts, who are nobody's account.
+    /// Returns whether the caller may see addresses of contacts. Contacts have no account of their own.
     #[must_use]
     pub fn may_see_addresses_of_contacts(&self) -> bool {
         self.may(Action::SeeOthersNotifications)
     }
 
-    /// What a provider said about a message that the caller may see; from a private address only its status, unless the
-    /// caller may see what providers say to others.
+    /// Returns the provider's answer to a message that the caller may see. Of an answer from a private address only the
+    /// status is returned, unless the caller may see the notifications of others.
     #[must_use]
     pub fn answer<'a>(&self, answer: &'a str) -> &'a str {
         let is_full = self.may(Action::SeeOthersNotifications);
         if is_full { full_answer(answer) } else { public_answer(answer) }
     }
 
-    /// Addresses are personal, and so is what a provider says about them.
+    /// Returns whether the caller may see the addresses of a user. They are personal, as are the provider's answers
+    /// about them.
     #[must_use]
     pub fn may_see_addresses_of(&self, user: UserId) -> bool {
         self.id() == user || self.may(Action::SeeOthersNotifications)
@@ -73,7 +74,8 @@ impl Caller {
 }
 
 impl Notifications {
-    /// Oldest first, in chunks from many short snapshots. Blocking, and so are the chunks.
+    /// Lists the messages about an incident, oldest first, in chunks from many short snapshots. This call and reading
+    /// each chunk block.
     pub fn notification_list(&self, incident: IncidentId) -> Result<NotificationList, ServiceError> {
         if self.store().snapshot()?.incident(incident)?.is_none() {
             return Err(ServiceError::NotFound(Model::Incident));
@@ -81,8 +83,8 @@ impl Notifications {
         Ok(NotificationList { store: self.store().clone(), incident, after: None, is_done: false })
     }
 
-    /// Newest first, those with a key below `before`; and where the next page starts. Fewer than asked for if they would
-    /// take more than [`PAGE_BYTES`].
+    /// Returns the messages with an id below `before`, newest first, and the id from which the next page continues.
+    /// There are fewer than `size` if they would take more than [`PAGE_BYTES`].
     pub async fn deliveries(
         &self,
         caller: &Caller,
@@ -110,7 +112,7 @@ impl Notifications {
             .await
     }
 
-    /// A failed message is queued again, with the whole time ahead in which it is tried.
+    /// Queues a failed message again, with the full period for attempts.
     pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
         caller.require(Action::ManageDeliveries)?;
         let message = self
@@ -132,7 +134,7 @@ impl Notifications {
         rows.pop().ok_or(ServiceError::NotFound(Model::Delivery))
     }
 
-    /// All failed messages are queued again; how many there were.
+    /// Queues all failed messages again. Returns their number.
     pub async fn retry_all_deliveries(&self, caller: &Caller) -> Result<usize, ServiceError> {
         caller.require(Action::ManageDeliveries)?;
         let (mut count, mut before) = (0_usize, None);
@@ -161,7 +163,7 @@ impl Notifications {
     }
 }
 
-/// See [`Notifications::notification_list`].
+/// Messages about one incident; see [`Notifications::notification_list`].
 pub struct NotificationList {
     store: Store,
     incident: IncidentId,
@@ -170,7 +172,7 @@ pub struct NotificationList {
 }
 
 impl NotificationList {
-    /// `None` at the end.
+    /// Reads the next chunk. `None` at the end.
     pub fn next_chunk(&mut self) -> Result<Option<Vec<Notification>>, ServiceError> {
         if self.is_done {
             return Ok(None);
@@ -192,7 +194,8 @@ impl NotificationList {
     }
 }
 
-/// `now`: where the clock was set back since, the next attempt comes sooner than its stored time says.
+/// Adds events and summaries to messages. After the clock was set back, a message is due earlier than its stored time
+/// says; `now` limits that time.
 pub(in crate::service) fn with_events(
     snapshot: &Snapshot,
     messages: Vec<Message>,
@@ -201,7 +204,7 @@ pub(in crate::service) fn with_events(
     Ok(messages.into_iter().map(|message| with_event(snapshot, message, now)).collect::<Result<_, _>>()?)
 }
 
-/// The messages about one event by the routes that `is_wanted` names, by id.
+/// Returns the messages about one event whose route is accepted by `is_wanted`, by id.
 pub(in crate::service) fn messages_about(
     snapshot: &Snapshot,
     event: &Event,
@@ -225,7 +228,7 @@ fn with_event(snapshot: &Snapshot, message: Message, now: Timestamp) -> Result<N
         MessageSubject::Summary(_) => None,
     };
     let summary = match message.state {
-        // What else the summary stands for is of no interest, and may be long.
+        // The list of messages that the summary replaces is not needed and may be long.
         MessageState::Gathered { into, .. } => {
             let summary = snapshot.message(into)?;
             summary.map(|summary| {

@@ -1,4 +1,4 @@
-//! Destinations of a user, which nobody else sees (contract section 16).
+//! Destinations of a user, which only that user can see (contract section 16).
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ impl Notifications {
     }
 }
 
-/// The new form of a destination. One that followed the user's address and leads elsewhere now becomes an ordinary one,
-/// and a fresh one follows (contract section 16.3).
+/// Stages a destination. If it is the synced destination and its settings change, it becomes an ordinary one, and a new
+/// synced destination is created (contract section 16.3).
 fn stage(command: &mut Command<'_>, before: Option<&Destination>, after: &mut Destination) {
     if let Some(before) = before.filter(|before| before.synced && after.settings != before.settings) {
         after.synced = false;
@@ -44,7 +44,7 @@ fn stage(command: &mut Command<'_>, before: Option<&Destination>, after: &mut De
     command.put_destination(after.clone());
 }
 
-/// Stages its end; the profiles that led to it just lose it.
+/// Stages the deletion of a destination, and removes it from the profiles that lead to it.
 pub(in crate::service) fn forget_destination(command: &mut Command<'_>, id: DestinationId) {
     let profiles = command.directory().profiles_where(|profile| profile.destinations.contains(&id));
     let profiles: Vec<Profile> = profiles.into_iter().map(|profile| Profile::clone(profile)).collect();

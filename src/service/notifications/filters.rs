@@ -20,7 +20,8 @@ impl Notifications {
     ) -> Result<Arc<StoredFilter>, ServiceError> {
         draft.check()?;
         let owner = caller.id();
-        // Compiled here, so that the writer does not have to, unless somebody else changes the filter just now.
+        // Compiled here, so that the writer need not do it. It still does if another request changes the filter in
+        // between.
         let before = match id {
             None => Some(FilterBlob::default()),
             Some(id) => self.directory().filter_of(owner, id).map(|filter| filter.blob.clone()),

@@ -17,16 +17,17 @@ use crate::{
     store::Command,
 };
 
-/// At any time, of everything up to a level, by e-mail.
+/// A profile that notifies by e-mail, at any time, of everything up to a level.
 #[derive(Clone, Debug)]
 pub struct FirstProfile {
-    /// Checked by [`crate::domain::setting::Form::normalize`].
+    /// Must have been normalized by [`crate::domain::setting::Form::normalize`].
     pub email: String,
     pub max_level: Level,
 }
 
 impl Notifications {
-    /// What the caller has already is used, the rest is made.
+    /// Creates the profile. Uses a destination, timeslot and filter of the caller if they exist, and creates them
+    /// otherwise.
     pub async fn create_first_profile(
         &self,
         caller: &Caller,
@@ -119,7 +120,7 @@ fn check_count(what: &'static str, count: usize, limit: usize) -> Result<(), Ref
     if count < limit { Ok(()) } else { Err(Refusal::TooMany { what, limit }) }
 }
 
-/// With a number if it is taken.
+/// Returns the name, with a number if it is taken.
 fn unused(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (2..).map(|number| format!("{name} ({number})"));
     std::iter::once(name.to_owned()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()

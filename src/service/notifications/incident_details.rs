@@ -28,24 +28,24 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct IncidentDetails {
     pub incident: Incident,
-    /// The newest first, as many as were asked for, or as their texts leave room for.
+    /// Newest first. Fewer than requested if their texts take too many bytes.
     pub events: Vec<Event>,
     pub all_events: usize,
-    /// In no order.
+    /// In no particular order.
     pub acks: Vec<Acknowledgement>,
-    /// Events of which somebody was to be told, if anybody wanted to: the newest first.
+    /// Events for which it was decided who is notified, newest first.
     pub decided: Vec<DecidedEvent>,
-    /// Those that the caller may see, the newest first.
+    /// Messages that the caller may see, newest first.
     pub messages: Vec<Notification>,
     /// Number of further messages that the caller may see.
     pub more_messages: usize,
-    /// To others.
+    /// Number of messages that the caller may not see.
     pub hidden_messages: usize,
-    /// Planned maintenance that is on now and concerns the incident.
+    /// Planned maintenance that is in progress and covers the incident.
     pub maintenance: Vec<Arc<Maintenance>>,
-    /// The first ones, for those who may ask about them.
+    /// The first contacts, for callers who may ask about their notifications.
     pub contacts: Vec<Contact>,
-    /// Of a large page; to be kept until the page is written.
+    /// Permit of a large page, to be kept until the page is written.
     pub turn: Option<Turn>,
 }
 
@@ -57,7 +57,7 @@ pub struct DecidedEvent {
 }
 
 impl Notifications {
-    /// With the newest `events`.
+    /// Returns the details of an incident with its newest events, at most `events`.
     pub async fn details(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Planned maintenance: everybody reads it, staff writes it (contract section 18).
+//! Planned maintenance: readable by every user, changed by staff (contract section 18).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// Ends now what has begun, and deletes what lies ahead; whether it was deleted.
+    /// Ends a maintenance that has started, and deletes one that has not. Returns whether it was deleted.
     pub async fn cancel_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<bool, ServiceError> {
         caller.require(Maintenance::ACTION)?;
         let user = caller.id();
@@ -24,7 +24,7 @@ impl Notifications {
                 if before.end.is_some_and(|end| end <= now) {
                     return Err(NotificationRefusal::MaintenanceEnded.into());
                 }
-                // An end is after the start, even if that is this very moment.
+                // The end must be after the start, even if maintenance started at this moment.
                 let end = now.max(before.start.saturating_add_micros(1));
                 command.put_maintenance(Maintenance { end: Some(end), ..Maintenance::clone(&before) });
                 Ok::<_, ServiceError>(false)

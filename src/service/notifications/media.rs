@@ -1,4 +1,4 @@
-//! Media of destinations: the built-in ones, and channels that are offered to everybody.
+//! Media of destinations: the built-in ones, and channels that are offered to all users.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedMedium {
     pub medium: AnyMedium,
-    /// For people.
+    /// Display name.
     pub name: String,
-    /// Its plug-in was there when the server started.
+    /// Whether it is offered, and its plug-in was found when the server started. True for built-in media.
     pub installed: bool,
 }
 
 impl Notifications {
-    /// The server's own first, then plug-ins in the order of their types.
+    /// Lists all media: the built-in ones first, then plug-ins by type.
     #[must_use]
     pub fn media(&self) -> Vec<OfferedMedium> {
         let directory = self.directory();
@@ -27,7 +27,7 @@ impl Notifications {
         own.chain(plugins.into_iter().map(|slug| self.medium(slug))).collect()
     }
 
-    /// Only one that is there for new destinations.
+    /// Returns a medium. `None` if it is not offered for new destinations.
     #[must_use]
     pub fn offered_medium(&self, slug: &str) -> Option<OfferedMedium> {
         let medium = AnyMedium::from_slug(slug);
@@ -36,7 +36,8 @@ impl Notifications {
         is_there.then(|| self.medium(slug))
     }
 
-    /// Also one that is offered no more, which destinations may still have: its name is its type then.
+    /// Returns a medium, even if it is not offered anymore, because destinations may still use it. Its name is its type
+    /// then.
     #[must_use]
     pub fn medium(&self, slug: &str) -> OfferedMedium {
         match AnyMedium::from_slug(slug) {
@@ -53,7 +54,7 @@ impl Notifications {
         }
     }
 
-    /// Is there a channel plug-in of this type?
+    /// Returns whether a plug-in for this channel type is installed.
     pub(in crate::service) fn has_plugin(&self, kind: &str) -> bool {
         self.inner.sender.get().is_some_and(|sender| sender.plugins().iter().any(|it| it == kind))
     }

@@ -1,4 +1,4 @@
-//! Phone numbers of a user: destinations for text messages, as version 1 knows them (contract section 3).
+//! Phone numbers of a user: SMS destinations in the form of API version 1 (contract section 3).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// `number`: in E.164 (see [`crate::domain::phone`]).
+    /// Creates an SMS destination. `number` is in E.164 format (see [`crate::domain::phone`]).
     pub async fn create_phone_number(&self, caller: &Caller, number: String) -> Result<Arc<Destination>, ServiceError> {
         let owner = caller.id();
         let apply = move |_: Option<&Destination>, command: &Command<'_>| {
@@ -45,7 +45,7 @@ impl Notifications {
         self.put_with(caller, Some(id), apply, stage).await
     }
 
-    /// The profiles that led to it just lose it.
+    /// Deletes an SMS destination, and removes it from the profiles that lead to it.
     pub async fn delete_phone_number(&self, caller: &Caller, id: DestinationId) -> Result<(), ServiceError> {
         let owner = caller.id();
         self.store()
@@ -61,7 +61,7 @@ impl Notifications {
 
 const UNKNOWN: ServiceError = ServiceError::NotFound(Model::Destination);
 
-/// `None` for somebody else's, and for destinations of other media.
+/// Returns the SMS destination with this id. `None` for destinations of other users or other media.
 #[must_use]
 pub fn phone_number_of(directory: &Directory, owner: UserId, id: DestinationId) -> Option<&Arc<Destination>> {
     directory.destination_of(owner, id).filter(|destination| destination.medium == SMS)

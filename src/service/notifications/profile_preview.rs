@@ -1,4 +1,4 @@
-//! Previews of profiles: past events, judged by a draft.
+//! Previews of profiles: judges past events by a draft.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,7 +31,7 @@ use crate::{
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// A profile that somebody thinks about.
+/// A profile that is not saved yet.
 #[derive(Clone, Debug)]
 pub struct PreviewDraft {
     pub timeslot: TimeslotId,
@@ -46,33 +46,33 @@ pub enum DraftFilter {
     Inline(FilterBlob),
 }
 
-/// What would have been sent between `since` and `until`, had the draft been its owner's only profile, with the
-/// timeslots, filters and maintenance of today.
+/// The messages that would have been sent between `since` and `until` if the draft had been its owner's only profile,
+/// with the current timeslots, filters and maintenance.
 #[derive(Clone, Debug)]
 pub struct ProfilePreview {
     pub since: Timestamp,
     pub until: Timestamp,
-    /// There were more events: those before `since` were not looked at.
+    /// Whether there were more events, from before `since`, which were not read.
     pub truncated: bool,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
-    /// Events with a message at least.
+    /// Number of events with at least one message.
     pub events: u64,
     /// Messages by local hour of the day.
     pub by_hour: [u64; 24],
-    /// Messages by local date, days without any included.
+    /// Messages by local date, including days without messages.
     pub by_day: BTreeMap<NaiveDate, u64>,
     pub by_destination: BTreeMap<DestinationId, u64>,
-    /// How often what stood against a message, by code of the reason.
+    /// Number of messages that were prevented, by code of the reason.
     pub silent: BTreeMap<&'static str, u64>,
-    /// The newest.
+    /// The newest events with a message.
     pub examples: Vec<Example>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Example {
     pub event: Event,
-    /// The incident's, cut.
+    /// Description of the incident, shortened.
     pub description: String,
 }
 
@@ -86,7 +86,7 @@ impl Notifications {
         self.forecast_with(self.directory(), caller, draft, days).await
     }
 
-    /// What a profile with this filter alone would send, at any time and to one place.
+    /// Previews a profile with only this filter, at any time, with one destination.
     pub async fn forecast_of_filter(
         &self,
         caller: &Caller,
@@ -112,7 +112,7 @@ impl Notifications {
         days: u32,
     ) -> Result<ProfilePreview, ServiceError> {
         let (caller, zone) = (caller.clone(), self.settings().time_zone);
-        // Filters are compiled there.
+        // On a blocking thread, because this compiles filters.
         let preview = self.blocking(move || Ok(PreviewMatcher::new(&directory, &caller, draft, zone)?)).await?;
         let until = self.now();
         let since = until.saturating_add_micros(-DAY_MICROS.saturating_mul(days.into()));
@@ -128,14 +128,14 @@ impl Notifications {
     }
 }
 
-/// The draft, made ready once.
+/// The draft, prepared for judging events.
 pub(in crate::service) struct PreviewMatcher {
-    /// Today's, but with the draft as its only profile and without rules.
+    /// The current configuration, with the draft as its only profile and without rules.
     directory: Directory,
     matcher: Matcher,
     draft: Subscription,
     draft_filters: Vec<Arc<EventFilter>>,
-    /// Of hours and days in the answer.
+    /// Time zone of hours and days in the preview.
     zone: Tz,
 }
 
@@ -187,7 +187,7 @@ impl PreviewMatcher {
         Ok(Self { directory: alone, matcher, draft, draft_filters, zone })
     }
 
-    /// Newest first, and a snapshot for each batch, so that none lives long.
+    /// Judges events, newest first, with a new snapshot for each batch, so that none is held for long.
     pub(in crate::service) fn walk(
         &self,
         store: &Store,
@@ -237,7 +237,7 @@ impl PreviewMatcher {
         let mut ids: Vec<IncidentId> = decided().map(|event| event.incident).collect();
         ids.sort_unstable();
         ids.dedup();
-        // What is not looked at may be long.
+        // Metadata and long descriptions are not needed and take memory.
         let (incidents, _) = snapshot.incidents_within(ids, SizeBudget::new(usize::MAX), |incident| {
             incident.metadata = String::new();
             incident.description = incident.description.chars().take(PREVIEW_DESCRIPTION).collect();
@@ -249,7 +249,7 @@ impl PreviewMatcher {
             let tags = if event.after.tags_version == incident.tags_version {
                 &incident.tags
             } else {
-                // Those of today will do where older ones are not known.
+                // If earlier tags are unknown, the current ones are used.
                 former = snapshot.tags_at(incident, event.after.tags_version).unwrap_or_else(|_| incident.tags.clone());
                 &former
             };

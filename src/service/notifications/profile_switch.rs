@@ -1,4 +1,4 @@
-//! Switches notification profiles on and off, whoever owns them (contract section 24).
+//! Switches notification profiles of any user on and off (contract section 24).
 
 use crate::{
     domain::{ids::ProfileId, profile::Profile},
@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// Flips each: all of them or, if one does not exist, none. As they are then.
+    /// Switches each profile on or off, and returns the changed profiles. If one does not exist, none is changed.
     pub async fn toggle_profiles(&self, caller: &Caller, ids: Vec<ProfileId>) -> Result<Vec<Profile>, ServiceError> {
         caller.require(Action::ManageUsers)?;
         let toggled = self

@@ -1,4 +1,5 @@
-//! Explains why a contact was notified of an event, or not: judges each rule again, with contact and configuration of that time.
+//! Explains why a contact was notified of an event, or was not: judges each rule with the contact and configuration of
+//! that time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,18 +32,18 @@ use crate::{
     store::Snapshot,
 };
 
-/// What came of one rule for the contact, as it was then.
+/// Result of one rule for the contact, as they were then.
 #[derive(Clone, Debug)]
 pub struct RuleDecision {
     pub id: RuleId,
     pub name: String,
     pub notified: Vec<Arc<Channel>>,
-    /// Each for one channel, or for all.
+    /// Reasons against messages, each for one channel, or for all.
     pub reasons: Vec<(Option<Uuid>, Reason)>,
 }
 
 impl Notifications {
-    /// For those who may see the notifications of others.
+    /// Explains the decision about an event for a contact. The caller must be allowed to see notifications of others.
     pub async fn rule_decisions(
         &self,
         caller: &Caller,
@@ -105,7 +106,8 @@ fn explain_event(
     Ok(Decisions { messages, ..answer(event, contact, summary, rules) })
 }
 
-/// Whom a crowded event left out can be told only from whom it told.
+/// Marks the channels via which the contact got no message because the event had too many recipients. They are only
+/// known from the messages that exist.
 fn note_left_out(
     verdicts: &mut [RuleVerdict],
     snapshot: &Snapshot,

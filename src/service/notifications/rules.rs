@@ -1,4 +1,4 @@
-//! Rules by which contacts are notified: administrators make them, staff may read them.
+//! Rules that notify contacts: administrators create them, staff may read them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// The caller is the owner of what is created.
+    /// Creates or changes a rule. The caller becomes the owner of a new rule.
     pub async fn put_rule(
         &self,
         caller: &Caller,

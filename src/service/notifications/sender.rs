@@ -1,4 +1,4 @@
-//! Test messages. The service does not know how they are sent.
+//! Test messages. The service does not know how they are sent; a [`MessageSender`] does.
 
 use std::sync::Arc;
 
@@ -17,47 +17,47 @@ use crate::{
     service::{Caller, Model, Notifications, ServiceError},
 };
 
-/// Carries messages to destinations.
+/// Sends test messages to destinations, and knows the plug-ins.
 pub trait MessageSender: Send + Sync {
-    /// Sends a harmless message that `username` asked for, now and once. Ends within a bounded time.
+    /// Sends one test message at once, requested by `username`. Ends within a bounded time.
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome>;
 
-    /// How sending went since the start, over each medium that was used.
+    /// Returns the results of sending since the start, for each medium that was used.
     fn reached(&self) -> Vec<Reached> {
         Vec::new()
     }
 
-    /// The types of the channel plug-ins that are installed.
+    /// Returns the channel types of the installed plug-ins.
     fn plugins(&self) -> &[String] {
         &[]
     }
 
-    /// What one of them says of itself, or why it does not. `None`: it has not been asked yet.
+    /// Returns what a plug-in says about itself, or the reason why it does not. `None`: it has not been asked yet.
     fn plugin(&self, _kind: &str) -> Option<Result<PluginInfo, String>> {
         None
     }
 }
 
-/// What attempts to send over a medium showed.
+/// Results of the attempts to send via a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
     pub medium: String,
     pub last_success: Option<Timestamp>,
     pub last_failure: Option<Timestamp>,
-    /// When the first of the attempts failed that have failed in a row.
+    /// Time of the first failure since the last success. `None` if the last attempt succeeded.
     pub unreachable_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
     pub ended: AttemptEnd,
-    /// What the provider or the network said.
+    /// Answer of the provider or the network.
     pub answer: String,
-    /// What happened on the way, line by line, without secrets.
+    /// Steps of the attempt, one line each, without secrets.
     pub transcript: Vec<String>,
 }
 
-/// How often each user may send one.
+/// Limit on the rate of test messages of each user.
 pub(in crate::service) struct TestLimiter(DefaultKeyedRateLimiter<UserId>);
 
 impl Default for TestLimiter {
@@ -80,14 +80,14 @@ impl TestLimiter {
 }
 
 impl Notifications {
-    /// From now on test messages go this way; the first one stays.
+    /// Sets the sender of test messages. Only the first call has an effect.
     pub fn send_through(&self, sender: Arc<dyn MessageSender>) {
         if self.inner.sender.set(sender).is_err() {
             tracing::warn!("test messages go another way already");
         }
     }
 
-    /// One's own destinations only. Nothing is stored.
+    /// Sends a test message to a destination of the caller. Nothing is stored.
     pub async fn test_destination(&self, caller: &Caller, id: DestinationId) -> Result<TestOutcome, ServiceError> {
         let directory = self.directory();
         let destination =

@@ -1,4 +1,4 @@
-//! Timeslots of a user, which nobody else sees (contract section 13).
+//! Timeslots of a user, which only that user can see (contract section 13).
 
 use crate::{
     domain::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Notifications {
-    /// The profiles that use it go with it; rules do not.
+    /// Deletes a timeslot with the profiles that use it. Refused while a rule uses it.
     pub async fn delete_timeslot(&self, caller: &Caller, id: TimeslotId) -> Result<(), ServiceError> {
         self.delete_with::<Timeslot>(caller, id, move |_, command| {
             let profiles = command.directory().profiles_where(|profile| profile.timeslot == id);

@@ -1,7 +1,7 @@
-//! Expired tokens: what their users are answered, and when they are deleted (contract section 2.2).
+//! Expired tokens: the answer to their users, and when they are deleted (contract section 2.2).
 //!
-//! A clock that is wrong for a while must not cost anybody a token, so the row of an expired one is kept: it is valid
-//! again if the clock was wrong.
+//! A clock that is wrong for a while must not cost anybody a token. So the row of an expired token is kept, and the
+//! token is valid again if the clock was wrong.
 
 use std::{
     collections::HashSet,
@@ -20,12 +20,12 @@ use crate::{
     store::{Command, StoreError, WriteError},
 };
 
-/// Tokens whose users heard, since the server started, that they expired.
+/// Expired tokens whose users were notified of the expiry by an answer since the server started.
 #[derive(Debug, Default)]
 pub(in crate::service) struct ExpiriesTold(Mutex<HashSet<TokenHash>>);
 
 impl ExpiriesTold {
-    /// True the first time.
+    /// Records that the user is notified. Returns true the first time.
     fn tell(&self, hash: TokenHash) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
     }
@@ -36,8 +36,8 @@ impl ExpiriesTold {
 }
 
 impl People {
-    /// Why an expired token lets nobody in: the first use says so, later ones say that it is unknown. Of login tokens all
-    /// uses say that.
+    /// Returns why an expired token is refused. The first use of a classic token says that it has expired, later uses
+    /// that it is unknown. Login tokens are always unknown.
     pub(in crate::service) fn refuse_expired(&self, token: &Token) -> AuthFailure {
         if token.kind == TokenKind::Classic && self.inner.expiries_told.tell(token.hash) {
             AuthFailure::Expired
@@ -46,10 +46,11 @@ impl People {
         }
     }
 
-    /// Deletes tokens that expired so long before `reached` that nobody waits for the clock to be corrected; how many.
+    /// Deletes tokens whose expiry is so far before `reached` that it cannot be due to a wrong clock. Returns their
+    /// number.
     ///
-    /// `reached` is the time up to which the clock can be believed, as [`ExpiryClock`] says; with `save` it is stored even
-    /// if nothing is deleted.
+    /// `reached` is the time up to which the clock can be trusted, according to [`ExpiryClock`]. With `save` it is
+    /// stored even if nothing is deleted.
     ///
     /// [`ExpiryClock`]: crate::domain::token::ExpiryClock
     pub async fn sweep_tokens(&self, reached: Timestamp, save: bool) -> Result<usize, StoreError> {
@@ -79,8 +80,8 @@ impl People {
     }
 }
 
-/// Of the user's expired tokens of that kind, all but the newest few: a program that logs in again and again must not
-/// fill the file within the time that they are kept.
+/// Deletes the user's expired tokens of this kind except the newest [`EXPIRED_TOKENS_KEPT`]: a program that logs in
+/// repeatedly must not fill the file while expired tokens are kept.
 pub(in crate::service) fn delete_surplus_expired(command: &mut Command<'_>, user: UserId, kind: TokenKind) {
     for hash in surplus_expired(command.directory(), user, kind, command.now()) {
         command.delete_token(hash);

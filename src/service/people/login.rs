@@ -21,12 +21,12 @@ use crate::{
     store::{Command, StoreError, WriteError},
 };
 
-/// Why a token names nobody.
+/// Reason for which a token is refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuthFailure {
     #[error("unknown token")]
     Invalid,
-    /// Said at the first use after that; later ones hear that the token is unknown.
+    /// Reported at the first use after the expiry; later uses are answered with [`AuthFailure::Invalid`].
     #[error("the token has expired")]
     Expired,
     #[error("the user is deactivated")]
@@ -35,7 +35,7 @@ pub enum AuthFailure {
     Store(#[from] StoreError),
 }
 
-/// Why a password got nobody in.
+/// Reason for which a login with a password is refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LoginFailure {
     #[error("wrong username or password")]
@@ -56,7 +56,7 @@ impl From<WriteError<LoginFailure>> for LoginFailure {
 }
 
 impl People {
-    /// No disk and no password hashing on the way of a good token.
+    /// Finds the caller of a token. For a valid token this takes neither disk access nor password hashing.
     #[expect(clippy::unused_async, reason = "callers wait for it like for the other ways to log in")]
     pub async fn authenticate(&self, secret: &str) -> Result<Caller, AuthFailure> {
         let hash = secret::token_hash(secret).ok_or(AuthFailure::Invalid)?;
@@ -74,8 +74,8 @@ impl People {
         Ok(Caller { user: Arc::clone(user), source: directory.source_of(user.id).cloned(), credential })
     }
 
-    /// A new classic token in place of the one that the last call made; tokens made otherwise stay. `peer`: `None`
-    /// locally.
+    /// Creates a classic token that replaces the one from the last call. Other tokens stay. `peer` is `None` for local
+    /// callers.
     pub async fn exchange_password(
         &self,
         username: &str,
@@ -100,7 +100,7 @@ impl People {
         Ok(secret)
     }
 
-    /// A login token and when it expires.
+    /// Creates a login token. Returns its secret and its expiry.
     pub async fn login(
         &self,
         username: &str,
@@ -112,7 +112,7 @@ impl People {
         self.make_passing_token(user, TokenKind::Login, life, String::new()).await
     }
 
-    /// The same for somebody who is logged in already.
+    /// Creates a login token for a caller who is logged in already.
     pub async fn login_as(&self, caller: &Caller) -> Result<(String, Timestamp), ServiceError> {
         let (secret, life) = (secret::login_token(), self.settings().login_token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
@@ -129,8 +129,9 @@ impl People {
         Ok((secret, expires))
     }
 
-    /// Replaces the token used, or, for other credentials, the caller's token from `token-auth/` or else the newest.
-    /// One that never expires is replaced by one that never expires. What a password had a part in ends with it.
+    /// Replaces the token in use, or, for other credentials, the caller's token from `token-auth/` or else the newest.
+    /// A token without expiry is replaced by one without expiry. If either the old token or the caller's credential
+    /// came from a password, so does the new one, and it ends when the password changes.
     pub async fn refresh_token(&self, caller: &Caller) -> Result<String, ServiceError> {
         let caller = caller.clone();
         let own = match caller.credential {
@@ -159,7 +160,7 @@ impl People {
         Ok(secret)
     }
 
-    /// Ends the login token used; does nothing to other credentials.
+    /// Ends the login token in use. Does nothing for other credentials.
     pub async fn logout(&self, caller: &Caller) -> Result<(), ServiceError> {
         match caller.credential {
             Credential::Login(hash) => self.delete_tokens(caller, move |token| token.hash == hash).await,
@@ -172,7 +173,7 @@ impl People {
         self.delete_tokens(caller, |token| token.kind == TokenKind::Login).await
     }
 
-    /// Deletes the token used, of whatever kind.
+    /// Deletes the token in use, of any kind.
     pub async fn end_session(&self, caller: &Caller) -> Result<(), ServiceError> {
         match caller.credential {
             Credential::Login(used) | Credential::Classic(used) | Credential::Session(used) => {
@@ -190,7 +191,7 @@ impl People {
         self.delete_tokens_of(caller, caller.id(), which).await
     }
 
-    /// A token that a password made.
+    /// Creates a login token or a session for a user whose password was checked.
     pub(in crate::service) async fn make_passing_token(
         &self,
         user: Arc<User>,
@@ -223,8 +224,8 @@ fn passing(
     NewToken { user, kind, hash, life: Some(life), replaceable: false, origin, note }
 }
 
-/// Stages a login token or a session; deletes the oldest one of the user's that is valid if there are too many, and
-/// expired ones beyond the few that are kept. Returns when it expires.
+/// Stages a login token or a session, and returns its expiry. If the user has too many of the kind, the oldest valid
+/// one is deleted, as are expired ones beyond the few that are kept.
 fn put_passing_token(command: &mut Command<'_>, new: NewToken) -> Timestamp {
     let (kind, now) = (new.kind, command.now());
     delete_surplus_expired(command, new.user, kind);
@@ -238,7 +239,8 @@ fn put_passing_token(command: &mut Command<'_>, new: NewToken) -> Timestamp {
     put_token(command, new).unwrap_or(Timestamp::MAX)
 }
 
-/// Of what the caller obtains now. A token that was made by hand makes tokens that stay like itself.
+/// Returns the origin of a token that the caller obtains now. It is that of the caller's own token, so a token that was
+/// created by hand creates tokens that survive a change of password.
 fn origin_of(directory: &Directory, caller: &Caller) -> TokenOrigin {
     match caller.credential {
         Credential::Classic(hash) | Credential::Login(hash) | Credential::Session(hash) => {
@@ -256,7 +258,7 @@ pub(in crate::service) fn is_expired(token: &Token, now: Timestamp) -> bool {
     token.expires.is_some_and(|expires| expires <= now)
 }
 
-/// Nobody deactivated the user or changed the password in the meantime.
+/// Checks that the user was not deactivated and the password was not changed in the meantime.
 pub(in crate::service) fn still_valid(directory: &Directory, checked: &User) -> Result<(), LoginFailure> {
     directory
         .user(checked.id)

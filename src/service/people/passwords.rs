@@ -11,21 +11,21 @@ use crate::{
     service::{LoginFailure, People, Refusal, ServiceError},
 };
 
-/// What a client waits that finds too many others waiting for a password check.
+/// Delay for a client that finds too many others waiting for a password check.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// What tells a client of the account from strangers.
+/// Evidence that a client belongs to the account, which separates its limits from those of unknown clients.
 #[derive(Clone, Copy)]
 pub(in crate::service) enum Proof<'a> {
     None,
-    /// The cookie that an earlier login left in this browser; need not be a good one.
+    /// Device cookie that an earlier login left in this browser. It may be invalid.
     Device(&'a str),
     Session(TokenHash),
 }
 
 impl People {
-    /// Whose password it is. Takes as long for accounts that are unknown, inactive or without a password. One that was
-    /// found right a short while ago, from the same network, takes no time.
+    /// Checks a password and returns its user. Takes the same time for accounts that are unknown, inactive or without a
+    /// password. A password that was right a short while ago, from the same network, is accepted at once.
     pub(in crate::service) async fn check_password(
         &self,
         username: &str,
@@ -66,7 +66,7 @@ impl People {
         self.remembered().knows(fingerprint, &user, self.moment()).then_some(user)
     }
 
-    /// The hash of a new password, if it is one that may be chosen.
+    /// Returns the hash of a new password. Refuses a password that does not meet the requirements.
     pub(in crate::service) async fn hash_password(&self, password: &str) -> Result<String, ServiceError> {
         may_be_chosen(password)?;
         self.passwords().hash(password).await.map_err(|error| match error {

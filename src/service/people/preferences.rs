@@ -6,14 +6,15 @@ use crate::{
 };
 
 impl People {
-    /// The defaults where nothing was chosen.
+    /// Returns the caller's preferences, or the defaults if none are stored.
     pub async fn preferences(&self, caller: &Caller) -> Result<Preferences, ServiceError> {
         let user = caller.id();
         let found = self.store().read_few(move |snapshot| snapshot.preferences(user)).await?;
         Ok(found.unwrap_or_default())
     }
 
-    /// Starts from what is stored then, so that two who change different things do not undo each other.
+    /// Changes the preferences, based on what is stored at that time, so that simultaneous changes do not undo each
+    /// other.
     pub async fn change_preferences(
         &self,
         caller: &Caller,

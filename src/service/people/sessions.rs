@@ -1,5 +1,5 @@
-//! Browsers that are logged in (contract section 2.1). A session is a token that only a cookie can carry; beside it goes
-//! a second secret, made from it, that proves that a request comes from our own pages.
+//! Browsers that are logged in (contract section 2.1). A session is a token that only a cookie can carry. A second
+//! secret, derived from it, proves that a request comes from our own pages.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,32 +19,33 @@ use crate::{
     store::{Command, WriteError},
 };
 
-/// A session that was just made. The secrets are known to nobody else.
+/// A session that was just created. The secrets are stored nowhere else.
 #[derive(Clone)]
 pub struct Session {
     pub secret: String,
     pub csrf: String,
     pub expires: Timestamp,
-    /// What the browser keeps beyond the session, to be told from strangers who guess passwords.
+    /// Device cookie, which the browser keeps after the session. It distinguishes the browser from clients that guess
+    /// passwords.
     pub device: String,
 }
 
-/// Who logs in on a page, and from where.
+/// The browser from which a user logs in on a page.
 #[derive(Clone, Copy)]
 pub struct Browser<'a> {
     pub peer: Option<IpAddr>,
-    /// What its owner will know it by, cut to fit.
+    /// Name under which its owner finds the session, cut to [`TOKEN_NOTE`] characters.
     pub name: &'a str,
-    /// The [`Session::device`] of an earlier login, if the browser still has it.
+    /// [`Session::device`] of an earlier login, if the browser still has it.
     pub device: Option<&'a str>,
 }
 
-/// Why a password was not changed.
+/// Reason for which a password was not changed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PasswordChangeFailure {
     #[error(transparent)]
     Login(#[from] LoginFailure),
-    /// The new one.
+    /// The new password was refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -56,7 +57,7 @@ impl From<WriteError<LoginFailure>> for PasswordChangeFailure {
 }
 
 impl People {
-    /// A new session, and the browser's mark.
+    /// Creates a session and the device cookie of the browser.
     pub async fn open_session(
         &self,
         username: &str,
@@ -73,7 +74,7 @@ impl People {
         Ok(Session { secret, csrf, expires, device })
     }
 
-    /// Whose session it is, from memory; `None` for all that is no session (any more).
+    /// Returns the caller of a session, from memory. `None` if the secret is not one of a valid session.
     #[must_use]
     pub fn session(&self, secret: &str) -> Option<Caller> {
         let hash = secret::token_hash(secret)?;
@@ -108,19 +109,19 @@ impl People {
         Ok(self.store().write(Some(token.user), extend).await?)
     }
 
-    /// What a session's own pages send along with what they do.
+    /// Returns the token that the session's own pages send with their forms.
     #[must_use]
     pub fn csrf_token(&self, secret: &str) -> String {
         secret::csrf_token(secret)
     }
 
-    /// Whether this is what that session's own pages send along.
+    /// Returns whether `sent` is the token of that session's own pages.
     #[must_use]
     pub fn is_csrf_token(&self, secret: &str, sent: &[u8]) -> bool {
         secret::is_same(secret::csrf_token(secret).as_bytes(), sent)
     }
 
-    /// Proves to a later request of the same session that the server wrote this notice.
+    /// Signs a notice, to prove to a later request of the same session that the server wrote it.
     #[must_use]
     pub fn sign_notice(&self, secret: &str, text: &str) -> String {
         secret::notice_signature(secret, text)
@@ -131,7 +132,7 @@ impl People {
         secret::is_same(secret::notice_signature(secret, text).as_bytes(), signature.as_bytes())
     }
 
-    /// Ends all sessions of the caller but the one that asks.
+    /// Ends all sessions of the caller except the current one.
     pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), ServiceError> {
         let own = match caller.credential {
             Credential::Session(hash) => Some(hash),
@@ -140,8 +141,8 @@ impl People {
         self.delete_tokens(caller, move |token| token.kind == TokenKind::Session && Some(token.hash) != own).await
     }
 
-    /// The caller's own password; ends their other sessions, and the tokens that were obtained with the old one. Tokens
-    /// that were made by hand stay.
+    /// Changes the caller's own password. Ends their other sessions, and the tokens that were obtained with the old
+    /// password. Tokens that were created by hand stay.
     pub async fn change_own_password(
         &self,
         caller: &Caller,
@@ -171,7 +172,7 @@ impl People {
         Ok(())
     }
 
-    /// The caller's own names and address.
+    /// Changes the caller's own names and e-mail address.
     pub async fn change_own_details(
         &self,
         caller: &Caller,

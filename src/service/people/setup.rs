@@ -1,5 +1,5 @@
-//! The first start: an administrator, and the source `argus` for what the server itself has to say (contract sections 23
-//! and 24).
+//! The first start: creates an administrator, and the source `argus` for incidents of the server itself (contract
+//! sections 23 and 24).
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -16,12 +16,13 @@ const ADMIN: &str = "admin";
 
 #[derive(Clone, Debug)]
 pub struct FirstStart {
-    /// `None`: it was given.
+    /// The generated password. `None` if one was given.
     pub admin_password: Option<SecretString>,
 }
 
 impl People {
-    /// On an empty store makes user `admin` and type, user and source `argus`; `None` if there are users already.
+    /// Creates user `admin`, and the type, user and source `argus`, in an empty store. `None` if there are users
+    /// already.
     pub async fn first_start(&self, password: Option<SecretString>) -> Result<Option<FirstStart>, ServiceError> {
         if !self.directory().users.is_empty() {
             return Ok(None);
@@ -45,7 +46,8 @@ impl People {
         Ok(first.then_some(FirstStart { admin_password: generated }))
     }
 
-    /// Who acts on the admin socket and in offline commands: user `argus`, as a superuser and not as a source.
+    /// Returns the caller of the admin socket and of offline commands: user `argus`, as a superuser and not as a
+    /// source.
     pub fn local_caller(&self) -> Result<Caller, ServiceError> {
         let directory = self.directory();
         let user = directory.user_named(ARGUS).cloned().ok_or(ServiceError::NotFound(Model::User))?;
@@ -53,7 +55,7 @@ impl People {
     }
 }
 
-/// The source for what the server itself has to say; staged with its type and its user as far as they are missing.
+/// Returns the source for incidents of the server itself. Stages it, its type and its user if they do not exist.
 pub(in crate::service) fn own_source(command: &mut Command<'_>) -> Source {
     let directory = command.directory();
     if let Some(source) = directory.source_named(ARGUS, ARGUS) {

@@ -16,10 +16,10 @@ use crate::{
     store::Command,
 };
 
-/// How long a new token lives.
+/// Lifetime of a new token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenLife {
-    /// As the setting says.
+    /// Lifetime according to the settings.
     #[default]
     Setting,
     Never,
@@ -27,7 +27,7 @@ pub enum TokenLife {
 }
 
 impl People {
-    /// A classic token beside those that there are; `value`: one that is in use elsewhere already.
+    /// Creates a classic token in addition to existing ones. `value` is the secret of a token that is in use elsewhere.
     pub async fn create_token(
         &self,
         caller: &Caller,
@@ -39,7 +39,7 @@ impl People {
         self.new_token(caller, user, value, life, String::new()).await
     }
 
-    /// A new classic token for that user, beside those that there are; `note` says what it is for.
+    /// Creates a classic token for a user, in addition to existing ones. `note` says what it is for.
     pub async fn issue_token(
         &self,
         caller: &Caller,
@@ -52,7 +52,7 @@ impl People {
         self.new_token(caller, user, None, life, note).await
     }
 
-    /// A classic token of the caller's own, beside those that there are; `note` says what it is for.
+    /// Creates a classic token for the caller, in addition to existing ones. `note` says what it is for.
     pub async fn create_own_token(
         &self,
         caller: &Caller,
@@ -107,7 +107,7 @@ impl People {
         Ok(secret)
     }
 
-    /// A token or a session of the caller's own; of others' nothing is said.
+    /// Deletes a token or a session of the caller. Those of other users are reported as not found.
     pub async fn revoke_own_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
         let user = caller.id();
         self.store()
@@ -133,7 +133,7 @@ impl People {
         Ok(())
     }
 
-    /// Ends all tokens and sessions of that user at once.
+    /// Ends all tokens and sessions of a user at once.
     pub async fn revoke_all_tokens(&self, caller: &Caller, user: UserId) -> Result<(), ServiceError> {
         caller.require(Action::ManageUsers)?;
         self.delete_tokens_of(caller, user, |_| true).await
@@ -158,7 +158,7 @@ impl People {
         Ok(())
     }
 
-    /// Of one user or of all, by id.
+    /// Lists the tokens of one user or of all users, by id.
     #[must_use]
     pub fn tokens(&self, user: Option<UserId>) -> Vec<Arc<Token>> {
         let directory = self.directory();
@@ -173,7 +173,7 @@ pub(in crate::service) fn classic_tokens(directory: &Directory, user: UserId) ->
     directory.tokens.classic_of(user).map(Arc::as_ref)
 }
 
-/// A token to be made; `life`: `None` for ever.
+/// A token to be created. `life`: `None` for no expiry.
 pub(in crate::service) struct NewToken {
     pub user: UserId,
     pub kind: TokenKind,
@@ -184,7 +184,7 @@ pub(in crate::service) struct NewToken {
     pub note: String,
 }
 
-/// Stages a token; returns when it expires.
+/// Stages a token and returns its expiry.
 pub(in crate::service) fn put_token(command: &mut Command<'_>, new: NewToken) -> Option<Timestamp> {
     let NewToken { user, kind, hash, life, replaceable, origin, note } = new;
     let created = command.now();

@@ -46,7 +46,7 @@ impl People {
         Ok(Arc::new(user))
     }
 
-    /// Keeps the e-mail destination in step with the address.
+    /// Changes a user, and keeps the synced destination in step with the e-mail address.
     pub async fn change_user(&self, caller: &Caller, id: UserId, draft: UserDraft) -> Result<Arc<User>, ServiceError> {
         caller.require(Action::ManageUsers)?;
         let gives_up = draft.is_superuser == Some(false) || draft.is_active == Some(false);
@@ -57,7 +57,7 @@ impl People {
         self.update_user(caller, id, move |user| draft.apply(user)).await
     }
 
-    /// Ends the sessions of that user, and the tokens that were obtained with the old password.
+    /// Sets a password. Ends the sessions of that user, and the tokens that were obtained with the old password.
     pub async fn set_password(&self, caller: &Caller, id: UserId, password: &str) -> Result<(), ServiceError> {
         caller.require(Action::ManageUsers)?;
         let hash = self.hash_password(password).await?;
@@ -72,7 +72,7 @@ impl People {
         Ok(())
     }
 
-    /// Ends the sessions of that user, and the tokens that were obtained with a password.
+    /// Ends the sessions of a user, and the tokens that were obtained with a password.
     pub async fn end_sessions_of(&self, caller: &Caller, id: UserId) -> Result<(), ServiceError> {
         caller.require(Action::ManageUsers)?;
         self.delete_tokens_of(caller, id, |token| {
@@ -81,7 +81,7 @@ impl People {
         .await
     }
 
-    /// Ends the sessions. Tokens stay, but are of no use while the user is inactive.
+    /// Deactivates a user and ends their sessions. Tokens stay, but are refused while the user is inactive.
     pub async fn deactivate(&self, caller: &Caller, id: UserId) -> Result<Arc<User>, ServiceError> {
         let draft = UserDraft { is_active: Some(false), ..UserDraft::default() };
         self.change_user(caller, id, draft).await
@@ -98,7 +98,7 @@ impl People {
             .write(Some(caller.id()), move |command| {
                 let before = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?.email.clone();
                 let user = command.edit_user(id, update).ok_or(ServiceError::NotFound(Model::User))?;
-                // What is stored already may stay.
+                // An invalid address that is stored already may stay.
                 if user.email != before {
                     check_email(&user.email)?;
                 }
@@ -110,7 +110,7 @@ impl People {
     }
 }
 
-/// Stages a user with what every user has from the start. The username is known to be free.
+/// Stages a user, with a timeslot and the synced destination. The username must be free.
 pub(crate) fn put_new_user(command: &mut Command<'_>, mut draft: UserDraft, password_hash: Option<String>) -> User {
     let mut user = User {
         id: UserId(0),
@@ -158,7 +158,7 @@ fn keep_email_in_step(command: &mut Command<'_>, user: &User) {
     }
 }
 
-/// Whether the caller may still do it, now that a password has been hashed.
+/// Checks that the caller still has the right, because time has passed while a password was hashed.
 fn still_may_manage(command: &Command<'_>, caller: &Caller) -> Result<(), ServiceError> {
     let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
     Ok(caller.require(Action::ManageUsers)?)

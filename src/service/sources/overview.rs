@@ -1,4 +1,4 @@
-//! Sources for administrators: with tokens, last sign of life and incidents.
+//! Sources for administrators: with tokens, time of the last sign of life, and numbers of incidents.
 
 use std::sync::Arc;
 
@@ -23,32 +23,32 @@ const DAY: i64 = 86_400 * 1_000_000;
 #[derive(Clone, Debug)]
 pub struct SourceView {
     pub source: Arc<Source>,
-    /// The account that posts for it.
+    /// Source user.
     pub user: Option<Arc<User>>,
-    /// Those for programs, oldest first.
+    /// Classic tokens, oldest first.
     pub tokens: Vec<Arc<Token>>,
     pub token_state: TokenState,
     pub last_seen: Option<Timestamp>,
-    /// It is watched and was not heard of for longer than it may be silent.
+    /// Whether the source is watched and has been silent for longer than permitted.
     pub overdue: bool,
-    /// Incidents of all time, and those that are open.
+    /// Numbers of all incidents and of open incidents.
     pub total: u64,
     pub open: u64,
 }
 
-/// Whether a source can post; of several tokens the one that lasts longest counts.
+/// Whether a source can post. If it has several tokens, the one that expires last counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenState {
     None,
-    /// `None`: for ever.
+    /// `None`: no expiry.
     Valid(Option<Timestamp>),
-    /// Within the days that the setting `tokens.warning_days` says.
+    /// Expires within the number of days in the setting `tokens.warning_days`.
     Expiring(Timestamp),
     Expired(Timestamp),
 }
 
 impl SourceView {
-    /// The server's own voice, which posts without a token.
+    /// Returns whether this is the source `argus`, which posts without a token.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.source.name == OWN_SOURCE && self.source.source_type == OWN_SOURCE
@@ -56,7 +56,7 @@ impl SourceView {
 }
 
 impl Sources {
-    /// By type and name, those with a token state, signs of life and counts. For staff.
+    /// Lists all sources by type and name, with token state, signs of life and counts. For staff.
     pub async fn source_views(&self, caller: &Caller) -> Result<Vec<SourceView>, ServiceError> {
         caller.require(Action::SeeAdministration)?;
         let service = self.clone();
@@ -70,7 +70,7 @@ impl Sources {
         .await
     }
 
-    /// For staff.
+    /// Returns one source, for staff.
     pub async fn source_view(&self, caller: &Caller, id: SourceId) -> Result<SourceView, ServiceError> {
         caller.require(Action::SeeAdministration)?;
         let service = self.clone();
@@ -83,7 +83,7 @@ impl Sources {
         .await
     }
 
-    /// Of all sources, or of one.
+    /// Counts the incidents of all sources, or of one.
     fn counts(&self, source: Option<SourceId>) -> Result<Counts, ServiceError> {
         let (search, now) = (self.search(), self.now());
         let all = Criteria { sources: source.map(|id| [id].into()), ..Criteria::default() };

@@ -17,7 +17,7 @@ use crate::{
     store::Command,
 };
 
-/// What is put behind a username that is taken: `_` and six digits.
+/// Length of the suffix for a username that is taken: `_` and six hex digits.
 const SUFFIX: usize = 7;
 const USERNAME: usize = 150;
 
@@ -26,7 +26,7 @@ impl Sources {
         self.create_source_with_type(caller, draft, false).await
     }
 
-    /// `makes_type`: the type is made with it if there is none of that name.
+    /// Creates a source with its user. With `makes_type`, creates its type if that does not exist.
     pub async fn create_source_with_type(
         &self,
         caller: &Caller,
@@ -88,7 +88,7 @@ impl Sources {
         self.put_with(caller, Some(id), apply, stage).await
     }
 
-    /// How often the source has to show a sign of life; `None`: it is not watched.
+    /// Sets the interval in seconds at which the source must show a sign of life. `None`: it is not watched.
     pub async fn watch_source(
         &self,
         caller: &Caller,
@@ -99,7 +99,7 @@ impl Sources {
         self.edit_source(caller, id, draft).await.map(|_| ())
     }
 
-    /// Open to everybody.
+    /// Creates a source type. Every user may do so.
     pub async fn create_source_type(&self, caller: &Caller, name: String) -> Result<(), ServiceError> {
         check_type(&name)?;
         self.store()
@@ -115,7 +115,7 @@ impl Sources {
             .map_err(crate::service::error::refused)
     }
 
-    /// Forbidden to all but sources.
+    /// Records a sign of life of the caller's source. Forbidden for callers without a source.
     pub fn heartbeat(&self, caller: &Caller) -> Result<(), ServiceError> {
         if caller.source.is_none() {
             return Err(ServiceError::Forbidden);
@@ -124,7 +124,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Remembers that the caller's source, if any, is alive; for every call below `incidents/`.
+    /// Records a sign of life of the caller's source, if any. Used for every request below `incidents/`.
     pub fn note_seen(&self, caller: &Caller) {
         if let Some(source) = &caller.source {
             self.store().seen(source.id);
@@ -132,7 +132,7 @@ impl Sources {
     }
 }
 
-/// Stages a source; name and type are known to be free.
+/// Stages a source. Its name must be free within its type.
 pub(crate) fn put_new_source(
     command: &mut Command<'_>,
     user: UserId,
@@ -146,7 +146,7 @@ pub(crate) fn put_new_source(
     source
 }
 
-/// The wanted name, or one like it.
+/// Returns the wanted username, or one like it that is free.
 fn free_username(directory: &Directory, wanted: &str) -> String {
     let mut name = wanted.to_owned();
     while directory.user_named(&name).is_some() {

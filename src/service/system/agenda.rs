@@ -13,11 +13,11 @@ use crate::{
 };
 
 impl System {
-    /// Looks at the rows of a kind that are due, opens and ends incidents, and moves the rows. Before `listening_since`
-    /// no source could be heard.
+    /// Executes the tasks of a kind that are due: opens and closes incidents, and moves the rows to their next time.
+    /// Before `listening_since` no sign of life could be received.
     ///
     /// # Errors
-    /// If something cannot be read or written: the rows stay due.
+    /// If something cannot be read or written. The rows stay due.
     pub async fn run_due(
         &self,
         kind: TaskKind,
@@ -50,7 +50,7 @@ impl System {
         Ok(settled)
     }
 
-    /// Does what a task asks for, within a command, by the newest state.
+    /// Executes a task within a command, based on the newest state.
     fn carry_out_task(
         &self,
         task: Task,
@@ -66,8 +66,9 @@ impl System {
         Ok(look.next)
     }
 
-    /// The tasks that need a command. Rows of the others are moved in memory, or stay due because nothing is to be done
-    /// yet: a sign of life costs no write, and a row that is looked at again after a restart moves on again.
+    /// Returns the tasks that need a command. Rows of other tasks are moved in memory, or stay due because there is
+    /// nothing to do yet. So a sign of life costs no write; after a restart, such a row is due again and is moved
+    /// again.
     fn need_a_command(&self, due: Vec<Due>, listening_since: Option<MonotonicTime>) -> Result<Vec<Task>, ServiceError> {
         let (directory, now, snapshot) = (self.directory(), self.now(), self.store().snapshot()?);
         let mut tasks = Vec::new();

@@ -13,7 +13,7 @@ use crate::{
     service::{Caller, ServiceError, System, policy::Action},
 };
 
-/// What is `None` may be anything.
+/// Criteria of the audit trail. `None` permits any value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub subject: Option<Subject>,
@@ -22,13 +22,13 @@ pub struct AuditFilter {
     pub key: Option<String>,
 }
 
-/// Changes of configuration, newest first.
+/// Changes of the configuration, newest first.
 #[derive(Clone, Debug)]
 pub struct AuditPage {
     pub rows: Vec<Change>,
-    /// Before which the next page starts; `None`: there is nothing older.
+    /// Number of the change before which the next page starts. `None`: there are no older changes.
     pub next: Option<Seq>,
-    /// The page is not full, but enough was looked at for once.
+    /// Whether the search ended at the limit of [`AUDIT_LOOKS`] changes before the page was full.
     pub stopped_early: bool,
 }
 
@@ -42,8 +42,8 @@ impl AuditFilter {
 }
 
 impl System {
-    /// Those before `before`, with a bounded amount of looking. Fewer than asked for if they would take more than
-    /// [`PAGE_BYTES`].
+    /// Returns a page of the changes before `before`. Reads a limited number of changes. The page has fewer than `size`
+    /// rows if they would take more than [`PAGE_BYTES`].
     pub async fn audit(
         &self,
         caller: &Caller,

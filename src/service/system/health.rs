@@ -21,7 +21,7 @@ const HOUR: i64 = 60 * MINUTE;
 pub struct Health {
     pub data_path: PathBuf,
     pub data_bytes: u64,
-    /// On the data file's disk.
+    /// Free space on the disk of the data file.
     pub free_bytes: u64,
     pub file: FileFaults,
     pub index: IndexStatus,
@@ -34,28 +34,28 @@ pub struct Health {
     /// Failed messages.
     pub dead: u64,
     pub oldest_due: Option<Message>,
-    /// The oldest queued message that was tried in vain, among the first [`QUEUE_LOOKS`].
+    /// The oldest queued message with a failed attempt, among the first [`QUEUE_LOOKS`].
     pub refused: Option<Message>,
-    /// Since the start, by medium.
+    /// Results of sending since the start, by medium.
     pub reached: Vec<Reached>,
-    /// When the newest change in the log was made.
+    /// Time of the newest change in the change log.
     pub newest_change: Option<Timestamp>,
     pub sends: bool,
     pub started: Timestamp,
     pub now: Timestamp,
 }
 
-/// What came in within a span that ends now.
+/// Numbers of incidents and events that were created in a period that ends now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Intake {
     pub incidents: u64,
     pub events: u64,
-    /// The change log does not reach back to the span's start: there was more.
+    /// Whether the change log begins after the start of the period, so the numbers may be too low.
     pub at_least: bool,
 }
 
 impl System {
-    /// What everybody has to know about the data file, if something is wrong with it.
+    /// Returns a warning for all users if something is wrong with the data file.
     #[must_use]
     pub fn data_file_warning(&self) -> Option<String> {
         let faults = self.store().file_faults();
@@ -104,8 +104,8 @@ impl System {
     }
 }
 
-/// By the numbers that were given out since: the change log is in the order of time, so a few looks into it find where
-/// the span starts.
+/// Counts incidents and events by the ids that were assigned since then. The change log is ordered by time, so a binary
+/// search finds the start of the period.
 fn intake(snapshot: &Snapshot, since: Timestamp) -> Result<Intake, StoreError> {
     let counters = snapshot.counters()?;
     let (mut low, mut high) = (counters.trimmed.saturating_add(1), counters.last_seq.saturating_add(1));

@@ -1,7 +1,7 @@
 //! Opens and closes incidents of the server itself, as `domain::fault` decides (contract section 23).
 //!
-//! The latest incident about a matter bears the matter's name as its source incident id, so it is found without a
-//! search and there cannot be two; one that it follows bears its own number besides.
+//! The latest incident about a subject has the subject's name as its source incident id, so it is found without a
+//! search and cannot exist twice. When another one follows, the id of the earlier one is extended by its own number.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,19 +26,19 @@ use crate::{
     store::{Command, Snapshot, StoreError},
 };
 
-/// What a look at things led to.
+/// The incidents that a check opened and closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     pub opened: Vec<IncidentId>,
     pub ended: Vec<IncidentId>,
 }
 
-/// Matters that there ever was an incident about: only those can have one that has to end. `None`: not known yet.
+/// Subjects that had an incident before: only those can have one to be closed. `None`: not read yet.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Reported(Mutex<Option<BTreeSet<FaultSubject>>>);
 
 impl System {
-    /// Tokens of all sources that expire within this number of days; others have no incident afterwards.
+    /// Checks the tokens of all sources for expiry within `days`. Incidents about other tokens are closed.
     pub async fn check_tokens(&self, days: u32) -> Result<Settled, ServiceError> {
         let zone = self.settings().time_zone;
         self.settle(FaultKind::TokenExpiry, move |directory, now| {
@@ -47,7 +47,7 @@ impl System {
         .await
     }
 
-    /// All sources that are watched and silent. Before `listening_since` nobody could be heard.
+    /// Checks all watched sources for missing heartbeats. Before `listening_since` no sign of life could be received.
     pub async fn check_heartbeats(&self, listening_since: Option<MonotonicTime>) -> Result<Settled, ServiceError> {
         let store = self.store().clone();
         self.settle(FaultKind::MissingHeartbeat, move |directory, now| {
@@ -57,20 +57,20 @@ impl System {
         .await
     }
 
-    /// Rules that lead to nobody.
+    /// Checks for rules without recipients.
     pub async fn check_rules(&self) -> Result<Settled, ServiceError> {
         self.settle(FaultKind::RuleWithoutRecipients, |directory, _| fault::rules_without_recipients(directory)).await
     }
 
-    /// Rules whose last event left contacts out.
+    /// Checks for rules whose last event left out contacts.
     pub async fn check_overflows(&self) -> Result<Settled, ServiceError> {
         let overflows = self.store().read(|snapshot| Ok::<_, ServiceError>(snapshot.overflows()?)).await?;
         let find = move |directory: &Directory, _| fault::too_many_recipients(directory, &overflows);
         self.settle(FaultKind::TooManyRecipients, find).await
     }
 
-    /// Makes the incidents of a kind say what `find` finds. Decided in one command; without one if all is as it should
-    /// be.
+    /// Opens and closes incidents of a kind according to the findings of `find`. The decision is made in one command,
+    /// or without a command if nothing has to change.
     pub async fn settle(
         &self,
         kind: FaultKind,
@@ -110,8 +110,8 @@ impl System {
         Ok(settled)
     }
 
-    /// Whether something has to happen to the latest incident about a matter. A matter that may get its first incident
-    /// now counts as reported.
+    /// Returns whether the latest incident about a subject has to change. A subject that may now get its first incident
+    /// is recorded as reported.
     pub(in crate::service) fn is_unsettled(
         &self,
         subject: FaultSubject,
@@ -132,10 +132,10 @@ impl System {
     }
 }
 
-/// Opens and ends incidents within a command.
+/// Opens and closes incidents within a command.
 pub(in crate::service) struct Work<'a, 'c> {
     pub(in crate::service) command: &'a mut Command<'c>,
-    /// Made on demand, once.
+    /// The source `argus`, created on demand.
     own: Option<Source>,
     pub(in crate::service) settled: Settled,
 }
@@ -145,7 +145,7 @@ impl<'a, 'c> Work<'a, 'c> {
         Self { command, own: None, settled: Settled::default() }
     }
 
-    /// Does what `finding` asks for; `None`: all is well.
+    /// Opens or closes the incident of a subject according to `finding`. `None`: there is no fault.
     pub(in crate::service) fn settle(
         &mut self,
         subject: FaultSubject,
@@ -217,7 +217,8 @@ fn latest(
 }
 
 impl Reported {
-    /// Asks the file for each matter that there can be, once.
+    /// Returns the reported subjects of a kind. The first call reads them from the file, by the name of each possible
+    /// subject.
     fn of_kind(
         &self,
         kind: FaultKind,

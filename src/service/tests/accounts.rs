@@ -15,7 +15,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> Refusal {
 }
 
 impl Rig {
-    /// Address and mark of each, in the order of their making.
+    /// Returns the address and `synced` of each destination, in the order of creation.
     fn addresses(&self, user: UserId) -> Vec<(String, bool)> {
         let directory = self.directory();
         directory.destinations_of(user).into_iter().map(|d| (d.settings[EMAIL_ADDRESS].clone(), d.synced)).collect()
@@ -86,7 +86,7 @@ async fn addresses_of_users_are_checked_where_they_enter() {
     assert_eq!(rig.caller("ann").user.first_name, "", "nothing of it is carried out");
     assert_eq!(refused.to_string(), "\"x@y.z\\r\\nBcc: q\" is not a valid e-mail address");
 
-    // What is stored already may stay.
+    // An invalid address that is stored already may stay.
     let id = ann.id();
     rig.store()
         .write(None, move |command| {

@@ -51,7 +51,7 @@ impl Rig {
         job
     }
 
-    /// How many were undone, and how many were kept.
+    /// Undoes the change. Returns the numbers of incidents undone and kept.
     async fn undo_counts(&self, caller: &Caller, job: &BulkJob) -> (usize, usize) {
         let undone = self.incidents().undo_bulk(caller, job.id()).await.unwrap().unwrap();
         assert!(undone.trouble.is_none());
@@ -167,7 +167,7 @@ async fn large_ones_are_bounded_for_each_user() {
     let outcomes = futures_util::future::join_all(bulks).await;
     let too_often = outcomes.iter().filter(|it| matches!(it, Err(ServiceError::TooOften { .. }))).count();
     assert_eq!(too_often, 1);
-    // As long as somebody reads what became of them, they count.
+    // They count as long as their outcomes are in memory.
     assert!(rig.incidents().bulk(&ann, large.clone(), ticket("x")).await.is_err());
     let refused = rig.incidents().begin_bulk(&ann, ticket("x"), BulkSubjects::Chosen(large.clone()), large.len());
     assert!(matches!(refused, Err(ServiceError::TooOften { .. })));
@@ -248,7 +248,7 @@ async fn undoing_is_for_the_owner_once_and_within_its_time() {
     assert!(rig.incidents().undo_bulk(&bob, job.id()).await.unwrap().is_none());
     let life = UNDO_FOR.as_micros() as i64;
     rig.clock.advance_micros(life - 1);
-    // Somebody sets the clock, which takes no time.
+    // A jump of the clock takes no monotonic time.
     rig.clock.jump_micros(30 * 24 * 3_600_000_000);
     assert_eq!(rig.undo_counts(&ann, &job).await, (1, 0));
     assert!(rig.incidents().undo_bulk(&ann, job.id()).await.unwrap().is_none());
@@ -277,7 +277,7 @@ async fn what_ends_early_says_why() {
     assert_eq!(status.trouble.as_deref(), Some("this user may not do that"));
 }
 
-/// All that are open, as of now.
+/// Selects all incidents that are open now.
 fn all_open(rig: &Rig) -> Selection {
     Selection { criteria: Criteria { open: Some(true), ..Criteria::default() }, as_of: rig.incidents().as_of_now() }
 }

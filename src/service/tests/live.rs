@@ -7,7 +7,7 @@ use crate::service::{IncidentEdit, News, live::Reader};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The next news; a reader may be woken without any.
+/// Returns the next news. A reader may be woken without any.
 async fn next(reader: &mut Reader) -> News {
     loop {
         tokio::time::timeout(PATIENCE, reader.changed()).await.unwrap();

@@ -140,7 +140,7 @@ async fn wrong_passwords_unknown_users_and_accounts_without_password_look_the_sa
     }
 }
 
-/// Wrong for everybody, and found wrong without hashing.
+/// A password that is wrong for every account, and is found wrong without hashing.
 fn wrong() -> String {
     "x".repeat(2_000)
 }
@@ -150,7 +150,7 @@ fn address(last: u8) -> IpAddr {
 }
 
 impl Rig {
-    /// Guesses from there until no more is allowed.
+    /// Guesses passwords until the limit. Returns the number of guesses.
     async fn guess(&self, username: &str, peer: Option<IpAddr>) -> usize {
         let mut login_limits = 0;
         while let Err(LoginFailure::BadCredentials) = self.people().login(username, &wrong(), peer).await {
@@ -173,7 +173,7 @@ async fn nobody_is_locked_out_by_the_guesses_of_others() {
     let refused = rig.people().login("admin", "correct horse", Some(address(2))).await;
     assert!(matches!(refused, Err(LoginFailure::TooManyTries { .. })), "who guesses has to wait");
 
-    // From the same address as the guesser, the browser of the account is still let in, and so is its session.
+    // From the address of the guesser, the browser of the account and its session can still log in.
     let browser = Browser { peer: Some(address(2)), name: "", device: Some(&session.device) };
     let again = rig.people().open_session("admin", "correct horse", browser).await.unwrap();
     assert_eq!(again.device, session.device);
@@ -186,7 +186,7 @@ async fn nobody_is_locked_out_by_the_guesses_of_others() {
 async fn only_failures_count() {
     let rig = Rig::new().await;
     for _ in 0..=PASSWORD_TRIES_PER_ACCOUNT.get() {
-        // So that it is checked again.
+        // Otherwise the remembered password is accepted without a check.
         rig.clock.set(rig.clock.now().saturating_add_micros(PASSWORD_REMEMBERED_FOR.as_micros() as i64));
         rig.people().login("admin", "correct horse", Some(address(1))).await.unwrap();
     }
@@ -194,7 +194,7 @@ async fn only_failures_count() {
     rig.people().login("admin", "correct horse", Some(address(1))).await.unwrap();
 }
 
-/// Polls the future up to its first wait for a password hash, has the other thing done meanwhile, and goes on.
+/// Polls `future` up to its first wait for a password hash, completes `other`, and then completes `future`.
 async fn meanwhile<T, O>(future: impl Future<Output = T>, other: impl Future<Output = O>) -> T {
     let mut future = std::pin::pin!(future);
     assert!(futures_util::poll!(future.as_mut()).is_pending());
@@ -251,7 +251,7 @@ async fn a_login_that_began_with_the_old_password_gets_nothing() {
     assert!(rig.people().tokens(Some(admin)).is_empty());
 }
 
-/// What somebody can have: from the password, from that, and by hand.
+/// Tokens and session of an account: obtained with the password or derived from that, and created by hand.
 struct Access {
     by_password: Vec<String>,
     by_hand: Vec<String>,

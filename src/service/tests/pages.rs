@@ -64,7 +64,7 @@ async fn lists_know_what_was_just_written() {
     assert!(rig.incidents().all_incidents(tagged).next().await.is_none());
 }
 
-/// A store with incidents whose metadata and descriptions have these lengths, the first one the oldest.
+/// Creates a store with incidents whose metadata and descriptions have these lengths, oldest first.
 async fn with_sizes(sizes: &[(usize, usize)]) -> Rig {
     let rig = Rig::new().await;
     let zabbix = rig.source("zabbix").await;
@@ -82,7 +82,8 @@ fn fits<T: Size>(rows: &[T]) -> bool {
     rows.len() == 1 || rows.iter().map(Size::size).sum::<usize>() <= PAGE_BYTES
 }
 
-/// Follows `next` to the end, then `previous` to the beginning; the rows in the order of the list, both ways.
+/// Follows `next` to the end, then `previous` to the beginning. Returns the rows of both ways, in the order of the
+/// list.
 async fn walk<C: Copy>(page: impl AsyncFn(Option<C>) -> (Vec<u64>, Option<C>, Option<C>)) -> (Vec<u64>, Vec<u64>) {
     let (mut there, mut back) = (Vec::new(), Vec::new());
     let (mut rows, mut next, mut previous) = page(None).await;
@@ -119,7 +120,7 @@ proptest! {
                 (ids(&page.rows), page.next, page.previous)
             };
             assert_eq!(walk(pages).await, (all.clone(), all.clone()));
-            // Several questions at once are found in another way.
+            // Several criteria at once are searched for in another way.
             let wanted = AnyOf(vec![Criteria::default(), Criteria { open: Some(true), ..Criteria::default() }]);
             let pages = async |cursor| {
                 let request = PageRequest { size, cursor, metadata: true };

@@ -54,7 +54,7 @@ async fn batches_join_without_a_gap() {
     let source = rig.source("nav").await;
     let count = 2 * PREVIEW_BATCH as i64 + 7;
     for index in 0..count {
-        // Many at the same moment.
+        // Many events have the same time.
         let new = NewIncident { start: seconds(index / 100), end: EndTime::Infinity, ..super::new_incident() };
         rig.incidents().create_incident(&source, new).await.unwrap();
     }

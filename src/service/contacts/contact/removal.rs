@@ -1,5 +1,5 @@
-//! Taking away what others refer to: whatever a contact, a group or a channel leaves behind is dealt with here and nowhere
-//! else (contact API contract section 7.5).
+//! Deletes contacts, groups and channels together with the references to them. No other module does so (contact API
+//! contract section 7.5).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,13 +15,13 @@ use crate::{
     store::{Command, StoreError},
 };
 
-/// Its memberships go with it. It is deleted, or replaced by another one.
+/// Deletes a contact with its memberships, and removes it from rules. Also used when it is replaced by another one.
 pub fn contact(command: &mut Command<'_>, contact: &Contact) {
     leave_rules(command, Gone::Contact(contact.uuid));
     command.delete_contact(contact.uuid);
 }
 
-/// Its members leave it. It is deleted, or replaced by another one.
+/// Deletes a group, and removes it from its members and from rules. Also used when it is replaced by another one.
 pub fn group(
     command: &mut Command<'_>,
     group: &ContactGroup,
@@ -35,13 +35,14 @@ pub fn group(
     Ok(())
 }
 
-/// It is known to be no contact's default.
+/// Deletes a channel, and removes it from rules. It must not be the default channel of a contact.
 pub fn channel(command: &mut Command<'_>, uuid: Uuid) {
     leave_rules(command, Gone::Channel(uuid));
     command.delete_channel(uuid);
 }
 
-/// At most once in a command, which does not see what it staged. A rule that leads to nobody any more stays and says so.
+/// Removes `gone` from all rules. At most once in a command, which does not see what it staged. A rule without
+/// recipients is kept, with the time since when.
 fn leave_rules(command: &mut Command<'_>, gone: Gone) {
     let now = command.now();
     let left = |rule: &Arc<Rule>| rule.without(gone, now);
@@ -51,8 +52,8 @@ fn leave_rules(command: &mut Command<'_>, gone: Gone) {
     }
 }
 
-/// Contacts whose groups change in one command: a command does not see what it staged, so all changes of a contact have
-/// to be put together before.
+/// Contacts whose groups change in one command. A command does not see what it staged, so all changes of a contact are
+/// combined before they are staged.
 #[derive(Default)]
 pub struct Memberships(BTreeMap<Uuid, Contact>);
 

@@ -1,5 +1,5 @@
-//! Bulk changes of pages: carried out in the background while their owner watches, and undone within a minute where
-//! that is possible. Kept in memory; what is done is done even if the account of it is lost.
+//! Bulk changes of pages: run in the background while their owner watches, and can be undone within a minute if the
+//! action permits it. Jobs are in memory only; if a job is lost, its changes remain.
 
 use std::{
     collections::VecDeque,
@@ -25,17 +25,17 @@ use crate::{
     service::{Caller, Cursor, Incidents, ServiceError},
 };
 
-/// When somebody whose bulk change had no place may try again.
+/// Delay after which a user whose bulk change found no free slot may try again.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Which incidents.
+/// The incidents of a bulk change.
 pub enum BulkSubjects {
     Chosen(Vec<u64>),
-    /// All that a filter matched when its list was shown, and that match when their turn comes.
+    /// All incidents that a filter matched when its list was shown, and that still match at their turn.
     Matching(Arc<Selection>),
 }
 
-/// All that was begun lately.
+/// The bulk changes that began recently.
 #[derive(Default)]
 pub(super) struct Jobs {
     kept: Mutex<VecDeque<Arc<Job>>>,
@@ -55,30 +55,30 @@ struct JobState {
     done: usize,
     of: usize,
     refusals: Vec<(BulkRefusal, usize)>,
-    /// `None`: it cannot be undone (any more).
+    /// `None`: cannot be undone, or not anymore.
     undo: Option<Undo>,
-    /// It could have been undone, but for want of memory.
+    /// Whether undo is impossible for lack of memory.
     undo_lost: bool,
     finished: Option<MonotonicTime>,
     trouble: Option<String>,
 }
 
-/// How far a bulk change is.
+/// Progress of a bulk change.
 #[derive(Clone, Debug)]
 pub struct BulkStatus {
     pub id: String,
     pub kind: BulkKind,
     pub done: usize,
-    /// How many incidents there are, as far as is known.
+    /// Number of incidents, as far as it is known.
     pub of: usize,
     /// Incidents that were left out, by reason.
     pub refusals: Vec<(BulkRefusal, usize)>,
     pub finished: Option<MonotonicTime>,
-    /// Why it ended early.
+    /// Error that ended the change early.
     pub trouble: Option<String>,
-    /// For how long it can be undone; `None`: it cannot be undone (any more).
+    /// Time left in which the change can be undone. `None`: it cannot be undone, or not anymore.
     pub undo_left: Option<Duration>,
-    /// It cannot be undone because that would have taken too much memory.
+    /// Whether undo is impossible because it would have taken too much memory.
     pub undo_lost: bool,
 }
 
@@ -91,7 +91,7 @@ impl BulkJob {
         &self.0.id
     }
 
-    /// Waits until it has ended, well or not.
+    /// Waits until the change has ended, whether it succeeded or not.
     pub async fn finished(&self) {
         let mut finished = self.0.finished.subscribe();
         // The sender lives as long as the job.
@@ -100,7 +100,7 @@ impl BulkJob {
 }
 
 impl Incidents {
-    /// Begins in the background. `of`: how many incidents there are, as far as is known.
+    /// Begins a bulk change in the background. `of` is the number of incidents, as far as it is known.
     pub fn begin_bulk(
         &self,
         caller: &Caller,
@@ -132,7 +132,7 @@ impl Incidents {
             };
             drop(slot);
             watched.finish(trouble, service.moment());
-            // Neither is kept alive by the wait.
+            // The wait must not keep the service or the job alive.
             drop(service);
             let job = Arc::downgrade(&watched);
             drop(watched);
@@ -144,13 +144,14 @@ impl Incidents {
         Ok(BulkJob(job))
     }
 
-    /// Of one's own only.
+    /// Returns the progress of a bulk change of the caller. `None` for those of other users.
     #[must_use]
     pub fn bulk_status(&self, caller: &Caller, id: &str) -> Option<BulkStatus> {
         self.bulks().jobs.find(id, caller.id()).map(|job| job.status(self.moment()))
     }
 
-    /// Undoes a change of one's own, once, even if the caller goes away. `None`: it cannot be undone (any more).
+    /// Undoes a bulk change of the caller, once, even if the caller disconnects. `None`: it cannot be undone, or not
+    /// anymore.
     pub async fn undo_bulk(&self, caller: &Caller, id: &str) -> Result<Option<Undone>, ServiceError> {
         let Some(job) = self.bulks().jobs.find(id, caller.id()) else { return Ok(None) };
         let undo = {
@@ -184,7 +185,7 @@ impl Incidents {
                     let (service, selection) = (self.clone(), Arc::clone(&selection));
                     let (meant, read_to, all) = self
                         .blocking(move || {
-                            // After the search: what it saw is in the log.
+                            // After the search, so that the log contains every change that the search saw.
                             since.read(&service.store().snapshot()?, &passed)?;
                             Ok((service.meant(&selection, &since, found.clone()), since, found))
                         })
@@ -216,7 +217,7 @@ impl Incidents {
         Ok(())
     }
 
-    /// Primary keys of a page of those that match, newest first, and where the next page begins.
+    /// Returns the primary keys of one page of matching incidents, newest first, and the cursor of the next page.
     async fn matching_keys(
         &self,
         criteria: &Criteria,
@@ -233,7 +234,7 @@ impl Incidents {
 }
 
 impl Jobs {
-    /// The oldest are forgotten, first those of the same owner.
+    /// Adds a job. Beyond the limits the oldest jobs are dropped, first those of the same owner.
     fn keep(&self, job: &Arc<Job>) {
         let mut kept = lock(&self.kept);
         kept.push_back(Arc::clone(job));
@@ -304,7 +305,8 @@ impl Job {
 }
 
 impl JobState {
-    /// By the clock, and never later than its memory is given back, which does not depend on the clock.
+    /// Returns the time left for undo. Measured by the clock, but never longer than `undo` is in memory, which does not
+    /// depend on it.
     fn undo_left(&self, now: MonotonicTime) -> Option<Duration> {
         let passed = now.micros_since(self.finished?);
         let left = UNDO_FOR.checked_sub(Duration::from_micros(passed.unsigned_abs()))?;

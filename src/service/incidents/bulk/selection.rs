@@ -1,7 +1,8 @@
-//! Which incidents a filter meant when its list was shown: those that matched then, that existed then, and that match still.
+//! Determines which incidents a selection by filter includes: those that existed when the list was shown, matched the
+//! filter then, and still match.
 //!
-//! The change log says which incidents changed since, and the changes in memory how they were before. An incident that
-//! changed since and of which that is no longer known is left out.
+//! The change log says which incidents changed since, and the changes in memory say how they were before. An incident
+//! that changed since and whose earlier state is unknown is left out.
 
 use std::{fmt, ops::ControlFlow, str::FromStr};
 
@@ -20,7 +21,7 @@ use crate::{
     store::Snapshot,
 };
 
-/// What a list knew: all changes up to one, and how late it was then.
+/// The state that a list showed: the number of its last change, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AsOf {
     pub seq: u64,
@@ -34,29 +35,29 @@ pub struct Selection {
     pub as_of: AsOf,
 }
 
-/// What became of incidents since then.
+/// The incidents that changed since then, from the change log.
 #[derive(Debug)]
 pub(super) struct Since {
-    /// The last change that was looked at.
+    /// The last change that was read.
     seq: Seq,
     looked_at: usize,
-    /// Whether each of them was created since then.
+    /// The incidents that changed, and whether each was created since then.
     changed: FxHashMap<u64, bool>,
 }
 
-/// An incident as it was then.
+/// An incident as it was then. `None`: it did not exist.
 pub(super) type Before = Option<std::sync::Arc<Incident>>;
 
-/// Whether an incident that matches now is meant.
+/// Whether an incident that matches now is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SelectionVerdict {
     Meant,
     NotMeant,
-    /// It is not known whether it matched then.
+    /// It is unknown whether the incident matched then.
     Unknown,
 }
 
-/// What the writer asks of each incident before it changes it.
+/// The check that the writer applies to each incident before it changes it.
 #[derive(Debug)]
 pub(super) struct Check {
     criteria: Criteria,
@@ -86,7 +87,8 @@ impl Since {
         Self { seq: Seq(as_of.seq), looked_at: 0, changed: FxHashMap::default() }
     }
 
-    /// Takes in what was committed since the last call. Those in `passed` do not matter any more.
+    /// Reads the changes that were committed since the last call. Ignores changes of the incidents in `passed`, which
+    /// were handled already.
     pub(super) fn read(&mut self, snapshot: &Snapshot, passed: &[u64]) -> Result<(), ServiceError> {
         if snapshot.counters()?.trimmed > self.seq.0 {
             return Err(Refusal::SelectionTooOld.into());
@@ -121,7 +123,7 @@ impl Since {
         self.changed.entry(incident.0).or_insert(is_new);
     }
 
-    /// Of an incident that matches now; `before` is asked only of one that changed.
+    /// Judges an incident that matches now. `before` is used only if the incident changed.
     fn verdict(&self, selection: &Selection, id: u64, before: Option<&Before>) -> SelectionVerdict {
         match (self.changed.get(&id), before) {
             (None, _) => SelectionVerdict::Meant,
@@ -132,7 +134,7 @@ impl Since {
                 match (did_match, selection.criteria.words.is_empty()) {
                     (false, _) => SelectionVerdict::NotMeant,
                     (true, true) => SelectionVerdict::Meant,
-                    // The words may be in what came since.
+                    // The words may occur in later events.
                     (true, false) => SelectionVerdict::Unknown,
                 }
             }
@@ -147,22 +149,22 @@ impl Check {
     }
 }
 
-/// What is to be changed of incidents that match now.
+/// The selected ones among incidents that match now.
 pub(super) struct Meant {
     pub ids: Vec<u64>,
     pub check: Check,
-    /// Incidents of which it is not known whether they matched then.
+    /// Number of incidents of which it is unknown whether they matched then.
     pub unknown: usize,
 }
 
 impl Incidents {
-    /// All that match now, as a list that is shown now would know it.
+    /// Returns the state that a list shows now.
     #[must_use]
     pub fn as_of_now(&self) -> AsOf {
         AsOf { seq: self.store().counters().last_seq, at: self.now() }
     }
 
-    /// How many incidents are meant now. An incident that came to match by the clock alone still counts here.
+    /// Counts the incidents that are selected now. Includes incidents that match now only because time has passed.
     pub async fn count_selection(&self, selection: &Selection) -> Result<u64, ServiceError> {
         let (service, selection, now) = (self.clone(), selection.clone(), self.now());
         self.blocking(move || {
@@ -179,7 +181,7 @@ impl Incidents {
         .await
     }
 
-    /// Which of those that matched before `since` was read for the last time are meant.
+    /// Returns which of the incidents in `found` are selected. The search for them preceded the last read of `since`.
     pub(super) fn meant(&self, selection: &Selection, since: &Since, mut found: Vec<u64>) -> Meant {
         let changed: FxHashSet<u64> = found.iter().copied().filter(|id| since.changed.contains_key(id)).collect();
         let before =

@@ -1,5 +1,5 @@
-//! What has to be kept to undo a bulk change, bounded for all of them together, and undoing it. What somebody else
-//! changed since stays as it is.
+//! Undoes bulk changes. The data that this needs is kept in memory, with one bound for all changes. Incidents that
+//! somebody else changed since are left as they are.
 
 use std::sync::{
     Arc,
@@ -21,21 +21,21 @@ use crate::{
     store::Command,
 };
 
-/// What undoing it did.
+/// Result of undoing a bulk change.
 #[derive(Debug, Default)]
 pub struct Undone {
     pub undone: usize,
-    /// Incidents that somebody else changed since.
+    /// Number of incidents left as they are, because somebody else changed them since.
     pub kept: usize,
-    /// Why it ended early. What was undone before that is undone.
+    /// Error that ended undoing early. What was undone before remains undone.
     pub trouble: Option<ServiceError>,
 }
 
-/// How much memory all of them take.
+/// Number of bytes that the undo data of all bulk changes takes.
 #[derive(Clone, Default)]
 pub(super) struct UndoMemory(Arc<AtomicUsize>);
 
-/// The way back of one bulk change. Gives its memory back when it is dropped.
+/// Undo data of one bulk change. Releases its share of the memory bound when it is dropped.
 pub(super) struct Undo {
     way: UndoAction,
     entries: Vec<UndoEntry>,
@@ -45,24 +45,24 @@ pub(super) struct Undo {
 
 #[derive(Clone, Debug)]
 enum UndoAction {
-    /// Lets acknowledgements expire that expire then.
+    /// Expires acknowledgements whose expiration is still this one.
     ExpireAcks(Option<Timestamp>),
     /// Posts the opposite event.
     Post(EventType),
-    /// Puts the old address back where the address still is this one.
+    /// Restores the previous ticket URL if the current one is still this one.
     RestoreTickets(String),
 }
 
 #[derive(Clone, Debug)]
 enum UndoEntry {
-    /// The event or acknowledgement that the incident got.
+    /// The event or acknowledgement that was added to the incident.
     Event(IncidentId, EventId),
-    /// The address that the ticket had.
+    /// The previous ticket URL.
     Ticket(IncidentId, String),
 }
 
 impl UndoMemory {
-    /// `None` if the action cannot be undone.
+    /// Begins recording undo data. `None` if the action cannot be undone.
     pub fn begin(&self, action: &BulkAction) -> Option<Undo> {
         let way = match action {
             BulkAction::Acknowledge(new) => UndoAction::ExpireAcks(new.expiration),
@@ -76,7 +76,7 @@ impl UndoMemory {
 }
 
 impl Undo {
-    /// Notes what a slice did; false if there is no memory for it.
+    /// Records what a slice did. Returns false if the memory bound is reached.
     pub fn note(&mut self, rows: &mut [SliceRow]) -> bool {
         let mut entries = Vec::with_capacity(rows.len());
         for (id, row) in rows {
@@ -110,13 +110,13 @@ impl UndoEntry {
             Self::Event(..) => 0,
             Self::Ticket(_, old) => old.capacity(),
         };
-        // A list that grows has room for twice what is in it.
+        // The capacity of a growing list can be twice its length.
         2 * size_of::<Self>() + text
     }
 }
 
 impl Incidents {
-    /// In slices, as it was done.
+    /// Undoes the change in slices.
     pub(super) async fn undo(&self, caller: &Caller, undo: Undo) -> Undone {
         let mut outcome = Undone::default();
         for entries in undo.entries.chunks(WORK_SLICE) {
@@ -143,7 +143,7 @@ impl Incidents {
     }
 }
 
-/// False if somebody else changed since what would be taken back.
+/// Undoes the change of one incident. Returns false if somebody else has changed it since.
 fn take_back(
     command: &mut Command<'_>,
     caller: &Caller,

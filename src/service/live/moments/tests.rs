@@ -1,4 +1,4 @@
-//! Each incident is due when its time has come and not before, whatever changes and however few times are kept.
+//! Each incident is due exactly at its time, after any changes and with any limit on the number of moments.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ proptest! {
                 }
             }
             prop_assert!(moments.known.len() <= limit);
-            // Nothing comes earlier than it says.
+            // No incident changes before the announced next moment.
             let first = incidents.values().flat_map(Incident::lapses).filter(|moment| *moment > at(clock)).min();
             if let Some(first) = first {
                 prop_assert!(moments.next().is_some_and(|next| next <= first));

@@ -23,7 +23,7 @@ enum Step {
     Message(u64),
     Forget,
     Read(usize),
-    /// Somebody who knows everything up to a change, counted back from the last one.
+    /// A reader that has seen everything up to a change, counted back from the last one.
     Join(usize, u64),
 }
 
@@ -38,7 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A reader's place, and the ticket address of each incident as the reader believes it to be.
+/// Position of a reader, and the ticket URL of each incident as the reader knows it.
 #[derive(Clone, Default)]
 struct Believer {
     next: u64,
@@ -50,7 +50,7 @@ proptest! {
     fn it_is_bounded_and_nothing_is_missed(steps in vec(step(), 1..80)) {
         let mut ring = Ring::new(0, SMALL);
         let mut truth: BTreeMap<u64, String> = BTreeMap::new();
-        // What was true after each change.
+        // The state after each change.
         let mut history = vec![truth.clone()];
         let mut readers = vec![Believer::default(); 3];
         for step in steps {
@@ -89,7 +89,7 @@ proptest! {
                 }
                 Step::Join(reader, back) => {
                     let known = ring.last.saturating_sub(back);
-                    // Batches are told as a whole: only what was true after one of them can be known.
+                    // Batches are read as a whole, so a reader can only know the state after one of them.
                     let is_boundary = known == ring.last || ring.entries.iter().any(|entry| entry.seq == known);
                     if let Some(next) = ring.after(known).filter(|_| is_boundary) {
                         readers[reader] = Believer { next, tickets: history[known as usize].clone() };
