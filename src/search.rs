@@ -1,7 +1,7 @@
 //! Answers [`Criteria`] for the whole store: which incidents match, newest first, and how many.
 //!
-//! Columns in memory know what changes often and what is short; a text index on disk knows tags and texts. Both are
-//! projections of the store, which they follow, and can be made anew from it.
+//! Columns in memory hold short values and values that change often; a text index on disk holds tags and texts. Both
+//! are derived from the store, follow its commits, and can be rebuilt from it.
 
 mod any_of;
 mod catch_up;
@@ -69,25 +69,26 @@ use crate::{
     store::{Snapshot, Store, StoreError},
 };
 
-/// Attempts to open the text index, and the delay between them, before it is declared damaged.
+/// Number of attempts to verify the text index, and the delay between them, before it is reported as damaged.
 const CHECKS: usize = 4;
 const CHECK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Chunks of the columns that may be looked at on a thread that others wait for.
+/// Number of chunks of the columns that may be searched on an async thread, where other tasks wait.
 const CHUNKS_AT_ONCE: usize = 24;
 
-/// A handle; clones share the columns and the index. The last one to go ends the thread.
+/// The search. Clones share the columns and the index; dropping the last one ends the thread.
 #[derive(Clone)]
 pub struct Search {
     inner: Arc<SearchState>,
 }
 
-/// How the text index is.
+/// State of the text index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// `behind`: number of incidents and events that are not in the index on disk yet, and are served from memory.
+    /// `behind` is the number of incidents and events that are not in the index on disk yet. They are searched in
+    /// memory.
     Ready { behind: usize },
-    /// Until the index is there again, tags and texts are found by reading records.
+    /// Tags and texts are found by reading records until the index is rebuilt.
     Rebuilding,
 }
 
@@ -109,9 +110,9 @@ struct SearchState {
 }
 
 impl Search {
-    /// Reads all summaries, opens the text index under `directory`, and follows the store from here on.
+    /// Reads all summaries, opens the text index under `directory`, and follows the store from then on.
     ///
-    /// Each generation of the data file has a directory of its own in there; those of other generations are removed.
+    /// Each generation of the data file has a directory of its own in it. Those of other generations are removed.
     pub fn open(store: &Store, directory: &Path) -> Result<Self, SearchError> {
         let directory = generation_directory(store, directory)?;
         let text = Arc::new(IndexerShared::new(catch_up::position(&store.snapshot()?)?));
@@ -122,7 +123,7 @@ impl Search {
             thread: Mutex::default(),
         });
         {
-            // Whoever commits before the columns are there waits for them.
+            // A commit before the columns are loaded waits for this lock.
             let mut loaded = inner.columns.write().unwrap_or_else(PoisonError::into_inner);
             store.follow(Arc::new(Feed(Arc::downgrade(&inner))));
             *loaded = Loaded::read(&store.snapshot()?)?;
@@ -137,7 +138,7 @@ impl Search {
         Ok(Self { inner })
     }
 
-    /// Newest first. Blocks: for blocking threads.
+    /// Finds a page of matching incidents, newest first. Blocks: for blocking threads.
     pub fn page(
         &self,
         criteria: &Criteria,
@@ -162,7 +163,7 @@ impl Search {
         page::find(cursor, size, |key, limit| Ok(walk.older(key, limit)), |key, limit| Ok(walk.newer(key, limit)))
     }
 
-    /// [`Search::page`], if it can be answered within some 100 µs and without waiting; else `None`.
+    /// Like [`Search::page`], if it takes about 100 µs and no waiting. `None` otherwise.
     #[must_use]
     pub fn page_at_once(
         &self,
@@ -181,7 +182,7 @@ impl Search {
         found.ok().filter(|_| !walk.gave_up())
     }
 
-    /// Blocks: for blocking threads.
+    /// Counts the incidents that match. Blocks: for blocking threads.
     pub fn count(&self, criteria: &Criteria, now: Timestamp) -> Result<u64, SearchError> {
         let plan = self.inner.plan(criteria, now)?;
         let set = plan.set.as_ref();
@@ -192,7 +193,7 @@ impl Search {
         Ok(ColumnWalk::new(&self.inner.columns().columns, criteria, set, now).count())
     }
 
-    /// Which of these match. Blocks: for blocking threads.
+    /// Returns which of these incidents match. Blocks: for blocking threads.
     pub fn matching_of(
         &self,
         criteria: &Criteria,
@@ -204,12 +205,12 @@ impl Search {
             None => ids,
         };
         let criteria = &Criteria { ids: Some(ids), ..criteria.clone() };
-        // Records do not know what is under maintenance.
+        // Records do not say which incidents are under maintenance.
         let read = criteria.ids.as_ref().is_some_and(|ids| ids.len() <= READ_TO_MATCH)
             && criteria.needs_records()
             && criteria.under_maintenance.is_none();
         let keys = if read {
-            // What is asked of few incidents their records answer sooner than the index does of all.
+            // For a few candidates, reading their records is faster than asking the index.
             let set = criteria.ids.iter().flatten().map(|id| id.0).collect();
             let snapshot = &self.inner.store.snapshot()?;
             let columns = &self.inner.columns;
@@ -231,37 +232,39 @@ impl Search {
         self.inner.text.behind().map_or(Status::Rebuilding, |behind| Status::Ready { behind })
     }
 
-    /// Waits until all that is committed now is in the text index on disk; false if that takes longer than `patience`.
+    /// Waits until everything that is committed now is in the text index on disk. Returns false if that takes longer
+    /// than `patience`.
     #[must_use]
     pub fn wait_until_indexed(&self, patience: Duration) -> bool {
         self.inner.text.wait_until_indexed(patience)
     }
 
-    /// The text index will not ask for changes up to this one.
+    /// Returns the number of a change up to which the text index will not read the change log.
     #[must_use]
     pub fn needs_changes_after(&self) -> Seq {
-        // The last one that is indexed stays as proof that both have the same history.
+        // The last indexed change is kept, as proof that index and data file have the same history.
         Seq(self.inner.text.indexed().0.saturating_sub(1))
     }
 
-    /// What is wrong with the columns and the files of the text index; nothing in a sound one. Blocks, for seconds.
+    /// Returns the faults of the columns and of the files of the text index, none if they are sound. Blocks for
+    /// seconds.
     pub fn verify(&self) -> Result<Vec<String>, SearchError> {
         let mut findings = self.inner.verify_columns()?;
         findings.extend(self.inner.verify_files());
         Ok(findings)
     }
 
-    /// Commits the text index and ends its thread. Later commits of the store are served from memory only.
+    /// Commits the text index and ends its thread. Later commits of the store are searched in memory only.
     pub fn close(&self) {
         self.inner.close();
     }
 }
 
-/// How to answer.
+/// The way to answer a query.
 struct Plan {
-    /// Only these can match; `None`: all.
+    /// The only ids that can match. `None`: all.
     set: Option<IdSet>,
-    /// The records have to be read, too.
+    /// Snapshot for reading records, if columns and index are not sufficient.
     read_with: Option<Snapshot>,
 }
 
@@ -279,7 +282,7 @@ impl SearchState {
         }
         match criteria.source_incident_id.as_deref() {
             None => {}
-            // Many incidents have none, so there is no index of those.
+            // Many incidents have no source incident id, so there is no index of them.
             Some("") => plan.read_with = Some(self.store.snapshot()?),
             Some(name) => plan.narrow(self.named(name, criteria)?),
         }
@@ -301,7 +304,7 @@ impl SearchState {
         Ok(plan)
     }
 
-    /// Only these can match; `None`: what the columns say is all. Reads records where nothing else knows.
+    /// Returns the only ids that can match, or `None` if the columns alone decide. Reads records if necessary.
     fn narrowed(&self, criteria: &Criteria, now: Timestamp) -> Result<Option<IdSet>, SearchError> {
         let plan = self.plan(criteria, now)?;
         let Some(snapshot) = &plan.read_with else { return Ok(plan.set) };
@@ -310,7 +313,7 @@ impl SearchState {
         Ok(Some(keys.into_iter().map(|key| key.id).collect()))
     }
 
-    /// The incidents of the wanted sources with this source incident id.
+    /// Returns the incidents of the wanted sources with this source incident id.
     fn named(&self, name: &str, criteria: &Criteria) -> Result<IdSet, StoreError> {
         let snapshot = self.store.snapshot()?;
         let mut found = Vec::new();
@@ -352,10 +355,10 @@ impl SearchState {
         Ok(findings)
     }
 
-    /// While the index is being built there is nothing to verify.
+    /// Verifies the files of the text index. While it is being built there is nothing to verify.
     fn verify_files(&self) -> Vec<String> {
         let mut findings = Vec::new();
-        // A file may go away because it was merged into another one; what is damaged stays so.
+        // A file may disappear because it was merged into another one. Damage stays.
         for _ in 0..CHECKS {
             let Some(IndexView { searcher, .. }) = self.text.view() else { return Vec::new() };
             findings = match guarded(|| searcher.damaged_files()) {
@@ -395,7 +398,7 @@ impl Plan {
 }
 
 impl IndexView {
-    /// What the tags and the words find.
+    /// Returns the incidents that match the tags and words.
     fn search(&self, criteria: &Criteria) -> Result<IdSet, IndexError> {
         let tail = TailView::new(&self.tail);
         let overridden = tail.overridden();
@@ -423,12 +426,12 @@ impl IndexView {
     }
 }
 
-/// Makes it, and removes those of other generations.
+/// Creates the directory of the store's generation, and removes those of other generations.
 fn generation_directory(store: &Store, directory: &Path) -> Result<PathBuf, SearchError> {
     let own = directory.join(store.generation().to_string());
     let failed = |error: io::Error| unusable(directory, error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&own).map_err(failed)?;
-    // One that an older release made may be open to all.
+    // An older release may have created it with access for all users.
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;

@@ -1,16 +1,16 @@
-//! Combines several queries: what at least one of them finds, in one order.
+//! Combines several queries: finds the incidents that match at least one of them, in one order.
 
 use super::{Cursor, Found, Search, SearchError, chunk::Key, page, scan::Scan, walk::ColumnWalk};
 use crate::domain::{filter::Criteria, time::Timestamp};
 
-/// Rows counted at a time.
+/// Number of rows that are counted in one step.
 const STEP: usize = 4_096;
 
 impl Search {
-    /// [`Search::page`] of what matches any of the questions. Blocks: for blocking threads.
+    /// Like [`Search::page`], for incidents that match any of the criteria. Blocks: for blocking threads.
     ///
-    /// One question after the other is asked for no more rows than are wanted, so memory does not grow with what they
-    /// find together.
+    /// The criteria are evaluated one after the other, each for at most the requested number of rows, so memory does
+    /// not grow with the number of matches.
     pub fn page_of_any(
         &self,
         questions: &[Criteria],
@@ -29,7 +29,7 @@ impl Search {
         )
     }
 
-    /// How many incidents match any of the questions. Blocks: for blocking threads.
+    /// Counts the incidents that match any of the criteria. Blocks: for blocking threads.
     pub fn count_any(&self, questions: &[Criteria], now: Timestamp) -> Result<u64, SearchError> {
         if let [question] = questions {
             return self.count(question, now);
@@ -45,7 +45,7 @@ impl Search {
         }
     }
 
-    /// The nearest rows first.
+    /// Returns up to `limit` matching rows on one side of a key, nearest first.
     fn nearest(
         &self,
         questions: &[Criteria],
@@ -85,7 +85,7 @@ impl Search {
     }
 }
 
-/// Which rows are wanted: those beyond a key.
+/// The side of a key on which rows are searched for.
 #[derive(Clone, Copy)]
 enum Side {
     Older(Key),

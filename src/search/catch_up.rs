@@ -19,7 +19,7 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// Changes beyond which rebuilding the index is faster than replaying them.
+/// Number of changes above which rebuilding the index is faster than replaying them.
 pub(super) const MOST_CHANGES: u64 = 50_000;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +32,15 @@ pub(super) enum CatchUpError {
     Stopped,
 }
 
-/// The position of all that the snapshot holds.
+/// Returns the position of the last change in the snapshot.
 pub(super) fn position(snapshot: &Snapshot) -> Result<Position, StoreError> {
     let seq = snapshot.seq()?;
     let at = snapshot.change(seq)?.map_or(Timestamp::MIN, |change| change.at);
     Ok(Position { seq, at })
 }
 
-/// What happened after `from`, as it is now. `None`: the log does not tell.
+/// Returns what changed after `from`, in its current state. `None`: the change log does not contain `from`, does not
+/// reach back to it, or has too many later changes.
 pub(super) fn from_log(snapshot: &Snapshot, from: Position) -> Result<Option<Batch>, StoreError> {
     let counters = snapshot.counters()?;
     let known = match snapshot.change(from.seq)? {
@@ -89,7 +90,7 @@ impl Touched {
             batch.put(&incident, self.created);
         }
         if self.edited {
-            // The description may be another now, so texts that were left out may be missing.
+            // Texts of events that the old description contained were left out and may be missing now.
             for event in snapshot.events_of(id)? {
                 batch.add_event(&incident, &event.description);
             }
@@ -104,13 +105,13 @@ impl Touched {
     }
 }
 
-/// As the tail keeps it.
+/// Converts an incident to the form that the tail keeps.
 fn without_metadata(mut incident: Incident) -> Arc<Incident> {
     incident.metadata = String::new();
     Arc::new(incident)
 }
 
-/// All that is in the store.
+/// Reads all incidents and events of the store.
 pub(super) fn everything(snapshot: &Snapshot) -> Result<Batch, StoreError> {
     let mut batch = Batch::default();
     each(snapshot, |incident, texts| {
@@ -124,7 +125,7 @@ pub(super) fn everything(snapshot: &Snapshot) -> Result<Batch, StoreError> {
     Ok(batch)
 }
 
-/// Adds all that is in the store to an empty index.
+/// Adds all incidents and events of the store to an empty index.
 pub(super) fn build(snapshot: &Snapshot, index: &TextIndex, stopping: impl Fn() -> bool) -> Result<(), CatchUpError> {
     each(snapshot, |incident, texts| {
         if stopping() {
@@ -142,7 +143,7 @@ pub(super) fn build(snapshot: &Snapshot, index: &TextIndex, stopping: impl Fn() 
     })
 }
 
-/// Puts the changes into the index, up to but without the commit.
+/// Applies a batch to the index, without committing.
 pub(super) fn apply(batch: &Batch, index: &TextIndex) -> Result<(), IndexError> {
     for (&id, document) in &batch.incidents {
         match document {
@@ -166,7 +167,7 @@ fn add(index: &TextIndex, id: IncidentId, document: &Document) -> Result<(), Ind
     index.add_incident(id, document.tags(), &document.text)
 }
 
-/// Each incident with the texts of its events.
+/// Visits each incident with the texts of its events.
 fn each<E: From<StoreError>>(
     snapshot: &Snapshot,
     mut visit: impl FnMut(Incident, Vec<String>) -> Result<(), E>,

@@ -1,4 +1,4 @@
-//! A few thousand incidents in `(start, id)` order, one array for each column, with a summary that says what they cannot contain.
+//! A chunk of up to 4096 incidents in `(start, id)` order: one array for each column, and bounds of their values.
 
 use crate::domain::{
     ids::IncidentId,
@@ -6,18 +6,18 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Rows of a full chunk.
+/// Number of rows of a full chunk.
 pub(super) const ROWS: usize = 4096;
-/// The end of a stateless incident; lower than any moment.
+/// End of a stateless incident; lower than any time.
 pub(super) const STATELESS: i64 = i64::MIN;
-/// The end of an open-ended incident; higher than any moment.
+/// End of an open-ended incident; higher than any time.
 pub(super) const INFINITY: i64 = i64::MAX;
-/// Stands for "never acknowledged"; lower than any moment.
+/// Stands for "never acknowledged"; lower than any time.
 pub(super) const NEVER: i64 = i64::MIN;
-/// Stands for "acknowledged for ever"; higher than any moment.
+/// Stands for "acknowledged without expiry"; higher than any time.
 pub(super) const FOREVER: i64 = i64::MAX;
 
-/// Where a row stands.
+/// Position of a row in the order of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) start: i64,
@@ -25,7 +25,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Behind all rows.
+    /// Key after all rows.
     pub(super) const LAST: Self = Self { start: i64::MAX, id: u64::MAX };
 
     pub(super) fn id(self) -> IncidentId {
@@ -36,18 +36,18 @@ impl Key {
         Timestamp::saturating_from_micros(self.start)
     }
 
-    /// The place right after this key.
+    /// Returns the key directly after this one.
     pub(super) fn next(self) -> Self {
         Self { id: self.id.saturating_add(1), ..self }
     }
 
-    /// The place right before this key; ids start at 1.
+    /// Returns the key directly before this one. Ids start at 1.
     pub(super) fn previous(self) -> Self {
         Self { id: self.id.saturating_sub(1), ..self }
     }
 }
 
-/// A summary whose source is replaced by its number in the columns' table of sources.
+/// A summary with the number of its source in the columns instead of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChunkRow {
     pub(super) key: Key,
@@ -81,13 +81,13 @@ impl ChunkRow {
     }
 }
 
-/// What the rows may hold. Wider than the truth after changes, never narrower.
+/// Bounds of the values in a chunk. After changes they may be wider than the rows, never narrower.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkBounds {
-    /// Of the ends that are moments, as is the highest; see `stateless` and `open_ended`.
+    /// Lowest and highest end that is a time; see `stateless` and `open_ended` for others.
     min_known_end: i64,
     max_known_end: i64,
-    /// Both exact, so that old chunks are left alone once everything in them is closed.
+    /// Numbers of stateless and open-ended rows. Exact, so that old chunks are skipped once all their rows are closed.
     stateless: u32,
     open_ended: u32,
     pub(super) min_acked: i64,
@@ -128,7 +128,7 @@ impl ChunkBounds {
         if self.open_ended > 0 { INFINITY } else { self.max_known_end }
     }
 
-    /// The lowest and the highest end between `from` and `to`; `None` if there is none.
+    /// Returns the lowest and the highest end within `from..=to`. `None` if there is none.
     pub(super) fn ends_within(&self, from: i64, to: i64) -> Option<(i64, i64)> {
         let known = (self.min_known_end.max(from), self.max_known_end.min(to));
         let known = (known.0 <= known.1).then_some(known);
@@ -221,7 +221,7 @@ impl Chunk {
         self.key(self.len().checked_sub(1)?)
     }
 
-    /// How many rows stand before `key`.
+    /// Returns the number of rows before `key`.
     pub(super) fn rows_before(&self, key: Key) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -252,7 +252,7 @@ impl Chunk {
         })
     }
 
-    /// The place of a row that is there already stays as it is.
+    /// Inserts a row in order. Its key must be new.
     pub(super) fn insert(&mut self, row: &ChunkRow) {
         let at = self.rows_before(row.key);
         self.starts.insert(at, row.key.start);
@@ -266,7 +266,7 @@ impl Chunk {
         self.bounds.add(row);
     }
 
-    /// Replaces the row with the same key; false if there is none.
+    /// Replaces the row with the same key. Returns false if there is none.
     pub(super) fn replace(&mut self, new: &ChunkRow) -> bool {
         let Some(at) = self.find(new.key) else { return false };
         let Some(old) = self.row(at) else { return false };
@@ -281,7 +281,7 @@ impl Chunk {
         true
     }
 
-    /// False if there is no such row.
+    /// Removes a row. Returns false if there is none.
     pub(super) fn remove(&mut self, key: Key) -> bool {
         let Some(at) = self.find(key) else { return false };
         let Some(old) = self.row(at) else { return false };
@@ -297,7 +297,7 @@ impl Chunk {
         true
     }
 
-    /// Cuts off the upper half.
+    /// Moves the upper half of the rows to a new chunk and returns it.
     pub(super) fn split(&mut self) -> Self {
         let half = self.len() / 2;
         let mut upper = Self::new();

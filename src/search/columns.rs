@@ -8,21 +8,21 @@ use crate::domain::{
     incident::Summary,
 };
 
-/// No incident starts then; see [`crate::domain::time::Timestamp::MIN`].
+/// Start that stands for a missing incident. No incident starts then; see [`crate::domain::time::Timestamp::MIN`].
 const NOWHERE: i64 = i64::MIN;
 
-/// Where a row is right now; any change to the columns may move it.
+/// Current position of a row. Any change of the columns may move it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RowPosition {
     pub(super) chunk: usize,
     pub(super) row: usize,
 }
 
-/// Chunks are never empty.
+/// The columns of all incidents. Chunks are never empty.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     chunks: Vec<Chunk>,
-    /// By id, which are dense: assigned one after the other.
+    /// Starts of incidents by id. Ids are dense, because they are assigned consecutively.
     starts: Vec<i64>,
     source_numbers: FxHashMap<SourceId, u32>,
     len: u64,
@@ -37,12 +37,12 @@ impl Columns {
         &self.chunks
     }
 
-    /// The number that stands for a source in the rows; `None` if it never had an incident.
+    /// Returns the number that stands for a source in the rows. `None` if the source never had an incident.
     pub(super) fn source_number(&self, source: SourceId) -> Option<u32> {
         self.source_numbers.get(&source).copied()
     }
 
-    /// By their numbers.
+    /// Returns the sources in the order of their numbers.
     pub(super) fn source_ids(&self) -> Vec<SourceId> {
         let mut sources: Vec<_> = self.source_numbers.iter().map(|(&source, &number)| (number, source)).collect();
         sources.sort_unstable_by_key(|(number, _)| *number);
@@ -61,14 +61,15 @@ impl Columns {
         Some(RowPosition { chunk, row })
     }
 
-    /// The first row that does not stand before `key`; behind the last row of a chunk if `key` falls between two chunks.
+    /// Returns the position of the first row at or after `key`: behind the last row of a chunk if `key` falls between
+    /// two chunks.
     pub(super) fn place_of(&self, key: Key) -> RowPosition {
         let chunk = self.chunk_of(key);
         let row = self.chunks.get(chunk).map_or(0, |chunk| chunk.rows_before(key));
         RowPosition { chunk, row }
     }
 
-    /// Adds the incident, or replaces what is known of it.
+    /// Adds the incident, or replaces its row.
     pub(super) fn put(&mut self, summary: &Summary) {
         let source = self.number_source(summary.source);
         let row = ChunkRow::new(summary, source);
@@ -108,7 +109,7 @@ impl Columns {
         self.chunks.get(place.chunk)?.row(place.row)
     }
 
-    /// In order.
+    /// Returns all rows in order.
     #[cfg(test)]
     fn rows(&self) -> impl Iterator<Item = ChunkRow> {
         self.chunks.iter().flat_map(|chunk| (0..chunk.len()).filter_map(|row| chunk.row(row)))
@@ -137,12 +138,12 @@ impl Columns {
         }
     }
 
-    /// The chunk in which `key` now has room.
+    /// Makes room for `key` in the full chunk `at`, and returns the index of the chunk that has room.
     fn make_room(&mut self, at: usize, key: Key) -> usize {
         let is_last = at + 1 == self.chunks.len();
         let Some(chunk) = self.chunks.get_mut(at) else { return at };
         if is_last && chunk.last().is_some_and(|last| last < key) {
-            // The usual case: what is new goes to the end, and full chunks stay full.
+            // The usual case: new incidents are added at the end, and full chunks stay full.
             return at + 1;
         }
         let upper = chunk.split();
@@ -151,7 +152,7 @@ impl Columns {
         at + usize::from(goes_up)
     }
 
-    /// The chunk that holds `key` or would get it.
+    /// Returns the index of the chunk that contains `key` or would get it.
     fn chunk_of(&self, key: Key) -> usize {
         self.chunks.partition_point(|chunk| chunk.first().is_some_and(|first| first <= key)).saturating_sub(1)
     }

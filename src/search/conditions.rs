@@ -14,7 +14,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Judged at one moment. Leaves out what columns do not know: tags, texts and names.
+/// Criteria as of one time, as ranges of column values. Leaves out tags, texts and names, which columns do not have.
 #[derive(Debug)]
 pub(super) struct Conditions {
     now: i64,
@@ -22,7 +22,7 @@ pub(super) struct Conditions {
     end: RangeInclusive<i64>,
     acked_until: RangeInclusive<i64>,
     sources: Sources,
-    /// As in [`ChunkBounds`].
+    /// A bit for each level, as in [`ChunkBounds`].
     levels: u8,
     ticket: Option<u8>,
     event_types: Vec<u16>,
@@ -35,9 +35,9 @@ enum Sources {
     All,
     One(u32),
     Several {
-        /// 1 for each number that is meant.
+        /// 1 for the number of each wanted source.
         table: Vec<u8>,
-        /// As in [`ChunkBounds`].
+        /// A bit for each source, as in [`ChunkBounds`].
         bits: u64,
     },
 }
@@ -64,22 +64,22 @@ impl Conditions {
         }
     }
 
-    /// Ends outside of these do not match.
+    /// Returns the range outside of which ends do not match.
     pub(super) fn ends(&self) -> &RangeInclusive<i64> {
         &self.end
     }
 
-    /// A 1 for each level that matches.
+    /// Returns a bit for each level that matches.
     pub(super) fn levels(&self) -> u8 {
         self.levels
     }
 
-    /// Rows from the first on, up to but without the second, can match.
+    /// Returns the range of keys that can match: from the first on, up to but without the second.
     pub(super) fn keys(&self) -> (Key, Key) {
         (Key { start: *self.start.start(), id: 0 }, Key { start: *self.start.end(), id: u64::MAX })
     }
 
-    /// False if no row within these bounds can match.
+    /// Returns whether rows within these bounds can match.
     pub(super) fn possible(&self, bounds: &ChunkBounds) -> bool {
         !self.end.is_empty()
             && bounds.ends_within(*self.end.start(), *self.end.end()).is_some()
@@ -99,7 +99,7 @@ impl Conditions {
             }
     }
 
-    /// Sets to 0 what does not match; one byte a row.
+    /// Sets the mask to 0 for rows that do not match. It has one byte for each row.
     pub(super) fn apply(&self, chunk: &Chunk, mask: &mut [u8]) {
         let bounds = &chunk.bounds;
         if *self.end.start() > bounds.min_end() || *self.end.end() < bounds.max_end() {

@@ -16,14 +16,15 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Each group is counted as if the criteria said nothing about it, so that a choice shows what choosing it would find.
+/// Numbers of incidents for each choice of a filter. Each group is counted as if the criteria did not mention it, so
+/// that a choice shows what it would find.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facets {
-    /// What the criteria find as they are.
+    /// Number of incidents that match the criteria.
     pub matching: u64,
-    /// From level 1 on.
+    /// From level 1 to level 5.
     pub by_level: [u64; 5],
-    /// Those with incidents, most of them first. As `by_source_type`, without the criteria's sources.
+    /// Sources with incidents, the most frequent first. Like `by_source_type`, counted without the criteria's sources.
     pub by_source: Vec<(SourceId, u64)>,
     pub by_source_type: Vec<(String, u64)>,
     pub open: u64,
@@ -33,12 +34,12 @@ pub struct Facets {
     pub unacked: u64,
     pub with_ticket: u64,
     pub without_ticket: u64,
-    /// Incidents that had such an event, so one may count for several types.
+    /// Incidents with an event of the type, so an incident may count for several types.
     pub by_event_type: Vec<(EventType, u64)>,
 }
 
 impl Search {
-    /// Blocks: for blocking threads.
+    /// Counts all choices. Blocks: for blocking threads.
     pub fn facets(&self, criteria: &Criteria, now: Timestamp) -> Result<Facets, SearchError> {
         let rest = without_all(criteria);
         let set = self.inner.narrowed(&rest, now)?;
@@ -49,7 +50,7 @@ impl Search {
     }
 }
 
-/// `walk`: with what the criteria say about none of the groups.
+/// Counts all choices. `walk` has the criteria without those of any group; see [`without_all`].
 pub(super) fn count(
     walk: &ColumnWalk<'_>,
     criteria: &Criteria,
@@ -82,7 +83,7 @@ enum Group {
 impl Group {
     const ALL: [Self; 6] = [Self::Level, Self::Source, Self::State, Self::Acked, Self::Ticket, Self::EventTypes];
 
-    /// Only what the criteria say about this group; `None` if that is nothing.
+    /// Returns the part of the criteria that concerns this group. `None` if there is none.
     fn part_of(self, criteria: &Criteria) -> Option<Criteria> {
         let mut part = Criteria::default();
         match self {
@@ -97,7 +98,7 @@ impl Group {
     }
 }
 
-/// What the criteria say about none of the groups.
+/// Returns the criteria without those of any group.
 pub(super) fn without_all(criteria: &Criteria) -> Criteria {
     Criteria {
         open: None,
@@ -115,12 +116,12 @@ pub(super) fn without_all(criteria: &Criteria) -> Criteria {
 struct Count {
     now: i64,
     conditions: Vec<(Group, Conditions)>,
-    /// 1 for each row that meets the condition at the same place.
+    /// For each condition, 1 for each row that meets it.
     met: Vec<Vec<u8>>,
-    /// How many conditions each row does not meet.
+    /// For each row, the number of conditions that it does not meet.
     failed: Vec<u8>,
     mask: Vec<u8>,
-    /// By number; in two halves, so that a row need not wait for the one before it.
+    /// Counts by source number; in two halves, so that a row need not wait for the one before it.
     sources: [Vec<u32>; 2],
     facets: Facets,
 }
@@ -141,7 +142,7 @@ impl Count {
         }
     }
 
-    /// What fails twice counts nowhere.
+    /// Returns whether rows of the chunk can count. A row that fails two conditions counts in no group.
     fn is_possible(&self, chunk: &Chunk) -> bool {
         self.conditions.iter().filter(|(_, conditions)| !conditions.possible(&chunk.bounds)).count() < 2
     }
@@ -157,7 +158,7 @@ impl Count {
             match at.and_then(|at| self.met.get(at)) {
                 None => self.tally(group, chunk, &mask),
                 Some(met) => {
-                    // Fails in nothing else.
+                    // Rows that fail no other condition.
                     let rows = matches.iter().zip(met).zip(&self.failed);
                     let own: Vec<u8> = rows.map(|((set, met), failed)| set & u8::from(met + failed == 1)).collect();
                     self.tally(group, chunk, &own);
@@ -257,7 +258,7 @@ fn note(counts: &mut [u32], set: Option<&u8>, source: Option<&u32>) {
 }
 
 fn count_of<T: Copy>(mask: &[u8], column: &[T], wanted: impl Fn(T) -> bool) -> u64 {
-    // As in `ones`.
+    // In blocks of 128, as in `ones`.
     let blocks = mask.chunks(128).zip(column.chunks(128));
     let count = |(mask, column): (&[u8], &[T])| {
         u64::from(mask.iter().zip(column).map(|(set, &value)| set & u8::from(wanted(value))).sum::<u8>())

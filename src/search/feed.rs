@@ -8,7 +8,7 @@ use crate::{
     store::{Follower, Snapshot, Store, StoreError},
 };
 
-/// What follows the store. The store holds this, so this must not hold the store.
+/// The follower of the store. The store holds it, so it must not keep the store alive.
 pub(super) struct Feed(pub(super) Weak<SearchState>);
 
 impl Follower for Feed {
@@ -37,12 +37,12 @@ impl Follower for Feed {
     }
 }
 
-/// The columns, and up to where they are true.
+/// The columns, with the change up to which they are current.
 pub(super) struct Loaded {
     pub(super) columns: Columns,
-    /// The last change in the columns.
+    /// Number of the last change in the columns.
     pub(super) seq: Seq,
-    /// Reading them failed; the next commit tries again.
+    /// Whether reading the columns failed. The next commit tries again.
     stale: bool,
 }
 

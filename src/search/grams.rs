@@ -1,13 +1,13 @@
 //! Splits texts into all their runs of three letters, so that any part of a word can be found.
 //!
-//! A run that white space or a comma ends early is filled up with spaces. So each letter starts exactly one gram, and
-//! words of one or two letters are beginnings of grams. Words never hold white space or commas themselves.
+//! A run that is ended early by white space or a comma is filled up with spaces. So each letter starts exactly one
+//! gram, and words of one or two letters are beginnings of grams. Search words never contain white space or commas.
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 pub(super) const LETTERS: usize = 3;
 
-/// For texts that are folded already.
+/// Tokenizer for grams of texts that are folded already.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GramTokenizer {
     token: Token,
@@ -61,13 +61,13 @@ impl TokenStream for GramStream<'_> {
     }
 }
 
-/// How to find a word.
+/// The query that finds a word.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// Any gram that begins so.
+    /// Any gram that begins with this text.
     Beginning(String),
     Gram(String),
-    /// Grams with their places in the word, at least two.
+    /// Grams with their positions in the word, at least two.
     Phrase(Vec<(usize, String)>),
 }
 

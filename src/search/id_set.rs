@@ -4,12 +4,13 @@ use rustc_hash::FxHashSet;
 
 /// Size up to which a set is a sorted list.
 const FEW: usize = 4_096;
-/// Ids from here on are kept one by one: a damaged index may name any, and memory must not go by them.
+/// Id from which ids are stored one by one: a damaged index may contain any id, and memory must not grow with its
+/// value.
 const FAR: u64 = 1 << 28;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum IdSet {
-    /// Sorted, none twice.
+    /// Sorted, without duplicates.
     Few(Vec<u64>),
     Many(Bits),
 }
@@ -103,7 +104,7 @@ impl FromIterator<u64> for IdSet {
     }
 }
 
-/// Takes ids in any order, also twice.
+/// Collects ids in any order, with or without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct Collector {
     few: Vec<u64>,

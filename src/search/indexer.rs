@@ -14,37 +14,37 @@ use super::{
 };
 use crate::{domain::ids::Seq, store::Store};
 
-/// Nothing new for so long: time to commit.
+/// Time without new changes after which the tail is committed.
 const QUIET: Duration = Duration::from_millis(250);
-/// Under load, commits come so far apart.
+/// Age of the oldest change in the tail at which it is committed under load.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Denominator of the share of time that commits may take.
+/// Factor between the duration of a commit and the pause after it, which limits the share of time that commits take.
 const REST: u32 = 8;
-/// With more incidents and events than this in the tail, there is no rest.
+/// Number of incidents and events in the tail above which commits do not pause.
 const LONG_TAIL: usize = 20_000;
-/// Interval at which changes that do not concern the index are recorded, so that little has to be replayed after a start.
+/// Interval at which the index records changes that do not concern it, so that little is replayed after a start.
 const IDLE_PERIOD: Duration = Duration::from_secs(30);
-/// A store with no more incidents than this is read at once instead of in the background.
+/// Number of incidents up to which a store is read at the start, instead of in the background.
 const SMALL: u64 = 5_000;
-/// Pause after a build that failed.
+/// Pause after a failed build.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What the thread, the writer and the searches share.
+/// State that is shared by the thread, the writer and the searches.
 pub(super) struct IndexerShared {
     state: Mutex<IndexerState>,
-    /// The thread has something to do.
+    /// Notified when there is work for the thread.
     wake: Condvar,
-    /// The thread has done something.
+    /// Notified when the thread has done some work.
     done: Condvar,
 }
 
 struct IndexerState {
-    /// `None`: the index cannot be asked now.
+    /// `None` while the index cannot be searched.
     searcher: Option<TextSearcher>,
     tail: Tail,
-    /// Commits go to the tail; otherwise they will be found in the change log.
+    /// Whether commits go to the tail. Otherwise they are read from the change log later.
     collecting: bool,
-    /// Of the last change committed in the store.
+    /// Position of the last change that is committed in the store.
     last: Position,
     indexed: Position,
     dirty_since: Option<Instant>,
@@ -54,10 +54,10 @@ struct IndexerState {
     stop: bool,
 }
 
-/// What is wrong with the index.
+/// Work that the index needs before it can be searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Wish {
-    /// The change log has to be read from the last position on.
+    /// Read the change log from the last position on.
     CatchUp,
     Rebuild,
 }
@@ -88,17 +88,19 @@ impl IndexerShared {
         }
     }
 
-    /// `None` while the index cannot be asked.
+    /// Returns the index with its tail. `None` while the index cannot be searched.
     pub(super) fn view(&self) -> Option<IndexView> {
         let state = self.lock();
         let searcher = state.searcher.clone()?;
         Some(IndexView { searcher, tail: state.tail.batches() })
     }
 
-    /// Called on the writer thread. `batch` is asked for only if the tail wants it; `None`: it cannot be told.
+    /// Adds a commit to the tail. Called on the writer thread. `batch` is called only if commits go to the tail. If it
+    /// returns `None`, its records could not be read, and the index has to catch up.
     pub(super) fn push(&self, last: Position, batch: impl FnOnce() -> Option<Batch>) {
         let collecting = self.lock().collecting;
-        // Outside the lock. If collecting starts meanwhile, then from a change log that holds these changes.
+        // Not under the lock, because this may read records. If collecting starts in between, it starts with a change
+        // log that contains these changes.
         let batch = collecting.then(batch);
         let mut state = self.lock();
         state.last = last;
@@ -122,20 +124,21 @@ impl IndexerShared {
         self.lock().distrust(Wish::Rebuild, &self.wake);
     }
 
-    /// The store may hold changes that nobody told; `last` is the last one, where that is known.
+    /// Requests reading the change log, because the store may contain changes that were not pushed. `last` is the
+    /// position of the last one, if it is known.
     pub(super) fn catch_up(&self, last: Option<Position>) {
         let mut state = self.lock();
         state.last = last.unwrap_or(state.last);
         state.distrust(Wish::CatchUp, &self.wake);
     }
 
-    /// Incidents and events in the tail; `None` while the index cannot be asked.
+    /// Returns the number of incidents and events in the tail. `None` while the index cannot be searched.
     pub(super) fn behind(&self) -> Option<usize> {
         let state = self.lock();
         state.searcher.as_ref().map(|_| state.tail.len())
     }
 
-    /// Of the last change that the index has on disk.
+    /// Returns the number of the last change that the index has on disk.
     pub(super) fn indexed(&self) -> Seq {
         self.lock().indexed.seq
     }
@@ -183,15 +186,15 @@ impl IndexerState {
         wake.notify_one();
     }
 
-    /// Begins a new tail. Until the index is published with it, searches read records: an index that is still in use, because
-    /// a rebuild was requested while another one ran, belongs to the old tail.
+    /// Begins a new tail. Until the index is published with it, searches read records: an index that is still in use,
+    /// because a rebuild was requested while another one ran, belongs to the old tail.
     fn collect(&mut self) {
         self.searcher = None;
         self.tail = Tail::default();
         self.collecting = true;
     }
 
-    /// How long there is nothing to do; zero: now.
+    /// Returns the time until there is work. Zero: now.
     fn idle(&self, commit_ended: Instant, commit_took: Duration) -> Duration {
         if self.stop || self.flush || self.wish.is_some() || self.tail.len() > LONG_TAIL {
             return Duration::ZERO;
@@ -274,7 +277,7 @@ impl Indexer {
         }
     }
 
-    /// True if the thread shall end.
+    /// Waits for work. Returns true if the thread must end.
     fn wait(&self, commit_ended: Instant, commit_took: Duration) -> bool {
         let mut state = self.shared.lock();
         loop {
@@ -328,10 +331,10 @@ impl Indexer {
         self.rebuild()
     }
 
-    /// Lets searches ask the index, with a tail of all that came after `from`. False if the change log cannot tell.
+    /// Publishes the index, with a tail of all changes after `from`. Returns false if the change log is not sufficient.
     fn attach(&self, index: &TextIndex, from: Position) -> Result<bool, CatchUpError> {
         self.shared.lock().collect();
-        // Taken after collecting began: what this does not hold, the tail gets.
+        // Taken after collecting began, so that later changes are in the tail.
         let snapshot = self.store.snapshot()?;
         let Some(batch) = catch_up::from_log(&snapshot, from)? else {
             self.shared.lock().collecting = false;
@@ -344,7 +347,7 @@ impl Indexer {
     fn publish(&self, index: &TextIndex, indexed: Position, batch: Batch, seq: Seq) {
         let mut state = self.shared.lock();
         if !state.collecting {
-            // Somebody found the index wanting meanwhile.
+            // The index was found to be faulty in the meantime.
             return;
         }
         state.tail.push_front(seq, batch);
@@ -378,7 +381,7 @@ impl Indexer {
             };
             guarded(|| index.commit(position))?;
             let mut index = guarded(|| index.built())?;
-            // Come closer before the rest goes to memory.
+            // Reduces the backlog before the rest goes to memory.
             while let Some((batch, next)) = self.far_behind(position)? {
                 guarded(|| {
                     catch_up::apply(&batch, &index)?;
@@ -393,7 +396,7 @@ impl Indexer {
         }
     }
 
-    /// What happened after `from`, if that is much.
+    /// Returns the changes after `from`. `None` if they are few, or the change log is not sufficient.
     fn far_behind(&self, from: Position) -> Result<Option<(Batch, Position)>, CatchUpError> {
         if self.shared.is_stopping() {
             return Err(CatchUpError::Stopped);
@@ -407,7 +410,7 @@ impl Indexer {
     }
 }
 
-/// A damaged index may also make its reader panic.
+/// Runs `work` and converts a panic to an error: a damaged index may make its reader panic.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(IndexError::broken()))
 }
@@ -421,7 +424,7 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    /// What is in the tail only must not be missing while a new one is read from the change log.
+    /// Changes that are only in the tail must not be missing while a new tail is read from the change log.
     #[test]
     fn a_new_tail_is_not_searched_with_the_old_index() {
         let directory = tempfile::tempdir().unwrap();

@@ -10,14 +10,14 @@ use super::{
 use crate::domain::{ids::IncidentId, time::Timestamp};
 
 impl Search {
-    /// The first `limit` ends and expirations of acknowledgements after `after`, in order. A pass over the columns that
-    /// leaves out chunks without any.
+    /// Returns the first `limit` ends and expirations of acknowledgements after `after`, in order. Takes one pass over
+    /// the columns that skips chunks without any.
     #[must_use]
     pub fn lapses(&self, after: Timestamp, limit: usize) -> Vec<(Timestamp, IncidentId)> {
         lapses(&self.inner.columns().columns, after.micros(), limit)
     }
 
-    /// The last end or expiration up to `until`; [`Timestamp::MIN`] if there is none.
+    /// Returns the last end or expiration up to `until`, or [`Timestamp::MIN`] if there is none.
     #[must_use]
     pub fn last_lapse(&self, until: Timestamp) -> Timestamp {
         let mut last = i64::MIN;
@@ -30,7 +30,7 @@ impl Search {
         Timestamp::saturating_from_micros(last)
     }
 
-    /// The first start of an incident after `after`.
+    /// Returns the first start of an incident after `after`.
     #[must_use]
     pub fn start_after(&self, after: Timestamp) -> Option<Timestamp> {
         let loaded = self.inner.columns();

@@ -1,4 +1,4 @@
-//! Incidents that running planned maintenance covers: those that match all filters of a task.
+//! Incidents that planned maintenance in progress covers: those that match all filters of one maintenance.
 
 use rustc_hash::FxHashMap;
 
@@ -13,7 +13,8 @@ use crate::domain::{
 };
 
 impl SearchState {
-    /// Those that are covered at `now`, or with `wanted` false all others. Each filter is searched for once.
+    /// Returns the incidents that are covered at `now`, or all others if `wanted` is false. Each filter is searched for
+    /// once.
     pub(super) fn under_maintenance(&self, wanted: bool, now: Timestamp) -> Result<IdSet, SearchError> {
         let directory = self.store.directory();
         let mut known: FxHashMap<FilterId, IdSet> = FxHashMap::default();
@@ -54,13 +55,13 @@ impl SearchState {
     }
 }
 
-/// `None`: there is no such filter, and the task goes without it.
+/// Returns the criteria of a filter. `None` if it does not exist; maintenance then ignores it.
 fn criteria_of(id: FilterId, directory: &Directory) -> Option<Criteria> {
     let blob = &directory.filters.get(&id)?.blob;
-    // One that asks for nothing matches nothing, whatever the fallback asks for.
+    // An empty filter matches nothing, whatever the fallback filter sets.
     if blob.is_empty() {
         return Some(Criteria::nothing());
     }
-    // Maintenance does not look at types of events (contract section 18).
+    // Maintenance ignores types of events (contract section 18).
     Some(Criteria { event_types: Vec::new(), ..blob.or(&directory.settings.fallback).to_criteria(directory) })
 }

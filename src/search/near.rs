@@ -18,13 +18,13 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Tags that more incidents have say little, and would cost much.
+/// Total number of incidents with the rarest tags up to which tags are used. Frequent tags say little, and cost much.
 const RARE: u64 = 20_000;
 
 impl Search {
-    /// Candidates, none twice and not itself: of those that started within an hour the nearest, and of those that share
-    /// a tag that is not on everything the nearest within that time and the newest that are open now. A bounded number;
-    /// what they share is for the caller to see. Blocks: for blocking threads.
+    /// Returns candidates for related incidents, without duplicates and without `incident`: the nearest that started
+    /// within an hour, and, of those that share a rare tag, the nearest within that time and the newest that are open
+    /// now. Their number is limited, and the caller finds out what they share. Blocks: for blocking threads.
     #[must_use]
     pub fn near(&self, incident: &Incident, now: Timestamp) -> Vec<IncidentId> {
         let tagged = self.inner.rarely_tagged(incident);
@@ -55,7 +55,7 @@ impl Search {
 }
 
 impl SearchState {
-    /// `None` if there is no index to ask.
+    /// Returns the incidents that share a rare tag. `None` while the index cannot be searched.
     fn rarely_tagged(&self, incident: &Incident) -> Option<IdSet> {
         let view = self.text.view()?;
         guarded(|| view.rarely_tagged(incident)).ok()

@@ -3,7 +3,7 @@
 use super::chunk::Key;
 use crate::domain::{ids::IncidentId, time::Timestamp};
 
-/// A place between rows: strictly after (older than) `(start, id)`, or, backwards, strictly before it (newer).
+/// A position between rows: strictly after (older than) `(start, id)`, or, backwards, strictly before it (newer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub start: Timestamp,
@@ -11,7 +11,7 @@ pub struct Cursor {
     pub backwards: bool,
 }
 
-/// One page.
+/// One page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Newest first: by start, then id, both descending.
@@ -22,7 +22,7 @@ pub struct Found {
     pub previous: Option<Cursor>,
 }
 
-/// `older` and `newer` find up to the given number of rows beyond a key, nearest first.
+/// Finds a page. `older` and `newer` find up to the given number of rows beyond a key, nearest first.
 pub(super) fn find<E>(
     cursor: Option<Cursor>,
     size: usize,
@@ -55,7 +55,7 @@ pub(super) fn find<E>(
         }
     };
     let beyond = |key: Option<Key>, backwards| key.map(|key| Cursor { start: key.start(), id: key.id(), backwards });
-    // An empty page leads back to where its cursor came from.
+    // An empty page leads back to the position of its cursor.
     let (newest, oldest) = match (keys.first(), keys.last(), from) {
         (Some(&newest), Some(&oldest), _) => (Some(newest), Some(oldest)),
         (_, _, Some(from)) => (Some(from.previous()), Some(from.next())),

@@ -17,7 +17,7 @@ use crate::domain::{
 const HAS_TICKET: i64 = 0;
 const NO_TICKET: i64 = 1;
 
-/// How one column ranks rows.
+/// Ranks of rows by one column.
 #[derive(Debug)]
 pub(super) enum Ranks {
     Id,
@@ -27,17 +27,17 @@ pub(super) enum Ranks {
     Source(Box<SourceRanks>),
 }
 
-/// By the numbers of sources in the columns.
+/// Ranks of sources, by their numbers in the columns.
 #[derive(Debug)]
 pub(super) struct SourceRanks {
     ranks: Vec<i64>,
     ids: Vec<SourceId>,
-    /// The lowest and the highest rank behind each bit of [`ChunkBounds::sources`].
+    /// Lowest and highest rank of the sources of each bit of [`ChunkBounds::sources`].
     of_bits: [Option<(i64, i64)>; 64],
 }
 
 impl Ranks {
-    /// `None` for the start, by which the columns are sorted anyway.
+    /// Creates the ranks of a column. `None` for the start, by which the columns are sorted already.
     pub(super) fn new(
         column: SortColumn,
         criteria: &Criteria,
@@ -63,11 +63,11 @@ impl Ranks {
         })
     }
 
-    /// The lowest and the highest that a row which matches may have.
+    /// Returns the lowest and the highest rank that a matching row in a chunk may have.
     pub(super) fn bounds(&self, bounds: &ChunkBounds) -> (i64, i64) {
         match self {
             Self::Id => (bounds.min_id as i64, bounds.max_id as i64),
-            // Where nothing matches it does not matter.
+            // If no row matches, the result does not matter.
             Self::End { from, to } => bounds.ends_within(*from, *to).unwrap_or((*from, *to)),
             Self::Level { wanted } => {
                 let levels = bounds.levels & wanted;
@@ -101,13 +101,13 @@ impl Ranks {
         })
     }
 
-    /// Sets to 0 the rows whose rank is outside.
+    /// Sets the mask to 0 for rows whose rank is outside of `low..=high`.
     pub(super) fn keep(&self, chunk: &Chunk, mask: &mut [u8], low: i64, high: i64) {
         match self {
             Self::Id => keep(mask, &chunk.ids, low, high, |id| id as i64),
             Self::End { .. } => keep(mask, &chunk.ends, low, high, |end| end),
             Self::Level { .. } => {
-                // As bytes, of which many are compared at once.
+                // As bytes, because many of them are compared at once.
                 let (low, high) = (low.clamp(0, 255) as u8, high.clamp(0, 255) as u8);
                 for (mask, &level) in mask.iter_mut().zip(&chunk.levels) {
                     *mask &= u8::from(level >= low) & u8::from(level <= high);
@@ -118,7 +118,7 @@ impl Ranks {
         }
     }
 
-    /// For a cursor.
+    /// Converts a rank to the value that a cursor stores. For sources this is the id, because ranks among names change.
     pub(super) fn stable(&self, rank: i64, columns: &Columns, id: u64) -> i64 {
         match self {
             Self::Source(sources) => {
@@ -130,7 +130,7 @@ impl Ranks {
         }
     }
 
-    /// `None` if what the cursor was made from is not there any more.
+    /// Converts the value of a cursor back to a rank. `None` if the source has no rows in the columns.
     pub(super) fn ranked_as(&self, stable: i64, columns: &Columns) -> Option<i64> {
         match self {
             Self::Source(sources) => {
@@ -143,7 +143,7 @@ impl Ranks {
 }
 
 impl SourceRanks {
-    /// Sources that `name` does not know come last.
+    /// Ranks sources by `name`. Sources without a name come last.
     fn new<N: Ord>(criteria: &Criteria, columns: &Columns, name: impl Fn(SourceId) -> Option<N>) -> Self {
         let ids = columns.source_ids();
         let names: Vec<Option<N>> = ids.iter().map(|&id| name(id)).collect();

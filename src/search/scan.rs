@@ -8,7 +8,7 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// Rows taken from the columns at a time, so that they are not locked for long.
+/// Number of rows that are taken from the columns at a time, so that they are not locked for long.
 const STEP: usize = 512;
 
 pub(super) struct Scan<'a> {
@@ -20,12 +20,12 @@ pub(super) struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// As [`ColumnWalk::older`].
+    /// Like [`ColumnWalk::older`].
     pub(super) fn older(&self, below: Key, limit: usize) -> Result<Vec<Key>, StoreError> {
         self.collect(below, limit, |walk, below| walk.older(below, STEP))
     }
 
-    /// As [`ColumnWalk::newer`].
+    /// Like [`ColumnWalk::newer`].
     pub(super) fn newer(&self, above: Key, limit: usize) -> Result<Vec<Key>, StoreError> {
         self.collect(above, limit, |walk, above| walk.newer(above, STEP))
     }
@@ -61,7 +61,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Judges what the record says of tags, names and texts; an incident newer than the snapshot is not there yet.
+    /// Checks tags, source incident id and texts against the record. False for an incident that is newer than the
+    /// snapshot.
     fn holds(&self, id: IncidentId) -> Result<bool, StoreError> {
         let Some(incident) = self.snapshot.incident(id)? else { return Ok(false) };
         let criteria = self.criteria;

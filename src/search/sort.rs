@@ -11,10 +11,10 @@ pub enum SortColumn {
     /// Stateless, then ended, then open-ended.
     End,
     Level,
-    /// By the source's name, whatever its case.
+    /// By the name of the source, ignoring case.
     Source,
     SourceType,
-    /// Those that have a ticket, then those that have none.
+    /// Incidents with a ticket, then those without.
     Ticket,
 }
 
@@ -35,8 +35,8 @@ impl SortColumn {
     }
 }
 
-/// Rows that are equal in the column come newest first, whatever the direction; the column `Start` ascending is the
-/// exact reverse of descending.
+/// An order of a list. Rows with the same value in the column are newest first in both directions; only the column
+/// `Start` ascending is the exact reverse of descending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sort {
     pub column: SortColumn,
@@ -44,19 +44,19 @@ pub struct Sort {
 }
 
 impl Default for Sort {
-    /// Newest first.
+    /// Returns the order by start, newest first.
     fn default() -> Self {
         Self { column: SortColumn::Start, descending: true }
     }
 }
 
-/// A place between rows of a list in this order: strictly after the row, or, backwards, strictly before it.
+/// A position between rows of a list in this order: strictly after the row, or, backwards, strictly before it.
 ///
-/// As text it fits in a URL as it is.
+/// Its text form needs no escaping in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortedCursor {
     pub(super) sort: Sort,
-    /// What the row has in the column; of sources their id, because ranks among names change.
+    /// Value of the row in the column. For sources their id, because ranks among names change.
     pub(super) rank: i64,
     pub(super) start: Timestamp,
     pub(super) id: IncidentId,
@@ -64,13 +64,13 @@ pub struct SortedCursor {
 }
 
 impl SortedCursor {
-    /// Whether it leads to the rows before it.
+    /// Returns whether the cursor leads to the rows before it.
     #[must_use]
     pub const fn is_backwards(&self) -> bool {
         self.backwards
     }
 
-    /// `None` for what [`fmt::Display`] would not write.
+    /// Parses a cursor. `None` for texts that [`fmt::Display`] would not write.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');

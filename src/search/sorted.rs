@@ -19,14 +19,14 @@ pub struct SortedFound {
     pub next: Option<SortedCursor>,
     /// `None` on the first page.
     pub previous: Option<SortedCursor>,
-    /// How many match, on all pages together.
+    /// Number of matching incidents on all pages.
     pub matching: u64,
-    /// The last change that was counted.
+    /// Number of the last change that was counted.
     pub seq: u64,
 }
 
 impl Search {
-    /// A cursor of another order is none. Blocks: for blocking threads.
+    /// Finds a page in the order `sort`. A cursor of another order is ignored. Blocks: for blocking threads.
     pub fn sorted_page(
         &self,
         criteria: &Criteria,
@@ -84,18 +84,18 @@ fn by_start(
     })
 }
 
-/// A row, or a place right beside one.
+/// A row, or a position directly beside one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Spot {
     rank: i64,
     key: Key,
 }
 
-/// Spots so turned that the one to come first is the lowest.
+/// A spot as seen in one direction: the one that comes first is the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OrderKey(i64, i64, i64);
 
-/// The way in which a list is gone through. Complements of all bits turn the order of numbers around.
+/// The direction in which a list is read. Inverting all bits, which -1 does, reverses the order of numbers.
 #[derive(Clone, Copy)]
 struct SortDirection {
     rank: i64,
@@ -125,7 +125,7 @@ struct Sorter<'a> {
     sort: Sort,
 }
 
-/// What one pass found.
+/// Result of one pass.
 struct Pass {
     /// Nearest first.
     spots: Vec<Spot>,
@@ -152,7 +152,7 @@ impl Sorter<'_> {
         if backwards {
             pass.spots.reverse();
         }
-        // An empty page leads back to where its cursor came from.
+        // An empty page leads back to the position of its cursor.
         let (Some(&first), Some(&last)) = (pass.spots.first(), pass.spots.last()) else {
             let beside = |id: u64| SortedCursor { id: IncidentId(id), backwards: !backwards, ..cursor };
             let near = if backwards { from.key.next() } else { from.key.previous() };
@@ -167,7 +167,7 @@ impl Sorter<'_> {
         self.found(&pass, Some(&last).filter(|_| next), Some(&first).filter(|_| previous))
     }
 
-    /// The row that the cursor was made from is where it was.
+    /// Returns whether the row of the cursor still matches, with the same key and rank.
     fn is_there(&self, spot: Spot) -> bool {
         let Some(place) = self.columns.place(spot.key.id()) else { return false };
         let mut mask = [0; ROWS];
@@ -195,7 +195,7 @@ impl Sorter<'_> {
         }
     }
 
-    /// The nearest rows beyond `from`; without `counting`, only as far as they are certain.
+    /// Finds the nearest rows beyond `from`. Without `counting`, skips chunks that cannot contain any of them.
     fn nearest(&self, backwards: bool, from: Option<Spot>, limit: usize, counting: bool) -> Pass {
         let way = SortDirection::new(self.sort, backwards);
         let mut best = Best::new(from.map(|from| way.turn(from)), limit);
@@ -235,11 +235,11 @@ impl Sorter<'_> {
         best.cut();
     }
 
-    /// No row of the chunk comes before the first or after the second.
+    /// Returns the limits of a chunk: no row comes before the first or after the second.
     fn reach(&self, chunk: &Chunk, way: SortDirection) -> Option<(OrderKey, OrderKey)> {
         let (low, high) = self.ranks.bounds(&chunk.bounds);
         let (oldest, newest) = (chunk.first()?, chunk.last()?);
-        // The id of a corner means nothing, so it must not exclude anything.
+        // The id of a corner is not that of a row, so it must not exclude anything.
         let corner = |rank, start, id| way.turn(Spot { rank, key: Key { start, id } });
         let (a, b) = (corner(low, oldest.start, 0), corner(high, newest.start, 0));
         let (first, last) = ((a.0.min(b.0), a.1.min(b.1)), (a.0.max(b.0), a.1.max(b.1)));
@@ -247,15 +247,15 @@ impl Sorter<'_> {
     }
 }
 
-/// Rows that are looked at together, to pass over those of which none is wanted.
+/// Number of rows that are skipped together if none of them matches.
 const BLOCK: usize = 64;
 
-/// The given number of lowest spots beyond one.
+/// The lowest spots beyond `from`, at most `limit`.
 struct Best {
     from: Option<OrderKey>,
     limit: usize,
     spots: Vec<OrderKey>,
-    /// Only what comes before this is still of interest.
+    /// Only spots before this one can still be among them.
     below: Option<OrderKey>,
 }
 
@@ -264,10 +264,10 @@ impl Best {
         Self { from, limit, spots: Vec::new(), below: None }
     }
 
-    /// The place before which nothing of interest can be between these two; `None` if nothing can.
+    /// Returns the lowest spot beyond `from` that a chunk with these limits can contain. `None` if it contains none.
     fn reach(&self, (first, last): (OrderKey, OrderKey)) -> Option<OrderKey> {
         let Some(from) = self.from else { return Some(first) };
-        // What is behind in the second order has to be ahead in the first one.
+        // If no key of the chunk is beyond that of `from`, only rows of higher rank are.
         let is_behind = (last.1, last.2) <= (from.1, from.2);
         let rank = first.0.max(if is_behind { from.0.saturating_add(1) } else { from.0 });
         (rank <= last.0 && last > from).then(|| OrderKey(rank, first.1, first.2).max(from))
@@ -295,7 +295,7 @@ impl Best {
         }
     }
 
-    /// Keeps the requested number.
+    /// Keeps the lowest `limit` spots.
     fn cut(&mut self) {
         if self.limit == 0 || self.spots.len() < self.limit {
             return;

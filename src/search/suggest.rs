@@ -23,14 +23,14 @@ pub enum TagSuggestionKind {
 pub struct TagSuggestion {
     pub text: String,
     pub kind: TagSuggestionKind,
-    /// Incidents with the tag; of a key, tags with it.
+    /// Number of incidents with the tag; for a key, number of tags with it.
     pub count: u64,
-    /// The count is about right, not exact.
+    /// Whether the count is approximate.
     pub estimated: bool,
 }
 
-/// What was typed: without `=` the beginning of a key, or a whole one whose values are wanted; with it, the beginning of
-/// a value.
+/// The typed text. Without `=` it is the beginning of a key, or a whole key whose values are wanted. With `=` it is a
+/// key and the beginning of a value.
 #[derive(Clone, Debug)]
 struct Typed<'t> {
     text: &'t str,
@@ -39,8 +39,9 @@ struct Typed<'t> {
 }
 
 impl Search {
-    /// The most frequent first, keys before tags. What was deleted or changed within the last commits of the text index
-    /// may still be counted. `None` while there is no index to ask. Blocks: for blocking threads.
+    /// Suggests tags, the most frequent first, and keys before tags. Tags of incidents that were deleted or changed
+    /// within the last commits of the text index may still be counted. `None` while the index cannot be searched.
+    /// Blocks: for blocking threads.
     pub fn suggest_tags(&self, typed: &str, limit: usize) -> Result<Option<Vec<TagSuggestion>>, SearchError> {
         let Some(typed) = Typed::new(typed) else { return Ok(Some(Vec::new())) };
         let Some(view) = self.inner.text.view() else { return Ok(None) };
@@ -55,7 +56,7 @@ impl Search {
     }
 }
 
-/// As [`Search::suggest_tags`], from the tags of these incidents only.
+/// Like [`Search::suggest_tags`], from the tags of these incidents only.
 #[must_use]
 pub fn suggest_tags_of(incidents: &[Incident], typed: &str, limit: usize) -> Vec<TagSuggestion> {
     let Some(typed) = Typed::new(typed) else { return Vec::new() };
@@ -67,7 +68,7 @@ pub fn suggest_tags_of(incidents: &[Incident], typed: &str, limit: usize) -> Vec
 }
 
 impl<'t> Typed<'t> {
-    /// `None` for what is longer than any tag.
+    /// Parses the typed text. `None` if it is longer than any tag.
     fn new(text: &'t str) -> Option<Self> {
         let text = text.trim_start();
         if text.chars().count() > TAG {
@@ -97,7 +98,7 @@ impl Counts {
         }
     }
 
-    /// Half of the room at most goes to keys if there are tags, too.
+    /// Returns up to `limit` suggestions, of which up to half are reserved for tags.
     fn best(self, limit: usize) -> Vec<TagSuggestion> {
         let mut tags = sorted(self.tags, TagSuggestionKind::Tag);
         let mut best = sorted(self.keys, TagSuggestionKind::Key);
@@ -118,7 +119,7 @@ impl IndexView {
             self.searcher.tag_values(&typed.key, typed.value.unwrap_or_default(), &mut counts.tags)?;
         }
         for document in TailView::new(&self.tail).documents() {
-            // What the index has of it already is not counted twice.
+            // An incident that the index has already is not counted twice.
             let count = u64::from(document.is_new);
             document.tags().for_each(|tag| counts.add(typed, tag, count));
         }

@@ -1,22 +1,22 @@
-//! Tags in the text index, of which a limited number of terms is read.
+//! Counts tags in the text index, reading a limited number of terms.
 
 use rustc_hash::FxHashMap;
 use tantivy::SegmentReader;
 
 use super::text_index::{IndexError, TextSearcher};
 
-/// Terms that are looked at for one question, shared among the parts of the index.
+/// Number of terms that are read for one query, divided among the segments of the index.
 const TERMS: usize = 40_000;
-/// Minimum number for each part.
+/// Minimum number of terms for each segment.
 const TERMS_PER_SEGMENT: usize = 500;
-/// Values from which the count of a key's values is estimated.
+/// Number of values of a key that are read; the count of a key with more is estimated.
 const SAMPLE: usize = 64;
 
-/// How many incidents have it, about.
+/// Approximate number of incidents with a tag, or of tags with a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) count: u64,
-    /// There was more to look at than may be.
+    /// Whether there were more terms than were read.
     pub(super) estimated: bool,
 }
 
@@ -28,7 +28,7 @@ impl Tally {
 }
 
 impl TextSearcher {
-    /// The keys that begin so, with the number of tags that have them.
+    /// Finds the keys that begin with `beginning`, with the number of tags that have them.
     pub(super) fn tag_keys(&self, beginning: &str, into: &mut FxHashMap<String, Tally>) -> Result<(), IndexError> {
         let segments = self.searcher.segment_readers();
         for segment in segments {
@@ -37,7 +37,8 @@ impl TextSearcher {
         Ok(())
     }
 
-    /// The tags of the key whose value begins so. If there are too many, the first ones in alphabetical order.
+    /// Finds the tags of a key whose value begins with `beginning`. If there are too many, the first in alphabetical
+    /// order.
     pub(super) fn tag_values(
         &self,
         key: &str,
@@ -55,7 +56,7 @@ impl TextSearcher {
             while terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
                 let Ok(tag) = std::str::from_utf8(terms.key()) else { continue };
                 if left == 0 {
-                    // Others may have been cut off elsewhere, so what comes later is not counted rightly.
+                    // Other segments may be read further, so the counts of later tags would be too low.
                     last_of_all = Some(match last_of_all {
                         Some(last) if last.as_str() < tag => last,
                         _ => tag.to_owned(),
@@ -106,7 +107,7 @@ impl TextSearcher {
             budget = budget.saturating_sub(seen + SEEK);
             from.clear();
             from.extend_from_slice(key.as_bytes());
-            // Follows on `=`.
+            // The byte after `=`, to skip the remaining tags of the key.
             from.push(b'=' + 1);
             if more {
                 let mut beyond = dictionary.range().ge(&from).into_stream()?;

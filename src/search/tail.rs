@@ -13,13 +13,13 @@ use crate::domain::{
     tag::Tag,
 };
 
-/// An incident as the text index shall know it.
+/// An incident as it is to be indexed.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) incident: Arc<Incident>,
     /// The folded description.
     pub(super) text: String,
-    /// The index has no older document of it.
+    /// Whether the index has no older document of the incident.
     pub(super) is_new: bool,
 }
 
@@ -34,18 +34,19 @@ impl Document {
     }
 }
 
-/// Consecutive changes; never altered once it is in the tail.
+/// Consecutive changes. Not changed once they are in the tail.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch {
-    /// `None`: deleted. Takes the place of what the index and earlier batches know.
+    /// `None`: deleted. Replaces what the index and earlier batches have.
     pub(super) incidents: FxHashMap<IncidentId, Option<Document>>,
-    /// Folded texts; they come on top of what is known. Equal ones in a row, as bulk changes make them, share their memory.
+    /// Folded texts of events, in addition to those in the index. Consecutive equal texts, as bulk changes create them,
+    /// share their memory.
     pub(super) events: Vec<(IncidentId, Arc<str>)>,
 }
 
 impl Batch {
-    /// `texts_of` reads the texts of an incident's events; asked when a description changes, because texts that were
-    /// part of the old one were left out.
+    /// Collects the changes of a commit. `texts_of` reads the texts of an incident's events. It is called when a
+    /// description changes, because texts that were part of the old one were left out.
     pub(super) fn of_commit<E>(
         committed: &[Committed],
         mut texts_of: impl FnMut(IncidentId) -> Result<Vec<String>, E>,
@@ -96,7 +97,7 @@ impl Batch {
         self.incidents.insert(incident.id, Some(Document::new(Arc::clone(incident), is_new)));
     }
 
-    /// Leaves out what the description says already.
+    /// Adds the text of an event, unless it is part of the description.
     pub(super) fn add_event(&mut self, incident: &Incident, text: &str) {
         if text.is_empty() || text == incident.description {
             return;
@@ -113,7 +114,7 @@ impl Batch {
         }
     }
 
-    /// `text`: folded.
+    /// Adds a text of an event. It must be folded.
     fn push_event(&mut self, incident: IncidentId, text: &str) {
         let text = match self.events.last() {
             Some((_, last)) if **last == *text => Arc::clone(last),
@@ -135,7 +136,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Incidents and events.
+    /// Returns the number of incidents and events.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -147,7 +148,7 @@ impl Tail {
         }
     }
 
-    /// Puts what was found in the change log in front of what was committed meanwhile.
+    /// Adds changes from the change log before those that were committed in the meantime.
     pub(super) fn push_front(&mut self, last: Seq, batch: Batch) {
         if batch.len() > 0 {
             self.len += batch.len();
@@ -155,7 +156,7 @@ impl Tail {
         }
     }
 
-    /// The first `count` batches are in the index now.
+    /// Removes the first `count` batches, which are in the index now.
     pub(super) fn drop_first(&mut self, count: usize) {
         for (_, batch) in self.batches.drain(..count.min(self.batches.len())) {
             self.len = self.len.saturating_sub(batch.len());
@@ -167,7 +168,7 @@ impl Tail {
     }
 }
 
-/// The tail at one moment, for one question.
+/// The tail at one moment, for one query.
 #[derive(Debug)]
 pub(super) struct TailView<'a> {
     batches: &'a [Arc<Batch>],
@@ -183,12 +184,12 @@ impl<'a> TailView<'a> {
         Self { batches, current }
     }
 
-    /// Incidents whose documents in the index do not count.
+    /// Returns the incidents whose documents in the index are outdated.
     pub(super) fn overridden(&self) -> FxHashSet<u64> {
         self.current.keys().map(|id| id.0).collect()
     }
 
-    /// Those that count.
+    /// Returns the current documents.
     pub(super) fn documents(&self) -> impl Iterator<Item = &'a Document> {
         self.current.values().filter_map(|document| *document)
     }
@@ -201,7 +202,7 @@ impl<'a> TailView<'a> {
         }
     }
 
-    /// `word`: folded.
+    /// Finds the incidents whose description or events contain `word`, which must be folded.
     pub(super) fn containing(&self, word: &str, into: &mut Collector) {
         for document in self.current.values().filter_map(|document| *document) {
             if document.text.contains(word) {

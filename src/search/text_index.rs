@@ -1,7 +1,7 @@
 //! The tantivy index on disk: tags of incidents, and texts of incidents and events.
 //!
-//! One document an incident, replaced when its tags or its description change, and one an event whose text says more
-//! than the description. What changes often (ends, acknowledgements) is not in here.
+//! An incident has one document, which is replaced when its tags or its description change. An event has one if its
+//! text is not part of the description. Values that change often (ends, acknowledgements) are not in the index.
 
 use std::{collections::HashSet, fmt::Display, path::Path, sync::Arc, thread, time::Duration};
 
@@ -27,15 +27,16 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Grows with each change of the schema or the meaning of its fields; another version is rebuilt.
+/// Version of the schema and the meaning of its fields, increased with each change. An index of another version is
+/// rebuilt.
 const VERSION: u32 = 1;
 const HEAP_BYTES: usize = 15_000_000;
-/// While the whole index is built.
+/// Heap while the whole index is built, in bytes.
 const BUILD_HEAP_BYTES: usize = 60_000_000;
-/// How often a lock is tried: for two seconds.
+/// Number of attempts to take a lock, 10 ms apart: two seconds.
 const LOCK_PATIENCE: u32 = 200;
 
-/// The index cannot be used and has to be rebuilt.
+/// Reason for which the index cannot be used and must be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct IndexError(String);
@@ -45,7 +46,7 @@ impl IndexError {
         Self(reason.to_string())
     }
 
-    /// Its reader or writer panicked.
+    /// Returns the error for a panic of the index's reader or writer.
     pub(super) fn broken() -> Self {
         Self::new("it is damaged in a way that its reader does not expect")
     }
@@ -63,24 +64,24 @@ impl From<std::io::Error> for IndexError {
     }
 }
 
-/// Up to where the index knows the change log.
+/// Position in the change log up to which the index is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) seq: Seq,
-    /// When that change was made, so that another history with the same numbers is noticed.
+    /// Time of that change, by which another history with the same numbers is noticed.
     pub(super) at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IndexFields {
-    /// Twice the incident's id, plus one in the documents of events.
+    /// Twice the incident's id, plus one for documents of events.
     key: Field,
     pub(super) tags: Field,
     text: Field,
 }
 
-/// The lock that was let go of a moment ago can seem to be held: by a program that is just being started, which shares
-/// our descriptors until it is.
+/// Opens a writer, and retries while the lock is taken. A lock that was released a moment ago can seem to be held by a
+/// program that is just being started, because it shares our file descriptors until then.
 fn writer(index: &Index, heap: usize) -> Result<IndexWriter, IndexError> {
     let mut patience = LOCK_PATIENCE;
     loop {
@@ -99,7 +100,7 @@ fn writer(index: &Index, heap: usize) -> Result<IndexWriter, IndexError> {
     }
 }
 
-/// The writing end.
+/// The index, open for writing.
 pub(super) struct TextIndex {
     index: Index,
     reader: IndexReader,
@@ -108,7 +109,7 @@ pub(super) struct TextIndex {
     fields: IndexFields,
 }
 
-/// The index as it was at a commit.
+/// The index as of a commit.
 #[derive(Clone)]
 pub(super) struct TextSearcher {
     pub(super) searcher: Searcher,
@@ -116,7 +117,7 @@ pub(super) struct TextSearcher {
 }
 
 impl TextIndex {
-    /// `None`: nothing was ever committed there in this version.
+    /// Opens the index. `None`: nothing was committed there in this version.
     pub(super) fn open(directory: &Path) -> Result<Option<(Self, Position)>, IndexError> {
         let opened = MmapDirectory::open(directory).map_err(IndexError::new)?;
         if !Index::exists(&opened).map_err(IndexError::new)? {
@@ -131,7 +132,8 @@ impl TextIndex {
         }
     }
 
-    /// An empty one in place of what is there. Made to take in much; see [`TextIndex::built`].
+    /// Replaces what is in the directory by an empty index, with the large heap for building it; see
+    /// [`TextIndex::built`].
     pub(super) fn create(directory: &Path) -> Result<Self, IndexError> {
         match std::fs::remove_dir_all(directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -144,7 +146,7 @@ impl TextIndex {
         Self::new(Index::create(directory, schema, settings)?, fields, BUILD_HEAP_BYTES)
     }
 
-    /// Goes on with the smaller heap of daily work.
+    /// Continues with the smaller heap for normal operation.
     pub(super) fn built(mut self) -> Result<Self, IndexError> {
         self.stop()?;
         Self::new(self.index.clone(), self.fields, HEAP_BYTES)
@@ -168,7 +170,7 @@ impl TextIndex {
         TextSearcher { searcher: self.reader.searcher(), fields: self.fields }
     }
 
-    /// `text`: folded.
+    /// Adds the document of an incident. `text` must be folded.
     pub(super) fn add_incident<'t>(
         &self,
         id: IncidentId,
@@ -185,7 +187,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// The documents of its events stay.
+    /// Deletes the document of an incident. The documents of its events stay.
     pub(super) fn remove_incident(&self, id: IncidentId) -> Result<(), IndexError> {
         self.writer()?.delete_term(Term::from_field_u64(self.fields.key, incident_key(id)));
         Ok(())
@@ -196,7 +198,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// `text`: folded.
+    /// Adds the document of an event. `text` must be folded.
     pub(super) fn add_event(&self, incident: IncidentId, text: &str) -> Result<(), IndexError> {
         let mut document = TantivyDocument::new();
         document.add_u64(self.fields.key, event_key(incident));
@@ -217,7 +219,7 @@ impl TextIndex {
         self.writer.as_ref().ok_or_else(IndexError::broken)
     }
 
-    /// Waits for what runs in the background, and gives back the lock of the directory.
+    /// Waits for background work to end, and releases the lock of the directory.
     fn stop(&mut self) -> Result<(), IndexError> {
         match self.writer.take() {
             Some(writer) => Ok(writer.wait_merging_threads()?),
@@ -227,7 +229,7 @@ impl TextIndex {
 }
 
 impl Drop for TextIndex {
-    /// Nothing may write to the directory when the next one takes it over.
+    /// Ends background work, because nothing may write to the directory when the next index opens it.
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
             tracing::warn!(%error, "the search index did not close well");
@@ -236,18 +238,18 @@ impl Drop for TextIndex {
 }
 
 impl TextSearcher {
-    /// Files whose checksum is wrong.
+    /// Lists the files with a wrong checksum.
     pub(super) fn damaged_files(&self) -> Result<Vec<String>, IndexError> {
         let files: HashSet<_> = self.searcher.index().validate_checksum()?;
         Ok(files.into_iter().map(|file| file.display().to_string()).collect())
     }
 
-    /// Documents that have the tag, also those that were replaced but are not cleared away yet.
+    /// Counts the documents that have the tag, including replaced ones that are not removed yet.
     pub(super) fn tag_frequency(&self, tag: &Tag) -> Result<u64, IndexError> {
         Ok(self.searcher.doc_freq(&Term::from_field_text(self.fields.tags, tag.as_str()))?)
     }
 
-    /// Incidents that have of each group at least one tag. Leaves out those in `overridden`.
+    /// Finds the incidents that have at least one tag of each group. Leaves out those in `overridden`.
     pub(super) fn tagged(
         &self,
         groups: &[Vec<Tag>],
@@ -275,7 +277,7 @@ impl TextSearcher {
         }
     }
 
-    /// Incidents in whose own or whose events' texts the folded word occurs. Leaves out the own texts of those in
+    /// Finds the incidents whose description or events contain the folded word. Ignores the descriptions of those in
     /// `overridden`.
     pub(super) fn containing(
         &self,
@@ -313,7 +315,7 @@ impl TextSearcher {
     fn beginning(&self, segment: &SegmentReader, beginning: &str, hits: &mut Hits<'_>) -> Result<(), IndexError> {
         let mut end = beginning.as_bytes().to_vec();
         if let Some(last) = end.last_mut() {
-            // No byte of a text is 255.
+            // UTF-8 has no byte 255, so this is always the next byte.
             *last = last.saturating_add(1);
         }
         let inverted = segment.inverted_index(self.fields.text)?;
@@ -340,7 +342,7 @@ impl TextSearcher {
     }
 }
 
-/// Turns documents of a segment into incidents.
+/// Converts documents of a segment to incidents.
 struct Hits<'a> {
     segment: &'a SegmentReader,
     keys: Arc<dyn ColumnValues<u64>>,

@@ -10,17 +10,17 @@ use super::{
 };
 use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
 
-/// A question to the columns as they are now.
+/// A query of the columns as they are now.
 #[derive(Debug)]
 pub(super) struct ColumnWalk<'a> {
     columns: &'a Columns,
     conditions: Conditions,
     within: Within<'a>,
-    /// Chunks that may still be read.
+    /// Number of chunks that may still be read.
     budget: Cell<usize>,
 }
 
-/// Which rows are asked about at all.
+/// The rows that a query is restricted to.
 #[derive(Debug)]
 enum Within<'a> {
     All,
@@ -30,7 +30,7 @@ enum Within<'a> {
 }
 
 impl<'a> ColumnWalk<'a> {
-    /// `set`: only these; `None`: all.
+    /// Creates a query for the incidents in `set`. `None`: all.
     pub(super) fn new(columns: &'a Columns, criteria: &Criteria, set: Option<&'a IdSet>, now: Timestamp) -> Self {
         let within = match set {
             None => Within::All,
@@ -44,17 +44,17 @@ impl<'a> ColumnWalk<'a> {
         Self { columns, conditions: Conditions::new(criteria, columns, now), within, budget: Cell::new(usize::MAX) }
     }
 
-    /// Stops after this number of chunks; see [`ColumnWalk::gave_up`].
+    /// Limits the number of chunks that are read; see [`ColumnWalk::gave_up`].
     pub(super) fn with_budget(self, chunks: usize) -> Self {
         Self { budget: Cell::new(chunks), ..self }
     }
 
-    /// The budget did not last: what was found may not be all.
+    /// Returns whether the limit was reached, so that the result may be incomplete.
     pub(super) fn gave_up(&self) -> bool {
         self.budget.get() == 0
     }
 
-    /// The newest rows before `below`, newest first.
+    /// Returns up to `limit` matching rows before `below`, newest first.
     pub(super) fn older(&self, below: Key, limit: usize) -> Vec<Key> {
         let (low, high) = self.conditions.keys();
         let (low, high) = (self.columns.place_of(low), self.columns.place_of(high.min(below)));
@@ -72,7 +72,7 @@ impl<'a> ColumnWalk<'a> {
         found
     }
 
-    /// The oldest rows after `above`, oldest first.
+    /// Returns up to `limit` matching rows after `above`, oldest first.
     pub(super) fn newer(&self, above: Key, limit: usize) -> Vec<Key> {
         let (low, high) = self.conditions.keys();
         let (low, high) = (self.columns.place_of(low.max(above.next())), self.columns.place_of(high));
@@ -102,7 +102,7 @@ impl<'a> ColumnWalk<'a> {
         &self.conditions
     }
 
-    /// Those with rows that may match, each with its place.
+    /// Returns the chunks with rows that may match, with their indexes.
     pub(super) fn chunks(&self) -> impl Iterator<Item = (usize, &'a Chunk)> {
         let (low, high) = self.conditions.keys();
         let (low, high) = (self.columns.place_of(low).chunk, self.columns.place_of(high).chunk);
@@ -111,7 +111,7 @@ impl<'a> ColumnWalk<'a> {
         chunks.filter(|(_, chunk)| self.conditions.possible(&chunk.bounds))
     }
 
-    /// One chunk, and a 1 for each row that matches; `None` if none does.
+    /// Returns a chunk, and a 1 for each row that matches. `None` if none does.
     pub(super) fn look<'m>(&self, at: usize, mask: &'m mut [u8; ROWS]) -> Option<(&'a Chunk, &'m mut [u8])> {
         let (low, high) = self.conditions.keys();
         let (low, high) = (self.columns.place_of(low), self.columns.place_of(high));
@@ -121,7 +121,7 @@ impl<'a> ColumnWalk<'a> {
         self.matches(at, low, high, mask)
     }
 
-    /// The chunk and a 1 for each row that matches between the two places; `None` if none does.
+    /// Returns a chunk, and a 1 for each row that matches between the two positions. `None` if none does.
     fn matches<'m>(
         &self,
         at: usize,
@@ -174,6 +174,6 @@ fn is_set(mask: &[u8], row: usize) -> bool {
 }
 
 pub(super) fn ones(mask: &[u8]) -> u64 {
-    // Sums of 128 ones fit in a byte, which adds many rows at once.
+    // Sums of 128 ones fit in a byte, so that many rows are added at once.
     mask.chunks(128).map(|rows| u64::from(rows.iter().sum::<u8>())).sum()
 }

@@ -22,7 +22,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
-/// Mixed without a pattern, but with the newest open and the oldest closed.
+/// Creates columns of mixed values, with open incidents at the end and closed ones at the beginning.
 fn columns() -> Columns {
     let mut columns = Columns::default();
     for id in 1..=ROWS_IN_ALL {
