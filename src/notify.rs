@@ -1,6 +1,6 @@
-//! Sends messages that were decided, with all their data, via one channel each.
+//! Sends the messages of the outbox, each via one channel.
 //!
-//! Knows nothing of who is to be told and why. What it needs to know stands in the message.
+//! Does not know who is notified and why. Everything that it needs is in the message, or is looked up from there.
 
 mod deliver;
 mod dispatcher;

@@ -21,10 +21,10 @@ use crate::{
     store::{Command, Store, StoreError, WriteError},
 };
 
-/// Between attempts to write down an outcome while nothing can be written.
+/// Delay before storing a result is tried again, while nothing can be written.
 pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
-/// What each attempt works with.
+/// Everything that an attempt to send needs.
 pub(super) struct Deliver {
     pub store: Store,
     pub transport: Arc<dyn Transport>,
@@ -46,7 +46,7 @@ impl Deliver {
         };
         let outcome = self.transport.carry(&outgoing, &mut Transcript::default()).await;
         let now = self.store.clock().both();
-        // A mail server that only one channel uses says nothing about ours.
+        // A mail server that only one channel uses says nothing about the server's own.
         if !outgoing.own_channel().is_some_and(Channel::has_own_mail_server) {
             self.health.note(&outgoing.medium, outcome.reached, now);
         }
@@ -66,7 +66,8 @@ impl Deliver {
         self.store.read(read).await
     }
 
-    /// Writes down what came of an attempt, however long that takes: it must not be made again because of a full disk.
+    /// Stores the result of an attempt. Retries until it is stored: a full disk must not cause a message to be sent
+    /// again.
     pub(super) async fn record(
         &self,
         id: MessageId,
@@ -96,7 +97,7 @@ impl Deliver {
         .await;
     }
 
-    /// Their time is up, and the destination has not taken anything since.
+    /// Stores that messages have failed: their retry period is over, and the destination has accepted none since.
     pub(super) async fn give_up(&self, ids: Vec<MessageId>) {
         self.write(move |command| {
             let now = command.now();
@@ -115,7 +116,7 @@ impl Deliver {
         .await;
     }
 
-    /// Puts a summary in the place of messages, in one transaction. False if nothing was written.
+    /// Replaces messages by a summary, in one transaction. Returns false if nothing was written.
     pub(super) async fn gather(&self, ids: Vec<MessageId>) -> bool {
         let written = self
             .store

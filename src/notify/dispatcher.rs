@@ -1,7 +1,7 @@
 //! The loop that takes due messages from the queue, sends them, and stores the results.
 //!
-//! What is in flight is known in memory only. After a crash everything that was not written down is due again, under the
-//! same id: at least once.
+//! Which messages are in flight is known in memory only. After a crash all messages without a stored result are due
+//! again, with the same ids: delivery is at least once.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -35,18 +35,18 @@ use crate::{
 
 /// Interval at which due messages are looked for even if none seems to be due: timers are late after a suspend.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What is in flight when the server stops may take so long to end.
+/// Time limit for messages in flight when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What the operator chose.
+/// Settings of the dispatcher.
 #[derive(Clone, Debug)]
 pub struct DispatchSettings {
     pub queue: QueueSettings,
-    /// Where links in messages lead.
+    /// Base URL of links in messages.
     pub public_url: Option<Url>,
 }
 
-/// Messages that were made or changed since the loop last looked.
+/// Messages that were created or changed since the loop last looked.
 #[derive(Default)]
 struct Inbox {
     messages: Mutex<InboxNews>,
@@ -56,7 +56,7 @@ struct Inbox {
 #[derive(Default)]
 struct InboxNews {
     messages: Vec<Arc<Message>>,
-    /// All due messages have to be read again.
+    /// Whether all due messages have to be read again.
     reset: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Dispatcher {
     tasks: JoinSet<FinishedTask>,
 }
 
-/// How a task ended.
+/// Result of a task.
 enum FinishedTask {
     Attempt {
         queue: DestinationQueueId,
@@ -75,7 +75,7 @@ enum FinishedTask {
         ended: AttemptEnd,
         answer: String,
     },
-    /// The outcome is written down.
+    /// The result of an attempt is stored.
     Settled {
         queue: DestinationQueueId,
         message: MessageId,
@@ -108,7 +108,8 @@ impl Follower for Inbox {
 }
 
 impl Dispatcher {
-    /// Follows the store from here on; what is due already is read when the loop begins.
+    /// Creates a dispatcher that follows the store from now on. Messages that are due already are read when the loop
+    /// begins.
     #[must_use]
     pub fn new(store: Store, transport: Arc<dyn Transport>, health: Arc<Health>, settings: DispatchSettings) -> Self {
         let inbox = Arc::new(Inbox::default());
@@ -121,7 +122,7 @@ impl Dispatcher {
         Self { deliver, inbox, queue, tasks: JoinSet::new() }
     }
 
-    /// Works until `stopping` turns true; then waits a moment for what is in flight.
+    /// Runs until `stopping` becomes true. Then waits up to `DRAIN` for messages in flight.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         loop {
             self.read_news().await;
@@ -141,8 +142,8 @@ impl Dispatcher {
         }
     }
 
-    /// Does all that can be done at this moment of the clock, and says when there may be more to do; for whoever moves
-    /// the clock by hand.
+    /// Does everything that is due at the current time, and returns the time at which there may be more. For callers
+    /// that set the clock themselves.
     pub async fn work_off(&mut self) -> Option<Timestamp> {
         loop {
             self.read_news().await;
@@ -154,7 +155,7 @@ impl Dispatcher {
         }
     }
 
-    /// Until what comes next is due.
+    /// Returns the time until the next work is due, at most [`LOOK_EVERY`].
     fn pause(&self) -> Duration {
         let Some(next) = self.queue.next_time() else { return LOOK_EVERY };
         Duration::from_micros(next.micros_since(self.moment()).unsigned_abs()).min(LOOK_EVERY)
@@ -255,7 +256,7 @@ impl Dispatcher {
     }
 }
 
-/// Between 0 and 1.
+/// Returns a random number from 0 to 1.
 fn chance() -> f64 {
     f64::from(u16::from_le_bytes(random_bytes())) / f64::from(u16::MAX)
 }

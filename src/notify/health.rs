@@ -1,4 +1,4 @@
-//! Since when the servers that messages are sent to cannot be reached.
+//! Records since when the servers that messages are sent to cannot be reached.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,13 +6,13 @@ use rustc_hash::FxHashMap;
 
 use crate::domain::time::{MonotonicTime, Now, Timestamp};
 
-/// Shared by whoever sends and whoever watches.
+/// Results of sending by medium, shared by senders and monitoring.
 #[derive(Debug, Default)]
 pub struct Health {
     media: Mutex<FxHashMap<String, MediumRecord>>,
 }
 
-/// What became of the attempts over one medium.
+/// Results of the attempts to send via one medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediumRecord {
     pub reach: MediumReach,
@@ -20,16 +20,16 @@ pub struct MediumRecord {
     pub last_failure: Option<Timestamp>,
 }
 
-/// What the last attempts showed.
+/// Result of the last attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediumReach {
     Reachable,
-    /// When the first of the attempts failed that have failed in a row.
+    /// Time of the first failure since the last success.
     UnreachableSince(MonotonicTime),
 }
 
 impl Health {
-    /// What an attempt to send over the medium showed.
+    /// Records whether an attempt reached the medium's server.
     pub fn note(&self, medium: &str, reachable: bool, now: Now) {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
         let new = MediumRecord { reach: MediumReach::Reachable, last_success: None, last_failure: None };
@@ -44,7 +44,7 @@ impl Health {
         }
     }
 
-    /// By medium.
+    /// Returns all records, sorted by medium.
     #[must_use]
     pub fn records(&self) -> Vec<(String, MediumRecord)> {
         let media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,13 +53,14 @@ impl Health {
         records
     }
 
-    /// `None`: nothing was sent over it yet.
+    /// Returns the result of the last attempts. `None`: nothing was sent via the medium yet.
     #[must_use]
     pub fn reach(&self, medium: &str) -> Option<MediumReach> {
         self.media.lock().unwrap_or_else(PoisonError::into_inner).get(medium).map(|record| record.reach)
     }
 
-    /// `None` if the last attempt reached it, or there was none.
+    /// Returns the time of the first failure since the last success. `None` if the last attempt reached the server, or
+    /// there was none.
     #[must_use]
     pub fn unreachable_since(&self, medium: &str) -> Option<MonotonicTime> {
         match self.reach(medium) {
@@ -83,7 +84,7 @@ mod tests {
         MonotonicTime::from_micros(micros)
     }
 
-    /// The clock of the day is an hour ahead.
+    /// The time of day is an hour ahead of the monotonic clock.
     const fn at(micros: i64) -> Now {
         Now { wall: wall(micros + HOUR), moment: moment(micros) }
     }

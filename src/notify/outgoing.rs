@@ -14,32 +14,34 @@ use crate::domain::{
 
 #[derive(Clone)]
 pub struct Outgoing {
-    /// The same for each attempt, and after a restart: receivers know repeats by it.
+    /// Id of the message. The same for each attempt and after a restart, so that receivers recognize repetitions.
     pub id: String,
-    /// The slug of the medium.
+    /// Slug of the medium.
     pub medium: String,
-    /// The destination's, or the channel's with the contact's address: `email_address`, `phone_number`, `destination_url`, `secret`, `token`.
+    /// Settings of the destination, or those of the channel with the contact's address: `email_address`,
+    /// `phone_number`, `destination_url`, `secret`, `token`.
     pub settings: BTreeMap<String, String>,
     pub content: Content,
-    /// Of a message that leaves through a channel that an administrator set up.
+    /// Recipient of a message that is sent via a channel that an administrator created.
     pub contact: Option<ContactCard>,
 }
 
-/// Whom a channel is to tell.
+/// Recipient of a message via a channel.
 #[derive(Clone)]
 pub struct ContactCard {
     pub full_name: String,
-    /// Type and address; all that are known, not only those of the channel's type.
+    /// Types and addresses: all that are known, not only that of the channel's type.
     pub addresses: Vec<(String, String)>,
-    /// With its settings as they are now.
+    /// The channel with its current settings.
     pub channel: Option<Arc<Channel>>,
 }
 
 impl ContactCard {
-    /// Of a destination whose medium is a channel that is offered to everybody. `None`: it is another medium's.
+    /// Returns the recipient for a destination whose medium is a channel that is offered to all users. `None` for
+    /// built-in media.
     ///
     /// # Errors
-    /// There is no such channel any more.
+    /// If the channel is not offered anymore.
     pub fn of_destination(directory: &Directory, destination: &Destination) -> Result<Option<Self>, String> {
         if find(&destination.medium).is_some() {
             return Ok(None);
@@ -68,7 +70,7 @@ pub enum Content {
     Event(Notice),
     /// Many events in one message, so that a storm does not bury its reader.
     Summary(Summary),
-    /// Asked for by `username`, to see whether messages arrive.
+    /// Test message, requested by `username`.
     Test {
         username: String,
     },
@@ -78,7 +80,7 @@ pub enum Content {
 pub struct Summary {
     /// Worst first.
     pub notices: Vec<Notice>,
-    /// May be more than are shown.
+    /// Number of events. It can be larger than the number of notices.
     pub total: usize,
 }
 
@@ -87,24 +89,24 @@ pub struct Summary {
 pub struct Notice {
     pub incident: Arc<Incident>,
     pub event: Arc<Event>,
-    /// Who caused the event.
+    /// Username of the user who caused the event.
     pub actor: String,
     pub source: String,
     pub source_type: String,
-    /// What a relative `details_url` is joined to; may be empty.
+    /// URL that a relative `details_url` is joined to. May be empty.
     pub base_url: String,
-    /// The incident's page.
+    /// URL of the incident's page.
     pub link: Option<String>,
-    /// The same for all events of an incident.
+    /// Id of the thread, the same for all events of an incident.
     pub thread: String,
-    /// Microseconds between decision and departure, if that is worth a word.
+    /// Microseconds between decision and sending, if they are worth mentioning.
     pub late: Option<i64>,
-    /// The incident was open after the event, and is closed by now.
+    /// Whether the incident was open after the event and is closed now.
     pub closed_since: bool,
 }
 
 impl Outgoing {
-    /// That an administrator set up, with settings of its own.
+    /// Returns the channel that an administrator created, if the message is sent via one. It has settings of its own.
     pub(super) fn own_channel(&self) -> Option<&Channel> {
         self.contact.as_ref()?.channel.as_deref()
     }
@@ -114,7 +116,7 @@ impl Outgoing {
     }
 }
 
-/// Without the settings, which may hold secrets.
+/// Leaves out the settings, which may contain secrets.
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing").field("id", &self.id).field("medium", &self.medium).finish_non_exhaustive()

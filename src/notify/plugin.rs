@@ -1,6 +1,6 @@
 //! Channel plug-ins: executables that send messages (plug-in contract).
 //!
-//! Each configured channel has a process of its own. Whatever that process does, only its own messages suffer.
+//! Each configured channel has a process of its own, whose faults affect only messages of that channel.
 
 mod family;
 mod info;
@@ -45,14 +45,14 @@ use crate::{
 pub(super) struct Plugins {
     settings: PluginSettings,
     clock: Arc<dyn Clock>,
-    /// By channel.
+    /// Supervisors by channel.
     supervisors: Mutex<PluginSupervisors>,
 }
 
 #[derive(Default)]
 struct PluginSupervisors {
     by_channel: HashMap<Uuid, Arc<PluginSupervisor>>,
-    /// None is started any more.
+    /// Whether starting processes is refused, because the server stops.
     closed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Plugins {
         Self { settings, clock, supervisors: Mutex::default() }
     }
 
-    /// Ends within twice the time limit of a call, as long as the channel is not busy with starting.
+    /// Sends a message. Takes at most twice the time limit of a call, unless the channel is still starting.
     pub(super) async fn send(&self, contact: &ContactCard, channel: &Channel, message: &Outgoing) -> AttemptOutcome {
         let Some(path) = self.path(&channel.kind) else {
             return AttemptOutcome::retry(format!("The plug-in {} is not installed on this server.", channel.kind));
@@ -88,7 +88,8 @@ impl Plugins {
         }
     }
 
-    /// Stops the processes of channels that are gone, or have another type now, and looks at what the others started.
+    /// Stops the processes of channels that were deleted or have another type now, and notes what the others have
+    /// started.
     pub(super) fn tend(&self, directory: &Directory) {
         drop(tokio::task::spawn_blocking(family::look));
         let gone: Vec<Arc<PluginSupervisor>> = {
@@ -107,7 +108,7 @@ impl Plugins {
         }
     }
 
-    /// Stops all of them, and waits until they have ended.
+    /// Stops all processes, and waits until they have ended.
     pub(super) async fn close(&self) {
         let supervisors: Vec<Arc<PluginSupervisor>> = {
             let mut supervisors = self.lock();
@@ -122,7 +123,7 @@ impl Plugins {
         .await;
     }
 
-    /// The names of the files that may be plug-ins, in order. Reads the directory.
+    /// Lists the names of files that may be plug-ins, in order. Reads the directory.
     pub(super) fn installed(settings: &PluginSettings) -> Vec<String> {
         let Some(directory) = &settings.directory else { return Vec::new() };
         let files = match fs::read_dir(directory) {
@@ -141,7 +142,7 @@ impl Plugins {
         names
     }
 
-    /// Asks each for its description, or says why there is none.
+    /// Asks each plug-in for its description. Returns the reason if it gives none.
     pub(super) async fn describe_all(settings: &PluginSettings) -> BTreeMap<String, Result<PluginInfo, String>> {
         let Some(directory) = &settings.directory else { return BTreeMap::new() };
         let descriptions = Self::installed(settings).into_iter().map(|kind| async {
@@ -156,7 +157,7 @@ impl Plugins {
         is_executable(&path).then_some(path)
     }
 
-    /// `None` once they are closed.
+    /// Returns the supervisor of a channel, created on demand. `None` after [`Plugins::close`].
     fn supervisor(&self, channel: &Channel, path: PathBuf) -> Option<Arc<PluginSupervisor>> {
         let mut supervisors = self.lock();
         if supervisors.closed {
@@ -167,7 +168,7 @@ impl Plugins {
         {
             return Some(Arc::clone(supervisor));
         }
-        // Dropping the one of the former type stops its process.
+        // Dropping the supervisor of the former type stops its process.
         let (kind, limit) = (channel.kind.clone(), self.settings.timeout);
         let supervisor = Arc::new(PluginSupervisor::new(kind, path, limit));
         supervisors.by_channel.insert(channel.uuid, Arc::clone(&supervisor));
@@ -179,7 +180,7 @@ impl Plugins {
     }
 }
 
-/// A name of which only a plug-in can be.
+/// Returns whether only a plug-in can have this name.
 fn is_plugin_type(name: &str) -> bool {
     is_valid_type(name) && find(name).is_none()
 }
@@ -188,7 +189,7 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// By a process that is there only for this.
+/// Asks a plug-in for its description, in a process that is started only for this.
 async fn describe(path: &Path, kind: &str, limit: Duration) -> Result<PluginInfo, String> {
     let process = Process::start(path, kind).map_err(|trouble| format!("cannot be started: {trouble}"))?;
     let answer = process.call("GetInfo", None, limit).await;

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use crate::domain::exact_json::{self, Token};
 
-/// `text` as it is if it is not JSON.
+/// Converts JSON to Python's notation. Returns `text` unchanged if it is not JSON.
 pub(super) fn notation(text: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return text.to_owned();

@@ -1,12 +1,12 @@
 //! The queue of messages, and which one is sent next. Pure: it knows message numbers and times only.
 //!
-//! Waiting is measured by the monotonic clock. Stored times are times of day, which may be those of a clock that was
-//! set since: they are turned into moments when a message is noted, and never mean a longer wait than a retry does, or than
-//! the destination asked for.
+//! Waits are measured by the monotonic clock. Stored times are times of day, and the clock may have been set since.
+//! They are converted to moments when a message is noted, and never mean a longer wait than a retry, or than the
+//! destination asked for.
 //!
-//! Each destination has a lane of its own, and lanes take turns, so that none delays another. Within a lane messages
-//! about the same incident leave one after the other; a lane that fails is left alone for a while and then tried with
-//! one message; a lane in a storm gets summaries.
+//! Each destination has a queue of its own, and queues take turns, so none delays another. Within a queue, messages
+//! about the same incident are sent one after the other. A queue that fails is paused, and then tried with one message.
+//! A queue above the storm limit gets summaries.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,10 +22,10 @@ use crate::domain::{
 };
 
 const MINUTE_MICROS: i64 = 60_000_000;
-/// How long a summary waits after the message before it.
+/// Delay of a summary after the message before it, in microseconds.
 const SUMMARY_WAIT_MICROS: i64 = 5_000_000;
 
-/// Where a message goes.
+/// Recipient of messages, which has a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DestinationQueueId {
     Destination(DestinationId),
@@ -53,34 +53,34 @@ impl PoolId {
 
 #[derive(Clone, Copy, Debug)]
 pub struct QueueSettings {
-    /// Messages a minute and destination, beyond which the rest is gathered; 0: no bound.
+    /// Number of messages a minute to one destination above which the rest becomes a summary. 0: no limit.
     pub storm_limit: usize,
-    /// For how long a message is tried, in microseconds.
+    /// Period in which a message is retried, in microseconds.
     pub retry_micros: i64,
 }
 
-/// Something to be done now.
+/// Work that can be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     Send(DestinationQueueId, MessageId),
-    /// These are to become one summary.
+    /// Combine these messages into one summary.
     Gather(DestinationQueueId, Vec<MessageId>),
 }
 
-/// A message on its way.
+/// A message in flight, with its queue.
 pub type InFlight = (DestinationQueueId, MessageId);
 
 pub struct Queue {
     settings: QueueSettings,
     queues: FxHashMap<DestinationQueueId, DestinationQueue>,
-    /// Lanes that may have something to do, in turn.
+    /// Queues that may have work, in the order of their turns.
     ready: VecDeque<DestinationQueueId>,
     timers: BTreeSet<(MonotonicTime, DestinationQueueId)>,
-    /// Of each medium and channel: messages in flight, and lanes that wait for one of them to end.
+    /// For each medium and channel, the number of messages in flight, and the queues that wait for one of them to end.
     pools: FxHashMap<PoolId, SendPool>,
 }
 
-/// What lanes share: a channel that hangs holds up itself.
+/// Pool that queues share, so that a channel that hangs delays only itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum PoolId {
     Medium(String),
@@ -96,48 +96,49 @@ struct SendPool {
 struct DestinationQueue {
     pool: PoolId,
     waiting: BTreeMap<MessageId, WaitingMessage>,
-    /// Those of them that are summaries.
+    /// Number of summaries among `waiting`.
     summaries: usize,
     in_flight: FxHashMap<MessageId, WaitingMessage>,
-    /// When messages left within the last minute.
+    /// Times at which messages were sent within the last minute.
     left: VecDeque<MonotonicTime>,
-    /// Attempts that failed since the last that did not.
+    /// Number of failed attempts since the last success, without final refusals.
     failures: u32,
     blocked_until: MonotonicTime,
-    /// Messages that may be in flight at once. Grows with each success, so a destination that hangs blocks one message only.
+    /// Number of messages that may be in flight at once. Grows with each success, so a destination that hangs blocks
+    /// only one message.
     window: usize,
     is_ready: bool,
     timer: Option<MonotonicTime>,
 }
 
 enum SendDecision {
-    /// One message may leave as it is.
+    /// One message can be sent as it is.
     Single,
-    /// What waits is to leave as one summary.
+    /// The waiting messages are to be sent as one summary.
     Gather,
     WaitUntil(Option<MonotonicTime>),
 }
 
 #[derive(Clone, Copy)]
 struct WaitingMessage {
-    /// `None`: a summary.
+    /// `None` for a summary.
     incident: Option<IncidentId>,
-    /// When it is due.
+    /// Time at which it is due.
     at: MonotonicTime,
-    /// Since when it is tried.
+    /// Start of the retry period.
     since: MonotonicTime,
-    /// The same as it is stored.
+    /// Start of the retry period, as stored.
     stored_since: Timestamp,
     attempts: u32,
 }
 
 impl WaitingMessage {
-    /// Of a message that the queue does not know yet. Whatever the clock said when its times were stored, it waits no
-    /// longer than for a retry, and is tried for some time before it may be given up.
+    /// Converts a message that the queue does not know yet. Whatever the clock was when its times were stored, it waits
+    /// no longer than for a retry, and is tried for some time before it may fail.
     fn new(message: &Message, (at, since): (Timestamp, Timestamp), settings: QueueSettings, now: Now) -> Self {
         let micros_between = |from: Timestamp, to: Timestamp| to.micros().saturating_sub(from.micros());
-        // What was to be waited from the last attempt on is known whatever was done to the clock since. It is more than
-        // a retry takes where the destination asked for more.
+        // The wait after the last attempt is known even if the clock was set since. It is longer than for a retry if
+        // the destination asked for more.
         let asked = message.last_attempt.filter(|last| *last >= since).map_or(0, |last| micros_between(last, at));
         let most = retry::longest_wait(message.attempts).max(asked.min(RETRY_AFTER_MAX_MICROS));
         let wait = micros_between(now.wall, at).clamp(0, most);
@@ -152,7 +153,7 @@ impl WaitingMessage {
         }
     }
 
-    /// Keeps the times that are known by the monotonic clock already, if this is still the same series of attempts.
+    /// Keeps the moments that are known already, if this is still the same series of attempts.
     fn keep_moments_of(self, known: Self) -> Self {
         if self.stored_since != known.stored_since {
             return self;
@@ -173,7 +174,7 @@ impl Queue {
         }
     }
 
-    /// Takes a message in if it is due, and forgets it if it is not any more. What is in flight is left alone.
+    /// Adds a message if it is due, and removes it otherwise. Messages in flight are left alone.
     pub fn note(&mut self, message: &Message, now: Now) {
         let id = DestinationQueueId::of(message);
         let MessageState::Due { at, since } = message.state else {
@@ -195,7 +196,7 @@ impl Queue {
         }
     }
 
-    /// All that can be done now; what is taken counts as in flight until it is settled.
+    /// Returns all work that can be done now. It counts as in flight until it is settled.
     pub fn take(&mut self, now: MonotonicTime) -> Vec<Work> {
         self.ring(now);
         let mut taken = Vec::new();
@@ -223,14 +224,14 @@ impl Queue {
         taken
     }
 
-    /// When there may be something to do without anything new being noted or settled.
+    /// Returns the time at which there may be work, unless something is noted or settled before.
     #[must_use]
     pub fn next_time(&self) -> Option<MonotonicTime> {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// When the message is tried again after an attempt; `None`: never, it is settled. The caller writes that down and then
-    /// calls `settle`.
+    /// Returns the time of the next attempt after one has ended. `None`: the message is settled. The caller stores that
+    /// and then calls [`Queue::settle`].
     #[must_use]
     pub fn next_attempt(
         &self,
@@ -248,17 +249,17 @@ impl Queue {
                 if now >= until {
                     return None;
                 }
-                // The last attempt, too, is made no earlier than the destination asked for.
+                // Even the last attempt is not made before the time that the destination asked for.
                 let asked = ended.asked_until(now).unwrap_or(MonotonicTime::MIN);
                 Some(retry::next_attempt(entry.attempts + 1, now, until, chance).max(asked))
             }
         }
     }
 
-    /// An attempt has ended, and what became of the message is written down.
+    /// Records that an attempt has ended and that its result is stored.
     ///
-    /// Returns messages of the same lane whose time is up: they are to be given up too, and count as in flight until
-    /// [`Queue::gave_up`].
+    /// Returns messages of the same queue whose retry period is over. They have to be stored as failed, and count as in
+    /// flight until [`Queue::gave_up`].
     pub fn settle(
         &mut self,
         (id, message): InFlight,
@@ -292,7 +293,7 @@ impl Queue {
         expired
     }
 
-    /// Messages were taken out of the lane and are written down as given up, or as part of a summary.
+    /// Records that messages are stored as failed.
     pub fn gave_up(&mut self, id: DestinationQueueId, messages: &[MessageId]) {
         if let Some(queue) = self.queues.get_mut(&id) {
             for message in messages {
@@ -302,7 +303,7 @@ impl Queue {
         self.make_ready(id);
     }
 
-    /// Messages that were to be gathered are part of a summary now, which was noted; or, if that failed, still wait.
+    /// Records that messages are part of a summary now, which was noted already. If `done` is false, they wait again.
     pub fn gathered(&mut self, id: DestinationQueueId, messages: &[MessageId], done: bool) {
         if let Some(queue) = self.queues.get_mut(&id) {
             for message in messages {
@@ -314,7 +315,7 @@ impl Queue {
         self.free(id);
     }
 
-    /// One slot of the lane's pool is free again.
+    /// Frees one slot of the queue's pool.
     fn free(&mut self, id: DestinationQueueId) {
         let Some(queue) = self.queues.get(&id) else { return };
         let pool = self.pools.entry(queue.pool.clone()).or_default();
@@ -379,18 +380,18 @@ impl DestinationQueue {
         Some(entry)
     }
 
-    /// The oldest.
+    /// Returns the oldest waiting summary.
     fn summary(&self) -> Option<(MessageId, WaitingMessage)> {
         let is_summary = |(id, entry): (&MessageId, &WaitingMessage)| entry.incident.is_none().then_some((*id, *entry));
         if self.summaries == 0 { None } else { self.waiting.iter().find_map(is_summary) }
     }
 
-    /// Nothing would be forgotten with it.
+    /// Returns whether the queue can be removed without losing state.
     fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.in_flight.is_empty() && self.left.is_empty()
     }
 
-    /// The next thing to do, or when there may be one.
+    /// Returns the next work, or the time at which there may be some.
     fn take(
         &mut self,
         id: DestinationQueueId,
@@ -399,7 +400,7 @@ impl DestinationQueue {
     ) -> (Option<Work>, Option<MonotonicTime>) {
         self.forget_old(now);
         if self.waiting.is_empty() {
-            // To be forgotten once the guard has no use for it.
+            // The queue is removed once the storm limit does not need it.
             return (None, self.left.back().map(|last| last.saturating_add_micros(MINUTE_MICROS)));
         }
         if self.in_flight.len() >= self.window || self.in_flight.values().any(|entry| entry.incident.is_none()) {
@@ -426,8 +427,8 @@ impl DestinationQueue {
         (Some(work), None)
     }
 
-    /// Within a minute at most so many messages leave as the limit says; if more wait than that, the last of them is a
-    /// summary, a moment later so that it has something to sum up.
+    /// Limits the number of messages within a minute. If more are waiting, the last one is a summary, which is sent a
+    /// moment later to combine more messages.
     fn guard(&self, now: MonotonicTime, settings: QueueSettings) -> SendDecision {
         if settings.storm_limit == 0 {
             return SendDecision::Single;
@@ -447,9 +448,9 @@ impl DestinationQueue {
         }
     }
 
-    /// Up to `limit` messages that may leave now, oldest first, none before an older one about the same incident. A
-    /// summary leaves alone and before everything else, since a message that is older than
-    /// it may be about what it tells of.
+    /// Returns up to `limit` messages that can be sent now, oldest first, none before an older one about the same
+    /// incident. A summary is sent alone and before everything else, because an older message may be about one of its
+    /// incidents.
     fn due(&self, now: MonotonicTime, limit: usize) -> Vec<MessageId> {
         if let Some((id, summary)) = self.summary() {
             return if summary.at <= now && self.in_flight.is_empty() { vec![id] } else { Vec::new() };
@@ -474,7 +475,7 @@ impl DestinationQueue {
     }
 
     fn next_due(&self, now: MonotonicTime) -> Option<MonotonicTime> {
-        // What is due and may not leave waits for a message in flight to end, not for the clock.
+        // Due messages that cannot be sent wait for a message in flight to end, not for the clock.
         match self.summary() {
             Some((_, summary)) => Some(summary.at).filter(|at| *at > now),
             None => self.waiting.values().map(|entry| entry.at).filter(|at| *at > now).min(),

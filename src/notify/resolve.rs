@@ -24,7 +24,7 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// Something that the message needs was deleted; names it.
+/// Result of the lookup. `Gone` says which thing that the message needs was deleted.
 #[derive(Debug)]
 pub enum Resolved {
     Outgoing(Box<Outgoing>),
@@ -34,7 +34,7 @@ pub enum Resolved {
 pub struct Resolver<'a> {
     pub snapshot: &'a Snapshot,
     pub directory: &'a Directory,
-    /// Names the data file, so that ids of two servers differ.
+    /// Generation of the data file, so that ids of two servers differ.
     pub generation: &'a str,
     pub public_url: Option<&'a Url>,
     pub now: Timestamp,
@@ -85,7 +85,7 @@ impl Resolver<'_> {
         uuid: Uuid,
         channel: ChannelId,
     ) -> Result<Result<DeliveryRoute, String>, StoreError> {
-        // Another one may have the same UUID by now.
+        // Another contact may have the same UUID by now.
         let Some(contact) = self.snapshot.contact(uuid)?.filter(|contact| contact.id == id) else {
             return Ok(Err("The contact was deleted before the message could leave.".to_owned()));
         };
@@ -103,7 +103,7 @@ impl Resolver<'_> {
         Ok(Ok(DeliveryRoute { medium: channel.kind.clone(), settings, contact: Some(contact) }))
     }
 
-    /// `None` if the incident is gone.
+    /// Looks up an event with its incident. `None` if the incident was deleted.
     fn notice(&self, incident: IncidentId, event: EventId, decided: Timestamp) -> Result<Option<Notice>, StoreError> {
         let (Some(incident), Some(event)) = (self.snapshot.incident(incident)?, self.snapshot.event(incident, event)?)
         else {
@@ -125,14 +125,14 @@ impl Resolver<'_> {
         }))
     }
 
-    /// The same for each attempt. Numbers are given out again after a copy of the data file was put in place of a newer
-    /// one, so the time at which the message was made is part of it.
+    /// Returns the id of a message, the same for each attempt. Numbers are assigned again after a copy of the data file
+    /// replaced a newer one, so the time of creation is part of it.
     fn id(&self, message: &Message) -> String {
         format!("m{}.{:x}.{}", message.id, message.created.micros(), self.generation)
     }
 
-    /// The same for all messages about an incident; its start, which never changes, tells it from another incident with
-    /// the same number.
+    /// Returns the id of a thread, the same for all messages about an incident. The start, which never changes,
+    /// distinguishes it from another incident with the same number.
     fn thread(&self, incident: &Incident) -> String {
         format!("i{}.{:x}.{}", incident.id, incident.start.micros(), self.generation)
     }
@@ -142,7 +142,7 @@ impl Resolver<'_> {
         Some(format!("{base}/incidents/{incident}/"))
     }
 
-    /// `None` if none of its incidents is left.
+    /// Looks up the events of a summary. `None` if all its incidents were deleted.
     fn summary(&self, of: &[MessageId]) -> Result<Option<Summary>, StoreError> {
         let mut notices = Vec::new();
         for id in of {
@@ -157,14 +157,15 @@ impl Resolver<'_> {
     }
 }
 
-/// How a message gets away.
+/// Medium, settings and recipient of a message.
 struct DeliveryRoute {
     medium: String,
     settings: BTreeMap<String, String>,
     contact: Option<ContactCard>,
 }
 
-/// Those of the channel, and the address under the name that destinations have for it. `None`: there is no address.
+/// Returns the settings of a channel, with the contact's address under the name that destinations use. `None`: there is
+/// no address.
 fn settings(channel: &Channel, contact: &Contact) -> Option<BTreeMap<String, String>> {
     let mut settings = BTreeMap::new();
     for (name, value) in channel.config.iter().flatten() {
@@ -180,7 +181,7 @@ fn settings(channel: &Channel, contact: &Contact) -> Option<BTreeMap<String, Str
     if address.is_empty() {
         return None;
     }
-    // Whoever writes contacts must not learn what the channel alone knows.
+    // Users who can write contacts must not obtain the secrets of a channel.
     if address != url && !same_origin(&address, &url) {
         settings.retain(|name, _| !CHANNEL_TYPES.iter().any(|known| known.sent_along.contains(&name.as_str())));
     }

@@ -5,28 +5,28 @@ use crate::domain::{
     time::MonotonicTime,
 };
 
-/// When a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads what failed
-/// together over four fifths to six fifths of the delay. The last attempt is made when the time is up, at `until`.
+/// Returns when a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads
+/// messages that failed together over four fifths to six fifths of the delay. The last attempt is made at `until`.
 #[must_use]
 pub fn next_attempt(attempts: u32, now: MonotonicTime, until: MonotonicTime, chance: f64) -> MonotonicTime {
     let delay = spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), chance);
     now.saturating_add_micros(delay).min(until).max(now)
 }
 
-/// Microseconds that a message that was tried `attempts` times waits at most for the next attempt.
+/// Returns the longest wait of a message that was tried `attempts` times for the next attempt, in microseconds.
 #[must_use]
 pub fn longest_wait(attempts: u32) -> i64 {
     spread(doubled(RETRY_FIRST_MICROS, attempts, RETRY_MAX_MICROS), 1.0)
 }
 
-/// Until when a destination that failed `failures` times in a row is left alone, whatever waits for it.
+/// Returns until when a destination that failed `failures` times in a row is paused, whatever is waiting for it.
 #[must_use]
 pub fn blocked_until(failures: u32, now: MonotonicTime, chance: f64) -> MonotonicTime {
     let delay = spread(doubled(DESTINATION_BACKOFF_FIRST_MICROS, failures, DESTINATION_BACKOFF_MAX_MICROS), chance);
     now.saturating_add_micros(delay)
 }
 
-/// `first` at the first time, then twice as much each time.
+/// Returns `first` at the first time, then twice as much each time, up to `max`.
 fn doubled(first: i64, times: u32, max: i64) -> i64 {
     let factor = 1_i64 << times.saturating_sub(1).min(30);
     first.saturating_mul(factor).min(max)

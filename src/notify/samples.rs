@@ -17,7 +17,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// One of each kind, and an event that has everything beside one that has nothing.
+/// Returns a view of each kind: an event with all values, one with only the required values, a summary and a test.
 pub(super) fn views() -> Vec<MessageView> {
     contents().iter().map(|content| MessageView::new(content, Tz::UTC)).collect()
 }
@@ -75,7 +75,7 @@ pub(super) fn full() -> Notice {
     }
 }
 
-/// Only what cannot be left out.
+/// Returns an event with only the required values.
 pub(super) fn bare() -> Notice {
     let full = full();
     let incident = Incident {

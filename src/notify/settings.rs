@@ -9,22 +9,22 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct ChannelSettings {
     pub mail: MailSettings,
     pub sms: SmsSettings,
-    /// Holds files that replace built-in templates of the same name.
+    /// Directory of files that replace built-in templates of the same name.
     pub templates: Option<PathBuf>,
-    /// Of times that people read without an offset.
+    /// Time zone of times that are shown without an offset.
     pub time_zone: Tz,
     /// Whether requests may go to this host and to private networks.
     pub allow_private_addresses: bool,
-    /// For one HTTP request with its answer.
+    /// Time limit of one HTTP request with its answer.
     pub http_timeout: Duration,
     pub plugins: PluginSettings,
 }
 
 #[derive(Clone, Debug)]
 pub struct PluginSettings {
-    /// Where the executables are; `None`: there are none.
+    /// Directory of the executables. `None`: there are no plug-ins.
     pub directory: Option<PathBuf>,
-    /// For one call.
+    /// Time limit of one call.
     pub timeout: Duration,
 }
 
@@ -33,36 +33,36 @@ pub struct MailSettings {
     pub host: String,
     pub port: u16,
     pub encryption: Encryption,
-    /// User name and password; `None`: the server takes mail from us without.
+    /// Username and password. `None`: the server accepts mail without a login.
     pub credentials: Option<(String, SecretString)>,
-    /// PEM file with authorities that are trusted besides the usual ones.
+    /// PEM file with certificate authorities that are trusted in addition to the usual ones.
     pub ca_file: Option<PathBuf>,
-    /// An address, with or without a name before it.
+    /// Sender: an address, with or without a name before it.
     pub from: String,
     pub subject_prefix: String,
-    /// Whether mails about an incident have the same subject whatever happens to it.
+    /// Whether all mails about an incident have the same subject.
     pub stable_subject: bool,
-    /// For each of: connecting, and handing over one message.
+    /// Time limit of connecting, and of sending one message.
     pub timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
     None,
-    /// Required: a server that does not offer it gets nothing.
+    /// Required: nothing is sent to a server that does not offer it.
     StartTls,
-    /// From the first byte on.
+    /// Encrypted from the first byte on.
     Tls,
 }
 
 impl MailSettings {
-    /// And the same login there.
+    /// Returns whether both lead to the same server with the same login.
     pub(super) fn same_server(&self, other: &Self) -> bool {
         (&self.host, self.port, self.encryption, self.login())
             == (&other.host, other.port, other.encryption, other.login())
     }
 
-    /// User name and password.
+    /// Returns username and password.
     #[must_use]
     pub fn login(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(name, password)| (name.as_str(), password.expose_secret()))
@@ -70,7 +70,7 @@ impl MailSettings {
 }
 
 impl Encryption {
-    /// As settings of channels have it.
+    /// Parses the name that settings of channels use.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "none" => Some(Self::None),
@@ -89,19 +89,20 @@ impl Encryption {
     }
 }
 
-/// How text messages leave; contract section 19.4 has the first.
+/// The ways to send text messages (contract section 19.4).
 #[derive(Clone, Debug, Default)]
 pub enum SmsSettings {
     #[default]
     Off,
-    /// A mail to this address with the number in its subject.
+    /// A mail to this address, with the number in its subject.
     MailGateway(String),
-    /// A mail to the address that this becomes once `{number}` is filled in.
+    /// A mail to this address, after `{number}` is replaced.
     MailTemplate(String),
     Http(HttpGateway),
 }
 
-/// A request; `url`, values of headers and `body` are templates over `number`, `digits`, `text`, `id` and `secret`.
+/// An HTTP request. `url`, values of headers and `body` are templates with `number`, `digits`, `text`, `id` and
+/// `secret`.
 #[derive(Clone)]
 pub struct HttpGateway {
     pub method: String,

@@ -1,6 +1,6 @@
 //! Renders messages with the built-in templates, or with files of an operator that replace them.
 //!
-//! A broken file is refused at the start. One that fails only later loses no message: the built-in template steps in.
+//! A broken file is refused at the start. If a template fails later, the built-in one is used, so no message is lost.
 
 use std::{
     collections::BTreeSet,
@@ -34,7 +34,7 @@ fn built_in_files() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub(super) struct Templates {
     built_in: Environment<'static>,
     own: Environment<'static>,
-    /// Own templates that have failed, so that each is complained of once.
+    /// Own templates that have failed, so that each is logged once.
     failed: Mutex<BTreeSet<String>>,
 }
 
@@ -61,8 +61,8 @@ impl Templates {
         self.render_within(template, view, TextLimit::Bytes(limits::RENDERED_BYTES))
     }
 
-    /// The text without white space at its end. From a summary that is too long the last notices are left out; what is
-    /// too long even so is cut.
+    /// Renders a text, without white space at its end. If a summary is too long, its last notices are left out. A text
+    /// that is still too long is cut.
     pub(super) fn render_within(&self, template: Template, view: &MessageView, room: TextLimit) -> String {
         let whole = self.rendered(template, view);
         if whole.fits(room) {
@@ -105,7 +105,7 @@ impl Templates {
         }
     }
 
-    /// Renders each own template once with made-up messages.
+    /// Renders each own template once with sample messages.
     fn try_out(&self, directory: &Path) -> Result<(), SetupError> {
         for view in samples::views() {
             for template in all_templates() {
@@ -117,11 +117,11 @@ impl Templates {
     }
 }
 
-/// What a template makes of a view.
+/// Output of a template.
 #[derive(Default)]
 struct Rendered {
     text: String,
-    /// It was longer than [`limits::RENDERED_BYTES`], and is its beginning.
+    /// Whether the output was longer than [`limits::RENDERED_BYTES`], and `text` is its beginning.
     is_cut: bool,
 }
 
@@ -131,11 +131,11 @@ impl Rendered {
     }
 }
 
-/// Templates over a few plain values that an operator writes into the settings.
+/// Templates in settings, which use a few plain values.
 pub(super) struct Inline(Environment<'static>);
 
 impl Inline {
-    /// Each is a name that `setting` begins, a template, and how values are put into it.
+    /// Compiles pairs of name and template. The ending of a name decides how values are escaped. Errors name `setting`.
     pub(super) fn new(setting: &'static str, templates: Vec<(String, String)>) -> Result<Self, SetupError> {
         let mut environment = environment();
         for (name, source) in templates {
@@ -185,8 +185,8 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     out.write_str(&escaped).map_err(Error::from)
 }
 
-/// Escapes what starts markup, and takes the effect from words that would call a whole channel, and from what programs
-/// that know Markdown would turn into a link with another text than its address.
+/// Escapes Slack's markup. Also disables words that would notify a whole channel, and Markdown links, which some
+/// programs would show with another text than their address.
 fn slack(shown: &str) -> String {
     let mut out = String::with_capacity(shown.len());
     let mut rest = shown.chars();
@@ -209,7 +209,7 @@ fn calls_everybody(after_at: &str) -> bool {
         .any(|word| after_at.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
 }
 
-/// `None`: there is no template of that name.
+/// Renders a template. `None`: there is no template of that name.
 fn render(environment: &Environment<'_>, name: &str, view: &MessageView) -> Result<Option<Rendered>, Error> {
     match environment.get_template(name) {
         Ok(template) => capture(&template, Value::from(Serde(view))).map(Some),
@@ -225,7 +225,7 @@ fn capture(template: &minijinja::Template<'_, '_>, values: Value) -> Result<Rend
     Ok(Rendered { text: text::printable(text.trim_end_matches('\u{fffd}')), is_cut: bounded.is_cut })
 }
 
-/// Takes everything and keeps the beginning.
+/// Writer that accepts everything and keeps the beginning.
 #[derive(Default)]
 struct Bounded {
     kept: Vec<u8>,
@@ -245,7 +245,7 @@ impl io::Write for Bounded {
     }
 }
 
-/// The operator's files whose names we know.
+/// Lists the operator's files that have the name of a template.
 fn own_files(directory: &Path) -> Result<Vec<(String, PathBuf)>, SetupError> {
     let unreadable = |error: io::Error| SetupError::BadSetting {
         setting: "notifications.templates",

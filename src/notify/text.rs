@@ -1,9 +1,9 @@
 //! Cleans texts for their medium: one line, limited length, no control characters.
 
-/// On one line, without control characters, white space folded, cut to `most` characters.
+/// Returns the text on one line, without control characters, with white space combined, cut to `most` characters.
 pub(super) fn clean(text: &str, most: usize) -> String {
     let mut line = String::new();
-    // No need to look at more of it: what is cut off is not shown.
+    // The rest would be cut off anyway.
     for word in text.split(is_gap).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
@@ -16,19 +16,19 @@ pub(super) fn clean(text: &str, most: usize) -> String {
     cut(&line, most)
 }
 
-/// Each line break and control character becomes a space.
+/// Replaces each line break and control character by a space.
 pub(super) fn one_line(text: &str) -> String {
     let line = text.replace("\r\n", " ");
     line.chars().filter(|c| !turns_direction(*c)).map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
-/// Line breaks are `\n`; of the control characters only they and tabs stay.
+/// Converts line breaks to `\n`, and removes all control characters but these and tabs.
 pub(super) fn printable(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
     lines.chars().filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || turns_direction(*c))).collect()
 }
 
-/// At most `most` characters; an ellipsis says that there were more.
+/// Cuts a text to `most` characters. An ellipsis marks that it was longer.
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
@@ -36,7 +36,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// At most `most` bytes; an ellipsis says that there were more.
+/// Cuts a text to `most` bytes. An ellipsis marks that it was longer.
 pub(super) fn cut_bytes(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -48,7 +48,7 @@ pub(super) fn cut_bytes(text: &str, most: usize) -> String {
     format!("{}…", text.get(..end).unwrap_or_default())
 }
 
-/// How long a text may be, as its place counts it.
+/// Longest permitted text, in the unit of its medium.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TextLimit {
     Characters(usize),
@@ -65,7 +65,7 @@ impl TextLimit {
         }
     }
 
-    /// The beginning of a text that is too long; an ellipsis says that there was more.
+    /// Cuts a text that is too long. An ellipsis marks that it was longer.
     pub(super) fn cut(self, text: &str) -> String {
         match self {
             Self::Characters(most) => cut(text, most),
@@ -75,7 +75,7 @@ impl TextLimit {
     }
 }
 
-/// At most `most` characters of Slack's markup, and neither a link nor an entity that does not end.
+/// Cuts Slack markup to `most` characters, without an incomplete link or entity.
 fn cut_markup(text: &str, most: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(most.saturating_sub(1)).filter(|_| text.chars().nth(most).is_some())
     else {
@@ -92,7 +92,7 @@ fn cut_markup(text: &str, most: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// For a place where only letters, digits, `.`, `-` and `_` are safe.
+/// Replaces all characters but letters, digits, `.`, `-` and `_`, for places where only these are safe.
 pub(super) fn atom(text: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
     text.chars().take(120).map(safe).collect::<String>().trim_matches('.').replace("..", ".-")
@@ -106,8 +106,8 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Makes what follows read from the other side, so that a text seems to say something else than it does. Scripts that are
-/// written from right to left need none of these.
+/// Returns whether a character changes the direction of the text after it, so that the text seems to say something
+/// else. Scripts that are written from right to left need none of these.
 const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

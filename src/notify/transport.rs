@@ -48,37 +48,37 @@ use crate::{
     },
 };
 
-/// Takes a message to its provider: one type's, or all that are set up.
+/// A way to send messages: that of one channel type, or of all.
 pub trait Transport: Send + Sync {
-    /// Ends within a bounded time whatever the other side does. The transcript tells what happened on the way, without
-    /// secrets.
+    /// Sends a message. Ends within a bounded time whatever the other side does. The transcript records the steps,
+    /// without secrets.
     fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome>;
 }
 
-/// All that are set up.
+/// The transports of all channel types.
 pub struct Channels {
     built_in: Vec<(&'static str, Box<dyn Transport>)>,
     smtp_pools: Arc<SmtpPools>,
     plugins: Plugins,
 }
 
-/// Why channels cannot be built from their settings.
+/// Reason for which transports cannot be created from their settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     #[error("{setting}: {reason}")]
     BadSetting { setting: &'static str, reason: String },
-    /// Names the file and the line.
+    /// `place` is the file and the line.
     #[error("template {place}: {reason}")]
     BadTemplate { place: String, reason: String },
 }
 
-/// Whoever looks after the channel can put it right.
+/// Returns the result for a channel with unusable settings. It is a retry, because an administrator can fix them.
 fn unusable(error: &SetupError) -> AttemptOutcome {
     AttemptOutcome::retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
 }
 
 impl Channels {
-    /// Reads files: templates and certificates.
+    /// Creates all transports. Reads templates and certificates from files.
     pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let time_zone = settings.time_zone;
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
@@ -104,14 +104,14 @@ impl Channels {
         Ok(Self { built_in, smtp_pools, plugins })
     }
 
-    /// Sends over the channel of the message's type.
+    /// Sends a message via the transport of its medium.
     pub async fn send(&self, message: &Outgoing) -> (AttemptOutcome, Transcript) {
         let mut transcript = Transcript::default();
         let outcome = self.carry(message, &mut transcript).await;
         (outcome, transcript)
     }
 
-    /// Sends a harmless message that `username` asked for, now and once.
+    /// Sends one test message at once, requested by `username`.
     pub async fn test(
         &self,
         directory: &Directory,
@@ -123,7 +123,7 @@ impl Channels {
             Err(answer) => return (AttemptOutcome::fail(answer), Transcript::default()),
         };
         let message = Outgoing {
-            // Nobody takes one test for a repetition of another.
+            // Random, so that a test is not taken for a repetition of another one.
             id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
             medium: destination.medium.clone(),
             settings: destination.settings.clone(),
@@ -133,24 +133,24 @@ impl Channels {
         self.send(&message).await
     }
 
-    /// Stops the plug-ins of channels that are gone, and forgets their settings.
+    /// Stops the plug-ins of channels that were deleted, and drops the mail settings of these channels.
     pub fn tend(&self, directory: &Directory) {
         self.smtp_pools.keep(|channel| directory.channels.contains_key(&channel));
         self.plugins.tend(directory);
     }
 
-    /// Stops all plug-ins; what is sent through one from now on is for later.
+    /// Stops all plug-ins. Messages that are sent through one afterwards are to be retried.
     pub async fn close(&self) {
         self.plugins.close().await;
     }
 
-    /// The types of the plug-ins that are installed. Reads their directory.
+    /// Lists the channel types of the installed plug-ins. Reads their directory.
     #[must_use]
     pub fn installed_plugins(settings: &PluginSettings) -> Vec<String> {
         Plugins::installed(settings)
     }
 
-    /// Asks each plug-in that is installed what it is, or says why it does not tell.
+    /// Asks each installed plug-in for its description. Returns the reason if it gives none.
     pub async fn describe_plugins(settings: &PluginSettings) -> BTreeMap<String, Result<PluginInfo, String>> {
         Plugins::describe_all(settings).await
     }

@@ -23,7 +23,7 @@ pub(super) enum MessageView {
         /// Worst first.
         notices: Vec<EventView>,
         total: usize,
-        /// Those that are not among `notices`.
+        /// Number of events that are not among `notices`.
         more: usize,
         worst: String,
     },
@@ -34,47 +34,47 @@ pub(super) enum MessageView {
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct EventView {
-    /// `STA` …
+    /// Code of the event type, such as `STA`.
     code: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
     actor: String,
     /// In UTC, as `2024-02-01 12:01:00+00:00`; in chats, pushes and text messages as [`local_with_zone`].
     timestamp: String,
-    /// In the server's zone, as `2024-02-01 13:01:00`.
+    /// In the server's time zone, as `2024-02-01 13:01:00`.
     local_timestamp: String,
     event_description: String,
     level: u8,
     level_name: &'static str,
     incident: u64,
     description: String,
-    /// The description on one line, short.
+    /// The description on one line, shortened.
     headline: String,
     source: String,
     source_type: String,
     tags: Vec<String>,
     link: Option<String>,
-    /// Such as `12 minutes`.
+    /// Delay, such as `12 minutes`.
     late: Option<String>,
     closed_since: bool,
-    /// Open after the event.
+    /// Whether the incident was open after the event.
     open: bool,
     acked: bool,
-    /// The lines of contract section 19.3, and then ours. None in a summary.
+    /// The lines of contract section 19.3, followed by additional ones. Empty in a summary.
     fields: Vec<ViewField>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct ViewField {
     name: &'static str,
-    /// The name, padded.
+    /// The name, padded for alignment.
     label: String,
     value: String,
-    /// The same with times in the server's zone.
+    /// The value with times in the server's time zone.
     local_value: String,
 }
 
-/// In which zone times are written that say their zone.
+/// Time zone of times that are shown with their zone.
 #[derive(Clone, Copy)]
 enum TimeZoneLabel {
     Utc,
@@ -82,12 +82,12 @@ enum TimeZoneLabel {
 }
 
 impl MessageView {
-    /// For mails, whose times are in UTC (contract section 19.3).
+    /// Creates the values for mails, whose times are in UTC (contract section 19.3).
     pub(super) fn new(content: &Content, zone: Tz) -> Self {
         Self::with_times(content, zone, TimeZoneLabel::Utc)
     }
 
-    /// For chats, pushes and text messages, whose times are in the server's zone.
+    /// Creates the values for chats, pushes and text messages, whose times are in the server's time zone.
     pub(super) fn local(content: &Content, zone: Tz) -> Self {
         Self::with_times(content, zone, TimeZoneLabel::Local)
     }
@@ -115,7 +115,7 @@ impl MessageView {
         }
     }
 
-    /// How many notices it shows; 0 if it is no summary.
+    /// Returns the number of notices that are shown; 0 if this is not a summary.
     pub(super) fn notices(&self) -> usize {
         match self {
             Self::Summary { notices, .. } => notices.len(),
@@ -123,7 +123,7 @@ impl MessageView {
         }
     }
 
-    /// A summary with only the first `most` of its notices.
+    /// Returns the summary with only the first `most` of its notices.
     pub(super) fn with_notices(&self, most: usize) -> Self {
         let mut shorter = self.clone();
         if let Self::Summary { notices, more, .. } = &mut shorter {
@@ -133,7 +133,7 @@ impl MessageView {
         shorter
     }
 
-    /// What the names of templates begin with.
+    /// Returns the beginning of the names of its templates.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Event(_) => "event",
@@ -209,7 +209,7 @@ impl ViewField {
     }
 }
 
-/// Joined to the source's base address where that gives a valid one (contract section 5.1).
+/// Joins a details URL to the source's base URL, if that gives a valid one (contract section 5.1).
 pub(super) fn details_url(address: &str, base_url: &str) -> String {
     if address.is_empty() || base_url.is_empty() || starts_with_web_scheme(address) {
         return address.to_owned();
@@ -235,17 +235,17 @@ fn headline(description: &str) -> String {
     text::cut(&text::one_line(description), limits::SUBJECT_DESCRIPTION)
 }
 
-/// `2024-02-01 12:01:00+00:00`, with a fraction if there is any.
+/// Formats a time as `2024-02-01 12:01:00+00:00`, with a fraction if it has one.
 fn utc(at: Timestamp) -> String {
     Zoned::new(Tz::UTC).format(at).as_str().replace('T', " ").replace('Z', "+00:00")
 }
 
-/// `2024-02-01 13:01:00`, without the zone.
+/// Formats a time as `2024-02-01 13:01:00`, without the zone.
 fn local(at: Timestamp, zone: Tz) -> String {
     Zoned::new(zone).format(at).as_str().replace('T', " ").chars().take("2024-02-01 13:01:00".len()).collect()
 }
 
-/// `2024-02-01 13:01:00 CET`.
+/// Formats a time as `2024-02-01 13:01:00 CET`.
 fn local_with_zone(at: Timestamp, zone: Tz) -> String {
     format!("{} {}", local(at, zone), at.to_datetime().with_timezone(&zone).format("%Z"))
 }

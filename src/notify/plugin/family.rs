@@ -1,8 +1,8 @@
 //! Ends the processes that plug-ins start, even if they left the process group.
 //!
-//! The server is the parent of whatever loses its own (`server::run` asks the kernel for that), so nothing gets away.
-//! Whose it was is known from a walk over `/proc` while the parents were there, or from who may have started it: a plug-in
-//! that ran when it began.
+//! The server becomes the parent of processes that lose their parent (`server::run` asks the kernel for that), so none
+//! escapes. The plug-in that a process belongs to is known from a walk over `/proc` while its parents existed, or from
+//! which plug-in may have started it: one that was running when the process began.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,23 +18,23 @@ use tracing::warn;
 
 use crate::domain::limits::{PLUGIN_KILL_ROUNDS, PLUGIN_PROCESSES};
 
-/// Between two rounds of killing, for the kernel to do it.
+/// Pause between two rounds of killing, in which the kernel ends the processes.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(5);
 
-/// All plug-ins of this process.
+/// All plug-ins of this server.
 static FAMILIES: Mutex<Families> =
     Mutex::new(Families { plugins: BTreeMap::new(), members: BTreeMap::new(), adopts: false });
 
 struct Families {
-    /// Process id, and when it began.
+    /// Start time of each running plug-in, by process id.
     plugins: BTreeMap<i32, u64>,
-    /// Descendants of plug-ins that were seen, and of which plug-in.
+    /// Known descendants of plug-ins, with the process id of the plug-in.
     members: BTreeMap<ProcessIdentity, i32>,
-    /// Processes that lose their parent become children of this one. Otherwise its children are its own affair.
+    /// Whether processes that lose their parent become children of this one. If not, its children are left alone.
     adopts: bool,
 }
 
-/// Process ids are given out again: id, and when it began in ticks since the machine started.
+/// Process id, and start time in ticks since the machine started. The id alone is not unique, because ids are reused.
 type ProcessIdentity = (i32, u64);
 
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ struct FamilyEntry {
 
 /// Starts a plug-in.
 pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    // Held until it is known, so that nobody takes it for an orphan.
+    // Held until the plug-in is registered, so that it is not taken for an orphan.
     let mut families = lock();
     let child = command.spawn()?;
     if let Some(pid) = child.id().map(u32::cast_signed) {
@@ -56,7 +56,7 @@ pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     Ok(child)
 }
 
-/// Remembers who belongs to whom, and takes leave of orphans that have ended. Reads `/proc`.
+/// Records which processes belong to which plug-in, and reaps orphans that have ended. Reads `/proc`.
 pub(in crate::notify) fn look() {
     let mut families = lock();
     if families.plugins.is_empty() && families.members.is_empty() {
@@ -69,9 +69,10 @@ pub(in crate::notify) fn look() {
     }
 }
 
-/// A plug-in has ended and was waited for: kills all that it started. Reads `/proc`, and may take a while.
+/// Kills all processes that a plug-in started. It must have ended and been waited for. Reads `/proc`, and may take a
+/// while.
 pub(super) fn end(plugin: i32) {
-    // Of plug-ins that end together the last one takes what may be anybody's.
+    // When plug-ins end together, the last one takes orphans that may belong to any of them.
     lock().plugins.remove(&plugin);
     for _ in 0..PLUGIN_KILL_ROUNDS {
         let mut families = lock();
@@ -104,7 +105,7 @@ impl Families {
         let alive = self.plugins.iter().filter(|(pid, began)| there.contains(&(**pid, **began)));
         let mut of: BTreeMap<i32, i32> = alive.map(|(pid, _)| (*pid, *pid)).collect();
         of.extend(self.members.iter().map(|((pid, _), plugin)| (*pid, *plugin)));
-        // In any order: the number of a child may be lower than that of its parent.
+        // Repeated, because the id of a child can be lower than that of its parent.
         loop {
             let before = of.len();
             for process in processes {
@@ -119,12 +120,13 @@ impl Families {
         }
     }
 
-    /// Children of this process that are no plug-ins.
+    /// Returns the children of this process that are not plug-ins.
     fn orphans<'a>(&self, processes: &'a [FamilyEntry]) -> impl Iterator<Item = &'a FamilyEntry> {
         processes.iter().filter(|it| self.adopts && it.parent == own_pid() && !self.plugins.contains_key(&it.pid))
     }
 
-    /// All that this plug-in started, as far as that is known, and orphans that no other plug-in can have started.
+    /// Returns all processes that this plug-in is known to have started, and orphans that no other plug-in can have
+    /// started.
     fn of(&self, plugin: i32, processes: &[FamilyEntry]) -> Vec<FamilyEntry> {
         let known = processes.iter().filter(|it| self.members.get(&(it.pid, it.began)) == Some(&plugin));
         let nobodys = self.orphans(processes).filter(|orphan| {
@@ -146,7 +148,7 @@ fn own_pid() -> i32 {
 }
 
 fn kill(pid: i32) {
-    // It may have ended by itself.
+    // It may have ended already.
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process(pid, Signal::KILL);
     }
@@ -168,7 +170,7 @@ fn entry(pid: i32) -> Option<FamilyEntry> {
     parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Of `pid (name) state parent …`, where the name may hold anything and the 20th field after it says when it began.
+/// Parses `pid (name) state parent …`. The name may contain anything; the 20th field after it is the start time.
 fn parse(pid: i32, stat: &str) -> Option<FamilyEntry> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let is_zombie = matches!(*fields.first()?, "Z" | "X");
@@ -203,7 +205,7 @@ mod tests {
         let before = [process(10, own, 100), process(20, own, 200), process(5, 30, 220), process(30, 20, 210)];
         families.note_members(&before);
         assert_eq!((pids(&families.of(20, &before)), pids(&families.of(10, &before))), (vec![5, 30], vec![]));
-        // Its parents are gone.
+        // Its parents have ended.
         families.plugins.remove(&20);
         let after = [process(10, own, 100), process(5, own, 220), process(30, own, 999)];
         families.note_members(&after);

@@ -1,4 +1,4 @@
-//! Fuzz targets for what plug-ins write.
+//! Fuzz targets for the output of plug-ins.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const EXAMPLES: &[&str] = &[
     "oops\n",
 ];
 
-/// All messages until the first error.
+/// Reads all messages until the first error.
 fn read(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> (Vec<Incoming>, Option<WireError>) {
     let (mut decoder, mut messages) = (Decoder::default(), Vec::new());
     for piece in pieces {

@@ -12,7 +12,7 @@ use crate::{
 
 const TEXT: usize = 300;
 
-/// From the answer to `GetInfo`; what is missing is empty.
+/// Reads the answer to `GetInfo`. Missing values are empty.
 pub(super) fn read(answer: &Value) -> PluginInfo {
     let options = answer.get("config_attrs").and_then(Value::as_array);
     PluginInfo {

@@ -27,7 +27,7 @@ use crate::{
 const PIECE: usize = 16 << 10;
 const FLOOD: &str = "it flooded its output";
 
-/// Counts what is written to both outputs.
+/// Counts the bytes of both outputs.
 pub(super) struct OutputMeter(Mutex<(Instant, usize)>);
 
 impl Default for OutputMeter {
@@ -37,7 +37,7 @@ impl Default for OutputMeter {
 }
 
 impl OutputMeter {
-    /// Is it still within bounds?
+    /// Counts bytes. Returns whether the output of the current second is within its limit.
     fn allows(&self, bytes: usize) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = &mut *state;
@@ -49,7 +49,7 @@ impl OutputMeter {
     }
 }
 
-/// Ends with the output, or with a reason to stop the plug-in.
+/// Reads messages until the output ends, or returns a reason to stop the plug-in.
 pub(super) async fn read_messages(
     mut stdout: ChildStdout,
     calls: Arc<Calls>,
@@ -97,7 +97,7 @@ pub(super) async fn read_messages(
     }
 }
 
-/// Ends with standard error, or with a reason to stop the plug-in.
+/// Logs standard error until it ends, or returns a reason to stop the plug-in.
 pub(super) async fn read_log(mut stderr: ChildStderr, meter: Arc<OutputMeter>, plugin: Arc<str>) -> Option<String> {
     let (mut log, mut buffer, mut line) = (LineLog::new(plugin), vec![0; PIECE], Vec::new());
     loop {
@@ -125,7 +125,7 @@ fn is_log(method: &str) -> bool {
     matches!(method, "channel::Log" | "Log")
 }
 
-/// A limited number of lines per minute, each of limited length.
+/// Log of a plug-in: a limited number of lines per minute, each of limited length.
 struct LineLog {
     plugin: Arc<str>,
     since: Instant,
@@ -137,7 +137,7 @@ impl LineLog {
         Self { plugin, since: Instant::now(), lines: 0 }
     }
 
-    /// `{"level", "message", "fields": [key, value, …]}`
+    /// Logs a message of the form `{"level", "message", "fields": [key, value, …]}`.
     fn note(&mut self, params: &Value) {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let mut line = params.get("message").map(text).unwrap_or_default();

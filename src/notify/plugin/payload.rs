@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The parameters of `SendNotification`. `now` is the time of what has none of its own.
+/// Returns the parameters of `SendNotification`. `now` is the time of content that has no time of its own.
 pub(super) fn notification(contact: &ContactCard, content: &Content, now: Timestamp) -> Value {
     let (object, incident, time, message) = match content {
         Content::Event(notice) => event(notice),
@@ -76,7 +76,7 @@ fn name(notice: &Notice) -> String {
     cut(&one_line(&notice.incident.description), limits::SUBJECT_DESCRIPTION)
 }
 
-/// The words of the protocol: `ok` once the incident is over, else by its level.
+/// Returns the severity in the words of the protocol: `ok` if the incident is closed, otherwise by its level.
 fn severity(notice: &Notice) -> &'static str {
     if notice.incident.end.is_stateful() && !notice.event.after.open {
         return "ok";

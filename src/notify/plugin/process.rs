@@ -1,4 +1,4 @@
-//! One running plug-in: its process, its pipes, and requests without an answer.
+//! One running plug-in: its process, its pipes, and its unanswered requests.
 
 use std::{
     collections::HashMap,
@@ -29,42 +29,42 @@ use super::{
 };
 use crate::domain::limits::{PLUGIN_QUEUE, PLUGIN_STOP};
 
-/// So that scripts find their interpreter; nothing else is passed on.
+/// Search path by which scripts find their interpreter. Nothing else is in the environment.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What was written before the end is read for so long; a child of the plug-in may keep its output open.
+/// Time limit for reading the rest of the output after the end. A child of the plug-in may keep the output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Dropping it stops the process.
+/// A running plug-in. Dropping it stops the process.
 pub(super) struct Process {
     requests: mpsc::Sender<Vec<u8>>,
     calls: Arc<Calls>,
     next_id: AtomicU64,
-    /// The reason why it is to end.
+    /// Receives the reason for stopping.
     stop: mpsc::Sender<String>,
     ended: watch::Receiver<bool>,
 }
 
-/// Why there is no result.
+/// Reason for which a call has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
     Refused(Failure),
-    /// The process is no more, or is about to be no more; says why.
+    /// The process has ended or is about to end. Holds the reason.
     Gone(String),
 }
 
-/// Requests without an answer yet.
+/// Requests that have no answer yet.
 #[derive(Default)]
 pub(super) struct Calls(Mutex<CallState>);
 
 #[derive(Default)]
 struct CallState {
     waiting: HashMap<u64, oneshot::Sender<Result<Value, CallError>>>,
-    /// Why there will be no more answers.
+    /// Reason for which there will be no more answers. `None` while the process is running.
     over: Option<String>,
 }
 
 impl Process {
-    /// Of an executable that is given nothing but three pipes.
+    /// Starts an executable, which gets nothing but three pipes.
     pub(super) fn start(path: &Path, kind: &str) -> std::io::Result<Self> {
         let mut command = Command::new(path);
         command
@@ -107,13 +107,13 @@ impl Process {
         self.calls.lock().over.is_none()
     }
 
-    /// A plug-in that does not answer in time is stopped.
+    /// Calls a method and waits for the result. A plug-in that does not answer within `limit` is stopped.
     pub(super) async fn call(&self, method: &str, params: Option<&Value>, limit: Duration) -> Result<Value, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let answer = self.calls.expect(id)?;
         let request = wire::request(id, method, params);
         let exchange = async {
-            // If nobody reads it any more, the answer says why.
+            // If the process does not read requests anymore, the answer says why.
             let sent = self.requests.send(request).await;
             drop(sent);
             answer.await
@@ -129,15 +129,15 @@ impl Process {
         }
     }
 
-    /// Closes its input, asks it to end, and kills it if it does not. Returns at once.
+    /// Closes the input, asks the process to end, and kills it if it does not. Returns at once.
     pub(super) fn stop(&self, reason: &str) {
         self.calls.end(reason);
-        // Otherwise it is about to be stopped already.
+        // If the queue is full, the process is about to be stopped already.
         let asked = self.stop.try_send(reason.to_owned());
         drop(asked);
     }
 
-    /// Waits for the end, which [`Self::stop`] makes a matter of seconds.
+    /// Waits for the end, which comes within seconds after [`Self::stop`].
     pub(super) async fn ended(&self) {
         let _ = self.ended.clone().wait_for(|ended| *ended).await;
     }
@@ -159,13 +159,13 @@ impl Calls {
         Ok(answer)
     }
 
-    /// False if nobody waits for it: a second answer, or one that comes too late.
+    /// Passes on an answer. Returns false if nobody waits for it: it is a second answer, or too late.
     pub(super) fn answer(&self, id: u64, result: Result<Value, Failure>) -> bool {
         let waiting = self.lock().waiting.remove(&id);
         waiting.is_some_and(|tell| tell.send(result.map_err(CallError::Refused)).is_ok())
     }
 
-    /// The first reason counts.
+    /// Ends all waiting requests. Only the first reason counts.
     fn end(&self, reason: &str) {
         let mut state = self.lock();
         let reason = state.over.get_or_insert_with(|| reason.to_owned()).clone();
@@ -176,10 +176,10 @@ impl Calls {
     }
 }
 
-/// What serves the three pipes.
+/// The tasks that serve the three pipes.
 struct Tasks {
     writer: JoinHandle<()>,
-    /// Says why reading ended, if not by the end of the output.
+    /// Returns the reason for which reading ended. `None`: the output has ended.
     reader: JoinHandle<Option<String>>,
     log: JoinHandle<Option<String>>,
 }
@@ -208,16 +208,16 @@ async fn supervise(
         drop(read);
     }
     calls.end(&reason);
-    // Closes its input.
+    // Closes the input of the process.
     tasks.writer.abort();
-    // While its parents are there, what it started is known to be its own.
+    // While its parents exist, processes can be attributed to the plug-in.
     off_the_loop(family::look).await;
     signal(group, Signal::TERM);
     if time::timeout(PLUGIN_STOP, child.wait()).await.is_err() {
         debug!("a plug-in does not end when it is asked to");
         off_the_loop(family::look).await;
     }
-    // Also what it started itself.
+    // Includes the processes that it started.
     signal(group, Signal::KILL);
     let reaped = child.wait().await;
     drop(reaped);
@@ -234,7 +234,7 @@ async fn off_the_loop(work: impl FnOnce() + Send + 'static) {
     drop(done);
 }
 
-/// Never, if it ends otherwise: closing standard error is nobody's fault.
+/// Returns the reason if standard error is flooded. Otherwise never completes: a plug-in may close standard error.
 async fn flooded(log: &mut JoinHandle<Option<String>>) -> Option<String> {
     if log.is_finished() {
         return std::future::pending().await;
@@ -252,7 +252,7 @@ fn exit_text(status: std::io::Result<ExitStatus>) -> String {
     }
 }
 
-/// There may be nobody left.
+/// Sends a signal to the process group. It may be empty already.
 fn signal(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         let _ = kill_process_group(group, signal);
@@ -262,7 +262,7 @@ fn signal(group: Option<Pid>, signal: Signal) {
 async fn write(mut stdin: ChildStdin, mut requests: mpsc::Receiver<Vec<u8>>) {
     while let Some(request) = requests.recv().await {
         if stdin.write_all(&request).await.is_err() || stdin.flush().await.is_err() {
-            // Its end, or the time limit, says the rest.
+            // The end of the process, or the time limit, reports the failure.
             return;
         }
     }

@@ -1,5 +1,5 @@
-//! The process of one configured channel: started when it is needed, told its settings, and restarted after failures, but
-//! not at once again and again.
+//! The process of one configured channel: started on demand, configured, and restarted after failures with growing
+//! pauses.
 
 use std::{
     path::PathBuf,
@@ -20,10 +20,10 @@ use crate::domain::limits::{PLUGIN_BACKOFF_FIRST, PLUGIN_BACKOFF_MAX};
 pub(super) struct PluginSupervisor {
     pub kind: String,
     path: PathBuf,
-    /// Of one call.
+    /// Time limit of one call.
     limit: Duration,
     state: Mutex<State>,
-    /// Apart, because [`Self::stop`] waits for nobody.
+    /// Not part of `state`, because [`Self::stop`] must not wait for a call.
     latest: StdMutex<Latest>,
 }
 
@@ -37,14 +37,14 @@ struct Latest {
 #[derive(Default)]
 struct State {
     process: Option<Arc<Process>>,
-    /// As they were sent last, taken or not.
+    /// Settings that were sent last, whether the plug-in accepted them or not.
     config: Map<String, Value>,
-    /// In a row, until a call succeeds.
+    /// Number of failures since the last answered call.
     failures: u32,
     not_before: Option<Instant>,
 }
 
-/// Why the plug-in did nothing for us; worth another attempt unless it refused the message itself.
+/// Reason for which a call failed. Worth a retry, unless the plug-in refused the message itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SupervisorError {
     Refused(Failure),
@@ -80,7 +80,7 @@ impl PluginSupervisor {
         }
     }
 
-    /// For good. Returns at once; [`Process::ended`] of what is returned waits for the end.
+    /// Stops the process permanently, and returns at once. [`Process::ended`] of the result waits for the end.
     pub(super) fn stop(&self, reason: &str) -> Option<Arc<Process>> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.closed = true;
@@ -89,7 +89,7 @@ impl PluginSupervisor {
         Some(process)
     }
 
-    /// The running process, with these settings.
+    /// Returns the running process, with these settings.
     async fn ready(&self, config: &Map<String, Value>) -> Result<Arc<Process>, SupervisorError> {
         let mut state = self.state.lock().await;
         if let Some(process) = state.process.clone().filter(|process| process.is_running()) {
@@ -99,7 +99,7 @@ impl PluginSupervisor {
             return self.reconfigure(&mut state, process, config).await;
         }
         if let Some(dead) = state.process.clone() {
-            // It ended while nobody waited for it.
+            // It ended while no call was waiting for it.
             self.failed(&mut state, &dead, "it ended by itself");
         }
         if let Some(wait) = state.not_before.and_then(|until| until.checked_duration_since(Instant::now())) {
@@ -152,7 +152,7 @@ impl PluginSupervisor {
         }
     }
 
-    /// If it refuses new settings, it goes on with those it has.
+    /// Sends new settings. If the plug-in refuses them, it continues with the old ones.
     async fn reconfigure(
         &self,
         state: &mut State,
@@ -173,7 +173,7 @@ impl PluginSupervisor {
         Ok(process)
     }
 
-    /// Counted once for each process.
+    /// Records a failure, once for each process.
     fn failed(&self, state: &mut State, process: &Arc<Process>, reason: &str) {
         if state.process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
             warn!(plugin = self.kind, "a channel plug-in failed: {reason}");
@@ -182,7 +182,7 @@ impl PluginSupervisor {
         }
     }
 
-    /// The first failure is forgiven.
+    /// Sets the pause before the next start. The first failure causes none.
     fn back_off(state: &mut State) {
         state.failures = state.failures.saturating_add(1);
         state.not_before = pause(state.failures).map(|pause| Instant::now() + pause);

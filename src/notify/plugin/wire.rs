@@ -1,6 +1,6 @@
 //! The protocol of plug-ins: writes requests, and splits output into messages.
 //!
-//! Requests have the newer form, which older plug-ins understand; answers may have either.
+//! Requests have the newer form, which older plug-ins understand. Answers may have either form.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ pub(super) const METHOD_NOT_FOUND: i64 = -32_601;
 pub(super) const INVALID_PARAMS: i64 = -32_602;
 pub(super) const INVALID_REQUEST: i64 = -32_600;
 
-/// What a plug-in wrote.
+/// A message from a plug-in.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Incoming {
     Answer {
@@ -22,18 +22,18 @@ pub(super) enum Incoming {
         method: String,
         params: Value,
     },
-    /// An object that is neither; says why.
+    /// An object that is neither an answer nor a call. Holds the reason.
     Strange(&'static str),
 }
 
-/// An error answer; older plug-ins give no code.
+/// An error answer. Older plug-ins send no code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub code: Option<i64>,
     pub message: String,
 }
 
-/// After which nothing more can be understood.
+/// Error after which the output cannot be understood anymore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WireError {
     #[error("it wrote something that is no JSON object")]
@@ -65,10 +65,10 @@ fn line(value: &Value) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Finds the objects in a stream of bytes, however it is cut into pieces.
+/// Finds the objects in a stream of bytes, in whatever pieces it arrives.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
-    /// Of the object that has begun.
+    /// Bytes of the current object.
     bytes: Vec<u8>,
     depth: usize,
     in_string: bool,
@@ -76,7 +76,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// What is complete now. After an error the stream is of no use.
+    /// Returns the messages that are complete now. After an error the stream cannot be read further.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Vec<Incoming>, WireError> {
         let mut complete = Vec::new();
         for &byte in piece {

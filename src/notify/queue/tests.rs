@@ -11,12 +11,12 @@ use crate::domain::{
 };
 
 const START: MonotonicTime = MonotonicTime::from_micros(0);
-/// What the clock of the day says at the start.
+/// Time of day at the start.
 const NOON: Timestamp = Timestamp::saturating_from_micros(1_700_000_000_000_000);
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
 
-/// Both clocks, while nobody has set one of them.
+/// Returns the time of both clocks, as long as none of them is set.
 fn at(moment: MonotonicTime) -> Now {
     Now { wall: NOON.saturating_add_micros(moment.micros()), moment }
 }
@@ -25,7 +25,7 @@ fn message(id: u64, destination: u64, incident: u64, now: MonotonicTime) -> Mess
     due(id, destination, incident, at(now).wall)
 }
 
-/// Made at that time of day.
+/// Creates a message at that time of day.
 fn due(id: u64, destination: u64, incident: u64, now: Timestamp) -> Message {
     Message {
         id: MessageId(id),
@@ -163,7 +163,7 @@ fn a_summary_that_waits_for_a_message_in_flight_does_not_keep_the_loop_busy() {
 }
 
 const DAY: i64 = 24 * HOUR;
-/// By which clocks are wrong.
+/// Microseconds by which clocks are wrong.
 const STEPS: [i64; 9] = [-30 * DAY, -DAY, -HOUR, -60 * SECOND, 0, 60 * SECOND, HOUR, DAY, 30 * DAY];
 
 #[test]
@@ -177,7 +177,7 @@ fn a_clock_that_is_set_delays_neither_a_retry_nor_what_is_new() {
         let later = START.saturating_add_micros(SECOND);
         let set = Now { wall: at(later).wall.saturating_add_micros(step), moment: later };
         queue.note(&due(2, 1, 2, set.wall), set);
-        // As it is read again from the file, with what the clock said before it was set.
+        // As it is read again from the file, with times from before the clock was set.
         let stored = Message { attempts: 1, ..due(1, 1, 1, at(START).wall) };
         let stored = Message { state: MessageState::Due { at: at(again).wall, since: at(START).wall }, ..stored };
         queue.note(&stored, set);
@@ -244,7 +244,7 @@ fn a_destination_that_asks_for_time_is_left_alone_for_so_long() {
         assert_eq!(queue.take(until.saturating_add_micros(-1)), [], "nor anything else for it");
         assert_eq!(queue.take(until), [Work::Send(queue_id(1), MessageId(1))]);
     }
-    // What is shorter than the usual wait changes nothing.
+    // A shorter wait than the usual one changes nothing.
     let mut queue = queue(0);
     queue.note(&message(1, 1, 1, START), at(START));
     let work = queue.take(START);
@@ -265,7 +265,7 @@ fn the_last_attempt_too_is_made_when_the_destination_allows_it() {
     assert_eq!(end(&mut queue, &work[0], AttemptEnd::RetryAfter(45 * SECOND), until), None);
 }
 
-/// The first attempt was ten minutes ago, and the destination asked for an hour.
+/// Creates a message whose first attempt was ten minutes ago, and whose destination asked for an hour.
 fn asked_for_an_hour(id: u64, wall: Timestamp) -> Message {
     let tried = wall.saturating_add_micros(-600 * SECOND);
     let state = MessageState::Due { at: tried.saturating_add_micros(HOUR), since: tried };
@@ -293,7 +293,7 @@ fn a_clock_that_was_set_makes_no_wait_longer_than_was_asked_for() {
         let hour_later = START.saturating_add_micros(HOUR);
         assert_eq!(queue.take(hour_later), [Work::Send(queue_id(1), MessageId(1))], "by {step}");
     }
-    // Sent again by hand since: it waits for a retry at most.
+    // A message that was sent again by hand since waits for a retry at most.
     let now = at(START);
     let mut queue = queue(0);
     let ahead = now.wall.saturating_add_micros(48 * HOUR);
@@ -316,7 +316,7 @@ fn a_clock_that_is_set_ahead_makes_nothing_seem_too_old() {
         }
         assert_eq!(queue.take(now), [], "after a failure the destination is left alone");
         now = queue.next_time().unwrap();
-        // Read again, a month later by the clock of the day.
+        // Read again, a month later by the time of day.
         let month = Now { wall: at(now).wall.saturating_add_micros(30 * DAY), moment: now };
         for id in 1..=3 {
             queue.note(&message(id, 1, id, START), month);
@@ -324,7 +324,7 @@ fn a_clock_that_is_set_ahead_makes_nothing_seem_too_old() {
     }
 }
 
-/// What a message went through, in a made-up world.
+/// History of a message in the simulation.
 #[derive(Default)]
 struct Story {
     sent: Option<MonotonicTime>,
@@ -333,7 +333,7 @@ struct Story {
 
 proptest! {
     /// Whatever destinations answer, each message is sent once, in the order of its incident, and no destination gets
-    /// more within a minute than the limit says.
+    /// more within a minute than the limit.
     #[test]
     fn everything_arrives_in_order_and_within_the_limit(
         arrivals in proptest::collection::vec((0_u64..4, 0_u64..5, 0_i64..20), 1..150),

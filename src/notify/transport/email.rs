@@ -30,7 +30,7 @@ pub(super) struct EmailTransport {
     pub smtp_pools: Arc<SmtpPools>,
     pub templates: Arc<Templates>,
     pub time_zone: chrono_tz::Tz,
-    /// Mails about an incident have the same subject whatever happens to it.
+    /// Whether all mails about an incident have the same subject.
     pub stable_subject: bool,
     pub clock: Arc<dyn Clock>,
 }

@@ -21,14 +21,14 @@ use crate::{
     notify::text::{atom, cut, one_line},
 };
 
-/// Longer ones help nobody, and break on the way.
+/// Longest subject in characters. Longer ones are of no use, and break on the way.
 const LONGEST_SUBJECT: usize = 700;
 
-/// What the mails of this server have in common.
+/// Sender of mails, and domain of their ids.
 #[derive(Clone, Debug)]
 pub(super) struct SenderIdentity {
     from: Mailbox,
-    /// The right side of message ids.
+    /// Domain of message ids.
     domain: String,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Email {
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// Mails that belong together have the same.
+    /// Id that all mails of a thread share.
     pub thread: Option<String>,
 }
 
 impl SenderIdentity {
-    /// `from` is an address, with or without a name before it.
+    /// Parses `from`: an address, with or without a name before it.
     pub(super) fn new(from: &str) -> Result<Self, SetupError> {
         let bad = |reason: String| SetupError::BadSetting { setting: "mail.from", reason };
         let refused = |reason: String| bad(format!("{from:?} is no e-mail address: {reason}"));
@@ -53,7 +53,7 @@ impl SenderIdentity {
         Ok(Self { from: Mailbox { name, email }, domain })
     }
 
-    /// With another name or address, where one is given.
+    /// Returns the sender with another name or address, where one is given.
     pub(super) fn of_sender(&self, name: Option<&str>, sender: Option<&str>) -> Result<Self, SetupError> {
         let email = match sender {
             Some(text) => address(text).map_err(|reason| SetupError::BadSetting {
@@ -62,7 +62,7 @@ impl SenderIdentity {
             })?,
             None => self.from.email.clone(),
         };
-        // A name belongs to the address that it was given with.
+        // A name is only used with the address that it was given with.
         let name = name.map(one_line).or_else(|| self.from.name.clone().filter(|_| sender.is_none()));
         let domain = atom(email.domain());
         Ok(Self { from: Mailbox::new(name, email), domain })
@@ -85,7 +85,7 @@ impl SenderIdentity {
         let Some(html) = email.html else {
             return builder.singlepart(SinglePart::plain(email.text));
         };
-        // Parts that need no encoding stand as they are, so it must be nowhere in them.
+        // Parts that need no encoding are not changed, so the boundary must not occur in them.
         let mut boundary = format!("=_{id}");
         let mut tries = 0;
         while email.text.contains(&boundary) || html.contains(&boundary) {
@@ -102,7 +102,7 @@ impl SenderIdentity {
     }
 }
 
-/// The address as mail servers are given it: its domain in ASCII (A-labels).
+/// Parses an address and converts its domain to ASCII (A-labels), as mail servers require it.
 pub(super) fn address(text: &str) -> Result<Address, String> {
     let ascii = email::to_ascii(text).ok_or("its domain name is not valid")?;
     ascii.parse().map_err(|error: AddressError| error.to_string())
@@ -113,7 +113,7 @@ fn system_time(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Keeps vacation programs from answering.
+/// Header that prevents replies of vacation programs.
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -148,7 +148,7 @@ impl Header for ListId {
     }
 }
 
-/// Keeps Exchange from answering, which does not know `Auto-Submitted`.
+/// Header that prevents replies of Exchange, which does not know `Auto-Submitted`.
 #[derive(Clone)]
 struct NoAutoResponse;
 
@@ -180,7 +180,7 @@ impl Header for FromHeader {
 
     fn display(&self) -> HeaderValue {
         match self.0.name.as_deref().map(str::trim) {
-            // Within quotes it would be text too, but many programs decode it there.
+            // Within quotes it would be text, too, but many programs decode it there.
             Some(name) if name.contains(ENCODED_WORD) => {
                 let encoded = written("From: ", |writer| {
                     rfc2047::encode(name, writer)?;
@@ -194,7 +194,7 @@ impl Header for FromHeader {
     }
 }
 
-/// One line of text from outside.
+/// Header for a subject of one line, which may contain text from outside.
 #[derive(Clone)]
 struct SubjectHeader(String);
 
@@ -216,7 +216,7 @@ impl Header for SubjectHeader {
 /// The beginning of an encoded word (RFC 2047).
 const ENCODED_WORD: &str = "=?";
 
-/// What a header holds after `name`, folded.
+/// Returns the folded value of a header. `name` is the header's name with colon and space.
 fn written(name: &str, write: impl FnOnce(&mut EmailWriter<'_>) -> fmt::Result) -> String {
     let mut encoded = String::new();
     // Writing to a string cannot fail.
@@ -224,12 +224,12 @@ fn written(name: &str, write: impl FnOnce(&mut EmailWriter<'_>) -> fmt::Result) 
     encoded
 }
 
-/// Writes text so that readers see just that: words that are not ASCII, and words that look as if they were encoded
-/// already, are encoded.
+/// Writes text so that readers see exactly that: words that are not ASCII, and words that look like encoded words, are
+/// encoded.
 fn write_text(text: &str, writer: &mut EmailWriter<'_>) -> fmt::Result {
     let mut encode = String::new();
     for word in text.split_inclusive(' ') {
-        // White space between two encoded words is dropped by readers, so it has to be within them.
+        // Readers drop white space between two encoded words, so it must be within them.
         let is_within = !encode.is_empty() && word == " ";
         if is_within || !word.is_ascii() || word.contains(ENCODED_WORD) {
             encode.push_str(word);
@@ -241,7 +241,7 @@ fn write_text(text: &str, writer: &mut EmailWriter<'_>) -> fmt::Result {
     write_encoded(&mut encode, writer)
 }
 
-/// White space at the end is left as it is: it is between an encoded word and another one.
+/// Encodes and clears `text`. Spaces at its end are not encoded: they separate the last encoded word from another word.
 fn write_encoded(text: &mut String, writer: &mut EmailWriter<'_>) -> fmt::Result {
     let words = text.trim_end_matches(' ');
     rfc2047::encode(words, writer)?;

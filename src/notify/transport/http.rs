@@ -29,7 +29,7 @@ use crate::{
     notify::text::clean,
 };
 
-/// The status decides; how long to wait for the words after it.
+/// Time limit for reading the body of an answer. Only the status decides about the result.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("argusd/", env!("CARGO_PKG_VERSION"));
 
@@ -47,7 +47,7 @@ pub(super) struct HttpRequest {
     pub body: Vec<u8>,
 }
 
-/// A host whose addresses are all out of bounds.
+/// Error for a host without any permitted address.
 #[derive(Debug)]
 struct OutOfReach;
 
@@ -126,7 +126,7 @@ async fn answered(mut response: Response, now: Timestamp, transcript: &mut Trans
     let is_private = address.is_none_or(|address| reach::is_private(address.ip()));
     let status = response.status();
     if let Some(target) = redirect_target(&response) {
-        // The page that comes with a redirect repeats the address, which only administrators may read.
+        // The body of a redirect repeats the address, which only administrators may read.
         let full = clean(&format!("{status}, to {target}"), limits::PROVIDER_ANSWER);
         return AttemptOutcome::fail(restricted_answer(&status.to_string(), &full));
     }
@@ -146,8 +146,8 @@ async fn answered(mut response: Response, now: Timestamp, transcript: &mut Trans
     }
 }
 
-/// Microseconds that `Retry-After` asks to wait, up to [`limits::RETRY_AFTER_MAX_MICROS`]. A date is compared with that of
-/// the answer, so that it does not matter whether the two clocks agree.
+/// Returns the microseconds that `Retry-After` asks to wait, up to [`limits::RETRY_AFTER_MAX_MICROS`]. A date is
+/// compared with that of the answer, so that the clocks need not agree.
 fn wait_asked_for(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let micros = |text: &str| {
@@ -164,8 +164,8 @@ fn wait_asked_for(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     Some(wait.min(limits::RETRY_AFTER_MAX_MICROS)).filter(|wait| *wait > 0)
 }
 
-/// Where a redirect leads, without credentials and query. What the address has in common with the one that was asked may
-/// be a secret.
+/// Returns the target of a redirect, without credentials and query. Path segments that the requested address has, too,
+/// are hidden, because they may be a secret.
 fn redirect_target(response: &Response) -> Option<String> {
     if !response.status().is_redirection() {
         return None;
@@ -201,7 +201,7 @@ fn failed(error: reqwest::Error, limit: Duration) -> AttemptOutcome {
     if error.is_timeout() {
         return too_slow(limit);
     }
-    // An address may be a secret.
+    // The address may contain a secret.
     let error = error.without_url();
     let mut reasons = vec![error.to_string()];
     let mut cause = error.source();
@@ -221,7 +221,7 @@ fn too_slow(limit: Duration) -> AttemptOutcome {
     AttemptOutcome::retry(format!("no answer in {} seconds", limit.as_secs_f32()))
 }
 
-/// Scheme, host and port: the rest may be a secret.
+/// Returns scheme, host and port. The rest may contain a secret.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
@@ -234,7 +234,7 @@ impl fmt::Display for OutOfReach {
 
 impl Error for OutOfReach {}
 
-/// Resolves names, and forgets the addresses that are out of bounds.
+/// Resolver that drops addresses that are not permitted.
 struct GuardedResolver {
     allow_private: bool,
 }
@@ -276,7 +276,7 @@ mod tests {
         for date in ["Tue, 14 Nov 2023 22:14:00 GMT", "Tuesday, 14-Nov-23 22:14:00 GMT", "Tue Nov 14 22:14:00 2023"] {
             assert_eq!(wait(&[("retry-after", date)]), Some(40), "{date}");
         }
-        // The other side's clock is a day ahead.
+        // The other server's clock is a day ahead.
         let date = ("date", "Wed, 15 Nov 2023 22:13:30 GMT");
         assert_eq!(wait(&[date, ("retry-after", "Wed, 15 Nov 2023 22:14:00 GMT")]), Some(30));
         for none in ["", "0", "-5", "1.5", "soon", "Tue, 14 Nov 2023 22:13:20 GMT", "Mon, 01 Jan 2001 00:00:00 GMT"] {

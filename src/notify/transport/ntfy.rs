@@ -1,6 +1,6 @@
 //! Medium `ntfy`: publishes to a topic of an ntfy server.
 //!
-//! In the server's JSON form: header values could not hold every letter.
+//! Uses the server's JSON form, because header values cannot contain all characters.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Servers make a file of what is longer than 4,096 bytes.
+/// Longest message in bytes. Servers convert messages of more than 4,096 bytes to files.
 const LONGEST_MESSAGE_BYTES: usize = 3_800;
 const LONGEST_TITLE: usize = 250;
 const DEFAULT_PRIORITY: u8 = 3;
@@ -78,12 +78,12 @@ impl Ntfy {
     }
 }
 
-/// Level 1, the worst, is priority 5, the highest.
+/// Returns the priority. Level 1, the worst, is priority 5, the highest.
 fn priority(notice: &Notice) -> u8 {
     6_u8.saturating_sub(notice.event.after.level.get())
 }
 
-/// ntfy shows names that it knows as pictures.
+/// Returns the tags. ntfy shows names that it knows as pictures.
 fn tags(notice: &Notice) -> Vec<String> {
     let picture = match notice.event.kind {
         EventType::End | EventType::Close => "white_check_mark",
@@ -94,7 +94,7 @@ fn tags(notice: &Notice) -> Vec<String> {
     vec![picture.to_owned(), notice.event.kind.code().to_owned()]
 }
 
-/// The server's address and the topic.
+/// Splits an address into that of the server and the topic.
 fn split(address: &str) -> Option<(String, String)> {
     let mut url = Url::parse(address).ok()?;
     let mut segments: Vec<String> = url.path_segments()?.filter(|part| !part.is_empty()).map(str::to_owned).collect();

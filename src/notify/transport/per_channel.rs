@@ -31,7 +31,7 @@ impl<S: Clone + PartialEq, T> PerChannel<S, T> {
         Ok(it)
     }
 
-    /// Forgets what belongs to other channels.
+    /// Drops the transports of channels for which `is_there` returns false.
     pub(super) fn keep(&self, is_there: impl Fn(Uuid) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|channel, _| is_there(*channel));
     }

@@ -1,8 +1,8 @@
-//! Addresses to which requests may be sent; never those at which clouds keep machine credentials.
+//! Addresses to which requests may be sent. Those where clouds keep credentials of machines are never permitted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// `private`: whether this host and private networks count as allowed.
+/// Returns whether requests may be sent to an address. `private`: whether this host and private networks are permitted.
 pub(super) fn is_allowed(address: IpAddr, private: bool) -> bool {
     match address {
         IpAddr::V4(address) => is_allowed_v4(address, private),
@@ -13,13 +13,15 @@ pub(super) fn is_allowed(address: IpAddr, private: bool) -> bool {
     }
 }
 
-/// This host, private networks, and others that the internet does not route to.
+/// Returns whether an address is this host, in a private network, or in another one that the internet does not route
+/// to.
 pub(super) fn is_private(address: IpAddr) -> bool {
     !is_allowed(address, false)
 }
 
 fn is_allowed_v4(address: Ipv4Addr, private: bool) -> bool {
-    // Some clouds have their metadata, or what hands out the keys of a machine, here instead of on a link-local address.
+    // Some clouds have their metadata, or the service that issues machine credentials, here instead of on a link-local
+    // address.
     const OTHER_METADATA: [Ipv4Addr; 3] =
         [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
     let [first, second, third, _] = address.octets();
@@ -39,7 +41,7 @@ fn is_allowed_v4(address: Ipv4Addr, private: bool) -> bool {
 fn is_allowed_v6(address: Ipv6Addr, private: bool) -> bool {
     const METADATA: [Ipv6Addr; 2] =
         [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
-    // Translators of a network's own put what they translate to in the last 32 bits.
+    // A network's own translators put the IPv4 address into the last 32 bits.
     if let [0x64, 0xff9b, 1, _, _, _, high, low] = address.segments() {
         return private && is_allowed_v4(v4(high, low), true);
     }
@@ -53,7 +55,7 @@ fn v4(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))
 }
 
-/// The address of the old kind that this one stands for: mapped, compatible, translated or tunnelled.
+/// Returns the IPv4 address that this one stands for: mapped, compatible, translated or tunneled.
 fn v4_within(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low]

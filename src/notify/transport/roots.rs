@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rustls::pki_types::CertificateDer;
 
-/// The host's own authorities, read once. The usual public ones come with the program, so there may be none.
+/// Returns the host's own authorities, read once. The usual public ones are part of the program, so there may be none.
 pub(super) fn of_host() -> &'static [CertificateDer<'static>] {
     static CERTIFICATES: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
     CERTIFICATES.get_or_init(|| {

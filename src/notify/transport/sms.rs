@@ -34,7 +34,7 @@ use crate::{
 const NUMBER: &str = "{number}";
 
 pub(super) struct Sms {
-    /// The server's own, if it has one.
+    /// Gateway of the server, if it has one.
     pub gateway: Option<Arc<Gateway>>,
     pub smtp_pools: Arc<SmtpPools>,
     pub http: Arc<Http>,
@@ -44,25 +44,25 @@ pub(super) struct Sms {
 }
 
 pub(super) enum Gateway {
-    /// Finds the number in the subject.
+    /// The number is in the subject.
     Mail(Address),
-    /// Finds the number in the address.
+    /// The number is in the address.
     MailTo(String),
     Http(Box<Template>),
 }
 
-/// A request of which values are still to be filled in.
+/// An HTTP request whose values are templates.
 pub(super) struct Template {
     method: Method,
     headers: Vec<HeaderName>,
-    /// `url.url`, `body.…`, and each header's value under its name.
+    /// `url.url`, `body.…`, and the value of each header under its name.
     texts: Inline,
     body: &'static str,
     secret: SecretString,
 }
 
 impl Gateway {
-    /// `None`: there is no gateway.
+    /// Creates a gateway. `None`: sending text messages is off.
     pub(super) fn new(settings: &SmsSettings) -> Result<Option<Self>, SetupError> {
         match settings {
             SmsSettings::Off => Ok(None),
@@ -122,7 +122,7 @@ impl Transport for Sms {
 }
 
 impl Sms {
-    /// The channel's, or else the server's.
+    /// Returns the gateway of the channel, or else that of the server.
     fn gateway(&self, channel: Option<&channel::Channel>) -> Result<Option<Arc<Gateway>>, SetupError> {
         let own = channel.and_then(|it| it.config.as_ref()).map(of_channel).unwrap_or_default();
         Ok(Gateway::new(&own)?.map(Arc::new).or_else(|| self.gateway.clone()))
@@ -148,7 +148,7 @@ impl Sms {
     }
 }
 
-/// Off: the channel has no gateway of its own.
+/// Returns the gateway settings of a channel. `Off`: it has no gateway of its own.
 fn of_channel(config: &Map<String, Value>) -> SmsSettings {
     if let Some(address) = text(config, "gateway_address") {
         return SmsSettings::MailGateway(address.to_owned());
@@ -209,7 +209,8 @@ impl Template {
     }
 }
 
-/// The name says how values are written: quoted for JSON, percent-encoded for a form, else as they are.
+/// Returns the name of the body's template, which decides how values are escaped: quoted for JSON, percent-encoded for
+/// a form, otherwise unchanged.
 fn body_name(content_type: &str) -> &'static str {
     if content_type.contains("json") {
         "body.json"

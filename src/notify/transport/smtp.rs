@@ -1,7 +1,7 @@
 //! Sends mails to a mail server, over connections that are kept for the next mail.
 //!
-//! The dialogue is our own, command by command, because what an answer means depends on what it answers: a refused
-//! recipient is the message's trouble, a refused login is ours.
+//! The SMTP dialogue is implemented here, command by command, because the meaning of an answer depends on the command:
+//! if a recipient is refused, the message fails; if the login is refused, our settings are wrong.
 
 use std::{
     fmt, fs,
@@ -37,7 +37,7 @@ use crate::{
 
 /// A connection that was idle for longer is not used again: the server may be about to close it.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
-/// How long to wait for the answer to a courtesy.
+/// Time limit for the answer to `RSET`, which only keeps the connection usable.
 const COURTESY: Duration = Duration::from_secs(2);
 
 pub(super) struct Smtp {
@@ -52,7 +52,7 @@ pub(super) struct Smtp {
     idle: Mutex<Vec<Idle>>,
 }
 
-/// That are trusted besides the usual ones.
+/// Certificate authorities that are trusted in addition to the usual ones.
 pub(super) struct Authorities {
     own: Option<Certificate>,
 }
@@ -62,7 +62,7 @@ struct Idle {
     since: Instant,
 }
 
-/// What was being done when something went wrong.
+/// Stage of the dialogue at which a failure occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SmtpStage {
     Connect,
@@ -73,8 +73,8 @@ enum SmtpStage {
     DataContent,
 }
 
-/// A mail as it goes over the wire, with its end. Written at once: in two pieces the second would wait for the first to
-/// be acknowledged, which hosts like to put off.
+/// A mail as it is sent, with its end mark. Written at once: in two pieces, the second would wait for the
+/// acknowledgement of the first, which hosts tend to delay.
 struct DataContent(String);
 
 impl fmt::Display for DataContent {
@@ -87,11 +87,11 @@ impl fmt::Display for DataContent {
     }
 }
 
-/// How a dialogue failed.
+/// Failure of a dialogue.
 enum SmtpFailure {
     Timeout(SmtpStage),
     Smtp(SmtpStage, Error),
-    /// A recipient that the server cannot be told of.
+    /// An address is not ASCII, and the server does not support that.
     Unspeakable,
 }
 
@@ -117,8 +117,8 @@ impl Smtp {
         })
     }
 
-    /// Takes at most four times the time limit, and a little: waiting for a turn, trying an old connection, connecting,
-    /// handing over.
+    /// Sends a mail. Takes at most a little more than four times the time limit: waiting for a slot, trying an old
+    /// connection, connecting, sending.
     pub(super) async fn submit(&self, mail: &Message, transcript: &mut Transcript) -> AttemptOutcome {
         let (envelope, mail) = (mail.envelope(), &DataContent(String::from_utf8_lossy(&mail.formatted()).into_owned()));
         let Ok(Ok(_slot)) = timeout(self.timeout, self.slots.acquire()).await else {
@@ -127,7 +127,7 @@ impl Smtp {
         if let Some(connection) = self.take_idle() {
             transcript.note(&format!("uses an open connection to {}:{}", self.host, self.port));
             match self.hand_over(connection, envelope, mail, transcript).await {
-                // The server was tired of the connection; nothing has been handed over yet.
+                // The server has closed the connection. Nothing has been sent yet.
                 Err(trouble) if trouble.is_of_connection() => transcript.note("the connection was closed meanwhile"),
                 result => return self.outcome(result, transcript),
             }
@@ -250,7 +250,8 @@ impl Smtp {
 }
 
 impl SmtpFailure {
-    /// Found out before the server knew of the mail, so that another connection may do.
+    /// Returns whether the failure occurred before the server knew about the mail, so that another connection may
+    /// succeed.
     fn is_of_connection(&self) -> bool {
         match self {
             Self::Smtp(SmtpStage::Sender, error) => error.status().is_none_or(|code| u16::from(code) == 421),
@@ -272,15 +273,16 @@ impl SmtpStage {
     }
 }
 
-/// Permanent refusals of this recipient or this content; whatever is wrong with our sender, login or connection can be
-/// put right, and then the message is still wanted.
+/// Returns whether an answer permanently refuses this recipient or this content. Faults of our sender, login or
+/// connection can be fixed, and then the message is still wanted.
 fn is_final(stage: SmtpStage, code: Option<u16>) -> bool {
     let about_us = |code| matches!(code, 521 | 530 | 534 | 535 | 538);
     matches!(stage, SmtpStage::Recipient | SmtpStage::DataContent)
         && code.is_some_and(|code| code >= 500 && !about_us(code))
 }
 
-/// Refusals, for now, of this recipient or this content, by a server that takes mail from us otherwise.
+/// Returns whether an answer refuses this recipient or this content for now, by a server that accepts other mail from
+/// us.
 fn is_about_message(stage: SmtpStage, code: Option<u16>) -> bool {
     matches!(stage, SmtpStage::Recipient | SmtpStage::DataContent)
         && code.is_some_and(|code| (400..500).contains(&code))
@@ -315,7 +317,7 @@ impl Authorities {
 fn tls_parameters(host: &str, authorities: &Authorities) -> Result<TlsParameters, SetupError> {
     let mut builder = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
     for certificate in roots::of_host() {
-        // One that cannot be used is none that we trust.
+        // Certificates that cannot be used are skipped.
         if rustls::RootCertStore::empty().add(certificate.clone()).is_ok() {
             let usable = Certificate::from_der(certificate.to_vec());
             builder = usable

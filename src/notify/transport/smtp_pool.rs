@@ -1,5 +1,4 @@
-//! Where mails are handed over, and in whose name: the server's own office, and those of channels that have settings of
-//! their own.
+//! Mail servers with their senders: the server's own, and those of channels that have settings of their own.
 
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ pub(super) struct SmtpPools {
 }
 
 impl SmtpPools {
-    /// Reads the file with authorities.
+    /// Creates the pools. Reads the file with certificate authorities.
     pub(super) fn new(settings: &MailSettings) -> Result<Self, SetupError> {
         let authorities = Authorities::load(settings)?;
         let own = SmtpPool {
@@ -42,7 +41,7 @@ impl SmtpPools {
         Ok(Self { settings: settings.clone(), authorities, own: Arc::new(own), of_channels: PerChannel::default() })
     }
 
-    /// The channel's, as it is set up now; without one, the server's own.
+    /// Returns the pool of a channel with its current settings, or the server's own if it has none.
     pub(super) fn of(&self, channel: Option<&Channel>) -> Result<Arc<SmtpPool>, SetupError> {
         let Some((channel, config)) = channel.and_then(|it| Some((it, it.config.as_ref()?))) else {
             return Ok(Arc::clone(&self.own));
@@ -56,7 +55,7 @@ impl SmtpPools {
 
     fn build(&self, config: &Map<String, Value>) -> Result<SmtpPool, SetupError> {
         let settings = completed(config, &self.settings);
-        // What has the same server shares its connections.
+        // Channels with the same server and login share its connections.
         let smtp = if settings.same_server(&self.settings) {
             Arc::clone(&self.own.smtp)
         } else {
@@ -67,7 +66,8 @@ impl SmtpPools {
     }
 }
 
-/// What a channel leaves out is as the server has it; but the server's login is for the server's mail server only.
+/// Completes the settings of a channel with those of the server. The server's login is only used at its own mail
+/// server.
 fn completed(own: &Map<String, Value>, ours: &MailSettings) -> MailSettings {
     let mut settings = ours.clone();
     let encryption = text(own, "encryption").and_then(Encryption::named);
@@ -94,12 +94,12 @@ fn completed(own: &Map<String, Value>, ours: &MailSettings) -> MailSettings {
     settings
 }
 
-/// Empty counts as left out.
+/// Returns a text. An empty one counts as missing.
 pub(super) fn text<'a>(config: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     config.get(key)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// Also one that is written as text.
+/// Returns a number, which may also be written as text.
 fn number(config: &Map<String, Value>, key: &str) -> Option<u16> {
     match config.get(key)? {
         Value::Number(number) => number.as_u64()?.try_into().ok(),

@@ -2,7 +2,7 @@
 
 use crate::{domain::limits, notify::text::clean};
 
-/// Short lines without control characters and secrets; bounded.
+/// A limited number of short lines, without control characters and secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript(Vec<String>);
 

@@ -51,16 +51,17 @@ impl Transport for Webhook {
     }
 }
 
-/// From a JSON object, that has been checked when it was set; what a later version refuses is left out.
+/// Parses additional headers from a JSON object. It was checked when it was set; headers that this version refuses are
+/// left out.
 fn own_headers(text: &str) -> Vec<(HeaderName, String)> {
     let own: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
     let headers = own.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value)));
     headers.filter(|(name, _)| *name != header::CONTENT_TYPE).collect()
 }
 
-/// `sha256=` and the HMAC of the body in hexadecimal digits.
+/// Returns `sha256=` and the HMAC of the body in hexadecimal digits.
 fn signature(secret: &str, body: &[u8]) -> String {
-    // A key may be of any length.
+    // A key may have any length.
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mac| mac.chain_update(body));
     mac.map(|mac| format!("sha256={}", hex::encode(mac.finalize().into_bytes()))).unwrap_or_default()
 }

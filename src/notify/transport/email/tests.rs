@@ -77,7 +77,6 @@ fn a_value_of_any_length_gives_a_mail_of_bounded_length() {
     assert!(mail.lines().all(|line| line.len() <= 998));
 }
 
-/// Header lines, unfolded; what stands between them and the first empty line.
 #[test]
 fn a_text_does_not_end_its_part() {
     let mut notice = samples::full();
@@ -88,6 +87,7 @@ fn a_text_does_not_end_its_part() {
     assert_eq!(raw.matches("--=_g7-41_1").count(), 3, "{raw}");
 }
 
+/// Returns the unfolded header lines of a mail: everything before the first empty line.
 fn headers(mail: &str) -> Vec<String> {
     let head = mail.split("\n\n").next().unwrap();
     head.replace("\n ", " ").replace("\n\t", " ").lines().map(str::to_owned).collect()

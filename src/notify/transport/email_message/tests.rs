@@ -1,12 +1,12 @@
-//! Mail programs read headers as they were meant.
+//! Tests that mail programs read headers as they were written.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
 use super::*;
 
-/// As programs read a header: encoded words are decoded wherever they stand, and white space between two of them is
-/// dropped.
+/// Decodes a header as mail programs do: encoded words are decoded wherever they are, and white space between two of
+/// them is dropped.
 fn read(folded: &str) -> String {
     let line = folded.replace("\r\n", "");
     let mut out = String::new();
@@ -20,7 +20,7 @@ fn read(folded: &str) -> String {
         if !is_between {
             out.push_str(before);
         }
-        // What looks like an encoded word and was not encoded by us would be decoded to something else.
+        // A text that looks like an encoded word and was not encoded would be decoded to something else.
         let (text, after) = word.unwrap_or_else(|| panic!("not encoded: {line}"));
         out.push_str(&text);
         (rest, gap) = (after, Some(()));

@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Serialize)]
 struct Payload<'a> {
-    /// The same for each attempt.
+    /// Id of the message, the same for each attempt.
     id: &'a str,
     sent: String,
     #[serde(flatten)]
@@ -31,7 +31,7 @@ enum PayloadBody<'a> {
     Event(Box<NoticeBody<'a>>),
     Summary {
         total: usize,
-        /// Worst first; fewer than `total` if there are too many.
+        /// Worst first. Fewer than `total` if there are too many.
         notices: Vec<Box<RawValue>>,
     },
     Test {
@@ -43,10 +43,10 @@ enum PayloadBody<'a> {
 struct NoticeBody<'a> {
     event: EventBody<'a>,
     incident: IncidentBody<'a>,
-    /// The incident's page.
+    /// URL of the incident's page.
     link: Option<&'a str>,
     late_seconds: Option<i64>,
-    /// Open after the event, closed by now.
+    /// Whether the incident was open after the event and is closed now.
     closed_since: bool,
 }
 
@@ -73,7 +73,7 @@ struct KindBody {
     display: &'static str,
 }
 
-/// After the event.
+/// The incident. `level`, `open` and `acked` are as of the event, other fields are current.
 #[derive(Serialize)]
 struct IncidentBody<'a> {
     pk: u64,
@@ -133,7 +133,7 @@ pub(super) fn write(message: &Outgoing, zoned: &Zoned, now: Timestamp) -> String
         Content::Test { username } => PayloadBody::Test { username },
     };
     let payload = Payload { id: &message.id, sent: zoned.format(now).to_string(), content };
-    // None of its parts can fail to be written.
+    // No part of it can fail to be serialized.
     serde_json::to_string(&payload).unwrap_or_default()
 }
 
