@@ -29,13 +29,13 @@ use crate::{
     web::{self, SettingRow, WebSettings},
 };
 
-/// How long requests may take to finish once the server was told to stop.
+/// Time limit for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves until a signal ends it.
+/// Runs the server until a signal stops it.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     let descriptors = connections::raise_descriptor_limit();
-    // What a plug-in leaves behind is ours to end.
+    // Processes that plug-ins leave behind become children of the server, which ends them.
     if let Err(trouble) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
         warn!("processes that plug-ins leave behind are not noticed: {trouble}");
     }
@@ -48,14 +48,14 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
-    // Before anything else: a signal that comes early must not be lost.
+    // First of all, so that an early signal is not lost.
     let stop_signal = signals::stop_signal()?;
     for (name, value, origin) in config.rows() {
         tracing::debug!("setting {name} = {value:?} ({origin})");
     }
 
     let data = &config.data.value;
-    // Its lock is on the file that it has opened, which need not be the one that is there now.
+    // The other server's lock is on the file that it opened, which need not be the one at this path now.
     anyhow::ensure!(!admin_socket::is_answered(data), "{} is in use by another argusd", data.display());
     let backend = Backend::open(config).await?;
     let listener = connections::bind(&config.listen.value)
@@ -110,7 +110,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     }
     let ended = tokio::join!(jobs, dispatcher, plugins);
     drop(ended);
-    // Dropped, it takes its processes with it.
+    // Dropping the task ends the processes that it started.
     asking.abort();
     channels.close().await;
     backend.close().await?;
@@ -149,7 +149,7 @@ fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
     Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
 }
 
-/// The only line on standard output; whoever started us waits for it.
+/// Writes the only line on standard output. The program that started the server waits for it.
 fn ready(base: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "argusd ready: {base}").and_then(|()| stdout.flush()).context("cannot write to standard output")
@@ -157,7 +157,7 @@ fn ready(base: &str) -> anyhow::Result<()> {
 
 type Stopping = watch::Receiver<bool>;
 
-/// Resolves once the server was told to stop.
+/// Waits until the server is to stop.
 async fn stopped(stopping: &mut Stopping) {
     let ignored = stopping.wait_for(|stop| *stop).await;
     drop(ignored);

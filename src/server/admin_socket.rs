@@ -1,6 +1,6 @@
 //! The Unix socket beside the data file that accepts administrative commands.
 //!
-//! One line of JSON asks, lines of JSON answer. Only the owner of the server, and root, are heard.
+//! A request is one line of JSON, the replies are lines of JSON. Only the owner of the server and root are accepted.
 
 use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
@@ -26,10 +26,10 @@ use crate::{
     service::Service,
 };
 
-/// What fits into a socket's address on all systems.
+/// Longest path of a socket in bytes that all systems support.
 const LONGEST_PATH: usize = 100;
 
-/// Where the socket of a data file is: beside it, or, where that path is over-long, in a directory of its owner's.
+/// Returns the path of the socket of a data file: beside it or, if that path is too long, in a directory of its owner.
 fn socket_path(data: &Path) -> PathBuf {
     let data = std::fs::canonicalize(data).or_else(|_| std::path::absolute(data)).unwrap_or_else(|_| data.to_owned());
     let path = beside(&data, ".sock");
@@ -45,7 +45,7 @@ fn fallback_directory(owner: u32) -> PathBuf {
     PathBuf::from(format!("/tmp/argusd-{owner}"))
 }
 
-/// A socket that is not to be talked to: somebody else's process may listen there.
+/// Error for a socket that must not be used, because another user's process may listen on it.
 #[derive(Debug, thiserror::Error)]
 #[error("{} is ignored: {reason}", .path.display())]
 pub struct ForeignSocket {
@@ -53,9 +53,10 @@ pub struct ForeignSocket {
     reason: String,
 }
 
-/// The socket of the server that runs on this data file; `None` if nobody listens.
+/// Connects to the server that runs on this data file. `None` if no server listens.
 ///
-/// Commands carry passwords and tokens, so whoever listens has to be the owner of the data file, or root.
+/// Commands contain passwords and tokens, so the listening process must belong to the owner of the data file, to root,
+/// or to the calling user.
 pub async fn connect(data: &Path) -> Result<Option<std::os::unix::net::UnixStream>, ForeignSocket> {
     let path = socket_path(data);
     let owner = std::fs::metadata(data).map_or_else(|_| own_uid(), |metadata| metadata.uid());
@@ -86,7 +87,7 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// A directory, not a link to one, that only this user can change.
+/// Returns whether this is a directory, not a link to one, that only `owner` can access.
 fn is_private(directory: &std::fs::Metadata, owner: u32) -> bool {
     directory.is_dir() && directory.uid() == owner && directory.mode() & 0o777 == 0o700
 }
@@ -97,7 +98,7 @@ pub(super) struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// After the server was told to stop.
+    /// Waits for the end of the task, after the server was asked to stop, and removes the socket.
     pub(super) async fn end(self) {
         let ended = self.task.await;
         drop(ended);
@@ -107,7 +108,7 @@ impl AdminSocket {
     }
 }
 
-/// Whether a server answers for this data file: also one that has opened another file that was at this path before.
+/// Returns whether a server answers for this path, even if it has opened another file that was at this path before.
 #[must_use]
 pub(super) fn is_answered(data: &Path) -> bool {
     let path = socket_path(data);
@@ -116,7 +117,7 @@ pub(super) fn is_answered(data: &Path) -> bool {
     is_own && std::os::unix::net::UnixStream::connect(path).is_ok()
 }
 
-/// A server without its socket still serves; `None` and a log line then.
+/// Starts the socket. A server without its socket still serves: `None` and a log line if it cannot be created.
 pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Option<AdminSocket> {
     let path = socket_path(&config.data.value);
     match bind(&path) {
@@ -131,7 +132,8 @@ pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Op
     }
 }
 
-/// The data file's lock is ours, so a socket that is there already is left over from a server that died.
+/// Binds the socket. This process holds the lock of the data file, so an existing socket is left over from a dead
+/// server.
 fn bind(path: &Path) -> std::io::Result<UnixListener> {
     let elsewhere = fallback_directory(own_uid());
     if path.parent() == Some(elsewhere.as_path()) {
@@ -232,7 +234,7 @@ async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
 
 async fn request_line(read: impl AsyncRead + Unpin) -> std::io::Result<String> {
     let mut line = String::new();
-    // One more, to tell a line that is too long.
+    // One byte more, to detect a line that is too long.
     let length = BufReader::new(read.take(limits::ADMIN_REQUEST_BYTES + 1)).read_line(&mut line).await?;
     if length as u64 > limits::ADMIN_REQUEST_BYTES {
         return Err(std::io::Error::other(format!("it is larger than {} bytes", limits::ADMIN_REQUEST_BYTES)));
@@ -240,7 +242,7 @@ async fn request_line(read: impl AsyncRead + Unpin) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// Gives up when the other end does not read.
+/// Sends a reply. Fails if the other end does not read.
 async fn send(write: &mut (impl AsyncWriteExt + Unpin), reply: &AdminReply) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');

@@ -21,12 +21,12 @@ use crate::{
 
 pub struct Backend {
     service: Service,
-    /// The data file was made just now.
+    /// Whether the data file was just created.
     is_new: bool,
 }
 
 impl Backend {
-    /// Opens the file, or makes it and hands the first password over.
+    /// Opens the data file. Creates it if there is none, and hands over the first password.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let settings = Settings {
             time_zone: config.time_zone.value,
@@ -65,7 +65,7 @@ impl Backend {
         &self.service
     }
 
-    /// Tells the operator what to do next, if this was the first start.
+    /// Shows the operator the next steps, if this was the first start.
     pub fn explain_first_start(&self, config: &Config, base: &str) {
         if self.is_new {
             first_start::explain(config, base);
@@ -81,7 +81,7 @@ impl Backend {
     }
 }
 
-/// What is wrong with a data file that no server has; it stays as it is.
+/// Returns the faults of a data file that no server has open. The file is not changed.
 pub fn check(config: &Config) -> anyhow::Result<Vec<String>> {
     let path = &config.data.value;
     let findings = verify_pages(path)?;
@@ -108,7 +108,7 @@ fn search_directory(path: &Path) -> PathBuf {
     beside(path, ".search")
 }
 
-/// The data file's path with something appended to its name.
+/// Returns the data file's path with a suffix appended to its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(suffix);

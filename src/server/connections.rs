@@ -1,5 +1,5 @@
-//! Accepting connections and serving HTTP/1 on them: bounded in number, patient with idle ones, strict with slow heads and
-//! with clients that do not read.
+//! Accepts connections and serves HTTP/1 on them. Limits their number, tolerates idle ones, and ends those with slow
+//! heads or with clients that do not read.
 
 mod addresses;
 mod head;
@@ -37,17 +37,17 @@ use crate::{
     http::{Network, host},
 };
 
-/// Descriptors that are needed for other things than clients: files, the search index, the admin socket.
+/// Number of file descriptors for other purposes than clients: files, the search index, the admin socket.
 const RESERVED_DESCRIPTORS: usize = 256;
 
-/// Clients that may wait to be accepted; a burst beyond that is told nothing, and tries again a second later.
+/// Number of clients that may wait to be accepted. Clients beyond that get no answer, and try again a second later.
 const BACKLOG: u32 = 4_096;
 
-/// What an address is told that has its share of connections already.
+/// Answer to an address that has its share of connections already.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Type: text/plain\r\nContent-Length: 47\r\n\r\nThere are too many connections from your host.\n";
 
-/// Takes as many file descriptors as the system allows, and says how many that are.
+/// Raises the number of file descriptors to what the system allows, and returns it.
 pub(super) fn raise_descriptor_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -61,12 +61,12 @@ pub(super) fn raise_descriptor_limit() -> usize {
     current.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
-/// Connections that fit into this number of file descriptors.
+/// Returns the number of connections that fit into this number of file descriptors, but at least 16.
 pub(super) fn at_most_with(descriptors: usize) -> usize {
     descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(16)
 }
 
-/// Listens on the first of the addresses that `listen` stands for and that can be had.
+/// Listens on the first available address that `listen` stands for.
 pub(super) async fn bind(listen: &str) -> std::io::Result<TcpListener> {
     let mut outcome = Err(std::io::Error::other("it stands for no address"));
     for address in lookup_host(listen).await? {
@@ -80,17 +80,17 @@ pub(super) async fn bind(listen: &str) -> std::io::Result<TcpListener> {
 
 fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // So that a restart need not wait for connections of the last run to be forgotten.
+    // A restart must not wait until connections of the last run are forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Connections at the same time.
+/// Limits on simultaneous connections.
 pub(super) struct ConnectionBounds {
     all: usize,
     of_one_address: usize,
-    /// Whom the second bound does not concern.
+    /// Networks to which the limit for each address does not apply.
     trusted_proxies: Vec<Network>,
 }
 
@@ -101,7 +101,7 @@ impl ConnectionBounds {
     }
 }
 
-/// Accepts until told to stop, then waits for the requests under way.
+/// Accepts connections until the server stops, then waits for the requests under way.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: ConnectionBounds, mut stopping: Stopping) {
     let slots = Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS)));
     let addresses = Addresses::new(bounds.of_one_address, &bounds.trusted_proxies);
@@ -160,7 +160,7 @@ fn http1_settings() -> http1::Builder {
     builder
 }
 
-/// Writing fails once the client has read nothing for so long, so that answers do not wait for it forever.
+/// Makes writing fail if the client has read nothing for `timeout`, so that answers do not wait for it forever.
 fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, timeout: Duration) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(timeout));
@@ -174,7 +174,7 @@ struct AcceptedConnection {
     connected: Connected,
 }
 
-/// Waits for a free slot first, so that clients that are too many wait in the system's queue.
+/// Accepts a connection. Waits for a free slot first, so that surplus clients wait in the system's queue.
 async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addresses) -> Option<AcceptedConnection> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
@@ -189,7 +189,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addr
                 }
                 return Some(AcceptedConnection { stream, peer, slot, connected });
             }
-            // Out of descriptors, or a client that hung up at once: both pass.
+            // Out of descriptors, or a client that disconnected at once: both pass.
             Err(error) => {
                 debug!("accept: {error}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -198,7 +198,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addr
     }
 }
 
-/// Without waiting: a new connection has room for a short answer.
+/// Refuses a connection, without waiting: a new connection has room for a short answer.
 fn turn_away(stream: TcpStream) {
     let answered = stream.into_std().and_then(|mut stream| stream.write_all(TOO_MANY));
     if let Err(error) = answered {
@@ -221,9 +221,9 @@ mod tests {
         socket.connect(to).await.unwrap()
     }
 
-    /// The start of the answer to a request; the connection stays open.
+    /// Sends a request and returns the start of the answer. The connection stays open.
     async fn ask(stream: &mut TcpStream) -> String {
-        // The server may have hung up already.
+        // The server may have closed the connection already.
         drop(stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await);
         let mut start = [0; 12];
         stream.read_exact(&mut start).await.unwrap();

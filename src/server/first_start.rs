@@ -13,7 +13,7 @@ use tracing::{error, warn};
 use super::backend::beside;
 use crate::{config::Config, service::FirstStart};
 
-/// How to post the first incident to a server that listens at `base`.
+/// Shows how to post the first incident to a server that listens at `base`.
 pub(super) fn explain(config: &Config, base: &str) {
     let public = config.public_url.value.as_ref().map(ToString::to_string);
     let base = public.as_deref().unwrap_or(base).trim_end_matches('/');
@@ -29,7 +29,7 @@ pub(super) fn explain(config: &Config, base: &str) {
     ));
 }
 
-/// On a terminal somebody reads the password; a log is kept by others, so there it goes into a file of its own.
+/// Shows the generated password on a terminal. Otherwise writes it to a file, because others can read the log.
 pub(super) fn hand_over_password(first: &FirstStart, data: &Path) {
     let Some(password) = first.admin_password.as_ref().map(ExposeSecret::expose_secret) else { return };
     if std::io::stderr().is_terminal() {

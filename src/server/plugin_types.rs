@@ -13,14 +13,14 @@ use crate::{
 #[derive(Serialize)]
 pub struct PluginTypeRow {
     pub kind: String,
-    /// Or why the plug-in does not tell.
+    /// Name, or the reason for which the plug-in gives none.
     pub name: String,
     pub version: String,
-    /// Names, with a word about those that are special.
+    /// Names of settings, with a note if they are required or secret.
     pub settings: Vec<String>,
 }
 
-/// Starts each plug-in for a moment.
+/// Describes the installed plug-ins. Starts each of them briefly.
 pub fn plugin_types(config: &Config) -> anyhow::Result<Vec<PluginTypeRow>> {
     let settings = transport_settings::plugin_settings(config);
     let runtime =

@@ -18,9 +18,9 @@ pub(super) struct TransportSender {
     pub channels: Arc<Channels>,
     pub store: Store,
     pub health: Arc<Health>,
-    /// The types of the plug-ins that were installed when the server started.
+    /// Channel types of the plug-ins that were installed when the server started.
     pub plugins: Vec<String>,
-    /// What they say of themselves, once they were asked.
+    /// Descriptions of the plug-ins, once they have been asked for.
     pub described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
 }
 

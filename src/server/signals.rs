@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-/// Listens from now on; resolves with the name of the first signal that asks to stop.
+/// Listens for signals from now on. Resolves with the name of the first one that stops the server.
 pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -14,7 +14,7 @@ pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>
             tokio::select! {
                 _ = terminate.recv() => return "SIGTERM",
                 _ = interrupt.recv() => return "SIGINT",
-                // Closing the terminal that started the server sends it, and so do tools that expect a reload.
+                // Sent when the terminal that started the server is closed, and by tools that expect a reload.
                 _ = hangup.recv() => info!("SIGHUP: nothing is reloaded; restart the server to apply new settings"),
             }
         }

@@ -20,19 +20,19 @@ use crate::{
 
 const TEND_EVERY: Duration = Duration::from_secs(5);
 
-/// What decisions about who is told depend on.
+/// Returns the settings that decisions about notifications depend on.
 pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSettings> {
     let fallback = parse_blob(&config.notifications.fallback_filter.value)
         .map_err(|reason| anyhow::anyhow!("notifications.fallback_filter: {reason}"))?;
     Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
 }
 
-/// Reads templates and certificates.
+/// Creates the transports. Reads templates and certificates.
 pub(super) fn channels(config: &Config, store: &Store) -> anyhow::Result<Arc<Channels>> {
     Ok(Arc::new(Channels::new(&channel_settings(config), Arc::clone(store.clock()))?))
 }
 
-/// Sends what is due until the server stops. `base` is where the server listens.
+/// Creates the dispatcher. `base` is the URL at which the server listens.
 pub(super) fn dispatcher(
     config: &Config,
     store: &Store,
@@ -50,7 +50,7 @@ pub(super) fn dispatcher(
     Dispatcher::new(store.clone(), channels, health, settings)
 }
 
-/// Reads no files: that is left to the channels.
+/// Converts the settings. Reads no files; the transports do that.
 pub(super) fn channel_settings(config: &Config) -> ChannelSettings {
     ChannelSettings {
         mail: mail_settings(&config.mail),
@@ -70,7 +70,7 @@ pub(super) fn plugin_settings(config: &Config) -> PluginSettings {
     }
 }
 
-/// Stops the plug-ins of channels that are gone, until the server stops.
+/// Stops the plug-ins of deleted channels, until the server stops.
 pub(super) async fn tend(channels: Arc<Channels>, store: Store, mut stopping: Stopping) {
     loop {
         tokio::select! {
@@ -80,7 +80,7 @@ pub(super) async fn tend(channels: Arc<Channels>, store: Store, mut stopping: St
     }
 }
 
-/// Starts each plug-in for a moment, and keeps what it says of itself.
+/// Asks all plug-ins for their descriptions. Starts each of them briefly.
 pub(super) async fn ask_plugins(
     settings: PluginSettings,
     described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,

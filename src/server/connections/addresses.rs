@@ -1,4 +1,4 @@
-//! How many connections each address has, so that one alone cannot take all of them.
+//! Counts the connections of each address, so that one address cannot take all of them.
 
 use std::{
     net::IpAddr,
@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 
 use crate::{domain::address::network, http::Network};
 
-/// A handle. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
+/// Numbers of connections by address. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
+/// Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Addresses {
     most: usize,
@@ -17,7 +18,7 @@ pub(super) struct Addresses {
     connections: Arc<Mutex<FxHashMap<IpAddr, usize>>>,
 }
 
-/// One connection of an address, until it is dropped.
+/// One connection of an address, counted until it is dropped.
 pub(super) struct Connected {
     /// `None`: a trusted proxy, which is not counted.
     counted: Option<(IpAddr, Addresses)>,
@@ -28,7 +29,7 @@ impl Addresses {
         Self { most, trusted: trusted.into(), connections: Arc::default() }
     }
 
-    /// `None`: the address has as many as it may have.
+    /// Counts a connection. `None`: the address has as many as it may have.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Connected> {
         if self.trusted.iter().any(|network| network.contains(peer)) {
             return Some(Connected { counted: None });

@@ -1,5 +1,4 @@
-//! Connections whose request heads are large: only so many at once, since each has a buffer of that size for as long as it
-//! stays open.
+//! Limits the number of connections with large request heads: each has a buffer of that size as long as it is open.
 
 use std::{
     io,
@@ -14,17 +13,17 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-/// What is read at first, and what an ordinary head fits into.
+/// Bytes that are read at first, which are enough for an ordinary head.
 const ORDINARY_HEAD_BYTES: usize = 8 << 10;
 
-/// What is known about the head that a connection reads. A handle.
+/// State of the head that a connection is reading. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Head(Arc<Mutex<HeadState>>);
 
 struct HeadState {
     /// Permits for large heads.
     large: Arc<Semaphore>,
-    /// Of the head so far; `None` while a request is carried out.
+    /// Number of bytes of the head so far. `None` while a request is carried out.
     bytes: Option<usize>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -34,13 +33,13 @@ impl Head {
         Self(Arc::new(Mutex::new(HeadState { large: Arc::clone(large), bytes: Some(0), permit: None })))
     }
 
-    /// The head is complete.
+    /// Records that the head is complete.
     pub(super) fn parsed(&self) {
         self.state().bytes = None;
     }
 
-    /// What is read from now on belongs to the next head. Says whether the connection has to be closed, because its buffer
-    /// has become large.
+    /// Records that the next bytes belong to a new head. Returns whether the connection has to be closed, because its
+    /// buffer has become large.
     pub(super) fn answered(&self) -> bool {
         let mut state = self.state();
         state.bytes = Some(0);
