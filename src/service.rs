@@ -278,7 +278,7 @@ pub struct Caller {
     pub credential: Credential,
 }
 
-/// What the caller authenticated with.
+/// Credential with which the caller authenticated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
     Classic(TokenHash),

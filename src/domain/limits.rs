@@ -12,7 +12,7 @@ pub const LIVE_CHANGES: usize = 50_000;
 /// Estimated bytes of all kept batches together; beyond that the oldest batches are dropped.
 pub const LIVE_BYTES: usize = 32 << 20;
 
-/// Estimated bytes of the incidents that are pushed together; beyond that pages are told to reload.
+/// Estimated bytes of the incidents that are pushed together; above it, pages reload.
 pub const LIVE_UPDATE_BYTES: usize = 4 << 20;
 
 /// Time between two pushes to one page; changes in between are pushed together.
@@ -39,10 +39,10 @@ pub const LIVE_STREAMS: usize = 5_000;
 /// Open streams of one user.
 pub const LIVE_STREAMS_PER_USER: usize = 100;
 
-/// Bytes of one push to one page; beyond that the page is told to reload.
+/// Bytes of one push to one page; above it, the page reloads.
 pub const LIVE_PUSH_BYTES: usize = 256 << 10;
 
-/// Bytes of rows that clients have not read yet, all streams together; beyond that pages are told to reload.
+/// Bytes of rows that clients have not read yet, all streams together; above it, pages reload.
 pub const LIVE_UNSENT_BYTES: usize = 64 << 20;
 
 /// Simultaneous searches for views with search words; further ones wait.
@@ -51,7 +51,7 @@ pub const LIVE_SEARCHES: usize = 2;
 /// Views of one stream, which are the tabs of one browser.
 pub const LIVE_VIEWS: usize = 40;
 
-/// Incidents in one push; beyond that pages are told to reload.
+/// Incidents in one push; above it, pages reload.
 pub const LIVE_ROWS: usize = 250;
 
 /// Incidents in one transaction of a bulk change, from a page or over the API.
@@ -272,7 +272,7 @@ pub const PASSWORD_CHECKS: usize = 2;
 pub const PASSWORD_CHECKS_OF_STRANGERS: usize = 1;
 /// Waiting password checks.
 pub const PASSWORD_QUEUE: usize = 64;
-/// Time a password check waits before the client is told to retry.
+/// Time a password check waits before the client gets the answer to retry later.
 pub const PASSWORD_WAIT: Duration = Duration::from_secs(10);
 pub const PASSWORD: usize = 1_024;
 /// Minimum length of a new password; shorter old ones stay valid.

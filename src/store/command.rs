@@ -19,7 +19,7 @@ use crate::domain::{
     user::User,
 };
 
-/// What a command can read and stage. Methods for the kinds of configuration are in `kind` and `configure`. Reads see
+/// Reads and staged writes of a command. Methods for the kinds of configuration are in `kind` and `configure`. Reads see
 /// all that is committed and the earlier commands of the batch, but not what this command staged.
 pub struct Command<'a> {
     pub(super) reads: &'a dyn Reads,

@@ -332,7 +332,7 @@ struct Story {
 }
 
 proptest! {
-    /// Whatever destinations answer, each message is sent once, in the order of its incident, and no destination gets
+    /// With any answers of destinations, each message is sent once, in the order of its incident, and no destination gets
     /// more within a minute than the limit.
     #[test]
     fn everything_arrives_in_order_and_within_the_limit(

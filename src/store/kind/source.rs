@@ -78,7 +78,7 @@ impl Kind for Source {
         directory.put_source(self)
     }
 
-    /// Also adds the source type, since types have no versions.
+    /// Adds the source type too, since types have no versions.
     fn place_version(self: Arc<Self>, directory: &mut Directory) {
         directory.source_types.insert(self.source_type.clone());
         self.place(directory);
