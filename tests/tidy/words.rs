@@ -1,6 +1,6 @@
 //! Checks of the words of pages, comments and documents: phrases that `docs/STYLE.md` refuses do not come back.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use super::{pages::files_of, product_files};
 
@@ -125,7 +125,7 @@ fn starts_of_docs(code: &str) -> Vec<&str> {
 fn documents() -> Vec<(String, String)> {
     let mut documents = vec![("README.md".to_owned(), fs::read_to_string("README.md").unwrap())];
     for (name, bytes) in files_of("docs") {
-        if name.ends_with(".md") && !name.ends_with("STYLE.md") {
+        if name != "STYLE.md" && Path::new(&name).extension().is_some_and(|it| it == "md") {
             documents.push((format!("docs/{name}"), String::from_utf8(bytes).unwrap()));
         }
     }
