@@ -295,7 +295,7 @@ impl SearchState {
         match self.text.view().map(|view| guarded(|| view.search(criteria))) {
             Some(Ok(set)) => plan.narrow(set),
             Some(Err(error)) => {
-                tracing::error!(%error, "the search index failed; it will be built anew");
+                tracing::error!(%error, "the search index failed; it will be rebuilt");
                 self.text.rebuild();
                 plan.read_with = Some(self.store.snapshot()?);
             }

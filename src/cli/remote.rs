@@ -1,4 +1,4 @@
-//! Executes an administrative command in the running server over its socket, or else in this process.
+//! Executes an administrative command: in the running server over its socket, or in this process if no server runs.
 
 use std::{
     io::{BufRead, BufReader, Write},

@@ -1,4 +1,4 @@
-//! Rows of users, tokens, sources and channels in lists, without secrets.
+//! Rows of the lists that the command line prints: users, tokens, sources, filters and channels, without secrets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

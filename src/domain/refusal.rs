@@ -48,7 +48,7 @@ pub enum Refusal {
     TooManyIds,
     #[error("too much has changed since this list was shown; nothing was done, please select again")]
     SelectionTooOld,
-    #[error("there are incidents already, and the demo data would stand between them")]
+    #[error("there are incidents already; --force adds demo data to them")]
     IncidentsAlready,
     #[error("there is a source with this name and type already")]
     SourceExists,

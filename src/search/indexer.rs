@@ -229,10 +229,10 @@ impl Indexer {
                     indexer.index = Some(index);
                     return Ok(indexer);
                 }
-                tracing::info!("the search index does not belong to the end of the change log; it is built anew");
+                tracing::info!("the search index does not belong to the end of the change log; it is being rebuilt");
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the search index cannot be opened; it is built anew"),
+            Err(error) => tracing::warn!(%error, "the search index cannot be opened; it is being rebuilt"),
         }
         if indexer.store.counters().incidents <= SMALL {
             indexer.index = Some(indexer.build_small()?);
@@ -265,7 +265,7 @@ impl Indexer {
                 Ok(index) => self.index = Some(index),
                 Err(CatchUpError::Stopped) => return,
                 Err(error) => {
-                    tracing::error!(%error, "the search index could not be written; it will be built anew");
+                    tracing::error!(%error, "the search index could not be written; it will be rebuilt");
                     self.shared.rebuild();
                     self.pause();
                 }

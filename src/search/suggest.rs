@@ -48,7 +48,7 @@ impl Search {
         match guarded(|| view.count_tags(&typed)) {
             Ok(counts) => Ok(Some(counts.best(limit))),
             Err(error) => {
-                tracing::error!(%error, "the search index failed; it will be built anew");
+                tracing::error!(%error, "the search index failed; it will be rebuilt");
                 self.inner.text.rebuild();
                 Ok(None)
             }

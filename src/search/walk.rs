@@ -1,4 +1,4 @@
-//! Walks through the columns from newer to older rows or back, and counts.
+//! Finds and counts the rows of the columns that match, from newer to older rows or the other way.
 
 use std::cell::Cell;
 
@@ -24,7 +24,7 @@ pub(super) struct ColumnWalk<'a> {
 #[derive(Debug)]
 enum Within<'a> {
     All,
-    /// Sorted.
+    /// Positions in ascending order.
     Places(Vec<RowPosition>),
     Bits(&'a Bits),
 }

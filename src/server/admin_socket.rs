@@ -122,7 +122,7 @@ pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Op
     let path = socket_path(&config.data.value);
     match bind(&path) {
         Ok(listener) => {
-            info!("administrative commands are heard on {}", path.display());
+            info!("listening for administrative commands on {}", path.display());
             Some(AdminSocket { task: tokio::spawn(listen(listener, service, stopping)), path })
         }
         Err(error) => {

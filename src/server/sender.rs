@@ -1,4 +1,5 @@
-//! Test messages, sent via the same channels as other messages.
+//! Sends test messages via the same channels as other messages. Also reports which media were reached, and what plug-ins
+//! say about themselves.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Posts incidents one after the other until the time is up.
+//! One worker of `argusd stress`: posts incidents over one connection until the time is over.
 
 use std::{
     sync::Arc,
@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock, random_bytes};
 /// Number of consecutive errors after which a worker stops.
 const ERRORS_IN_A_ROW: usize = 5;
 
+/// Everything that one worker posted, with latencies and errors.
 #[derive(Default)]
 pub(super) struct PostedIncident {
     pub incidents: Vec<Incident>,

@@ -1,4 +1,4 @@
-//! The login page, and logging out.
+//! Login page, login and logout.
 
 use std::time::Duration;
 
