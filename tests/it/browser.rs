@@ -50,7 +50,7 @@ fn two_browsers_see_one_server_and_do_not_share_cookies() {
 }
 
 #[test]
-fn a_look_is_what_the_page_gets() {
+fn a_page_gets_the_configured_look() {
     let look = Look { size: PHONE, theme: Theme::Dark, ..Look::DEFAULT };
     with_browser("look", look, async |browser| {
         browser.goto("/api/schema/swagger-ui/").await;
@@ -63,7 +63,7 @@ fn a_look_is_what_the_page_gets() {
 }
 
 #[test]
-fn without_scripts_none_run() {
+fn no_script_runs_where_scripts_are_off() {
     with_browser("scriptless", Look { scripts: false, ..Look::DEFAULT }, async |browser| {
         browser.goto("/api/schema/swagger-ui/").await;
         assert!(browser.driver.find_all(By::Css("#swagger-ui *")).await.unwrap().is_empty());

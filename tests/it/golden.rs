@@ -23,7 +23,6 @@ use argusd::{
     http::HttpSettings,
     search::Search,
     service::{Service, Settings},
-    store::{Options, Store},
     web::{self, WebSettings},
 };
 use axum::Router;
@@ -33,7 +32,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     resource::{self, Resource},
-    support::{Client, in_memory},
+    support::{Client, in_memory, open_store},
 };
 
 /// Tables that are younger than the last golden file and of no resource. The next file has them.
@@ -58,16 +57,16 @@ fn younger_paths() -> Vec<String> {
 }
 
 /// A server over a data file, as far as it has no network and sends nothing.
-struct Site {
+struct OpenedFile {
     service: Service,
     router: Router,
     data: PathBuf,
 }
 
-impl Site {
+impl OpenedFile {
     fn open(data: PathBuf) -> Self {
         let clock = Arc::new(ManualClock::new(parse(NOW, Tz::UTC).unwrap()));
-        let store = Store::open(&data, Options::default(), clock).unwrap();
+        let store = open_store(&data, clock);
         let search = Search::open(&store, &data.with_extension("search")).unwrap();
         assert!(search.wait_until_indexed(Duration::from_mins(1)));
         let service = Service::new(store, search, Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() });
@@ -196,7 +195,7 @@ fn first_difference(recorded: &str, actual: &str) -> String {
     [few(&recorded, '-'), few(&actual, '+')].concat().join("\n")
 }
 
-async fn compare(site: &Site, name: &str, of: &str) {
+async fn compare(site: &OpenedFile, name: &str, of: &str) {
     let mut lists = Recorded::read(name, "lists");
     let changes = (name == FILES[FILES.len() - 1]).then(|| stored::CHANGES.to_owned());
     for request in requests::lists(&site.service).into_iter().chain(changes) {
@@ -219,14 +218,14 @@ async fn compare(site: &Site, name: &str, of: &str) {
 /// The file itself, and its backup. The backup comes first, since a request of a source leaves a sign of life.
 async fn answers_as_recorded(name: &str) {
     let directory = in_memory();
-    let site = Site::open(copy_of(name, directory.path()));
+    let site = OpenedFile::open(copy_of(name, directory.path()));
     let backup = directory.path().join("backup.redb");
     let reply = site.command(AdminRequest::Backup { to: backup.clone() }).await;
     assert!(matches!(reply, AdminReply::Done), "{reply:?}");
     let data = spawn_blocking(|| site.close()).await.unwrap();
     tables::assert_same(&tables::read(&data), &tables::read(&backup));
     for (path, of) in [(data, name.to_owned()), (backup, format!("the backup of {name}"))] {
-        let site = Site::open(path);
+        let site = OpenedFile::open(path);
         compare(&site, name, &of).await;
         spawn_blocking(|| site.close()).await.unwrap();
     }
@@ -261,7 +260,7 @@ fn every_table_and_every_version_of_a_record_is_in_a_golden_file() {
     }
     found.check();
     // Opening the last one once more makes the tables that are younger.
-    let data = Site::open(copy_of(FILES[3], directory.path())).close();
+    let data = OpenedFile::open(copy_of(FILES[3], directory.path())).close();
     found.check_names(&tables::read(&data));
 }
 
@@ -269,7 +268,7 @@ fn every_table_and_every_version_of_a_record_is_in_a_golden_file() {
 #[test]
 fn every_variant_is_in_the_last_golden_file() {
     let directory = in_memory();
-    let site = Site::open(copy_of(FILES[3], directory.path()));
+    let site = OpenedFile::open(copy_of(FILES[3], directory.path()));
     let found = requests::variants(&site.service);
     let of_configuration = requests::CONFIGURATION
         .iter()
@@ -281,9 +280,9 @@ fn every_variant_is_in_the_last_golden_file() {
 }
 
 #[test]
-fn every_list_of_the_documents_is_asked_for() {
+fn every_documented_list_is_recorded() {
     let directory = in_memory();
-    let site = Site::open(copy_of(FILES[3], directory.path()));
+    let site = OpenedFile::open(copy_of(FILES[3], directory.path()));
     let missing = requests::documented_without_request(&site.service);
     assert!(missing.is_empty(), "{missing:#?}");
     site.close();

@@ -49,6 +49,7 @@ mod delivery {
 }
 
 mod golden;
+mod harness;
 
 /// Incidents: the API, the pages, and those that the server opens about itself.
 mod incidents {

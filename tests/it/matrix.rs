@@ -9,12 +9,8 @@ use std::{
 };
 
 use argusd::{
-    domain::{
-        ids::{DestinationId, EventId, IncidentId, MessageId, ProfileId},
-        message::{Message, MessageState, MessageSubject, Route},
-    },
+    domain::message::Message,
     http::{Version, docs, native},
-    store::StoreError,
 };
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -24,7 +20,7 @@ use crate::{
         self, ALL_CREATE, ALL_READ, Document, Make, OPEN, OWNER_DELETES, OWNER_READS, Resource, Row, STAFF_ONLY, fill,
         row,
     },
-    support::{App, Client, PASSWORD, Reply, Who},
+    support::{App, Client, PASSWORD, Who},
 };
 
 const AT: &str = "2026-01-15T12:30:00+01:00";
@@ -196,7 +192,7 @@ fn every_operation_has_its_row() {
 }
 
 #[tokio::test]
-async fn every_kind_of_user_gets_what_the_table_says() {
+async fn every_kind_of_user_gets_the_statuses_of_the_table() {
     for document in Document::ALL {
         for (column, who) in Who::ALL.into_iter().enumerate() {
             check_column(document, column, who).await;
@@ -252,61 +248,30 @@ struct Objects {
 
 /// A fresh incident with an event, an acknowledgement and a tag; a filter, a destination, a profile and a channel.
 async fn objects(app: &App, helper: &Client, admin: &Client) -> Objects {
-    let pk = |reply: Reply| reply.json()["pk"].as_u64().unwrap();
-    let body = json!({"start_time": AT, "tags": [{"tag": "t=1"}]});
-    let incident = pk(helper.post("/api/v2/incidents/", body).await);
+    let incident = helper.incident().starts(AT).tag("t=1").post().await;
     let path = format!("/api/v2/incidents/{incident}");
-    let event = helper.post(&format!("{path}/events/"), json!({"type": "OTH", "timestamp": AT})).await;
-    let ack = helper.post(&format!("{path}/acks/"), json!({ "timestamp": AT })).await;
+    let event = helper.post(&format!("{path}/events/"), json!({"type": "OTH", "timestamp": AT})).await.pk();
+    let ack = helper.post(&format!("{path}/acks/"), json!({ "timestamp": AT })).await.pk();
     let name = format!("of {incident}");
-    let profiles = "/api/v2/notificationprofiles";
-    let filter = helper.post(&format!("{profiles}/filters/"), json!({ "name": name })).await;
+    let filter = helper.filter(&name).post().await;
     let number = format!("+479{:07}", 1_000_000 + incident);
-    let sms = json!({"media": "sms", "settings": {"phone_number": number}});
-    let own_destination = helper.post(&format!("{profiles}/destinations/"), sms).await;
-    let own = |name: &str| json!({ "name": format!("{name} {incident}"), "time_recurrences": [] });
-    let kept = pk(helper.post(&format!("{profiles}/timeslots/"), own("kept")).await);
-    let used = pk(helper.post(&format!("{profiles}/filters/"), own("kept")).await);
-    let profile = json!({"timeslot": kept, "filters": [used]});
-    let profile = helper.post(&format!("{profiles}/"), profile).await;
-    let channel = json!({ "name": name, "type": "email" });
-    let channel = admin.post(&format!("{}/channels/", native::PREFIX), channel).await;
-    let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
-    let event = pk(event);
-    let dead = dead_message(app, incident, event, destination).await;
-    Objects {
-        incident,
-        event,
-        ack: pk(ack),
-        filter: pk(filter),
-        destination: destination.0,
-        dead: dead.0,
-        own_destination: pk(own_destination),
-        profile: pk(profile),
-        channel: channel.json()["uuid"].as_str().unwrap().to_owned(),
-    }
-}
-
-async fn dead_message(app: &App, incident: u64, event: u64, destination: DestinationId) -> MessageId {
-    let user = app.user_id("alice");
-    let message = move |id, now| Message {
-        id,
-        created: now,
-        about: MessageSubject::Event { incident: IncidentId(incident), event: EventId(event) },
-        route: Route::Destination { user, profile: ProfileId(1), destination, medium: "email".to_owned() },
-        address: "alice@example.org".to_owned(),
-        state: MessageState::Dead { at: now },
-        attempts: 3,
-        last_attempt: Some(now),
-        answer: "550 no such user".to_owned(),
-    };
-    let written = app.service.store().write(None, move |command| {
-        let id = command.new_message_id();
-        let now = command.now();
-        command.put_message(message(id, now));
-        Ok::<_, StoreError>(id)
-    });
-    written.await.unwrap()
+    let own_destination = helper.destination("sms", "phone_number", &number).post().await;
+    let kept = format!("kept {incident}");
+    let (timeslot, used) = (helper.timeslot(&kept).never().post().await, helper.filter(&kept).post().await);
+    let profile = helper.profile().timeslot(timeslot).filter(used).with(json!({"destinations": []})).post().await;
+    let channel = admin.channel(&name, "email").create().await;
+    // A request to send it again is among those that are made.
+    app.allow_unsent_messages();
+    let failed = app.failed_message(incident, event);
+    let dead = app
+        .write(move |command| {
+            let id = command.new_message_id();
+            command.put_message(Message { id, ..failed });
+            id
+        })
+        .await;
+    let destination = app.destination_of("alice").0;
+    Objects { incident, event, ack, filter, destination, dead: dead.0, own_destination, profile, channel }
 }
 
 impl Objects {

@@ -20,12 +20,13 @@ use argusd::{
         time::Timestamp,
     },
     search::{Cursor, Search, Sort, SortColumn, Status},
-    store::{Command, Options, Store, StoreError},
+    store::{Command, Store, StoreError},
 };
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tempfile::TempDir;
 
 use self::question::{Question, a_question};
+use crate::support::open_store;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Names, in another order than the ids, and types.
@@ -134,7 +135,7 @@ impl World {
 
     fn open(&mut self) {
         let file = self.directory.path().join("argusd.redb");
-        let store = Store::open(&file, Options::default(), Arc::new(SystemClock)).unwrap();
+        let store = open_store(&file, Arc::new(SystemClock));
         self.search = Some(Search::open(&store, &self.directory.path().join("search")).unwrap());
         self.store = Some(store);
     }
@@ -422,7 +423,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn finds_what_reading_everything_finds(steps in vec(a_step(), 1..80)) {
+    fn search_finds_what_reading_all_records_finds(steps in vec(a_step(), 1..80)) {
         let mut world = World::new();
         for step in steps {
             world.take(step);
@@ -437,7 +438,7 @@ proptest! {
     }
 
     #[test]
-    fn walking_neither_repeats_nor_loses_a_row(
+    fn paging_neither_repeats_nor_loses_a_row(
         starts in vec(0i64..20, 1..40),
         later in vec(0i64..20, 0..40),
         size in 1usize..8,
@@ -479,7 +480,7 @@ proptest! {
 }
 
 #[test]
-fn the_first_and_the_last_page_have_one_neighbour() {
+fn the_first_and_the_last_page_have_one_neighbor() {
     let mut world = World::new();
     for start in 0..5 {
         world.create(an_incident(start, 1), "");
@@ -497,7 +498,7 @@ fn the_first_and_the_last_page_have_one_neighbour() {
 }
 
 #[test]
-fn an_index_that_is_damaged_or_gone_is_built_anew() {
+fn a_damaged_or_missing_index_is_rebuilt() {
     let mut world = World::new();
     for start in 0..50 {
         let incident =

@@ -23,7 +23,7 @@ const AT_ONCE: usize = 3;
 /// `ARGUSD_TEST_SEED=N` repeats one of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 #[expect(clippy::disallowed_methods, reason = "it says which life, nothing else")]
-async fn nothing_due_is_forgotten_and_every_silence_has_a_reason() {
+async fn every_due_message_is_sent_and_every_missing_one_has_a_reason() {
     if let Some(seed) = std::env::var("ARGUSD_TEST_SEED").ok().and_then(|text| text.parse().ok()) {
         live(seed).await;
         return;

@@ -41,7 +41,7 @@ async fn an_expired_token_is_valid_again_when_the_clock_was_wrong() {
 }
 
 #[tokio::test]
-async fn a_week_after_it_expired_the_row_is_deleted() {
+async fn an_expired_token_is_deleted_after_a_week() {
     let app = App::new().await;
     let token = app.new_token("alice").await;
     let before = rows(&app);

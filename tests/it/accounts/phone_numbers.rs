@@ -2,27 +2,22 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Reply, Who};
+use crate::support::{App, Who};
 
 const PATH: &str = "/api/v1/auth/phone-number/";
-
-fn pk(reply: &Reply) -> u64 {
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    reply.json()["pk"].as_u64().unwrap()
-}
 
 fn number(number: &str) -> Value {
     json!({ "phone_number": number })
 }
 
 #[tokio::test]
-async fn made_read_changed_and_deleted() {
+async fn phone_numbers_are_created_read_changed_and_deleted() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let user = app.user_id("alice").0;
     client.get(PATH).await.is(200, json!([]));
     let created = client.post(PATH, json!({"phone_number": "+47 67 67 67 67", "user": 1})).await;
-    let key = pk(&created);
+    let key = created.pk();
     let one = format!("{PATH}{key}/");
     let shown = |number: &str| json!({"pk": key, "user": user, "phone_number": number});
     created.is(201, shown("+4767676767"));
@@ -41,10 +36,10 @@ async fn made_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_phone_numbers_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
-    let one = format!("{PATH}{}/", pk(&client.post(PATH, number("+4767676767")).await));
+    let one = format!("{PATH}{}/", client.post(PATH, number("+4767676767")).await.pk());
     assert_eq!(client.post(PATH, number("+4767676768")).await.status, 201);
     let required = json!({"phone_number": ["This field is required."]});
     for body in [json!({}), number(""), number("  "), json!({"phone_number": null})] {
@@ -62,9 +57,9 @@ async fn what_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_else_sees_them_but_may_have_the_same() {
+async fn a_phone_number_is_private_but_others_may_have_the_same() {
     let app = App::new().await;
-    let key = pk(&app.of(Who::EndUser).post(PATH, number("+4767676767")).await);
+    let key = app.of(Who::EndUser).post(PATH, number("+4767676767")).await.pk();
     let one = format!("{PATH}{key}/");
     let unknown = json!({"detail": "No DestinationConfig matches the given query."});
     for who in [Who::Source, Who::Staff, Who::Superuser] {
@@ -83,16 +78,16 @@ async fn nobody_else_sees_them_but_may_have_the_same() {
 }
 
 #[tokio::test]
-async fn profiles_just_lose_a_deleted_number() {
+async fn a_deleted_phone_number_is_removed_from_profiles() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
-    let key = pk(&client.post(PATH, number("+4767676767")).await);
+    let key = client.post(PATH, number("+4767676767")).await.pk();
     let slots = client.get("/api/v1/notificationprofiles/timeslots/").await.json();
-    let filter = client.post("/api/v1/notificationprofiles/filters/", json!({"name": "f"})).await.json();
+    let filter = client.filter("f").post().await;
     let body = json!({
-        "timeslot": slots[0]["pk"], "filters": [filter["pk"]], "media": ["EM", "SM"], "phone_number": key});
+        "timeslot": slots[0]["pk"], "filters": [filter], "media": ["EM", "SM"], "phone_number": key});
     let profile = client.post("/api/v1/notificationprofiles/", body).await;
-    let path = format!("/api/v1/notificationprofiles/{}/", pk(&profile));
+    let path = format!("/api/v1/notificationprofiles/{}/", profile.pk());
     assert_eq!(profile.json()["phone_number"]["pk"], key);
     assert_eq!(client.delete(&format!("{PATH}{key}/")).await.status, 204);
     let left = client.get(&path).await.json();

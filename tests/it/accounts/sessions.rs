@@ -52,7 +52,7 @@ async fn logging_in_sets_three_cookies() {
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_tell_what_was_wrong() {
+async fn a_refused_login_does_not_say_what_was_wrong() {
     let app = App::new().await;
     app.service.people().set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
     let mut answers = Vec::new();
@@ -69,7 +69,7 @@ async fn a_refusal_does_not_tell_what_was_wrong() {
 }
 
 #[tokio::test]
-async fn too_many_tries_have_to_wait() {
+async fn too_many_failed_logins_have_to_wait() {
     let app = App::new().await;
     let mut visit = Visit::stranger(&app);
     let mut statuses = Vec::new();
@@ -84,7 +84,7 @@ async fn too_many_tries_have_to_wait() {
 }
 
 #[tokio::test]
-async fn a_browser_that_logged_in_before_is_not_held_up_by_guessers() {
+async fn a_known_browser_can_log_in_while_others_guess_passwords() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     let device = admin.cookie("device").unwrap().to_owned();
@@ -104,7 +104,7 @@ async fn a_browser_that_logged_in_before_is_not_held_up_by_guessers() {
 }
 
 #[tokio::test]
-async fn a_notice_that_somebody_else_planted_is_not_shown() {
+async fn a_planted_notice_is_not_shown() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let mut bob = Visit::of(&app, "bob").await;
@@ -124,7 +124,7 @@ async fn a_notice_that_somebody_else_planted_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_session_from_before_is_not_taken_over() {
+async fn logging_in_never_reuses_a_session_id() {
     let app = App::new().await;
     let mut victim = Visit::stranger(&app);
     let planted = "0".repeat(64);
@@ -150,7 +150,7 @@ async fn a_session_from_before_is_not_taken_over() {
 }
 
 #[tokio::test]
-async fn the_login_form_needs_its_own_cookie() {
+async fn the_login_form_needs_its_csrf_cookie() {
     let app = App::new().await;
     let form = [("username", "admin"), ("password", PASSWORD)];
     let mut visit = Visit::stranger(&app);
@@ -168,7 +168,7 @@ async fn the_login_form_needs_its_own_cookie() {
 }
 
 #[tokio::test]
-async fn next_leads_to_places_of_our_own() {
+async fn login_redirects_only_within_the_site() {
     let app = App::new().await;
     for (next, to) in [
         ("/user/?a=b", "/user/?a=b"),
@@ -188,9 +188,9 @@ async fn next_leads_to_places_of_our_own() {
 }
 
 #[tokio::test]
-async fn posts_need_the_proof_of_the_same_session() {
+async fn forms_need_the_csrf_token_of_their_session() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let bob = Visit::of(&app, "bob").await;
     let own = alice.cookie("csrftoken").unwrap().to_owned();
@@ -229,7 +229,7 @@ async fn posts_need_the_proof_of_the_same_session() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_session_for_good() {
+async fn a_session_is_useless_after_logging_out() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let mut elsewhere = Visit::again(&app, "alice").await;
@@ -272,7 +272,7 @@ async fn a_new_password_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused_where_people_write_it() {
+async fn an_invalid_email_address_is_refused_in_forms() {
     let app = App::new().await;
     let email = || app.service.directory().user_named("alice").unwrap().email.clone();
     let before = email();
@@ -292,7 +292,7 @@ async fn an_address_that_is_none_is_refused_where_people_write_it() {
 }
 
 #[tokio::test]
-async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
+async fn deactivation_and_revocation_end_a_session_at_once() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let mut bob = Visit::of(&app, "bob").await;
@@ -316,9 +316,9 @@ async fn who_is_deactivated_or_revoked_is_out_with_the_next_request() {
 }
 
 #[tokio::test]
-async fn the_api_takes_the_session_too() {
+async fn the_api_accepts_sessions() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let other = Visit::of(&app, "bob").await.cookie("csrftoken").unwrap().to_owned();
     let csrf = alice.cookie("csrftoken").unwrap().to_owned();
@@ -408,7 +408,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn pages_say_what_they_may_do() {
+async fn pages_have_a_content_security_policy() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let mut stranger = Visit::stranger(&app);

@@ -3,7 +3,6 @@
 use argusd::{
     control::{AdminReply, AdminRequest, execute},
     domain::{ids::FilterId, profile::Profile},
-    store::StoreError,
 };
 
 use crate::support::App;
@@ -16,8 +15,8 @@ async fn toggle(app: &App, ids: &[u64]) -> AdminReply {
 async fn profiles_are_switched_all_or_none() {
     let app = App::new().await;
     let alice = app.user_id("alice");
-    let timeslot = app.service.directory().timeslots_of(alice)[0].id;
-    let written = app.service.store().write(None, move |command| {
+    let timeslot = app.timeslot_of("alice");
+    app.write(move |command| {
         for active in [true, false] {
             let (id, filters) = (command.new_profile_id(), vec![FilterId(1)]);
             command.put_profile(Profile {
@@ -30,9 +29,8 @@ async fn profiles_are_switched_all_or_none() {
                 active,
             });
         }
-        Ok::<_, StoreError>(())
-    });
-    written.await.unwrap();
+    })
+    .await;
     let active =
         || app.service.directory().profiles_of(alice).iter().map(|profile| profile.active).collect::<Vec<bool>>();
     let reply = toggle(&app, &[1, 2]).await;

@@ -8,7 +8,7 @@ use crate::support::{App, Who, daemon::Site};
 const SEED: u64 = 1;
 
 #[tokio::test]
-async fn a_small_world_is_made_once() {
+async fn demo_data_is_created_once() {
     let app = App::new().await;
     let made = app.service.make_demo_data(&app.local, SEED, false).await.unwrap();
     assert_eq!((made.incidents, made.settings), (120, true));
@@ -23,7 +23,7 @@ async fn a_small_world_is_made_once() {
 }
 
 #[tokio::test]
-async fn incidents_of_the_server_itself_do_not_stand_in_the_way_and_others_do() {
+async fn demo_data_is_refused_where_there_are_incidents_of_sources() {
     let app = App::new().await;
     let own = json!({"source": 1, "description": "own"});
     app.of(Who::Superuser).post("/api/v2/incidents/", with_start(own)).await;
@@ -31,7 +31,7 @@ async fn incidents_of_the_server_itself_do_not_stand_in_the_way_and_others_do() 
     app.service.make_demo_data(&app.local, SEED, false).await.unwrap();
 
     let app = App::new().await;
-    app.incident(json!({"description": "of zabbix"})).await;
+    app.incident().description("of zabbix").post().await;
     assert!(app.service.make_demo_data(&app.local, SEED, false).await.is_err());
     assert_eq!(app.service.store().counters().incidents, 1);
     assert!(app.service.directory().user_named("kari.nordmann").is_none());
@@ -43,7 +43,7 @@ fn with_start(mut incident: serde_json::Value) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn nobody_is_told_of_it() {
+async fn demo_data_notifies_nobody() {
     let app = App::new().await;
     app.service.make_demo_data(&app.local, SEED, false).await.unwrap();
     assert_eq!(app.service.store().counters().last_message, 0);
@@ -68,7 +68,7 @@ async fn nobody_is_told_of_it() {
 }
 
 #[tokio::test]
-async fn it_is_for_superusers() {
+async fn demo_data_is_created_by_superusers_only() {
     let app = App::new().await;
     for who in ["alice", "stan"] {
         let token = app.new_token(who).await;
@@ -79,7 +79,7 @@ async fn it_is_for_superusers() {
 }
 
 #[test]
-fn process_demo_is_a_command() {
+fn the_program_has_a_command_for_demo_data() {
     let site = Site::new();
     let daemon = site.start();
     let said = site.ok(&["demo"]);

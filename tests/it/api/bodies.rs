@@ -141,7 +141,7 @@ async fn endpoints_that_need_no_credentials_accept_a_few_kib() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_arrive_is_refused_after_a_time() {
     let app = App::new().await;
     let settings = HttpSettings { body_timeout: Duration::from_millis(50), ..HttpSettings::default() };
     let router = web::with_pages(app.service.clone(), settings, WebSettings::default());
@@ -229,7 +229,7 @@ async fn bodies_of_all_connections_have_one_budget() {
         assert!(reply.json()["detail"].as_str().unwrap().contains("Try again"), "{}", reply.text);
     }
     // What is small gets in meanwhile, also from somebody who came last and from one of those.
-    app.incident(json!({})).await;
+    app.incident().post().await;
     let filter = json!({"name": "small", "filter": {"open": true}});
     assert_eq!(app.bearing(&tokens[0]).post(path, filter).await.status, 201);
     let mut stranger = crate::support::visit::Visit::stranger(&app);
@@ -252,11 +252,11 @@ async fn one_user_cannot_take_all_memory_for_bodies() {
 }
 
 #[tokio::test]
-async fn what_becomes_many_times_larger_is_not_parsed() {
+async fn json_with_too_many_values_is_refused() {
     let app = App::new().await;
     let deep = |item: &str| format!("{{\"metadata\": [{}0]}}", format!("{item},").repeat(1_000_000 / (item.len() + 1)));
     for (path, method) in [("/api/v2/incidents/", Method::POST), ("/api/v2/incidents/1/", Method::PATCH)] {
-        app.incident(json!({})).await;
+        app.incident().post().await;
         for item in ["0", "[]", "{}"] {
             let request = Request::builder()
                 .method(method.clone())
@@ -275,9 +275,9 @@ async fn what_becomes_many_times_larger_is_not_parsed() {
 }
 
 #[tokio::test]
-async fn a_search_that_is_too_long_matches_nothing() {
+async fn a_search_text_that_is_too_long_matches_nothing() {
     let app = App::new().await;
-    app.incident(json!({"description": "w1 w2"})).await;
+    app.incident().description("w1 w2").post().await;
     let mut visit = crate::support::visit::Visit::of(&app, "alice").await;
     for (count, done) in [(2, true), (limits::SEARCH_WORDS + 1, false), (300_000, false)] {
         let words: Vec<String> = (0..count).map(|n| format!("w{}", n % 2 + 1 + n / 2 * 2)).collect();

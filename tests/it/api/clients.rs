@@ -30,7 +30,7 @@ async fn the_last_moment_of_the_year_9999_is_infinity() {
     for zone in [Tz::UTC, Tz::Europe__Oslo, Tz::America__New_York, Tz::Pacific__Kiritimati] {
         let app = in_zone(zone).await;
         for offset in ["", "Z", "+00:00", "+01:00", "-05:00", "+14:00", "-1200"] {
-            let pk = app.incident(json!({"end_time": format!("{LAST}{offset}")})).await;
+            let pk = app.incident().ends(format!("{LAST}{offset}")).post().await;
             let incident = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{pk}/")).await.json();
             assert_eq!(
                 (&incident["end_time"], &incident["open"]),
@@ -43,7 +43,7 @@ async fn the_last_moment_of_the_year_9999_is_infinity() {
             ("9999-12-31T09:59:59.999+00:00", "9999-12-31T"),
             ("9999-12-30", "9999-12-30T00:00:00"),
         ] {
-            let pk = app.incident(json!({"end_time": date})).await;
+            let pk = app.incident().ends(date).post().await;
             let incident = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{pk}/")).await.json();
             let shown = incident["end_time"].as_str().unwrap();
             let is_date = shown != "infinity" && (shown.starts_with(starts) || zone != Tz::UTC);
@@ -57,8 +57,7 @@ async fn the_last_moment_ends_no_planned_maintenance() {
     for zone in [Tz::Europe__Oslo, Tz::America__New_York] {
         let app = in_zone(zone).await;
         let staff = app.of(Who::Staff);
-        let filter = json!({"name": "all", "filter": {"stateful": true}});
-        let filter = staff.post("/api/v2/notificationprofiles/filters/", filter).await.json()["pk"].clone();
+        let filter = staff.filter("all").matching(json!({"stateful": true})).post().await;
         let mut answers = Vec::new();
         for end in [LAST.to_owned(), format!("{LAST}-05:00"), format!("{LAST}+01:00")] {
             let new = json!({"filters": [filter], "end_time": end, "description": "x"});
@@ -82,9 +81,9 @@ async fn the_last_moment_in_another_notation_and_as_an_event_is_infinity() {
     for zone in [Tz::Europe__Oslo, Tz::America__New_York] {
         let app = in_zone(zone).await;
         let user = app.of(Who::EndUser);
-        let pk = app.incident(json!({"end_time": "9999-12-31T22:59:59.999999Z"})).await;
+        let pk = app.incident().ends("9999-12-31T22:59:59.999999Z").post().await;
         assert_eq!(user.get(&format!("/api/v2/incidents/{pk}/")).await.json()["end_time"], "infinity", "{zone}");
-        let pk = app.incident(json!({})).await;
+        let pk = app.incident().post().await;
         let event = json!({"type": "END", "timestamp": LAST});
         let posted = app.of(Who::Source).post(&format!("/api/v2/incidents/{pk}/events/"), event).await;
         assert_eq!(posted.status, 201, "{zone}: {}", posted.text);
@@ -98,7 +97,7 @@ async fn the_last_moment_is_a_time_in_every_zone() {
     for zone in [Tz::UTC, Tz::Europe__Oslo, Tz::America__New_York] {
         let app = in_zone(zone).await;
         let user = app.of(Who::EndUser);
-        let pk = app.incident(json!({})).await;
+        let pk = app.incident().post().await;
         for name in ["start_time__lte", "end_time__gte"] {
             let counted = user.get(&format!("/api/v2/incidents/?count&{name}={LAST}")).await;
             assert_eq!((counted.status, &counted.json()["count"]), (200, &json!(1)), "{zone} {name}: {}", counted.text);
@@ -114,8 +113,7 @@ async fn the_last_moment_is_a_time_in_every_zone() {
 async fn planned_maintenance_may_end_on_the_last_day() {
     let app = in_zone(Tz::Europe__Oslo).await;
     let staff = app.of(Who::Staff);
-    let filter = json!({"name": "all", "filter": {"stateful": true}});
-    let filter = staff.post("/api/v2/notificationprofiles/filters/", filter).await.json()["pk"].clone();
+    let filter = staff.filter("all").matching(json!({"stateful": true})).post().await;
     for (end, shown) in [
         ("9999-12-31T18:00:00", "9999-12-31T18:00:00+01:00"),
         ("9999-12-31T23:59:59", "9999-12-31T23:59:59+01:00"),
@@ -148,7 +146,7 @@ async fn stored_last_moments_are_converted_at_the_start() {
     ];
     let mut pks = Vec::new();
     for _ in ends {
-        pks.push(app.incident(json!({})).await);
+        pks.push(app.incident().post().await);
     }
     let stored: Vec<(u64, Timestamp)> = pks.iter().zip(ends).map(|(pk, (end, _))| (*pk, micros(end))).collect();
     let as_stored = stored.clone();
@@ -178,11 +176,10 @@ async fn stored_last_moments_are_converted_at_the_start() {
 #[tokio::test]
 async fn no_answer_of_version_1_has_metadata() {
     let app = App::new().await;
-    let pk = app.incident(json!({"metadata": {"a": 1}, "source_incident_id": "m"})).await;
+    let pk = app.incident().with(json!({"metadata": {"a": 1}})).field("source_incident_id", "m").post().await;
     let (user, source) = (app.of(Who::EndUser), app.of(Who::Source));
     let timeslot = user.get("/api/v1/notificationprofiles/timeslots/").await.json()[0]["pk"].clone();
-    let filter = json!({"name": "f", "filter": {"open": true}});
-    let filter = user.post("/api/v1/notificationprofiles/filters/", filter).await.json()["pk"].clone();
+    let filter = user.filter("f").matching(json!({"open": true})).post().await;
     let profile = json!({"timeslot": timeslot, "filters": [filter], "media": []});
     let profile = user.post("/api/v1/notificationprofiles/", profile).await.json()["pk"].clone();
     let one = format!("/api/v1/incidents/{pk}/");
@@ -212,7 +209,7 @@ async fn no_answer_of_version_1_has_metadata() {
 #[tokio::test]
 async fn refusals_are_worded_as_clients_know_them() {
     let app = App::new().await;
-    let pk = app.incident(json!({"source_incident_id": "4711"})).await;
+    let pk = app.incident().field("source_incident_id", "4711").post().await;
     let (user, source) = (app.of(Who::EndUser), app.of(Who::Source));
     let time = "2026-01-15T12:00:00+01:00";
     let url = json!({"ticket_url": ["Enter a valid URL."]});
@@ -229,10 +226,8 @@ async fn refusals_are_worded_as_clients_know_them() {
     let expected = json!({"timeslot": unknown(999_999), "filters": unknown(999_998), "destinations": unknown(999_997)});
     let profiles = "/api/v2/notificationprofiles/";
     user.post(profiles, body.clone()).await.is(400, expected.clone());
-    let timeslot = user.get(&format!("{profiles}timeslots/")).await.json()[0]["pk"].clone();
-    let filter = json!({"name": "f", "filter": {"open": true}});
-    let filter = user.post(&format!("{profiles}filters/"), filter).await.json()["pk"].clone();
-    let made = user.post(profiles, json!({"timeslot": timeslot, "filters": [filter]})).await.json()["pk"].clone();
+    let filter = user.filter("f").matching(json!({"open": true})).post().await;
+    let made = user.profile().filter(filter).with(json!({"destinations": []})).post().await;
     user.patch(&format!("{profiles}{made}/"), body).await.is(400, expected);
     let body = json!({"timeslot": 999_999, "filters": [999_998], "media": ["SM"], "phone_number": 999_997});
     let expected = json!({"timeslot": unknown(999_999), "filters": unknown(999_998), "phone_number": unknown(999_997)});

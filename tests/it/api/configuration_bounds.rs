@@ -12,7 +12,7 @@ use argusd::{
         stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
     },
-    store::{Command, StoreError},
+    store::Command,
 };
 use serde_json::json;
 
@@ -20,15 +20,6 @@ use crate::support::{App, Reply, Who, visit::Visit};
 
 const FILTERS: [&str; 2] = ["/api/v1/notificationprofiles/filters/", "/api/v2/notificationprofiles/filters/"];
 const PROFILES: [&str; 2] = ["/api/v1/notificationprofiles/", "/api/v2/notificationprofiles/"];
-
-/// As if it had been written before there were such bounds.
-async fn store(app: &App, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
-    let done = app.service.store().write(None, move |command| {
-        change(command);
-        Ok::<(), StoreError>(())
-    });
-    done.await.unwrap();
-}
 
 fn put_filter(command: &mut Command<'_>, owner: UserId, public: bool, tags: Vec<String>) -> FilterId {
     let id = command.new_filter_id();
@@ -60,7 +51,7 @@ fn refused(reply: &Reply, field: &str, part: &str) {
 }
 
 #[tokio::test]
-async fn a_filter_has_a_size() {
+async fn the_size_of_a_filter_is_limited() {
     let app = App::new().await;
     let (client, owner) = (app.of(Who::EndUser), app.user_id("alice"));
     let before = app.service.directory().filters.len();
@@ -77,7 +68,7 @@ async fn a_filter_has_a_size() {
     assert_eq!(app.service.directory().filters.len(), before + 2);
 
     // One from before there was such a bound.
-    store(&app, move |command| {
+    app.write(move |command| {
         put_filter(command, owner, false, tags(200, 100));
     })
     .await;
@@ -96,10 +87,10 @@ async fn a_filter_has_a_size() {
 }
 
 #[tokio::test]
-async fn all_filters_of_a_user_have_a_size_together() {
+async fn the_total_size_of_a_users_filters_is_limited() {
     let app = App::new().await;
     let (client, owner) = (app.of(Who::EndUser), app.user_id("alice"));
-    store(&app, move |command| {
+    app.write(move |command| {
         for _ in 0..65 {
             put_filter(command, owner, false, tags(160, 94));
         }
@@ -118,10 +109,10 @@ async fn all_filters_of_a_user_have_a_size_together() {
 }
 
 #[tokio::test]
-async fn profiles_of_a_user_name_so_many_filters_together() {
+async fn the_total_number_of_filters_in_a_users_profiles_is_limited() {
     let app = App::new().await;
     let (client, owner) = (app.of(Who::EndUser), app.user_id("alice"));
-    store(&app, move |command| {
+    app.write(move |command| {
         let filters: Vec<FilterId> = (0..200).map(|_| put_filter(command, owner, false, tags(1, 3))).collect();
         for _ in 0..50 {
             put_profile(command, owner, filters.clone());
@@ -154,10 +145,10 @@ async fn profiles_of_a_user_name_so_many_filters_together() {
 }
 
 #[tokio::test]
-async fn rules_and_maintenance_name_so_many_filters_together() {
+async fn the_total_number_of_filters_in_rules_and_maintenance_is_limited() {
     let app = App::new().await;
     let (client, owner) = (app.of(Who::Superuser), app.user_id("admin"));
-    store(&app, move |command| {
+    app.write(move |command| {
         let filters: Vec<FilterId> = (0..200).map(|_| put_filter(command, owner, false, tags(1, 3))).collect();
         let timeslot = first_timeslot(command.directory(), owner);
         for _ in 0..50 {
@@ -219,7 +210,7 @@ fn planned(
 }
 
 #[tokio::test]
-async fn there_are_so_many_source_types() {
+async fn the_number_of_source_types_is_limited() {
     let app = App::new().await;
     let path = "/api/v2/incidents/source-types/";
     let client = app.of(Who::EndUser);
@@ -227,7 +218,7 @@ async fn there_are_so_many_source_types() {
     let characters: usize = app.service.directory().source_types.iter().map(|name| name.chars().count()).sum();
     let room = limits::SOURCE_TYPE_NAMES - characters;
     let full = room / 1_000;
-    store(&app, move |command| {
+    app.write(move |command| {
         for number in 0..full {
             command.put_source_type(format!("{number:01000}"));
         }
@@ -239,7 +230,7 @@ async fn there_are_so_many_source_types() {
 
     let app = App::new().await;
     let client = app.of(Who::EndUser);
-    store(&app, move |command| {
+    app.write(move |command| {
         for number in before..limits::SOURCE_TYPES {
             command.put_source_type(format!("type-{number}"));
         }
@@ -252,10 +243,10 @@ async fn there_are_so_many_source_types() {
 }
 
 #[tokio::test]
-async fn pages_do_not_grow_with_what_others_make() {
+async fn pages_do_not_grow_with_what_others_create() {
     let app = App::new().await;
     let bob = app.user_id("bob");
-    store(&app, move |command| {
+    app.write(move |command| {
         for _ in 0..400 {
             let tags = (0..100).map(|number| format!("key{number}={}", "x".repeat(200))).collect();
             put_filter(command, bob, true, tags);

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use argusd::http::{Version, docs, native_openapi, openapi};
 
 #[test]
-fn version_one() {
+fn version_one_is_as_reviewed() {
     insta::assert_snapshot!("openapi_v1", openapi(Version::V1).to_yaml().unwrap());
 }
 
 #[test]
-fn version_two() {
+fn version_two_is_as_reviewed() {
     insta::assert_snapshot!("openapi_v2", openapi(Version::V2).to_yaml().unwrap());
 }
 
 #[test]
-fn native() {
+fn the_native_document_is_as_reviewed() {
     insta::assert_snapshot!("openapi_native", native_openapi().to_yaml().unwrap());
 }
 

@@ -39,7 +39,7 @@ async fn long_array(app: &App, path: &str, token: &str) -> Vec<Value> {
 async fn with_metadata(app: &App, incidents: usize, bytes: usize) -> Vec<u64> {
     let mut pks = Vec::new();
     for _ in 0..incidents {
-        pks.push(app.incident(json!({"metadata": {"blob": "x".repeat(bytes)}})).await);
+        pks.push(app.incident().with(json!({"metadata": {"blob": "x".repeat(bytes)}})).post().await);
     }
     pks.reverse();
     pks
@@ -48,7 +48,7 @@ async fn with_metadata(app: &App, incidents: usize, bytes: usize) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_lists_of_events_and_acknowledgements_are_complete() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let (source, user) = (app.of(Who::Source), app.of(Who::EndUser));
     for i in 0..40 {
         let body = json!({"type": "OTH", "timestamp": AT, "description": format!("{i} {}", "\"x\"".repeat(3_000))});
@@ -84,11 +84,10 @@ async fn long_lists_of_configuration_are_complete() {
     let mut filters = Vec::new();
     for i in 0..8 {
         let tags: Vec<String> = (0..14).map(|tag| format!("key{tag}={}", "v".repeat(900))).collect();
-        let body = json!({"name": format!("filter {i}"), "filter": {"tags": tags}});
-        filters.push(user.post("/api/v2/notificationprofiles/filters/", body).await.json()["pk"].clone());
+        filters.push(user.filter(&format!("filter {i}")).matching(json!({ "tags": tags })).post().await);
     }
-    let timeslot = json!({"name": "t", "time_recurrences": [{"days": [1], "start": "08:00:00", "end": "09:00:00"}]});
-    let timeslot = user.post("/api/v2/notificationprofiles/timeslots/", timeslot).await.json()["pk"].clone();
+    let hour = json!([{"days": [1], "start": "08:00:00", "end": "09:00:00"}]);
+    let timeslot = user.timeslot("t").recurrences(hour).post().await;
     for i in 0..3 {
         let body = json!({"name": format!("p{i}"), "timeslot": timeslot, "filters": filters, "active": true});
         assert_eq!(user.post("/api/v2/notificationprofiles/", body).await.status, 201);

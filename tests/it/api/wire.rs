@@ -47,7 +47,7 @@ async fn checks_come_in_the_order_of_the_contract() {
 }
 
 #[tokio::test]
-async fn options_describes_with_the_same_need_for_a_token() {
+async fn options_needs_the_same_token_as_get() {
     let app = App::new().await;
     let path = "/api/v1/incidents/";
     assert_eq!(app.of(Who::Anonymous).call(Method::OPTIONS, path, None).await.status, 401);
@@ -60,7 +60,7 @@ async fn options_describes_with_the_same_need_for_a_token() {
 #[tokio::test]
 async fn head_works_where_get_does() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     for path in ["/api/v2/incidents/", "/api/v1/incidents/open/", &format!("/api/v2/incidents/{pk}/")] {
         let reply = app.of(Who::EndUser).call(Method::HEAD, path, None).await;
         assert_eq!((reply.status, reply.text.as_str()), (200, ""), "{path}");
@@ -69,7 +69,7 @@ async fn head_works_where_get_does() {
 }
 
 #[tokio::test]
-async fn both_forms_of_paths_are_one() {
+async fn a_trailing_slash_makes_no_difference() {
     let app = App::new().await;
     let client = app.of(Who::Source);
     let body = json!({"start_time": "2026-01-15T10:00:00", "tags": []});
@@ -87,7 +87,7 @@ async fn both_forms_of_paths_are_one() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_key_is_not_found() {
+async fn a_path_with_an_impossible_key_is_not_found() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     for path in [
@@ -112,7 +112,7 @@ async fn what_cannot_be_a_key_is_not_found() {
 }
 
 #[tokio::test]
-async fn content_negotiation() {
+async fn unsupported_formats_are_refused() {
     let app = App::new().await;
     let get = |accept: &str, path: &str| {
         Request::builder().uri(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap()
@@ -157,7 +157,7 @@ async fn bodies_come_in_three_formats() {
 }
 
 #[tokio::test]
-async fn tokens_are_refused_with_a_reason() {
+async fn a_refused_token_gets_a_reason() {
     let app = App::new().await;
     let with = |value: &str| {
         Request::get("/api/v2/auth/user/").header(header::AUTHORIZATION, value).body(Body::empty()).unwrap()
@@ -182,14 +182,14 @@ async fn tokens_are_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn deactivated_users_are_told() {
+async fn deactivated_users_get_a_reason() {
     let app = App::new().await;
     app.service.people().deactivate(&app.local, app.user_id("alice")).await.unwrap();
     app.of(Who::EndUser).get("/api/v2/auth/user/").await.is(401, json!({"detail": "User inactive or deleted."}));
 }
 
 #[tokio::test]
-async fn says_what_it_is_to_everybody() {
+async fn metadata_and_documents_need_no_token() {
     let app = App::new().await;
     let client = app.of(Who::Anonymous);
     let metadata = client.get("/api/").await;
@@ -219,7 +219,7 @@ async fn long_answers_are_compressed_for_those_who_ask() {
     let app = App::new().await;
     let get = |path: &str| Request::get(path).header(header::ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
     let client = app.of(Who::EndUser);
-    let pk = app.incident(json!({"description": "x".repeat(5000)})).await;
+    let pk = app.incident().description("x".repeat(5000)).post().await;
     let long = client.send(get(&format!("/api/v2/incidents/{pk}/"))).await;
     assert_eq!((long.status, long.header("content-encoding")), (200, "gzip"));
     assert_eq!(client.send(get("/api/v2/incidents/sources/")).await.header("content-encoding"), "");
@@ -227,7 +227,7 @@ async fn long_answers_are_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn passwords_get_tokens() {
+async fn a_password_is_exchanged_for_a_token() {
     let app = App::new().await;
     let client = app.of(Who::Anonymous);
     let good = json!({"username": "admin", "password": PASSWORD});
@@ -247,7 +247,7 @@ async fn passwords_get_tokens() {
 }
 
 #[tokio::test]
-async fn too_many_tries_have_to_wait() {
+async fn too_many_failed_logins_have_to_wait() {
     let app = App::new().await;
     let body = json!({"username": "admin", "password": "wrong"});
     for _ in 0..50 {
@@ -263,7 +263,7 @@ async fn too_many_tries_have_to_wait() {
 }
 
 #[tokio::test]
-async fn login_tokens() {
+async fn login_tokens_are_created_and_revoked() {
     let app = App::new().await;
     let client = app.of(Who::Anonymous);
     let login = client.post("/api/v2/auth/token/login/", json!({"username": "admin", "password": PASSWORD})).await;
@@ -283,7 +283,7 @@ async fn login_tokens() {
 }
 
 #[tokio::test]
-async fn failed_logins_are_403() {
+async fn a_failed_login_is_answered_with_403() {
     let app = App::new().await;
     let client = app.of(Who::Anonymous);
     let path = "/api/v2/auth/token/login/";
@@ -304,7 +304,7 @@ async fn failed_logins_are_403() {
 }
 
 #[tokio::test]
-async fn tokens_are_refreshed_and_given_back() {
+async fn tokens_are_refreshed_and_revoked() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let reply = client.call(Method::POST, "/api/v2/auth/refresh-token/", None).await;
@@ -330,7 +330,7 @@ async fn refreshing_takes_a_classic_token() {
 }
 
 #[tokio::test]
-async fn nobody_keeps_copies_of_what_callers_read() {
+async fn answers_to_callers_are_not_cached() {
     let app = App::new().await;
     for path in ["/api/v1/incidents/", "/api/v2/auth/user/", "/argusd/v1/rules/", "/notifications/api/v1/contacts"] {
         assert_eq!(app.of(Who::Superuser).get(path).await.header("cache-control"), "no-store", "{path}");
@@ -340,7 +340,7 @@ async fn nobody_keeps_copies_of_what_callers_read() {
 }
 
 #[tokio::test]
-async fn tokens_of_the_inactive() {
+async fn tokens_of_inactive_users_are_refused() {
     let app = App::new().await;
     app.service.people().set_password(&app.local, app.user_id("alice"), PASSWORD).await.unwrap();
     let credentials = json!({"username": "alice", "password": PASSWORD});
@@ -365,7 +365,7 @@ async fn tokens_of_the_inactive() {
 }
 
 #[tokio::test]
-async fn users() {
+async fn users_are_read_by_every_caller() {
     let app = App::new().await;
     let alice = json!({"username": "alice", "first_name": "ALICE", "last_name": "", "email": "alice@example.org"});
     let path = format!("auth/users/{}/", app.user_id("alice"));

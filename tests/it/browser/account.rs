@@ -9,12 +9,12 @@ use crate::support::PASSWORD;
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 
 #[test]
-fn in_and_out_with_scripts() {
+fn users_log_in_and_out_with_scripts() {
     with_browser("in-and-out", Look::DEFAULT, in_and_out);
 }
 
 #[test]
-fn in_and_out_without_scripts() {
+fn users_log_in_and_out_without_scripts() {
     with_browser("in-and-out-scriptless", SCRIPTLESS, in_and_out);
 }
 
@@ -35,7 +35,7 @@ async fn in_and_out(browser: &Browser) {
 }
 
 #[test]
-fn a_wrong_password_is_said_and_the_name_stays() {
+fn a_wrong_password_is_reported_and_the_username_stays() {
     with_browser("wrong-password", Look::DEFAULT, async |browser| {
         browser.expect_in_console("401");
         browser.goto("/accounts/login/").await;

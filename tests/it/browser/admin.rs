@@ -9,12 +9,12 @@ use crate::support::PASSWORD;
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 
 #[test]
-fn a_source_is_made_and_posts_by_the_line_that_is_shown() {
+fn a_created_source_posts_with_the_shown_command() {
     with_browser("admin-source", Look::DEFAULT, source_to_incident);
 }
 
 #[test]
-fn a_source_is_made_and_posts_by_the_line_that_is_shown_without_scripts() {
+fn a_created_source_posts_with_the_shown_command_without_scripts() {
     with_browser("admin-source-scriptless", SCRIPTLESS, source_to_incident);
 }
 
@@ -67,7 +67,7 @@ fn a_new_user_logs_in_and_is_deactivated() {
 }
 
 #[test]
-fn a_token_is_revoked_only_if_one_means_it() {
+fn revoking_a_token_needs_a_confirmation() {
     with_browser("admin-revoke", Look::DEFAULT, async |browser| {
         browser.log_in("admin", PASSWORD).await;
         browser.goto("/sources/1/").await;

@@ -41,7 +41,7 @@ async fn says(browser: &Browser, css: &str, part: &str) {
 }
 
 #[test]
-fn all_is_asked_about_once_and_forgotten_afterwards() {
+fn changing_all_matching_is_confirmed_once() {
     with_browser("bulk-all", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(30);
@@ -84,7 +84,7 @@ fn all_is_asked_about_once_and_forgotten_afterwards() {
 }
 
 #[test]
-fn without_scripts_one_is_asked_too() {
+fn changing_many_is_confirmed_without_scripts() {
     with_browser("bulk-scriptless", SCRIPTLESS, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         elsewhere.incidents(27);
@@ -103,7 +103,7 @@ fn without_scripts_one_is_asked_too() {
 }
 
 #[test]
-fn all_means_what_matched_when_it_was_ticked() {
+fn all_matching_means_those_that_matched_when_the_box_was_checked() {
     with_two("bulk-frozen", Look::DEFAULT, async |first, second| {
         let mut elsewhere = Elsewhere::new(&first.server);
         let pks = elsewhere.incidents(4);
@@ -140,7 +140,7 @@ fn all_means_what_matched_when_it_was_ticked() {
 }
 
 #[test]
-fn all_on_the_page_are_selected() {
+fn one_checkbox_selects_all_rows_of_the_page() {
     with_browser("bulk-page", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(5);
@@ -162,7 +162,7 @@ fn all_on_the_page_are_selected() {
 }
 
 #[test]
-fn a_selection_survives_an_outcome_and_what_comes_in() {
+fn a_selection_survives_results_and_new_rows() {
     with_browser("bulk-survives", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(6);
@@ -190,7 +190,7 @@ fn a_selection_survives_an_outcome_and_what_comes_in() {
 }
 
 #[test]
-fn undo_is_offered_while_it_works() {
+fn undo_is_offered_as_long_as_it_is_possible() {
     with_browser("bulk-undo", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(2);
@@ -210,7 +210,7 @@ fn undo_is_offered_while_it_works() {
 }
 
 #[test]
-fn a_selected_row_says_what_became_of_it() {
+fn a_selected_row_shows_its_result() {
     with_browser("bulk-struck", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(3);

@@ -1,7 +1,5 @@
 //! The page of one incident: its forms with and without scripts, the question why, and two who look at it at once.
 
-use std::time::Instant;
-
 use serde_json::json;
 
 use super::{
@@ -15,13 +13,10 @@ const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 /// The path of a new incident that is open.
 fn incident(server: &Server) -> String {
     let token = server.site.ok(&["token", "create", "argus"]);
-    let body = json!({
-        "start_time": "2026-01-15T12:00:00+01:00", "end_time": "infinity", "level": 2,
-        "description": "Uplink lost\nsince noon", "metadata": {"port": "xe-0/0/3"},
-        "tags": [{"tag": "host=gw1"}, {"tag": "url=https://nav.example.org/gw1"}],
-    });
-    let reply = server.daemon.client().with_token(token.trim()).post("/api/v2/incidents/", &body);
-    format!("/incidents/{}/", reply.json()["pk"])
+    let mut source = server.daemon.client().with_token(token.trim());
+    let incident = source.incident().starts("2026-01-15T12:00:00+01:00").description("Uplink lost\nsince noon");
+    let incident = incident.tag("host=gw1").tag("url=https://nav.example.org/gw1");
+    format!("/incidents/{}/", incident.with(json!({"metadata": {"port": "xe-0/0/3"}})).post())
 }
 
 async fn inside(browser: &Browser) -> String {
@@ -32,7 +27,7 @@ async fn inside(browser: &Browser) -> String {
 }
 
 #[test]
-fn acknowledged_with_scripts() {
+fn an_incident_is_acknowledged_with_scripts() {
     with_browser("incident-acknowledge", Look::DEFAULT, async |browser| {
         let path = inside(browser).await;
         browser.run("window.stayed = true").await;
@@ -45,7 +40,7 @@ fn acknowledged_with_scripts() {
 }
 
 #[test]
-fn acknowledged_without_scripts() {
+fn an_incident_is_acknowledged_without_scripts() {
     with_browser("incident-acknowledge-scriptless", SCRIPTLESS, async |browser| {
         let path = inside(browser).await;
         acknowledge(browser, &path).await;
@@ -63,12 +58,12 @@ async fn acknowledge(browser: &Browser, path: &str) {
 }
 
 #[test]
-fn what_is_refused_is_shown_at_the_form_with_scripts() {
+fn a_refusal_is_shown_at_the_form_with_scripts() {
     with_browser("incident-refused", Look::DEFAULT, refused);
 }
 
 #[test]
-fn what_is_refused_is_shown_at_the_form_without_scripts() {
+fn a_refusal_is_shown_at_the_form_without_scripts() {
     with_browser("incident-refused-scriptless", SCRIPTLESS, refused);
 }
 
@@ -93,12 +88,12 @@ async fn refused(browser: &Browser) {
 }
 
 #[test]
-fn was_i_told_with_scripts() {
+fn the_page_explains_notifications_with_scripts() {
     with_browser("incident-why", Look::DEFAULT, was_i_told);
 }
 
 #[test]
-fn was_i_told_without_scripts() {
+fn the_page_explains_notifications_without_scripts() {
     with_browser("incident-why-scriptless", SCRIPTLESS, was_i_told);
 }
 
@@ -114,7 +109,7 @@ async fn was_i_told(browser: &Browser) {
 }
 
 #[test]
-fn two_see_what_the_other_does_and_keep_what_they_type() {
+fn two_users_see_each_others_changes_and_keep_what_they_type() {
     with_two("incident-two", Look::DEFAULT, async |first, second| {
         let path = inside(first).await;
         second.log_in("admin", PASSWORD).await;
@@ -127,9 +122,7 @@ fn two_see_what_the_other_does_and_keep_what_they_type() {
         first.click("#action-acknowledge summary").await;
         first.fill("#form-acknowledge textarea", "Mine").await;
         first.click("#form-acknowledge button").await;
-        let since = Instant::now();
         second.eventually_shows(".states .acked").await;
-        assert!(since.elapsed().as_secs() < 3, "{:?}", since.elapsed());
         assert_eq!(second.run("return document.activeElement.value").await, "half a sen");
         assert_eq!(second.run("return document.querySelectorAll('details[open][id]').length").await, 2);
 
@@ -144,7 +137,7 @@ fn two_see_what_the_other_does_and_keep_what_they_type() {
 }
 
 #[test]
-fn nothing_grave_and_nothing_too_wide() {
+fn the_incident_page_is_accessible_and_fits_the_window() {
     with_browser("incident-looks", Look::DEFAULT, async |browser| {
         let path = inside(browser).await;
         acknowledge(browser, &path).await;

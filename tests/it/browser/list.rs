@@ -1,7 +1,5 @@
 //! The list of incidents with scripts on: live rows under somebody's hands, keys, tabs, walls, phones.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use thirtyfour::By;
 
@@ -10,15 +8,15 @@ use super::{
     harness::{Server, with_browser, with_two},
     session::{Browser, DESKTOP, Look, PHONE, Theme},
 };
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, daemon::Client};
 
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 pub(super) const LIST: &str = "/incidents/?open=true";
 
 /// A source, and somebody who does things elsewhere.
 pub(super) struct Elsewhere {
-    pub(super) source: crate::support::daemon::Client,
-    pub(super) user: crate::support::daemon::Client,
+    pub(super) source: Client,
+    pub(super) user: Client,
 }
 
 impl Elsewhere {
@@ -30,13 +28,7 @@ impl Elsewhere {
 
     pub(super) fn incident(&mut self, description: &str) -> u64 {
         let now = chrono::Utc::now().to_rfc3339();
-        let body = json!({
-            "start_time": now, "end_time": "infinity", "level": 2, "description": description,
-            "tags": [{"tag": "host=gw1"}],
-        });
-        let reply = self.source.post("/api/v2/incidents/", &body);
-        assert_eq!(reply.status, 201, "{}", reply.body);
-        reply.json()["pk"].as_u64().unwrap()
+        self.source.incident().starts(now).description(description).tag("host=gw1").post()
     }
 
     pub(super) fn incidents(&mut self, count: usize) -> Vec<u64> {
@@ -77,7 +69,7 @@ fn ticked(pk: u64) -> String {
 }
 
 #[test]
-fn nothing_moves_under_ones_hands() {
+fn rows_do_not_move_while_the_user_works() {
     with_browser("list-hands", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(40);
@@ -147,7 +139,7 @@ fn a_focused_link_keeps_the_focus_and_new_rows_wait_for_n() {
 }
 
 #[test]
-fn what_is_new_is_shown_on_the_first_page_with_the_newest_first() {
+fn new_incidents_are_shown_only_on_the_first_page_of_the_newest() {
     with_browser("list-news", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(130);
@@ -194,7 +186,7 @@ fn what_is_new_is_shown_on_the_first_page_with_the_newest_first() {
 }
 
 #[test]
-fn everything_by_keys() {
+fn the_list_is_used_by_keyboard() {
     with_browser("list-keys", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let mut pks = elsewhere.incidents(4);
@@ -242,7 +234,7 @@ fn everything_by_keys() {
 }
 
 #[test]
-fn the_panel_filters_as_one_chooses() {
+fn choices_in_the_panel_filter_at_once() {
     with_browser("list-panel", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(2);
@@ -304,7 +296,7 @@ fn tabs_share_one_stream() {
 }
 
 #[test]
-fn on_a_phone_it_is_cards() {
+fn rows_are_cards_on_a_phone() {
     let look = Look { size: PHONE, ..Look::DEFAULT };
     with_browser("list-phone", look, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
@@ -334,7 +326,7 @@ fn on_a_phone_it_is_cards() {
 }
 
 #[test]
-fn a_wall_follows() {
+fn a_wall_display_follows_changes() {
     with_browser("list-wall", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(2);
@@ -351,7 +343,7 @@ fn a_wall_follows() {
 }
 
 #[test]
-fn without_scripts_it_works() {
+fn the_list_works_without_scripts() {
     with_browser("list-scriptless", SCRIPTLESS, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         let pks = elsewhere.incidents(3);
@@ -377,7 +369,7 @@ fn without_scripts_it_works() {
 }
 
 #[test]
-fn two_people_see_each_other() {
+fn two_users_see_each_others_changes() {
     with_two("list-two", Look::DEFAULT, async |first, second| {
         let mut elsewhere = Elsewhere::new(&first.server);
         let pks = elsewhere.incidents(3);
@@ -392,9 +384,7 @@ fn two_people_see_each_other() {
             here.click(&format!("#i{pk} input[name=pk]")).await;
             here.click("#bulk-bar button[value=acknowledge]").await;
             here.eventually_shows(&format!("#i{pk} .badge.acked")).await;
-            let since = Instant::now();
             there.eventually_shows(&format!("#i{pk} .badge.acked")).await;
-            assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
         }
         // Who is deactivated does not see one row more, also where the stream was just being opened anew.
         second.expect_in_console("401");
@@ -405,7 +395,7 @@ fn two_people_see_each_other() {
 }
 
 #[test]
-fn nothing_grave_in_any_look() {
+fn the_list_is_accessible_in_every_look() {
     with_browser("list-looks", Look::DEFAULT, async |browser| {
         browser.server.demo();
         browser.log_in("admin", PASSWORD).await;

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -18,7 +18,10 @@ use super::{
     list::{Elsewhere, LIST, inside, is, live, rows},
     session::{Browser, Look},
 };
-use crate::support::{PASSWORD, daemon::PATIENCE};
+use crate::support::{
+    PASSWORD,
+    eventually::{PATIENCE, eventually_within},
+};
 
 /// Between browser and server. What it drops, it drops silently: the connections stay open and nothing comes any more.
 struct Proxy {
@@ -122,11 +125,8 @@ async fn bar_says_so(browser: &Browser) {
 }
 
 async fn bar_is_gone(browser: &Browser) {
-    let until = Instant::now() + 3 * PATIENCE;
-    while !is(browser, &format!("{BAR} === ''")).await {
-        assert!(Instant::now() < until, "the bar stays");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // The script tries again at growing intervals.
+    eventually_within(3 * PATIENCE, "the bar is gone", async || is(browser, &format!("{BAR} === ''")).await).await;
 }
 
 async fn title(browser: &Browser, text: &str) {
@@ -146,11 +146,7 @@ fn in_seconds(seconds: i64) -> String {
 
 /// An incident that started so many seconds ago.
 fn incident(elsewhere: &mut Elsewhere, age: i64, end: &str) -> u64 {
-    let body =
-        json!({"start_time": in_seconds(-age), "end_time": end, "level": 2, "description": "By the clock", "tags": []});
-    let reply = elsewhere.source.post("/api/v2/incidents/", &body);
-    assert_eq!(reply.status, 201, "{}", reply.body);
-    reply.json()["pk"].as_u64().unwrap()
+    elsewhere.source.incident().starts(in_seconds(-age)).ends(end).description("By the clock").post()
 }
 
 fn acknowledge(elsewhere: &mut Elsewhere, pk: u64, seconds: i64) {
@@ -160,7 +156,7 @@ fn acknowledge(elsewhere: &mut Elsewhere, pk: u64, seconds: i64) {
 }
 
 #[test]
-fn a_stream_that_is_dropped_silently_is_noticed_and_opened_again() {
+fn a_silently_dropped_stream_is_noticed_and_reopened() {
     with_browser("live-dropped", Look::DEFAULT, async |browser| {
         let proxy = Proxy::new(&browser.server.daemon.address);
         let mut elsewhere = Elsewhere::new(&browser.server);
@@ -187,7 +183,7 @@ fn a_stream_that_is_dropped_silently_is_noticed_and_opened_again() {
 }
 
 #[test]
-fn walls_and_incident_pages_look_at_once_when_the_machine_is_back() {
+fn wall_displays_and_incident_pages_reconnect_at_once_after_a_suspend() {
     with_browser("live-woken", Look::DEFAULT, async |browser| {
         let proxy = Proxy::new(&browser.server.daemon.address);
         let mut elsewhere = Elsewhere::new(&browser.server);
@@ -226,7 +222,7 @@ fn walls_and_incident_pages_look_at_once_when_the_machine_is_back() {
 }
 
 #[test]
-fn a_server_that_stands_still_is_no_green_light_and_waiting_is_shown() {
+fn a_frozen_server_is_shown_as_not_live() {
     with_browser("live-stopped", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         elsewhere.incidents(2);
@@ -247,7 +243,7 @@ fn a_server_that_stands_still_is_no_green_light_and_waiting_is_shown() {
 }
 
 #[test]
-fn a_server_that_is_started_again_goes_on_without_a_reload() {
+fn a_page_continues_without_a_reload_after_a_restart() {
     with_browser("live-restarted", Look::DEFAULT, async |browser| {
         for part in ["ERR_", "htmx"] {
             browser.expect_in_console(part);
@@ -311,7 +307,7 @@ fn a_page_that_loses_rows_fills_up_and_keeps_what_is_selected() {
 }
 
 #[test]
-fn one_number_everywhere() {
+fn all_counts_on_a_page_agree() {
     with_browser("live-number", Look::DEFAULT, async |browser| {
         let mut elsewhere = Elsewhere::new(&browser.server);
         inside(browser, LIST).await;
@@ -346,7 +342,7 @@ fn one_number_everywhere() {
 }
 
 #[test]
-fn lists_and_walls_see_acknowledgements_expire_and_ends_come() {
+fn lists_and_wall_displays_follow_expiring_acknowledgements_and_ends() {
     with_two("live-clock-lists", Look::DEFAULT, async |first, second| {
         let mut elsewhere = Elsewhere::new(&first.server);
         let pk = elsewhere.incident("Back again");
@@ -372,7 +368,7 @@ fn lists_and_walls_see_acknowledgements_expire_and_ends_come() {
 }
 
 #[test]
-fn pages_of_incidents_see_acknowledgements_expire_and_ends_come() {
+fn incident_pages_follow_expiring_acknowledgements_and_ends() {
     with_two("live-clock-pages", Look::DEFAULT, async |first, second| {
         let mut elsewhere = Elsewhere::new(&first.server);
         for browser in [first, second] {

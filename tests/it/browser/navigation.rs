@@ -8,7 +8,7 @@ use super::{
     harness::{Server, with_browser},
     session::{Browser, Look, Theme},
 };
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, daemon::Client};
 
 const SCRIPTLESS: Look = Look { scripts: false, ..Look::DEFAULT };
 const NARROW: Look = Look { size: (360, 740), ..Look::DEFAULT };
@@ -19,20 +19,14 @@ fn token(server: &Server, user: &str) -> String {
 
 /// The key of a new open incident with these tags.
 fn incident(server: &Server, description: &str, tags: &[&str]) -> u64 {
-    let tags: Vec<_> = tags.iter().map(|tag| json!({ "tag": tag })).collect();
-    let body = json!({
-        "start_time": chrono::Utc::now().to_rfc3339(), "end_time": "infinity", "level": 2,
-        "description": description, "tags": tags,
-    });
-    let reply = server.daemon.client().with_token(&token(server, "argus")).post("/api/v2/incidents/", &body);
-    assert_eq!(reply.status, 201, "{}", reply.body);
-    reply.json()["pk"].as_u64().unwrap()
+    let mut source = server.daemon.client().with_token(&token(server, "argus"));
+    let now = chrono::Utc::now().to_rfc3339();
+    let incident = source.incident().starts(now).description(description);
+    tags.iter().fold(incident, |incident, tag| incident.tag(*tag)).post()
 }
 
-fn created(server: &Server, path: &str, body: &serde_json::Value) -> u64 {
-    let reply = server.daemon.client().with_token(&token(server, "admin")).post(path, body);
-    assert_eq!(reply.status, 201, "{path}: {}", reply.body);
-    reply.json()["pk"].as_u64().unwrap()
+fn admin(server: &Server) -> Client {
+    server.daemon.client().with_token(&token(server, "admin"))
 }
 
 /// Ends all sessions, as an administrator does.
@@ -94,7 +88,7 @@ async fn two_tabs_both_log_in(browser: &Browser) {
 }
 
 #[test]
-fn what_is_typed_survives_the_end_of_the_session() {
+fn typed_text_survives_the_end_of_the_session() {
     with_browser("expiry", Look::DEFAULT, async |browser| {
         // Of the stream, and of the form that was sent.
         browser.expect_in_console("401");
@@ -157,7 +151,7 @@ fn what_is_typed_survives_the_end_of_the_session() {
 }
 
 #[test]
-fn a_click_after_the_end_of_the_session_leads_on() {
+fn a_click_after_the_end_of_the_session_leads_to_the_wanted_page() {
     with_browser("expiry-click", Look::DEFAULT, async |browser| {
         browser.expect_in_console("401");
         let pk = incident(&browser.server, "Uplink lost", &[]);
@@ -191,7 +185,7 @@ fn a_form_without_a_session_leads_back_to_its_page() {
 }
 
 #[test]
-fn a_wall_says_that_it_is_logged_out_and_comes_back() {
+fn a_wall_display_says_that_it_is_logged_out_and_recovers() {
     with_browser("expiry-wall", Look::DEFAULT, async |browser| {
         browser.expect_in_console("401");
         incident(&browser.server, "Uplink lost", &[]);
@@ -217,12 +211,12 @@ fn a_wall_says_that_it_is_logged_out_and_comes_back() {
 }
 
 #[test]
-fn reloading_shows_a_page_of_ours_with_scripts() {
+fn reloading_a_form_shows_a_page_with_scripts() {
     with_browser("reload", Look::DEFAULT, reload);
 }
 
 #[test]
-fn reloading_shows_a_page_of_ours_without_scripts() {
+fn reloading_a_form_shows_a_page_without_scripts() {
     with_browser("reload-scriptless", SCRIPTLESS, reload);
 }
 
@@ -353,20 +347,16 @@ fn tags_are_readable_in_every_preset_at_every_width() {
 #[test]
 fn nothing_is_wider_than_a_narrow_window() {
     with_browser("narrow", NARROW, async |browser| {
-        const API: &str = "/api/v2/notificationprofiles";
-        let server = &browser.server;
-        let filter = |name: &str, tag: &str| {
-            created(server, &format!("{API}/filters/"), &json!({"name": name, "filter": {"tags": [tag]}}))
-        };
+        let mut admin = admin(&browser.server);
+        let mut filter = |name: &str, tag: &str| admin.filter(name).matching(json!({"tags": [tag]})).post();
         let long = filter("Long", &format!("host={}", "x".repeat(200)));
         let named = filter(&"n".repeat(40), "host=a");
         let maintenance = json!({
             "start_time": "2099-01-01T00:00:00Z", "end_time": "2099-01-02T00:00:00Z",
             "description": "d".repeat(255), "filters": [long],
         });
-        let task = created(server, "/api/v2/plannedmaintenance/", &maintenance);
-        let destination = json!({"media": "email", "settings": {"email_address": "a-rather-long-name@example.org"}});
-        let destination = created(server, &format!("{API}/destinations/"), &destination);
+        let task = admin.post("/api/v2/plannedmaintenance/", &maintenance).pk();
+        let destination = admin.destination("email", "email_address", "a-rather-long-name@example.org").post();
         browser.log_in("admin", PASSWORD).await;
         browser.goto(&format!("/incidents/?filter={named}")).await;
         let mut wide = Vec::new();
@@ -442,20 +432,14 @@ fn forced_colors_show_which_tab_is_current() {
 
 /// The mail server refuses: page, explanation, deliveries and health say the same.
 #[test]
-fn a_refused_message_is_queued_everywhere() {
+fn a_refused_message_is_shown_as_queued_everywhere() {
     with_browser("refused", Look::DEFAULT, async |browser| {
-        const API: &str = "/api/v2/notificationprofiles";
-        let server = &browser.server;
-        let filter = created(server, &format!("{API}/filters/"), &json!({"name": "all", "filter": {"maxlevel": 5}}));
+        let mut admin = admin(&browser.server);
+        let filter = admin.filter("all").everything().post();
         // Nobody listens there.
-        let place = json!({"media": "webhook", "settings": {"destination_url": "http://127.0.0.1:9/x"}});
-        let destination = created(server, &format!("{API}/destinations/"), &place);
-        let timeslots = server.daemon.client().with_token(&token(server, "admin")).get(&format!("{API}/timeslots/"));
-        let profile = json!({
-            "name": "All", "timeslot": timeslots.json()[0]["pk"], "filters": [filter], "destinations": [destination],
-        });
-        created(server, &format!("{API}/"), &profile);
-        let pk = incident(server, "Uplink lost", &[]);
+        let destination = admin.destination("webhook", "destination_url", "http://127.0.0.1:9/x").post();
+        admin.profile().name("All").filter(filter).destination(destination).post();
+        let pk = incident(&browser.server, "Uplink lost", &[]);
         browser.log_in("admin", PASSWORD).await;
         browser
             .eventually("tried in vain", async || {

@@ -6,7 +6,7 @@ use super::{
     harness::with_browser,
     session::{Browser, Look, PHONE},
 };
-use crate::support::{PASSWORD, daemon, sinks::HttpSink};
+use crate::support::{PASSWORD, eventually::eventually, sinks::HttpSink};
 
 const MON: u32 = 0;
 const TUE: u32 = 1440;
@@ -111,7 +111,7 @@ fn a_week_is_drawn_by_keyboard() {
 }
 
 #[test]
-fn the_first_profile_and_a_test_of_where_it_leads() {
+fn the_first_profile_is_created_and_its_destination_tested() {
     with_browser("first-profile", Look::DEFAULT, async |browser| {
         let sink = HttpSink::start();
         browser.log_in("admin", PASSWORD).await;
@@ -137,7 +137,7 @@ fn the_first_profile_and_a_test_of_where_it_leads() {
         browser.eventually_shows(".outcome.good").await;
         assert_eq!(browser.run("return window.same").await, true, "nothing was loaded anew");
         assert_eq!(browser.path().await, "/notifications/destinations/");
-        daemon::eventually("the sink was called", || sink.calls().len() == 1);
+        eventually("the sink was called", || sink.calls().len() == 1);
         browser.axe().await;
 
         // Saved into the profile, and warned of where it is left out.
@@ -153,7 +153,7 @@ fn the_first_profile_and_a_test_of_where_it_leads() {
 }
 
 #[test]
-fn the_preview_of_a_filter_follows_what_one_chooses() {
+fn the_preview_of_a_filter_follows_the_choices() {
     with_browser("filter-preview", Look::DEFAULT, async |browser| {
         browser.server.demo();
         browser.log_in("admin", PASSWORD).await;

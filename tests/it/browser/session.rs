@@ -20,7 +20,7 @@ use super::{
     driver::{Driver, chrome},
     harness::Server,
 };
-use crate::support::daemon::PATIENCE;
+use crate::support::eventually::{PATIENCE, eventually_async};
 
 pub type Size = (u32, u32);
 pub const PHONE: Size = (390, 844);
@@ -136,12 +136,8 @@ impl Browser {
         self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
-    pub async fn eventually(&self, what: &str, mut check: impl AsyncFnMut() -> bool) {
-        let until = Instant::now() + PATIENCE;
-        while !check().await {
-            assert!(Instant::now() < until, "in vain: {what}");
-            pause().await;
-        }
+    pub async fn eventually(&self, what: &str, check: impl AsyncFnMut() -> bool) {
+        eventually_async(what, check).await;
     }
 
     pub async fn eventually_shows(&self, css: &str) {

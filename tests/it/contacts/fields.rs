@@ -5,19 +5,22 @@ use std::fmt::Write;
 use argusd::domain::channel::ChannelDraft;
 use serde_json::{Value, json};
 
-use crate::support::contact_api::{CURRENT, EMAIL, ISSUE, Rig, WEBHOOK, contact, group, id, said, stored, with};
+use crate::support::{
+    Who,
+    contact_api::{CURRENT, ContactApi, EMAIL, ISSUE, WEBHOOK, contact, group, id, said, stored, with},
+};
 
 /// Each with what is said: in the first dialect and in the second.
 type Case = (Value, (u16, &'static str), (u16, &'static str));
 
-async fn refused(rig: &Rig, endpoints: (&str, &str), cases: Vec<Case>) {
+async fn refused(api: &ContactApi, endpoints: (&str, &str), cases: Vec<Case>) {
     for (body, issue, current) in cases {
         for (base, endpoint, (status, message)) in [(ISSUE, endpoints.0, issue), (CURRENT, endpoints.1, current)] {
-            let reply = rig.post(&format!("{base}/{endpoint}"), body.clone()).await;
+            let reply = api.post(&format!("{base}/{endpoint}"), body.clone()).await;
             assert_eq!((reply.status, reply.json()["message"].as_str().unwrap()), (status, message), "{base} {body}");
         }
     }
-    rig.get(&format!("{ISSUE}/{}", endpoints.0)).await.is(200, json!([]));
+    api.get(&format!("{ISSUE}/{}", endpoints.0)).await.is(200, json!([]));
 }
 
 fn same(body: Value, status: u16, message: &'static str) -> Case {
@@ -28,8 +31,8 @@ const MISSING: &str =
     "Invalid request body: the fields id, full_name and default_channel must be present and of type string";
 
 #[tokio::test]
-async fn mandatory_fields_of_contacts() {
-    let rig = Rig::new().await;
+async fn required_fields_of_contacts_are_checked() {
+    let api = ContactApi::new().await;
     let missing = |name: &str, value: Value| {
         let mut body = contact(1);
         body[name] = value;
@@ -66,17 +69,17 @@ async fn mandatory_fields_of_contacts() {
     cases.push(same(missing("default_channel", channel), 422, unknown));
     let long = "Invalid request body: expects full_name to be a string of at most 1000 characters";
     cases.push(same(missing("full_name", json!("x".repeat(1_001))), 422, long));
-    refused(&rig, ("contacts", "contacts"), cases).await;
-    let reply = rig.post(&format!("{CURRENT}/contacts"), missing("full_name", json!("0"))).await;
+    refused(&api, ("contacts", "contacts"), cases).await;
+    let reply = api.post(&format!("{CURRENT}/contacts"), missing("full_name", json!("0"))).await;
     said(&reply, 422, "Invalid request body: the field full_name must be present");
     let blank = with(missing("full_name", json!(" ")), json!({"id": id(1).to_uppercase(), "unknown": 5}));
-    stored(&rig.post(&format!("{ISSUE}/contacts"), blank).await);
-    assert_eq!((&rig.contact(1).await["full_name"], &rig.contact(1).await["id"]), (&json!(" "), &json!(id(1))));
+    stored(&api.post(&format!("{ISSUE}/contacts"), blank).await);
+    assert_eq!((&api.contact(1).await["full_name"], &api.contact(1).await["id"]), (&json!(" "), &json!(id(1))));
 }
 
 #[tokio::test]
-async fn other_fields_of_contacts() {
-    let rig = Rig::new().await;
+async fn optional_fields_of_contacts_are_checked() {
+    let api = ContactApi::new().await;
     let to = |fields: Value| {
         let mut body = contact(1);
         for (name, value) in fields.as_object().unwrap() {
@@ -124,17 +127,17 @@ async fn other_fields_of_contacts() {
     cases.push(same(to(json!({"origin": 5})), 422, origin));
     let long = "Invalid request body: expects origin to be a string of at most 255 characters";
     cases.push(same(to(json!({"origin": "x".repeat(256)})), 422, long));
-    refused(&rig, ("contacts", "contacts"), cases).await;
-    let reply = rig.post(&format!("{ISSUE}/contacts"), to(json!({"groups": [id(5)]}))).await;
+    refused(&api, ("contacts", "contacts"), cases).await;
+    let reply = api.post(&format!("{ISSUE}/contacts"), to(json!({"groups": [id(5)]}))).await;
     said(&reply, 422, &format!("Contact Group with identifier {} does not exist", id(5)));
-    stored(&rig.post(&format!("{ISSUE}/contacts"), hook(json!({"sms": "+4791234567", "email": ""}))).await);
-    assert_eq!(rig.contact(1).await["addresses"], json!({"sms": "+4791234567"}));
-    rig.sound();
+    stored(&api.post(&format!("{ISSUE}/contacts"), hook(json!({"sms": "+4791234567", "email": ""}))).await);
+    assert_eq!(api.contact(1).await["addresses"], json!({"sms": "+4791234567"}));
+    api.sound();
 }
 
 #[tokio::test]
-async fn fields_of_groups() {
-    let rig = Rig::new().await;
+async fn fields_of_groups_are_checked() {
+    let api = ContactApi::new().await;
     let to = |name: &str, value: Value| {
         let mut body = group(1);
         body[name] = value;
@@ -173,53 +176,53 @@ async fn fields_of_groups() {
     ] {
         cases.push(same(to("users", bad), 422, message));
     }
-    refused(&rig, ("contactgroups", "contact-groups"), cases).await;
-    let reply = rig.post(&format!("{ISSUE}/contactgroups"), to("users", json!([id(7)]))).await;
+    refused(&api, ("contactgroups", "contact-groups"), cases).await;
+    let reply = api.post(&format!("{ISSUE}/contactgroups"), to("users", json!([id(7)]))).await;
     said(&reply, 422, &format!("User with identifier {} not found", id(7)));
 }
 
 #[tokio::test]
 async fn names_are_unique_in_any_case() {
-    let rig = Rig::new().await;
-    rig.put_contact(1, json!({"username": "Jürgen"})).await;
-    rig.put_contact(2, json!({})).await;
-    rig.put_contact(3, json!({"username": ""})).await;
-    rig.put_contact(4, json!({"username": ""})).await;
-    assert_eq!(rig.contact(3).await["username"], Value::Null);
+    let api = ContactApi::new().await;
+    api.put_contact(1, json!({"username": "Jürgen"})).await;
+    api.put_contact(2, json!({})).await;
+    api.put_contact(3, json!({"username": ""})).await;
+    api.put_contact(4, json!({"username": ""})).await;
+    assert_eq!(api.contact(3).await["username"], Value::Null);
     let path = |n| format!("{ISSUE}/contacts/{}", id(n));
-    let taken = rig.put(&path(2), with(contact(2), json!({"username": "JÜRGEN"}))).await;
+    let taken = api.put(&path(2), with(contact(2), json!({"username": "JÜRGEN"}))).await;
     said(&taken, 422, "Username JÜRGEN already exists");
-    rig.put_contact(1, json!({"username": "jürgen"})).await;
-    assert_eq!(rig.contact(1).await["username"], "jürgen");
-    rig.put_contact(1, json!({})).await;
-    rig.put_contact(2, json!({"username": "JÜRGEN"})).await;
-    rig.put_contact(1, json!({"full_name": "Contact 2", "username": "x".repeat(254)})).await;
+    api.put_contact(1, json!({"username": "jürgen"})).await;
+    assert_eq!(api.contact(1).await["username"], "jürgen");
+    api.put_contact(1, json!({})).await;
+    api.put_contact(2, json!({"username": "JÜRGEN"})).await;
+    api.put_contact(1, json!({"full_name": "Contact 2", "username": "x".repeat(254)})).await;
 
-    rig.put_group(1, json!({"name": "Operators"})).await;
-    let taken = rig.post(&format!("{CURRENT}/contact-groups"), with(group(2), json!({"name": "OPERATORS"}))).await;
+    api.put_group(1, json!({"name": "Operators"})).await;
+    let taken = api.post(&format!("{CURRENT}/contact-groups"), with(group(2), json!({"name": "OPERATORS"}))).await;
     said(&taken, 422, "Name OPERATORS already exists");
-    rig.put_group(1, json!({"name": "operators"})).await;
-    rig.put_group(1, json!({"name": "Others"})).await;
-    rig.put_group(2, json!({"name": "OPERATORS"})).await;
-    rig.sound();
+    api.put_group(1, json!({"name": "operators"})).await;
+    api.put_group(1, json!({"name": "Others"})).await;
+    api.put_group(2, json!({"name": "OPERATORS"})).await;
+    api.sound();
 }
 
 #[tokio::test]
 async fn updates_replace_what_is_given_and_leave_memberships_that_are_not() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
-    rig.put_group(2, json!({})).await;
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
+    api.put_group(2, json!({})).await;
     let full = json!({"username": "ann", "groups": [id(2), id(1), id(2)], "origin": "ldap: ann",
         "addresses": {"email": "ann@example.org", "sms": "1"}});
-    rig.put_contact(5, full.clone()).await;
-    let ann = rig.contact(5).await;
+    api.put_contact(5, full.clone()).await;
+    let ann = api.contact(5).await;
     assert_eq!((&ann["groups"], &ann["origin"]), (&json!([id(1), id(2)]), &json!("ldap: ann")));
-    assert_eq!(rig.group(1).await["users"], json!([id(5)]));
+    assert_eq!(api.group(1).await["users"], json!([id(5)]));
     let keys: Vec<&String> = ann.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "full_name", "username", "default_channel", "groups", "addresses", "origin"]);
 
-    rig.put_contact(5, json!({"full_name": "Ann"})).await;
-    let ann = rig.contact(5).await;
+    api.put_contact(5, json!({"full_name": "Ann"})).await;
+    let ann = api.contact(5).await;
     assert_eq!((&ann["full_name"], &ann["username"]), (&json!("Ann"), &Value::Null));
     assert_eq!((&ann["groups"], &ann["addresses"]), (&json!([id(1), id(2)]), &json!({"email": "c5@example.org"})));
     assert_eq!(ann["origin"], "ldap: ann");
@@ -227,106 +230,106 @@ async fn updates_replace_what_is_given_and_leave_memberships_that_are_not() {
     for name in ["username", "groups", "addresses", "origin"] {
         nulls[name] = Value::Null;
     }
-    assert_eq!(rig.put(&format!("{ISSUE}/contacts/{}", id(5)), nulls).await.status, 204);
-    let ann = rig.contact(5).await;
+    assert_eq!(api.put(&format!("{ISSUE}/contacts/{}", id(5)), nulls).await.status, 204);
+    let ann = api.contact(5).await;
     assert_eq!((&ann["groups"], &ann["addresses"], ann.get("origin")), (&json!([id(1), id(2)]), &json!({}), None));
-    rig.put_contact(5, json!({"groups": []})).await;
-    assert_eq!((rig.group(1).await["users"].clone(), rig.group(2).await["users"].clone()), (json!([]), json!([])));
+    api.put_contact(5, json!({"groups": []})).await;
+    assert_eq!((api.group(1).await["users"].clone(), api.group(2).await["users"].clone()), (json!([]), json!([])));
 
-    rig.put_contact(6, json!({})).await;
-    rig.put_group(1, json!({"users": [id(6), id(5), id(6)], "origin": "ldap"})).await;
-    assert_eq!(rig.group(1).await["users"], json!([id(5), id(6)]));
-    rig.put_group(1, json!({"name": "Renamed"})).await;
+    api.put_contact(6, json!({})).await;
+    api.put_group(1, json!({"users": [id(6), id(5), id(6)], "origin": "ldap"})).await;
+    assert_eq!(api.group(1).await["users"], json!([id(5), id(6)]));
+    api.put_group(1, json!({"name": "Renamed"})).await;
     let renamed = json!({"id": id(1), "name": "Renamed", "users": [id(5), id(6)], "origin": "ldap"});
-    assert_eq!(rig.group(1).await, renamed);
-    rig.put_group(1, json!({"users": [id(6)]})).await;
-    assert_eq!(rig.contact(5).await["groups"], json!([]));
-    rig.put_group(1, json!({"users": []})).await;
-    assert_eq!(rig.contact(6).await["groups"], json!([]));
-    rig.sound();
+    assert_eq!(api.group(1).await, renamed);
+    api.put_group(1, json!({"users": [id(6)]})).await;
+    assert_eq!(api.contact(5).await["groups"], json!([]));
+    api.put_group(1, json!({"users": []})).await;
+    assert_eq!(api.contact(6).await["groups"], json!([]));
+    api.sound();
 }
 
 #[tokio::test]
-async fn the_same_again_changes_nothing() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
-    rig.put_contact(2, json!({"username": "ann", "groups": [id(1)]})).await;
-    let seq = || rig.app.service.store().counters().last_seq;
+async fn repeating_a_request_changes_nothing() {
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
+    api.put_contact(2, json!({"username": "ann", "groups": [id(1)]})).await;
+    let seq = || api.app.service.store().counters().last_seq;
     let before = seq();
-    rig.put_contact(2, json!({"username": "ann", "groups": [id(1)]})).await;
-    rig.put_group(1, json!({"users": [id(2)]})).await;
+    api.put_contact(2, json!({"username": "ann", "groups": [id(1)]})).await;
+    api.put_group(1, json!({"users": [id(2)]})).await;
     assert_eq!(seq(), before);
-    rig.put_group(1, json!({"users": []})).await;
+    api.put_group(1, json!({"users": []})).await;
     assert_eq!(seq(), before + 1, "the contact left the group, which stayed what it was");
 }
 
 #[tokio::test]
 async fn replacing_inherits_nothing_and_frees_names() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
-    rig.put_contact(5, json!({"username": "ann", "groups": [id(1)], "origin": "x"})).await;
-    rig.put_contact(6, json!({"username": "bob"})).await;
-    let replace = async |new: Value| rig.post(&format!("{ISSUE}/contacts/{}", id(5)), new).await;
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
+    api.put_contact(5, json!({"username": "ann", "groups": [id(1)], "origin": "x"})).await;
+    api.put_contact(6, json!({"username": "bob"})).await;
+    let replace = async |new: Value| api.post(&format!("{ISSUE}/contacts/{}", id(5)), new).await;
     said(&replace(contact(6)).await, 422, "Contact already exists");
     said(&replace(contact(5)).await, 422, "Contact already exists");
     let bob = json!({"username": "Bob"});
     said(&replace(with(contact(7), bob)).await, 422, "Username Bob already exists");
     let unknown = json!({"username": "ann", "groups": [id(9)]});
     assert_eq!(replace(with(contact(7), unknown)).await.status, 422);
-    assert_eq!((&rig.contact(5).await["username"], &rig.contact(7).await), (&json!("ann"), &Value::Null));
+    assert_eq!((&api.contact(5).await["username"], &api.contact(7).await), (&json!("ann"), &Value::Null));
     let reply = replace(with(contact(7), json!({"username": "ANN"}))).await;
     assert_eq!((reply.status, reply.header("x-resource-identifier")), (201, id(7).as_str()));
-    let new = rig.contact(7).await;
-    assert_eq!((&new["groups"], new.get("origin"), &rig.contact(5).await), (&json!([]), None, &Value::Null));
+    let new = api.contact(7).await;
+    assert_eq!((&new["groups"], new.get("origin"), &api.contact(5).await), (&json!([]), None, &Value::Null));
 
-    rig.put_group(2, json!({"users": [id(6), id(7)]})).await;
+    api.put_group(2, json!({"users": [id(6), id(7)]})).await;
     let new = json!({"name": "GROUP 2", "users": [id(7)]});
-    let reply = rig.post(&format!("{CURRENT}/contact-groups/{}", id(2)), with(group(3), new)).await;
+    let reply = api.post(&format!("{CURRENT}/contact-groups/{}", id(2)), with(group(3), new)).await;
     assert_eq!(reply.status, 201, "{}", reply.text);
     assert_eq!(
-        (rig.contact(6).await["groups"].clone(), rig.contact(7).await["groups"].clone()),
+        (api.contact(6).await["groups"].clone(), api.contact(7).await["groups"].clone()),
         (json!([]), json!([id(3)]))
     );
-    assert_eq!(rig.group(2).await, Value::Null);
-    rig.sound();
+    assert_eq!(api.group(2).await, Value::Null);
+    api.sound();
 }
 
 #[tokio::test]
-async fn what_is_deleted_leaves_nothing_behind() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
-    rig.put_contact(5, json!({"username": "ann", "groups": [id(1)]})).await;
-    assert_eq!(rig.delete(&format!("{ISSUE}/contacts/{}", id(5))).await.status, 204);
-    assert_eq!(rig.group(1).await["users"], json!([]));
-    assert_eq!(rig.delete(&format!("{ISSUE}/contacts/{}", id(5))).await.status, 404);
-    rig.put_contact(6, json!({"username": "ANN", "groups": [id(1)]})).await;
-    rig.put_contact(5, json!({})).await;
-    assert_eq!(rig.contact(5).await["groups"], json!([]));
-    assert_eq!(rig.delete(&format!("{CURRENT}/contactgroups/{}", id(1))).await.status, 204);
-    assert_eq!(rig.contact(6).await["groups"], json!([]));
-    rig.put_group(2, json!({"name": "group 1"})).await;
-    rig.put_group(1, json!({"name": "Other"})).await;
-    assert_eq!(rig.group(1).await["users"], json!([]));
-    rig.sound();
+async fn deleted_contacts_and_groups_leave_no_references() {
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
+    api.put_contact(5, json!({"username": "ann", "groups": [id(1)]})).await;
+    assert_eq!(api.delete(&format!("{ISSUE}/contacts/{}", id(5))).await.status, 204);
+    assert_eq!(api.group(1).await["users"], json!([]));
+    assert_eq!(api.delete(&format!("{ISSUE}/contacts/{}", id(5))).await.status, 404);
+    api.put_contact(6, json!({"username": "ANN", "groups": [id(1)]})).await;
+    api.put_contact(5, json!({})).await;
+    assert_eq!(api.contact(5).await["groups"], json!([]));
+    assert_eq!(api.delete(&format!("{CURRENT}/contactgroups/{}", id(1))).await.status, 204);
+    assert_eq!(api.contact(6).await["groups"], json!([]));
+    api.put_group(2, json!({"name": "group 1"})).await;
+    api.put_group(1, json!({"name": "Other"})).await;
+    assert_eq!(api.group(1).await["users"], json!([]));
+    api.sound();
 }
 
 #[tokio::test]
 async fn channels_are_shown_without_their_secrets() {
-    let rig = Rig::new().await;
+    let api = ContactApi::new().await;
     let mail = json!({"id": EMAIL, "name": "Mail", "type": "email",
         "config": {"user": "argus", "password": ""}});
     let hook = json!({"id": WEBHOOK, "name": "Hook", "type": "webhook", "config": {"url": ""}});
-    rig.get(&format!("{ISSUE}/channels")).await.is(200, json!([mail, hook]));
-    rig.get(&format!("{CURRENT}/channels")).await.is(200, json!({"data": [mail, hook]}));
-    rig.get(&format!("{CURRENT}/channels/{EMAIL}")).await.is(200, json!({ "data": mail }));
-    rig.get(&format!("{ISSUE}/channels?type=webhook")).await.is(200, json!([hook]));
-    rig.get(&format!("{ISSUE}/channels?type=Webhook")).await.is(200, json!([]));
-    rig.get(&format!("{ISSUE}/channels?name=hook")).await.is(200, json!([hook]));
-    said(&rig.get(&format!("{ISSUE}/channels/{}", id(1))).await, 404, "Channel not found");
-    rig.channel(&id(8), "Bare", "my-plug_in", None).await;
-    assert_eq!(rig.get(&format!("{ISSUE}/channels/{}", id(8))).await.json()["data"][0]["config"], Value::Null);
+    api.get(&format!("{ISSUE}/channels")).await.is(200, json!([mail, hook]));
+    api.get(&format!("{CURRENT}/channels")).await.is(200, json!({"data": [mail, hook]}));
+    api.get(&format!("{CURRENT}/channels/{EMAIL}")).await.is(200, json!({ "data": mail }));
+    api.get(&format!("{ISSUE}/channels?type=webhook")).await.is(200, json!([hook]));
+    api.get(&format!("{ISSUE}/channels?type=Webhook")).await.is(200, json!([]));
+    api.get(&format!("{ISSUE}/channels?name=hook")).await.is(200, json!([hook]));
+    said(&api.get(&format!("{ISSUE}/channels/{}", id(1))).await, 404, "Channel not found");
+    api.app.of(Who::Superuser).channel("Bare", "my-plug_in").uuid(id(8)).create().await;
+    assert_eq!(api.get(&format!("{ISSUE}/channels/{}", id(8))).await.json()["data"][0]["config"], Value::Null);
     let mut text = String::new();
-    let snapshot = rig.app.service.store().snapshot().unwrap();
+    let snapshot = api.app.service.store().snapshot().unwrap();
     let mut visit = |change: argusd::domain::change::Change| {
         writeln!(text, "{change:?}").unwrap();
         std::ops::ControlFlow::Continue(())
@@ -337,10 +340,10 @@ async fn channels_are_shown_without_their_secrets() {
 
 #[tokio::test]
 async fn channels_in_use_stay_and_keep_their_type() {
-    let rig = Rig::new().await;
-    let (service, local) = (&rig.app.service, &rig.app.local);
+    let api = ContactApi::new().await;
+    let (service, local) = (&api.app.service, &api.app.local);
     let (mail, hook) = (EMAIL.parse().unwrap(), WEBHOOK.parse().unwrap());
-    rig.put_contact(1, json!({})).await;
+    api.put_contact(1, json!({})).await;
     assert!(
         service
             .contacts()
@@ -354,9 +357,9 @@ async fn channels_in_use_stay_and_keep_their_type() {
     assert!(service.contacts().put_channel(local, Some(mail), sms.clone()).await.is_err());
     service.contacts().put_channel(local, Some(hook), sms).await.unwrap();
     let body = with(contact(2), json!({"default_channel": WEBHOOK}));
-    let reply = rig.post(&format!("{ISSUE}/contacts"), body).await;
+    let reply = api.post(&format!("{ISSUE}/contacts"), body).await;
     said(&reply, 422, "Invalid request body: an address according to default_channel type sms is required");
-    rig.put_contact(1, json!({"default_channel": WEBHOOK, "addresses": {"sms": "1"}})).await;
+    api.put_contact(1, json!({"default_channel": WEBHOOK, "addresses": {"sms": "1"}})).await;
     service.contacts().delete_channel(local, mail).await.unwrap();
     let new = ChannelDraft {
         uuid: None,
@@ -383,12 +386,12 @@ async fn channels_in_use_stay_and_keep_their_type() {
         );
     }
     let body = with(contact(2), json!({"default_channel": slack.uuid.to_string(), "addresses": null}));
-    assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body.clone()).await.status, 422);
+    assert_eq!(api.post(&format!("{ISSUE}/contacts"), body.clone()).await.status, 422);
     let with_url = ChannelDraft {
         config: Some(r#"{"url": "https://hooks.example.org/x"}"#.to_owned()),
         ..ChannelDraft::default()
     };
     service.contacts().put_channel(local, Some(slack.uuid), with_url).await.unwrap();
-    assert_eq!(rig.post(&format!("{ISSUE}/contacts"), body).await.status, 201);
-    rig.sound();
+    assert_eq!(api.post(&format!("{ISSUE}/contacts"), body).await.status, 201);
+    api.sound();
 }

@@ -6,27 +6,27 @@ use argusd::{
 };
 use serde_json::json;
 
-use crate::support::contact_api::{CURRENT, EMAIL, ISSUE, Rig, id, said};
+use crate::support::contact_api::{CURRENT, ContactApi, EMAIL, ISSUE, id, said};
 
 /// Ann (`ann`), Bob (`bob`), Eve (no username).
-async fn people() -> Rig {
-    let rig = Rig::new().await;
-    rig.put_contact(1, json!({"full_name": "Ann", "username": "ann", "origin": "ldap:Ann"})).await;
-    rig.put_contact(2, json!({"full_name": "Bob", "username": "bob", "origin": "ldap:Bob"})).await;
-    rig.put_contact(3, json!({"full_name": "Eve"})).await;
-    rig
+async fn people() -> ContactApi {
+    let api = ContactApi::new().await;
+    api.put_contact(1, json!({"full_name": "Ann", "username": "ann", "origin": "ldap:Ann"})).await;
+    api.put_contact(2, json!({"full_name": "Bob", "username": "bob", "origin": "ldap:Bob"})).await;
+    api.put_contact(3, json!({"full_name": "Eve"})).await;
+    api
 }
 
-async fn names(rig: &Rig, query: &str) -> Vec<String> {
-    let reply = rig.get(&format!("{CURRENT}/contacts?{query}")).await;
+async fn names(api: &ContactApi, query: &str) -> Vec<String> {
+    let reply = api.get(&format!("{CURRENT}/contacts?{query}")).await;
     assert_eq!(reply.status, 200, "{query}: {}", reply.text);
     let rows = reply.json()["data"].as_array().unwrap().clone();
     rows.iter().map(|row| row["full_name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn filters_find_what_they_say() {
-    let rig = people().await;
+async fn filters_select_the_matching_objects() {
+    let api = people().await;
     let (a, b) = (id(1), id(2));
     for (query, expected) in [
         ("full_name=ann", "Ann"),
@@ -62,7 +62,7 @@ async fn filters_find_what_they_say() {
         ("origin~ldap:*", "Ann Bob"),
         ("origin!~*", "Eve"),
     ] {
-        assert_eq!(names(&rig, query).await.join(" "), expected, "{query}");
+        assert_eq!(names(&api, query).await.join(" "), expected, "{query}");
     }
     for (query, expected) in [
         (format!("id={a}"), "Ann"),
@@ -75,18 +75,18 @@ async fn filters_find_what_they_say() {
         (format!("id={a}&full_name=Bob"), ""),
         (format!("id={}", id(9)), ""),
     ] {
-        assert_eq!(names(&rig, &query).await.join(" "), expected, "{query}");
+        assert_eq!(names(&api, &query).await.join(" "), expected, "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_bar_is_an_operator_and_an_encoded_one_a_character() {
-    let rig = Rig::new().await;
+async fn a_vertical_bar_is_an_operator_unless_it_is_encoded() {
+    let api = ContactApi::new().await;
     for (n, name) in [(1, "A"), (2, "B"), (3, "A|B"), (4, "50% (x)"), (5, "a_b"), (6, "a+b")] {
-        rig.put_group(n, json!({ "name": name })).await;
+        api.put_group(n, json!({ "name": name })).await;
     }
     let list = async |query: &str| {
-        let rows = rig.get(&format!("{ISSUE}/contactgroups?{query}")).await.json();
+        let rows = api.get(&format!("{ISSUE}/contactgroups?{query}")).await.json();
         rows.as_array()
             .unwrap()
             .iter()
@@ -111,7 +111,7 @@ async fn a_bar_is_an_operator_and_an_encoded_one_a_character() {
 
 #[tokio::test]
 async fn bad_filters_are_refused_before_anything_is_sent() {
-    let rig = people().await;
+    let api = people().await;
     for base in [ISSUE, CURRENT] {
         for (endpoint, column) in [
             ("contacts", "groups"),
@@ -126,19 +126,19 @@ async fn bad_filters_are_refused_before_anything_is_sent() {
             ("channels", "origin"),
         ] {
             let message = format!("Invalid request parameter: Filter column {column} is not allowed");
-            said(&rig.get(&format!("{base}/{endpoint}?{column}=1")).await, 400, &message);
-            said(&rig.get(&format!("{base}/{endpoint}?id={}|!{column}", id(1))).await, 400, &message);
+            said(&api.get(&format!("{base}/{endpoint}?{column}=1")).await, 400, &message);
+            said(&api.get(&format!("{base}/{endpoint}?id={}|!{column}", id(1))).await, 400, &message);
         }
         for query in ["id=x", "id~*", "id=(x|y)", "id", "!id", "id%3E5", "id="] {
-            let reply = rig.get(&format!("{base}/contacts?{query}")).await;
+            let reply = api.get(&format!("{base}/contacts?{query}")).await;
             said(&reply, 400, "The given filter id is not a valid UUID");
         }
         let lists = "Unable to render array expressions with operators other than equal/in or not equal/not in";
         for query in ["full_name~(a|b)", "full_name!~(a)", "full_name%3E(a|b)", "id~(a)"] {
-            said(&rig.get(&format!("{base}/contacts?{query}")).await, 400, lists);
+            said(&api.get(&format!("{base}/contacts?{query}")).await, 400, lists);
         }
         for (query, place) in [("full_name=a)", ") at pos 11"), ("=a", "= at pos 0"), ("full_name!", "! at pos 9")] {
-            let reply = rig.get(&format!("{base}/contacts?{query}")).await;
+            let reply = api.get(&format!("{base}/contacts?{query}")).await;
             let message = reply.json()["message"].as_str().unwrap().to_owned();
             assert!(message.starts_with(&format!("Invalid filter \"{query}\", unexpected {place}")), "{message}");
             assert_eq!(reply.status, 400);
@@ -146,7 +146,7 @@ async fn bad_filters_are_refused_before_anything_is_sent() {
     }
 }
 
-async fn fill(rig: &Rig, from: u128, to: u128) {
+async fn fill(api: &ContactApi, from: u128, to: u128) {
     let writes = (from..to).map(|n| {
         let draft = ContactDraft {
             uuid: id(n).parse().unwrap(),
@@ -157,34 +157,34 @@ async fn fill(rig: &Rig, from: u128, to: u128) {
             addresses: [("email".to_owned(), format!("c{n}@example.org"))].into(),
             origin: OriginEdit::Keep,
         };
-        async move { rig.app.service.contacts().store_contact(&rig.app.local, WriteMode::Put, draft).await.unwrap() }
+        async move { api.app.service.contacts().store_contact(&api.app.local, WriteMode::Put, draft).await.unwrap() }
     });
     let stored = futures_util::future::join_all(writes).await;
     assert!(stored.iter().all(|stored| *stored == WriteResult::Created));
 }
 
 #[tokio::test]
-async fn lists_are_whole_and_in_order_at_any_length() {
-    let rig = Rig::new().await;
+async fn long_lists_are_complete_and_in_order() {
+    let api = ContactApi::new().await;
     let mut filled = 0;
     for count in [0, 1, 500, 501, 999, 1_000, 1_001, 2_500] {
-        fill(&rig, filled, count).await;
+        fill(&api, filled, count).await;
         filled = count;
         for base in [ISSUE, CURRENT] {
-            let reply = rig.get(&format!("{base}/contacts")).await;
+            let reply = api.get(&format!("{base}/contacts")).await;
             let rows = if base == ISSUE { reply.json() } else { reply.json()["data"].clone() };
             let ids: Vec<String> =
                 rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
             assert_eq!(ids, (0..count).map(id).collect::<Vec<_>>(), "{base} {count}");
         }
     }
-    assert_eq!(names(&rig, "full_name~*9").await.len(), 250);
-    assert_eq!(names(&rig, "username=USER2499").await, ["Contact 2499"]);
+    assert_eq!(names(&api, "full_name~*9").await.len(), 250);
+    assert_eq!(names(&api, "username=USER2499").await, ["Contact 2499"]);
     let users: Vec<String> = (0..2_500).map(id).collect();
     for n in [1, 2] {
-        rig.put_group(10_000 + n, json!({ "users": users })).await;
+        api.put_group(10_000 + n, json!({ "users": users })).await;
     }
-    let groups = rig.get(&format!("{ISSUE}/contactgroups")).await.json();
+    let groups = api.get(&format!("{ISSUE}/contactgroups")).await.json();
     assert_eq!((groups[0]["users"].clone(), groups[1]["users"].clone()), (json!(users), json!(users)));
-    rig.sound();
+    api.sound();
 }

@@ -5,7 +5,7 @@ use argusd::domain::stored_filter::{BlobEdit, FilterBlob, FilterDraft};
 use crate::support::{App, Reply, visit::Visit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn contacts_groups_and_rules_by_form() {
+async fn contacts_groups_and_rules_are_managed_with_forms() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     admin.submit("/admin/channels/new/", &[("type", "email"), ("name", "mail")]).await;
@@ -70,7 +70,7 @@ async fn contacts_groups_and_rules_by_form() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn secrets_of_channels_go_in_and_never_come_out() {
+async fn secrets_of_channels_are_accepted_but_never_shown() {
     let app = App::new().await;
     let (mut admin, mut stan) = (Visit::of(&app, "admin").await, Visit::of(&app, "stan").await);
     let mail = [
@@ -107,7 +107,7 @@ async fn secrets_of_channels_go_in_and_never_come_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn programs_keep_contacts_that_staff_only_see() {
+async fn staff_see_contacts_but_cannot_change_them() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     admin.submit("/admin/channels/new/", &[("type", "email"), ("name", "mail")]).await;

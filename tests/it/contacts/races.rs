@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Client,
-    contact_api::{CURRENT, ISSUE, Rig, contact, group, id, with},
+    contact_api::{CURRENT, ContactApi, ISSUE, contact, group, id, with},
 };
 
 const TASKS: u128 = 16;
@@ -35,85 +35,85 @@ fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_creation_wins() {
-    let rig = Rig::new().await;
+async fn one_of_many_simultaneous_creations_wins() {
+    let api = ContactApi::new().await;
     for round in 0..ROUNDS {
         let body = contact(round);
-        let posts = (0..TASKS).map(|_| (rig.client.clone(), false, format!("{ISSUE}/contacts"), body.clone()));
+        let posts = (0..TASKS).map(|_| (api.client.clone(), false, format!("{ISSUE}/contacts"), body.clone()));
         assert_eq!(at_once(posts.collect()).await, counts(&[("201", 1), ("Contact already exists", 15)]));
         let path = format!("{CURRENT}/contact-groups/{}", id(round));
-        let puts = (0..TASKS).map(|_| (rig.client.clone(), true, path.clone(), group(round)));
+        let puts = (0..TASKS).map(|_| (api.client.clone(), true, path.clone(), group(round)));
         assert_eq!(at_once(puts.collect()).await, counts(&[("201", 1), ("204", 15)]));
     }
-    rig.sound();
+    api.sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_gets_the_name() {
-    let rig = Rig::new().await;
+async fn one_of_many_simultaneous_requests_gets_the_name() {
+    let api = ContactApi::new().await;
     for round in 0..ROUNDS {
         let named = json!({"username": format!("user{round}")});
         let requests = (0..TASKS).map(|task| {
             let n = round * TASKS + task;
             let (put, body) = (task % 2 == 0, with(contact(n), named.clone()));
             let path = if put { format!("{ISSUE}/contacts/{}", id(n)) } else { format!("{ISSUE}/contacts") };
-            (rig.client.clone(), put, path, body)
+            (api.client.clone(), put, path, body)
         });
         let taken = format!("Username user{round} already exists");
         assert_eq!(at_once(requests.collect()).await, counts(&[("201", 1), (&taken, 15)]));
         let named = json!({"name": format!("Name {round}")});
         let posts = (0..TASKS).map(|task| {
             let body = with(group(round * TASKS + task), named.clone());
-            (rig.client.clone(), false, format!("{ISSUE}/contactgroups"), body)
+            (api.client.clone(), false, format!("{ISSUE}/contactgroups"), body)
         });
         let taken = format!("Name Name {round} already exists");
         assert_eq!(at_once(posts.collect()).await, counts(&[("201", 1), (&taken, 15)]));
     }
-    rig.sound();
+    api.sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_replaces() {
-    let rig = Rig::new().await;
+async fn one_of_many_simultaneous_replacements_wins() {
+    let api = ContactApi::new().await;
     for round in 0..ROUNDS {
         let old = 1_000_000 + round;
-        rig.put_group(old, json!({})).await;
+        api.put_group(old, json!({})).await;
         let requests = (0..TASKS).map(|task| {
             let body = with(group(round * TASKS + task), json!({"name": format!("Group {old}")}));
-            (rig.client.clone(), false, format!("{CURRENT}/contact-groups/{}", id(old)), body)
+            (api.client.clone(), false, format!("{CURRENT}/contact-groups/{}", id(old)), body)
         });
         assert_eq!(at_once(requests.collect()).await, counts(&[("201", 1), ("404", 15)]));
     }
-    assert_eq!(rig.get(&format!("{ISSUE}/contactgroups")).await.json().as_array().unwrap().len(), ROUNDS as usize);
-    rig.sound();
+    assert_eq!(api.get(&format!("{ISSUE}/contactgroups")).await.json().as_array().unwrap().len(), ROUNDS as usize);
+    api.sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memberships_from_both_sides_agree() {
-    let rig = Rig::new().await;
+    let api = ContactApi::new().await;
     for n in 0..8 {
-        rig.put_contact(n, json!({})).await;
-        rig.put_group(100 + n, json!({})).await;
+        api.put_contact(n, json!({})).await;
+        api.put_group(100 + n, json!({})).await;
     }
     for round in 0..ROUNDS {
         let requests = (0..TASKS).map(|task| {
             let (n, other) = (task / 2, (task + round) % 8);
             if task % 2 == 0 {
                 let body = with(contact(n), json!({"groups": [id(100 + other), id(100 + n)]}));
-                (rig.client.clone(), true, format!("{ISSUE}/contacts/{}", id(n)), body)
+                (api.client.clone(), true, format!("{ISSUE}/contacts/{}", id(n)), body)
             } else {
                 let body = with(group(100 + n), json!({"users": [id(other), id(n)]}));
-                (rig.client.clone(), true, format!("{ISSUE}/contactgroups/{}", id(100 + n)), body)
+                (api.client.clone(), true, format!("{ISSUE}/contactgroups/{}", id(100 + n)), body)
             }
         });
         assert_eq!(at_once(requests.collect()).await, counts(&[("204", 16)]));
     }
     for n in 0..8 {
-        for group in rig.contact(n).await["groups"].as_array().unwrap() {
+        for group in api.contact(n).await["groups"].as_array().unwrap() {
             let path = format!("{CURRENT}/contact-groups/{}", group.as_str().unwrap());
-            let users = rig.get(&path).await.json()["data"]["users"].clone();
+            let users = api.get(&path).await.json()["data"]["users"].clone();
             assert!(users.as_array().unwrap().contains(&json!(id(n))), "{group} {users}");
         }
     }
-    rig.sound();
+    api.sound();
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Reply,
-    contact_api::{CURRENT, ISSUE, Rig, said},
+    contact_api::{CURRENT, ContactApi, ISSUE, said},
 };
 
 const YAML: &str = "---\npayload: invalid\n";
@@ -32,8 +32,8 @@ fn no_content(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn as_the_issue_has_them() {
-    let rig = Rig::new().await;
+async fn the_issue_dialect_answers_the_example_requests() {
+    let api = ContactApi::new().await;
     let groups = "/icingaweb2/notifications/api/v1/contactgroups";
     let of = |id: &str| format!("{groups}/{id}");
     let error = |message: &str| json!({"status": "error", "message": message});
@@ -41,40 +41,40 @@ async fn as_the_issue_has_them() {
     let json = Some("application/json");
 
     let no_json = error("Invalid request body: given content is not a valid JSON");
-    rig.raw(Method::POST, groups, json, YAML).await.is(400, no_json.clone());
-    rig.raw(Method::POST, groups, Some("text/yaml"), YAML).await.is(400, error("No JSON content"));
+    api.raw(Method::POST, groups, json, YAML).await.is(400, no_json.clone());
+    api.raw(Method::POST, groups, Some("text/yaml"), YAML).await.is(400, error("No JSON content"));
     let missing = error("Invalid request body: the fields id and name must be present and of type string");
-    rig.post(groups, json!({"id": G2, "users": []})).await.is(400, missing);
+    api.post(groups, json!({"id": G2, "users": []})).await.is(400, missing);
     let filter = error("Filter is only allowed for GET requests");
-    rig.post(&format!("{groups}?id={G2}"), body(G2, "Test group")).await.is(400, filter);
-    rig.post(&of(G2), body(G2, "Test group")).await.is(404, error("Contactgroup not found"));
-    let reply = rig.post(groups, body(G2, "Test group")).await;
+    api.post(&format!("{groups}?id={G2}"), body(G2, "Test group")).await.is(400, filter);
+    api.post(&of(G2), body(G2, "Test group")).await.is(404, error("Contactgroup not found"));
+    let reply = api.post(groups, body(G2, "Test group")).await;
     created(&reply, &format!("contactgroups/{G2}"), success());
-    rig.post(&of(G2), body(G2, "Test group")).await.is(422, error("Contactgroup already exists"));
-    let reply = rig.post(&of(G2), body(G3, "Test group (replaced)")).await;
+    api.post(&of(G2), body(G2, "Test group")).await.is(422, error("Contactgroup already exists"));
+    let reply = api.post(&of(G2), body(G3, "Test group (replaced)")).await;
     created(&reply, &format!("contactgroups/{G3}"), success());
-    rig.raw(Method::PUT, &of(G3), json, YAML).await.is(400, no_json);
-    rig.put(groups, body(G3, "Test group (replaced)")).await.is(400, error("Identifier is required"));
-    rig.put(&of(G3), body(G4, "Test group (replaced)")).await.is(400, error("Identifier mismatch"));
-    created(&rig.put(&of(G4), body(G4, "Test group 2")).await, &format!("contactgroups/{G4}"), success());
-    no_content(&rig.put(&of(G4), body(G4, "Test group 2 (updated)")).await);
+    api.raw(Method::PUT, &of(G3), json, YAML).await.is(400, no_json);
+    api.put(groups, body(G3, "Test group (replaced)")).await.is(400, error("Identifier is required"));
+    api.put(&of(G3), body(G4, "Test group (replaced)")).await.is(400, error("Identifier mismatch"));
+    created(&api.put(&of(G4), body(G4, "Test group 2")).await, &format!("contactgroups/{G4}"), success());
+    no_content(&api.put(&of(G4), body(G4, "Test group 2 (updated)")).await);
     let (third, fourth) = (body(G3, "Test group (replaced)"), body(G4, "Test group 2 (updated)"));
-    rig.get(groups).await.is(200, json!([third, fourth]));
-    rig.get(&of(G3)).await.is(200, json!({"status": "success", "data": [third]}));
-    rig.get(&format!("{groups}?id={G3}")).await.is(200, json!([third]));
-    rig.get(&format!("{groups}?name=Non-Existent%20Group")).await.is(200, json!([]));
-    rig.get(&of(G5)).await.is(404, error("Contactgroup not found"));
-    rig.delete(groups).await.is(400, error("Identifier is required"));
-    rig.delete(&of(G5)).await.is(404, error("Contactgroup not found"));
-    no_content(&rig.delete(&of(G3)).await);
-    no_content(&rig.delete(&of(G4)).await);
-    rig.get(groups).await.is(200, json!([]));
-    rig.sound();
+    api.get(groups).await.is(200, json!([third, fourth]));
+    api.get(&of(G3)).await.is(200, json!({"status": "success", "data": [third]}));
+    api.get(&format!("{groups}?id={G3}")).await.is(200, json!([third]));
+    api.get(&format!("{groups}?name=Non-Existent%20Group")).await.is(200, json!([]));
+    api.get(&of(G5)).await.is(404, error("Contactgroup not found"));
+    api.delete(groups).await.is(400, error("Identifier is required"));
+    api.delete(&of(G5)).await.is(404, error("Contactgroup not found"));
+    no_content(&api.delete(&of(G3)).await);
+    no_content(&api.delete(&of(G4)).await);
+    api.get(groups).await.is(200, json!([]));
+    api.sound();
 }
 
 #[tokio::test]
-async fn as_they_are_answered_today() {
-    let rig = Rig::new().await;
+async fn the_current_dialect_answers_the_example_requests() {
+    let api = ContactApi::new().await;
     let groups = "/notifications/api/v1/contact-groups";
     let of = |id: &str| format!("{groups}/{id}");
     let error = |message: &str| json!({ "message": message });
@@ -82,44 +82,44 @@ async fn as_they_are_answered_today() {
     let json = Some("application/json");
 
     let no_json = error("Invalid request body: given content is not a valid JSON");
-    rig.raw(Method::POST, groups, json, YAML).await.is(400, no_json.clone());
+    api.raw(Method::POST, groups, json, YAML).await.is(400, no_json.clone());
     let content_type = error("Invalid request header: Content-Type must be application/json");
-    rig.raw(Method::POST, groups, Some("text/yaml"), YAML).await.is(400, content_type);
+    api.raw(Method::POST, groups, Some("text/yaml"), YAML).await.is(400, content_type);
     let missing = error("Invalid request body: the field name must be present");
-    rig.post(groups, json!({"id": G2, "users": []})).await.is(422, missing);
+    api.post(groups, json!({"id": G2, "users": []})).await.is(422, missing);
     let filter = error("Unexpected query parameter: Filter is only allowed for GET requests");
-    rig.post(&format!("{groups}?id={G2}"), body(G2, "Test group")).await.is(400, filter);
+    api.post(&format!("{groups}?id={G2}"), body(G2, "Test group")).await.is(400, filter);
     let same = error("Identifier mismatch: the Payload id must be different from the URL identifier");
-    rig.post(&of(G2), body(G2, "Test group")).await.is(422, same.clone());
-    let reply = rig.post(groups, body(G2, "Test group")).await;
+    api.post(&of(G2), body(G2, "Test group")).await.is(422, same.clone());
+    let reply = api.post(groups, body(G2, "Test group")).await;
     created(&reply, &format!("contact-groups/{G2}"), success());
-    rig.post(&of(G2), body(G2, "Test group")).await.is(422, same);
-    let reply = rig.post(&of(G2), body(G3, "Test group (replaced)")).await;
+    api.post(&of(G2), body(G2, "Test group")).await.is(422, same);
+    let reply = api.post(&of(G2), body(G3, "Test group (replaced)")).await;
     created(&reply, &format!("contact-groups/{G3}"), success());
-    rig.raw(Method::PUT, &of(G3), json, YAML).await.is(400, no_json);
+    api.raw(Method::PUT, &of(G3), json, YAML).await.is(400, no_json);
     let required = error("Invalid request: Identifier is required");
-    rig.put(groups, body(G3, "Test group (replaced)")).await.is(400, required.clone());
-    rig.put(&of(G3), body(G4, "Test group (replaced)")).await.is(422, error("Identifier mismatch"));
-    created(&rig.put(&of(G4), body(G4, "Test group 2")).await, &format!("contact-groups/{G4}"), success());
-    no_content(&rig.put(&of(G4), body(G4, "Test group 2 (updated)")).await);
+    api.put(groups, body(G3, "Test group (replaced)")).await.is(400, required.clone());
+    api.put(&of(G3), body(G4, "Test group (replaced)")).await.is(422, error("Identifier mismatch"));
+    created(&api.put(&of(G4), body(G4, "Test group 2")).await, &format!("contact-groups/{G4}"), success());
+    no_content(&api.put(&of(G4), body(G4, "Test group 2 (updated)")).await);
     let (third, fourth) = (body(G3, "Test group (replaced)"), body(G4, "Test group 2 (updated)"));
-    rig.get(groups).await.is(200, json!({"data": [third, fourth]}));
-    rig.get(&of(G3)).await.is(200, json!({ "data": third }));
-    rig.get(&format!("{groups}?id={G3}")).await.is(200, json!({"data": [third]}));
-    rig.get(&format!("{groups}?name=Non-Existent%20Group")).await.is(200, json!({"data": []}));
-    rig.get(&of(G5)).await.is(404, error("Contact Group not found"));
-    rig.delete(groups).await.is(400, required);
-    rig.delete(&of(G5)).await.is(404, error("Contact Group not found"));
-    no_content(&rig.delete(&of(G3)).await);
-    no_content(&rig.delete(&of(G4)).await);
-    rig.get(groups).await.is(200, json!({"data": []}));
-    rig.sound();
+    api.get(groups).await.is(200, json!({"data": [third, fourth]}));
+    api.get(&of(G3)).await.is(200, json!({ "data": third }));
+    api.get(&format!("{groups}?id={G3}")).await.is(200, json!({"data": [third]}));
+    api.get(&format!("{groups}?name=Non-Existent%20Group")).await.is(200, json!({"data": []}));
+    api.get(&of(G5)).await.is(404, error("Contact Group not found"));
+    api.delete(groups).await.is(400, required);
+    api.delete(&of(G5)).await.is(404, error("Contact Group not found"));
+    no_content(&api.delete(&of(G3)).await);
+    no_content(&api.delete(&of(G4)).await);
+    api.get(groups).await.is(200, json!({"data": []}));
+    api.sound();
 }
 
 /// Section 12.
 #[tokio::test]
 async fn the_worked_example() {
-    let rig = Rig::new().await;
+    let api = ContactApi::new().await;
     let jane = "1817d973-398e-41d7-9cd2-61cdb7ef41a3";
     let sent = json!({"id": jane, "full_name": "Jane Doe", "username": "jane",
         "default_channel": "0817d973-398e-41d7-9cd2-61cdb7ef41a1", "addresses": {"email": "jane@example.com"}});
@@ -131,10 +131,10 @@ async fn the_worked_example() {
         (CURRENT, json!({"message": "Contact created successfully"}), json!({"data": [shown]})),
     ] {
         let path = format!("{mount}/contacts/{jane}");
-        created(&rig.put(&path, sent.clone()).await, &format!("contacts/{jane}"), body);
-        rig.get(&format!("{mount}/contacts?username=jane")).await.is(200, list);
-        no_content(&rig.put(&path, sent.clone()).await);
-        no_content(&rig.delete(&path).await);
-        said(&rig.get(&path).await, 404, "Contact not found");
+        created(&api.put(&path, sent.clone()).await, &format!("contacts/{jane}"), body);
+        api.get(&format!("{mount}/contacts?username=jane")).await.is(200, list);
+        no_content(&api.put(&path, sent.clone()).await);
+        no_content(&api.delete(&path).await);
+        said(&api.get(&path).await, 404, "Contact not found");
     }
 }

@@ -16,36 +16,36 @@ use tower::ServiceExt;
 
 use crate::support::{
     App, MINUTE, PASSWORD, Who,
-    contact_api::{CURRENT, EMAIL, ISSUE, PERMISSION, Rig, contact, grant, group, id, said},
+    contact_api::{CURRENT, ContactApi, EMAIL, ISSUE, PERMISSION, contact, grant, group, id, said},
 };
 
 #[tokio::test]
 async fn both_mounts_and_fixed_prefixes_serve_the_same_objects() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
-    rig.put_contact(2, json!({})).await;
-    let (group, contact) = (rig.group(1).await, rig.contact(2).await);
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
+    api.put_contact(2, json!({})).await;
+    let (group, contact) = (api.group(1).await, api.contact(2).await);
     for before in ["", "/icingaweb2", "/icinga-issue", "/icinga-current"] {
         let base = format!("{before}/notifications/api");
-        rig.get(&format!("{base}/v1/contactgroups")).await.is(200, json!([group]));
-        rig.get(&format!("{base}/v1/contact-groups/")).await.is(200, json!({"data": [group]}));
-        rig.get(&format!("{base}/V1/contact_groups")).await.is(200, json!({"data": [group]}));
-        rig.get(&format!("{base}/v1/Contact%20Groups")).await.is(200, json!({"data": [group]}));
+        api.get(&format!("{base}/v1/contactgroups")).await.is(200, json!([group]));
+        api.get(&format!("{base}/v1/contact-groups/")).await.is(200, json!({"data": [group]}));
+        api.get(&format!("{base}/V1/contact_groups")).await.is(200, json!({"data": [group]}));
+        api.get(&format!("{base}/v1/Contact%20Groups")).await.is(200, json!({"data": [group]}));
         let current = before == "/icinga-current";
         let list = if current { json!({"data": [contact]}) } else { json!([contact]) };
-        rig.get(&format!("{base}/v1/Contacts")).await.is(200, list);
+        api.get(&format!("{base}/v1/Contacts")).await.is(200, list);
         let single = if current { json!({"data": contact}) } else { json!({"status": "success", "data": [contact]}) };
-        rig.get(&format!("{base}/v1/contacts/{}/", id(2).to_uppercase())).await.is(200, single);
+        api.get(&format!("{base}/v1/contacts/{}/", id(2).to_uppercase())).await.is(200, single);
     }
 }
 
 #[tokio::test]
 async fn a_setting_says_what_contacts_and_channels_speak() {
-    let rig = Rig::new().await;
-    let token = rig.app.new_token("alice").await;
+    let api = ContactApi::new().await;
+    let token = api.app.new_token("alice").await;
     for (icinga_dialect, list) in [(IcingaDialect::Issue, json!([])), (IcingaDialect::Current, json!({"data": []}))] {
         let settings = HttpSettings { icinga_dialect, ..HttpSettings::default() };
-        let router = http::router(rig.app.service.clone(), settings, axum::Router::new());
+        let router = http::router(api.app.service.clone(), settings, axum::Router::new());
         let request = Request::get("/notifications/api/v1/contacts")
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .body(Body::empty())
@@ -56,28 +56,28 @@ async fn a_setting_says_what_contacts_and_channels_speak() {
 }
 
 #[tokio::test]
-async fn paths_that_are_none_say_so() {
-    let rig = Rig::new().await;
+async fn unknown_paths_are_not_found() {
+    let api = ContactApi::new().await;
     for base in [ISSUE, CURRENT] {
         for (path, name) in
             [("v1/foo", "Foo"), ("v1/api-v1", "ApiV1"), ("v2/contacts", "Contacts"), ("v1/foo/bar", "Foo")]
         {
             let path = format!("{}/{path}", base.trim_end_matches("/v1"));
-            said(&rig.get(&path).await, 404, &format!("Endpoint {name} not found"));
+            said(&api.get(&path).await, 404, &format!("Endpoint {name} not found"));
         }
         for path in ["", "/", "/v1", "/v1/", "/v1/contacts/a/b"] {
             let path = format!("{}{path}", base.trim_end_matches("/v1"));
-            rig.get(&path).await.is(404, json!({"status": "error", "message": "Page not found."}));
+            api.get(&path).await.is(404, json!({"status": "error", "message": "Page not found."}));
         }
         let path = format!("{base}/contacts/");
         for bad in ["0", "x", "0817d973398e41d79ef261cdb7ef41a2", "%7B0817d973-398e-41d7-9ef2-61cdb7ef41a2%7D"] {
             for method in [Method::GET, Method::DELETE] {
-                let reply = rig.client.call(method, &format!("{path}{bad}"), None).await;
+                let reply = api.client.call(method, &format!("{path}{bad}"), None).await;
                 said(&reply, 400, "The given identifier is not a valid UUID");
             }
         }
         let nil = "00000000-0000-0000-0000-000000000000";
-        said(&rig.get(&format!("{path}{nil}")).await, 404, "Contact not found");
+        said(&api.get(&format!("{path}{nil}")).await, 404, "Contact not found");
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_password_that_was_right_is_not_checked_each_time() {
 }
 
 #[tokio::test]
-async fn any_grant_that_implies_the_permission_will_do() {
+async fn any_grant_that_implies_the_permission_is_enough() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     for base in [ISSUE, CURRENT] {
@@ -188,16 +188,16 @@ async fn any_grant_that_implies_the_permission_will_do() {
 
 /// Each request breaks its rule and all that come after it, as far as they go together.
 #[tokio::test]
-async fn the_first_rule_that_is_broken_counts() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
+async fn checks_come_in_the_order_of_the_contract() {
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
     let json = Some("application/json");
     let (ours, other) = (id(1), id(9));
     for (base, groups, current) in [(ISSUE, "contactgroups", false), (CURRENT, "contact-groups", true)] {
         let pick = |issue: &'static str, now: &'static str| if current { now } else { issue };
         let path = |rest: &str| format!("{base}/{groups}{rest}");
         let check = async |method: Method, path: String, kind, body: &str, status, message: &str| {
-            let reply = rig.raw(method.clone(), &path, kind, body).await;
+            let reply = api.raw(method.clone(), &path, kind, body).await;
             assert_eq!(
                 (reply.status, reply.json()["message"].as_str().unwrap()),
                 (status, message),
@@ -275,28 +275,28 @@ async fn the_first_rule_that_is_broken_counts() {
         let unknown = json!({"id": ours, "name": "Group 1", "users": [other]}).to_string();
         let message = format!("User with identifier {other} not found");
         check(Method::PUT, path(&format!("/{ours}")), json, &unknown, 422, &message).await;
-        assert_eq!(rig.group(1).await, json!({"id": ours, "name": "Group 1", "users": []}));
+        assert_eq!(api.group(1).await, json!({"id": ours, "name": "Group 1", "users": []}));
     }
 }
 
 #[tokio::test]
 async fn a_lone_question_mark_is_no_filter() {
-    let rig = Rig::new().await;
-    rig.put_group(1, json!({})).await;
+    let api = ContactApi::new().await;
+    api.put_group(1, json!({})).await;
     let path = format!("{ISSUE}/contactgroups/{}", id(1));
-    assert_eq!(rig.get(&format!("{path}?")).await.status, 200);
-    assert_eq!(rig.put(&format!("{path}?"), group(1)).await.status, 204);
-    assert_eq!(rig.delete(&format!("{path}?")).await.status, 204);
+    assert_eq!(api.get(&format!("{path}?")).await.status, 200);
+    assert_eq!(api.put(&format!("{path}?"), group(1)).await.status, 204);
+    assert_eq!(api.delete(&format!("{path}?")).await.status, 204);
 }
 
 #[tokio::test]
-async fn methods_that_are_none() {
-    let rig = Rig::new().await;
+async fn unknown_methods_are_refused() {
+    let api = ContactApi::new().await;
     for base in [ISSUE, CURRENT] {
         for groups in ["contacts", "contactgroups", "contact-groups"] {
             for method in ["PATCH", "OPTIONS", "HEAD", "TRACE", "PURGE"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
-                let reply = rig.client.call(method.clone(), &format!("{base}/{groups}"), None).await;
+                let reply = api.client.call(method.clone(), &format!("{base}/{groups}"), None).await;
                 assert_eq!((reply.status, reply.header("allow")), (405, "GET, POST, PUT, DELETE"), "{method}");
                 if method != Method::HEAD {
                     said(&reply, 405, &format!("HTTP method {method} is not supported"));
@@ -305,11 +305,11 @@ async fn methods_that_are_none() {
         }
         for rest in ["", "/0", &format!("/{EMAIL}"), "?x"] {
             for method in [Method::POST, Method::PUT, Method::DELETE] {
-                let reply = rig.client.call(method.clone(), &format!("{base}/channels{rest}"), None).await;
+                let reply = api.client.call(method.clone(), &format!("{base}/channels{rest}"), None).await;
                 assert_eq!(reply.header("allow"), "GET");
                 said(&reply, 405, &format!("Method {method} is not supported for endpoint channels"));
             }
-            let reply = rig.client.call(Method::PATCH, &format!("{base}/channels{rest}"), None).await;
+            let reply = api.client.call(Method::PATCH, &format!("{base}/channels{rest}"), None).await;
             assert_eq!(reply.header("allow"), "GET");
             said(&reply, 405, "HTTP method PATCH is not supported");
         }
@@ -318,16 +318,16 @@ async fn methods_that_are_none() {
 
 #[tokio::test]
 async fn json_may_have_parameters_and_any_case() {
-    let rig = Rig::new().await;
+    let api = ContactApi::new().await;
     for (n, kind) in [(1, "application/json; charset=utf-8"), (2, "Application/JSON")] {
-        let reply = rig.raw(Method::POST, &format!("{ISSUE}/contacts"), Some(kind), &contact(n).to_string()).await;
+        let reply = api.raw(Method::POST, &format!("{ISSUE}/contacts"), Some(kind), &contact(n).to_string()).await;
         assert_eq!((reply.status, reply.header("content-type")), (201, "application/json"));
     }
     for accept in ["text/html", "*/*", "image/png"] {
         let request = Request::get(format!("{ISSUE}/contacts")).header(header::ACCEPT, accept);
-        assert_eq!(rig.client.send(request.body(Body::empty()).unwrap()).await.status, 200, "{accept}");
+        assert_eq!(api.client.send(request.body(Body::empty()).unwrap()).await.status, 200, "{accept}");
     }
     let too_large = " ".repeat(5 << 20);
-    let reply = rig.raw(Method::POST, &format!("{ISSUE}/contacts"), Some("application/json"), &too_large).await;
+    let reply = api.raw(Method::POST, &format!("{ISSUE}/contacts"), Some("application/json"), &too_large).await;
     assert_eq!((reply.status, &reply.json()["status"]), (413, &json!("error")));
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn who_asks_for_time_is_given_it() {
+async fn retry_after_is_respected() {
     let sink = HttpSink::start();
     let sms = SmsSettings::Http(HttpGateway {
         method: "POST".to_owned(),
@@ -60,7 +60,7 @@ async fn who_asks_for_time_is_given_it() {
 }
 
 #[tokio::test]
-async fn where_a_redirect_leads_is_for_administrators() {
+async fn the_target_of_a_redirect_is_shown_to_administrators_only() {
     let sink = HttpSink::start();
     let url = sink.url("/hook/s3cret-path?key=s3cret-key");
     let message = outgoing("m", "webhook", &[("destination_url", &url)]);
@@ -79,7 +79,7 @@ async fn where_a_redirect_leads_is_for_administrators() {
 }
 
 #[tokio::test]
-async fn a_summary_is_cut_between_notices() {
+async fn a_long_summary_is_cut_between_notices() {
     let sink = HttpSink::start();
     let channels = build(&ChannelSettings {
         time_zone: chrono_tz::Europe::Oslo,
@@ -115,7 +115,7 @@ async fn a_summary_is_cut_between_notices() {
 }
 
 #[tokio::test]
-async fn chats_and_pushes_have_the_servers_own_time() {
+async fn chat_messages_have_times_in_the_servers_zone() {
     let sink = HttpSink::start();
     let channels = build(&ChannelSettings {
         time_zone: chrono_tz::Europe::Oslo,

@@ -10,17 +10,17 @@ use std::{
 };
 
 use argusd::{
-    clock::ManualClock,
-    domain::{attempt::AttemptEnd, event::EventType, time::Timestamp},
-    notify::{ChannelSettings, Channels, Content, MailSettings, Notice, Outgoing, SmsSettings, Summary},
+    domain::{attempt::AttemptEnd, event::EventType},
+    notify::{ChannelSettings, Channels, Content, Notice, Outgoing, SmsSettings, Summary},
 };
 use serde_json::{Value, json};
 
 use crate::{
     delivery::channels::notice,
     support::{
-        NOW,
+        outbox::mail_at,
         sinks::{Mail, SmtpSink},
+        still_clock,
     },
 };
 
@@ -48,19 +48,19 @@ fn read(mails: &[Mail]) -> Option<Vec<Value>> {
     Some(read)
 }
 
-struct Desk {
+/// Channels that mail to a sink.
+struct Mailer {
     sink: SmtpSink,
     channels: Channels,
 }
 
-impl Desk {
+impl Mailer {
     fn new(change: impl FnOnce(&mut ChannelSettings)) -> Self {
         let sink = SmtpSink::start();
-        let mail = MailSettings { host: "127.0.0.1".to_owned(), port: sink.port, ..MailSettings::default() };
+        let mail = mail_at(sink.port);
         let mut settings = ChannelSettings { mail, time_zone: chrono_tz::Europe::Oslo, ..ChannelSettings::default() };
         change(&mut settings);
-        let clock = ManualClock::new(Timestamp::saturating_from_micros(NOW));
-        Self { sink, channels: Channels::new(&settings, Arc::new(clock)).unwrap() }
+        Self { sink, channels: Channels::new(&settings, still_clock()).unwrap() }
     }
 
     async fn send(&self, medium: &str, address: (&str, &str), content: Content) {
@@ -87,24 +87,24 @@ fn described(kind: EventType, description: &str) -> Notice {
 }
 
 #[tokio::test]
-async fn international_domains_are_given_in_ascii_everywhere() {
-    let desk = Desk::new(|settings| {
+async fn international_domains_are_written_in_ascii() {
+    let mailer = Mailer::new(|settings| {
         settings.mail.from = "Vakt på NOC <noc@blåbær.no>".to_owned();
         settings.sms = SmsSettings::MailTemplate("{number}@sms.exämple.org".to_owned());
     });
-    desk.mail("user@exämple.org", notice(EventType::Start)).await;
-    desk.send("sms", ("phone_number", "+4767676767"), Content::Event(notice(EventType::Start))).await;
-    let gateway = Desk::new(|settings| {
+    mailer.mail("user@exämple.org", notice(EventType::Start)).await;
+    mailer.send("sms", ("phone_number", "+4767676767"), Content::Event(notice(EventType::Start))).await;
+    let gateway = Mailer::new(|settings| {
         settings.sms = SmsSettings::MailGateway("sms@exämple.org".to_owned());
     });
     gateway.send("sms", ("phone_number", "+4767676767"), Content::Event(notice(EventType::Start))).await;
 
-    let mut mails = desk.sink.mails();
+    let mut mails = mailer.sink.mails();
     mails.extend(gateway.sink.mails());
     let recipients: Vec<&str> = mails.iter().map(|mail| mail.to[0].as_str()).collect();
     let expected = ["user@xn--exmple-cua.org", "+4767676767@sms.xn--exmple-cua.org", "sms@xn--exmple-cua.org"];
     assert_eq!(recipients, expected);
-    assert!(!desk.sink.saw("MAIL FROM:<noc@xn--blbr-roah.no> SMTPUTF8"));
+    assert!(!mailer.sink.saw("MAIL FROM:<noc@xn--blbr-roah.no> SMTPUTF8"));
     for mail in &mails[..2] {
         assert_eq!(mail.from, "noc@xn--blbr-roah.no");
     }
@@ -124,12 +124,12 @@ async fn international_domains_are_given_in_ascii_everywhere() {
         content: Content::Test { username: "alice".to_owned() },
         contact: None,
     };
-    let (outcome, _) = desk.channels.send(&message).await;
+    let (outcome, _) = mailer.channels.send(&message).await;
     assert!(outcome.ended == AttemptEnd::Failed && outcome.answer.contains("before the @"), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn readers_see_the_text_that_was_written() {
+async fn mail_readers_show_the_text_as_written() {
     let descriptions = [
         "=?utf-8?q?All_is_fine?=",
         "disk =?utf-8?q?full?= on web1",
@@ -139,16 +139,16 @@ async fn readers_see_the_text_that_was_written() {
         "<&\"'> =?x",
     ];
     let names = ["=?utf-8?q?All_is_fine?=", "NOC =?utf-8?b?QWxs?= night", "Vakt \"på\" =?x", "Plain, Name"];
-    let desk = Desk::new(|settings| settings.mail.subject_prefix = "=?utf-8?q?prefix?= ".to_owned());
+    let mailer = Mailer::new(|settings| settings.mail.subject_prefix = "=?utf-8?q?prefix?= ".to_owned());
     for description in descriptions {
-        desk.mail("alice@example.org", described(EventType::Start, description)).await;
+        mailer.mail("alice@example.org", described(EventType::Start, description)).await;
     }
-    let mut mails = desk.sink.mails();
+    let mut mails = mailer.sink.mails();
     for name in names {
         let quoted = name.replace('"', "\\\"");
-        let desk = Desk::new(|settings| settings.mail.from = format!("\"{quoted}\" <noc@example.org>"));
-        desk.mail("alice@example.org", notice(EventType::Start)).await;
-        mails.extend(desk.sink.mails());
+        let mailer = Mailer::new(|settings| settings.mail.from = format!("\"{quoted}\" <noc@example.org>"));
+        mailer.mail("alice@example.org", notice(EventType::Start)).await;
+        mails.extend(mailer.sink.mails());
     }
     let Some(read) = read(&mails) else { return };
     for (mail, description) in read.iter().zip(descriptions) {
@@ -164,17 +164,17 @@ async fn readers_see_the_text_that_was_written() {
 }
 
 #[tokio::test]
-async fn one_subject_for_all_mails_of_an_incident_if_that_is_set() {
+async fn all_mails_of_an_incident_have_one_subject_if_configured() {
     let kinds = [EventType::Start, EventType::Acknowledge, EventType::End];
     let mut mails = Vec::new();
     for is_stable in [false, true] {
-        let desk = Desk::new(|settings| settings.mail.stable_subject = is_stable);
+        let mailer = Mailer::new(|settings| settings.mail.stable_subject = is_stable);
         for kind in kinds {
-            desk.mail("alice@example.org", notice(kind)).await;
+            mailer.mail("alice@example.org", notice(kind)).await;
         }
         let summary = Summary { notices: vec![notice(EventType::Start)], total: 9 };
-        desk.send("email", ("email_address", "alice@example.org"), Content::Summary(summary)).await;
-        mails.extend(desk.sink.mails());
+        mailer.send("email", ("email_address", "alice@example.org"), Content::Summary(summary)).await;
+        mails.extend(mailer.sink.mails());
     }
     let Some(read) = read(&mails) else { return };
     let subjects: Vec<&str> = read.iter().map(|mail| mail["subject"].as_str().unwrap()).collect();
@@ -186,12 +186,12 @@ async fn one_subject_for_all_mails_of_an_incident_if_that_is_set() {
 }
 
 #[tokio::test]
-async fn summaries_hold_whole_notices() {
-    let desk = Desk::new(|_| ());
+async fn summaries_contain_whole_notices() {
+    let mailer = Mailer::new(|_| ());
     let notices = (0..50).map(|number| described(EventType::Start, &format!("{number} {}", "<&\"'>".repeat(60))));
     let summary = Summary { notices: notices.collect(), total: 60 };
-    desk.send("email", ("email_address", "alice@example.org"), Content::Summary(summary)).await;
-    let Some(read) = read(&desk.sink.mails()) else { return };
+    mailer.send("email", ("email_address", "alice@example.org"), Content::Summary(summary)).await;
+    let Some(read) = read(&mailer.sink.mails()) else { return };
     let (text, html) = (read[0]["text"].as_str().unwrap(), read[0]["html"].as_str().unwrap());
     assert_eq!((text.matches("Level 1, Critical: ").count(), html.matches("<tr>").count()), (50, 50));
     assert!(text.contains("And 10 more.") && html.contains("And 10 more."));

@@ -7,24 +7,23 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use argusd::{
     clock::Clock,
     domain::attempt::AttemptOutcome,
     jobs::FaultWatch,
-    notify::{
-        ChannelSettings, Channels, DispatchSettings, Dispatcher, Health, MailSettings, Outgoing, QueueSettings,
-        Transcript, Transport,
-    },
+    notify::{Channels, Dispatcher, Health, Outgoing, Transcript, Transport},
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::support::{
     App, MINUTE, Who,
-    daemon::{Client, Daemon, Site, eventually, incident},
+    daemon::{Client, Daemon, Site, incident},
+    eventually::eventually,
+    outbox::mail_at,
     sinks::{HttpSink, Mood, Reply, SmtpSink, Step},
 };
 
@@ -32,32 +31,32 @@ const PEOPLE: [&str; 3] = ["ann", "ben", "cho"];
 const BURST: usize = 40;
 
 /// A site whose mail goes to a sink, with people who want to know everything.
-struct Desk {
+struct MailSite {
     site: Site,
     sink: SmtpSink,
     source: String,
     admin: String,
 }
 
-impl Desk {
+impl MailSite {
     fn new(people: &[&str]) -> Self {
         let (site, sink) = (Site::new(), SmtpSink::start());
         let source = site.source("tester");
         let admin = site.ok(&["token", "create", "admin"]);
-        let desk = Self { site, sink, source, admin };
+        let setup = Self { site, sink, source, admin };
         let tokens: Vec<String> = people
             .iter()
             .map(|name| {
-                desk.site.ok(&["user", "create", name, "--email", &format!("{name}@example.org")]);
-                desk.site.ok(&["token", "create", name])
+                setup.site.ok(&["user", "create", name, "--email", &format!("{name}@example.org")]);
+                setup.site.ok(&["token", "create", name])
             })
             .collect();
-        let daemon = desk.start();
+        let daemon = setup.start();
         for token in &tokens {
             subscribe(&mut daemon.client().with_token(token));
         }
         daemon.stop();
-        desk
+        setup
     }
 
     fn start(&self) -> Daemon {
@@ -72,14 +71,7 @@ impl Desk {
     }
 
     fn post(&self, daemon: &Daemon, id: &str) -> u64 {
-        self.post_body(daemon, &incident(id))
-    }
-
-    fn post_body(&self, daemon: &Daemon, body: &Value) -> u64 {
-        let mut client = daemon.client().with_token(&self.source);
-        let answer = client.post("/api/v2/incidents/", body);
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        answer.json()["pk"].as_u64().unwrap()
+        daemon.client().with_token(&self.source).incident().with(incident(id)).post()
     }
 
     /// By recipient: state and what the server said.
@@ -97,18 +89,9 @@ impl Desk {
 
 /// All levels, at all times, by mail.
 fn subscribe(client: &mut Client) {
-    const API: &str = "/api/v2/notificationprofiles";
-    let mut created = |path: &str, body: Value| {
-        let answer = client.post(&format!("{API}/{path}"), &body);
-        assert_eq!(answer.status, 201, "{}", answer.body);
-        answer.json()["pk"].clone()
-    };
-    let filter = created("filters/", json!({"name": "all", "filter": {"maxlevel": 5}}));
-    let days = json!([{"days": [1, 2, 3, 4, 5, 6, 7], "all_day": true}]);
-    let timeslot = created("timeslots/", json!({"name": "always", "time_recurrences": days}));
-    let destination = client.get(&format!("{API}/destinations/")).json()[0]["pk"].clone();
-    let profile = json!({"timeslot": timeslot, "filters": [filter], "destinations": [destination]});
-    assert_eq!(client.post(&format!("{API}/"), &profile).status, 201);
+    let filter = client.filter("all").everything().post();
+    let timeslot = client.timeslot("always").post();
+    client.profile().timeslot(timeslot).filter(filter).post();
 }
 
 /// `ARGUSD_TEST_KILL_ROUNDS=20` for more.
@@ -118,30 +101,30 @@ fn rounds() -> usize {
 }
 
 #[test]
-fn each_promise_survives_a_kill() {
-    let desk = Desk::new(&PEOPLE);
-    desk.sink.set(Mood::Delay(Step::Content, Duration::from_millis(3)));
+fn queued_messages_survive_a_kill() {
+    let setup = MailSite::new(&PEOPLE);
+    setup.sink.set(Mood::Delay(Step::Content, Duration::from_millis(3)));
     let mut incidents = Vec::new();
     for round in 0..rounds() {
-        let before = desk.sink.mails().len();
-        let daemon = desk.start();
+        let before = setup.sink.mails().len();
+        let daemon = setup.start();
         for serial in 0..BURST {
-            incidents.push(desk.post(&daemon, &format!("{round}-{serial}")));
+            incidents.push(setup.post(&daemon, &format!("{round}-{serial}")));
         }
         let enough = before + (round * 37) % (BURST * PEOPLE.len() / 2);
-        eventually("some mails", || desk.sink.mails().len() > enough);
+        eventually("some mails", || setup.sink.mails().len() > enough);
         daemon.kill();
     }
-    let daemon = desk.start();
-    let mut admin = daemon.client().with_token(&desk.admin);
+    let daemon = setup.start();
+    let mut admin = daemon.client().with_token(&setup.admin);
     eventually("nothing is due", || admin.get("/argusd/v1/deliveries/?state=due").json()["results"] == json!([]));
     for incident in &incidents {
-        let messages = desk.messages(&daemon, *incident);
+        let messages = setup.messages(&daemon, *incident);
         assert_eq!(messages.keys().map(String::as_str).collect::<Vec<_>>(), PEOPLE);
         assert!(messages.values().all(|(state, ..)| state == "delivered"), "{messages:?}");
     }
     daemon.stop();
-    let mails = desk.sink.mails();
+    let mails = setup.sink.mails();
     let mut by_id: BTreeMap<String, Vec<(Vec<String>, String)>> = BTreeMap::new();
     for mail in &mails {
         by_id.entry(mail.header("Message-ID")).or_default().push((mail.to.clone(), mail.header("Subject")));
@@ -152,28 +135,30 @@ fn each_promise_survives_a_kill() {
     }
     let in_flight_at_most = rounds() * PEOPLE.len() * argusd::domain::limits::DESTINATION_WINDOW;
     assert!(mails.len() - by_id.len() <= in_flight_at_most, "{} repeats", mails.len() - by_id.len());
-    assert_eq!(desk.site.ok(&["check"]), "all is well");
+    assert_eq!(setup.site.ok(&["check"]), "all is well");
 }
 
 #[test]
-fn recipients_that_misbehave_delay_nobody_and_are_seen() {
+fn misbehaving_recipients_delay_nobody_and_are_visible() {
     let people = ["busy", "drop", "full", "gone", "good", "hang", "late"];
-    let desk = Desk::new(&people);
-    desk.sink.set_for("busy@example.org", Mood::Answer(Step::Recipient, "451 try again later"));
-    desk.sink.set_for("gone@example.org", Mood::Answer(Step::Recipient, "550 no such user"));
-    desk.sink.set_for("full@example.org", Mood::Answer(Step::Content, "552 larger than I said I would take"));
-    desk.sink.set_for("drop@example.org", Mood::DropInData);
-    desk.sink.set_for("hang@example.org", Mood::Hang(Step::Content));
-    desk.sink.set_for("late@example.org", Mood::Delay(Step::Recipient, Duration::from_millis(800)));
-    let daemon = desk.start();
-    let posted = Instant::now();
-    let incidents: Vec<u64> = (0..20).map(|serial| desk.post(&daemon, &format!("x-{serial}"))).collect();
-    assert!(posted.elapsed() < Duration::from_secs(5), "the server is held up: {:?}", posted.elapsed());
-    let arrived = || desk.sink.mails().iter().filter(|mail| mail.to == ["good@example.org"]).count();
-    eventually("all of one recipient's mails", || arrived() >= incidents.len());
-    assert!(posted.elapsed() < Duration::from_secs(10), "one recipient is held up by others: {:?}", posted.elapsed());
+    let setup = MailSite::new(&people);
+    setup.sink.set_for("busy@example.org", Mood::Answer(Step::Recipient, "451 try again later"));
+    setup.sink.set_for("gone@example.org", Mood::Answer(Step::Recipient, "550 no such user"));
+    setup.sink.set_for("full@example.org", Mood::Answer(Step::Content, "552 larger than I said I would take"));
+    setup.sink.set_for("drop@example.org", Mood::DropInData);
+    setup.sink.set_for("hang@example.org", Mood::Hang(Step::Content));
+    setup.sink.set_for("late@example.org", Mood::Delay(Step::Recipient, Duration::from_millis(800)));
+    let daemon = setup.start();
+    let incidents: Vec<u64> = (0..20).map(|serial| setup.post(&daemon, &format!("x-{serial}"))).collect();
+    let arrived = |name: &str| {
+        let address = format!("{name}@example.org");
+        setup.sink.mails().iter().filter(|mail| mail.to == [address.as_str()]).count()
+    };
+    assert!(arrived("late") < incidents.len(), "requests do not wait for deliveries");
+    eventually("all of one recipient's mails", || arrived("good") >= incidents.len());
+    assert!(arrived("late") < incidents.len(), "one recipient does not wait for another one");
 
-    let first = || desk.messages(&daemon, incidents[0]);
+    let first = || setup.messages(&daemon, incidents[0]);
     eventually("each has an outcome", || first().values().all(|(_, answer, _)| !answer.is_empty()));
     let messages = first();
     let state = |name: &str| messages[name].0.as_str();
@@ -186,8 +171,8 @@ fn recipients_that_misbehave_delay_nobody_and_are_seen() {
     assert!(["drop", "hang"].iter().all(|name| messages[*name].2 >= 1), "{messages:?}");
 
     // Given up, and sent again by hand once the mailbox is there.
-    desk.sink.set_for("gone@example.org", Mood::Accept);
-    let mut admin = daemon.client().with_token(&desk.admin);
+    setup.sink.set_for("gone@example.org", Mood::Accept);
+    let mut admin = daemon.client().with_token(&setup.admin);
     let dead = admin.get("/argusd/v1/deliveries/?state=dead&page_size=1000").json();
     let of_gone: Vec<u64> = dead["results"]
         .as_array()
@@ -198,7 +183,7 @@ fn recipients_that_misbehave_delay_nobody_and_are_seen() {
         .collect();
     let again = admin.send("POST", &format!("/argusd/v1/deliveries/{}/retry/", of_gone[0]), "").unwrap();
     assert_eq!(again.status, 200, "{}", again.body);
-    eventually("it arrives", || desk.sink.mails().iter().any(|mail| mail.to == ["gone@example.org"]));
+    eventually("it arrives", || setup.sink.mails().iter().any(|mail| mail.to == ["gone@example.org"]));
     daemon.stop();
 }
 
@@ -224,15 +209,9 @@ fn free_port() -> u16 {
 async fn a_mail_server_that_is_down_for_an_hour_loses_nothing() {
     let app = App::new().await;
     let port = free_port();
-    let mail = MailSettings { host: "127.0.0.1".to_owned(), port, ..MailSettings::default() };
-    let clock = Arc::clone(&app.clock) as Arc<dyn Clock>;
-    let channels = Channels::new(&ChannelSettings { mail, ..ChannelSettings::default() }, clock).unwrap();
-    let carrier = Arc::new(Counting { channels, attempts: AtomicUsize::new(0) });
+    let carrier = Arc::new(Counting { channels: app.channels(mail_at(port)), attempts: AtomicUsize::new(0) });
     let health = Arc::new(Health::default());
-    let settings =
-        DispatchSettings { queue: QueueSettings { storm_limit: 0, retry_micros: 24 * 60 * MINUTE }, public_url: None };
-    let store = app.service.store().clone();
-    let mut dispatcher = Dispatcher::new(store, Arc::clone(&carrier) as _, Arc::clone(&health), settings);
+    let mut dispatcher = app.dispatcher(Arc::clone(&carrier) as _, &health, 24 * 60 * MINUTE);
     let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
     for who in [Who::EndUser, Who::Staff] {
         wants_everything(&app, who).await;
@@ -245,7 +224,7 @@ async fn a_mail_server_that_is_down_for_an_hour_loses_nothing() {
     let (mut pks, mut opened_after) = (Vec::new(), None);
     for minute in 0..60 {
         if minute < 30 {
-            let pk = app.incident(json!({ "description": format!("incident {minute}") })).await;
+            let pk = app.incident().description(format!("incident {minute}")).post().await;
             pks.push(pk);
         }
         let other = json!({"type": "OTH", "timestamp": "2026-01-15T12:30:00Z", "description": format!("at {minute}")});
@@ -306,21 +285,14 @@ async fn waited_for(app: &App, dispatcher: &mut Dispatcher, sink: &SmtpSink, mai
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_set_delays_no_message() {
+async fn setting_the_clock_delays_no_message() {
     let app = App::new().await;
     let sink = SmtpSink::start();
-    let mail = MailSettings { host: "127.0.0.1".to_owned(), port: sink.port, ..MailSettings::default() };
-    let clock = Arc::clone(&app.clock) as Arc<dyn Clock>;
-    let channels = Channels::new(&ChannelSettings { mail, ..ChannelSettings::default() }, clock).unwrap();
-    let carrier: Arc<dyn Transport> = Arc::new(channels);
-    let start = || {
-        let queue = QueueSettings { storm_limit: 0, retry_micros: 24 * 60 * MINUTE };
-        let settings = DispatchSettings { queue, public_url: None };
-        Dispatcher::new(app.service.store().clone(), Arc::clone(&carrier), Arc::new(Health::default()), settings)
-    };
+    let carrier: Arc<dyn Transport> = Arc::new(app.channels(mail_at(sink.port)));
+    let start = || app.dispatcher(Arc::clone(&carrier), &Arc::default(), 24 * 60 * MINUTE);
     wants_everything(&app, Who::EndUser).await;
     let mut dispatcher = start();
-    let incident = async |name: String| app.incident(json!({ "description": name })).await;
+    let incident = async |name: String| app.incident().description(name).post().await;
     for (number, minutes) in CLOCK_STEPS.into_iter().enumerate() {
         for between_runs in [false, true] {
             let before = sink.mails().len();
@@ -342,7 +314,7 @@ async fn a_clock_that_is_set_delays_no_message() {
 
 /// A mail server that was down for a moment is not one that has been down for an hour.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_set_raises_and_hides_no_trouble_with_the_mail_server() {
+async fn setting_the_clock_neither_opens_nor_hides_an_incident_about_the_mail_server() {
     let app = App::new().await;
     let health = Arc::new(Health::default());
     let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
@@ -364,25 +336,23 @@ async fn a_clock_that_is_set_raises_and_hides_no_trouble_with_the_mail_server() 
 
 /// Whoever drops repeats by their id must not lose the message that was given an id again.
 #[test]
-fn two_messages_with_one_number_have_two_ids() {
-    let desk = Desk::new(&["ann"]);
-    let copy = desk.site.path("copy.redb");
-    std::fs::copy(desk.site.data(), &copy).unwrap();
+fn messages_with_the_same_number_have_different_ids() {
+    let setup = MailSite::new(&["ann"]);
+    let copy = setup.site.path("copy.redb");
+    std::fs::copy(setup.site.data(), &copy).unwrap();
     let notify = |id: &str, start: &str| {
-        let daemon = desk.start();
-        let mut body = incident(id);
-        body["start_time"] = json!(start);
-        desk.post_body(&daemon, &body);
+        let daemon = setup.start();
+        daemon.client().with_token(&setup.source).incident().with(incident(id)).starts(start).post();
         eventually("nothing is due", || {
-            let mut admin = daemon.client().with_token(&desk.admin);
+            let mut admin = daemon.client().with_token(&setup.admin);
             admin.get("/argusd/v1/deliveries/?state=due").json()["results"] == json!([])
         });
         daemon.stop();
-        let mail = desk.sink.mails().pop().unwrap();
+        let mail = setup.sink.mails().pop().unwrap();
         (mail.header("Message-ID"), mail.header("References"))
     };
     let first = notify("disk full", "2026-01-02T03:04:05Z");
-    std::fs::copy(&copy, desk.site.data()).unwrap();
+    std::fs::copy(&copy, setup.site.data()).unwrap();
     let second = notify("reactor on fire", "2026-01-02T03:09:11Z");
     let number = |id: &str| id.split('.').next().unwrap().to_owned();
     assert_eq!(number(&first.0), number(&second.0), "else this tests nothing");
@@ -392,24 +362,22 @@ fn two_messages_with_one_number_have_two_ids() {
 
 /// What an address that only the server can reach answers is not for everybody.
 #[test]
-fn the_words_of_a_private_address_are_for_administrators() {
-    let desk = Desk::new(&["ann"]);
+fn answers_of_private_addresses_are_shown_to_administrators_only() {
+    let setup = MailSite::new(&["ann"]);
     let inside = HttpSink::start();
     inside.set(Reply::Status(200, "SECRETANS"));
-    let ann = desk.site.ok(&["token", "create", "ann"]);
-    let daemon = desk.start();
+    let ann = setup.site.ok(&["token", "create", "ann"]);
+    let daemon = setup.start();
     let test = |token: &str| {
         let mut client = daemon.client().with_token(token);
-        let settings = json!({"media": "ntfy", "settings": {"destination_url": inside.url("/topic")}});
-        let created = client.post("/api/v2/notificationprofiles/destinations/", &settings);
-        assert_eq!(created.status, 201, "{}", created.body);
-        let path = format!("/argusd/v1/destinations/{}/test/", created.json()["pk"]);
-        (created.json()["pk"].clone(), client.post(&path, &json!({})).json())
+        let destination = client.destination("ntfy", "destination_url", &inside.url("/topic")).post();
+        let path = format!("/argusd/v1/destinations/{destination}/test/");
+        (destination, client.post(&path, &json!({})).json())
     };
     let (destination, test_of_ann) = test(&ann);
     assert_eq!((&test_of_ann["outcome"], &test_of_ann["answer"]), (&json!("sent"), &json!("200 OK")));
     assert!(!test_of_ann.to_string().contains("SECRETANS"), "{test_of_ann}");
-    assert_eq!(test(&desk.admin).1["answer"], "200 OK SECRETANS");
+    assert_eq!(test(&setup.admin).1["answer"], "200 OK SECRETANS");
 
     // The same for what is kept of a delivery.
     let mut client = daemon.client().with_token(&ann);
@@ -423,13 +391,13 @@ fn the_words_of_a_private_address_are_for_administrators() {
     let changed =
         client.send("PATCH", &format!("/api/v2/notificationprofiles/{}/", profile["pk"]), &change.to_string());
     assert_eq!(changed.unwrap().status, 200);
-    let incident = desk.post(&daemon, "told over ntfy");
+    let incident = setup.post(&daemon, "told over ntfy");
     let answer = |token: &str| {
         let path = format!("/argusd/v1/incidents/{incident}/notifications/");
         daemon.client().with_token(token).get(&path).json()[0]["answer"].clone()
     };
     eventually("it is delivered", || answer(&ann) == "200 OK");
-    assert_eq!(answer(&desk.admin), "200 OK SECRETANS");
+    assert_eq!(answer(&setup.admin), "200 OK SECRETANS");
     daemon.stop();
 }
 
@@ -440,11 +408,7 @@ async fn look(watch: &FaultWatch) {
 }
 
 async fn wants_everything(app: &App, who: Who) {
-    const API: &str = "/api/v2/notificationprofiles";
     let client = app.of(who);
-    let filter = client.post(&format!("{API}/filters/"), json!({"name": "all", "filter": {"maxlevel": 5}})).await;
-    let timeslot = client.get(&format!("{API}/timeslots/")).await.json()[0]["pk"].clone();
-    let destination = client.get(&format!("{API}/destinations/")).await.json()[0]["pk"].clone();
-    let profile = json!({"timeslot": timeslot, "filters": [filter.json()["pk"]], "destinations": [destination]});
-    assert_eq!(client.post(&format!("{API}/"), profile).await.status, 201);
+    let filter = client.filter("all").everything().post().await;
+    client.profile().filter(filter).post().await;
 }

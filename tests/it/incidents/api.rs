@@ -15,7 +15,7 @@ fn minimal(fields: Value) -> Value {
 }
 
 #[tokio::test]
-async fn created_incidents_come_back_whole() {
+async fn a_created_incident_is_returned_completely() {
     let app = App::new().await;
     let body = json!({
         "start_time": "2024-07-10T10:00:00", "end_time": "infinity", "source_incident_id": 17, "details_url": "/x/1",
@@ -43,9 +43,9 @@ async fn created_incidents_come_back_whole() {
 }
 
 #[tokio::test]
-async fn defaults() {
+async fn missing_fields_have_defaults() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let incident = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{pk}/")).await.json();
     for (name, value) in [
         ("end_time", json!("infinity")),
@@ -65,7 +65,7 @@ async fn defaults() {
 }
 
 #[tokio::test]
-async fn the_end_decides_what_is_open() {
+async fn the_end_time_decides_whether_an_incident_is_open() {
     let app = App::new().await;
     for (end, stateful, open) in [
         (json!(null), false, false),
@@ -73,7 +73,7 @@ async fn the_end_decides_what_is_open() {
         (json!("2026-01-15T13:00:01+01:00"), true, true),
         (json!("2026-01-15T13:00:00+01:00"), true, false),
     ] {
-        let pk = app.incident(json!({"end_time": end})).await;
+        let pk = app.incident().ends(end.clone()).post().await;
         let incident = app.of(Who::EndUser).get(&format!("/api/v1/incidents/{pk}/")).await.json();
         let expected = (&end, &json!(stateful), &json!(open));
         assert_eq!((&incident["end_time"], &incident["stateful"], &incident["open"]), expected);
@@ -81,7 +81,7 @@ async fn the_end_decides_what_is_open() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_created() {
+async fn invalid_incidents_are_refused() {
     let app = App::new().await;
     let datetime = "Datetime has wrong format. Use one of these formats instead: \
                     YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z], or 'infinity'.";
@@ -115,7 +115,7 @@ async fn what_cannot_be_created() {
 }
 
 #[tokio::test]
-async fn who_may_create_for_whom() {
+async fn only_superusers_create_incidents_for_other_sources() {
     let app = App::new().await;
     let path = "/api/v1/incidents/mine/";
     let no_source = json!(["The requesting user must have a connected source system."]);
@@ -132,7 +132,7 @@ async fn who_may_create_for_whom() {
 
 /// As Python's integers have them.
 #[tokio::test]
-async fn numbers_keep_their_digits() {
+async fn numbers_in_metadata_keep_their_digits() {
     let app = App::new().await;
     let source = app.of(Who::Source);
     let (one, other) = ("99999999999999999999999", "99999999999999999999998");
@@ -178,20 +178,20 @@ async fn numbers_keep_their_digits() {
 #[tokio::test]
 async fn source_incident_ids_are_unique_per_source() {
     let app = App::new().await;
-    app.incident(json!({"source_incident_id": "a"})).await;
+    app.incident().field("source_incident_id", "a").post().await;
     let again = app.of(Who::Source).post("/api/v2/incidents/", minimal(json!({"source_incident_id": "a"}))).await;
     assert_eq!(again.status, 400);
     assert!(again.json()[0].as_str().unwrap().contains("\"a\""));
     let other = minimal(json!({"source_incident_id": "a", "source": 1}));
     assert_eq!(app.of(Who::Superuser).post("/api/v2/incidents/", other).await.status, 201);
-    app.incident(json!({"source_incident_id": ""})).await;
-    app.incident(json!({"source_incident_id": ""})).await;
+    app.incident().field("source_incident_id", "").post().await;
+    app.incident().field("source_incident_id", "").post().await;
 }
 
 #[tokio::test]
-async fn editable_fields_change_and_say_so() {
+async fn changes_of_editable_fields_are_events() {
     let app = App::new().await;
-    let pk = app.incident(json!({"tags": [{"tag": "t=1"}]})).await;
+    let pk = app.incident().tag("t=1").post().await;
     let path = format!("/api/v1/incidents/{pk}/");
     let body = json!({"level": 1, "description": "new", "details_url": "x", "ticket_url": "https://t.example.org/",
         "metadata": {"k": 1}, "tags": [{"tag": "t=1"}, {"tag": "u=2"}]});
@@ -209,9 +209,9 @@ async fn editable_fields_change_and_say_so() {
 }
 
 #[tokio::test]
-async fn other_fields_are_refused_by_name() {
+async fn fields_that_cannot_be_edited_are_refused_by_name() {
     let app = App::new().await;
-    let pk = app.incident(json!({"tags": [{"tag": "t=1"}]})).await;
+    let pk = app.incident().tag("t=1").post().await;
     let path = format!("/api/v2/incidents/{pk}/");
     let client = app.of(Who::EndUser);
     let fixed = "The field is not allowed to be changed.";
@@ -234,16 +234,16 @@ async fn other_fields_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn deletion_is_off_unless_it_is_on() {
+async fn incidents_are_deleted_only_if_that_is_enabled() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let off = json!({"detail": "Deletion of incidents is turned off, see setting INDELIBLE_INCIDENTS"});
     app.of(Who::Superuser).delete(&format!("/api/v2/incidents/{pk}/")).await.is(405, off);
 
     let settings = Settings { indelible_incidents: false, time_zone: Tz::UTC, ..Settings::default() };
     let app = App::with(settings).await;
     for who in [Who::Source, Who::Superuser] {
-        let path = format!("/api/v2/incidents/{}/", app.incident(json!({})).await);
+        let path = format!("/api/v2/incidents/{}/", app.incident().post().await);
         assert_eq!(app.of(Who::EndUser).delete(&path).await.status, 403);
         assert_eq!(app.of(who).delete(&path).await.status, 204);
         app.of(who).get(&path).await.is(404, json!({ "detail": NOT_FOUND }));
@@ -251,9 +251,9 @@ async fn deletion_is_off_unless_it_is_on() {
 }
 
 #[tokio::test]
-async fn tickets() {
+async fn ticket_urls_are_set_and_validated() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let path = format!("/api/v1/incidents/{pk}/ticket_url/");
     let client = app.of(Who::EndUser);
     let automatic = format!("/api/v2/incidents/{pk}/automatic-ticket/");
@@ -273,10 +273,10 @@ async fn tickets() {
 }
 
 #[tokio::test]
-async fn pages_lead_to_each_other() {
+async fn pages_link_to_the_next_and_previous_one() {
     let app = App::new().await;
     for minute in 0..5 {
-        app.incident(json!({"start_time": format!("2026-01-15T10:0{}:00", minute / 2)})).await;
+        app.incident().starts(format!("2026-01-15T10:0{}:00", minute / 2)).post().await;
     }
     let client = app.of(Who::EndUser);
     let mut path = "/api/v2/incidents/?page_size=2&open=True".to_owned();
@@ -305,13 +305,13 @@ async fn pages_lead_to_each_other() {
 }
 
 #[tokio::test]
-async fn filters_find_and_count() {
+async fn list_parameters_filter_and_count() {
     let app = App::new().await;
     let tagged = json!({"tags": [{"tag": "host=a"}], "level": 1, "description": "Link DOWN", "source_incident_id": "7",
         "end_time": "2026-01-15T12:30:00+01:00", "ticket_url": "https://t.example.org/"});
-    let closed = app.incident(tagged).await;
-    let open = app.incident(json!({"tags": [{"tag": "host=b"}]})).await;
-    let stateless = app.incident(json!({"end_time": null})).await;
+    let closed = app.incident().with(tagged).post().await;
+    let open = app.incident().tag("host=b").post().await;
+    let stateless = app.incident().stateless().post().await;
     let client = app.of(Who::EndUser);
     for (query, expected) in [
         ("", vec![stateless, open, closed]),
@@ -352,7 +352,7 @@ async fn filters_find_and_count() {
 }
 
 #[tokio::test]
-async fn bad_filters_are_named() {
+async fn invalid_list_parameters_are_named() {
     let app = App::new().await;
     let long = "Enter a valid key-value construct: \"key=value\", where key and value are strings. The key can consist of \
                 lowercase letters, numbers and underscores.";
@@ -369,9 +369,9 @@ async fn bad_filters_are_named() {
 }
 
 #[tokio::test]
-async fn mine_are_those_of_my_source() {
+async fn mine_lists_the_incidents_of_the_callers_source() {
     let app = App::new().await;
-    let own = app.incident(json!({})).await;
+    let own = app.incident().post().await;
     let other = minimal(json!({"source": 1}));
     assert_eq!(app.of(Who::Superuser).post("/api/v2/incidents/", other).await.status, 201);
     for version in ["v1", "v2"] {
@@ -387,9 +387,9 @@ async fn version_one_has_bare_lists() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     client.get("/api/v1/incidents/open/").await.is(200, json!([]));
-    let open = app.incident(json!({})).await;
-    app.incident(json!({"end_time": null})).await;
-    let acked = app.incident(json!({})).await;
+    let open = app.incident().post().await;
+    app.incident().stateless().post().await;
+    let acked = app.incident().post().await;
     let ack = json!({"timestamp": "2026-01-15T12:00:00+01:00", "expiration": "2026-01-15T14:00:00+01:00"});
     assert_eq!(client.post(&format!("/api/v2/incidents/{acked}/acks/"), ack).await.status, 201);
     let pks = async |path: &str| {
@@ -405,10 +405,10 @@ async fn version_one_has_bare_lists() {
 }
 
 #[tokio::test]
-async fn long_bare_lists_are_whole() {
+async fn long_bare_lists_are_complete() {
     let app = App::new().await;
     for _ in 0..1200 {
-        app.incident(json!({"description": "x".repeat(200)})).await;
+        app.incident().description("x".repeat(200)).post().await;
     }
     let list = app.of(Who::EndUser).get("/api/v1/incidents/open/").await.json();
     let pks: Vec<u64> = list.as_array().unwrap().iter().map(|it| it["pk"].as_u64().unwrap()).collect();

@@ -1,5 +1,7 @@
 //! What is done with many incidents at once from the list, without scripts: what is left out and why, and taking it back.
 
+use std::time::{Duration, Instant};
+
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -7,10 +9,10 @@ use axum::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{App, MINUTE, Reply, Who, visit::Visit};
+use crate::support::{App, MINUTE, Reply, Who, eventually::PATIENCE, visit::Visit};
 
 async fn open(app: &App, count: usize) -> Vec<u64> {
-    join_all((0..count).map(|_| app.incident(json!({"end_time": "infinity", "tags": [{"tag": "a=b"}]})))).await
+    join_all((0..count).map(|_| app.incident().open().tag("a=b").post())).await
 }
 
 async fn incident(app: &App, pk: u64) -> Value {
@@ -24,14 +26,14 @@ async fn bulk(visit: &mut Visit, action: &str, pks: &[u64], more: &[(&str, &str)
     fields.extend(pks.iter().map(|pk| ("pk", pk.as_str())));
     fields.extend(more);
     let mut reply = visit.post("/incidents/bulk/", &fields).await;
-    let until = std::time::Instant::now() + crate::support::daemon::PATIENCE;
+    let until = Instant::now() + PATIENCE;
     while reply.status == 303 {
         let to = reply.header("location").to_owned();
         reply = visit.get(&to).await;
         if to.starts_with("/incidents/bulk/") && reply.status == 200 {
             assert!(reply.text.contains("<progress") && reply.text.contains("data-reload-every"));
-            assert!(std::time::Instant::now() < until, "never done: {}", reply.text);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert!(Instant::now() < until, "never done: {}", reply.text);
+            tokio::time::sleep(Duration::from_millis(20)).await;
             reply = visit.get("/about/").await;
             reply.status = 303;
             reply.headers.insert(header::LOCATION, to.parse().unwrap());
@@ -54,7 +56,7 @@ fn undo_path(reply: &Reply) -> Option<String> {
 }
 
 #[tokio::test]
-async fn acknowledged_and_taken_back() {
+async fn a_bulk_acknowledgement_is_undone() {
     let app = App::new().await;
     let pks = open(&app, 3).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -76,10 +78,10 @@ async fn acknowledged_and_taken_back() {
 }
 
 #[tokio::test]
-async fn closed_and_reopened_and_what_is_left_out() {
+async fn bulk_close_and_reopen_report_what_they_skip() {
     let app = App::new().await;
     let pks = open(&app, 3).await;
-    let stateless = app.incident(json!({"end_time": null})).await;
+    let stateless = app.incident().stateless().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let is_open = async |pk| incident(&app, pk).await["open"] == true;
     let page = bulk(&mut alice, "close", &[pks[0]], &[]).await;
@@ -108,7 +110,7 @@ async fn closed_and_reopened_and_what_is_left_out() {
 }
 
 #[tokio::test]
-async fn tickets_and_comments() {
+async fn tickets_and_comments_are_set_for_many_incidents() {
     let app = App::new().await;
     let pks = open(&app, 2).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -133,7 +135,7 @@ async fn tickets_and_comments() {
 }
 
 #[tokio::test]
-async fn nothing_is_done_where_nothing_was_asked() {
+async fn an_incomplete_form_changes_nothing() {
     let app = App::new().await;
     let pks = open(&app, 1).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -154,7 +156,7 @@ async fn nothing_is_done_where_nothing_was_asked() {
 }
 
 #[tokio::test]
-async fn sources_do_not_close_from_pages_either() {
+async fn sources_cannot_close_incidents_on_pages() {
     let app = App::new().await;
     let pks = open(&app, 1).await;
     let mut source = Visit::of(&app, "zabbix-src").await;
@@ -164,7 +166,7 @@ async fn sources_do_not_close_from_pages_either() {
 }
 
 #[tokio::test]
-async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
+async fn undo_is_offered_for_a_minute_to_the_same_user() {
     let app = App::new().await;
     let pks = open(&app, 1).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -195,11 +197,11 @@ async fn a_minute_to_take_it_back_and_only_for_who_did_it() {
 }
 
 #[tokio::test]
-async fn all_that_match() {
+async fn all_matching_incidents_are_changed() {
     const COUNT: usize = 2_300;
     let app = App::new().await;
     open(&app, COUNT).await;
-    let other = app.incident(json!({"end_time": "infinity", "tags": [{"tag": "a=c"}]})).await;
+    let other = app.incident().open().tag("a=c").post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let count = COUNT.to_string();
     let fields = [("all", "1"), ("view", "open=true&tags=a%3Db"), ("confirmed", &*count)];
@@ -215,7 +217,7 @@ async fn all_that_match() {
 }
 
 #[tokio::test]
-async fn a_strange_form_is_no_trouble() {
+async fn malformed_form_fields_are_ignored() {
     let app = App::new().await;
     let pks = open(&app, 1).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -230,7 +232,7 @@ async fn a_strange_form_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn what_others_did_since_is_not_taken_back() {
+async fn undo_keeps_later_changes_of_others() {
     let app = App::new().await;
     let pks = open(&app, 3).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -276,7 +278,7 @@ fn asked(page: &Reply) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn all_that_match_are_those_that_matched_when_they_were_shown() {
+async fn all_matching_means_those_that_matched_when_the_page_was_shown() {
     let app = App::new().await;
     let mut pks = open(&app, 3).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -294,7 +296,7 @@ async fn all_that_match_are_those_that_matched_when_they_were_shown() {
 }
 
 #[tokio::test]
-async fn more_than_25_have_to_be_confirmed() {
+async fn changing_more_than_25_incidents_needs_a_confirmation() {
     let app = App::new().await;
     let pks = open(&app, 26).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -332,7 +334,7 @@ async fn more_than_25_have_to_be_confirmed() {
 }
 
 #[tokio::test]
-async fn the_address_does_not_name_what_was_done() {
+async fn a_result_is_shown_again_after_a_reload_and_only_in_its_view() {
     let app = App::new().await;
     let pks = open(&app, 2).await;
     let mut alice = Visit::of(&app, "alice").await;

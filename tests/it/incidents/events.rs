@@ -7,9 +7,9 @@ use crate::support::{App, MINUTE, Who};
 const AT: &str = "2026-01-15T12:30:00.123456+01:00";
 
 #[tokio::test]
-async fn events_are_exactly_what_clients_expect() {
+async fn events_have_the_expected_fields() {
     let app = App::new().await;
-    let pk = app.incident(json!({"description": "it"})).await;
+    let pk = app.incident().description("it").post().await;
     let path = format!("/api/v1/incidents/{pk}/events/");
     let body = json!({"type": "OTH", "timestamp": AT, "description": "two\nlines"});
     let created = app.of(Who::Source).post(&path, body).await;
@@ -26,10 +26,10 @@ async fn events_are_exactly_what_clients_expect() {
 }
 
 #[tokio::test]
-async fn all_events_in_pages() {
+async fn all_events_are_listed_in_pages() {
     let app = App::new().await;
     for _ in 0..3 {
-        app.incident(json!({})).await;
+        app.incident().post().await;
     }
     let client = app.of(Who::EndUser);
     let first = client.get("/api/v2/incidents/events/?page_size=2").await.json();
@@ -43,10 +43,10 @@ async fn all_events_in_pages() {
 }
 
 #[tokio::test]
-async fn who_may_post_what() {
+async fn event_types_are_restricted_by_kind_of_user() {
     let app = App::new().await;
-    let open = app.incident(json!({})).await;
-    let stateless = app.incident(json!({"end_time": null})).await;
+    let open = app.incident().post().await;
+    let stateless = app.incident().stateless().post().await;
     let post = async |who, pk: u64, kind: &str| {
         let body = json!({"type": kind, "timestamp": AT});
         app.of(who).post(&format!("/api/v2/incidents/{pk}/events/"), body).await
@@ -79,9 +79,9 @@ async fn who_may_post_what() {
 }
 
 #[tokio::test]
-async fn sources_say_when() {
+async fn sources_must_set_the_time_of_their_events() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let path = format!("/api/v1/incidents/{pk}/events/");
     let missing = app.of(Who::Source).post(&path, json!({})).await;
     missing.is(400, json!({"type": ["This field is required."], "timestamp": ["This field is required."]}));
@@ -91,9 +91,9 @@ async fn sources_say_when() {
 }
 
 #[tokio::test]
-async fn acknowledgements_in_both_forms_and_versions() {
+async fn acknowledgements_are_accepted_in_both_forms_and_versions() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let flat = json!({"timestamp": AT, "description": "seen", "expiration": "2026-01-16T00:00:00+01:00"});
     let nested = json!({"event": {"timestamp": AT, "description": "seen"}, "expiration": "2026-01-16T00:00:00+01:00"});
     let mut both = flat.clone();
@@ -118,9 +118,9 @@ async fn acknowledgements_in_both_forms_and_versions() {
 }
 
 #[tokio::test]
-async fn acknowledgements_that_are_refused() {
+async fn invalid_acknowledgements_are_refused() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let (v1, v2) = (format!("/api/v1/incidents/{pk}/acks/"), format!("/api/v2/incidents/{pk}/acks/"));
     let required = json!(["This field is required."]);
     app.of(Who::Source).post(&v1, json!({"event": {}})).await.is(400, json!({"event": {"timestamp": required}}));
@@ -139,9 +139,9 @@ async fn acknowledgements_that_are_refused() {
 }
 
 #[tokio::test]
-async fn expirations_change() {
+async fn the_expiration_of_an_acknowledgement_can_be_changed() {
     let app = App::new().await;
-    let pk = app.incident(json!({})).await;
+    let pk = app.incident().post().await;
     let client = app.of(Who::EndUser);
     let path = format!("/api/v2/incidents/{pk}/acks/");
     let body = json!({"timestamp": AT, "expiration": "2026-01-15T13:10:00+01:00"});
@@ -162,9 +162,9 @@ async fn expirations_change() {
 }
 
 #[tokio::test]
-async fn tags_one_by_one() {
+async fn tags_are_added_read_and_removed() {
     let app = App::new().await;
-    let pk = app.incident(json!({"tags": [{"tag": "t=1"}]})).await;
+    let pk = app.incident().tag("t=1").post().await;
     let client = app.of(Who::EndUser);
     let path = format!("/api/v1/incidents/{pk}/tags/");
     client.get(&path).await.is(200, json!([{"tag": "t=1"}]));
@@ -201,9 +201,9 @@ fn missing(key: &str, id: u64) -> Value {
 }
 
 #[tokio::test]
-async fn bulk_changes() {
+async fn bulk_requests_change_many_incidents() {
     let app = App::new().await;
-    let (one, two) = (app.incident(json!({})).await, app.incident(json!({"end_time": null})).await);
+    let (one, two) = (app.incident().post().await, app.incident().stateless().post().await);
     let client = app.of(Who::EndUser);
     let ids = json!([one, 999, two, one]);
 
@@ -241,9 +241,9 @@ async fn bulk_changes() {
 }
 
 #[tokio::test]
-async fn a_large_bulk_says_of_each_what_became_of_it() {
+async fn a_large_bulk_change_reports_each_incident() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let ids: Vec<u64> = std::iter::once(pk).chain(1_000..100_999).collect();
     let client = app.of(Who::EndUser);
     let body = json!({"ids": ids, "event": {"type": "OTH"}});
@@ -266,7 +266,7 @@ async fn a_large_bulk_says_of_each_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn bulk_bodies_that_are_refused() {
+async fn invalid_bulk_requests_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let required = json!(["This field is required."]);

@@ -15,7 +15,7 @@ async fn open_incident(app: &App) -> (u64, String) {
         "source_incident_id": "A7", "metadata": {"port": "xe-0/0/3"},
         "tags": [{"tag": "host=gw 1"}, {"tag": "url=https://nav.example.org/gw1"}],
     });
-    let pk = app.incident(fields).await;
+    let pk = app.incident().with(fields).post().await;
     (pk, format!("/incidents/{pk}/"))
 }
 
@@ -45,7 +45,7 @@ async fn incident(app: &App, pk: u64) -> Value {
 }
 
 #[tokio::test]
-async fn everything_known_is_on_the_page() {
+async fn the_page_shows_all_fields() {
     let app = App::new().await;
     let (_, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -79,7 +79,7 @@ async fn everything_known_is_on_the_page() {
 }
 
 #[tokio::test]
-async fn acknowledged_until_then_and_changed() {
+async fn an_acknowledgement_with_an_expiration_is_created_and_changed() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -106,7 +106,7 @@ async fn acknowledged_until_then_and_changed() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_is_taken_back() {
+async fn an_acknowledgement_is_undone() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -142,7 +142,7 @@ async fn an_acknowledgement_is_taken_back() {
 }
 
 #[tokio::test]
-async fn closed_reopened_and_commented() {
+async fn an_incident_is_closed_reopened_and_commented() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -168,9 +168,9 @@ async fn closed_reopened_and_commented() {
 }
 
 #[tokio::test]
-async fn what_is_stateless_can_be_acknowledged_only() {
+async fn stateless_incidents_can_only_be_acknowledged() {
     let app = App::new().await;
-    let pk = app.incident(json!({"description": "Reboot", "end_time": null})).await;
+    let pk = app.incident().description("Reboot").stateless().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let page = alice.get(&format!("/incidents/{pk}/")).await;
     has(&page, &["stateless", "Happened", "action-acknowledge"]);
@@ -180,7 +180,7 @@ async fn what_is_stateless_can_be_acknowledged_only() {
 }
 
 #[tokio::test]
-async fn tickets_are_web_addresses() {
+async fn ticket_urls_are_web_addresses() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -220,7 +220,7 @@ async fn tags_of_others_are_removed_by_superusers_only() {
 }
 
 #[tokio::test]
-async fn the_level_is_set() {
+async fn the_level_is_changed() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -231,7 +231,7 @@ async fn the_level_is_set() {
 }
 
 #[tokio::test]
-async fn deleting_takes_the_setting_the_right_and_a_ticked_box() {
+async fn deleting_needs_the_setting_the_right_and_a_confirmation() {
     let app = App::new().await;
     let (_, path) = open_incident(&app).await;
     let form = format!("{path}delete/");
@@ -258,7 +258,7 @@ async fn deleting_takes_the_setting_the_right_and_a_ticked_box() {
 }
 
 #[tokio::test]
-async fn sources_say_when_and_do_not_close() {
+async fn sources_can_comment_but_not_close() {
     let app = App::new().await;
     let (_, path) = open_incident(&app).await;
     let mut source = Visit::of(&app, "zabbix-src").await;
@@ -268,7 +268,7 @@ async fn sources_say_when_and_do_not_close() {
 }
 
 #[tokio::test]
-async fn forms_of_others_do_nothing() {
+async fn forms_without_a_csrf_token_do_nothing() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -280,15 +280,20 @@ async fn forms_of_others_do_nothing() {
 }
 
 #[tokio::test]
-async fn hostile_texts_are_texts() {
+async fn hostile_texts_are_shown_as_text() {
     const MARKUP: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'";
     let app = App::new().await;
     let pk = app
-        .incident(json!({
-            "end_time": "infinity", "description": MARKUP, "details_url": "javascript:alert(1)",
-            "source_incident_id": MARKUP, "metadata": {MARKUP: MARKUP},
-            "tags": [{"tag": format!("x={MARKUP}")}, {"tag": "y=javascript:alert(2)"}, {"tag": "z=data:text/html,hi"}],
-        }))
+        .incident()
+        .open()
+        .description(MARKUP)
+        .tag(format!("x={MARKUP}"))
+        .tag("y=javascript:alert(2)")
+        .tag("z=data:text/html,hi")
+        .field("details_url", "javascript:alert(1)")
+        .with(json!({"source_incident_id": MARKUP}))
+        .with(json!({"metadata": {MARKUP: MARKUP}}))
+        .post()
         .await;
     let path = format!("/incidents/{pk}/");
     let api = app.of(Who::EndUser);
@@ -306,7 +311,7 @@ async fn hostile_texts_are_texts() {
 }
 
 #[tokio::test]
-async fn maintenance_that_runs_and_concerns_it_is_said() {
+async fn active_maintenance_of_the_incident_is_shown() {
     let app = App::new().await;
     let (_, path) = open_incident(&app).await;
     let filters = "/api/v2/notificationprofiles/filters/";
@@ -327,17 +332,14 @@ async fn maintenance_that_runs_and_concerns_it_is_said() {
 }
 
 async fn wants(app: &App, who: Who, name: &str, filter: Value) {
-    const API: &str = "/api/v2/notificationprofiles";
+    app.allow_unsent_messages();
     let client = app.of(who);
-    let filter = client.post(&format!("{API}/filters/"), json!({"name": name, "filter": filter})).await.json();
-    let timeslot = client.get(&format!("{API}/timeslots/")).await.json()[0]["pk"].clone();
-    let destination = client.get(&format!("{API}/destinations/")).await.json()[0]["pk"].clone();
-    let profile = json!({"name": name, "timeslot": timeslot, "filters": [filter["pk"]], "destinations": [destination]});
-    assert_eq!(client.post(&format!("{API}/"), profile).await.status, 201);
+    let filter = client.filter(name).matching(filter).post().await;
+    client.profile().name(name).filter(filter).post().await;
 }
 
 #[tokio::test]
-async fn who_was_told_and_why_not() {
+async fn the_page_says_who_was_notified_and_why_others_were_not() {
     let app = App::new().await;
     wants(&app, Who::EndUser, "Everything", json!({"maxlevel": 5})).await;
     wants(&app, Who::Staff, "The worst", json!({"maxlevel": 1})).await;
@@ -375,7 +377,7 @@ async fn who_was_told_and_why_not() {
 }
 
 #[tokio::test]
-async fn the_timeline_is_bounded() {
+async fn the_timeline_has_a_limited_length() {
     let app = App::new().await;
     let (pk, path) = open_incident(&app).await;
     for number in 0..40 {
@@ -394,12 +396,12 @@ async fn the_timeline_is_bounded() {
 }
 
 #[tokio::test]
-async fn neighbours_share_tags() {
+async fn related_incidents_share_tags() {
     let app = App::new().await;
     let (_, path) = open_incident(&app).await;
     let tags = json!([{"tag": "host=gw 1"}]);
-    let near = app.incident(json!({"end_time": "infinity", "description": "Fan <1>", "tags": tags})).await;
-    app.incident(json!({"end_time": "infinity", "description": "Stranger", "tags": [{"tag": "host=gw2"}]})).await;
+    let near = app.incident().open().description("Fan <1>").with(json!({"tags": tags})).post().await;
+    app.incident().open().description("Stranger").tag("host=gw2").post().await;
     let page = Visit::of(&app, "alice").await.get(&path).await;
     has(&page, &[&format!("href=\"/incidents/{near}/\">#{near} Fan &#60;1&#62;"), "shares"]);
     has_not(&page, &["Stranger"]);

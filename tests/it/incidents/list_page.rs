@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use argusd::domain::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{App, MINUTE, NOW, Reply, Who, visit::Visit};
+use crate::support::{App, MINUTE, NOW, Reply, Who, eventually::eventually_async, visit::Visit};
 
 /// The keys of the rows, in order.
 fn rows(reply: &Reply) -> Vec<u64> {
@@ -47,9 +47,13 @@ async fn six(app: &App) -> [u64; 6] {
     let api = app.of(Who::EndUser);
     let new = |minutes_ago: i64, level: u8, description: &str, tags: &[&str], end: Value| {
         let tags: Vec<Value> = tags.iter().map(|tag| json!({"tag": tag})).collect();
-        app.incident(json!({
-            "start_time": at(minutes_ago), "level": level, "description": description, "tags": tags, "end_time": end,
-        }))
+        app.incident()
+            .starts(at(minutes_ago))
+            .level(level)
+            .description(description)
+            .ends(end)
+            .with(json!({"tags": tags}))
+            .post()
     };
     let a = new(10, 1, "Link down", &["host=a", "site=oslo"], json!("infinity")).await;
     let b = new(90, 2, "Fan broken", &["host=b", "site=oslo"], json!("infinity")).await;
@@ -65,7 +69,7 @@ async fn six(app: &App) -> [u64; 6] {
 }
 
 #[tokio::test]
-async fn views_show_what_they_ask_for() {
+async fn views_filter_the_list() {
     let app = App::new().await;
     let [a, b, c, d, e, f] = six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -116,7 +120,7 @@ async fn views_show_what_they_ask_for() {
 }
 
 #[tokio::test]
-async fn a_bare_address_leads_to_the_view_one_had_last() {
+async fn the_list_opens_with_the_last_view() {
     let app = App::new().await;
     six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -127,7 +131,8 @@ async fn a_bare_address_leads_to_the_view_one_had_last() {
     assert_eq!((reply.status, reply.header("location")), (303, wanted), "each view has one address");
     assert_eq!(alice.get(wanted).await.status, 200);
     let restored = "/incidents/?level=1&level=2&restored=1";
-    eventually(async || alice.get("/incidents/").await.header("location") == restored).await;
+    eventually_async("the view is restored", async || alice.get("/incidents/").await.header("location") == restored)
+        .await;
     let mut other = Visit::of(&app, "bob").await;
     assert_eq!(other.get("/incidents/").await.header("location"), "/incidents/?open=true");
     // A view that is too long to keep is shown all the same.
@@ -153,7 +158,7 @@ async fn a_search_and_an_order_are_not_restored() {
     }
     list(&mut alice, "open=true&acked=false&q=nosuchword").await;
     let wanted = "/incidents/?open=true&acked=false&restored=1";
-    eventually(async || start(&mut alice).await == wanted).await;
+    eventually_async("the view is restored", async || start(&mut alice).await == wanted).await;
     let says = "Filter from last time.";
     let page = alice.get(wanted).await;
     assert!(page.text.contains(says) && page.text.contains("<a href=\"/incidents/?open=true\">Clear</a>"));
@@ -197,7 +202,7 @@ async fn rows_show_as_many_tags_as_fit() {
     alice.submit("/incidents/columns/", &[("view", "open=true"), ("columns", "tags")]).await;
     let mut shown = async |tags: &[&str]| {
         let tags: Vec<Value> = tags.iter().map(|tag| json!({ "tag": tag })).collect();
-        app.incident(json!({"end_time": "infinity", "tags": tags})).await;
+        app.incident().open().with(json!({"tags": tags})).post().await;
         let page = alice.get("/incidents/?open=true").await.text;
         let cell = between(&page, "<td class=\"c-tags\">", "</td>").remove(0);
         (between(&cell, "tags=", "\""), between(&cell, "\">+", "<"), between(&cell, "title=\"", "\""))
@@ -213,21 +218,13 @@ async fn rows_show_as_many_tags_as_fit() {
     assert_eq!((tags.len(), more), (1, none.map(str::to_owned).to_vec()));
 }
 
-async fn eventually(mut check: impl AsyncFnMut() -> bool) {
-    let until = std::time::Instant::now() + crate::support::daemon::PATIENCE;
-    while !check().await {
-        assert!(std::time::Instant::now() < until, "in vain");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-}
-
 #[tokio::test]
 async fn pages_in_any_order_add_up_to_everything() {
     let app = App::new().await;
     for number in 0..70_u64 {
         let level = number % 5 + 1;
         // Many begin at the same moment.
-        app.incident(json!({"start_time": at((number % 9) as i64), "level": level, "end_time": "infinity"})).await;
+        app.incident().starts(at((number % 9) as i64)).level(level).open().post().await;
     }
     let mut alice = Visit::of(&app, "alice").await;
     alice.post("/user/preferences/", &[("page_size", "25")]).await;
@@ -262,7 +259,7 @@ async fn pages_in_any_order_add_up_to_everything() {
 }
 
 #[tokio::test]
-async fn facets_count_what_is_there() {
+async fn counts_beside_choices_are_right() {
     let app = App::new().await;
     six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -351,7 +348,7 @@ async fn a_view_is_saved_as_a_filter() {
 }
 
 #[tokio::test]
-async fn what_a_filter_cannot_hold_is_refused() {
+async fn a_view_that_a_filter_cannot_express_is_not_saved() {
     let app = App::new().await;
     six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -420,10 +417,10 @@ async fn columns_are_chosen_and_ordered() {
 }
 
 #[tokio::test]
-async fn as_many_rows_as_wanted() {
+async fn the_number_of_rows_is_chosen() {
     let app = App::new().await;
     for _ in 0..60 {
-        app.incident(json!({"end_time": "infinity"})).await;
+        app.incident().open().post().await;
     }
     let mut alice = Visit::of(&app, "alice").await;
     for (size, shown) in [("25", 25), ("50", 50), ("7", 50), ("junk", 50), ("200", 60)] {
@@ -435,7 +432,7 @@ async fn as_many_rows_as_wanted() {
 }
 
 #[tokio::test]
-async fn a_wall_shows_and_does_nothing() {
+async fn a_wall_display_is_read_only() {
     let app = App::new().await;
     let [a, b, c, d, ..] = six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
@@ -460,7 +457,7 @@ async fn a_wall_shows_and_does_nothing() {
 const MARKUP: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&";
 
 #[tokio::test]
-async fn hostile_texts_are_texts() {
+async fn hostile_texts_are_shown_as_text() {
     let app = App::new().await;
     let source = argusd::domain::source::SourceDraft {
         name: Some(MARKUP.to_owned()),
@@ -512,9 +509,9 @@ async fn hostile_texts_are_texts() {
 }
 
 #[tokio::test]
-async fn strangers_see_nothing() {
+async fn the_list_needs_a_login() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity", "description": "secret story"})).await;
+    let pk = app.incident().open().description("secret story").post().await;
     let mut visit = Visit::stranger(&app);
     for path in
         ["/incidents/", "/incidents/?open=true", "/incidents/kiosk/", "/incidents/filters/", "/incidents/bulk/x/"]
@@ -539,18 +536,12 @@ async fn strangers_see_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_under_maintenance_is_shown_or_left_out() {
+async fn incidents_under_maintenance_can_be_shown_or_hidden() {
     let app = App::new().await;
     let all = six(&app).await;
     let [a, b, _, d, ..] = all;
     let staff = app.of(Who::Staff);
-    let filter = |name: &'static str, blob: Value| {
-        let staff = staff.clone();
-        async move {
-            let new = json!({"name": name, "filter": blob});
-            staff.post("/api/v2/notificationprofiles/filters/", new).await.json()["pk"].as_u64().unwrap()
-        }
-    };
+    let filter = async |name: &str, blob: Value| staff.filter(name).matching(blob).post().await;
     let (oslo, open) =
         (filter("oslo", json!({"tags": ["site=oslo"]})).await, filter("open", json!({"open": true})).await);
     let (host, down) = (filter("host", json!({"tags": ["host=a"]})).await, filter("low", json!({"maxlevel": 1})).await);

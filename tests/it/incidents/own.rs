@@ -1,13 +1,12 @@
 //! Incidents that the server raises about itself: each opens once, stays one, ends by itself, and is never told over what
 //! it reports (contract section 23).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use argusd::{
-    clock::{Clock, ManualClock},
+    clock::Clock,
     domain::{
         agenda::TaskKind,
-        destination::Destination,
         directory::Directory,
         event::{Event, EventType},
         fault::{FaultKind, unreachable},
@@ -15,18 +14,16 @@ use argusd::{
         incident::Incident,
         message::{Message, MessageState, Route},
         profile::Profile,
-        stored_filter::{FilterBlob, StoredFilter},
         time::Timestamp,
     },
     jobs::{Agenda, FaultWatch},
     notify::Health,
-    search::Search,
     service::{Service, Settings, Settled, TestIncident, TokenLife},
-    store::{Options, Store, StoreError},
+    store::StoreError,
 };
 use serde_json::json;
 
-use crate::support::{App, MINUTE, NOW, Who};
+use crate::support::{App, MINUTE, Who, in_memory, open, still_clock};
 
 const DAY: i64 = 24 * 60 * MINUTE;
 const SECOND: i64 = MINUTE / 60;
@@ -34,7 +31,7 @@ const OWN: SourceId = SourceId(1);
 const ZABBIX: SourceId = SourceId(2);
 
 /// A server whose own source somebody listens to, over mail and over a webhook.
-struct Rig {
+struct OwnIncidents {
     app: App,
     health: Arc<Health>,
     watch: FaultWatch,
@@ -43,9 +40,10 @@ struct Rig {
     webhook: DestinationId,
 }
 
-impl Rig {
+impl OwnIncidents {
     async fn new() -> Self {
         let app = App::with(Settings { token_life: None, ..Settings::default() }).await;
+        app.allow_unsent_messages();
         let health = Arc::new(Health::default());
         let watch = FaultWatch::new(app.service.clone(), Arc::clone(&health));
         let agenda = Agenda::new(app.service.clone());
@@ -118,19 +116,11 @@ impl Rig {
         self.messages(id).iter().map(destination).collect()
     }
 
-    async fn put(&self, message: Message) {
-        let written = self.service().store().write(None, move |command| {
-            command.put_message(message);
-            Ok::<_, StoreError>(())
-        });
-        written.await.unwrap();
-    }
-
-    /// What becomes of a message, now.
-    async fn fate(&self, id: MessageId, state: impl Fn(Timestamp) -> MessageState) {
+    /// One more attempt to send a message, now.
+    async fn attempt(&self, id: MessageId, state: impl Fn(Timestamp) -> MessageState) {
         let message = self.service().store().snapshot().unwrap().message(id).unwrap().unwrap();
         let state = state(self.service().now());
-        self.put(Message { state, attempts: message.attempts + 1, ..message }).await;
+        self.app.settle(Message { attempts: message.attempts + 1, ..message }, state).await;
     }
 
     /// The messages of a new incident: to mail and to the webhook.
@@ -151,43 +141,11 @@ impl Rig {
 }
 
 async fn subscribe(app: &App) -> (DestinationId, DestinationId) {
-    let alice = app.user_id("alice");
-    let mail = app.service.directory().destinations_of(alice)[0].id;
-    let timeslot = app.service.directory().timeslots_of(alice)[0].id;
-    let written = app.service.store().write(None, move |command| {
-        let settings = BTreeMap::from([("destination_url".to_owned(), "https://hooks.example.org/secret".to_owned())]);
-        let webhook = Destination {
-            id: command.new_destination_id(),
-            owner: alice,
-            medium: "webhook".to_owned(),
-            label: None,
-            settings,
-            synced: false,
-        };
-        let blob = FilterBlob { source_ids: Some(vec![OWN]), ..FilterBlob::default() };
-        let filter = StoredFilter {
-            id: command.new_filter_id(),
-            owner: alice,
-            name: "the server itself".to_owned(),
-            public: false,
-            blob,
-        };
-        let profile = Profile {
-            id: command.new_profile_id(),
-            owner: alice,
-            name: None,
-            timeslot,
-            filters: vec![filter.id],
-            destinations: vec![mail, webhook.id],
-            active: true,
-        };
-        let id = webhook.id;
-        command.put_destination(webhook);
-        command.put_filter(filter);
-        command.put_profile(profile);
-        Ok::<_, StoreError>(id)
-    });
-    (mail, written.await.unwrap())
+    let (alice, mail) = (app.of(Who::EndUser), app.destination_of("alice"));
+    let webhook = alice.destination("webhook", "destination_url", "https://hooks.example.org/secret").post().await;
+    let filter = alice.filter("the server itself").matching(json!({"sourceSystemIds": [OWN.0]})).post().await;
+    alice.profile().filter(filter).destination(mail.0).destination(webhook).post().await;
+    (mail, DestinationId(webhook))
 }
 
 fn tags(incident: &Incident) -> Vec<String> {
@@ -195,220 +153,220 @@ fn tags(incident: &Incident) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_is_told_until_it_is_replaced() {
-    let rig = Rig::new().await;
-    let zabbix = rig.app.user_id("zabbix-src");
+async fn an_expiring_token_is_reported_until_it_is_replaced() {
+    let server = OwnIncidents::new().await;
+    let zabbix = server.app.user_id("zabbix-src");
     let revoke_all = async || {
-        for token in rig.service().people().tokens(Some(zabbix)) {
-            rig.service().people().revoke_token(&rig.app.local, token.id).await.unwrap();
+        for token in server.service().people().tokens(Some(zabbix)) {
+            server.service().people().revoke_token(&server.app.local, token.id).await.unwrap();
         }
     };
     let make = async |days: u64| {
         let life = TokenLife::For(std::time::Duration::from_secs(days * 86_400));
-        rig.service().people().create_token(&rig.app.local, zabbix, None, life).await.unwrap();
+        server.service().people().create_token(&server.app.local, zabbix, None, life).await.unwrap();
     };
-    rig.nothing().await;
+    server.nothing().await;
     revoke_all().await;
     make(10).await;
-    rig.nothing().await;
+    server.nothing().await;
 
-    rig.advance(3 * DAY + 1);
-    let incident = rig.opens().await;
+    server.advance(3 * DAY + 1);
+    let incident = server.opens().await;
     assert_eq!(incident.description, "Token for source system zabbix-src (zabbix) will expire on 2026-01-25");
-    assert_eq!((incident.level.get(), incident.source, incident.start), (2, OWN, rig.service().now()));
+    assert_eq!((incident.level.get(), incident.source, incident.start), (2, OWN, server.service().now()));
     let object = format!("object={}", incident.id);
     assert_eq!(tags(&incident), ["location=argus", "problem_type=token_expiry", "source_system_id=2", &object]);
-    assert_eq!(rig.notified(incident.id), [rig.mail, rig.webhook]);
+    assert_eq!(server.notified(incident.id), [server.mail, server.webhook]);
 
     // Another one that is about to expire: the incident is about another date.
-    rig.advance(MINUTE);
+    server.advance(MINUTE);
     make(7).await;
-    rig.advance(1);
-    let (opened, ended) = rig.look().await;
+    server.advance(1);
+    let (opened, ended) = server.look().await;
     assert_eq!(ended, [incident.id]);
-    let second = rig.incident(opened[0]);
+    let second = server.incident(opened[0]);
     assert!(second.description.ends_with("will expire on 2026-01-25"), "{}", second.description);
 
-    rig.advance(MINUTE);
+    server.advance(MINUTE);
     make(30).await;
-    let end = rig.ends(second.id).await;
-    assert_eq!((end.kind, end.actor), (EventType::End, rig.app.user_id("argus")));
+    let end = server.ends(second.id).await;
+    assert_eq!((end.kind, end.actor), (EventType::End, server.app.user_id("argus")));
     assert_eq!(end.description, "Token for source system zabbix-src (zabbix) was replaced");
-    assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
+    assert_eq!(server.service().store().verify().unwrap(), Vec::<String>::new());
 
-    rig.advance(25 * DAY);
-    let third = rig.opens().await;
+    server.advance(25 * DAY);
+    let third = server.opens().await;
     revoke_all().await;
-    assert_eq!(rig.ends(third.id).await.description, "Token for source system zabbix-src (zabbix) was deleted");
+    assert_eq!(server.ends(third.id).await.description, "Token for source system zabbix-src (zabbix) was deleted");
 }
 
 #[tokio::test]
-async fn a_check_with_more_days_opens_what_the_rounds_let_stand() {
-    let rig = Rig::new().await;
-    let argus = rig.app.user_id("argus");
+async fn checking_tokens_for_more_days_opens_an_incident() {
+    let server = OwnIncidents::new().await;
+    let argus = server.app.user_id("argus");
     let life = TokenLife::For(std::time::Duration::from_hours(20 * 24));
-    rig.service().people().create_token(&rig.app.local, argus, None, life).await.unwrap();
-    assert_eq!(rig.service().system().check_tokens(20).await.unwrap().opened.len(), 0);
-    assert_eq!(rig.service().system().check_tokens(21).await.unwrap().opened.len(), 1);
-    rig.nothing().await;
-    assert_eq!(rig.service().system().check_tokens(7).await.unwrap().ended.len(), 1);
+    server.service().people().create_token(&server.app.local, argus, None, life).await.unwrap();
+    assert_eq!(server.service().system().check_tokens(20).await.unwrap().opened.len(), 0);
+    assert_eq!(server.service().system().check_tokens(21).await.unwrap().opened.len(), 1);
+    server.nothing().await;
+    assert_eq!(server.service().system().check_tokens(7).await.unwrap().ended.len(), 1);
 }
 
 #[tokio::test]
-async fn a_silent_source_is_missed_until_it_is_heard() {
-    let rig = Rig::new().await;
-    let zabbix = rig.app.of(Who::Source);
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
-    rig.advance(DAY);
-    rig.nothing().await;
+async fn a_missing_heartbeat_is_reported_until_the_next_one() {
+    let server = OwnIncidents::new().await;
+    let zabbix = server.app.of(Who::Source);
+    server.service().sources().watch_source(&server.app.local, ZABBIX, Some(60)).await.unwrap();
+    server.advance(DAY);
+    server.nothing().await;
     let beat = async || assert_eq!(zabbix.post("/api/v2/incidents/sources/heartbeat/", json!({})).await.status, 204);
     beat().await;
-    rig.advance(70 * SECOND);
-    rig.nothing().await;
-    rig.advance(1);
-    let incident = rig.opens().await;
+    server.advance(70 * SECOND);
+    server.nothing().await;
+    server.advance(1);
+    let incident = server.opens().await;
     assert_eq!(incident.description, "Missing heartbeat from source zabbix-src (zabbix), dead?");
     assert_eq!((incident.level.get(), tags(&incident)), {
         (4, vec!["problem_type=missing_heartbeat".to_owned(), "source_system_id=2".to_owned()])
     });
-    rig.advance(DAY);
-    rig.nothing().await;
+    server.advance(DAY);
+    server.nothing().await;
     beat().await;
-    let end = rig.ends(incident.id).await;
+    let end = server.ends(incident.id).await;
     assert_eq!(end.description, "Source \"zabbix-src (zabbix)\" is again alive and well");
     assert_eq!((end.kind, end.actor, end.timestamp), {
-        (EventType::End, rig.app.user_id("argus"), rig.service().now())
+        (EventType::End, server.app.user_id("argus"), server.service().now())
     });
-    assert_eq!(rig.notified(incident.id), [rig.mail, rig.webhook, rig.mail, rig.webhook]);
+    assert_eq!(server.notified(incident.id), [server.mail, server.webhook, server.mail, server.webhook]);
 
-    rig.advance(71 * SECOND);
-    let second = rig.opens().await;
+    server.advance(71 * SECOND);
+    let second = server.opens().await;
     assert_ne!(second.id, incident.id);
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
-    assert_eq!(rig.ends(second.id).await.description, "Source \"zabbix-src (zabbix)\" is not watched any more");
-    assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
+    server.service().sources().watch_source(&server.app.local, ZABBIX, None).await.unwrap();
+    assert_eq!(server.ends(second.id).await.description, "Source \"zabbix-src (zabbix)\" is not watched any more");
+    assert_eq!(server.service().store().verify().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn what_is_closed_by_hand_stays_closed_until_there_is_new_trouble() {
-    let rig = Rig::new().await;
-    let zabbix = rig.app.of(Who::Source);
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
+async fn an_incident_closed_by_hand_is_opened_again_only_for_a_new_fault() {
+    let server = OwnIncidents::new().await;
+    let zabbix = server.app.of(Who::Source);
+    server.service().sources().watch_source(&server.app.local, ZABBIX, Some(60)).await.unwrap();
     let beat = async || assert_eq!(zabbix.post("/api/v2/incidents/sources/heartbeat/", json!({})).await.status, 204);
     beat().await;
-    rig.advance(71 * SECOND);
-    let incident = rig.opens().await;
-    rig.advance(SECOND);
+    server.advance(71 * SECOND);
+    let incident = server.opens().await;
+    server.advance(SECOND);
     let path = format!("/api/v2/incidents/{}/events/", incident.id);
-    assert_eq!(rig.app.of(Who::EndUser).post(&path, json!({"type": "CLO"})).await.status, 201);
-    rig.advance(DAY);
-    rig.nothing().await;
+    assert_eq!(server.app.of(Who::EndUser).post(&path, json!({"type": "CLO"})).await.status, 201);
+    server.advance(DAY);
+    server.nothing().await;
     beat().await;
-    rig.nothing().await;
-    rig.advance(71 * SECOND);
-    assert_ne!(rig.opens().await.id, incident.id);
+    server.nothing().await;
+    server.advance(71 * SECOND);
+    assert_ne!(server.opens().await.id, incident.id);
 }
 
 #[tokio::test]
-async fn a_restart_is_not_taken_for_silence() {
-    let rig = Rig::new().await;
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
-    rig.service().store().seen(ZABBIX);
-    rig.advance(DAY);
-    let incident = rig.opens().await;
+async fn a_restart_is_not_taken_for_a_missing_heartbeat() {
+    let server = OwnIncidents::new().await;
+    server.service().sources().watch_source(&server.app.local, ZABBIX, Some(60)).await.unwrap();
+    server.service().store().seen(ZABBIX);
+    server.advance(DAY);
+    let incident = server.opens().await;
     // Whoever starts now has heard nobody yet: neither alive nor dead.
-    let started = rig.app.clock.moment();
-    let check = async || rig.service().system().check_heartbeats(Some(started)).await.unwrap();
+    let started = server.app.clock.moment();
+    let check = async || server.service().system().check_heartbeats(Some(started)).await.unwrap();
     assert_eq!(check().await, Settled::default());
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(120)).await.unwrap();
+    server.service().sources().watch_source(&server.app.local, ZABBIX, Some(120)).await.unwrap();
     assert_eq!(check().await, Settled::default());
-    assert!(rig.incident(incident.id).is_open(rig.service().now()));
+    assert!(server.incident(incident.id).is_open(server.service().now()));
 }
 
 /// The rows that are due, by the source's number.
-fn due(rig: &Rig, kind: TaskKind) -> Vec<u64> {
-    rig.service().store().agenda().due(kind).iter().map(|due| due.task.id).collect()
+fn due(server: &OwnIncidents, kind: TaskKind) -> Vec<u64> {
+    server.service().store().agenda().due(kind).iter().map(|due| due.task.id).collect()
 }
 
 #[tokio::test]
-async fn a_sign_of_life_costs_no_write_and_a_row_that_is_due_moves_itself() {
-    let rig = Rig::new().await;
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, Some(60)).await.unwrap();
-    rig.service().store().seen(ZABBIX);
-    rig.nothing().await;
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
+async fn a_heartbeat_writes_nothing_and_moves_the_agenda_row_when_it_is_due() {
+    let server = OwnIncidents::new().await;
+    server.service().sources().watch_source(&server.app.local, ZABBIX, Some(60)).await.unwrap();
+    server.service().store().seen(ZABBIX);
+    server.nothing().await;
+    assert_eq!(due(&server, TaskKind::Heartbeat), [0; 0]);
     let written = || {
-        let (counters, store) = (rig.service().store().counters(), rig.service().store());
+        let (counters, store) = (server.service().store().counters(), server.service().store());
         (counters, store.agenda().due(TaskKind::Heartbeat).first().map(|due| due.stored))
     };
     let before = written();
     for _ in 0..3 {
-        rig.advance(50 * SECOND);
-        rig.service().store().seen(ZABBIX);
-        rig.advance(20 * SECOND);
-        rig.nothing().await;
+        server.advance(50 * SECOND);
+        server.service().store().seen(ZABBIX);
+        server.advance(20 * SECOND);
+        server.nothing().await;
     }
     assert_eq!(written(), before);
-    rig.advance(71 * SECOND);
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0]);
-    let incident = rig.opens().await;
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0], "it is looked at until it is heard again");
-    rig.service().store().seen(ZABBIX);
-    rig.ends(incident.id).await;
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
-    rig.service().sources().watch_source(&rig.app.local, ZABBIX, None).await.unwrap();
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [ZABBIX.0], "whatever changes is looked at once");
-    rig.nothing().await;
-    assert_eq!(due(&rig, TaskKind::Heartbeat), [0; 0]);
-    assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
+    server.advance(71 * SECOND);
+    assert_eq!(due(&server, TaskKind::Heartbeat), [ZABBIX.0]);
+    let incident = server.opens().await;
+    assert_eq!(due(&server, TaskKind::Heartbeat), [ZABBIX.0], "it is looked at until it is heard again");
+    server.service().store().seen(ZABBIX);
+    server.ends(incident.id).await;
+    assert_eq!(due(&server, TaskKind::Heartbeat), [0; 0]);
+    server.service().sources().watch_source(&server.app.local, ZABBIX, None).await.unwrap();
+    assert_eq!(due(&server, TaskKind::Heartbeat), [ZABBIX.0], "whatever changes is looked at once");
+    server.nothing().await;
+    assert_eq!(due(&server, TaskKind::Heartbeat), [0; 0]);
+    assert_eq!(server.service().store().verify().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn dead_letters_are_told_over_other_destinations() {
-    let rig = Rig::new().await;
-    let (mail, webhook) = rig.letters().await;
-    rig.fate(webhook, |at| MessageState::Delivered { at }).await;
-    rig.nothing().await;
-    rig.fate(mail, |at| MessageState::Dead { at }).await;
-    let incident = rig.opens().await;
-    assert_eq!(incident.description, format!("1 message to {} could not be delivered", rig.shown_mail()));
-    let destination = format!("destination_id={}", rig.mail);
+async fn failed_messages_are_reported_to_other_destinations() {
+    let server = OwnIncidents::new().await;
+    let (mail, webhook) = server.letters().await;
+    server.attempt(webhook, |at| MessageState::Delivered { at }).await;
+    server.nothing().await;
+    server.attempt(mail, |at| MessageState::Dead { at }).await;
+    let incident = server.opens().await;
+    assert_eq!(incident.description, format!("1 message to {} could not be delivered", server.shown_mail()));
+    let destination = format!("destination_id={}", server.mail);
     assert_eq!((incident.level.get(), tags(&incident)), (3, vec!["problem_type=dead_letters".to_owned(), destination]));
-    assert_eq!(rig.notified(incident.id), [rig.webhook]);
+    assert_eq!(server.notified(incident.id), [server.webhook]);
 
-    rig.advance(MINUTE);
-    let (another, _) = rig.letters().await;
-    rig.fate(another, |at| MessageState::Dead { at }).await;
-    rig.nothing().await;
+    server.advance(MINUTE);
+    let (another, _) = server.letters().await;
+    server.attempt(another, |at| MessageState::Dead { at }).await;
+    server.nothing().await;
     let again = |at| MessageState::Due { at, since: at };
-    rig.fate(mail, again).await;
-    rig.nothing().await;
-    rig.fate(mail, |at| MessageState::Delivered { at }).await;
-    assert_eq!(rig.ends(incident.id).await.description, format!("{} can be reached again", rig.shown_mail()));
-    assert_eq!(rig.notified(incident.id), [rig.webhook, rig.webhook], "nor is its end told over it");
+    server.attempt(mail, again).await;
+    server.nothing().await;
+    server.attempt(mail, |at| MessageState::Delivered { at }).await;
+    assert_eq!(server.ends(incident.id).await.description, format!("{} can be reached again", server.shown_mail()));
+    assert_eq!(server.notified(incident.id), [server.webhook, server.webhook], "nor is its end told over it");
 
     // The other one is dead still; what is new is what counts.
-    rig.advance(MINUTE);
-    let (third, _) = rig.letters().await;
-    rig.fate(third, |at| MessageState::Dead { at }).await;
-    let second = rig.opens().await;
-    assert_eq!(second.description, format!("1 message to {} could not be delivered", rig.shown_mail()));
-    assert_eq!(rig.notified(second.id), [rig.webhook]);
-    assert_eq!(rig.service().store().verify().unwrap(), Vec::<String>::new());
+    server.advance(MINUTE);
+    let (third, _) = server.letters().await;
+    server.attempt(third, |at| MessageState::Dead { at }).await;
+    let second = server.opens().await;
+    assert_eq!(second.description, format!("1 message to {} could not be delivered", server.shown_mail()));
+    assert_eq!(server.notified(second.id), [server.webhook]);
+    assert_eq!(server.service().store().verify().unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn dead_letters_of_the_webhook_are_told_by_mail() {
-    let rig = Rig::new().await;
-    let (_, webhook) = rig.letters().await;
-    rig.fate(webhook, |at| MessageState::Dead { at }).await;
-    let incident = rig.opens().await;
-    let whose = format!("alice's destination #{} (webhook)", rig.webhook);
+async fn failed_messages_of_a_webhook_are_reported_by_mail() {
+    let server = OwnIncidents::new().await;
+    let (_, webhook) = server.letters().await;
+    server.attempt(webhook, |at| MessageState::Dead { at }).await;
+    let incident = server.opens().await;
+    let whose = format!("alice's destination #{} (webhook)", server.webhook);
     assert_eq!(incident.description, format!("1 message to {whose} could not be delivered"));
-    assert_eq!(rig.notified(incident.id), [rig.mail]);
+    assert_eq!(server.notified(incident.id), [server.mail]);
     // A destination that is gone has no trouble any more.
-    let gone = rig.webhook;
-    let written = rig.service().store().write(None, move |command| {
+    let gone = server.webhook;
+    let written = server.service().store().write(None, move |command| {
         let profile = command.directory().profiles.values().next().cloned().unwrap();
         let destinations = profile.destinations.iter().copied().filter(|it| *it != gone).collect();
         command.put_profile(Profile { destinations, ..Profile::clone(&profile) });
@@ -416,60 +374,60 @@ async fn dead_letters_of_the_webhook_are_told_by_mail() {
         Ok::<_, StoreError>(())
     });
     written.await.unwrap();
-    assert_eq!(rig.ends(incident.id).await.description, "The destination was deleted");
+    assert_eq!(server.ends(incident.id).await.description, "The destination was deleted");
 }
 
 #[tokio::test]
-async fn dead_letters_from_before_the_start_are_read() {
-    let rig = Rig::new().await;
-    let (mail, _) = rig.letters().await;
-    rig.fate(mail, |at| MessageState::Dead { at }).await;
-    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
-    let incident = rig.opens().await;
-    rig.advance(MINUTE);
-    let (later, _) = rig.letters().await;
-    rig.fate(later, |at| MessageState::Delivered { at }).await;
-    rig.ends(incident.id).await;
+async fn failed_messages_from_before_the_start_are_reported() {
+    let server = OwnIncidents::new().await;
+    let (mail, _) = server.letters().await;
+    server.attempt(mail, |at| MessageState::Dead { at }).await;
+    let server =
+        OwnIncidents { watch: FaultWatch::new(server.service().clone(), Arc::clone(&server.health)), ..server };
+    let incident = server.opens().await;
+    server.advance(MINUTE);
+    let (later, _) = server.letters().await;
+    server.attempt(later, |at| MessageState::Delivered { at }).await;
+    server.ends(incident.id).await;
     // The next start knows of the dead letter, but not of what was delivered since.
-    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
-    rig.nothing().await;
+    let server =
+        OwnIncidents { watch: FaultWatch::new(server.service().clone(), Arc::clone(&server.health)), ..server };
+    server.nothing().await;
 }
 
 #[tokio::test]
-async fn a_mail_server_out_of_reach_is_not_told_by_mail() {
-    let rig = Rig::new().await;
-    let attempt = |reached| rig.health.note("email", reached, rig.service().store().clock().both());
+async fn an_unreachable_mail_server_is_not_reported_by_mail() {
+    let server = OwnIncidents::new().await;
+    let attempt = |reached| server.health.note("email", reached, server.service().store().clock().both());
     attempt(false);
-    rig.advance(15 * MINUTE - 1);
+    server.advance(15 * MINUTE - 1);
     attempt(false);
-    rig.nothing().await;
-    rig.advance(1);
-    let incident = rig.opens().await;
+    server.nothing().await;
+    server.advance(1);
+    let incident = server.opens().await;
     assert_eq!(incident.description, "The mail server has not been reached for 15 minutes");
     assert_eq!((incident.level.get(), tags(&incident)), {
         (2, vec!["problem_type=mail_server".to_owned(), "medium=email".to_owned()])
     });
-    assert_eq!(rig.notified(incident.id), [rig.webhook]);
+    assert_eq!(server.notified(incident.id), [server.webhook]);
 
     // A new start knows nothing until the first attempt, which fails.
-    let rig = Rig { health: Arc::default(), ..rig };
-    let rig = Rig { watch: FaultWatch::new(rig.service().clone(), Arc::clone(&rig.health)), ..rig };
-    rig.nothing().await;
-    rig.health.note("email", false, rig.service().store().clock().both());
-    rig.nothing().await;
-    rig.advance(MINUTE);
-    rig.health.note("email", true, rig.service().store().clock().both());
-    assert_eq!(rig.ends(incident.id).await.description, "The mail server was reached again");
-    assert_eq!(rig.notified(incident.id), [rig.webhook, rig.webhook]);
+    let server = OwnIncidents { health: Arc::default(), ..server };
+    let server =
+        OwnIncidents { watch: FaultWatch::new(server.service().clone(), Arc::clone(&server.health)), ..server };
+    server.nothing().await;
+    server.health.note("email", false, server.service().store().clock().both());
+    server.nothing().await;
+    server.advance(MINUTE);
+    server.health.note("email", true, server.service().store().clock().both());
+    assert_eq!(server.ends(incident.id).await.description, "The mail server was reached again");
+    assert_eq!(server.notified(incident.id), [server.webhook, server.webhook]);
 }
 
 #[tokio::test]
-async fn the_source_is_made_where_it_is_missing() {
-    let directory = crate::support::in_memory();
-    let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
-    let store = Store::open(&directory.path().join("argusd.redb"), Options::default(), clock as _).unwrap();
-    let search = Search::open(&store, &directory.path().join("search")).unwrap();
-    let service = Service::new(store, search, Settings::default());
+async fn the_servers_own_source_is_created_if_missing() {
+    let directory = in_memory();
+    let service = open(directory.path(), &still_clock(), Settings::default());
     let find = |_: &Directory, now| vec![unreachable(Timestamp::MIN, now)];
     assert_eq!(service.system().settle(FaultKind::MailServer, find).await.unwrap().opened.len(), 1);
     let made = service.directory();

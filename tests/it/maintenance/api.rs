@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     resource::{ALL_READ, Document, Resource, SHOWN, STAFF_DO, STAFF_ERR, STAFF_ONLY, STAFF_SEE, get, post, row},
-    support::{App, Client, MINUTE, NOW, Reply, Who, merge},
+    support::{App, Client, MINUTE, NOW, Who, merge},
 };
 
 const PATH: &str = "/api/v2/plannedmaintenance/";
@@ -43,20 +43,15 @@ pub fn resource() -> Resource {
 }
 
 async fn planned(app: &App) -> String {
-    let filter = json!({"name": Uuid::new_v4().to_string(), "filter": {"open": true}});
-    let filter = pk(&app.of(Who::Source).post("/api/v2/notificationprofiles/filters/", filter).await);
+    let name = Uuid::new_v4().to_string();
+    let filter = app.of(Who::Source).filter(&name).matching(json!({"open": true})).post().await;
     let body = json!({"filters": [filter], "start_time": "2026-01-16T12:00:00Z"});
-    pk(&app.of(Who::Superuser).post(PATH, body).await).to_string()
-}
-
-fn pk(reply: &Reply) -> u64 {
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    reply.json()["pk"].as_u64().unwrap()
+    app.of(Who::Superuser).post(PATH, body).await.pk().to_string()
 }
 
 /// Somebody's private filter.
 async fn filter(client: &Client) -> u64 {
-    pk(&client.post("/api/v2/notificationprofiles/filters/", json!({"name": "f", "filter": {"open": true}})).await)
+    client.filter("f").matching(json!({"open": true})).post().await
 }
 
 fn error(text: &str) -> Value {
@@ -68,16 +63,16 @@ fn set_clock(app: &App, at: i64) {
 }
 
 #[tokio::test]
-async fn planned_read_changed_and_deleted() {
+async fn maintenance_is_planned_read_changed_and_deleted() {
     let app = App::new().await;
     let (staff, filter) = (app.of(Who::Staff), filter(&app.of(Who::EndUser)).await);
     let body = json!({"filters": [filter, filter], "start_time": "2026-01-16T01:00:00+01:00",
         "end_time": "2026-01-16 02:00", "description": " power "});
     let created = staff.post(PATH, body).await;
-    let one = format!("{PATH}{}/", pk(&created));
+    let one = format!("{PATH}{}/", created.pk());
     let shown = |fields: Value| {
         let mut body = json!({
-            "pk": pk(&created),
+            "pk": created.pk(),
             "created_by": {"pk": app.user_id("stan").0, "username": "stan"},
             "created": "2026-01-15T13:00:00+01:00",
             "start_time": "2026-01-16T01:00:00+01:00",
@@ -112,7 +107,7 @@ async fn planned_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_maintenance_is_refused() {
     let app = App::new().await;
     let (staff, filter) = (app.of(Who::Staff), filter(&app.of(Who::EndUser)).await);
     let with = |fields: Value| {
@@ -149,11 +144,11 @@ async fn what_is_refused() {
 }
 
 #[tokio::test]
-async fn what_has_begun_is_only_ended_and_what_is_over_stays() {
+async fn active_maintenance_can_only_be_ended_and_past_maintenance_stays() {
     let app = App::new().await;
     let (staff, filter) = (app.of(Who::Staff), filter(&app.of(Who::EndUser)).await);
     let body = json!({"filters": [filter], "start_time": "2026-01-15T13:00:00Z", "end_time": "2026-01-15T14:00:00Z"});
-    let one = format!("{PATH}{}/", pk(&staff.post(PATH, body).await));
+    let one = format!("{PATH}{}/", staff.post(PATH, body).await.pk());
     assert_eq!(staff.patch(&one, json!({"start_time": "2026-01-15T13:00:00Z"})).await.status, 200);
     // At 13:00 it starts.
     set_clock(&app, NOW + HOUR);
@@ -174,11 +169,11 @@ async fn what_has_begun_is_only_ended_and_what_is_over_stays() {
 }
 
 #[tokio::test]
-async fn its_filters_cannot_be_deleted() {
+async fn filters_of_planned_maintenance_cannot_be_deleted() {
     let app = App::new().await;
     let (staff, alice) = (app.of(Who::Staff), app.of(Who::EndUser));
     let filter = filter(&alice).await;
-    let task = pk(&staff.post(PATH, json!({"filters": [filter], "start_time": "2026-01-16T12:00:00Z"})).await);
+    let task = staff.post(PATH, json!({"filters": [filter], "start_time": "2026-01-16T12:00:00Z"})).await.pk();
     let path = format!("/api/v2/notificationprofiles/filters/{filter}/");
     let text = format!("Cannot delete this filter since it is in use in the planned maintenance task(s): {task}.");
     alice.delete(&path).await.is(400, json!(text));

@@ -10,7 +10,7 @@ const NEW: &str = "/plannedmaintenance/new/";
 const HOUR: i64 = 60 * MINUTE;
 
 /// The clock shows 13:00 in Oslo. The filter's key is that of everything that is open.
-async fn rig() -> (App, Visit, String) {
+async fn visit_of_stan() -> (App, Visit, String) {
     let app = App::new().await;
     let mut stan = Visit::of(&app, "stan").await;
     stan.submit("/notifications/filters/new/", &[("name", "Open"), ("open", "yes")]).await;
@@ -36,8 +36,8 @@ fn says(reply: &Reply, status: u16, part: &str) {
 }
 
 #[tokio::test]
-async fn is_planned_in_the_users_zone_begins_and_ends() {
-    let (app, mut stan, filter) = rig().await;
+async fn maintenance_is_planned_in_the_users_zone() {
+    let (app, mut stan, filter) = visit_of_stan().await;
     says(&stan.get(PAGE).await, 200, "No maintenance is planned.");
     let fields = [
         ("description", "New firmware"),
@@ -82,8 +82,8 @@ async fn is_planned_in_the_users_zone_begins_and_ends() {
 }
 
 #[tokio::test]
-async fn one_that_lies_ahead_is_changed_copied_and_cancelled() {
-    let (app, mut stan, filter) = rig().await;
+async fn upcoming_maintenance_is_changed_copied_and_cancelled() {
+    let (app, mut stan, filter) = visit_of_stan().await;
     stan.submit(NEW, &[("description", "Power"), ("start", "2026-01-16T08:00"), ("filters", &filter)]).await;
     let id = only(&app).id;
     let edit = format!("{PAGE}{id}/edit/");
@@ -109,8 +109,8 @@ async fn one_that_lies_ahead_is_changed_copied_and_cancelled() {
 }
 
 #[tokio::test]
-async fn bad_plans_are_refused_with_what_was_typed() {
-    let (app, mut stan, filter) = rig().await;
+async fn a_refused_form_keeps_what_was_typed() {
+    let (app, mut stan, filter) = visit_of_stan().await;
     let f = ("filters", &*filter);
     let long = "x".repeat(256);
     for (fields, problem) in [
@@ -132,13 +132,13 @@ async fn bad_plans_are_refused_with_what_was_typed() {
 }
 
 #[tokio::test]
-async fn says_what_it_would_cover() {
-    let (app, mut stan, open) = rig().await;
+async fn the_form_shows_which_incidents_it_covers() {
+    let (app, mut stan, open) = visit_of_stan().await;
     stan.submit("/notifications/filters/new/", &[("name", "Hosts"), ("tags", "host=a"), ("tags", "host=b")]).await;
     let hosts = app.service.directory().filters_of(app.user_id("stan"))[1].id.to_string();
     for (host, end) in [("a", "infinity"), ("b", "infinity"), ("c", "infinity"), ("a", "2026-01-15T12:30:00+01:00")] {
         let tags = json!([{"tag": format!("host={host}")}]);
-        app.incident(json!({"description": format!("on {host} until {end}"), "end_time": end, "tags": tags})).await;
+        app.incident().description(format!("on {host} until {end}")).ends(end).with(json!({"tags": tags})).post().await;
     }
     for (path, extra) in [(NEW, Some(("preview", "1"))), ("/plannedmaintenance/preview/", None)] {
         let fields: Vec<_> = [("filters", &*open), ("filters", &*hosts)].into_iter().chain(extra).collect();
@@ -153,7 +153,7 @@ async fn says_what_it_would_cover() {
 
 #[tokio::test]
 async fn everybody_reads_and_staff_writes() {
-    let (app, mut stan, filter) = rig().await;
+    let (app, mut stan, filter) = visit_of_stan().await;
     stan.submit(NEW, &[("description", "<script>x()</script>"), ("start", "2026-01-16T08:00"), ("filters", &filter)])
         .await;
     let id = only(&app).id;

@@ -81,7 +81,7 @@ fn every_undocumented_route_has_its_row() {
 }
 
 #[tokio::test]
-async fn every_kind_of_user_gets_what_the_rows_beside_say() {
+async fn every_kind_of_user_gets_the_statuses_of_undocumented_routes() {
     let app = App::with(Settings { indelible_incidents: false, ..Settings::default() }).await;
     let helper = app.bearing(&app.new_token("zabbix-src").await);
     let admin = app.bearing(&app.new_token("admin").await);

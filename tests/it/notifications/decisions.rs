@@ -18,20 +18,17 @@ use argusd::{
         plan::{NearMissRecipient, Silence},
         profile::Profile,
         severity::Level,
-        source::SourceDraft,
         stored_filter::{FilterBlob, StoredFilter},
         tag::Tag,
         time::Timestamp,
         timeslot::{Recurrence, TimeOfDay, Timeslot},
         user::UserDraft,
     },
-    search::Search,
     service::{Caller, Decisions, NewAck, NewEvent, NewIncident, Service, Settings},
-    store::{Command, Options, Store, StoreError},
 };
 use chrono_tz::Tz;
 
-use crate::support::{MINUTE, NOW};
+use crate::support::{MINUTE, in_memory, open, outbox::write, source::source, still_clock, user::user};
 
 const USERS: [&str; 3] = ["ann", "ben", "cyd"];
 const SEEDS: u64 = 12;
@@ -117,39 +114,22 @@ struct World {
     events: Vec<(IncidentId, EventId)>,
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>) -> Service {
-    let store = Store::open(&directory.join("argusd.redb"), Options::default(), Arc::clone(clock) as _).unwrap();
-    let search = Search::open(&store, &directory.join("search")).unwrap();
-    Service::new(store, search, Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() })
-}
-
-async fn write(service: &Service, change: impl FnOnce(&mut Command<'_>) + Send + 'static) {
-    let written = service.store().write(None, move |command| {
-        change(command);
-        Ok::<_, StoreError>(())
-    });
-    written.await.unwrap();
+fn settings() -> Settings {
+    Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() }
 }
 
 impl World {
     async fn new(directory: &Path, seed: u64) -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
-        let service = open(directory, &clock);
+        let clock = still_clock();
+        let service = open(directory, &clock, settings());
         service.people().first_start(Some("correct horse".into())).await.unwrap();
         let admin = service.people().local_caller().unwrap();
         for username in USERS {
-            let email = format!("{username}@example.org");
-            let new = UserDraft { username: Some(username.to_owned()), email: Some(email), ..UserDraft::default() };
-            service.people().create_user(&admin, new).await.unwrap();
+            user(&service, &admin, username).email(&format!("{username}@example.org")).create().await;
         }
         service.sources().create_source_type(&admin, "zabbix".to_owned()).await.unwrap();
         for name in ["zabbix-1", "zabbix-2"] {
-            let new = SourceDraft {
-                name: Some(name.to_owned()),
-                source_type: Some("zabbix".to_owned()),
-                ..SourceDraft::default()
-            };
-            service.sources().create_source(&admin, new).await.unwrap();
+            source(&service, &admin, name, "zabbix").create().await;
         }
         Self { service, clock, admin, dice: Dice(seed), incidents: Vec::new(), events: Vec::new() }
     }
@@ -449,7 +429,7 @@ impl World {
 async fn answers_agree_with_what_was_recorded_and_never_change() {
     let (mut notified, mut nearly) = (0, 0);
     for seed in 1..=SEEDS {
-        let directory = crate::support::in_memory();
+        let directory = in_memory();
         let mut world = World::new(directory.path(), seed).await;
         world.live().await;
         let (sent, missed) = world.check_records().await;
@@ -460,7 +440,7 @@ async fn answers_agree_with_what_was_recorded_and_never_change() {
         assert_eq!(before, behind, "seed {seed}: after everything was edited or deleted");
         world.service.search().close();
         world.service.store().close().unwrap();
-        let reopened = open(directory.path(), &world.clock);
+        let reopened = open(directory.path(), &world.clock, settings());
         assert_eq!(before, world.all_answers(&reopened).await, "seed {seed}: after a restart");
         assert_eq!(
             reopened.incidents().count_incidents(Criteria::default()).await.unwrap() as usize,

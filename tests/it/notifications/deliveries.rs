@@ -2,34 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use argusd::{
-    domain::{
-        destination::Destination,
-        event::{Event, EventType},
-        ids::{DestinationId, EventId, FilterId, IncidentId, MessageId, ProfileId, TimeslotId},
-        message::{Message, MessageState, MessageSubject, restricted_answer},
-        profile::Profile,
-        severity::Level,
-        stored_filter::{FilterBlob, StoredFilter},
-        time::Timestamp,
-        user::UserDraft,
-    },
-    service::Messages,
-    store::{Command, StoreError},
+use argusd::domain::{
+    destination::Destination,
+    event::{Event, EventType},
+    ids::{DestinationId, EventId, FilterId, IncidentId, MessageId, ProfileId, TimeslotId},
+    message::{Message, MessageState, MessageSubject, restricted_answer},
+    profile::Profile,
+    severity::Level,
+    stored_filter::{FilterBlob, StoredFilter},
+    time::Timestamp,
 };
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{App, MINUTE, NOW, Who};
 
-/// Changes what is stored.
-pub async fn write<T: Send + 'static>(app: &App, change: impl FnOnce(&mut Command<'_>) -> T + Send + 'static) -> T {
-    let written = app.service.store().write(None, move |command| Ok::<_, StoreError>(change(command)));
-    written.await.unwrap()
-}
-
 #[derive(Clone, Copy)]
-pub struct FaultWatch {
+pub struct Watch {
     pub profile: ProfileId,
     pub filter: FilterId,
     pub timeslot: TimeslotId,
@@ -37,26 +26,27 @@ pub struct FaultWatch {
 }
 
 /// A profile of a user, by mail at any hour.
-pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> FaultWatch {
-    let directory = app.service.directory();
-    let owner = directory.user_named(username).unwrap().id;
-    let (timeslot, destination) = (directory.timeslots_of(owner)[0].id, directory.destinations_of(owner)[0].id);
-    let (profile, filter) = write(app, move |command| {
-        let (filter, profile) = (command.new_filter_id(), command.new_profile_id());
-        command.put_filter(StoredFilter { id: filter, owner, name: "Core".to_owned(), public: false, blob });
-        command.put_profile(Profile {
-            id: profile,
-            owner,
-            name: Some("Work".to_owned()),
-            timeslot,
-            filters: vec![filter],
-            destinations: vec![destination],
-            active: true,
-        });
-        (profile, filter)
-    })
-    .await;
-    FaultWatch { profile, filter, timeslot, destination }
+pub async fn watch(app: &App, username: &str, blob: FilterBlob) -> Watch {
+    app.allow_unsent_messages();
+    let owner = app.user_id(username);
+    let (timeslot, destination) = (app.timeslot_of(username), app.destination_of(username));
+    let (profile, filter) = app
+        .write(move |command| {
+            let (filter, profile) = (command.new_filter_id(), command.new_profile_id());
+            command.put_filter(StoredFilter { id: filter, owner, name: "Core".to_owned(), public: false, blob });
+            command.put_profile(Profile {
+                id: profile,
+                owner,
+                name: Some("Work".to_owned()),
+                timeslot,
+                filters: vec![filter],
+                destinations: vec![destination],
+                active: true,
+            });
+            (profile, filter)
+        })
+        .await;
+    Watch { profile, filter, timeslot, destination }
 }
 
 fn all() -> FilterBlob {
@@ -79,10 +69,6 @@ async fn decisions(app: &App, who: Who, incident: u64, event: u64, user: &str) -
     (reply.status, reply.json())
 }
 
-fn messages(app: &App) -> Vec<Message> {
-    app.service.store().snapshot().unwrap().messages_page(Messages::All, None, 100).unwrap()
-}
-
 fn at(minutes: i64) -> Timestamp {
     Timestamp::saturating_from_micros(NOW + minutes * MINUTE)
 }
@@ -91,7 +77,7 @@ fn at(minutes: i64) -> Timestamp {
 async fn messages_about_an_incident_are_listed() {
     let app = App::new().await;
     let watch = watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({"level": 2})).await;
+    let incident = app.incident().level(2).post().await;
     let event = first_event(&app, incident).await;
     let path = format!("/argusd/v1/incidents/{incident}/notifications/");
     let row = json!([{
@@ -131,7 +117,7 @@ async fn messages_about_an_incident_are_listed() {
 async fn many_messages_about_an_incident_are_all_listed() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({"level": 2})).await;
+    let incident = app.incident().level(2).post().await;
     let (source, path) = (app.of(Who::Source), format!("/api/v2/incidents/{incident}/events/"));
     for _ in 0..800 {
         let body = json!({"type": "OTH", "timestamp": "2026-01-15T12:30:00+01:00", "description": "again"});
@@ -143,16 +129,16 @@ async fn many_messages_about_an_incident_are_all_listed() {
 }
 
 #[tokio::test]
-async fn states_of_messages_are_told() {
+async fn the_state_of_each_message_is_answered() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let path = format!("/argusd/v1/incidents/{incident}/notifications/");
-    let first = messages(&app).remove(0);
+    let first = app.messages().remove(0);
     let shown = async |state: MessageState| {
         let message =
             Message { state, attempts: 2, last_attempt: Some(at(1)), answer: "451 later".to_owned(), ..first.clone() };
-        write(&app, move |command| command.put_message(message)).await;
+        app.put_message(message).await;
         app.of(Who::EndUser).get(&path).await.json().as_array_mut().unwrap().remove(0)
     };
     let due = shown(MessageState::Due { at: at(5), since: at(0) }).await;
@@ -177,7 +163,7 @@ async fn states_of_messages_are_told() {
         attempts: 1,
         ..first.clone()
     };
-    write(&app, move |command| {
+    app.write(move |command| {
         command.new_message_id();
         command.put_message(summary);
     })
@@ -199,7 +185,7 @@ async fn states_of_messages_are_told() {
 async fn a_decision_is_explained() {
     let app = App::new().await;
     let watch = watch(&app, "alice", up_to(2)).await;
-    let (low, high) = (app.incident(json!({"level": 4})).await, app.incident(json!({"level": 1})).await);
+    let (low, high) = (app.incident().level(4).post().await, app.incident().level(1).post().await);
     let (low_event, high_event) = (first_event(&app, low).await, first_event(&app, high).await);
     let filter = watch.filter;
     let sentence = format!("Filter \"Core\" (pk {filter}) wants level 2 or worse, but the incident was at level 4.");
@@ -244,7 +230,7 @@ async fn a_decision_is_explained() {
         "pk": watch.destination.0, "medium": "email", "address": "alice@example.org", "label": null});
     assert_eq!(notified["profiles"][0]["destinations"], json!([destination]));
     // Neither answer changes when all that decided is gone.
-    write(&app, move |command| {
+    app.write(move |command| {
         command.delete_profile(watch.profile);
         command.delete_filter(watch.filter);
         command.delete_timeslot(watch.timeslot);
@@ -257,15 +243,15 @@ async fn a_decision_is_explained() {
 
 /// Nobody is said to be notified by a message that is queued or failed.
 #[tokio::test]
-async fn a_decision_says_what_became_of_the_messages() {
+async fn a_decision_counts_sent_queued_and_failed_messages() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let event = first_event(&app, incident).await;
-    let message = messages(&app).remove(0);
+    let message = app.messages().remove(0);
     let put = async |state: MessageState, attempts: u32, answer: &str| {
         let message = Message { state, attempts, answer: answer.to_owned(), ..message.clone() };
-        write(&app, move |command| command.put_message(message)).await;
+        app.put_message(message).await;
     };
     let refused = restricted_answer("Connection refused.", "10.0.0.1:25 refused the connection.");
     for (state, attempts, answer, status, summary, for_staff) in [
@@ -310,7 +296,7 @@ async fn a_decision_says_what_became_of_the_messages() {
         answer: "too late".to_owned(),
         ..message.clone()
     };
-    write(&app, move |command| {
+    app.write(move |command| {
         command.new_message_id();
         command.put_message(summary);
     })
@@ -321,9 +307,9 @@ async fn a_decision_says_what_became_of_the_messages() {
 }
 
 #[tokio::test]
-async fn who_may_ask_about_whom() {
+async fn decisions_about_others_are_for_staff() {
     let app = App::new().await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let event = first_event(&app, incident).await;
     let forbidden = json!({"detail": "You do not have permission to perform this action."});
     for who in [Who::EndUser, Who::Source] {
@@ -347,10 +333,10 @@ async fn who_may_ask_about_whom() {
 }
 
 #[tokio::test]
-async fn what_nobody_was_to_be_told_of() {
+async fn an_event_without_notifications_is_explained() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({"level": 3})).await;
+    let incident = app.incident().level(3).post().await;
     app.of(Who::Source).patch(&format!("/api/v2/incidents/{incident}/"), json!({"level": 1})).await;
     let events = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{incident}/events/")).await.json();
     let change = events.as_array().unwrap().iter().find(|event| event["type"]["value"] == "CHI").unwrap();
@@ -361,39 +347,39 @@ async fn what_nobody_was_to_be_told_of() {
 }
 
 #[tokio::test]
-async fn those_who_came_later() {
+async fn a_user_created_later_is_explained() {
     let app = App::new().await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let event = first_event(&app, incident).await;
-    let new = UserDraft { username: Some("late".to_owned()), ..UserDraft::default() };
-    app.service.people().create_user(&app.local, new).await.unwrap();
+    app.user("late").create().await;
     let (status, answer) = decisions(&app, Who::Staff, incident, event, "late").await;
     assert_eq!((status, &answer["decided"]), (200, &json!(true)));
     assert_eq!(answer["summary"], "There was no user late yet when this was decided.");
 }
 
 #[tokio::test]
-async fn an_event_whose_tags_are_forgotten_is_no_mistake() {
+async fn an_event_without_stored_tags_is_still_explained() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let first = first_event(&app, incident).await;
     let first = app.service.incidents().event(IncidentId(incident), EventId(first)).await.unwrap();
-    let event = write(&app, move |command| {
-        let id = command.new_event_id();
-        let mut event = Event { id, kind: EventType::Other, ..first };
-        event.after.tags_version = 7;
-        command.put_event(event);
-        id
-    })
-    .await;
+    let event = app
+        .write(move |command| {
+            let id = command.new_event_id();
+            let mut event = Event { id, kind: EventType::Other, ..first };
+            event.after.tags_version = 7;
+            command.put_event(event);
+            id
+        })
+        .await;
     let (status, answer) = decisions(&app, Who::EndUser, incident, event.0, "").await;
     assert_eq!((status, &answer["profiles"]), (200, &json!([])));
     assert!(answer["summary"].as_str().unwrap().starts_with("The tags that the incident had then are not known"));
 }
 
 #[tokio::test]
-async fn destinations_are_tried_out() {
+async fn destinations_are_tested_with_a_limit() {
     let app = App::new().await;
     let destination = app.service.directory().destinations_of(app.user_id("alice"))[0].id;
     let path = format!("/argusd/v1/destinations/{destination}/test/");
@@ -414,7 +400,7 @@ async fn destinations_are_tried_out() {
     let mut expected = vec![(destination, "alice".to_owned()); 5];
     expected.push((of_staff, "stan".to_owned()));
     assert_eq!(app.sender.sent(), expected);
-    assert!(messages(&app).is_empty(), "nothing is stored");
+    assert!(app.messages().is_empty(), "nothing is stored");
 }
 
 #[tokio::test]
@@ -422,11 +408,10 @@ async fn deliveries_are_paged() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
     for _ in 0..5 {
-        app.incident(json!({})).await;
+        app.incident().post().await;
     }
-    for message in messages(&app).into_iter().filter(|message| message.id.0 % 2 == 0) {
-        let message = Message { state: MessageState::Dead { at: at(1) }, ..message };
-        write(&app, move |command| command.put_message(message)).await;
+    for message in app.messages().into_iter().filter(|message| message.id.0 % 2 == 0) {
+        app.settle(message, MessageState::Dead { at: at(1) }).await;
     }
     let staff = app.of(Who::Staff);
     let pks = |page: &Value| -> Vec<u64> {
@@ -451,22 +436,21 @@ async fn deliveries_are_paged() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_sent_again() {
+async fn a_failed_message_is_retried_by_hand() {
     let app = App::new().await;
     watch(&app, "alice", all()).await;
-    app.incident(json!({})).await;
+    app.incident().post().await;
     let path = "/argusd/v1/deliveries/1/retry/";
     let still_due = json!(["This message is queued. Only failed messages can be sent again."]);
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due.clone());
-    let message = Message { state: MessageState::Dead { at: at(0) }, ..messages(&app).remove(0) };
-    write(&app, move |command| command.put_message(message)).await;
+    app.settle(app.messages().remove(0), MessageState::Dead { at: at(0) }).await;
     app.clock.advance_micros(10 * MINUTE);
     for who in [Who::EndUser, Who::Source] {
         assert_eq!(app.of(who).post(path, json!({})).await.status, 403);
     }
     let reply = app.of(Who::Staff).post(path, json!({})).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("due")));
-    assert_eq!(messages(&app)[0].state, MessageState::Due { at: at(10), since: at(10) });
+    assert_eq!(app.messages()[0].state, MessageState::Due { at: at(10), since: at(10) });
     app.of(Who::Staff).post(path, json!({})).await.is(400, still_due);
     for (state, text) in [
         (MessageState::Delivered { at: at(1) }, "This message was sent. Only failed messages can be sent again."),
@@ -475,8 +459,7 @@ async fn what_was_given_up_is_sent_again() {
             "This message is part of summary 7; only the summary can be sent again.",
         ),
     ] {
-        let message = Message { state, ..messages(&app).remove(0) };
-        write(&app, move |command| command.put_message(message)).await;
+        app.settle(app.messages().remove(0), state).await;
         app.of(Who::Staff).post(path, json!({})).await.is(400, json!([text]));
     }
     let unknown = json!({"detail": "No Delivery matches the given query."});
@@ -484,12 +467,12 @@ async fn what_was_given_up_is_sent_again() {
 }
 
 #[tokio::test]
-async fn secrets_stay_secret() {
+async fn secrets_of_destinations_are_not_answered() {
     let app = App::new().await;
-    let FaultWatch { profile, .. } = watch(&app, "alice", all()).await;
+    let Watch { profile, .. } = watch(&app, "alice", all()).await;
     let owner = app.user_id("alice");
     let before = app.service.directory().profiles[&profile].clone();
-    write(&app, move |command| {
+    app.write(move |command| {
         let id = command.new_destination_id();
         let url = "https://hooks.example.org/services/SECRET/PATH".to_owned();
         command.put_destination(Destination {
@@ -503,7 +486,7 @@ async fn secrets_stay_secret() {
         command.put_profile(Profile { destinations: vec![id], ..Profile::clone(&before) });
     })
     .await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let event = first_event(&app, incident).await;
     for who in Who::ALL {
         for path in [
@@ -521,7 +504,7 @@ async fn secrets_stay_secret() {
 }
 
 #[tokio::test]
-async fn the_document_is_served() {
+async fn the_openapi_document_is_served() {
     let app = App::new().await;
     let anonymous = app.of(Who::Anonymous);
     let yaml = anonymous.get("/argusd/v1/schema/").await;

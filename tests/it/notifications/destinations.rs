@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     resource::{ALL_READ, Document, OPEN, Resource, row},
-    support::{App, Client, Reply, Who},
+    support::{App, Client, Who},
 };
 
 const PATH: &str = "/api/v2/notificationprofiles/destinations/";
@@ -29,11 +29,6 @@ pub fn resource() -> Resource {
     }
 }
 
-fn pk(reply: &Reply) -> u64 {
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    reply.json()["pk"].as_u64().unwrap()
-}
-
 fn email(address: &str) -> Value {
     json!({"media": "email", "settings": {"email_address": address}})
 }
@@ -44,7 +39,7 @@ async fn synced(client: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn media_and_their_schemas() {
+async fn media_are_listed_with_their_schemas() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let all = client.get(MEDIA).await.json();
@@ -86,15 +81,15 @@ async fn media_and_their_schemas() {
 }
 
 #[tokio::test]
-async fn made_read_changed_and_deleted() {
+async fn destinations_are_created_read_changed_and_deleted() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let body = json!({"media": "sms", "label": " ", "settings": {"phone_number": "+47 67 67 67 67", "x": 1}});
     let created = client.post(PATH, body).await;
-    let one = format!("{PATH}{}/", pk(&created));
+    let one = format!("{PATH}{}/", created.pk());
     let sms = |label: Value| {
         json!({
-            "pk": pk(&created),
+            "pk": created.pk(),
             "media": {"slug": "sms", "name": "SMS", "installed": true},
             "label": label,
             "suggested_label": "SMS: +4767676767",
@@ -120,12 +115,12 @@ async fn made_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_destinations_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let required = json!(["This field is required."]);
     let labelled = json!({"media": "email", "label": "home", "settings": {"email_address": "home@example.org"}});
-    let one = format!("{PATH}{}/", pk(&client.post(PATH, labelled).await));
+    let one = format!("{PATH}{}/", client.post(PATH, labelled).await.pk());
     let sms = |number: Value| json!({"media": "sms", "settings": {"phone_number": number}});
     let url = |medium: &str, url: &str| json!({"media": medium, "settings": {"destination_url": url}});
     let bad_number = json!({"phone_number": ["Enter a valid phone number (e.g. +12125552368)."]});
@@ -190,12 +185,12 @@ async fn what_is_refused() {
 }
 
 #[tokio::test]
-async fn secrets_go_in_but_never_come_out() {
+async fn secrets_of_destinations_are_never_answered() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let body = json!({"media": "webhook", "settings": {"destination_url": "https://x.org/a", "secret": "s3cret"}});
     let created = client.post(PATH, body).await;
-    let id = pk(&created);
+    let id = created.pk();
     let one = format!("{PATH}{id}/");
     assert_eq!(created.json()["settings"], json!({"destination_url": "https://x.org/a"}));
     assert_eq!(created.json()["suggested_label"], "Webhook: x.org");
@@ -220,7 +215,7 @@ async fn secrets_go_in_but_never_come_out() {
 }
 
 #[tokio::test]
-async fn the_synced_one_follows_the_users_address() {
+async fn the_synced_destination_follows_the_users_address() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let own = synced(&client).await;
@@ -246,15 +241,13 @@ async fn the_synced_one_follows_the_users_address() {
     let change = |address: &str| UserDraft { email: Some(address.to_owned()), ..UserDraft::default() };
     app.service.people().change_user(&app.local, alice, change("home@example.org")).await.unwrap();
     assert_eq!(synced(&client).await["pk"], own["pk"]);
-    let slots = client.get("/api/v2/notificationprofiles/timeslots/").await.json();
-    let filter = client.post("/api/v2/notificationprofiles/filters/", json!({"name": "f"})).await.json();
-    let profile =
-        json!({"timeslot": slots[0]["pk"], "filters": [filter["pk"]], "destinations": [own["pk"], fresh["pk"]]});
-    let profile = client.post("/api/v2/notificationprofiles/", profile).await;
+    let filter = client.filter("f").post().await;
+    let both = json!({"destinations": [own["pk"], fresh["pk"]]});
+    let profile = client.profile().filter(filter).with(both).post().await;
     app.service.people().change_user(&app.local, alice, change("")).await.unwrap();
     assert_eq!(synced(&client).await, Value::Null);
     assert_eq!(client.get(&one).await.status, 404);
-    let profile = client.get(&format!("/api/v2/notificationprofiles/{}/", pk(&profile))).await.json();
+    let profile = client.get(&format!("/api/v2/notificationprofiles/{profile}/")).await.json();
     let left: Vec<&Value> = profile["destinations"].as_array().unwrap().iter().map(|it| &it["pk"]).collect();
     assert_eq!(left, [&fresh["pk"]]);
 }
@@ -263,7 +256,7 @@ async fn the_synced_one_follows_the_users_address() {
 async fn others_see_nothing_but_that_an_address_is_shared() {
     let app = App::new().await;
     let (alice, stan) = (app.of(Who::EndUser), app.of(Who::Staff));
-    let shared = pk(&alice.post(PATH, email("noc@example.org")).await);
+    let shared = alice.post(PATH, email("noc@example.org")).await.pk();
     let one = format!("{PATH}{shared}/");
     let is_duplicate = async || alice.get(&format!("{one}duplicate/")).await.json();
     assert_eq!(is_duplicate().await, json!({"is_duplicate": false}));
@@ -282,7 +275,7 @@ async fn others_see_nothing_but_that_an_address_is_shared() {
 }
 
 #[tokio::test]
-async fn version_one_has_none() {
+async fn version_one_has_no_destinations() {
     let app = App::new().await;
     for path in ["destinations/", "media/"] {
         let path = format!("/api/v1/notificationprofiles/{path}");

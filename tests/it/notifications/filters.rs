@@ -7,18 +7,13 @@ use argusd::domain::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, Reply, Who};
+use crate::support::{App, Client, Who};
 
 const V1: &str = "/api/v1/notificationprofiles/filters/";
 const V2: &str = "/api/v2/notificationprofiles/filters/";
 
-fn pk(reply: &Reply) -> u64 {
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    reply.json()["pk"].as_u64().unwrap()
-}
-
 async fn stored(client: &Client, name: &str, blob: Value, public: bool) -> u64 {
-    pk(&client.post(V2, json!({"name": name, "filter": blob, "public": public})).await)
+    client.filter(name).matching(blob).field("public", public).post().await
 }
 
 fn keys(rows: &Value) -> Vec<u64> {
@@ -33,11 +28,11 @@ fn full() -> Value {
 }
 
 #[tokio::test]
-async fn made_read_changed_and_deleted() {
+async fn filters_are_created_read_changed_and_deleted() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let created = client.post(V2, json!({"name": " full ", "filter": full(), "public": true})).await;
-    let key = pk(&created);
+    let key = created.pk();
     created.is(201, json!({"pk": key, "name": "full", "filter": full(), "public": true}));
     let one = format!("{V2}{key}/");
     client.get(&one).await.is(200, created.json());
@@ -68,7 +63,7 @@ async fn made_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_filters_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let one = format!("{V2}{}/", stored(&client, "mine", json!({}), false).await);
@@ -155,7 +150,7 @@ async fn version_one_has_filter_strings() {
         "filter": {"tags": ["a=1", "b=\"2\""], "open": true, "hide_closed_acked": "no"}, "public": true}),
         )
         .await;
-    let key = pk(&created);
+    let key = created.pk();
     created.is(
         201,
         json!({
@@ -188,7 +183,7 @@ async fn version_one_has_filter_strings() {
 }
 
 #[tokio::test]
-async fn version_one_takes_away_nothing_that_it_does_not_know() {
+async fn version_one_keeps_criteria_that_it_does_not_know() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     let key = stored(&client, "full", full(), true).await;
@@ -210,7 +205,7 @@ async fn version_one_takes_away_nothing_that_it_does_not_know() {
 #[tokio::test]
 async fn others_may_read_and_use_public_filters() {
     let app = App::new().await;
-    let incident = app.incident(json!({})).await;
+    let incident = app.incident().post().await;
     let owner = app.of(Who::EndUser);
     let private = stored(&owner, "private", json!({"open": true}), false).await;
     let public = stored(&owner, "public", json!({"open": true}), true).await;
@@ -256,9 +251,9 @@ struct Three {
 
 async fn three(app: &App) -> Three {
     let tags = |tags: &[&str]| tags.iter().map(|tag| json!({ "tag": tag })).collect::<Vec<_>>();
-    let open = app.incident(json!({"tags": tags(&["host=a", "unit=x"]), "level": 1})).await;
-    let closed = app.incident(json!({"tags": tags(&["host=b"]), "level": 3})).await;
-    let stateless = app.incident(json!({"end_time": null, "level": 5})).await;
+    let open = app.incident().level(1).with(json!({"tags": tags(&["host=a", "unit=x"])})).post().await;
+    let closed = app.incident().level(3).with(json!({"tags": tags(&["host=b"])})).post().await;
+    let stateless = app.incident().stateless().level(5).post().await;
     let path = format!("/api/v2/incidents/{closed}");
     let at = "2026-01-15T12:30:00+01:00";
     let client = app.of(Who::EndUser);
@@ -269,7 +264,7 @@ async fn three(app: &App) -> Three {
 }
 
 #[tokio::test]
-async fn previews_and_lists_find_the_same() {
+async fn previews_and_lists_find_the_same_incidents() {
     let app = App::new().await;
     let Three { stateless, closed, open } = three(&app).await;
     let client = app.of(Who::EndUser);
@@ -326,7 +321,7 @@ async fn previews_in_version_one_know_fewer_keys() {
 }
 
 #[tokio::test]
-async fn previews_that_are_refused() {
+async fn invalid_previews_are_refused() {
     let app = App::new().await;
     for name in ["preview", "filterpreview"] {
         let path = format!("/api/v2/notificationprofiles/{name}/");
@@ -340,7 +335,7 @@ async fn previews_that_are_refused() {
 }
 
 #[tokio::test]
-async fn a_stored_filter_narrows_what_else_is_asked_for() {
+async fn a_saved_filter_narrows_a_list() {
     let app = App::new().await;
     let Three { stateless, closed, open } = three(&app).await;
     let client = app.of(Who::EndUser);
@@ -370,7 +365,7 @@ async fn a_stored_filter_narrows_what_else_is_asked_for() {
 }
 
 #[tokio::test]
-async fn nobody_keeps_too_many() {
+async fn the_number_of_filters_and_timeslots_of_a_user_is_limited() {
     let app = App::new().await;
     let owner = app.user_id("alice");
     let fill = app.service.store().write(Some(owner), move |command| {

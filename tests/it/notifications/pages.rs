@@ -20,7 +20,7 @@ const TIMESLOTS: &str = "/notifications/timeslots/";
 const DESTINATIONS: &str = "/notifications/destinations/";
 const FILTERS: &str = "/notifications/filters/";
 
-async fn rig() -> (App, Visit, UserId) {
+async fn visit_of_alice() -> (App, Visit, UserId) {
     let app = App::new().await;
     let visit = Visit::of(&app, "alice").await;
     let alice = app.user_id("alice");
@@ -54,7 +54,7 @@ fn refused(reply: &Reply, problem: &str) {
 
 #[tokio::test]
 async fn the_first_profile_takes_one_step() {
-    let (app, mut visit, alice) = rig().await;
+    let (app, mut visit, alice) = visit_of_alice().await;
     says(&visit.get(PROFILES).await, 200, "value=\"alice@example.org\"");
     let reply = visit.post("/notifications/profiles/first/", &[("email", "nobody"), ("level", "2")]).await;
     refused(&reply, "E-mail address:");
@@ -83,8 +83,8 @@ async fn the_first_profile_takes_one_step() {
 }
 
 #[tokio::test]
-async fn profiles_are_made_changed_switched_and_deleted() {
-    let (app, mut visit, alice) = rig().await;
+async fn profiles_are_created_changed_switched_and_deleted() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     visit.submit("/notifications/filters/new/", &[("name", "Grave"), ("level", "2")]).await;
     let (slot, grave) =
         (timeslot(&app, alice, "All the time").id.to_string(), filter(&app, alice, "Grave").id.to_string());
@@ -120,10 +120,10 @@ async fn profiles_are_made_changed_switched_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_profile_is_tried_before_it_is_saved() {
-    let (app, mut visit, alice) = rig().await;
+async fn a_profile_is_previewed_before_it_is_saved() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     for level in 1..=4 {
-        app.incident(json!({"level": level, "description": format!("number {level}")})).await;
+        app.incident().level(level).description(format!("number {level}")).post().await;
     }
     visit.submit("/notifications/filters/new/", &[("name", "Grave"), ("level", "2")]).await;
     let (slot, grave) =
@@ -147,7 +147,7 @@ async fn a_profile_is_tried_before_it_is_saved() {
 
 #[tokio::test]
 async fn a_night_shift_is_stored_in_two_parts() {
-    let (app, mut visit, alice) = rig().await;
+    let (app, mut visit, alice) = visit_of_alice().await;
     let new = "/notifications/timeslots/new/";
     for (fields, problem) in [
         (&[("name", "Night")][..], "never opens"),
@@ -179,7 +179,7 @@ async fn a_night_shift_is_stored_in_two_parts() {
 
 #[tokio::test]
 async fn times_that_are_not_touched_stay_to_the_microsecond() {
-    let (app, mut visit, alice) = rig().await;
+    let (app, mut visit, alice) = visit_of_alice().await;
     let odd = json!({"name": "Odd", "time_recurrences": [{"days": [1], "start": "08:00:30", "end": "16:00:00.25"}]});
     let reply = app.of(Who::EndUser).post("/api/v2/notificationprofiles/timeslots/", odd).await;
     assert_eq!(reply.status, 201);
@@ -194,8 +194,8 @@ async fn times_that_are_not_touched_stay_to_the_microsecond() {
 }
 
 #[tokio::test]
-async fn a_timeslot_takes_its_profiles_along_and_says_so() {
-    let (app, mut visit, alice) = rig().await;
+async fn deleting_a_timeslot_deletes_its_profiles_after_a_warning() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     visit.submit("/notifications/profiles/first/", &[("email", "alice@example.org"), ("level", "1")]).await;
     says(&visit.get(TIMESLOTS).await, 200, "Delete with 1 profile");
     let slot = timeslot(&app, alice, "All the time").id;
@@ -205,8 +205,8 @@ async fn a_timeslot_takes_its_profiles_along_and_says_so() {
 }
 
 #[tokio::test]
-async fn secrets_go_in_and_never_come_out() {
-    let (app, mut visit, alice) = rig().await;
+async fn secrets_are_accepted_but_never_shown() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     let new = "/notifications/destinations/new/";
     says(&visit.get(new).await, 200, "?medium=webhook");
     let form = visit.get("/notifications/destinations/new/?medium=webhook").await;
@@ -242,7 +242,7 @@ async fn secrets_go_in_and_never_come_out() {
 
 #[tokio::test]
 async fn each_medium_checks_its_address() {
-    let (_app, mut visit, _) = rig().await;
+    let (_app, mut visit, _) = visit_of_alice().await;
     for (medium, field, bad, title) in [
         ("email", "email_address", "x", "Email address:"),
         ("sms", "phone_number", "12", "Phone number:"),
@@ -262,8 +262,8 @@ async fn each_medium_checks_its_address() {
 }
 
 #[tokio::test]
-async fn a_destination_in_use_or_managed_stays() {
-    let (app, mut visit, alice) = rig().await;
+async fn a_destination_in_use_or_synced_cannot_be_deleted() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     let managed = app.service.directory().destinations_of(alice)[0].id;
     let page = visit.get(DESTINATIONS).await;
     says(&page, 200, "Follows the e-mail address");
@@ -283,7 +283,7 @@ async fn a_destination_in_use_or_managed_stays() {
 
 #[tokio::test]
 async fn a_test_message_shows_how_it_went_until_there_are_too_many() {
-    let (app, mut visit, alice) = rig().await;
+    let (app, mut visit, alice) = visit_of_alice().await;
     let id = app.service.directory().destinations_of(alice)[0].id;
     let path = format!("{DESTINATIONS}{id}/test/");
     let reply = visit.post(&path, &[]).await;
@@ -301,9 +301,9 @@ async fn a_test_message_shows_how_it_went_until_there_are_too_many() {
 
 #[tokio::test]
 async fn a_filter_keeps_all_its_criteria_and_says_what_matches() {
-    let (app, mut visit, alice) = rig().await;
-    app.incident(json!({"level": 2, "tags": [{"tag": "host=a"}]})).await;
-    app.incident(json!({"level": 2, "tags": [{"tag": "host=b"}]})).await;
+    let (app, mut visit, alice) = visit_of_alice().await;
+    app.incident().level(2).tag("host=a").post().await;
+    app.incident().level(2).tag("host=b").post().await;
     let zabbix = app.service.directory().source_named("zabbix", "zabbix-src").unwrap().id;
     let source = zabbix.to_string();
     let fields = [
@@ -348,8 +348,8 @@ async fn a_filter_keeps_all_its_criteria_and_says_what_matches() {
 }
 
 #[tokio::test]
-async fn bad_filters_are_refused_with_what_was_typed() {
-    let (_app, mut visit, _) = rig().await;
+async fn a_refused_filter_keeps_what_was_typed() {
+    let (_app, mut visit, _) = visit_of_alice().await;
     let new = "/notifications/filters/new/";
     let reply = visit.post(new, &[("name", "X"), ("tags", "nonsense"), ("open", "yes")]).await;
     refused(&reply, "Tags: “nonsense” is not a tag.");
@@ -362,8 +362,8 @@ async fn bad_filters_are_refused_with_what_was_typed() {
 }
 
 #[tokio::test]
-async fn public_filters_are_used_by_others_and_then_stay() {
-    let (app, mut alice, id) = rig().await;
+async fn a_public_filter_that_others_use_stays() {
+    let (app, mut alice, id) = visit_of_alice().await;
     let mut bob = Visit::of(&app, "bob").await;
     alice.submit("/notifications/filters/new/", &[("name", "Shared"), ("open", "yes"), ("public", "on")]).await;
     alice.submit("/notifications/filters/new/", &[("name", "Secret plan"), ("open", "yes")]).await;
@@ -390,8 +390,8 @@ async fn public_filters_are_used_by_others_and_then_stay() {
 }
 
 #[tokio::test]
-async fn nobody_reaches_what_is_somebody_elses() {
-    let (app, mut alice, id) = rig().await;
+async fn things_of_other_users_are_not_found() {
+    let (app, mut alice, id) = visit_of_alice().await;
     alice.submit("/notifications/profiles/first/", &[("email", "alice@example.org"), ("level", "1")]).await;
     let mut bob = Visit::of(&app, "bob").await;
     let directory = app.service.directory();
@@ -418,8 +418,8 @@ async fn nobody_reaches_what_is_somebody_elses() {
 }
 
 #[tokio::test]
-async fn hostile_names_are_only_text() {
-    let (app, mut visit, alice) = rig().await;
+async fn hostile_names_are_shown_as_text() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     let name: String = HOSTILE.chars().take(40).collect();
     visit
         .submit(
@@ -433,7 +433,7 @@ async fn hostile_names_are_only_text() {
     visit
         .submit("/notifications/destinations/new/", &[("medium", "slack"), ("destination_url", url), ("label", &name)])
         .await;
-    app.incident(json!({"description": HOSTILE, "tags": [{"tag": tag}]})).await;
+    app.incident().description(HOSTILE).tag(tag.as_str()).post().await;
     let directory = app.service.directory();
     let slot = timeslot(&app, alice, &name).id.to_string();
     let filter = filter(&app, alice, &name).id.to_string();
@@ -470,8 +470,8 @@ async fn hostile_names_are_only_text() {
 }
 
 #[tokio::test]
-async fn what_a_profile_needs_is_made_without_losing_what_was_typed() {
-    let (app, mut visit, alice) = rig().await;
+async fn creating_what_a_profile_needs_keeps_what_was_typed() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     let fields = [("name", "On call & more"), ("make", "timeslot"), ("active", "on")];
     let place = format!("{PROFILES}new/");
     for (make, form, made, page) in [
@@ -524,8 +524,8 @@ async fn what_a_profile_needs_is_made_without_losing_what_was_typed() {
 }
 
 #[tokio::test]
-async fn a_profile_that_leads_nowhere_does_not_look_good() {
-    let (app, mut visit, alice) = rig().await;
+async fn a_profile_without_destinations_is_marked() {
+    let (app, mut visit, alice) = visit_of_alice().await;
     visit.submit(&format!("{FILTERS}new/"), &[("name", "Open"), ("open", "yes")]).await;
     let slot = [("name", "Days"), ("days-0", "1"), ("from-0", "08:00"), ("to-0", "16:00")];
     visit.submit(&format!("{TIMESLOTS}new/"), &slot).await;

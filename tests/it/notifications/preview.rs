@@ -1,18 +1,15 @@
 //! Previews of profiles: what a draft would have sent.
 
-use argusd::{
-    domain::{
-        maintenance::Maintenance,
-        severity::Level,
-        stored_filter::{FilterBlob, StoredFilter},
-        timeslot::{Recurrence, TimeOfDay, Timeslot},
-    },
-    service::Messages,
+use argusd::domain::{
+    maintenance::Maintenance,
+    severity::Level,
+    stored_filter::{FilterBlob, StoredFilter},
+    timeslot::{Recurrence, TimeOfDay, Timeslot},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    notifications::deliveries::{watch, write},
+    notifications::deliveries::watch,
     support::{App, MINUTE, Who},
 };
 
@@ -33,23 +30,15 @@ async fn days_of_incidents(app: &App, days: u64) {
         }
         let at = app.service.now().to_datetime().to_rfc3339();
         let description = format!("day {day}");
-        app.incident(json!({"start_time": at, "level": day % 5 + 1, "description": description})).await;
+        app.incident().starts(at).level(day % 5 + 1).description(description).post().await;
     }
 }
 
-fn timeslot_of_alice(app: &App) -> u64 {
-    app.service.directory().timeslots_of(app.user_id("alice"))[0].id.0
-}
-
-fn destination_of_alice(app: &App) -> u64 {
-    app.service.directory().destinations_of(app.user_id("alice"))[0].id.0
-}
-
 #[tokio::test]
-async fn says_what_a_draft_would_have_sent() {
+async fn a_preview_lists_what_a_draft_would_have_sent() {
     let app = App::new().await;
     days_of_incidents(&app, 10).await;
-    let (timeslot, destination) = (timeslot_of_alice(&app), destination_of_alice(&app));
+    let (timeslot, destination) = (app.timeslot_of("alice").0, app.destination_of("alice").0);
     let body = json!({"timeslot": timeslot, "filters": [{"maxlevel": 2}], "destinations": [destination], "days": 8});
     let answer = preview(&app, body).await;
     let day = |day: u64| format!("2026-01-{day}");
@@ -75,14 +64,14 @@ async fn says_what_a_draft_would_have_sent() {
 }
 
 #[tokio::test]
-async fn agrees_with_what_was_sent() {
+async fn a_preview_agrees_with_what_was_sent() {
     let app = App::new().await;
     let watch = watch(&app, "alice", FilterBlob { max_level: Level::new(3), ..FilterBlob::default() }).await;
     days_of_incidents(&app, 12).await;
-    let incident = app.incident(json!({"level": 1})).await;
+    let incident = app.incident().level(1).post().await;
     app.of(Who::EndUser).post(&format!("/api/v2/incidents/{incident}/acks/"), json!({})).await;
     app.of(Who::EndUser).patch(&format!("/api/v2/incidents/{incident}/"), json!({"level": 5})).await;
-    let sent = app.service.store().snapshot().unwrap().messages_page(Messages::All, None, 100).unwrap();
+    let sent = app.messages();
     let body = json!({
         "timeslot": watch.timeslot.0, "filters": [watch.filter.0], "destinations": [watch.destination.0], "name": "x"});
     let answer = preview(&app, body).await;
@@ -91,32 +80,33 @@ async fn agrees_with_what_was_sent() {
 }
 
 #[tokio::test]
-async fn counts_what_stood_against() {
+async fn a_preview_counts_what_prevented_messages() {
     let app = App::new().await;
     let owner = app.user_id("alice");
     let start = app.service.now();
     days_of_incidents(&app, 4).await;
-    let (weekend, filter) = write(&app, move |command| {
-        let weekend = command.new_timeslot_id();
-        let recurrences = vec![Recurrence { days: vec![6, 7], start: TimeOfDay::MIDNIGHT, end: TimeOfDay::LAST }];
-        command.put_timeslot(Timeslot { id: weekend, owner, name: "weekend".to_owned(), recurrences });
-        let filter = command.new_filter_id();
-        let blob = FilterBlob { stateful: Some(true), ..FilterBlob::default() };
-        command.put_filter(StoredFilter { id: filter, owner, name: "all".to_owned(), public: false, blob });
-        let id = command.new_maintenance_id();
-        command.put_maintenance(Maintenance {
-            id,
-            created_by: owner,
-            created: start,
-            start: start.saturating_add_micros(2 * DAY - MINUTE),
-            end: Some(start.saturating_add_micros(2 * DAY + MINUTE)),
-            description: String::new(),
-            filters: vec![filter],
-        });
-        (weekend.0, filter.0)
-    })
-    .await;
-    let destination = destination_of_alice(&app);
+    let (weekend, filter) = app
+        .write(move |command| {
+            let weekend = command.new_timeslot_id();
+            let recurrences = vec![Recurrence { days: vec![6, 7], start: TimeOfDay::MIDNIGHT, end: TimeOfDay::LAST }];
+            command.put_timeslot(Timeslot { id: weekend, owner, name: "weekend".to_owned(), recurrences });
+            let filter = command.new_filter_id();
+            let blob = FilterBlob { stateful: Some(true), ..FilterBlob::default() };
+            command.put_filter(StoredFilter { id: filter, owner, name: "all".to_owned(), public: false, blob });
+            let id = command.new_maintenance_id();
+            command.put_maintenance(Maintenance {
+                id,
+                created_by: owner,
+                created: start,
+                start: start.saturating_add_micros(2 * DAY - MINUTE),
+                end: Some(start.saturating_add_micros(2 * DAY + MINUTE)),
+                description: String::new(),
+                filters: vec![filter],
+            });
+            (weekend.0, filter.0)
+        })
+        .await;
+    let destination = app.destination_of("alice").0;
     let silent = async |body: Value| {
         let answer = preview(&app, body).await;
         (answer["count"].clone(), answer["silent"].clone())
@@ -124,7 +114,7 @@ async fn counts_what_stood_against() {
     // Thursday, Friday, Saturday in maintenance, Sunday.
     let draft = json!({"timeslot": weekend, "filters": [filter], "destinations": [destination]});
     assert_eq!(silent(draft).await, (json!(1), json!({"maintenance": 1, "outside_timeslot": 2})));
-    let always = timeslot_of_alice(&app);
+    let always = app.timeslot_of("alice").0;
     let draft = json!({"timeslot": always, "filters": [filter], "destinations": []});
     assert_eq!(silent(draft).await, (json!(0), json!({"maintenance": 1, "no_destination": 3})));
     let draft = json!({"timeslot": always, "filters": [filter, {"event_types": ["END"], "maxlevel": 5}],
@@ -137,10 +127,10 @@ async fn counts_what_stood_against() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_previews_are_refused() {
     let app = App::new().await;
-    let (timeslot, destination) = (timeslot_of_alice(&app), destination_of_alice(&app));
-    let others = app.service.directory().destinations_of(app.user_id("bob"))[0].id.0;
+    let (timeslot, destination) = (app.timeslot_of("alice").0, app.destination_of("alice").0);
+    let others = app.destination_of("bob").0;
     let stolen = watch(&app, "bob", FilterBlob { open: Some(true), ..FilterBlob::default() }).await;
     let required = json!(["This field is required."]);
     let unknown = |pk: u64| json!([format!("Invalid pk \"{pk}\" - object does not exist.")]);

@@ -9,7 +9,7 @@ use crate::{
         ALL_CREATE, ALL_READ, Document, OWNER_DELETES, OWNER_DOES, OWNER_ERRS, OWNER_READS, OWNER_SEES, REFUSED,
         Resource, SHOWN, get, post, row,
     },
-    support::{App, Reply, Who},
+    support::{App, Who},
 };
 
 const PATH: &str = "/api/v2/notificationprofiles/timeslots/";
@@ -40,12 +40,7 @@ pub fn resource() -> Resource {
 
 async fn of_the_source(app: &App) -> String {
     let name = Uuid::new_v4().to_string();
-    pk(&app.of(Who::Source).post(PATH, named(&name)).await).to_string()
-}
-
-fn pk(reply: &Reply) -> u64 {
-    assert_eq!(reply.status, 201, "{}", reply.text);
-    reply.json()["pk"].as_u64().unwrap()
+    app.of(Who::Source).post(PATH, named(&name)).await.pk().to_string()
 }
 
 fn named(name: &str) -> Value {
@@ -53,7 +48,7 @@ fn named(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn everybody_has_one_from_the_start() {
+async fn every_user_has_a_timeslot_from_the_start() {
     let app = App::new().await;
     for who in [Who::EndUser, Who::Source, Who::Staff, Who::Superuser] {
         let slots = app.of(who).get(PATH).await.json();
@@ -65,7 +60,7 @@ async fn everybody_has_one_from_the_start() {
 }
 
 #[tokio::test]
-async fn made_read_changed_and_deleted_in_both_versions() {
+async fn timeslots_are_created_read_changed_and_deleted_in_both_versions() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
     for path in [PATH, "/api/v1/notificationprofiles/timeslots/"] {
@@ -75,7 +70,7 @@ async fn made_read_changed_and_deleted_in_both_versions() {
             {"days": [7], "start": "00:00", "end": "23:59:59.999999", "all_day": false},
         ]});
         let created = client.post(path, body).await;
-        let pk = pk(&created);
+        let pk = created.pk();
         let all_day =
             |days: Value| json!({"days": days, "start": "00:00:00", "end": "23:59:59.999999", "all_day": true});
         let morning = json!({"days": [1, 2, 5], "start": "08:00:00", "end": "12:00:00.500000"});
@@ -100,10 +95,10 @@ async fn made_read_changed_and_deleted_in_both_versions() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn invalid_timeslots_are_refused() {
     let app = App::new().await;
     let client = app.of(Who::EndUser);
-    let one = format!("{PATH}{}/", pk(&client.post(PATH, named("mine")).await));
+    let one = format!("{PATH}{}/", client.post(PATH, named("mine")).await.pk());
     let recurrence = |fields: Value| json!({"name": "x", "time_recurrences": [{"days": [1], "start": "01:00", "end": "02:00"}, fields]});
     let second = |errors: Value| json!({"time_recurrences": {"1": errors}});
     let required = json!(["This field is required."]);
@@ -167,9 +162,9 @@ async fn what_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_else_sees_them() {
+async fn timeslots_are_private() {
     let app = App::new().await;
-    let key = pk(&app.of(Who::EndUser).post(PATH, named("mine")).await);
+    let key = app.of(Who::EndUser).post(PATH, named("mine")).await.pk();
     let one = format!("{PATH}{key}/");
     let unknown = json!({"detail": "No Timeslot matches the given query."});
     for who in [Who::Source, Who::Staff, Who::Superuser] {

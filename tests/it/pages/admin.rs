@@ -56,7 +56,7 @@ const FORMS: [&str; 14] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_see_and_who_may_change() {
+async fn staff_may_read_and_superusers_may_change() {
     let app = App::new().await;
     let before = app.service.store().counters().last_seq;
     for (username, sees, changes) in [("alice", false, false), ("stan", true, false), ("admin", true, true)] {
@@ -90,7 +90,7 @@ async fn who_may_see_and_who_may_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_right_that_is_taken_away_is_gone_at_once() {
+async fn a_revoked_right_ends_at_once() {
     let app = App::new().await;
     let (mut admin, mut stan) = (Visit::of(&app, "admin").await, Visit::of(&app, "stan").await);
     let path = format!("/admin/users/{}/", app.user_id("stan"));
@@ -139,7 +139,7 @@ async fn a_source_gets_tokens_and_posts_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_sources_are_shown_again_with_what_was_typed() {
+async fn a_refused_source_keeps_what_was_typed() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     for (fields, says) in [
@@ -163,7 +163,7 @@ async fn bad_sources_are_shown_again_with_what_was_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn users_are_made_changed_and_logged_out() {
+async fn users_are_created_changed_and_logged_out() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     let new = [("username", "carol"), ("password", PASSWORD), ("email", "c@example.org"), ("grants", "a\n b \na\n")];
@@ -218,7 +218,7 @@ async fn the_audit_trail_says_who_did_what_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_audit_trail_goes_on_from_page_to_page() {
+async fn the_audit_trail_has_pages() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     admin.submit("/user/preferences/", &[("page_size", "25")]).await;
@@ -237,7 +237,7 @@ async fn the_audit_trail_goes_on_from_page_to_page() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_texts_are_only_texts() {
+async fn hostile_texts_are_shown_as_text() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     let source = [("name", HOSTILE), ("type", "zabbix"), ("base_url", HOSTILE), ("username", "mallory")];
@@ -271,17 +271,17 @@ async fn hostile_texts_are_only_texts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_and_settings_are_told() {
+async fn health_and_settings_are_shown() {
     let app = App::new().await;
     for _ in 0..3 {
-        app.incident(json!({"description": "x"})).await;
+        app.incident().description("x").post().await;
     }
     let mut stan = Visit::of(&app, "stan").await;
     let page = stan.get("/admin/health/").await.text;
     assert!(page.contains("last minute: 3 incidents, 3 events; last hour: 3 incidents, 3 events"), "{page}");
     assert!(page.contains("argusd.redb"));
     app.clock.advance_micros(30 * MINUTE);
-    app.incident(json!({"description": "y"})).await;
+    app.incident().description("y").post().await;
     let page = stan.get("/admin/health/").await.text;
     assert!(page.contains("last minute: 1 incidents, 1 events; last hour: 4 incidents, 4 events"), "{page}");
     assert!(stan.get("/admin/settings/").await.text.contains("Settings in force"));

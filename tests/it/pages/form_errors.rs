@@ -1,7 +1,5 @@
 //! Every form says at which field it is wrong: marked as invalid, described by the message, and with the focus.
 
-use serde_json::json;
-
 use crate::support::{App, Reply, visit::Visit};
 
 /// The tag that is marked as wrong, after checks that there is only one and that the message is on the page.
@@ -138,7 +136,7 @@ async fn forms_of_administrators_mark_the_field() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forms_of_an_incident_mark_the_field_of_their_own_form() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let mut admin = Visit::of(&app, "admin").await;
     let path = |form: &str| format!("/incidents/{pk}/{form}/");
     for (form, fields, field) in [
@@ -165,7 +163,7 @@ async fn forms_of_an_incident_mark_the_field_of_their_own_form() {
 async fn a_refused_form_keeps_its_preview() {
     let app = App::new().await;
     for level in 1..=4 {
-        app.incident(json!({"level": level, "end_time": "infinity"})).await;
+        app.incident().level(level).open().post().await;
     }
     let mut admin = Visit::of(&app, "admin").await;
     admin.submit("/notifications/filters/new/", &[("name", "Grave"), ("level", "2")]).await;

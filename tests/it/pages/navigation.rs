@@ -72,7 +72,7 @@ async fn a_form_of_another_tab_logs_nobody_else_in() {
 }
 
 #[tokio::test]
-async fn what_was_wanted_survives_logging_in() {
+async fn logging_in_leads_to_the_wanted_page() {
     let app = App::new().await;
     let mut stranger = Visit::stranger(&app);
     let page = "http://argus.test/incidents/5/?all=1#timeline";
@@ -116,7 +116,7 @@ async fn what_was_wanted_survives_logging_in() {
 #[tokio::test]
 async fn a_form_from_before_logging_in_again_is_not_lost() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let alice = Visit::of(&app, "alice").await;
     let former = alice.cookie("csrftoken").unwrap().to_owned();
     let mut alice = Visit::again(&app, "alice").await;
@@ -208,7 +208,7 @@ fn routes() -> BTreeMap<String, bool> {
 #[tokio::test]
 async fn reloading_the_address_of_a_form_leads_to_its_page() {
     let app = App::new().await;
-    app.incident(json!({"end_time": "infinity"})).await;
+    app.incident().open().post().await;
     let mut admin = Visit::of(&app, "admin").await;
     let mut stranger = Visit::stranger(&app);
     let routes = routes();
@@ -253,7 +253,7 @@ async fn reloading_the_address_of_a_form_leads_to_its_page() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_pages_in_browsers_only() {
+async fn unknown_paths_are_html_pages_in_browsers_only() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let mut stranger = Visit::stranger(&app);
@@ -283,7 +283,7 @@ async fn unknown_paths_are_pages_in_browsers_only() {
 #[tokio::test]
 async fn an_answer_for_the_same_page_adds_nothing_to_the_history() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let path = format!("/incidents/{pk}/");
     let (here, there) = (format!("http://argus.test{path}#why"), "http://argus.test/incidents/?open=true");
@@ -300,7 +300,7 @@ async fn an_answer_for_the_same_page_adds_nothing_to_the_history() {
 }
 
 #[tokio::test]
-async fn one_second_is_waited_for() {
+async fn a_wait_of_one_second_is_written_in_the_singular() {
     let app = App::new().await;
     let mut visit = Visit::stranger(&app);
     let mut text = String::new();
@@ -313,7 +313,7 @@ async fn one_second_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_source_needs_a_type() {
+async fn creating_a_source_needs_a_type() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     let reply = admin.post("/sources/new/", &[("name", "x"), ("type", ""), ("new_type", "")]).await;

@@ -1,7 +1,5 @@
 //! Forms that are sent twice, one after the other and at once: they take effect once, and both requests get the same answer.
 
-use serde_json::json;
-
 use crate::support::{App, Who, visit::Visit};
 
 /// A form with a number, sent twice one after the other; the answers to both are the same.
@@ -29,9 +27,9 @@ async fn at_once(app: &App, visit: &Visit, path: &str, fields: &[(&str, &str)]) 
 }
 
 #[tokio::test]
-async fn on_the_page_of_an_incident() {
+async fn repeated_forms_of_an_incident_take_effect_once() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let mut alice = Visit::of(&app, "alice").await;
     let count = async |part: &str| {
         let rows = app.of(Who::EndUser).get(&format!("/api/v2/incidents/{pk}/{part}/")).await.json();
@@ -65,7 +63,7 @@ async fn on_the_page_of_an_incident() {
 }
 
 #[tokio::test]
-async fn tokens_are_made_once_and_shown_both_times() {
+async fn a_repeated_form_creates_one_token_and_shows_it_twice() {
     let app = App::new().await;
     let mut admin = Visit::of(&app, "admin").await;
     let source = app.service.directory().sources_sorted()[0].clone();
@@ -81,7 +79,7 @@ async fn tokens_are_made_once_and_shown_both_times() {
 }
 
 #[tokio::test]
-async fn what_is_set_up_is_made_once() {
+async fn repeated_forms_create_things_once() {
     let app = App::new().await;
     let mut stan = Visit::of(&app, "stan").await;
     let me = app.user_id("stan");
@@ -115,17 +113,17 @@ async fn what_is_set_up_is_made_once() {
 }
 
 #[tokio::test]
-async fn what_was_refused_may_be_sent_again_and_previews_are_fresh() {
+async fn refused_forms_and_previews_are_not_remembered() {
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
     let fields = [("open", "yes"), ("level", "1"), ("form_number", "1")];
     let before = alice.post("/notifications/filters/preview/", &fields).await;
-    app.incident(json!({"end_time": "infinity", "level": 1})).await;
+    app.incident().open().level(1).post().await;
     let after = alice.post("/notifications/filters/preview/", &fields).await;
     assert_eq!((before.status, after.status), (200, 200));
     assert_ne!(before.text, after.text, "it is looked at again");
 
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let path = format!("/incidents/{pk}/reopen/");
     let fields = [("form_number", "2")];
     assert_eq!(alice.post(&path, &fields).await.status, 422, "it is open");
@@ -134,9 +132,9 @@ async fn what_was_refused_may_be_sent_again_and_previews_are_fresh() {
 }
 
 #[tokio::test]
-async fn somebody_elses_form_is_another_form() {
+async fn the_same_form_of_another_user_is_another_form() {
     let app = App::new().await;
-    let pk = app.incident(json!({"end_time": "infinity"})).await;
+    let pk = app.incident().open().post().await;
     let path = format!("/incidents/{pk}/comment/");
     let fields = [("message", "same"), ("form_number", "1")];
     for user in ["alice", "bob"] {

@@ -10,7 +10,10 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::daemon::{Site, eventually, incident};
+use crate::support::{
+    daemon::{Site, incident},
+    eventually::eventually,
+};
 
 /// Runs the same commands in both situations.
 fn both(test: impl Fn(&Site)) {
@@ -36,7 +39,7 @@ fn rows(site: &Site, what: &str) -> Vec<Value> {
 }
 
 #[test]
-fn users_are_made_changed_and_locked_out() {
+fn users_are_created_changed_and_deactivated() {
     both(|site| {
         site.ok(&["user", "create", "anna", "--email", "anna@example.org", "--first-name", "Anna", "--staff"]);
         let anna = || rows(site, "user").into_iter().find(|user| user["username"] == "anna").unwrap();
@@ -82,7 +85,7 @@ fn passwords_come_from_a_file_or_from_standard_input() {
 }
 
 #[test]
-fn tokens_are_made_taken_over_listed_and_revoked() {
+fn tokens_are_created_imported_listed_and_revoked() {
     both(|site| {
         let token = site.ok(&["token", "create", "admin"]);
         assert!(token.len() == 40 && token.bytes().all(|b| b.is_ascii_hexdigit()), "{token}");
@@ -136,7 +139,7 @@ fn sources_come_with_type_and_user() {
 }
 
 #[test]
-fn channels_are_made_changed_and_deleted() {
+fn channels_are_created_changed_and_deleted() {
     both(|site| {
         let settings = site.path("mail.json");
         std::fs::write(&settings, r#"{"host": "mail.example.org", "user": "argus", "password": "geheim"}"#).unwrap();
@@ -166,7 +169,7 @@ fn channels_are_made_changed_and_deleted() {
 }
 
 #[test]
-fn sources_are_watched_and_no_longer_watched() {
+fn heartbeats_of_sources_are_switched_on_and_off() {
     both(|site| {
         site.source("nav");
         let heartbeat =
@@ -185,7 +188,7 @@ fn sources_are_watched_and_no_longer_watched() {
 }
 
 #[test]
-fn tokens_that_expire_are_incidents_until_they_are_gone() {
+fn expiring_tokens_are_incidents_until_they_are_deleted() {
     let site = Site::new();
     site.source("nav");
     assert_eq!(site.ok(&["token", "check"]), "", "two weeks are left");
@@ -252,7 +255,7 @@ fn a_test_incident_says_what_it_is() {
 }
 
 #[test]
-fn incidents_are_made_and_closed_by_either_number() {
+fn incidents_are_created_and_closed_by_either_number() {
     let site = Site::new();
     let token = site.source("nav");
     let daemon = site.start();
@@ -316,7 +319,7 @@ fn a_stale_socket_is_replaced() {
 }
 
 #[test]
-fn a_long_path_still_has_commands() {
+fn commands_work_with_a_long_path() {
     let site = Site::new();
     let directory = site.path(&"x".repeat(120));
     std::fs::create_dir(&directory).unwrap();

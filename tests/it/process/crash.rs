@@ -6,12 +6,14 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::support::daemon::{Client, Daemon, Site, eventually, incident};
+use crate::support::{
+    daemon::{Client, Daemon, Site, incident},
+    eventually::eventually,
+};
 
 const CONNECTIONS: usize = 32;
 const ACKNOWLEDGED_A_ROUND: usize = 500;
@@ -120,7 +122,7 @@ fn a_backup_under_load_is_complete_and_sound() {
 }
 
 #[test]
-fn a_backup_works_without_a_server_and_names_its_troubles() {
+fn a_backup_works_without_a_server_and_reports_errors() {
     let site = Site::new();
     site.ok(&["generate", "500"]);
     // Relative to where the command runs.
@@ -133,7 +135,7 @@ fn a_backup_works_without_a_server_and_names_its_troubles() {
 }
 
 #[test]
-fn check_ends_with_a_sentence_whatever_the_file_is() {
+fn check_reports_any_damaged_file_in_a_sentence() {
     let site = Site::new();
     site.ok(&["generate", "500"]);
     let sound = std::fs::read(site.data()).unwrap();
@@ -178,9 +180,7 @@ fn a_signal_under_load_loses_nothing() {
         })
         .collect();
     eventually("some acknowledged", || acknowledged.load(Ordering::Relaxed) >= 50);
-    let began = Instant::now();
     daemon.stop();
-    assert!(began.elapsed() < Duration::from_secs(8), "stopping took {:?}", began.elapsed());
     let created: Vec<Value> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
 
     let daemon = site.start();

@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::daemon::{Daemon, Site, eventually, incident, stderr};
+use crate::support::{
+    daemon::{Daemon, Site, incident, stderr},
+    eventually::eventually,
+};
 
 /// Flips a bit in each place where the file holds `text`; a server may have it open.
 fn flip(path: &Path, text: &str) {
@@ -80,7 +83,7 @@ fn a_damaged_file_is_never_copied() {
 }
 
 #[test]
-fn a_file_that_is_gone_takes_no_writes_until_it_is_back() {
+fn nothing_is_written_while_the_data_file_is_missing() {
     let site = Site::new();
     let token = site.source("tester");
     let log = site.path("log");
@@ -118,7 +121,7 @@ fn a_file_that_is_gone_takes_no_writes_until_it_is_back() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_noticed_without_a_write() {
+fn a_missing_data_file_is_noticed_without_a_write() {
     let site = Site::new();
     let log = site.path("log");
     let daemon =
@@ -133,7 +136,7 @@ fn a_file_that_is_gone_is_noticed_without_a_write() {
 }
 
 #[test]
-fn all_that_is_made_belongs_to_its_owner_alone_whatever_the_umask_is() {
+fn created_files_are_private_whatever_the_umask_is() {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -6,7 +6,10 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-use crate::support::daemon::{Daemon, PATIENCE, Site};
+use crate::support::{
+    daemon::{Daemon, Site},
+    eventually::PATIENCE,
+};
 
 /// Status and all of the answer. The server may hang up before everything is sent.
 fn exchange(daemon: &Daemon, request: &str) -> (u16, String) {
@@ -33,7 +36,7 @@ fn exchange(daemon: &Daemon, request: &str) -> (u16, String) {
 }
 
 #[test]
-fn a_request_names_one_host() {
+fn a_request_must_name_one_host() {
     let site = Site::in_memory();
     let daemon = site.start();
     for path in ["/api/v2/schema/", "/accounts/login/", "/about/"] {
@@ -61,7 +64,7 @@ fn a_request_names_one_host() {
 }
 
 #[test]
-fn a_large_head_is_answered_and_its_buffer_freed() {
+fn a_connection_is_closed_after_a_large_head() {
     let site = Site::in_memory();
     let daemon = site.start();
     let head = |bytes: usize| format!("GET /.still-alive/ HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(bytes));

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::daemon::{Daemon, Site, incident, is_private, stderr};
 
 #[test]
-fn says_where_it_listens_and_stops_cleanly_on_either_signal() {
+fn the_server_prints_its_address_and_stops_cleanly_on_either_signal() {
     for signal in ["TERM", "INT"] {
         let site = Site::new();
         let daemon = site.start();
@@ -22,7 +22,7 @@ fn says_where_it_listens_and_stops_cleanly_on_either_signal() {
 }
 
 #[test]
-fn a_closed_terminal_does_not_end_it() {
+fn a_closed_terminal_does_not_end_the_server() {
     let site = Site::new();
     let daemon = site.start();
     daemon.signal("HUP");
@@ -37,7 +37,7 @@ fn a_closed_terminal_does_not_end_it() {
 }
 
 #[test]
-fn frontends_are_named_by_the_variable_of_argus() {
+fn front_ends_are_named_by_the_variable_of_argus() {
     let site = Site::new();
     let mut command = site.command(&["--listen", "127.0.0.1:0"]);
     command.env("ARGUS_FRONTEND_URL", "https://front.example.org, http://localhost:18080/");
@@ -60,7 +60,7 @@ fn frontends_are_named_by_the_variable_of_argus() {
 }
 
 #[test]
-fn without_a_command_it_serves() {
+fn without_a_command_the_program_serves() {
     let site = Site::new();
     Daemon::start(site.command(&["--listen", "127.0.0.1:0"])).stop();
 }
@@ -118,7 +118,7 @@ fn the_first_start_says_how_to_post_an_incident() {
 }
 
 #[test]
-fn what_was_posted_is_there_after_a_restart() {
+fn posted_incidents_survive_a_restart() {
     let site = Site::new();
     let token = site.source("tester");
     let daemon = site.start();
@@ -171,7 +171,7 @@ fn a_busy_address_and_a_busy_file_are_named() {
 }
 
 #[test]
-fn settings_show_where_they_came_from() {
+fn settings_are_shown_with_their_origin() {
     let site = Site::new();
     let shown = site.ok(&["config", "--listen", "[::1]:7"]);
     let line = |name: &str| {
@@ -221,7 +221,7 @@ fn every_command_has_help() {
 }
 
 #[test]
-fn documents_come_out_as_json() {
+fn openapi_documents_are_printed_as_json() {
     let site = Site::new();
     for version in ["v1", "v2"] {
         let document: serde_json::Value = serde_json::from_str(&site.ok(&["openapi", version])).unwrap();
@@ -230,7 +230,7 @@ fn documents_come_out_as_json() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_disaster() {
+fn a_closed_output_pipe_causes_no_panic() {
     let site = Site::new();
     let mut child = site.command(&["openapi", "v2"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

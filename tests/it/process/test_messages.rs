@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    daemon::{Daemon, Site, eventually},
+    daemon::{Daemon, Site},
+    eventually::eventually,
     sinks::{Mood, SmtpSink, Step},
 };
 
@@ -14,7 +15,7 @@ fn start(site: &Site, sink: &SmtpSink) -> Daemon {
 }
 
 #[test]
-fn a_test_message_arrives_or_says_why_not() {
+fn a_test_message_arrives_or_fails_with_a_reason() {
     let (site, sink) = (Site::new(), SmtpSink::start());
     site.ok(&["user", "create", "anna", "--email", "anna@example.org"]);
     let token = site.ok(&["token", "create", "anna"]);
@@ -40,7 +41,7 @@ fn a_test_message_arrives_or_says_why_not() {
 }
 
 #[test]
-fn the_document_is_printed() {
+fn the_native_document_is_printed() {
     let document: serde_json::Value = serde_json::from_str(&Site::new().ok(&["openapi", "native"])).unwrap();
     assert!(document["paths"]["/argusd/v1/profiles/preview/"]["post"].is_object());
 }

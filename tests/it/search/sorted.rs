@@ -78,7 +78,7 @@ fn compare(a: &Incident, b: &Incident, sort: Sort) -> Ordering {
 }
 
 #[test]
-fn a_place_outlives_the_row_it_was_made_from() {
+fn a_cursor_works_after_its_row_was_deleted() {
     let mut world = World::new();
     for start in 0..6 {
         world.create(super::an_incident(start, 1 + start as u64 % 3), "");

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -20,21 +19,17 @@ use argusd::{
         },
         rule::{Addressee, Recipient},
         severity::Level,
-        source::SourceDraft,
         tag::Tag,
         time::Timestamp,
-        user::UserDraft,
     },
     notify::{DispatchSettings, Dispatcher, Health, QueueSettings},
-    search::Search,
     service::{Caller, Credential, IncidentEdit, NewAck, NewEvent, NewIncident, Service, Settings},
-    store::{Options, Store},
 };
 use chrono_tz::Tz;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::in_memory;
+use crate::support::{in_memory, open, source::source, user::user};
 
 use super::{
     carrier::FakeCarrier,
@@ -79,7 +74,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let clock = Arc::new(ManualClock::new(START.saturating_add_micros(dice.below(DAY as u64) as i64)));
         let directory = in_memory();
-        let service = open(directory.path(), &clock);
+        let service = open(directory.path(), &clock, settings());
         service.people().first_start(Some("password".into())).await.unwrap();
         let carrier = Arc::new(FakeCarrier::new());
         let storm_limit = *dice.pick(&[0, 0, 3, 8]);
@@ -110,14 +105,10 @@ impl World {
         let local = self.local();
         for kind in ["nav", "zabbix"] {
             self.service.sources().create_source_type(&local, kind.to_owned()).await.unwrap();
-            let (name, source_type) = (Some(format!("{kind}-1")), Some(kind.to_owned()));
-            let new = SourceDraft { name, source_type, ..SourceDraft::default() };
-            self.service.sources().create_source(&local, new).await.unwrap();
+            source(&self.service, &local, &format!("{kind}-1"), kind).create().await;
         }
         for name in USERS {
-            let (username, email) = (Some(name.to_owned()), Some(format!("{name}@example.org")));
-            let new = UserDraft { username, email, ..UserDraft::default() };
-            self.service.people().create_user(&local, new).await.unwrap();
+            user(&self.service, &local, name).email(&format!("{name}@example.org")).create().await;
         }
         let settings = DecisionSettings { time_zone: Tz::Europe__Oslo, ..DecisionSettings::default() };
         self.service.notifications().use_decision_settings(settings).await.unwrap();
@@ -223,7 +214,7 @@ impl World {
         })
         .await
         .unwrap();
-        self.service = open(self.directory.path(), &self.clock);
+        self.service = open(self.directory.path(), &self.clock, settings());
         self.start_dispatcher();
     }
 
@@ -582,11 +573,8 @@ impl World {
     }
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>) -> Service {
-    let options = Options { cache_bytes: 4 << 20, ..Options::default() };
-    let store = Store::open(&directory.join("argusd.redb"), options, Arc::clone(clock) as Arc<dyn Clock>).unwrap();
-    let search = Search::open(&store, &directory.join("search")).unwrap();
-    Service::new(store, search, Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() })
+fn settings() -> Settings {
+    Settings { time_zone: Tz::Europe__Oslo, ..Settings::default() }
 }
 
 pub(super) fn sorted<'a, T: Copy + Ord + 'a>(ids: impl IntoIterator<Item = &'a T>) -> Vec<T> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{App, Who};
 
 #[tokio::test]
-async fn sources_are_made_with_a_user() {
+async fn a_source_is_created_with_a_user() {
     let app = App::new().await;
     let client = app.of(Who::Superuser);
     let body = json!({"name": "nav1", "type": "zabbix", "base_url": "no url"});
@@ -23,7 +23,7 @@ async fn sources_are_made_with_a_user() {
 }
 
 #[tokio::test]
-async fn sources_that_are_refused() {
+async fn invalid_sources_are_refused() {
     let app = App::new().await;
     let choice = json!({"type": ["Select a valid choice. That choice is not one of the available choices."]});
     let username = "username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ \
@@ -42,7 +42,7 @@ async fn sources_that_are_refused() {
 }
 
 #[tokio::test]
-async fn only_the_name_changes() {
+async fn only_the_name_of_a_source_can_be_changed() {
     let app = App::new().await;
     let client = app.of(Who::Superuser);
     let body = json!({"name": "renamed", "type": "argus", "user": 1, "base_url": "x"});
@@ -72,7 +72,7 @@ async fn types_are_lower_case_names() {
 }
 
 #[tokio::test]
-async fn heartbeats() {
+async fn only_sources_send_heartbeats() {
     let app = App::new().await;
     let path = "/api/v2/incidents/sources/heartbeat/";
     let beat = app.of(Who::Source).post(path, json!({})).await;

@@ -23,13 +23,15 @@ use argusd::{
         token::{Token, TokenKind, TokenOrigin},
         user::User,
     },
-    store::{Command, Direction, Options, Store, StoreError, WriteError},
+    store::{Command, Direction, Store, StoreError, WriteError},
 };
 use proptest::prelude::*;
 
 mod ops;
 
 use ops::{Creation, Op, op};
+
+use crate::support::{in_memory, open_store};
 
 const ACTOR: UserId = UserId(1);
 
@@ -74,10 +76,6 @@ struct Bench {
     model: Model,
 }
 
-fn open(path: &Path, clock: &Arc<ManualClock>) -> Store {
-    Store::open(path, Options::default(), Arc::clone(clock) as Arc<dyn Clock>).unwrap()
-}
-
 fn user(name: &str) -> User {
     User {
         id: ACTOR,
@@ -116,7 +114,7 @@ fn new_event(id: EventId, incident: &Incident, kind: EventType, timestamp: Times
 impl Bench {
     fn new(path: &Path) -> Self {
         let clock = Arc::new(ManualClock::new(at(0)));
-        let store = open(path, &clock);
+        let store = open_store(path, Arc::clone(&clock) as _);
         let mut bench = Self { store, clock, model: Model { username: "name".to_owned(), ..Model::default() } };
         bench.write(|command| {
             assert_eq!(command.add_user(user("name")).id, ACTOR);
@@ -236,7 +234,7 @@ impl Bench {
             }
             Op::Reopen => {
                 self.store.close().unwrap();
-                self.store = open(path, &self.clock);
+                self.store = open_store(path, Arc::clone(&self.clock) as _);
             }
         }
         self.learn_changes();
@@ -507,8 +505,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_holds_what_a_naive_model_holds(ops in proptest::collection::vec(op(), 100..140)) {
-        let folder = crate::support::in_memory();
+    fn the_store_agrees_with_a_naive_model(ops in proptest::collection::vec(op(), 100..140)) {
+        let folder = in_memory();
         let path = folder.path().join("model.redb");
         let mut bench = Bench::new(&path);
         for (step, op) in ops.into_iter().enumerate() {
@@ -523,13 +521,13 @@ proptest! {
 }
 
 #[test]
-fn a_number_that_was_given_out_is_not_given_out_again() {
-    let folder = crate::support::in_memory();
+fn an_id_is_never_used_again() {
+    let folder = in_memory();
     let path = folder.path().join("numbers.redb");
     let clock = Arc::new(ManualClock::new(at(0)));
     let mut last = 0;
     for _ in 0..3 {
-        let store = open(&path, &clock);
+        let store = open_store(&path, Arc::clone(&clock) as _);
         let taken = store.write_blocking(None, |command| Ok::<_, StoreError>(command.new_event_id())).unwrap();
         assert!(taken.0 > last);
         last = taken.0;

@@ -1,11 +1,6 @@
 //! What the tests of the contact API share: somebody who may use it, channels, and both dialects.
 
-use std::sync::Arc;
-
-use argusd::domain::{
-    channel::{Channel, ChannelDraft},
-    user::UserDraft,
-};
+use argusd::domain::user::UserDraft;
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -48,32 +43,24 @@ pub fn with(mut body: Value, fields: Value) -> Value {
     body
 }
 
-pub struct Rig {
+/// An [`App`] whose contacts are created over the contact API.
+pub struct ContactApi {
     pub app: App,
     /// Of `alice`, who has the grant and nothing else.
     pub client: Client,
 }
 
-impl Rig {
+impl ContactApi {
     /// With an e-mail channel and a webhook.
     pub async fn new() -> Self {
         let app = App::new().await;
         grant(&app, "alice", &[PERMISSION]).await;
-        let rig = Self { client: app.of(Who::EndUser), app };
-        rig.channel(EMAIL, "Mail", "email", Some(json!({"user": "argus", "password": "geheim"}))).await;
-        rig.channel(WEBHOOK, "Hook", "webhook", Some(json!({"url": "https://hook.example.org/geheim"}))).await;
-        rig
-    }
-
-    pub async fn channel(&self, id: &str, name: &str, kind: &str, config: Option<Value>) -> Arc<Channel> {
-        let new = ChannelDraft {
-            uuid: Some(id.parse().unwrap()),
-            name: Some(name.to_owned()),
-            kind: Some(kind.to_owned()),
-            config: config.map(|config| config.to_string()),
-            offered: Some(false),
-        };
-        self.app.service.contacts().put_channel(&self.app.local, None, new).await.unwrap()
+        let admin = app.of(Who::Superuser);
+        let mail = json!({"user": "argus", "password": "geheim"});
+        admin.channel("Mail", "email").uuid(EMAIL).config(mail).create().await;
+        let hook = json!({"url": "https://hook.example.org/geheim"});
+        admin.channel("Hook", "webhook").uuid(WEBHOOK).config(hook).create().await;
+        Self { client: app.of(Who::EndUser), app }
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -1,26 +1,17 @@
 //! The real program in a directory of its own, and a small blocking HTTP client to talk to it.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    fs::File,
+    io::{BufRead, BufReader, Read, Seek, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for something to become true; never sleeps longer than it has to.
-pub fn eventually(what: &str, mut check: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !check() {
-        assert!(Instant::now() < until, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use super::eventually::{PATIENCE, eventually};
 
 /// A directory with a data file in it, whether or not a server runs on it.
 pub struct Site {
@@ -96,12 +87,17 @@ pub struct Daemon {
     pub address: String,
     /// All that came on standard output.
     rest: Option<BufReader<std::process::ChildStdout>>,
+    /// What it wrote on standard error, if nobody else reads that.
+    log: Option<File>,
 }
 
 impl Daemon {
     /// Starts it and waits until it says that it is ready.
     pub fn start(command: Command) -> Self {
-        Self::start_with_log(command, Stdio::null())
+        let log = tempfile::tempfile().unwrap();
+        let mut daemon = Self::start_with_log(command, log.try_clone().unwrap());
+        daemon.log = Some(log);
+        daemon
     }
 
     /// What it says on standard error goes to `log`.
@@ -115,7 +111,7 @@ impl Daemon {
             .strip_prefix("argusd ready: http://")
             .unwrap_or_else(|| panic!("no ready line but {line:?}"))
             .to_owned();
-        Self { child, address, rest: Some(stdout) }
+        Self { child, address, rest: Some(stdout), log: None }
     }
 
     pub fn client(&self) -> Client {
@@ -131,6 +127,7 @@ impl Daemon {
 
     /// Waits for its end; what else it said on standard output, and how it ended.
     pub fn wait(mut self) -> (String, ExitStatus) {
+        eventually("the server ends", || self.child.try_wait().unwrap().is_some());
         let mut rest = String::new();
         self.rest.take().unwrap().read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap())
@@ -151,9 +148,17 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    /// Ends it. Fails the test if something in it panicked, unless the test fails already.
     fn drop(&mut self) {
         let ignored = self.child.kill().and_then(|()| self.child.wait());
         drop(ignored);
+        if let Some(mut log) = self.log.take().filter(|_| !std::thread::panicking()) {
+            let mut text = Vec::new();
+            log.rewind().unwrap();
+            log.read_to_end(&mut text).unwrap();
+            let text = String::from_utf8_lossy(&text);
+            assert!(!text.contains("panicked at"), "the server panicked: {text}");
+        }
     }
 }
 
@@ -167,6 +172,13 @@ pub struct Answer {
 impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// Primary key of what was created.
+    #[track_caller]
+    pub fn pk(&self) -> u64 {
+        assert_eq!(self.status, 201, "{}", self.body);
+        self.json()["pk"].as_u64().unwrap()
     }
 }
 

@@ -1,9 +1,23 @@
-//! A whole server in this process, without a network: router, service and store over a temporary directory, a clock that
-//! stands still, and callers of every kind.
+//! The harness of all tests. [`App`] is a whole server in this process, without a network: router, service and store over a
+//! temporary directory, a clock that stands still, and callers of every kind. Dropping it checks that the test left nothing
+//! behind ([`checks`]). What a test needs is created with builders ([`builder`]). [`daemon`] runs the real program.
 
+pub mod builder;
+pub mod channel;
+pub mod checks;
 pub mod contact_api;
 pub mod daemon;
+pub mod destination;
+pub mod eventually;
+pub mod filter;
+pub mod incident;
+pub mod outbox;
+pub mod profile;
+pub mod rule;
 pub mod sinks;
+pub mod source;
+pub mod timeslot;
+pub mod user;
 pub mod visit;
 
 use std::{
@@ -12,14 +26,12 @@ use std::{
 };
 
 use argusd::{
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     domain::{
         attempt::AttemptEnd,
         destination::Destination,
-        ids::{DestinationId, UserId},
-        source::SourceDraft,
+        ids::{DestinationId, TimeslotId, UserId},
         time::Timestamp,
-        user::UserDraft,
     },
     http::HttpSettings,
     search::Search,
@@ -35,9 +47,11 @@ use axum::{
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use self::checks::ChecksAtEnd;
 
 /// 2026-01-15T12:00:00Z
 pub const NOW: i64 = 1_768_478_400_000_000;
@@ -71,9 +85,10 @@ pub struct App {
     pub service: Service,
     pub clock: Arc<ManualClock>,
     pub local: Caller,
-    pub sender: Arc<RecordingCourier>,
+    pub sender: Arc<RecordingSender>,
     tokens: Vec<String>,
     pub router: Router,
+    checks: ChecksAtEnd,
     _directory: TempDir,
 }
 
@@ -85,38 +100,32 @@ impl App {
     /// Users `admin`, `alice`, `bob`, `stan`, sources `argus` (1) and `zabbix-src` (2).
     pub async fn with(settings: Settings) -> Self {
         let directory = in_memory();
-        let clock = Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)));
+        let clock = still_clock();
         let service = open(directory.path(), &clock, settings);
-        let sender = Arc::new(RecordingCourier::default());
+        let checks = ChecksAtEnd::new(service.store());
+        let sender = Arc::new(RecordingSender::default());
         service.notifications().send_through(Arc::clone(&sender) as _);
         service.people().first_start(Some(PASSWORD.into())).await.unwrap();
         let local = service.people().local_caller().unwrap();
-        for (username, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
-            let email = format!("{username}@example.org");
-            let first_name = username.to_uppercase();
-            let new = UserDraft {
-                username: Some(username.to_owned()),
-                email: Some(email),
-                first_name: Some(first_name),
-                is_staff: Some(is_staff),
-                ..UserDraft::default()
-            };
-            service.people().create_user(&local, new).await.unwrap();
-        }
-        service.sources().create_source_type(&local, "zabbix".to_owned()).await.unwrap();
-        let source = SourceDraft {
-            name: Some("zabbix-src".to_owned()),
-            source_type: Some("zabbix".to_owned()),
-            base_url: Some("https://nav.example.org/app/".to_owned()),
-            ..SourceDraft::default()
-        };
-        service.sources().create_source(&local, source).await.unwrap();
-        let mut tokens = vec![String::new()];
-        for who in &Who::ALL[1..] {
-            tokens.push(token(&service, &local, who.username()).await);
-        }
         let router = web::with_pages(service.clone(), HttpSettings::default(), WebSettings::default());
-        Self { service, clock, local, sender, tokens, router, _directory: directory }
+        let tokens = vec![String::new()];
+        let mut app = Self { service, clock, local, sender, tokens, router, checks, _directory: directory };
+        for (name, is_staff) in [("alice", false), ("bob", false), ("stan", true)] {
+            let user = app.user(name).email(&format!("{name}@example.org")).first_name(&name.to_uppercase());
+            user.staff(is_staff).create().await;
+        }
+        app.service.sources().create_source_type(&app.local, "zabbix".to_owned()).await.unwrap();
+        app.source("zabbix-src", "zabbix").base_url("https://nav.example.org/app/").create().await;
+        for who in &Who::ALL[1..] {
+            let token = app.new_token(who.username()).await;
+            app.tokens.push(token);
+        }
+        app
+    }
+
+    /// Says that the test leaves messages that nothing sends.
+    pub fn allow_unsent_messages(&self) {
+        self.checks.allow_messages();
     }
 
     pub fn of(&self, who: Who) -> Client {
@@ -134,30 +143,32 @@ impl App {
     }
 
     pub async fn new_token(&self, username: &str) -> String {
-        token(&self.service, &self.local, username).await
+        let user = self.user_id(username);
+        self.service.people().create_token(&self.local, user, None, TokenLife::Setting).await.unwrap()
     }
 
-    /// Posted by the source; the primary key.
-    pub async fn incident(&self, fields: Value) -> u64 {
-        let mut body = json!({"start_time": "2026-01-15T12:00:00+01:00", "tags": []});
-        merge(&mut body, fields);
-        let reply = self.of(Who::Source).post("/api/v2/incidents/", body).await;
-        assert_eq!(reply.status, 201, "{}", reply.text);
-        reply.json()["pk"].as_u64().unwrap()
+    /// The first destination of a user, which is that of the account's address.
+    pub fn destination_of(&self, username: &str) -> DestinationId {
+        self.service.directory().destinations_of(self.user_id(username))[0].id
+    }
+
+    /// The first timeslot of a user, which is always.
+    pub fn timeslot_of(&self, username: &str) -> TimeslotId {
+        self.service.directory().timeslots_of(self.user_id(username))[0].id
     }
 }
 
 /// Notes what would have been sent, and to whom.
 #[derive(Default)]
-pub struct RecordingCourier(Mutex<Vec<(DestinationId, String)>>);
+pub struct RecordingSender(Mutex<Vec<(DestinationId, String)>>);
 
-impl RecordingCourier {
+impl RecordingSender {
     pub fn sent(&self) -> Vec<(DestinationId, String)> {
         self.0.lock().unwrap().clone()
     }
 }
 
-impl MessageSender for RecordingCourier {
+impl MessageSender for RecordingSender {
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome> {
         self.0.lock().unwrap().push((destination.id, username.to_owned()));
         let transcript = vec![format!("to {}", destination.shown()), "250 OK".to_owned()];
@@ -171,15 +182,20 @@ pub fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>, settings: Settings) -> Service {
-    let store = Store::open(&directory.join("argusd.redb"), Options::default(), Arc::clone(clock) as _).unwrap();
+/// A clock that stands at [`NOW`].
+pub fn still_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(Timestamp::saturating_from_micros(NOW)))
+}
+
+/// A service over the data file in a directory, with its index.
+pub fn open(directory: &Path, clock: &Arc<ManualClock>, settings: Settings) -> Service {
+    let store = open_store(&directory.join("argusd.redb"), Arc::clone(clock) as _);
     let search = Search::open(&store, &directory.join("search")).unwrap();
     Service::new(store, search, settings)
 }
 
-async fn token(service: &Service, local: &Caller, username: &str) -> String {
-    let user = service.directory().user_named(username).unwrap().id;
-    service.people().create_token(local, user, None, TokenLife::Setting).await.unwrap()
+pub fn open_store(path: &Path, clock: Arc<dyn Clock>) -> Store {
+    Store::open(path, Options::default(), clock).unwrap()
 }
 
 pub fn merge(body: &mut Value, fields: Value) {
@@ -206,6 +222,13 @@ impl Reply {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text))
+    }
+
+    /// Primary key of what was created.
+    #[track_caller]
+    pub fn pk(&self) -> u64 {
+        assert_eq!(self.status, 201, "{}", self.text);
+        self.json()["pk"].as_u64().unwrap()
     }
 
     pub fn header(&self, name: &str) -> &str {

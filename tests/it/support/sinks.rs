@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
@@ -48,7 +48,6 @@ pub struct Mail {
     pub to: Vec<String>,
     /// As it came, with `\n` for line breaks.
     pub raw: String,
-    pub at: Instant,
     pub connection: usize,
 }
 
@@ -206,7 +205,7 @@ async fn smtp_connection(stream: TcpStream, state: &Mutex<SmtpState>) -> std::io
                 let (text, yes) = dialogue.answer(Step::Content, "250 2.0.0 Taken").await;
                 // Before the client knows, so that a test finds what its client was told about.
                 if yes {
-                    let mail = Mail { from: from.clone(), to: to.clone(), raw, at: Instant::now(), connection };
+                    let mail = Mail { from: from.clone(), to: to.clone(), raw, connection };
                     state.lock().unwrap().mails.push(mail);
                 }
                 dialogue.writer.write_all(format!("{text}\r\n").as_bytes()).await?;
@@ -265,7 +264,6 @@ pub struct Call {
     /// Names in lower case.
     pub headers: HashMap<String, String>,
     pub body: String,
-    pub at: Instant,
 }
 
 #[derive(Default)]
@@ -377,7 +375,7 @@ async fn read_call<R: AsyncBufReadExt + Unpin>(reader: &mut R) -> std::io::Resul
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).await?;
-    Ok(Some(Call { method, path, headers, body: String::from_utf8_lossy(&body).into_owned(), at: Instant::now() }))
+    Ok(Some(Call { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() }))
 }
 
 /// A thread that hands connections out.

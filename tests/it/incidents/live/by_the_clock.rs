@@ -1,15 +1,12 @@
 //! What changes in open lists by the clock alone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use argusd::domain::time::Timestamp;
 use serde_json::json;
 
 use super::{BY_THE_CLOCK, NOW_TEXT, Pushed, QUIET, SECOND, Stream, keys, lists, look, seq};
-use crate::support::{App, NOW, Who, daemon::PATIENCE, visit::Visit};
+use crate::support::{App, NOW, Who, visit::Visit};
 
 async fn acknowledge(app: &App, pk: u64, seconds: i64) {
     let expiration = Timestamp::saturating_from_micros(NOW + seconds * SECOND).to_datetime().to_rfc3339();
@@ -17,13 +14,22 @@ async fn acknowledge(app: &App, pk: u64, seconds: i64) {
     assert_eq!(app.of(Who::EndUser).post(&format!("/api/v2/incidents/{pk}/acks/"), ack).await.status, 201);
 }
 
+/// By the names of their lists and pages.
+fn by_list(pushed: Vec<Pushed>) -> BTreeMap<String, Pushed> {
+    let name = |it: &Pushed| match it.name.as_str() {
+        "rows" => it.json()["list"].as_str().unwrap().to_owned(),
+        _ => it.data.clone(),
+    };
+    pushed.into_iter().map(|it| (name(&it), it)).collect()
+}
+
 #[tokio::test]
 async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
     const VIEWS: [&str; 5] = ["open=true&acked=false", "acked=true", "open=true", "open=false", "level=1"];
     let app = App::new().await;
     let mut alice = Visit::of(&app, "alice").await;
-    let acked = app.incident(json!({"end_time": "infinity"})).await;
-    let ends = app.incident(json!({"end_time": "2026-01-15T12:02:00Z"})).await;
+    let acked = app.incident().open().post().await;
+    let ends = app.incident().ends("2026-01-15T12:02:00Z").post().await;
     acknowledge(&app, acked, 60).await;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let mut known = String::new();
@@ -39,20 +45,10 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
     assert!(stream.next(QUIET).await.is_none());
 
     // Nobody does anything from here on.
-    let mut notified = BTreeMap::new();
-    let mut last = None;
     app.clock.advance_micros(61 * SECOND);
-    while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
-        last = pushed.id.clone().or(last);
-        notified.insert(
-            if pushed.name == "rows" {
-                pushed.json()["list"].as_str().unwrap().to_owned()
-            } else {
-                pushed.data.clone()
-            },
-            pushed,
-        );
-    }
+    let pushed = stream.until_quiet(BY_THE_CLOCK).await;
+    let last = pushed.iter().rev().find_map(|pushed| pushed.id.clone());
+    let notified = by_list(pushed);
     assert_eq!(
         notified.keys().map(String::as_str).collect::<Vec<_>>(),
         ["acked=true", "open=true", "open=true&acked=false", format!("w{acked}").as_str()]
@@ -80,18 +76,9 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
     assert!(young.next(QUIET).await.is_none());
     drop(young);
 
-    let mut notified = BTreeMap::new();
     app.clock.advance_micros(60 * SECOND);
-    while let Some(pushed) = stream.next(BY_THE_CLOCK).await {
-        notified.insert(
-            if pushed.name == "rows" {
-                pushed.json()["list"].as_str().unwrap().to_owned()
-            } else {
-                pushed.data.clone()
-            },
-            pushed,
-        );
-    }
+    let pushed = stream.until_quiet(BY_THE_CLOCK).await;
+    let notified = by_list(pushed);
     assert_eq!(patch(&notified, "open=false")["new"], json!([ends]));
     assert_eq!(patch(&notified, "open=true")["gone"], json!([ends]));
     assert_eq!(notified[&format!("w{ends}")].name, "watched");
@@ -101,18 +88,18 @@ async fn an_acknowledgement_that_expires_and_an_end_that_comes_are_pushed() {
 async fn too_much_at_one_moment_and_a_clock_that_is_set_back_are_loaded_again() {
     let app = App::new().await;
     let alice = Visit::of(&app, "alice").await;
-    let pks = futures_util::future::join_all((0..300).map(|_| app.incident(json!({"end_time": "infinity"})))).await;
+    let pks = futures_util::future::join_all((0..300).map(|_| app.incident().open().post())).await;
     let ack = json!({"timestamp": NOW_TEXT, "expiration": "2026-01-15T12:01:00Z"});
     let acks = json!({"ids": pks, "ack": ack});
     assert_eq!(app.of(Who::EndUser).post("/api/v2/incidents/acks/bulk/", acks).await.status, 201);
     let mut stream = Stream::open(&app, &alice, &lists(&[("a", "open=true&acked=false")], &seq(&app)), None).await;
     app.clock.advance_micros(60 * SECOND);
-    assert_eq!(stream.next(BY_THE_CLOCK).await.unwrap().name, "refresh");
+    assert_eq!(stream.expect().await.name, "refresh");
     // Acknowledged again, by the clock.
     app.clock.jump_micros(-50 * SECOND);
-    assert_eq!(stream.next(Duration::from_secs(6)).await.unwrap().name, "refresh");
+    assert_eq!(stream.expect().await.name, "refresh");
     app.clock.advance_micros(50 * SECOND);
-    assert_eq!(stream.next(Duration::from_secs(6)).await.unwrap().name, "refresh");
+    assert_eq!(stream.expect().await.name, "refresh");
 }
 
 #[tokio::test]
@@ -120,7 +107,7 @@ async fn lists_of_a_time_frame_and_of_durations_are_loaded_again_when_incidents_
     let app = App::new().await;
     let alice = Visit::of(&app, "alice").await;
     // Started an hour ago.
-    app.incident(json!({"end_time": "infinity"})).await;
+    app.incident().open().post().await;
     app.clock.jump_micros(-5 * SECOND);
     let at = NOW - 5 * SECOND;
     let known = seq(&app);
@@ -135,7 +122,7 @@ async fn lists_of_a_time_frame_and_of_durations_are_loaded_again_when_incidents_
     app.clock.advance_micros(6 * SECOND);
     let mut reloaded = BTreeSet::new();
     for _ in 0..2 {
-        let pushed = stream.next(PATIENCE).await.unwrap();
+        let pushed = stream.expect().await;
         assert_eq!(pushed.name, "watched");
         reloaded.insert(pushed.data);
     }
