@@ -1,5 +1,8 @@
-//! The vocabulary and rules of incident handling. Pure: no input or output, no clock, no storage or wire formats.
+//! The vocabulary and rules of incident handling, and the kinds of things that make up the configuration. Pure: no input or
+//! output, no clock, no storage or wire formats.
 
+#[macro_use]
+pub mod directory;
 #[macro_use]
 pub mod ids;
 
@@ -15,7 +18,6 @@ pub mod contact_filter;
 pub mod criterion;
 pub mod datetime;
 pub mod destination;
-pub mod directory;
 pub mod draft;
 pub mod email;
 pub mod event;
@@ -54,3 +56,113 @@ pub mod token;
 pub mod tokens;
 pub mod urls;
 pub mod user;
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use uuid::Uuid;
+
+use self::{
+    channel::Channel,
+    destination::Destination,
+    directory::DecisionSettings,
+    event_filter::Filters,
+    ids::{DestinationId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
+    maintenance::Maintenances,
+    profile::Profile,
+    rule::Rule,
+    source::Source,
+    timeslot::Timeslot,
+    tokens::Tokens,
+    user::User,
+};
+
+// The two numbers identify a subject in the data file and never change; a new subject gets the lowest free number of
+// each. The names follow: in addresses, in the audit trail, in errors about things that do not exist, and for programs.
+kinds! {
+    subjects {
+        User: 0, 0, "user", "user", "user", "User";
+        Token: 1, 1, "token", "token or session", "token", "Token";
+        Source: 2, 2, "source", "source", "source", "SourceSystem";
+        SourceType: 3, 3, "source-type", "source type", "source type", "SourceSystemType";
+        Timeslot: 4, 4, "timeslot", "timeslot", "timeslot", "Timeslot";
+        Destination: 5, 5, "destination", "destination", "destination", "DestinationConfig";
+        Filter: 6, 6, "filter", "filter", "filter", "Filter";
+        Profile: 7, 7, "profile", "notification profile", "notification profile", "NotificationProfile";
+        Maintenance: 8, 8, "maintenance", "planned maintenance", "planned maintenance", "PlannedMaintenanceTask";
+        Rule: 13, 11, "rule", "rule", "rule", "Rule";
+        Channel: 10, 10, "channel", "channel", "channel", "Channel";
+        /// A contact with its groups. Versions of contacts and groups are read one by one, so they come after all kinds
+        /// that are read as a whole.
+        Contact: 11, 128, "contact", "contact", "contact", "Contact";
+        ContactGroup: 12, 129, "group", "contact group", "contact group", "ContactGroup";
+        /// Settings of the operator on which decisions depend; see `settings`.
+        Settings: 9, 9, "settings", "settings", "settings", "Settings";
+    }
+    others {
+        Incident: "incident", "Incident";
+        Event: "event", "Event";
+        Acknowledgement: "acknowledgement", "Acknowledgement";
+        Tag: "tag", "Tag";
+        Medium: "medium", "Media";
+        Delivery: "delivery", "Delivery";
+    }
+}
+
+/// The configuration in memory: an immutable snapshot that the store replaces after each change of the configuration.
+///
+/// It is small compared with the incidents and used by every request, so it is never read from disk on the way. Contacts and
+/// their groups are not in it, since there may be a hundred thousand of them. Its maps are persistent: a changed copy shares
+/// all but a few nodes with the original, so a login does not copy anything else.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub settings: Arc<DecisionSettings>,
+    pub users: OrdMap<UserId, Arc<User>>,
+    pub user_by_name: OrdMap<String, UserId>,
+    pub tokens: Tokens,
+    pub sources: OrdMap<SourceId, Arc<Source>>,
+    pub source_by_user: OrdMap<UserId, SourceId>,
+    /// Names in lower case.
+    pub source_types: OrdSet<String>,
+    pub timeslots: OrdMap<TimeslotId, Arc<Timeslot>>,
+    pub destinations: OrdMap<DestinationId, Arc<Destination>>,
+    pub filters: Filters,
+    pub profiles: OrdMap<ProfileId, Arc<Profile>>,
+    pub maintenances: Maintenances,
+    pub rules: OrdMap<RuleId, Arc<Rule>>,
+    pub channels: OrdMap<Uuid, Arc<Channel>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Subject;
+
+    /// A second list of the numbers of each subject in entries of the change log and in keys of versions, written by
+    /// hand.
+    const NUMBERS: &[(Subject, u32, u8)] = &[
+        (Subject::User, 0, 0),
+        (Subject::Token, 1, 1),
+        (Subject::Source, 2, 2),
+        (Subject::SourceType, 3, 3),
+        (Subject::Timeslot, 4, 4),
+        (Subject::Destination, 5, 5),
+        (Subject::Filter, 6, 6),
+        (Subject::Profile, 7, 7),
+        (Subject::Maintenance, 8, 8),
+        (Subject::Rule, 13, 11),
+        (Subject::Channel, 10, 10),
+        (Subject::Contact, 11, 128),
+        (Subject::ContactGroup, 12, 129),
+        (Subject::Settings, 9, 9),
+    ];
+
+    #[test]
+    fn the_numbers_of_subjects_stay() {
+        assert_eq!(NUMBERS.iter().map(|(subject, ..)| *subject).collect::<Vec<_>>(), Subject::ALL);
+        for &(subject, logged, byte) in NUMBERS {
+            assert_eq!((subject.logged(), subject.byte()), (logged, byte), "{subject:?}");
+            assert_eq!(Subject::logged_as(logged), Some(subject));
+        }
+        assert_eq!(Subject::logged_as(14 + u32::MAX / 2), None);
+    }
+}

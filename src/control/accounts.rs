@@ -120,7 +120,7 @@ pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Admin
 pub(super) fn list_sources(service: &Service) -> AdminReply {
     let directory = service.directory();
     let row = |source: &Arc<_>| SourceRow::new(source, service.store().last_seen(source.id), &directory);
-    AdminReply::Sources(directory.sources_sorted().into_iter().map(row).collect())
+    AdminReply::Sources(directory.sources.values().map(row).collect())
 }
 
 pub(super) async fn create_source(service: &Service, new: CreateSource) -> AdminResult {

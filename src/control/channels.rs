@@ -19,7 +19,7 @@ type AdminResult = Result<AdminReply, AdminError>;
 
 pub(super) fn list(service: &Service) -> AdminReply {
     let directory = service.directory();
-    AdminReply::Channels(directory.channels_sorted().into_iter().map(|channel| ChannelRow::new(channel)).collect())
+    AdminReply::Channels(directory.channels.values().map(|channel| ChannelRow::new(channel)).collect())
 }
 
 /// Creates a channel. Replies with its UUID.

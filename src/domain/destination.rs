@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     channel_types::{ChannelType, find},
     directory::Directory,
-    draft::{Managed, check_length, require},
+    draft::{Managed, check_count, check_length, require},
     ids::{DestinationId, UserId},
-    limits::{DESTINATION_LABEL, DESTINATIONS_PER_USER},
+    limits::DESTINATION_LABEL,
     medium::{AnyMedium, changed_settings},
     profile::Profile,
     refusal::{NotificationRefusal, ProfileLabel, Refusal},
@@ -137,10 +137,7 @@ impl DestinationDraft {
 }
 
 pub fn check_room(directory: &Directory, owner: UserId) -> Result<(), Refusal> {
-    if directory.destinations_of(owner).len() < DESTINATIONS_PER_USER {
-        return Ok(());
-    }
-    Err(Refusal::TooMany { what: "destinations", limit: DESTINATIONS_PER_USER })
+    check_count::<Destination>("destinations", directory.destinations_of(owner).len())
 }
 
 /// Checks that no other destination of the user has the same medium and the same address or label.

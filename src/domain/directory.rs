@@ -1,30 +1,21 @@
-//! The kinds of things that make up the configuration, and the whole configuration in memory.
-//!
-//! A directory is an immutable snapshot that the store replaces after each change of the configuration. It is small
-//! compared with the incidents and used by every request, so it is never read from disk on the way. Contacts and their
-//! groups are not in it, since there may be a hundred thousand of them. Its maps are persistent: a changed copy shares
-//! all but a few nodes with the original, so a login does not copy anything else.
+//! Look-ups in the configuration in memory, and what follows from the table of kinds in `domain`.
 
 use std::{fmt, sync::Arc};
 
 use chrono_tz::Tz;
-use imbl::{OrdMap, OrdSet};
-use uuid::Uuid;
 
+pub use super::{Directory, Model, Subject};
 use super::{
     channel::Channel,
     destination::Destination,
-    event_filter::Filters,
     filter::fold,
-    ids::{DestinationId, FilterId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
-    maintenance::{Maintenance, Maintenances},
+    ids::{DestinationId, FilterId, ProfileId, SourceId, TimeslotId, UserId},
     profile::Profile,
     rule::Rule,
     source::Source,
     stored_filter::{FilterBlob, StoredFilter},
     timeslot::Timeslot,
     token::Token,
-    tokens::Tokens,
     user::User,
 };
 
@@ -106,38 +97,6 @@ macro_rules! kinds {
     };
 }
 
-// The two numbers identify a subject in the data file and never change; a new subject gets the lowest free number of
-// each. The names follow: in addresses, in the audit trail, in errors about things that do not exist, and for programs.
-kinds! {
-    subjects {
-        User: 0, 0, "user", "user", "user", "User";
-        Token: 1, 1, "token", "token or session", "token", "Token";
-        Source: 2, 2, "source", "source", "source", "SourceSystem";
-        SourceType: 3, 3, "source-type", "source type", "source type", "SourceSystemType";
-        Timeslot: 4, 4, "timeslot", "timeslot", "timeslot", "Timeslot";
-        Destination: 5, 5, "destination", "destination", "destination", "DestinationConfig";
-        Filter: 6, 6, "filter", "filter", "filter", "Filter";
-        Profile: 7, 7, "profile", "notification profile", "notification profile", "NotificationProfile";
-        Maintenance: 8, 8, "maintenance", "planned maintenance", "planned maintenance", "PlannedMaintenanceTask";
-        Rule: 13, 11, "rule", "rule", "rule", "Rule";
-        Channel: 10, 10, "channel", "channel", "channel", "Channel";
-        /// A contact with its groups. Versions of contacts and groups are read one by one, so they come after all kinds
-        /// that are read as a whole.
-        Contact: 11, 128, "contact", "contact", "contact", "Contact";
-        ContactGroup: 12, 129, "group", "contact group", "contact group", "ContactGroup";
-        /// Settings of the operator on which decisions depend; see `settings`.
-        Settings: 9, 9, "settings", "settings", "settings", "Settings";
-    }
-    others {
-        Incident: "incident", "Incident";
-        Event: "event", "Event";
-        Acknowledgement: "acknowledgement", "Acknowledgement";
-        Tag: "tag", "Tag";
-        Medium: "medium", "Media";
-        Delivery: "delivery", "Delivery";
-    }
-}
-
 impl Subject {
     /// Returns the subject of an entry of the change log.
     #[must_use]
@@ -178,25 +137,6 @@ impl Default for DecisionSettings {
 /// Name of the user, source and source type of the server itself.
 pub const OWN_SOURCE: &str = "argus";
 
-#[derive(Clone, Debug, Default)]
-pub struct Directory {
-    pub settings: Arc<DecisionSettings>,
-    pub users: OrdMap<UserId, Arc<User>>,
-    pub user_by_name: OrdMap<String, UserId>,
-    pub tokens: Tokens,
-    pub sources: OrdMap<SourceId, Arc<Source>>,
-    pub source_by_user: OrdMap<UserId, SourceId>,
-    /// Names in lower case.
-    pub source_types: OrdSet<String>,
-    pub timeslots: OrdMap<TimeslotId, Arc<Timeslot>>,
-    pub destinations: OrdMap<DestinationId, Arc<Destination>>,
-    pub filters: Filters,
-    pub profiles: OrdMap<ProfileId, Arc<Profile>>,
-    pub maintenances: Maintenances,
-    pub rules: OrdMap<RuleId, Arc<Rule>>,
-    pub channels: OrdMap<Uuid, Arc<Channel>>,
-}
-
 impl Directory {
     #[must_use]
     pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
@@ -228,12 +168,6 @@ impl Directory {
     #[must_use]
     pub fn source_named(&self, source_type: &str, name: &str) -> Option<&Arc<Source>> {
         self.sources.values().find(|s| s.source_type == source_type && s.name == name)
-    }
-
-    /// Returns all sources, sorted by id.
-    #[must_use]
-    pub fn sources_sorted(&self) -> Vec<&Arc<Source>> {
-        self.sources.values().collect()
     }
 
     /// Returns the user's tokens, sorted by id.
@@ -314,18 +248,6 @@ impl Directory {
         self.profiles.values().filter(|profile| wanted(profile)).collect()
     }
 
-    /// Returns all planned maintenance, sorted by id.
-    #[must_use]
-    pub fn maintenances_sorted(&self) -> Vec<&Arc<Maintenance>> {
-        self.maintenances.values().collect()
-    }
-
-    /// Returns all rules, sorted by id.
-    #[must_use]
-    pub fn rules_sorted(&self) -> Vec<&Arc<Rule>> {
-        self.rules.values().collect()
-    }
-
     /// Returns the names of the rules for which `is_meant` returns true, sorted by id of the rule.
     #[must_use]
     pub fn rules_where(&self, is_meant: impl Fn(&Rule) -> bool) -> Vec<String> {
@@ -344,12 +266,6 @@ impl Directory {
     pub fn offered_channel(&self, medium: &str) -> Option<&Arc<Channel>> {
         let offered = self.channels.values().filter(|channel| channel.is_medium() && channel.kind == medium);
         offered.min_by_key(|channel| channel.id)
-    }
-
-    /// Returns all channels, sorted by UUID.
-    #[must_use]
-    pub fn channels_sorted(&self) -> Vec<&Arc<Channel>> {
-        self.channels.values().collect()
     }
 
     /// Returns the source of the incidents that the server reports about itself (contract section 23).
@@ -384,39 +300,5 @@ impl Directory {
         let source = source.into();
         self.source_by_user.insert(source.user, source.id);
         self.sources.insert(source.id, source)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Subject;
-
-    /// A second list of the numbers of each subject in entries of the change log and in keys of versions, written by
-    /// hand.
-    const NUMBERS: &[(Subject, u32, u8)] = &[
-        (Subject::User, 0, 0),
-        (Subject::Token, 1, 1),
-        (Subject::Source, 2, 2),
-        (Subject::SourceType, 3, 3),
-        (Subject::Timeslot, 4, 4),
-        (Subject::Destination, 5, 5),
-        (Subject::Filter, 6, 6),
-        (Subject::Profile, 7, 7),
-        (Subject::Maintenance, 8, 8),
-        (Subject::Rule, 13, 11),
-        (Subject::Channel, 10, 10),
-        (Subject::Contact, 11, 128),
-        (Subject::ContactGroup, 12, 129),
-        (Subject::Settings, 9, 9),
-    ];
-
-    #[test]
-    fn the_numbers_of_subjects_stay() {
-        assert_eq!(NUMBERS.iter().map(|(subject, ..)| *subject).collect::<Vec<_>>(), Subject::ALL);
-        for &(subject, logged, byte) in NUMBERS {
-            assert_eq!((subject.logged(), subject.byte()), (logged, byte), "{subject:?}");
-            assert_eq!(Subject::logged_as(logged), Some(subject));
-        }
-        assert_eq!(Subject::logged_as(14 + u32::MAX / 2), None);
     }
 }

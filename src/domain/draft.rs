@@ -3,6 +3,7 @@
 use super::{
     directory::Directory,
     ids::{TimeslotId, UserId},
+    limits::{NAME, THINGS_PER_KIND},
     refusal::{NotificationRefusal, Refusal},
     rights::Action,
     time::Timestamp,
@@ -14,6 +15,10 @@ pub trait Managed {
     const ACTION: Action;
     /// Whether only the owner can find it.
     const IS_PERSONAL: bool = false;
+    /// Maximum number of these things: of each owner if they are personal, otherwise of all together.
+    const MOST: usize = THINGS_PER_KIND;
+    /// Maximum length of its name in characters.
+    const LONGEST_NAME: usize = NAME;
 
     /// Refuses to delete a thing that cannot be deleted.
     fn check_deletion(&self, directory: &Directory, now: Timestamp) -> Result<(), Refusal> {
@@ -50,6 +55,11 @@ pub fn check_name(limit: usize, name: Option<&str>) -> Result<(), Refusal> {
         return Err(Refusal::Empty("name"));
     }
     check_length("name", limit, name)
+}
+
+/// Refuses another thing if there are already `count` of them. `what` is their name in the error.
+pub fn check_count<T: Managed>(what: &'static str, count: usize) -> Result<(), Refusal> {
+    if count < T::MOST { Ok(()) } else { Err(Refusal::TooMany { what, limit: T::MOST }) }
 }
 
 pub fn check_length(field: &'static str, limit: usize, text: Option<&str>) -> Result<(), Refusal> {

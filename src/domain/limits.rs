@@ -139,6 +139,11 @@ pub const ADMIN_REQUEST_BYTES: u64 = 4 << 20;
 /// Time limit for the command line to send a command, and to read each line of the answer.
 pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Things of one kind, unless the kind has a bound of its own: of each user if they are personal, otherwise of all users
+/// together.
+pub const THINGS_PER_KIND: usize = 1_000;
+/// Name of a thing, unless its kind has a bound of its own.
+pub const NAME: usize = 255;
 pub const TAGS_PER_INCIDENT: usize = 200;
 pub const TAG: usize = 1_000;
 pub const DESCRIPTION: usize = 50_000;
@@ -150,17 +155,13 @@ pub const SOURCE_TYPE_NAME: usize = 1_000;
 pub const PERSON_NAME: usize = 150;
 pub const EMAIL: usize = 254;
 pub const TIMESLOT_NAME: usize = 40;
-pub const TIMESLOTS_PER_USER: usize = 1_000;
 pub const RECURRENCES_PER_TIMESLOT: usize = 200;
 pub const FILTER_NAME: usize = 40;
-pub const FILTERS_PER_USER: usize = 1_000;
 /// Near misses stored with an event; further ones are counted.
 pub const NEAR_MISSES: usize = 64;
 pub const PROFILE_NAME: usize = 40;
-pub const PROFILES_PER_USER: usize = 1_000;
 pub const FILTERS_PER_PROFILE: usize = 200;
 pub const DESTINATIONS_PER_PROFILE: usize = 200;
-pub const DESTINATIONS_PER_USER: usize = 1_000;
 pub const DESTINATION_LABEL: usize = 50;
 /// Length of a secret or a token in a destination's settings.
 pub const DESTINATION_SECRET: usize = 1_024;
@@ -178,16 +179,12 @@ pub const CONTACT_USERNAME: usize = 254;
 pub const GROUPS_PER_CONTACT: usize = 1_000;
 pub const ADDRESS: usize = 255;
 pub const ORIGIN: usize = 255;
-pub const RULE_NAME: usize = 255;
-pub const RULES: usize = 1_000;
 pub const FILTERS_PER_RULE: usize = 200;
 pub const RECIPIENTS_PER_RULE: usize = 1_000;
 /// Pairs of contact and channel that rules notify of one event; further ones are counted and reported.
 pub const CALLS_PER_EVENT: usize = 10_000;
 /// Pairs of contact and channel that are examined for one event.
 pub const WAYS_PER_EVENT: usize = 100_000;
-pub const CHANNEL_NAME: usize = 255;
-pub const CHANNELS: usize = 1_000;
 pub const CHANNEL_CONFIG_BYTES: usize = 64 << 10;
 /// Length of one setting of a channel. URLs have a bound of their own.
 pub const CHANNEL_SETTING: usize = 4_096;

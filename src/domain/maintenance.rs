@@ -62,6 +62,7 @@ pub struct MaintenanceDraft {
 
 impl Managed for Maintenance {
     const ACTION: Action = Action::PlanMaintenance;
+    const MOST: usize = MAINTENANCES;
 
     /// Refuses to delete planned maintenance that has started.
     fn check_deletion(&self, _: &Directory, now: Timestamp) -> Result<(), Refusal> {
@@ -86,8 +87,8 @@ impl Draft for MaintenanceDraft {
         let mut after = match before {
             Some(before) if before.is_over(now) => return Err(NotificationRefusal::MaintenanceOver.into()),
             Some(before) => before.clone(),
-            None if directory.maintenances.len() >= MAINTENANCES => {
-                return Err(NotificationRefusal::TooManyMaintenances(MAINTENANCES).into());
+            None if directory.maintenances.len() >= Maintenance::MOST => {
+                return Err(NotificationRefusal::TooManyMaintenances(Maintenance::MOST).into());
             }
             None => {
                 require("filters", self.filters.as_ref())?;

@@ -310,7 +310,7 @@ pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occu
         }
         verdict
     };
-    directory.rules_sorted().into_iter().map(&mut judge).collect()
+    directory.rules.values().map(&mut judge).collect()
 }
 
 /// Returns the notifications of the users to whom the contact is linked.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     destination::{Destination, EMAIL, SMS},
     directory::Directory,
-    draft::{Draft, Managed, check_length, check_timeslot, check_uses, require, without_repetitions},
+    draft::{Draft, Managed, check_count, check_length, check_timeslot, check_uses, require, without_repetitions},
     ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
-    limits::{FILTER_USES_PER_USER, PROFILE_NAME, PROFILES_PER_USER},
+    limits::{FILTER_USES_PER_USER, PROFILE_NAME},
     refusal::{NotificationRefusal, Refusal},
     rights::Action,
     time::Timestamp,
@@ -58,13 +58,14 @@ pub struct ClassicReach {
 impl Managed for Profile {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
+    const LONGEST_NAME: usize = PROFILE_NAME;
 }
 
 impl Draft for ProfileDraft {
     type Thing = Profile;
 
     fn check(&self) -> Result<(), Refusal> {
-        check_length("name", PROFILE_NAME, self.name.as_ref().and_then(Option::as_deref))
+        check_length("name", Profile::LONGEST_NAME, self.name.as_ref().and_then(Option::as_deref))
     }
 
     fn apply(
@@ -115,9 +116,7 @@ impl Draft for ProfileDraft {
 
 impl ProfileDraft {
     fn blank(&self, owner: UserId, directory: &Directory) -> Result<Profile, Refusal> {
-        if directory.profiles_of(owner).len() >= PROFILES_PER_USER {
-            return Err(Refusal::TooMany { what: "notification profiles", limit: PROFILES_PER_USER });
-        }
+        check_count::<Profile>("notification profiles", directory.profiles_of(owner).len())?;
         let timeslot = require("timeslot", self.timeslot)?;
         require("filters", self.filters.as_ref())?;
         let (filters, destinations) = (Vec::new(), Vec::new());

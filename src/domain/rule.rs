@@ -7,7 +7,7 @@ use super::{
     draft::{Managed, check_length, check_timeslot, check_uses, require, without_repetitions},
     filter::fold,
     ids::{FilterId, RuleId, TimeslotId, UserId},
-    limits::{FILTER_USES_IN_RULES, RULE_NAME, RULES},
+    limits::FILTER_USES_IN_RULES,
     refusal::{NotificationRefusal, Refusal},
     rights::Action,
     time::Timestamp,
@@ -78,7 +78,7 @@ impl Managed for Rule {
 
 impl RuleDraft {
     pub fn check(&self) -> Result<(), Refusal> {
-        check_length("name", RULE_NAME, self.name.as_deref())
+        check_length("name", Rule::LONGEST_NAME, self.name.as_deref())
     }
 
     /// Returns the new or changed rule. `before` is `None` for a new one of `owner`. `exists` says whether a contact or
@@ -141,7 +141,7 @@ impl RuleDraft {
     }
 
     fn blank(&self, owner: UserId, directory: &Directory, now: Timestamp) -> Result<Rule, Refusal> {
-        if directory.rules.len() >= RULES {
+        if directory.rules.len() >= Rule::MOST {
             return Err(NotificationRefusal::TooManyRules.into());
         }
         require("name", self.name.as_ref())?;

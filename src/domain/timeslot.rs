@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::{
     directory::Directory,
-    draft::{Draft, Managed, check_name, require},
+    draft::{Draft, Managed, check_count, check_name, require},
     ids::{TimeslotId, UserId},
-    limits::{TIMESLOT_NAME, TIMESLOTS_PER_USER},
+    limits::TIMESLOT_NAME,
     refusal::{NotificationRefusal, Refusal},
     rights::Action,
     time::Timestamp,
@@ -90,6 +90,7 @@ pub struct TimeslotDraft {
 impl Managed for Timeslot {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
+    const LONGEST_NAME: usize = TIMESLOT_NAME;
 
     /// Refuses to delete a timeslot that a rule names.
     fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
@@ -102,7 +103,7 @@ impl Draft for TimeslotDraft {
     type Thing = Timeslot;
 
     fn check(&self) -> Result<(), Refusal> {
-        check_name(TIMESLOT_NAME, self.name.as_deref())
+        check_name(Timeslot::LONGEST_NAME, self.name.as_deref())
     }
 
     fn apply(
@@ -126,8 +127,8 @@ impl Draft for TimeslotDraft {
             }
             timeslot.name = name;
         }
-        if before.is_none() && others.len() >= TIMESLOTS_PER_USER {
-            return Err(Refusal::TooMany { what: "timeslots", limit: TIMESLOTS_PER_USER });
+        if before.is_none() {
+            check_count::<Timeslot>("timeslots", others.len())?;
         }
         timeslot.recurrences = self.recurrences.unwrap_or(timeslot.recurrences);
         Ok(timeslot)

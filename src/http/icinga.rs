@@ -219,7 +219,7 @@ impl IcingaCall<'_> {
             Endpoint::Channels => {
                 let write = move |api: &Api, rows: &mut stream::Rows| {
                     let directory = api.service.directory();
-                    let channels = directory.channels_sorted().into_iter();
+                    let channels = directory.channels.values();
                     let matching = channels.filter(|channel| filter.matches(channel.as_ref()));
                     rows.extend(matching.map(|channel| channels::shown(channel, &api.service)))
                 };

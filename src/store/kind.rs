@@ -18,6 +18,7 @@ mod profile;
 mod rule;
 mod settings;
 mod source;
+mod stored;
 mod timeslot;
 mod token;
 mod user;
@@ -57,7 +58,6 @@ use crate::domain::{
     rule::Rule,
     source::Source,
     stored_filter::StoredFilter,
-    time::Timestamp,
     timeslot::Timeslot,
     token::{Token, TokenHash},
     tokens::Tokens,
@@ -298,30 +298,44 @@ maps! {
     [] Tokens: TokenHash => Token;
 }
 
-/// Declares subject and name of a [`Record`] with an id: the subject in the change log, and the name in `check`.
+/// Declares subject and name of a [`Record`] with an id: the subject in the change log, and the name in `check`. After `as`
+/// comes the stored form, if the kind has only one.
 macro_rules! known_as {
-    ($subject:ident, $name:literal) => {
+    ($subject:ident, $name:literal $(as $form:ident)?) => {
         const SUBJECT: crate::domain::directory::Subject = crate::domain::directory::Subject::$subject;
         const NAME: &'static str = $name;
 
         fn number(&self) -> u64 {
             self.id.0
         }
+
+        $(
+            fn encode(&self) -> Result<Vec<u8>, crate::store::StoreError> {
+                crate::store::codec::encode(1, &$form::of(self))
+            }
+        )?
     };
 }
 use known_as;
 
-/// Declares where a [`Kind`] is stored: its table, the field and type of its key, and the field and type of its map in
-/// the configuration in memory.
+/// Declares where a [`Kind`] is stored: its table, the field and type of its key, and the field of its map in the
+/// configuration in memory, with the type of the map unless it is an `OrdMap`. After `as` comes the stored form, if the kind
+/// has only one; after `of` the field with the user who owns the record.
 macro_rules! kept_in {
-    ($table:literal, $key:ident: $key_type:ty => $field:ident: $map:ty) => {
+    ($table:literal $(as $form:ident)?, $key:ident: $key_type:ty => $field:ident $(: $map:ty)? $(, of $owner:ident)?) => {
         type Key = $key_type;
-        type Map = $map;
+        type Map = $crate::store::kind::kept_in!(@map $key_type $(, $map)?);
         const TABLE: crate::store::kind::Table<Self> = redb::TableDefinition::new($table);
 
         fn key(&self) -> Self::Key {
             self.$key
         }
+
+        $(
+            fn decode(key: Self::Key, value: &[u8]) -> Result<Self, crate::store::StoreError> {
+                crate::store::codec::decode_v1::<$form>(Self::NAME, value)?.restore(key)
+            }
+        )?
 
         fn map(directory: &crate::domain::directory::Directory) -> &Self::Map {
             &directory.$field
@@ -330,7 +344,15 @@ macro_rules! kept_in {
         fn map_mut(directory: &mut crate::domain::directory::Directory) -> &mut Self::Map {
             &mut directory.$field
         }
+
+        $(
+            fn owner(&self) -> Option<(&'static str, crate::domain::ids::UserId)> {
+                Some((stringify!($owner), self.$owner))
+            }
+        )?
     };
+    (@map $key:ty) => { imbl::OrdMap<$key, std::sync::Arc<Self>> };
+    (@map $key:ty, $map:ty) => { $map };
 }
 use kept_in;
 
@@ -516,11 +538,6 @@ impl<T: Kind> AnyKind for Of<T> {
         let highest = T::map(directory).values().filter_map(|record| record.key().number()).max().unwrap_or_default();
         findings.check(highest <= T::last(counters), || format!("{} {highest} has an id not given out yet", T::NAME));
     }
-}
-
-/// Returns a time in an audit text.
-fn moment(at: Timestamp) -> Value {
-    at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()
 }
 
 #[cfg(test)]

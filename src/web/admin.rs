@@ -29,6 +29,7 @@ use super::{
     form::FormFields,
     form_page::{form, send},
     layout::{Frame, Section},
+    plain_form::PlainPage,
     show::span,
     visitor::Visitor,
 };
@@ -63,8 +64,8 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/admin/deliveries/{id}/retry/", post(deliveries::retry));
     let channels_and_rules = Routes::of(Action::SeeRules)
         .route("/admin/channels/", get(channels::list))
-        .route("/admin/channels/new/", form::<channels::ChannelPage>())
-        .route("/admin/channels/{id}/", form::<channels::ChannelPage>())
+        .route("/admin/channels/new/", form::<PlainPage<channels::ChannelForm>>())
+        .route("/admin/channels/{id}/", form::<PlainPage<channels::ChannelForm>>())
         .route("/admin/channels/{id}/delete/", post(channels::delete))
         .route("/admin/rules/", get(rules::list))
         .route("/admin/rules/new/", form::<rules::RulePage>())
@@ -74,7 +75,7 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/admin/", get(overview::show))
         .route("/admin/demo/", post(overview::make_demo_data))
         .route("/admin/users/", get(users::list))
-        .route("/admin/users/new/", form::<user_form::NewUserPage>())
+        .route("/admin/users/new/", form::<PlainPage<user_form::NewUser>>())
         .route("/admin/users/{id}/", form::<user_form::UserPage>())
         .route("/admin/users/{id}/password/", post(user_form::set_password))
         .route("/admin/users/{id}/tokens/", post(user_form::create_token))
@@ -95,8 +96,8 @@ pub(super) fn routes() -> Routes<Site> {
         .route("/admin/health/", get(health::show))
         .route("/admin/settings/", get(settings::show))
         .route("/sources/", get(sources::list))
-        .route("/sources/new/", form::<sources::NewSourcePage>())
-        .route("/sources/types/", get(sources::types).post(send::<sources::TypesPage>))
+        .route("/sources/new/", form::<PlainPage<sources::NewSource>>())
+        .route("/sources/types/", form::<PlainPage<sources::SourceTypes>>())
         .route("/sources/{id}/", form::<source_pages::SourcePage>())
         .route("/sources/{id}/tokens/", post(source_pages::create_token))
         .route("/sources/{id}/tokens/{token}/revoke/", post(source_pages::revoke))

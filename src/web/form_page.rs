@@ -26,6 +26,8 @@ use crate::{
 pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {
     /// Action that a user must be allowed to do to send the form, and to open it for a new thing.
     const CHANGE: Action;
+    /// Action that a user must be allowed to do to open the form for a new thing.
+    const OPEN: Action = Self::CHANGE;
     /// Converts a refusal to a problem in the words of this form.
     const WORDS: fn(&Refusal) -> Problem = Problem::refused;
     /// Whether the form has a button for a preview.
@@ -212,7 +214,8 @@ impl<T: FormPage> FromRequest<Site> for Ask<T> {
             (visitor, FormFields::of_query(parts.uri.query()))
         };
         if is_sent || path.is_none() {
-            visitor.caller.require(T::CHANGE).map_err(|error| PageError::from(error).into_response())?;
+            let action = if is_sent { T::CHANGE } else { T::OPEN };
+            visitor.caller.require(action).map_err(|error| PageError::from(error).into_response())?;
         }
         let known = match path {
             Some(Path(id)) => Some(T::find(site, &visitor, id).await.map_err(IntoResponse::into_response)?),

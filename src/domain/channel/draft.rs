@@ -11,7 +11,7 @@ use crate::domain::{
     directory::Directory,
     draft::Managed,
     ids::ChannelId,
-    limits::{CHANNEL_CONFIG_BYTES, CHANNEL_NAME, CHANNELS},
+    limits::{CHANNEL_CONFIG_BYTES, NAME, THINGS_PER_KIND},
     rights::Action,
 };
 
@@ -35,7 +35,11 @@ impl Managed for Channel {
 impl ChannelDraft {
     /// Checks the values by themselves, and returns the parsed settings.
     pub fn check(&self) -> Result<Option<Map<String, Value>>, ChannelRefusal> {
-        if self.name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > CHANNEL_NAME) {
+        if self
+            .name
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty() || name.chars().count() > Channel::LONGEST_NAME)
+        {
             return Err(ChannelRefusal::BadName);
         }
         if self.kind.as_deref().is_some_and(|kind| !is_valid_type(kind)) {
@@ -85,7 +89,7 @@ impl ChannelDraft {
             return Err(ChannelRefusal::UuidTaken);
         }
         check_free(directory, &name, uuid)?;
-        if directory.channels.len() >= CHANNELS {
+        if directory.channels.len() >= Channel::MOST {
             return Err(ChannelRefusal::TooMany);
         }
         Ok(Channel { id: ChannelId(0), uuid, name, kind, config, offered: self.offered.unwrap_or(false) })
@@ -95,7 +99,7 @@ impl ChannelDraft {
 /// Reasons to refuse to create, change or delete a channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelRefusal {
-    #[error("a channel's name has 1 to {CHANNEL_NAME} characters")]
+    #[error("a channel's name has 1 to {NAME} characters")]
     BadName,
     #[error("a channel's type is made of letters, digits, - and _")]
     BadType,
@@ -109,7 +113,7 @@ pub enum ChannelRefusal {
     UuidTaken,
     #[error("there is a channel with this name already")]
     NameTaken,
-    #[error("there can be at most {CHANNELS} channels")]
+    #[error("there can be at most {THINGS_PER_KIND} channels")]
     TooMany,
     #[error("the channel is the default of some contacts; give them another one first")]
     InUse,

@@ -224,7 +224,7 @@ pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<Fa
 /// Returns a finding for each active rule without recipients.
 #[must_use]
 pub fn rules_without_recipients(directory: &Directory) -> Vec<FaultFinding> {
-    let findings = directory.rules_sorted().into_iter().filter(|rule| rule.active).filter_map(|rule| {
+    let findings = directory.rules.values().filter(|rule| rule.active).filter_map(|rule| {
         let since = rule.empty_since?;
         let description = format!("Rule \"{}\" has no recipients, so it notifies nobody", rule.name);
         let verdict = FaultVerdict::Fault { since, description };

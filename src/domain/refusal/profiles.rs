@@ -33,7 +33,7 @@ pub enum NotificationRefusal {
     TimeslotInRules(Vec<String>),
     #[error("there is a rule with this name already")]
     RuleExists,
-    #[error("there can be at most {} rules", crate::domain::limits::RULES)]
+    #[error("there can be at most {} rules", crate::domain::limits::THINGS_PER_KIND)]
     TooManyRules,
     /// `what` is a contact, contact group or channel.
     #[error("there is no {what} {uuid}")]

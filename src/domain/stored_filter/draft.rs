@@ -3,9 +3,9 @@
 use super::{FilterBlob, StoredFilter};
 use crate::domain::{
     directory::Directory,
-    draft::{Managed, check_name, require},
+    draft::{Managed, check_count, check_name, require},
     ids::{FilterId, UserId},
-    limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME, FILTERS_PER_USER},
+    limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME},
     refusal::{NotificationRefusal, ProfileLabel, Refusal},
     rights::Action,
     time::Timestamp,
@@ -22,6 +22,7 @@ pub struct FilterDraft {
 impl Managed for StoredFilter {
     const ACTION: Action = Action::UseDesk;
     const IS_PERSONAL: bool = true;
+    const LONGEST_NAME: usize = FILTER_NAME;
 
     /// Refuses to delete a filter that a profile, a rule or planned maintenance names.
     fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
@@ -33,7 +34,7 @@ impl Managed for StoredFilter {
         if !rules.is_empty() {
             return Err(NotificationRefusal::FilterInRules(rules).into());
         }
-        let maintenances = directory.maintenances_sorted().into_iter().filter(|it| it.filters.contains(&self.id));
+        let maintenances = directory.maintenances.values().filter(|it| it.filters.contains(&self.id));
         let maintenances: Vec<_> = maintenances.map(|it| it.id).collect();
         if maintenances.is_empty() {
             Ok(())
@@ -45,7 +46,7 @@ impl Managed for StoredFilter {
 
 impl FilterDraft {
     pub fn check(&self) -> Result<(), Refusal> {
-        check_name(FILTER_NAME, self.name.as_deref())
+        check_name(StoredFilter::LONGEST_NAME, self.name.as_deref())
     }
 
     /// Returns the new or changed filter. `before` is `None` for a new one of `owner`. The size was checked before.
@@ -69,8 +70,8 @@ impl FilterDraft {
             }
             filter.name = name;
         }
-        if before.is_none() && others.len() >= FILTERS_PER_USER {
-            return Err(Refusal::TooMany { what: "filters", limit: FILTERS_PER_USER });
+        if before.is_none() {
+            check_count::<StoredFilter>("filters", others.len())?;
         }
         filter.public = self.public.unwrap_or(filter.public);
         if let Some(blob) = self.blob {

@@ -7,7 +7,7 @@ impl From<ChannelRefusal> for ApiError {
     fn from(refusal: ChannelRefusal) -> Self {
         use ChannelRefusal as R;
         match refusal {
-            R::BadName => Self::field("name", format!("Must have 1 to {} characters.", limits::CHANNEL_NAME)),
+            R::BadName => Self::field("name", format!("Must have 1 to {} characters.", limits::NAME)),
             R::BadType => Self::field("type", "A type is made of letters, digits, - and _."),
             R::BadConfig(_) => Self::field("config", "Must be a JSON object."),
             R::LongConfig => Self::field("config", format!("May have at most {} bytes.", limits::CHANNEL_CONFIG_BYTES)),

@@ -30,7 +30,7 @@ request! {
         /// Primary keys of filters of the user who created the rule, or of public ones; at least one.
         filters: Vec<FilterId> = references(limits::FILTERS_PER_RULE, false),
         /// Unique.
-        name: String = text[TextRule::filled_up_to(limits::RULE_NAME)],
+        name: String = text[TextRule::filled_up_to(limits::NAME)],
         /// Primary key of a timeslot of the user who created the rule.
         timeslot: TimeslotId = reference,
         recipients: Vec<Recipient> as Vec<RecipientRequest> = objects(limits::RECIPIENTS_PER_RULE, take_recipient),
@@ -110,7 +110,7 @@ impl RecipientBody {
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
-        rows.extend(directory.rules_sorted().into_iter().map(|rule| RuleBody::new(rule, &directory)))
+        rows.extend(directory.rules.values().map(|rule| RuleBody::new(rule, &directory)))
     };
     stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }

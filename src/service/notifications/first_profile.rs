@@ -6,8 +6,8 @@ use crate::{
     domain::{
         destination::{Destination, EMAIL, EMAIL_ADDRESS, check_room},
         directory::Directory,
+        draft::check_count,
         ids::{DestinationId, FilterId, TimeslotId, UserId},
-        limits::{FILTERS_PER_USER, PROFILES_PER_USER, TIMESLOTS_PER_USER},
         profile::{Profile, check_profile_filters},
         severity::Level,
         stored_filter::{FilterBlob, StoredFilter},
@@ -38,7 +38,7 @@ impl Notifications {
             .store()
             .write(Some(owner), move |command| {
                 let count = command.directory().profiles_of(owner).len();
-                check_count("notification profiles", count, PROFILES_PER_USER)?;
+                check_count::<Profile>("notification profiles", count)?;
                 check_profile_filters(command.directory(), owner, 0, 1)?;
                 let destination = destination(command, owner, wish.email)?;
                 let timeslot = timeslot(command, owner)?;
@@ -89,7 +89,7 @@ fn timeslot(command: &mut Command<'_>, owner: UserId) -> Result<TimeslotId, Refu
     if let Some(known) = timeslots.iter().find(|it| it.recurrences == wanted.recurrences) {
         return Ok(known.id);
     }
-    check_count("timeslots", timeslots.len(), TIMESLOTS_PER_USER)?;
+    check_count::<Timeslot>("timeslots", timeslots.len())?;
     wanted.name = unused(&wanted.name, |name| timeslots.iter().any(|it| it.name == name));
     wanted.id = command.new_timeslot_id();
     let id = wanted.id;
@@ -104,7 +104,7 @@ fn filter(command: &mut Command<'_>, owner: UserId, level: Level) -> Result<Filt
     if let Some(known) = filters.iter().find(|it| it.blob == blob) {
         return Ok(known.id);
     }
-    check_count("filters", filters.len(), FILTERS_PER_USER)?;
+    check_count::<StoredFilter>("filters", filters.len())?;
     let name = unused(&filter_name(level), |name| filters.iter().any(|it| it.name == name));
     let filter = StoredFilter { id: command.new_filter_id(), owner, name, public: false, blob };
     let id = filter.id;
@@ -114,10 +114,6 @@ fn filter(command: &mut Command<'_>, owner: UserId, level: Level) -> Result<Filt
 
 fn filter_name(level: Level) -> String {
     if level == Level::INFORMATION { "Everything".to_owned() } else { format!("Up to level {}", level.get()) }
-}
-
-fn check_count(what: &'static str, count: usize, limit: usize) -> Result<(), Refusal> {
-    if count < limit { Ok(()) } else { Err(Refusal::TooMany { what, limit }) }
 }
 
 /// Returns the name, with a number if it is taken.

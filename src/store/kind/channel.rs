@@ -1,8 +1,5 @@
 //! Stored channels, by UUID.
 
-use std::sync::Arc;
-
-use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -62,7 +59,7 @@ impl Record for Channel {
 }
 
 impl Kind for Channel {
-    kept_in!("channel_uuid_to_channel", uuid: Uuid => channels: OrdMap<Uuid, Arc<Self>>);
+    kept_in!("channel_uuid_to_channel", uuid: Uuid => channels);
 
     fn decode(uuid: Uuid, value: &[u8]) -> Result<Self, StoreError> {
         let channel = Self::decode_version(0, value)?;

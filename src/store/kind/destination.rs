@@ -1,47 +1,27 @@
 //! Stored destinations of users.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use imbl::OrdMap;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Kind, Record, kept_in, known_as};
-use crate::{
-    domain::{
-        destination::{Destination, shows_settings},
-        ids::{DestinationId, UserId},
-    },
-    store::{
-        StoreError,
-        codec::{decode_v1, encode},
-    },
+use super::{Kind, Record, kept_in, known_as, stored::stored};
+use crate::domain::{
+    destination::{Destination, shows_settings},
+    ids::{DestinationId, UserId},
 };
 
-const V1: u8 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct DestinationV1 {
-    owner: u64,
-    medium: String,
-    label: Option<String>,
-    settings: BTreeMap<String, String>,
-    synced: bool,
+stored! {
+    DestinationV1 of Destination by id: DestinationId {
+        owner: UserId,
+        medium: String,
+        label: Option<String>,
+        settings: BTreeMap<String, String>,
+        synced: bool,
+    }
 }
 
 impl Record for Destination {
-    known_as!(Destination, "destination");
-
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let record = DestinationV1 {
-            owner: self.owner.0,
-            medium: self.medium.clone(),
-            label: self.label.clone(),
-            settings: self.settings.clone(),
-            synced: self.synced,
-        };
-        encode(V1, &record)
-    }
+    known_as!(Destination, "destination" as DestinationV1);
 
     /// Removes the settings of media other than e-mail and SMS, which may contain secrets.
     fn without_secrets(&self) -> Option<Self> {
@@ -69,21 +49,5 @@ impl Record for Destination {
 }
 
 impl Kind for Destination {
-    kept_in!("destination_id_to_destination", id: DestinationId => destinations: OrdMap<DestinationId, Arc<Self>>);
-
-    fn decode(id: DestinationId, value: &[u8]) -> Result<Self, StoreError> {
-        let record: DestinationV1 = decode_v1("destination", value)?;
-        Ok(Self {
-            id,
-            owner: UserId(record.owner),
-            medium: record.medium,
-            label: record.label,
-            settings: record.settings,
-            synced: record.synced,
-        })
-    }
-
-    fn owner(&self) -> Option<(&'static str, UserId)> {
-        Some(("owner", self.owner))
-    }
+    kept_in!("destination_id_to_destination" as DestinationV1, id: DestinationId => destinations, of owner);
 }

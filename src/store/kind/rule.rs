@@ -1,13 +1,13 @@
 //! Stored rules, and the number of contacts that their last event left out.
 
-use std::sync::Arc;
-
-use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Kind, Record, kept_in, known_as};
+use super::{
+    Kind, Record, kept_in, known_as,
+    stored::{Stored, audited, stored},
+};
 use crate::{
     domain::{
         directory::Directory,
@@ -25,93 +25,25 @@ use crate::{
 
 const V1: u8 = 1;
 
-#[derive(Serialize, Deserialize)]
-struct RuleV1 {
-    owner: u64,
-    name: String,
-    timeslot: u64,
-    filters: Vec<u64>,
-    /// Recipients with the channel that the rule gives them.
-    recipients: Vec<(AddresseeV1, Option<[u8; 16]>)>,
-    active: bool,
-    empty_since: Option<i64>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum AddresseeV1 {
-    Contact([u8; 16]),
-    Group([u8; 16]),
+stored! {
+    RuleV1 of Rule by id: RuleId {
+        owner: UserId,
+        name: String,
+        timeslot: TimeslotId,
+        filters: Vec<FilterId>,
+        recipients: Vec<Recipient>,
+        active: bool,
+        empty_since: Option<Timestamp>,
+    }
 }
 
 impl Record for Rule {
-    known_as!(Rule, "rule");
-
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let recipient = |it: &Recipient| {
-            let who = match it.who {
-                Addressee::Contact(uuid) => AddresseeV1::Contact(uuid.into_bytes()),
-                Addressee::Group(uuid) => AddresseeV1::Group(uuid.into_bytes()),
-            };
-            (who, it.channel.map(Uuid::into_bytes))
-        };
-        let record = RuleV1 {
-            owner: self.owner.0,
-            name: self.name.clone(),
-            timeslot: self.timeslot.0,
-            filters: self.filters.iter().map(|id| id.0).collect(),
-            recipients: self.recipients.iter().map(recipient).collect(),
-            active: self.active,
-            empty_since: self.empty_since.map(Timestamp::micros),
-        };
-        encode(V1, &record)
-    }
-
-    fn audit(&self) -> Value {
-        let recipient = |it: &Recipient| {
-            let (who, uuid) = match it.who {
-                Addressee::Contact(uuid) => ("contact", uuid),
-                Addressee::Group(uuid) => ("group", uuid),
-            };
-            json!({ who: uuid.to_string(), "channel": it.channel.map(|uuid| uuid.to_string()) })
-        };
-        json!({
-            "owner": self.owner.0,
-            "name": self.name,
-            "timeslot": self.timeslot.0,
-            "filters": self.filters.iter().map(|id| id.0).collect::<Vec<_>>(),
-            "recipients": self.recipients.iter().map(recipient).collect::<Vec<_>>(),
-            "active": self.active,
-        })
-    }
+    known_as!(Rule, "rule" as RuleV1);
+    audited!(owner, name, timeslot, filters, recipients, active);
 }
 
 impl Kind for Rule {
-    kept_in!("rule_id_to_rule", id: RuleId => rules: OrdMap<RuleId, Arc<Self>>);
-
-    fn decode(id: RuleId, value: &[u8]) -> Result<Self, StoreError> {
-        let record: RuleV1 = decode_v1("rule", value)?;
-        let recipient = |(who, channel): (AddresseeV1, Option<[u8; 16]>)| Recipient {
-            who: match who {
-                AddresseeV1::Contact(uuid) => Addressee::Contact(Uuid::from_bytes(uuid)),
-                AddresseeV1::Group(uuid) => Addressee::Group(Uuid::from_bytes(uuid)),
-            },
-            channel: channel.map(Uuid::from_bytes),
-        };
-        Ok(Self {
-            id,
-            owner: UserId(record.owner),
-            name: record.name,
-            timeslot: TimeslotId(record.timeslot),
-            filters: record.filters.into_iter().map(FilterId).collect(),
-            recipients: record.recipients.into_iter().map(recipient).collect(),
-            active: record.active,
-            empty_since: record.empty_since.map(timestamp).transpose()?,
-        })
-    }
-
-    fn owner(&self) -> Option<(&'static str, UserId)> {
-        Some(("owner", self.owner))
-    }
+    kept_in!("rule_id_to_rule" as RuleV1, id: RuleId => rules, of owner);
 
     fn delete_more(tables: &mut WriteTables<'_>, id: RuleId) -> Result<(), StoreError> {
         tables.overflows.remove(id_key(id.0))?;
@@ -147,6 +79,41 @@ impl Kind for Rule {
             findings.check(found, || format!("rule {} has the unknown {what} {uuid}", self.id));
         }
         Ok(())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum AddresseeV1 {
+    Contact([u8; 16]),
+    Group([u8; 16]),
+}
+
+/// With the channel.
+impl Stored for Recipient {
+    type Form = (AddresseeV1, Option<[u8; 16]>);
+
+    fn store(&self) -> Self::Form {
+        let who = match self.who {
+            Addressee::Contact(uuid) => AddresseeV1::Contact(uuid.into_bytes()),
+            Addressee::Group(uuid) => AddresseeV1::Group(uuid.into_bytes()),
+        };
+        (who, self.channel.store())
+    }
+
+    fn restore((who, channel): Self::Form) -> Result<Self, StoreError> {
+        let who = match who {
+            AddresseeV1::Contact(uuid) => Addressee::Contact(Uuid::from_bytes(uuid)),
+            AddresseeV1::Group(uuid) => Addressee::Group(Uuid::from_bytes(uuid)),
+        };
+        Ok(Self { who, channel: Stored::restore(channel)? })
+    }
+
+    fn audit(&self) -> Value {
+        let (who, uuid) = match self.who {
+            Addressee::Contact(uuid) => ("contact", uuid),
+            Addressee::Group(uuid) => ("group", uuid),
+        };
+        json!({ who: uuid.to_string(), "channel": self.channel.audit() })
     }
 }
 

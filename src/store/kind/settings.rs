@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    Record,
-    filter::{FilterV1, audit_blob, blob_from_record, blob_record},
-};
+use super::{Record, filter::CriteriaV1, stored::Stored};
 use crate::{
-    domain::{directory::DecisionSettings, directory::Subject},
+    domain::{
+        directory::{DecisionSettings, Subject},
+        stored_filter::FilterBlob,
+    },
     store::{
         StoreError,
         codec::{decode_v1, encode},
@@ -21,7 +21,8 @@ const V1: u8 = 1;
 struct SettingsV1 {
     time_zone: String,
     send: bool,
-    fallback: FilterV1,
+    /// A filter of nobody without a name: owner, name, whether it is public, and its criteria.
+    fallback: (u64, String, bool, CriteriaV1),
 }
 
 impl Record for DecisionSettings {
@@ -37,7 +38,7 @@ impl Record for DecisionSettings {
         let record = SettingsV1 {
             time_zone: self.time_zone.name().to_owned(),
             send: self.send,
-            fallback: blob_record(self.fallback.clone()),
+            fallback: (0, String::new(), false, self.fallback.store()),
         };
         encode(V1, &record)
     }
@@ -46,7 +47,7 @@ impl Record for DecisionSettings {
         json!({
             "time_zone": self.time_zone.name(),
             "send": self.send,
-            "fallback_filter": audit_blob(&self.fallback),
+            "fallback_filter": self.fallback.audit(),
         })
     }
 }
@@ -57,7 +58,7 @@ pub fn decode_settings(value: &[u8]) -> Result<DecisionSettings, StoreError> {
     Ok(DecisionSettings {
         time_zone: record.time_zone.parse().map_err(unknown)?,
         send: record.send,
-        fallback: blob_from_record(record.fallback)
-            .ok_or_else(|| StoreError::Damaged("the settings have an unknown criterion".to_owned()))?,
+        fallback: FilterBlob::restore(record.fallback.3)
+            .map_err(|_| StoreError::Damaged("the settings have an unknown criterion".to_owned()))?,
     })
 }

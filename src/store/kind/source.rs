@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use imbl::OrdMap;
 use redb::{ReadTransaction, ReadableTable};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::{Kind, Record, kept_in, known_as};
+use super::{
+    Kind, Record, kept_in, known_as,
+    stored::{audited, stored},
+};
 use crate::{
     domain::{
         agenda::{Task, TaskKind},
@@ -15,64 +15,26 @@ use crate::{
         ids::{SourceId, UserId},
         source::Source,
     },
-    store::{
-        StoreError,
-        codec::{decode_v1, encode},
-        schema::SOURCE_TYPE,
-        verify::Findings,
-    },
+    store::{StoreError, schema::SOURCE_TYPE, verify::Findings},
 };
 
-const V1: u8 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct SourceV1 {
-    name: String,
-    source_type: String,
-    user: u64,
-    base_url: String,
-    heartbeat_frequency: Option<u32>,
+stored! {
+    SourceV1 of Source by id: SourceId {
+        name: String,
+        source_type: String,
+        user: UserId,
+        base_url: String,
+        heartbeat_frequency: Option<u32>,
+    }
 }
 
 impl Record for Source {
-    known_as!(Source, "source");
-
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let record = SourceV1 {
-            name: self.name.clone(),
-            source_type: self.source_type.clone(),
-            user: self.user.0,
-            base_url: self.base_url.clone(),
-            heartbeat_frequency: self.heartbeat_frequency,
-        };
-        encode(V1, &record)
-    }
-
-    fn audit(&self) -> Value {
-        json!({
-            "name": self.name,
-            "type": self.source_type,
-            "user": self.user.0,
-            "base_url": self.base_url,
-            "heartbeat_frequency": self.heartbeat_frequency,
-        })
-    }
+    known_as!(Source, "source" as SourceV1);
+    audited!(name, source_type as "type", user, base_url, heartbeat_frequency);
 }
 
 impl Kind for Source {
-    kept_in!("source_id_to_source", id: SourceId => sources: OrdMap<SourceId, Arc<Self>>);
-
-    fn decode(id: SourceId, value: &[u8]) -> Result<Self, StoreError> {
-        let record: SourceV1 = decode_v1("source", value)?;
-        Ok(Self {
-            id,
-            name: record.name,
-            source_type: record.source_type,
-            user: UserId(record.user),
-            base_url: record.base_url,
-            heartbeat_frequency: record.heartbeat_frequency,
-        })
-    }
+    kept_in!("source_id_to_source" as SourceV1, id: SourceId => sources, of user);
 
     fn place(self: Arc<Self>, directory: &mut Directory) -> Option<Arc<Self>> {
         directory.put_source(self)
@@ -94,10 +56,6 @@ impl Kind for Source {
 
     fn tasks(&self, _: &Directory) -> Vec<Task> {
         TaskKind::OF_SOURCES.map(|kind| kind.of_source(self.id)).to_vec()
-    }
-
-    fn owner(&self) -> Option<(&'static str, UserId)> {
-        Some(("user", self.user))
     }
 
     fn check_all(directory: &Directory, findings: &mut Findings) {

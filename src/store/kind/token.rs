@@ -1,9 +1,12 @@
 //! Stored tokens and sessions, by the hash of their secret. They have no versions, since no decision depends on them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Kind, Record, kept_in, known_as, moment};
+use super::{
+    Kind, Record, kept_in, known_as,
+    stored::{Stored, audited, stored},
+};
 use crate::{
     domain::{
         agenda::{Task, TaskKind},
@@ -15,7 +18,7 @@ use crate::{
     },
     store::{
         StoreError,
-        codec::{decode, encode, timestamp, unknown_version, versioned},
+        codec::{decode, encode, unknown_version, versioned},
     },
 };
 
@@ -23,16 +26,17 @@ const V1: u8 = 1;
 const V2: u8 = 2;
 const V3: u8 = 3;
 
-#[derive(Serialize, Deserialize)]
-struct TokenV3 {
-    id: u64,
-    user: u64,
-    kind: u8,
-    created: i64,
-    expires: Option<i64>,
-    replaceable: bool,
-    by_password: bool,
-    note: String,
+stored! {
+    TokenV3 of Token by hash: TokenHash {
+        id: TokenId,
+        user: UserId,
+        kind: TokenKind,
+        created: Timestamp,
+        expires: Option<Timestamp>,
+        replaceable: bool,
+        origin: TokenOrigin,
+        note: String,
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,43 +64,15 @@ impl Record for Token {
     known_as!(Token, "token");
     const HAS_VERSIONS: bool = false;
 
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let record = TokenV3 {
-            id: self.id.0,
-            user: self.user.0,
-            kind: match self.kind {
-                TokenKind::Classic => 0,
-                TokenKind::Login => 1,
-                TokenKind::Session => 2,
-            },
-            created: self.created.micros(),
-            expires: self.expires.map(Timestamp::micros),
-            replaceable: self.replaceable,
-            by_password: self.origin == TokenOrigin::Password,
-            note: self.note.clone(),
-        };
-        encode(V3, &record)
-    }
+    audited!(user, kind, created, expires, replaceable, origin as "by_password", note);
 
-    fn audit(&self) -> Value {
-        json!({
-            "user": self.user.0,
-            "kind": match self.kind {
-                TokenKind::Classic => "classic",
-                TokenKind::Login => "login",
-                TokenKind::Session => "session",
-            },
-            "created": moment(self.created),
-            "expires": self.expires.map(moment),
-            "replaceable": self.replaceable,
-            "by_password": self.origin == TokenOrigin::Password,
-            "note": self.note,
-        })
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        encode(V3, &TokenV3::of(self))
     }
 }
 
 impl Kind for Token {
-    kept_in!("hash_to_token", hash: TokenHash => tokens: Tokens);
+    kept_in!("hash_to_token", hash: TokenHash => tokens: Tokens, of user);
 
     fn decode(hash: TokenHash, value: &[u8]) -> Result<Self, StoreError> {
         let record: TokenV3 = match versioned(value)? {
@@ -105,31 +81,55 @@ impl Kind for Token {
             (V1, bytes) => TokenV2::from(decode::<TokenV1>(bytes)?).into(),
             (version, _) => return Err(unknown_version("token", version)),
         };
-        Ok(Self {
-            id: TokenId(record.id),
-            user: UserId(record.user),
-            kind: match record.kind {
-                0 => TokenKind::Classic,
-                1 => TokenKind::Login,
-                2 => TokenKind::Session,
-                kind => return Err(StoreError::Damaged(format!("{kind} is no kind of token"))),
-            },
-            hash,
-            created: timestamp(record.created)?,
-            expires: record.expires.map(timestamp).transpose()?,
-            replaceable: record.replaceable,
-            origin: if record.by_password { TokenOrigin::Password } else { TokenOrigin::Hand },
-            note: record.note,
-        })
+        record.restore(hash)
     }
 
     fn tasks(&self, directory: &Directory) -> Vec<Task> {
         let source = directory.source_of(self.user).filter(|_| self.kind == TokenKind::Classic);
         source.map(|source| TaskKind::TokenExpiry.of_source(source.id)).into_iter().collect()
     }
+}
 
-    fn owner(&self) -> Option<(&'static str, UserId)> {
-        Some(("user", self.user))
+impl Stored for TokenKind {
+    type Form = u8;
+
+    fn store(&self) -> u8 {
+        match self {
+            Self::Classic => 0,
+            Self::Login => 1,
+            Self::Session => 2,
+        }
+    }
+
+    fn restore(stored: u8) -> Result<Self, StoreError> {
+        match stored {
+            0 => Ok(Self::Classic),
+            1 => Ok(Self::Login),
+            2 => Ok(Self::Session),
+            kind => Err(StoreError::Damaged(format!("{kind} is no kind of token"))),
+        }
+    }
+
+    fn audit(&self) -> Value {
+        match self {
+            Self::Classic => "classic",
+            Self::Login => "login",
+            Self::Session => "session",
+        }
+        .into()
+    }
+}
+
+/// Whether a password was sent for it.
+impl Stored for TokenOrigin {
+    type Form = bool;
+
+    fn store(&self) -> bool {
+        *self == Self::Password
+    }
+
+    fn restore(stored: bool) -> Result<Self, StoreError> {
+        Ok(if stored { Self::Password } else { Self::Hand })
     }
 }
 
@@ -139,7 +139,7 @@ impl From<TokenV2> for TokenV3 {
     /// that ends too early is requested again, but one that stays would still grant access.
     fn from(old: TokenV2) -> Self {
         Self {
-            by_password: old.kind != 0 || old.replaceable,
+            origin: old.kind != 0 || old.replaceable,
             id: old.id,
             user: old.user,
             kind: old.kind,
@@ -168,6 +168,7 @@ impl From<TokenV1> for TokenV2 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::codec::timestamp;
 
     #[test]
     fn tokens_of_older_files_are_read_with_an_origin() {

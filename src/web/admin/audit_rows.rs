@@ -110,38 +110,16 @@ fn is_empty(value: &Value) -> bool {
 
 /// Returns the text of a value, with names instead of ids where they are known.
 fn shown(name: &str, value: &Value, directory: &Directory) -> String {
-    let number = value.as_u64();
-    match (name, number) {
-        ("user" | "owner" | "created_by", Some(id)) => return username(directory, UserId(id)),
-        ("start_micros" | "end_micros", Some(micros)) => return crate::domain::timeslot::TimeOfDay(micros).to_string(),
-        ("timeslot", Some(id)) => {
-            if let Some(timeslot) = directory.timeslots.get(&TimeslotId(id)) {
-                return timeslot.name.clone();
-            }
-        }
-        _ => {}
+    if let Some(named) = named(name, value, directory) {
+        return named;
     }
     match value {
-        Value::String(text) if name == "default_channel" || name == "channel" => {
-            let channel = text.parse::<Uuid>().ok().and_then(|uuid| directory.channels.get(&uuid));
-            channel.map_or_else(|| text.clone(), |channel| channel.name.clone())
-        }
-        Value::Array(items) if name == "filters" => {
-            let named = |item: &Value| item.as_u64().and_then(|id| directory.filters.get(&FilterId(id)));
-            let texts = items.iter().map(|item| named(item).map_or_else(|| item.to_string(), |it| it.name.clone()));
-            texts.collect::<Vec<_>>().join(", ")
-        }
         Value::Null => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
-        Value::Array(items) if name == "source_ids" => {
-            let named = |item: &Value| item.as_u64().and_then(|id| directory.source(SourceId(id)).cloned());
-            let texts = items.iter().map(|item| named(item).map_or_else(|| item.to_string(), |it| it.name.clone()));
-            texts.collect::<Vec<_>>().join(", ")
-        }
-        Value::Array(items) => items.iter().map(|item| shown("", item, directory)).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(|item| shown(name, item, directory)).collect::<Vec<_>>().join(", "),
         Value::Object(members) => {
             let pairs = members.iter().filter(|(_, value)| !is_empty(value));
             let texts: Vec<String> = pairs
@@ -149,6 +127,21 @@ fn shown(name: &str, value: &Value, directory: &Directory) -> String {
                 .collect();
             texts.join("; ")
         }
+    }
+}
+
+/// Returns the name of what the field refers to. `None` if it refers to nothing, or to nothing that exists.
+fn named(name: &str, value: &Value, directory: &Directory) -> Option<String> {
+    match (name, value.as_u64()) {
+        ("user" | "owner" | "created_by", Some(id)) => Some(username(directory, UserId(id))),
+        ("start_micros" | "end_micros", Some(micros)) => Some(crate::domain::timeslot::TimeOfDay(micros).to_string()),
+        ("timeslot", Some(id)) => Some(directory.timeslots.get(&TimeslotId(id))?.name.clone()),
+        ("filters", Some(id)) => Some(directory.filters.get(&FilterId(id))?.name.clone()),
+        ("source_ids", Some(id)) => Some(directory.source(SourceId(id))?.name.clone()),
+        ("default_channel" | "channel", None) => {
+            Some(directory.channels.get(&value.as_str()?.parse::<Uuid>().ok()?)?.name.clone())
+        }
+        _ => None,
     }
 }
 

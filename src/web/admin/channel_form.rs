@@ -4,148 +4,87 @@ use serde_json::{Map, Value};
 
 use crate::{
     domain::{
-        channel::{Channel, ChannelDraft, settings::is_unset},
+        channel::{Channel, settings::is_unset},
         plugin::PluginOption,
         setting::{Form, Setting},
     },
     service::AboutType,
-    web::{Site, form::FormFields, problem::Problem},
+    web::{
+        Site,
+        form::FormFields,
+        form_input::{FormInput, InputKind},
+        problem::Problem,
+    },
 };
 
 /// Prefix of the names of inputs, which distinguishes them from other fields.
 const PREFIX: &str = "set.";
-/// Prefix of the names of check boxes that delete a secret.
-const CLEAR: &str = "clear.";
 /// Key of the input for all settings, which is used if the individual settings are not known.
 const WHOLE: &str = "(all)";
 
-/// Input for one setting.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SettingInput {
-    pub key: String,
-    pub title: String,
-    pub help: String,
-    pub secret: bool,
-    pub required: bool,
-    /// Whether a secret is stored.
-    pub is_set: bool,
-    /// Current value. Always empty for secrets.
-    pub value: String,
-    pub shape: InputKind,
-    pub choices: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InputKind {
-    #[default]
-    Line,
-    Number,
-    Area,
-    /// `Name: value`, one per line.
-    Headers,
-    Choice,
-    Flag,
-    /// A JSON object with all settings.
-    Whole,
-}
-
-impl SettingInput {
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("{PREFIX}{}", self.key)
-    }
-
-    #[must_use]
-    pub fn clear_name(&self) -> String {
-        format!("{CLEAR}{}", self.key)
-    }
-
-    #[must_use]
-    pub fn is(&self, shape: &str) -> bool {
-        let own = match self.shape {
-            InputKind::Line => "line",
-            InputKind::Number => "number",
-            InputKind::Area | InputKind::Headers | InputKind::Whole => "area",
-            InputKind::Choice => "choice",
-            InputKind::Flag => "flag",
-        };
-        own == shape
-    }
-
+impl FormInput {
     fn built_in(setting: &Setting) -> Self {
-        let (shape, choices) = match setting.form {
-            Form::Text => (InputKind::Area, Vec::new()),
-            Form::Headers => (InputKind::Headers, Vec::new()),
-            Form::Port => (InputKind::Number, Vec::new()),
-            Form::OneOf(choices) => (InputKind::Choice, choices.iter().map(|it| (*it).to_owned()).collect()),
-            _ => (InputKind::Line, Vec::new()),
+        let (kind, choices): (_, &[&str]) = match setting.form {
+            Form::Text => (InputKind::Area, &[]),
+            Form::Headers => (InputKind::Headers, &[]),
+            Form::Port => (InputKind::Number, &[]),
+            Form::OneOf(choices) => (InputKind::Choice, choices),
+            _ => (InputKind::Line, &[]),
         };
-        Self {
-            key: setting.key.to_owned(),
-            title: setting.title.to_owned(),
-            help: match shape {
-                InputKind::Headers => format!("{} One per line: name, colon, value.", setting.description),
-                _ => setting.description.to_owned(),
-            },
-            secret: setting.secret,
-            shape,
-            choices,
-            ..Self::default()
-        }
+        let help = match kind {
+            InputKind::Headers => format!("{} One per line: name, colon, value.", setting.description).into(),
+            _ => setting.description.into(),
+        };
+        let choices = choices.iter().map(|it| ((*it).to_owned(), (*it).to_owned())).collect();
+        let input = Self::new(kind, format!("{PREFIX}{}", setting.key), setting.title);
+        Self { help, secret: setting.secret, choices, ..input }
     }
 
     fn of_plugin(option: &PluginOption, secret: bool) -> Self {
-        let shape = match option.kind.as_str() {
+        let kind = match option.kind.as_str() {
             "text" => InputKind::Area,
             "number" => InputKind::Number,
             "bool" => InputKind::Flag,
             "option" if !option.choices.is_empty() => InputKind::Choice,
             _ => InputKind::Line,
         };
-        Self {
-            key: option.name.clone(),
-            title: if option.label.is_empty() { option.name.clone() } else { option.label.clone() },
-            help: option.help.clone(),
-            secret,
-            required: option.required && !secret,
-            shape,
-            choices: option.choices.clone(),
-            ..Self::default()
-        }
+        let title = if option.label.is_empty() { &option.name } else { &option.label };
+        let input = Self::new(kind, format!("{PREFIX}{}", option.name), title.clone());
+        let choices = option.choices.iter().map(|it| (it.clone(), it.clone())).collect();
+        Self { help: option.help.clone().into(), secret, required: option.required && !secret, choices, ..input }
     }
 }
 
 /// Returns the inputs for a channel of a type, with its current settings except secrets.
-pub(super) fn inputs(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<SettingInput> {
+pub(super) fn settings(site: &Site, kind: &str, channel: Option<&Channel>) -> Vec<FormInput> {
     let known = site.service.contacts().channel_types().into_iter().find(|known| known.kind == kind);
     let shown = channel.and_then(|channel| site.service.contacts().shown_config(channel)).unwrap_or_default();
-    let mut inputs: Vec<SettingInput> = match known.map(|known| known.about) {
-        Some(AboutType::BuiltIn(settings)) => settings.iter().map(SettingInput::built_in).collect(),
+    let mut inputs: Vec<FormInput> = match known.map(|known| known.about) {
+        Some(AboutType::BuiltIn(settings)) => settings.iter().map(FormInput::built_in).collect(),
         Some(AboutType::Plugin(info)) => {
-            info.options.iter().map(|option| SettingInput::of_plugin(option, info.is_secret(&option.name))).collect()
+            info.options.iter().map(|option| FormInput::of_plugin(option, info.is_secret(&option.name))).collect()
         }
         Some(AboutType::Silent(_)) | None => Vec::new(),
     };
-    let has_others = shown.keys().any(|key| inputs.iter().all(|input| input.key != *key));
+    let has_others = shown.keys().any(|known| inputs.iter().all(|input| key(input) != *known));
     if inputs.is_empty() || has_others {
         let value = if shown.is_empty() { String::new() } else { pretty(&shown) };
-        return vec![SettingInput {
-            key: WHOLE.to_owned(),
-            title: "Settings, as a JSON object".to_owned(),
-            help: "Secrets are shown blank; leave them blank to keep them.".to_owned(),
-            value,
-            shape: InputKind::Whole,
-            ..SettingInput::default()
-        }];
+        let whole = FormInput::new(InputKind::Json, format!("{PREFIX}{WHOLE}"), "Settings, as a JSON object");
+        return vec![whole.holding(value).help("", "Secrets are shown blank; leave them blank to keep them.")];
     }
     let real = channel.and_then(|channel| channel.config.as_ref());
     for input in &mut inputs {
-        input.is_set = real.and_then(|config| config.get(&input.key)).is_some_and(|value| !is_unset(value));
+        input.is_set = real.and_then(|config| config.get(key(input))).is_some_and(|value| !is_unset(value));
         if !input.secret {
-            input.value = shown.get(&input.key).map(text).unwrap_or_default();
+            input.value = shown.get(key(input)).map(text).unwrap_or_default();
         }
     }
     inputs
+}
+
+/// Returns the key of the setting that the input is for.
+fn key(input: &FormInput) -> &str {
+    input.name.strip_prefix(PREFIX).unwrap_or_default()
 }
 
 fn pretty(config: &Map<String, Value>) -> String {
@@ -161,64 +100,26 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Values that the user entered.
-#[derive(Default)]
-pub struct ChannelForm {
-    pub name: String,
-    pub offered: bool,
-    /// Fields of the form. `None` if it was not sent yet.
-    fields: Option<FormFields>,
-}
-
-impl ChannelForm {
-    #[must_use]
-    pub fn of(channel: &Channel) -> Self {
-        Self { name: channel.name.clone(), offered: channel.offered, fields: None }
-    }
-
-    #[must_use]
-    pub fn draft(&self, config: String) -> ChannelDraft {
-        let (name, offered) = (Some(self.name.clone()), Some(self.offered));
-        ChannelDraft { name, offered, config: Some(config), ..ChannelDraft::default() }
-    }
-
-    #[must_use]
-    pub fn read(fields: &FormFields) -> Self {
-        Self { name: fields.text("name"), offered: fields.ticked("offered"), fields: Some(fields.clone()) }
-    }
-
-    /// Copies the entered values to the inputs, except for secrets.
-    pub fn fill(&self, inputs: &mut [SettingInput]) {
-        let Some(fields) = &self.fields else { return };
-        for input in inputs.iter_mut().filter(|input| !input.secret) {
-            fields.raw(&input.name()).unwrap_or_default().clone_into(&mut input.value);
+/// Converts what was typed to a JSON object. A stored secret whose input is empty becomes an empty text, so it is kept.
+pub(super) fn config(fields: &FormFields, inputs: &[FormInput]) -> Result<String, Problem> {
+    let mut config = Map::new();
+    for input in inputs {
+        let typed = fields.get(&input.name).unwrap_or_default();
+        if input.kind == InputKind::Json {
+            return Ok(if typed.is_empty() { "{}".to_owned() } else { typed.to_owned() });
+        }
+        if !typed.is_empty() {
+            config.insert(key(input).to_owned(), value(input, typed)?);
+        } else if input.secret && input.is_set && !fields.ticked(&input.clear_name()) {
+            config.insert(key(input).to_owned(), Value::String(String::new()));
         }
     }
-
-    /// Returns the settings as a JSON object. A stored secret that was left blank is blank in it, which keeps it.
-    pub fn config(&self, inputs: &[SettingInput]) -> Result<String, Problem> {
-        let mut config = Map::new();
-        let Some(fields) = &self.fields else { return Ok("{}".to_owned()) };
-        for input in inputs {
-            let typed = fields.raw(&input.name()).unwrap_or_default().trim();
-            if input.shape == InputKind::Whole {
-                return Ok(if typed.is_empty() { "{}".to_owned() } else { typed.to_owned() });
-            }
-            if typed.is_empty() {
-                if input.secret && input.is_set && !fields.ticked(&input.clear_name()) {
-                    config.insert(input.key.clone(), Value::String(String::new()));
-                }
-                continue;
-            }
-            config.insert(input.key.clone(), value(input, typed)?);
-        }
-        Ok(Value::Object(config).to_string())
-    }
+    Ok(Value::Object(config).to_string())
 }
 
-fn value(input: &SettingInput, typed: &str) -> Result<Value, Problem> {
-    let bad = |what: &str| Problem::of(input.name(), format!("{}: {what}", input.title));
-    match input.shape {
+fn value(input: &FormInput, typed: &str) -> Result<Value, Problem> {
+    let bad = |what: &str| Problem::of(input.name.clone(), format!("{}: {what}", input.title));
+    match input.kind {
         InputKind::Number => {
             let number = typed.parse::<i64>().map(Value::from);
             number.map_err(|_| bad("enter a whole number."))
@@ -234,21 +135,21 @@ fn value(input: &SettingInput, typed: &str) -> Result<Value, Problem> {
             }
             Ok(Value::Object(headers))
         }
-        InputKind::Line | InputKind::Area | InputKind::Choice | InputKind::Whole => Ok(typed.into()),
+        _ => Ok(typed.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::form_input::filled;
 
-    fn input(key: &str, shape: InputKind) -> SettingInput {
-        SettingInput { key: key.to_owned(), title: key.to_owned(), shape, ..SettingInput::default() }
+    fn input(key: &str, kind: InputKind) -> FormInput {
+        FormInput::new(kind, format!("{PREFIX}{key}"), key.to_owned())
     }
 
-    fn config(sent: &str, inputs: &[SettingInput]) -> Result<Value, Problem> {
-        let form = ChannelForm::read(&FormFields::parse(sent.as_bytes()));
-        form.config(inputs).map(|text| serde_json::from_str(&text).unwrap())
+    fn config(sent: &str, inputs: &[FormInput]) -> Result<Value, Problem> {
+        super::config(&FormFields::parse(sent.as_bytes()), inputs).map(|text| serde_json::from_str(&text).unwrap())
     }
 
     #[test]
@@ -268,13 +169,12 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_there_stays_unless_it_is_cleared() {
-        let secret = |is_set| [SettingInput { secret: true, is_set, ..input("token", InputKind::Line) }];
+        let secret = |is_set| [FormInput { secret: true, is_set, ..input("token", InputKind::Line) }];
         assert_eq!(config("set.token=", &secret(true)), Ok(serde_json::json!({"token": ""})));
         assert_eq!(config("set.token=", &secret(false)), Ok(serde_json::json!({})));
         assert_eq!(config("set.token=&clear.token=on", &secret(true)), Ok(serde_json::json!({})));
         assert_eq!(config("set.token=t", &secret(true)), Ok(serde_json::json!({"token": "t"})));
-        let mut inputs = secret(true);
-        ChannelForm::read(&FormFields::parse(b"set.token=hunter2")).fill(&mut inputs);
+        let inputs = filled(secret(true).to_vec(), Some(&FormFields::parse(b"set.token=hunter2")));
         assert_eq!(inputs[0].value, "", "what was typed as a secret does not come back");
     }
 }

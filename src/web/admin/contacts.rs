@@ -25,6 +25,7 @@ use crate::{
         Site,
         answer::{PageError, PageResult, done, missing, page},
         form::FormFields,
+        form_input::{Choice, FormInput, Line, Word, filled, group},
         form_page::{Ask, FormError, FormPage},
         layout::{Frame, Section},
         problem::Problem,
@@ -62,84 +63,67 @@ pub struct ContactPage {
     tab: &'static str,
     /// `None` for a new contact.
     contact: Option<Contact>,
-    form: ContactForm,
-    /// UUID, and name with type.
-    channels: Vec<(String, String)>,
+    inputs: Vec<FormInput>,
     groups: Vec<(Uuid, String)>,
     offered: Vec<String>,
     problem: Option<Problem>,
 }
 
-/// Values that the user entered.
-#[derive(Default)]
-pub struct ContactForm {
-    full_name: String,
-    username: String,
-    channel: String,
-    /// Channel types and addresses.
-    addresses: Vec<(String, String)>,
+/// Returns the inputs of a contact, with one for each channel type that a contact may have an address for.
+fn inputs(contact: Option<&Contact>, directory: &Directory) -> Vec<FormInput> {
+    let known = contact.map(|contact| contact.addresses.clone()).unwrap_or_default();
+    let username = contact.and_then(|it| it.username.clone()).unwrap_or_default();
+    let channel = contact.map(|it| it.default_channel.to_string()).unwrap_or_default();
+    let channels =
+        FormInput { choices: channel_choices(directory), ..FormInput::new(Choice, "channel", "Default channel") };
+    let addresses = types(directory, known.keys()).into_iter().map(|kind| {
+        let address = known.get(&kind).cloned().unwrap_or_default();
+        FormInput::new(Word, format!("{ADDRESSES}{kind}"), kind).up_to(ADDRESS).holding(address)
+    });
+    let mut inputs = vec![
+        FormInput::new(Line, "full_name", "Full name")
+            .up_to(FULL_NAME)
+            .required()
+            .holding(contact.map(|it| it.full_name.clone()).unwrap_or_default()),
+        FormInput::new(Word, "username", "Username")
+            .up_to(CONTACT_USERNAME)
+            .holding(username)
+            .help("username-help", "Of their account here, if any, so that they are not notified twice."),
+        channels.required().holding(channel),
+    ];
+    inputs.extend(group("Addresses, by type of channel", addresses.collect()));
+    inputs
 }
 
-impl ContactForm {
-    /// Fills the form with a contact. It has a field for each channel type that a contact may have an address for.
-    fn of(contact: Option<&Contact>, directory: &Directory) -> Self {
-        let known = contact.map(|contact| contact.addresses.clone()).unwrap_or_default();
-        let address = |kind: String| {
-            let address = known.get(&kind).cloned().unwrap_or_default();
-            (kind, address)
-        };
-        Self {
-            full_name: contact.map(|it| it.full_name.clone()).unwrap_or_default(),
-            username: contact.and_then(|it| it.username.clone()).unwrap_or_default(),
-            channel: contact.map(|it| it.default_channel.to_string()).unwrap_or_default(),
-            addresses: types(directory, known.keys()).into_iter().map(address).collect(),
-        }
+/// Checks what the contact API checks, and converts what was typed to a draft.
+fn draft(fields: &FormFields, uuid: Uuid, directory: &Directory) -> Result<ContactDraft, Problem> {
+    let (full_name, username) = (fields.text("full_name"), fields.text("username"));
+    if full_name.is_empty() {
+        return Err(Problem::of("full_name", "Full name: must not be empty."));
     }
-
-    fn read(fields: &FormFields, directory: &Directory) -> Self {
-        let sent: BTreeMap<String, String> = fields
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix(ADDRESSES)?.to_owned(), value.trim().to_owned())))
-            .collect();
-        Self {
-            full_name: fields.text("full_name"),
-            username: fields.text("username"),
-            channel: fields.text("channel"),
-            addresses: types(directory, [].into_iter())
-                .into_iter()
-                .map(|kind| {
-                    let address = sent.get(&kind).cloned().unwrap_or_default();
-                    (kind, address)
-                })
-                .collect(),
+    Problem::check_length("full_name", "Full name", &full_name, FULL_NAME)?;
+    Problem::check_length("username", "Username", &username, CONTACT_USERNAME)?;
+    let bad_channel = |_| Problem::of("channel", "Default channel: choose one.");
+    let default_channel = fields.text("channel").parse().map_err(bad_channel)?;
+    let mut addresses = BTreeMap::new();
+    for kind in types(directory, [].into_iter()) {
+        let field = format!("{ADDRESSES}{kind}");
+        let Some(address) = fields.filled(&field) else { continue };
+        Problem::check_length(&field, &kind, address, ADDRESS)?;
+        if kind == EMAIL && !looks_like_email(address) {
+            return Err(Problem::of(field, format!("{kind}: not a valid e-mail address.")));
         }
+        addresses.insert(kind, address.to_owned());
     }
-
-    /// Checks what the contact API checks, and converts the form to a draft.
-    fn draft(&self, uuid: Uuid) -> Result<ContactDraft, Problem> {
-        if self.full_name.is_empty() {
-            return Err(Problem::of("full_name", "Full name: must not be empty."));
-        }
-        Problem::check_length("full_name", "Full name", &self.full_name, FULL_NAME)?;
-        Problem::check_length("username", "Username", &self.username, CONTACT_USERNAME)?;
-        let channel = self.channel.parse().map_err(|_| Problem::of("channel", "Default channel: choose one."))?;
-        for (kind, address) in &self.addresses {
-            let field = format!("{ADDRESSES}{kind}");
-            Problem::check_length(&field, kind, address, ADDRESS)?;
-            if kind == EMAIL && !address.is_empty() && !looks_like_email(address) {
-                return Err(Problem::of(field, format!("{kind}: not a valid e-mail address.")));
-            }
-        }
-        Ok(ContactDraft {
-            uuid,
-            full_name: self.full_name.clone(),
-            username: Some(self.username.clone()).filter(|name| !name.is_empty()),
-            default_channel: channel,
-            groups: None,
-            addresses: self.addresses.iter().filter(|(_, address)| !address.is_empty()).cloned().collect(),
-            origin: OriginEdit::Keep,
-        })
-    }
+    Ok(ContactDraft {
+        uuid,
+        full_name,
+        username: Some(username).filter(|name| !name.is_empty()),
+        default_channel,
+        groups: None,
+        addresses,
+        origin: OriginEdit::Keep,
+    })
 }
 
 /// Returns the channel types that a contact may have addresses for, and those in `had`.
@@ -187,46 +171,44 @@ impl FormPage for ContactPage {
     const CHANGE: Action = Action::ManageContacts;
     type Id = String;
     type Known = Contact;
-    type Draft = ContactForm;
+    type Draft = Option<FormFields>;
 
     async fn find(site: &Site, _: &Visitor, id: String) -> Result<Contact, PageError> {
         site.service.contacts().contact(uuid(&id, Model::Contact)?).await?.ok_or_else(|| missing(Model::Contact))
     }
 
-    fn start(ask: &Ask<Self>) -> ContactForm {
-        ContactForm::of(ask.known.as_ref(), &ask.site.service.directory())
+    fn read(ask: &Ask<Self>) -> Option<FormFields> {
+        Some(ask.fields.clone())
     }
 
-    fn read(ask: &Ask<Self>) -> ContactForm {
-        ContactForm::read(&ask.fields, &ask.site.service.directory())
-    }
-
-    async fn view(ask: &Ask<Self>, form: ContactForm, problem: Option<Problem>) -> Result<Self, PageError> {
+    async fn view(ask: &Ask<Self>, typed: Option<FormFields>, problem: Option<Problem>) -> Result<Self, PageError> {
         let mut groups = Vec::new();
         for group in ask.known.iter().flat_map(|contact| &contact.groups) {
             groups.extend(
                 ask.site.service.contacts().contact_group(*group).await?.map(|it| (it.group.uuid, it.group.name)),
             );
         }
+        let stored = ask.known.as_ref().filter(|_| typed.is_none());
+        let inputs = inputs(stored, &ask.site.service.directory());
         let title = ask.known.as_ref().map_or("New contact".to_owned(), |contact| contact.full_name.clone());
         Ok(Self {
             frame: Frame::new(&ask.site, &ask.visitor, Section::Admin, title),
             tab: "contacts",
             offered: offered_groups(&ask.site).await?,
-            channels: channel_choices(&ask.site.service.directory()),
+            inputs: filled(inputs, typed.as_ref()),
             contact: ask.known.clone(),
-            form,
             groups,
             problem,
         })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut ContactForm) -> Result<Response, FormError> {
+    async fn save(ask: &Ask<Self>, _: &mut Option<FormFields>) -> Result<Response, FormError> {
         let (uuid, way, notice) = match &ask.known {
             None => (Uuid::new_v4(), WriteMode::Create, "Contact created."),
             Some(contact) => (contact.uuid, WriteMode::Put, "Saved."),
         };
-        ask.site.service.contacts().store_contact(&ask.visitor.caller, way, form.draft(uuid)?).await?;
+        let draft = draft(&ask.fields, uuid, &ask.site.service.directory())?;
+        ask.site.service.contacts().store_contact(&ask.visitor.caller, way, draft).await?;
         Ok(done(&path(uuid), notice))
     }
 }

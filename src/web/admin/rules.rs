@@ -127,7 +127,7 @@ fn recipient_text(recipient: &Recipient) -> String {
 pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let (directory, q) = (site.service.directory(), staff.query.text("q"));
     let folded = fold(&q);
-    let rules = directory.rules_sorted().into_iter().filter(|rule| fold(&rule.name).contains(&folded));
+    let rules = directory.rules.values().filter(|rule| fold(&rule.name).contains(&folded));
     let rows = rules.map(|rule| RuleRow {
         owner: directory.user(rule.owner).map(|user| user.username.clone()).unwrap_or_default(),
         timeslot: directory.timeslots.get(&rule.timeslot).map(|it| it.name.clone()).unwrap_or_default(),

@@ -8,18 +8,21 @@ use axum::{
 
 use super::{
     TokenLine, default_life,
-    sources::{SourceForm, frame},
+    sources::{frame, frequency, parse_frequency},
     token_life,
 };
 use crate::{
     domain::{
         ids::{SourceId, TokenId},
+        limits::{SOURCE_NAME, URL},
         source::SourceDraft,
     },
     service::{Action, Model, SourceView},
     web::{
         Site,
         answer::{PageError, PageResult, done, missing, page_once},
+        form::FormFields,
+        form_input::{FormInput, Line, Url, filled},
         form_page::{Ask, FormError, FormPage},
         layout::Frame,
         problem::Problem,
@@ -34,7 +37,7 @@ pub struct SourcePage {
     view: SourceView,
     tokens: Vec<TokenLine>,
     token_life: String,
-    form: SourceForm,
+    inputs: Vec<FormInput>,
     problem: Option<Problem>,
     /// New token, which is shown only once.
     new_token: Option<NewToken>,
@@ -50,40 +53,38 @@ impl FormPage for SourcePage {
     const CHANGE: Action = Action::ManageSources;
     type Id = u64;
     type Known = SourceView;
-    type Draft = SourceForm;
+    type Draft = Option<FormFields>;
 
     async fn find(site: &Site, visitor: &Visitor, id: u64) -> Result<SourceView, PageError> {
         Ok(site.service.sources().source_view(&visitor.caller, SourceId(id)).await?)
     }
 
-    fn start(ask: &Ask<Self>) -> SourceForm {
-        let form = |view: &SourceView| SourceForm {
-            name: view.source.name.clone(),
-            base_url: view.source.base_url.clone(),
-            frequency: view.source.heartbeat_frequency.map(|seconds| seconds.to_string()).unwrap_or_default(),
-            ..SourceForm::default()
-        };
-        ask.known.as_ref().map(form).unwrap_or_default()
+    fn read(ask: &Ask<Self>) -> Option<FormFields> {
+        Some(ask.fields.clone())
     }
 
-    fn read(ask: &Ask<Self>) -> SourceForm {
-        SourceForm::read(&ask.fields)
-    }
-
-    async fn view(ask: &Ask<Self>, form: SourceForm, problem: Option<Problem>) -> Result<Self, PageError> {
+    async fn view(ask: &Ask<Self>, typed: Option<FormFields>, problem: Option<Problem>) -> Result<Self, PageError> {
         let (view, now) = (ask.known()?.clone(), ask.site.service.now());
         let frame = frame(&ask.site, &ask.visitor, format!("Source {}", view.source.name));
         let tokens = view.tokens.iter().map(|token| TokenLine::new(token, now)).collect();
         let token_life = default_life(&ask.site);
-        Ok(Self { frame, view, tokens, token_life, form, problem, new_token: None })
+        let source = &view.source;
+        let seconds = source.heartbeat_frequency.map(|seconds| seconds.to_string()).unwrap_or_default();
+        let inputs = vec![
+            FormInput::new(Line, "name", "Name").up_to(SOURCE_NAME).required().holding(&*source.name),
+            FormInput::new(Url, "base_url", "Base URL").up_to(URL).holding(&*source.base_url),
+            frequency("60 to 86400. Empty: not watched.").holding(seconds),
+        ];
+        let inputs = filled(inputs, typed.as_ref());
+        Ok(Self { frame, view, tokens, token_life, inputs, problem, new_token: None })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, FormError> {
-        let (id, frequency) = (ask.known()?.source.id, form.parse_frequency()?);
+    async fn save(ask: &Ask<Self>, _: &mut Option<FormFields>) -> Result<Response, FormError> {
+        let (id, fields) = (ask.known()?.source.id, &ask.fields);
         let edit = SourceDraft {
-            name: Some(form.name.clone()),
-            base_url: Some(form.base_url.clone()),
-            heartbeat_frequency: Some(frequency),
+            name: Some(fields.text("name")),
+            base_url: Some(fields.text("base_url")),
+            heartbeat_frequency: Some(parse_frequency(&fields.text("frequency"))?),
             ..SourceDraft::default()
         };
         ask.site.service.sources().edit_source(&ask.visitor.caller, id, edit).await?;

@@ -1,4 +1,4 @@
-//! The lists of sources and source types, and the form for a new source.
+//! The lists of sources and source types, and the forms for new ones.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,26 @@ use axum::{extract::State, response::Response};
 
 use super::Staff;
 use crate::{
-    domain::{limits::HEARTBEAT_FREQUENCY, source::SourceDraft},
+    domain::{
+        directory::Subject,
+        limits::{HEARTBEAT_FREQUENCY, PERSON_NAME, SOURCE_NAME, SOURCE_TYPE_NAME, URL},
+        source::SourceDraft,
+    },
     service::{Action, SourceView, TokenState},
     web::{
         Site,
         answer::{PageError, PageResult, done, page},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
+        form_input::{Choice, FormInput, Line, Number, Url, Word},
+        form_page::FormError,
         layout::{Frame, Section},
+        plain_form::{PlainAsk, PlainForm, PlainPage},
         problem::Problem,
         visitor::Visitor,
     },
 };
+
+/// Path and title of the list of sources.
+const LIST: (&str, &str) = ("/sources/", "Sources");
 
 #[derive(Template)]
 #[template(path = "admin/sources.html")]
@@ -29,61 +37,17 @@ struct SourcesPage {
     is_fresh: bool,
 }
 
-#[derive(Template)]
-#[template(path = "admin/source_new.html")]
-pub struct NewSourcePage {
-    frame: Frame,
-    types: Vec<String>,
-    form: SourceForm,
-    problem: Option<Problem>,
-}
-
-#[derive(Template)]
-#[template(path = "admin/source_types.html")]
-pub struct TypesPage {
-    frame: Frame,
-    /// Names, with their number of sources.
-    types: Vec<(String, usize)>,
-    name: String,
-    problem: Option<Problem>,
-}
-
-/// Values that the user entered.
-#[derive(Default)]
-pub struct SourceForm {
-    pub name: String,
-    pub source_type: String,
-    pub new_type: String,
-    pub base_url: String,
-    pub username: String,
-    /// Heartbeat interval in seconds. Empty if the source is not watched.
-    pub frequency: String,
-}
-
-impl SourceForm {
-    pub(super) fn read(fields: &FormFields) -> Self {
-        Self {
-            name: fields.text("name"),
-            source_type: fields.text("type"),
-            new_type: fields.text("new_type"),
-            base_url: fields.text("base_url"),
-            username: fields.text("username"),
-            frequency: fields.text("frequency"),
-        }
+/// Parses the heartbeat interval, in seconds. Empty if the source is not watched.
+pub(super) fn parse_frequency(text: &str) -> Result<Option<u32>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
     }
-
-    /// Parses the heartbeat interval, in seconds.
-    pub(super) fn parse_frequency(&self) -> Result<Option<u32>, Problem> {
-        if self.frequency.is_empty() {
-            return Ok(None);
-        }
-        let seconds = self.frequency.parse().ok().filter(|seconds| HEARTBEAT_FREQUENCY.contains(seconds));
-        seconds.map(Some).ok_or_else(|| {
-            let (least, most) = (HEARTBEAT_FREQUENCY.start(), HEARTBEAT_FREQUENCY.end());
-            let text = format!("Heartbeat interval: enter {least} to {most} seconds, or leave it empty.");
-            Problem::of("frequency", text)
-        })
-    }
+    let seconds = text.parse().ok().filter(|seconds| HEARTBEAT_FREQUENCY.contains(seconds));
+    seconds.map(Some).ok_or_else(|| {
+        let (least, most) = (HEARTBEAT_FREQUENCY.start(), HEARTBEAT_FREQUENCY.end());
+        let text = format!("Heartbeat interval: enter {least} to {most} seconds, or leave it empty.");
+        Problem::of("frequency", text)
+    })
 }
 
 pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
@@ -92,37 +56,55 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     page(&SourcesPage { frame: frame(&site, &staff.visitor, "Sources"), sources, is_fresh })
 }
 
-impl FormPage for NewSourcePage {
+/// Form of a new source.
+pub enum NewSource {}
+
+impl PlainForm for NewSource {
+    const SUBJECT: Subject = Subject::Source;
+    const LIST: (&'static str, &'static str) = LIST;
     const CHANGE: Action = Action::ManageSources;
     type Id = u64;
     type Known = ();
-    type Draft = SourceForm;
 
-    fn read(ask: &Ask<Self>) -> SourceForm {
-        SourceForm::read(&ask.fields)
+    fn page(ask: &PlainAsk<Self>, _: bool) -> Result<PlainPage<Self>, PageError> {
+        let directory = ask.site.service.directory();
+        let types = directory.source_types.iter().map(|name| (name.clone(), name.clone())).collect();
+        let inputs = vec![
+            FormInput::new(Line, "name", "Name").up_to(SOURCE_NAME).required(),
+            FormInput { choices: types, ..FormInput::new(Choice, "type", "Type") }.help("type-help", ""),
+            FormInput::new(Word, "new_type", "Or a new type")
+                .up_to(SOURCE_TYPE_NAME)
+                .placeholder("zabbix")
+                .help("type-help", "What kind of system it is. Choose a type, or enter a new one in lower case."),
+            FormInput::new(Url, "base_url", "Base URL")
+                .up_to(URL)
+                .placeholder("https://nav.example.org/")
+                .help("base-help", "Incidents can link to pages relative to it."),
+            frequency("60 to 86400. If the source is silent for longer, an incident is opened."),
+            FormInput::new(Word, "username", "Account username")
+                .up_to(PERSON_NAME)
+                .placeholder("created from the name"),
+        ];
+        Ok(PlainPage::new(ask, "New source", None, inputs))
     }
 
-    async fn view(ask: &Ask<Self>, form: SourceForm, problem: Option<Problem>) -> Result<Self, PageError> {
-        let types = ask.site.service.directory().source_types.iter().cloned().collect();
-        Ok(Self { frame: frame(&ask.site, &ask.visitor, "New source"), types, form, problem })
-    }
-
-    async fn save(ask: &Ask<Self>, form: &mut SourceForm) -> Result<Response, FormError> {
-        let (service, caller, frequency) = (&ask.site.service, &ask.visitor.caller, form.parse_frequency()?);
-        let is_new_type = !form.new_type.is_empty();
-        if form.source_type.is_empty() && !is_new_type {
+    async fn save(ask: &PlainAsk<Self>) -> Result<Response, FormError> {
+        let (service, caller, fields) = (&ask.site.service, &ask.visitor.caller, &ask.fields);
+        let frequency = parse_frequency(&fields.text("frequency"))?;
+        let (name, new_type) = (fields.text("name"), fields.filled("new_type"));
+        let Some(source_type) = new_type.map(str::to_lowercase).or_else(|| Some(fields.filled("type")?.to_owned()))
+        else {
             return Err(Problem::of("type", "Type: choose one, or enter a new one.").into());
-        }
-        let username = Some(form.username.clone()).filter(|name| !name.is_empty());
-        let source_type = if is_new_type { form.new_type.to_lowercase() } else { form.source_type.clone() };
-        let new = SourceDraft {
-            name: Some(form.name.clone()),
-            source_type: Some(source_type),
-            base_url: Some(form.base_url.clone()),
-            heartbeat_frequency: None,
-            username: username.or_else(|| Some(self::username(&form.name))),
         };
-        let source = service.sources().create_source_with_type(caller, new, is_new_type).await?;
+        let username = fields.filled("username").map_or_else(|| username(&name), str::to_owned);
+        let new = SourceDraft {
+            name: Some(name),
+            source_type: Some(source_type),
+            base_url: Some(fields.text("base_url")),
+            heartbeat_frequency: None,
+            username: Some(username),
+        };
+        let source = service.sources().create_source_with_type(caller, new, new_type.is_some()).await?;
         if frequency.is_some() {
             let edit = SourceDraft { heartbeat_frequency: Some(frequency), ..SourceDraft::default() };
             service.sources().edit_source(caller, source.id, edit).await.map_err(PageError::from)?;
@@ -131,44 +113,52 @@ impl FormPage for NewSourcePage {
     }
 }
 
+/// Returns the input for the heartbeat interval.
+pub(super) fn frequency(help: &'static str) -> FormInput {
+    let input = FormInput::new(Number, "frequency", "Heartbeat interval (seconds)");
+    input.placeholder("not watched").help("beat-help", help)
+}
+
 /// Converts the name of a source to a valid username.
 fn username(name: &str) -> String {
     let letters = name.trim().chars().map(|c| if c.is_alphanumeric() || "@.+-_".contains(c) { c } else { '-' });
     letters.take(140).collect()
 }
 
-pub async fn types(State(site): State<Site>, staff: Staff) -> PageResult {
-    page(&types_page(&site, &staff.visitor, String::new(), None))
-}
+/// Types of sources, and the form of a new one.
+pub enum SourceTypes {}
 
-impl FormPage for TypesPage {
+impl PlainForm for SourceTypes {
+    const SUBJECT: Subject = Subject::SourceType;
+    const LIST: (&'static str, &'static str) = LIST;
     const CHANGE: Action = Action::ManageSources;
+    const OPEN: Action = Action::SeeAdministration;
     type Id = u64;
     type Known = ();
-    type Draft = String;
 
-    fn read(ask: &Ask<Self>) -> String {
-        ask.fields.text("name")
+    fn page(ask: &PlainAsk<Self>, _: bool) -> Result<PlainPage<Self>, PageError> {
+        let directory = ask.site.service.directory();
+        let mut counts: BTreeMap<&str, usize> = directory.source_types.iter().map(|name| (name.as_str(), 0)).collect();
+        for source in directory.sources.values() {
+            *counts.entry(&source.source_type).or_default() += 1;
+        }
+        let lines = counts.into_iter().map(|(name, count)| {
+            (None, name.to_owned(), format!("{count} {}", if count == 1 { "source" } else { "sources" }))
+        });
+        let name = FormInput::new(Word, "name", "Name, in lower case").up_to(SOURCE_TYPE_NAME).required();
+        Ok(PlainPage {
+            lines: lines.collect(),
+            heading: "New type",
+            action: "/sources/types/".to_owned(),
+            button: "Create type".to_owned(),
+            ..PlainPage::new(ask, "Source types", None, vec![name])
+        })
     }
 
-    async fn view(ask: &Ask<Self>, name: String, problem: Option<Problem>) -> Result<Self, PageError> {
-        Ok(types_page(&ask.site, &ask.visitor, name, problem))
-    }
-
-    async fn save(ask: &Ask<Self>, name: &mut String) -> Result<Response, FormError> {
-        ask.site.service.sources().create_source_type(&ask.visitor.caller, name.clone()).await?;
+    async fn save(ask: &PlainAsk<Self>) -> Result<Response, FormError> {
+        ask.site.service.sources().create_source_type(&ask.visitor.caller, ask.fields.text("name")).await?;
         Ok(done("/sources/types/", "Type created."))
     }
-}
-
-fn types_page(site: &Site, visitor: &Visitor, name: String, problem: Option<Problem>) -> TypesPage {
-    let directory = site.service.directory();
-    let mut counts: BTreeMap<&str, usize> = directory.source_types.iter().map(|name| (name.as_str(), 0)).collect();
-    for source in directory.sources.values() {
-        *counts.entry(&source.source_type).or_default() += 1;
-    }
-    let types = counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    TypesPage { frame: frame(site, visitor, "Source types"), types, name, problem }
 }
 
 pub(super) fn frame(site: &Site, visitor: &Visitor, title: impl Into<String>) -> Frame {
@@ -187,11 +177,10 @@ mod tests {
 
     #[test]
     fn frequencies_have_bounds() {
-        let form = |text: &str| SourceForm { frequency: text.to_owned(), ..SourceForm::default() };
-        assert_eq!(form("").parse_frequency(), Ok(None));
-        assert_eq!(form("60").parse_frequency(), Ok(Some(60)));
+        assert_eq!(parse_frequency(""), Ok(None));
+        assert_eq!(parse_frequency("60"), Ok(Some(60)));
         for bad in ["59", "86401", "x", "-60", "99999999999999"] {
-            assert!(form(bad).parse_frequency().is_err(), "{bad}");
+            assert!(parse_frequency(bad).is_err(), "{bad}");
         }
     }
 }

@@ -11,7 +11,9 @@ use axum::{
 use super::{TokenLine, default_life, token_life};
 use crate::{
     domain::{
+        directory::Subject,
         ids::{TokenId, UserId},
+        limits::{EMAIL, PASSWORD, PASSWORD_MIN, PERSON_NAME},
         token::TokenKind,
         user::{User, UserDraft},
     },
@@ -20,8 +22,10 @@ use crate::{
         Site,
         answer::{PageError, PageResult, done, missing, page_once},
         form::FormFields,
+        form_input::{Area, Check, Email, FormInput, Line, Word, filled, group},
         form_page::{Ask, FormError, FormPage},
         layout::{Frame, Section},
+        plain_form::{PlainAsk, PlainForm, PlainPage},
         problem::Problem,
         visitor::{Posted, Visitor},
     },
@@ -35,7 +39,7 @@ pub struct UserPage {
     user: Arc<User>,
     source: Option<(u64, String)>,
     is_self: bool,
-    form: UserForm,
+    inputs: Vec<FormInput>,
     tokens: Vec<TokenLine>,
     token_life: String,
     sessions: Vec<TokenLine>,
@@ -44,109 +48,86 @@ pub struct UserPage {
     problem: Option<Problem>,
 }
 
-#[derive(Template)]
-#[template(path = "admin/user_new.html")]
-pub struct NewUserPage {
-    frame: Frame,
-    tab: &'static str,
-    form: UserForm,
-    problem: Option<Problem>,
-}
+/// Form of a new user.
+pub enum NewUser {}
 
-/// Values that the user entered.
-#[derive(Default)]
-pub struct UserForm {
-    username: String,
-    first_name: String,
-    last_name: String,
-    email: String,
-    is_staff: bool,
-    is_superuser: bool,
-    is_active: bool,
-    /// One grant per line.
-    grants: String,
-}
-
-impl UserForm {
-    fn draft(&self) -> UserDraft {
-        UserDraft {
-            first_name: Some(self.first_name.clone()),
-            last_name: Some(self.last_name.clone()),
-            email: Some(self.email.clone()),
-            is_staff: Some(self.is_staff),
-            is_superuser: Some(self.is_superuser),
-            is_active: Some(self.is_active),
-            grants: Some(self.grants()),
-            ..UserDraft::default()
-        }
-    }
-
-    fn of(user: &User) -> Self {
-        Self {
-            username: user.username.clone(),
-            first_name: user.first_name.clone(),
-            last_name: user.last_name.clone(),
-            email: user.email.clone(),
-            is_staff: user.is_staff,
-            is_superuser: user.is_superuser,
-            is_active: user.is_active,
-            grants: user.grants.join("\n"),
-        }
-    }
-
-    fn read(fields: &FormFields) -> Self {
-        Self {
-            username: fields.text("username"),
-            first_name: fields.text("first_name"),
-            last_name: fields.text("last_name"),
-            email: fields.text("email"),
-            is_staff: fields.ticked("is_staff"),
-            is_superuser: fields.ticked("is_superuser"),
-            is_active: fields.ticked("is_active"),
-            grants: fields.text("grants"),
-        }
-    }
-
-    fn grants(&self) -> Vec<String> {
-        let mut grants: Vec<String> = Vec::new();
-        for grant in self.grants.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            if !grants.iter().any(|known| known == grant) {
-                grants.push(grant.to_owned());
-            }
-        }
-        grants
-    }
-}
-
-impl FormPage for NewUserPage {
+impl PlainForm for NewUser {
+    const SUBJECT: Subject = Subject::User;
+    const LIST: (&'static str, &'static str) = ("/admin/users/", "Users");
     const CHANGE: Action = Action::ManageUsers;
     type Id = u64;
     type Known = ();
-    type Draft = UserForm;
 
-    fn start(_: &Ask<Self>) -> UserForm {
-        UserForm { is_active: true, ..UserForm::default() }
+    fn page(ask: &PlainAsk<Self>, _: bool) -> Result<PlainPage<Self>, PageError> {
+        let help = "At least eight characters. Without one the user cannot log in.";
+        let password = FormInput::new(Line, "password", "Password").up_to(PASSWORD).help("password-help", help);
+        let mut inputs = vec![
+            FormInput::new(Word, "username", "Username").up_to(PERSON_NAME).required(),
+            FormInput { secret: true, shortest: PASSWORD_MIN, ..password },
+        ];
+        inputs.extend(details(None));
+        inputs.extend(group("Rights", rights(None)));
+        Ok(PlainPage::new(ask, "New user", None, inputs))
     }
 
-    fn read(ask: &Ask<Self>) -> UserForm {
-        UserForm::read(&ask.fields)
-    }
-
-    async fn view(ask: &Ask<Self>, form: UserForm, problem: Option<Problem>) -> Result<Self, PageError> {
-        let frame = Frame::new(&ask.site, &ask.visitor, Section::Admin, "New user");
-        Ok(Self { frame, tab: "users", form, problem })
-    }
-
-    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, FormError> {
+    async fn save(ask: &PlainAsk<Self>) -> Result<Response, FormError> {
         let password = ask.fields.raw("password").unwrap_or_default();
         let new = UserDraft {
-            username: Some(form.username.clone()),
+            username: Some(ask.fields.text("username")),
             password: (!password.is_empty()).then(|| password.into()),
             is_active: None,
-            ..form.draft()
+            ..draft(&ask.fields)
         };
         let user = ask.site.service.people().create_user(&ask.visitor.caller, new).await?;
         Ok(done(&path(user.id), &format!("User {} created.", user.username)))
+    }
+}
+
+/// Returns the inputs for the details of a user, without rights.
+fn details(user: Option<&User>) -> Vec<FormInput> {
+    let of = |field: fn(&User) -> &str| user.map(field).unwrap_or_default();
+    let grants = user.map(|user| user.grants.join("\n")).unwrap_or_default();
+    let help = "For programs that keep contacts and groups up to date:";
+    let grants = FormInput::new(Area, "grants", "Grants, one per line").holding(grants).help("grants-help", help);
+    vec![
+        FormInput::new(Line, "first_name", "First name").up_to(PERSON_NAME).holding(of(|it| &it.first_name)),
+        FormInput::new(Line, "last_name", "Last name").up_to(PERSON_NAME).holding(of(|it| &it.last_name)),
+        FormInput::new(Email, "email", "E-mail").up_to(EMAIL).holding(of(|it| &it.email)),
+        FormInput { example: CONTACT_API, ..grants },
+    ]
+}
+
+/// Returns the inputs for the rights of a user. A new user is always active.
+fn rights(user: Option<&User>) -> Vec<FormInput> {
+    let mut rights = vec![
+        FormInput::new(Check, "is_staff", "Staff: sees these pages, plans maintenance")
+            .checked(user.is_some_and(|it| it.is_staff)),
+        FormInput::new(Check, "is_superuser", "Superuser: may do everything")
+            .checked(user.is_some_and(|it| it.is_superuser)),
+    ];
+    if let Some(user) = user {
+        let active = FormInput::new(Check, "is_active", "Active (can log in; tokens work)");
+        rights.insert(0, active.checked(user.is_active));
+    }
+    rights
+}
+
+fn draft(fields: &FormFields) -> UserDraft {
+    let mut grants: Vec<String> = Vec::new();
+    for grant in fields.text("grants").lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if !grants.iter().any(|known| known == grant) {
+            grants.push(grant.to_owned());
+        }
+    }
+    UserDraft {
+        first_name: Some(fields.text("first_name")),
+        last_name: Some(fields.text("last_name")),
+        email: Some(fields.text("email")),
+        is_staff: Some(fields.ticked("is_staff")),
+        is_superuser: Some(fields.ticked("is_superuser")),
+        is_active: Some(fields.ticked("is_active")),
+        grants: Some(grants),
+        ..UserDraft::default()
     }
 }
 
@@ -155,21 +136,17 @@ impl FormPage for UserPage {
     const CHANGE: Action = Action::ManageUsers;
     type Id = u64;
     type Known = Arc<User>;
-    type Draft = UserForm;
+    type Draft = Option<FormFields>;
 
     async fn find(site: &Site, _: &Visitor, id: u64) -> Result<Arc<User>, PageError> {
         site.service.directory().user(UserId(id)).cloned().ok_or_else(|| missing(Model::User))
     }
 
-    fn start(ask: &Ask<Self>) -> UserForm {
-        ask.known.as_deref().map(UserForm::of).unwrap_or_default()
+    fn read(ask: &Ask<Self>) -> Option<FormFields> {
+        Some(ask.fields.clone())
     }
 
-    fn read(ask: &Ask<Self>) -> UserForm {
-        UserForm::read(&ask.fields)
-    }
-
-    async fn view(ask: &Ask<Self>, form: UserForm, problem: Option<Problem>) -> Result<Self, PageError> {
+    async fn view(ask: &Ask<Self>, typed: Option<FormFields>, problem: Option<Problem>) -> Result<Self, PageError> {
         let (service, user) = (&ask.site.service, Arc::clone(ask.known()?));
         let (directory, now) = (service.directory(), service.now());
         let lines = |is_session: bool| {
@@ -179,12 +156,17 @@ impl FormPage for UserPage {
                 .map(|token| TokenLine::new(&token, now))
                 .collect()
         };
+        let is_self = ask.visitor.caller.id() == user.id;
+        let mut inputs = details(Some(&user));
+        if !is_self {
+            inputs.extend(group("Rights", rights(Some(&user))));
+        }
         Ok(Self {
             frame: Frame::new(&ask.site, &ask.visitor, Section::Admin, format!("User {}", user.username)),
             tab: "users",
             source: directory.source_of(user.id).map(|source| (source.id.0, source.name.clone())),
-            is_self: ask.visitor.caller.id() == user.id,
-            form,
+            is_self,
+            inputs: filled(inputs, typed.as_ref()),
             tokens: lines(false),
             token_life: default_life(&ask.site),
             sessions: lines(true),
@@ -194,10 +176,10 @@ impl FormPage for UserPage {
         })
     }
 
-    async fn save(ask: &Ask<Self>, form: &mut UserForm) -> Result<Response, FormError> {
+    async fn save(ask: &Ask<Self>, _: &mut Option<FormFields>) -> Result<Response, FormError> {
         let (id, caller) = (ask.known()?.id, &ask.visitor.caller);
         let is_other = caller.id() != id;
-        let mut change = form.draft();
+        let mut change = draft(&ask.fields);
         if !is_other {
             (change.is_staff, change.is_superuser, change.is_active) = (None, None, None);
         }

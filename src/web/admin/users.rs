@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::Staff;
 use crate::{
-    domain::{filter::fold, ids::UserId, token::TokenKind, user::User},
+    domain::{directory::Directory, filter::fold, ids::UserId, token::TokenKind, user::User},
     web::{
         Site,
         answer::{PageResult, page},
@@ -21,7 +21,7 @@ use crate::{
 struct UsersPage {
     frame: Frame,
     tab: &'static str,
-    rows: Vec<AccountRow>,
+    rows: Vec<UserRow>,
     q: String,
     kind: String,
     matching: usize,
@@ -29,7 +29,7 @@ struct UsersPage {
     is_first: bool,
 }
 
-struct AccountRow {
+struct UserRow {
     user: Arc<User>,
     /// Id and name of the source that the account posts for.
     source: Option<(u64, String)>,
@@ -37,55 +37,31 @@ struct AccountRow {
     sessions: usize,
 }
 
-/// Kind of accounts that are listed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AccountKind {
-    All,
-    People,
-    Staff,
-    Sources,
-    Inactive,
-}
+/// Kind of accounts that are listed: its value in the address, its title, and whether an account is of that kind.
+type AccountKind = (&'static str, &'static str, fn(&Directory, &User) -> bool);
 
-impl AccountKind {
-    const NAMES: [(&'static str, &'static str); 5] = [
-        ("", "all accounts"),
-        ("people", "people"),
-        ("staff", "staff and superusers"),
-        ("sources", "accounts of sources"),
-        ("inactive", "inactive"),
-    ];
-
-    fn read(text: &str) -> Self {
-        match text {
-            "people" => Self::People,
-            "staff" => Self::Staff,
-            "sources" => Self::Sources,
-            "inactive" => Self::Inactive,
-            _ => Self::All,
-        }
-    }
-}
+const KINDS: [AccountKind; 5] = [
+    ("", "all accounts", |_, _| true),
+    ("people", "people", |directory, user| directory.source_of(user.id).is_none()),
+    ("staff", "staff and superusers", |_, user| user.is_staff || user.is_superuser),
+    ("sources", "accounts of sources", |directory, user| directory.source_of(user.id).is_some()),
+    ("inactive", "inactive", |_, user| !user.is_active),
+];
 
 /// Shows the accounts, sorted by username.
 pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
     let directory = site.service.directory();
     let (q, after) = (staff.query.text("q"), staff.query.text("after"));
-    let kind = AccountKind::read(staff.query.get("kind").unwrap_or_default());
+    let kind = staff.query.text("kind");
+    let (_, _, is_of_kind) = KINDS.into_iter().find(|(value, ..)| *value == kind).unwrap_or(KINDS[0]);
     let words: Vec<String> = q.split_whitespace().map(fold).collect();
     let is_meant = |user: &User| {
-        let fits = match kind {
-            AccountKind::All => true,
-            AccountKind::People => directory.source_of(user.id).is_none(),
-            AccountKind::Staff => user.is_staff || user.is_superuser,
-            AccountKind::Sources => directory.source_of(user.id).is_some(),
-            AccountKind::Inactive => !user.is_active,
-        };
         let text = || fold(&format!("{} {} {} {}", user.username, user.first_name, user.last_name, user.email));
-        fits && (words.is_empty() || {
-            let text = text();
-            words.iter().all(|word| text.contains(word))
-        })
+        is_of_kind(&directory, user)
+            && (words.is_empty() || {
+                let text = text();
+                words.iter().all(|word| text.contains(word))
+            })
     };
     let mut users: Vec<&Arc<User>> = directory.users.values().filter(|user| is_meant(user)).collect();
     users.sort_by(|one, other| one.username.cmp(&other.username));
@@ -96,13 +72,13 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
         let (lasting, sessions) = tokens.entry(token.user).or_default();
         *(if token.kind == TokenKind::Session { sessions } else { lasting }) += 1;
     }
-    let rows: Vec<AccountRow> = rest
+    let rows: Vec<UserRow> = rest
         .by_ref()
         .take(staff.rows())
         .map(|user| {
             let (tokens, sessions) = tokens.get(&user.id).copied().unwrap_or_default();
             let source = directory.source_of(user.id).map(|source| (source.id.0, source.name.clone()));
-            AccountRow { user: Arc::clone(user), source, tokens, sessions }
+            UserRow { user: Arc::clone(user), source, tokens, sessions }
         })
         .collect();
     let next = match (rows.last(), rest.next()) {
@@ -113,7 +89,7 @@ pub async fn list(State(site): State<Site>, staff: Staff) -> PageResult {
         frame: staff.frame(&site, "Users"),
         tab: "users",
         rows,
-        kind: staff.query.text("kind"),
+        kind,
         q,
         matching,
         next,

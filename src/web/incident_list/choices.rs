@@ -95,11 +95,11 @@ fn choose_columns(columns: &mut Vec<Column>, fields: &FormFields) {
 pub fn by_name(site: &Site, fields: &FormFields, view: &mut View) -> Result<(), String> {
     let Some(name) = fields.filled("source_name") else { return Ok(()) };
     let directory = site.service.directory();
-    let sources = directory.sources_sorted();
+    let sources = &directory.sources;
     let lower = name.to_lowercase();
-    let mut found: Vec<SourceId> = sources.iter().filter(|it| it.name == name).map(|it| it.id).collect();
+    let mut found: Vec<SourceId> = sources.values().filter(|it| it.name == name).map(|it| it.id).collect();
     if found.is_empty() {
-        found.extend(sources.iter().filter(|it| it.name.to_lowercase().contains(&lower)).map(|it| it.id));
+        found.extend(sources.values().filter(|it| it.name.to_lowercase().contains(&lower)).map(|it| it.id));
         match found.len() {
             0 => return Err(format!("No source is named “{name}”.")),
             1 => {}

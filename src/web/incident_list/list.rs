@@ -148,7 +148,7 @@ pub async fn show(
         frame: Frame::new(&site, &visitor, Section::Incidents, title(&list, &view)),
         filters: filters(&directory, &visitor, view.filter),
         filter: view.filter.and_then(|id| usable(&directory, id, &visitor)),
-        sources: directory.sources_sorted().into_iter().cloned().collect(),
+        sources: directory.sources.values().cloned().collect(),
         source_types: offered::source_types(&directory, view.wanted.source_types.as_deref().unwrap_or_default()),
         is_fresh: total == 0,
         choosing: fields.ticked("choose"),

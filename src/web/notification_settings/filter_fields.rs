@@ -46,7 +46,7 @@ impl CriteriaFields {
         let chosen = blob.source_ids.clone().unwrap_or_default();
         let tick =
             |value: String, name: &str, ticked| Tick { value, name: name.to_owned(), detail: String::new(), ticked };
-        let mut ids: Vec<SourceId> = directory.sources_sorted().into_iter().map(|source| source.id).collect();
+        let mut ids: Vec<SourceId> = directory.sources.values().map(|source| source.id).collect();
         ids.extend(chosen.iter().filter(|id| directory.source(**id).is_none()));
         let source = |id: SourceId| Tick {
             detail: directory.source(id).map(|source| source.source_type.clone()).unwrap_or_default(),

@@ -73,7 +73,7 @@ async fn views_filter_the_list() {
     let app = App::new().await;
     let [a, b, c, d, e, f] = six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
-    let source = app.service.directory().sources_sorted().iter().find(|it| it.name == "zabbix-src").unwrap().id;
+    let source = app.service.directory().sources.values().find(|it| it.name == "zabbix-src").unwrap().id;
     let (one, here, other) = (format!("q=%23{c}"), format!("source={source}"), "source=1".to_owned());
     for (query, wanted) in [
         ("open=any", vec![a, b, c, d, e, f]),
@@ -182,7 +182,7 @@ async fn sources_are_found_by_a_part_of_their_name() {
     let app = App::new().await;
     six(&app).await;
     let mut alice = Visit::of(&app, "alice").await;
-    let source = app.service.directory().sources_sorted().iter().find(|it| it.name == "zabbix-src").unwrap().id;
+    let source = app.service.directory().sources.values().find(|it| it.name == "zabbix-src").unwrap().id;
     let reply = alice.get("/incidents/?open=true&source_name=BBIX").await;
     assert_eq!(reply.header("location"), format!("/incidents/?open=true&source={source}"));
     for (typed, says) in [("nothing", "No source is named “nothing”."), ("a", "sources have “a” in their names.")]

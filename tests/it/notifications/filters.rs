@@ -369,12 +369,12 @@ async fn the_number_of_filters_and_timeslots_of_a_user_is_limited() {
     let app = App::new().await;
     let owner = app.user_id("alice");
     let fill = app.service.store().write(Some(owner), move |command| {
-        for number in 0..limits::FILTERS_PER_USER {
+        for number in 0..limits::THINGS_PER_KIND {
             let (name, blob) = (number.to_string(), FilterBlob::default());
             let id = command.new_filter_id();
             command.put_filter(StoredFilter { id, owner, name, public: false, blob });
         }
-        for number in 1..limits::TIMESLOTS_PER_USER {
+        for number in 1..limits::THINGS_PER_KIND {
             let id = command.new_timeslot_id();
             command.put_timeslot(Timeslot { id, owner, name: number.to_string(), recurrences: Vec::new() });
         }

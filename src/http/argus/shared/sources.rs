@@ -48,7 +48,7 @@ request! {
     responses((status = 200, body = Vec<SourceBody<'static>>)))]
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
-        rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
+        rows.extend(api.service.directory().sources.values().map(|it| SourceBody::new(it)))
     };
     stream::from_memory(api, caller.id(), stream::ARRAY, write).await
 }

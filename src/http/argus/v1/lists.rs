@@ -40,7 +40,7 @@ pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authent
     responses((status = 200, body = ListMetadata)))]
 pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
-        rows.extend(api.service.directory().sources_sorted().into_iter().map(|it| SourceBody::new(it)))
+        rows.extend(api.service.directory().sources.values().map(|it| SourceBody::new(it)))
     };
     stream::from_memory(api, caller.id(), ("{\"sourceSystems\":[", "]}"), write).await
 }

@@ -103,7 +103,7 @@ impl<'a> MaintenanceBody<'a> {
 pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
-        let tasks = directory.maintenances_sorted().into_iter();
+        let tasks = directory.maintenances.values();
         rows.extend(tasks.map(|it| MaintenanceBody::new(it, &directory, api.zoned())))
     };
     stream::from_memory(api, caller.id(), stream::ARRAY, write).await

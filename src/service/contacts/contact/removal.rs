@@ -46,7 +46,7 @@ pub fn channel(command: &mut Command<'_>, uuid: Uuid) {
 fn leave_rules(command: &mut Command<'_>, gone: Gone) {
     let now = command.now();
     let left = |rule: &Arc<Rule>| rule.without(gone, now);
-    let changed: Vec<Rule> = command.directory().rules_sorted().into_iter().filter_map(left).collect();
+    let changed: Vec<Rule> = command.directory().rules.values().filter_map(left).collect();
     for rule in changed {
         command.put_rule(rule);
     }
