@@ -87,7 +87,9 @@ struct ApiState {
     settings: HttpSettings,
     zoned: Zoned,
     surface: negotiate::Surface,
+    /// Bounds of answers that are being sent.
     answers: answers::Answers,
+    /// Memory budget of the bodies of all requests.
     bodies: body::budget::Budget,
 }
 
@@ -113,22 +115,5 @@ impl Api {
     #[must_use]
     pub fn zoned(&self) -> &Zoned {
         &self.shared.zoned
-    }
-
-    /// Returns the bounds of answers that are being sent.
-    #[must_use]
-    fn answers(&self) -> &answers::Answers {
-        &self.shared.answers
-    }
-
-    /// Returns the memory budget of the bodies of all requests.
-    #[must_use]
-    fn bodies(&self) -> &body::budget::Budget {
-        &self.shared.bodies
-    }
-
-    #[must_use]
-    fn surface(&self) -> &negotiate::Surface {
-        &self.shared.surface
     }
 }

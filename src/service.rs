@@ -201,26 +201,6 @@ impl Service {
         &self.inner.live
     }
 
-    fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
-    }
-
-    fn remembered(&self) -> &Remembered {
-        &self.inner.remembered
-    }
-
-    fn login_limits(&self) -> &LoginLimits {
-        &self.inner.login_limits
-    }
-
-    fn bulks(&self) -> &incidents::bulk::Bulk {
-        &self.inner.bulks
-    }
-
-    fn reported(&self) -> &system::self_incidents::Reported {
-        &self.inner.reported
-    }
-
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,

@@ -69,7 +69,9 @@ pub struct Site {
 }
 
 struct SiteState {
+    /// Updates for open pages.
     pushes: Pushes,
+    /// Forms that were sent recently.
     submissions: Submissions,
     http: HttpSettings,
     settings: WebSettings,
@@ -98,20 +100,5 @@ impl Site {
     #[must_use]
     pub fn origin(&self, parts: &Parts) -> String {
         peer::origin(&self.inner.http, parts)
-    }
-
-    /// Returns the updates for open pages.
-    fn pushes(&self) -> &Pushes {
-        &self.inner.pushes
-    }
-
-    /// Returns the forms that were sent recently.
-    fn submissions(&self) -> &Submissions {
-        &self.inner.submissions
-    }
-
-    #[must_use]
-    fn http(&self) -> &HttpSettings {
-        &self.inner.http
     }
 }

@@ -193,14 +193,15 @@ pub async fn count(State(api): State<Api>, request: Request, next: Next) -> Resp
         Some(size) if extensions.get::<PartOfProgram>().is_none() => {
             let known = extensions.get::<Recipient>().map(|recipient| recipient.0);
             let user = known.or_else(|| user_of_session(&api, cookie?));
-            match api.answers().hold(user, size) {
+            match api.shared.answers.hold(user, size) {
                 Ok(held) => held,
                 Err(busy) => return refusal(busy, response.headers()),
             }
         }
         _ => [None, None],
     };
-    let compressed = if wants_gzip { Arc::clone(&api.answers().compressed).try_acquire_owned().ok() } else { None };
+    let compressed =
+        if wants_gzip { Arc::clone(&api.shared.answers.compressed).try_acquire_owned().ok() } else { None };
     if wants_gzip && compressed.is_none() {
         response.extensions_mut().insert(SentAsIs);
     }

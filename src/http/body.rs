@@ -128,7 +128,7 @@ pub async fn admit(State(api): State<Api>, request: Request, next: Next) -> Resp
     }
     let (mut parts, body) = request.into_parts();
     let holder = Holder::of_address(peer::client(api.settings(), &parts));
-    let charge = Arc::new(api.bodies().open(holder));
+    let charge = Arc::new(api.shared.bodies.open(holder));
     parts.extensions.insert(Terms {
         charge: Arc::clone(&charge),
         timeout: api.settings().body_timeout,

@@ -61,7 +61,7 @@ impl Endpoint {
 }
 
 pub async fn frame(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let endpoint = request.extensions().get::<MatchedPath>().and_then(|path| api.surface().0.get(path.as_str()));
+    let endpoint = request.extensions().get::<MatchedPath>().and_then(|path| api.shared.surface.0.get(path.as_str()));
     let allow = endpoint.map(|endpoint| endpoint.allow.clone());
     let is_document_page = request.uri().path().contains(DOCUMENT_PAGES);
     let mut response = match negotiate(&request) {
@@ -83,7 +83,7 @@ pub async fn frame(State(api): State<Api>, request: Request, next: Next) -> Resp
 
 /// Answers methods that a path does not support: OPTIONS with a description of the path, others with 405.
 pub async fn other_method(State(api): State<Api>, path: MatchedPath, method: Method) -> Response {
-    let endpoint = api.surface().0.get(path.as_str());
+    let endpoint = api.shared.surface.0.get(path.as_str());
     match endpoint {
         Some(endpoint) if method == Method::OPTIONS => reply::json(
             StatusCode::OK,

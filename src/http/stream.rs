@@ -224,10 +224,10 @@ async fn long<W>(api: Api, user: UserId, brackets: Brackets, write: Arc<W>) -> R
 where
     W: Fn(&Api, &mut Rows) -> Result<(), Stop> + Send + Sync + 'static,
 {
-    let permits = api.answers().stream(user).await.map_err(NoAnswer::Busy)?;
+    let permits = api.shared.answers.stream(user).await.map_err(NoAnswer::Busy)?;
     let (sender, parts) = mpsc::channel(WAITING);
     task::spawn_blocking(move || {
-        let client = StreamReader::new(sender, api.answers().turns());
+        let client = StreamReader::new(sender, api.shared.answers.turns());
         let mut rows = Rows::new(brackets, Some(client));
         match write(&api, &mut rows) {
             Ok(()) => rows.end(),

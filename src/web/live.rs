@@ -49,7 +49,7 @@ pub async fn stream(
     let Some(secret) = cookies::get(&headers, cookies::SESSION).map(str::to_owned) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    let slot = match site.pushes().streams.take(visitor.caller.id()) {
+    let slot = match site.inner.pushes.streams.take(visitor.caller.id()) {
         Ok(slot) => slot,
         Err(NoSlot::Full) => {
             return (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open; this one reloads by itself.")
@@ -69,7 +69,7 @@ pub async fn stream(
     let resumed = resumed.or_else(|| fields.get("seq").and_then(known)).map(|(seq, _)| seq);
     let (reader, is_complete) = site.service.live().join(resumed, &site.service);
     let mut pushed = Pushed {
-        group: site.pushes().next_group(GROUPS),
+        group: site.inner.pushes.next_group(GROUPS),
         reader,
         site,
         secret,
@@ -152,7 +152,7 @@ impl Pushed {
             let until = self.older_at.map_or(self.alive_at, |at| at.min(self.alive_at));
             drop(timeout_at(until, self.reader.changed()).await);
         }
-        let open = self.site.pushes().streams.taken().min(LIVE_STREAMS);
+        let open = self.site.inner.pushes.streams.taken().min(LIVE_STREAMS);
         let share = LIVE_EVERY.as_secs_f64() * (open * self.group) as f64 / (LIVE_STREAMS * GROUPS) as f64;
         sleep_until(self.next_push.max(Instant::now() + Duration::from_secs_f64(share))).await;
     }

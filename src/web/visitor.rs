@@ -57,7 +57,7 @@ impl FromRequestParts<Site> for Visitor {
             preferences,
             csrf: site.service.people().csrf_token(secret),
             notice: notice(site, secret, &parts.headers),
-            peer: peer::client(site.http(), parts),
+            peer: peer::client(&site.inner.http, parts),
             address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             origin: site.origin(parts),
         };
@@ -110,7 +110,7 @@ impl Posted {
         }
         let key = FormKey::new(&secret, &address, fields.get(submissions::NUMBER), &bytes);
         if let Some((place, key)) = place.zip(key) {
-            match site.submissions().enter(key, visitor.caller.id(), || site.service.moment()).await {
+            match site.inner.submissions.enter(key, visitor.caller.id(), || site.service.moment()).await {
                 FormDecision::First(claim) => place.put(claim),
                 FormDecision::Again(answer) => return Err(answer),
                 FormDecision::Busy => return Err(PageError::Busy.page(site, &visitor)),

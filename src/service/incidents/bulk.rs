@@ -175,7 +175,7 @@ impl Incidents {
             return Ok(None);
         }
         let busy = |_: NoSlot| ServiceError::TooOften { retry_after: jobs::RETRY_AFTER };
-        self.bulks().slots.take(caller.id()).map(Some).map_err(busy)
+        self.inner.bulks.slots.take(caller.id()).map(Some).map_err(busy)
     }
 
     /// Changes the incidents of one slice in one command. Refused if the caller is not an active user anymore.
@@ -211,7 +211,7 @@ impl Incidents {
         caller: &Caller,
         command: impl FnOnce(&mut Command<'_>) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let _turn = self.bulks().turn.lock().await;
+        let _turn = self.inner.bulks.turn.lock().await;
         let (actor, is_local) = (caller.id(), caller.credential == Credential::Local);
         let outcome = self
             .store()

@@ -33,11 +33,11 @@ impl People {
         peer: Option<IpAddr>,
         proof: Proof<'_>,
     ) -> Result<Arc<User>, LoginFailure> {
-        let fingerprint = self.remembered().fingerprint(username, password, peer);
+        let fingerprint = self.inner.remembered.fingerprint(username, password, peer);
         if let Some(user) = self.remembered_user(username, fingerprint) {
             return Ok(user);
         }
-        let turn = self.remembered().turn(fingerprint);
+        let turn = self.inner.remembered.turn(fingerprint);
         let _turn = turn.lock().await;
         if let Some(user) = self.remembered_user(username, fingerprint) {
             return Ok(user);
@@ -50,26 +50,26 @@ impl People {
         };
         let trier = LoginClient { username, user: user.as_ref().map(|user| user.id), peer, proof };
         let mut attempt =
-            self.login_limits().begin(trier).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
-        let turn = self.passwords().turn(attempt.rank()).await.map_err(busy)?;
+            self.inner.login_limits.begin(trier).map_err(|retry_after| LoginFailure::TooManyTries { retry_after })?;
+        let turn = self.inner.passwords.turn(attempt.rank()).await.map_err(busy)?;
         attempt.counts();
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        let fits = self.passwords().verify(turn, password, hash).await.map_err(busy)?;
+        let fits = self.inner.passwords.verify(turn, password, hash).await.map_err(busy)?;
         let user = user.filter(|_| fits).ok_or(LoginFailure::BadCredentials)?;
         attempt.succeeded(user.id);
-        self.remembered().remember(fingerprint, &user, self.moment());
+        self.inner.remembered.remember(fingerprint, &user, self.moment());
         Ok(user)
     }
 
     fn remembered_user(&self, username: &str, fingerprint: Fingerprint) -> Option<Arc<User>> {
         let user = self.directory().user_named(username).filter(|user| user.is_active).cloned()?;
-        self.remembered().knows(fingerprint, &user, self.moment()).then_some(user)
+        self.inner.remembered.knows(fingerprint, &user, self.moment()).then_some(user)
     }
 
     /// Returns the hash of a new password. Refuses a password that does not meet the requirements.
     pub(in crate::service) async fn hash_password(&self, password: &str) -> Result<String, ServiceError> {
         may_be_chosen(password)?;
-        self.passwords().hash(password).await.map_err(|error| match error {
+        self.inner.passwords.hash(password).await.map_err(|error| match error {
             PasswordError::Busy => ServiceError::TooOften { retry_after: BUSY },
             PasswordError::Failed => ServiceError::Internal("the password could not be hashed"),
         })

@@ -82,7 +82,7 @@ impl System {
                 let snapshot = service.store().snapshot()?;
                 let (directory, now) = (service.directory(), service.now());
                 let findings = by_matter(find(&directory, now));
-                let mut matters = service.reported().of_kind(kind, directory.own_source(), &snapshot)?;
+                let mut matters = service.inner.reported.of_kind(kind, directory.own_source(), &snapshot)?;
                 matters.extend(findings.values().filter(|it| it.is_fault()).map(|it| it.subject));
                 let mut unsettled = BTreeSet::new();
                 for subject in matters {
@@ -126,7 +126,7 @@ impl System {
         })?;
         let is_unsettled = step(latest.as_ref(), finding, now) != FaultStep::Nothing;
         if is_unsettled {
-            self.reported().add(subject);
+            self.inner.reported.add(subject);
         }
         Ok(is_unsettled)
     }

@@ -73,7 +73,7 @@ pub async fn log_in(State(site): State<Site>, request: Request) -> PageResult {
         );
     }
     let browser = Browser {
-        peer: peer::client(site.http(), &parts),
+        peer: peer::client(&site.inner.http, &parts),
         name: &browser(&parts.headers),
         device: cookies::get(&parts.headers, cookies::DEVICE),
     };

@@ -125,7 +125,7 @@ impl Rendered {
         let criteria = list.view.criteria(&self.directory, now);
         let criteria_before = list.view.criteria(&self.directory, self.since);
         let knows_words = criteria.words.is_empty();
-        let search = if knows_words { None } else { site.pushes().searches.acquire().await.ok() };
+        let search = if knows_words { None } else { site.inner.pushes.searches.acquire().await.ok() };
         let found = self.matching(site, &criteria).await;
         let mut rows = String::new();
         let (mut new, mut gone, mut delta) = (Vec::new(), Vec::new(), 0);
@@ -173,7 +173,7 @@ impl Rendered {
         });
         let rest = rest.to_string();
         let fields = format!("\"rows\":[{rows}],{}", rest.strip_prefix('{').unwrap_or("}"));
-        site.pushes().unsent.keep(fields).map_or(Patch::TooMuch, Patch::FormFields)
+        site.inner.pushes.unsent.keep(fields).map_or(Patch::TooMuch, Patch::FormFields)
     }
 
     /// Returns whether the incident matches all criteria except words, which it does not contain.
@@ -211,7 +211,7 @@ impl Rendered {
                 selectable: look.selectable,
             },
         );
-        let row = site.pushes().unsent.keep(serde_json::to_string(&(incident.id.0, html)).ok()?)?;
+        let row = site.inner.pushes.unsent.keep(serde_json::to_string(&(incident.id.0, html)).ok()?)?;
         lock(&self.rows).insert(key, row.clone());
         Some(row)
     }

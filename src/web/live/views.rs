@@ -131,7 +131,7 @@ impl Views {
     /// too long.
     pub(super) async fn pushes(&self, site: &Site, reader: &Reader, update: &Update) -> Vec<Push> {
         let Some(changes) = &update.changes else { return vec![Push::refresh()] };
-        let shared = site.pushes().rendered(site, update, changes);
+        let shared = site.inner.pushes.rendered(site, update, changes);
         let as_of = AsOf { seq: update.seq, at: shared.now };
         let mut pushes = Vec::new();
         let mut bytes = 0;

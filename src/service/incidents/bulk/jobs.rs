@@ -111,7 +111,7 @@ impl Incidents {
         let action = self.checked(caller, action)?;
         check_text(&action, of)?;
         let slot = self.bulk_slot(caller, of)?;
-        let jobs = &self.bulks().jobs;
+        let jobs = &self.inner.bulks.jobs;
         let job = Arc::new(Job {
             id: uuid::Uuid::new_v4().simple().to_string(),
             owner: caller.id(),
@@ -147,13 +147,13 @@ impl Incidents {
     /// Returns the progress of a bulk change of the caller. `None` for those of other users.
     #[must_use]
     pub fn bulk_status(&self, caller: &Caller, id: &str) -> Option<BulkStatus> {
-        self.bulks().jobs.find(id, caller.id()).map(|job| job.status(self.moment()))
+        self.inner.bulks.jobs.find(id, caller.id()).map(|job| job.status(self.moment()))
     }
 
     /// Undoes a bulk change of the caller, once, even if the caller disconnects. `None`: it cannot be undone, or not
     /// anymore.
     pub async fn undo_bulk(&self, caller: &Caller, id: &str) -> Result<Option<Undone>, ServiceError> {
-        let Some(job) = self.bulks().jobs.find(id, caller.id()) else { return Ok(None) };
+        let Some(job) = self.inner.bulks.jobs.find(id, caller.id()) else { return Ok(None) };
         let undo = {
             let mut state = job.state();
             if state.undo_left(self.moment()).is_none() {
