@@ -1,8 +1,10 @@
 //! Commands: they read, decide, and stage writes unless they refuse.
 
+use std::ops::Deref;
+
 use uuid::Uuid;
 
-use super::{StoreError, configure::Configure, counters::Counters, tables::Reads};
+use super::{configure::Configure, counters::Counters, tables::Reads};
 use crate::domain::{
     ack::Acknowledgement,
     agenda::Task,
@@ -63,6 +65,14 @@ macro_rules! new_ids {
     )+};
 }
 
+impl<'a> Deref for Command<'a> {
+    type Target = dyn Reads + 'a;
+
+    fn deref(&self) -> &Self::Target {
+        self.reads
+    }
+}
+
 impl Command<'_> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -83,70 +93,6 @@ impl Command<'_> {
     /// Sets the clock by which expired tokens are deleted.
     pub fn set_expiry_clock(&mut self, reached: Timestamp) {
         self.staged.push(Staged::SetExpiryClock(reached));
-    }
-
-    /// Returns a message of the outbox.
-    pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        self.reads.message(id)
-    }
-
-    pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-        self.reads.incident(id)
-    }
-
-    pub fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError> {
-        self.reads.incident_with_source_id(source, id)
-    }
-
-    pub fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError> {
-        self.reads.event(incident, event)
-    }
-
-    /// Returns the events of an incident that were added after `event`, sorted by id.
-    pub fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError> {
-        self.reads.events_after(incident, event)
-    }
-
-    pub fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError> {
-        self.reads.ack(incident, event)
-    }
-
-    /// Returns the acknowledgements of an incident, sorted by id of the event.
-    pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
-        self.reads.acks_of(incident)
-    }
-
-    /// Returns the preferences. `None`: the user has not set any.
-    pub fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError> {
-        self.reads.preferences(user)
-    }
-
-    pub fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
-        self.reads.contact(uuid)
-    }
-
-    /// Returns the contact with this username, regardless of case.
-    pub fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError> {
-        self.reads.contact_named(username)
-    }
-
-    pub fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError> {
-        self.reads.contact_group(uuid)
-    }
-
-    /// Returns the contact group with this name, regardless of case.
-    pub fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError> {
-        self.reads.contact_group_named(name)
-    }
-
-    /// Returns the members of a contact group, sorted by UUID.
-    pub fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        self.reads.members_of(group)
-    }
-
-    /// Returns whether the channel is the default channel of a contact.
-    pub fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError> {
-        self.reads.is_default_channel(channel)
     }
 
     new_ids! {

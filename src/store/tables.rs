@@ -56,17 +56,26 @@ pub trait Reads {
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
     fn incident_with_source_id(&self, source: SourceId, id: &str) -> Result<Option<IncidentId>, StoreError>;
     fn event(&self, incident: IncidentId, event: EventId) -> Result<Option<Event>, StoreError>;
+    /// Returns the events of an incident, sorted by id.
     fn events_of(&self, incident: IncidentId) -> Result<Vec<Event>, StoreError>;
+    /// Returns the events of an incident that were added after `event`, sorted by id.
     fn events_after(&self, incident: IncidentId, event: EventId) -> Result<Vec<Event>, StoreError>;
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
+    /// Returns the acknowledgements of an incident, sorted by id of the event.
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
+    /// Returns a message of the outbox.
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+    /// Returns the preferences. `None`: the user has not set any.
     fn preferences(&self, user: UserId) -> Result<Option<Preferences>, StoreError>;
     fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError>;
+    /// Returns the contact with this username, regardless of case.
     fn contact_named(&self, username: &str) -> Result<Option<Uuid>, StoreError>;
     fn contact_group(&self, uuid: Uuid) -> Result<Option<ContactGroup>, StoreError>;
+    /// Returns the contact group with this name, regardless of case.
     fn contact_group_named(&self, name: &str) -> Result<Option<Uuid>, StoreError>;
+    /// Returns the members of a contact group, sorted by UUID.
     fn members_of(&self, group: Uuid) -> Result<Vec<Uuid>, StoreError>;
+    /// Returns whether the channel is the default channel of a contact.
     fn is_default_channel(&self, channel: Uuid) -> Result<bool, StoreError>;
 }
 
