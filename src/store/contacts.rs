@@ -97,13 +97,6 @@ impl Snapshot {
         }
         Ok(None)
     }
-
-    /// Returns the number of contacts and of contact groups.
-    pub fn contact_counts(&self) -> Result<(u64, u64), StoreError> {
-        use redb::ReadableTableMetadata;
-        let contacts = self.txn.open_table(CONTACT_UUID_TO_CONTACT)?.len()?;
-        Ok((contacts, self.txn.open_table(GROUP_UUID_TO_GROUP)?.len()?))
-    }
 }
 
 impl Applier<'_, '_> {

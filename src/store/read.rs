@@ -2,9 +2,12 @@
 //!
 //! While a snapshot exists, pages of the file are not reused, so it must be dropped once a request is answered.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::{
     StoreError,
@@ -20,9 +23,9 @@ use super::{
     },
     schema::{
         DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_ACK, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES,
-        INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, PairKey, RULE_ID_TO_OVERFLOW, SEQ_TO_CHANGE,
-        SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS, TIMESTAMP_TO_INCIDENT_ID,
-        USER_ID_TO_PREFERENCES,
+        INCIDENT_ID_TO_INCIDENT, INCIDENT_MESSAGE, IdKey, MESSAGE_ID_TO_MESSAGE, PairKey, RULE_ID_TO_OVERFLOW,
+        SEQ_TO_CHANGE, SOURCE_INCIDENT_ID_TO_INCIDENT_ID, START_TO_SUMMARY, TAGS_VERSION_TO_TAGS,
+        TIMESTAMP_TO_INCIDENT_ID, USER_ID_TO_PREFERENCES,
     },
     tables,
 };
@@ -122,13 +125,7 @@ impl Snapshot {
     /// Calls `visit` for all incidents, sorted by id, until it breaks.
     pub fn for_each_incident(&self, visit: &mut dyn FnMut(Incident) -> ControlFlow<()>) -> Result<(), StoreError> {
         let table = self.txn.open_table(INCIDENT_ID_TO_INCIDENT)?;
-        for row in table.range::<[u8; 8]>(..)? {
-            let (key, value) = row?;
-            if visit(decode_incident(key_id(key.value()), value.value())?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        each(table.range::<IdKey>(..)?, |key, value| Ok(visit(decode_incident(key_id(key), value)?)))
     }
 
     /// Calls `visit` for all summaries, sorted by start and id.
@@ -168,27 +165,14 @@ impl Snapshot {
         visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let table = self.txn.open_table(EVENT_ID_TO_EVENT)?;
-        for row in table.range::<PairKey>(pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX))? {
-            let (key, value) = row?;
-            let (incident, id) = key_pair(key.value());
-            if visit(decode_event(incident, id, value.value())?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let of_incident = pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX);
+        each(table.range(of_incident)?, |key, value| Ok(visit(decode_event_at(key, value)?)))
     }
 
     /// Calls `visit` for all events, sorted by incident and id, until it breaks.
     pub fn for_each_event(&self, visit: &mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<(), StoreError> {
         let table = self.txn.open_table(EVENT_ID_TO_EVENT)?;
-        for row in table.range::<PairKey>(..)? {
-            let (key, value) = row?;
-            let (incident, id) = key_pair(key.value());
-            if visit(decode_event(incident, id, value.value())?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        each(table.range::<PairKey>(..)?, |key, value| Ok(visit(decode_event_at(key, value)?)))
     }
 
     /// Returns events of all incidents before or after `from` (timestamp, id), which is excluded, the nearest first.
@@ -216,14 +200,13 @@ impl Snapshot {
         let place = from.map(|(at, id)| time_key(at, id.0));
         let mut page = Vec::with_capacity(limit.min(1_000));
         let mut more = false;
-        let mut visit = |row: TimeRow<'_>| {
+        let visit = |key: PairKey, incident: IdKey| {
+            let (_, id) = key_time(key)?;
             if page.len() >= limit {
                 more = true;
                 return Ok(ControlFlow::Break(()));
             }
-            let (key, incident) = row?;
-            let (_, id) = key_time(key.value())?;
-            let incident = key_id(incident.value());
+            let incident = key_id(incident);
             let Some(event) = tables::event(&events, IncidentId(incident), EventId(id))? else {
                 return Err(StoreError::Damaged(format!("event {id} is in an index only")));
             };
@@ -235,11 +218,11 @@ impl Snapshot {
             Ok(ControlFlow::Continue(()))
         };
         match (direction, place) {
-            (Direction::Older, None) => each(times.range::<PairKey>(..)?.rev(), &mut visit)?,
-            (Direction::Older, Some(place)) => each(times.range(..place)?.rev(), &mut visit)?,
-            (Direction::Newer, None) => each(times.range::<PairKey>(..)?, &mut visit)?,
+            (Direction::Older, None) => each(times.range::<PairKey>(..)?.rev(), visit)?,
+            (Direction::Older, Some(place)) => each(times.range(..place)?.rev(), visit)?,
+            (Direction::Newer, None) => each(times.range::<PairKey>(..)?, visit)?,
             (Direction::Newer, Some(place)) => {
-                each(times.range(place..)?.filter(|row| !is_at(row, place)), &mut visit)?;
+                each(times.range::<PairKey>((Bound::Excluded(place), Bound::Unbounded))?, visit)?;
             }
         }
         Ok((page, more))
@@ -366,13 +349,8 @@ impl Snapshot {
         let below = ..id_key(before.map_or(u64::MAX, |id| id.0));
         let index = match which {
             Messages::All => {
-                for row in messages.range::<[u8; 8]>(below)?.rev() {
-                    let (key, value) = row?;
-                    if visit(decode_message(key_id(key.value()), value.value())?)?.is_break() {
-                        break;
-                    }
-                }
-                return Ok(());
+                let rows = messages.range::<IdKey>(below)?.rev();
+                return each(rows, |key, value| visit(decode_message(key_id(key), value)?));
             }
             Messages::Due => DUE_MESSAGE,
             Messages::Dead => DEAD_MESSAGE,
@@ -416,13 +394,7 @@ impl Snapshot {
     ) -> Result<(), StoreError> {
         let table = self.txn.open_table(SEQ_TO_CHANGE)?;
         let below = ..id_key(before.map_or(u64::MAX, |seq| seq.0));
-        for row in table.range::<[u8; 8]>(below)?.rev() {
-            let (key, value) = row?;
-            if visit(decode_change(key_id(key.value()), value.value())?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        each(table.range::<IdKey>(below)?.rev(), |key, value| Ok(visit(decode_change(key_id(key), value)?)))
     }
 
     /// Calls `visit` for changes after `after`, in order, until it breaks. Up to `Counters::trimmed` some may be
@@ -433,31 +405,26 @@ impl Snapshot {
         visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let table = self.txn.open_table(SEQ_TO_CHANGE)?;
-        for row in table.range(id_key(after.0.saturating_add(1))..)? {
-            let (key, value) = row?;
-            if visit(decode_change(key_id(key.value()), value.value())?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let later = id_key(after.0.saturating_add(1))..;
+        each(table.range(later)?, |key, value| Ok(visit(decode_change(key_id(key), value)?)))
     }
 }
 
-type TimeRow<'a> = Result<(redb::AccessGuard<'a, PairKey>, redb::AccessGuard<'a, [u8; 8]>), redb::StorageError>;
-
 /// Calls `visit` for each row until it breaks.
-fn each<'a>(
-    rows: impl Iterator<Item = TimeRow<'a>>,
-    visit: &mut dyn FnMut(TimeRow<'a>) -> Result<ControlFlow<()>, StoreError>,
+fn each<'a, K: redb::Key + 'static, V: redb::Value + 'static>(
+    rows: impl Iterator<Item = Result<(AccessGuard<'a, K>, AccessGuard<'a, V>), redb::StorageError>>,
+    mut visit: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<(), StoreError> {
     for row in rows {
-        if visit(row)?.is_break() {
+        let (key, value) = row?;
+        if visit(key.value(), value.value())?.is_break() {
             break;
         }
     }
     Ok(())
 }
 
-fn is_at(row: &TimeRow<'_>, place: PairKey) -> bool {
-    row.as_ref().is_ok_and(|(key, _)| key.value() == place)
+fn decode_event_at(key: PairKey, value: &[u8]) -> Result<Event, StoreError> {
+    let (incident, id) = key_pair(key);
+    decode_event(incident, id, value)
 }
