@@ -71,14 +71,16 @@ impl SenderIdentity {
     pub(super) fn write(&self, email: Email, now: Timestamp) -> Result<Message, lettre::error::Error> {
         let id = atom(&email.id);
         let mut builder = Message::builder()
-            .header(FromHeader(self.from.clone()))
+            .raw_header(from_header(&self.from))
             .to(Mailbox::new(None, email.to))
-            .header(SubjectHeader(cut(&one_line(&email.subject), LONGEST_SUBJECT)))
+            .raw_header(subject_header(cut(&one_line(&email.subject), LONGEST_SUBJECT)))
             .date(system_time(now))
             .message_id(Some(format!("<{id}@{}>", self.domain)))
-            .header(AutoSubmitted)
-            .header(NoAutoResponse)
-            .header(ListId(format!("Argus notifications <argus.{}>", self.domain)));
+            // Prevents replies of vacation programs.
+            .raw_header(plain_header("Auto-Submitted", "auto-generated".to_owned()))
+            // Prevents replies of Exchange, which does not know `Auto-Submitted`.
+            .raw_header(plain_header("X-Auto-Response-Suppress", "All".to_owned()))
+            .raw_header(plain_header("List-Id", format!("Argus notifications <argus.{}>", self.domain)));
         if let Some(thread) = &email.thread {
             builder = self.in_thread(builder, thread);
         }
@@ -113,104 +115,31 @@ fn system_time(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Header that prevents replies of vacation programs.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
-}
-
-#[derive(Clone)]
-struct ListId(String);
-
-impl Header for ListId {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("List-Id")
-    }
-
-    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self(text.to_owned()))
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), self.0.clone())
-    }
-}
-
-/// Header that prevents replies of Exchange, which does not know `Auto-Submitted`.
-#[derive(Clone)]
-struct NoAutoResponse;
-
-impl Header for NoAutoResponse {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("X-Auto-Response-Suppress")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "All".to_owned())
-    }
-}
-
-#[derive(Clone)]
-struct FromHeader(Mailbox);
-
-impl Header for FromHeader {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("From")
-    }
-
-    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self(text.parse()?))
-    }
-
-    fn display(&self) -> HeaderValue {
-        match self.0.name.as_deref().map(str::trim) {
-            // Within quotes it would be text, too, but many programs decode it there.
-            Some(name) if name.contains(ENCODED_WORD) => {
-                let encoded = written("From: ", |writer| {
-                    rfc2047::encode(name, writer)?;
-                    writer.space();
-                    write!(writer, "<{}>", self.0.email)
-                });
-                HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.to_string(), encoded)
-            }
-            _ => header::From::from(Mailboxes::from(self.0.clone())).display(),
+/// Returns the header for the sender. Readers show the name as it is.
+fn from_header(from: &Mailbox) -> HeaderValue {
+    match from.name.as_deref().map(str::trim) {
+        // Within quotes it would be text, too, but many programs decode it there.
+        Some(name) if name.contains(ENCODED_WORD) => {
+            let encoded = written("From: ", |writer| {
+                rfc2047::encode(name, writer)?;
+                writer.space();
+                write!(writer, "<{}>", from.email)
+            });
+            HeaderValue::dangerous_new_pre_encoded(header::From::name(), from.to_string(), encoded)
         }
+        _ => header::From::from(Mailboxes::from(from.clone())).display(),
     }
 }
 
-/// Header for a subject of one line, which may contain text from outside.
-#[derive(Clone)]
-struct SubjectHeader(String);
+/// Returns the header for a subject of one line, which may contain text from outside.
+fn subject_header(subject: String) -> HeaderValue {
+    let encoded = written("Subject: ", |writer| write_text(&subject, writer));
+    HeaderValue::dangerous_new_pre_encoded(header::Subject::name(), subject, encoded)
+}
 
-impl Header for SubjectHeader {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Subject")
-    }
-
-    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self(text.to_owned()))
-    }
-
-    fn display(&self) -> HeaderValue {
-        let encoded = written("Subject: ", |writer| write_text(&self.0, writer));
-        HeaderValue::dangerous_new_pre_encoded(Self::name(), self.0.clone(), encoded)
-    }
+/// Returns a header whose value is ASCII.
+fn plain_header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
 /// The beginning of an encoded word (RFC 2047).

@@ -56,7 +56,7 @@ fn what_looks_like_an_encoded_word_is_encoded() {
 fn names_that_look_like_encoded_words_are_text() {
     let name = "=?utf-8?q?All_is_fine?= and <b> \"c\"";
     let mailbox = Mailbox::new(Some(name.to_owned()), "noc@example.org".parse().unwrap());
-    let shown = FromHeader(mailbox).display();
+    let shown = from_header(&mailbox);
     let mut headers = header::Headers::new();
     headers.insert_raw(shown);
     let line = headers.to_string();
