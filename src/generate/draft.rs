@@ -3,7 +3,7 @@
 use super::{
     dice::Dice,
     scenario::{Fault, SOURCES, SourceKind},
-    words,
+    words::WORDS,
 };
 use crate::domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp};
 
@@ -123,12 +123,12 @@ impl Drafts {
             let at = start.saturating_add_micros(self.dice.below(room) as i64);
             let days = self.dice.between(1, 14);
             let expiration = self.dice.percent(30).then(|| at.saturating_add_micros((days * DAY) as i64));
-            let description = self.dice.word(words::ACK_TEXTS).to_owned();
+            let description = self.dice.word(&WORDS.ack_texts).to_owned();
             let by = By::Person(self.next as usize);
             events.push(DraftEvent { kind: EventType::Acknowledge, at, description, by, expiration, level: None });
         }
         if let EndTime::At(at) = end {
-            let description = self.dice.word(words::END_TEXTS).to_owned();
+            let description = self.dice.word(&WORDS.end_texts).to_owned();
             events.push(DraftEvent::of_source(EventType::End, at, description));
         }
         events

@@ -1,6 +1,6 @@
 //! Kinds of faults that generated incidents are about, each with its text, tags and metadata.
 
-use super::{dice::Dice, words};
+use super::{dice::Dice, words::WORDS};
 
 /// A monitoring system of the generated network.
 pub(super) struct SourceKind {
@@ -61,7 +61,7 @@ pub(super) struct Fault {
 }
 
 fn box_down(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::ROLES);
+    let site = NetworkSite::roll(dice, &WORDS.roles);
     let description = format!(
         "{} ({}) does not answer to ping: {} of 5 packets lost, last seen {} min ago",
         site.host,
@@ -73,15 +73,15 @@ fn box_down(dice: &mut Dice) -> Fault {
 }
 
 fn link_down(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::ROLES);
-    let (port, far) = (port(dice), NetworkSite::roll(dice, words::ROLES).host);
+    let site = NetworkSite::roll(dice, &WORDS.roles);
+    let (port, far) = (port(dice), NetworkSite::roll(dice, &WORDS.roles).host);
     let description = format!("{}: interface {port} to {far} is down", site.host);
     let tags = [format!("interface={port}"), format!("neighbour={far}")];
     site.fault(dice, "link-down", description, &tags)
 }
 
 fn link_flapping(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::ROLES);
+    let site = NetworkSite::roll(dice, &WORDS.roles);
     let port = port(dice);
     let description =
         format!("{}: {port} is flapping, {} changes in {} min", site.host, dice.between(4, 90), dice.between(5, 30));
@@ -97,8 +97,8 @@ fn bgp_down(dice: &mut Dice) -> Fault {
 }
 
 fn module_down(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::ROLES);
-    let (module, slot) = (dice.word(words::MODULES), dice.between(1, 8));
+    let site = NetworkSite::roll(dice, &WORDS.roles);
+    let (module, slot) = (dice.word(&WORDS.modules), dice.between(1, 8));
     let description = format!(
         "{}: {module} in slot {slot} has failed, serial number FX{:08X}",
         site.host,
@@ -108,7 +108,7 @@ fn module_down(dice: &mut Dice) -> Fault {
 }
 
 fn threshold(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::ROLES);
+    let site = NetworkSite::roll(dice, &WORDS.roles);
     let (port, used) = (port(dice), dice.between(80, 99));
     let description = format!(
         "{}: traffic on {port} is {used} % of its capacity for {} min (threshold 80 %)",
@@ -122,8 +122,8 @@ fn threshold(dice: &mut Dice) -> Fault {
 }
 
 fn disk_full(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
-    let (mount, used) = (dice.word(words::MOUNTS), dice.between(90, 100));
+    let site = NetworkSite::roll(dice, &WORDS.server_roles);
+    let (mount, used) = (dice.word(&WORDS.mounts), dice.between(90, 100));
     let description = format!("{}: {mount} is {used} % full, {} MiB left", site.host, dice.between(0, 9_000));
     let mut fault = site.fault(dice, "disk", description, &[format!("mount={mount}")]);
     fault.metadata = Some(format!(r#"{{"check":"disk","mount":"{mount}","used_percent":{used}}}"#));
@@ -131,8 +131,8 @@ fn disk_full(dice: &mut Dice) -> Fault {
 }
 
 fn service_down(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
-    let service = dice.word(words::SERVICES);
+    let site = NetworkSite::roll(dice, &WORDS.server_roles);
+    let service = dice.word(&WORDS.services);
     let description = format!(
         "{}: service {service} is not running, exit code {} at its last start",
         site.host,
@@ -142,7 +142,7 @@ fn service_down(dice: &mut Dice) -> Fault {
 }
 
 fn high_load(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
+    let site = NetworkSite::roll(dice, &WORDS.server_roles);
     let description = format!(
         "{}: load average {}.{:02} on {} processors for {} min",
         site.host,
@@ -155,7 +155,7 @@ fn high_load(dice: &mut Dice) -> Fault {
 }
 
 fn certificate(dice: &mut Dice) -> Fault {
-    let site = NetworkSite::roll(dice, words::SERVER_ROLES);
+    let site = NetworkSite::roll(dice, &WORDS.server_roles);
     let days = dice.between(1, 29);
     let description = format!("The certificate of https://{}.example.org expires in {days} days", site.host);
     let mut fault = site.fault(dice, "certificate", description, &[]);
@@ -165,7 +165,7 @@ fn certificate(dice: &mut Dice) -> Fault {
 
 fn pods_restarting(dice: &mut Dice) -> Fault {
     let site = NetworkSite::roll(dice, &["k8s"]);
-    let (namespace, service) = (dice.word(words::NAMESPACES), dice.word(words::SERVICES));
+    let (namespace, service) = (dice.word(&WORDS.namespaces), dice.word(&WORDS.services));
     let description = format!(
         "KubePodCrashLooping: {namespace}/{service}-{:x} restarted {} times within 10 min",
         dice.below(0xff_ffff),
@@ -177,7 +177,7 @@ fn pods_restarting(dice: &mut Dice) -> Fault {
 
 fn error_rate(dice: &mut Dice) -> Fault {
     let site = NetworkSite::roll(dice, &["k8s"]);
-    let (namespace, rate) = (dice.word(words::NAMESPACES), dice.between(2, 60));
+    let (namespace, rate) = (dice.word(&WORDS.namespaces), dice.between(2, 60));
     let description = format!(
         "HighErrorRate: {rate} % of requests to {namespace} fail with status 5{:02}, {} requests/s",
         dice.below(5),
@@ -196,7 +196,7 @@ struct NetworkSite {
 
 impl NetworkSite {
     fn roll(dice: &mut Dice, roles: &[&'static str]) -> Self {
-        let (place, role) = (dice.word(words::PLACES), dice.word(roles));
+        let (place, role) = (dice.word(&WORDS.places), dice.word(roles));
         Self { place, host: format!("{place}-{role}{}", dice.skewed(8, 5)) }
     }
 
@@ -207,9 +207,9 @@ impl NetworkSite {
     fn fault(&self, dice: &mut Dice, problem: &str, description: String, more: &[String]) -> Fault {
         let mut tags = vec![format!("host={}", self.host), format!("problem_type={problem}")];
         tags.extend_from_slice(more);
-        tags.push(format!("location={}-{}", self.place, dice.word(words::BUILDINGS)));
+        tags.push(format!("location={}-{}", self.place, dice.word(&WORDS.buildings)));
         if dice.percent(60) {
-            tags.push(format!("customer={}-{}", dice.word(words::CUSTOMERS), dice.between(1, 30)));
+            tags.push(format!("customer={}-{}", dice.word(&WORDS.customers), dice.between(1, 30)));
         }
         let details_url = format!("/device/{}/{problem}/{}", self.host, dice.between(1_000, 999_999));
         Fault { description, tags, details_url, metadata: None }
@@ -217,7 +217,7 @@ impl NetworkSite {
 }
 
 fn port(dice: &mut Dice) -> String {
-    format!("{}{}", dice.word(words::PORT_KINDS), dice.between(0, 47))
+    format!("{}{}", dice.word(&WORDS.port_kinds), dice.between(0, 47))
 }
 
 #[cfg(test)]

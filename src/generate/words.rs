@@ -1,96 +1,42 @@
-//! Names of places, devices and faults of the generated network.
+//! Names of places, devices and faults of the generated network, and what people say about them: `words.json`.
 
-pub(super) const PLACES: &[&str] = &[
-    "oslo",
-    "bergen",
-    "trondheim",
-    "stavanger",
-    "tromso",
-    "kristiansand",
-    "drammen",
-    "bodo",
-    "alesund",
-    "hamar",
-    "lillehammer",
-    "gjovik",
-    "molde",
-    "narvik",
-    "alta",
-    "kirkenes",
-    "longyearbyen",
-    "horten",
-    "kongsberg",
-    "porsgrunn",
-    "stord",
-    "volda",
-    "sogndal",
-    "levanger",
-    "steinkjer",
-    "namsos",
-    "harstad",
-    "mosjoen",
-    "rena",
-    "evenstad",
-];
-pub(super) const BUILDINGS: &[&str] =
-    &["main", "library", "physics", "chemistry", "medicine", "datacentre", "sports", "admin", "workshop", "annex"];
-pub(super) const ROLES: &[&str] = &["gw", "core", "sw", "ap", "fw", "dist"];
-pub(super) const SERVER_ROLES: &[&str] =
-    &["web", "db", "mail", "dns", "backup", "ldap", "proxy", "build", "storage", "monitor", "queue", "cache"];
-pub(super) const CUSTOMERS: &[&str] = &[
-    "university",
-    "college",
-    "library",
-    "hospital",
-    "research",
-    "museum",
-    "archive",
-    "institute",
-    "observatory",
-    "school",
-    "academy",
-    "laboratory",
-];
-pub(super) const SERVICES: &[&str] = &[
-    "nginx",
-    "postgresql",
-    "postfix",
-    "slapd",
-    "named",
-    "sshd",
-    "redis",
-    "rabbitmq",
-    "haproxy",
-    "chronyd",
-    "nfsd",
-    "cron",
-    "keycloak",
-    "gitlab",
-    "grafana",
-    "elasticsearch",
-];
-pub(super) const NAMESPACES: &[&str] =
-    &["billing", "identity", "portal", "search", "media", "learning", "exams", "storage", "mail", "monitoring"];
-pub(super) const MOUNTS: &[&str] = &["/", "/var", "/home", "/srv", "/var/log", "/data", "/backup", "/tmp"];
-pub(super) const PORT_KINDS: &[&str] = &[
-    "GigabitEthernet1/0/",
-    "TenGigabitEthernet1/1/",
-    "xe-0/0/",
-    "et-0/0/",
-    "ge-0/0/",
-    "Ethernet",
-    "HundredGigE0/0/0/",
-];
-pub(super) const MODULES: &[&str] =
-    &["power supply", "fan tray", "line card", "supervisor", "transceiver", "fabric module"];
-pub(super) const END_TEXTS: &[&str] =
-    &["", "Back to normal", "Recovered", "Resolved by itself", "The check succeeds again", "Link is up again"];
-pub(super) const ACK_TEXTS: &[&str] = &[
-    "",
-    "Looking into it",
-    "Known problem, a replacement is on its way",
-    "Planned work, see the calendar",
-    "Reported to the carrier",
-    "Waiting for the site contact",
-    "Will be fixed on Monday",
-];
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+pub(super) static WORDS: LazyLock<Words> =
+    LazyLock::new(|| serde_json::from_str(include_str!("words.json")).unwrap_or_default());
+
+/// Lists to choose from, of which none is empty.
+#[derive(Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"), deny_unknown_fields)]
+pub(super) struct Words {
+    pub places: Vec<&'static str>,
+    pub buildings: Vec<&'static str>,
+    pub roles: Vec<&'static str>,
+    pub server_roles: Vec<&'static str>,
+    pub customers: Vec<&'static str>,
+    pub services: Vec<&'static str>,
+    pub namespaces: Vec<&'static str>,
+    pub mounts: Vec<&'static str>,
+    pub port_kinds: Vec<&'static str>,
+    pub modules: Vec<&'static str>,
+    pub end_texts: Vec<&'static str>,
+    pub ack_texts: Vec<&'static str>,
+    pub comments: Vec<&'static str>,
+    pub close_texts: Vec<&'static str>,
+    pub reopen_texts: Vec<&'static str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_has_words() {
+        let lists: std::collections::BTreeMap<String, Vec<String>> =
+            serde_json::from_str(include_str!("words.json")).unwrap();
+        assert!(lists.values().all(|list| !list.is_empty()));
+        assert_eq!(lists["places"], WORDS.places);
+    }
+}

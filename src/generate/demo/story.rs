@@ -6,7 +6,7 @@ use crate::{
         dice::Dice,
         draft::{By, Draft, DraftEvent},
         scenario::{Fault, SourceKind},
-        words,
+        words::WORDS,
     },
 };
 
@@ -71,17 +71,6 @@ const YOUNG_ENDS: [StoryEnd; 12] = [
     F::CameBack,
     F::Open,
 ];
-
-const COMMENTS: &[&str] = &[
-    "Called the site contact, no answer yet",
-    "The same happened last Tuesday, see the ticket of then",
-    "Power is back, the switch is booting",
-    "Traffic has moved to the other link, customers should not notice",
-    "Restarted it once; if it comes again, somebody has to look at the disk",
-];
-const CLOSE_TEXTS: &[&str] =
-    &["Fixed by a restart", "False alarm, the check was too strict", "The module was replaced", "Done, see the ticket"];
-const REOPEN_TEXTS: &[&str] = &["It is back", "Closed the wrong one"];
 
 /// Returns the incidents, sorted by start. Each source is an index into `systems`.
 pub(super) fn tell(dice: &mut Dice, systems: &[&SourceKind; SYSTEMS], now: Timestamp) -> Vec<Draft> {
@@ -184,10 +173,10 @@ impl<'a> StoryTimeline<'a> {
         self.source(first, 0, description);
         match end {
             F::Open | F::Stateless | F::EndsSoon => {}
-            F::OpenWithComment => self.person(EventType::Other, 60, COMMENTS),
+            F::OpenWithComment => self.person(EventType::Other, 60, &WORDS.comments),
             F::Acked => {
                 self.acknowledge(30, None);
-                self.person(EventType::Other, 50, COMMENTS);
+                self.person(EventType::Other, 50, &WORDS.comments);
             }
             F::AckedForAWhile => {
                 let hours = self.dice.between(1, 20) as i64;
@@ -206,8 +195,8 @@ impl<'a> StoryTimeline<'a> {
                 self.source(EventType::Restart, 55, description);
             }
             F::Reopened => {
-                self.person(EventType::Close, 30, CLOSE_TEXTS);
-                self.person(EventType::Reopen, 50, REOPEN_TEXTS);
+                self.person(EventType::Close, 30, &WORDS.close_texts);
+                self.person(EventType::Reopen, 50, &WORDS.reopen_texts);
             }
             F::Ended => self.end(),
             F::AckedAndEnded => {
@@ -216,8 +205,8 @@ impl<'a> StoryTimeline<'a> {
             }
             F::ClosedByHand => {
                 self.acknowledge(20, None);
-                self.person(EventType::Other, 60, COMMENTS);
-                self.person(EventType::Close, 100, CLOSE_TEXTS);
+                self.person(EventType::Other, 60, &WORDS.comments);
+                self.person(EventType::Close, 100, &WORDS.close_texts);
             }
         }
         let end = match end {
@@ -238,7 +227,7 @@ impl<'a> StoryTimeline<'a> {
     }
 
     fn end(&mut self) {
-        let text = self.dice.word(words::END_TEXTS).to_owned();
+        let text = self.dice.word(&WORDS.end_texts).to_owned();
         self.events.push(DraftEvent::of_source(EventType::End, self.until, text));
     }
 
@@ -250,7 +239,7 @@ impl<'a> StoryTimeline<'a> {
     }
 
     fn acknowledge(&mut self, percent: i64, expiration: Option<Timestamp>) {
-        self.person(EventType::Acknowledge, percent, words::ACK_TEXTS);
+        self.person(EventType::Acknowledge, percent, &WORDS.ack_texts);
         if let Some(event) = self.events.last_mut() {
             event.expiration = expiration;
         }
