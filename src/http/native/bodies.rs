@@ -123,17 +123,6 @@ impl EventReference {
     }
 }
 
-/// Recipient and origin of a message: the fields of users or those of contacts.
-#[derive(Default)]
-struct WayBody<'a> {
-    user: Option<&'a str>,
-    profile: Option<NamedReference<'a>>,
-    destination: Option<DestinationReference<'a>>,
-    contact: Option<ContactReference<'a>>,
-    rule: Option<NamedReference<'a>>,
-    channel: Option<ChannelReference<'a>>,
-}
-
 /// Converts messages to JSON for one caller.
 pub struct Writer<'a> {
     caller: &'a Caller,
@@ -160,18 +149,17 @@ impl<'a> Writer<'a> {
             }
             MessageSubject::Summary(of) => (None, None, Some(of.iter().map(|id| id.0).collect())),
         };
-        let way = self.way(message, is_seen);
-        NotificationBody {
+        let bare = NotificationBody {
             pk: message.id.0,
             incident,
             event,
             summary_of,
-            user: way.user,
-            profile: way.profile,
-            destination: way.destination,
-            contact: way.contact,
-            rule: way.rule,
-            channel: way.channel,
+            user: None,
+            profile: None,
+            destination: None,
+            contact: None,
+            rule: None,
+            channel: None,
             status: row.delivery().word(),
             state: state(message),
             summary: row.summary.as_ref().map(|summary| self.summary(summary, is_seen)),
@@ -181,27 +169,34 @@ impl<'a> Writer<'a> {
             last_attempt: message.last_attempt.map(|at| self.at(at)),
             settled: self.settled(message),
             answer: is_seen.then(|| self.caller.answer(&message.answer)),
-        }
+        };
+        self.addressed(bare, message, is_seen)
     }
 
-    fn way<'b>(&'b self, message: &'b Message, is_seen: bool) -> WayBody<'b> {
+    /// Adds recipient and origin of the message: the fields of users or those of contacts.
+    fn addressed<'b>(
+        &'b self,
+        bare: NotificationBody<'b>,
+        message: &'b Message,
+        is_seen: bool,
+    ) -> NotificationBody<'b> {
         let address = is_seen.then(|| message.address.clone());
         match &message.route {
             Route::Destination { user, profile, destination, medium } => {
                 let known = self.directory.destinations.get(destination);
                 let label = known.and_then(|known| known.label.as_deref()).filter(|_| is_seen);
                 let name = self.directory.profiles.get(profile).and_then(|profile| profile.name.as_deref());
-                WayBody {
+                NotificationBody {
                     user: Some(self.directory.user(*user).map_or("", |user| &user.username)),
                     profile: Some(NamedReference { pk: profile.0, name }),
                     destination: Some(DestinationReference { pk: destination.0, medium, address, label }),
-                    ..WayBody::default()
+                    ..bare
                 }
             }
             Route::Contact { rule, uuid, full_name, channel, medium, .. } => {
                 let known = self.directory.channels.values().find(|it| it.id == *channel);
                 let name = self.directory.rules.get(rule).map(|rule| rule.name.as_str());
-                WayBody {
+                NotificationBody {
                     contact: Some(ContactReference { uuid: *uuid, full_name }),
                     rule: Some(NamedReference { pk: rule.0, name }),
                     channel: Some(ChannelReference {
@@ -210,7 +205,7 @@ impl<'a> Writer<'a> {
                         r#type: medium,
                         address,
                     }),
-                    ..WayBody::default()
+                    ..bare
                 }
             }
         }
