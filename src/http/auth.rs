@@ -99,16 +99,19 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// Caller that [`require`] admitted.
-#[derive(Clone, Debug)]
-pub struct Authenticated(pub Caller);
+/// State of the API, and the caller that [`require`] admitted.
+#[derive(Clone)]
+pub struct Call {
+    pub api: Api,
+    pub caller: Caller,
+}
 
-impl<S: Sync> FromRequestParts<S> for Authenticated {
+impl FromRequestParts<Api> for Call {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let caller = parts.extensions.get::<Caller>();
-        caller.cloned().map(Self).ok_or_else(|| ApiError::unauthorized(NO_CREDENTIALS))
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().ok_or_else(|| ApiError::unauthorized(NO_CREDENTIALS))?;
+        Ok(Self { api: api.clone(), caller: caller.clone() })
     }
 }
 

@@ -1,16 +1,16 @@
 //! Undoes acknowledgements.
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 
 use crate::{
     domain::ids::{EventId, IncidentId},
     http::{
-        Api, HandlerResult,
+        HandlerResult,
         argus::{
             keys::KeyPair,
             shared::render::{EventBody, Renderer},
         },
-        auth::Authenticated,
+        auth::Call,
         reply,
     },
 };
@@ -20,11 +20,7 @@ use crate::{
 /// It expires now, and an event of type OTH records that. Refused if it has already expired.
 #[utoipa::path(post, path = "/incidents/{pk}/acks/{ack_pk}/take-back/", tag = "incidents",
     responses((status = 201, body = EventBody<'static>)))]
-pub async fn take_back(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    KeyPair(incident, ack): KeyPair,
-) -> HandlerResult {
+pub async fn take_back(Call { api, caller }: Call, KeyPair(incident, ack): KeyPair) -> HandlerResult {
     let event = api.service.incidents().take_back_ack(&caller, IncidentId(incident), EventId(ack)).await?;
     Ok(reply::json(StatusCode::CREATED, &Renderer::new(&api).event(&event)))
 }

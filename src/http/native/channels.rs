@@ -15,7 +15,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::Name,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::{BodyFields, TextRule},
@@ -112,7 +112,7 @@ impl<'a> TypeBody<'a> {
 /// Only for staff.
 #[utoipa::path(get, path = "/channels/", tag = "channels",
     responses((status = 200, body = Vec<ChannelBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         rows.extend(directory.channels.values().map(|channel| ChannelBody::new(channel, api)))
@@ -125,7 +125,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// The settings must match the JSON schema of the type. Only for superusers.
 #[utoipa::path(post, path = "/channels/", tag = "channels", request_body = ChannelRequest,
     responses((status = 201, body = ChannelBody<'static>), (status = 403)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take_new(fields))).await?;
     let channel = api.service.contacts().put_channel(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &ChannelBody::new(&channel, &api)))
@@ -148,12 +148,7 @@ pub async fn retrieve(State(api): State<Api>, Name(uuid): Name) -> HandlerResult
 /// that are absent are kept; if the type changes, they are deleted. Only for superusers.
 #[utoipa::path(method(put, patch), path = "/channels/{uuid}/", tag = "channels", request_body = ChannelRequest,
     responses((status = 200, body = ChannelBody<'static>), (status = 403)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Name(uuid): Name,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Name(uuid): Name, payload: Payload) -> HandlerResult {
     let uuid = key(&uuid)?;
     if !api.service.directory().channels.contains_key(&uuid) {
         return Err(unknown());
@@ -168,7 +163,7 @@ pub async fn edit(
 /// Refused while it is the default of a contact. The channel is removed from the rules that name it. Only for
 /// superusers.
 #[utoipa::path(delete, path = "/channels/{uuid}/", tag = "channels", responses((status = 204), (status = 403)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Name(uuid): Name) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Name(uuid): Name) -> HandlerResult {
     api.service.contacts().delete_channel(&caller, key(&uuid)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::{
         ids::{DestinationId, EventId, IncidentId},
         message::Delivery,
     },
-    http::{Api, HandlerResult, argus::keys::KeyPair, auth::Authenticated, error::ApiError, params::Params, reply},
+    http::{Api, HandlerResult, argus::keys::KeyPair, auth::Call, error::ApiError, params::Params, reply},
     service::{DecisionRecipient, Decisions, ProfileDecision, RuleDecision},
 };
 
@@ -123,12 +123,7 @@ struct ClauseBody<'a> {
         ("contact" = Option<String>, Query, description = "UUID of a contact, in place of a user. For staff."),
     ),
     responses((status = 200, body = DecisionsBody<'static>), (status = 403)))]
-pub async fn explain(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    KeyPair(incident, event): KeyPair,
-    params: Params,
-) -> HandlerResult {
+pub async fn explain(Call { api, caller }: Call, KeyPair(incident, event): KeyPair, params: Params) -> HandlerResult {
     let (incident, event) = (IncidentId(incident), EventId(event));
     let user = params.get("user").map(str::to_owned);
     let decisions = match (params.get("contact").map(str::parse::<Uuid>), user) {

@@ -1,13 +1,13 @@
 //! Messages of all users, for staff.
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bodies::{NotificationBody, Writer};
 use crate::{
     domain::ids::MessageId,
-    http::{Api, HandlerResult, argus::keys::Key, auth::Authenticated, error::ApiError, page::Location, reply},
+    http::{HandlerResult, argus::keys::Key, auth::Call, error::ApiError, page::Location, reply},
     service::Messages,
 };
 
@@ -31,7 +31,7 @@ pub struct DeliveriesBody<'a> {
             description = "Rows to a page, 100 by default. A page of large rows ends earlier, and `next` goes on."),
     ),
     responses((status = 200, body = DeliveriesBody<'static>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call, location: Location) -> HandlerResult {
     let which = match location.params.get("state") {
         None | Some("all") => Messages::All,
         Some("queued" | "due") => Messages::Due,
@@ -57,7 +57,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// A failed message is queued again, and is retried for as long as a new one. Only for staff.
 #[utoipa::path(post, path = "/deliveries/{pk}/retry/", tag = "deliveries",
     responses((status = 200, body = NotificationBody<'static>), (status = 403)))]
-pub async fn retry(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retry(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let row = api.service.notifications().retry_delivery(&caller, MessageId(pk)).await?;
     Ok(reply::json(StatusCode::OK, &Writer::new(&api, &caller).notification(&row)))
 }

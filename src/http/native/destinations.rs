@@ -1,12 +1,12 @@
 //! Test messages to destinations.
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     domain::{attempt::AttemptEnd, ids::DestinationId},
-    http::{Api, HandlerResult, argus::keys::Key, auth::Authenticated, docs::Detail, reply},
+    http::{HandlerResult, argus::keys::Key, auth::Call, docs::Detail, reply},
     service::TestOutcome,
 };
 
@@ -27,7 +27,7 @@ pub struct TestOutcomeBody<'a> {
 #[utoipa::path(post, path = "/destinations/{pk}/test/", tag = "notifications",
     responses((status = 200, body = TestOutcomeBody<'static>),
         (status = 429, body = Detail, description = "Too many in a short time.")))]
-pub async fn test(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn test(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let TestOutcome { ended, answer, transcript } =
         api.service.notifications().test_destination(&caller, DestinationId(pk)).await?;
     let outcome = match ended {

@@ -1,11 +1,9 @@
 //! Messages about an incident.
 
-use axum::extract::State;
-
 use super::bodies::{NotificationBody, Writer};
 use crate::{
     domain::ids::IncidentId,
-    http::{Api, HandlerResult, argus::keys::Key, auth::Authenticated, stream},
+    http::{Api, HandlerResult, argus::keys::Key, auth::Call, stream},
 };
 
 /// List the messages about an incident
@@ -13,7 +11,7 @@ use crate::{
 /// Oldest first. Addresses and answers of providers are shown only to the recipient and to staff.
 #[utoipa::path(get, path = "/incidents/{pk}/notifications/", tag = "notifications",
     responses((status = 200, body = Vec<NotificationBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (mut list, writer) =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::shared::blob::{BlobRequest, take_blob},
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::NOT_NULL,
         fields::BodyFields,
@@ -93,7 +93,7 @@ struct ExampleBody<'a> {
 /// Shows what it would have sent in the last days.
 #[utoipa::path(post, path = "/profiles/preview/", tag = "notifications", request_body = ProfilePreviewRequest,
     responses((status = 200, body = PreviewBody<'static>)))]
-pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn preview(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let (draft, days) = payload.parse(take).await?;
     let forecast = api.service.notifications().forecast(&caller, draft, days).await?;
     Ok(reply::json(StatusCode::OK, &PreviewBody::new(&forecast, &api)))

@@ -1,6 +1,6 @@
 //! Rules, which decide which contacts are notified.
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         fields::{BodyFields, TextRule},
         reply,
@@ -107,7 +107,7 @@ impl RecipientBody {
 /// Only for staff.
 #[utoipa::path(get, path = "/rules/", tag = "rules",
     responses((status = 200, body = Vec<RuleBody<'static>>), (status = 403)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         rows.extend(directory.rules.values().map(|rule| RuleBody::new(rule, &directory)))
@@ -120,7 +120,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Contacts are notified of incidents that match all of its filters, during its timeslot. Only for superusers.
 #[utoipa::path(post, path = "/rules/", tag = "rules", request_body = RuleRequest,
     responses((status = 201, body = RuleBody<'static>), (status = 403)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.request::<RuleRequest>().await?;
     let rule = api.service.notifications().put_rule(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &RuleBody::new(&rule, &api.service.directory())))
@@ -131,7 +131,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Only for staff.
 #[utoipa::path(get, path = "/rules/{pk}/", tag = "rules",
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let rule = Rule::find(&directory, caller.id(), RuleId(pk))?;
     Ok(reply::json(StatusCode::OK, &RuleBody::new(rule, &directory)))
@@ -142,12 +142,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// `recipients` and `active` keep their values if they are absent. Only for superusers.
 #[utoipa::path(method(put, patch), path = "/rules/{pk}/", tag = "rules", request_body = RuleRequest,
     responses((status = 200, body = RuleBody<'static>), (status = 403)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = RuleId(pk);
     Rule::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<RuleRequest>().await?;
@@ -159,7 +154,7 @@ pub async fn edit(
 ///
 /// Only for superusers.
 #[utoipa::path(delete, path = "/rules/{pk}/", tag = "rules", responses((status = 204), (status = 403)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Rule>(&caller, RuleId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -15,7 +15,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::{Key, KeyPair},
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::REQUIRED,
         fields::{BodyFields, TextRule},
@@ -56,7 +56,7 @@ request! {
 /// Newest event first.
 #[utoipa::path(get, path = "/incidents/{pk}/acks/", tag = "acknowledgements",
     responses((status = 200, body = Vec<AckBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (mut acks, renderer) = (api.service.incidents().ack_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = acks.next_chunk()? {
@@ -70,12 +70,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// Acknowledge an incident
 #[utoipa::path(post, path = "/incidents/{pk}/acks/", tag = "acknowledgements", request_body = AckRequest,
     responses((status = 201, body = AckBody<'static>)))]
-pub async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = IncidentId(pk);
     let read = payload.parse(|fields| Some(take(fields, &api, &caller))).await;
     let new = existing(&api, id, read).await?;
@@ -96,12 +91,7 @@ pub async fn retrieve(State(api): State<Api>, KeyPair(incident, ack): KeyPair) -
 /// Without `expiration` it does not expire.
 #[utoipa::path(method(put, patch), path = "/incidents/{pk}/acks/{ack_pk}/", tag = "acknowledgements",
     request_body = ExpirationRequest, responses((status = 200, body = AckBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    KeyPair(incident, ack): KeyPair,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, KeyPair(incident, ack): KeyPair, payload: Payload) -> HandlerResult {
     let (incident, id) = (IncidentId(incident), EventId(ack));
     let expiration = match payload.request::<ExpirationRequest>().await {
         Ok(sent) => sent.expiration.flatten(),

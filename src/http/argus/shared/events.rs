@@ -18,7 +18,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::{Key, KeyPair},
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::{BodyFields, TextRule},
@@ -45,7 +45,7 @@ request! {
 /// Newest timestamp first.
 #[utoipa::path(get, path = "/incidents/{pk}/events/", tag = "events",
     responses((status = 200, body = Vec<EventBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (mut events, renderer) = (api.service.incidents().event_list(IncidentId(pk))?, Renderer::new(api));
         while let Some(chunk) = events.next_chunk()? {
@@ -61,13 +61,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// Some types change the state of the incident. Which types may be posted depends on the caller.
 #[utoipa::path(post, path = "/incidents/{pk}/events/", tag = "events", request_body = EventRequest,
     responses((status = 201, body = EventBody<'static>)))]
-pub async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    location: Location,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, Key(pk): Key, location: Location, payload: Payload) -> HandlerResult {
     let id = IncidentId(pk);
     let read = payload.parse(|fields| take(fields, &caller)).await;
     let new = existing(&api, id, read).await?;

@@ -1,6 +1,6 @@
 //! Saved filters: the caller's own and, in version 2, public filters of other users (contract section 14).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use crate::{
     http::{
         Api, HandlerResult, Version,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::{BodyFields, TextRule},
@@ -73,7 +73,7 @@ impl<'a> FilterBody<'a> {
 /// The caller's own and, in version 2, public ones.
 #[utoipa::path(get, path = "/notificationprofiles/filters/", tag = "filters",
     responses((status = 200, body = Vec<FilterBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let (directory, version) = (api.service.directory(), api.version);
@@ -87,7 +87,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a filter
 #[utoipa::path(post, path = "/notificationprofiles/filters/", tag = "filters", request_body = FilterRequest,
     responses((status = 201, body = FilterBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, api.version))).await?;
     let filter = api.service.notifications().put_filter(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &FilterBody::new(&filter, api.version)))
@@ -96,7 +96,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a filter
 #[utoipa::path(get, path = "/notificationprofiles/filters/{pk}/", tag = "filters",
     responses((status = 200, body = FilterBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let (user, id) = (caller.id(), FilterId(pk));
     let filter =
@@ -112,12 +112,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// Only the owner may change it.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/filters/{pk}/", tag = "filters",
     request_body = FilterRequest, responses((status = 200, body = FilterBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = FilterId(pk);
     StoredFilter::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, api.version))).await?;
@@ -129,7 +124,7 @@ pub async fn edit(
 ///
 /// Only the owner may delete it.
 #[utoipa::path(delete, path = "/notificationprofiles/filters/{pk}/", tag = "filters", responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.delete::<StoredFilter>(&caller, FilterId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -21,7 +21,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         docs::Detail,
         error::ApiError,
@@ -77,7 +77,7 @@ request! {
 /// Newest start first.
 #[utoipa::path(get, path = "/incidents/", tag = "incidents", params(PageQuery, MineQuery, WideQuery),
     responses((status = 200, body = IncidentList)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call, location: Location) -> HandlerResult {
     page(&api, &caller, &location, Scope::All).await
 }
 
@@ -86,8 +86,8 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// For source users, and for superusers on behalf of any source.
 #[utoipa::path(post, path = "/incidents/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
-pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
-    create_from(state, caller, payload).await
+pub async fn create(call: Call, payload: Payload) -> HandlerResult {
+    create_from(call, payload).await
 }
 
 /// List the caller's incidents
@@ -95,7 +95,7 @@ pub async fn create(state: State<Api>, caller: Authenticated, payload: Payload) 
 /// Incidents of the caller's source, newest start first. Empty for end users.
 #[utoipa::path(get, path = "/incidents/mine/", tag = "incidents", params(PageQuery, MineQuery),
     responses((status = 200, body = IncidentList)))]
-pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
+pub async fn mine(Call { api, caller }: Call, location: Location) -> HandlerResult {
     let source = caller.source.as_ref().map(|source| source.id);
     page(&api, &caller, &location, Scope::Mine(source)).await
 }
@@ -105,8 +105,8 @@ pub async fn mine(State(api): State<Api>, Authenticated(caller): Authenticated, 
 /// The same as `incidents/`.
 #[utoipa::path(post, path = "/incidents/mine/", tag = "incidents", request_body = IncidentRequest,
     responses((status = 201, body = IncidentBody<'static>)))]
-pub async fn create_mine(state: State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
-    create_from(state, caller, payload).await
+pub async fn create_mine(call: Call, payload: Payload) -> HandlerResult {
+    create_from(call, payload).await
 }
 
 /// Read an incident
@@ -122,12 +122,7 @@ pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 /// Each changed field creates an event.
 #[utoipa::path(method(put, patch), path = "/incidents/{pk}/", tag = "incidents", request_body = IncidentEditRequest,
     responses((status = 200, body = IncidentBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = IncidentId(pk);
     let edit = existing(&api, id, read_edit(payload).await).await?;
     let incident = api.service.incidents().edit_incident(&caller, id, edit).await?;
@@ -139,7 +134,7 @@ pub async fn edit(
 /// Refused unless the server is configured to allow it.
 #[utoipa::path(delete, path = "/incidents/{pk}/", tag = "incidents",
     responses((status = 204), (status = 403, body = Detail), (status = 405, body = Detail)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.incidents().delete_incident(&caller, IncidentId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -153,8 +148,7 @@ pub async fn existing<T>(api: &Api, id: IncidentId, read: Result<T, ApiError>) -
     read
 }
 
-async fn create_from(State(api): State<Api>, caller: Authenticated, payload: Payload) -> HandlerResult {
-    let Authenticated(caller) = caller;
+async fn create_from(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| take_new(fields, &api)).await?;
     let incident = api.service.incidents().create_incident(&caller, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &incident))

@@ -1,7 +1,5 @@
 //! Previews of filters: the incidents that match one (contract section 17).
 
-use axum::extract::State;
-
 use super::{
     blob::{BlobRequest, take_blob},
     render::IncidentBody,
@@ -9,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::ids::UserId,
-    http::{Api, HandlerResult, auth::Authenticated, body::Payload},
+    http::{Api, HandlerResult, auth::Call, body::Payload},
 };
 
 /// Try the criteria of a filter
@@ -17,7 +15,7 @@ use crate::{
 /// All incidents that match, newest start first. Without criteria there are none.
 #[utoipa::path(post, path = "/notificationprofiles/preview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn preview(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let wide = api.version.has_wide_filters();
     answer(api, caller.id(), payload, wide).await
 }
@@ -27,11 +25,7 @@ pub async fn preview(State(api): State<Api>, Authenticated(caller): Authenticate
 /// All incidents that match, newest start first. Without criteria there are none.
 #[utoipa::path(post, path = "/notificationprofiles/filterpreview/", tag = "filters", request_body = BlobRequest,
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn filter_preview(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn filter_preview(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     answer(api, caller.id(), payload, true).await
 }
 

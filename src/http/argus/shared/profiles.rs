@@ -1,6 +1,6 @@
 //! Parts of notification profiles that are the same in all versions (contract section 15).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 
 use super::{render::IncidentBody, whole_list::whole_list};
 use crate::{
@@ -11,9 +11,7 @@ use crate::{
         profile::{ClassicReach, Profile, ProfileDraft, ProfileReach},
         stored_filter::StoredFilter,
     },
-    http::{
-        Api, HandlerResult, argus::keys::Key, auth::Authenticated, error::ApiError, fields::BodyFields, query, reply,
-    },
+    http::{HandlerResult, argus::keys::Key, auth::Call, error::ApiError, fields::BodyFields, query, reply},
     service::Caller,
 };
 
@@ -22,7 +20,7 @@ use crate::{
 /// Incidents that match any filter of the profile, open and closed, newest start first.
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/incidents/", tag = "notification profiles",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn incidents(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let profile = directory
         .profile_of(caller.id(), ProfileId(pk))
@@ -34,7 +32,7 @@ pub async fn incidents(State(api): State<Api>, Authenticated(caller): Authentica
 /// Delete a profile
 #[utoipa::path(delete, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Profile>(&caller, ProfileId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -8,7 +8,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::{Key, Name},
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::{BodyFields, TextRule},
@@ -46,7 +46,7 @@ request! {
 /// List sources
 #[utoipa::path(get, path = "/incidents/sources/", tag = "sources",
     responses((status = 200, body = Vec<SourceBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().sources.values().map(|it| SourceBody::new(it)))
     };
@@ -58,7 +58,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Also creates its source user, who has neither a password nor a token yet. Only for superusers.
 #[utoipa::path(post, path = "/incidents/sources/", tag = "sources", request_body = SourceRequest,
     responses((status = 201, body = SourceBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let mut fields = payload.fields().await?;
     let is_nested = fields.is_object("type");
     let SourceRequest { name, source_type, base_url, username } = SourceRequest::take(&mut fields);
@@ -89,12 +89,7 @@ pub async fn retrieve(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 /// Other fields cannot be changed. Only for superusers.
 #[utoipa::path(method(put, patch), path = "/incidents/sources/{pk}/", tag = "sources",
     request_body = SourceEditRequest, responses((status = 200, body = SourceBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let directory = api.service.directory();
     let source = directory.source(SourceId(pk)).ok_or_else(|| ApiError::no_match(Model::Source))?;
     let take = |fields: &mut BodyFields| {
@@ -113,7 +108,7 @@ pub async fn edit(
 /// Sorted by name.
 #[utoipa::path(get, path = "/incidents/source-types/", tag = "sources",
     responses((status = 200, body = Vec<SourceTypeBody<'static>>)))]
-pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list_types(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().source_types.iter().map(|name| SourceTypeBody::new(name)))
     };
@@ -123,11 +118,7 @@ pub async fn list_types(State(api): State<Api>, Authenticated(caller): Authentic
 /// Create a source type
 #[utoipa::path(post, path = "/incidents/source-types/", tag = "sources", request_body = SourceTypeRequest,
     responses((status = 201, body = SourceTypeBody<'static>)))]
-pub async fn create_type(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn create_type(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let name = payload.parse(|fields| SourceTypeRequest::take(fields).name).await?;
     api.service.sources().create_source_type(&caller, name.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &SourceTypeBody::new(&name)))

@@ -8,7 +8,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::{Key, KeyAndName},
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         reply,
@@ -42,12 +42,7 @@ pub async fn list(State(api): State<Api>, Key(pk): Key) -> HandlerResult {
 /// Changes nothing if the incident already has it.
 #[utoipa::path(post, path = "/incidents/{pk}/tags/", tag = "tags", request_body = TagRequest,
     responses((status = 201, body = TagRequest)))]
-pub async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let tag = payload.parse(|fields| TagRequest::take(fields).tag).await?;
     api.service.incidents().add_tag(&caller, IncidentId(pk), tag.clone()).await?;
     Ok(reply::json(StatusCode::CREATED, &TagBody { tag: tag.as_str() }))
@@ -66,11 +61,7 @@ pub async fn retrieve(State(api): State<Api>, KeyAndName(pk, tag): KeyAndName) -
 
 /// Remove a tag
 #[utoipa::path(delete, path = "/incidents/{pk}/tags/{tag}/", tag = "tags", responses((status = 204)))]
-pub async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    KeyAndName(pk, tag): KeyAndName,
-) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, KeyAndName(pk, tag): KeyAndName) -> HandlerResult {
     api.service.incidents().remove_tag(&caller, IncidentId(pk), &parse(&tag)?).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -1,15 +1,15 @@
 //! Ticket addresses (contract section 8).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::incidents::existing;
 use crate::{
     domain::{ids::IncidentId, limits},
     http::{
-        Api, HandlerResult,
+        HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         fields::TextRule,
         reply,
@@ -33,12 +33,7 @@ pub struct TicketUrlBody<'a> {
 /// The address is not validated. An empty one clears it.
 #[utoipa::path(put, path = "/incidents/{pk}/ticket_url/", tag = "incidents", request_body = TicketUrl,
     responses((status = 200, body = TicketUrl)))]
-pub async fn put(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn put(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = IncidentId(pk);
     let url = existing(&api, id, payload.parse(|fields| TicketUrl::take(fields).ticket_url).await).await?;
     let incident = api.service.incidents().set_ticket_url(&caller, id, url).await?;

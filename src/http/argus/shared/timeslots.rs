@@ -1,6 +1,6 @@
 //! Timeslots of the caller (contract section 13).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         fields::{BodyFields, TextRule},
         reply,
@@ -87,7 +87,7 @@ impl<'a> TimeslotBody<'a> {
 /// Sorted by name.
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/", tag = "timeslots",
     responses((status = 200, body = Vec<TimeslotBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().timeslots_of(user).into_iter().map(|it| TimeslotBody::new(it)))
@@ -98,7 +98,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a timeslot
 #[utoipa::path(post, path = "/notificationprofiles/timeslots/", tag = "timeslots", request_body = TimeslotRequest,
     responses((status = 201, body = TimeslotBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let draft = payload.request::<TimeslotRequest>().await?;
     let timeslot = api.service.put(&caller, None, draft).await?;
     Ok(reply::json(StatusCode::CREATED, &TimeslotBody::new(&timeslot)))
@@ -107,7 +107,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a timeslot
 #[utoipa::path(get, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
     responses((status = 200, body = TimeslotBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let timeslot = Timeslot::find(&directory, caller.id(), TimeslotId(pk))?;
     Ok(reply::json(StatusCode::OK, &TimeslotBody::new(timeslot)))
@@ -116,12 +116,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// Change a timeslot
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
     request_body = TimeslotRequest, responses((status = 200, body = TimeslotBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = TimeslotId(pk);
     Timeslot::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.request::<TimeslotRequest>().await?;
@@ -132,7 +127,7 @@ pub async fn edit(
 /// Delete a timeslot
 #[utoipa::path(delete, path = "/notificationprofiles/timeslots/{pk}/", tag = "timeslots",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.notifications().delete_timeslot(&caller, TimeslotId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -1,7 +1,5 @@
 //! Complete lists of open incidents, and the sources to filter by (contract section 6).
 
-use axum::extract::State;
-
 use crate::{
     domain::filter::Criteria,
     http::{
@@ -11,7 +9,7 @@ use crate::{
             requests::ListMetadata,
             whole_list::whole_list,
         },
-        auth::Authenticated,
+        auth::Call,
         stream,
     },
 };
@@ -21,7 +19,7 @@ use crate::{
 /// The complete list, newest start first.
 #[utoipa::path(get, path = "/incidents/open/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn open(Call { api, caller }: Call) -> HandlerResult {
     whole_list(api, caller.id(), Criteria { open: Some(true), ..Criteria::default() }).await
 }
 
@@ -30,7 +28,7 @@ pub async fn open(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// The complete list, newest start first.
 #[utoipa::path(get, path = "/incidents/open+unacked/", tag = "incidents",
     responses((status = 200, body = Vec<IncidentBody<'static>>)))]
-pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn open_unacked(Call { api, caller }: Call) -> HandlerResult {
     let wanted = Criteria { open: Some(true), acked: Some(false), ..Criteria::default() };
     whole_list(api, caller.id(), wanted).await
 }
@@ -38,7 +36,7 @@ pub async fn open_unacked(State(api): State<Api>, Authenticated(caller): Authent
 /// List the sources that incidents can be filtered by
 #[utoipa::path(get, path = "/incidents/metadata/", tag = "incidents",
     responses((status = 200, body = ListMetadata)))]
-pub async fn metadata(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn metadata(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         rows.extend(api.service.directory().sources.values().map(|it| SourceBody::new(it)))
     };

@@ -1,14 +1,14 @@
 //! Phone numbers of the caller (contract section 3).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 
 use super::user::{PhoneNumberBody, phone_number};
 use crate::{
     domain::{ids::DestinationId, limits, phone, setting::BadSetting},
     http::{
-        Api, HandlerResult,
+        HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::BodyFields,
@@ -28,7 +28,7 @@ request! {
 /// List the caller's phone numbers
 #[utoipa::path(get, path = "/auth/phone-number/", tag = "auth",
     responses((status = 200, body = Vec<PhoneNumberBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let directory = api.service.directory();
     let destinations = directory.destinations_of(caller.id());
     let bodies: Vec<PhoneNumberBody<'_>> = destinations.into_iter().filter_map(|it| phone_number(it)).collect();
@@ -38,7 +38,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Add a phone number
 #[utoipa::path(post, path = "/auth/phone-number/", tag = "auth", request_body = PhoneNumberRequest,
     responses((status = 201, body = PhoneNumberBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let number = payload.parse(|fields| PhoneNumberRequest::take(fields).phone_number).await?;
     let destination = api.service.notifications().create_phone_number(&caller, number).await?;
     Ok(reply::json(StatusCode::CREATED, &phone_number(&destination)))
@@ -47,7 +47,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a phone number
 #[utoipa::path(get, path = "/auth/phone-number/{pk}/", tag = "auth",
     responses((status = 200, body = PhoneNumberBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let destination = phone_number_of(&directory, caller.id(), DestinationId(pk)).ok_or_else(unknown)?;
     Ok(reply::json(StatusCode::OK, &phone_number(destination)))
@@ -56,12 +56,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// Change a phone number
 #[utoipa::path(method(put, patch), path = "/auth/phone-number/{pk}/", tag = "auth",
     request_body = PhoneNumberRequest, responses((status = 200, body = PhoneNumberBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = DestinationId(pk);
     let directory = api.service.directory();
     let destination = phone_number_of(&directory, caller.id(), id).ok_or_else(unknown)?;
@@ -75,7 +70,7 @@ pub async fn edit(
 ///
 /// It is also removed from the profiles that use it.
 #[utoipa::path(delete, path = "/auth/phone-number/{pk}/", tag = "auth", responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.notifications().delete_phone_number(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -1,12 +1,12 @@
 //! The caller with their phone numbers (contract section 3).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     domain::destination::{Destination, PHONE_NUMBER, SMS},
-    http::{Api, HandlerResult, argus::shared::users::UserBody, auth::Authenticated, reply},
+    http::{HandlerResult, argus::shared::users::UserBody, auth::Call, reply},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -27,7 +27,7 @@ pub struct PhoneNumberBody<'a> {
 
 /// Read the caller
 #[utoipa::path(get, path = "/auth/user/", tag = "auth", responses((status = 200, body = CurrentUserBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call) -> HandlerResult {
     let directory = api.service.directory();
     let destinations = directory.destinations_of(caller.id());
     let phone_numbers = destinations.into_iter().filter_map(|destination| phone_number(destination)).collect();

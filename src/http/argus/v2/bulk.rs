@@ -2,7 +2,6 @@
 
 use axum::{
     body::Body,
-    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -22,7 +21,7 @@ use crate::{
             requests::BulkChanges,
             tickets::TicketUrl,
         },
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::ApiError,
         fields::BodyFields,
@@ -57,12 +56,7 @@ request! {
 /// Acknowledge many incidents
 #[utoipa::path(post, path = "/incidents/acks/bulk/", tag = "bulk", request_body = BulkAckRequest,
     responses((status = 201, body = BulkChanges)))]
-pub async fn acknowledge(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    location: Location,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn acknowledge(Call { api, caller }: Call, location: Location, payload: Payload) -> HandlerResult {
     let take_ack = |nested: &mut BodyFields| {
         let new = acks::take(nested, &api, &caller);
         let timestamp = new.timestamp.unwrap_or_else(|| api.service.now());
@@ -81,12 +75,7 @@ pub async fn acknowledge(
 /// Add an event to many incidents
 #[utoipa::path(post, path = "/incidents/events/bulk/", tag = "bulk", request_body = BulkEventRequest,
     responses((status = 201, body = BulkChanges)))]
-pub async fn add_events(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    location: Location,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn add_events(Call { api, caller }: Call, location: Location, payload: Payload) -> HandlerResult {
     let (ids, new) = payload.parse(|fields| take(fields, "event", |nested| events::take(nested, &caller))).await?;
     let done = api.service.incidents().bulk(&caller, ids, BulkAction::Event(new)).await;
     let outcome = done.map_err(|error| ApiError::from(error).within("event"))?;
@@ -96,12 +85,7 @@ pub async fn add_events(
 /// Set the ticket address of many incidents
 #[utoipa::path(post, path = "/incidents/ticket_url/bulk/", tag = "bulk", request_body = BulkTicketUrlRequest,
     responses((status = 201, body = BulkChanges)))]
-pub async fn set_ticket_urls(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    location: Location,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn set_ticket_urls(Call { api, caller }: Call, location: Location, payload: Payload) -> HandlerResult {
     let both = |fields: &mut BodyFields| {
         let is_empty = !fields.has("ids");
         let ids = take_ids(fields);

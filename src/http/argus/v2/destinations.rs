@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ use crate::{
     http::{
         Api, HandlerResult,
         argus::keys::Key,
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         error::{ApiError, unknown_key},
         fields::{BodyFields, TextRule},
@@ -83,7 +83,7 @@ impl<'a> DestinationBody<'a> {
 /// List the caller's destinations
 #[utoipa::path(get, path = "/notificationprofiles/destinations/", tag = "destinations",
     responses((status = 200, body = Vec<DestinationBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
@@ -96,7 +96,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a destination
 #[utoipa::path(post, path = "/notificationprofiles/destinations/", tag = "destinations",
     request_body = DestinationConfigRequest, responses((status = 201, body = DestinationBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, None, &api.service))).await?;
     let destination = api.service.notifications().put_destination(&caller, None, new).await?;
     Ok(reply::json(StatusCode::CREATED, &DestinationBody::new(&destination, &api.service)))
@@ -105,7 +105,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a destination
 #[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 200, body = DestinationBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let destination = Destination::find(&directory, caller.id(), DestinationId(pk))?;
     Ok(reply::json(StatusCode::OK, &DestinationBody::new(destination, &api.service)))
@@ -118,12 +118,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// destination that follows is created.
 #[utoipa::path(patch, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     request_body = DestinationConfigRequest, responses((status = 200, body = DestinationBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = DestinationId(pk);
     let directory = api.service.directory();
     let destination = Destination::find(&directory, caller.id(), id)?;
@@ -138,7 +133,7 @@ pub async fn edit(
 /// Refused while a profile leads to it, and for the one that follows the caller's e-mail address.
 #[utoipa::path(delete, path = "/notificationprofiles/destinations/{pk}/", tag = "destinations",
     responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Destination>(&caller, DestinationId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -146,7 +141,7 @@ pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Check whether another user has the same address
 #[utoipa::path(get, path = "/notificationprofiles/destinations/{pk}/duplicate/", tag = "destinations",
     responses((status = 200, body = Duplicate)))]
-pub async fn duplicate(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn duplicate(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let destination = directory
         .destination_of(caller.id(), DestinationId(pk))

@@ -1,6 +1,6 @@
 //! Planned maintenance (contract section 18).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -23,7 +23,7 @@ use crate::{
                 render::{ActorBody, At},
             },
         },
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         fields::{BodyFields, TextRule},
         reply,
@@ -100,7 +100,7 @@ impl<'a> MaintenanceBody<'a> {
 /// List planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/", tag = "planned maintenance",
     responses((status = 200, body = Vec<MaintenanceBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let write = |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
         let tasks = directory.maintenances.values();
@@ -114,7 +114,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// During the maintenance, nobody is notified of incidents that match all of its filters. Only for staff.
 #[utoipa::path(post, path = "/plannedmaintenance/", tag = "planned maintenance", request_body = PlannedMaintenanceTaskRequest,
     responses((status = 201, body = MaintenanceBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let new = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
     let maintenance = api.service.put(&caller, None, new).await?;
     Ok(answer(&api, StatusCode::CREATED, &maintenance))
@@ -123,7 +123,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read planned maintenance
 #[utoipa::path(get, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
     responses((status = 200, body = MaintenanceBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let maintenance = Maintenance::find(&directory, caller.id(), MaintenanceId(pk))?;
     Ok(answer(&api, StatusCode::OK, maintenance))
@@ -134,12 +134,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// The start cannot be changed after it has passed, and nothing can be changed 12 hours after the end. Only for staff.
 #[utoipa::path(method(put, patch), path = "/plannedmaintenance/{pk}/", tag = "planned maintenance",
     request_body = PlannedMaintenanceTaskRequest, responses((status = 200, body = MaintenanceBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = MaintenanceId(pk);
     Maintenance::find(&api.service.directory(), caller.id(), id)?;
     let edit = payload.parse(|fields| Some(take(fields, &api.service.directory()))).await?;
@@ -151,7 +146,7 @@ pub async fn edit(
 ///
 /// Refused after the start; set `end_time` instead. Only for staff.
 #[utoipa::path(delete, path = "/plannedmaintenance/{pk}/", tag = "planned maintenance", responses((status = 204)))]
-pub async fn delete(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn delete(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     api.service.delete::<Maintenance>(&caller, MaintenanceId(pk)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

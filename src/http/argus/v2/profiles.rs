@@ -1,6 +1,6 @@
 //! Notification profiles of the caller (contract section 15.1).
 
-use axum::{extract::State, http::StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ use crate::{
                 timeslots::TimeslotBody,
             },
         },
-        auth::Authenticated,
+        auth::Call,
         body::Payload,
         fields::{BodyFields, TextRule},
         reply,
@@ -76,7 +76,7 @@ impl<'a> ProfileBody<'a> {
 /// List the caller's profiles
 #[utoipa::path(get, path = "/notificationprofiles/", tag = "notification profiles",
     responses((status = 200, body = Vec<ProfileBody<'static>>)))]
-pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn list(Call { api, caller }: Call) -> HandlerResult {
     let user = caller.id();
     let write = move |api: &Api, rows: &mut stream::Rows| {
         let directory = api.service.directory();
@@ -89,7 +89,7 @@ pub async fn list(State(api): State<Api>, Authenticated(caller): Authenticated) 
 /// Create a profile
 #[utoipa::path(post, path = "/notificationprofiles/", tag = "notification profiles", request_body = NotificationProfileRequest,
     responses((status = 201, body = ProfileBody<'static>)))]
-pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated, payload: Payload) -> HandlerResult {
+pub async fn create(Call { api, caller }: Call, payload: Payload) -> HandlerResult {
     let directory = api.service.directory();
     let known = Known { directory: &directory, caller: &caller, before: None };
     let new = payload.parse(|fields| Some(take(fields, &known))).await?;
@@ -100,7 +100,7 @@ pub async fn create(State(api): State<Api>, Authenticated(caller): Authenticated
 /// Read a profile
 #[utoipa::path(get, path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     responses((status = 200, body = ProfileBody<'static>)))]
-pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticated, Key(pk): Key) -> HandlerResult {
+pub async fn retrieve(Call { api, caller }: Call, Key(pk): Key) -> HandlerResult {
     let directory = api.service.directory();
     let profile = Profile::find(&directory, caller.id(), ProfileId(pk))?;
     Ok(reply::json(StatusCode::OK, &ProfileBody::new(profile, &directory, &api.service)))
@@ -111,12 +111,7 @@ pub async fn retrieve(State(api): State<Api>, Authenticated(caller): Authenticat
 /// `name`, `destinations` and `active` keep their values if they are absent.
 #[utoipa::path(method(put, patch), path = "/notificationprofiles/{pk}/", tag = "notification profiles",
     request_body = NotificationProfileRequest, responses((status = 200, body = ProfileBody<'static>)))]
-pub async fn edit(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Key(pk): Key,
-    payload: Payload,
-) -> HandlerResult {
+pub async fn edit(Call { api, caller }: Call, Key(pk): Key, payload: Payload) -> HandlerResult {
     let id = ProfileId(pk);
     let directory = api.service.directory();
     let before = Profile::find(&directory, caller.id(), id)?;

@@ -16,7 +16,7 @@ use crate::{
             render::{At, Renderer},
             tokens::{self, Credentials, TokenBody},
         },
-        auth::{self, Authenticated, Headers, NO_CREDENTIALS},
+        auth::{self, Call, Headers, NO_CREDENTIALS},
         body::Payload,
         docs::Detail,
         error::{ApiError, login_failure},
@@ -36,7 +36,7 @@ pub struct LoginTokenBody {
 
 /// Replace the caller's token
 #[utoipa::path(post, path = "/auth/refresh-token/", tag = "auth", responses((status = 200, body = TokenBody)))]
-pub async fn refresh(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn refresh(Call { api, caller }: Call) -> HandlerResult {
     let token = api.service.people().refresh_token(&caller).await?;
     Ok(reply::json(StatusCode::OK, &TokenBody { token }))
 }
@@ -71,7 +71,7 @@ pub async fn login(
 
 /// Revoke the login token of the request
 #[utoipa::path(post, path = "/auth/token/logout/", tag = "auth", responses((status = 204)))]
-pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn logout(Call { api, caller }: Call) -> HandlerResult {
     require_login_token(&caller)?;
     api.service.people().logout(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
@@ -79,7 +79,7 @@ pub async fn logout(State(api): State<Api>, Authenticated(caller): Authenticated
 
 /// Revoke all login tokens of the caller
 #[utoipa::path(post, path = "/auth/token/logoutall", tag = "auth", responses((status = 204)))]
-pub async fn logout_all(State(api): State<Api>, Authenticated(caller): Authenticated) -> HandlerResult {
+pub async fn logout_all(Call { api, caller }: Call) -> HandlerResult {
     require_login_token(&caller)?;
     api.service.people().logout_all(&caller).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))

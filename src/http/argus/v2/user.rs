@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{HandlerResult, argus::shared::users::UserBody, auth::Authenticated, page::Location, reply};
+use crate::http::{HandlerResult, argus::shared::users::UserBody, auth::Call, page::Location, reply};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentUser)]
@@ -17,7 +17,7 @@ pub struct CurrentUserBody<'a> {
 
 /// Read the caller
 #[utoipa::path(get, path = "/auth/user/", tag = "auth", responses((status = 200, body = CurrentUserBody<'static>)))]
-pub async fn retrieve(Authenticated(caller): Authenticated, location: Location) -> HandlerResult {
+pub async fn retrieve(Call { caller, .. }: Call, location: Location) -> HandlerResult {
     let admin_url = caller.user.is_staff.then(|| format!("{}/admin/", location.origin));
     let body = CurrentUserBody { user: UserBody::new(&caller.user), admin_url };
     Ok(reply::json(StatusCode::OK, &body))
