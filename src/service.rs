@@ -37,7 +37,7 @@ use crate::{
         user::User,
     },
     search::Search,
-    store::Store,
+    store::{Store, WriteError},
 };
 
 pub use crate::domain::channel::ChannelRefusal;
@@ -199,6 +199,19 @@ impl Service {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.inner.live
+    }
+
+    /// Carries out a command; `actor` is who the change log will name. See [`Store::write`].
+    pub(crate) async fn write<T, E>(
+        &self,
+        actor: Option<UserId>,
+        command: impl FnOnce(&mut Command<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.store().write(actor, command).await.map_err(WriteError::into_error)
     }
 
     async fn blocking<T: Send + 'static>(

@@ -358,11 +358,9 @@ impl Store {
     fn write_staged(&self, staged: impl FnOnce() -> Vec<Staged> + Send + 'static) -> Result<(), StoreError> {
         let written = self.write_blocking(None, move |command| {
             command.staged.extend(staged());
-            Ok::<(), StoreError>(())
+            Ok(())
         });
-        written.map_err(|error| match error {
-            WriteError::Refused(error) | WriteError::Store(error) => error,
-        })
+        written.map_err(WriteError::into_error)
     }
 
     /// Returns the bytes of the data file and the free bytes of its disk. Blocks.

@@ -91,16 +91,13 @@ impl Service {
     pub async fn make_demo_data(&self, caller: &Caller, seed: u64, force: bool) -> Result<Demo, ServiceError> {
         caller.require(Action::MakeDemoData)?;
         let maker = caller.id();
-        let made = self
-            .store()
-            .write(Some(maker), move |command| {
+        self.write(Some(maker), move |command| {
                 if !force && has_foreign_incidents(command)? {
                     return Err(Refusal::IncidentsAlready.into());
                 }
                 make(command, maker, &mut Dice::new(seed))
             })
-            .await?;
-        Ok(made)
+        .await
     }
 }
 

@@ -65,7 +65,7 @@ impl Service {
             stage(command, before.as_deref(), &mut after);
             Ok(Arc::new(after))
         };
-        Ok(self.store().write(Some(user), write).await?)
+        self.write(Some(user), write).await
     }
 
     pub async fn delete<T: Configured>(&self, caller: &Caller, key: T::Key) -> Result<(), ServiceError> {
@@ -88,7 +88,7 @@ impl Service {
             command.delete::<T>(key);
             Ok(())
         };
-        Ok(self.store().write(Some(user), write).await?)
+        self.write(Some(user), write).await
     }
 }
 

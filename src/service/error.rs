@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{channel::ChannelRefusal, lifecycle::EventRefusal},
     search::SearchError,
-    store::{StoreError, WriteError},
+    store::StoreError,
 };
 
 pub use crate::domain::{
@@ -47,22 +47,5 @@ impl From<EventRefusal> for ServiceError {
 impl From<NotificationRefusal> for ServiceError {
     fn from(refusal: NotificationRefusal) -> Self {
         Self::Refused(Refusal::Notification(refusal))
-    }
-}
-
-impl From<WriteError<ServiceError>> for ServiceError {
-    fn from(error: WriteError<ServiceError>) -> Self {
-        match error {
-            WriteError::Refused(refused) => refused,
-            WriteError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-/// Converts the error of a command whose only error of its own is a [`Refusal`].
-pub(super) fn refused(error: WriteError<Refusal>) -> ServiceError {
-    match error {
-        WriteError::Refused(refusal) => refusal.into(),
-        WriteError::Store(error) => error.into(),
     }
 }

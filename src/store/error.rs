@@ -52,6 +52,16 @@ pub enum WriteError<E> {
     Store(StoreError),
 }
 
+impl<E: From<StoreError>> WriteError<E> {
+    /// Returns either error as one of the command's type.
+    pub fn into_error(self) -> E {
+        match self {
+            Self::Refused(error) => error,
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<redb::StorageError> for StoreError {
     fn from(error: redb::StorageError) -> Self {
         match error {

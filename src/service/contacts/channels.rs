@@ -52,17 +52,15 @@ impl Contacts {
     pub async fn delete_channel(&self, caller: &Caller, uuid: Uuid) -> Result<(), ServiceError> {
         caller.require(Channel::ACTION)?;
         let user = caller.id();
-        self.store()
-            .write(Some(user), move |command| {
-                Channel::find(command.directory(), user, uuid)?;
-                if command.is_default_channel(uuid)? {
-                    return Err(ChannelRefusal::InUse.into());
-                }
-                removal::channel(command, uuid);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(user), move |command| {
+            Channel::find(command.directory(), user, uuid)?;
+            if command.is_default_channel(uuid)? {
+                return Err(ChannelRefusal::InUse.into());
+            }
+            removal::channel(command, uuid);
+            Ok(())
+        })
+        .await
     }
 
     /// Returns whether contacts may have addresses of this type.

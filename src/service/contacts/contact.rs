@@ -10,7 +10,7 @@ use crate::{
         directory::Directory,
     },
     service::{Action, Caller, Contacts},
-    store::{Command, StoreError, WriteError},
+    store::{Command, StoreError},
 };
 
 /// How an object is stored.
@@ -58,15 +58,6 @@ pub enum ContactRefusal {
     Store(#[from] StoreError),
 }
 
-impl From<WriteError<ContactRefusal>> for ContactRefusal {
-    fn from(error: WriteError<ContactRefusal>) -> Self {
-        match error {
-            WriteError::Refused(refusal) => refusal,
-            WriteError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
 impl Contacts {
     pub async fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {
         self.store().read_few(move |snapshot| snapshot.contact(uuid)).await
@@ -80,20 +71,17 @@ impl Contacts {
         draft: ContactDraft,
     ) -> Result<WriteResult, ContactRefusal> {
         caller.require(Action::ManageContacts)?;
-        let stored = self.store().write(Some(caller.id()), move |command| store(command, way, draft)).await?;
-        Ok(stored)
+        self.write(Some(caller.id()), move |command| store(command, way, draft)).await
     }
 
     pub async fn delete_contact(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
         caller.require(Action::ManageContacts)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let contact = command.contact(uuid)?.ok_or(ContactRefusal::NotFound)?;
-                removal::contact(command, &contact);
-                Ok::<_, ContactRefusal>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let contact = command.contact(uuid)?.ok_or(ContactRefusal::NotFound)?;
+            removal::contact(command, &contact);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -30,8 +30,7 @@ impl Contacts {
         draft: GroupDraft,
     ) -> Result<WriteResult, ContactRefusal> {
         caller.require(Action::ManageContacts)?;
-        let stored = self.store().write(Some(caller.id()), move |command| store(command, way, &draft)).await?;
-        Ok(stored)
+        self.write(Some(caller.id()), move |command| store(command, way, &draft)).await
     }
 
     /// Adds a contact to a group or removes it, without any other change.
@@ -43,36 +42,32 @@ impl Contacts {
         is_member: bool,
     ) -> Result<(), ContactRefusal> {
         caller.require(Action::ManageContacts)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                if command.contact_group(group)?.is_none() {
-                    return Err(ContactRefusal::UnknownGroup(group));
-                }
-                let mut memberships = Memberships::default();
-                if is_member {
-                    memberships.join(command, contact, group)?;
-                } else {
-                    memberships.leave(command, contact, group)?;
-                }
-                memberships.stage(command);
-                Ok::<_, ContactRefusal>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            if command.contact_group(group)?.is_none() {
+                return Err(ContactRefusal::UnknownGroup(group));
+            }
+            let mut memberships = Memberships::default();
+            if is_member {
+                memberships.join(command, contact, group)?;
+            } else {
+                memberships.leave(command, contact, group)?;
+            }
+            memberships.stage(command);
+            Ok(())
+        })
+        .await
     }
 
     pub async fn delete_contact_group(&self, caller: &Caller, uuid: Uuid) -> Result<(), ContactRefusal> {
         caller.require(Action::ManageContacts)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let group = command.contact_group(uuid)?.ok_or(ContactRefusal::NotFound)?;
-                let mut memberships = Memberships::default();
-                removal::group(command, &group, &mut memberships)?;
-                memberships.stage(command);
-                Ok::<_, ContactRefusal>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let group = command.contact_group(uuid)?.ok_or(ContactRefusal::NotFound)?;
+            let mut memberships = Memberships::default();
+            removal::group(command, &group, &mut memberships)?;
+            memberships.stage(command);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -58,15 +58,12 @@ impl Incidents {
     ) -> Result<(Acknowledgement, Event), ServiceError> {
         require_timestamp(caller, new.timestamp)?;
         let actor = caller.id();
-        let made = self
-            .store()
-            .write(Some(actor), move |command| {
-                let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                check_expiration(&new, command.now())?;
-                acknowledge(command, incident, actor, &new)
-            })
-            .await?;
-        Ok(made)
+        self.write(Some(actor), move |command| {
+            let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+            check_expiration(&new, command.now())?;
+            acknowledge(command, incident, actor, &new)
+        })
+        .await
     }
 
     /// Changes the expiry of an acknowledgement that has not expired. Every user may do so. Adds no event.
@@ -77,19 +74,16 @@ impl Incidents {
         id: EventId,
         expiration: Option<Timestamp>,
     ) -> Result<(Acknowledgement, Event), ServiceError> {
-        let changed = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let now = command.now();
-                if expiration.is_some_and(|expiration| expiration <= now) {
-                    // An acknowledgement that does not exist, or has expired, is reported before a bad expiration.
-                    valid_ack(command, incident, id)?;
-                    return Err(Refusal::ExpirationNotInFuture(now).into());
-                }
-                set_expiration(command, incident, id, expiration).map(|(_, ack, event)| (ack, event))
-            })
-            .await?;
-        Ok(changed)
+        self.write(Some(caller.id()), move |command| {
+            let now = command.now();
+            if expiration.is_some_and(|expiration| expiration <= now) {
+                // An acknowledgement that does not exist, or has expired, is reported before a bad expiration.
+                valid_ack(command, incident, id)?;
+                return Err(Refusal::ExpirationNotInFuture(now).into());
+            }
+            set_expiration(command, incident, id, expiration).map(|(_, ack, event)| (ack, event))
+        })
+        .await
     }
 
     /// Expires an acknowledgement now, and adds an event of type OTH that names its user. Every user may do so, as long
@@ -101,18 +95,15 @@ impl Incidents {
         id: EventId,
     ) -> Result<Event, ServiceError> {
         let actor = caller.id();
-        let event = self
-            .store()
-            .write(Some(actor), move |command| {
-                let now = command.now();
-                let (incident, _, acknowledged) = set_expiration(command, incident, id, Some(now))?;
-                let whose = command.directory().user(acknowledged.actor).map_or("", |user| user.username.as_str());
-                let description = format!("Took back the acknowledgement by {whose}.");
-                let new = NewEvent { kind: EventType::Other, timestamp: None, description };
-                Ok::<_, ServiceError>(post_event(command, incident, actor, &new))
-            })
-            .await?;
-        Ok(event)
+        self.write(Some(actor), move |command| {
+            let now = command.now();
+            let (incident, _, acknowledged) = set_expiration(command, incident, id, Some(now))?;
+            let whose = command.directory().user(acknowledged.actor).map_or("", |user| user.username.as_str());
+            let description = format!("Took back the acknowledgement by {whose}.");
+            let new = NewEvent { kind: EventType::Other, timestamp: None, description };
+            Ok(post_event(command, incident, actor, &new))
+        })
+        .await
     }
 }
 

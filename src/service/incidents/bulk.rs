@@ -213,16 +213,13 @@ impl Incidents {
     ) -> Result<T, ServiceError> {
         let _turn = self.inner.bulks.turn.lock().await;
         let (actor, is_local) = (caller.id(), caller.credential == Credential::Local);
-        let outcome = self
-            .store()
-            .write(Some(actor), move |staged| {
-                if !is_local && staged.directory().user(actor).is_none_or(|user| !user.is_active) {
-                    return Err(ServiceError::Forbidden);
-                }
-                command(staged)
-            })
-            .await?;
-        Ok(outcome)
+        self.write(Some(actor), move |staged| {
+            if !is_local && staged.directory().user(actor).is_none_or(|user| !user.is_active) {
+                return Err(ServiceError::Forbidden);
+            }
+            command(staged)
+        })
+        .await
     }
 }
 

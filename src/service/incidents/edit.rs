@@ -80,7 +80,7 @@ impl Incidents {
             }
             Ok::<_, ServiceError>(incident)
         };
-        Ok(self.store().write(Some(editor), command).await?)
+        self.write(Some(editor), command).await
     }
 
     /// Sets the ticket URL. It is not validated and may be empty.

@@ -65,14 +65,11 @@ impl Incidents {
     pub async fn add_event(&self, caller: &Caller, incident: IncidentId, new: NewEvent) -> Result<Event, ServiceError> {
         require_timestamp(caller, new.timestamp)?;
         let (actor, poster) = (caller.id(), caller.poster());
-        let event = self
-            .store()
-            .write(Some(actor), move |command| {
-                let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                Ok::<_, ServiceError>(post_allowed(command, incident, (actor, poster), &new)?)
-            })
-            .await?;
-        Ok(event)
+        self.write(Some(actor), move |command| {
+            let incident = command.incident(incident)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+            Ok(post_allowed(command, incident, (actor, poster), &new)?)
+        })
+        .await
     }
 
     /// Returns a page of the events of all incidents, newest timestamp first. It has fewer than `size` rows if they

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{change::ChangeKind, ids::UserId, severity::Level, source::Source, time::Timestamp},
     service::{Incidents, NewAck, NewEvent, NewIncident, ServiceError},
-    store::Command,
+    store::{Command, WriteError},
 };
 
 /// An incident of the past.
@@ -40,13 +40,13 @@ pub enum PastChange {
 impl Incidents {
     /// Adds all incidents in one command. Blocking.
     pub fn add_past_incidents(&self, incidents: Vec<PastIncident>) -> Result<(), ServiceError> {
-        self.store().write_blocking(None, move |command| {
+        let written = self.store().write_blocking(None, move |command| {
             for incident in incidents {
                 put_past_incident(command, incident);
             }
-            Ok::<_, ServiceError>(())
-        })?;
-        Ok(())
+            Ok(())
+        });
+        written.map_err(WriteError::into_error)
     }
 }
 

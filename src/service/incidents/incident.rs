@@ -56,22 +56,18 @@ impl Incidents {
         }
         let source_id = poster_source(caller, new.source)?;
         let adder = caller.id();
-        let incident = self
-            .store()
-            .write(Some(adder), move |command| {
-                let source =
-                    command.directory().source(source_id).cloned().ok_or(Refusal::UnknownSource(source_id.0))?;
-                if !new.source_incident_id.is_empty()
-                    && command.incident_with_source_id(source_id, &new.source_incident_id)?.is_some()
-                {
-                    let (source_name, id) = (source.name.clone(), new.source_incident_id);
-                    return Err(Refusal::DuplicateSourceIncidentId { source_name, id }.into());
-                }
-                let id = command.new_incident_id();
-                Ok::<_, ServiceError>(put_new_incident(command, id, &source, adder, new))
-            })
-            .await?;
-        Ok(incident)
+        self.write(Some(adder), move |command| {
+            let source = command.directory().source(source_id).cloned().ok_or(Refusal::UnknownSource(source_id.0))?;
+            if !new.source_incident_id.is_empty()
+                && command.incident_with_source_id(source_id, &new.source_incident_id)?.is_some()
+            {
+                let (source_name, id) = (source.name.clone(), new.source_incident_id);
+                return Err(Refusal::DuplicateSourceIncidentId { source_name, id }.into());
+            }
+            let id = command.new_incident_id();
+            Ok(put_new_incident(command, id, &source, adder, new))
+        })
+        .await
     }
 
     /// Deletes an incident with its events and acknowledgements (contract section 7.5).
@@ -81,18 +77,16 @@ impl Incidents {
         }
         let any = caller.may(Action::DeleteAnyIncident);
         let own = caller.source.as_ref().map(|source| source.id);
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
-                if !any && own != Some(incident.source) {
-                    return Err(ServiceError::Forbidden);
-                }
-                command.delete_incident(id);
-                command.log(ChangeKind::IncidentDeleted { incident: id });
-                Ok(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let incident = command.incident(id)?.ok_or(ServiceError::NotFound(Model::Incident))?;
+            if !any && own != Some(incident.source) {
+                return Err(ServiceError::Forbidden);
+            }
+            command.delete_incident(id);
+            command.log(ChangeKind::IncidentDeleted { incident: id });
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -36,30 +36,27 @@ impl Incidents {
     }
 
     async fn convert(&self, ids: Vec<IncidentId>) -> Result<usize, ServiceError> {
-        let converted = self
-            .store()
-            .write(None, move |command| {
-                let mut converted = 0;
-                for id in &ids {
-                    let Some(mut incident) = command.incident(*id)? else { continue };
-                    let Some(before) = last_moment(incident.end) else { continue };
-                    incident.end = EndTime::Infinity;
-                    command.log(ChangeKind::IncidentEdited {
-                        incident: *id,
-                        fields: vec![FieldChange {
-                            field: "end_time".to_owned(),
-                            before: before.to_datetime().to_rfc3339(),
-                            after: "infinity".to_owned(),
-                        }],
-                        events: Vec::new(),
-                    });
-                    command.put_incident(incident);
-                    converted += 1;
-                }
-                Ok::<_, ServiceError>(converted)
-            })
-            .await?;
-        Ok(converted)
+        self.write(None, move |command| {
+            let mut converted = 0;
+            for id in &ids {
+                let Some(mut incident) = command.incident(*id)? else { continue };
+                let Some(before) = last_moment(incident.end) else { continue };
+                incident.end = EndTime::Infinity;
+                command.log(ChangeKind::IncidentEdited {
+                    incident: *id,
+                    fields: vec![FieldChange {
+                        field: "end_time".to_owned(),
+                        before: before.to_datetime().to_rfc3339(),
+                        after: "infinity".to_owned(),
+                    }],
+                    events: Vec::new(),
+                });
+                command.put_incident(incident);
+                converted += 1;
+            }
+            Ok(converted)
+        })
+        .await
     }
 }
 

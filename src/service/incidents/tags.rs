@@ -21,38 +21,34 @@ impl Incidents {
     /// Adds a tag. Changes nothing if the incident has it already.
     pub async fn add_tag(&self, caller: &Caller, incident: IncidentId, tag: Tag) -> Result<(), ServiceError> {
         let adder = caller.id();
-        self.store()
-            .write(Some(adder), move |command| {
-                let incident = find(command, incident)?;
-                if incident.has_tag(&tag) {
-                    return Ok(());
-                }
-                if incident.tags.len() >= TAGS_PER_INCIDENT {
-                    return Err(Refusal::TooManyTags.into());
-                }
-                let mut tags = incident.tags.clone();
-                tags.push(IncidentTag { tag, added_by: adder, added_at: command.now() });
-                set_tags(command, incident, tags);
-                Ok(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(adder), move |command| {
+            let incident = find(command, incident)?;
+            if incident.has_tag(&tag) {
+                return Ok(());
+            }
+            if incident.tags.len() >= TAGS_PER_INCIDENT {
+                return Err(Refusal::TooManyTags.into());
+            }
+            let mut tags = incident.tags.clone();
+            tags.push(IncidentTag { tag, added_by: adder, added_at: command.now() });
+            set_tags(command, incident, tags);
+            Ok(())
+        })
+        .await
     }
 
     pub async fn remove_tag(&self, caller: &Caller, incident: IncidentId, tag: &Tag) -> Result<(), ServiceError> {
         let tag = tag.clone();
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let incident = find(command, incident)?;
-                if !incident.has_tag(&tag) {
-                    return Err(ServiceError::NotFound(Model::Tag));
-                }
-                let tags = incident.tags.iter().filter(|t| t.tag != tag).cloned().collect();
-                set_tags(command, incident, tags);
-                Ok(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let incident = find(command, incident)?;
+            if !incident.has_tag(&tag) {
+                return Err(ServiceError::NotFound(Model::Tag));
+            }
+            let tags = incident.tags.iter().filter(|t| t.tag != tag).cloned().collect();
+            set_tags(command, incident, tags);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -36,41 +36,37 @@ pub struct TestIncident {
 impl Incidents {
     pub async fn create_test_incident(&self, caller: &Caller, new: TestIncident) -> Result<IncidentId, ServiceError> {
         caller.require(Action::PostForAnySource)?;
-        let id = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let source = match new.source {
-                    Some(id) => {
-                        let found: Option<&Arc<Source>> = command.directory().source(id);
-                        found.map(|source| Source::clone(source)).ok_or(Refusal::UnknownSource(id.0))?
-                    }
-                    None => own_source(command),
-                };
-                let id = command.new_incident_id();
-                let mut tags: Vec<Tag> = ["location=argus", &format!("object={id}"), "problem_type=test"]
-                    .into_iter()
-                    .filter_map(|text| Tag::parse(text).ok())
-                    .collect();
-                tags.extend(new.tags);
-                if tags.len() > TAGS_PER_INCIDENT {
-                    return Err(Refusal::TooManyTags);
+        self.write(Some(caller.id()), move |command| {
+            let source = match new.source {
+                Some(id) => {
+                    let found: Option<&Arc<Source>> = command.directory().source(id);
+                    found.map(|source| Source::clone(source)).ok_or(Refusal::UnknownSource(id.0))?
                 }
-                let incident = NewIncident {
-                    start: command.now(),
-                    end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
-                    description: new
-                        .description
-                        .unwrap_or_else(|| format!("Incident #{id} created via \"create_fake_incident\"")),
-                    level: new.level.or_else(any_level),
-                    metadata: Some(new.metadata),
-                    tags,
-                    ..NewIncident::default()
-                };
-                Ok(put_new_incident(command, id, &source, source.user, incident).id)
-            })
-            .await
-            .map_err(crate::service::error::refused)?;
-        Ok(id)
+                None => own_source(command),
+            };
+            let id = command.new_incident_id();
+            let mut tags: Vec<Tag> = ["location=argus", &format!("object={id}"), "problem_type=test"]
+                .into_iter()
+                .filter_map(|text| Tag::parse(text).ok())
+                .collect();
+            tags.extend(new.tags);
+            if tags.len() > TAGS_PER_INCIDENT {
+                return Err(Refusal::TooManyTags.into());
+            }
+            let incident = NewIncident {
+                start: command.now(),
+                end: if new.stateless { EndTime::Stateless } else { EndTime::Infinity },
+                description: new
+                    .description
+                    .unwrap_or_else(|| format!("Incident #{id} created via \"create_fake_incident\"")),
+                level: new.level.or_else(any_level),
+                metadata: Some(new.metadata),
+                tags,
+                ..NewIncident::default()
+            };
+            Ok(put_new_incident(command, id, &source, source.user, incident).id)
+        })
+        .await
     }
 }
 

@@ -12,12 +12,10 @@ impl Notifications {
         if *self.directory().settings == settings {
             return Ok(());
         }
-        self.store()
-            .write(None, move |command| {
-                command.put_settings(settings);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(None, move |command| {
+            command.put_settings(settings);
+            Ok(())
+        })
+        .await
     }
 }

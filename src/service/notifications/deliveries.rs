@@ -116,7 +116,6 @@ impl Notifications {
     pub async fn retry_delivery(&self, caller: &Caller, id: MessageId) -> Result<Notification, ServiceError> {
         caller.require(Action::ManageDeliveries)?;
         let message = self
-            .store()
             .write(Some(caller.id()), move |command| {
                 let mut message = command.message(id)?.ok_or(ServiceError::NotFound(Model::Delivery))?;
                 if !message.is_dead() {
@@ -144,7 +143,6 @@ impl Notifications {
             let Some(last) = dead.last() else { break };
             before = Some(*last);
             count += self
-                .store()
                 .write(Some(caller.id()), move |command| {
                     let (now, mut revived) = (command.now(), 0);
                     for id in dead {

@@ -34,33 +34,30 @@ impl Notifications {
         wish: FirstProfile,
     ) -> Result<Arc<Profile>, ServiceError> {
         let owner = caller.id();
-        let profile = self
-            .store()
-            .write(Some(owner), move |command| {
-                let count = command.directory().profiles_of(owner).len();
-                check_count::<Profile>("notification profiles", count)?;
-                check_profile_filters(command.directory(), owner, 0, 1)?;
-                let destination = destination(command, owner, wish.email)?;
-                let timeslot = timeslot(command, owner)?;
-                let filter = filter(command, owner, wish.max_level)?;
-                let directory = command.directory();
-                let name = unused(&filter_name(wish.max_level), |name| {
-                    directory.profiles_of(owner).iter().any(|it| it.name.as_deref() == Some(name))
-                });
-                let profile = Profile {
-                    id: command.new_profile_id(),
-                    owner,
-                    name: Some(name),
-                    timeslot,
-                    filters: vec![filter],
-                    destinations: vec![destination],
-                    active: true,
-                };
-                command.put_profile(profile.clone());
-                Ok::<_, ServiceError>(profile)
-            })
-            .await?;
-        Ok(Arc::new(profile))
+        self.write(Some(owner), move |command| {
+            let count = command.directory().profiles_of(owner).len();
+            check_count::<Profile>("notification profiles", count)?;
+            check_profile_filters(command.directory(), owner, 0, 1)?;
+            let destination = destination(command, owner, wish.email)?;
+            let timeslot = timeslot(command, owner)?;
+            let filter = filter(command, owner, wish.max_level)?;
+            let directory = command.directory();
+            let name = unused(&filter_name(wish.max_level), |name| {
+                directory.profiles_of(owner).iter().any(|it| it.name.as_deref() == Some(name))
+            });
+            let profile = Profile {
+                id: command.new_profile_id(),
+                owner,
+                name: Some(name),
+                timeslot,
+                filters: vec![filter],
+                destinations: vec![destination],
+                active: true,
+            };
+            command.put_profile(profile.clone());
+            Ok(Arc::new(profile))
+        })
+        .await
     }
 }
 

@@ -12,24 +12,21 @@ impl Notifications {
     pub async fn cancel_maintenance(&self, caller: &Caller, id: MaintenanceId) -> Result<bool, ServiceError> {
         caller.require(Maintenance::ACTION)?;
         let user = caller.id();
-        let deleted = self
-            .store()
-            .write(Some(user), move |command| {
-                let now = command.now();
-                let before = Arc::clone(Maintenance::find(command.directory(), user, id)?);
-                if !before.has_started(now) {
-                    command.delete_maintenance(id);
-                    return Ok(true);
-                }
-                if before.end.is_some_and(|end| end <= now) {
-                    return Err(NotificationRefusal::MaintenanceEnded.into());
-                }
-                // The end must be after the start, even if maintenance started at this moment.
-                let end = now.max(before.start.saturating_add_micros(1));
-                command.put_maintenance(Maintenance { end: Some(end), ..Maintenance::clone(&before) });
-                Ok::<_, ServiceError>(false)
-            })
-            .await?;
-        Ok(deleted)
+        self.write(Some(user), move |command| {
+            let now = command.now();
+            let before = Arc::clone(Maintenance::find(command.directory(), user, id)?);
+            if !before.has_started(now) {
+                command.delete_maintenance(id);
+                return Ok(true);
+            }
+            if before.end.is_some_and(|end| end <= now) {
+                return Err(NotificationRefusal::MaintenanceEnded.into());
+            }
+            // The end must be after the start, even if maintenance started at this moment.
+            let end = now.max(before.start.saturating_add_micros(1));
+            command.put_maintenance(Maintenance { end: Some(end), ..Maintenance::clone(&before) });
+            Ok(false)
+        })
+        .await
     }
 }

@@ -48,14 +48,12 @@ impl Notifications {
     /// Deletes an SMS destination, and removes it from the profiles that lead to it.
     pub async fn delete_phone_number(&self, caller: &Caller, id: DestinationId) -> Result<(), ServiceError> {
         let owner = caller.id();
-        self.store()
-            .write(Some(owner), move |command| {
-                phone_number_of(command.directory(), owner, id).ok_or(UNKNOWN)?;
-                forget_destination(command, id);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(owner), move |command| {
+            phone_number_of(command.directory(), owner, id).ok_or(UNKNOWN)?;
+            forget_destination(command, id);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         token::{Token, TokenHash, TokenKind},
     },
     service::{AuthFailure, People, people::login::is_expired},
-    store::{Command, StoreError, WriteError},
+    store::{Command, StoreError},
 };
 
 /// Expired tokens whose users were notified of the expiry by an answer since the server started.
@@ -63,20 +63,18 @@ impl People {
         if old.is_empty() && !save {
             return Ok(0);
         }
-        self.store()
-            .write(None, move |command| {
-                let mut deleted = 0;
-                for hash in old {
-                    if command.directory().tokens.get(&hash).is_some_and(|token| is_over(token)) {
-                        command.delete_token(hash);
-                        deleted += 1;
-                    }
+        self.write(None, move |command| {
+            let mut deleted = 0;
+            for hash in old {
+                if command.directory().tokens.get(&hash).is_some_and(|token| is_over(token)) {
+                    command.delete_token(hash);
+                    deleted += 1;
                 }
-                command.set_expiry_clock(reached);
-                Ok::<_, StoreError>(deleted)
-            })
-            .await
-            .map_err(|(WriteError::Refused(error) | WriteError::Store(error))| error)
+            }
+            command.set_expiry_clock(reached);
+            Ok(deleted)
+        })
+        .await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         people::passwords::Proof,
         people::tokens::{NewToken, classic_tokens, put_token},
     },
-    store::{Command, StoreError, WriteError},
+    store::{Command, StoreError},
 };
 
 /// Reason for which a token is refused.
@@ -44,15 +44,6 @@ pub enum LoginFailure {
     TooManyTries { retry_after: Duration },
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<WriteError<LoginFailure>> for LoginFailure {
-    fn from(error: WriteError<LoginFailure>) -> Self {
-        match error {
-            WriteError::Refused(refused) => refused,
-            WriteError::Store(error) => Self::Store(error),
-        }
-    }
 }
 
 impl People {
@@ -85,19 +76,17 @@ impl People {
         let user = self.check_password(username, password, peer, Proof::None).await?;
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
-        self.store()
-            .write(Some(user.id), move |command| {
-                still_valid(command.directory(), &user)?;
-                let former: Vec<TokenHash> =
-                    classic_tokens(command.directory(), user.id).filter(|t| t.replaceable).map(|t| t.hash).collect();
-                for hash in former {
-                    command.delete_token(hash);
-                }
-                put_token(command, classic(user.id, hash, life, true, TokenOrigin::Password));
-                Ok::<_, LoginFailure>(())
-            })
-            .await?;
-        Ok(secret)
+        self.write(Some(user.id), move |command| {
+            still_valid(command.directory(), &user)?;
+            let former: Vec<TokenHash> =
+                classic_tokens(command.directory(), user.id).filter(|t| t.replaceable).map(|t| t.hash).collect();
+            for hash in former {
+                command.delete_token(hash);
+            }
+            put_token(command, classic(user.id, hash, life, true, TokenOrigin::Password));
+            Ok(secret)
+        })
+        .await
     }
 
     /// Creates a login token. Returns its secret and its expiry.
@@ -117,16 +106,13 @@ impl People {
         let (secret, life) = (secret::login_token(), self.settings().login_token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
         let caller = caller.clone();
-        let expires = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
-                let origin = origin_of(command.directory(), &caller);
-                let new = passing(caller.id(), TokenKind::Login, hash, life, origin, String::new());
-                Ok::<_, ServiceError>(put_passing_token(command, new))
-            })
-            .await?;
-        Ok((secret, expires))
+        self.write(Some(caller.id()), move |command| {
+            let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+            let origin = origin_of(command.directory(), &caller);
+            let new = passing(caller.id(), TokenKind::Login, hash, life, origin, String::new());
+            Ok((secret, put_passing_token(command, new)))
+        })
+        .await
     }
 
     /// Replaces the token in use, or, for other credentials, the caller's token from `token-auth/` or else the newest.
@@ -140,24 +126,22 @@ impl People {
         };
         let (secret, life) = (secret::classic_token(), self.settings().token_life);
         let hash = secret::token_hash(&secret).ok_or(ServiceError::Internal("no token could be made"))?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let user = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?.user;
-                let former = classic_tokens(command.directory(), user.id)
-                    .max_by_key(|t| (own == Some(t.hash), t.replaceable, t.id))
-                    .cloned()
-                    .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
-                let origin = match origin_of(command.directory(), &caller) {
-                    TokenOrigin::Hand => former.origin,
-                    TokenOrigin::Password => TokenOrigin::Password,
-                };
-                command.delete_token(former.hash);
-                let life = life.filter(|_| former.expires.is_some());
-                put_token(command, classic(user.id, hash, life, former.replaceable, origin));
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(secret)
+        self.write(Some(caller.id()), move |command| {
+            let user = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?.user;
+            let former = classic_tokens(command.directory(), user.id)
+                .max_by_key(|t| (own == Some(t.hash), t.replaceable, t.id))
+                .cloned()
+                .ok_or_else(|| Refusal::NoClassicToken(user.username.clone()))?;
+            let origin = match origin_of(command.directory(), &caller) {
+                TokenOrigin::Hand => former.origin,
+                TokenOrigin::Password => TokenOrigin::Password,
+            };
+            command.delete_token(former.hash);
+            let life = life.filter(|_| former.expires.is_some());
+            put_token(command, classic(user.id, hash, life, former.replaceable, origin));
+            Ok(secret)
+        })
+        .await
     }
 
     /// Ends the login token in use. Does nothing for other credentials.
@@ -201,15 +185,12 @@ impl People {
     ) -> Result<(String, Timestamp), LoginFailure> {
         let secret = secret::login_token();
         let hash = secret::token_hash(&secret).ok_or(LoginFailure::BadCredentials)?;
-        let expires = self
-            .store()
-            .write(Some(user.id), move |command| {
-                still_valid(command.directory(), &user)?;
-                let new = passing(user.id, kind, hash, life, TokenOrigin::Password, note);
-                Ok::<_, LoginFailure>(put_passing_token(command, new))
-            })
-            .await?;
-        Ok((secret, expires))
+        self.write(Some(user.id), move |command| {
+            still_valid(command.directory(), &user)?;
+            let new = passing(user.id, kind, hash, life, TokenOrigin::Password, note);
+            Ok((secret, put_passing_token(command, new)))
+        })
+        .await
     }
 }
 

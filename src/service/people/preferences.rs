@@ -21,15 +21,13 @@ impl People {
         change: impl FnOnce(&mut Preferences) + Send + 'static,
     ) -> Result<(), ServiceError> {
         let user = caller.id();
-        self.store()
-            .write(Some(user), move |command| {
-                let mut preferences = command.preferences(user)?.unwrap_or_default();
-                change(&mut preferences);
-                check_length("last_view", LAST_VIEW, Some(&preferences.last_view))?;
-                command.put_preferences(user, preferences);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(user), move |command| {
+            let mut preferences = command.preferences(user)?.unwrap_or_default();
+            change(&mut preferences);
+            check_length("last_view", LAST_VIEW, Some(&preferences.last_view))?;
+            command.put_preferences(user, preferences);
+            Ok(())
+        })
+        .await
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         people::login::{is_expired, still_valid},
         people::passwords::{Proof, may_be_chosen},
     },
-    store::{Command, WriteError},
+    store::Command,
 };
 
 /// A session that was just created. The secrets are stored nowhere else.
@@ -48,12 +48,6 @@ pub enum PasswordChangeFailure {
     /// The new password was refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
-}
-
-impl From<WriteError<LoginFailure>> for PasswordChangeFailure {
-    fn from(error: WriteError<LoginFailure>) -> Self {
-        Self::Login(error.into())
-    }
 }
 
 impl People {
@@ -106,7 +100,7 @@ impl People {
             }
             Ok::<_, ServiceError>(expires.is_some())
         };
-        Ok(self.store().write(Some(token.user), extend).await?)
+        self.write(Some(token.user), extend).await
     }
 
     /// Returns the token that the session's own pages send with their forms.
@@ -162,14 +156,13 @@ impl People {
             ServiceError::TooOften { retry_after } => LoginFailure::TooManyTries { retry_after }.into(),
             _ => LoginFailure::BadCredentials.into(),
         })?;
-        self.store()
+        Ok(self
             .write(Some(caller.id()), move |command| {
                 still_valid(command.directory(), &checked)?;
                 command.edit_user_keeping(checked.id, own, |user| user.password_hash = Some(hash));
                 Ok::<_, LoginFailure>(())
             })
-            .await?;
-        Ok(())
+            .await?)
     }
 
     /// Changes the caller's own names and e-mail address.

@@ -30,20 +30,17 @@ impl People {
         let generated = password.is_none().then(|| SecretString::from(secret::password()));
         let password = password.or_else(|| generated.clone()).unwrap_or_default();
         let password_hash = Some(self.hash_password(password.expose_secret()).await?);
-        let first = self
-            .store()
-            .write(None, move |command| {
-                if !command.directory().users.is_empty() {
-                    return Ok(false);
-                }
-                let admin = UserDraft { username: Some(ADMIN.to_owned()), ..UserDraft::default() };
-                let admin = UserDraft { is_staff: Some(true), is_superuser: Some(true), ..admin };
-                put_new_user(command, admin, password_hash);
-                own_source(command);
-                Ok::<_, ServiceError>(true)
-            })
-            .await?;
-        Ok(first.then_some(FirstStart { admin_password: generated }))
+        self.write(None, move |command| {
+            if !command.directory().users.is_empty() {
+                return Ok(None);
+            }
+            let admin = UserDraft { username: Some(ADMIN.to_owned()), ..UserDraft::default() };
+            let admin = UserDraft { is_staff: Some(true), is_superuser: Some(true), ..admin };
+            put_new_user(command, admin, password_hash);
+            own_source(command);
+            Ok(Some(FirstStart { admin_password: generated }))
+        })
+        .await
     }
 
     /// Returns the caller of the admin socket and of offline commands: user `argus`, as a superuser and not as a

@@ -82,55 +82,49 @@ impl People {
             TokenLife::For(life) => Some(life),
         };
         let caller = caller.clone();
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
-                if caller.id() != user {
-                    caller.require(Action::ManageUsers)?;
-                }
-                if command.directory().user(user).is_none() {
-                    return Err(ServiceError::NotFound(Model::User));
-                }
-                if command.directory().tokens.contains_key(&hash) {
-                    return Err(Refusal::TokenTaken.into());
-                }
-                let now = command.now();
-                let by_hand = |token: &&Token| token.origin == TokenOrigin::Hand && !is_expired(token, now);
-                if classic_tokens(command.directory(), user).filter(by_hand).count() >= TOKENS_PER_USER {
-                    return Err(Refusal::TooManyTokens.into());
-                }
-                let (kind, origin) = (TokenKind::Classic, TokenOrigin::Hand);
-                put_token(command, NewToken { user, kind, hash, life, replaceable: false, origin, note });
-                Ok(())
-            })
-            .await?;
-        Ok(secret)
+        self.write(Some(caller.id()), move |command| {
+            let caller = caller.still(command.directory()).ok_or(ServiceError::Forbidden)?;
+            if caller.id() != user {
+                caller.require(Action::ManageUsers)?;
+            }
+            if command.directory().user(user).is_none() {
+                return Err(ServiceError::NotFound(Model::User));
+            }
+            if command.directory().tokens.contains_key(&hash) {
+                return Err(Refusal::TokenTaken.into());
+            }
+            let now = command.now();
+            let by_hand = |token: &&Token| token.origin == TokenOrigin::Hand && !is_expired(token, now);
+            if classic_tokens(command.directory(), user).filter(by_hand).count() >= TOKENS_PER_USER {
+                return Err(Refusal::TooManyTokens.into());
+            }
+            let (kind, origin) = (TokenKind::Classic, TokenOrigin::Hand);
+            put_token(command, NewToken { user, kind, hash, life, replaceable: false, origin, note });
+            Ok(secret)
+        })
+        .await
     }
 
     /// Deletes a token or a session of the caller. Those of other users are reported as not found.
     pub async fn revoke_own_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
         let user = caller.id();
-        self.store()
-            .write(Some(user), move |command| {
-                let own = command.directory().tokens_of(user);
-                let found = own.into_iter().find(|token| token.id == id).map(|token| token.hash);
-                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(user), move |command| {
+            let own = command.directory().tokens_of(user);
+            let found = own.into_iter().find(|token| token.id == id).map(|token| token.hash);
+            command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+            Ok(())
+        })
+        .await
     }
 
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ServiceError> {
         caller.require(Action::ManageUsers)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let found = command.directory().tokens.values().find(|token| token.id == id).map(|token| token.hash);
-                command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let found = command.directory().tokens.values().find(|token| token.id == id).map(|token| token.hash);
+            command.delete_token(found.ok_or(ServiceError::NotFound(Model::Token))?);
+            Ok(())
+        })
+        .await
     }
 
     /// Ends all tokens and sessions of a user at once.
@@ -145,17 +139,15 @@ impl People {
         user: UserId,
         which: impl Fn(&Token) -> bool + Send + 'static,
     ) -> Result<(), ServiceError> {
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                let tokens = command.directory().tokens_of(user).into_iter();
-                let ended: Vec<TokenHash> = tokens.filter(|token| which(token)).map(|token| token.hash).collect();
-                for hash in ended {
-                    command.delete_token(hash);
-                }
-                Ok::<_, ServiceError>(())
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            let tokens = command.directory().tokens_of(user).into_iter();
+            let ended: Vec<TokenHash> = tokens.filter(|token| which(token)).map(|token| token.hash).collect();
+            for hash in ended {
+                command.delete_token(hash);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Lists the tokens of one user or of all users, by id.

@@ -33,17 +33,14 @@ impl People {
             None => None,
         };
         let manager = caller.clone();
-        let user = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                still_may_manage(command, &manager)?;
-                if command.directory().user_named(&username).is_some() {
-                    return Err(Refusal::UsernameTaken.into());
-                }
-                Ok::<_, ServiceError>(put_new_user(command, draft, password_hash))
-            })
-            .await?;
-        Ok(Arc::new(user))
+        self.write(Some(caller.id()), move |command| {
+            still_may_manage(command, &manager)?;
+            if command.directory().user_named(&username).is_some() {
+                return Err(Refusal::UsernameTaken.into());
+            }
+            Ok(Arc::new(put_new_user(command, draft, password_hash)))
+        })
+        .await
     }
 
     /// Changes a user, and keeps the synced destination in step with the e-mail address.
@@ -62,14 +59,12 @@ impl People {
         caller.require(Action::ManageUsers)?;
         let hash = self.hash_password(password).await?;
         let manager = caller.clone();
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                still_may_manage(command, &manager)?;
-                let changed = command.edit_user(id, |user| user.password_hash = Some(hash));
-                changed.map(|_| ()).ok_or(ServiceError::NotFound(Model::User))
-            })
-            .await?;
-        Ok(())
+        self.write(Some(caller.id()), move |command| {
+            still_may_manage(command, &manager)?;
+            let changed = command.edit_user(id, |user| user.password_hash = Some(hash));
+            changed.map(|_| ()).ok_or(ServiceError::NotFound(Model::User))
+        })
+        .await
     }
 
     /// Ends the sessions of a user, and the tokens that were obtained with a password.
@@ -93,20 +88,17 @@ impl People {
         id: UserId,
         update: impl FnOnce(&mut User) + Send + 'static,
     ) -> Result<Arc<User>, ServiceError> {
-        let user = self
-            .store()
-            .write(Some(caller.id()), move |command| {
-                let before = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?.email.clone();
-                let user = command.edit_user(id, update).ok_or(ServiceError::NotFound(Model::User))?;
-                // An invalid address that is stored already may stay.
-                if user.email != before {
-                    check_email(&user.email)?;
-                }
-                keep_email_in_step(command, &user);
-                Ok::<_, ServiceError>(user)
-            })
-            .await?;
-        Ok(Arc::new(user))
+        self.write(Some(caller.id()), move |command| {
+            let before = command.directory().user(id).ok_or(ServiceError::NotFound(Model::User))?.email.clone();
+            let user = command.edit_user(id, update).ok_or(ServiceError::NotFound(Model::User))?;
+            // An invalid address that is stored already may stay.
+            if user.email != before {
+                check_email(&user.email)?;
+            }
+            keep_email_in_step(command, &user);
+            Ok(Arc::new(user))
+        })
+        .await
     }
 }
 

@@ -102,17 +102,15 @@ impl Sources {
     /// Creates a source type. Every user may do so.
     pub async fn create_source_type(&self, caller: &Caller, name: String) -> Result<(), ServiceError> {
         check_type(&name)?;
-        self.store()
-            .write(Some(caller.id()), move |command| {
-                if command.directory().source_types.contains(&name) {
-                    return Err(Refusal::SourceTypeExists);
-                }
-                check_room_for_type(command.directory(), &name)?;
-                command.put_source_type(name);
-                Ok(())
-            })
-            .await
-            .map_err(crate::service::error::refused)
+        self.write(Some(caller.id()), move |command| {
+            if command.directory().source_types.contains(&name) {
+                return Err(Refusal::SourceTypeExists.into());
+            }
+            check_room_for_type(command.directory(), &name)?;
+            command.put_source_type(name);
+            Ok(())
+        })
+        .await
     }
 
     /// Records a sign of life of the caller's source. Forbidden for callers without a source.

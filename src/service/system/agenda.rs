@@ -32,18 +32,19 @@ impl System {
         let tasks = self.blocking(move || service.need_a_command(due, listening_since)).await?;
         for tasks in tasks.chunks(TASKS_PER_COMMAND) {
             let (service, tasks) = (self.clone(), tasks.to_vec());
-            let written = self.store().write(None, move |command| {
-                let mut work = Work::new(command);
-                for task in tasks {
-                    match service.carry_out_task(task, &mut work, listening_since)? {
-                        Next::Nothing => work.command.schedule(task, None),
-                        Next::Soon => {}
-                        Next::At(at) => work.command.schedule(task, Some(at)),
+            let Settled { opened, ended } = self
+                .write(None, move |command| {
+                    let mut work = Work::new(command);
+                    for task in tasks {
+                        match service.carry_out_task(task, &mut work, listening_since)? {
+                            Next::Nothing => work.command.schedule(task, None),
+                            Next::Soon => {}
+                            Next::At(at) => work.command.schedule(task, Some(at)),
+                        }
                     }
-                }
-                Ok::<_, ServiceError>(work.settled)
-            });
-            let Settled { opened, ended } = written.await?;
+                    Ok::<_, ServiceError>(work.settled)
+                })
+                .await?;
             settled.opened.extend(opened);
             settled.ended.extend(ended);
         }

@@ -96,18 +96,15 @@ impl System {
         if matters.is_empty() {
             return Ok(Settled::default());
         }
-        let settled = self
-            .store()
-            .write(None, move |command| {
-                let findings = by_matter(find(command.directory(), command.now()));
-                let mut work = Work::new(command);
-                for subject in matters {
-                    work.settle(subject, findings.get(&subject))?;
-                }
-                Ok::<_, ServiceError>(work.settled)
-            })
-            .await?;
-        Ok(settled)
+        self.write(None, move |command| {
+            let findings = by_matter(find(command.directory(), command.now()));
+            let mut work = Work::new(command);
+            for subject in matters {
+                work.settle(subject, findings.get(&subject))?;
+            }
+            Ok(work.settled)
+        })
+        .await
     }
 
     /// Returns whether the latest incident about a subject has to change. A subject that may now get its first incident
