@@ -92,11 +92,11 @@ impl Service {
         caller.require(Action::MakeDemoData)?;
         let maker = caller.id();
         self.write(Some(maker), move |command| {
-                if !force && has_foreign_incidents(command)? {
-                    return Err(Refusal::IncidentsAlready.into());
-                }
-                make(command, maker, &mut Dice::new(seed))
-            })
+            if !force && has_foreign_incidents(command)? {
+                return Err(Refusal::IncidentsAlready.into());
+            }
+            make(command, maker, &mut Dice::new(seed))
+        })
         .await
     }
 }
