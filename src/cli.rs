@@ -19,10 +19,8 @@ use std::{
 use clap::{Parser, error::ErrorKind};
 
 use self::args::{Arguments, Command, Demo};
-use crate::{
-    config::{Config, Environment},
-    telemetry,
-};
+use crate::config::{Config, Environment};
+use crate::telemetry;
 
 /// Runs the program with these arguments; the first is its name.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::domain::time::{MonotonicTime, Now, Timestamp};
+use crate::domain::{MonotonicTime, Now, Timestamp};
 
 /// Source of the time of day in UTC, and of a monotonic time by which waits are measured.
 pub trait Clock: Send + Sync {

@@ -62,20 +62,44 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use uuid::Uuid;
 
-use self::{
-    channel::Channel,
-    destination::Destination,
-    directory::DecisionSettings,
-    event_filter::Filters,
-    ids::{DestinationId, ProfileId, RuleId, SourceId, TimeslotId, UserId},
-    maintenance::Maintenances,
-    profile::Profile,
-    rule::Rule,
-    source::Source,
-    timeslot::Timeslot,
-    tokens::Tokens,
-    user::User,
+// Types that all parts use. Others are named with their module, such as `contact_filter::Filter`.
+pub use self::{
+    ack::Acknowledgement,
+    attempt::{AttemptEnd, AttemptOutcome},
+    change::{Change, ChangeKind, Committed, ConfigurationChange, FieldChange, IncidentChange},
+    channel::{Channel, ChannelDraft, ChannelRefusal},
+    contact::{Contact, ContactDraft, ContactGroup, GroupDraft},
+    datetime::Zoned,
+    destination::{Destination, DestinationDraft},
+    draft::Managed,
+    event::{Event, EventType, EventTypeSet, StateAfter},
+    filter::{AnyOf, Criteria, FilterSubject},
+    ids::{
+        ChannelId, ContactGroupId, ContactId, DestinationId, EventId, FilterId, IncidentId, MaintenanceId, MessageId,
+        ProfileId, RuleId, Seq, SourceId, TimeslotId, TokenId, UserId,
+    },
+    incident::{AckedUntil, EndTime, Incident},
+    lifecycle::{EventRefusal, Poster},
+    maintenance::{Maintenance, MaintenanceDraft},
+    medium::AnyMedium,
+    message::{Delivery, Message, MessageState, MessageSubject},
+    plugin::{PluginInfo, PluginOption},
+    preferences::{DateFormat, Density, Preferences, Theme},
+    profile::{Profile, ProfileDraft, ProfileReach},
+    refusal::{NotificationRefusal, Refusal},
+    rights::Action,
+    rule::{Addressee, Overflow, Recipient, Rule, RuleDraft},
+    severity::{Level, LevelSet},
+    size::SizeBudget,
+    source::{Source, SourceDraft},
+    stored_filter::{FilterBlob, FilterDraft, StoredFilter},
+    tag::{IncidentTag, Tag},
+    time::{MonotonicTime, Now, Timestamp},
+    timeslot::{Recurrence, TimeOfDay, Timeslot, TimeslotDraft},
+    token::{Token, TokenHash, TokenKind, TokenOrigin},
+    user::{User, UserDraft},
 };
+use self::{directory::DecisionSettings, event_filter::Filters, maintenance::Maintenances, tokens::Tokens};
 
 // The two numbers identify a subject in the data file and never change; a new subject gets the lowest free number of
 // each. The names follow: in addresses, in the audit trail, in errors about things that do not exist, and for programs.

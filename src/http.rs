@@ -32,16 +32,25 @@ use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::{
-    domain::{datetime::Zoned, limits},
-    service::Service,
-};
+use crate::domain::{Zoned, limits};
+use crate::service::Service;
 
-pub use argus::{shared::blob::parse_blob, version::Version};
+pub use argus::{
+    keys::{Key, KeyPair},
+    shared::blob::parse_blob,
+    version::Version,
+};
+pub use auth::Call;
+pub use body::Payload;
 pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
+pub use fields::{BodyFields, TextRule};
 pub use icinga::Dialect as IcingaDialect;
-pub use peer::Network;
+pub use page::Location;
+pub use params::Params;
+pub use peer::{Client, Network};
+pub(crate) use request::request;
+pub use request::{Named, Request};
 pub use router::router;
 
 /// Result of a handler.

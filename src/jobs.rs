@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch::Receiver;
 
-use crate::{notify::Health, service::Service};
+use crate::notify::Health;
+use crate::service::Service;
 
 pub use self::{agenda::Agenda, dead_messages::DeadMessages, fault_watch::FaultWatch, token_sweeper::TokenSweeper};
 

@@ -59,15 +59,8 @@ pub use self::{
     sorted::SortedFound,
     suggest::{TagSuggestion, TagSuggestionKind, suggest_tags_of},
 };
-use crate::{
-    domain::{
-        filter::Criteria,
-        ids::{IncidentId, Seq},
-        limits::READ_TO_MATCH,
-        time::Timestamp,
-    },
-    store::{Snapshot, Store, StoreError},
-};
+use crate::domain::{Criteria, IncidentId, Seq, Timestamp, limits::READ_TO_MATCH};
+use crate::store::{Snapshot, Store, StoreError};
 
 /// Number of attempts to verify the text index, and the delay between them, before it is reported as damaged.
 const CHECKS: usize = 4;

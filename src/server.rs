@@ -21,13 +21,11 @@ pub use self::{
     backend::{Backend, check},
     plugin_types::plugin_types,
 };
-use crate::{
-    config::{Config, Dialect, Origin},
-    http::{HttpSettings, IcingaDialect},
-    jobs,
-    notify::{Channels, Health},
-    web::{self, SettingRow, WebSettings},
-};
+use crate::config::{Config, Dialect, Origin};
+use crate::http::{HttpSettings, IcingaDialect};
+use crate::jobs;
+use crate::notify::{Channels, Health};
+use crate::web::{self, SettingRow, WebSettings};
 
 /// Time limit for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);

@@ -24,21 +24,13 @@ use std::{
 use chrono_tz::Tz;
 use tokio::{sync::Semaphore, task};
 
-use crate::{
-    auth::{LoginLimits, Passwords, Remembered},
-    domain::{
-        directory::Directory,
-        ids::UserId,
-        lifecycle::Poster,
-        limits::{LARGE_PAGES_AT_ONCE, PREVIEWS_AT_ONCE},
-        source::Source,
-        time::{MonotonicTime, Timestamp},
-        token::TokenHash,
-        user::User,
-    },
-    search::Search,
-    store::{Store, WriteError},
+use crate::auth::{LoginLimits, Passwords, Remembered};
+use crate::domain::{
+    Directory, MonotonicTime, Poster, Source, Timestamp, TokenHash, User, UserId,
+    limits::{LARGE_PAGES_AT_ONCE, PREVIEWS_AT_ONCE},
 };
+use crate::search::Search;
+use crate::store::{Store, WriteError};
 
 pub use crate::domain::channel::ChannelRefusal;
 pub use crate::{

@@ -62,15 +62,9 @@ use self::{
     file::{Access, DataFile},
     writer::{ClosureJob, Job, Published, Writer},
 };
-use crate::{
-    clock::Clock,
-    domain::{
-        directory::Directory,
-        ids::{Seq, SourceId, UserId},
-        limits::WRITE_QUEUE,
-        matcher::Matcher,
-        time::{MonotonicTime, Now, Timestamp},
-    },
+use crate::clock::Clock;
+use crate::domain::{
+    Directory, MonotonicTime, Now, Seq, SourceId, Timestamp, UserId, limits::WRITE_QUEUE, matcher::Matcher,
 };
 
 /// Options for opening a data file.

@@ -33,14 +33,19 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 
-use crate::{
-    http::{HttpSettings, peer},
-    service::Service,
-};
+use crate::http::{HttpSettings, peer};
+use crate::service::Service;
 
+pub use answer::{PageError, PageResult, done, missing, page, refused, see};
+pub use form::FormFields;
+pub use form_page::{Ask, FormError, FormPage};
+pub use layout::{Frame, Section};
 use live::Pushes;
+pub use problem::Problem;
 pub use router::{router, with_pages};
+pub use show::Show;
 use submissions::Submissions;
+pub use visitor::{Posted, Visitor};
 
 /// Settings of the pages that the operator chooses.
 #[derive(Clone, Debug, Default)]

@@ -17,14 +17,13 @@ use std::{
 
 use super::{password::CheckPriority, remembered::lock};
 use crate::domain::{
+    TokenHash, UserId,
     address::network,
-    ids::UserId,
     limits::{
         PASSWORD_PLACE_KEPT, PASSWORD_PLACES_KEPT, PASSWORD_PLACES_PER_ACCOUNT, PASSWORD_TRIES_KEPT,
         PASSWORD_TRIES_PER_ACCOUNT, PASSWORD_TRIES_PER_ADDRESS, PASSWORD_TRY_PER_ACCOUNT_EVERY,
         PASSWORD_TRY_PER_ADDRESS_EVERY,
     },
-    token::TokenHash,
 };
 
 /// A client that tries to log in.

@@ -12,10 +12,8 @@ use argon2::{
 use tokio::{sync::oneshot, task, time::timeout};
 
 use super::remembered::lock;
-use crate::{
-    clock::random_bytes,
-    domain::limits::{PASSWORD, PASSWORD_CHECKS, PASSWORD_CHECKS_OF_STRANGERS, PASSWORD_QUEUE, PASSWORD_WAIT},
-};
+use crate::clock::random_bytes;
+use crate::domain::limits::{PASSWORD, PASSWORD_CHECKS, PASSWORD_CHECKS_OF_STRANGERS, PASSWORD_QUEUE, PASSWORD_WAIT};
 
 /// Hash that is checked if there is none, so that the check takes as long. No password is known that matches it.
 const NOBODY: &str =

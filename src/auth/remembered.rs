@@ -12,15 +12,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::Mutex as Turn;
 
-use crate::{
-    clock::random_bytes,
-    domain::{
-        address::network,
-        ids::UserId,
-        limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
-        time::MonotonicTime,
-        user::User,
-    },
+use crate::clock::random_bytes;
+use crate::domain::{
+    MonotonicTime, User, UserId,
+    address::network,
+    limits::{PASSWORD_REMEMBERED_FOR, PASSWORDS_REMEMBERED},
 };
 
 /// Key under which a name and a password are remembered. It is useless without the secret key of this process.

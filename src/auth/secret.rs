@@ -4,10 +4,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{
-    clock::random_bytes,
-    domain::{token::TokenHash, user::User},
-};
+use crate::clock::random_bytes;
+use crate::domain::{TokenHash, User};
 
 /// Length of the longest secret of a token, in bytes.
 const LONGEST: usize = 64;

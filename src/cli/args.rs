@@ -6,7 +6,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::{config::Flags, control::built_in_channel_types};
+use crate::config::Flags;
+use crate::control::built_in_channel_types;
 
 const CHANNEL_CONFIG: &str = "settings";
 

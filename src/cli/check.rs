@@ -3,10 +3,8 @@
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 
 use super::{commands, output::Format, remote};
-use crate::{
-    config::Config,
-    control::{AdminReply, AdminRequest},
-};
+use crate::config::Config;
+use crate::control::{AdminReply, AdminRequest};
 
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let path = &config.data.value;

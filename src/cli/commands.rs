@@ -14,14 +14,12 @@ use super::{
     output::{self, Format},
     remote,
 };
-use crate::{
-    config::Config,
-    control::{
-        AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
-        CreateSource, CreateUser, FilterRow, IncidentSelector, Life, RevokeToken, SourceRow, TokenRow, UserRow,
-    },
-    server,
+use crate::config::Config;
+use crate::control::{
+    AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
+    CreateSource, CreateUser, FilterRow, IncidentSelector, Life, RevokeToken, SourceRow, TokenRow, UserRow,
 };
+use crate::server;
 
 pub(super) fn run(config: &Config, request: AdminRequest, format: Format) -> anyhow::Result<ExitCode> {
     show(remote::carry_out(config, request)?, format)

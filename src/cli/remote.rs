@@ -8,12 +8,10 @@ use std::{
 use anyhow::Context;
 
 use super::output;
-use crate::{
-    config::Config,
-    control::{self, AdminReply, AdminRequest},
-    server::{self, Backend},
-    telemetry,
-};
+use crate::config::Config;
+use crate::control::{self, AdminReply, AdminRequest};
+use crate::server::{self, Backend};
+use crate::telemetry;
 
 pub(super) fn carry_out(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::{config::Config, server, telemetry};
+use crate::config::Config;
+use crate::server;
+use crate::telemetry;
 
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log.level.value);

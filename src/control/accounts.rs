@@ -10,14 +10,8 @@ use super::{
     incidents::source_named,
     rows::{SourceRow, TokenRow, UserRow},
 };
-use crate::{
-    domain::{
-        ids::TokenId,
-        source::SourceDraft,
-        user::{User, UserDraft},
-    },
-    service::{Service, TokenLife},
-};
+use crate::domain::{SourceDraft, TokenId, User, UserDraft};
+use crate::service::{Service, TokenLife};
 
 type AdminResult = Result<AdminReply, AdminError>;
 

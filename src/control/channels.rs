@@ -4,10 +4,8 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
-use crate::{
-    domain::{channel::ChannelDraft, channel_types::CHANNEL_TYPES},
-    service::Service,
-};
+use crate::domain::{ChannelDraft, channel_types::CHANNEL_TYPES};
+use crate::service::Service;
 
 /// Returns the channel types that need no plug-in.
 #[must_use]

@@ -5,10 +5,8 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use secrecy::ExposeSecret;
 
 use super::{AdminReply, AdminRequest, accounts, channels, faults, incidents, subscriptions};
-use crate::{
-    generate,
-    service::{Service, ServiceError},
-};
+use crate::generate;
+use crate::service::{Service, ServiceError};
 
 /// Executes a command. Long commands report their progress to `progress`.
 pub async fn execute(

@@ -3,18 +3,8 @@
 use std::sync::Arc;
 
 use super::{AdminReply, CloseIncident, CreateIncidents, IncidentSelector, execute::AdminError};
-use crate::{
-    domain::{
-        directory::OWN_SOURCE,
-        event::EventType,
-        ids::{IncidentId, SourceId},
-        incident::Incident,
-        severity::Level,
-        source::Source,
-        tag::Tag,
-    },
-    service::{Caller, Credential, NewEvent, Service, ServiceError, TestIncident},
-};
+use crate::domain::{EventType, Incident, IncidentId, Level, Source, SourceId, Tag, directory::OWN_SOURCE};
+use crate::service::{Caller, Credential, NewEvent, Service, ServiceError, TestIncident};
 
 pub(super) async fn create(service: &Service, new: CreateIncidents) -> Result<AdminReply, AdminError> {
     let source = match new.source.as_deref() {

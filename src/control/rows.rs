@@ -3,15 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::{
-    channel::Channel,
-    directory::Directory,
-    source::Source,
-    stored_filter::{FilterBlob, StoredFilter},
-    time::Timestamp,
-    token::{Token, TokenKind},
-    user::User,
-};
+use crate::domain::{Channel, Directory, FilterBlob, Source, StoredFilter, Timestamp, Token, TokenKind, User};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns")]

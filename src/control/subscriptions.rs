@@ -1,10 +1,8 @@
 //! Administrative commands about filters and notification profiles of all users (contract section 24).
 
 use super::{AdminReply, FilterRow, execute::AdminError};
-use crate::{
-    domain::{ids::ProfileId, stored_filter::StoredFilter},
-    service::Service,
-};
+use crate::domain::{ProfileId, StoredFilter};
+use crate::service::Service;
 
 pub(super) fn list_filters(service: &Service, id: Option<u64>, name: Option<&str>) -> AdminReply {
     let directory = service.directory();

@@ -1,10 +1,6 @@
 //! Acknowledgements of incidents (contract section 10).
 
-use super::{
-    ids::{EventId, IncidentId},
-    incident::AckedUntil,
-    time::Timestamp,
-};
+use super::{AckedUntil, EventId, IncidentId, Timestamp};
 
 /// An acknowledgement. It shares the primary key of its event, which holds actor, time and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{
-    ids::SourceId,
-    time::{MonotonicTime, Now, Timestamp},
-};
+use super::{MonotonicTime, Now, SourceId, Timestamp};
 
 /// A task of the agenda. Each has at most one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

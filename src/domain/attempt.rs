@@ -1,6 +1,6 @@
 //! Results of attempts to send a message.
 
-use super::{limits::RETRY_AFTER_MAX_MICROS, time::MonotonicTime};
+use super::{MonotonicTime, limits::RETRY_AFTER_MAX_MICROS};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptOutcome {

@@ -2,15 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    agenda::Task,
-    directory::Subject,
-    event::Event,
-    ids::{EventId, IncidentId, Seq, UserId},
-    incident::Incident,
-    message::Message,
-    time::Timestamp,
-};
+use super::{Event, EventId, Incident, IncidentId, Message, Seq, Timestamp, UserId, agenda::Task, directory::Subject};
 
 /// One entry of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
+    ChannelId, Contact,
     channel_types::{OwnAddress, find},
-    contact::Contact,
     destination::EMAIL,
-    ids::ChannelId,
 };
 
 pub use draft::{ChannelDraft, ChannelRefusal};

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{
-    ids::{ContactGroupId, ContactId},
-    limits::EMAIL,
-};
+use super::{ContactGroupId, ContactId, limits::EMAIL};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {

@@ -5,11 +5,7 @@ use std::cmp::Ordering;
 
 use uuid::Uuid;
 
-use super::{
-    channel::Channel,
-    contact::{Contact, ContactGroup},
-    filter::fold,
-};
+use super::{Channel, Contact, ContactGroup, filter::fold};
 
 /// A filter whose values have the types of their columns.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::{event::EventType, filter::Criteria, ids::SourceId, severity::Level};
+use super::{Criteria, EventType, Level, SourceId};
 
 /// One criterion, with its name in each place.
 pub struct Criterion {

@@ -11,7 +11,7 @@ use std::{
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use super::time::Timestamp;
+use super::Timestamp;
 
 /// Parses ISO 8601 with `T` or a space. Seconds, fraction and offset are optional, and a date alone is midnight.
 ///

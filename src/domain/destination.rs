@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
+    Action, AnyMedium, DestinationId, Directory, Managed, NotificationRefusal, Profile, Refusal, Timestamp, UserId,
     channel_types::{ChannelType, find},
-    directory::Directory,
-    draft::{Managed, check_count, check_length, require},
-    ids::{DestinationId, UserId},
+    draft::{check_count, check_length, require},
     limits::DESTINATION_LABEL,
-    medium::{AnyMedium, changed_settings},
-    profile::Profile,
-    refusal::{NotificationRefusal, ProfileLabel, Refusal},
-    rights::Action,
-    time::Timestamp,
+    medium::changed_settings,
+    refusal::ProfileLabel,
 };
 
 pub const EMAIL: &str = "email";

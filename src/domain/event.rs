@@ -1,10 +1,6 @@
 //! Events of incidents. They never change, and are deleted only with their incident.
 
-use super::{
-    ids::{EventId, IncidentId, Seq, UserId},
-    severity::Level,
-    time::Timestamp,
-};
+use super::{EventId, IncidentId, Level, Seq, Timestamp, UserId};
 
 /// Type of an event (contract section 9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

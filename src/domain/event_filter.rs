@@ -8,13 +8,10 @@ use imbl::OrdMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    directory::Directory,
-    event::EventTypeSet,
-    filter::{Criteria, FilterSubject, Mismatch, tag_groups},
-    ids::{FilterId, SourceId},
-    severity::Level,
-    stored_filter::{FilterBlob, StoredFilter, filled},
-    tag::{IncidentTag, Tag},
+    Criteria, Directory, EventTypeSet, FilterBlob, FilterId, FilterSubject, IncidentTag, Level, SourceId, StoredFilter,
+    Tag,
+    filter::{Mismatch, tag_groups},
+    stored_filter::filled,
 };
 
 /// The lists of a filter, prepared for lookups. They depend on the filter only.

@@ -3,22 +3,14 @@
 mod words;
 
 use super::{
-    channel::Channel,
-    contact::Contact,
+    Channel, Contact, Criteria, Destination, DestinationId, Directory, EventType, FilterBlob, FilterId, FilterSubject,
+    MaintenanceId, Profile, Rule, StoredFilter, Tag, TimeslotId,
     criterion::CRITERIA,
-    destination::Destination,
-    directory::Directory,
-    event::EventType,
     event_filter::ReadyFilters,
-    filter::{Criteria, FilterSubject, Mismatch},
-    ids::{DestinationId, FilterId, MaintenanceId, TimeslotId},
+    filter::Mismatch,
     limits::CALLS_PER_EVENT,
     plan::{NearReason, NotificationCause, Occurrence, Silence},
-    profile::Profile,
-    rule::Rule,
-    stored_filter::{FilterBlob, StoredFilter},
     subscription::Basis,
-    tag::Tag,
 };
 
 /// The reason why no message was sent. It is determined from the configuration at the time of the decision, so later

@@ -3,14 +3,9 @@
 mod rules;
 
 use super::{
-    directory::Directory,
-    event::EventType,
-    ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
-    incident::{EndTime, Incident},
+    ChannelId, DestinationId, Directory, EndTime, EventType, Incident, IncidentId, Level, RuleId, SourceId, Tag,
+    Timestamp,
     plan::{REPORTED_DESTINATION_TAG, REPORTED_MEDIUM_TAG},
-    severity::Level,
-    tag::Tag,
-    time::Timestamp,
 };
 
 use self::rules::channel;

@@ -7,14 +7,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{
-    event::EventTypeSet,
-    ids::{IncidentId, SourceId},
-    incident::{EndTime, Incident},
-    severity::{Level, LevelSet},
-    tag::{IncidentTag, Tag},
-    time::Timestamp,
-};
+use super::{EndTime, EventTypeSet, Incident, IncidentId, IncidentTag, Level, LevelSet, SourceId, Tag, Timestamp};
 
 /// Criteria that must all hold. Those that are `None`, empty or false are not set.
 #[derive(Clone, Debug, Default, PartialEq)]

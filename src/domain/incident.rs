@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    event::{Event, EventTypeSet},
-    ids::{IncidentId, SourceId},
-    severity::Level,
-    tag::{IncidentTag, Tag},
-    time::Timestamp,
-};
+use super::{Event, EventTypeSet, IncidentId, IncidentTag, Level, SourceId, Tag, Timestamp};
 
 /// Length in bytes up to which texts are shared instead of being left out of a copy.
 const SHORT_TEXT: usize = 256;

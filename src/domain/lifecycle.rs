@@ -1,6 +1,6 @@
 //! The state machine of an incident (contract section 9): who may post which event, and its effect.
 
-use super::{datetime::was_last_moment, event::EventType, incident::EndTime, time::Timestamp};
+use super::{EndTime, EventType, Timestamp, datetime::was_last_moment};
 
 /// The poster of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,9 @@ use std::{ops::Index, sync::Arc};
 use imbl::OrdMap;
 
 use super::{
-    directory::Directory,
-    draft::{Draft, Managed, check_length, check_uses, require, without_repetitions},
-    ids::{FilterId, MaintenanceId, UserId},
+    Action, Directory, FilterId, MaintenanceId, Managed, NotificationRefusal, Refusal, Timestamp, UserId,
+    draft::{Draft, check_length, check_uses, require, without_repetitions},
     limits::{FILTER_USES_IN_MAINTENANCE, MAINTENANCE_DESCRIPTION, MAINTENANCE_EDITABLE_FOR, MAINTENANCES},
-    refusal::{NotificationRefusal, Refusal},
-    rights::Action,
-    time::Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,18 +11,11 @@ use imbl::{OrdMap, ordmap::DiffItem};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    directory::Directory,
-    event::EventType,
+    Directory, EventType, FilterBlob, FilterId, FilterSubject, Level, Profile, ProfileId, Rule, RuleId, SourceId,
+    StoredFilter, Tag,
     event_filter::{CompiledLists, EventFilter},
-    filter::FilterSubject,
-    ids::{FilterId, ProfileId, RuleId, SourceId},
     plan::NotificationCause,
-    profile::Profile,
-    rule::Rule,
-    severity::Level,
-    stored_filter::{FilterBlob, StoredFilter},
     subscription::Basis,
-    tag::Tag,
 };
 
 const TYPES: usize = EventType::ALL.len();

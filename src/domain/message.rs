@@ -1,8 +1,7 @@
 //! Messages of the outbox: one notification to one recipient, and its state.
 
 use super::{
-    ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, ProfileId, RuleId, UserId},
-    time::Timestamp,
+    ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, ProfileId, RuleId, Timestamp, UserId,
 };
 use uuid::Uuid;
 

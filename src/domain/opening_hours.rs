@@ -7,10 +7,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
-use super::{
-    time::Timestamp,
-    timeslot::{Recurrence, TimeOfDay},
-};
+use super::{Recurrence, TimeOfDay, Timestamp};
 
 /// Two weeks and a day, because an opening that occurs once a week may be skipped once when clocks are put forward.
 const LOOK_AHEAD_DAYS: u64 = 15;

@@ -6,23 +6,16 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    contact::Contact,
-    destination::Destination,
-    directory::{DecisionSettings, Directory},
-    event::{Event, EventType},
+    ChannelId, Contact, ContactId, Destination, DestinationId, Directory, Event, EventType, FilterId, FilterSubject,
+    IncidentTag, MaintenanceId, ProfileId, Rule, RuleId, SourceId, TimeslotId, Timestamp, UserId,
+    directory::DecisionSettings,
     event_filter::{EventFilter, FilterResults, ReadyFilters},
-    filter::{FilterSubject, Mismatch, fold},
-    ids::{
-        ChannelId, ContactId, DestinationId, FilterId, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, UserId,
-    },
+    filter::{Mismatch, fold},
     limits::NEAR_MISSES,
     matcher::Matcher,
     opening_hours,
     recipients::{NotifiedAlready, channels_to},
-    rule::Rule,
     subscription::{Basis, Subscription, lets_through, mismatch},
-    tag::IncidentTag,
-    time::Timestamp,
 };
 
 /// Tag with which an incident of the server itself names the destination that it is about.

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    destination::{Destination, EMAIL, SMS},
-    directory::Directory,
-    draft::{Draft, Managed, check_count, check_length, check_timeslot, check_uses, require, without_repetitions},
-    ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
+    Action, Destination, DestinationId, Directory, FilterId, Managed, NotificationRefusal, ProfileId, Refusal,
+    TimeslotId, Timestamp, UserId,
+    destination::{EMAIL, SMS},
+    draft::{Draft, check_count, check_length, check_timeslot, check_uses, require, without_repetitions},
     limits::{FILTER_USES_PER_USER, PROFILE_NAME},
-    refusal::{NotificationRefusal, Refusal},
-    rights::Action,
-    time::Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

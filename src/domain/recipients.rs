@@ -7,15 +7,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::{
-    channel::Channel,
+    Addressee, Channel, ChannelId, Contact, ContactId, Destination, Directory, ProfileId, Rule, RuleId, UserId,
     channel_types::{ChannelType, find},
-    contact::Contact,
-    destination::{Destination, EMAIL},
-    directory::Directory,
+    destination::EMAIL,
     filter::fold,
-    ids::{ChannelId, ContactId, ProfileId, RuleId, UserId},
     plan::{NearReason, NotificationCause},
-    rule::{Addressee, Rule},
 };
 
 /// A notification of a contact via a channel.

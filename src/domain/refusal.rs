@@ -2,10 +2,7 @@
 
 mod profiles;
 
-use super::{
-    channel::ChannelRefusal, lifecycle::EventRefusal, message::MessageState, tag::Tag, time::Timestamp,
-    user::PasswordProblem,
-};
+use super::{ChannelRefusal, EventRefusal, MessageState, Tag, Timestamp, user::PasswordProblem};
 
 pub use profiles::{NotificationRefusal, ProfileLabel};
 

@@ -3,14 +3,10 @@
 use uuid::Uuid;
 
 use super::{
-    directory::Directory,
-    draft::{Managed, check_length, check_timeslot, check_uses, require, without_repetitions},
+    Action, Directory, FilterId, Managed, NotificationRefusal, Refusal, RuleId, TimeslotId, Timestamp, UserId,
+    draft::{check_length, check_timeslot, check_uses, require, without_repetitions},
     filter::fold,
-    ids::{FilterId, RuleId, TimeslotId, UserId},
     limits::FILTER_USES_IN_RULES,
-    refusal::{NotificationRefusal, Refusal},
-    rights::Action,
-    time::Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

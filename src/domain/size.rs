@@ -1,12 +1,6 @@
 //! Estimated size of records in memory and as JSON, by which pages and chunks of lists are limited.
 
-use super::{
-    ack::Acknowledgement,
-    change::{Change, ChangeKind},
-    event::Event,
-    incident::Incident,
-    message::{Message, MessageSubject, Route},
-};
+use super::{Acknowledgement, Change, ChangeKind, Event, Incident, Message, MessageSubject, message::Route};
 
 /// Length in bytes from which characters that JSON escapes are counted. The length of shorter texts is used unchanged.
 const SHORT_TEXT: usize = 4_096;

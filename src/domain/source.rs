@@ -3,12 +3,9 @@
 //! When a source was last seen changes with every request, so the store keeps it beside the record.
 
 use super::{
-    directory::Directory,
-    draft::{Managed, check_length, check_name, require},
-    ids::{SourceId, UserId},
+    Action, Directory, Managed, Refusal, SourceId, UserId,
+    draft::{check_length, check_name, require},
     limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
-    refusal::Refusal,
-    rights::Action,
     user::is_valid_username,
 };
 

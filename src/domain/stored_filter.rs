@@ -7,13 +7,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashSet;
 
 pub use super::criterion::FilterBlob;
-use super::{
-    criterion::Given,
-    directory::Directory,
-    filter::{Criteria, tag_groups},
-    ids::{FilterId, SourceId, UserId},
-    tag::Tag,
-};
+use super::{Criteria, Directory, FilterId, SourceId, Tag, UserId, criterion::Given, filter::tag_groups};
 
 pub use draft::{BlobEdit, FilterDraft, check_size};
 

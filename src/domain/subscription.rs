@@ -3,18 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    destination::Destination,
-    directory::Directory,
-    event::EventType,
+    Destination, Directory, EventType, FilterId, FilterSubject, Maintenance, Profile, Rule, Timeslot, TimeslotId,
+    Timestamp,
     event_filter::{EventFilter, ReadyFilters},
-    filter::{FilterSubject, Mismatch},
-    ids::{FilterId, TimeslotId},
-    maintenance::Maintenance,
+    filter::Mismatch,
     plan::NotificationCause,
-    profile::Profile,
-    rule::Rule,
-    time::Timestamp,
-    timeslot::Timeslot,
 };
 
 /// A profile or a rule, the reason for a notification.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ids::UserId, time::Timestamp};
+use super::{Timestamp, UserId};
 
 /// A valid tag, split at the first `=`. The key is `[a-z0-9_]+`; the value can be any text, or empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,13 +3,9 @@
 use std::fmt;
 
 use super::{
-    directory::Directory,
-    draft::{Draft, Managed, check_count, check_name, require},
-    ids::{TimeslotId, UserId},
+    Action, Directory, Managed, NotificationRefusal, Refusal, TimeslotId, Timestamp, UserId,
+    draft::{Draft, check_count, check_name, require},
     limits::TIMESLOT_NAME,
-    refusal::{NotificationRefusal, Refusal},
-    rights::Action,
-    time::Timestamp,
 };
 
 /// A time of day, in microseconds since local midnight, less than 24 hours.

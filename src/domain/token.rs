@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    ids::{TokenId, UserId},
+    MonotonicTime, Now, Timestamp, TokenId, User, UserId,
     limits::{EXPIRED_TOKEN_KEPT_MICROS, SESSION_EXTENDED_EVERY, SESSION_LIFE},
-    time::{MonotonicTime, Now, Timestamp},
-    user::User,
 };
 
 /// SHA-256 of the secret as it is sent, as text.

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::{
-    ids::{TokenId, UserId},
-    token::{Token, TokenHash, TokenKind},
-};
+use super::{Token, TokenHash, TokenId, TokenKind, UserId};
 
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {

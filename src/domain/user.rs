@@ -3,12 +3,10 @@
 use secrecy::SecretString;
 
 use super::{
+    Refusal, Timestamp, UserId,
     draft::check_length,
     email,
-    ids::UserId,
     limits::{EMAIL, PASSWORD, PASSWORD_MIN, PERSON_NAME},
-    refusal::Refusal,
-    time::Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

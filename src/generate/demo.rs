@@ -15,17 +15,10 @@ use super::{
     scenario::{ICINGA, NAV, PROMETHEUS, SourceKind, ZABBIX},
     stage::past,
 };
-use crate::{
-    domain::{
-        ids::{IncidentId, UserId},
-        incident::EndTime,
-        source::Source,
-        user::UserDraft,
-    },
-    service::{
-        Caller, Command, Refusal, Service, ServiceError, people::users::put_new_user, policy::Action,
-        put_past_incident, sources::source::put_new_source,
-    },
+use crate::domain::{EndTime, IncidentId, Source, UserDraft, UserId};
+use crate::service::{
+    Caller, Command, Refusal, Service, ServiceError, people::users::put_new_user, policy::Action, put_past_incident,
+    sources::source::put_new_source,
 };
 
 /// Number of the latest incidents that are read to find out whether all incidents are the server's own.

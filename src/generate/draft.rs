@@ -5,7 +5,7 @@ use super::{
     scenario::{Fault, SOURCES, SourceKind},
     words::WORDS,
 };
-use crate::domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp};
+use crate::domain::{EndTime, EventType, Level, Tag, Timestamp};
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;

@@ -10,14 +10,8 @@ use super::{
     scenario::SOURCES,
     stage::past,
 };
-use crate::{
-    domain::{
-        ids::UserId,
-        source::{Source, SourceDraft},
-        time::Timestamp,
-    },
-    service::{Service, ServiceError},
-};
+use crate::domain::{Source, SourceDraft, Timestamp, UserId};
+use crate::service::{Service, ServiceError};
 
 const INCIDENTS_PER_COMMAND: usize = 400;
 const COMMANDS_IN_FLIGHT: usize = 6;

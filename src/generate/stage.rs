@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::draft::{By, Draft, DraftEvent};
-use crate::{
-    domain::{event::EventType, ids::UserId, incident::EndTime, source::Source},
-    service::{NewAck, NewEvent, NewIncident, PastChange, PastEvent, PastIncident},
-};
+use crate::domain::{EndTime, EventType, Source, UserId};
+use crate::service::{NewAck, NewEvent, NewIncident, PastChange, PastEvent, PastIncident};
 
 /// Returns the past incident. `run` is a part of its source incident id.
 pub(super) fn past(draft: Draft, source: &Arc<Source>, people: &[UserId], run: &str) -> PastIncident {

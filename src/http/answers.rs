@@ -22,9 +22,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Api, cookies, error::ApiError};
+use super::{Api, ApiError, cookies};
 use crate::domain::{
-    ids::UserId,
+    UserId,
     limits::{
         COMPRESSED_AT_ONCE, HELD_ABOVE, HELD_BYTES, HELD_BYTES_PER_USER, STREAMED_ANSWER_WAIT, STREAMED_ANSWERS,
         STREAMED_ANSWERS_PER_USER,

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, answers::Recipient, cookies, error::ApiError};
+use super::{Api, ApiError, answers::Recipient, cookies};
 use crate::service::{Action, Caller, Service};
 
 pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";

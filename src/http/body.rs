@@ -21,16 +21,9 @@ use hyper::body::Body as _;
 use serde_json::{Map, Value, value::RawValue};
 
 use self::budget::{Budget, Charge, Exhausted, Holder};
-use super::{
-    Api,
-    error::ApiError,
-    fields::{BodyFields, python},
-    peer, request,
-};
-use crate::{
-    domain::{exact_json, limits},
-    service::Caller,
-};
+use super::{Api, ApiError, BodyFields, fields::python, peer, request};
+use crate::domain::{exact_json, limits};
+use crate::service::Caller;
 
 /// Body that is not read yet. Objects are looked up and rights are checked before it is.
 pub struct Payload {

@@ -2,14 +2,9 @@
 
 use axum::http::StatusCode;
 
-use super::error::ApiError;
-use crate::{
-    domain::{
-        ids::{EventId, IncidentId},
-        time::Timestamp,
-    },
-    service::{Cursor, EventCursor},
-};
+use super::ApiError;
+use crate::domain::{EventId, IncidentId, Timestamp};
+use crate::service::{Cursor, EventCursor};
 
 /// Position in a list that can be written as a cursor.
 pub trait CursorPosition: Sized {

@@ -19,9 +19,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    Api, Version,
+    Api, ApiError, Version,
     auth::Needs,
-    error::ApiError,
     native, params, router,
     routes::{Routes, get},
 };

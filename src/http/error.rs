@@ -14,10 +14,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::reply;
-use crate::{
-    domain::{limits, setting::BadSetting, time::Timestamp},
-    service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError},
-};
+use crate::domain::{Timestamp, limits, setting::BadSetting};
+use crate::service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError};
 
 pub use profiles::unknown_key;
 

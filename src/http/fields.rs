@@ -11,13 +11,11 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::{
+    ApiError,
     body::exact_members,
-    error::{ApiError, NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
+    error::{NO_NUL, NOT_BLANK, NOT_NULL, REQUIRED, too_long},
 };
-use crate::domain::{
-    datetime, event::EventType, exact_json, incident::EndTime, limits, severity::Level, time::Timestamp,
-    timeslot::TimeOfDay, urls,
-};
+use crate::domain::{EndTime, EventType, Level, TimeOfDay, Timestamp, datetime, exact_json, limits, urls};
 
 const BAD_INTEGER: &str = "A valid integer is required.";
 const BAD_TIME: &str = "Time has wrong format. Use one of these formats instead: hh:mm[:ss[.uuuuuu]].";

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{error::ApiError, icinga, peer};
+use super::{ApiError, icinga, peer};
 
 /// Returns the answer to a request without a `Host` header, with several, or with an invalid one. HTTP/1.0 requests
 /// need none.

@@ -28,9 +28,9 @@ use self::{
     request_path::{Endpoint, PathTarget, RequestPath},
 };
 use super::{
-    Api, ApiError,
+    Api, ApiError, Payload,
     answers::Recipient,
-    body::{self, Payload},
+    body,
     routes::{Operation, Routes, any},
     stream,
 };

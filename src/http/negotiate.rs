@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use utoipa::openapi::path::PathItem;
 
-use super::{Api, Version, docs, error::ApiError, native, params, reply};
+use super::{Api, ApiError, Version, docs, native, params, reply};
 
 static HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::VARY, HeaderValue::from_static("Accept, Cookie, origin")),

@@ -10,10 +10,8 @@ use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::{
-    Api,
+    Api, ApiError, Params,
     cursor::{self, CursorPosition},
-    error::ApiError,
-    params::Params,
     peer,
 };
 use crate::domain::limits;

@@ -7,17 +7,14 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::{Version, error::ApiError, params::Params};
+use super::{ApiError, Params, Version};
 use crate::domain::{
+    AnyOf, Criteria, Directory, FilterBlob, FilterId, IncidentId, Profile, ProfileId, SourceId, Tag, UserId,
     criterion::Slot,
-    directory::{Directory, OWN_SOURCE},
+    directory::OWN_SOURCE,
     fault::FaultKind,
-    filter::{AnyOf, Criteria, narrow, search_words, tag_groups},
-    ids::{FilterId, IncidentId, ProfileId, SourceId, UserId},
+    filter::{narrow, search_words, tag_groups},
     limits,
-    profile::Profile,
-    stored_filter::FilterBlob,
-    tag::Tag,
 };
 use chrono_tz::Tz;
 

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::error::ApiError;
+use super::ApiError;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

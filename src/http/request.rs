@@ -12,15 +12,8 @@ use utoipa::{
 };
 use uuid::Uuid;
 
-use super::fields::{BodyFields, TextRule};
-use crate::domain::{
-    event::EventType,
-    ids::{DestinationId, FilterId, TimeslotId},
-    incident::EndTime,
-    severity::Level,
-    time::Timestamp,
-    timeslot::TimeOfDay,
-};
+use super::{BodyFields, TextRule};
+use crate::domain::{DestinationId, EndTime, EventType, FilterId, Level, TimeOfDay, TimeslotId, Timestamp};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 

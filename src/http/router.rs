@@ -13,7 +13,7 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, HttpSettings, Version, answers,
+    Api, ApiError, HttpSettings, Version, answers,
     argus::{
         service_info,
         shared::{
@@ -22,9 +22,7 @@ use super::{
         v1, v2,
     },
     auth::{self, Needs},
-    body, cors, docs,
-    error::ApiError,
-    icinga, native, negotiate,
+    body, cors, docs, icinga, native, negotiate,
     routes::{Operation, Routes, any, get, post},
     slash,
 };

@@ -23,15 +23,12 @@ use tokio::{
 };
 
 use super::{
-    Api, HandlerResult,
+    Api, ApiError, HandlerResult,
     answers::{Busy, Permits},
-    error::ApiError,
     reply,
 };
-use crate::{
-    domain::{ids::UserId, limits::ANSWER_CHUNK_BYTES},
-    service::{ServiceError, StoreError},
-};
+use crate::domain::{UserId, limits::ANSWER_CHUNK_BYTES};
+use crate::service::{ServiceError, StoreError};
 
 /// Text before and after the rows.
 pub type Brackets = (&'static str, &'static str);

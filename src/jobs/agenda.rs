@@ -5,10 +5,8 @@ use std::time::Duration;
 use tokio::{sync::watch::Receiver, time::sleep};
 
 use super::repeated_errors::RepeatedErrors;
-use crate::{
-    domain::{agenda::TaskKind, time::MonotonicTime},
-    service::{Service, ServiceError, Settled},
-};
+use crate::domain::{MonotonicTime, agenda::TaskKind};
+use crate::service::{Service, ServiceError, Settled};
 
 /// Maximum time until a row that stays due is checked again, and until a change of the time of day is noticed.
 const EVERY: Duration = Duration::from_secs(15);

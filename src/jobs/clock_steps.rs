@@ -7,10 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tracing::warn;
 
-use crate::{
-    domain::{limits::CLOCK_STEP_MICROS, time::StepDetector},
-    service::Service,
-};
+use crate::domain::{limits::CLOCK_STEP_MICROS, time::StepDetector};
+use crate::service::Service;
 
 const EVERY: Duration = Duration::from_secs(5);
 

@@ -8,15 +8,11 @@ use std::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        fault::Unreached,
-        ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
-        message::{Message, MessageState, Route},
-        time::Timestamp,
-    },
-    store::{Messages, Snapshot, StoreError},
+use crate::domain::{
+    ChannelId, ContactId, DestinationId, IncidentId, Message, MessageId, MessageState, Timestamp, fault::Unreached,
+    message::Route,
 };
+use crate::store::{Messages, Snapshot, StoreError};
 
 const PAGE: usize = 1_000;
 

@@ -8,20 +8,14 @@ use tokio::{
 };
 
 use super::{DeadMessages, repeated_errors::RepeatedErrors};
-use crate::{
-    domain::{
-        change::Committed,
-        destination::EMAIL,
-        directory::Directory,
-        fault::{FaultKind, FaultSubject, damaged, undelivered, unreachable, unreached},
-        ids::Seq,
-        message::Message,
-        time::Timestamp,
-    },
-    notify::{Health, MediumReach},
-    service::{Service, ServiceError, Settled},
-    store::{Follower, Store, StoreError},
+use crate::domain::{
+    Committed, Directory, Message, Seq, Timestamp,
+    destination::EMAIL,
+    fault::{FaultKind, FaultSubject, damaged, undelivered, unreachable, unreached},
 };
+use crate::notify::{Health, MediumReach};
+use crate::service::{Service, ServiceError, Settled};
+use crate::store::{Follower, Store, StoreError};
 
 const EVERY: Duration = Duration::from_secs(15);
 /// Minimum time between rounds, however much is going on.

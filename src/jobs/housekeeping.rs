@@ -6,10 +6,8 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::TokenSweeper;
-use crate::{
-    domain::ids::Seq,
-    service::{Service, StoreError},
-};
+use crate::domain::Seq;
+use crate::service::{Service, StoreError};
 
 const EVERY: Duration = Duration::from_mins(1);
 

@@ -1,9 +1,7 @@
 //! Deletes tokens that expired long ago, by a clock that runs at most twice as fast as real time.
 
-use crate::{
-    domain::{limits::EXPIRY_CLOCK_STORED_EVERY_MICROS, time::Timestamp, token::ExpiryClock},
-    service::{Service, StoreError},
-};
+use crate::domain::{Timestamp, limits::EXPIRY_CLOCK_STORED_EVERY_MICROS, token::ExpiryClock};
+use crate::service::{Service, StoreError};
 
 pub struct TokenSweeper {
     clock: ExpiryClock,

@@ -10,16 +10,10 @@ use super::{
     Health, Transcript, Transport,
     resolve::{Resolved, Resolver},
 };
-use crate::{
-    domain::{
-        attempt::AttemptEnd,
-        channel::Channel,
-        ids::MessageId,
-        message::{Message, MessageState, MessageSubject},
-        time::{MonotonicTime, Now, Timestamp},
-    },
-    store::{Command, Store, StoreError, WriteError},
+use crate::domain::{
+    AttemptEnd, Channel, Message, MessageId, MessageState, MessageSubject, MonotonicTime, Now, Timestamp,
 };
+use crate::store::{Command, Store, StoreError, WriteError};
 
 /// Delay before storing a result is tried again, while nothing can be written.
 pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(1);

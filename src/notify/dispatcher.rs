@@ -21,17 +21,9 @@ use super::{
     deliver::{Deliver, WRITE_AGAIN},
     queue::{DestinationQueueId, Queue, QueueSettings, Work},
 };
-use crate::{
-    clock::random_bytes,
-    domain::{
-        attempt::AttemptEnd,
-        change::Committed,
-        ids::{MessageId, Seq},
-        message::Message,
-        time::{MonotonicTime, Now, Timestamp},
-    },
-    store::{Follower, Store, StoreError},
-};
+use crate::clock::random_bytes;
+use crate::domain::{AttemptEnd, Committed, Message, MessageId, MonotonicTime, Now, Seq, Timestamp};
+use crate::store::{Follower, Store, StoreError};
 
 /// Interval at which due messages are looked for even if none seems to be due: timers are late after a suspend.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::time::{MonotonicTime, Now, Timestamp};
+use crate::domain::{MonotonicTime, Now, Timestamp};
 
 /// Results of sending by medium, shared by senders and monitoring.
 #[derive(Debug, Default)]

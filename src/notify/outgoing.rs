@@ -3,13 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::domain::{
-    channel::Channel,
-    channel_types::find,
-    destination::{ADDRESS, Destination},
-    directory::Directory,
-    event::Event,
-    incident::Incident,
-    user::User,
+    Channel, Destination, Directory, Event, Incident, User, channel_types::find, destination::ADDRESS,
 };
 
 #[derive(Clone)]

@@ -30,16 +30,12 @@ use self::{
     wire::{INVALID_PARAMS, INVALID_REQUEST},
 };
 use super::{Outgoing, outgoing::ContactCard, settings::PluginSettings, text::clean};
-use crate::{
-    clock::Clock,
-    domain::{
-        attempt::AttemptOutcome,
-        channel::{Channel, is_valid_type},
-        channel_types::find,
-        directory::Directory,
-        limits::{PLUGINS, PROVIDER_ANSWER},
-        plugin::PluginInfo,
-    },
+use crate::clock::Clock;
+use crate::domain::{
+    AttemptOutcome, Channel, Directory, PluginInfo,
+    channel::is_valid_type,
+    channel_types::find,
+    limits::{PLUGINS, PROVIDER_ANSWER},
 };
 
 pub(super) struct Plugins {

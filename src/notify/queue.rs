@@ -14,11 +14,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::retry;
 use crate::domain::{
-    attempt::AttemptEnd,
-    ids::{ChannelId, ContactId, DestinationId, IncidentId, MessageId},
+    AttemptEnd, ChannelId, ContactId, DestinationId, IncidentId, Message, MessageId, MessageState, MonotonicTime, Now,
+    Timestamp,
     limits::{DESTINATION_WINDOW, MEDIUM_WINDOW, RETRY_AFTER_MAX_MICROS, RETRY_TIME_LEFT_MICROS, SUMMARY_MESSAGES},
-    message::{Message, MessageState, Route},
-    time::{MonotonicTime, Now, Timestamp},
+    message::Route,
 };
 
 const MINUTE_MICROS: i64 = 60_000_000;

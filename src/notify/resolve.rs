@@ -7,22 +7,16 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{ContactCard, Content, Notice, Outgoing, Summary};
-use crate::{
-    domain::{
-        channel::Channel,
-        channel_types::{CHANNEL_TYPES, find},
-        contact::Contact,
-        destination::DESTINATION_URL,
-        directory::Directory,
-        ids::{ChannelId, ContactId, DestinationId, EventId, IncidentId, MessageId, UserId},
-        incident::Incident,
-        limits::{LATE_MICROS, SUMMARY_NOTICES},
-        message::{Message, MessageSubject, Route},
-        setting::same_origin,
-        time::Timestamp,
-    },
-    store::{Snapshot, StoreError},
+use crate::domain::{
+    Channel, ChannelId, Contact, ContactId, DestinationId, Directory, EventId, Incident, IncidentId, Message,
+    MessageId, MessageSubject, Timestamp, UserId,
+    channel_types::{CHANNEL_TYPES, find},
+    destination::DESTINATION_URL,
+    limits::{LATE_MICROS, SUMMARY_NOTICES},
+    message::Route,
+    setting::same_origin,
 };
+use crate::store::{Snapshot, StoreError};
 
 /// Result of the lookup. `Gone` says which thing that the message needs was deleted.
 #[derive(Debug)]

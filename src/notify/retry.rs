@@ -1,8 +1,8 @@
 //! Decides when to retry a message and when to stop. Pure: time and randomness are arguments.
 
 use crate::domain::{
+    MonotonicTime,
     limits::{DESTINATION_BACKOFF_FIRST_MICROS, DESTINATION_BACKOFF_MAX_MICROS, RETRY_FIRST_MICROS, RETRY_MAX_MICROS},
-    time::MonotonicTime,
 };
 
 /// Returns when a message that was tried `attempts` times is tried again. `chance` is between 0 and 1 and spreads

@@ -4,17 +4,10 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::{
-    outgoing::{Content, Notice, Summary},
-    view::MessageView,
-};
+use super::{Content, Notice, outgoing::Summary, view::MessageView};
 use crate::domain::{
-    event::{Event, EventType, EventTypeSet, StateAfter},
-    ids::{EventId, IncidentId, SourceId, UserId},
-    incident::{EndTime, Incident},
-    severity::Level,
-    tag::{IncidentTag, Tag},
-    time::Timestamp,
+    EndTime, Event, EventId, EventType, EventTypeSet, Incident, IncidentId, IncidentTag, Level, SourceId, StateAfter,
+    Tag, Timestamp, UserId,
 };
 
 /// Returns a view of each kind: an event with all values, one with only the required values, a summary and a test.

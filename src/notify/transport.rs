@@ -35,17 +35,11 @@ use super::{
     template::Templates,
     text::clean,
 };
-use crate::{
-    clock::{Clock, random_bytes},
-    domain::{
-        attempt::AttemptOutcome,
-        channel_types::{CHANNEL_TYPES, Protocol},
-        datetime::Zoned,
-        destination::Destination,
-        directory::Directory,
-        limits::PROVIDER_ANSWER,
-        plugin::PluginInfo,
-    },
+use crate::clock::{Clock, random_bytes};
+use crate::domain::{
+    AttemptOutcome, Destination, Directory, PluginInfo, Zoned,
+    channel_types::{CHANNEL_TYPES, Protocol},
+    limits::PROVIDER_ANSWER,
 };
 
 /// A way to send messages: that of one channel type, or of all.

@@ -3,15 +3,9 @@
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{
-    outgoing::{Content, Notice},
-    python, text,
-};
+use super::{Content, Notice, python, text};
 use crate::domain::{
-    datetime::Zoned,
-    incident::EndTime,
-    limits,
-    time::Timestamp,
+    EndTime, Timestamp, Zoned, limits,
     urls::{SourceBase, starts_with_web_scheme},
 };
 

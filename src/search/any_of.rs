@@ -1,7 +1,7 @@
 //! Combines several queries: finds the incidents that match at least one of them, in one order.
 
 use super::{Cursor, Found, Search, SearchError, chunk::Key, page, scan::Scan, walk::ColumnWalk};
-use crate::domain::{filter::Criteria, time::Timestamp};
+use crate::domain::{Criteria, Timestamp};
 
 /// Number of rows that are counted in one step.
 const STEP: usize = 4_096;

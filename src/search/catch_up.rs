@@ -8,16 +8,8 @@ use super::{
     tail::{Batch, Document},
     text_index::{IndexError, Position, TextIndex},
 };
-use crate::{
-    domain::{
-        change::ChangeKind,
-        filter::fold,
-        ids::{EventId, IncidentId, Seq},
-        incident::Incident,
-        time::Timestamp,
-    },
-    store::{Snapshot, StoreError},
-};
+use crate::domain::{ChangeKind, EventId, Incident, IncidentId, Seq, Timestamp, filter::fold};
+use crate::store::{Snapshot, StoreError};
 
 /// Number of changes above which rebuilding the index is faster than replaying them.
 pub(super) const MOST_CHANGES: u64 = 50_000;

@@ -1,10 +1,6 @@
 //! A chunk of up to 4096 incidents in `(start, id)` order: one array for each column, and bounds of their values.
 
-use crate::domain::{
-    ids::IncidentId,
-    incident::{AckedUntil, EndTime, Summary},
-    time::Timestamp,
-};
+use crate::domain::{AckedUntil, EndTime, IncidentId, Timestamp, incident::Summary};
 
 /// Number of rows of a full chunk.
 pub(super) const ROWS: usize = 4096;

@@ -3,10 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::chunk::{Chunk, ChunkRow, Key};
-use crate::domain::{
-    ids::{IncidentId, SourceId},
-    incident::Summary,
-};
+use crate::domain::{IncidentId, SourceId, incident::Summary};
 
 /// Start that stands for a missing incident. No incident starts then; see [`crate::domain::time::Timestamp::MIN`].
 const NOWHERE: i64 = i64::MIN;

@@ -8,11 +8,7 @@ use super::{
     chunk::{Chunk, ChunkBounds, Key, STATELESS, source_bit},
     columns::Columns,
 };
-use crate::domain::{
-    filter::Criteria,
-    severity::{Level, LevelSet},
-    time::Timestamp,
-};
+use crate::domain::{Criteria, Level, LevelSet, Timestamp};
 
 /// Criteria as of one time, as ranges of column values. Leaves out tags, texts and names, which columns do not have.
 #[derive(Debug)]

@@ -7,14 +7,7 @@ use super::{
     conditions::Conditions,
     walk::{ColumnWalk, ones},
 };
-use crate::domain::{
-    directory::Directory,
-    event::{EventType, EventTypeSet},
-    filter::Criteria,
-    ids::SourceId,
-    severity::Level,
-    time::Timestamp,
-};
+use crate::domain::{Criteria, Directory, EventType, EventTypeSet, Level, SourceId, Timestamp};
 
 /// Numbers of incidents for each choice of a filter. Each group is counted as if the criteria did not mention it, so
 /// that a choice shows what it would find.

@@ -3,10 +3,8 @@
 use std::sync::{PoisonError, Weak};
 
 use super::{SearchState, catch_up, columns::Columns, tail::Batch, text_index::Position};
-use crate::{
-    domain::{change::Committed, ids::Seq, incident::Summary, time::Timestamp},
-    store::{Follower, Snapshot, Store, StoreError},
-};
+use crate::domain::{Committed, Seq, Timestamp, incident::Summary};
+use crate::store::{Follower, Snapshot, Store, StoreError};
 
 /// The follower of the store. The store holds it, so it must not keep the store alive.
 pub(super) struct Feed(pub(super) Weak<SearchState>);

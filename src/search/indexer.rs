@@ -12,7 +12,8 @@ use super::{
     tail::{Batch, Tail},
     text_index::{IndexError, Position, TextIndex, TextSearcher},
 };
-use crate::{domain::ids::Seq, store::Store};
+use crate::domain::Seq;
+use crate::store::Store;
 
 /// Time without new changes after which the tail is committed.
 const QUIET: Duration = Duration::from_millis(250);

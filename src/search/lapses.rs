@@ -7,7 +7,7 @@ use super::{
     chunk::{Chunk, INFINITY, Key},
     columns::Columns,
 };
-use crate::domain::{ids::IncidentId, time::Timestamp};
+use crate::domain::{IncidentId, Timestamp};
 
 impl Search {
     /// Returns the first `limit` ends and expirations of acknowledgements after `after`, in order. Takes one pass over

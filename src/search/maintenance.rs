@@ -8,9 +8,7 @@ use super::{
     id_set::{Collector, IdSet},
     walk::ColumnWalk,
 };
-use crate::domain::{
-    directory::Directory, filter::Criteria, ids::FilterId, limits::MAINTENANCE_FILTERS_SEARCHED, time::Timestamp,
-};
+use crate::domain::{Criteria, Directory, FilterId, Timestamp, limits::MAINTENANCE_FILTERS_SEARCHED};
 
 impl SearchState {
     /// Returns the incidents that are covered at `now`, or all others if `wanted` is false. Each filter is searched for

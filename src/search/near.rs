@@ -10,12 +10,8 @@ use super::{
     walk::ColumnWalk,
 };
 use crate::domain::{
-    filter::Criteria,
-    ids::IncidentId,
-    incident::Incident,
+    Criteria, Incident, IncidentId, Tag, Timestamp,
     limits::{NEIGHBOUR_CANDIDATES, NEIGHBOUR_MICROS},
-    tag::Tag,
-    time::Timestamp,
 };
 
 /// Total number of incidents with the rarest tags up to which tags are used. Frequent tags say little, and cost much.

@@ -1,7 +1,7 @@
 //! One page of a list, with the cursors to its neighbors.
 
 use super::chunk::Key;
-use crate::domain::{ids::IncidentId, time::Timestamp};
+use crate::domain::{IncidentId, Timestamp};
 
 /// A position between rows: strictly after (older than) `(start, id)`, or, backwards, strictly before it (newer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

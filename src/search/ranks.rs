@@ -8,11 +8,7 @@ use super::{
     sort::SortColumn,
     walk::ColumnWalk,
 };
-use crate::domain::{
-    directory::Directory,
-    filter::{Criteria, fold},
-    ids::{IncidentId, SourceId},
-};
+use crate::domain::{Criteria, Directory, IncidentId, SourceId, filter::fold};
 
 const HAS_TICKET: i64 = 0;
 const NO_TICKET: i64 = 1;

@@ -3,10 +3,8 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::{chunk::Key, feed::Loaded, id_set::IdSet, walk::ColumnWalk};
-use crate::{
-    domain::{filter::Criteria, ids::IncidentId, time::Timestamp},
-    store::{Snapshot, StoreError},
-};
+use crate::domain::{Criteria, IncidentId, Timestamp};
+use crate::store::{Snapshot, StoreError};
 
 /// Number of rows that are taken from the columns at a time, so that they are not locked for long.
 const STEP: usize = 512;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{ids::IncidentId, time::Timestamp};
+use crate::domain::{IncidentId, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortColumn {

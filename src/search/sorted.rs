@@ -9,7 +9,7 @@ use super::{
     sort::{Sort, SortedCursor},
     walk::{ColumnWalk, ones},
 };
-use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
+use crate::domain::{Criteria, IncidentId, Timestamp};
 
 /// One page of a sorted list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::{
     tail::TailView,
     text_index::IndexError,
 };
-use crate::domain::{incident::Incident, limits::TAG, tag::Tag};
+use crate::domain::{Incident, Tag, limits::TAG};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagSuggestionKind {

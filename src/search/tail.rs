@@ -5,13 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::id_set::Collector;
-use crate::domain::{
-    change::Committed,
-    filter::fold,
-    ids::{IncidentId, Seq},
-    incident::Incident,
-    tag::Tag,
-};
+use crate::domain::{Committed, Incident, IncidentId, Seq, Tag, filter::fold};
 
 /// An incident as it is to be indexed.
 #[derive(Clone, Debug)]

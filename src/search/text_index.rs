@@ -21,11 +21,7 @@ use super::{
     grams::{GramTokenizer, Pattern},
     id_set::Collector,
 };
-use crate::domain::{
-    ids::{IncidentId, Seq},
-    tag::Tag,
-    time::Timestamp,
-};
+use crate::domain::{IncidentId, Seq, Tag, Timestamp};
 
 /// Version of the schema and the meaning of its fields, increased with each change. An index of another version is
 /// rebuilt.

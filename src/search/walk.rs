@@ -8,7 +8,7 @@ use super::{
     conditions::Conditions,
     id_set::{Bits, IdSet},
 };
-use crate::domain::{filter::Criteria, ids::IncidentId, time::Timestamp};
+use crate::domain::{Criteria, IncidentId, Timestamp};
 
 /// A query of the columns as they are now.
 #[derive(Debug)]

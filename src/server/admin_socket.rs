@@ -19,12 +19,10 @@ use tokio::{
 use tracing::{debug, error, info};
 
 use super::{Stopping, backend::beside, stopped};
-use crate::{
-    config::Config,
-    control::{self, AdminReply, AdminRequest},
-    domain::limits,
-    service::Service,
-};
+use crate::config::Config;
+use crate::control::{self, AdminReply, AdminRequest};
+use crate::domain::limits;
+use crate::service::Service;
 
 /// Longest path of a socket in bytes that all systems support.
 const LONGEST_PATH: usize = 100;

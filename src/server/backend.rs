@@ -11,13 +11,11 @@ use anyhow::Context;
 use tracing::info;
 
 use super::{first_start, transport_settings};
-use crate::{
-    clock::{Clock, SystemClock},
-    config::Config,
-    search::Search,
-    service::{Service, Settings},
-    store::{Options, Store, verify_pages},
-};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::search::Search;
+use crate::service::{Service, Settings};
+use crate::store::{Options, Store, verify_pages};
 
 pub struct Backend {
     service: Service,

@@ -32,10 +32,8 @@ use self::{
     head::{CountedConnection, Head},
 };
 use super::{Stopping, stopped};
-use crate::{
-    domain::limits,
-    http::{Network, host},
-};
+use crate::domain::limits;
+use crate::http::{Network, host};
 
 /// Number of file descriptors for other purposes than clients: files, the search index, the admin socket.
 const RESERVED_DESCRIPTORS: usize = 256;

@@ -11,7 +11,8 @@ use secrecy::ExposeSecret;
 use tracing::{error, warn};
 
 use super::backend::beside;
-use crate::{config::Config, service::FirstStart};
+use crate::config::Config;
+use crate::service::FirstStart;
 
 /// Shows how to post the first incident to a server that listens at `base`.
 pub(super) fn explain(config: &Config, base: &str) {

@@ -4,11 +4,9 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::transport_settings;
-use crate::{
-    config::Config,
-    domain::plugin::{PluginInfo, PluginOption},
-    notify::Channels,
-};
+use crate::config::Config;
+use crate::domain::{PluginInfo, PluginOption};
+use crate::notify::Channels;
 
 #[derive(Serialize)]
 pub struct PluginTypeRow {

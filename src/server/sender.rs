@@ -8,12 +8,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use crate::{
-    domain::{destination::Destination, plugin::PluginInfo},
-    notify::{Channels, Health, MediumReach},
-    service::{MessageSender, Reached, TestOutcome},
-    store::Store,
-};
+use crate::domain::{Destination, PluginInfo};
+use crate::notify::{Channels, Health, MediumReach};
+use crate::service::{MessageSender, Reached, TestOutcome};
+use crate::store::Store;
 
 pub(super) struct TransportSender {
     pub channels: Arc<Channels>,

@@ -7,16 +7,14 @@ use std::{
 };
 
 use super::{Stopping, stopped};
-use crate::{
-    config::{Config, MailConfig, MailTls, SmsConfig},
-    domain::{directory::DecisionSettings, plugin::PluginInfo},
-    http::parse_blob,
-    notify::{
-        ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
-        PluginSettings, QueueSettings, SmsSettings,
-    },
-    store::Store,
+use crate::config::{Config, MailConfig, MailTls, SmsConfig};
+use crate::domain::{PluginInfo, directory::DecisionSettings};
+use crate::http::parse_blob;
+use crate::notify::{
+    ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
+    PluginSettings, QueueSettings, SmsSettings,
 };
+use crate::store::Store;
 
 const TEND_EVERY: Duration = Duration::from_secs(5);
 

@@ -4,14 +4,8 @@
 use std::sync::Arc;
 
 use super::{Caller, Service, ServiceError};
-use crate::{
-    domain::{
-        directory::Directory,
-        draft::{Draft, Managed},
-        ids::UserId,
-    },
-    store::{Command, Kind, Map, Numbered},
-};
+use crate::domain::{Directory, Managed, UserId, draft::Draft};
+use crate::store::{Command, Kind, Map, Numbered};
 
 /// A kind of thing that the methods here create, change and delete.
 pub trait Configured: Managed + Numbered + Clone + PartialEq {

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{
-    domain::{channel::ChannelRefusal, lifecycle::EventRefusal},
-    search::SearchError,
-    store::StoreError,
-};
+use crate::domain::{ChannelRefusal, EventRefusal};
+use crate::search::SearchError;
+use crate::store::StoreError;
 
 pub use crate::domain::{
     directory::Model,

@@ -25,17 +25,11 @@ use tokio::{
 
 use self::ring::{Ring, RingBounds, RingEntry};
 use super::{Service, ServiceError};
-use crate::{
-    domain::{
-        change::{Committed, IncidentChange},
-        ids::{IncidentId, Seq},
-        incident::Incident,
-        limits::{CLOCK_STEP_MICROS, LIVE_CLOCK_EVERY, LIVE_EVERY, LIVE_MOMENTS, LIVE_ROWS},
-        message::{Message, MessageSubject},
-        time::Timestamp,
-    },
-    store::{Follower, Store},
+use crate::domain::{
+    Committed, Incident, IncidentChange, IncidentId, Message, MessageSubject, Seq, Timestamp,
+    limits::{CLOCK_STEP_MICROS, LIVE_CLOCK_EVERY, LIVE_EVERY, LIVE_MOMENTS, LIVE_ROWS},
 };
+use crate::store::{Follower, Store};
 
 pub use self::ring::{Changes, Update};
 

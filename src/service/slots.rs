@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::ids::UserId;
+use crate::domain::UserId;
 
 /// A limited number of slots. Cheap to clone.
 #[derive(Clone)]

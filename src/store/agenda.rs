@@ -16,13 +16,10 @@ use super::{
     schema::DUE_TO_TASK,
     tables::WriteTables,
 };
-use crate::{
-    clock::Clock,
-    domain::{
-        agenda::{Agenda, Due, Task, TaskKind},
-        directory::Directory,
-        time::Timestamp,
-    },
+use crate::clock::Clock;
+use crate::domain::{
+    Directory, Timestamp,
+    agenda::{Agenda, Due, Task, TaskKind},
 };
 
 /// Version byte of a row's value, which has no other content.

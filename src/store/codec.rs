@@ -9,7 +9,7 @@ use super::{
     StoreError,
     schema::{IdKey, PairKey, UuidPairKey},
 };
-use crate::domain::{directory::Subject, time::Timestamp};
+use crate::domain::{Timestamp, directory::Subject};
 
 /// Kind of record, id, sequence number.
 pub type VersionKey = [u8; 17];

@@ -6,19 +6,8 @@ use uuid::Uuid;
 
 use super::{configure::Configure, counters::Counters, tables::Reads};
 use crate::domain::{
-    ack::Acknowledgement,
-    agenda::Task,
-    change::ChangeKind,
-    contact::{Contact, ContactGroup},
-    directory::Directory,
-    event::Event,
-    ids::{ContactGroupId, ContactId, EventId, IncidentId, MessageId, Seq, SourceId, UserId},
-    incident::Incident,
-    message::Message,
-    preferences::Preferences,
-    time::Timestamp,
-    token::TokenHash,
-    user::User,
+    Acknowledgement, ChangeKind, Contact, ContactGroup, ContactGroupId, ContactId, Directory, Event, EventId, Incident,
+    IncidentId, Message, MessageId, Preferences, Seq, SourceId, Timestamp, TokenHash, User, UserId, agenda::Task,
 };
 
 /// Reads and staged writes of a command. Methods for the kinds of configuration are in `kind` and `configure`. Reads see

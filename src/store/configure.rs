@@ -10,10 +10,9 @@ use super::{
     kind::{Kind, Map, Record, RecordKey},
 };
 use crate::domain::{
-    change::ConfigurationChange,
-    directory::{DecisionSettings, Directory, Subject},
+    ConfigurationChange, Directory, StoredFilter,
+    directory::{DecisionSettings, Subject},
     event_filter::CompiledLists,
-    stored_filter::StoredFilter,
 };
 
 /// A write to the configuration. Returns `None` if it changed nothing.

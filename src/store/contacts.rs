@@ -18,13 +18,7 @@ use super::{
     },
     tables::Reads,
 };
-use crate::domain::{
-    change::ConfigurationChange,
-    contact::{Contact, ContactGroup},
-    directory::Subject,
-    filter::fold,
-    ids::{ContactId, Seq},
-};
+use crate::domain::{ConfigurationChange, Contact, ContactGroup, ContactId, Seq, directory::Subject, filter::fold};
 
 impl Snapshot {
     pub fn contact(&self, uuid: Uuid) -> Result<Option<Contact>, StoreError> {

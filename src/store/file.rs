@@ -21,7 +21,8 @@ use super::{
     schema::{FORMAT, NAME_TO_META},
     tables,
 };
-use crate::{clock::random_bytes, domain::limits::FREE_SPACE_BYTES};
+use crate::clock::random_bytes;
+use crate::domain::limits::FREE_SPACE_BYTES;
 
 const FORMAT_KEY: &str = "format";
 const GENERATION_KEY: &str = "generation";

@@ -17,15 +17,8 @@ use super::{
     tables::{Reads, WriteTables},
 };
 use crate::domain::{
-    ack::Acknowledgement,
-    agenda::Task,
-    change::{Change, ChangeKind, Committed, IncidentChange},
-    directory::Directory,
-    event::Event,
-    ids::{IncidentId, Seq, UserId},
-    incident::{Incident, Summary},
-    matcher::Matcher,
-    time::Timestamp,
+    Acknowledgement, Change, ChangeKind, Committed, Directory, Event, Incident, IncidentChange, IncidentId, Seq,
+    Timestamp, UserId, agenda::Task, incident::Summary, matcher::Matcher,
 };
 
 /// A transaction to which accepted commands are applied: the open tables, and the working copies of directory and

@@ -45,23 +45,10 @@ use super::{
     verify::Findings,
 };
 use crate::domain::{
-    agenda::Task,
-    channel::Channel,
-    destination::Destination,
-    directory::{Directory, Subject},
-    event_filter::Filters,
-    ids::{
-        ChannelId, DestinationId, FilterId, Id, MaintenanceId, ProfileId, RuleId, SourceId, TimeslotId, TokenId, UserId,
-    },
-    maintenance::{Maintenance, Maintenances},
-    profile::Profile,
-    rule::Rule,
-    source::Source,
-    stored_filter::StoredFilter,
-    timeslot::Timeslot,
-    token::{Token, TokenHash},
+    Channel, ChannelId, Destination, DestinationId, Directory, FilterId, Maintenance, MaintenanceId, Profile,
+    ProfileId, Rule, RuleId, Source, SourceId, StoredFilter, Timeslot, TimeslotId, Token, TokenHash, TokenId, User,
+    UserId, agenda::Task, directory::Subject, event_filter::Filters, ids::Id, maintenance::Maintenances,
     tokens::Tokens,
-    user::User,
 };
 
 /// Calls a macro with the list of kinds, in the order in which they are loaded: the type, the counter of its last id,

@@ -14,12 +14,7 @@ use super::{
         VERSION,
     },
 };
-use crate::domain::{
-    directory::{Directory, Subject},
-    ids::{Seq, SourceId},
-    limits::UNLOGGED_IDS,
-    time::Timestamp,
-};
+use crate::domain::{Directory, Seq, SourceId, Timestamp, directory::Subject, limits::UNLOGGED_IDS};
 
 pub fn counters(txn: &ReadTransaction) -> Result<Counters, StoreError> {
     Counters::load(&txn.open_table(NAME_TO_COUNTER)?)

@@ -14,9 +14,9 @@ use super::{
     tables::{self, WriteTables},
 };
 use crate::domain::{
+    Directory, Timestamp,
     agenda::{Task, TaskKind},
-    directory::{Directory, Subject},
-    time::Timestamp,
+    directory::Subject,
 };
 
 pub fn migrate(database: &Database) -> Result<(), StoreError> {

@@ -15,19 +15,13 @@ use super::{
     tables::{Reads, WriteTables},
 };
 use crate::domain::{
-    change::Committed,
-    channel::Channel,
-    contact::Contact,
+    Channel, Committed, Contact, Event, Incident, Message, MessageId, MessageState, MessageSubject, Overflow, Rule,
+    Timestamp,
     destination::shows_settings,
-    event::Event,
-    ids::MessageId,
-    incident::Incident,
     limits::{CALLS_PER_EVENT, WAYS_PER_EVENT},
-    message::{Message, MessageState, MessageSubject, Route},
+    message::Route,
     plan::{Intent, NearMissRecipient, NearReason, Occurrence, Plan, plan},
     recipients::{ContactCall, Contacts, ExpandedRule, NotifiedAlready, expand},
-    rule::{Overflow, Rule},
-    time::Timestamp,
 };
 
 impl Applier<'_, '_> {

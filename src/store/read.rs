@@ -30,19 +30,8 @@ use super::{
     tables,
 };
 use crate::domain::{
-    ack::Acknowledgement,
-    change::Change,
-    directory::Directory,
-    event::Event,
-    ids::{EventId, IncidentId, MessageId, Seq, SourceId, UserId},
-    incident::{Incident, Summary},
-    message::Message,
-    plan::NearMiss,
-    preferences::Preferences,
-    rule::Overflow,
-    size::SizeBudget,
-    tag::IncidentTag,
-    time::Timestamp,
+    Acknowledgement, Change, Directory, Event, EventId, Incident, IncidentId, IncidentTag, Message, MessageId,
+    Overflow, Preferences, Seq, SizeBudget, SourceId, Timestamp, UserId, incident::Summary, plan::NearMiss,
 };
 
 /// Direction in which a list is read that shows the newest first.

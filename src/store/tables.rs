@@ -17,13 +17,8 @@ use super::{
     schema::{self, IdKey, PairKey, UuidKey, UuidPairKey, all_tables},
 };
 use crate::domain::{
-    ack::Acknowledgement,
-    contact::{Contact, ContactGroup},
-    event::Event,
-    ids::{EventId, IncidentId, MessageId, SourceId, UserId},
-    incident::Incident,
-    message::Message,
-    preferences::Preferences,
+    Acknowledgement, Contact, ContactGroup, Event, EventId, Incident, IncidentId, Message, MessageId, Preferences,
+    SourceId, UserId,
 };
 
 macro_rules! write_tables {

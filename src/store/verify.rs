@@ -24,12 +24,7 @@ use super::{
     tables,
 };
 use crate::domain::{
-    ack::acked_until,
-    directory::Directory,
-    event::{EventType, EventTypeSet},
-    ids::IncidentId,
-    incident::{Incident, Summary},
-    time::Timestamp,
+    Directory, EventType, EventTypeSet, Incident, IncidentId, Timestamp, ack::acked_until, incident::Summary,
 };
 
 /// Maximum number of findings. More would not help.

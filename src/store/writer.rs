@@ -23,18 +23,8 @@ use super::{
     schema::NAME_TO_COUNTER,
     tables::WriteTables,
 };
-use crate::{
-    clock::Clock,
-    domain::{
-        change::Committed,
-        directory::Directory,
-        ids::{Seq, UserId},
-        limits::BATCH_COMMANDS,
-        matcher::Matcher,
-        message::Message,
-        time::Timestamp,
-    },
-};
+use crate::clock::Clock;
+use crate::domain::{Committed, Directory, Message, Seq, Timestamp, UserId, limits::BATCH_COMMANDS, matcher::Matcher};
 
 /// Receiver of all batches, on the writer thread, after the commit and before the replies. Its functions must be fast.
 pub trait Follower: Send + Sync {

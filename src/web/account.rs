@@ -3,11 +3,9 @@
 pub mod login;
 pub mod own;
 
-use crate::{
-    http::routes::{Routes, get, post},
-    service::Action,
-    web::Site,
-};
+use crate::http::routes::{Routes, get, post};
+use crate::service::Action;
+use crate::web::Site;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)

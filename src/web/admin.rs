@@ -24,23 +24,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::{
-    Site,
-    answer::{self, PageError},
-    form::FormFields,
+    FormFields, Frame, PageError, Section, Site, Visitor, answer,
     form_page::{form, send},
-    layout::{Frame, Section},
     plain_form::PlainPage,
     show::span,
-    visitor::Visitor,
 };
-use crate::{
-    domain::{
-        time::Timestamp,
-        token::{Token, TokenKind},
-    },
-    http::routes::{Routes, get, post},
-    service::{Action, Model, TokenLife},
-};
+use crate::domain::{Timestamp, Token, TokenKind};
+use crate::http::routes::{Routes, get, post};
+use crate::service::{Action, Model, TokenLife};
 
 /// Tabs of the administration pages: folder of the address, and title.
 pub const TABS: &[(&str, &str)] = &[

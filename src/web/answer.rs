@@ -12,17 +12,10 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
 
-use super::{
-    Site,
-    layout::{Frame, Section},
-    submissions::ShownOnce,
-    visitor::Visitor,
-};
-use crate::{
-    domain::limits::BODY_RETRY_AFTER,
-    http::{body::BodyError, cookies},
-    service::{Forbidden, Model, Refusal, SearchError, ServiceError, StoreError},
-};
+use super::{Frame, Section, Site, Visitor, submissions::ShownOnce};
+use crate::domain::limits::BODY_RETRY_AFTER;
+use crate::http::{body::BodyError, cookies};
+use crate::service::{Forbidden, Model, Refusal, SearchError, ServiceError, StoreError};
 
 /// Cookie with a notice of what was done, until a page has shown it.
 pub const NOTICE: &str = "notice";

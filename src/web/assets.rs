@@ -12,13 +12,11 @@ use axum::{
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Site;
-use crate::{
-    http::{
-        answers::PartOfProgram,
-        routes::{Routes, get},
-    },
-    service::Action,
+use crate::http::{
+    answers::PartOfProgram,
+    routes::{Routes, get},
 };
+use crate::service::Action;
 
 #[derive(RustEmbed)]
 #[folder = "web/css"]

@@ -1,6 +1,7 @@
 //! The delivery of a message as a badge.
 
-use crate::{domain::message::Delivery, service::Notification};
+use crate::domain::Delivery;
+use crate::service::Notification;
 
 /// Returns the word for the delivery.
 #[must_use]

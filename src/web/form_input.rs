@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::form::FormFields;
+use super::FormFields;
 
 /// Input of a form, with its value.
 #[expect(clippy::struct_excessive_bools, reason = "the template asks each by itself")]

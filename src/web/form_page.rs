@@ -10,17 +10,11 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Site,
-    answer::{PageError, PageResult, page, refused, see},
-    form::FormFields,
-    notification_settings::needed,
-    problem::Problem,
-    visitor::{Posted, Visitor},
+    FormFields, PageError, PageResult, Posted, Problem, Site, Visitor, notification_settings::needed, page, refused,
+    see,
 };
-use crate::{
-    http::routes::{Handlers, get},
-    service::{Action, Refusal, ServiceError, StoreError},
-};
+use crate::http::routes::{Handlers, get};
+use crate::service::{Action, Refusal, ServiceError, StoreError};
 
 /// Page with a form for a new thing and for a stored one. Its template shows both.
 pub trait FormPage: askama::Template + Send + Sync + Sized + 'static {

@@ -9,11 +9,9 @@ mod sentence;
 pub mod view;
 pub mod work;
 
-use crate::{
-    http::routes::{Routes, get, post},
-    service::Action,
-    web::{Site, live},
-};
+use crate::http::routes::{Routes, get, post};
+use crate::service::Action;
+use crate::web::{Site, live};
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)

@@ -8,11 +8,9 @@ mod timeline;
 mod until;
 mod why;
 
-use crate::{
-    http::routes::{Routes, get, post},
-    service::Action,
-    web::Site,
-};
+use crate::http::routes::{Routes, get, post};
+use crate::service::Action;
+use crate::web::Site;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)

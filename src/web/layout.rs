@@ -2,14 +2,9 @@
 
 use chrono_tz::Tz;
 
-use super::{Site, show::Show, visitor::Visitor};
-use crate::{
-    domain::{
-        limits::LIVE_SILENCE,
-        preferences::{DateFormat, Preferences},
-    },
-    service::Permissions,
-};
+use super::{Show, Site, Visitor};
+use crate::domain::{DateFormat, Preferences, limits::LIVE_SILENCE};
+use crate::service::Permissions;
 
 /// Sections of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

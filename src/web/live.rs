@@ -21,17 +21,15 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::rendered::Pushes;
 use self::views::{Push, Views};
-use super::{Site, form::FormFields, visitor::Visitor};
-use crate::{
-    domain::{
-        limits::{LIVE_ALIVE, LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
-        time::Timestamp,
-    },
-    http::cookies,
-    service::{
-        NoSlot, Slot,
-        live::{News, Reader},
-    },
+use super::{FormFields, Site, Visitor};
+use crate::domain::{
+    Timestamp,
+    limits::{LIVE_ALIVE, LIVE_EVERY, LIVE_STREAM_LIFE, LIVE_STREAMS, LIVE_STREAMS_PER_USER},
+};
+use crate::http::cookies;
+use crate::service::{
+    NoSlot, Slot,
+    live::{News, Reader},
 };
 
 /// Upper bound on how often the pause between reload requests to a page doubles.

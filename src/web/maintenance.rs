@@ -4,12 +4,10 @@ pub mod covered;
 pub mod form;
 pub mod tasks;
 
-use crate::{
-    domain::{directory::Directory, maintenance::Maintenance, time::Timestamp},
-    http::routes::{Routes, get, post},
-    service::Action,
-    web::{Site, form_page, notification_settings::words},
-};
+use crate::domain::{Directory, Maintenance, Timestamp};
+use crate::http::routes::{Routes, get, post};
+use crate::service::Action;
+use crate::web::{Site, form_page, notification_settings::words};
 
 pub const PAGE: &str = "/plannedmaintenance/";
 

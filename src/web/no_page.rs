@@ -10,7 +10,7 @@ use axum::{
 };
 use tower::ServiceExt;
 
-use super::answer::{PageError, see};
+use super::{PageError, see};
 use crate::http::negotiate;
 
 /// Prefixes of paths for programs. They are answered with JSON even in a browser.

@@ -15,16 +15,9 @@ pub mod words;
 
 use axum::http::HeaderMap;
 
-use super::{
-    Site,
-    answer::{PageResult, see},
-    form_page::form,
-    visitor::Visitor,
-};
-use crate::{
-    http::routes::{Routes, get, post},
-    service::Action,
-};
+use super::{PageResult, Site, Visitor, form_page::form, see};
+use crate::http::routes::{Routes, get, post};
+use crate::service::Action;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::of(Action::UseDesk)

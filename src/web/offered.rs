@@ -5,10 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use rustc_hash::FxHashMap;
 
 use crate::domain::{
-    directory::Directory,
-    ids::{FilterId, UserId},
+    Directory, FilterId, StoredFilter, UserId,
     limits::{CHOICES_SHOWN, SOURCE_TYPE_SHOWN},
-    stored_filter::StoredFilter,
 };
 
 /// Returns all of the user's own filters, all `chosen` ones, and some of other users. Those are taken from their owners

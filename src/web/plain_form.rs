@@ -7,19 +7,12 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Site,
-    answer::{PageError, missing},
-    form::FormFields,
+    Ask, FormError, FormFields, FormPage, Frame, PageError, Problem, Section, Site, Visitor,
     form_input::{FormInput, filled},
-    form_page::{Ask, FormError, FormPage},
-    layout::{Frame, Section},
-    problem::Problem,
-    visitor::Visitor,
+    missing,
 };
-use crate::{
-    domain::directory::Subject,
-    service::{Action, Model},
-};
+use crate::domain::directory::Subject;
+use crate::service::{Action, Model};
 
 /// Form for a new thing and for a stored one that consists of declared inputs.
 pub trait PlainForm: Sized + 'static {

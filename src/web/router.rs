@@ -6,13 +6,11 @@ use super::{
     Site, WebSettings, account, admin, answer, assets, incident_list, incident_page, maintenance, no_page,
     notification_settings, submissions,
 };
-use crate::{
-    http::{
-        self, HttpSettings,
-        routes::{Operation, Routes},
-    },
-    service::Service,
+use crate::http::{
+    self, HttpSettings,
+    routes::{Operation, Routes},
 };
+use crate::service::Service;
 
 /// Returns the router of everything that is served: the APIs and the pages.
 pub fn with_pages(service: Service, http: HttpSettings, web: WebSettings) -> Router {

@@ -3,7 +3,7 @@
 use chrono::{SecondsFormat, Timelike};
 use chrono_tz::Tz;
 
-use crate::domain::{preferences::DateFormat, time::Timestamp};
+use crate::domain::{DateFormat, Timestamp};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

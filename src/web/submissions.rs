@@ -25,18 +25,15 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use tokio::{runtime::Handle, sync::watch};
 
-use super::{Site, answer::PageError};
-use crate::{
-    domain::{
-        ids::UserId,
-        limits::{
-            FORM_ANSWER_BYTES, FORM_ANSWERS_BYTES, FORM_KEPT_FOR, FORM_NUMBER, FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER,
-            FORMS_KEPT, FORMS_KEPT_PER_USER,
-        },
-        time::MonotonicTime,
+use super::{PageError, Site};
+use crate::domain::{
+    MonotonicTime, UserId,
+    limits::{
+        FORM_ANSWER_BYTES, FORM_ANSWERS_BYTES, FORM_KEPT_FOR, FORM_NUMBER, FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER,
+        FORMS_KEPT, FORMS_KEPT_PER_USER,
     },
-    service::{NoSlot, Slot, Slots},
 };
+use crate::service::{NoSlot, Slot, Slots};
 
 /// Field with the number of a form.
 pub const NUMBER: &str = "form_number";

@@ -10,16 +10,13 @@ use axum::{
 use percent_encoding::percent_decode_str;
 
 use super::{
-    Site,
-    answer::{self, NOTICE, PageError},
-    form::FormFields,
+    FormFields, PageError, Site,
+    answer::{self, NOTICE},
     submissions::{self, ClaimPlace, FormDecision, FormKey},
 };
-use crate::{
-    domain::{limits::LAST_VIEW, preferences::Preferences},
-    http::{body::Payload, cookies, peer, routes::Needed},
-    service::Caller,
-};
+use crate::domain::{Preferences, limits::LAST_VIEW};
+use crate::http::{Payload, cookies, peer, routes::Needed};
+use crate::service::Caller;
 
 /// User who is logged in and may do what the route requires.
 #[derive(Clone, Debug)]

@@ -8,11 +8,8 @@ use super::{
     settings::{self, BadChannelSetting},
 };
 use crate::domain::{
-    directory::Directory,
-    draft::Managed,
-    ids::ChannelId,
+    Action, ChannelId, Directory, Managed,
     limits::{CHANNEL_CONFIG_BYTES, NAME, THINGS_PER_KIND},
-    rights::Action,
 };
 
 /// The requested values of a new or changed channel. `None`: unchanged, or the default of a new channel.

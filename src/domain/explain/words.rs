@@ -2,11 +2,7 @@
 
 use chrono_tz::Tz;
 
-use crate::domain::{
-    limits::WORDS_IN_LIST,
-    time::Timestamp,
-    timeslot::{Recurrence, TimeOfDay},
-};
+use crate::domain::{Recurrence, TimeOfDay, Timestamp, limits::WORDS_IN_LIST};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -6,15 +6,9 @@ use chrono_tz::Tz;
 
 use super::{FaultFinding, FaultSubject, FaultVerdict};
 use crate::domain::{
+    Channel, ChannelId, DestinationId, Directory, Overflow, Source, SourceId, Timestamp, Token, UserId,
     agenda::Next,
-    channel::Channel,
-    directory::Directory,
-    ids::{ChannelId, DestinationId, SourceId, UserId},
     limits::{CONTACTS_NAMED, HEARTBEAT_GRACE_MICROS, MEDIUM_UNREACHABLE_MICROS},
-    rule::Overflow,
-    source::Source,
-    time::Timestamp,
-    token::Token,
 };
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;

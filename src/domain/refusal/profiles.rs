@@ -2,12 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::{
-    directory::Directory,
-    ids::{MaintenanceId, UserId},
-    profile::Profile,
-    stored_filter::FilterBlob,
-};
+use crate::domain::{Directory, FilterBlob, MaintenanceId, Profile, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotificationRefusal {

@@ -2,13 +2,10 @@
 
 use super::{FilterBlob, StoredFilter};
 use crate::domain::{
-    directory::Directory,
-    draft::{Managed, check_count, check_name, require},
-    ids::{FilterId, UserId},
+    Action, Directory, FilterId, Managed, NotificationRefusal, Refusal, Timestamp, UserId,
+    draft::{check_count, check_name, require},
     limits::{FILTER_BYTES, FILTER_BYTES_PER_USER, FILTER_NAME},
-    refusal::{NotificationRefusal, ProfileLabel, Refusal},
-    rights::Action,
-    time::Timestamp,
+    refusal::ProfileLabel,
 };
 
 /// The requested values of a new or changed filter. `None`: unchanged, or the default of a new filter.

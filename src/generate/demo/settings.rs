@@ -5,23 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::{Builder, Uuid};
 
 use super::{PEOPLE, story};
-use crate::{
-    domain::{
-        channel::Channel,
-        contact::{Contact, ContactGroup},
-        destination::{self, Destination},
-        event::EventType,
-        ids::{DestinationId, FilterId, SourceId, TimeslotId, UserId},
-        maintenance::Maintenance,
-        profile::Profile,
-        rule::{Addressee, Recipient, Rule},
-        severity::Level,
-        stored_filter::{FilterBlob, StoredFilter},
-        timeslot::{Recurrence, TimeOfDay, Timeslot, all_the_time},
-    },
-    generate::dice::Dice,
-    service::{Command, ServiceError},
+use crate::domain::{
+    Addressee, Channel, Contact, ContactGroup, Destination, DestinationId, EventType, FilterBlob, FilterId, Level,
+    Maintenance, Profile, Recipient, Recurrence, Rule, SourceId, StoredFilter, TimeOfDay, Timeslot, TimeslotId, UserId,
+    destination, timeslot::all_the_time,
 };
+use crate::generate::dice::Dice;
+use crate::service::{Command, ServiceError};
 
 const HOUR: i64 = 3_600_000_000;
 /// A number that the British regulator reserves for films. Nobody has it.

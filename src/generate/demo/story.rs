@@ -1,13 +1,11 @@
 //! Demo incidents of the last days, the oldest first. Pure: randomness and the time are arguments.
 
-use crate::{
-    domain::{event::EventType, incident::EndTime, severity::Level, tag::Tag, time::Timestamp},
-    generate::{
-        dice::Dice,
-        draft::{By, Draft, DraftEvent},
-        scenario::{Fault, SourceKind},
-        words::WORDS,
-    },
+use crate::domain::{EndTime, EventType, Level, Tag, Timestamp};
+use crate::generate::{
+    dice::Dice,
+    draft::{By, Draft, DraftEvent},
+    scenario::{Fault, SourceKind},
+    words::WORDS,
 };
 
 pub(super) const PEOPLE: usize = 3;

@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 
-use crate::http::error::ApiError;
+use crate::http::ApiError;
 
 /// Primary key in a path. Anything but a number is a 404 (contract section 1.2).
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use axum::{http::StatusCode, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{Version, page::Location, reply};
+use crate::http::{Location, Version, reply};
 
 #[derive(Serialize, ToSchema)]
 pub struct Metadata {

@@ -13,7 +13,7 @@ use std::{
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-use crate::domain::{address::network, ids::UserId, limits};
+use crate::domain::{UserId, address::network, limits};
 
 /// User or address that is charged for a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

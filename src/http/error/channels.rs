@@ -1,7 +1,8 @@
 //! HTTP errors of channel operations.
 
 use super::ApiError;
-use crate::{domain::limits, service::ChannelRefusal};
+use crate::domain::limits;
+use crate::service::ChannelRefusal;
 
 impl From<ChannelRefusal> for ApiError {
     fn from(refusal: ChannelRefusal) -> Self {

@@ -4,11 +4,9 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::{ApiError, NOT_NULL};
-use crate::{
-    domain::ids::MaintenanceId,
-    http::argus::shared::blob::BlobBody,
-    service::{NotificationRefusal, ProfileLabel},
-};
+use crate::domain::MaintenanceId;
+use crate::http::argus::shared::blob::BlobBody;
+use crate::service::{NotificationRefusal, ProfileLabel};
 
 impl From<NotificationRefusal> for ApiError {
     fn from(refusal: NotificationRefusal) -> Self {

@@ -5,14 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{BAD_INTEGER, BodyFields, TextRule, integer, python, text};
-use crate::{
-    domain::{
-        event::EventType,
-        limits,
-        tag::{Tag, TagError},
-    },
-    http::error::{NO_NUL, NOT_NULL, too_long, too_many, too_short},
-};
+use crate::domain::{EventType, Tag, limits, tag::TagError};
+use crate::http::error::{NO_NUL, NOT_NULL, too_long, too_many, too_short};
 
 const TAG_FORMAT: &str = "Tags need to follow the format {\"tag\": key=value}";
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::{domain::channel::Channel, service::Service};
+use crate::domain::Channel;
+use crate::service::Service;
 
 pub(super) fn shown(channel: &Channel, service: &Service) -> Value {
     json!({

@@ -10,15 +10,13 @@ use super::{
     fields::{self, IcingaFields, check_length, optional, origin, required},
     request_path::Endpoint,
 };
-use crate::{
-    domain::{
-        contact::{Contact, ContactDraft, looks_like_email},
-        destination::EMAIL,
-        directory::Directory,
-        limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME, GROUPS_PER_CONTACT},
-    },
-    service::{Service, contacts::contact::check_channel},
+use crate::domain::{
+    Contact, ContactDraft, Directory,
+    contact::looks_like_email,
+    destination::EMAIL,
+    limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME, GROUPS_PER_CONTACT},
 };
+use crate::service::{Service, contacts::contact::check_channel};
 
 const MISSING: &str =
     "Invalid request body: the fields id, full_name and default_channel must be present and of type string";

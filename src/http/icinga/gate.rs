@@ -11,10 +11,8 @@ use base64::{
 };
 
 use super::Problem;
-use crate::{
-    http::{Api, peer::Client, routes::Needed},
-    service::{AuthFailure, Caller, LoginFailure},
-};
+use crate::http::{Api, Client, routes::Needed};
+use crate::service::{AuthFailure, Caller, LoginFailure};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,

@@ -7,10 +7,8 @@ use super::{
     Dialect, Problem,
     fields::{self, IcingaFields, check_length, optional, origin, required},
 };
-use crate::{
-    domain::{contact::GroupDraft, limits::GROUP_NAME},
-    service::GroupWithUsers,
-};
+use crate::domain::{GroupDraft, limits::GROUP_NAME};
+use crate::service::GroupWithUsers;
 
 const MISSING: &str = "Invalid request body: the fields id and name must be present and of type string";
 

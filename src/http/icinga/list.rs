@@ -4,14 +4,12 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::{Dialect, Problem};
-use crate::{
-    domain::ids::UserId,
-    http::{
-        Api,
-        stream::{self, NoAnswer, Rows, Stop},
-    },
-    service::{List, Service},
+use crate::domain::UserId;
+use crate::http::{
+    Api,
+    stream::{self, NoAnswer, Rows, Stop},
 };
+use crate::service::{List, Service};
 
 /// Streams a list. Errors that occur before the first byte is sent are answered as such.
 pub(super) async fn streamed<T: 'static>(

@@ -8,10 +8,8 @@ use axum::{
 };
 
 use super::{Dialect, request_path::Endpoint};
-use crate::{
-    http::{ApiError, answers::Busy},
-    service::{ContactRefusal, StoreError, policy::CONTACT_API},
-};
+use crate::http::{ApiError, answers::Busy};
+use crate::service::{ContactRefusal, StoreError, policy::CONTACT_API};
 
 type Said = (StatusCode, Cow<'static, str>);
 

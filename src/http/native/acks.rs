@@ -2,17 +2,11 @@
 
 use axum::http::StatusCode;
 
-use crate::{
-    domain::ids::{EventId, IncidentId},
-    http::{
-        HandlerResult,
-        argus::{
-            keys::KeyPair,
-            shared::render::{EventBody, Renderer},
-        },
-        auth::Call,
-        reply,
-    },
+use crate::domain::{EventId, IncidentId};
+use crate::http::{
+    Call, HandlerResult, KeyPair,
+    argus::shared::render::{EventBody, Renderer},
+    reply,
 };
 
 /// Undo an acknowledgement

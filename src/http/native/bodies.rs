@@ -6,18 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        datetime::Zoned,
-        directory::Directory,
-        event::EventType,
-        ids::EventId,
-        message::{Message, MessageState, MessageSubject, Route},
-        time::Timestamp,
-    },
-    http::Api,
-    service::{Caller, Notification},
+use crate::domain::{
+    Directory, EventId, EventType, Message, MessageState, MessageSubject, Timestamp, Zoned, message::Route,
 };
+use crate::http::Api;
+use crate::service::{Caller, Notification};
 
 /// A message with its recipient, its origin and its delivery.
 #[derive(Serialize, ToSchema)]

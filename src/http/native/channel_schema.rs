@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    plugin::{PluginInfo, PluginOption},
+    PluginInfo, PluginOption,
     setting::{Form, Setting},
 };
 

@@ -7,24 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::channel_schema;
-use crate::{
-    domain::{
-        channel::{Channel, ChannelDraft},
-        limits,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::Name,
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, Settings, request},
-        stream,
-    },
-    service::{AboutType, ChannelType, Model},
+use crate::domain::{Channel, ChannelDraft, limits};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Payload, Request, TextRule, argus::keys::Name, reply, request,
+    request::Settings, stream,
 };
+use crate::service::{AboutType, ChannelType, Model};
 
 request! {
     pub struct ChannelRequest fills ChannelDraft requires ["name", "type"] {

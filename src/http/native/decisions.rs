@@ -8,17 +8,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bodies::{ChannelReference, ContactReference, DestinationReference, EventReference};
-use crate::{
-    domain::{
-        channel::Channel,
-        destination::{Destination, shows_settings},
-        explain::{Clause, Reason},
-        ids::{DestinationId, EventId, IncidentId},
-        message::Delivery,
-    },
-    http::{Api, HandlerResult, argus::keys::KeyPair, auth::Call, error::ApiError, params::Params, reply},
-    service::{DecisionRecipient, Decisions, ProfileDecision, RuleDecision},
+use crate::domain::{
+    Channel, Delivery, Destination, DestinationId, EventId, IncidentId,
+    destination::shows_settings,
+    explain::{Clause, Reason},
 };
+use crate::http::{Api, ApiError, Call, HandlerResult, KeyPair, Params, reply};
+use crate::service::{DecisionRecipient, Decisions, ProfileDecision, RuleDecision};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Decisions)]

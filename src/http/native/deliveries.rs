@@ -5,11 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bodies::{NotificationBody, Writer};
-use crate::{
-    domain::ids::MessageId,
-    http::{HandlerResult, argus::keys::Key, auth::Call, error::ApiError, page::Location, reply},
-    service::Messages,
-};
+use crate::domain::MessageId;
+use crate::http::{ApiError, Call, HandlerResult, Key, Location, reply};
+use crate::service::Messages;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NotificationPage)]

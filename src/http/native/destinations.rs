@@ -4,11 +4,9 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{attempt::AttemptEnd, ids::DestinationId},
-    http::{HandlerResult, argus::keys::Key, auth::Call, docs::Detail, reply},
-    service::TestOutcome,
-};
+use crate::domain::{AttemptEnd, DestinationId};
+use crate::http::{Call, HandlerResult, Key, docs::Detail, reply};
+use crate::service::TestOutcome;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestOutcome)]

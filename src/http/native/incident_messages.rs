@@ -1,10 +1,8 @@
 //! Messages about an incident.
 
 use super::bodies::{NotificationBody, Writer};
-use crate::{
-    domain::ids::IncidentId,
-    http::{Api, HandlerResult, argus::keys::Key, auth::Call, stream},
-};
+use crate::domain::IncidentId;
+use crate::http::{Api, Call, HandlerResult, Key, stream};
 
 /// List the messages about an incident
 ///

@@ -7,23 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bodies::EventReference;
-use crate::{
-    domain::{
-        ids::{DestinationId, FilterId, TimeslotId},
-        limits,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::shared::blob::{BlobRequest, take_blob},
-        auth::Call,
-        body::Payload,
-        error::NOT_NULL,
-        fields::BodyFields,
-        reply,
-        request::{Named, Request, request},
-    },
-    service::{DraftFilter, PreviewDraft, ProfilePreview},
+use crate::domain::{DestinationId, FilterId, TimeslotId, limits};
+use crate::http::{
+    Api, BodyFields, Call, HandlerResult, Named, Payload, Request,
+    argus::shared::blob::{BlobRequest, take_blob},
+    error::NOT_NULL,
+    reply, request,
 };
+use crate::service::{DraftFilter, PreviewDraft, ProfilePreview};
 
 request! {
     /// A profile in the form of version 2 of the Argus API. Other fields are ignored.

@@ -5,25 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{FilterId, RuleId, TimeslotId},
-        limits,
-        rule::{Addressee, Recipient, Rule, RuleDraft},
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::Configured,
-};
+use crate::domain::{Addressee, Directory, FilterId, Recipient, Rule, RuleDraft, RuleId, TimeslotId, limits};
+use crate::http::{Api, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, reply, request, stream};
+use crate::service::Configured;
 
 request! {
     pub struct RuleRequest fills RuleDraft requires ["name", "timeslot", "filters"] {

@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
-use crate::{
-    domain::{
-        limits::{PLUGIN_CHOICES, PLUGIN_OPTIONS},
-        plugin::{PluginInfo, PluginOption},
-    },
-    notify::text::clean,
+use crate::domain::{
+    PluginInfo, PluginOption,
+    limits::{PLUGIN_CHOICES, PLUGIN_OPTIONS},
 };
+use crate::notify::text::clean;
 
 const TEXT: usize = 300;
 

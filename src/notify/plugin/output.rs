@@ -19,10 +19,8 @@ use super::{
     process::Calls,
     wire::{self, Decoder, Incoming},
 };
-use crate::{
-    domain::limits::{PLUGIN_LOG_LINE, PLUGIN_LOG_LINES, PLUGIN_OUTPUT_BYTES},
-    notify::text::clean,
-};
+use crate::domain::limits::{PLUGIN_LOG_LINE, PLUGIN_LOG_LINES, PLUGIN_OUTPUT_BYTES};
+use crate::notify::text::clean;
 
 const PIECE: usize = 16 << 10;
 const FLOOD: &str = "it flooded its output";

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::{
-    domain::{datetime::Zoned, limits, time::Timestamp},
-    notify::{
-        outgoing::{ContactCard, Content, Notice},
-        text::{cut, one_line, printable},
-        view::details_url,
-    },
+use crate::domain::{Timestamp, Zoned, limits};
+use crate::notify::{
+    Content, Notice,
+    outgoing::ContactCard,
+    text::{cut, one_line, printable},
+    view::details_url,
 };
 
 /// Returns the parameters of `SendNotification`. `now` is the time of content that has no time of its own.

@@ -11,20 +11,13 @@ use super::{
     smtp_pool::{SmtpPool, SmtpPools},
     unusable,
 };
-use crate::{
-    clock::Clock,
-    domain::{
-        channel_types::email::{HTML, STABLE_SUBJECT, SUBJECT, TEXT},
-        limits,
-        time::Timestamp,
-    },
-    notify::{
-        outgoing::{Content, Outgoing},
-        template::Templates,
-        text::clean,
-        view::MessageView,
-    },
+use crate::clock::Clock;
+use crate::domain::{
+    Timestamp,
+    channel_types::email::{HTML, STABLE_SUBJECT, SUBJECT, TEXT},
+    limits,
 };
+use crate::notify::{Content, Outgoing, template::Templates, text::clean, view::MessageView};
 
 pub(super) struct EmailTransport {
     pub smtp_pools: Arc<SmtpPools>,

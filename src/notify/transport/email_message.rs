@@ -16,10 +16,8 @@ use lettre::{
 };
 
 use super::SetupError;
-use crate::{
-    domain::{email, time::Timestamp},
-    notify::text::{atom, cut, one_line},
-};
+use crate::domain::{Timestamp, email};
+use crate::notify::text::{atom, cut, one_line};
 
 /// Longest subject in characters. Longer ones are of no use, and break on the way.
 const LONGEST_SUBJECT: usize = 700;

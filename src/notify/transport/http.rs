@@ -18,16 +18,12 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::timeout;
 
 use super::{AttemptOutcome, SetupError, Transcript, reach, roots};
-use crate::{
-    clock::Clock,
-    domain::{
-        attempt::AttemptEnd,
-        limits,
-        message::{public_answer, restricted_answer},
-        time::Timestamp,
-    },
-    notify::text::clean,
+use crate::clock::Clock;
+use crate::domain::{
+    AttemptEnd, Timestamp, limits,
+    message::{public_answer, restricted_answer},
 };
+use crate::notify::text::clean;
 
 /// Time limit for reading the body of an answer. Only the status decides about the result.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);

@@ -12,17 +12,15 @@ use super::{
     AttemptOutcome, Transcript, Transport,
     http::{Http, HttpRequest},
 };
-use crate::{
-    domain::{
-        channel_types::{email, ntfy},
-        event::EventType,
-    },
-    notify::{
-        outgoing::{Content, Notice, Outgoing},
-        template::Templates,
-        text::{TextLimit, cut, one_line},
-        view::MessageView,
-    },
+use crate::domain::{
+    EventType,
+    channel_types::{email, ntfy},
+};
+use crate::notify::{
+    Content, Notice, Outgoing,
+    template::Templates,
+    text::{TextLimit, cut, one_line},
+    view::MessageView,
 };
 
 /// Longest message in bytes. Servers convert messages of more than 4,096 bytes to files.

@@ -9,10 +9,8 @@ use super::{
     AttemptOutcome, Transcript, Transport,
     http::{Http, HttpRequest},
 };
-use crate::{
-    domain::channel_types::{Markup, Post},
-    notify::{outgoing::Outgoing, template::Templates, text::TextLimit, view::MessageView},
-};
+use crate::domain::channel_types::{Markup, Post};
+use crate::notify::{Outgoing, template::Templates, text::TextLimit, view::MessageView};
 
 pub(super) struct Poster {
     pub what: &'static Post,

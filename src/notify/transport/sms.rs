@@ -19,16 +19,13 @@ use super::{
     smtp_pool::{SmtpPools, text},
     unusable,
 };
-use crate::{
-    clock::Clock,
-    domain::{channel, channel_types::sms::TEXT, limits},
-    notify::{
-        outgoing::Outgoing,
-        settings::{HttpGateway, SmsSettings},
-        template::{Inline, Templates},
-        text::{TextLimit, atom, one_line},
-        view::MessageView,
-    },
+use crate::clock::Clock;
+use crate::domain::{channel, channel_types::sms::TEXT, limits};
+use crate::notify::{
+    HttpGateway, Outgoing, SmsSettings,
+    template::{Inline, Templates},
+    text::{TextLimit, atom, one_line},
+    view::MessageView,
 };
 
 const NUMBER: &str = "{number}";

@@ -27,13 +27,8 @@ use tokio::{
 };
 
 use super::{AttemptOutcome, SetupError, Transcript, roots};
-use crate::{
-    domain::{email, limits},
-    notify::{
-        settings::{Encryption, MailSettings},
-        text::clean,
-    },
-};
+use crate::domain::{email, limits};
+use crate::notify::{Encryption, MailSettings, text::clean};
 
 /// A connection that was idle for longer is not used again: the server may be about to close it.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);

@@ -11,10 +11,8 @@ use super::{
     per_channel::PerChannel,
     smtp::{Authorities, Smtp},
 };
-use crate::{
-    domain::channel::Channel,
-    notify::settings::{Encryption, MailSettings},
-};
+use crate::domain::Channel;
+use crate::notify::{Encryption, MailSettings};
 
 pub(super) struct SmtpPool {
     pub smtp: Arc<Smtp>,

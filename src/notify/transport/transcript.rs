@@ -1,6 +1,7 @@
 //! Transcript of sending a message, shown with test messages.
 
-use crate::{domain::limits, notify::text::clean};
+use crate::domain::limits;
+use crate::notify::text::clean;
 
 /// A limited number of short lines, without control characters and secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,11 +16,9 @@ use super::{
     AttemptOutcome, Transcript, Transport,
     http::{Http, HttpRequest},
 };
-use crate::{
-    clock::Clock,
-    domain::datetime::Zoned,
-    notify::{outgoing::Outgoing, text::atom},
-};
+use crate::clock::Clock;
+use crate::domain::Zoned;
+use crate::notify::{Outgoing, text::atom};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-argusd-signature");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-argusd-timestamp");

@@ -7,7 +7,8 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use crate::{domain::address::network, http::Network};
+use crate::domain::address::network;
+use crate::http::Network;
 
 /// Numbers of connections by address. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
 /// Cheap to clone.

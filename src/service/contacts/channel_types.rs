@@ -2,15 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::{
-    domain::{
-        channel::Channel,
-        channel_types::{CHANNEL_TYPES, find},
-        plugin::PluginInfo,
-        setting::Setting,
-    },
-    service::Contacts,
+use crate::domain::{
+    Channel, PluginInfo,
+    channel_types::{CHANNEL_TYPES, find},
+    setting::Setting,
 };
+use crate::service::Contacts;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelType {

@@ -4,21 +4,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{
-    clock::random_bytes,
-    domain::{
-        channel::{Channel, ChannelDraft, ChannelRefusal},
-        channel_types::address_types,
-        directory::Directory,
-        draft::Managed,
-    },
-    service::{
-        Caller, Contacts, ServiceError,
-        configuration::{Configured, stage},
-        contacts::contact::removal,
-    },
-    store::Command,
+use crate::clock::random_bytes;
+use crate::domain::{Channel, ChannelDraft, ChannelRefusal, Directory, Managed, channel_types::address_types};
+use crate::service::{
+    Caller, Contacts, ServiceError,
+    configuration::{Configured, stage},
+    contacts::contact::removal,
 };
+use crate::store::Command;
 
 impl Contacts {
     pub async fn put_channel(

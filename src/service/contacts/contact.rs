@@ -4,14 +4,9 @@ pub mod removal;
 
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        contact::{Contact, ContactDraft},
-        directory::Directory,
-    },
-    service::{Action, Caller, Contacts},
-    store::{Command, StoreError},
-};
+use crate::domain::{Contact, ContactDraft, Directory};
+use crate::service::{Action, Caller, Contacts};
+use crate::store::{Command, StoreError};
 
 /// How an object is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

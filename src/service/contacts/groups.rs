@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use crate::{
-    domain::contact::GroupDraft,
-    service::{
-        Action, Caller, ContactRefusal, Contacts, GroupWithUsers, WriteMode, WriteResult,
-        contacts::contact::removal::{self, Memberships},
-    },
-    store::{Command, StoreError},
+use crate::domain::GroupDraft;
+use crate::service::{
+    Action, Caller, ContactRefusal, Contacts, GroupWithUsers, WriteMode, WriteResult,
+    contacts::contact::removal::{self, Memberships},
 };
+use crate::store::{Command, StoreError};
 
 impl Contacts {
     pub async fn contact_group(&self, uuid: Uuid) -> Result<Option<GroupWithUsers>, StoreError> {

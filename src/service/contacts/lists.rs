@@ -2,14 +2,12 @@
 
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        contact::{Contact, ContactGroup},
-        contact_filter::{Column, Filter},
-    },
-    service::{Contacts, Service, ServiceError},
-    store::{Snapshot, StoreError},
+use crate::domain::{
+    Contact, ContactGroup,
+    contact_filter::{Column, Filter},
 };
+use crate::service::{Contacts, Service, ServiceError};
+use crate::store::{Snapshot, StoreError};
 
 /// Number of rows that are read from one snapshot.
 const CHUNK: usize = 250;

@@ -1,21 +1,14 @@
 //! Acknowledges incidents (contract section 10).
 
-use crate::{
-    domain::{
-        ack::{Acknowledgement, acked_until},
-        change::ChangeKind,
-        event::{Event, EventType},
-        ids::{EventId, IncidentId, UserId},
-        incident::Incident,
-        limits::ACKS_PER_INCIDENT,
-        time::Timestamp,
-    },
-    service::{
-        Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
-        incidents::events::{EventRows, Recorded, draft_event, post_event, require_timestamp},
-    },
-    store::{Command, Snapshot, StoreError},
+use crate::domain::{
+    Acknowledgement, ChangeKind, Event, EventId, EventType, Incident, IncidentId, Timestamp, UserId, ack::acked_until,
+    limits::ACKS_PER_INCIDENT,
 };
+use crate::service::{
+    Caller, Incidents, Model, NewEvent, Refusal, ServiceError,
+    incidents::events::{EventRows, Recorded, draft_event, post_event, require_timestamp},
+};
+use crate::store::{Command, Snapshot, StoreError};
 
 /// An acknowledgement to be created.
 #[derive(Clone, Debug)]

@@ -11,24 +11,20 @@ use rustc_hash::FxHashSet;
 use tokio::sync::Mutex;
 
 use self::selection::Check;
-use crate::{
-    domain::{
-        event::EventType,
-        ids::{EventId, IncidentId, UserId},
-        incident::Incident,
-        lifecycle::{EventRefusal, Poster},
-        limits::{BULK_IDS, BULK_TEXT, BULKS, BULKS_PER_USER, WORK_SLICE, WORK_SLICE_TEXT},
-        time::Timestamp,
-    },
-    service::{
-        Caller, Credential, Incidents, NewAck, NewEvent, Refusal, ServiceError,
-        incidents::acks::{acknowledge, check_expiration},
-        incidents::edit::set_ticket,
-        incidents::events::{post_allowed, require_timestamp},
-        slots::{NoSlot, Slot, Slots},
-    },
-    store::Command,
+use crate::domain::{
+    EventId, EventRefusal, EventType, Incident, IncidentId, Poster, Timestamp, UserId,
+    limits::{BULK_IDS, BULK_TEXT, BULKS, BULKS_PER_USER, WORK_SLICE, WORK_SLICE_TEXT},
 };
+use crate::service::{
+    Caller, Credential, Incidents, NewAck, NewEvent, Refusal, ServiceError,
+    incidents::{
+        acks::{acknowledge, check_expiration},
+        edit::set_ticket,
+        events::{post_allowed, require_timestamp},
+    },
+    slots::{NoSlot, Slot, Slots},
+};
+use crate::store::Command;
 
 pub use jobs::{BulkJob, BulkStatus, BulkSubjects};
 pub use selection::{AsOf, Selection};

@@ -2,25 +2,19 @@
 
 use serde_json::Value;
 
-use crate::{
-    domain::{
-        change::{ChangeKind, FieldChange},
-        event::EventType,
-        ids::{IncidentId, UserId},
-        incident::Incident,
-        limits::TAGS_PER_INCIDENT,
-        severity::Level,
-        tag::{IncidentTag, Tag},
-        time::Timestamp,
-    },
-    service::{
-        Caller, Incidents, Model, Refusal, ServiceError,
-        incidents::change_text::{change, item_count, python_list},
-        incidents::events::{NewEvent, Recorded, draft_event},
-        policy::Action,
-    },
-    store::Command,
+use crate::domain::{
+    ChangeKind, EventType, FieldChange, Incident, IncidentId, IncidentTag, Level, Tag, Timestamp, UserId,
+    limits::TAGS_PER_INCIDENT,
 };
+use crate::service::{
+    Caller, Incidents, Model, Refusal, ServiceError,
+    incidents::{
+        change_text::{change, item_count, python_list},
+        events::{NewEvent, Recorded, draft_event},
+    },
+    policy::Action,
+};
+use crate::store::Command;
 
 /// A change of an incident's fields. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]

@@ -2,20 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use crate::{
-    domain::{
-        change::ChangeKind,
-        event::{Event, EventType, StateAfter},
-        ids::{EventId, IncidentId, Seq, UserId},
-        incident::Incident,
-        lifecycle::{EventRefusal, Poster, end_after, may_post},
-        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::{Size, SizeBudget},
-        time::Timestamp,
-    },
-    service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError},
-    store::{Command, Direction, Snapshot, Store, StoreError},
+use crate::domain::{
+    ChangeKind, Event, EventId, EventRefusal, EventType, Incident, IncidentId, Poster, Seq, SizeBudget, StateAfter,
+    Timestamp, UserId,
+    lifecycle::{end_after, may_post},
+    limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+    size::Size,
 };
+use crate::service::{Caller, EventCursor, Incidents, Model, Page, Refusal, ServiceError};
+use crate::store::{Command, Direction, Snapshot, Store, StoreError};
 
 /// An event to be added.
 #[derive(Clone, Debug)]

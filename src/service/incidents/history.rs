@@ -9,11 +9,9 @@ use super::{
     events::{Recorded, draft_event},
     incident::draft_incident,
 };
-use crate::{
-    domain::{change::ChangeKind, ids::UserId, severity::Level, source::Source, time::Timestamp},
-    service::{Incidents, NewAck, NewEvent, NewIncident, ServiceError},
-    store::{Command, WriteError},
-};
+use crate::domain::{ChangeKind, Level, Source, Timestamp, UserId};
+use crate::service::{Incidents, NewAck, NewEvent, NewIncident, ServiceError};
+use crate::store::{Command, WriteError};
 
 /// An incident of the past.
 pub struct PastIncident {

@@ -1,24 +1,15 @@
 //! Reads, creates and deletes incidents (contract sections 5 and 7). `edit` changes them.
 
-use crate::{
-    domain::{
-        change::ChangeKind,
-        event::{Event, EventType, EventTypeSet},
-        ids::{IncidentId, SourceId, UserId},
-        incident::{AckedUntil, EndTime, Incident},
-        limits::TAGS_PER_INCIDENT,
-        severity::Level,
-        source::Source,
-        tag::{IncidentTag, Tag},
-        time::Timestamp,
-    },
-    service::{
-        Caller, Incidents, Model, Refusal, ServiceError,
-        incidents::events::{NewEvent, Recorded, draft_event},
-        policy::Action,
-    },
-    store::Command,
+use crate::domain::{
+    AckedUntil, ChangeKind, EndTime, Event, EventType, EventTypeSet, Incident, IncidentId, IncidentTag, Level, Source,
+    SourceId, Tag, Timestamp, UserId, limits::TAGS_PER_INCIDENT,
 };
+use crate::service::{
+    Caller, Incidents, Model, Refusal, ServiceError,
+    incidents::events::{NewEvent, Recorded, draft_event},
+    policy::Action,
+};
+use crate::store::Command;
 
 /// An incident to be created.
 #[derive(Clone, Debug, Default)]

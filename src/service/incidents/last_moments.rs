@@ -1,17 +1,9 @@
 //! Converts old incidents whose end is the last moment of the year 9999 to "no end" (contract section 5.2).
 
-use crate::{
-    domain::{
-        change::{ChangeKind, FieldChange},
-        datetime::was_last_moment,
-        filter::Criteria,
-        ids::IncidentId,
-        incident::EndTime,
-        limits::WORK_SLICE,
-        time::Timestamp,
-    },
-    service::{Incidents, PageRequest, ServiceError},
+use crate::domain::{
+    ChangeKind, Criteria, EndTime, FieldChange, IncidentId, Timestamp, datetime::was_last_moment, limits::WORK_SLICE,
 };
+use crate::service::{Incidents, PageRequest, ServiceError};
 
 impl Incidents {
     /// Sets the end of such incidents to infinity, which was meant. Returns their number. Takes little time if there

@@ -2,19 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    domain::{
-        filter::Criteria,
-        ids::IncidentId,
-        incident::Incident,
-        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        time::Timestamp,
-    },
-    search::SortedFound,
-    service::{
-        Facets, Incidents, ServiceError, Sort, SortedCursor, Turn,
-        incidents::pages::{PageOfIds, fitting, read_ids},
-    },
+use crate::domain::{
+    Criteria, Incident, IncidentId, Timestamp,
+    limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
+};
+use crate::search::SortedFound;
+use crate::service::{
+    Facets, Incidents, ServiceError, Sort, SortedCursor, Turn,
+    incidents::pages::{PageOfIds, fitting, read_ids},
 };
 
 /// A page of incidents in the requested order, without their metadata.

@@ -4,19 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{
-    domain::{
-        filter::{AnyOf, Criteria},
-        ids::{EventId, IncidentId},
-        incident::Incident,
-        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::SizeBudget,
-        time::Timestamp,
-    },
-    search::Found,
-    service::{Incidents, SearchError, Service, ServiceError},
-    store::{Snapshot, StoreError},
+use crate::domain::{
+    AnyOf, Criteria, EventId, Incident, IncidentId, SizeBudget, Timestamp,
+    limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX},
 };
+use crate::search::Found;
+use crate::service::{Incidents, SearchError, Service, ServiceError};
+use crate::store::{Snapshot, StoreError};
 
 pub use crate::search::Cursor;
 

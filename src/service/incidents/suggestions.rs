@@ -2,16 +2,11 @@
 
 use std::cmp::Reverse;
 
-use crate::{
-    domain::{
-        filter::Criteria,
-        incident::Incident,
-        limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
-        size::SizeBudget,
-        tag::Tag,
-    },
-    service::{Incidents, ServiceError},
+use crate::domain::{
+    Criteria, Incident, SizeBudget, Tag,
+    limits::{SUGGESTION_SAMPLE, SUGGESTIONS},
 };
+use crate::service::{Incidents, ServiceError};
 
 pub use crate::search::{TagSuggestion, TagSuggestionKind};
 

@@ -1,16 +1,8 @@
 //! Adds and removes single tags, without change events (contract section 11.2). The change log has them.
 
-use crate::{
-    domain::{
-        change::ChangeKind,
-        ids::IncidentId,
-        incident::Incident,
-        limits::TAGS_PER_INCIDENT,
-        tag::{IncidentTag, Tag},
-    },
-    service::{Caller, Incidents, Model, Refusal, ServiceError, incidents::edit::tag_change},
-    store::Command,
-};
+use crate::domain::{ChangeKind, Incident, IncidentId, IncidentTag, Tag, limits::TAGS_PER_INCIDENT};
+use crate::service::{Caller, Incidents, Model, Refusal, ServiceError, incidents::edit::tag_change};
+use crate::store::Command;
 
 impl Incidents {
     pub async fn tags(&self, incident: IncidentId) -> Result<Vec<IncidentTag>, ServiceError> {

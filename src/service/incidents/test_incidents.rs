@@ -2,20 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{
-    clock::random_bytes,
-    domain::{
-        ids::{IncidentId, SourceId},
-        incident::EndTime,
-        limits::TAGS_PER_INCIDENT,
-        severity::Level,
-        source::Source,
-        tag::Tag,
-    },
-    service::{
-        Caller, Incidents, NewIncident, Refusal, ServiceError, incidents::incident::put_new_incident,
-        people::setup::own_source, policy::Action,
-    },
+use crate::clock::random_bytes;
+use crate::domain::{EndTime, IncidentId, Level, Source, SourceId, Tag, limits::TAGS_PER_INCIDENT};
+use crate::service::{
+    Caller, Incidents, NewIncident, Refusal, ServiceError, incidents::incident::put_new_incident,
+    people::setup::own_source, policy::Action,
 };
 
 #[derive(Clone, Debug)]

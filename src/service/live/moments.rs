@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{ids::IncidentId, incident::Incident, time::Timestamp};
+use crate::domain::{Incident, IncidentId, Timestamp};
 
 #[derive(Debug)]
 pub(super) struct Moments {

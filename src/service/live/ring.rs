@@ -8,12 +8,8 @@ use std::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::domain::{
-    change::IncidentChange,
-    ids::IncidentId,
-    incident::Incident,
+    Incident, IncidentChange, IncidentId, IncidentTag, Timestamp,
     limits::{LIVE_BYTES, LIVE_CHANGES, LIVE_KEPT, LIVE_MOMENTS, LIVE_ROWS, LIVE_UPDATE_BYTES},
-    tag::IncidentTag,
-    time::Timestamp,
 };
 
 use super::moments::Moments;

@@ -1,10 +1,8 @@
 //! The operator's settings that decide who is notified. They are stored with the configuration, so that past decisions
 //! can be explained.
 
-use crate::{
-    domain::directory::DecisionSettings,
-    service::{Notifications, ServiceError},
-};
+use crate::domain::directory::DecisionSettings;
+use crate::service::{Notifications, ServiceError};
 
 impl Notifications {
     /// Stores the settings for decisions from now on. Does nothing if they are stored already.

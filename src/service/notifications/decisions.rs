@@ -3,27 +3,19 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{
-        contact::Contact,
-        destination::Destination,
-        directory::Directory,
-        event::{Event, EventType},
-        explain::{self, ExplainedRoute, Reason},
-        ids::{DestinationId, EventId, IncidentId, ProfileId, UserId},
-        incident::Incident,
-        message::{MessageOutcome, Route, outcomes_in_words},
-        plan::{Occurrence, ProfileVerdict, verdicts},
-        subscription::Basis,
-        tag::IncidentTag,
-        time::Timestamp,
-    },
-    service::{
-        Caller, Model, Notification, Notifications, RuleDecision, ServiceError,
-        notifications::deliveries::messages_about, policy::Action,
-    },
-    store::{Snapshot, StoreError},
+use crate::domain::{
+    Contact, Destination, DestinationId, Directory, Event, EventId, EventType, Incident, IncidentId, IncidentTag,
+    ProfileId, Timestamp, UserId,
+    explain::{self, ExplainedRoute, Reason},
+    message::{MessageOutcome, Route, outcomes_in_words},
+    plan::{Occurrence, ProfileVerdict, verdicts},
+    subscription::Basis,
 };
+use crate::service::{
+    Caller, Model, Notification, Notifications, RuleDecision, ServiceError, notifications::deliveries::messages_about,
+    policy::Action,
+};
+use crate::store::{Snapshot, StoreError};
 
 /// The decision for one user or contact.
 #[derive(Clone, Debug)]

@@ -2,18 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use crate::{
-    domain::{
-        event::{Event, EventType},
-        ids::{IncidentId, MessageId, UserId},
-        limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
-        message::{Delivery, Message, MessageOutcome, MessageState, MessageSubject, Route, full_answer, public_answer},
-        size::SizeBudget,
-        time::Timestamp,
-    },
-    service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action},
-    store::{Snapshot, Store, StoreError},
+use crate::domain::{
+    Delivery, Event, EventType, IncidentId, Message, MessageId, MessageState, MessageSubject, SizeBudget, Timestamp,
+    UserId,
+    limits::{LIST_CHUNK_BYTES, PAGE_BYTES, PAGE_SIZE_MAX, RETRY_LONGEST_WAIT_MICROS},
+    message::{MessageOutcome, Route, full_answer, public_answer},
 };
+use crate::service::{Caller, Model, Notifications, Refusal, ServiceError, policy::Action};
+use crate::store::{Snapshot, Store, StoreError};
 
 pub use crate::store::Messages;
 

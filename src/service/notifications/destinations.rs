@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{
-        destination::{Destination, DestinationDraft},
-        ids::DestinationId,
-        medium::AnyMedium,
-        profile::Profile,
-    },
-    service::{Caller, Model, Notifications, ServiceError},
-    store::Command,
-};
+use crate::domain::{AnyMedium, Destination, DestinationDraft, DestinationId, Profile};
+use crate::service::{Caller, Model, Notifications, ServiceError};
+use crate::store::Command;
 
 impl Notifications {
     pub async fn put_destination(

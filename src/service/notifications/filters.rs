@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{
-        event_filter::CompiledLists,
-        ids::FilterId,
-        stored_filter::{FilterBlob, FilterDraft, StoredFilter, check_size},
-    },
-    service::{Caller, Notifications, ServiceError},
+use crate::domain::{
+    FilterBlob, FilterDraft, FilterId, StoredFilter, event_filter::CompiledLists, stored_filter::check_size,
 };
+use crate::service::{Caller, Notifications, ServiceError};
 
 impl Notifications {
     pub async fn put_filter(

@@ -2,20 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
-    domain::{
-        destination::{Destination, EMAIL, EMAIL_ADDRESS, check_room},
-        directory::Directory,
-        draft::check_count,
-        ids::{DestinationId, FilterId, TimeslotId, UserId},
-        profile::{Profile, check_profile_filters},
-        severity::Level,
-        stored_filter::{FilterBlob, StoredFilter},
-        timeslot::{Timeslot, all_the_time},
-    },
-    service::{Caller, Notifications, Refusal, ServiceError},
-    store::Command,
+use crate::domain::{
+    Destination, DestinationId, Directory, FilterBlob, FilterId, Level, Profile, StoredFilter, Timeslot, TimeslotId,
+    UserId,
+    destination::{EMAIL, EMAIL_ADDRESS, check_room},
+    draft::check_count,
+    profile::check_profile_filters,
+    timeslot::all_the_time,
 };
+use crate::service::{Caller, Notifications, Refusal, ServiceError};
+use crate::store::Command;
 
 /// A profile that notifies by e-mail, at any time, of everything up to a level.
 #[derive(Clone, Debug)]

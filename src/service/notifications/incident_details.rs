@@ -2,28 +2,18 @@
 
 use std::{cmp::Reverse, collections::VecDeque, ops::ControlFlow, sync::Arc};
 
-use crate::{
-    domain::{
-        ack::Acknowledgement,
-        contact::Contact,
-        directory::Directory,
-        event::{Event, EventType},
-        event_filter::FilterResults,
-        filter::FilterSubject,
-        ids::{EventId, IncidentId},
-        incident::Incident,
-        limits::{INCIDENT_PAGE_MESSAGES, LIST_CHUNK_BYTES, TIMELINE_BYTES, TIMELINE_CHOICES},
-        maintenance::Maintenance,
-        message::Route,
-        size::SizeBudget,
-        time::Timestamp,
-    },
-    service::{
-        Caller, Model, Notification, Notifications, ServiceError, Turn, notifications::deliveries::with_events,
-        policy::Action,
-    },
-    store::Snapshot,
+use crate::domain::{
+    Acknowledgement, Contact, Directory, Event, EventId, EventType, FilterSubject, Incident, IncidentId, Maintenance,
+    SizeBudget, Timestamp,
+    event_filter::FilterResults,
+    limits::{INCIDENT_PAGE_MESSAGES, LIST_CHUNK_BYTES, TIMELINE_BYTES, TIMELINE_CHOICES},
+    message::Route,
 };
+use crate::service::{
+    Caller, Model, Notification, Notifications, ServiceError, Turn, notifications::deliveries::with_events,
+    policy::Action,
+};
+use crate::store::Snapshot;
 
 #[derive(Clone, Debug)]
 pub struct IncidentDetails {

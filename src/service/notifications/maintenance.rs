@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{draft::Managed, ids::MaintenanceId, maintenance::Maintenance},
-    service::{Caller, NotificationRefusal, Notifications, ServiceError, configuration::Configured},
-};
+use crate::domain::{Maintenance, MaintenanceId, Managed};
+use crate::service::{Caller, NotificationRefusal, Notifications, ServiceError, configuration::Configured};
 
 impl Notifications {
     /// Ends a maintenance that has started, and deletes one that has not. Returns whether it was deleted.

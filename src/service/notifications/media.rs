@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    domain::{channel_types::CHANNEL_TYPES, medium::AnyMedium},
-    service::Notifications,
-};
+use crate::domain::{AnyMedium, channel_types::CHANNEL_TYPES};
+use crate::service::Notifications;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedMedium {

@@ -2,18 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
-    domain::{
-        destination::{Destination, PHONE_NUMBER, SMS, check_room},
-        directory::Directory,
-        ids::{DestinationId, UserId},
-    },
-    service::{
-        Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::stage,
-        notifications::destinations::forget_destination,
-    },
-    store::Command,
+use crate::domain::{
+    Destination, DestinationId, Directory, UserId,
+    destination::{PHONE_NUMBER, SMS, check_room},
 };
+use crate::service::{
+    Caller, Model, NotificationRefusal, Notifications, ServiceError, configuration::stage,
+    notifications::destinations::forget_destination,
+};
+use crate::store::Command;
 
 impl Notifications {
     /// Creates an SMS destination. `number` is in E.164 format (see [`crate::domain::phone`]).

@@ -6,28 +6,20 @@ use chrono::{NaiveDate, Timelike};
 use chrono_tz::Tz;
 use rustc_hash::FxHashMap;
 
-use crate::{
-    domain::{
-        destination::{Destination, EMAIL},
-        directory::Directory,
-        event::Event,
-        event_filter::{EventFilter, ReadyFilters},
-        explain,
-        ids::{DestinationId, EventId, FilterId, IncidentId, ProfileId, TimeslotId},
-        incident::Incident,
-        limits::{PAGE_BYTES, PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
-        matcher::Matcher,
-        plan::{self, Occurrence, Silence},
-        profile::Profile,
-        size::SizeBudget,
-        stored_filter::{FilterBlob, StoredFilter},
-        subscription::{Basis, Subscription},
-        time::Timestamp,
-        timeslot::all_the_time,
-    },
-    service::{Caller, Notifications, Refusal, ServiceError},
-    store::{Direction, Snapshot, Store},
+use crate::domain::{
+    Destination, DestinationId, Directory, Event, EventId, FilterBlob, FilterId, Incident, IncidentId, Profile,
+    ProfileId, SizeBudget, StoredFilter, TimeslotId, Timestamp,
+    destination::EMAIL,
+    event_filter::{EventFilter, ReadyFilters},
+    explain,
+    limits::{PAGE_BYTES, PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
+    matcher::Matcher,
+    plan::{self, Occurrence, Silence},
+    subscription::{Basis, Subscription},
+    timeslot::all_the_time,
 };
+use crate::service::{Caller, Notifications, Refusal, ServiceError};
+use crate::store::{Direction, Snapshot, Store};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 

@@ -1,9 +1,7 @@
 //! Switches notification profiles of any user on and off (contract section 24).
 
-use crate::{
-    domain::{ids::ProfileId, profile::Profile},
-    service::{Caller, Notifications, Refusal, ServiceError, policy::Action},
-};
+use crate::domain::{Profile, ProfileId};
+use crate::service::{Caller, Notifications, Refusal, ServiceError, policy::Action};
 
 impl Notifications {
     /// Switches each profile on or off, and returns the changed profiles. If one does not exist, none is changed.

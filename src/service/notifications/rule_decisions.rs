@@ -9,28 +9,22 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        channel::Channel,
-        contact::Contact,
-        directory::Directory,
-        event::Event,
-        explain::{self, ExplainedRoute, Reason},
-        ids::{ChannelId, EventId, IncidentId, RuleId},
-        incident::Incident,
-        message::{MessageSubject, Route},
-        plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
-        subscription::Basis,
-        time::Timestamp,
-    },
-    service::{
-        Caller, Decisions, Model, Notifications, ServiceError,
-        notifications::decisions::{DecisionRecipient, TAGS_UNKNOWN, outcomes, tags_then, undecided},
-        notifications::deliveries::messages_about,
-        policy::Action,
-    },
-    store::Snapshot,
+use crate::domain::{
+    Channel, ChannelId, Contact, Directory, Event, EventId, Incident, IncidentId, MessageSubject, RuleId, Timestamp,
+    explain::{self, ExplainedRoute, Reason},
+    message::Route,
+    plan::{NearReason, Occurrence, RuleVerdict, Silence, left_out, rule_verdicts},
+    subscription::Basis,
 };
+use crate::service::{
+    Caller, Decisions, Model, Notifications, ServiceError,
+    notifications::{
+        decisions::{DecisionRecipient, TAGS_UNKNOWN, outcomes, tags_then, undecided},
+        deliveries::messages_about,
+    },
+    policy::Action,
+};
+use crate::store::Snapshot;
 
 /// Result of one rule for the contact, as they were then.
 #[derive(Clone, Debug)]

@@ -2,15 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{
-        draft::Managed,
-        ids::RuleId,
-        rule::{Addressee, Rule, RuleDraft},
-    },
-    service::{Caller, Notifications, ServiceError, configuration::stage},
-    store::Command,
-};
+use crate::domain::{Addressee, Managed, Rule, RuleDraft, RuleId};
+use crate::service::{Caller, Notifications, ServiceError, configuration::stage};
+use crate::store::Command;
 
 impl Notifications {
     /// Creates or changes a rule. The caller becomes the owner of a new rule.

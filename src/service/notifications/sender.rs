@@ -5,17 +5,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 
-use crate::{
-    domain::{
-        attempt::AttemptEnd,
-        destination::Destination,
-        ids::{DestinationId, UserId},
-        limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
-        plugin::PluginInfo,
-        time::Timestamp,
-    },
-    service::{Caller, Model, Notifications, ServiceError},
+use crate::domain::{
+    AttemptEnd, Destination, DestinationId, PluginInfo, Timestamp, UserId,
+    limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
 };
+use crate::service::{Caller, Model, Notifications, ServiceError};
 
 /// Sends test messages to destinations, and knows the plug-ins.
 pub trait MessageSender: Send + Sync {

@@ -1,12 +1,7 @@
 //! Timeslots of a user, which only that user can see (contract section 13).
 
-use crate::{
-    domain::{
-        ids::{ProfileId, TimeslotId},
-        timeslot::Timeslot,
-    },
-    service::{Caller, Notifications, ServiceError},
-};
+use crate::domain::{ProfileId, Timeslot, TimeslotId};
+use crate::service::{Caller, Notifications, ServiceError};
 
 impl Notifications {
     /// Deletes a timeslot with the profiles that use it. Refused while a rule uses it.

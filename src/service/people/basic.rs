@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::service::{Caller, Credential, LoginFailure, People, people::login::still_valid, people::passwords::Proof};
+use crate::service::{
+    Caller, Credential, LoginFailure, People,
+    people::{login::still_valid, passwords::Proof},
+};
 
 impl People {
     /// Checks a password. A password that was right is accepted for a short time without checking it again, unless it

@@ -8,17 +8,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::UserId,
-        limits::{EXPIRED_TOKEN_KEPT_MICROS, EXPIRED_TOKENS_KEPT},
-        time::Timestamp,
-        token::{Token, TokenHash, TokenKind},
-    },
-    service::{AuthFailure, People, people::login::is_expired},
-    store::{Command, StoreError},
+use crate::domain::{
+    Directory, Timestamp, Token, TokenHash, TokenKind, UserId,
+    limits::{EXPIRED_TOKEN_KEPT_MICROS, EXPIRED_TOKENS_KEPT},
 };
+use crate::service::{AuthFailure, People, people::login::is_expired};
+use crate::store::{Command, StoreError};
 
 /// Expired tokens whose users were notified of the expiry by an answer since the server started.
 #[derive(Debug, Default)]

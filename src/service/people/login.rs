@@ -2,24 +2,20 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crate::{
-    auth::secret,
-    domain::{
-        directory::Directory,
-        ids::UserId,
-        limits::{LOGIN_TOKENS_PER_USER, SESSIONS_PER_USER},
-        time::Timestamp,
-        token::{Token, TokenHash, TokenKind, TokenOrigin},
-        user::User,
-    },
-    service::{
-        Caller, Credential, People, Refusal, ServiceError,
-        people::expired_tokens::delete_surplus_expired,
-        people::passwords::Proof,
-        people::tokens::{NewToken, classic_tokens, put_token},
-    },
-    store::{Command, StoreError},
+use crate::auth::secret;
+use crate::domain::{
+    Directory, Timestamp, Token, TokenHash, TokenKind, TokenOrigin, User, UserId,
+    limits::{LOGIN_TOKENS_PER_USER, SESSIONS_PER_USER},
 };
+use crate::service::{
+    Caller, Credential, People, Refusal, ServiceError,
+    people::{
+        expired_tokens::delete_surplus_expired,
+        passwords::Proof,
+        tokens::{NewToken, classic_tokens, put_token},
+    },
+};
+use crate::store::{Command, StoreError};
 
 /// Reason for which a token is refused.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -2,14 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use crate::{
-    auth::{login_limits::LoginClient, password::PasswordError, remembered::Fingerprint, secret},
-    domain::{
-        token::TokenHash,
-        user::{User, password_problem},
-    },
-    service::{LoginFailure, People, Refusal, ServiceError},
-};
+use crate::auth::{login_limits::LoginClient, password::PasswordError, remembered::Fingerprint, secret};
+use crate::domain::{TokenHash, User, user::password_problem};
+use crate::service::{LoginFailure, People, Refusal, ServiceError};
 
 /// Delay for a client that finds too many others waiting for a password check.
 const BUSY: Duration = Duration::from_secs(1);

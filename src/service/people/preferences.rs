@@ -1,9 +1,7 @@
 //! Preferences of users for the pages.
 
-use crate::{
-    domain::{draft::check_length, limits::LAST_VIEW, preferences::Preferences},
-    service::{Caller, People, ServiceError},
-};
+use crate::domain::{Preferences, draft::check_length, limits::LAST_VIEW};
+use crate::service::{Caller, People, ServiceError};
 
 impl People {
     /// Returns the caller's preferences, or the defaults if none are stored.

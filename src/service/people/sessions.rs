@@ -3,21 +3,20 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{
-    auth::secret,
-    domain::{
-        draft::check_length,
-        limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
-        time::Timestamp,
-        token::{Token, TokenKind},
-    },
-    service::{
-        Caller, Credential, LoginFailure, People, Refusal, ServiceError,
-        people::login::{is_expired, still_valid},
-        people::passwords::{Proof, may_be_chosen},
-    },
-    store::Command,
+use crate::auth::secret;
+use crate::domain::{
+    Timestamp, Token, TokenKind,
+    draft::check_length,
+    limits::{EMAIL, PERSON_NAME, SESSION_LIFE, TOKEN_NOTE},
 };
+use crate::service::{
+    Caller, Credential, LoginFailure, People, Refusal, ServiceError,
+    people::{
+        login::{is_expired, still_valid},
+        passwords::{Proof, may_be_chosen},
+    },
+};
+use crate::store::Command;
 
 /// A session that was just created. The secrets are stored nowhere else.
 #[derive(Clone)]

@@ -3,14 +3,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{
-    auth::secret,
-    domain::{directory::OWN_SOURCE as ARGUS, source::Source, user::UserDraft},
-    service::{
-        Caller, Credential, Model, People, ServiceError, people::users::put_new_user, sources::source::put_new_source,
-    },
-    store::Command,
+use crate::auth::secret;
+use crate::domain::{Source, UserDraft, directory::OWN_SOURCE as ARGUS};
+use crate::service::{
+    Caller, Credential, Model, People, ServiceError, people::users::put_new_user, sources::source::put_new_source,
 };
+use crate::store::Command;
 
 const ADMIN: &str = "admin";
 

@@ -2,19 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    auth::secret,
-    domain::{
-        directory::Directory,
-        draft::check_length,
-        ids::{TokenId, UserId},
-        limits::{TOKEN_NOTE, TOKENS_PER_USER},
-        time::Timestamp,
-        token::{Token, TokenHash, TokenKind, TokenOrigin},
-    },
-    service::{Caller, Model, People, Refusal, ServiceError, people::login::is_expired, policy::Action},
-    store::Command,
+use crate::auth::secret;
+use crate::domain::{
+    Directory, Timestamp, Token, TokenHash, TokenId, TokenKind, TokenOrigin, UserId,
+    draft::check_length,
+    limits::{TOKEN_NOTE, TOKENS_PER_USER},
 };
+use crate::service::{Caller, Model, People, Refusal, ServiceError, people::login::is_expired, policy::Action};
+use crate::store::Command;
 
 /// Lifetime of a new token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,20 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use secrecy::ExposeSecret;
 
-use crate::{
-    domain::{
-        destination::{Destination, EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
-        ids::UserId,
-        timeslot::all_the_time,
-        token::{TokenKind, TokenOrigin},
-        user::{User, UserDraft, check_email, is_valid_username},
-    },
-    service::{
-        Caller, Credential, Model, People, Refusal, ServiceError, notifications::destinations::forget_destination,
-        policy::Action,
-    },
-    store::Command,
+use crate::domain::{
+    Destination, TokenKind, TokenOrigin, User, UserDraft, UserId,
+    destination::{EMAIL, EMAIL_ADDRESS, SyncStep, sync_email},
+    timeslot::all_the_time,
+    user::{check_email, is_valid_username},
 };
+use crate::service::{
+    Caller, Credential, Model, People, Refusal, ServiceError, notifications::destinations::forget_destination,
+    policy::Action,
+};
+use crate::store::Command;
 
 impl People {
     pub async fn create_user(&self, caller: &Caller, draft: UserDraft) -> Result<Arc<User>, ServiceError> {

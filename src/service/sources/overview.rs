@@ -4,19 +4,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::{
-    domain::{
-        directory::{Directory, OWN_SOURCE},
-        filter::Criteria,
-        ids::SourceId,
-        limits::HEARTBEAT_GRACE_MICROS,
-        source::Source,
-        time::Timestamp,
-        token::{Token, TokenKind},
-        user::User,
-    },
-    service::{Caller, Model, ServiceError, Sources, policy::Action},
+use crate::domain::{
+    Criteria, Directory, Source, SourceId, Timestamp, Token, TokenKind, User, directory::OWN_SOURCE,
+    limits::HEARTBEAT_GRACE_MICROS,
 };
+use crate::service::{Caller, Model, ServiceError, Sources, policy::Action};
 
 const DAY: i64 = 86_400 * 1_000_000;
 

@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::{
-    clock::random_bytes,
-    domain::{
-        directory::Directory,
-        ids::{SourceId, UserId},
-        source::{Source, SourceDraft, check_room_for_type, check_type},
-        user::UserDraft,
-    },
-    service::{
-        Caller, Model, Refusal, ServiceError, Sources, configuration::stage, people::users::put_new_user,
-        policy::Action,
-    },
-    store::Command,
+use crate::clock::random_bytes;
+use crate::domain::{
+    Directory, Source, SourceDraft, SourceId, UserDraft, UserId,
+    source::{check_room_for_type, check_type},
 };
+use crate::service::{
+    Caller, Model, Refusal, ServiceError, Sources, configuration::stage, people::users::put_new_user, policy::Action,
+};
+use crate::store::Command;
 
 /// Length of the suffix for a username that is taken: `_` and six hex digits.
 const SUFFIX: usize = 7;

@@ -1,16 +1,12 @@
 //! Executes tasks of the agenda: incidents about expiring tokens and about silent sources.
 
-use crate::{
-    domain::{
-        agenda::{Due, Next, Task, TaskKind},
-        directory::Directory,
-        fault::{FaultSubject, SourceCheck, Strictness, expiring_token, missing_heartbeat},
-        ids::SourceId,
-        limits::TASKS_PER_COMMAND,
-        time::{MonotonicTime, Timestamp},
-    },
-    service::{ServiceError, Settled, System, system::self_incidents::Work},
+use crate::domain::{
+    Directory, MonotonicTime, SourceId, Timestamp,
+    agenda::{Due, Next, Task, TaskKind},
+    fault::{FaultSubject, SourceCheck, Strictness, expiring_token, missing_heartbeat},
+    limits::TASKS_PER_COMMAND,
 };
+use crate::service::{ServiceError, Settled, System, system::self_incidents::Work};
 
 impl System {
     /// Executes the tasks of a kind that are due: opens and closes incidents, and moves the rows to their next time.

@@ -2,16 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::{
-    domain::{
-        change::{Change, ChangeKind},
-        directory::Subject,
-        ids::{Seq, UserId},
-        limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
-        size::SizeBudget,
-    },
-    service::{Caller, ServiceError, System, policy::Action},
+use crate::domain::{
+    Change, ChangeKind, Seq, SizeBudget, UserId,
+    directory::Subject,
+    limits::{AUDIT_LOOKS, PAGE_BYTES, PAGE_SIZE_MAX},
 };
+use crate::service::{Caller, ServiceError, System, policy::Action};
 
 /// Criteria of the audit trail. `None` permits any value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,17 +2,12 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
-use crate::{
-    domain::{
-        change::ChangeKind,
-        ids::Seq,
-        limits::{INTAKE_LOOKS, QUEUE_LOOKS},
-        message::Message,
-        time::Timestamp,
-    },
-    service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action},
-    store::{FileFaults, Snapshot, StoreError},
+use crate::domain::{
+    ChangeKind, Message, Seq, Timestamp,
+    limits::{INTAKE_LOOKS, QUEUE_LOOKS},
 };
+use crate::service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action};
+use crate::store::{FileFaults, Snapshot, StoreError};
 
 const MINUTE: i64 = 60 * 1_000_000;
 const HOUR: i64 = 60 * MINUTE;

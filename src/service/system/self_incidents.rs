@@ -8,23 +8,17 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    domain::{
-        change::{ChangeKind, FieldChange},
-        directory::Directory,
-        event::EventType,
-        fault::{self, FaultFinding, FaultKind, FaultStep, FaultSubject, FaultVerdict, Strictness, step},
-        ids::{ChannelId, DestinationId, IncidentId, RuleId, SourceId},
-        incident::Incident,
-        source::Source,
-        time::{MonotonicTime, Timestamp},
-    },
-    service::{
-        NewEvent, NewIncident, ServiceError, System, incidents::events::post_event,
-        incidents::incident::put_new_incident, people::setup,
-    },
-    store::{Command, Snapshot, StoreError},
+use crate::domain::{
+    ChangeKind, ChannelId, DestinationId, Directory, EventType, FieldChange, Incident, IncidentId, MonotonicTime,
+    RuleId, Source, SourceId, Timestamp,
+    fault::{self, FaultFinding, FaultKind, FaultStep, FaultSubject, FaultVerdict, Strictness, step},
 };
+use crate::service::{
+    NewEvent, NewIncident, ServiceError, System,
+    incidents::{events::post_event, incident::put_new_incident},
+    people::setup,
+};
+use crate::store::{Command, Snapshot, StoreError};
 
 /// The incidents that a check opened and closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

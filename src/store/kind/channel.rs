@@ -5,12 +5,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Kind, Record, kept_in, known_as};
-use crate::{
-    domain::{channel::Channel, ids::ChannelId},
-    store::{
-        StoreError,
-        codec::{decode_v1, encode, under_its_key},
-    },
+use crate::domain::{Channel, ChannelId};
+use crate::store::{
+    StoreError,
+    codec::{decode_v1, encode, under_its_key},
 };
 
 const V1: u8 = 1;

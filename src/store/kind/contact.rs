@@ -8,15 +8,10 @@ use super::{
     Record, known_as,
     stored::{audited, stored},
 };
-use crate::{
-    domain::{
-        contact::{Contact, ContactGroup},
-        ids::{ContactGroupId, ContactId},
-    },
-    store::{
-        StoreError,
-        codec::{decode_v1, under_its_key},
-    },
+use crate::domain::{Contact, ContactGroup, ContactGroupId, ContactId};
+use crate::store::{
+    StoreError,
+    codec::{decode_v1, under_its_key},
 };
 
 stored! {

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Kind, Record, kept_in, known_as, stored::stored};
-use crate::domain::{
-    destination::{Destination, shows_settings},
-    ids::{DestinationId, UserId},
-};
+use crate::domain::{Destination, DestinationId, UserId, destination::shows_settings};
 
 stored! {
     DestinationV1 of Destination by id: DestinationId {

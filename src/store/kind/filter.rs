@@ -6,16 +6,8 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, stored},
 };
-use crate::{
-    domain::{
-        event::EventType,
-        event_filter::Filters,
-        ids::{FilterId, SourceId, UserId},
-        severity::Level,
-        stored_filter::{FilterBlob, StoredFilter},
-    },
-    store::{StoreError, codec::decode_v1},
-};
+use crate::domain::{EventType, FilterBlob, FilterId, Level, SourceId, StoredFilter, UserId, event_filter::Filters};
+use crate::store::{StoreError, codec::decode_v1};
 
 stored! {
     FilterV1 of StoredFilter by id: FilterId {

@@ -4,15 +4,8 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{audited, stored},
 };
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{FilterId, MaintenanceId, UserId},
-        maintenance::{Maintenance, Maintenances},
-        time::Timestamp,
-    },
-    store::verify::Findings,
-};
+use crate::domain::{Directory, FilterId, Maintenance, MaintenanceId, Timestamp, UserId, maintenance::Maintenances};
+use crate::store::verify::Findings;
 
 stored! {
     MaintenanceV1 of Maintenance by id: MaintenanceId {

@@ -4,14 +4,8 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{audited, stored},
 };
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{DestinationId, FilterId, ProfileId, TimeslotId, UserId},
-        profile::Profile,
-    },
-    store::verify::Findings,
-};
+use crate::domain::{DestinationId, Directory, FilterId, Profile, ProfileId, TimeslotId, UserId};
+use crate::store::verify::Findings;
 
 stored! {
     ProfileV1 of Profile by id: ProfileId {

@@ -8,19 +8,12 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, audited, stored},
 };
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{FilterId, RuleId, TimeslotId, UserId},
-        rule::{Addressee, Overflow, Recipient, Rule},
-        time::Timestamp,
-    },
-    store::{
-        Snapshot, StoreError,
-        codec::{decode_v1, encode, id_key, timestamp},
-        tables::WriteTables,
-        verify::Findings,
-    },
+use crate::domain::{Addressee, Directory, FilterId, Overflow, Recipient, Rule, RuleId, TimeslotId, Timestamp, UserId};
+use crate::store::{
+    Snapshot, StoreError,
+    codec::{decode_v1, encode, id_key, timestamp},
+    tables::WriteTables,
+    verify::Findings,
 };
 
 const V1: u8 = 1;

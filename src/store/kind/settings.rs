@@ -4,15 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Record, filter::CriteriaV1, stored::Stored};
-use crate::{
-    domain::{
-        directory::{DecisionSettings, Subject},
-        stored_filter::FilterBlob,
-    },
-    store::{
-        StoreError,
-        codec::{decode_v1, encode},
-    },
+use crate::domain::{
+    FilterBlob,
+    directory::{DecisionSettings, Subject},
+};
+use crate::store::{
+    StoreError,
+    codec::{decode_v1, encode},
 };
 
 const V1: u8 = 1;

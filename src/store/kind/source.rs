@@ -8,15 +8,11 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{audited, stored},
 };
-use crate::{
-    domain::{
-        agenda::{Task, TaskKind},
-        directory::Directory,
-        ids::{SourceId, UserId},
-        source::Source,
-    },
-    store::{StoreError, schema::SOURCE_TYPE, verify::Findings},
+use crate::domain::{
+    Directory, Source, SourceId, UserId,
+    agenda::{Task, TaskKind},
 };
+use crate::store::{StoreError, schema::SOURCE_TYPE, verify::Findings};
 
 stored! {
     SourceV1 of Source by id: SourceId {

@@ -6,10 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{
-    domain::{ids::Id, time::Timestamp},
-    store::{StoreError, codec::timestamp},
-};
+use crate::domain::{Timestamp, ids::Id};
+use crate::store::{StoreError, codec::timestamp};
 
 /// Value in a record.
 pub(super) trait Stored: Sized {

@@ -6,13 +6,8 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, audited, stored},
 };
-use crate::{
-    domain::{
-        ids::{TimeslotId, UserId},
-        timeslot::{Recurrence, TimeOfDay, Timeslot},
-    },
-    store::StoreError,
-};
+use crate::domain::{Recurrence, TimeOfDay, Timeslot, TimeslotId, UserId};
+use crate::store::StoreError;
 
 stored! {
     TimeslotV1 of Timeslot by id: TimeslotId {

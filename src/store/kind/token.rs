@@ -7,19 +7,14 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, audited, stored},
 };
-use crate::{
-    domain::{
-        agenda::{Task, TaskKind},
-        directory::Directory,
-        ids::{TokenId, UserId},
-        time::Timestamp,
-        token::{Token, TokenHash, TokenKind, TokenOrigin},
-        tokens::Tokens,
-    },
-    store::{
-        StoreError,
-        codec::{decode, encode, unknown_version, versioned},
-    },
+use crate::domain::{
+    Directory, Timestamp, Token, TokenHash, TokenId, TokenKind, TokenOrigin, UserId,
+    agenda::{Task, TaskKind},
+    tokens::Tokens,
+};
+use crate::store::{
+    StoreError,
+    codec::{decode, encode, unknown_version, versioned},
 };
 
 const V1: u8 = 1;

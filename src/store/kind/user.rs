@@ -8,10 +8,8 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, stored},
 };
-use crate::{
-    domain::{directory::Directory, ids::UserId, time::Timestamp, user::User},
-    store::verify::Findings,
-};
+use crate::domain::{Directory, Timestamp, User, UserId};
+use crate::store::verify::Findings;
 
 stored! {
     UserV1 of User by id: UserId {

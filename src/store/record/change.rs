@@ -2,17 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::{
-        change::{Change, ChangeKind, ConfigurationChange, FieldChange},
-        directory::Subject,
-        ids::{EventId, IncidentId, Seq, UserId},
-        time::Timestamp,
-    },
-    store::{
-        StoreError,
-        codec::{decode, encode, timestamp, unknown_version, versioned},
-    },
+use crate::domain::{
+    Change, ChangeKind, ConfigurationChange, EventId, FieldChange, IncidentId, Seq, Timestamp, UserId,
+    directory::Subject,
+};
+use crate::store::{
+    StoreError,
+    codec::{decode, encode, timestamp, unknown_version, versioned},
 };
 
 const V1: u8 = 1;

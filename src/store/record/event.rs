@@ -2,18 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::{
-        ack::Acknowledgement,
-        event::{Event, EventType, StateAfter},
-        ids::{EventId, IncidentId, Seq, UserId},
-        severity::Level,
-        time::Timestamp,
-    },
-    store::{
-        StoreError,
-        codec::{decode, encode, timestamp, unknown_version, versioned},
-    },
+use crate::domain::{
+    Acknowledgement, Event, EventId, EventType, IncidentId, Level, Seq, StateAfter, Timestamp, UserId,
+};
+use crate::store::{
+    StoreError,
+    codec::{decode, encode, timestamp, unknown_version, versioned},
 };
 
 const V1: u8 = 1;

@@ -2,19 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::{
-        event::EventTypeSet,
-        ids::{IncidentId, SourceId, UserId},
-        incident::{AckedUntil, EndTime, Incident, Summary},
-        severity::Level,
-        tag::{IncidentTag, Tag},
-        time::Timestamp,
-    },
-    store::{
-        StoreError,
-        codec::{decode, encode, timestamp, unknown_version, versioned},
-    },
+use crate::domain::{
+    AckedUntil, EndTime, EventTypeSet, Incident, IncidentId, IncidentTag, Level, SourceId, Tag, Timestamp, UserId,
+    incident::Summary,
+};
+use crate::store::{
+    StoreError,
+    codec::{decode, encode, timestamp, unknown_version, versioned},
 };
 
 const V1: u8 = 1;

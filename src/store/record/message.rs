@@ -3,20 +3,15 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    domain::{
-        ids::{
-            ChannelId, ContactId, DestinationId, EventId, IncidentId, MaintenanceId, MessageId, ProfileId, RuleId,
-            TimeslotId, UserId,
-        },
-        message::{Message, MessageState, MessageSubject, Route},
-        plan::{NearMiss, NearMissRecipient, NearReason, NotificationCause},
-        time::Timestamp,
-    },
-    store::{
-        StoreError,
-        codec::{decode, decode_v1, encode, timestamp, unknown_version, versioned},
-    },
+use crate::domain::{
+    ChannelId, ContactId, DestinationId, EventId, IncidentId, MaintenanceId, Message, MessageId, MessageState,
+    MessageSubject, ProfileId, RuleId, TimeslotId, Timestamp, UserId,
+    message::Route,
+    plan::{NearMiss, NearMissRecipient, NearReason, NotificationCause},
+};
+use crate::store::{
+    StoreError,
+    codec::{decode, decode_v1, encode, timestamp, unknown_version, versioned},
 };
 
 const V1: u8 = 1;

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
-    store::{
-        StoreError,
-        codec::{decode_v1, encode},
-    },
+use crate::domain::{
+    DateFormat, Density, Preferences, Theme,
+    preferences::{Column, PAGE_SIZES},
+};
+use crate::store::{
+    StoreError,
+    codec::{decode_v1, encode},
 };
 
 #[derive(Serialize, Deserialize)]

@@ -5,18 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::ReadableTable;
 
 use super::{Findings, Snapshot, StoreError};
-use crate::{
-    domain::{
-        agenda::{Task, TaskKind},
-        directory::Directory,
-        ids::SourceId,
-        time::Timestamp,
-    },
-    store::{
-        agenda::{decode_row, decode_task, needed},
-        codec::timestamp,
-        schema::{DUE_TO_TASK, TASK_TO_DUE},
-    },
+use crate::domain::{
+    Directory, SourceId, Timestamp,
+    agenda::{Task, TaskKind},
+};
+use crate::store::{
+    agenda::{decode_row, decode_task, needed},
+    codec::timestamp,
+    schema::{DUE_TO_TASK, TASK_TO_DUE},
 };
 
 pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings) -> Result<(), StoreError> {

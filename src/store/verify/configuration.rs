@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Findings, Snapshot, StoreError};
-use crate::{
-    domain::{directory::Directory, directory::Subject},
-    store::{
-        codec::{split_version_key, version_key},
-        kind::{AnyKind, KINDS, kinds_beginning_with},
-        schema::VERSION,
-    },
+use crate::domain::{Directory, directory::Subject};
+use crate::store::{
+    codec::{split_version_key, version_key},
+    kind::{AnyKind, KINDS, kinds_beginning_with},
+    schema::VERSION,
 };
 
 /// Order in which findings are reported.

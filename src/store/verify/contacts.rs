@@ -3,17 +3,15 @@
 use uuid::Uuid;
 
 use super::Findings;
-use crate::{
-    domain::{contact::Contact, directory::Directory, directory::Subject, filter::fold},
-    store::{
-        Snapshot, StoreError,
-        codec::{key_uuid_pair, uuid_pair_key, version_key},
-        contacts::{contact, contact_group, named},
-        kind::{decode_contact, decode_group},
-        schema::{
-            CHANNEL_CONTACT, CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID,
-            USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
-        },
+use crate::domain::{Contact, Directory, directory::Subject, filter::fold};
+use crate::store::{
+    Snapshot, StoreError,
+    codec::{key_uuid_pair, uuid_pair_key, version_key},
+    contacts::{contact, contact_group, named},
+    kind::{decode_contact, decode_group},
+    schema::{
+        CHANNEL_CONTACT, CONTACT_UUID_TO_CONTACT, GROUP_CONTACT, GROUP_UUID_TO_GROUP, NAME_TO_GROUP_UUID,
+        USERNAME_TO_CONTACT_UUID, UuidKey, UuidPairKey, VERSION,
     },
 };
 

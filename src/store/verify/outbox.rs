@@ -3,21 +3,16 @@
 use redb::ReadableTable;
 
 use super::{Findings, Snapshot, StoreError};
-use crate::{
-    domain::{
-        message::{Message, MessageState, MessageSubject},
-        rule::Rule,
+use crate::domain::{Message, MessageState, MessageSubject, Rule};
+use crate::store::{
+    codec::{id_key, key_id, key_pair, pair_key},
+    kind::{Kind, decode_overflow},
+    record::message::{decode_message, decode_near_misses},
+    schema::{
+        DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, INCIDENT_ID_TO_INCIDENT,
+        INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, RULE_ID_TO_OVERFLOW,
     },
-    store::{
-        codec::{id_key, key_id, key_pair, pair_key},
-        kind::{Kind, decode_overflow},
-        record::message::{decode_message, decode_near_misses},
-        schema::{
-            DEAD_MESSAGE, DUE_MESSAGE, EVENT_ID_TO_EVENT, EVENT_ID_TO_NEAR_MISSES, INCIDENT_ID_TO_INCIDENT,
-            INCIDENT_MESSAGE, MESSAGE_ID_TO_MESSAGE, RULE_ID_TO_OVERFLOW,
-        },
-        tables,
-    },
+    tables,
 };
 
 pub fn check(snapshot: &Snapshot, findings: &mut Findings) -> Result<(), StoreError> {

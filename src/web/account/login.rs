@@ -9,18 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{
-    domain::limits::{DEVICE_LIFE, SESSION_LIFE},
-    http::{body::Payload, cookies, peer},
-    service::{Browser, LoginFailure},
-    web::{
-        Site,
-        answer::{self, PageResult, local_path, page_with, seconds, see},
-        form::FormFields,
-        layout::Frame,
-        problem::Problem,
-        visitor::{Posted, Visitor, last_view},
-    },
+use crate::domain::limits::{DEVICE_LIFE, SESSION_LIFE};
+use crate::http::{Payload, cookies, peer};
+use crate::service::{Browser, LoginFailure};
+use crate::web::{
+    FormFields, Frame, PageResult, Posted, Problem, Site, Visitor,
+    answer::{self, local_path, page_with, seconds},
+    see,
+    visitor::last_view,
 };
 
 #[derive(Template)]

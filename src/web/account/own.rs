@@ -6,23 +6,16 @@ use askama::Template;
 use axum::extract::{Path, State};
 use chrono_tz::Tz;
 
-use crate::{
-    domain::{
-        ids::TokenId,
-        preferences::{Column, DateFormat, Density, PAGE_SIZES, Preferences, Theme},
-        token::{Token, TokenKind},
-    },
-    service::{Credential, LoginFailure, PasswordChangeFailure},
-    web::{
-        Site,
-        admin::{default_life, token_life},
-        answer::{PageResult, done, page, page_once, refused, seconds, see},
-        form::FormFields,
-        form_page::FormError,
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    DateFormat, Density, Preferences, Theme, Token, TokenId, TokenKind,
+    preferences::{Column, PAGE_SIZES},
+};
+use crate::service::{Credential, LoginFailure, PasswordChangeFailure};
+use crate::web::{
+    FormError, FormFields, Frame, PageResult, Posted, Problem, Section, Site, Visitor,
+    admin::{default_life, token_life},
+    answer::{page_once, seconds},
+    done, page, refused, see,
 };
 
 const PAGE: &str = "/user/";

@@ -4,19 +4,9 @@ use askama::Template;
 use axum::extract::State;
 
 use super::{Staff, audit_rows::AuditRow};
-use crate::{
-    domain::{
-        directory::Subject,
-        ids::{Seq, UserId},
-    },
-    service::AuditFilter,
-    web::{
-        Site,
-        answer::{PageResult, page},
-        layout::Frame,
-        problem::Problem,
-    },
-};
+use crate::domain::{Seq, UserId, directory::Subject};
+use crate::service::AuditFilter;
+use crate::web::{Frame, PageResult, Problem, Site, page};
 
 /// Value of the parameter `user` that stands for the server itself.
 const SERVER: &str = "server";

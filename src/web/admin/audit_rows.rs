@@ -4,10 +4,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::{
-    change::{Change, ChangeKind, ConfigurationChange},
-    directory::{Directory, Subject},
-    ids::{FilterId, SourceId, TimeslotId, UserId},
-    time::Timestamp,
+    Change, ChangeKind, ConfigurationChange, Directory, FilterId, SourceId, TimeslotId, Timestamp, UserId,
+    directory::Subject,
 };
 
 /// One change of the configuration.

@@ -2,19 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::{
-    domain::{
-        channel::{Channel, settings::is_unset},
-        plugin::PluginOption,
-        setting::{Form, Setting},
-    },
-    service::AboutType,
-    web::{
-        Site,
-        form::FormFields,
-        form_input::{FormInput, InputKind},
-        problem::Problem,
-    },
+use crate::domain::{
+    Channel, PluginOption,
+    channel::settings::is_unset,
+    setting::{Form, Setting},
+};
+use crate::service::AboutType;
+use crate::web::{
+    FormFields, Problem, Site,
+    form_input::{FormInput, InputKind},
 };
 
 /// Prefix of the names of inputs, which distinguishes them from other fields.

@@ -13,23 +13,13 @@ use super::{
     channel_form::{config, settings},
     uuid,
 };
-use crate::{
-    domain::{
-        channel::{Channel, ChannelDraft},
-        directory::Subject,
-        draft::Managed,
-        filter::fold,
-    },
-    service::{Action, Model},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form_input::{Check, FormInput, Hidden, Line},
-        form_page::FormError,
-        layout::Frame,
-        plain_form::{PlainAsk, PlainForm, PlainPage},
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{Channel, ChannelDraft, Managed, directory::Subject, filter::fold};
+use crate::service::{Action, Model};
+use crate::web::{
+    FormError, Frame, PageError, PageResult, Posted, Site, Visitor, done,
+    form_input::{Check, FormInput, Hidden, Line},
+    missing, page,
+    plain_form::{PlainAsk, PlainForm, PlainPage},
 };
 
 #[derive(Template)]

@@ -10,27 +10,19 @@ use axum::{
 use uuid::Uuid;
 
 use super::{Staff, uuid};
-use crate::{
-    domain::{
-        channel::Channel,
-        channel_types::address_types,
-        contact::{Contact, ContactDraft, OriginEdit, looks_like_email},
-        contact_filter::{Column, Filter, Test},
-        destination::EMAIL,
-        directory::Directory,
-        limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
-    },
-    service::{Action, ContactRefusal, GroupWithUsers, Model, WriteMode},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form::FormFields,
-        form_input::{Choice, FormInput, Line, Word, filled, group},
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    Channel, Contact, ContactDraft, Directory,
+    channel_types::address_types,
+    contact::{OriginEdit, looks_like_email},
+    contact_filter::{Column, Filter, Test},
+    destination::EMAIL,
+    limits::{ADDRESS, CONTACT_USERNAME, FULL_NAME},
+};
+use crate::service::{Action, ContactRefusal, GroupWithUsers, Model, WriteMode};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done,
+    form_input::{Choice, FormInput, Line, Word, filled, group},
+    missing, page,
 };
 
 /// Number of groups that the form suggests.

@@ -4,23 +4,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 
 use super::Staff;
-use crate::{
-    domain::{
-        directory::Directory,
-        event::EventType,
-        ids::MessageId,
-        message::{Delivery, MessageState as Sending, MessageSubject, Route, full_answer},
-        time::Timestamp,
-    },
-    service::{Messages, Notification},
-    web::{
-        Site,
-        answer::{PageResult, done, page},
-        delivery,
-        layout::Frame,
-        visitor::Posted,
-    },
+use crate::domain::{
+    Delivery, Directory, EventType, MessageId, MessageState as Sending, MessageSubject, Timestamp,
+    message::{Route, full_answer},
 };
+use crate::service::{Messages, Notification};
+use crate::web::{Frame, PageResult, Posted, Site, delivery, done, page};
 
 #[derive(Template)]
 #[template(path = "admin/deliveries.html")]

@@ -12,21 +12,11 @@ use super::{
     contacts::{contact_named, named},
     uuid,
 };
-use crate::{
-    domain::{
-        contact::{GroupDraft, OriginEdit},
-        contact_filter::Column,
-        limits::GROUP_NAME,
-    },
-    service::{Action, GroupWithUsers, Model, WriteMode},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{GroupDraft, contact::OriginEdit, contact_filter::Column, limits::GROUP_NAME};
+use crate::service::{Action, GroupWithUsers, Model, WriteMode};
+use crate::web::{
+    Ask, FormError, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done, missing,
+    page,
 };
 
 /// Number of members that are shown by name.

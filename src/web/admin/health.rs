@@ -4,19 +4,12 @@ use askama::Template;
 use axum::extract::State;
 
 use super::Staff;
-use crate::{
-    domain::{
-        limits::FREE_SPACE_BYTES,
-        message::{MessageOutcome, full_answer, outcomes_in_words},
-    },
-    service::{Health, IndexStatus, Intake, Reached},
-    web::{
-        Site,
-        answer::{PageResult, page},
-        layout::Frame,
-        show::{Show, span},
-    },
+use crate::domain::{
+    limits::FREE_SPACE_BYTES,
+    message::{MessageOutcome, full_answer, outcomes_in_words},
 };
+use crate::service::{Health, IndexStatus, Intake, Reached};
+use crate::web::{Frame, PageResult, Show, Site, page, show::span};
 
 const MINUTE: i64 = 60 * 1_000_000;
 const LOW_SPACE: u64 = 1 << 30;

@@ -4,16 +4,9 @@ use askama::Template;
 use axum::extract::State;
 
 use super::{Staff, health};
-use crate::{
-    domain::directory::OWN_SOURCE,
-    service::Health,
-    web::{
-        Site,
-        answer::{PageResult, done, page},
-        layout::Frame,
-        visitor::Posted,
-    },
-};
+use crate::domain::directory::OWN_SOURCE;
+use crate::service::Health;
+use crate::web::{Frame, PageResult, Posted, Site, done, page};
 
 #[derive(Template)]
 #[template(path = "admin/overview.html")]

@@ -12,24 +12,14 @@ use super::{
     Staff,
     contacts::{channel_choices, contact_named, group_named, offered_groups},
 };
-use crate::{
-    domain::{
-        filter::fold,
-        ids::{FilterId, RuleId, TimeslotId, UserId},
-        limits::RECIPIENTS_PER_RULE,
-        rule::{Addressee, Recipient, Rule, RuleDraft},
-    },
-    service::{Action, Model},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        offered,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    Addressee, FilterId, Recipient, Rule, RuleDraft, RuleId, TimeslotId, UserId, filter::fold,
+    limits::RECIPIENTS_PER_RULE,
+};
+use crate::service::{Action, Model};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done,
+    missing, offered, page,
 };
 
 #[derive(Template)]

@@ -4,11 +4,7 @@ use askama::Template;
 use axum::extract::State;
 
 use super::Staff;
-use crate::web::{
-    SettingRow, Site,
-    answer::{PageResult, page},
-    layout::Frame,
-};
+use crate::web::{Frame, PageResult, SettingRow, Site, page};
 
 #[derive(Template)]
 #[template(path = "admin/settings.html")]

@@ -11,23 +11,17 @@ use super::{
     sources::{frame, frequency, parse_frequency},
     token_life,
 };
-use crate::{
-    domain::{
-        ids::{SourceId, TokenId},
-        limits::{SOURCE_NAME, URL},
-        source::SourceDraft,
-    },
-    service::{Action, Model, SourceView},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page_once},
-        form::FormFields,
-        form_input::{FormInput, Line, Url, filled},
-        form_page::{Ask, FormError, FormPage},
-        layout::Frame,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    SourceDraft, SourceId, TokenId,
+    limits::{SOURCE_NAME, URL},
+};
+use crate::service::{Action, Model, SourceView};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Site, Visitor,
+    answer::page_once,
+    done,
+    form_input::{FormInput, Line, Url, filled},
+    missing,
 };
 
 #[derive(Template)]

@@ -6,23 +6,17 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 
 use super::Staff;
-use crate::{
-    domain::{
-        directory::Subject,
-        limits::{HEARTBEAT_FREQUENCY, PERSON_NAME, SOURCE_NAME, SOURCE_TYPE_NAME, URL},
-        source::SourceDraft,
-    },
-    service::{Action, SourceView, TokenState},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, page},
-        form_input::{Choice, FormInput, Line, Number, Url, Word},
-        form_page::FormError,
-        layout::{Frame, Section},
-        plain_form::{PlainAsk, PlainForm, PlainPage},
-        problem::Problem,
-        visitor::Visitor,
-    },
+use crate::domain::{
+    SourceDraft,
+    directory::Subject,
+    limits::{HEARTBEAT_FREQUENCY, PERSON_NAME, SOURCE_NAME, SOURCE_TYPE_NAME, URL},
+};
+use crate::service::{Action, SourceView, TokenState};
+use crate::web::{
+    FormError, Frame, PageError, PageResult, Problem, Section, Site, Visitor, done,
+    form_input::{Choice, FormInput, Line, Number, Url, Word},
+    page,
+    plain_form::{PlainAsk, PlainForm, PlainPage},
 };
 
 /// Path and title of the list of sources.

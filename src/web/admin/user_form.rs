@@ -9,26 +9,19 @@ use axum::{
 };
 
 use super::{TokenLine, default_life, token_life};
-use crate::{
-    domain::{
-        directory::Subject,
-        ids::{TokenId, UserId},
-        limits::{EMAIL, PASSWORD, PASSWORD_MIN, PERSON_NAME},
-        token::TokenKind,
-        user::{User, UserDraft},
-    },
-    service::{Action, Model, policy::CONTACT_API},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page_once},
-        form::FormFields,
-        form_input::{Area, Check, Email, FormInput, Line, Word, filled, group},
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        plain_form::{PlainAsk, PlainForm, PlainPage},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    TokenId, TokenKind, User, UserDraft, UserId,
+    directory::Subject,
+    limits::{EMAIL, PASSWORD, PASSWORD_MIN, PERSON_NAME},
+};
+use crate::service::{Action, Model, policy::CONTACT_API};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor,
+    answer::page_once,
+    done,
+    form_input::{Area, Check, Email, FormInput, Line, Word, filled, group},
+    missing,
+    plain_form::{PlainAsk, PlainForm, PlainPage},
 };
 
 #[derive(Template)]

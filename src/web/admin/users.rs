@@ -7,14 +7,8 @@ use axum::extract::State;
 use rustc_hash::FxHashMap;
 
 use super::Staff;
-use crate::{
-    domain::{directory::Directory, filter::fold, ids::UserId, token::TokenKind, user::User},
-    web::{
-        Site,
-        answer::{PageResult, page},
-        layout::Frame,
-    },
-};
+use crate::domain::{Directory, TokenKind, User, UserId, filter::fold};
+use crate::web::{Frame, PageResult, Site, page};
 
 #[derive(Template)]
 #[template(path = "admin/users.html")]

@@ -20,21 +20,15 @@ use super::{
     view::View,
     work::{BulkProgress, undone},
 };
-use crate::{
-    domain::{
-        event::EventType,
-        limits::{BULK_IDS, BULK_UNCONFIRMED, DESCRIPTION, UNDO_FOR, URL},
-    },
-    http::cookies,
-    service::{AsOf, BulkAction, BulkKind, BulkSubjects, Model, NewAck, NewEvent, Selection, ServiceError},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page, see, sentence},
-        form::FormFields,
-        incident_page::describe::web_link,
-        layout::{Frame, Section},
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    EventType,
+    limits::{BULK_IDS, BULK_UNCONFIRMED, DESCRIPTION, UNDO_FOR, URL},
+};
+use crate::http::cookies;
+use crate::service::{AsOf, BulkAction, BulkKind, BulkSubjects, Model, NewAck, NewEvent, Selection, ServiceError};
+use crate::web::{
+    FormFields, Frame, PageError, PageResult, Posted, Section, Site, Visitor, answer::sentence, done,
+    incident_page::describe::web_link, missing, page, see,
 };
 
 /// Time to wait for a change. If it takes longer, a page shows its progress.

@@ -8,17 +8,10 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::view::View;
-use crate::{
-    domain::{ids::SourceId, preferences::Column},
-    http::reply,
-    service::TagSuggestion,
-    web::{
-        Site,
-        answer::{PageResult, page, see},
-        form::FormFields,
-        visitor::{Posted, Visitor},
-    },
-};
+use crate::domain::{SourceId, preferences::Column};
+use crate::http::reply;
+use crate::service::TagSuggestion;
+use crate::web::{FormFields, PageResult, Posted, Site, Visitor, page, see};
 
 /// Greatest number of suggested tags.
 const SUGGESTIONS: usize = 20;

@@ -4,20 +4,9 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 
 use super::view::View;
-use crate::{
-    domain::{
-        ids::FilterId,
-        stored_filter::{BlobEdit, FilterDraft},
-    },
-    web::{
-        Site,
-        answer::{PageResult, done, page, refused},
-        form::FormFields,
-        form_page::FormError,
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{FilterDraft, FilterId, stored_filter::BlobEdit};
+use crate::web::{
+    FormError, FormFields, Frame, PageResult, Posted, Problem, Section, Site, Visitor, done, page, refused,
 };
 
 #[derive(Template)]

@@ -16,31 +16,15 @@ use super::{
     view::{DEFAULT, FRAMES, View},
     work::BulkProgress,
 };
-use crate::{
-    domain::{
-        directory::Directory,
-        event::EventType,
-        ids::FilterId,
-        incident::Incident,
-        limits::{LAST_VIEW, LAST_VIEW_LIFE},
-        preferences::{Column, Density, PAGE_SIZES, PRESETS, Preferences},
-        severity::Level,
-        source::Source,
-        stored_filter::StoredFilter,
-        subscription::{MaintenanceTask, maintenance_at},
-        time::Timestamp,
-    },
-    http::cookies,
-    service::{AsOf, SortColumn, SortedCursor, Turn},
-    web::{
-        Site,
-        answer::{PageResult, done, page, see},
-        form::FormFields,
-        layout::{Frame, Section},
-        offered,
-        visitor::Visitor,
-    },
+use crate::domain::{
+    Density, Directory, EventType, FilterId, Incident, Level, Preferences, Source, StoredFilter, Timestamp,
+    limits::{LAST_VIEW, LAST_VIEW_LIFE},
+    preferences::{Column, PAGE_SIZES, PRESETS},
+    subscription::{MaintenanceTask, maintenance_at},
 };
+use crate::http::cookies;
+use crate::service::{AsOf, SortColumn, SortedCursor, Turn};
+use crate::web::{FormFields, Frame, PageResult, Section, Site, Visitor, done, offered, page, see};
 
 /// Number of sources that the filter lists. If there are more, they are chosen by entering their names.
 const SOURCES_SHOWN: usize = 30;

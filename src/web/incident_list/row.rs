@@ -2,18 +2,11 @@
 
 use askama::{Template, filters::HtmlSafe};
 
-use crate::{
-    domain::{
-        directory::Directory,
-        filter::FilterSubject,
-        incident::{EndTime, Incident},
-        preferences::Column,
-        subscription::MaintenanceTask,
-        tag::{IncidentTag, Tag},
-        time::Timestamp,
-    },
-    web::show::Show,
+use crate::domain::{
+    Directory, EndTime, FilterSubject, Incident, IncidentTag, Tag, Timestamp, preferences::Column,
+    subscription::MaintenanceTask,
 };
+use crate::web::Show;
 
 /// Width of the tags in one row, in characters. Two are added to each tag for the space around it.
 const TAGS_SHOWN: usize = 32;

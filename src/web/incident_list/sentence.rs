@@ -1,11 +1,9 @@
 //! The question that confirms a bulk change: the action, the number, and which incidents.
 
 use super::view::View;
-use crate::{
-    domain::{criterion::Slot, directory::Directory, event::EventType, limits::CRITERIA_SHOWN},
-    service::BulkKind,
-    web::notification_settings::words::{criteria, shortened},
-};
+use crate::domain::{Directory, EventType, criterion::Slot, limits::CRITERIA_SHOWN};
+use crate::service::BulkKind;
+use crate::web::notification_settings::words::{criteria, shortened};
 
 /// Incidents that an action affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,22 +4,14 @@ use std::collections::BTreeSet;
 
 use url::form_urlencoded;
 
-use crate::{
-    domain::{
-        criterion::{Given, Slot},
-        directory::Directory,
-        event::EventType,
-        filter::{Criteria, search_words, tag_groups},
-        ids::{FilterId, IncidentId, SourceId},
-        limits::{SEARCH_TEXT, SEARCH_WORDS, TAG},
-        severity::{Level, LevelSet},
-        stored_filter::FilterBlob,
-        tag::Tag,
-        time::Timestamp,
-    },
-    service::{Sort, SortColumn, SortedCursor},
-    web::form::FormFields,
+use crate::domain::{
+    Criteria, Directory, EventType, FilterBlob, FilterId, IncidentId, Level, LevelSet, SourceId, Tag, Timestamp,
+    criterion::{Given, Slot},
+    filter::{search_words, tag_groups},
+    limits::{SEARCH_TEXT, SEARCH_WORDS, TAG},
 };
+use crate::service::{Sort, SortColumn, SortedCursor};
+use crate::web::FormFields;
 
 /// Query of the view that is shown by default.
 pub const DEFAULT: &str = "open=true";

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{
-    domain::event::EventType,
-    service::{BulkKind, BulkRefusal, BulkStatus, Undone},
-};
+use crate::domain::EventType;
+use crate::service::{BulkKind, BulkRefusal, BulkStatus, Undone};
 
 /// Progress of a bulk change, for its page and for the list.
 pub struct BulkProgress(pub(super) BulkStatus);

@@ -11,26 +11,12 @@ use super::{
     show::{Refused, id_of, path_of, refuse},
     until::expiration,
 };
-use crate::{
-    domain::{
-        event::EventType,
-        ids::{EventId, IncidentId},
-        limits::{DESCRIPTION, TAG, URL},
-        severity::Level,
-        tag::Tag,
-        time::Timestamp,
-    },
-    service::{IncidentEdit, Model, NewAck, NewEvent},
-    web::{
-        Site,
-        answer::{PageResult, done, missing},
-        form::FormFields,
-        form_page::FormError,
-        layout::show,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    EventId, EventType, IncidentId, Level, Tag, Timestamp,
+    limits::{DESCRIPTION, TAG, URL},
 };
+use crate::service::{IncidentEdit, Model, NewAck, NewEvent};
+use crate::web::{FormError, FormFields, PageResult, Posted, Problem, Site, Visitor, done, layout::show, missing};
 
 type ActionResult = Result<&'static str, FormError>;
 

@@ -3,20 +3,12 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::{
-    domain::{
-        directory::Directory,
-        event::EventType,
-        exact_json,
-        ids::UserId,
-        incident::{AckedUntil, Incident},
-        limits::{HEADING, TEXT_AT_ONCE},
-        tag::IncidentTag,
-        time::Timestamp,
-        urls::{self, SourceBase},
-    },
-    service::{Action, Caller},
+use crate::domain::{
+    AckedUntil, Directory, EventType, Incident, IncidentTag, Timestamp, UserId, exact_json,
+    limits::{HEADING, TEXT_AT_ONCE},
+    urls::{self, SourceBase},
 };
+use crate::service::{Action, Caller};
 
 /// Text that may be long: the part that is shown at once, and the whole.
 pub struct LongText {

@@ -1,15 +1,9 @@
 //! Messages about an incident as rows.
 
 use super::describe::{event_words, username};
-use crate::{
-    domain::{
-        directory::Directory,
-        message::{MessageState, Route},
-        time::Timestamp,
-    },
-    service::{Caller, Notification},
-    web::delivery,
-};
+use crate::domain::{Directory, MessageState, Timestamp, message::Route};
+use crate::service::{Caller, Notification};
+use crate::web::delivery;
 
 pub struct NotificationLine {
     pub to: String,

@@ -12,27 +12,12 @@ use super::{
     until,
     why::{self, Why},
 };
-use crate::{
-    domain::{
-        contact::Contact,
-        ids::{EventId, IncidentId},
-        incident::Incident,
-        limits::{NEIGHBOURS, TIMELINE, TIMELINE_ALL, TIMELINE_CHOICES},
-        maintenance::Maintenance,
-        severity::Level,
-        tag::Tag,
-        time::Timestamp,
-    },
-    service::{Action, DecidedEvent, Model, Turn},
-    web::{
-        Site,
-        answer::{self, PageError, PageResult, missing, page},
-        form::FormFields,
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::Visitor,
-    },
+use crate::domain::{
+    Contact, EventId, Incident, IncidentId, Level, Maintenance, Tag, Timestamp,
+    limits::{NEIGHBOURS, TIMELINE, TIMELINE_ALL, TIMELINE_CHOICES},
 };
+use crate::service::{Action, DecidedEvent, Model, Turn};
+use crate::web::{FormFields, Frame, PageError, PageResult, Problem, Section, Site, Visitor, answer, missing, page};
 
 /// Form that was refused.
 pub struct Refused {

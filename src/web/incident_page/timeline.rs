@@ -1,15 +1,8 @@
 //! The timeline of an incident, newest event first.
 
 use super::describe::{LongText, event_words, username};
-use crate::{
-    domain::{
-        directory::Directory,
-        event::{Event, EventType},
-        ids::EventId,
-        time::Timestamp,
-    },
-    service::IncidentDetails,
-};
+use crate::domain::{Directory, Event, EventId, EventType, Timestamp};
+use crate::service::IncidentDetails;
 
 pub struct TimelineEntry {
     pub id: EventId,

@@ -2,10 +2,8 @@
 
 use chrono::{Days, NaiveDate, NaiveTime};
 
-use crate::{
-    domain::{datetime, time::Timestamp},
-    web::{form::FormFields, problem::Problem, show::Show},
-};
+use crate::domain::{Timestamp, datetime};
+use crate::web::{FormFields, Problem, Show};
 
 const HOUR: i64 = 3_600_000_000;
 /// Field of the entered time.

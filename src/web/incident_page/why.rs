@@ -1,15 +1,13 @@
 //! "Why was … not notified?": the chosen user or contact, and the explanation.
 
-use crate::{
-    domain::{
-        contact_filter::{Column, Filter, Test},
-        explain::Reason,
-        ids::{ChannelId, DestinationId, EventId, IncidentId},
-        message::{Delivery, Route},
-    },
-    service::{Caller, DecisionRecipient, Decisions, Model, Notification, Service, ServiceError},
-    web::{delivery, form::FormFields, problem::Problem},
+use crate::domain::{
+    ChannelId, Delivery, DestinationId, EventId, IncidentId,
+    contact_filter::{Column, Filter, Test},
+    explain::Reason,
+    message::Route,
 };
+use crate::service::{Caller, DecisionRecipient, Decisions, Model, Notification, Service, ServiceError};
+use crate::web::{FormFields, Problem, delivery};
 
 /// Content of the form, and the answers.
 #[derive(Default)]

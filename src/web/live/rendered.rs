@@ -13,26 +13,18 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::views::{List, RowLook};
-use crate::{
-    domain::{
-        change::IncidentChange,
-        directory::Directory,
-        filter::{Criteria, FilterSubject},
-        ids::IncidentId,
-        incident::Incident,
-        limits::{LIVE_PUSH_BYTES, LIVE_SEARCHES, LIVE_STREAMS, LIVE_STREAMS_PER_USER, LIVE_UNSENT_BYTES},
-        subscription::{MaintenanceTask, maintenance_at},
-        time::Timestamp,
-    },
-    service::{
-        Slots,
-        live::{Changes, Update},
-    },
-    web::{
-        Site,
-        incident_list::row::{self, RowContext},
-        show::Show,
-    },
+use crate::domain::{
+    Criteria, Directory, FilterSubject, Incident, IncidentChange, IncidentId, Timestamp,
+    limits::{LIVE_PUSH_BYTES, LIVE_SEARCHES, LIVE_STREAMS, LIVE_STREAMS_PER_USER, LIVE_UNSENT_BYTES},
+    subscription::{MaintenanceTask, maintenance_at},
+};
+use crate::service::{
+    Slots,
+    live::{Changes, Update},
+};
+use crate::web::{
+    Show, Site,
+    incident_list::row::{self, RowContext},
 };
 
 /// Number of updates whose rows are kept.

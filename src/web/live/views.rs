@@ -5,19 +5,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::rendered::{Patch, Rendered};
-use crate::{
-    domain::{
-        ids::IncidentId,
-        limits::{LIVE_FRAME_EVERY, LIVE_PUSH_BYTES, LIVE_VIEWS},
-        preferences::Column,
-        time::Timestamp,
-    },
-    service::{
-        AsOf,
-        live::{Reader, Update},
-    },
-    web::{Site, form::FormFields, incident_list::view::View, layout, show::Show, visitor::Visitor},
+use crate::domain::{
+    IncidentId, Timestamp,
+    limits::{LIVE_FRAME_EVERY, LIVE_PUSH_BYTES, LIVE_VIEWS},
+    preferences::Column,
 };
+use crate::service::{
+    AsOf,
+    live::{Reader, Update},
+};
+use crate::web::{FormFields, Show, Site, Visitor, incident_list::view::View, layout};
 
 /// Lists and incidents that a stream reports about.
 pub(super) struct Views {

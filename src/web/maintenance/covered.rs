@@ -2,11 +2,9 @@
 
 use askama::Template;
 
-use crate::{
-    domain::{filter::Criteria, ids::FilterId, incident::Incident},
-    service::PageRequest,
-    web::{Site, answer::PageError, layout::Frame, notification_settings::words},
-};
+use crate::domain::{Criteria, FilterId, Incident};
+use crate::service::PageRequest;
+use crate::web::{Frame, PageError, Site, notification_settings::words};
 
 /// Greatest number of incidents that are shown.
 const SHOWN: usize = 5;

@@ -9,28 +9,14 @@ use super::{
     PAGE,
     covered::{Covered, CoveredPart},
 };
-use crate::{
-    domain::{
-        datetime,
-        directory::Directory,
-        ids::{FilterId, MaintenanceId},
-        limits::FILTERS_PER_MAINTENANCE,
-        maintenance::{Maintenance, MaintenanceDraft},
-        time::Timestamp,
-    },
-    service::{Action, Model, Refusal},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
-        layout::{self, Frame, Section},
-        notification_settings::words,
-        offered,
-        problem::Problem,
-        show::Show,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    Directory, FilterId, Maintenance, MaintenanceDraft, MaintenanceId, Timestamp, datetime,
+    limits::FILTERS_PER_MAINTENANCE,
+};
+use crate::service::{Action, Model, Refusal};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Show, Site, Visitor,
+    done, layout, missing, notification_settings::words, offered, page,
 };
 
 #[derive(Template)]

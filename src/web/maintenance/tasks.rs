@@ -4,18 +4,11 @@ use askama::Template;
 use axum::extract::{Path, State};
 
 use super::{PAGE, Stage, Task, covered::Covered};
-use crate::{
-    domain::{ids::MaintenanceId, maintenance::Maintenance, time::Timestamp},
-    service::{Model, ServiceError},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page, refused},
-        form_page::FormError,
-        layout::{Frame, Section},
-        notification_settings::words,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{Maintenance, MaintenanceId, Timestamp};
+use crate::service::{Model, ServiceError};
+use crate::web::{
+    FormError, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done, missing,
+    notification_settings::words, page, refused,
 };
 
 #[derive(Template)]

@@ -6,23 +6,13 @@ use askama::Template;
 use axum::response::Response;
 
 use super::{destinations::PAGE, needed, words};
-use crate::{
-    domain::{
-        destination::{Destination, DestinationDraft},
-        ids::DestinationId,
-        medium::AnyMedium,
-        setting::{Form, Setting},
-    },
-    service::{Action, Model, NotificationRefusal, OfferedMedium, Refusal},
-    web::{
-        Site,
-        answer::{PageError, done, missing},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::Visitor,
-    },
+use crate::domain::{
+    AnyMedium, Destination, DestinationDraft, DestinationId,
+    setting::{Form, Setting},
+};
+use crate::service::{Action, Model, NotificationRefusal, OfferedMedium, Refusal};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, Problem, Section, Site, Visitor, done, missing,
 };
 
 #[derive(Template)]

@@ -7,17 +7,10 @@ use axum::{
 };
 
 use super::{wants_part, words};
-use crate::{
-    domain::{attempt::AttemptEnd, destination::Destination, ids::DestinationId},
-    service::{OfferedMedium, Service, ServiceError, TestOutcome},
-    web::{
-        Site,
-        answer::{PageResult, done, page, refused, seconds},
-        form_page::FormError,
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{AttemptEnd, Destination, DestinationId};
+use crate::service::{OfferedMedium, Service, ServiceError, TestOutcome};
+use crate::web::{
+    FormError, Frame, PageResult, Posted, Problem, Section, Site, Visitor, answer::seconds, done, page, refused,
 };
 
 pub const PAGE: &str = "/notifications/destinations/";

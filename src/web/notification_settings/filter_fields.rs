@@ -3,19 +3,12 @@
 use url::form_urlencoded::Serializer;
 
 use super::words;
-use crate::{
-    domain::{
-        criterion::{Criterion, Given, Slot},
-        directory::Directory,
-        event::EventType,
-        ids::SourceId,
-        limits::{FILTER_VALUES, TAG},
-        severity::Level,
-        stored_filter::FilterBlob,
-        tag::Tag,
-    },
-    web::{form::FormFields, offered, problem::Problem},
+use crate::domain::{
+    Directory, EventType, FilterBlob, Level, SourceId, Tag,
+    criterion::{Criterion, Given, Slot},
+    limits::{FILTER_VALUES, TAG},
 };
+use crate::web::{FormFields, Problem, offered};
 
 /// Number of empty tag fields, for browsers without scripts.
 const SPARE_TAGS: usize = 2;

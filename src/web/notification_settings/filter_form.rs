@@ -11,22 +11,13 @@ use super::{
     filters::PAGE,
     needed, words,
 };
-use crate::{
-    domain::{
-        ids::FilterId,
-        limits::PREVIEW_DAYS_DEFAULT,
-        stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
-    },
-    service::{Action, Model, Refusal},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    FilterBlob, FilterDraft, FilterId, StoredFilter, limits::PREVIEW_DAYS_DEFAULT, stored_filter::BlobEdit,
+};
+use crate::service::{Action, Model, Refusal};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done,
+    missing, page,
 };
 
 #[derive(Template)]

@@ -7,23 +7,8 @@ use axum::extract::{Path, State};
 use rustc_hash::FxHashMap;
 
 use super::words;
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{FilterId, MaintenanceId, UserId},
-        limits::USES_SHOWN,
-        stored_filter::StoredFilter,
-    },
-    web::{
-        Site,
-        answer::{PageResult, done, page, refused},
-        form_page::FormError,
-        layout::{Frame, Section},
-        offered,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
-};
+use crate::domain::{Directory, FilterId, MaintenanceId, StoredFilter, UserId, limits::USES_SHOWN};
+use crate::web::{FormError, Frame, PageResult, Posted, Problem, Section, Site, Visitor, done, offered, page, refused};
 
 pub const PAGE: &str = "/notifications/filters/";
 

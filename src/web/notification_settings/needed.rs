@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-use crate::web::{answer::local_path, form::FormFields};
+use crate::web::{FormFields, answer::local_path};
 
 /// Field with the address to return to.
 pub const THEN: &str = "then";

@@ -6,24 +6,14 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 
 use super::{chart::Outlook, destinations::DestinationLabel, profiles::PAGE, week, words};
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
-        profile::{Profile, ProfileDraft, ProfileReach},
-    },
-    service::{Action, DraftFilter, Model, PreviewDraft, Refusal},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page},
-        form::FormFields,
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        offered,
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{
+    DestinationId, Directory, FilterId, Profile, ProfileDraft, ProfileId, ProfileReach, TimeslotId,
+    limits::{DESTINATIONS_PER_PROFILE, FILTERS_PER_PROFILE, PREVIEW_DAYS_DEFAULT},
+};
+use crate::service::{Action, DraftFilter, Model, PreviewDraft, Refusal};
+use crate::web::{
+    Ask, FormError, FormFields, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done,
+    missing, offered, page,
 };
 
 #[derive(Template)]

@@ -4,24 +4,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 
 use super::{destinations::DestinationLabel, timeslots::OpeningText, words};
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::ProfileId,
-        profile::{Profile, ProfileDraft},
-        setting::Form,
-        severity::Level,
-    },
-    service::FirstProfile,
-    web::{
-        Site,
-        answer::{PageResult, done, page, refused},
-        form_page::FormError,
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
-};
+use crate::domain::{Directory, Level, Profile, ProfileDraft, ProfileId, setting::Form};
+use crate::service::FirstProfile;
+use crate::web::{FormError, Frame, PageResult, Posted, Problem, Section, Site, Visitor, done, page, refused};
 
 pub const PAGE: &str = "/notifications/profiles/";
 

@@ -14,23 +14,11 @@ use super::{
     week::{self, HoursInput, WeekBar},
     words,
 };
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::TimeslotId,
-        opening_hours,
-        time::Timestamp,
-        timeslot::{Recurrence, Timeslot, TimeslotDraft},
-    },
-    service::{Action, Model, Refusal},
-    web::{
-        Site,
-        answer::{PageError, PageResult, done, missing, page, refused},
-        form_page::{Ask, FormError, FormPage},
-        layout::{Frame, Section},
-        problem::Problem,
-        visitor::{Posted, Visitor},
-    },
+use crate::domain::{Directory, Recurrence, Timeslot, TimeslotDraft, TimeslotId, Timestamp, opening_hours};
+use crate::service::{Action, Model, Refusal};
+use crate::web::{
+    Ask, FormError, FormPage, Frame, PageError, PageResult, Posted, Problem, Section, Site, Visitor, done, missing,
+    page, refused,
 };
 
 pub const PAGE: &str = "/notifications/timeslots/";

@@ -3,13 +3,8 @@
 //! A stored recurrence ends with its day, so a row over midnight becomes two recurrences, which are shown as one row
 //! again.
 
-use crate::{
-    domain::{
-        limits::RECURRENCES_PER_TIMESLOT,
-        timeslot::{Recurrence, TimeOfDay},
-    },
-    web::{form::FormFields, problem::Problem},
-};
+use crate::domain::{Recurrence, TimeOfDay, limits::RECURRENCES_PER_TIMESLOT};
+use crate::web::{FormFields, Problem};
 
 const SECOND: u64 = 1_000_000;
 /// Length of a day in seconds.

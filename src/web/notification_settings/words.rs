@@ -1,19 +1,13 @@
 //! Filters and refusals as text.
 
-use crate::{
-    domain::{
-        criterion::{Criterion, Given},
-        directory::Directory,
-        filter::tag_groups,
-        ids::{FilterId, SourceId},
-        limits::CRITERIA_SHOWN,
-        severity::Level,
-        stored_filter::FilterBlob,
-        tag::Tag,
-    },
-    service::{NotificationRefusal, ProfileLabel, Refusal},
-    web::problem::Problem,
+use crate::domain::{
+    Directory, FilterBlob, FilterId, Level, SourceId, Tag,
+    criterion::{Criterion, Given},
+    filter::tag_groups,
+    limits::CRITERIA_SHOWN,
 };
+use crate::service::{NotificationRefusal, ProfileLabel, Refusal};
+use crate::web::Problem;
 
 /// Greatest number of names in a list.
 const NAMES: usize = 6;

@@ -6,25 +6,12 @@ use super::{
     incidents::{existing, may_omit_timestamp},
     render::{AckBody, Renderer},
 };
-use crate::{
-    domain::{
-        ids::{EventId, IncidentId},
-        limits,
-        time::Timestamp,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::{Key, KeyPair},
-        auth::Call,
-        body::Payload,
-        error::REQUIRED,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::{Caller, NewAck},
+use crate::domain::{EventId, IncidentId, Timestamp, limits};
+use crate::http::{
+    Api, BodyFields, Call, HandlerResult, Key, KeyPair, Payload, Request, TextRule, error::REQUIRED, reply, request,
+    stream,
 };
+use crate::service::{Caller, NewAck};
 
 request! {
     /// The fields of the event may be given directly or within `event`, in either version.

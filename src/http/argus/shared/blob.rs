@@ -9,15 +9,12 @@ use utoipa::{
     openapi::{ArrayBuilder, KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::SchemaType},
 };
 
-use crate::{
-    domain::{
-        criterion::{Given, Slot},
-        ids::SourceId,
-        limits,
-        stored_filter::FilterBlob,
-    },
-    http::fields::{BodyFields, TextRule},
+use crate::domain::{
+    FilterBlob, SourceId,
+    criterion::{Given, Slot},
+    limits,
 };
+use crate::http::{BodyFields, TextRule};
 
 /// The keys of `filter_string`.
 const STRING_KEYS: [&str; 2] = ["sourceSystemIds", "tags"];

@@ -7,28 +7,12 @@ use super::{
     incidents::{existing, may_omit_timestamp},
     render::{EventBody, Renderer},
 };
-use crate::{
-    domain::{
-        event::EventType,
-        ids::{EventId, IncidentId},
-        lifecycle::EventRefusal,
-        limits,
-        time::Timestamp,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::{Key, KeyPair},
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::{BodyFields, TextRule},
-        page::Location,
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::{Caller, NewEvent, Refusal, ServiceError},
+use crate::domain::{EventId, EventRefusal, EventType, IncidentId, Timestamp, limits};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Key, KeyPair, Location, Payload, Request, TextRule, reply, request,
+    stream,
 };
+use crate::service::{Caller, NewEvent, Refusal, ServiceError};
 
 request! {
     pub struct EventRequest requires ["type"] {

@@ -5,25 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blob::{BlobBody, BlobRequest, filter_string, take_blob, take_filter_string};
-use crate::{
-    domain::{
-        ids::FilterId,
-        limits,
-        stored_filter::{BlobEdit, FilterBlob, FilterDraft, StoredFilter},
-    },
-    http::{
-        Api, HandlerResult, Version,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Named, Request, request},
-        stream,
-    },
-    service::{Configured, Model},
+use crate::domain::{FilterBlob, FilterDraft, FilterId, StoredFilter, limits, stored_filter::BlobEdit};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Key, Named, Payload, Request, TextRule, Version, reply, request,
+    stream,
 };
+use crate::service::{Configured, Model};
 
 request! {
     /// Required fields are optional in PATCH.

@@ -9,31 +9,16 @@ use super::{
     requests::IncidentList,
     tags::TagRequest,
 };
-use crate::{
-    domain::{
-        ids::IncidentId,
-        incident::{EndTime, Incident},
-        limits,
-        severity::Level,
-        tag::Tag,
-        time::Timestamp,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        docs::Detail,
-        error::ApiError,
-        fields::{BodyFields, TextRule},
-        page::{Location, PageQuery},
-        params::Params,
-        query::{self, MineQuery, Scope, WideQuery},
-        reply,
-        request::{AnyJson, Request, request},
-    },
-    service::{Caller, Cursor, IncidentEdit, NewIncident, PageRequest},
+use crate::domain::{EndTime, Incident, IncidentId, Level, Tag, Timestamp, limits};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Key, Location, Params, Payload, Request, TextRule,
+    docs::Detail,
+    page::PageQuery,
+    query::{self, MineQuery, Scope, WideQuery},
+    reply, request,
+    request::AnyJson,
 };
+use crate::service::{Caller, Cursor, IncidentEdit, NewIncident, PageRequest};
 
 request! {
     pub struct IncidentRequest requires ["start_time", "tags"] {

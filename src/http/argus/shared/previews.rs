@@ -5,10 +5,8 @@ use super::{
     render::IncidentBody,
     whole_list::whole_list,
 };
-use crate::{
-    domain::ids::UserId,
-    http::{Api, HandlerResult, auth::Call, body::Payload},
-};
+use crate::domain::UserId;
+use crate::http::{Api, Call, HandlerResult, Payload};
 
 /// Try the criteria of a filter
 ///

@@ -3,17 +3,12 @@
 use axum::http::StatusCode;
 
 use super::{render::IncidentBody, whole_list::whole_list};
-use crate::{
-    domain::{
-        destination::SMS,
-        directory::Directory,
-        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        profile::{ClassicReach, Profile, ProfileDraft, ProfileReach},
-        stored_filter::StoredFilter,
-    },
-    http::{HandlerResult, argus::keys::Key, auth::Call, error::ApiError, fields::BodyFields, query, reply},
-    service::Caller,
+use crate::domain::{
+    DestinationId, Directory, FilterId, Profile, ProfileDraft, ProfileId, ProfileReach, StoredFilter, TimeslotId,
+    destination::SMS, profile::ClassicReach,
 };
+use crate::http::{ApiError, BodyFields, Call, HandlerResult, Key, query, reply};
+use crate::service::Caller;
 
 /// List the incidents of a profile
 ///

@@ -8,23 +8,15 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{
-        ack::Acknowledgement,
-        datetime::{Text, Zoned},
-        directory::Directory,
-        event::{Event, EventType},
-        ids::{IncidentId, SourceId, UserId},
-        incident::{EndTime, Incident},
-        size::Size,
-        source::Source,
-        tag::IncidentTag,
-        time::Timestamp,
-        urls::{self, SourceBase},
-    },
-    http::Api,
-    service::{BulkEvent, NewAck, NewEvent},
+use crate::domain::{
+    Acknowledgement, Directory, EndTime, Event, EventType, Incident, IncidentId, IncidentTag, Source, SourceId,
+    Timestamp, UserId, Zoned,
+    datetime::Text,
+    size::Size,
+    urls::{self, SourceBase},
 };
+use crate::http::Api;
+use crate::service::{BulkEvent, NewAck, NewEvent};
 
 /// Formatted time in the time zone of the server.
 #[derive(Clone, Copy)]

@@ -3,21 +3,12 @@
 use axum::{extract::State, http::StatusCode};
 
 use super::render::{SourceBody, SourceTypeBody};
-use crate::{
-    domain::{ids::SourceId, limits, source::SourceDraft},
-    http::{
-        Api, HandlerResult,
-        argus::keys::{Key, Name},
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::{Model, Refusal},
+use crate::domain::{SourceDraft, SourceId, limits};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, argus::keys::Name, reply, request,
+    stream,
 };
+use crate::service::{Model, Refusal};
 
 request! {
     pub struct SourceRequest requires ["name", "type"] {

@@ -3,19 +3,9 @@
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 
-use crate::{
-    domain::{ids::IncidentId, tag::Tag},
-    http::{
-        Api, HandlerResult,
-        argus::keys::{Key, KeyAndName},
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        reply,
-        request::{Request, request},
-    },
-    service::Model,
-};
+use crate::domain::{IncidentId, Tag};
+use crate::http::{Api, ApiError, Call, HandlerResult, Key, Payload, Request, argus::keys::KeyAndName, reply, request};
+use crate::service::Model;
 
 request! {
     pub struct TagRequest requires ["tag"] {

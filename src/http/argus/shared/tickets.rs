@@ -4,18 +4,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::incidents::existing;
-use crate::{
-    domain::{ids::IncidentId, limits},
-    http::{
-        HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        fields::TextRule,
-        reply,
-        request::{Request, request},
-    },
-};
+use crate::domain::{IncidentId, limits};
+use crate::http::{Call, HandlerResult, Key, Payload, Request, TextRule, reply, request};
 
 request! {
     pub struct TicketUrl requires ["ticket_url"] {

@@ -4,24 +4,9 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{
-        ids::TimeslotId,
-        limits,
-        timeslot::{Recurrence, TimeOfDay, Timeslot, TimeslotDraft},
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::Configured,
-};
+use crate::domain::{Recurrence, TimeOfDay, Timeslot, TimeslotDraft, TimeslotId, limits};
+use crate::http::{Api, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, reply, request, stream};
+use crate::service::Configured;
 
 request! {
     /// Required fields are optional in PATCH.

@@ -7,18 +7,12 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::limits,
-    http::{
-        Api, HandlerResult,
-        auth::{self, Headers},
-        body::Payload,
-        error::{ApiError, login_failure},
-        fields::{BodyFields, TextRule},
-        peer::Client,
-        reply,
-        request::{Request, request},
-    },
+use crate::domain::limits;
+use crate::http::{
+    Api, ApiError, BodyFields, Client, HandlerResult, Payload, Request, TextRule,
+    auth::{self, Headers},
+    error::login_failure,
+    reply, request,
 };
 
 request! {

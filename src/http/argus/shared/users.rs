@@ -4,11 +4,9 @@ use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{ids::UserId, user::User},
-    http::{Api, HandlerResult, argus::keys::Key, error::ApiError, reply},
-    service::Model,
-};
+use crate::domain::{User, UserId};
+use crate::http::{Api, ApiError, HandlerResult, Key, reply};
+use crate::service::Model;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]

@@ -1,10 +1,8 @@
 //! Complete lists of incidents in one answer, without pages.
 
 use super::render::Renderer;
-use crate::{
-    domain::{filter::AnyOf, ids::UserId},
-    http::{Api, HandlerResult, stream},
-};
+use crate::domain::{AnyOf, UserId};
+use crate::http::{Api, HandlerResult, stream};
 
 /// Streams all matching incidents as one array, so that it can have any length. Errors that occur before the first byte
 /// is sent are answered as such.

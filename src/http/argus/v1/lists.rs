@@ -1,17 +1,14 @@
 //! Complete lists of open incidents, and the sources to filter by (contract section 6).
 
-use crate::{
-    domain::filter::Criteria,
-    http::{
-        Api, HandlerResult,
-        argus::shared::{
-            render::{IncidentBody, SourceBody},
-            requests::ListMetadata,
-            whole_list::whole_list,
-        },
-        auth::Call,
-        stream,
+use crate::domain::Criteria;
+use crate::http::{
+    Api, Call, HandlerResult,
+    argus::shared::{
+        render::{IncidentBody, SourceBody},
+        requests::ListMetadata,
+        whole_list::whole_list,
     },
+    stream,
 };
 
 /// List open incidents

@@ -3,20 +3,9 @@
 use axum::http::StatusCode;
 
 use super::user::{PhoneNumberBody, phone_number};
-use crate::{
-    domain::{ids::DestinationId, limits, phone, setting::BadSetting},
-    http::{
-        HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::BodyFields,
-        reply,
-        request::{Request, request},
-    },
-    service::{Model, notifications::phone_numbers::phone_number_of},
-};
+use crate::domain::{DestinationId, limits, phone, setting::BadSetting};
+use crate::http::{ApiError, BodyFields, Call, HandlerResult, Key, Payload, Request, reply, request};
+use crate::service::{Model, notifications::phone_numbers::phone_number_of};
 
 request! {
     pub struct PhoneNumberRequest requires ["phone_number"] {

@@ -6,33 +6,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::user::{PhoneNumberBody, phone_number};
-use crate::{
-    domain::{
-        destination::{Destination, EMAIL},
-        directory::Directory,
-        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        limits,
-        profile::{ClassicReach, Profile, ProfileDraft, ProfileReach},
-    },
-    http::{
-        Api, HandlerResult, Version,
-        argus::{
-            keys::Key,
-            shared::{
-                filters::FilterBody,
-                profiles::{Known, filters_of},
-                timeslots::TimeslotBody,
-            },
-        },
-        auth::Call,
-        body::Payload,
-        fields::BodyFields,
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::Configured,
+use crate::domain::{
+    Destination, DestinationId, Directory, FilterId, Profile, ProfileDraft, ProfileId, ProfileReach, TimeslotId,
+    destination::EMAIL, limits, profile::ClassicReach,
 };
+use crate::http::{
+    Api, BodyFields, Call, HandlerResult, Key, Payload, Request, Version,
+    argus::shared::{
+        filters::FilterBody,
+        profiles::{Known, filters_of},
+        timeslots::TimeslotBody,
+    },
+    reply, request, stream,
+};
+use crate::service::Configured;
 
 const BY_EMAIL: &str = "EM";
 const BY_SMS: &str = "SM";

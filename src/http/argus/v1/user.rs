@@ -4,10 +4,11 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::destination::{Destination, PHONE_NUMBER, SMS},
-    http::{HandlerResult, argus::shared::users::UserBody, auth::Call, reply},
+use crate::domain::{
+    Destination,
+    destination::{PHONE_NUMBER, SMS},
 };
+use crate::http::{Call, HandlerResult, argus::shared::users::UserBody, reply};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentUser)]

@@ -10,27 +10,19 @@ use futures_util::{StreamExt, stream};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 
-use crate::{
-    domain::{ids::IncidentId, limits},
-    http::{
-        Api, HandlerResult,
-        argus::shared::{
-            acks::{self, AckRequest},
-            events::{self, EventRequest},
-            render::{AckBody, EventBody, Renderer},
-            requests::BulkChanges,
-            tickets::TicketUrl,
-        },
-        auth::Call,
-        body::Payload,
-        error::ApiError,
-        fields::BodyFields,
-        page::Location,
-        reply,
-        request::{Request, request},
+use crate::domain::{IncidentId, limits};
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Location, Payload, Request,
+    argus::shared::{
+        acks::{self, AckRequest},
+        events::{self, EventRequest},
+        render::{AckBody, EventBody, Renderer},
+        requests::BulkChanges,
+        tickets::TicketUrl,
     },
-    service::{BulkAction, BulkEvent, BulkOutcome, BulkRefusal},
+    reply, request,
 };
+use crate::service::{BulkAction, BulkEvent, BulkOutcome, BulkRefusal};
 
 request! {
     pub struct BulkAckRequest requires ["ids", "ack"] {

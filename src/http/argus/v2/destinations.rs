@@ -8,27 +8,17 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::media::MediumBody;
-use crate::{
-    domain::{
-        destination::{Destination, DestinationDraft, EMAIL, is_shared},
-        ids::DestinationId,
-        limits,
-        medium::AnyMedium,
-        setting::Form,
-    },
-    http::{
-        Api, HandlerResult,
-        argus::keys::Key,
-        auth::Call,
-        body::Payload,
-        error::{ApiError, unknown_key},
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{AnyJson, Request, request},
-        stream,
-    },
-    service::{Configured, Service},
+use crate::domain::{
+    AnyMedium, Destination, DestinationDraft, DestinationId,
+    destination::{EMAIL, is_shared},
+    limits,
+    setting::Form,
 };
+use crate::http::{
+    Api, ApiError, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, error::unknown_key, reply,
+    request, request::AnyJson, stream,
+};
+use crate::service::{Configured, Service};
 
 request! {
     /// Required fields are optional in PATCH.

@@ -2,15 +2,13 @@
 
 use axum::{extract::State, http::StatusCode};
 
-use crate::{
-    http::{
-        Api, HandlerResult,
-        argus::shared::{render::Renderer, requests::EventPage},
-        page::{Location, PageQuery},
-        reply,
-    },
-    service::EventCursor,
+use crate::http::{
+    Api, HandlerResult, Location,
+    argus::shared::{render::Renderer, requests::EventPage},
+    page::PageQuery,
+    reply,
 };
+use crate::service::EventCursor;
 
 /// List all events
 ///

@@ -2,10 +2,8 @@
 
 use axum::http::StatusCode;
 
-use crate::{
-    http::{HandlerResult, auth::Call, reply},
-    service::ServiceError,
-};
+use crate::http::{Call, HandlerResult, reply};
+use crate::service::ServiceError;
 
 /// Send a heartbeat
 #[utoipa::path(post, path = "/incidents/sources/heartbeat/", tag = "sources",

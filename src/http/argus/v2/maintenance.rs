@@ -4,34 +4,18 @@ use axum::http::StatusCode;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{
-        datetime::Zoned,
-        directory::Directory,
-        ids::{FilterId, MaintenanceId},
-        incident::EndTime,
-        limits,
-        maintenance::{Maintenance, MaintenanceDraft},
-        time::Timestamp,
-    },
-    http::{
-        Api, HandlerResult, Version,
-        argus::{
-            keys::Key,
-            shared::{
-                filters::FilterBody,
-                render::{ActorBody, At},
-            },
-        },
-        auth::Call,
-        body::Payload,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::Configured,
+use crate::domain::{
+    Directory, EndTime, FilterId, Maintenance, MaintenanceDraft, MaintenanceId, Timestamp, Zoned, limits,
 };
+use crate::http::{
+    Api, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, Version,
+    argus::shared::{
+        filters::FilterBody,
+        render::{ActorBody, At},
+    },
+    reply, request, stream,
+};
+use crate::service::Configured;
 
 /// 9999-12-31T00:00:00Z. The offset at this time is used for the end of the year 9999.
 const LAST_DAY: Timestamp = Timestamp::saturating_from_micros(Timestamp::MAX.micros() - 86_400_000_000 + 1);

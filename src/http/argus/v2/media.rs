@@ -11,11 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::{
-    domain::{destination::EMAIL, setting::Setting},
-    http::{Api, HandlerResult, argus::keys::Name, error::ApiError, page::Location, reply},
-    service::{Model, OfferedMedium},
-};
+use crate::domain::{destination::EMAIL, setting::Setting};
+use crate::http::{Api, ApiError, HandlerResult, Location, argus::keys::Name, reply};
+use crate::service::{Model, OfferedMedium};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Media)]

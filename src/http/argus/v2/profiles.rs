@@ -5,32 +5,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::destinations::DestinationBody;
-use crate::{
-    domain::{
-        directory::Directory,
-        ids::{DestinationId, FilterId, ProfileId, TimeslotId},
-        limits,
-        profile::{Profile, ProfileDraft, ProfileReach},
-    },
-    http::{
-        Api, HandlerResult, Version,
-        argus::{
-            keys::Key,
-            shared::{
-                filters::FilterBody,
-                profiles::{Known, filters_of},
-                timeslots::TimeslotBody,
-            },
-        },
-        auth::Call,
-        body::Payload,
-        fields::{BodyFields, TextRule},
-        reply,
-        request::{Request, request},
-        stream,
-    },
-    service::{Configured, Service},
+use crate::domain::{
+    DestinationId, Directory, FilterId, Profile, ProfileDraft, ProfileId, ProfileReach, TimeslotId, limits,
 };
+use crate::http::{
+    Api, BodyFields, Call, HandlerResult, Key, Payload, Request, TextRule, Version,
+    argus::shared::{
+        filters::FilterBody,
+        profiles::{Known, filters_of},
+        timeslots::TimeslotBody,
+    },
+    reply, request, stream,
+};
+use crate::service::{Configured, Service};
 
 request! {
     /// Required fields are optional in PATCH.

@@ -8,23 +8,19 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::time::Timestamp,
-    http::{
-        Api, HandlerResult,
-        argus::shared::{
-            render::{At, Renderer},
-            tokens::{self, Credentials, TokenBody},
-        },
-        auth::{self, Call, Headers, NO_CREDENTIALS},
-        body::Payload,
-        docs::Detail,
-        error::{ApiError, login_failure},
-        peer::Client,
-        reply,
+use crate::domain::Timestamp;
+use crate::http::{
+    Api, ApiError, Call, Client, HandlerResult, Payload,
+    argus::shared::{
+        render::{At, Renderer},
+        tokens::{self, Credentials, TokenBody},
     },
-    service::{AuthFailure, Caller, Credential},
+    auth::{self, Headers, NO_CREDENTIALS},
+    docs::Detail,
+    error::login_failure,
+    reply,
 };
+use crate::service::{AuthFailure, Caller, Credential};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoginToken)]

@@ -2,16 +2,11 @@
 
 use axum::{extract::State, http::StatusCode};
 
-use crate::{
-    domain::ids::IncidentId,
-    http::{
-        Api, HandlerResult,
-        argus::{
-            keys::Key,
-            shared::tickets::{TicketUrl, TicketUrlBody},
-        },
-        reply,
-    },
+use crate::domain::IncidentId;
+use crate::http::{
+    Api, HandlerResult, Key,
+    argus::shared::tickets::{TicketUrl, TicketUrlBody},
+    reply,
 };
 
 /// Create a ticket

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{HandlerResult, argus::shared::users::UserBody, auth::Call, page::Location, reply};
+use crate::http::{Call, HandlerResult, Location, argus::shared::users::UserBody, reply};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = CurrentUser)]

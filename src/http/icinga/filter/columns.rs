@@ -3,10 +3,8 @@
 use uuid::Uuid;
 
 use super::{Comparison, Condition, Expression, Operand, Operator};
-use crate::{
-    domain::contact_filter::{Column, Filter, Order, Test},
-    http::icinga::{Problem, fields, request_path::Endpoint},
-};
+use crate::domain::contact_filter::{Column, Filter, Order, Test};
+use crate::http::icinga::{Problem, fields, request_path::Endpoint};
 
 pub(super) fn resolve(expression: &Expression, endpoint: Endpoint) -> Result<Filter, Problem> {
     let each = |parts: &[Expression]| parts.iter().map(|part| resolve(part, endpoint)).collect::<Result<Vec<_>, _>>();

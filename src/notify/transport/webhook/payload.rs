@@ -3,17 +3,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    domain::{
-        datetime::{Text, Zoned},
-        incident::EndTime,
-        limits,
-        time::Timestamp,
-    },
-    notify::{
-        outgoing::{Content, Notice, Outgoing},
-        view::{details_url, level_name},
-    },
+use crate::domain::{EndTime, Timestamp, Zoned, datetime::Text, limits};
+use crate::notify::{
+    Content, Notice, Outgoing,
+    view::{details_url, level_name},
 };
 
 #[derive(Serialize)]

@@ -6,14 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 use super::ContactRefusal;
-use crate::{
-    domain::{
-        contact::{Contact, ContactGroup},
-        limits::GROUPS_PER_CONTACT,
-        rule::{Gone, Rule},
-    },
-    store::{Command, StoreError},
-};
+use crate::domain::{Contact, ContactGroup, Rule, limits::GROUPS_PER_CONTACT, rule::Gone};
+use crate::store::{Command, StoreError};
 
 /// Deletes a contact with its memberships, and removes it from rules. Also used when it is replaced by another one.
 pub fn contact(command: &mut Command<'_>, contact: &Contact) {

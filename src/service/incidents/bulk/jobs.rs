@@ -15,15 +15,11 @@ use super::{
     slice_len,
     undo::{Undo, UndoMemory, Undone},
 };
-use crate::{
-    domain::{
-        filter::Criteria,
-        ids::UserId,
-        limits::{PAGE_SIZE_MAX, UNDO_FOR, WORK_KEPT, WORK_KEPT_PER_USER},
-        time::{MonotonicTime, Timestamp},
-    },
-    service::{Caller, Cursor, Incidents, ServiceError},
+use crate::domain::{
+    Criteria, MonotonicTime, Timestamp, UserId,
+    limits::{PAGE_SIZE_MAX, UNDO_FOR, WORK_KEPT, WORK_KEPT_PER_USER},
 };
+use crate::service::{Caller, Cursor, Incidents, ServiceError};
 
 /// Delay after which a user whose bulk change found no free slot may try again.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -8,18 +8,9 @@ use std::{fmt, ops::ControlFlow, str::FromStr};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::{
-    domain::{
-        change::{Change, ChangeKind},
-        filter::Criteria,
-        ids::{IncidentId, Seq},
-        incident::Incident,
-        limits::SELECTION_LOOKS,
-        time::Timestamp,
-    },
-    service::{Incidents, Refusal, ServiceError},
-    store::Snapshot,
-};
+use crate::domain::{Change, ChangeKind, Criteria, Incident, IncidentId, Seq, Timestamp, limits::SELECTION_LOOKS};
+use crate::service::{Incidents, Refusal, ServiceError};
+use crate::store::Snapshot;
 
 /// The state that a list showed: the number of its last change, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

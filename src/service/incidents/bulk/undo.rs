@@ -7,19 +7,15 @@ use std::sync::{
 };
 
 use super::{BulkAction, SliceRow};
-use crate::{
-    domain::{
-        event::EventType,
-        ids::{EventId, IncidentId},
-        limits::{UNDO_BYTES, WORK_SLICE},
-        time::Timestamp,
-    },
-    service::{
-        Caller, Incidents, NewEvent, ServiceError, incidents::acks::set_expiration, incidents::edit::set_ticket,
-        incidents::events::post_allowed,
-    },
-    store::Command,
+use crate::domain::{
+    EventId, EventType, IncidentId, Timestamp,
+    limits::{UNDO_BYTES, WORK_SLICE},
 };
+use crate::service::{
+    Caller, Incidents, NewEvent, ServiceError,
+    incidents::{acks::set_expiration, edit::set_ticket, events::post_allowed},
+};
+use crate::store::Command;
 
 /// Result of undoing a bulk change.
 #[derive(Debug, Default)]
