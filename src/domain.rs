@@ -99,7 +99,7 @@ pub use self::{
     token::{Token, TokenHash, TokenKind, TokenOrigin},
     user::{User, UserDraft},
 };
-use self::{directory::DecisionSettings, event_filter::Filters, maintenance::Maintenances, tokens::Tokens};
+use self::{directory::DecisionSettings, event_filter::FilterTable, maintenance::Maintenances, tokens::Tokens};
 
 // The two numbers identify a subject in the data file and never change; a new subject gets the lowest free number of
 // each. The names follow: in addresses, in the audit trail, in errors about things that do not exist, and for programs.
@@ -150,7 +150,7 @@ pub struct Directory {
     pub source_types: OrdSet<String>,
     pub timeslots: OrdMap<TimeslotId, Arc<Timeslot>>,
     pub destinations: OrdMap<DestinationId, Arc<Destination>>,
-    pub filters: Filters,
+    pub filters: FilterTable,
     pub profiles: OrdMap<ProfileId, Arc<Profile>>,
     pub maintenances: Maintenances,
     pub rules: OrdMap<RuleId, Arc<Rule>>,

@@ -172,7 +172,7 @@ impl Search {
         let walk = ColumnWalk::new(&loaded.columns, criteria, None, now).with_budget(CHUNKS_AT_ONCE);
         let found: Result<Found, Infallible> =
             page::find(cursor, size, |key, limit| Ok(walk.older(key, limit)), |key, limit| Ok(walk.newer(key, limit)));
-        found.ok().filter(|_| !walk.gave_up())
+        found.ok().filter(|_| !walk.is_over_budget())
     }
 
     /// Counts the incidents that match. Blocks: for blocking threads.

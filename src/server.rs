@@ -34,8 +34,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub fn run(config: &Config) -> anyhow::Result<()> {
     let descriptors = connections::raise_descriptor_limit();
     // Processes that plug-ins leave behind become children of the server, which ends them.
-    if let Err(trouble) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
-        warn!("processes that plug-ins leave behind are not noticed: {trouble}");
+    if let Err(failure) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
+        warn!("processes that plug-ins leave behind are not noticed: {failure}");
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;

@@ -168,7 +168,7 @@ impl Store {
             directory,
             counters,
             broken: false,
-            trouble: None,
+            failure: None,
             runtime: Handle::try_current().ok(),
         };
         let thread = thread::Builder::new()
@@ -419,7 +419,7 @@ impl Store {
         self.inner.file.close();
         if let Err(error) = flushed {
             // Only the times at which sources were seen in the last minute are lost.
-            tracing::warn!("when sources were last seen could not be written down: {error}");
+            tracing::warn!("the last signs of life of sources could not be stored: {error}");
         }
         match ended {
             Some(Err(_)) => Err(StoreError::Io("the writer ended by an internal error".to_owned())),

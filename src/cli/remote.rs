@@ -20,8 +20,8 @@ pub(super) fn carry_out(config: &Config, request: AdminRequest) -> anyhow::Resul
         // No process listens, so no server has the file open.
         Ok(None) => carry_out_here(config, request),
         // Another user's process must not get secrets. If a server has the file open, its lock shows that.
-        Err(stranger) => {
-            output::note(&stranger);
+        Err(foreign_owner) => {
+            output::note(&foreign_owner);
             carry_out_here(config, request)
         }
     }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 
-use self::{client::StressTarget, report::Latencies, worker::PostedIncident};
+use self::{client::StressTarget, report::Latencies, worker::WorkerResult};
 use super::{args::Stress, commands, output};
 
 pub(super) fn run(load: &Stress) -> anyhow::Result<ExitCode> {
@@ -32,7 +32,8 @@ async fn stress(load: &Stress, target: Arc<StressTarget>) -> anyhow::Result<Exit
     let began = Instant::now();
     let posted = post(load, &target, began + Duration::from_secs(load.seconds)).await?;
     let took = began.elapsed();
-    let incidents: Vec<worker::Incident> = posted.iter().flat_map(|worker| worker.incidents.iter().cloned()).collect();
+    let incidents: Vec<worker::PostedIncident> =
+        posted.iter().flat_map(|worker| worker.incidents.iter().cloned()).collect();
     let errors: Vec<&String> = posted.iter().flat_map(|worker| &worker.errors).collect();
     let latencies: Latencies = posted.iter().flat_map(|worker| worker.latencies.iter().copied()).collect();
     report::posted(incidents.len(), took, &latencies, &errors);
@@ -52,7 +53,7 @@ async fn stress(load: &Stress, target: Arc<StressTarget>) -> anyhow::Result<Exit
     Ok(if wrong.is_empty() && errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn post(load: &Stress, target: &Arc<StressTarget>, until: Instant) -> anyhow::Result<Vec<PostedIncident>> {
+async fn post(load: &Stress, target: &Arc<StressTarget>, until: Instant) -> anyhow::Result<Vec<WorkerResult>> {
     let workers: Vec<_> = (0..load.workers)
         .map(|number| tokio::spawn(worker::run(Arc::clone(target), usize::from(number), until)))
         .collect();

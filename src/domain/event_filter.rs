@@ -16,7 +16,7 @@ use super::{
 
 /// The lists of a filter, prepared for lookups. They depend on the filter only.
 #[derive(Debug, Default)]
-pub struct CompiledLists {
+pub struct CompiledCriteria {
     tags: CompiledTags,
     /// Sources that match. Empty: any source.
     sources: FxHashSet<SourceId>,
@@ -71,7 +71,7 @@ impl GroupOf {
     }
 }
 
-impl CompiledLists {
+impl CompiledCriteria {
     /// Compiles the lists. Takes time in proportion to the filter's size.
     #[must_use]
     pub fn new(blob: &FilterBlob) -> Self {
@@ -121,16 +121,16 @@ pub struct EventFilter {
     /// All criteria except event types, tags and sources.
     criteria: Criteria,
     /// Lists of the filter or of the fallback filter, whichever applies; the same for the next two fields.
-    tags: Arc<CompiledLists>,
-    sources: Arc<CompiledLists>,
-    source_types: Arc<CompiledLists>,
+    tags: Arc<CompiledCriteria>,
+    sources: Arc<CompiledCriteria>,
+    source_types: Arc<CompiledCriteria>,
 }
 
 impl EventFilter {
     /// Creates the filter, or returns `None` if it does not exist. The time does not depend on the filter's size.
     /// `fallback` are the lists of the fallback filter in the directory's settings.
     #[must_use]
-    pub fn new(id: FilterId, directory: &Directory, fallback: &Arc<CompiledLists>) -> Option<Self> {
+    pub fn new(id: FilterId, directory: &Directory, fallback: &Arc<CompiledCriteria>) -> Option<Self> {
         let blob = &directory.filters.get(&id)?.blob;
         let own = directory.filters.compiled(id)?;
         let pick = |is_any: bool| Arc::clone(if is_any { fallback } else { own });
@@ -219,16 +219,16 @@ impl EventFilter {
 
 /// All saved filters with their compiled lists.
 #[derive(Clone, Debug, Default)]
-pub struct Filters {
+pub struct FilterTable {
     stored: OrdMap<FilterId, Arc<StoredFilter>>,
-    compiled: OrdMap<FilterId, Arc<CompiledLists>>,
+    compiled: OrdMap<FilterId, Arc<CompiledCriteria>>,
 }
 
-impl Filters {
+impl FilterTable {
     /// Adds or replaces a filter, and compiles its lists unless its criteria did not change. Returns the replaced
     /// filter.
     pub fn insert(&mut self, id: FilterId, filter: Arc<StoredFilter>) -> Option<Arc<StoredFilter>> {
-        let compiled = self.compiled_as(&filter).unwrap_or_else(|| Arc::new(CompiledLists::new(&filter.blob)));
+        let compiled = self.compiled_as(&filter).unwrap_or_else(|| Arc::new(CompiledCriteria::new(&filter.blob)));
         self.compiled.insert(id, compiled);
         self.stored.insert(id, filter)
     }
@@ -237,7 +237,7 @@ impl Filters {
     pub fn insert_compiled(
         &mut self,
         filter: Arc<StoredFilter>,
-        compiled: Arc<CompiledLists>,
+        compiled: Arc<CompiledCriteria>,
     ) -> Option<Arc<StoredFilter>> {
         self.compiled.insert(filter.id, compiled);
         self.stored.insert(filter.id, filter)
@@ -254,13 +254,13 @@ impl Filters {
     }
 
     #[must_use]
-    pub fn compiled(&self, id: FilterId) -> Option<&Arc<CompiledLists>> {
+    pub fn compiled(&self, id: FilterId) -> Option<&Arc<CompiledCriteria>> {
         self.compiled.get(&id)
     }
 
     /// Returns the compiled lists of the stored filter with the same id, if it has the same criteria.
     #[must_use]
-    pub fn compiled_as(&self, filter: &StoredFilter) -> Option<Arc<CompiledLists>> {
+    pub fn compiled_as(&self, filter: &StoredFilter) -> Option<Arc<CompiledCriteria>> {
         let known = self.stored.get(&filter.id).filter(|known| known.blob == filter.blob)?;
         self.compiled.get(&known.id).cloned()
     }
@@ -302,7 +302,7 @@ impl Filters {
     }
 }
 
-impl Index<&FilterId> for Filters {
+impl Index<&FilterId> for FilterTable {
     type Output = Arc<StoredFilter>;
 
     fn index(&self, id: &FilterId) -> &Arc<StoredFilter> {
@@ -311,16 +311,16 @@ impl Index<&FilterId> for Filters {
 }
 
 /// Filters of one configuration, each prepared at most once, when it is first used.
-pub struct ReadyFilters<'a> {
+pub struct CompiledFilters<'a> {
     directory: &'a Directory,
-    fallback: Arc<CompiledLists>,
+    fallback: Arc<CompiledCriteria>,
     ready: FxHashMap<FilterId, Option<Arc<EventFilter>>>,
 }
 
-impl<'a> ReadyFilters<'a> {
+impl<'a> CompiledFilters<'a> {
     #[must_use]
     pub fn new(directory: &'a Directory) -> Self {
-        let fallback = Arc::new(CompiledLists::new(&directory.settings.fallback));
+        let fallback = Arc::new(CompiledCriteria::new(&directory.settings.fallback));
         Self { directory, fallback, ready: FxHashMap::default() }
     }
 
@@ -338,7 +338,7 @@ impl<'a> ReadyFilters<'a> {
 
 /// Results of filters for one incident or event. Each filter is evaluated at most once.
 pub struct FilterResults<'a> {
-    filters: ReadyFilters<'a>,
+    filters: CompiledFilters<'a>,
     about: &'a FilterSubject<'a>,
     /// Results so far. `None`: the filter does not exist.
     known: FxHashMap<FilterId, Option<bool>>,
@@ -347,7 +347,7 @@ pub struct FilterResults<'a> {
 impl<'a> FilterResults<'a> {
     #[must_use]
     pub fn new(directory: &'a Directory, about: &'a FilterSubject<'a>) -> Self {
-        Self { filters: ReadyFilters::new(directory), about, known: FxHashMap::default() }
+        Self { filters: CompiledFilters::new(directory), about, known: FxHashMap::default() }
     }
 
     /// Returns whether all existing filters of `ids` match, and at least one exists.

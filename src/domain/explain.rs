@@ -6,7 +6,7 @@ use super::{
     Channel, Contact, Criteria, Destination, DestinationId, Directory, EventType, FilterBlob, FilterId, FilterSubject,
     MaintenanceId, Profile, Rule, StoredFilter, Tag, TimeslotId,
     criterion::CRITERIA,
-    event_filter::ReadyFilters,
+    event_filter::CompiledFilters,
     filter::Mismatch,
     limits::CALLS_PER_EVENT,
     plan::{NearReason, NotificationCause, Occurrence, Silence},
@@ -289,7 +289,7 @@ impl ReasonContext<'_> {
     fn event_type(&self) -> ReasonBuilder {
         let kind = self.occurrence.kind;
         let ids = self.basis.filters();
-        let compiled = ReadyFilters::new(self.directory).all(ids);
+        let compiled = CompiledFilters::new(self.directory).all(ids);
         let let_through = EventType::ALL
             .into_iter()
             .filter(|kind| compiled.iter().any(|filter| filter.event_types.is_none_or(|types| types.contains(*kind))));

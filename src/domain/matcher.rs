@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     Directory, EventType, FilterBlob, FilterId, FilterSubject, Level, Profile, ProfileId, Rule, RuleId, SourceId,
     StoredFilter, Tag,
-    event_filter::{CompiledLists, EventFilter},
+    event_filter::{CompiledCriteria, EventFilter},
     plan::NotificationCause,
     subscription::Basis,
 };
@@ -33,7 +33,7 @@ pub struct Matcher {
     rules: OrdMap<RuleId, Arc<Rule>>,
     fallback: FilterBlob,
 
-    fallback_lists: Arc<CompiledLists>,
+    fallback_lists: Arc<CompiledCriteria>,
     subscribers: FxHashMap<NotificationCause, Subscriber>,
     slots: Vec<FilterSlot>,
     slot_of: FxHashMap<FilterId, SlotId>,
@@ -96,7 +96,7 @@ impl Matcher {
     pub fn update(&mut self, directory: &Directory) {
         if directory.settings.fallback != self.fallback {
             let fallback = directory.settings.fallback.clone();
-            let fallback_lists = Arc::new(CompiledLists::new(&fallback));
+            let fallback_lists = Arc::new(CompiledCriteria::new(&fallback));
             *self = Self { fallback, fallback_lists, ..Self::default() };
         }
         let filters = directory.filters.stored();

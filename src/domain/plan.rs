@@ -9,7 +9,7 @@ use super::{
     ChannelId, Contact, ContactId, Destination, DestinationId, Directory, Event, EventType, FilterId, FilterSubject,
     IncidentTag, MaintenanceId, ProfileId, Rule, RuleId, SourceId, TimeslotId, Timestamp, UserId,
     directory::DecisionSettings,
-    event_filter::{EventFilter, FilterResults, ReadyFilters},
+    event_filter::{CompiledFilters, EventFilter, FilterResults},
     filter::{Mismatch, fold},
     limits::NEAR_MISSES,
     matcher::Matcher,
@@ -243,7 +243,7 @@ pub fn plan(matcher: &Matcher, directory: &Directory, occurrence: &Occurrence<'_
 #[must_use]
 pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>) -> Vec<ProfileVerdict> {
     let conditions = Conditions::new(directory, occurrence);
-    let mut ready = ReadyFilters::new(directory);
+    let mut ready = CompiledFilters::new(directory);
     let mut verdicts: Vec<ProfileVerdict> = Vec::new();
     for profile in directory.profiles_of(user) {
         let subscription = Subscription::new(Basis::Profile(Arc::clone(profile)), directory);
@@ -272,7 +272,7 @@ pub fn verdicts(directory: &Directory, user: UserId, occurrence: &Occurrence<'_>
 #[must_use]
 pub fn rule_verdicts(directory: &Directory, contact: &Contact, occurrence: &Occurrence<'_>) -> Vec<RuleVerdict> {
     let conditions = Conditions::new(directory, occurrence);
-    let mut ready = ReadyFilters::new(directory);
+    let mut ready = CompiledFilters::new(directory);
     let mut notified = notified_by_profile(directory, contact, occurrence);
     let mut judge = |rule: &Arc<Rule>| {
         let mut verdict = RuleVerdict { rule: rule.id, notified: Vec::new(), silences: Vec::new() };

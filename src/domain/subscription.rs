@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Destination, Directory, EventType, FilterId, FilterSubject, Maintenance, Profile, Rule, Timeslot, TimeslotId,
     Timestamp,
-    event_filter::{EventFilter, ReadyFilters},
+    event_filter::{CompiledFilters, EventFilter},
     filter::Mismatch,
     plan::NotificationCause,
 };
@@ -94,7 +94,7 @@ impl MaintenanceTask {
 /// Returns planned maintenance that is current at that time, in the order of ids.
 #[must_use]
 pub fn maintenance_at(directory: &Directory, at: Timestamp) -> Vec<MaintenanceTask> {
-    let mut ready = ReadyFilters::new(directory);
+    let mut ready = CompiledFilters::new(directory);
     let task = |maintenance: &Arc<Maintenance>| MaintenanceTask {
         filters: ready.all(&maintenance.filters),
         maintenance: Arc::clone(maintenance),

@@ -30,7 +30,7 @@ impl Agenda {
         let mut repeated_errors = RepeatedErrors::default();
         loop {
             for (kind, outcome) in self.round().await {
-                repeated_errors.hear(kind.name(), outcome);
+                repeated_errors.note(kind.name(), outcome);
             }
             let next = async {
                 sleep(AT_LEAST).await;

@@ -66,7 +66,7 @@ impl FaultWatch {
         let mut repeated_errors = RepeatedErrors::default();
         loop {
             for (what, outcome) in self.round().await {
-                repeated_errors.hear(what.problem_type(), outcome);
+                repeated_errors.note(what.problem_type(), outcome);
             }
             let next = async {
                 sleep(AT_LEAST).await;

@@ -27,7 +27,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
         }
         let store = service.store().clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.flush_seen()).await {
-            warn!("signs of life of sources could not be written down: {error}");
+            warn!("the last signs of life of sources could not be stored: {error}");
         }
         match trim_changes(&service).await {
             Ok(()) => {}

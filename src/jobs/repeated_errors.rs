@@ -9,7 +9,7 @@ use crate::service::{ServiceError, Settled};
 pub(super) struct RepeatedErrors(Vec<(&'static str, String)>);
 
 impl RepeatedErrors {
-    pub(super) fn hear(&mut self, name: &'static str, outcome: Result<Settled, ServiceError>) {
+    pub(super) fn note(&mut self, name: &'static str, outcome: Result<Settled, ServiceError>) {
         let before = self.0.iter().position(|(kind, _)| *kind == name).map(|at| self.0.swap_remove(at));
         match outcome {
             Ok(settled) => {

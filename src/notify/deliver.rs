@@ -31,7 +31,7 @@ impl Deliver {
     pub(super) async fn send(&self, id: MessageId) -> (AttemptEnd, String) {
         let resolved = match self.resolve(id).await {
             Ok(resolved) => resolved,
-            Err(trouble) => return (AttemptEnd::Retry, format!("The message could not be read: {trouble}")),
+            Err(failure) => return (AttemptEnd::Retry, format!("The message could not be read: {failure}")),
         };
         let outgoing = match resolved {
             Some(Resolved::Outgoing(outgoing)) => *outgoing,
@@ -123,8 +123,8 @@ impl Deliver {
                 Ok::<(), StoreError>(())
             })
             .await;
-        if let Err(WriteError::Refused(trouble) | WriteError::Store(trouble)) = &written {
-            warn!("a summary could not be written: {trouble}");
+        if let Err(WriteError::Refused(failure) | WriteError::Store(failure)) = &written {
+            warn!("a summary could not be written: {failure}");
             time::sleep(WRITE_AGAIN).await;
         }
         written.is_ok()
@@ -134,8 +134,8 @@ impl Deliver {
         loop {
             match self.store.write(None, change.clone()).await {
                 Ok(()) | Err(WriteError::Store(StoreError::Closed)) => return,
-                Err(WriteError::Refused(trouble) | WriteError::Store(trouble)) => {
-                    warn!("what came of a message could not be written down yet: {trouble}");
+                Err(WriteError::Refused(failure) | WriteError::Store(failure)) => {
+                    warn!("the outcome of a message could not be stored yet: {failure}");
                     time::sleep(WRITE_AGAIN).await;
                 }
             }

@@ -184,8 +184,8 @@ impl Dispatcher {
                     self.queue.note(message, now);
                 }
             }
-            Err(trouble) => {
-                warn!("what is due could not be read, and is read again: {trouble}");
+            Err(failure) => {
+                warn!("what is due could not be read, and is read again: {failure}");
                 time::sleep(WRITE_AGAIN).await;
                 self.inbox.reset();
             }

@@ -100,7 +100,7 @@ impl Plugins {
                 .collect()
         };
         for supervisor in gone {
-            supervisor.stop("its channel is no more");
+            supervisor.stop("its channel was deleted");
         }
     }
 
@@ -124,9 +124,9 @@ impl Plugins {
         let Some(directory) = &settings.directory else { return Vec::new() };
         let files = match fs::read_dir(directory) {
             Ok(files) => files,
-            Err(trouble) => {
-                if trouble.kind() != std::io::ErrorKind::NotFound {
-                    warn!("the directory of plug-ins cannot be read: {trouble}");
+            Err(failure) => {
+                if failure.kind() != std::io::ErrorKind::NotFound {
+                    warn!("the directory of plug-ins cannot be read: {failure}");
                 }
                 return Vec::new();
             }
@@ -187,7 +187,7 @@ fn is_executable(path: &Path) -> bool {
 
 /// Asks a plug-in for its description, in a process that is started only for this.
 async fn describe(path: &Path, kind: &str, limit: Duration) -> Result<PluginInfo, String> {
-    let process = Process::start(path, kind).map_err(|trouble| format!("cannot be started: {trouble}"))?;
+    let process = Process::start(path, kind).map_err(|failure| format!("cannot be started: {failure}"))?;
     let answer = process.call("GetInfo", None, limit).await;
     process.stop("it has said what it is");
     process.ended().await;

@@ -44,13 +44,13 @@ impl<'a> ColumnWalk<'a> {
         Self { columns, conditions: Conditions::new(criteria, columns, now), within, budget: Cell::new(usize::MAX) }
     }
 
-    /// Limits the number of chunks that are read; see [`ColumnWalk::gave_up`].
+    /// Limits the number of chunks that are read; see [`ColumnWalk::is_over_budget`].
     pub(super) fn with_budget(self, chunks: usize) -> Self {
         Self { budget: Cell::new(chunks), ..self }
     }
 
     /// Returns whether the limit was reached, so that the result may be incomplete.
-    pub(super) fn gave_up(&self) -> bool {
+    pub(super) fn is_over_budget(&self) -> bool {
         self.budget.get() == 0
     }
 
@@ -136,7 +136,7 @@ impl<'a> ColumnWalk<'a> {
             return None;
         }
         self.budget.set(self.budget.get().saturating_sub(1));
-        if self.gave_up() {
+        if self.is_over_budget() {
             return None;
         }
         let mask = mask.get_mut(..chunk.len())?;

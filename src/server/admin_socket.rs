@@ -58,23 +58,25 @@ pub struct ForeignSocket {
 pub async fn connect(data: &Path) -> Result<Option<std::os::unix::net::UnixStream>, ForeignSocket> {
     let path = socket_path(data);
     let owner = std::fs::metadata(data).map_or_else(|_| own_uid(), |metadata| metadata.uid());
-    let stranger = |reason: String| ForeignSocket { path: path.clone(), reason };
+    let foreign_owner = |reason: String| ForeignSocket { path: path.clone(), reason };
     if path.parent() == Some(fallback_directory(owner).as_path()) {
         match std::fs::symlink_metadata(fallback_directory(owner)) {
             Err(_) => return Ok(None),
             Ok(directory) if is_private(&directory, owner) => {}
             Ok(_) => {
-                return Err(stranger("its directory belongs to somebody else, or others may write to it".to_owned()));
+                return Err(foreign_owner(
+                    "its directory belongs to somebody else, or others may write to it".to_owned(),
+                ));
             }
         }
     }
     let Ok(stream) = UnixStream::connect(&path).await else { return Ok(None) };
-    let peer = stream.peer_cred().map_err(|error| stranger(error.to_string()))?.uid();
+    let peer = stream.peer_cred().map_err(|error| foreign_owner(error.to_string()))?.uid();
     if !is_trusted(peer, owner) && peer != own_uid() {
-        return Err(stranger(format!("user {peer} listens there, and the data file belongs to user {owner}")));
+        return Err(foreign_owner(format!("user {peer} listens there, and the data file belongs to user {owner}")));
     }
     let connected = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
-    connected.map(Some).map_err(|error| stranger(error.to_string()))
+    connected.map(Some).map_err(|error| foreign_owner(error.to_string()))
 }
 
 fn is_trusted(peer: u32, owner: u32) -> bool {

@@ -28,7 +28,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use self::{
-    addresses::{Addresses, Connected},
+    addresses::{AddressCounts, CountedAddress},
     head::{CountedConnection, Head},
 };
 use super::{Stopping, stopped};
@@ -102,7 +102,7 @@ impl ConnectionBounds {
 /// Accepts connections until the server stops, then waits for the requests under way.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: ConnectionBounds, mut stopping: Stopping) {
     let slots = Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS)));
-    let addresses = Addresses::new(bounds.of_one_address, &bounds.trusted_proxies);
+    let addresses = AddressCounts::new(bounds.of_one_address, &bounds.trusted_proxies);
     let large_heads = Arc::new(Semaphore::new(limits::LARGE_HEADS));
     let graceful = GracefulShutdown::new();
     let http = http1_settings();
@@ -169,11 +169,15 @@ struct AcceptedConnection {
     stream: TcpStream,
     peer: SocketAddr,
     slot: OwnedSemaphorePermit,
-    connected: Connected,
+    connected: CountedAddress,
 }
 
 /// Accepts a connection. Waits for a free slot first, so that surplus clients wait in the system's queue.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, addresses: &Addresses) -> Option<AcceptedConnection> {
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    addresses: &AddressCounts,
+) -> Option<AcceptedConnection> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {

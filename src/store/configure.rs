@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     ConfigurationChange, Directory, StoredFilter,
     directory::{DecisionSettings, Subject},
-    event_filter::CompiledLists,
+    event_filter::CompiledCriteria,
 };
 
 /// A write to the configuration. Returns `None` if it changed nothing.
@@ -35,7 +35,7 @@ impl Command<'_> {
     }
 
     /// Adds or replaces a filter with its lists, which were compiled on another thread.
-    pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledLists>) {
+    pub fn put_compiled_filter(&mut self, filter: StoredFilter, compiled: Arc<CompiledCriteria>) {
         self.configure(move |applier| {
             let filter = Arc::new(filter);
             let before = applier.directory().filters.insert_compiled(Arc::clone(&filter), compiled);

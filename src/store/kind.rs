@@ -47,7 +47,7 @@ use super::{
 use crate::domain::{
     Channel, ChannelId, Destination, DestinationId, Directory, FilterId, Maintenance, MaintenanceId, Profile,
     ProfileId, Rule, RuleId, Source, SourceId, StoredFilter, Timeslot, TimeslotId, Token, TokenHash, TokenId, User,
-    UserId, agenda::Task, directory::Subject, event_filter::Filters, ids::Id, maintenance::Maintenances,
+    UserId, agenda::Task, directory::Subject, event_filter::FilterTable, ids::Id, maintenance::Maintenances,
     tokens::Tokens,
 };
 
@@ -280,7 +280,7 @@ macro_rules! maps {
 
 maps! {
     [K: Ord + Clone, V] OrdMap<K, Arc<V>>: K => V;
-    [] Filters: FilterId => StoredFilter;
+    [] FilterTable: FilterId => StoredFilter;
     [] Maintenances: MaintenanceId => Maintenance;
     [] Tokens: TokenHash => Token;
 }

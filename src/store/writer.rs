@@ -114,7 +114,7 @@ pub struct Writer {
     pub matcher: Matcher,
     pub broken: bool,
     /// Error of the last batch.
-    pub trouble: Option<StoreError>,
+    pub failure: Option<StoreError>,
     /// Runtime of the callers, if there is one.
     pub runtime: Option<Handle>,
 }
@@ -125,22 +125,22 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
         while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
             let outcome = self.batch(&mut jobs);
-            self.tell(outcome.as_ref().err());
+            self.report(outcome.as_ref().err());
             self.reply(mem::take(&mut jobs), outcome);
         }
     }
 
     /// Logs when an error occurs or changes, and when it is over, but not each time, since each caller gets the error.
-    fn tell(&mut self, trouble: Option<&StoreError>) {
-        if self.trouble.as_ref() == trouble {
+    fn report(&mut self, failure: Option<&StoreError>) {
+        if self.failure.as_ref() == failure {
             return;
         }
-        if let Some(error) = trouble {
+        if let Some(error) = failure {
             tracing::error!(%error, "cannot write to the data file");
         } else {
             tracing::info!("writing works again");
         }
-        self.trouble = trouble.cloned();
+        self.failure = failure.cloned();
     }
 
     /// Replies to the callers. Waking them takes as long as some commits do, so with a runtime it is done while the

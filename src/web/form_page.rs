@@ -145,8 +145,8 @@ impl FormError {
 
 /// Used where the error is not shown in a form.
 impl From<FormError> for PageError {
-    fn from(trouble: FormError) -> Self {
-        match trouble {
+    fn from(failure: FormError) -> Self {
+        match failure {
             FormError::Problem(problem) => Self::BadRequest(problem.to_string()),
             FormError::Refused(refusal) => ServiceError::Refused(refusal).into(),
             FormError::Page(error) => error,
@@ -181,13 +181,13 @@ impl<T: FormPage> Ask<T> {
     }
 
     /// Builds the page after another action on it was refused.
-    pub async fn refuse(self, trouble: impl Into<FormError>) -> PageResult {
+    pub async fn refuse(self, failure: impl Into<FormError>) -> PageResult {
         let draft = T::start(&self);
-        self.again(draft, trouble.into()).await
+        self.again(draft, failure.into()).await
     }
 
-    async fn again(self, draft: T::Draft, trouble: FormError) -> PageResult {
-        let problem = trouble.problem(|refusal| T::refusal(&self, refusal))?;
+    async fn again(self, draft: T::Draft, failure: FormError) -> PageResult {
+        let problem = failure.problem(|refusal| T::refusal(&self, refusal))?;
         refused(&T::view(&self, draft, Some(problem)).await?)
     }
 }
@@ -244,9 +244,9 @@ pub async fn send<T: FormPage>(mut ask: Ask<T>) -> PageResult {
     }
     match T::save(&ask, &mut draft).await {
         Ok(done) => Ok(done),
-        Err(trouble) => {
+        Err(failure) => {
             ask.preview = Preview::Kept;
-            ask.again(draft, trouble).await
+            ask.again(draft, failure).await
         }
     }
 }

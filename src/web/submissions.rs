@@ -49,7 +49,7 @@ pub struct ShownOnce;
 /// Handle of the forms of all users.
 #[derive(Clone)]
 pub struct Submissions {
-    known: Arc<Mutex<KnownForm>>,
+    known: Arc<Mutex<KnownForms>>,
     slots: Slots,
 }
 
@@ -62,7 +62,7 @@ struct SubmissionBounds {
     life: Duration,
 }
 
-struct KnownForm {
+struct KnownForms {
     bounds: SubmissionBounds,
     by_key: FxHashMap<FormKey, SubmissionEntry>,
     /// Forms that were answered, the oldest first.
@@ -118,7 +118,7 @@ pub struct Claim {
 
 /// Extension of a request. The extractor of the form puts the claim here for [`answer_once`].
 #[derive(Clone, Default)]
-pub struct ClaimPlace(Arc<Mutex<Option<Claim>>>);
+pub struct ClaimSlot(Arc<Mutex<Option<Claim>>>);
 
 impl FormKey {
     /// Creates a key. `None` if the form has no valid number and cannot be distinguished from other forms.
@@ -143,7 +143,7 @@ impl Default for Submissions {
             life: FORM_KEPT_FOR,
         };
         Self {
-            known: Arc::new(Mutex::new(KnownForm::new(bounds))),
+            known: Arc::new(Mutex::new(KnownForms::new(bounds))),
             slots: Slots::new(FORMS_AT_ONCE, FORMS_AT_ONCE_PER_USER),
         }
     }
@@ -229,7 +229,7 @@ impl Drop for Claim {
     }
 }
 
-impl KnownForm {
+impl KnownForms {
     fn new(bounds: SubmissionBounds) -> Self {
         Self { bounds, by_key: FxHashMap::default(), answered: VecDeque::new(), bytes: 0 }
     }
@@ -298,7 +298,7 @@ impl KeptAnswer {
     }
 }
 
-impl ClaimPlace {
+impl ClaimSlot {
     pub fn put(&self, claim: Claim) {
         *lock(&self.0) = Some(claim);
     }
@@ -320,7 +320,7 @@ pub async fn answer_once(State(site): State<Site>, mut request: Request, next: N
     if *request.method() != Method::POST {
         return next.run(request).await;
     }
-    let place = ClaimPlace::default();
+    let place = ClaimSlot::default();
     request.extensions_mut().insert(place.clone());
     let work = {
         let place = place.clone();
@@ -338,7 +338,7 @@ pub async fn answer_once(State(site): State<Site>, mut request: Request, next: N
 /// Work that continues in the background if its request is dropped while it has a claim.
 struct CarriedOut {
     work: Option<Pin<Box<dyn Future<Output = Response> + Send>>>,
-    place: ClaimPlace,
+    place: ClaimSlot,
 }
 
 impl Future for CarriedOut {
@@ -484,7 +484,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_remembered_is_bounded() {
         let bounds = SubmissionBounds { forms: 4, forms_per_user: 2, bytes: 1 << 20, life: FORM_KEPT_FOR };
-        let mut known = KnownForm::new(bounds);
+        let mut known = KnownForms::new(bounds);
         let mut keep = |number: u64, owner, length: usize| {
             let (key, outcome) = (key(number), watch::Sender::new(FirstAnswer::Pending));
             known.by_key.insert(
@@ -527,7 +527,7 @@ mod tests {
     async fn a_form_is_carried_out_even_if_the_client_hangs_up() {
         let submissions = Submissions::default();
         for has_claim in [true, false] {
-            let place = ClaimPlace::default();
+            let place = ClaimSlot::default();
             if has_claim {
                 place.put(first(&submissions, key(1)).await);
             }

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::{
     FormFields, PageError, Site,
     answer::{self, NOTICE},
-    submissions::{self, ClaimPlace, FormDecision, FormKey},
+    submissions::{self, ClaimSlot, FormDecision, FormKey},
 };
 use crate::domain::{Preferences, limits::LAST_VIEW};
 use crate::http::{Payload, cookies, peer, routes::Needed};
@@ -86,7 +86,7 @@ impl Posted {
     /// Receives a form of `visitor`, whose rights were checked. A form that was sent before is not carried out again;
     /// its first answer is returned as the error.
     pub async fn receive(visitor: Visitor, parts: Parts, body: Body, site: &Site) -> Result<Self, Response> {
-        let place = parts.extensions.get::<ClaimPlace>().cloned();
+        let place = parts.extensions.get::<ClaimSlot>().cloned();
         let address = visitor.address.clone();
         let is_ours = answer::own_referrer(site, &parts).is_some();
         let is_same_origin = answer::is_same_origin(site, &parts);

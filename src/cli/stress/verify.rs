@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{client::StressTarget, worker::Incident};
+use super::{client::StressTarget, worker::PostedIncident};
 use crate::clock::{Clock, SystemClock};
 
 /// Number of incidents in one bulk request.
@@ -30,7 +30,7 @@ struct StoredTag {
 /// Returns a line for each incident that cannot be read or differs.
 pub(super) async fn verify(
     target: &Arc<StressTarget>,
-    incidents: Vec<Incident>,
+    incidents: Vec<PostedIncident>,
     workers: u16,
     acked: bool,
 ) -> anyhow::Result<Vec<String>> {
@@ -46,7 +46,11 @@ pub(super) async fn verify(
     Ok(wrong)
 }
 
-async fn verify_some(target: Arc<StressTarget>, incidents: Vec<Incident>, acked: bool) -> anyhow::Result<Vec<String>> {
+async fn verify_some(
+    target: Arc<StressTarget>,
+    incidents: Vec<PostedIncident>,
+    acked: bool,
+) -> anyhow::Result<Vec<String>> {
     let mut client = target.connect().await?;
     let mut wrong = Vec::new();
     for incident in incidents {
@@ -64,7 +68,7 @@ async fn verify_some(target: Arc<StressTarget>, incidents: Vec<Incident>, acked:
     Ok(wrong)
 }
 
-fn difference(sent: &Incident, stored: &StoredIncident, acked: bool) -> Option<String> {
+fn difference(sent: &PostedIncident, stored: &StoredIncident, acked: bool) -> Option<String> {
     let sent_tags: BTreeSet<&str> = sent.tags.iter().map(String::as_str).collect();
     let stored_tags: BTreeSet<&str> = stored.tags.iter().map(|tag| tag.tag.as_str()).collect();
     let field = if sent.source_incident_id != stored.source_incident_id {
@@ -84,7 +88,7 @@ fn difference(sent: &Incident, stored: &StoredIncident, acked: bool) -> Option<S
 }
 
 /// Acknowledges all incidents in bulk requests.
-pub(super) async fn acknowledge(target: &StressTarget, incidents: &[Incident]) -> anyhow::Result<()> {
+pub(super) async fn acknowledge(target: &StressTarget, incidents: &[PostedIncident]) -> anyhow::Result<()> {
     let mut client = target.connect().await?;
     for chunk in incidents.chunks(BULK) {
         let ids: Vec<u64> = chunk.iter().map(|incident| incident.pk).collect();

@@ -18,15 +18,15 @@ const ERRORS_IN_A_ROW: usize = 5;
 
 /// Everything that one worker posted, with latencies and errors.
 #[derive(Default)]
-pub(super) struct PostedIncident {
-    pub incidents: Vec<Incident>,
+pub(super) struct WorkerResult {
+    pub incidents: Vec<PostedIncident>,
     pub latencies: Vec<Duration>,
     pub errors: Vec<String>,
 }
 
 /// Incident as it was posted, to be compared with the stored one.
 #[derive(Clone, Debug)]
-pub(super) struct Incident {
+pub(super) struct PostedIncident {
     pub pk: u64,
     pub source_incident_id: String,
     pub description: String,
@@ -34,8 +34,8 @@ pub(super) struct Incident {
     pub tags: Vec<String>,
 }
 
-pub(super) async fn run(target: Arc<StressTarget>, number: usize, until: Instant) -> PostedIncident {
-    let mut posted = PostedIncident::default();
+pub(super) async fn run(target: Arc<StressTarget>, number: usize, until: Instant) -> WorkerResult {
+    let mut posted = WorkerResult::default();
     let run = hex::encode(random_bytes::<4>());
     let mut connection: Option<StressClient<'_>> = None;
     let (mut serial, mut errors_in_a_row) = (0_u64, 0);
@@ -69,13 +69,13 @@ pub(super) async fn run(target: Arc<StressTarget>, number: usize, until: Instant
     posted
 }
 
-async fn post_one(client: &mut StressClient<'_>, id: &str, serial: u64) -> anyhow::Result<Incident> {
+async fn post_one(client: &mut StressClient<'_>, id: &str, serial: u64) -> anyhow::Result<PostedIncident> {
     #[derive(Deserialize)]
     struct ServerAnswer {
         pk: u64,
     }
     let now: DateTime<Utc> = SystemClock.now().to_datetime();
-    let mut incident = Incident {
+    let mut incident = PostedIncident {
         pk: 0,
         source_incident_id: id.to_owned(),
         description: format!("Stress test: interface xe-0/0/{} of stress-sw{} is down", serial % 48, serial % 997),

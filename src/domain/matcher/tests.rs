@@ -184,7 +184,7 @@ fn check(matcher: &Matcher, directory: &Directory, happened: &Happened) -> Resul
     prop_assert_eq!(found(matcher), expected(directory, &about, kind));
     prop_assert_eq!(found(&Matcher::new(directory)), found(matcher));
     for filter in directory.filters.values() {
-        let fallback = Arc::new(CompiledLists::new(&directory.settings.fallback));
+        let fallback = Arc::new(CompiledCriteria::new(&directory.settings.fallback));
         let compiled = EventFilter::new(filter.id, directory, &fallback).unwrap();
         let criteria = match &filter.blob {
             blob if blob.is_empty() => Criteria::nothing(),

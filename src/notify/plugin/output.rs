@@ -77,7 +77,7 @@ pub(super) async fn read_messages(
                 }
                 Incoming::Call { id: None, method, params } if is_log(&method) => log.note(&params),
                 Incoming::Call { id: None, method, .. } => {
-                    log.line("debug", &format!("told us {method:?}, which is unknown"));
+                    log.line("debug", &format!("sent {method:?}, an unknown method"));
                 }
                 Incoming::Call { id: Some(id), method, .. } => {
                     let answer = if is_log(&method) {

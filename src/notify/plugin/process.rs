@@ -248,7 +248,7 @@ async fn flooded(log: &mut JoinHandle<Option<String>>) -> Option<String> {
 fn exit_text(status: std::io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => format!("it ended by itself ({status})"),
-        Err(trouble) => format!("it is not known how it ended: {trouble}"),
+        Err(failure) => format!("it is not known how it ended: {failure}"),
     }
 }
 

@@ -116,9 +116,9 @@ impl PluginSupervisor {
         }
         let process = match Process::start(&self.path, &self.kind) {
             Ok(process) => Arc::new(process),
-            Err(trouble) => {
+            Err(failure) => {
                 Self::back_off(state);
-                let text = format!("The plug-in {} cannot be started: {trouble}.", self.kind);
+                let text = format!("The plug-in {} cannot be started: {failure}.", self.kind);
                 return Err(SupervisorError::Unavailable(text));
             }
         };

@@ -123,13 +123,13 @@ impl Smtp {
             transcript.note(&format!("uses an open connection to {}:{}", self.host, self.port));
             match self.hand_over(connection, envelope, mail, transcript).await {
                 // The server has closed the connection. Nothing has been sent yet.
-                Err(trouble) if trouble.is_of_connection() => transcript.note("the connection was closed meanwhile"),
+                Err(failure) if failure.is_of_connection() => transcript.note("the connection was closed meanwhile"),
                 result => return self.outcome(result, transcript),
             }
         }
         let result = match self.connect(transcript).await {
             Ok(connection) => self.hand_over(connection, envelope, mail, transcript).await,
-            Err(trouble) => Err(trouble),
+            Err(failure) => Err(failure),
         };
         self.outcome(result, transcript)
     }

@@ -13,27 +13,27 @@ use crate::http::Network;
 /// Numbers of connections by address. IPv6 is counted by networks of 64 bits, which usually belong to one customer.
 /// Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Addresses {
+pub(super) struct AddressCounts {
     most: usize,
     trusted: Arc<[Network]>,
     connections: Arc<Mutex<FxHashMap<IpAddr, usize>>>,
 }
 
 /// One connection of an address, counted until it is dropped.
-pub(super) struct Connected {
+pub(super) struct CountedAddress {
     /// `None`: a trusted proxy, which is not counted.
-    counted: Option<(IpAddr, Addresses)>,
+    counted: Option<(IpAddr, AddressCounts)>,
 }
 
-impl Addresses {
+impl AddressCounts {
     pub(super) fn new(most: usize, trusted: &[Network]) -> Self {
         Self { most, trusted: trusted.into(), connections: Arc::default() }
     }
 
     /// Counts a connection. `None`: the address has as many as it may have.
-    pub(super) fn admit(&self, peer: IpAddr) -> Option<Connected> {
+    pub(super) fn admit(&self, peer: IpAddr) -> Option<CountedAddress> {
         if self.trusted.iter().any(|network| network.contains(peer)) {
-            return Some(Connected { counted: None });
+            return Some(CountedAddress { counted: None });
         }
         let address = network(peer);
         let mut connections = self.connections();
@@ -42,7 +42,7 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Connected { counted: Some((address, self.clone())) })
+        Some(CountedAddress { counted: Some((address, self.clone())) })
     }
 
     fn connections(&self) -> MutexGuard<'_, FxHashMap<IpAddr, usize>> {
@@ -50,7 +50,7 @@ impl Addresses {
     }
 }
 
-impl Drop for Connected {
+impl Drop for CountedAddress {
     fn drop(&mut self) {
         let Some((address, addresses)) = &self.counted else { return };
         let mut connections = addresses.connections();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_only() {
-        let addresses = Addresses::new(2, &["10.0.0.0/8".parse().unwrap()]);
+        let addresses = AddressCounts::new(2, &["10.0.0.0/8".parse().unwrap()]);
         let admit = |address: &str| addresses.admit(address.parse().unwrap());
         let first = admit("192.0.2.1");
         let second = admit("::ffff:192.0.2.1");

@@ -58,7 +58,7 @@ pub enum BulkRefusal {
     /// The incident was selected by a filter and does not match it anymore, or it is unknown whether it matched when it
     /// was selected.
     Changed,
-    /// The change ended before this incident's turn; see [`BulkOutcome::trouble`].
+    /// The change ended before this incident's turn; see [`BulkOutcome::failure`].
     NotReached,
 }
 
@@ -78,7 +78,7 @@ pub struct BulkOutcome {
     pub action: BulkAction,
     pub actor: UserId,
     /// Error that ended the change early. Changes before it remain.
-    pub trouble: Option<ServiceError>,
+    pub failure: Option<ServiceError>,
     /// Keeps the slot of a large change taken while its outcome is in memory.
     _slot: Option<Slot>,
 }
@@ -127,7 +127,7 @@ impl Incidents {
         let (service, caller) = (self.clone(), caller.clone());
         let change = async move {
             let mut rows: Vec<(u64, Result<Option<BulkEvent>, BulkRefusal>)> = Vec::with_capacity(ids.len());
-            let mut trouble = None;
+            let mut failure = None;
             for slice in ids.chunks(slice_len(&action)) {
                 match service.change_slice(&caller, &action, slice.to_vec(), None).await {
                     Ok(done) => rows.extend(done.into_iter().map(|(id, row)| (id, row.map(|done| done.event)))),
@@ -135,13 +135,13 @@ impl Incidents {
                     Err(error) => {
                         let rest = ids.get(rows.len()..).unwrap_or_default();
                         rows.extend(rest.iter().map(|id| (*id, Err(BulkRefusal::NotReached))));
-                        trouble = Some(error);
+                        failure = Some(error);
                         break;
                     }
                 }
             }
             let action = Arc::unwrap_or_clone(action);
-            Ok(BulkOutcome { rows, action, actor: caller.id(), trouble, _slot: slot })
+            Ok(BulkOutcome { rows, action, actor: caller.id(), failure, _slot: slot })
         };
         tokio::spawn(change).await.map_err(|_| ServiceError::Internal("a bulk change ended by an internal error"))?
     }

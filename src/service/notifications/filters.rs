@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    FilterBlob, FilterDraft, FilterId, StoredFilter, event_filter::CompiledLists, stored_filter::check_size,
+    FilterBlob, FilterDraft, FilterId, StoredFilter, event_filter::CompiledCriteria, stored_filter::check_size,
 };
 use crate::service::{Caller, Notifications, ServiceError};
 
@@ -28,7 +28,7 @@ impl Notifications {
             if id.is_none() {
                 check_size(&blob, 0)?;
             }
-            foreseen = Some((Arc::new(CompiledLists::new(&blob)), blob));
+            foreseen = Some((Arc::new(CompiledCriteria::new(&blob)), blob));
         }
         self.put_with(
             caller,

@@ -10,7 +10,7 @@ use crate::domain::{
     Destination, DestinationId, Directory, Event, EventId, FilterBlob, FilterId, Incident, IncidentId, Profile,
     ProfileId, SizeBudget, StoredFilter, TimeslotId, Timestamp,
     destination::EMAIL,
-    event_filter::{EventFilter, ReadyFilters},
+    event_filter::{CompiledFilters, EventFilter},
     explain,
     limits::{PAGE_BYTES, PREVIEW_BATCH, PREVIEW_DESCRIPTION, PREVIEW_EVENTS, PREVIEW_EXAMPLES},
     matcher::Matcher,
@@ -173,7 +173,7 @@ impl PreviewMatcher {
             active: draft.active,
         });
         let draft = Subscription::new(Basis::Profile(Arc::clone(&profile)), &alone);
-        let draft_filters = ReadyFilters::new(&alone).all(&profile.filters);
+        let draft_filters = CompiledFilters::new(&alone).all(&profile.filters);
         alone.profiles.insert(profile.id, profile);
         let matcher = Matcher::new(&alone);
         Ok(Self { directory: alone, matcher, draft, draft_filters, zone })

@@ -77,7 +77,7 @@ impl Notifications {
     /// Sets the sender of test messages. Only the first call has an effect.
     pub fn send_through(&self, sender: Arc<dyn MessageSender>) {
         if self.inner.sender.set(sender).is_err() {
-            tracing::warn!("test messages go another way already");
+            tracing::warn!("the sender of test messages is already set");
         }
     }
 

@@ -17,9 +17,9 @@ use crate::store::{Command, StoreError};
 
 /// Expired tokens whose users were notified of the expiry by an answer since the server started.
 #[derive(Debug, Default)]
-pub(in crate::service) struct ExpiriesTold(Mutex<HashSet<TokenHash>>);
+pub(in crate::service) struct ReportedExpiries(Mutex<HashSet<TokenHash>>);
 
-impl ExpiriesTold {
+impl ReportedExpiries {
     /// Records that the user is notified. Returns true the first time.
     fn tell(&self, hash: TokenHash) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
@@ -34,7 +34,7 @@ impl People {
     /// Returns why an expired token is refused. The first use of a classic token says that it has expired, later uses
     /// that it is unknown. Login tokens are always unknown.
     pub(in crate::service) fn refuse_expired(&self, token: &Token) -> AuthFailure {
-        if token.kind == TokenKind::Classic && self.inner.expiries_told.tell(token.hash) {
+        if token.kind == TokenKind::Classic && self.inner.reported_expiries.tell(token.hash) {
             AuthFailure::Expired
         } else {
             AuthFailure::Invalid
@@ -50,7 +50,9 @@ impl People {
     /// [`ExpiryClock`]: crate::domain::token::ExpiryClock
     pub async fn sweep_tokens(&self, reached: Timestamp, save: bool) -> Result<usize, StoreError> {
         let (directory, now) = (self.directory(), self.now());
-        self.inner.expiries_told.retain(|hash| directory.tokens.get(hash).is_some_and(|token| is_expired(token, now)));
+        self.inner
+            .reported_expiries
+            .retain(|hash| directory.tokens.get(hash).is_some_and(|token| is_expired(token, now)));
         let before = reached.min(now).saturating_add_micros(-EXPIRED_TOKEN_KEPT_MICROS);
         let is_over = move |token: &Token| token.expires.is_some_and(|expires| expires < before);
         let old: Vec<TokenHash> =

@@ -32,7 +32,7 @@ fn ticket(url: &str) -> BulkAction {
 impl Rig {
     async fn bulk_rows(&self, caller: &Caller, ids: Vec<u64>, action: BulkAction) -> Vec<Row> {
         let outcome = self.incidents().bulk(caller, ids, action).await.unwrap();
-        assert!(outcome.trouble.is_none());
+        assert!(outcome.failure.is_none());
         outcome.rows
     }
 
@@ -54,7 +54,7 @@ impl Rig {
     /// Undoes the change. Returns the numbers of incidents undone and kept.
     async fn undo_counts(&self, caller: &Caller, job: &BulkJob) -> (usize, usize) {
         let undone = self.incidents().undo_bulk(caller, job.id()).await.unwrap().unwrap();
-        assert!(undone.trouble.is_none());
+        assert!(undone.failure.is_none());
         (undone.undone, undone.kept)
     }
 }
@@ -144,7 +144,7 @@ async fn what_a_later_slice_fails_of_is_said_of_those_that_it_held() {
         rig.people().deactivate(&rig.admin(), ann.id()).await.unwrap();
     });
     let outcome = outcome.unwrap();
-    assert!(matches!(outcome.trouble, Some(ServiceError::Forbidden)));
+    assert!(matches!(outcome.failure, Some(ServiceError::Forbidden)));
     assert_eq!(outcome.rows.len(), ids.len());
     let mut reached = 0;
     for (id, row) in outcome.rows {
@@ -274,7 +274,7 @@ async fn what_ends_early_says_why() {
     let job = rig.done(&ann, event(EventType::Close), &ids).await;
     let status = rig.incidents().bulk_status(&ann, job.id()).unwrap();
     assert_eq!((status.done, status.undo_left.is_some()), (0, false));
-    assert_eq!(status.trouble.as_deref(), Some("this user may not do that"));
+    assert_eq!(status.failure.as_deref(), Some("this user may not do that"));
 }
 
 /// Selects all incidents that are open now.

@@ -6,7 +6,9 @@ use super::{
     Kind, Record, kept_in, known_as,
     stored::{Stored, stored},
 };
-use crate::domain::{EventType, FilterBlob, FilterId, Level, SourceId, StoredFilter, UserId, event_filter::Filters};
+use crate::domain::{
+    EventType, FilterBlob, FilterId, Level, SourceId, StoredFilter, UserId, event_filter::FilterTable,
+};
 use crate::store::{StoreError, codec::decode_v1};
 
 stored! {
@@ -45,7 +47,7 @@ impl Record for StoredFilter {
 }
 
 impl Kind for StoredFilter {
-    kept_in!("filter_id_to_filter", id: FilterId => filters: Filters, of owner);
+    kept_in!("filter_id_to_filter", id: FilterId => filters: FilterTable, of owner);
 
     fn decode(id: FilterId, value: &[u8]) -> Result<Self, StoreError> {
         let unknown = |_| StoreError::Damaged(format!("filter {id} has an unknown event type or level"));

@@ -80,7 +80,7 @@ fn inputs(contact: Option<&Contact>, directory: &Directory) -> Vec<FormInput> {
         FormInput::new(Word, "username", "Username")
             .up_to(CONTACT_USERNAME)
             .holding(username)
-            .help("username-help", "Of their account here, if any, so that they are not notified twice."),
+            .help("username-help", "The account of this person, if there is one. It prevents duplicate notifications."),
         channels.required().holding(channel),
     ];
     inputs.extend(group("Addresses, by type of channel", addresses.collect()));
@@ -218,7 +218,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { v
 pub async fn change_group(ask: Ask<ContactPage>) -> PageResult {
     match set_group(&ask).await {
         Ok(saved) => Ok(saved),
-        Err(trouble) => ask.refuse(trouble).await,
+        Err(failure) => ask.refuse(failure).await,
     }
 }
 

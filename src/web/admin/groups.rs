@@ -135,7 +135,7 @@ pub async fn delete(State(site): State<Site>, Path(id): Path<String>, Posted { v
 pub async fn change_members(ask: Ask<GroupPage>) -> PageResult {
     match set_member(&ask).await {
         Ok(saved) => Ok(saved),
-        Err(trouble) => ask.refuse(trouble).await,
+        Err(failure) => ask.refuse(failure).await,
     }
 }
 

@@ -80,7 +80,7 @@ impl PlainForm for NewUser {
 fn details(user: Option<&User>) -> Vec<FormInput> {
     let of = |field: fn(&User) -> &str| user.map(field).unwrap_or_default();
     let grants = user.map(|user| user.grants.join("\n")).unwrap_or_default();
-    let help = "For programs that keep contacts and groups up to date:";
+    let help = "A program that synchronizes contacts and groups needs:";
     let grants = FormInput::new(Area, "grants", "Grants, one per line").holding(grants).help("grants-help", help);
     vec![
         FormInput::new(Line, "first_name", "First name").up_to(PERSON_NAME).holding(of(|it| &it.first_name)),

@@ -20,9 +20,9 @@ impl BulkProgress {
         };
         let incidents = if self.0.done == 1 { "incident" } else { "incidents" };
         let mut text = format!("{} {incidents} {what}.", self.0.done);
-        if let Some(trouble) = &self.0.trouble {
+        if let Some(failure) = &self.0.failure {
             text.push_str(" It stopped early: ");
-            text.push_str(trouble);
+            text.push_str(failure);
             text.push('.');
         }
         text
@@ -90,8 +90,8 @@ pub fn undone(outcome: Option<&Undone>) -> String {
         1 => text.push_str(" 1 incident was changed since and stays as it is."),
         count => text = format!("{text} {count} incidents were changed since and stay as they are."),
     }
-    match &outcome.trouble {
-        Some(trouble) => format!("{text} It stopped early: {trouble}."),
+    match &outcome.failure {
+        Some(failure) => format!("{text} It stopped early: {failure}."),
         None => text,
     }
 }

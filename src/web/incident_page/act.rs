@@ -99,7 +99,7 @@ pub async fn delete(sent: SentForm) -> PageResult {
 async fn conclude(outcome: ActionResult, form: &str, SentForm { site, id, visitor, fields }: SentForm) -> PageResult {
     let problem = match outcome {
         Ok(notice) => return Ok(done(&path_of(id), notice)),
-        Err(trouble) => trouble.problem(Problem::refused)?,
+        Err(failure) => failure.problem(Problem::refused)?,
     };
     refuse(&site, &visitor, id, Refused { form: form.to_owned(), problem, fields }).await
 }

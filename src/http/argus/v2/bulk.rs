@@ -125,8 +125,8 @@ struct Changes {
 
 impl Changes {
     fn new(api: Api, location: Location, outcome: BulkOutcome) -> Self {
-        let trouble = outcome.trouble.clone().map(ApiError::from);
-        let not_reached = trouble
+        let failure = outcome.failure.clone().map(ApiError::from);
+        let not_reached = failure
             .map_or((StatusCode::INTERNAL_SERVER_ERROR, Value::Null), |error| (error.status(), error.body().clone()));
         Self { api, location, outcome, not_reached, written: 0 }
     }

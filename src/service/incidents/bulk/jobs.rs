@@ -56,7 +56,7 @@ struct JobState {
     /// Whether undo is impossible for lack of memory.
     undo_lost: bool,
     finished: Option<MonotonicTime>,
-    trouble: Option<String>,
+    failure: Option<String>,
 }
 
 /// Progress of a bulk change.
@@ -71,7 +71,7 @@ pub struct BulkStatus {
     pub refusals: Vec<(BulkRefusal, usize)>,
     pub finished: Option<MonotonicTime>,
     /// Error that ended the change early.
-    pub trouble: Option<String>,
+    pub failure: Option<String>,
     /// Time left in which the change can be undone. `None`: it cannot be undone, or not anymore.
     pub undo_left: Option<Duration>,
     /// Whether undo is impossible because it would have taken too much memory.
@@ -122,12 +122,12 @@ impl Incidents {
         };
         let (service, watched) = (self.clone(), Arc::clone(&job));
         tokio::spawn(async move {
-            let trouble = match work.await {
+            let failure = match work.await {
                 Ok(outcome) => outcome.err().map(|error| error.to_string()),
                 Err(_) => Some("the server made a mistake; its log says more".to_owned()),
             };
             drop(slot);
-            watched.finish(trouble, service.moment());
+            watched.finish(failure, service.moment());
             // The wait must not keep the service or the job alive.
             drop(service);
             let job = Arc::downgrade(&watched);
@@ -275,10 +275,10 @@ impl Job {
         }
     }
 
-    fn finish(&self, trouble: Option<String>, now: MonotonicTime) {
+    fn finish(&self, failure: Option<String>, now: MonotonicTime) {
         {
             let mut state = self.state();
-            state.trouble = trouble;
+            state.failure = failure;
             state.finished = Some(now);
         }
         self.finished.send_replace(true);
@@ -293,7 +293,7 @@ impl Job {
             of: state.of,
             refusals: state.refusals.clone(),
             finished: state.finished,
-            trouble: state.trouble.clone(),
+            failure: state.failure.clone(),
             undo_left: state.undo_left(now),
             undo_lost: state.undo_lost,
         }

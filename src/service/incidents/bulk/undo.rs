@@ -24,7 +24,7 @@ pub struct Undone {
     /// Number of incidents left as they are, because somebody else changed them since.
     pub kept: usize,
     /// Error that ended undoing early. What was undone before remains undone.
-    pub trouble: Option<ServiceError>,
+    pub failure: Option<ServiceError>,
 }
 
 /// Number of bytes that the undo data of all bulk changes takes.
@@ -130,7 +130,7 @@ impl Incidents {
                     outcome.kept += kept;
                 }
                 Err(error) => {
-                    outcome.trouble = Some(error);
+                    outcome.failure = Some(error);
                     break;
                 }
             }
