@@ -125,6 +125,7 @@ mod store {
 }
 
 mod support;
+mod texts;
 
 /// The resources whose test files say what `matrix` and `golden` have to know of them.
 const RESOURCES: &[fn() -> resource::Resource] = &[
