@@ -26,7 +26,7 @@ use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 use tempfile::TempDir;
 
 use self::question::{Question, a_question};
-use crate::support::open_store;
+use crate::support::{in_memory, open_store};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Names, in another order than the ids, and types.
@@ -114,7 +114,7 @@ impl World {
             search: None,
             model: BTreeMap::new(),
             previous: RefCell::default(),
-            directory: TempDir::new().unwrap(),
+            directory: in_memory(),
         };
         world.open();
         world.write(|tx| {

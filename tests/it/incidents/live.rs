@@ -248,7 +248,7 @@ async fn pushed_changes_lead_to_the_same_list_as_a_reload() {
         "open=true&ticket=false",
         "open=true&acked=false",
     ];
-    for seed in 1..=5 {
+    let seeds = (1..=5).map(|seed| async move {
         let app = App::new().await;
         let mut dice = Dice(seed);
         let mut alice = Visit::of(&app, "alice").await;
@@ -288,7 +288,8 @@ async fn pushed_changes_lead_to_the_same_list_as_a_reload() {
             let now = look(tab.query, &alice.get(&format!("/incidents/?{}", tab.query)).await);
             assert_eq!((tab.matching, tab.rows), (now.matching, now.rows), "{} with seed {seed}", tab.query);
         }
-    }
+    });
+    futures_util::future::join_all(seeds).await;
 }
 
 fn query_of(tabs: &[Tab]) -> String {
