@@ -185,17 +185,17 @@ async fn fresh(texts: &mut Texts) {
 /// Page of a bulk change that is not done, because the writer thread is held up.
 async fn progress(world: &mut World) -> Visible {
     let store = world.app.service.store().clone();
-    let (begin, begun) = mpsc::channel();
+    let (report, held_up) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let held = tokio::spawn(async move {
         let written = store.write(None, move |_| {
-            begin.send(()).unwrap();
+            report.send(()).unwrap();
             let _ = released.recv();
             Ok::<_, StoreError>(())
         });
         written.await
     });
-    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || held_up.recv().unwrap()).await.unwrap();
     let (one, other) = (world.incidents.open.to_string(), world.incidents.under_maintenance.to_string());
     let fields = [("action", "comment"), ("message", "Seen."), ("view", "open=any"), ("pk", &*one), ("pk", &*other)];
     let reply = world.visit.post("/incidents/bulk/", &fields).await;
