@@ -72,7 +72,7 @@ pub fn visible(html: &str) -> Visible {
                 let leaves = VOID.contains(&element.name.as_str()) || tag.self_closing;
                 reader.begin(&mut element);
                 if leaves {
-                    reader.end(element);
+                    reader.end(&element);
                 } else {
                     reader.open.push(element);
                 }
@@ -126,7 +126,7 @@ impl Element {
         let said = SAID.iter().filter(|(name, _)| !self.attribute(name).is_empty());
         let same = self.attribute("aria-label") == self.attribute("title");
         let said = said.filter(|(name, _)| !(same && *name == "title"));
-        said.map(|(name, word)| format!(" {{{word}: {}}}", self.attribute(name))).collect()
+        said.fold(String::new(), |all, (name, word)| all + " {" + *word + ": " + self.attribute(name) + "}")
     }
 
     /// State or value of an `<input>`.
@@ -229,12 +229,12 @@ impl Reader {
         let Some(at) = self.open.iter().rposition(|element| element.name == name) else { return };
         while self.open.len() > at {
             if let Some(element) = self.open.pop() {
-                self.end(element);
+                self.end(&element);
             }
         }
     }
 
-    fn end(&mut self, element: Element) {
+    fn end(&mut self, element: &Element) {
         if self.is_silent() || element.is_silent {
             return;
         }
@@ -276,9 +276,7 @@ impl Reader {
         for letter in text.chars() {
             if letter == '\n' && keeps_lines {
                 self.break_line();
-            } else if keeps_lines {
-                self.line.push(letter);
-            } else if !letter.is_whitespace() {
+            } else if keeps_lines || !letter.is_whitespace() {
                 self.line.push(letter);
             } else if !self.line.is_empty() && !self.line.ends_with([' ', '[']) {
                 self.line.push(' ');
