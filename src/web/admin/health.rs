@@ -178,7 +178,7 @@ fn outbox(health: &Health, show: &Show) -> Check {
         return check(name, HealthLevel::Good, "none", "Every message was sent, or has failed.");
     };
     let age = health.now.micros().saturating_sub(oldest.created.micros());
-    let value = format!("{}, the oldest decided {}", health.due, show.relative(&oldest.created));
+    let value = format!("{}, oldest queued {}", health.due, show.relative(&oldest.created));
     let look = if age < 15 * MINUTE { HealthLevel::Warn } else { HealthLevel::Bad };
     if let Some(refused) = &health.refused {
         let outcome = MessageOutcome {
@@ -201,12 +201,12 @@ fn dead(health: &Health) -> Check {
     let name = "Failed messages";
     match health.dead {
         0 => check(name, HealthLevel::Good, "none", "No message has failed."),
-        1 => check(name, HealthLevel::Warn, "1", "The list of deliveries says why. Fix it, and send it again."),
+        1 => check(name, HealthLevel::Warn, "1", "The list of deliveries says why. Fix the cause, then send it again."),
         count => check(
             name,
             HealthLevel::Warn,
             count.to_string(),
-            "The list of deliveries says why. Fix it, and send them again.",
+            "The list of deliveries says why. Fix the cause, then send them again.",
         ),
     }
 }

@@ -20,7 +20,7 @@ use super::{
     visible::{Visible, visible},
     world::{MAIL, World},
 };
-use crate::support::{App, Reply, visit::Visit};
+use crate::support::{App, Reply, eventually::eventually_async, visit::Visit};
 
 /// Routes that do not answer with a page of their own.
 const NO_PAGES: &[&str] = &[
@@ -102,6 +102,9 @@ async fn each_page_reads_as_its_snapshot() {
     let mut world = World::new().await;
     let mut texts = Texts::default();
     let mut frames = BTreeSet::new();
+    // The health page says how many changes the search index has not stored yet.
+    let is_indexed = async || world.visit.get("/admin/health/").await.text.contains("Search is complete and fast.");
+    eventually_async("the search index is complete", is_indexed).await;
     for route in routes() {
         if route == PROGRESS {
             continue;
