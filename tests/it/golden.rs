@@ -19,7 +19,7 @@ use std::{
 use argusd::{
     clock::ManualClock,
     control::{AdminReply, AdminRequest, execute},
-    domain::datetime::parse,
+    domain::{channel_types::CHANNEL_TYPES, datetime::parse},
     http::HttpSettings,
     search::Search,
     service::{Service, Settings},
@@ -37,6 +37,9 @@ use crate::{
 
 /// Tables that are younger than the last golden file and of no resource. The next file has them.
 const YOUNGER_TABLES: &[&str] = &["due_to_task", "task_to_due"];
+
+/// The built-in channel types that the files know.
+const CHANNEL_TYPES_THEN: [&str; 5] = ["email", "sms", "slack", "webhook", "ntfy"];
 
 /// A week after the files were written, so that all that is kept until 2088 and later is not over.
 const NOW: &str = "2026-12-05T12:00:00Z";
@@ -119,7 +122,7 @@ fn copy_of(name: &str, into: &Path) -> PathBuf {
 struct Recorded {
     path: PathBuf,
     answers: Map<String, Value>,
-    /// So many were not recorded yet.
+    /// Number of answers that were not recorded yet.
     new: usize,
     different: Vec<String>,
     asked: BTreeSet<String>,
@@ -139,6 +142,7 @@ impl Recorded {
     fn compare(&mut self, request: &str, actual: Value) {
         self.asked.insert(request.to_owned());
         let text = |value: &Value| lines(value, 1);
+        let actual = without_younger_types(actual);
         match self.answers.get(request) {
             None => {
                 self.new += 1;
@@ -165,6 +169,18 @@ impl Recorded {
             );
         }
     }
+}
+
+/// Drops the rows of built-in channel types that are younger than the files.
+fn without_younger_types(mut answer: Value) -> Value {
+    let is_younger = |row: &Value| {
+        let mut younger = CHANNEL_TYPES.iter().map(|it| it.key).filter(|key| !CHANNEL_TYPES_THEN.contains(key));
+        younger.any(|key| row["slug"] == key || row["type"] == key)
+    };
+    if let Value::Array(rows) = &mut answer {
+        rows.retain(|row| !is_younger(row));
+    }
+    answer
 }
 
 /// JSON with a line for each answer, each of its fields and each row of a list.
