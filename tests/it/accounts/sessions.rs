@@ -1,4 +1,4 @@
-//! Logging in by password, what sessions may do, how they end, and what browsers are told about pages.
+//! Logging in by password, what sessions may do, how they end, and the headers for browsers.
 
 use argusd::domain::user::UserDraft;
 use axum::{

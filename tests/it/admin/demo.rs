@@ -1,4 +1,4 @@
-//! The demo world: what is in it, that it is sound, and that nobody is told of it.
+//! The demo world: what is in it, that it is sound, and that nobody is notified of it.
 
 use argusd::service::{Refusal, ServiceError};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Who is told: drawing a week, the first profile, trying a destination, previews that follow.
+//! Notification settings: drawing a week, the first profile, testing a destination, previews that follow.
 
 use thirtyfour::{By, Key, TypingData, WebElement};
 

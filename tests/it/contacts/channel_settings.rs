@@ -53,7 +53,7 @@ impl OwnServers {
         self.admin.rule("r").timeslot(timeslot).filter(filter).recipients(recipients).post().await;
     }
 
-    /// Something happens, and everybody is told; answers whatever the API says of it.
+    /// Posts an incident and sends its messages. Returns the answer of the API about them.
     async fn happens(&mut self) -> String {
         let incident = self.api.app.incident().description("down").post().await;
         self.dispatcher.work_off().await;

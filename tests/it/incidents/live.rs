@@ -266,7 +266,7 @@ async fn pushed_changes_lead_to_the_same_list_as_a_reload() {
             change(&app, &mut dice, &mut pks, 12).await;
             let wait = Duration::from_millis(dice.throw(2) * 500);
             while let Some(pushed) = stream.next(wait).await {
-                // Whoever loses the stream has heard all of a batch, or is told it all again.
+                // A reader that loses the stream has received all of a batch, or receives all of it again.
                 if hear(&mut tabs, &pushed, &mut alice).await {
                     break;
                 }
@@ -387,7 +387,7 @@ async fn missed_changes_are_pushed_after_reconnecting() {
     let patch = stream.rows().await;
     assert_eq!((keys(&patch), &patch["delta"]), (missed.to_vec(), &json!(2)));
     assert!(stream.next(QUIET).await.is_none(), "and only once");
-    // A page that knows them is not told again, although another tab was told less.
+    // A page that knows them does not get them again, although another tab got fewer.
     let query = format!("list=old~1~open%3Dtrue&list=new~{}~open%3Dtrue&seq=1", seq(&app));
     let mut stream = Stream::open(&app, &alice, &query, None).await;
     assert_eq!(stream.rows().await["list"], "old");

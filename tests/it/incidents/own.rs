@@ -1,5 +1,5 @@
-//! Incidents that the server raises about itself: each opens once, stays one, ends by itself, and is never told over what
-//! it reports (contract section 23).
+//! Incidents that the server raises about itself: each opens once, stays one, ends by itself, and is never sent over the
+//! destination or channel that it reports (contract section 23).
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ impl OwnIncidents {
         self.service().store().snapshot().unwrap().messages_of(id).unwrap()
     }
 
-    /// Over which destinations each event of the incident was told.
+    /// Destinations to which a message about each event of the incident was sent.
     fn notified(&self, id: IncidentId) -> Vec<DestinationId> {
         let destination = |message: &Message| {
             let Route::Destination { destination, .. } = message.route else { panic!("there are no rules") };

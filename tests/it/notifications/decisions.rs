@@ -334,7 +334,7 @@ impl World {
         answers
     }
 
-    /// Returns how many were told, and how many nearly.
+    /// Returns the number of notified recipients, and of near misses.
     async fn check_records(&self) -> (usize, usize) {
         let (mut all_told, mut all_nearly) = (0, 0);
         for (incident, event) in &self.events {

@@ -1,4 +1,4 @@
-//! Who is told of what: the worked cases of contract section 19, set up and posted over the API.
+//! Which user is notified of what: the worked cases of contract section 19, set up and posted over the API.
 
 use argusd::domain::{
     directory::DecisionSettings, message::MessageSubject, stored_filter::FilterBlob, time::Timestamp,

@@ -1,4 +1,4 @@
-//! The pages about who is told, as a browser without scripts sees them.
+//! The pages of notification settings, as a browser without scripts sees them.
 
 use std::sync::Arc;
 

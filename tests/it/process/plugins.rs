@@ -154,7 +154,7 @@ fn users_notify_via_plug_ins_and_one_that_hangs_delays_no_other() {
     assert!(log.contains("a channel plug-in failed") && !log.contains("s3cret"), "{log}");
 }
 
-/// A contact of the one API is told of an incident of the other, by mail and by a plug-in in another language.
+/// A contact of the one API is notified of an incident of the other, by mail and by a plug-in in another language.
 #[test]
 fn a_rule_notifies_a_contact_by_mail_and_a_plug_in() {
     const CONTACT: &str = "7b3e5c3a-54a4-4b5b-8a9f-3c8b7d0f1a11";

@@ -1,4 +1,4 @@
-//! Rules: contacts that came over one API are told of incidents that came over the other, and it can be asked why.
+//! Rules: contacts that came over one API are notified of incidents that came over the other, and it can be asked why.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Who should be told, said by walking all profiles and rules with nothing but the contract in mind (sections 14.4, 18 and 19.2).
+//! Recipients who should be notified, found by walking all profiles and rules with nothing but the contract in mind (sections 14.4, 18 and 19.2).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -284,7 +284,7 @@ impl World {
         self.judge(&before, &event).await;
     }
 
-    /// Of which nobody is told.
+    /// Edits an incident. Nobody is notified of that.
     async fn edit_incident(&mut self) {
         let Some(id) = self.any_incident() else { return };
         let edit = IncidentEdit {

@@ -203,7 +203,7 @@ async fn smtp_connection(stream: TcpStream, state: &Mutex<SmtpState>) -> std::io
                 }
                 let Some(raw) = read_mail(&mut lines).await? else { return Ok(()) };
                 let (text, yes) = dialogue.answer(Step::Content, "250 2.0.0 Taken").await;
-                // Before the client knows, so that a test finds what its client was told about.
+                // Before the client knows, so that a test finds the request when its client has the answer.
                 if yes {
                     let mail = Mail { from: from.clone(), to: to.clone(), raw, connection };
                     state.lock().unwrap().mails.push(mail);
