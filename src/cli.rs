@@ -3,6 +3,9 @@
 mod args;
 mod check;
 mod commands;
+mod completions;
+mod health;
+mod man;
 mod openapi;
 mod output;
 mod remote;
@@ -10,6 +13,7 @@ mod requests;
 mod serve;
 mod show_config;
 mod stress;
+mod version;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -52,6 +56,10 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match command {
         Command::Openapi { version } => return openapi::run(version),
         Command::Stress(load) => return stress::run(&load),
+        Command::Version => return Ok(version::run()),
+        Command::Completions { shell } => return Ok(completions::run(shell)),
+        Command::Man => return man::run(),
+        Command::Health { url: Some(url) } => return health::run(&url),
         _ => {}
     }
     let config = Config::load(&arguments.settings.into(), &Environment::of_process())?;
@@ -72,6 +80,11 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Filter { command } => commands::filter(&config, command),
         Command::Profile { command } => commands::profile(&config, command),
         Command::Incident { command } => commands::incident(&config, command),
-        Command::Openapi { .. } | Command::Stress(_) => Ok(ExitCode::SUCCESS),
+        Command::Health { .. } => health::run(&config.listen.value),
+        Command::Openapi { .. }
+        | Command::Stress(_)
+        | Command::Version
+        | Command::Completions { .. }
+        | Command::Man => Ok(ExitCode::SUCCESS),
     }
 }

@@ -81,9 +81,10 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file that `flags` or `environment` name, and combines all origins.
+    /// Reads the file that `flags` or `environment` name, else the installed one, and combines all origins.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        let file = match flags.config.clone().or_else(|| environment.get("ARGUSD_CONFIG").map(PathBuf::from)) {
+        let named = flags.config.clone().or_else(|| environment.get("ARGUSD_CONFIG").map(PathBuf::from));
+        let file = match named.or_else(|| environment.installed_file().map(Path::to_owned)) {
             Some(path) => toml::from_str(&read_file(&path)?).map_err(|reason| {
                 let reason = reason.to_string().trim_end().to_owned();
                 ConfigError::BadFile { path, reason }

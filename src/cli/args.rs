@@ -37,7 +37,7 @@ pub(super) fn of_channels(arguments: impl IntoIterator<Item = OsString>) -> Vec<
 ///
 /// Without a command it runs the server.
 #[derive(Debug, Parser)]
-#[command(name = "argusd", version, max_term_width = 100)]
+#[command(name = "argusd", version = super::version::TEXT, max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub settings: SettingArgs,
@@ -53,7 +53,7 @@ pub(super) struct SettingArgs {
     /// Where to listen; also ARGUSD_LISTEN [default: 127.0.0.1:8000]
     #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Settings")]
     listen: Option<String>,
-    /// The settings file; also ARGUSD_CONFIG
+    /// The settings file; also ARGUSD_CONFIG [default: /etc/argusd/argusd.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     config: Option<PathBuf>,
 }
@@ -122,6 +122,25 @@ pub(super) enum Command {
     Openapi { version: ApiVersion },
     /// Show the settings in force, and where each came from
     Config,
+    /// Ask the running server whether it is ready; exits with 1 if it is not
+    Health {
+        /// Its address, such as http://127.0.0.1:8000 [default: as `listen` says]
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Show version, commit and build
+    Version,
+    /// Print a completion script
+    Completions { shell: Shell },
+    /// Print the manual page; `argusd man | man -l -` shows it
+    Man,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

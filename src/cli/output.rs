@@ -22,6 +22,13 @@ pub(super) fn say(line: impl std::fmt::Display) {
     drop(ignored);
 }
 
+/// Writes a text to standard output as it is. A reader that has closed the pipe is not an error.
+pub(super) fn write(text: &[u8]) {
+    let mut stdout = std::io::stdout();
+    let ignored = stdout.write_all(text).and_then(|()| stdout.flush());
+    drop(ignored);
+}
+
 /// Writes a line to standard error.
 pub(super) fn note(line: impl std::fmt::Display) {
     let ignored = writeln!(std::io::stderr(), "{line}");

@@ -101,6 +101,7 @@ mod process {
     mod raw_requests;
     mod start;
     mod test_messages;
+    mod tools;
 }
 
 mod resource;
