@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use self::section::{Section, Sources};
 pub use self::{
     environment::Environment,
-    setting_kind::{Dialect, MailTls, SmsHttp},
+    setting_kind::{Dialect, LogFormat, MailTls, SmsHttp},
     settings::{Config, MailConfig, SmsConfig},
 };
 

@@ -12,6 +12,7 @@ pub mod cors;
 pub mod cursor;
 pub mod docs;
 pub mod error;
+mod exposition;
 pub mod fields;
 pub mod host;
 pub mod icinga;
@@ -20,6 +21,7 @@ pub mod negotiate;
 pub mod page;
 pub mod params;
 pub mod peer;
+mod probes;
 pub mod query;
 pub mod reply;
 pub mod request;
@@ -27,6 +29,7 @@ pub mod router;
 pub mod routes;
 pub mod slash;
 pub mod stream;
+pub mod traffic;
 
 use std::{sync::Arc, time::Duration};
 
@@ -70,6 +73,8 @@ pub struct HttpSettings {
     pub icinga_dialect: IcingaDialect,
     /// Time limit for receiving the body of a request.
     pub body_timeout: Duration,
+    /// Whether each request is logged.
+    pub access_log: bool,
 }
 
 impl Default for HttpSettings {
@@ -80,6 +85,7 @@ impl Default for HttpSettings {
             trusted_proxies: Vec::new(),
             icinga_dialect: IcingaDialect::default(),
             body_timeout: limits::BODY_TIMEOUT,
+            access_log: false,
         }
     }
 }
@@ -100,6 +106,8 @@ struct ApiState {
     answers: answers::Answers,
     /// Memory budget of the bodies of all requests.
     bodies: body::budget::Budget,
+    /// Requests since the start.
+    traffic: traffic::Traffic,
 }
 
 impl Api {
@@ -107,7 +115,8 @@ impl Api {
         let zoned = Zoned::new(service.settings().time_zone);
         let surface = negotiate::Surface::new();
         let (answers, bodies) = (answers::Answers::default(), body::budget::Budget::default());
-        let shared = ApiState { settings, zoned, surface, answers, bodies };
+        let traffic = traffic::Traffic::default();
+        let shared = ApiState { settings, zoned, surface, answers, bodies, traffic };
         Self { service, version: Version::V2, shared: Arc::new(shared) }
     }
 

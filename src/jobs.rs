@@ -6,27 +6,29 @@ mod data_file;
 mod dead_messages;
 mod fault_watch;
 mod housekeeping;
+mod ping;
 mod repeated_errors;
 mod token_sweeper;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch::Receiver;
 
-use crate::notify::Health;
+use crate::notify::{Health, Pinger};
 use crate::service::Service;
 
 pub use self::{agenda::Agenda, dead_messages::DeadMessages, fault_watch::FaultWatch, token_sweeper::TokenSweeper};
 
-/// Runs all background jobs until `stopping` becomes true.
-pub async fn run(service: Service, health: Arc<Health>, stopping: Receiver<bool>) {
-    let watch = FaultWatch::new(service.clone(), health);
+/// Runs all background jobs until `stopping` becomes true. `ping` are the outgoing pings, with the time between two.
+pub async fn run(service: Service, health: Arc<Health>, ping: Option<(Pinger, Duration)>, stopping: Receiver<bool>) {
+    let watch = FaultWatch::new(service.clone(), Arc::clone(&health));
     let agenda = Agenda::new(service.clone());
     tokio::join!(
         agenda.run(stopping.clone()),
         clock_steps::run(service.clone(), stopping.clone()),
         data_file::run(service.clone(), stopping.clone()),
-        housekeeping::run(service, stopping.clone()),
+        housekeeping::run(service.clone(), stopping.clone()),
+        ping::run(service, health, ping, stopping.clone()),
         watch.run(stopping)
     );
 }

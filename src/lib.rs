@@ -11,6 +11,7 @@ pub mod domain;
 pub mod generate;
 pub mod http;
 pub mod jobs;
+pub mod metrics;
 pub mod notify;
 pub mod search;
 pub mod server;

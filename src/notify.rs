@@ -20,9 +20,9 @@ mod view;
 
 pub use self::{
     dispatcher::{DispatchSettings, Dispatcher},
-    health::{Health, MediumReach, MediumRecord},
+    health::{Health, MediumReach, MediumRecord, MessageCounts},
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
-    transport::{Channels, SetupError, Transcript, Transport},
+    transport::{Channels, Pinger, SetupError, Transcript, Transport},
 };

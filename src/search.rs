@@ -99,6 +99,8 @@ struct SearchState {
     store: Store,
     columns: RwLock<Loaded>,
     text: Arc<IndexerShared>,
+    /// Directory of the text index.
+    directory: PathBuf,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -113,6 +115,7 @@ impl Search {
             store: store.clone(),
             columns: RwLock::new(Loaded::empty()),
             text: Arc::clone(&text),
+            directory: directory.clone(),
             thread: Mutex::default(),
         });
         {
@@ -223,6 +226,14 @@ impl Search {
     #[must_use]
     pub fn status(&self) -> Status {
         self.inner.text.behind().map_or(Status::Rebuilding, |behind| Status::Ready { behind })
+    }
+
+    /// Returns the bytes of the files of the text index. Blocks.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        let Ok(files) = fs::read_dir(&self.inner.directory) else { return 0 };
+        // A file may be removed meanwhile, because it was merged into another one.
+        files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
     }
 
     /// Waits until everything that is committed now is in the text index on disk. Returns false if that takes longer

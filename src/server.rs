@@ -91,7 +91,8 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let router = web::with_pages(backend.service().clone(), http, web_settings(config)?);
     let connections = tokio::spawn(connections::serve(listener, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, stopping));
+    let ping = transport_settings::ping(config, store)?;
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, ping, stopping));
 
     backend.explain_first_start(config, &base);
     ready(&base)?;
@@ -132,6 +133,7 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
         frontends: config.frontend_urls.value.clone(),
         trusted_proxies,
         icinga_dialect,
+        access_log: config.log.access.value,
         ..HttpSettings::default()
     })
 }

@@ -35,7 +35,7 @@ use crate::store::{Store, WriteError};
 pub use crate::domain::channel::ChannelRefusal;
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
-    store::{Command, FileFaults, StoreError},
+    store::{Command, FileFaults, StoreError, WriterFigures},
 };
 pub use configuration::Configured;
 pub use contacts::channel_types::{AboutType, ChannelType};
@@ -63,7 +63,7 @@ pub use notifications::incident_details::{DecidedEvent, IncidentDetails};
 pub use notifications::media::OfferedMedium;
 pub use notifications::profile_preview::{DraftFilter, PreviewDraft, ProfilePreview};
 pub use notifications::rule_decisions::RuleDecision;
-pub use notifications::sender::{MessageSender, Reached, TestOutcome};
+pub use notifications::sender::{MessageFigures, MessageSender, Reached, TestOutcome};
 pub use people::login::{AuthFailure, LoginFailure};
 pub use people::sessions::{Browser, PasswordChangeFailure, Session};
 pub use people::setup::FirstStart;
@@ -72,6 +72,7 @@ pub use policy::{Action, Forbidden, Permissions};
 pub use slots::{NoSlot, Slot, Slots};
 pub use sources::overview::{SourceView, TokenState};
 pub use system::audit::{AuditFilter, AuditPage};
+pub use system::figures::{Figures, ProcessFigures, SourceFigures};
 pub use system::health::{Health, Intake};
 pub use system::self_incidents::Settled;
 
@@ -113,6 +114,8 @@ struct ServiceState {
     passwords: Passwords,
     login_limits: LoginLimits,
     remembered: Remembered,
+    refused_logins: people::passwords::RefusedLogins,
+    readiness: system::readiness::Readiness,
     reported: system::self_incidents::Reported,
     reported_expiries: people::expired_tokens::ReportedExpiries,
     sender: OnceLock<Arc<dyn MessageSender>>,
@@ -138,6 +141,8 @@ impl Service {
                 passwords: Passwords::default(),
                 login_limits: LoginLimits::default(),
                 remembered: Remembered::default(),
+                refused_logins: people::passwords::RefusedLogins::default(),
+                readiness: system::readiness::Readiness::default(),
                 reported: system::self_incidents::Reported::default(),
                 reported_expiries: people::expired_tokens::ReportedExpiries::default(),
                 sender: OnceLock::new(),

@@ -12,6 +12,7 @@ mod contacts;
 mod counters;
 mod disk;
 mod error;
+mod figures;
 mod file;
 mod index;
 mod kind;
@@ -52,6 +53,7 @@ pub use self::{
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
+    figures::WriterFigures,
     kind::{Kind, Map, Numbered},
     read::{Direction, Messages, Snapshot},
     verify::verify_pages,
@@ -156,6 +158,7 @@ impl Store {
             counters: ArcSwap::from_pointee(counters),
             agenda: LiveAgenda::new(agenda, Arc::clone(&clock)),
             followers: RwLock::default(),
+            figures: Arc::default(),
         });
         let (sender, queue) = mpsc::channel(WRITE_QUEUE);
         let writer = Writer {
@@ -222,6 +225,12 @@ impl Store {
     #[must_use]
     pub fn counters(&self) -> Counters {
         **self.inner.published.counters.load()
+    }
+
+    /// Returns the figures of the writer since the start.
+    #[must_use]
+    pub fn figures(&self) -> Arc<WriterFigures> {
+        Arc::clone(&self.inner.published.figures)
     }
 
     /// Returns a snapshot for blocking reads. On async threads use [`Store::read`].
@@ -366,6 +375,17 @@ impl Store {
     #[must_use]
     pub fn look_at_file(&self) -> Option<&'static str> {
         self.inner.file.look()
+    }
+
+    /// Checks that the path leads to the open file, that there is space, and that the disk accepts writes. Writes a
+    /// small file beside the data file for that, unless a commit succeeded within the last `proof` microseconds. Blocks.
+    pub fn probe(&self, proof: i64) -> Result<(), StoreError> {
+        self.inner.file.check_writable()?;
+        let last_commit = self.inner.published.figures.last_commit();
+        if self.inner.clock.moment().micros_since(last_commit) <= proof {
+            return Ok(());
+        }
+        self.inner.file.probe(".ready")
     }
 
     /// Returns the known faults of the file: that nothing can be written because its path leads to another file, and

@@ -25,15 +25,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("config", &[]),
     ("telemetry", &[]),
-    ("store", &["clock", "domain"]),
+    ("metrics", &[]),
+    ("store", &["clock", "domain", "metrics"]),
     ("search", &["clock", "domain", "store"]),
     ("auth", &["clock", "domain"]),
-    ("service", &["auth", "clock", "domain", "search", "store"]),
+    ("service", &["auth", "clock", "domain", "metrics", "search", "store"]),
     ("generate", &["domain", "service"]),
     ("jobs", &["domain", "notify", "service", "store"]),
     ("notify", &["clock", "domain", "store"]),
     ("control", &["auth", "domain", "generate", "service"]),
-    ("http", &["domain", "service"]),
+    ("http", &["domain", "metrics", "service", "telemetry"]),
     ("web", &["domain", "http", "service"]),
     (
         "server",
@@ -58,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lettre", &["notify"]),
     ("minijinja", &["notify"]),
     ("reqwest", &["notify"]),
+    ("prometheus_client", &["http"]),
     ("tikv_jemallocator", &["main"]),
 ];
 

@@ -51,7 +51,7 @@ fn ask(mut stream: &UnixStream, request: &AdminRequest) -> anyhow::Result<AdminR
 }
 
 fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
-    telemetry::start("warn");
+    telemetry::start_for_command();
     let path = &config.data.value;
     let needs_file = matches!(request, AdminRequest::Check | AdminRequest::Reindex | AdminRequest::Backup { .. });
     anyhow::ensure!(!needs_file || path.exists(), "there is no file {}", path.display());

@@ -93,6 +93,8 @@ kinds! {
     Option<Url>: Option<Url>, String,
         checked(|text| if text.is_empty() { Ok(None) } else { parse_url(text).map(Some) }),
         |url: &Option<Url>| url.as_ref().map(Url::to_string).unwrap_or_default();
+    HiddenUrl: Option<Url>, String,
+        checked(|text| if text.is_empty() { Ok(None) } else { parse_url(text).map(Some) }), hide;
     Vec<Url>: Vec<Url>, Vec<String>,
         checked(|text| parts(text).map(parse_url).collect()),
         |urls: &Vec<Url>| urls.iter().map(Url::as_str).collect::<Vec<_>>().join(", ");
@@ -103,6 +105,7 @@ kinds! {
         checked(|name| name.parse().map_err(|_| format!("{name:?} is no time zone, such as Europe/Oslo"))),
         Tz::to_string;
     Dialect: Dialect, String, checked(|text| one_of(DIALECTS, text)), |it| name_of(DIALECTS, it);
+    LogFormat: LogFormat, String, checked(|text| one_of(LOG_FORMATS, text)), |it| name_of(LOG_FORMATS, it);
     MailTls: MailTls, String, checked(|text| one_of(MAIL_TLS, text)), |it| name_of(MAIL_TLS, it), mail_tls_of;
     SmsHttp: Option<SmsHttp>, SmsHttpFile, read_sms_http, hide;
     OptionalText: Option<String>, String,
@@ -118,6 +121,9 @@ kinds! {
     @[const MIN: u64, const MAX: u64] Days<MIN, MAX>: Option<Duration>, Life,
         checked(|text| parse_life(text, MIN, MAX)),
         |life: &Option<Duration>| life.map_or_else(|| "never".to_owned(), |life| (life.as_secs() / DAY).to_string());
+    @[const MIN: u64, const MAX: u64] Interval<MIN, MAX>: Duration, IntervalInFile,
+        checked(|text| parse_interval(text, MIN, MAX)),
+        |every: &Duration| format!("{}s", every.as_secs());
     @[const UNIT: u64, const MIN: u64, const MAX: u64] Time<UNIT, MIN, MAX>: Duration, u64,
         checked(|text| Ok(Duration::from_secs(number::<u64>(text, MIN, MAX)? * UNIT))),
         |time: &Duration| (time.as_secs() / UNIT).to_string();
@@ -134,6 +140,8 @@ pub struct Listen;
 pub struct LogLevel;
 /// Name or address of a host.
 pub struct Host;
+/// An http or https address that may contain a secret.
+pub struct HiddenUrl;
 pub struct JsonObject;
 /// A number of messages; 0 is `None`.
 pub struct StormLimit;
@@ -141,6 +149,8 @@ pub struct StormLimit;
 pub struct Days<const MIN: u64, const MAX: u64>;
 /// A time in units of `UNIT` seconds, both bounds included.
 pub struct Time<const UNIT: u64, const MIN: u64, const MAX: u64>;
+/// A time such as `90s`, `5m`, `12h` or `1d`, or a number of seconds, within bounds in seconds, both included.
+pub struct Interval<const MIN: u64, const MAX: u64>;
 pub type Hours<const MIN: u64, const MAX: u64> = Time<3_600, MIN, MAX>;
 pub type Seconds<const MIN: u64, const MAX: u64> = Time<1, MIN, MAX>;
 pub struct Number<T, const MIN: u64, const MAX: u64>(PhantomData<T>);
@@ -154,6 +164,22 @@ pub enum Life {
     Days(u64),
     Word(String),
 }
+
+/// A number of seconds, or a number with a unit.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum IntervalInFile {
+    Seconds(u64),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The two forms of the contact API (contact API contract section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +340,22 @@ fn parse_life(text: &str, min: u64, max: u64) -> Result<Option<Duration>, String
     }
     let days = number::<u64>(text, min, max).map_err(|reason| format!("{reason}, or the word never"))?;
     Ok(Some(Duration::from_secs(days * DAY)))
+}
+
+fn parse_interval(text: &str, min: u64, max: u64) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => DAY,
+        _ => 0,
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| (min..=max).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("{text:?} is not a time from {min}s to {max}s, such as 90s, 5m or 12h"))
 }
 
 fn parse_bool(text: &str) -> Result<bool, String> {

@@ -10,8 +10,9 @@ use super::{
     ConfigError, Origin, Setting,
     section::{Section, Sources, Spec, sections},
     setting_kind::{
-        Days, Dialect, FirstPassword, Host, Hours, JsonObject, LONGEST_LIFE_DAYS, Listen, LogLevel, MailTls, Number,
-        OptionalText, Seconds, Secret, SettingKind, SmsHttp, StormLimit, host_time_zone,
+        Days, Dialect, FirstPassword, HiddenUrl, Host, Hours, Interval, JsonObject, LONGEST_LIFE_DAYS, Listen,
+        LogFormat, LogLevel, MailTls, Number, OptionalText, Seconds, Secret, SettingKind, SmsHttp, StormLimit,
+        host_time_zone,
     },
 };
 
@@ -29,6 +30,7 @@ sections! {
         time_zone => time_zone: Tz, ["ARGUSD_TIME_ZONE", "TIME_ZONE"], host_time_zone();
         max_connections => max_connections: Number<usize, 1, 1_000_000>, ["ARGUSD_MAX_CONNECTIONS"], "20000";
         [log]: LogConfig;
+        [watchdog]: WatchdogConfig;
         [storage]: StorageConfig;
         [tokens]: TokenConfig;
         [incidents]: IncidentConfig;
@@ -43,6 +45,16 @@ sections! {
     LogConfig, Log, "log." {
         /// A level, or directives such as `info,argusd::http=debug`.
         level => level: LogLevel, ["ARGUSD_LOG", "DEBUG"], "info";
+        format => format: LogFormat, ["ARGUSD_LOG_FORMAT"], "text";
+        /// Whether each request is logged.
+        access => access: bool, ["ARGUSD_LOG_ACCESS"], "false";
+    }
+
+    WatchdogConfig, Watchdog, "watchdog." {
+        /// Address that is requested as long as the server is well. `None`: no pings.
+        url => url: HiddenUrl, ["ARGUSD_WATCHDOG_URL"], "";
+        /// Time between two pings.
+        every => every: Interval<1, 86_400>, ["ARGUSD_WATCHDOG_EVERY"], "60s";
     }
 
     StorageConfig, Storage, "storage." {

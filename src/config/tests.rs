@@ -46,6 +46,24 @@ fn honours_the_names_of_argus() {
 }
 
 #[test]
+fn intervals_have_units_and_the_address_of_pings_is_hidden() {
+    let every = |text: &str| {
+        let env = Environment::from([("ARGUSD_WATCHDOG_EVERY", text)]);
+        merge(&Flags::default(), &env, File::default()).map(|config| config.watchdog.every.value.as_secs())
+    };
+    for (text, seconds) in [("90", 90), ("90s", 90), ("5 m", 300), ("12h", 43_200), ("1d", 86_400)] {
+        assert_eq!(every(text).unwrap(), seconds, "{text}");
+    }
+    for bad in ["0", "2d", "m", "5x", "-1s", "1.5m", "99999999999999999999h"] {
+        assert!(every(bad).unwrap_err().to_string().contains("such as 90s, 5m or 12h"), "{bad}");
+    }
+    let in_file = file("[watchdog]\nevery = 30\nurl = 'https://hc.example.org/ping/secret'\n[log]\nformat = 'json'");
+    let config = merge(&Flags::default(), &Environment::from([]), in_file).unwrap();
+    assert_eq!((config.watchdog.every.value.as_secs(), config.log.format.value), (30, LogFormat::Json));
+    assert!(config.rows().iter().all(|(_, value, _)| !value.contains("secret")), "{:?}", config.rows());
+}
+
+#[test]
 fn says_which_value_is_bad_and_where_it_came_from() {
     let bad = |env: &Environment, text: &str| merge(&Flags::default(), env, file(text)).unwrap_err().to_string();
     let none = Environment::from([]);

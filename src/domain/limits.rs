@@ -444,3 +444,19 @@ pub const DAMAGE_NOTES: usize = 100;
 pub const SCRATCH_BYTES: u64 = 256 << 20;
 /// Ids by which a counter may exceed twice the change log; beyond that it counts as damaged.
 pub const UNLOGGED_IDS: u64 = 1_000_000;
+
+/// Time in microseconds for which the answer to "can changes be stored?" is kept, and the time limit for finding it.
+pub const READY_KEPT_MICROS: i64 = 700_000;
+pub const READY_PATIENCE: Duration = Duration::from_secs(1);
+/// Sources whose last sign of life is among the metrics.
+pub const SOURCE_FIGURES: usize = 500;
+/// Media with counters of their own. Further ones share one.
+pub const MEDIUM_FIGURES: usize = 100;
+/// Length of a username in the log, which may be one that nobody has.
+pub const LOGGED_USERNAME: usize = 150;
+/// Time limit of one outgoing ping.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in microseconds without a round of the loop that sends messages after which no ping is sent.
+pub const PING_QUEUE_SILENCE_MICROS: i64 = 30 * 1_000_000;
+/// Time in microseconds without reaching the mail server after which no ping is sent.
+pub const PING_MAIL_SILENCE_MICROS: i64 = 5 * 60 * 1_000_000;

@@ -92,11 +92,15 @@ rights! {
     ManageDeliveries, manage_deliveries: Who::Staff;
     /// See sources, contacts, accounts with their tokens and sessions, settings, health and the audit trail.
     SeeAdministration, see_administration: Who::Staff;
+    /// Read the metrics from another host.
+    SeeMetrics, see_metrics: Who::Granted(&[METRICS, "*"]);
     MakeDemoData, make_demo_data: Who::Superusers;
 }
 
 /// Name of the grant for the API of contacts, groups and channels.
 pub const CONTACT_API: &str = "notifications/api/v1";
+/// Name of the grant for the metrics.
+pub const METRICS: &str = "metrics";
 
 /// The actions that the caller may perform, for templates. Empty: nobody is logged in.
 #[derive(Clone, Debug, Default)]
@@ -152,6 +156,7 @@ mod tests {
         (A::SeeOthersNotifications, &[Staff, Superuser]),
         (A::ManageDeliveries, &[Staff, Superuser]),
         (A::SeeAdministration, &[Staff, Superuser]),
+        (A::SeeMetrics, &[Superuser]),
         (A::MakeDemoData, &[Superuser]),
     ];
 
@@ -168,18 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn grants_are_for_contacts_only() {
-        for (grant, counts) in [
-            (CONTACT_API, true),
-            ("notifications/api", true),
-            ("notifications/*", true),
-            ("*", true),
-            ("notifications", false),
-            ("notifications/api/v2", false),
-            ("", false),
+    fn grants_are_for_contacts_and_metrics_only() {
+        let (contacts, metrics) = (&[A::ManageContacts][..], &[A::SeeMetrics][..]);
+        for (grant, opens) in [
+            (CONTACT_API, contacts),
+            ("notifications/api", contacts),
+            ("notifications/*", contacts),
+            (METRICS, metrics),
+            ("*", &[A::ManageContacts, A::SeeMetrics]),
+            ("metrics/x", &[]),
+            ("notifications", &[]),
+            ("notifications/api/v2", &[]),
+            ("", &[]),
         ] {
             for (action, who) in EXPECTED {
-                let expected = who.contains(&User) || (counts && *action == Action::ManageContacts);
+                let expected = who.contains(&User) || opens.contains(action);
                 assert_eq!(action.who().includes(User, &[grant.to_owned()]), expected, "{grant:?} {action:?}");
             }
         }

@@ -24,6 +24,7 @@ use self::budget::{Budget, Charge, Exhausted, Holder};
 use super::{Api, ApiError, BodyFields, fields::python, peer, request};
 use crate::domain::{exact_json, limits};
 use crate::service::Caller;
+use crate::telemetry::{current_request, in_request};
 
 /// Body that is not read yet. Objects are looked up and rights are checked before it is.
 pub struct Payload {
@@ -134,11 +135,15 @@ pub async fn admit(State(api): State<Api>, request: Request, next: Next) -> Resp
         drop(charge);
         return response;
     }
-    let carried_out = tokio::spawn(async move {
+    let work = async move {
         let response = next.run(request).await;
         drop(charge);
         response
-    });
+    };
+    let carried_out = match current_request() {
+        Some(id) => tokio::spawn(in_request(id, work)),
+        None => tokio::spawn(work),
+    };
     carried_out.await.unwrap_or_else(|error| ApiError::internal(&error).into_response())
 }
 

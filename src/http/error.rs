@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::reply;
 use crate::domain::{Timestamp, limits, setting::BadSetting};
 use crate::service::{AuthFailure, LoginFailure, Model, Refusal, SearchError, ServiceError, StoreError};
+use crate::telemetry::current_request;
 
 pub use profiles::unknown_key;
 
@@ -107,7 +108,7 @@ impl ApiError {
     /// Creates a 500. Logs the error under the id that the client gets.
     #[must_use]
     pub fn internal(error: &dyn Display) -> Self {
-        let id = Uuid::new_v4();
+        let id = logged_id();
         tracing::error!(request_id = %id, "a request failed: {error}");
         Self::detail(StatusCode::INTERNAL_SERVER_ERROR, format!("Internal error, see the server's log for {id}."))
     }
@@ -140,6 +141,12 @@ impl ApiError {
         self.0.body = Value::Object(Map::from_iter([(name.to_owned(), self.0.body)]));
         self
     }
+}
+
+/// Returns the id of the current request, under which an error is logged and shown. Outside of requests a new one.
+#[must_use]
+pub fn logged_id() -> String {
+    current_request().map_or_else(|| Uuid::new_v4().to_string(), |id| id.as_str().to_owned())
 }
 
 impl IntoResponse for ApiError {

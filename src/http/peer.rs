@@ -126,7 +126,14 @@ pub fn origin(settings: &HttpSettings, parts: &Parts) -> String {
     format!("{scheme}://{host}")
 }
 
-fn connection(extensions: &Extensions) -> Option<IpAddr> {
+/// Returns whether the request came from a trusted proxy.
+#[must_use]
+pub(super) fn is_from_proxy(settings: &HttpSettings, extensions: &Extensions) -> bool {
+    connection(extensions).is_some_and(|peer| is_trusted(settings, peer))
+}
+
+/// Returns the address of the connection. `None` on a Unix socket.
+pub(super) fn connection(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 

@@ -22,9 +22,9 @@ use super::{
         v1, v2,
     },
     auth::{self, Needs},
-    body, cors, docs, icinga, native, negotiate,
+    body, cors, docs, icinga, native, negotiate, probes,
     routes::{Operation, Routes, any, get, post},
-    slash,
+    slash, traffic,
 };
 use crate::service::{Action, Service};
 
@@ -46,7 +46,7 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api.clone(), negotiate::frame))
         .layer(middleware::from_fn_with_state(api.clone(), answers::count))
-        .layer(middleware::from_fn_with_state(api, body::admit))
+        .layer(middleware::from_fn_with_state(api.clone(), body::admit))
         .layer(
             CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(
                 SizeAbove::new(COMPRESSED_ABOVE)
@@ -54,8 +54,10 @@ pub fn router(service: Service, settings: HttpSettings, pages: Router) -> Router
                     .and(answers::may_compress),
             ),
         );
-    let served = Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes));
-    if origins.is_empty() { served } else { served.layer(middleware::from_fn_with_state(origins, cors::allow)) }
+    let routes =
+        if origins.is_empty() { routes } else { routes.layer(middleware::from_fn_with_state(origins, cors::allow)) };
+    let routes = routes.layer(middleware::from_fn_with_state(api, traffic::observe));
+    Router::new().fallback_service(MapRequestLayer::new(slash::normalize).layer(routes))
 }
 
 /// Returns the routes of a version, by the rights that they require.
@@ -162,6 +164,9 @@ fn undocumented() -> Routes<Api> {
     Routes::of(Action::UsePublic)
         .route("/oidc/api-token-auth/", post(tokens::exchange))
         .route("/.still-alive/", any(service_info::still_alive))
+        .route("/-/healthy/", get(probes::healthy))
+        .route("/-/ready/", get(probes::ready))
+        .route("/metrics/", get(probes::metrics))
         .route("/json-schema/{slug}/", get(v2::media::schema_page))
         .merge(docs::swagger_pages())
 }

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     Health, Transcript, Transport,
+    health::MessageResult,
     resolve::{Resolved, Resolver},
 };
 use crate::domain::{
@@ -17,6 +18,9 @@ use crate::store::{Command, Store, StoreError, WriteError};
 
 /// Delay before storing a result is tried again, while nothing can be written.
 pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Results that a command stores, with the media of the messages.
+type Results = Result<Vec<(String, MessageResult)>, StoreError>;
 
 /// Everything that an attempt to send needs.
 pub(super) struct Deliver {
@@ -42,7 +46,7 @@ impl Deliver {
         let now = self.store.clock().both();
         // A mail server that only one channel uses says nothing about the server's own.
         if !outgoing.own_channel().is_some_and(Channel::has_own_mail_server) {
-            self.health.note(&outgoing.medium, outcome.reached, now);
+            self.health.note_attempt(&outgoing.medium, &outcome, now);
         }
         debug!(message = %id, medium = outgoing.medium, "{outcome:?}");
         (outcome.ended, outcome.answer)
@@ -71,13 +75,19 @@ impl Deliver {
         now: Now,
     ) {
         self.write(move |command| {
-            let Some(message) = command.message(id)?.filter(Message::is_due) else { return Ok(()) };
-            let MessageState::Due { since, .. } = message.state else { return Ok(()) };
+            let Some(message) = command.message(id)?.filter(Message::is_due) else { return Ok(Vec::new()) };
+            let MessageState::Due { since, .. } = message.state else { return Ok(Vec::new()) };
             let state = match (again, ended) {
                 (Some(at), _) => MessageState::Due { at: now.wall_at(at), since },
                 (None, AttemptEnd::Sent) => MessageState::Delivered { at: now.wall },
                 (None, _) => MessageState::Dead { at: now.wall },
             };
+            let result = match state {
+                MessageState::Due { .. } => MessageResult::Retried,
+                MessageState::Delivered { .. } => MessageResult::Sent,
+                MessageState::Dead { .. } | MessageState::Gathered { .. } => MessageResult::Failed,
+            };
+            let results = vec![(message.route.medium().to_owned(), result)];
             let attempts = message.attempts.saturating_add(1);
             command.put_message(Message {
                 state,
@@ -86,7 +96,7 @@ impl Deliver {
                 answer: answer.clone(),
                 ..message
             });
-            Ok(())
+            Ok(results)
         })
         .await;
     }
@@ -94,7 +104,7 @@ impl Deliver {
     /// Stores that messages have failed: their retry period is over, and the destination has accepted none since.
     pub(super) async fn give_up(&self, ids: Vec<MessageId>) {
         self.write(move |command| {
-            let now = command.now();
+            let (now, mut results) = (command.now(), Vec::new());
             for id in &ids {
                 if let Some(message) = command.message(*id)?.filter(Message::is_due) {
                     let answer = if message.answer.is_empty() {
@@ -102,10 +112,11 @@ impl Deliver {
                     } else {
                         message.answer.clone()
                     };
+                    results.push((message.route.medium().to_owned(), MessageResult::Failed));
                     command.put_message(Message { state: MessageState::Dead { at: now }, answer, ..message });
                 }
             }
-            Ok(())
+            Ok(results)
         })
         .await;
     }
@@ -130,10 +141,12 @@ impl Deliver {
         written.is_ok()
     }
 
-    async fn write(&self, change: impl Fn(&mut Command<'_>) -> Result<(), StoreError> + Clone + Send + 'static) {
+    /// Stores results, and counts them when they are stored.
+    async fn write(&self, change: impl Fn(&mut Command<'_>) -> Results + Clone + Send + 'static) {
         loop {
             match self.store.write(None, change.clone()).await {
-                Ok(()) | Err(WriteError::Store(StoreError::Closed)) => return,
+                Ok(results) => return self.health.count(&results),
+                Err(WriteError::Store(StoreError::Closed)) => return,
                 Err(WriteError::Refused(failure) | WriteError::Store(failure)) => {
                     warn!("the outcome of a message could not be stored yet: {failure}");
                     time::sleep(WRITE_AGAIN).await;

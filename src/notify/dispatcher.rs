@@ -117,6 +117,7 @@ impl Dispatcher {
     /// Runs until `stopping` becomes true. Then waits up to `DRAIN` for messages in flight.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         loop {
+            self.deliver.health.note_round(self.moment());
             self.read_news().await;
             self.start_work();
             let pause = self.pause();

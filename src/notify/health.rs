@@ -1,16 +1,46 @@
 //! Records since when the servers that messages are sent to cannot be reached.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{MonotonicTime, Now, Timestamp};
+use tracing::{info, warn};
+
+use crate::domain::{
+    AttemptOutcome, MonotonicTime, Now, Timestamp, destination::EMAIL, limits::MEDIUM_FIGURES, message::full_answer,
+};
 
 /// Results of sending by medium, shared by senders and monitoring.
 #[derive(Debug, Default)]
 pub struct Health {
     media: Mutex<FxHashMap<String, MediumRecord>>,
+    counts: Mutex<FxHashMap<String, MessageCounts>>,
+    /// Monotonic time of the last round of the loop that sends messages, in microseconds. 0: there was none.
+    last_round: AtomicI64,
 }
+
+/// Numbers of attempts via one medium, by their results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    pub sent: u64,
+    pub retried: u64,
+    /// Messages that are not tried again.
+    pub failed: u64,
+}
+
+/// Stored result of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageResult {
+    Sent,
+    Retried,
+    Failed,
+}
+
+/// Label of the media beyond [`MEDIUM_FIGURES`].
+const OTHER_MEDIA: &str = "other";
 
 /// Results of the attempts to send via one medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +59,59 @@ pub enum MediumReach {
 }
 
 impl Health {
+    /// Records the result of an attempt, as [`Health::note`] does. Logs when the mail server cannot be reached any
+    /// longer, with the reason, and when it can be again. Other media have many servers, so they are not logged.
+    pub fn note_attempt(&self, medium: &str, outcome: &AttemptOutcome, now: Now) {
+        let before = self.unreachable_since(medium);
+        self.note(medium, outcome.reached, now);
+        if medium != EMAIL {
+            return;
+        }
+        match (before, outcome.reached) {
+            (None, false) => warn!("the mail server does not accept mail: {}", full_answer(&outcome.answer)),
+            (Some(since), true) => {
+                let seconds = now.moment.micros_since(since) / 1_000_000;
+                info!("the mail server accepts mail again, after {seconds} seconds");
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts stored results.
+    pub fn count(&self, results: &[(String, MessageResult)]) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (medium, result) in results {
+            let is_known = counts.contains_key(medium) || counts.len() < MEDIUM_FIGURES;
+            let medium = if is_known { medium } else { OTHER_MEDIA };
+            let counts = counts.entry(medium.to_owned()).or_default();
+            match result {
+                MessageResult::Sent => counts.sent += 1,
+                MessageResult::Retried => counts.retried += 1,
+                MessageResult::Failed => counts.failed += 1,
+            }
+        }
+    }
+
+    /// Returns the numbers of all media, sorted by medium.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(String, MessageCounts)> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: Vec<_> = counts.iter().map(|(medium, counts)| (medium.clone(), *counts)).collect();
+        counts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        counts
+    }
+
+    /// Records that the loop that sends messages is at work.
+    pub fn note_round(&self, now: MonotonicTime) {
+        self.last_round.store(now.micros(), Ordering::Relaxed);
+    }
+
+    /// Returns the time of the last round of that loop.
+    #[must_use]
+    pub fn last_round(&self) -> MonotonicTime {
+        MonotonicTime::from_micros(self.last_round.load(Ordering::Relaxed))
+    }
+
     /// Records whether an attempt reached the medium's server.
     pub fn note(&self, medium: &str, reachable: bool, now: Now) {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,5 +191,18 @@ mod tests {
             last_failure: Some(wall(4 + HOUR)),
         };
         assert_eq!(health.records(), [("email".to_owned(), record)]);
+    }
+
+    #[test]
+    fn media_with_counts_are_limited() {
+        let health = Health::default();
+        for number in 0..MEDIUM_FIGURES + 50 {
+            health.count(&[(format!("plugin{number}"), MessageResult::Sent)]);
+        }
+        health.count(&[("plugin0".to_owned(), MessageResult::Failed), ("plugin0".to_owned(), MessageResult::Retried)]);
+        let counts: FxHashMap<String, MessageCounts> = health.counts().into_iter().collect();
+        assert_eq!(counts.len(), MEDIUM_FIGURES + 1);
+        assert_eq!(counts["plugin0"], MessageCounts { sent: 1, retried: 1, failed: 1 });
+        assert_eq!(counts[OTHER_MEDIA], MessageCounts { sent: 50, ..MessageCounts::default() });
     }
 }

@@ -5,6 +5,7 @@ mod email_message;
 mod http;
 mod ntfy;
 mod per_channel;
+mod ping;
 mod post;
 mod reach;
 mod roots;
@@ -18,7 +19,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-pub use self::transcript::Transcript;
 use self::{
     email::EmailTransport,
     http::Http,
@@ -28,6 +28,7 @@ use self::{
     smtp_pool::SmtpPools,
     webhook::Webhook,
 };
+pub use self::{ping::Pinger, transcript::Transcript};
 use super::{
     ContactCard, Content, Outgoing,
     plugin::Plugins,

@@ -33,7 +33,7 @@ use self::{
 };
 use super::{Stopping, stopped};
 use crate::domain::limits;
-use crate::http::{Network, host};
+use crate::http::{Network, host, traffic};
 
 /// Number of file descriptors for other purposes than clients: files, the search index, the admin socket.
 const RESERVED_DESCRIPTORS: usize = 256;
@@ -136,7 +136,8 @@ async fn answer(
     mut request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     head.parsed();
-    let mut response = if let Some(refusal) = host::refusal(&request) {
+    let mut response = if let Some(mut refusal) = host::refusal(&request) {
+        traffic::stamp_new(&mut refusal);
         refusal
     } else {
         request.extensions_mut().insert(ConnectInfo(peer));

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::{Destination, PluginInfo};
 use crate::notify::{Channels, Health, MediumReach};
-use crate::service::{MessageSender, Reached, TestOutcome};
+use crate::service::{MessageFigures, MessageSender, Reached, TestOutcome};
 use crate::store::Store;
 
 pub(super) struct TransportSender {
@@ -44,6 +44,18 @@ impl MessageSender for TransportSender {
                     MediumReach::UnreachableSince(since) => Some(now.wall_at(since)),
                     MediumReach::Reachable => None,
                 },
+            })
+            .collect()
+    }
+
+    fn messages(&self) -> Vec<MessageFigures> {
+        let counts = self.health.counts().into_iter();
+        counts
+            .map(|(medium, counts)| MessageFigures {
+                medium,
+                sent: counts.sent,
+                retried: counts.retried,
+                failed: counts.failed,
             })
             .collect()
     }

@@ -11,7 +11,7 @@ use crate::config::{Config, MailConfig, MailTls, SmsConfig};
 use crate::domain::{PluginInfo, directory::DecisionSettings};
 use crate::http::parse_blob;
 use crate::notify::{
-    ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings,
+    ChannelSettings, Channels, DispatchSettings, Dispatcher, Encryption, Health, HttpGateway, MailSettings, Pinger,
     PluginSettings, QueueSettings, SmsSettings,
 };
 use crate::store::Store;
@@ -46,6 +46,13 @@ pub(super) fn dispatcher(
         public_url: config.public_url.value.clone().or_else(|| base.parse().ok()),
     };
     Dispatcher::new(store.clone(), channels, health, settings)
+}
+
+/// Creates the sender of outgoing pings, with the time between two. `None`: there are none.
+pub(super) fn ping(config: &Config, store: &Store) -> anyhow::Result<Option<(Pinger, Duration)>> {
+    let Some(url) = &config.watchdog.url.value else { return Ok(None) };
+    let pinger = Pinger::new(url, Arc::clone(store.clock()))?;
+    Ok(Some((pinger, config.watchdog.every.value)))
 }
 
 /// Converts the settings. Reads no files; the transports do that.

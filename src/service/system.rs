@@ -2,5 +2,7 @@
 
 pub(super) mod agenda;
 pub mod audit;
+pub mod figures;
 pub mod health;
+pub(super) mod readiness;
 pub mod self_incidents;

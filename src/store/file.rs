@@ -169,7 +169,7 @@ impl DataFile {
     /// read from.
     pub fn reopen(&self) -> Result<(), StoreError> {
         self.check_writable()?;
-        self.probe()?;
+        self.probe(".probe")?;
         if let Current::Open(mut database, disk) = self.set(Current::Reopening) {
             let mut patience = REOPEN_PATIENCE;
             loop {
@@ -196,13 +196,15 @@ impl DataFile {
         outcome
     }
 
-    /// Checks that the disk accepts writes, by writing another file.
-    fn probe(&self) -> Result<(), StoreError> {
+    /// Checks that the disk accepts writes, by writing another file, whose name ends in `suffix`. Each caller needs a
+    /// suffix of its own.
+    pub fn probe(&self, suffix: &str) -> Result<(), StoreError> {
         let mut name = self.path.as_os_str().to_owned();
-        name.push(".probe");
+        name.push(suffix);
         let probed = probe_at(Path::new(&name));
-        fs::remove_file(&name)?;
-        Ok(probed?)
+        let removed = fs::remove_file(&name);
+        probed?;
+        Ok(removed?)
     }
 
     /// Closes the file. Snapshots that still exist keep it open until they are dropped.

@@ -7,6 +7,7 @@ use super::{
     codec::{id_key, pair_key, source_incident_key, time_key},
     command::Staged,
     counters::Counters,
+    figures::WriterFigures,
     record::{
         change::{decode_change, encode_change},
         event::{encode_ack, encode_event},
@@ -16,6 +17,7 @@ use super::{
     schema::PairKey,
     tables::{Reads, WriteTables},
 };
+use crate::clock::Clock;
 use crate::domain::{
     Acknowledgement, Change, ChangeKind, Committed, Directory, Event, Incident, IncidentChange, IncidentId, Seq,
     Timestamp, UserId, agenda::Task, incident::Summary, matcher::Matcher,
@@ -29,6 +31,8 @@ pub struct Applier<'a, 't> {
     pub counters: &'a mut Counters,
     /// Matcher, updated to the directory before each decision.
     pub matcher: &'a mut Matcher,
+    pub clock: &'a dyn Clock,
+    pub figures: &'a WriterFigures,
     /// Rows of the agenda that the current write makes due at once.
     pub touched: Vec<Task>,
 }
@@ -56,7 +60,9 @@ impl Applier<'_, '_> {
                 Staged::PutEvent(event) => {
                     self.put_event(&event)?;
                     if event.after.decided.is_some() {
+                        let started = self.clock.moment();
                         self.decide(&event, &mut done, at)?;
+                        self.figures.decisions.observe_micros(self.clock.moment().micros_since(started));
                     }
                     done.events.push(Arc::new(event));
                     None

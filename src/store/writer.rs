@@ -17,6 +17,7 @@ use super::{
     agenda::{self, LiveAgenda},
     command::{Command, Staged},
     counters::Counters,
+    figures::WriterFigures,
     file::DataFile,
     index::Applier,
     load,
@@ -47,6 +48,7 @@ pub struct Published {
     pub counters: ArcSwap<Counters>,
     pub agenda: LiveAgenda,
     pub followers: RwLock<Vec<Arc<dyn Follower>>>,
+    pub figures: Arc<WriterFigures>,
 }
 
 /// A command in the queue or in a batch.
@@ -125,6 +127,7 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
         while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
             let outcome = self.batch(&mut jobs);
+            self.published.figures.ended(outcome.is_ok());
             self.report(outcome.as_ref().err());
             self.reply(mem::take(&mut jobs), outcome);
         }
@@ -158,10 +161,14 @@ impl Writer {
             self.recover()?;
         }
         self.file.check_writable()?;
+        let started = self.clock.moment();
         // A damaged file can make redb panic. The next batch opens it again.
         let committed = catch_unwind(AssertUnwindSafe(|| self.commit(jobs)));
         match committed.unwrap_or_else(|_| Err(StoreError::unreadable())) {
             Ok(batch) => {
+                if !batch.is_empty() {
+                    self.published.figures.committed(&batch, started, self.clock.moment());
+                }
                 self.publish(&batch);
                 Ok(())
             }
@@ -196,6 +203,8 @@ impl Writer {
                     directory: &mut self.directory,
                     counters: &mut self.counters,
                     matcher: &mut self.matcher,
+                    clock: &*self.clock,
+                    figures: &self.published.figures,
                     touched: Vec::new(),
                 };
                 batch.push(applier.apply(staged, job.actor(), now)?);

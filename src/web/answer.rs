@@ -14,7 +14,7 @@ use url::{Position, Url};
 
 use super::{Frame, Section, Site, Visitor, submissions::ShownOnce};
 use crate::domain::limits::BODY_RETRY_AFTER;
-use crate::http::{body::BodyError, cookies};
+use crate::http::{body::BodyError, cookies, error::logged_id};
 use crate::service::{Forbidden, Model, Refusal, SearchError, ServiceError, StoreError};
 
 /// Cookie with a notice of what was done, until a page has shown it.
@@ -191,7 +191,7 @@ impl PageError {
                 .to_owned(),
             Self::TooMany(count) => format!("Try again in {}.", seconds(*count)),
             Self::Internal(error) => {
-                let id = uuid::Uuid::new_v4();
+                let id = logged_id();
                 tracing::error!(request_id = %id, "a page failed: {error}");
                 format!("See the server's log for {id}.")
             }

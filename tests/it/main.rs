@@ -97,11 +97,13 @@ mod process {
     mod clients;
     mod crash;
     mod damage;
+    mod logging;
     mod plugins;
     mod raw_requests;
     mod start;
     mod test_messages;
     mod tools;
+    mod watching;
 }
 
 mod resource;

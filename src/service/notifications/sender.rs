@@ -21,6 +21,11 @@ pub trait MessageSender: Send + Sync {
         Vec::new()
     }
 
+    /// Returns the results of all attempts since the start, for each medium that was used.
+    fn messages(&self) -> Vec<MessageFigures> {
+        Vec::new()
+    }
+
     /// Returns the channel types of the installed plug-ins.
     fn plugins(&self) -> &[String] {
         &[]
@@ -30,6 +35,16 @@ pub trait MessageSender: Send + Sync {
     fn plugin(&self, _kind: &str) -> Option<Result<PluginInfo, String>> {
         None
     }
+}
+
+/// Numbers of attempts to send via a medium since the start, by their results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageFigures {
+    pub medium: String,
+    pub sent: u64,
+    pub retried: u64,
+    /// Messages that are not tried again.
+    pub failed: u64,
 }
 
 /// Results of the attempts to send via a medium.

@@ -2,8 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use tracing::warn;
+
 use crate::auth::{login_limits::LoginClient, password::PasswordError, remembered::Fingerprint, secret};
-use crate::domain::{TokenHash, User, user::password_problem};
+use crate::domain::{TokenHash, User, limits::LOGGED_USERNAME, user::password_problem};
+use crate::metrics::Counter;
 use crate::service::{LoginFailure, People, Refusal, ServiceError};
 
 /// Delay for a client that finds too many others waiting for a password check.
@@ -18,10 +21,43 @@ pub(in crate::service) enum Proof<'a> {
     Session(TokenHash),
 }
 
+/// Numbers of refused logins since the start.
+#[derive(Default)]
+pub(in crate::service) struct RefusedLogins {
+    pub wrong: Counter,
+    pub throttled: Counter,
+}
+
 impl People {
     /// Checks a password and returns its user. Takes the same time for accounts that are unknown, inactive or without a
-    /// password. A password that was right a short while ago, from the same network, is accepted at once.
+    /// password. A password that was right a short while ago, from the same network, is accepted at once. A refusal is
+    /// logged with the address, in the form that `packaging/fail2ban` reads.
     pub(in crate::service) async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+        proof: Proof<'_>,
+    ) -> Result<Arc<User>, LoginFailure> {
+        let checked = self.checked(username, password, peer, proof).await;
+        let client = || peer.map_or_else(|| "local".to_owned(), |peer| peer.to_string());
+        // Anybody may send names, of any length. The address comes first, so that no name is taken for one.
+        let user = || username.chars().take(LOGGED_USERNAME).collect::<String>();
+        match &checked {
+            Err(LoginFailure::BadCredentials) => {
+                self.inner.refused_logins.wrong.add(1);
+                warn!(client = %client(), user = user(), "login refused: wrong username or password");
+            }
+            Err(LoginFailure::TooManyTries { .. }) => {
+                self.inner.refused_logins.throttled.add(1);
+                warn!(client = %client(), user = user(), "login refused: too many tries");
+            }
+            Ok(_) | Err(LoginFailure::Store(_)) => {}
+        }
+        checked
+    }
+
+    async fn checked(
         &self,
         username: &str,
         password: &str,

@@ -21,6 +21,9 @@ fn undocumented() -> Vec<Row> {
     let mut rows = vec![
         row("POST", "/oidc/api-token-auth/", OPEN, credentials),
         row("ANY", "/.still-alive/", [204; 5], Value::Null),
+        row("GET", "/-/healthy/", OPEN, Value::Null),
+        row("GET", "/-/ready/", OPEN, Value::Null),
+        row("GET", "/metrics/", SUPERUSERS, Value::Null),
     ];
     for page in [
         "/api/schema/swagger-ui/",
