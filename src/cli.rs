@@ -10,6 +10,7 @@ mod openapi;
 mod output;
 mod remote;
 mod requests;
+mod secrets;
 mod serve;
 mod show_config;
 mod stress;
@@ -62,10 +63,12 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Health { url: Some(url) } => return health::run(&url),
         _ => {}
     }
-    let config = Config::load(&arguments.settings.into(), &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let config = Config::load(&arguments.settings.into(), &environment)?;
     match command {
-        Command::Serve => serve::run(&config),
-        Command::Config => show_config::run(&config),
+        Command::Serve => serve::run(&config, &environment),
+        Command::Config { check: true } => show_config::check(&config, &environment),
+        Command::Config { check: false } => show_config::run(&config),
         Command::Check => check::run(&config),
         Command::Generate(generate) => commands::run(&config, requests::generate(&generate), output::Format::Table),
         Command::Demo(Demo { seed, force }) => {

@@ -4,11 +4,13 @@
 //! does not know what the settings are used for. `settings` declares each setting in one line.
 
 mod environment;
+mod log_level;
 mod section;
 mod setting_kind;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use std::{
     ffi::OsString,
@@ -23,6 +25,7 @@ pub use self::{
     environment::Environment,
     setting_kind::{Dialect, LogFormat, MailTls, SmsHttp},
     settings::{Config, MailConfig, SmsConfig},
+    unknown::UnknownVariable,
 };
 
 /// A value with its origin.

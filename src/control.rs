@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use self::{
     channels::built_in_types as built_in_channel_types,
     execute::execute,
-    rows::{ChannelRow, FilterRow, SourceRow, TokenRow, UserRow},
+    rows::{ChannelRow, FilterRow, ProfileRow, SourceRow, TokenRow, UserRow},
 };
+pub use crate::domain::user::password_problem;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AdminRequest {
@@ -38,15 +39,14 @@ pub enum AdminRequest {
     ListTokens {
         username: Option<String>,
     },
-    CreateToken {
-        username: String,
-        #[serde(serialize_with = "send")]
-        value: Option<SecretString>,
-        life: Life,
-    },
+    CreateToken(CreateToken),
     RevokeToken(RevokeToken),
     ListSources,
     CreateSource(CreateSource),
+    DeleteSource {
+        name: String,
+        source_type: Option<String>,
+    },
     ListChannels,
     CreateChannel(CreateChannel),
     ChangeChannel(ChangeChannel),
@@ -67,12 +67,16 @@ pub enum AdminRequest {
         id: Option<u64>,
         name: Option<String>,
     },
+    ListProfiles {
+        username: Option<String>,
+    },
     ToggleProfiles(Vec<u64>),
     CreateIncidents(CreateIncidents),
     CloseIncident(CloseIncident),
     Generate {
         count: u64,
         seed: u64,
+        force: bool,
     },
     Demo {
         seed: u64,
@@ -85,6 +89,15 @@ pub enum AdminRequest {
     },
 }
 
+impl AdminRequest {
+    /// Returns whether the command may create the data file. All others are refused where there is none, because a
+    /// mistyped path would begin a second, empty server.
+    #[must_use]
+    pub const fn creates_data_file(&self) -> bool {
+        matches!(self, Self::Generate { .. } | Self::Demo { .. })
+    }
+}
+
 /// One line of a reply. All variants except `Progress` end the reply.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AdminReply {
@@ -92,11 +105,17 @@ pub enum AdminReply {
     Done,
     /// Text that is printed unchanged: a token, a primary key.
     Text(String),
+    /// Text for standard output, which may be empty, and a remark for standard error.
+    Noted {
+        text: String,
+        remark: String,
+    },
     Users(Vec<UserRow>),
     Tokens(Vec<TokenRow>),
     Sources(Vec<SourceRow>),
     Channels(Vec<ChannelRow>),
     Filters(Vec<FilterRow>),
+    Profiles(Vec<ProfileRow>),
     /// Faults that `check` found. Empty: none.
     Findings(Vec<String>),
     /// The reason why the command was not carried out.
@@ -120,6 +139,8 @@ pub struct CreateUser {
     #[serde(serialize_with = "send")]
     pub password: Option<SecretString>,
     pub grants: Vec<String>,
+    /// Whether an existing user of this name is a success, which changes nothing.
+    pub if_missing: bool,
 }
 
 /// A change of a user. Fields that are `None` keep their values.
@@ -146,6 +167,17 @@ pub enum Life {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateToken {
+    pub username: String,
+    /// A token that is in use elsewhere. `None`: a new one.
+    #[serde(serialize_with = "send")]
+    pub value: Option<SecretString>,
+    pub life: Life,
+    /// Whether another valid token of the user is a success, which changes nothing. With `value`: only that token.
+    pub if_missing: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RevokeToken {
     /// The primary key, as the list shows it.
     Id(u64),
@@ -159,8 +191,10 @@ pub struct CreateSource {
     pub source_type: String,
     pub base_url: String,
     pub username: Option<String>,
-    /// Whether to reply with a token for the source's user.
-    pub token: bool,
+    /// Life of a new token for the source's user, with which to reply. `None`: no token.
+    pub token: Option<Life>,
+    /// Whether an existing source of this name and type is a success, which changes nothing and creates no token.
+    pub if_missing: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,6 +207,8 @@ pub struct CreateChannel {
     #[serde(serialize_with = "send")]
     pub config: Option<SecretString>,
     pub offered: bool,
+    /// Whether an existing channel of this name is a success, which changes nothing.
+    pub if_missing: bool,
 }
 
 /// A change of a channel. Fields that are `None` keep their values.
@@ -227,8 +263,8 @@ mod tests {
     fn secrets_cross_the_socket_as_text_and_are_not_shown() {
         for sent in [
             json!({"SetPassword": {"username": "ann", "password": "hunter2"}}),
-            json!({"CreateToken": {"username": "ann", "value": "hunter2", "life": "Setting"}}),
-            json!({"CreateToken": {"username": "ann", "value": null, "life": "Setting"}}),
+            json!({"CreateToken": {"username": "ann", "value": "hunter2", "life": "Setting", "if_missing": false}}),
+            json!({"CreateToken": {"username": "ann", "value": null, "life": "Setting", "if_missing": true}}),
             json!({"RevokeToken": {"Value": "hunter2"}}),
             json!({"ChangeChannel":
                 {"which": "a", "name": null, "channel_type": null, "config": "hunter2", "offered": null}}),

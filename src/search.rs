@@ -60,7 +60,7 @@ pub use self::{
     suggest::{TagSuggestion, TagSuggestionKind, suggest_tags_of},
 };
 use crate::domain::{Criteria, IncidentId, Seq, Timestamp, limits::READ_TO_MATCH};
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Owner, Snapshot, Store, StoreError};
 
 /// Number of attempts to verify the text index, and the delay between them, before it is reported as damaged.
 const CHECKS: usize = 4;
@@ -435,6 +435,10 @@ fn generation_directory(store: &Store, directory: &Path) -> Result<PathBuf, Sear
     let own = directory.join(store.generation().to_string());
     let failed = |error: io::Error| unusable(directory, error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&own).map_err(failed)?;
+    if let Some(owner) = Owner::of(store.path()) {
+        owner.give_path(directory);
+        owner.give_directory(&own);
+    }
     // An older release may have created it with access for all users.
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     for entry in fs::read_dir(directory).map_err(failed)? {

@@ -5,6 +5,7 @@ mod backend;
 mod connections;
 mod first_start;
 mod plugin_types;
+mod prepared;
 mod sender;
 mod signals;
 mod transport_settings;
@@ -15,17 +16,17 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use self::sender::TransportSender;
 pub use self::{
     admin_socket::connect,
     backend::{Backend, check},
     plugin_types::plugin_types,
+    prepared::check_settings,
 };
-use crate::config::{Config, Dialect, Origin};
-use crate::http::{HttpSettings, IcingaDialect};
+use self::{prepared::Prepared, sender::TransportSender};
+use crate::config::Config;
 use crate::jobs;
 use crate::notify::{Channels, Health};
-use crate::web::{self, SettingRow, WebSettings};
+use crate::web;
 
 /// Time limit for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,6 +53,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
         tracing::debug!("setting {name} = {value:?} ({origin})");
     }
 
+    let prepared = Prepared::new(config)?;
     let data = &config.data.value;
     // The other server's lock is on the file that it opened, which need not be the one at this path now.
     anyhow::ensure!(!admin_socket::is_answered(data), "{} is in use by another argusd", data.display());
@@ -64,7 +66,7 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let base = format!("http://{address}");
     let health = Arc::new(Health::default());
     let store = backend.service().store();
-    let channels = transport_settings::channels(config, store)?;
+    let channels = prepared.channels;
     let dispatcher = transport_settings::dispatcher(config, store, Arc::clone(&channels), Arc::clone(&health), &base);
     let settings = transport_settings::plugin_settings(config);
     let plugins = tokio::task::spawn_blocking(move || Channels::installed_plugins(&settings)).await?;
@@ -85,14 +87,13 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let dispatcher = tokio::spawn(dispatcher.run(stopping.clone()));
     let plugins = tokio::spawn(transport_settings::tend(Arc::clone(&channels), store.clone(), stopping.clone()));
-    let http = http_settings(config)?;
+    let http = prepared.http;
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let bounds = connections::ConnectionBounds::new(limit, http.trusted_proxies.clone());
-    let router = web::with_pages(backend.service().clone(), http, web_settings(config)?);
+    let router = web::with_pages(backend.service().clone(), http, prepared.web);
     let connections = tokio::spawn(connections::serve(listener, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let ping = transport_settings::ping(config, store)?;
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, ping, stopping));
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, prepared.ping, stopping));
 
     backend.explain_first_start(config, &base);
     ready(&base)?;
@@ -115,38 +116,6 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     backend.close().await?;
     info!("stopped");
     Ok(())
-}
-
-fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
-    let trusted_proxies = config
-        .trusted_proxies
-        .value
-        .iter()
-        .map(|network| network.parse().with_context(|| "trusted_proxies"))
-        .collect::<anyhow::Result<_>>()?;
-    let icinga_dialect = match config.icinga.dialect.value {
-        Dialect::Issue => IcingaDialect::Issue,
-        Dialect::Current => IcingaDialect::Current,
-    };
-    Ok(HttpSettings {
-        public_url: config.public_url.value.clone(),
-        frontends: config.frontend_urls.value.clone(),
-        trusted_proxies,
-        icinga_dialect,
-        access_log: config.log.access.value,
-        ..HttpSettings::default()
-    })
-}
-
-fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
-    let tokens = match &config.web.tokens.value {
-        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
-        None => None,
-    };
-    let row =
-        |(name, value, origin): (&'static str, String, Origin)| SettingRow { name, value, origin: origin.to_string() };
-    let rows = config.rows().into_iter().map(row).collect();
-    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
 }
 
 /// Writes the only line on standard output. The program that started the server waits for it.

@@ -19,6 +19,7 @@ mod kind;
 mod load;
 mod migrate;
 mod outbox;
+mod owner;
 mod pages;
 mod read;
 mod record;
@@ -55,6 +56,7 @@ pub use self::{
     error::{OpenError, StoreError, WriteError},
     figures::WriterFigures,
     kind::{Kind, Map, Numbered},
+    owner::Owner,
     read::{Direction, Messages, Snapshot},
     verify::verify_pages,
     writer::Follower,

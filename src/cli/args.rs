@@ -121,7 +121,11 @@ pub(super) enum Command {
     /// Print the OpenAPI document of an API version
     Openapi { version: ApiVersion },
     /// Show the settings in force, and where each came from
-    Config,
+    Config {
+        /// Only check them: fails where `serve` would refuse to start. Opens neither the data file nor a port
+        #[arg(long)]
+        check: bool,
+    },
     /// Ask the running server whether it is ready; exits with 1 if it is not
     Health {
         /// Its address, such as http://127.0.0.1:8000 [default: as `listen` says]
@@ -168,12 +172,16 @@ pub(super) enum UserCommand {
         /// May do everything
         #[arg(long)]
         superuser: bool,
-        /// The file that holds the password, `-` for standard input; without one the user has no password
+        /// The file whose first line is the password; `-` for standard input, or to be asked on a terminal. Without
+        /// one the user has no password
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
-        /// A permission to give; may be repeated
+        /// A permission to give, such as notifications/api/v1; may be repeated
         #[arg(long, value_name = "PERMISSION")]
         grant: Vec<String>,
+        /// Succeed if there is a user of this name already, and change nothing
+        #[arg(long)]
+        if_missing: bool,
     },
     /// Show all users
     List {
@@ -181,6 +189,10 @@ pub(super) enum UserCommand {
         json: bool,
     },
     /// Change a user; what is not named stays as it is
+    #[command(override_usage = "argusd user change <NAME> <OPTIONS>")]
+    #[command(group(clap::ArgGroup::new("change").required(true).multiple(true).args([
+        "email", "first_name", "last_name", "staff", "superuser", "active", "grant", "revoke_grant",
+    ])))]
     Change {
         name: String,
         #[arg(long)]
@@ -208,7 +220,7 @@ pub(super) enum UserCommand {
     /// Set a user's password
     Password {
         name: String,
-        /// The file that holds it; `-` for standard input
+        /// The file whose first line is the password; `-` for standard input, or to be asked on a terminal
         #[arg(long, value_name = "FILE", default_value = "-")]
         password_file: PathBuf,
     },
@@ -218,10 +230,11 @@ pub(super) enum UserCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Create a token and print only it; it cannot be shown again
+    /// Create a token and print only it; it cannot be shown again. When it expires is printed on standard error
     Create {
         user: String,
-        /// The file that holds a token of an existing Argus, to be used instead of a new one; `-` for standard input
+        /// The file whose first line is a token of an existing Argus, to be used instead of a new one; `-` for standard
+        /// input, or to be asked on a terminal
         #[arg(long, value_name = "FILE")]
         value_file: Option<PathBuf>,
         /// The same token itself. Other users of this host can see it in the list of processes; better use --value-file
@@ -230,6 +243,9 @@ pub(super) enum TokenCommand {
         /// Days, or the word never [default: as the settings say]
         #[arg(long, value_name = "DAYS", value_parser = super::requests::life)]
         expires: Option<crate::control::Life>,
+        /// Succeed if the user has a valid token already, and print none
+        #[arg(long)]
+        if_missing: bool,
     },
     /// Show all tokens, without their secrets
     List {
@@ -244,7 +260,7 @@ pub(super) enum TokenCommand {
     Revoke {
         /// The number that the list shows
         id: Option<u64>,
-        /// The file that holds the token itself; `-` for standard input
+        /// The file whose first line is the token itself; `-` for standard input, or to be asked on a terminal
         #[arg(long, value_name = "FILE")]
         value_file: Option<PathBuf>,
         /// All tokens of this user
@@ -272,9 +288,15 @@ pub(super) enum SourceCommand {
         /// The name of its user [default: the source's name]
         #[arg(long)]
         username: Option<String>,
-        /// Create a token for its user and print it
+        /// Create a token for its user and print only it. When it expires is printed on standard error
         #[arg(long)]
         token: bool,
+        /// Life of that token: days, or the word never [default: as the settings say]
+        #[arg(long, value_name = "DAYS", requires = "token", value_parser = super::requests::life)]
+        expires: Option<crate::control::Life>,
+        /// Succeed if there is a source of this name and type already, change nothing, and print no token
+        #[arg(long)]
+        if_missing: bool,
     },
     /// Show all sources
     List {
@@ -290,6 +312,13 @@ pub(super) enum SourceCommand {
         /// Heartbeat interval in seconds: 60 to 86400, or the word off
         #[arg(long, value_name = "SECONDS", required = true, value_parser = super::requests::heartbeat)]
         heartbeat: Heartbeat,
+    },
+    /// Delete a source without incidents. Its user is deactivated and loses all tokens
+    Delete {
+        name: String,
+        /// If several sources have this name
+        #[arg(long = "type", value_name = "TYPE")]
+        source_type: Option<String>,
     },
     /// Open and end incidents about missing heartbeats; a running server does that by itself
     Check,
@@ -316,6 +345,14 @@ pub(super) enum FilterCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ProfileCommand {
+    /// Show the profiles of all users
+    List {
+        /// Only those of this user
+        #[arg(long)]
+        user: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
     /// Switch profiles on that are off, and off that are on
     Toggle {
         #[arg(required = true, value_name = "ID")]
@@ -340,6 +377,9 @@ pub(super) enum ChannelCommand {
         /// Everybody may have destinations of this type
         #[arg(long)]
         offered: bool,
+        /// Succeed if there is a channel of this name already, change nothing, and print its UUID
+        #[arg(long)]
+        if_missing: bool,
     },
     /// Show all channels, without the values of their settings
     List {
@@ -347,6 +387,10 @@ pub(super) enum ChannelCommand {
         json: bool,
     },
     /// Change a channel; what is not named stays as it is
+    #[command(override_usage = "argusd channel change <CHANNEL> <OPTIONS>")]
+    #[command(group(clap::ArgGroup::new("change").required(true).multiple(true).args([
+        "name", "channel_type", "settings", "offered",
+    ])))]
     Change {
         /// Its name or its UUID
         channel: String,
@@ -362,7 +406,10 @@ pub(super) enum ChannelCommand {
         offered: Option<bool>,
     },
     /// Show the channel plug-ins that are installed
-    Types,
+    Types {
+        #[arg(long)]
+        json: bool,
+    },
     /// Delete a channel that is not the default of a contact
     Delete {
         /// Its name or its UUID
@@ -423,6 +470,9 @@ pub(super) struct Generate {
     /// The same seed creates the same incidents
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Load them even if there are real incidents
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -443,7 +493,7 @@ pub(super) struct Stress {
     /// The token of a source's user. Other users of this host can see it in the list of processes; better use
     /// --token-file
     pub token: Option<SecretString>,
-    /// The file that holds that token; `-` for standard input
+    /// The file whose first line is that token; `-` for standard input, or to be asked on a terminal
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]

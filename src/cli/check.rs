@@ -2,18 +2,22 @@
 
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 
-use super::{commands, output::Format, remote};
+use super::{
+    commands,
+    output::{self, Format},
+    remote,
+};
 use crate::config::Config;
 use crate::control::{AdminReply, AdminRequest};
 
 pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let path = &config.data.value;
-    anyhow::ensure!(path.exists(), "there is no file {}", path.display());
+    remote::require_data_file(config)?;
     // A damaged file can make the layers below panic, even while it is being opened.
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| remote::carry_out(config, AdminRequest::Check)));
     let reply = match outcome {
         Ok(Ok(reply)) => reply,
-        Ok(Err(error)) => AdminReply::Findings(vec![format!("{error:#}")]),
+        Ok(Err(error)) => AdminReply::Findings(vec![output::with_causes(&error)]),
         Err(_) => AdminReply::Findings(vec![format!("{} is too damaged to be opened", path.display())]),
     };
     commands::show(reply, Format::Table)

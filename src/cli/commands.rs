@@ -12,12 +12,13 @@ use secrecy::SecretString;
 use super::{
     args::{ChannelCommand, FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
     output::{self, Format},
-    remote,
+    remote, secrets,
 };
 use crate::config::Config;
 use crate::control::{
     AdminReply, AdminRequest, ChangeChannel, ChangeUser, ChannelRow, CloseIncident, CreateChannel, CreateIncidents,
-    CreateSource, CreateUser, FilterRow, IncidentSelector, Life, RevokeToken, SourceRow, TokenRow, UserRow,
+    CreateSource, CreateToken, CreateUser, FilterRow, IncidentSelector, Life, ProfileRow, RevokeToken, SourceRow,
+    TokenRow, UserRow,
 };
 use crate::server;
 
@@ -28,18 +29,27 @@ pub(super) fn run(config: &Config, request: AdminRequest, format: Format) -> any
 pub(super) fn user(config: &Config, command: UserCommand) -> anyhow::Result<ExitCode> {
     let mut format = Format::Table;
     let request = match command {
-        UserCommand::Create { name, email, first_name, last_name, staff, superuser, password_file, grant } => {
-            AdminRequest::CreateUser(CreateUser {
-                username: name,
-                email,
-                first_name,
-                last_name,
-                staff,
-                superuser,
-                password: password_file.as_deref().map(secret).transpose()?,
-                grants: grant,
-            })
-        }
+        UserCommand::Create {
+            name,
+            email,
+            first_name,
+            last_name,
+            staff,
+            superuser,
+            password_file,
+            grant,
+            if_missing,
+        } => AdminRequest::CreateUser(CreateUser {
+            username: name,
+            email,
+            first_name,
+            last_name,
+            staff,
+            superuser,
+            password: password_file.as_deref().map(secrets::read_new_password).transpose()?,
+            grants: grant,
+            if_missing,
+        }),
         UserCommand::List { json } => {
             format = Format::from_flag(json);
             AdminRequest::ListUsers
@@ -58,7 +68,7 @@ pub(super) fn user(config: &Config, command: UserCommand) -> anyhow::Result<Exit
             })
         }
         UserCommand::Password { name, password_file } => {
-            AdminRequest::SetPassword { username: name, password: secret(&password_file)? }
+            AdminRequest::SetPassword { username: name, password: secrets::read_new_password(&password_file)? }
         }
         UserCommand::Deactivate { name } => AdminRequest::Deactivate { username: name },
     };
@@ -68,18 +78,21 @@ pub(super) fn user(config: &Config, command: UserCommand) -> anyhow::Result<Exit
 pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<ExitCode> {
     let mut format = Format::Table;
     let request = match command {
-        TokenCommand::Create { user, value_file, value, expires } => AdminRequest::CreateToken {
-            username: user,
-            value: value_file.as_deref().map(secret).transpose()?.or(value),
-            life: expires.unwrap_or(Life::Setting),
-        },
+        TokenCommand::Create { user, value_file, value, expires, if_missing } => {
+            AdminRequest::CreateToken(CreateToken {
+                username: user,
+                value: value_file.map(|file| secrets::read(&file, "Token: ")).transpose()?.or(value),
+                life: expires.unwrap_or(Life::Setting),
+                if_missing,
+            })
+        }
         TokenCommand::List { user, json } => {
             format = Format::from_flag(json);
             AdminRequest::ListTokens { username: user }
         }
         TokenCommand::Revoke { id, value_file, user } => AdminRequest::RevokeToken(match (id, value_file, user) {
             (Some(id), ..) => RevokeToken::Id(id),
-            (_, Some(file), _) => RevokeToken::Value(secret(&file)?),
+            (_, Some(file), _) => RevokeToken::Value(secrets::read(&file, "Token: ")?),
             (.., user) => RevokeToken::AllOf(user.unwrap_or_default()),
         }),
         TokenCommand::Check { days } => AdminRequest::CheckTokens { days },
@@ -89,13 +102,17 @@ pub(super) fn token(config: &Config, command: TokenCommand) -> anyhow::Result<Ex
 
 pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<ExitCode> {
     match command {
-        SourceCommand::Create { name, source_type, base_url, username, token } => {
-            let new = CreateSource { name, source_type, base_url, username, token };
+        SourceCommand::Create { name, source_type, base_url, username, token, expires, if_missing } => {
+            let token = token.then(|| expires.unwrap_or(Life::Setting));
+            let new = CreateSource { name, source_type, base_url, username, token, if_missing };
             run(config, AdminRequest::CreateSource(new), Format::Table)
         }
         SourceCommand::List { json } => run(config, AdminRequest::ListSources, Format::from_flag(json)),
         SourceCommand::Change { name, source_type, heartbeat } => {
             run(config, AdminRequest::WatchSource { name, source_type, heartbeat: heartbeat.0 }, Format::Table)
+        }
+        SourceCommand::Delete { name, source_type } => {
+            run(config, AdminRequest::DeleteSource { name, source_type }, Format::Table)
         }
         SourceCommand::Check => run(config, AdminRequest::CheckHeartbeats, Format::Table),
     }
@@ -104,29 +121,29 @@ pub(super) fn source(config: &Config, command: SourceCommand) -> anyhow::Result<
 pub(super) fn channel(config: &Config, command: ChannelCommand) -> anyhow::Result<ExitCode> {
     let whole = |path: PathBuf| read(&path).map(SecretString::from);
     let request = match command {
-        ChannelCommand::Create { name, channel_type, id, settings, offered } => {
+        ChannelCommand::Create { name, channel_type, id, settings, offered, if_missing } => {
             let config = settings.map(whole).transpose()?;
-            AdminRequest::CreateChannel(CreateChannel { name, channel_type, uuid: id, config, offered })
+            AdminRequest::CreateChannel(CreateChannel { name, channel_type, uuid: id, config, offered, if_missing })
         }
         ChannelCommand::List { json } => return run(config, AdminRequest::ListChannels, Format::from_flag(json)),
         ChannelCommand::Change { channel, name, channel_type, settings, offered } => {
             let config = settings.map(whole).transpose()?;
             AdminRequest::ChangeChannel(ChangeChannel { which: channel, name, channel_type, config, offered })
         }
-        ChannelCommand::Types => return types(config),
+        ChannelCommand::Types { json } => return types(config, Format::from_flag(json)),
         ChannelCommand::Delete { channel } => AdminRequest::DeleteChannel { which: channel },
     };
     run(config, request, Format::Table)
 }
 
 /// Lists the channel types of plug-ins by asking the plug-ins, without the server.
-fn types(config: &Config) -> anyhow::Result<ExitCode> {
+fn types(config: &Config, format: Format) -> anyhow::Result<ExitCode> {
     let rows = server::plugin_types(config)?;
     let directory = config.notifications.plugins.value.as_deref().unwrap_or(Path::new("(none)"));
-    if rows.is_empty() {
+    if rows.is_empty() && format == Format::Table {
         output::say(format!("there are no channel plug-ins in {}", directory.display()));
     } else {
-        output::list(Format::Table, &rows, TYPES, |row| {
+        output::list(format, &rows, TYPES, |row| {
             vec![row.kind.clone(), row.name.clone(), row.version.clone(), row.settings.join(", ")]
         });
     }
@@ -139,8 +156,12 @@ pub(super) fn filter(config: &Config, command: FilterCommand) -> anyhow::Result<
 }
 
 pub(super) fn profile(config: &Config, command: ProfileCommand) -> anyhow::Result<ExitCode> {
-    let ProfileCommand::Toggle { ids } = command;
-    run(config, AdminRequest::ToggleProfiles(ids), Format::Table)
+    match command {
+        ProfileCommand::List { user, json } => {
+            run(config, AdminRequest::ListProfiles { username: user }, Format::from_flag(json))
+        }
+        ProfileCommand::Toggle { ids } => run(config, AdminRequest::ToggleProfiles(ids), Format::Table),
+    }
 }
 
 pub(super) fn incident(config: &Config, command: IncidentCommand) -> anyhow::Result<ExitCode> {
@@ -189,11 +210,18 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
     match reply {
         AdminReply::Done | AdminReply::Progress(_) => {}
         AdminReply::Text(text) => output::say(text),
+        AdminReply::Noted { text, remark } => {
+            if !text.is_empty() {
+                output::say(text);
+            }
+            output::note(remark);
+        }
         AdminReply::Users(rows) => output::list(format, &rows, USERS, user_cells),
         AdminReply::Tokens(rows) => output::list(format, &rows, TOKENS, token_cells),
         AdminReply::Sources(rows) => output::list(format, &rows, SOURCES, source_cells),
         AdminReply::Channels(rows) => output::list(format, &rows, CHANNELS, channel_cells),
         AdminReply::Filters(rows) => output::list(format, &rows, FILTERS, filter_cells),
+        AdminReply::Profiles(rows) => output::list(format, &rows, PROFILES, profile_cells),
         AdminReply::Findings(findings) if findings.is_empty() => output::say("all is well"),
         AdminReply::Findings(findings) => {
             for finding in findings {
@@ -210,6 +238,8 @@ const USERS: &[&str] = &["PK", "NAME", "FULL NAME", "EMAIL", "STAFF", "SUPERUSER
 const TOKENS: &[&str] = &["PK", "USER", "KIND", "CREATED", "EXPIRES", "HASH"];
 const SOURCES: &[&str] = &["PK", "NAME", "TYPE", "USER", "BASE URL", "LAST SEEN", "HEARTBEAT"];
 const FILTERS: &[&str] = &["PK", "USER", "NAME", "PUBLIC", "FILTER"];
+
+const PROFILES: &[&str] = &["PK", "USER", "NAME", "ACTIVE", "TIMESLOT", "FILTERS", "DESTINATIONS"];
 
 const TYPES: &[&str] = &["TYPE", "NAME", "VERSION", "SETTINGS"];
 
@@ -261,16 +291,20 @@ fn filter_cells(row: &FilterRow) -> Vec<String> {
     vec![pk, row.username.clone(), row.name.clone(), yes(row.public), filter]
 }
 
-fn yes(flag: bool) -> String {
-    if flag { "yes" } else { "no" }.to_owned()
+fn profile_cells(row: &ProfileRow) -> Vec<String> {
+    vec![
+        row.pk.to_string(),
+        row.username.clone(),
+        row.name.clone().unwrap_or_default(),
+        yes(row.active),
+        row.timeslot.clone(),
+        row.filters.join(", "),
+        row.destinations.join(", "),
+    ]
 }
 
-/// Returns the first line of a file, or of standard input for `-`.
-pub(super) fn secret(path: &Path) -> anyhow::Result<SecretString> {
-    let text = read(path)?;
-    let line = text.lines().next().unwrap_or_default();
-    anyhow::ensure!(!line.is_empty(), "{} is empty", path.display());
-    Ok(line.into())
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -37,7 +37,20 @@ pub(super) fn note(line: impl std::fmt::Display) {
 
 /// Writes an error with its causes to standard error, on one line.
 pub(super) fn complain(error: &anyhow::Error) {
-    note(format_args!("argusd: {error:#}"));
+    note(format_args!("argusd: {}", with_causes(error)));
+}
+
+/// Returns the text of an error with its causes. A cause that the text before it ends with is not repeated.
+pub(super) fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Writes a line of progress to standard error. On a terminal it replaces the previous line.
@@ -87,6 +100,15 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let wrapped = anyhow::Error::new(cause()).context("cannot write a: the disk is full").context("backup");
+        assert_eq!(with_causes(&wrapped), "backup: cannot write a: the disk is full");
+        let plain = anyhow::Error::new(cause()).context("cannot write a");
+        assert_eq!(with_causes(&plain), "cannot write a: the disk is full");
+    }
 
     #[test]
     fn columns_line_up() {

@@ -52,15 +52,17 @@ fn ask(mut stream: &UnixStream, request: &AdminRequest) -> anyhow::Result<AdminR
 
 fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
     telemetry::start_for_command();
-    let path = &config.data.value;
-    let needs_file = matches!(request, AdminRequest::Check | AdminRequest::Reindex | AdminRequest::Backup { .. });
-    anyhow::ensure!(!needs_file || path.exists(), "there is no file {}", path.display());
+    let creates = request.creates_data_file();
+    if !creates {
+        require_data_file(config)?;
+    }
     if matches!(request, AdminRequest::Check) {
         return server::check(config).map(AdminReply::Findings);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let backend = Backend::open(config).await?;
+        let backend = if creates { Backend::open(config).await? } else { Backend::open_existing(config).await? };
+        backend.know_plugins(config);
         let watched = std::sync::atomic::AtomicBool::new(false);
         let reply = control::execute(backend.service(), request, &|text: String| {
             output::progress(&text);
@@ -73,4 +75,16 @@ fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<Admi
         backend.close().await?;
         Ok(reply)
     })
+}
+
+/// Refuses a path without a file. Most commands would otherwise answer about a new, empty data file at a mistyped path.
+pub(super) fn require_data_file(config: &Config) -> anyhow::Result<()> {
+    let path = std::path::absolute(&config.data.value).unwrap_or_else(|_| config.data.value.clone());
+    let exists = path.try_exists().with_context(|| format!("cannot look for the data file {}", path.display()))?;
+    anyhow::ensure!(
+        exists,
+        "there is no data file {}: name it with --data FILE, or with --config FILE the settings file that has its path",
+        path.display()
+    );
+    Ok(())
 }

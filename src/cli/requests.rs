@@ -8,7 +8,7 @@ use super::args::{Generate, Heartbeat};
 use crate::control::{AdminRequest, Life};
 
 pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
-    AdminRequest::Generate { count: arguments.count, seed: arguments.seed }
+    AdminRequest::Generate { count: arguments.count, seed: arguments.seed, force: arguments.force }
 }
 
 /// Converts the path of a backup to a request. It is made absolute, because the server may have another working

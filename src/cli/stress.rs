@@ -15,11 +15,11 @@ use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 
 use self::{client::StressTarget, report::Latencies, worker::WorkerResult};
-use super::{args::Stress, commands, output};
+use super::{args::Stress, output, secrets};
 
 pub(super) fn run(load: &Stress) -> anyhow::Result<ExitCode> {
     let token = match (&load.token_file, &load.token) {
-        (Some(file), _) => commands::secret(file)?,
+        (Some(file), _) => secrets::read(file, "Token: ")?,
         (None, token) => token.clone().unwrap_or_default(),
     };
     let target = Arc::new(StressTarget::parse(&load.url, token.expose_secret())?);

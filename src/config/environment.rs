@@ -36,6 +36,11 @@ impl Environment {
         let value = self.variables.get(std::ffi::OsStr::new(name))?;
         (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
     }
+
+    /// Returns the names of all variables that are set to something, except those that are not UTF-8.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
+    }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {

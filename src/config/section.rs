@@ -16,7 +16,6 @@ pub(super) trait Section: Sized {
     fn add_rows(&self, rows: &mut Vec<(&'static str, String, Origin)>);
 
     /// Adds the declaration of each setting.
-    #[cfg(test)]
     fn add_specs(specs: &mut Vec<Spec>);
 }
 
@@ -107,7 +106,6 @@ macro_rules! sections {
                 $(self.$section.add_rows(rows);)*
             }
 
-            #[cfg(test)]
             fn add_specs(specs: &mut Vec<Spec>) {
                 $(specs.push(sections!(@spec $prefix $key $variables $default));)*
                 $($config::add_specs(specs);)*

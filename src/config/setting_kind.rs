@@ -6,10 +6,9 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use tracing_subscriber::filter::EnvFilter;
 use url::Url;
 
-use super::{ConfigError, Origin, read_secret};
+use super::{ConfigError, Origin, log_level, read_secret};
 
 /// Upper bound on lives: a thousand years. Longer ones are mistakes and would not fit into a timestamp.
 pub const LONGEST_LIFE_DAYS: u64 = 365_000;
@@ -113,7 +112,7 @@ kinds! {
         |text: &Option<String>| text.clone().unwrap_or_default();
     Listen: String, String, checked(parse_listen), String::clone;
     Host: String, String, checked(parse_host), String::clone;
-    LogLevel: String, String, checked(parse_log_level), String::clone, log_level_of;
+    LogLevel: String, String, checked(log_level::parse), String::clone, log_level_of;
     JsonObject: String, String, checked(parse_json_object), String::clone;
     StormLimit: Option<u32>, u32,
         checked(|text| Ok(Some(number(text, 0, 1_000_000)?).filter(|limit| *limit > 0))),
@@ -297,13 +296,6 @@ fn parse_url(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(format!("{text:?} is no http or https address")),
-    }
-}
-
-fn parse_log_level(level: &str) -> Result<String, String> {
-    match level.parse::<EnvFilter>() {
-        Ok(_) => Ok(level.to_owned()),
-        Err(_) => Err(format!("{level:?} is neither error, warn, info, debug, trace nor a list of directives")),
     }
 }
 

@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AdminReply, ChangeUser, CreateSource, CreateUser, Life, RevokeToken,
+    AdminReply, ChangeUser, CreateSource, CreateToken, CreateUser, Life, RevokeToken,
     execute::AdminError,
     incidents::source_named,
-    rows::{SourceRow, TokenRow, UserRow},
+    rows::{SourceRow, TokenRow, UserRow, iso},
 };
-use crate::domain::{SourceDraft, TokenId, User, UserDraft};
-use crate::service::{Service, TokenLife};
+use crate::auth::secret::token_hash;
+use crate::domain::{
+    Source, SourceDraft, Token, TokenId, TokenKind, TokenOrigin, User, UserDraft, rights::GRANTS, source::is_base_url,
+};
+use crate::service::{Refusal, Service, ServiceError, TokenLife};
 
 type AdminResult = Result<AdminReply, AdminError>;
 
@@ -23,6 +26,8 @@ pub(super) fn list_users(service: &Service) -> AdminReply {
 }
 
 pub(super) async fn create_user(service: &Service, new: CreateUser) -> AdminResult {
+    check_grants(&new.grants)?;
+    let name = new.username.clone();
     let user = UserDraft {
         username: Some(new.username),
         password: new.password,
@@ -34,12 +39,17 @@ pub(super) async fn create_user(service: &Service, new: CreateUser) -> AdminResu
         grants: Some(new.grants),
         ..UserDraft::default()
     };
-    service.people().create_user(&service.people().local_caller()?, user).await?;
-    Ok(AdminReply::Done)
+    match service.people().create_user(&service.people().local_caller()?, user).await {
+        Err(ServiceError::Refused(Refusal::UsernameTaken)) if new.if_missing => {
+            Ok(unchanged(String::new(), format!("user {name} exists")))
+        }
+        created => Ok(created.map(|_| AdminReply::Done)?),
+    }
 }
 
 pub(super) async fn change_user(service: &Service, change: ChangeUser) -> AdminResult {
     let user = named(service, &change.username)?;
+    check_grants(&change.grant)?;
     let change = UserDraft {
         first_name: change.first_name,
         last_name: change.last_name,
@@ -74,13 +84,33 @@ pub(super) fn list_tokens(service: &Service, username: Option<&str>) -> AdminRes
     Ok(AdminReply::Tokens(tokens.iter().map(|token| TokenRow::new(token, &directory)).collect()))
 }
 
-pub(super) async fn create_token(
-    service: &Service,
-    username: &str,
-    value: Option<SecretString>,
-    life: Life,
-) -> AdminResult {
-    let user = named(service, username)?;
+/// Creates a token. Replies with it, and with its end as a remark.
+pub(super) async fn create_token(service: &Service, new: CreateToken) -> AdminResult {
+    let user = named(service, &new.username)?;
+    if new.if_missing
+        && let Some(token) = existing_token(service, &user, new.value.as_ref())
+    {
+        let remark = format!("user {} has token {}, which {}", user.username, token.id, end(&token));
+        return Ok(unchanged(String::new(), remark));
+    }
+    new_token(service, &user, new.value, new.life).await
+}
+
+/// Returns the token with this value or, without a value, the one of the user that is valid for longest.
+fn existing_token(service: &Service, user: &User, value: Option<&SecretString>) -> Option<Arc<Token>> {
+    let hash = match value {
+        Some(value) => Some(token_hash(value.expose_secret())?),
+        None => None,
+    };
+    let now = service.now();
+    let of_user = service.people().tokens(Some(user.id)).into_iter();
+    of_user
+        .filter(|token| hash.map_or(token.origin == TokenOrigin::Hand, |hash| token.hash == hash))
+        .filter(|token| token.kind == TokenKind::Classic && token.expires.is_none_or(|expires| expires > now))
+        .max_by_key(|token| (token.expires.is_none(), token.expires))
+}
+
+async fn new_token(service: &Service, user: &User, value: Option<SecretString>, life: Life) -> AdminResult {
     let life = match life {
         Life::Setting => TokenLife::Setting,
         Life::Never => TokenLife::Never,
@@ -88,7 +118,27 @@ pub(super) async fn create_token(
     };
     let value = value.map(|value| value.expose_secret().to_owned());
     let token = service.people().create_token(&service.people().local_caller()?, user.id, value, life).await?;
-    Ok(AdminReply::Text(token))
+    let stored = token_hash(&token).and_then(|hash| service.directory().tokens.get(&hash).cloned());
+    let remark = stored.map(|stored| format!("the token of user {} {}", user.username, end(&stored)));
+    Ok(AdminReply::Noted { text: token, remark: remark.unwrap_or_default() })
+}
+
+fn end(token: &Token) -> String {
+    token.expires.map_or_else(|| "does not expire".to_owned(), |expires| format!("expires at {}", iso(expires)))
+}
+
+/// Returns the reply for something that exists already.
+pub(super) fn unchanged(text: String, what: String) -> AdminReply {
+    AdminReply::Noted { text, remark: format!("{what}; nothing was changed") }
+}
+
+fn check_grants(added: &[String]) -> Result<(), AdminError> {
+    match added.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
+        None => Ok(()),
+        Some(grant) => {
+            Err(AdminError::Other(format!("there is no permission {grant:?}; possible are {}", GRANTS.join(", "))))
+        }
+    }
 }
 
 pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> AdminResult {
@@ -101,7 +151,7 @@ pub(super) async fn revoke_token(service: &Service, which: RevokeToken) -> Admin
             return Ok(AdminReply::Done);
         }
         RevokeToken::Value(value) => {
-            let hash = crate::auth::secret::token_hash(value.expose_secret());
+            let hash = token_hash(value.expose_secret());
             let directory = service.directory();
             let token = hash.and_then(|hash| directory.tokens.get(&hash));
             token.ok_or_else(|| AdminError::Other("there is no such token".to_owned()))?.id
@@ -119,9 +169,11 @@ pub(super) fn list_sources(service: &Service) -> AdminReply {
 
 pub(super) async fn create_source(service: &Service, new: CreateSource) -> AdminResult {
     let caller = service.people().local_caller()?;
-    if !service.directory().source_types.contains(&new.source_type) {
-        service.sources().create_source_type(&caller, new.source_type.clone()).await?;
+    if !is_base_url(&new.base_url) {
+        let reason = format!("{:?} is no web address, such as https://nav.example.org/", new.base_url);
+        return Err(AdminError::Other(format!("--base-url: {reason}")));
     }
+    let label = format!("source {} ({})", new.name, new.source_type);
     let source = SourceDraft {
         name: Some(new.name),
         source_type: Some(new.source_type),
@@ -129,12 +181,26 @@ pub(super) async fn create_source(service: &Service, new: CreateSource) -> Admin
         username: new.username,
         heartbeat_frequency: None,
     };
-    let source = service.sources().create_source(&caller, source).await?;
-    if !new.token {
-        return Ok(AdminReply::Done);
-    }
-    let token = service.people().create_token(&caller, source.user, None, TokenLife::Setting).await?;
-    Ok(AdminReply::Text(token))
+    let source = match service.sources().create_source_with_type(&caller, source, true).await {
+        Err(ServiceError::Refused(Refusal::SourceExists)) if new.if_missing => {
+            return Ok(unchanged(String::new(), format!("{label} exists")));
+        }
+        created => created?,
+    };
+    let Some(life) = new.token else { return Ok(AdminReply::Done) };
+    let user = user_of(service, &source)?;
+    new_token(service, &user, None, life).await
+}
+
+fn user_of(service: &Service, source: &Source) -> Result<Arc<User>, AdminError> {
+    let user = service.directory().user(source.user).cloned();
+    user.ok_or_else(|| AdminError::Other("the source has no user".to_owned()))
+}
+
+pub(super) async fn delete_source(service: &Service, name: &str, source_type: Option<&str>) -> AdminResult {
+    let source = source_named(service, name, source_type)?;
+    service.sources().delete_source(&service.people().local_caller()?, source.id).await?;
+    Ok(AdminReply::Done)
 }
 
 pub(super) async fn watch_source(
@@ -148,7 +214,7 @@ pub(super) async fn watch_source(
     Ok(AdminReply::Done)
 }
 
-fn named(service: &Service, username: &str) -> Result<Arc<User>, AdminError> {
+pub(super) fn named(service: &Service, username: &str) -> Result<Arc<User>, AdminError> {
     let directory = service.directory();
     directory.user_named(username).cloned().ok_or_else(|| AdminError::Other(format!("there is no user {username:?}")))
 }

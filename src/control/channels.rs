@@ -3,9 +3,9 @@
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use super::{AdminReply, ChangeChannel, CreateChannel, execute::AdminError, rows::ChannelRow};
-use crate::domain::{ChannelDraft, channel_types::CHANNEL_TYPES};
-use crate::service::Service;
+use super::{AdminReply, ChangeChannel, CreateChannel, accounts::unchanged, execute::AdminError, rows::ChannelRow};
+use crate::domain::{ChannelDraft, channel::is_valid_type, channel_types::CHANNEL_TYPES};
+use crate::service::{ChannelRefusal, Refusal, Service, ServiceError};
 
 /// Returns the channel types that need no plug-in.
 #[must_use]
@@ -22,6 +22,8 @@ pub(super) fn list(service: &Service) -> AdminReply {
 
 /// Creates a channel. Replies with its UUID.
 pub(super) async fn create(service: &Service, new: CreateChannel) -> AdminResult {
+    check_type(service, &new.channel_type)?;
+    let (name, if_missing) = (new.name.clone(), new.if_missing);
     let uuid = new.uuid.as_deref().map(uuid).transpose()?;
     let new = ChannelDraft {
         uuid,
@@ -30,12 +32,25 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> AdminResult
         config: new.config.map(|config| config.expose_secret().to_owned()),
         offered: Some(new.offered),
     };
-    let channel = service.contacts().put_channel(&service.people().local_caller()?, None, new).await?;
-    Ok(AdminReply::Text(channel.uuid.to_string()))
+    let taken = |error: &ServiceError| {
+        matches!(error, ServiceError::Refused(Refusal::Channel(ChannelRefusal::NameTaken | ChannelRefusal::UuidTaken)))
+    };
+    match service.contacts().put_channel(&service.people().local_caller()?, None, new).await {
+        Err(error) if if_missing && taken(&error) => {
+            let directory = service.directory();
+            let there = directory.channel_named(&name).filter(|there| uuid.is_none_or(|uuid| there.uuid == uuid));
+            let there = there.ok_or(error)?;
+            Ok(unchanged(there.uuid.to_string(), format!("channel {} exists", there.name)))
+        }
+        created => Ok(AdminReply::Text(created?.uuid.to_string())),
+    }
 }
 
 pub(super) async fn change(service: &Service, change: ChangeChannel) -> AdminResult {
     let uuid = find(service, &change.which)?;
+    if let Some(kind) = &change.channel_type {
+        check_type(service, kind)?;
+    }
     let change = ChannelDraft {
         uuid: None,
         name: change.name,
@@ -51,6 +66,21 @@ pub(super) async fn delete(service: &Service, which: &str) -> AdminResult {
     let uuid = find(service, which)?;
     service.contacts().delete_channel(&service.people().local_caller()?, uuid).await?;
     Ok(AdminReply::Done)
+}
+
+/// Refuses a channel type that is neither built in nor the name of an installed plug-in.
+fn check_type(service: &Service, kind: &str) -> Result<(), AdminError> {
+    let (built_in, plugins) = (built_in_types(), service.notifications().plugins());
+    if !is_valid_type(kind) || built_in.contains(&kind) || plugins.iter().any(|plugin| plugin == kind) {
+        // An invalid name has an error of its own.
+        return Ok(());
+    }
+    let plugins = match plugins.as_slice() {
+        [] => "no plug-in is installed".to_owned(),
+        plugins => format!("installed plug-ins are {}", plugins.join(", ")),
+    };
+    let known = built_in.join(", ");
+    Err(AdminError::Other(format!("there is no channel type {kind:?}; built-in types are {known}, and {plugins}")))
 }
 
 fn find(service: &Service, which: &str) -> Result<Uuid, AdminError> {

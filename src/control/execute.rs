@@ -41,10 +41,11 @@ async fn carry_out(
         }
         R::Deactivate { username } => accounts::deactivate(service, &username).await,
         R::ListTokens { username } => accounts::list_tokens(service, username.as_deref()),
-        R::CreateToken { username, value, life } => accounts::create_token(service, &username, value, life).await,
+        R::CreateToken(new) => accounts::create_token(service, new).await,
         R::RevokeToken(which) => accounts::revoke_token(service, which).await,
         R::ListSources => Ok(accounts::list_sources(service)),
         R::CreateSource(new) => accounts::create_source(service, new).await,
+        R::DeleteSource { name, source_type } => accounts::delete_source(service, &name, source_type.as_deref()).await,
         R::ListChannels => Ok(channels::list(service)),
         R::CreateChannel(new) => channels::create(service, new).await,
         R::ChangeChannel(change) => channels::change(service, change).await,
@@ -55,11 +56,12 @@ async fn carry_out(
         R::CheckTokens { days } => faults::check_tokens(service, days).await,
         R::CheckHeartbeats => faults::check_heartbeats(service).await,
         R::ListFilters { id, name } => Ok(subscriptions::list_filters(service, id, name.as_deref())),
+        R::ListProfiles { username } => subscriptions::list_profiles(service, username.as_deref()),
         R::ToggleProfiles(ids) => subscriptions::toggle_profiles(service, ids).await,
         R::CreateIncidents(new) => incidents::create(service, new).await,
         R::CloseIncident(close) => incidents::close(service, close).await,
-        R::Generate { count, seed } => {
-            generate::load(service, count, seed, progress).await.map(AdminReply::Text).map_err(other)
+        R::Generate { count, seed, force } => {
+            generate::load(service, count, seed, force, progress).await.map(AdminReply::Text).map_err(other)
         }
         R::Demo { seed, force } => {
             let made = service.make_demo_data(&service.people().local_caller()?, seed, force).await?;

@@ -1,9 +1,10 @@
-//! Rows of the lists that the command line prints: users, tokens, sources, filters and channels, without secrets.
+//! Rows of the lists that the command line prints: users, tokens, sources, filters, profiles and channels, without
+//! secrets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::{Channel, Directory, FilterBlob, Source, StoredFilter, Timestamp, Token, TokenKind, User};
+use crate::domain::{Channel, Directory, FilterBlob, Profile, Source, StoredFilter, Timestamp, Token, TokenKind, User};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns")]
@@ -53,6 +54,20 @@ pub struct FilterRow {
     pub public: bool,
     /// Criteria as in the API, without those that are not set.
     pub filter: Value,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProfileRow {
+    pub pk: u64,
+    pub username: String,
+    pub name: Option<String>,
+    pub active: bool,
+    /// Name of the timeslot.
+    pub timeslot: String,
+    /// Names of the filters.
+    pub filters: Vec<String>,
+    /// Media and addresses of the destinations, without secrets.
+    pub destinations: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,6 +154,24 @@ impl FilterRow {
     }
 }
 
+impl ProfileRow {
+    pub(super) fn new(profile: &Profile, directory: &Directory) -> Self {
+        let filters = profile.filters.iter().filter_map(|id| directory.filters.get(id));
+        let destinations = profile.destinations.iter().filter_map(|id| directory.destinations.get(id));
+        Self {
+            pk: profile.id.0,
+            username: username(directory, profile.owner),
+            name: profile.name.clone(),
+            active: profile.active,
+            timeslot: directory.timeslots.get(&profile.timeslot).map(|it| it.name.clone()).unwrap_or_default(),
+            filters: filters.map(|filter| filter.name.clone()).collect(),
+            destinations: destinations
+                .map(|destination| format!("{} {}", destination.medium, destination.shown()).trim_end().to_owned())
+                .collect(),
+        }
+    }
+}
+
 fn criteria(blob: &FilterBlob) -> Value {
     let given = blob.given().filter(|(_, given)| given.count().is_some());
     Value::Object(given.map(|(criterion, given)| (criterion.key.to_owned(), json!(given))).collect())
@@ -148,6 +181,6 @@ fn username(directory: &Directory, id: crate::domain::ids::UserId) -> String {
     directory.user(id).map(|user| user.username.clone()).unwrap_or_default()
 }
 
-fn iso(at: Timestamp) -> String {
+pub(super) fn iso(at: Timestamp) -> String {
     at.to_datetime().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

@@ -1,7 +1,9 @@
 //! Administrative commands about filters and notification profiles of all users (contract section 24).
 
-use super::{AdminReply, FilterRow, execute::AdminError};
-use crate::domain::{ProfileId, StoredFilter};
+use std::sync::Arc;
+
+use super::{AdminReply, FilterRow, accounts::named, execute::AdminError, rows::ProfileRow};
+use crate::domain::{Profile, ProfileId, StoredFilter};
 use crate::service::Service;
 
 pub(super) fn list_filters(service: &Service, id: Option<u64>, name: Option<&str>) -> AdminReply {
@@ -11,6 +13,16 @@ pub(super) fn list_filters(service: &Service, id: Option<u64>, name: Option<&str
     let mut filters: Vec<_> = directory.filters.values().filter(|filter| is_meant(filter)).collect();
     filters.sort_by_key(|filter| filter.id);
     AdminReply::Filters(filters.into_iter().map(|filter| FilterRow::new(filter, &directory)).collect())
+}
+
+/// Lists the profiles of all users, or of one.
+pub(super) fn list_profiles(service: &Service, username: Option<&str>) -> Result<AdminReply, AdminError> {
+    let owner = username.map(|name| named(service, name)).transpose()?.map(|user| user.id);
+    let directory = service.directory();
+    let wanted = |profile: &&Arc<Profile>| owner.is_none_or(|owner| profile.owner == owner);
+    let mut profiles: Vec<_> = directory.profiles.values().filter(wanted).collect();
+    profiles.sort_by_key(|profile| profile.id);
+    Ok(AdminReply::Profiles(profiles.into_iter().map(|profile| ProfileRow::new(profile, &directory)).collect()))
 }
 
 /// Switches profiles on or off. Replies with their new states.

@@ -45,10 +45,16 @@ pub enum Refusal {
     TooManyIds,
     #[error("too much has changed since this list was shown; nothing was done, please select again")]
     SelectionTooOld,
-    #[error("there are incidents already; --force adds demo data to them")]
+    #[error("there are incidents already; --force adds made-up ones to them")]
     IncidentsAlready,
     #[error("there is a source with this name and type already")]
     SourceExists,
+    #[error("the source has incidents ({0}), so it stays; revoke its tokens instead")]
+    SourceHasIncidents(u64),
+    #[error("saved filter \"{name}\" of {owner} names the source; change that filter first")]
+    SourceInFilter { name: String, owner: String },
+    #[error("incidents of the server itself come from this source, so it stays")]
+    OwnSource,
     #[error(
         "a heartbeat can be expected every {} to {} seconds",
         crate::domain::limits::HEARTBEAT_FREQUENCY.start(),
@@ -85,6 +91,9 @@ pub enum Refusal {
         crate::domain::limits::TOKENS_PER_USER
     )]
     TooManyTokens,
+    /// Holds the username.
+    #[error("user {0} is deactivated, so a token would be useless; activate the user first")]
+    InactiveUser(String),
     #[error("a token is 40 hex digits")]
     BadTokenValue,
     #[error("this token is in use already")]

@@ -2,10 +2,13 @@
 //!
 //! When a source was last seen changes with every request, so the store keeps it beside the record.
 
+use std::sync::Arc;
+
 use super::{
-    Action, Directory, Managed, Refusal, SourceId, UserId,
+    Action, Directory, Managed, Refusal, SourceId, StoredFilter, Timestamp, UserId,
     draft::{check_length, check_name, require},
     limits::{HEARTBEAT_FREQUENCY, SOURCE_NAME, SOURCE_TYPE_NAME, SOURCE_TYPE_NAMES, SOURCE_TYPES, URL},
+    urls,
     user::is_valid_username,
 };
 
@@ -39,6 +42,21 @@ pub struct SourceDraft {
 
 impl Managed for Source {
     const ACTION: Action = Action::ManageSources;
+
+    /// Does not know whether the source has incidents.
+    fn check_deletion(&self, directory: &Directory, _: Timestamp) -> Result<(), Refusal> {
+        if directory.is_own_source(self.id) {
+            return Err(Refusal::OwnSource);
+        }
+        let names_it = |filter: &&Arc<StoredFilter>| filter.blob.source_ids.iter().flatten().any(|id| *id == self.id);
+        match directory.filters.values().find(names_it) {
+            None => Ok(()),
+            Some(filter) => {
+                let owner = directory.user(filter.owner).map(|user| user.username.clone()).unwrap_or_default();
+                Err(Refusal::SourceInFilter { name: filter.name.clone(), owner })
+            }
+        }
+    }
 }
 
 impl SourceDraft {
@@ -101,6 +119,13 @@ pub fn check_room_for_type(directory: &Directory, name: &str) -> Result<(), Refu
         return Err(Refusal::TooManyInAll { field: "name", what, limit: SOURCE_TYPE_NAMES });
     }
     Ok(())
+}
+
+/// Returns whether a source can have this base URL: none, or a complete address. Bodies of the API may have any text
+/// (contract section 4).
+#[must_use]
+pub fn is_base_url(text: &str) -> bool {
+    text.is_empty() || urls::is_valid(text)
 }
 
 fn check_frequency(frequency: Option<u32>) -> Result<(), Refusal> {

@@ -24,16 +24,16 @@ use crate::service::{
 /// Number of the latest incidents that are read to find out whether all incidents are the server's own.
 const LOOKED_AT: u64 = 1_000;
 
-const SYSTEMS: [System; story::SYSTEMS] = [
+pub(super) const SYSTEMS: [System; story::SYSTEMS] = [
     System { like: &NAV, source_type: "nav" },
     System { like: &ZABBIX, source_type: "zabbix" },
     System { like: &PROMETHEUS, source_type: "prometheus" },
     System { like: &ICINGA, source_type: "icinga" },
 ];
 
-struct System {
-    like: &'static SourceKind,
-    source_type: &'static str,
+pub(super) struct System {
+    pub(super) like: &'static SourceKind,
+    pub(super) source_type: &'static str,
 }
 
 const PEOPLE: [Person; story::PEOPLE] = [

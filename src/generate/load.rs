@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
+    demo::SYSTEMS,
     draft::{Draft, Drafts},
     scenario::SOURCES,
     stage::past,
 };
-use crate::domain::{Source, SourceDraft, Timestamp, UserId};
-use crate::service::{Service, ServiceError};
+use crate::domain::{Criteria, Source, SourceDraft, Timestamp, UserId};
+use crate::service::{Refusal, Service, ServiceError};
 
 const INCIDENTS_PER_COMMAND: usize = 400;
 const COMMANDS_IN_FLIGHT: usize = 6;
@@ -25,14 +26,22 @@ pub enum GenerateError {
     Panicked,
 }
 
-/// Creates the sources if necessary, then the incidents. Reports progress about once a second.
+/// Creates the sources if necessary, then the incidents. Reports progress about once a second. It is refused if there
+/// are incidents that somebody posted, unless forced.
 pub async fn load(
     service: &Service,
     count: u64,
     seed: u64,
+    force: bool,
     progress: &(dyn Fn(String) + Send + Sync),
 ) -> Result<String, GenerateError> {
+    if !force && has_posted_incidents(service).await? {
+        return Err(ServiceError::from(Refusal::IncidentsAlready).into());
+    }
     let began = Instant::now();
+    if count == 0 {
+        return Ok("0 incidents".to_owned());
+    }
     let posters = Arc::new(posters(service).await?);
     let people = Arc::new(people(service));
     let run = run_name(service.now());
@@ -70,6 +79,28 @@ pub async fn load(
 
 fn rate(done: u64, took: Duration) -> u64 {
     (done as f64 / took.as_secs_f64().max(0.001)) as u64
+}
+
+/// Returns whether there are incidents other than the server's own and those that were made up here.
+async fn has_posted_incidents(service: &Service) -> Result<bool, GenerateError> {
+    let service = service.clone();
+    let count = tokio::task::spawn_blocking(move || {
+        let directory = service.directory();
+        let posting = directory.sources.values().filter(|source| {
+            !directory.is_own_source(source.id) && !(is_made_up(source) && directory.tokens_of(source.user).is_empty())
+        });
+        let sources = Some(posting.map(|source| source.id).collect());
+        let criteria = Criteria { sources, ..Criteria::default() };
+        service.search().count(&criteria, service.now()).map_err(ServiceError::from)
+    });
+    Ok(count.await.map_err(|_| GenerateError::Panicked)?? > 0)
+}
+
+/// Returns whether the source has the name and type of one that is created here or by the demo data.
+fn is_made_up(source: &Source) -> bool {
+    let generated = SOURCES.iter().map(|kind| (kind.source_type, kind.name));
+    let demo = SYSTEMS.iter().map(|system| (system.source_type, system.like.name));
+    generated.chain(demo).any(|(kind, name)| source.source_type == kind && source.name == name)
 }
 
 /// Returns the source that posts for each of [`SOURCES`].

@@ -240,9 +240,13 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::UnknownIncidentForTags(pk) => Self::list(format!("An incident with pk={pk} does not exist")),
             Refusal::TooManyIds => Self::field("ids", too_many(limits::BULK_IDS)),
-            Refusal::IncidentsAlready | Refusal::OwnRights | Refusal::SelectionTooOld => {
-                Self::non_field(refusal.to_string())
-            }
+            Refusal::IncidentsAlready
+            | Refusal::OwnRights
+            | Refusal::SelectionTooOld
+            | Refusal::SourceHasIncidents(_)
+            | Refusal::SourceInFilter { .. }
+            | Refusal::OwnSource => Self::non_field(refusal.to_string()),
+            Refusal::InactiveUser(_) => Self::field("user", refusal.to_string()),
             Refusal::SourceExists => Self::field("__all__", "Source system with this Name and Type already exists."),
             Refusal::BadHeartbeatFrequency => Self::field("heartbeat_frequency", refusal.to_string()),
             Refusal::UnknownProfile(_) => Self::detail(StatusCode::NOT_FOUND, "Not found."),

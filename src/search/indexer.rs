@@ -13,7 +13,7 @@ use super::{
     text_index::{IndexError, Position, TextIndex, TextSearcher},
 };
 use crate::domain::Seq;
-use crate::store::Store;
+use crate::store::{Owner, Store};
 
 /// Time without new changes after which the tail is committed.
 const QUIET: Duration = Duration::from_millis(250);
@@ -218,16 +218,20 @@ pub(super) struct Indexer {
     pub(super) directory: PathBuf,
     pub(super) shared: Arc<IndexerShared>,
     index: Option<TextIndex>,
+    /// Owner of the files of the index, if it is not the user of this process.
+    owner: Option<Owner>,
 }
 
 impl Indexer {
     /// Opens the index. If it cannot be used, [`Indexer::run`] rebuilds it.
     pub(super) fn open(store: Store, directory: PathBuf, shared: Arc<IndexerShared>) -> Result<Self, CatchUpError> {
-        let mut indexer = Self { store, directory, shared, index: None };
+        let owner = Owner::of(store.path());
+        let mut indexer = Self { store, directory, shared, index: None, owner };
         match guarded(|| TextIndex::open(&indexer.directory)) {
             Ok(Some((index, position))) => {
                 if indexer.attach(&index, position)? {
                     indexer.index = Some(index);
+                    indexer.give_files();
                     return Ok(indexer);
                 }
                 tracing::info!("the search index does not belong to the end of the change log; it is being rebuilt");
@@ -237,6 +241,7 @@ impl Indexer {
         }
         if indexer.store.counters().incidents <= SMALL {
             indexer.index = Some(indexer.build_small()?);
+            indexer.give_files();
         } else {
             indexer.shared.rebuild();
         }
@@ -271,10 +276,20 @@ impl Indexer {
                     self.pause();
                 }
             }
+            self.give_files();
             self.shared.done.notify_all();
             if stop {
+                self.index = None;
+                self.give_files();
                 return;
             }
+        }
+    }
+
+    /// Gives the files of the index to their owner.
+    fn give_files(&self) {
+        if let Some(owner) = self.owner {
+            owner.give_directory(&self.directory);
         }
     }
 
@@ -360,7 +375,7 @@ impl Indexer {
     }
 
     fn build_small(&self) -> Result<TextIndex, CatchUpError> {
-        let index = guarded(|| TextIndex::create(&self.directory)?.built())?;
+        let index = guarded(|| TextIndex::create(&self.directory, self.owner)?.built())?;
         self.shared.lock().collecting = true;
         let snapshot = self.store.snapshot()?;
         let batch = catch_up::everything(&snapshot)?;
@@ -374,7 +389,7 @@ impl Indexer {
         tracing::info!("building the search index; until it is there, searches for tags and texts read records");
         loop {
             self.shared.lock().wish = None;
-            let mut index = guarded(|| TextIndex::create(&self.directory))?;
+            let mut index = guarded(|| TextIndex::create(&self.directory, self.owner))?;
             let mut position = {
                 let snapshot = self.store.snapshot()?;
                 guarded_build(|| catch_up::build(&snapshot, &index, || self.shared.is_stopping()))?;
@@ -429,7 +444,7 @@ mod tests {
     #[test]
     fn a_new_tail_is_not_searched_with_the_old_index() {
         let directory = tempfile::tempdir().unwrap();
-        let index = TextIndex::create(directory.path()).unwrap().built().unwrap();
+        let index = TextIndex::create(directory.path(), None).unwrap().built().unwrap();
         let shared = IndexerShared::new(Position { seq: Seq(0), at: Timestamp::MIN });
         {
             let mut state = shared.lock();

@@ -22,6 +22,7 @@ use super::{
     id_set::Collector,
 };
 use crate::domain::{IncidentId, Seq, Tag, Timestamp};
+use crate::store::Owner;
 
 /// Version of the schema and the meaning of its fields, increased with each change. An index of another version is
 /// rebuilt.
@@ -130,12 +131,16 @@ impl TextIndex {
 
     /// Replaces what is in the directory by an empty index, with the large heap for building it; see
     /// [`TextIndex::built`].
-    pub(super) fn create(directory: &Path) -> Result<Self, IndexError> {
+    pub(super) fn create(directory: &Path, owner: Option<Owner>) -> Result<Self, IndexError> {
         match std::fs::remove_dir_all(directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         std::fs::create_dir_all(directory)?;
+        // At once, so that the server can replace the directory even if this process ends here.
+        if let Some(owner) = owner {
+            owner.give_path(directory);
+        }
         let (schema, fields) = schema();
         let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
         let directory = MmapDirectory::open(directory).map_err(IndexError::new)?;

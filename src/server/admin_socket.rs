@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::control::{self, AdminReply, AdminRequest};
 use crate::domain::limits;
 use crate::service::Service;
+use crate::store::Owner;
 
 /// Longest path of a socket in bytes that all systems support.
 const LONGEST_PATH: usize = 100;
@@ -112,18 +113,21 @@ impl AdminSocket {
 #[must_use]
 pub(super) fn is_answered(data: &Path) -> bool {
     let path = socket_path(data);
-    let own = rustix::process::geteuid().as_raw();
-    let is_own = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.uid() == own);
+    let given_to = Owner::of(data).map(Owner::uid);
+    let is_own = std::fs::symlink_metadata(&path)
+        .is_ok_and(|metadata| metadata.uid() == own_uid() || Some(metadata.uid()) == given_to);
     is_own && std::os::unix::net::UnixStream::connect(path).is_ok()
 }
 
 /// Starts the socket. A server without its socket still serves: `None` and a log line if it cannot be created.
 pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Option<AdminSocket> {
     let path = socket_path(&config.data.value);
-    match bind(&path) {
+    let owner = Owner::of(&config.data.value);
+    match bind(&path, owner) {
         Ok(listener) => {
             info!("listening for administrative commands on {}", path.display());
-            Some(AdminSocket { task: tokio::spawn(listen(listener, service, stopping)), path })
+            let owner = owner.map_or_else(own_uid, Owner::uid);
+            Some(AdminSocket { task: tokio::spawn(listen(listener, owner, service, stopping)), path })
         }
         Err(error) => {
             error!("no administrative commands while running: cannot listen on {}: {error}", path.display());
@@ -134,10 +138,10 @@ pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Op
 
 /// Binds the socket. This process holds the lock of the data file, so an existing socket is left over from a dead
 /// server.
-fn bind(path: &Path) -> std::io::Result<UnixListener> {
-    let elsewhere = fallback_directory(own_uid());
+fn bind(path: &Path, owner: Option<Owner>) -> std::io::Result<UnixListener> {
+    let elsewhere = fallback_directory(owner.map_or_else(own_uid, Owner::uid));
     if path.parent() == Some(elsewhere.as_path()) {
-        private_directory(&elsewhere)?;
+        private_directory(&elsewhere, owner)?;
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -145,21 +149,25 @@ fn bind(path: &Path) -> std::io::Result<UnixListener> {
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    if let Some(owner) = owner {
+        owner.give_path(path);
+    }
     Ok(listener)
 }
 
-fn private_directory(directory: &Path) -> std::io::Result<()> {
-    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+fn private_directory(directory: &Path, owner: Option<Owner>) -> std::io::Result<()> {
+    match (std::fs::DirBuilder::new().mode(0o700).create(directory), owner) {
+        (Ok(()), Some(owner)) => owner.give_path(directory),
+        (Err(error), _) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    if is_private(&std::fs::symlink_metadata(directory)?, own_uid()) {
+    if is_private(&std::fs::symlink_metadata(directory)?, owner.map_or_else(own_uid, Owner::uid)) {
         return Ok(());
     }
     Err(std::io::Error::other("the directory belongs to somebody else"))
 }
 
-async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping) {
+async fn listen(listener: UnixListener, owner: u32, service: Service, mut stopping: Stopping) {
     let slots = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -168,7 +176,7 @@ async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if is_allowed(&stream) => {
+            Ok((stream, _)) if is_allowed(&stream, owner) => {
                 let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
                     debug!("admin socket: too many commands at once");
                     continue;
@@ -194,8 +202,8 @@ async fn listen(listener: UnixListener, service: Service, mut stopping: Stopping
     }
 }
 
-fn is_allowed(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), own_uid()))
+fn is_allowed(stream: &UnixStream, owner: u32) -> bool {
+    stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid(), owner))
 }
 
 async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {

@@ -10,9 +10,10 @@ use std::{
 use anyhow::Context;
 use tracing::info;
 
-use super::{first_start, transport_settings};
+use super::{first_start, sender::NoSender, transport_settings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::notify::Channels;
 use crate::search::Search;
 use crate::service::{Service, Settings};
 use crate::store::{Options, Store, verify_pages};
@@ -26,6 +27,15 @@ pub struct Backend {
 impl Backend {
     /// Opens the data file. Creates it if there is none, and hands over the first password.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_or_create(config, true).await
+    }
+
+    /// Opens the data file. Fails if there is none.
+    pub async fn open_existing(config: &Config) -> anyhow::Result<Self> {
+        Self::open_or_create(config, false).await
+    }
+
+    async fn open_or_create(config: &Config, create: bool) -> anyhow::Result<Self> {
         let settings = Settings {
             time_zone: config.time_zone.value,
             token_life: config.tokens.life.value,
@@ -35,10 +45,10 @@ impl Backend {
         };
         let decisions = transport_settings::decision_settings(config)?;
         let path = config.data.value.clone();
-        let cache_bytes = config.storage.cache_mib.value << 20;
+        let options = Options { cache_bytes: config.storage.cache_mib.value << 20, create };
         let opened = tokio::task::spawn_blocking(move || {
             // A damaged file can make the layers below panic.
-            catch_unwind(AssertUnwindSafe(|| open(&path, cache_bytes, settings)))
+            catch_unwind(AssertUnwindSafe(|| open(&path, options, settings)))
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("{} is too damaged to be opened", path.display())))
         });
         let service = opened.await??;
@@ -61,6 +71,12 @@ impl Backend {
     #[must_use]
     pub const fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// Lets a command outside the server know which channel types plug-ins provide. Nothing is sent.
+    pub fn know_plugins(&self, config: &Config) {
+        let plugins = Channels::installed_plugins(&transport_settings::plugin_settings(config));
+        self.service.notifications().send_through(Arc::new(NoSender { plugins }));
     }
 
     /// Shows the operator the next steps, if this was the first start.
@@ -95,9 +111,9 @@ pub fn check(config: &Config) -> anyhow::Result<Vec<String>> {
     Ok(findings)
 }
 
-fn open(path: &Path, cache_bytes: usize, settings: Settings) -> anyhow::Result<Service> {
+fn open(path: &Path, options: Options, settings: Settings) -> anyhow::Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(path, Options { cache_bytes, create: true }, clock)?;
+    let store = Store::open(path, options, clock)?;
     let search = Search::open(&store, &search_directory(path)).context("cannot open the search index")?;
     Ok(Service::new(store, search, settings))
 }

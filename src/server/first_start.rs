@@ -13,19 +13,22 @@ use tracing::{error, warn};
 use super::backend::beside;
 use crate::config::Config;
 use crate::service::FirstStart;
+use crate::store::Owner;
 
 /// Shows how to post the first incident to a server that listens at `base`.
 pub(super) fn explain(config: &Config, base: &str) {
     let public = config.public_url.value.as_ref().map(ToString::to_string);
     let base = public.as_deref().unwrap_or(base).trim_end_matches('/');
     let program = std::env::args().next().unwrap_or_else(|| "argusd".to_owned());
-    let data = config.data.value.display();
+    let data = std::path::absolute(&config.data.value).unwrap_or_else(|_| config.data.value.clone());
+    let data = data.display();
     say(&format!(
-        "The API is at {base}/api/v2/, its description at {base}/api/v2/schema/swagger-ui/\n\
-         Post the first incident:\n\n  \
-           token=$({program} token create argus --data {data})\n  \
+        "Open {base}/ and log in as user admin. The API is described at {base}/api/v2/schema/swagger-ui/\n\
+         Post the first incident, from another terminal:\n\n  \
+           token=$({program} source create my-monitoring --type test --token --data {data})\n  \
            curl -H \"Authorization: Token $token\" -H 'Content-Type: application/json' \\\n    \
-             -d '{{\"start_time\": \"'$(date -u +%FT%TZ)'\", \"description\": \"Hello\", \"level\": 3, \"tags\": [{{\"tag\": \"host=localhost\"}}]}}' \\\n    \
+             -d '{{\"start_time\": \"'$(date -u +%FT%TZ)'\", \"source_incident_id\": \"1\", \"level\": 2,\n         \
+                  \"description\": \"The fan of sw1 has failed\", \"tags\": [{{\"tag\": \"host=sw1\"}}, {{\"tag\": \"location=oslo\"}}]}}' \\\n    \
              {base}/api/v2/incidents/\n"
     ));
 }
@@ -38,13 +41,13 @@ pub(super) fn hand_over_password(first: &FirstStart, data: &Path) {
         return;
     }
     let path = beside(data, ".admin-password");
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| writeln!(file, "{password}"));
+    let written =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).and_then(|mut file| {
+            if let Some(owner) = Owner::of(data) {
+                owner.give(&file, &path);
+            }
+            writeln!(file, "{password}")
+        });
     match written {
         Ok(()) => warn!("the password of user admin is in {}; delete that file once you have read it", path.display()),
         Err(reason) => error!(

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::{Destination, PluginInfo};
+use crate::domain::{AttemptEnd, Destination, PluginInfo};
 use crate::notify::{Channels, Health, MediumReach};
 use crate::service::{MessageFigures, MessageSender, Reached, TestOutcome};
 use crate::store::Store;
@@ -21,6 +21,23 @@ pub(super) struct TransportSender {
     pub plugins: Vec<String>,
     /// Descriptions of the plug-ins, once they have been asked for.
     pub described: Arc<OnceLock<BTreeMap<String, Result<PluginInfo, String>>>>,
+}
+
+/// Sender of a command outside the server, which sends nothing and knows the installed plug-ins.
+pub(super) struct NoSender {
+    pub plugins: Vec<String>,
+}
+
+impl MessageSender for NoSender {
+    fn test<'a>(&'a self, _: &'a Destination, _: &'a str) -> BoxFuture<'a, TestOutcome> {
+        let answer = "No server is running.".to_owned();
+        let outcome = TestOutcome { ended: AttemptEnd::Failed, answer, transcript: Vec::new() };
+        Box::pin(std::future::ready(outcome))
+    }
+
+    fn plugins(&self) -> &[String] {
+        &self.plugins
+    }
 }
 
 impl MessageSender for TransportSender {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Stopping, stopped};
+use crate::clock::SystemClock;
 use crate::config::{Config, MailConfig, MailTls, SmsConfig};
 use crate::domain::{PluginInfo, directory::DecisionSettings};
 use crate::http::parse_blob;
@@ -23,11 +24,6 @@ pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSetti
     let fallback = parse_blob(&config.notifications.fallback_filter.value)
         .map_err(|reason| anyhow::anyhow!("notifications.fallback_filter: {reason}"))?;
     Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
-}
-
-/// Creates the transports. Reads templates and certificates.
-pub(super) fn channels(config: &Config, store: &Store) -> anyhow::Result<Arc<Channels>> {
-    Ok(Arc::new(Channels::new(&channel_settings(config), Arc::clone(store.clock()))?))
 }
 
 /// Creates the dispatcher. `base` is the URL at which the server listens.
@@ -49,9 +45,9 @@ pub(super) fn dispatcher(
 }
 
 /// Creates the sender of outgoing pings, with the time between two. `None`: there are none.
-pub(super) fn ping(config: &Config, store: &Store) -> anyhow::Result<Option<(Pinger, Duration)>> {
+pub(super) fn ping(config: &Config) -> anyhow::Result<Option<(Pinger, Duration)>> {
     let Some(url) = &config.watchdog.url.value else { return Ok(None) };
-    let pinger = Pinger::new(url, Arc::clone(store.clock()))?;
+    let pinger = Pinger::new(url, Arc::new(SystemClock))?;
     Ok(Some((pinger, config.watchdog.every.value)))
 }
 

@@ -79,6 +79,12 @@ impl Command<'_> {
         Seq(self.counters.last_seq)
     }
 
+    /// Returns the id of the last incident that was created before this command, committed or earlier in the batch.
+    #[must_use]
+    pub fn last_incident_id(&self) -> IncidentId {
+        IncidentId(self.counters.last_incident)
+    }
+
     /// Sets the clock by which expired tokens are deleted.
     pub fn set_expiry_clock(&mut self, reached: Timestamp) {
         self.staged.push(Staged::SetExpiryClock(reached));

@@ -18,6 +18,7 @@ use super::{
     OpenError, Options, StoreError,
     disk::{Backend, Damage, Disk},
     migrate::migrate,
+    owner::Owner,
     schema::{FORMAT, NAME_TO_META},
     tables,
 };
@@ -93,7 +94,11 @@ impl DataFile {
             if !create {
                 return Err(OpenError::Missing(path.to_owned()));
             }
-            create_private(path).map_err(|error| failed(error.into()))?;
+            let owner = Owner::of(path);
+            let file = create_private(path).map_err(|error| failed(error.into()))?;
+            if let Some(owner) = owner {
+                owner.give(&file, path);
+            }
         }
         if !create && fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
             return Err(OpenError::Foreign(path.to_owned()));

@@ -27,6 +27,18 @@ mod api {
 
 mod browser;
 
+/// The command line of the real program: what it refuses, asks, creates and prints.
+mod commands {
+    mod creating;
+    mod first_incident;
+    mod ownership;
+    mod refusals;
+    mod secrets;
+    mod settings;
+    mod terminal;
+    mod tokens;
+}
+
 /// Contacts, contact groups and channels: the contact API, the native API and the pages.
 mod contacts {
     mod channel_settings;

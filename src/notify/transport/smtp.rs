@@ -21,6 +21,7 @@ use lettre::{
         response::Response,
     },
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
@@ -303,6 +304,9 @@ impl Authorities {
         let Some(path) = &settings.ca_file else { return Ok(Self { own: None }) };
         let bad = |reason: String| SetupError::BadSetting { setting: "mail.ca_file", reason };
         let pem = fs::read(path).map_err(|error| bad(format!("cannot read {}: {error}", path.display())))?;
+        if CertificateDer::pem_slice_iter(&pem).next().is_none() {
+            return Err(bad(format!("{} holds no certificate", path.display())));
+        }
         let own = Certificate::from_pem(&pem)
             .map_err(|error| bad(format!("{} holds no certificates: {error}", path.display())))?;
         Ok(Self { own: Some(own) })

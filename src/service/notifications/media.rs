@@ -52,6 +52,12 @@ impl Notifications {
         }
     }
 
+    /// Returns the channel types of the plug-ins that were installed when the server, or the command, started.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<String> {
+        self.inner.sender.get().map(|sender| sender.plugins().to_vec()).unwrap_or_default()
+    }
+
     /// Returns whether a plug-in for this channel type is installed.
     pub(in crate::service) fn has_plugin(&self, kind: &str) -> bool {
         self.inner.sender.get().is_some_and(|sender| sender.plugins().iter().any(|it| it == kind))

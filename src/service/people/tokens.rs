@@ -82,8 +82,9 @@ impl People {
             if caller.id() != user {
                 caller.require(Action::ManageUsers)?;
             }
-            if command.directory().user(user).is_none() {
-                return Err(ServiceError::NotFound(Model::User));
+            let owner = command.directory().user(user).ok_or(ServiceError::NotFound(Model::User))?;
+            if !owner.is_active {
+                return Err(Refusal::InactiveUser(owner.username.clone()).into());
             }
             if command.directory().tokens.contains_key(&hash) {
                 return Err(Refusal::TokenTaken.into());

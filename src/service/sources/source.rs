@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::random_bytes;
 use crate::domain::{
-    Directory, Source, SourceDraft, SourceId, UserDraft, UserId,
+    Criteria, Directory, IncidentId, Source, SourceDraft, SourceId, UserDraft, UserId,
     source::{check_room_for_type, check_type},
 };
 use crate::service::{
@@ -81,6 +81,36 @@ impl Sources {
             Ok(draft.apply(before, command.directory())?)
         };
         self.put_with(caller, Some(id), apply, stage).await
+    }
+
+    /// Deletes a source that has no incidents and is in no saved filter. Its user is deactivated and loses all tokens.
+    pub async fn delete_source(&self, caller: &Caller, id: SourceId) -> Result<(), ServiceError> {
+        let service = self.clone();
+        let more = move |source: &Source, command: &mut Command<'_>| {
+            let incidents = service.incidents_of(source.id, command)?;
+            if incidents > 0 {
+                return Err(Refusal::SourceHasIncidents(incidents).into());
+            }
+            let tokens = command.directory().tokens_of(source.user).into_iter().map(|token| token.hash);
+            for hash in tokens.collect::<Vec<_>>() {
+                command.delete_token(hash);
+            }
+            command.edit_user(source.user, |user| user.is_active = false);
+            Ok(())
+        };
+        self.delete_with::<Source>(caller, id, more).await
+    }
+
+    /// Counts the incidents of a source. Runs on the writer thread, where the search knows all commits before the
+    /// current batch; incidents that the batch itself created are read.
+    fn incidents_of(&self, id: SourceId, command: &Command<'_>) -> Result<u64, ServiceError> {
+        let criteria = Criteria { sources: Some([id].into()), ..Criteria::default() };
+        let mut count = self.search().count(&criteria, command.now())?;
+        for incident in self.store().counters().last_incident + 1..=command.last_incident_id().0 {
+            let incident = command.incident(IncidentId(incident))?;
+            count += u64::from(incident.is_some_and(|incident| incident.source == id));
+        }
+        Ok(count)
     }
 
     /// Sets the interval in seconds at which the source must show a sign of life. `None`: it is not watched.

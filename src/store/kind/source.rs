@@ -12,7 +12,7 @@ use crate::domain::{
     Directory, Source, SourceId, UserId,
     agenda::{Task, TaskKind},
 };
-use crate::store::{StoreError, schema::SOURCE_TYPE, verify::Findings};
+use crate::store::{StoreError, codec::id_key, schema::SOURCE_TYPE, tables::WriteTables, verify::Findings};
 
 stored! {
     SourceV1 of Source by id: SourceId {
@@ -47,6 +47,11 @@ impl Kind for Source {
         for row in txn.open_table(SOURCE_TYPE)?.iter()? {
             directory.source_types.insert(row?.0.value().to_owned());
         }
+        Ok(())
+    }
+
+    fn delete_more(tables: &mut WriteTables<'_>, id: SourceId) -> Result<(), StoreError> {
+        tables.last_seen.remove(id_key(id.0))?;
         Ok(())
     }
 

@@ -119,9 +119,9 @@ pub async fn revoke(
 fn curl(origin: &str, token: &str, now: &str) -> String {
     let origin = origin.replace('\'', "%27");
     format!(
-        "curl -X POST '{origin}/api/v2/incidents/' \\\n  -H 'Authorization: Token {token}' \\\n  -H 'Content-Type: \
-         application/json' \\\n  -d '{{\"start_time\": \"{now}\", \"end_time\": \"infinity\", \"description\": \"My \
-         first incident\", \"level\": 3, \"tags\": [{{\"tag\": \"host=example\"}}]}}'"
+        "curl '{origin}/api/v2/incidents/' \\\n  -H 'Authorization: Token {token}' -H 'Content-Type: \
+         application/json' \\\n  -d '{{\"start_time\": \"{now}\", \"source_incident_id\": \"1\", \"level\": 2,\n       \
+         \"description\": \"The fan of sw1 has failed\", \"tags\": [{{\"tag\": \"host=sw1\"}}, {{\"tag\": \"location=oslo\"}}]}}'"
     )
 }
 
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn the_line_for_a_shell_has_json_in_it() {
         let line = curl("http://h'; rm -rf /", "abc", "2026-01-01T00:00:00Z");
-        assert!(line.starts_with("curl -X POST 'http://h%27; rm -rf //api/v2/incidents/' \\\n"), "{line}");
+        assert!(line.starts_with("curl 'http://h%27; rm -rf //api/v2/incidents/' \\\n"), "{line}");
         let json = line.split_once("-d '").unwrap().1.trim_end_matches('\'');
         let body: serde_json::Value = serde_json::from_str(json).unwrap();
-        assert_eq!(body["end_time"], "infinity");
+        assert_eq!(body["level"], 2);
     }
 }

@@ -120,7 +120,7 @@ async fn a_source_gets_tokens_and_posts_with_them() {
     assert_eq!(shown.status, 200);
     let token = between(&shown.text, "Authorization: Token ", "&#39;").to_owned();
     assert_eq!(token.len(), 40);
-    assert!(shown.text.contains("curl -X POST"), "{}", shown.text);
+    assert!(shown.text.contains("curl &#39;http://argus.test/api/v2/incidents/&#39;"), "{}", shown.text);
     assert!(!admin.get(&path).await.text.contains(&token), "shown once");
     let other = admin.post(&format!("{path}tokens/"), &[("days", "never")]).await;
     assert_eq!(other.text.matches("/revoke/").count(), 2);

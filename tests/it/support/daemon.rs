@@ -54,8 +54,22 @@ impl Site {
         self.command(args).output().unwrap()
     }
 
-    /// Standard output of a command that has to succeed, without white space at its end.
+    /// Creates the data file that `args` name, with the accounts of a first start and nothing else.
+    pub fn create(&self, args: &[&str]) {
+        let made = self.command(&[&["generate", "0"], args].concat()).output().unwrap();
+        assert!(made.status.success(), "{}", stderr(&made));
+    }
+
+    /// Standard output of a command that has to succeed, without white space at its end. Creates the data file first if
+    /// the command needs one.
     pub fn ok(&self, args: &[&str]) -> String {
+        const NEED_A_FILE: &[&str] =
+            &["user", "token", "source", "channel", "filter", "profile", "incident", "reindex", "check"];
+        let flag = args.iter().position(|arg| *arg == "--data").map_or(&[][..], |at| &args[at..at + 2]);
+        let data = flag.last().map_or_else(|| self.data(), |path| self.path(path));
+        if NEED_A_FILE.contains(&args[0]) && !data.exists() {
+            self.create(flag);
+        }
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()

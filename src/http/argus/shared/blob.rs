@@ -130,7 +130,7 @@ fn take_criterion(fields: &mut BodyFields, key: &str, slot: Slot<'_>) {
     }
 }
 
-/// Parses a JSON object with all criteria.
+/// Parses a JSON object with all criteria. Unknown keys are errors.
 ///
 /// # Errors A description of what is wrong, for users.
 pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
@@ -140,7 +140,11 @@ pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
         Err(error) => return Err(format!("not JSON: {error}")),
     };
     let mut fields = BodyFields::new(object, false);
-    let blob = take_blob(&mut fields, true);
+    let mut blob = take_blob(&mut fields, true);
+    if let Some(unknown) = fields.names().next() {
+        let known: Vec<&str> = blob.slots().map(|(criterion, _)| criterion.key).collect();
+        return Err(format!("there is no criterion {unknown:?}; possible are {}", known.join(", ")));
+    }
     if fields.has_errors() { Err(fields.refuse().body().to_string()) } else { Ok(blob) }
 }
 

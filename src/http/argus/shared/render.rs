@@ -86,7 +86,8 @@ impl<'a> SourceBody<'a> {
         }
     }
 
-    /// Returns a placeholder for a source that does not exist. Never needed, as sources are not deleted.
+    /// Returns a placeholder for a source that does not exist. Never needed, as only sources without
+    /// incidents are deleted.
     const fn unknown(id: SourceId) -> Self {
         Self { pk: id.0, name: "", r#type: SourceTypeBody { name: "" }, user: 0, base_url: "" }
     }

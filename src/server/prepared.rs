@@ -1,0 +1,95 @@
+//! Everything that is made of the settings alone, before the data file or a port is opened. So a server refuses a bad
+//! setting before it changes anything, and `argusd config --check` refuses the same settings.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use secrecy::ExposeSecret;
+
+use super::transport_settings::{channel_settings, decision_settings, ping};
+use crate::clock::SystemClock;
+use crate::config::{Config, Dialect, Origin};
+use crate::domain::user::password_problem;
+use crate::http::{HttpSettings, IcingaDialect};
+use crate::notify::{Channels, Pinger};
+use crate::web::{SettingRow, WebSettings};
+
+pub(super) struct Prepared {
+    pub channels: Arc<Channels>,
+    pub http: HttpSettings,
+    pub web: WebSettings,
+    /// Who is notified that the server is well, and how often.
+    pub ping: Option<(Pinger, Duration)>,
+}
+
+impl Prepared {
+    /// Reads the files that the settings name.
+    pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
+        check_data_path(&config.data.value)?;
+        check_first_password(config)?;
+        decision_settings(config)?;
+        let channels = Channels::new(&channel_settings(config), Arc::new(SystemClock))?;
+        Ok(Self {
+            channels: Arc::new(channels),
+            http: http_settings(config)?,
+            web: web_settings(config)?,
+            ping: ping(config)?,
+        })
+    }
+}
+
+/// Fails if a server would refuse these settings.
+pub fn check_settings(config: &Config) -> anyhow::Result<()> {
+    Prepared::new(config).map(drop)
+}
+
+fn check_data_path(path: &Path) -> anyhow::Result<()> {
+    ensure!(!path.as_os_str().is_empty(), "data: the path is empty");
+    ensure!(!path.is_dir(), "data: {} is a directory; name a file in it", path.display());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !path.exists() && !directory.is_dir() {
+        bail!("data: there is no directory for {}; create it first", path.display());
+    }
+    Ok(())
+}
+
+/// Checks the first password while it can still be used.
+fn check_first_password(config: &Config) -> anyhow::Result<()> {
+    let password = config.admin.password.value.as_ref().filter(|_| !config.data.value.exists());
+    match password.and_then(|password| password_problem(password.expose_secret())) {
+        None => Ok(()),
+        Some(problem) => bail!("admin.password ({}): {problem}", config.admin.password.origin),
+    }
+}
+
+fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
+    let networks = &config.trusted_proxies;
+    let trusted_proxies = networks
+        .value
+        .iter()
+        .map(|network| network.parse().with_context(|| format!("trusted_proxies ({})", networks.origin)))
+        .collect::<anyhow::Result<_>>()?;
+    let icinga_dialect = match config.icinga.dialect.value {
+        Dialect::Issue => IcingaDialect::Issue,
+        Dialect::Current => IcingaDialect::Current,
+    };
+    Ok(HttpSettings {
+        public_url: config.public_url.value.clone(),
+        frontends: config.frontend_urls.value.clone(),
+        trusted_proxies,
+        icinga_dialect,
+        access_log: config.log.access.value,
+        ..HttpSettings::default()
+    })
+}
+
+fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
+    let tokens = match &config.web.tokens.value {
+        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
+        None => None,
+    };
+    let row =
+        |(name, value, origin): (&'static str, String, Origin)| SettingRow { name, value, origin: origin.to_string() };
+    let rows = config.rows().into_iter().map(row).collect();
+    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
+}
