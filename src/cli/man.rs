@@ -10,7 +10,7 @@ use clap_mangen::{
 
 use super::{args::Arguments, output};
 
-/// What clap does not know: files, variables and exit codes. Each entry has a term and its explanation.
+/// Sections about files, variables and exit codes, which clap does not know. Each entry has a term and its explanation.
 const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "FILES",
