@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod commands;
 mod completions;
+mod doctor;
 mod health;
 mod man;
 mod openapi;
@@ -70,6 +71,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Config { check: true } => show_config::check(&config, &environment),
         Command::Config { check: false } => show_config::run(&config),
         Command::Check => check::run(&config),
+        Command::Doctor(doctor) => doctor::run(&config, &doctor),
+        Command::Mail { command } => doctor::mail(&config, command),
         Command::Generate(generate) => commands::run(&config, requests::generate(&generate), output::Format::Table),
         Command::Demo(Demo { seed, force }) => {
             commands::run(&config, crate::control::AdminRequest::Demo { seed, force }, output::Format::Table)

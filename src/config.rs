@@ -3,6 +3,7 @@
 //! Flags take precedence over the environment, the environment over the file, and the file over defaults. This module
 //! does not know what the settings are used for. `settings` declares each setting in one line.
 
+mod background;
 mod environment;
 mod log_level;
 mod section;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 
 use self::section::{Section, Sources};
 pub use self::{
+    background::{Background, OldVariable},
     environment::Environment,
     setting_kind::{Dialect, LogFormat, MailTls, SmsHttp},
     settings::{Config, MailConfig, SmsConfig},
@@ -94,7 +96,8 @@ impl Config {
             })?,
             None => settings::File::default(),
         };
-        settings::finish(Self::read(&Sources { flags, environment }, file)?)
+        let config = settings::finish(Self::read(&Sources { flags, environment }, file)?)?;
+        Ok(Self { background: Background::of(flags, environment), ..config })
     }
 
     /// Returns name, value and origin of each setting, for people.

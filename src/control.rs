@@ -16,12 +16,14 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::service::MailTest;
+
 pub use self::{
     channels::built_in_types as built_in_channel_types,
     execute::execute,
     rows::{ChannelRow, FilterRow, ProfileRow, SourceRow, TokenRow, UserRow},
 };
-pub use crate::domain::user::password_problem;
+pub use crate::domain::{Finding, FindingLevel, user::password_problem};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AdminRequest {
@@ -83,6 +85,12 @@ pub enum AdminRequest {
         force: bool,
     },
     Check,
+    /// Examines the server and what it depends on.
+    Doctor,
+    /// Sends a test mail through the server's own mail server.
+    TestMail {
+        address: String,
+    },
     Reindex,
     Backup {
         to: PathBuf,
@@ -118,8 +126,27 @@ pub enum AdminReply {
     Profiles(Vec<ProfileRow>),
     /// Faults that `check` found. Empty: none.
     Findings(Vec<String>),
+    /// Results of all checks of the doctor.
+    Doctor(Vec<Finding>),
+    MailTest(MailTestReply),
     /// The reason why the command was not carried out.
     Refused(String),
+}
+
+/// Result of a test mail.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MailTestReply {
+    pub is_sent: bool,
+    /// Last answer of the mail server or the network.
+    pub answer: String,
+    /// Steps of the dialogue, one line each, without secrets.
+    pub transcript: Vec<String>,
+}
+
+impl From<MailTest> for MailTestReply {
+    fn from(MailTest { is_sent, answer, transcript }: MailTest) -> Self {
+        Self { is_sent, answer, transcript }
+    }
 }
 
 /// Serializes a secret for the other end of the admin socket, the only place to which secrets are serialized.

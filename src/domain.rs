@@ -10,6 +10,7 @@ pub mod ack;
 pub mod address;
 pub mod agenda;
 pub mod attempt;
+pub mod certificate;
 pub mod change;
 pub mod channel;
 pub mod channel_types;
@@ -18,6 +19,7 @@ pub mod contact_filter;
 pub mod criterion;
 pub mod datetime;
 pub mod destination;
+pub mod doctor;
 pub mod draft;
 pub mod email;
 pub mod event;
@@ -71,6 +73,10 @@ pub use self::{
     contact::{Contact, ContactDraft, ContactGroup, GroupDraft},
     datetime::Zoned,
     destination::{Destination, DestinationDraft},
+    doctor::{
+        Facts, Finding, FindingLevel, HostFacts, MailFailure, MailStep, NetworkFacts, NeverReached, StoredFacts,
+        StoredIndex, findings,
+    },
     draft::Managed,
     event::{Event, EventType, EventTypeSet, StateAfter},
     filter::{AnyOf, Criteria, FilterSubject},

@@ -14,6 +14,7 @@ pub mod docs;
 pub mod error;
 mod exposition;
 pub mod fields;
+pub mod forwarding;
 pub mod host;
 pub mod icinga;
 pub mod native;
@@ -48,6 +49,7 @@ pub use body::Payload;
 pub use docs::{native_openapi, openapi};
 pub use error::ApiError;
 pub use fields::{BodyFields, TextRule};
+pub use forwarding::Forwarding;
 pub use icinga::Dialect as IcingaDialect;
 pub use page::Location;
 pub use params::Params;
@@ -69,6 +71,8 @@ pub struct HttpSettings {
     pub frontends: Vec<Url>,
     /// Proxies whose `X-Forwarded-*` headers are trusted.
     pub trusted_proxies: Vec<Network>,
+    /// Forwarding headers that were seen.
+    pub forwarding: Arc<Forwarding>,
     /// Dialect of the contact API where the path does not name one.
     pub icinga_dialect: IcingaDialect,
     /// Time limit for receiving the body of a request.
@@ -83,6 +87,7 @@ impl Default for HttpSettings {
             public_url: None,
             frontends: Vec::new(),
             trusted_proxies: Vec::new(),
+            forwarding: Arc::default(),
             icinga_dialect: IcingaDialect::default(),
             body_timeout: limits::BODY_TIMEOUT,
             access_log: false,

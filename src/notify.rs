@@ -24,5 +24,5 @@ pub use self::{
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
-    transport::{Channels, Pinger, SetupError, Transcript, Transport},
+    transport::{Channels, MailProbe, Pinger, PresentedCertificate, SetupError, Transcript, Transport, presented},
 };

@@ -3,6 +3,7 @@
 mod admin_socket;
 mod backend;
 mod connections;
+mod doctor;
 mod first_start;
 mod plugin_types;
 mod prepared;
@@ -19,14 +20,16 @@ use tracing::{info, warn};
 pub use self::{
     admin_socket::connect,
     backend::{Backend, check},
+    doctor::{doctor, test_mail},
     plugin_types::plugin_types,
     prepared::check_settings,
 };
-use self::{prepared::Prepared, sender::TransportSender};
+use self::{doctor::Surroundings, prepared::Prepared, sender::TransportSender};
 use crate::config::Config;
+use crate::domain::doctor::{ServerState, has_others};
 use crate::jobs;
 use crate::notify::{Channels, Health};
-use crate::web;
+use crate::web::{self, WebSettings};
 
 /// Time limit for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -90,7 +93,20 @@ async fn serve(config: &Config, descriptors: usize) -> anyhow::Result<()> {
     let http = prepared.http;
     let limit = config.max_connections.value.min(connections::at_most_with(descriptors));
     let bounds = connections::ConnectionBounds::new(limit, http.trusted_proxies.clone());
-    let router = web::with_pages(backend.service().clone(), http, prepared.web);
+    let links = doctor::link_facts(config, Some(address), has_others(&backend.service().directory()));
+    doctor::warn_at_start(config, &links);
+    let surroundings = Surroundings {
+        config: config.clone(),
+        listening: Some(address),
+        descriptors: Some(descriptors),
+        forwarding: Arc::clone(&http.forwarding),
+        store: Some(store.clone()),
+        channels: Ok(Arc::clone(&channels)),
+        state: ServerState::Running,
+    };
+    backend.service().system().examine_through(Arc::new(surroundings));
+    let web = WebSettings { links: Some(links), ..prepared.web };
+    let router = web::with_pages(backend.service().clone(), http, web);
     let connections = tokio::spawn(connections::serve(listener, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
     let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, prepared.ping, stopping));

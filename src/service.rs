@@ -33,6 +33,7 @@ use crate::search::Search;
 use crate::store::{Store, WriteError};
 
 pub use crate::domain::channel::ChannelRefusal;
+pub use crate::domain::doctor::{Intake, Reached};
 pub use crate::{
     search::{Facets, SearchError, Sort, SortColumn, SortedCursor, Status as IndexStatus},
     store::{Command, FileFaults, StoreError, WriterFigures},
@@ -63,7 +64,7 @@ pub use notifications::incident_details::{DecidedEvent, IncidentDetails};
 pub use notifications::media::OfferedMedium;
 pub use notifications::profile_preview::{DraftFilter, PreviewDraft, ProfilePreview};
 pub use notifications::rule_decisions::RuleDecision;
-pub use notifications::sender::{MessageFigures, MessageSender, Reached, TestOutcome};
+pub use notifications::sender::{MailTest, MessageFigures, MessageSender, TestOutcome};
 pub use people::login::{AuthFailure, LoginFailure};
 pub use people::sessions::{Browser, PasswordChangeFailure, Session};
 pub use people::setup::FirstStart;
@@ -72,8 +73,9 @@ pub use policy::{Action, Forbidden, Permissions};
 pub use slots::{NoSlot, Slot, Slots};
 pub use sources::overview::{SourceView, TokenState};
 pub use system::audit::{AuditFilter, AuditPage};
+pub use system::doctor::{Examiner, missing_plugins, stored_facts};
 pub use system::figures::{Figures, ProcessFigures, SourceFigures};
-pub use system::health::{Health, Intake};
+pub use system::health::Health;
 pub use system::self_incidents::Settled;
 
 /// Settings of the use cases, as the operator configured them.
@@ -119,6 +121,7 @@ struct ServiceState {
     reported: system::self_incidents::Reported,
     reported_expiries: people::expired_tokens::ReportedExpiries,
     sender: OnceLock<Arc<dyn MessageSender>>,
+    examination: system::doctor::Examination,
     test_limiter: notifications::sender::TestLimiter,
     forecasts: Arc<Semaphore>,
     bulks: incidents::bulk::Bulk,
@@ -146,6 +149,7 @@ impl Service {
                 reported: system::self_incidents::Reported::default(),
                 reported_expiries: people::expired_tokens::ReportedExpiries::default(),
                 sender: OnceLock::new(),
+                examination: system::doctor::Examination::default(),
                 test_limiter: notifications::sender::TestLimiter::default(),
                 forecasts: Arc::new(Semaphore::new(PREVIEWS_AT_ONCE)),
                 bulks: incidents::bulk::Bulk::default(),

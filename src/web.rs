@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 
+use crate::domain::doctor::LinkFacts;
 use crate::http::{HttpSettings, peer};
 use crate::service::Service;
 
@@ -54,6 +55,8 @@ pub struct WebSettings {
     pub banner: Option<String>,
     /// Additional style sheet with custom properties that change the appearance.
     pub tokens: Option<String>,
+    /// Addresses that links in messages begin with. `None`: nothing is sent.
+    pub links: Option<LinkFacts>,
     /// All settings in force, shown to administrators. Without secrets.
     pub rows: Vec<SettingRow>,
 }

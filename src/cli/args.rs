@@ -111,6 +111,15 @@ pub(super) enum Command {
     Stress(Stress),
     /// Verify the data file, its indexes and counters; exits with 1 if something is wrong
     Check,
+    /// Examine mail, names, certificates, files, backups and settings, and say how to fix what is wrong.
+    ///
+    /// Exits with 0 if nothing is bad, and with 1 otherwise. Nothing is changed, and no mail is sent.
+    Doctor(Doctor),
+    /// Test the mail server
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// Rebuild the text index
     Reindex,
     /// Write a complete, consistent, compacted copy of the data file, while the server runs or not
@@ -459,6 +468,25 @@ pub(super) enum IncidentCommand {
         duration: Option<i64>,
         #[arg(long, value_name = "TEXT")]
         closing_message: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Print the findings as a JSON list with check, level, title, found, meaning and fix
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 for warnings, too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MailCommand {
+    /// Send a test mail, and show each step and the answer of the mail server; exits with 1 if it is not accepted
+    Test {
+        /// The recipient
+        address: String,
     },
 }
 

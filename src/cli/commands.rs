@@ -208,7 +208,7 @@ pub(super) fn incident(config: &Config, command: IncidentCommand) -> anyhow::Res
 
 pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode> {
     match reply {
-        AdminReply::Done | AdminReply::Progress(_) => {}
+        AdminReply::Done | AdminReply::Progress(_) | AdminReply::Doctor(_) | AdminReply::MailTest(_) => {}
         AdminReply::Text(text) => output::say(text),
         AdminReply::Noted { text, remark } => {
             if !text.is_empty() {

@@ -52,6 +52,14 @@ fn ask(mut stream: &UnixStream, request: &AdminRequest) -> anyhow::Result<AdminR
 
 fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<AdminReply> {
     telemetry::start_for_command();
+    // These need no data file, and change none.
+    match &request {
+        AdminRequest::Doctor => return server::doctor(config).map(AdminReply::Doctor),
+        AdminRequest::TestMail { address } => {
+            return server::test_mail(config, address).map(|tested| AdminReply::MailTest(tested.into()));
+        }
+        _ => {}
+    }
     let creates = request.creates_data_file();
     if !creates {
         require_data_file(config)?;

@@ -59,7 +59,7 @@ impl Sources<'_> {
 
 /// Declares sections: the struct and the one for the file, the prefix of the names, optionally the setting that is
 /// checked `first`, and a line for each setting: `key in the file => field: kind, variables, default`. Nested sections
-/// come last.
+/// come after the settings, and what is no setting comes last.
 macro_rules! sections {
     (@spec $prefix:literal $key:ident $variables:tt $default:expr) => {
         Spec {
@@ -71,12 +71,14 @@ macro_rules! sections {
     ($($(#[$about:meta])* $name:ident, $file:ident, $prefix:literal $(, $first:ident first)? {
         $($(#[$doc:meta])* $key:ident => $field:ident: $kind:ty, $variables:tt, $default:expr;)*
         $([$section:ident]: $config:ident;)*
+        $(+ $(#[$extra_doc:meta])* $extra:ident: $extra_type:ty;)?
     })*) => {$(
         $(#[$about])*
         #[derive(Clone, Debug)]
         pub struct $name {
             $($(#[$doc])* pub $field: Setting<<$kind as SettingKind>::Value>,)*
             $(pub $section: $config,)*
+            $($(#[$extra_doc])* pub $extra: $extra_type,)?
         }
 
         #[derive(Debug, Default, Deserialize)]
@@ -95,6 +97,7 @@ macro_rules! sections {
                 Ok(Self {
                     $($field: $field?,)*
                     $($section: Section::read(sources, file.$section)?,)*
+                    $($extra: Default::default(),)?
                 })
             }
 

@@ -278,6 +278,11 @@ pub(super) fn host_time_zone() -> String {
     iana_time_zone::get_timezone().ok().filter(|name| name.parse::<Tz>().is_ok()).unwrap_or_else(|| "UTC".to_owned())
 }
 
+/// Returns whether [`host_time_zone`] is a fallback.
+pub(super) fn is_zone_unknown() -> bool {
+    iana_time_zone::get_timezone().ok().is_none_or(|name| name.parse::<Tz>().is_err())
+}
+
 /// Returns a reader that trims and parses text.
 fn checked<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(FoundValue) -> Result<T, ConfigError> {
     |FoundValue { name, origin, text }| {
@@ -308,12 +313,14 @@ fn log_level_of(variable: &str, text: String) -> Result<Option<String>, String> 
     })
 }
 
-/// Translates Argus' `EMAIL_USE_TLS`, a boolean that means STARTTLS (contract section 25).
+/// Translates Argus' `EMAIL_USE_TLS`, a boolean that means STARTTLS (contract section 25), and Django's `EMAIL_USE_SSL`,
+/// which means TLS from the first byte.
 fn mail_tls_of(variable: &str, text: String) -> Result<Option<String>, String> {
-    Ok(Some(match variable {
-        "EMAIL_USE_TLS" => if parse_bool(text.trim())? { "starttls" } else { "none" }.to_owned(),
-        _ => text,
-    }))
+    Ok(match variable {
+        "EMAIL_USE_TLS" => Some(if parse_bool(text.trim())? { "starttls" } else { "none" }.to_owned()),
+        "EMAIL_USE_SSL" => parse_bool(text.trim())?.then(|| "tls".to_owned()),
+        _ => Some(text),
+    })
 }
 
 fn parse_host(host: &str) -> Result<String, String> {
@@ -350,7 +357,7 @@ fn parse_interval(text: &str, min: u64, max: u64) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is not a time from {min}s to {max}s, such as 90s, 5m or 12h"))
 }
 
-fn parse_bool(text: &str) -> Result<bool, String> {
+pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "on" | "true" | "yes" => Ok(true),
         "0" | "off" | "false" | "no" => Ok(false),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    ConfigError, Origin, Setting,
+    Background, ConfigError, Origin, Setting,
     section::{Section, Sources, Spec, sections},
     setting_kind::{
         Days, Dialect, FirstPassword, HiddenUrl, Host, Hours, Interval, JsonObject, LONGEST_LIFE_DAYS, Listen,
@@ -40,6 +40,8 @@ sections! {
         [notifications]: NotificationConfig;
         [mail]: MailConfig;
         [sms]: SmsConfig;
+        + /// Origins of the settings, for those who examine them.
+        background: Background;
     }
 
     LogConfig, Log, "log." {
@@ -116,7 +118,7 @@ sections! {
         host => host: Host, ["ARGUSD_MAIL_HOST", "EMAIL_HOST"], "localhost";
         /// The default depends on `tls`.
         port => port: Number<u16, 1, 65_535>, ["ARGUSD_MAIL_PORT", "EMAIL_PORT"], "25";
-        tls => tls: MailTls, ["ARGUSD_MAIL_TLS", "EMAIL_USE_TLS"], "none";
+        tls => tls: MailTls, ["ARGUSD_MAIL_TLS", "EMAIL_USE_SSL", "EMAIL_USE_TLS"], "none";
         /// Name for the login at the mail server. Empty: no login is required.
         username => username: String, ["ARGUSD_MAIL_USERNAME", "EMAIL_HOST_USER"], "";
         password_file => password: Secret,

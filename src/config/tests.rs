@@ -178,3 +178,16 @@ fn the_manual_has_every_setting_with_its_variables() {
         }
     }
 }
+
+#[test]
+fn tls_from_the_first_byte_has_the_name_of_django() {
+    let tls = |env: &Environment| {
+        let mail = merge(&Flags::default(), env, File::default()).unwrap().mail;
+        (mail.tls.value, mail.port.value)
+    };
+    assert_eq!(tls(&Environment::from([("EMAIL_USE_SSL", "True")])), (MailTls::Tls, 465));
+    assert_eq!(tls(&Environment::from([("EMAIL_USE_SSL", "0"), ("EMAIL_USE_TLS", "1")])), (MailTls::StartTls, 587));
+    assert_eq!(tls(&Environment::from([("EMAIL_USE_SSL", "1"), ("EMAIL_USE_TLS", "1")])), (MailTls::Tls, 465));
+    let named = Environment::from([("EMAIL_USE_SSL", "1"), ("ARGUSD_MAIL_TLS", "none")]);
+    assert_eq!(tls(&named), (MailTls::None, 25));
+}

@@ -68,6 +68,11 @@ async fn carry_out(
             Ok(AdminReply::Text(made.to_string()))
         }
         R::Check => blocking(service, check).await,
+        R::Doctor => Ok(AdminReply::Doctor(service.system().examine(&service.people().local_caller()?).await?)),
+        R::TestMail { address } => {
+            let tested = service.notifications().test_mail(&service.people().local_caller()?, &address).await?;
+            Ok(AdminReply::MailTest(tested.into()))
+        }
         R::Reindex => reindex(service, progress).await,
         R::Backup { to } => {
             let copied = blocking(service, move |service| service.store().backup(&to)).await?;

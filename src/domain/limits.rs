@@ -238,6 +238,16 @@ pub const ACKS_PER_INCIDENT: usize = 10_000;
 pub const AUDIT_LOOKS: usize = 20_000;
 /// Entries of the change log read for the rate of incoming events.
 pub const INTAKE_LOOKS: usize = 1_000;
+/// Newest messages that are read to find recipients to whom no message was ever sent.
+pub const DOCTOR_MESSAGES: usize = 2_000;
+/// Time for which the health page shows what it learned from the mail server and other hosts.
+pub const DOCTOR_CACHE: Duration = Duration::from_mins(5);
+/// Time that the health page waits for them.
+pub const DOCTOR_PATIENCE: Duration = Duration::from_secs(2);
+/// Time limit for looking up a name, and for reading a certificate.
+pub const DOCTOR_TIMEOUT: Duration = Duration::from_secs(10);
+/// Names of hosts that are looked up.
+pub const DOCTOR_NAMES: usize = 50;
 /// Queued messages that the health page reads to say whether they are refused.
 pub const QUEUE_LOOKS: usize = 200;
 

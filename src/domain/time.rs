@@ -123,11 +123,43 @@ impl StepDetector {
     }
 }
 
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Formats a duration in microseconds, with its two largest units.
+#[must_use]
+pub fn span(micros: i64) -> String {
+    let parts = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];
+    let Some(first) = parts.iter().position(|(unit, _)| micros >= *unit) else { return "0 s".to_owned() };
+    let mut words = Vec::new();
+    let mut left = micros;
+    for (unit, name) in parts.iter().skip(first).take(2) {
+        let count = left / unit;
+        left %= unit;
+        if count > 0 {
+            words.push(format!("{count} {name}"));
+        }
+    }
+    words.join(" ")
+}
+
+/// Formats a time relative to now, such as "3 h ago" or "in 2 d".
+#[must_use]
+pub fn ago(now: Timestamp, at: Timestamp) -> String {
+    let passed = now.micros().saturating_sub(at.micros());
+    match passed {
+        passed if passed.saturating_abs() < SECOND => "now".to_owned(),
+        passed if passed > 0 => format!("{} ago", span(passed)),
+        passed => format!("in {}", span(passed.saturating_neg())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SECOND: i64 = 1_000_000;
     const LEAST: i64 = 5 * SECOND;
 
     #[test]

@@ -72,7 +72,12 @@ impl FromRequestParts<Api> for Client {
 #[must_use]
 pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
     let peer = connection(&parts.extensions)?;
-    if !is_trusted(settings, peer) {
+    let is_proxy = is_trusted(settings, peer);
+    if parts.headers.contains_key("x-forwarded-for") {
+        let is_https = first_of(&parts.headers, "x-forwarded-proto") == Some("https");
+        settings.forwarding.note(peer, is_proxy, is_https);
+    }
+    if !is_proxy {
         return Some(peer);
     }
     let headers = parts.headers.get_all("x-forwarded-for").into_iter();

@@ -58,22 +58,31 @@ pub enum MediumReach {
     UnreachableSince(MonotonicTime),
 }
 
+/// Difference between an attempt and the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReachChange {
+    /// The first failure since the start or since the last success.
+    Lost,
+    /// The first success after a failure.
+    Found,
+}
+
 impl Health {
     /// Records the result of an attempt, as [`Health::note`] does. Logs when the mail server cannot be reached any
     /// longer, with the reason, and when it can be again. Other media have many servers, so they are not logged.
     pub fn note_attempt(&self, medium: &str, outcome: &AttemptOutcome, now: Now) {
-        let before = self.unreachable_since(medium);
-        self.note(medium, outcome.reached, now);
+        let since = self.unreachable_since(medium);
+        let change = self.note(medium, outcome.reached, now);
         if medium != EMAIL {
             return;
         }
-        match (before, outcome.reached) {
-            (None, false) => warn!("the mail server does not accept mail: {}", full_answer(&outcome.answer)),
-            (Some(since), true) => {
-                let seconds = now.moment.micros_since(since) / 1_000_000;
+        match change {
+            Some(ReachChange::Lost) => warn!("the mail server does not accept mail: {}", full_answer(&outcome.answer)),
+            Some(ReachChange::Found) => {
+                let seconds = since.map_or(0, |since| now.moment.micros_since(since) / 1_000_000);
                 info!("the mail server accepts mail again, after {seconds} seconds");
             }
-            _ => {}
+            None => {}
         }
     }
 
@@ -112,19 +121,22 @@ impl Health {
         MonotonicTime::from_micros(self.last_round.load(Ordering::Relaxed))
     }
 
-    /// Records whether an attempt reached the medium's server.
-    pub fn note(&self, medium: &str, reachable: bool, now: Now) {
+    /// Records whether an attempt reached the medium's server. Returns whether that is news.
+    pub fn note(&self, medium: &str, reachable: bool, now: Now) -> Option<ReachChange> {
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
         let new = MediumRecord { reach: MediumReach::Reachable, last_success: None, last_failure: None };
         let record = media.entry(medium.to_owned()).or_insert(new);
         if reachable {
-            (record.reach, record.last_success) = (MediumReach::Reachable, Some(now.wall));
-            return;
+            let before = std::mem::replace(&mut record.reach, MediumReach::Reachable);
+            record.last_success = Some(now.wall);
+            return (before != MediumReach::Reachable).then_some(ReachChange::Found);
         }
         record.last_failure = Some(now.wall);
-        if record.reach == MediumReach::Reachable {
-            record.reach = MediumReach::UnreachableSince(now.moment);
+        if record.reach != MediumReach::Reachable {
+            return None;
         }
+        record.reach = MediumReach::UnreachableSince(now.moment);
+        Some(ReachChange::Lost)
     }
 
     /// Returns all records, sorted by medium.
@@ -176,12 +188,12 @@ mod tests {
     fn the_first_failure_in_a_row_counts() {
         let health = Health::default();
         assert_eq!(health.reach("email"), None);
-        for now in [1, 2] {
-            health.note("email", false, at(now));
+        for (now, change) in [(1, Some(ReachChange::Lost)), (2, None)] {
+            assert_eq!(health.note("email", false, at(now)), change);
             assert_eq!(health.unreachable_since("email"), Some(moment(1)));
         }
         assert_eq!(health.unreachable_since("sms"), None);
-        health.note("email", true, at(3));
+        assert_eq!(health.note("email", true, at(3)), Some(ReachChange::Found));
         assert_eq!((health.unreachable_since("email"), health.reach("email")), (None, Some(MediumReach::Reachable)));
         health.note("email", false, at(4));
         assert_eq!(health.unreachable_since("email"), Some(moment(4)));

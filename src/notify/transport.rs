@@ -7,6 +7,7 @@ mod ntfy;
 mod per_channel;
 mod ping;
 mod post;
+mod presented;
 mod reach;
 mod roots;
 mod sms;
@@ -28,7 +29,12 @@ use self::{
     smtp_pool::SmtpPools,
     webhook::Webhook,
 };
-pub use self::{ping::Pinger, transcript::Transcript};
+pub use self::{
+    ping::Pinger,
+    presented::{PresentedCertificate, presented},
+    smtp::MailProbe,
+    transcript::Transcript,
+};
 use super::{
     ContactCard, Content, Outgoing,
     plugin::Plugins,
@@ -40,6 +46,7 @@ use crate::clock::{Clock, random_bytes};
 use crate::domain::{
     AttemptOutcome, Destination, Directory, PluginInfo, Zoned,
     channel_types::{CHANNEL_TYPES, Protocol},
+    destination::{EMAIL, EMAIL_ADDRESS},
     limits::PROVIDER_ANSWER,
 };
 
@@ -126,6 +133,29 @@ impl Channels {
             contact,
         };
         self.send(&message).await
+    }
+
+    /// Sends a test mail to an address through the server's own mail server, requested on the command line.
+    pub async fn test_mail(&self, address: &str) -> (AttemptOutcome, Transcript) {
+        let message = Outgoing {
+            id: format!("test-{:032x}", u128::from_be_bytes(random_bytes())),
+            medium: EMAIL.to_owned(),
+            settings: [(EMAIL_ADDRESS.to_owned(), address.to_owned())].into(),
+            content: Content::Test { username: "argusd mail test".to_owned() },
+            contact: None,
+        };
+        self.send(&message).await
+    }
+
+    /// Asks the server's own mail server whether it would accept a mail, without sending one.
+    pub async fn probe_mail(&self, recipient: &str) -> MailProbe {
+        self.smtp_pools.probe(recipient).await
+    }
+
+    /// Returns the address from which mails are sent.
+    #[must_use]
+    pub fn mail_sender(&self) -> String {
+        self.smtp_pools.sender_address()
     }
 
     /// Stops the plug-ins of channels that were deleted, and drops the mail settings of these channels.

@@ -29,7 +29,7 @@ use crate::store::Owner;
 const LONGEST_PATH: usize = 100;
 
 /// Returns the path of the socket of a data file: beside it or, if that path is too long, in a directory of its owner.
-fn socket_path(data: &Path) -> PathBuf {
+pub(super) fn socket_path(data: &Path) -> PathBuf {
     let data = std::fs::canonicalize(data).or_else(|_| std::path::absolute(data)).unwrap_or_else(|_| data.to_owned());
     let path = beside(&data, ".sock");
     if path.as_os_str().len() <= LONGEST_PATH {

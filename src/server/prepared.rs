@@ -91,5 +91,5 @@ fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
     let row =
         |(name, value, origin): (&'static str, String, Origin)| SettingRow { name, value, origin: origin.to_string() };
     let rows = config.rows().into_iter().map(row).collect();
-    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows })
+    Ok(WebSettings { banner: config.web.banner.value.clone(), tokens, rows, links: None })
 }

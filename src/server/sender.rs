@@ -8,10 +8,16 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use crate::domain::{AttemptEnd, Destination, PluginInfo};
-use crate::notify::{Channels, Health, MediumReach};
-use crate::service::{MessageFigures, MessageSender, Reached, TestOutcome};
+use crate::domain::{AttemptEnd, AttemptOutcome, Destination, PluginInfo};
+use crate::notify::{Channels, Health, MediumReach, Transcript};
+use crate::service::{MailTest, MessageFigures, MessageSender, Reached, TestOutcome};
 use crate::store::Store;
+
+/// Converts the result of a test mail.
+pub(super) fn mail_test(outcome: AttemptOutcome, transcript: &Transcript) -> MailTest {
+    let is_sent = outcome.ended == AttemptEnd::Sent;
+    MailTest { is_sent, answer: outcome.answer, transcript: transcript.lines().to_vec() }
+}
 
 pub(super) struct TransportSender {
     pub channels: Arc<Channels>,
@@ -46,6 +52,13 @@ impl MessageSender for TransportSender {
             let directory = self.store.directory();
             let (outcome, transcript) = self.channels.test(&directory, destination, username).await;
             TestOutcome { ended: outcome.ended, answer: outcome.answer, transcript: transcript.lines().to_vec() }
+        })
+    }
+
+    fn test_mail<'a>(&'a self, address: &'a str) -> BoxFuture<'a, MailTest> {
+        Box::pin(async move {
+            let (outcome, transcript) = self.channels.test_mail(address).await;
+            mail_test(outcome, &transcript)
         })
     }
 

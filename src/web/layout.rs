@@ -3,8 +3,12 @@
 use chrono_tz::Tz;
 
 use super::{Show, Site, Visitor};
-use crate::domain::{DateFormat, Preferences, limits::LIVE_SILENCE};
-use crate::service::Permissions;
+use crate::domain::{
+    DateFormat, Preferences,
+    doctor::{self, LinkFacts, has_others},
+    limits::LIVE_SILENCE,
+};
+use crate::service::{Action, Permissions};
 
 /// Sections of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Frame {
     pub banner: Option<String>,
     /// Warning about the data file, which is shown to everybody.
     pub warning: Option<String>,
+    /// Address with which links in messages begin although it leads nowhere, for administrators.
+    pub dead_links: Option<String>,
     pub has_tokens: bool,
     /// Token that forms must send.
     pub csrf: String,
@@ -51,6 +57,7 @@ impl Frame {
             can: visitor.caller.permissions(),
             csrf: visitor.csrf.clone(),
             notice: visitor.notice.clone(),
+            dead_links: dead_links(site, visitor),
             ..Self::around(site, &visitor.preferences, section, title.into())
         }
     }
@@ -72,6 +79,7 @@ impl Frame {
             date_format: preferences.date_format.name(),
             banner: site.settings().banner.clone(),
             warning: site.service.system().data_file_warning(),
+            dead_links: None,
             has_tokens: site.settings().tokens.is_some(),
             csrf: String::new(),
             form_number: uuid::Uuid::new_v4().simple().to_string(),
@@ -109,6 +117,16 @@ impl Frame {
         };
         own == section
     }
+}
+
+/// Returns the address with which links in messages begin, if the visitor can do something about it.
+fn dead_links(site: &Site, visitor: &Visitor) -> Option<String> {
+    let links = site.settings().links.as_ref()?;
+    if !visitor.caller.may(Action::SeeAdministration) {
+        return None;
+    }
+    let has_others = has_others(&site.service.directory());
+    doctor::dead_links(&LinkFacts { has_others, ..links.clone() })
 }
 
 /// Returns how times are shown to a user: time zone, date format and the current time.

@@ -3,12 +3,8 @@
 use chrono::{SecondsFormat, Timelike};
 use chrono_tz::Tz;
 
-use crate::domain::{DateFormat, Timestamp};
-
-const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub use crate::domain::time::span;
+use crate::domain::{DateFormat, Timestamp, time::ago};
 
 /// Format of times for a user, at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -49,12 +45,7 @@ impl Show {
     /// Formats a time relative to now, such as "3 h ago" or "in 2 d".
     #[must_use]
     pub fn relative(&self, at: &Timestamp) -> String {
-        let passed = self.now.micros().saturating_sub(at.micros());
-        match passed {
-            passed if passed.saturating_abs() < SECOND => "now".to_owned(),
-            passed if passed > 0 => format!("{} ago", span(passed)),
-            passed => format!("in {}", span(passed.saturating_neg())),
-        }
+        ago(self.now, *at)
     }
 
     /// Formats the time that has passed since `at`.
@@ -69,26 +60,14 @@ impl Show {
     }
 }
 
-/// Formats a duration in microseconds, with its two largest units.
-#[must_use]
-pub fn span(micros: i64) -> String {
-    let parts = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s")];
-    let Some(first) = parts.iter().position(|(unit, _)| micros >= *unit) else { return "0 s".to_owned() };
-    let mut words = Vec::new();
-    let mut left = micros;
-    for (unit, name) in parts.iter().skip(first).take(2) {
-        let count = left / unit;
-        left %= unit;
-        if count > 0 {
-            words.push(format!("{count} {name}"));
-        }
-    }
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECOND: i64 = 1_000_000;
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
 
     #[test]
     fn spans_have_two_units() {

@@ -99,6 +99,7 @@ mod notifications {
 mod pages {
     mod admin;
     mod form_errors;
+    mod health;
     mod navigation;
     mod repeated_forms;
 }
@@ -109,6 +110,7 @@ mod process {
     mod clients;
     mod crash;
     mod damage;
+    mod doctor;
     mod logging;
     mod plugins;
     mod raw_requests;

@@ -51,6 +51,10 @@ impl SenderIdentity {
         Ok(Self { from: Mailbox { name, email }, domain })
     }
 
+    pub(super) const fn address(&self) -> &Address {
+        &self.from.email
+    }
+
     /// Returns the sender with another name or address, where one is given.
     pub(super) fn of_sender(&self, name: Option<&str>, sender: Option<&str>) -> Result<Self, SetupError> {
         let email = match sender {

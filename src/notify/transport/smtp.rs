@@ -3,6 +3,8 @@
 //! The SMTP dialogue is implemented here, command by command, because the meaning of an answer depends on the command:
 //! if a recipient is refused, the message fails; if the login is refused, our settings are wrong.
 
+mod probe;
+
 use std::{
     fmt, fs,
     sync::{Mutex, PoisonError},
@@ -27,6 +29,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+pub use self::probe::MailProbe;
 use super::{AttemptOutcome, SetupError, Transcript, roots};
 use crate::domain::{email, limits};
 use crate::notify::{Encryption, MailSettings, text::clean};
@@ -179,7 +182,8 @@ impl Smtp {
         }
         let mut stage = SmtpStage::Sender;
         let dialogue = async {
-            connection.command(Mail::new(envelope.from().cloned(), options)).await?;
+            let answer = connection.command(Mail::new(envelope.from().cloned(), options)).await?;
+            transcript.note(&format!("MAIL FROM: {}", shown(&answer)));
             stage = SmtpStage::Recipient;
             for recipient in envelope.to() {
                 let answer = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await?;

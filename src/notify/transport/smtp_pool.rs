@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::{
     SetupError,
-    email_message::SenderIdentity,
+    email_message::{SenderIdentity, address},
     per_channel::PerChannel,
-    smtp::{Authorities, Smtp},
+    smtp::{Authorities, MailProbe, Smtp},
 };
-use crate::domain::Channel;
+use crate::domain::{Channel, MailFailure, MailStep};
 use crate::notify::{Encryption, MailSettings};
 
 pub(super) struct SmtpPool {
@@ -45,6 +45,21 @@ impl SmtpPools {
             return Ok(Arc::clone(&self.own));
         };
         self.of_channels.get(channel.uuid, config, || self.build(config))
+    }
+
+    /// Asks the server's own mail server whether it would accept a mail to `recipient`.
+    pub(super) async fn probe(&self, recipient: &str) -> MailProbe {
+        match address(recipient) {
+            Ok(to) => self.own.smtp.probe(self.own.sender.address().clone(), to).await,
+            Err(answer) => {
+                let failure = MailFailure { step: MailStep::Recipient, answer, code: None };
+                MailProbe { result: Err(failure), certificate: None }
+            }
+        }
+    }
+
+    pub(super) fn sender_address(&self) -> String {
+        self.own.sender.address().to_string()
     }
 
     pub(super) fn keep(&self, is_there: impl Fn(Uuid) -> bool) {

@@ -6,15 +6,22 @@ use futures_util::future::BoxFuture;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 
 use crate::domain::{
-    AttemptEnd, Destination, DestinationId, PluginInfo, Timestamp, UserId,
+    AttemptEnd, Destination, DestinationId, PluginInfo, UserId,
+    doctor::Reached,
     limits::{TEST_MESSAGE_EVERY, TEST_MESSAGES, TEST_SENDERS_KEPT},
 };
-use crate::service::{Caller, Model, Notifications, ServiceError};
+use crate::service::{Action, Caller, Model, Notifications, ServiceError};
 
 /// Sends test messages to destinations, and knows the plug-ins.
 pub trait MessageSender: Send + Sync {
     /// Sends one test message at once, requested by `username`. Ends within a bounded time.
     fn test<'a>(&'a self, destination: &'a Destination, username: &'a str) -> BoxFuture<'a, TestOutcome>;
+
+    /// Sends a test mail to an address through the server's own mail server. Ends within a bounded time.
+    fn test_mail<'a>(&'a self, _address: &'a str) -> BoxFuture<'a, MailTest> {
+        let answer = "nothing is sent here".to_owned();
+        Box::pin(async { MailTest { is_sent: false, answer, transcript: Vec::new() } })
+    }
 
     /// Returns the results of sending since the start, for each medium that was used.
     fn reached(&self) -> Vec<Reached> {
@@ -47,14 +54,14 @@ pub struct MessageFigures {
     pub failed: u64,
 }
 
-/// Results of the attempts to send via a medium.
+/// Result of a test mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
-    pub medium: String,
-    pub last_success: Option<Timestamp>,
-    pub last_failure: Option<Timestamp>,
-    /// Time of the first failure since the last success. `None` if the last attempt succeeded.
-    pub unreachable_since: Option<Timestamp>,
+pub struct MailTest {
+    pub is_sent: bool,
+    /// Last answer of the mail server or the network.
+    pub answer: String,
+    /// Steps of the dialogue, one line each, without secrets.
+    pub transcript: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +101,15 @@ impl Notifications {
         if self.inner.sender.set(sender).is_err() {
             tracing::warn!("the sender of test messages is already set");
         }
+    }
+
+    /// Sends a test mail to any address, for the command line. Nothing is stored.
+    pub async fn test_mail(&self, caller: &Caller, address: &str) -> Result<MailTest, ServiceError> {
+        caller.require(Action::ManageUsers)?;
+        let Some(sender) = self.inner.sender.get() else {
+            return Err(ServiceError::Internal("nothing is sent here"));
+        };
+        Ok(sender.test_mail(address).await)
     }
 
     /// Sends a test message to a destination of the caller. Nothing is stored.

@@ -1,52 +1,27 @@
-//! Figures for the health page.
+//! Figures for the health page and for findings.
 
 use std::{ops::ControlFlow, path::PathBuf};
 
+use super::doctor::stored_facts;
 use crate::domain::{
-    ChangeKind, Message, Seq, Timestamp,
-    limits::{INTAKE_LOOKS, QUEUE_LOOKS},
+    ChangeKind, Message, Seq, StoredFacts, Timestamp,
+    doctor::Intake,
+    limits::INTAKE_LOOKS,
+    message::{MessageOutcome, full_answer, outcomes_in_words},
 };
-use crate::service::{Caller, IndexStatus, Reached, ServiceError, System, policy::Action};
-use crate::store::{FileFaults, Snapshot, StoreError};
+use crate::service::{Caller, ServiceError, System, policy::Action};
+use crate::store::{Snapshot, StoreError};
 
 const MINUTE: i64 = 60 * 1_000_000;
 const HOUR: i64 = 60 * MINUTE;
 
+/// State of the server at one moment.
 #[derive(Clone, Debug)]
 pub struct Health {
     pub data_path: PathBuf,
-    pub data_bytes: u64,
-    /// Free space on the disk of the data file.
-    pub free_bytes: u64,
-    pub file: FileFaults,
-    pub index: IndexStatus,
-    pub incidents: u64,
-    pub events: u64,
-    pub last_minute: Intake,
-    pub last_hour: Intake,
-    /// Queued messages.
-    pub due: u64,
-    /// Failed messages.
-    pub dead: u64,
-    pub oldest_due: Option<Message>,
-    /// The oldest queued message with a failed attempt, among the first [`QUEUE_LOOKS`].
-    pub refused: Option<Message>,
-    /// Results of sending since the start, by medium.
-    pub reached: Vec<Reached>,
-    /// Time of the newest change in the change log.
-    pub newest_change: Option<Timestamp>,
-    pub sends: bool,
+    pub facts: StoredFacts,
     pub started: Timestamp,
     pub now: Timestamp,
-}
-
-/// Numbers of incidents and events that were created in a period that ends now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Intake {
-    pub incidents: u64,
-    pub events: u64,
-    /// Whether the change log begins after the start of the period, so the numbers may be too low.
-    pub at_least: bool,
 }
 
 impl System {
@@ -69,34 +44,26 @@ impl System {
         let service = self.clone();
         self.blocking(move || {
             let (store, now) = (service.store(), service.now());
-            let (data_bytes, free_bytes) = store.disk()?;
             let snapshot = store.snapshot()?;
-            let counters = snapshot.counters()?;
-            let (due, dead) = snapshot.outbox_depth()?;
-            let oldest = snapshot.oldest_due_messages(QUEUE_LOOKS)?;
-            Ok(Health {
-                data_path: store.path().to_owned(),
-                data_bytes,
-                free_bytes,
-                file: store.file_faults(),
-                index: service.search().status(),
-                incidents: counters.incidents,
-                events: counters.events,
-                last_minute: intake(&snapshot, now.saturating_add_micros(-MINUTE))?,
-                last_hour: intake(&snapshot, now.saturating_add_micros(-HOUR))?,
-                due,
-                dead,
-                refused: oldest.iter().find(|message| message.attempts > 0).cloned(),
-                oldest_due: oldest.into_iter().next(),
-                reached: service.inner.sender.get().map(|sender| sender.reached()).unwrap_or_default(),
-                newest_change: snapshot.change(Seq(counters.last_seq))?.map(|change| change.at),
-                sends: service.directory().settings.send,
-                started: service.started(),
-                now,
-            })
+            let mut facts = stored_facts(store, service.settings(), now)?;
+            facts.last_minute = intake(&snapshot, now.saturating_add_micros(-MINUTE))?;
+            facts.last_hour = intake(&snapshot, now.saturating_add_micros(-HOUR))?;
+            service.add_running_facts(&mut facts);
+            Ok(Health { data_path: store.path().to_owned(), facts, started: service.started(), now })
         })
         .await
     }
+}
+
+/// Returns a sentence about the first message with a failed attempt.
+pub(super) fn refused(messages: &[Message]) -> Option<String> {
+    let refused = messages.iter().find(|message| message.attempts > 0)?;
+    let outcome = MessageOutcome {
+        delivery: refused.state.delivery(),
+        attempts: refused.attempts,
+        answer: full_answer(&refused.answer),
+    };
+    Some(outcomes_in_words(&[outcome]))
 }
 
 /// Counts incidents and events by the ids that were assigned since then. The change log is ordered by time, so a binary

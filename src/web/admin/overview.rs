@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 
 use super::{Staff, health};
-use crate::domain::directory::OWN_SOURCE;
+use crate::domain::{FindingLevel, directory::OWN_SOURCE};
 use crate::service::Health;
 use crate::web::{Frame, PageResult, Posted, Site, done, page};
 
@@ -14,7 +14,7 @@ struct OverviewPage {
     frame: Frame,
     tab: &'static str,
     health: Health,
-    worst: health::HealthLevel,
+    worst: FindingLevel,
     users: usize,
     sources: usize,
     rules: usize,
@@ -36,14 +36,14 @@ pub async fn show(State(site): State<Site>, staff: Staff) -> PageResult {
     let health = site.service.system().health(&staff.visitor.caller).await?;
     let steps = SetupSteps {
         has_source: directory.sources.values().any(|source| source.name != OWN_SOURCE),
-        has_incident: health.incidents > 0,
+        has_incident: health.facts.incidents > 0,
         has_profile: !directory.profiles.is_empty() || !directory.rules.is_empty(),
     };
     let rules = directory.rules.values();
     page(&OverviewPage {
         frame: staff.frame(&site, "Administration"),
         tab: "overview",
-        worst: health::worst(&health),
+        worst: health::worst(&site, &staff.visitor.caller, &health).await?,
         health,
         users: directory.users.len(),
         sources: directory.sources.len(),

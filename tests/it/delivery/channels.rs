@@ -490,7 +490,10 @@ async fn a_test_message_comes_with_a_transcript() {
     let (outcome, transcript) = mailing(&sink).send(&message).await;
     assert_sent(&outcome, "250");
     let connected = format!("connected to 127.0.0.1:{}", sink.port);
-    assert_eq!(transcript.lines(), [connected.as_str(), "TLS: no", "RCPT TO: 250 2.1.5 Ok", "250 2.0.0 Taken"]);
+    assert_eq!(
+        transcript.lines(),
+        [connected.as_str(), "TLS: no", "MAIL FROM: 250 2.1.0 Ok", "RCPT TO: 250 2.1.5 Ok", "250 2.0.0 Taken"]
+    );
     assert_eq!(sink.mails()[0].header("Subject"), "[Argus] Test message");
     assert_eq!(sink.mails()[0].header("References"), "");
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
@@ -220,6 +221,42 @@ async fn smtp_connection(stream: TcpStream, state: &Mutex<SmtpState>) -> std::io
             "RSET" | "NOOP" => dialogue.writer.write_all(b"250 Ok\r\n").await?,
             _ => dialogue.writer.write_all(b"502 What?\r\n").await?,
         }
+    }
+}
+
+/// A mail server with TLS from the first byte that says yes to everything. Its certificate is up to the test.
+pub struct TlsSink {
+    pub port: u16,
+    _server: Server,
+}
+
+impl TlsSink {
+    /// `pem` has the certificate and its key.
+    pub fn start(pem: &str) -> Self {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let (port, server) = Server::start(0, move |stream| {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(acceptor.accept(stream).await?);
+                stream.write_all(b"220 sink.example.org ESMTP\r\n").await?;
+                stream.flush().await?;
+                let mut line = String::new();
+                while stream.read_line(&mut line).await? > 0 {
+                    stream.write_all(b"250 Ok\r\n").await?;
+                    stream.flush().await?;
+                }
+                Ok::<_, std::io::Error>(())
+            });
+        });
+        Self { port, _server: server }
     }
 }
 
