@@ -25,7 +25,7 @@ use std::{
 use clap::{Parser, error::ErrorKind};
 
 use self::args::{Arguments, Command, Demo};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Flags};
 use crate::telemetry;
 
 /// Runs the program with these arguments; the first is its name.
@@ -64,10 +64,13 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Health { url: Some(url) } => return health::run(&url),
         _ => {}
     }
-    let environment = Environment::of_process();
-    let config = Config::load(&arguments.settings.into(), &environment)?;
+    let (flags, environment) = (Flags::from(arguments.settings), Environment::of_process());
+    let config = match Config::load(&flags, &environment) {
+        Err(error) if matches!(command, Command::Serve) => return Ok(serve::refuse(&error.into())),
+        loaded => loaded?,
+    };
     match command {
-        Command::Serve => serve::run(&config, &environment),
+        Command::Serve => serve::run(&config, flags, environment),
         Command::Config { check: true } => show_config::check(&config, &environment),
         Command::Config { check: false } => show_config::run(&config),
         Command::Check => check::run(&config),

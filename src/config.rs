@@ -26,7 +26,7 @@ pub use self::{
     background::{Background, OldVariable},
     environment::Environment,
     setting_kind::{Dialect, LogFormat, MailTls, SmsHttp},
-    settings::{Config, MailConfig, SmsConfig},
+    settings::{Config, MailConfig, SmsConfig, TlsConfig},
     unknown::UnknownVariable,
 };
 
@@ -61,6 +61,8 @@ impl fmt::Display for Origin {
 pub struct Flags {
     pub data: Option<PathBuf>,
     pub listen: Option<String>,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
     pub config: Option<PathBuf>,
 }
 
@@ -70,6 +72,8 @@ impl Flags {
         match name {
             "data" => self.data.clone().map(Into::into),
             "listen" => self.listen.clone().map(Into::into),
+            "tls.cert" => self.tls_cert.clone().map(Into::into),
+            "tls.key" => self.tls_key.clone().map(Into::into),
             _ => None,
         }
     }

@@ -73,6 +73,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<Network>,
     /// Forwarding headers that were seen.
     pub forwarding: Arc<Forwarding>,
+    /// Whether these headers are trusted from clients of the Unix socket.
+    pub trusts_unix_socket: bool,
     /// Dialect of the contact API where the path does not name one.
     pub icinga_dialect: IcingaDialect,
     /// Time limit for receiving the body of a request.
@@ -88,6 +90,7 @@ impl Default for HttpSettings {
             frontends: Vec::new(),
             trusted_proxies: Vec::new(),
             forwarding: Arc::default(),
+            trusts_unix_socket: false,
             icinga_dialect: IcingaDialect::default(),
             body_timeout: limits::BODY_TIMEOUT,
             access_log: false,

@@ -24,5 +24,8 @@ pub use self::{
     outgoing::{ContactCard, Content, Notice, Outgoing, Summary},
     queue::QueueSettings,
     settings::{ChannelSettings, Encryption, HttpGateway, MailSettings, PluginSettings, SmsSettings},
-    transport::{Channels, MailProbe, Pinger, PresentedCertificate, SetupError, Transcript, Transport, presented},
+    transport::{
+        BuiltInTransports, Channels, MailProbe, Pinger, PresentedCertificate, SetupError, Transcript, Transport,
+        presented,
+    },
 };

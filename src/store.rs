@@ -64,7 +64,7 @@ pub use self::{
 use self::{
     command::Staged,
     file::{Access, DataFile},
-    writer::{ClosureJob, Job, Published, Writer},
+    writer::{ClosureJob, Job, Published, Writer, WriterActivity},
 };
 use crate::clock::Clock;
 use crate::domain::{
@@ -108,6 +108,7 @@ struct StoreState {
     published: Arc<Published>,
     sender: ArcSwap<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
+    activity: Arc<WriterActivity>,
     last_seen: RwLock<FxHashMap<SourceId, SeenFigures>>,
     is_verified: AtomicBool,
 }
@@ -163,11 +164,13 @@ impl Store {
             figures: Arc::default(),
         });
         let (sender, queue) = mpsc::channel(WRITE_QUEUE);
+        let activity = Arc::<WriterActivity>::default();
         let writer = Writer {
             file: Arc::clone(&file),
             clock: Arc::clone(&clock),
             published: Arc::clone(&published),
             queue,
+            activity: Arc::clone(&activity),
             // Built here, before anything waits for the writer.
             matcher: Matcher::new(&directory),
             directory,
@@ -189,6 +192,7 @@ impl Store {
                 published,
                 sender: ArcSwap::from_pointee(Some(sender)),
                 thread: Mutex::new(Some(thread)),
+                activity,
                 last_seen: RwLock::new(last_seen),
                 is_verified: AtomicBool::new(false),
             }),
@@ -304,6 +308,18 @@ impl Store {
         let closed = || WriteError::Store(StoreError::Closed);
         self.queue().ok_or_else(closed)?.blocking_send(Box::new(job)).map_err(|_| closed())?;
         answer.blocking_recv().unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Returns for how long the writer has been busy with one batch, in microseconds. 0: it waits for commands.
+    /// `i64::MAX`: its thread has ended.
+    #[must_use]
+    pub fn writer_busy_micros(&self) -> i64 {
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.as_ref().is_some_and(thread::JoinHandle::is_finished) {
+            return i64::MAX;
+        }
+        let now = self.inner.clock.moment();
+        self.inner.activity.busy_since().map_or(0, |since| now.micros_since(since))
     }
 
     /// Passes each batch from the next one on to `follower`.

@@ -31,6 +31,7 @@ pub mod visitor;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::http::request::Parts;
 
 use crate::domain::doctor::LinkFacts;
@@ -61,6 +62,22 @@ pub struct WebSettings {
     pub rows: Vec<SettingRow>,
 }
 
+/// The current [`WebSettings`], which can be replaced while pages are shown. Clones share them.
+#[derive(Clone, Debug)]
+pub struct LiveWebSettings(Arc<ArcSwap<WebSettings>>);
+
+impl From<WebSettings> for LiveWebSettings {
+    fn from(settings: WebSettings) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(settings)))
+    }
+}
+
+impl LiveWebSettings {
+    pub fn replace(&self, settings: WebSettings) {
+        self.0.store(Arc::new(settings));
+    }
+}
+
 /// Setting and where its value came from, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingRow {
@@ -82,12 +99,12 @@ struct SiteState {
     /// Forms that were sent recently.
     submissions: Submissions,
     http: HttpSettings,
-    settings: WebSettings,
+    settings: LiveWebSettings,
 }
 
 impl Site {
     #[must_use]
-    pub fn new(service: Service, http: HttpSettings, settings: WebSettings) -> Self {
+    pub fn new(service: Service, http: HttpSettings, settings: LiveWebSettings) -> Self {
         Self {
             service,
             inner: Arc::new(SiteState {
@@ -99,9 +116,10 @@ impl Site {
         }
     }
 
+    /// Returns the settings that are in force now.
     #[must_use]
-    pub fn settings(&self) -> &WebSettings {
-        &self.inner.settings
+    pub fn settings(&self) -> Arc<WebSettings> {
+        self.inner.settings.0.load_full()
     }
 
     /// Returns scheme and host as the browser knows them, without a slash at the end.

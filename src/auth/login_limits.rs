@@ -71,8 +71,9 @@ impl LoginLimits {
             (true, vec![(self.hasher.hash_one(("place", trier.username, network)), ACCOUNT)])
         } else {
             let account = (self.hasher.hash_one(("stranger", trier.username, network)), ACCOUNT);
-            let address = network.map(|network| (self.hasher.hash_one(("address", network)), ADDRESS));
-            (false, [account].into_iter().chain(address).collect())
+            // Clients without an address share a budget, since a proxy may connect without naming its clients.
+            let address = (self.hasher.hash_one(("address", network)), ADDRESS);
+            (false, vec![account, address])
         };
         let level = lock(&self.budgets).take(&taken, now)?;
         Ok(Attempt { login_limits: self, rank: CheckPriority::new(is_known, level), taken, network, counts: false })
@@ -297,6 +298,16 @@ mod tests {
         }
         assert!(fail(&login_limits, trier("another", "2001:db8::2"), now).is_err());
         fail(&login_limits, trier("another", "2001:db8:0:1::1"), now).unwrap();
+    }
+
+    #[test]
+    fn clients_without_an_address_share_a_budget() {
+        let (login_limits, now) = (LoginLimits::default(), Instant::now());
+        for i in 0..PASSWORD_TRIES_PER_ADDRESS.get() {
+            fail(&login_limits, trier(&format!("user{i}"), ""), now).unwrap();
+        }
+        assert!(fail(&login_limits, trier("another", ""), now).is_err());
+        fail(&login_limits, trier("another", "10.0.0.1"), now).unwrap();
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(super) fn of_channels(arguments: impl IntoIterator<Item = OsString>) -> Vec<
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut at = 1;
     while let Some(flag) = arguments.get(at).filter(|flag| flag.as_encoded_bytes().starts_with(b"--")) {
-        let takes_next = ["--data", "--listen", "--config"].iter().any(|known| flag == known);
+        let takes_next =
+            ["--data", "--listen", "--tls-cert", "--tls-key", "--config"].iter().any(|known| flag == known);
         at += if takes_next { 2 } else { 1 };
     }
     if arguments.get(at).is_none_or(|command| command != "channel") {
@@ -50,9 +51,15 @@ pub(super) struct SettingArgs {
     /// The data file; also ARGUSD_DATA [default: ./argusd.redb]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     data: Option<PathBuf>,
-    /// Where to listen; also ARGUSD_LISTEN [default: 127.0.0.1:8000]
-    #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Settings")]
+    /// Where to listen, HOST:PORT or unix:PATH; also ARGUSD_LISTEN [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "WHERE", help_heading = "Settings")]
     listen: Option<String>,
+    /// The server's certificate and its chain in PEM, for HTTPS; also ARGUSD_TLS_CERT
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate; also ARGUSD_TLS_KEY
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    tls_key: Option<PathBuf>,
     /// The settings file; also ARGUSD_CONFIG [default: /etc/argusd/argusd.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     config: Option<PathBuf>,
@@ -60,7 +67,8 @@ pub(super) struct SettingArgs {
 
 impl From<SettingArgs> for Flags {
     fn from(args: SettingArgs) -> Self {
-        Self { data: args.data, listen: args.listen, config: args.config }
+        let SettingArgs { data, listen, tls_cert, tls_key, config } = args;
+        Self { data, listen, tls_cert, tls_key, config }
     }
 }
 

@@ -52,11 +52,11 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
 ];
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    output::write(&page()?);
+    output::write(page()?.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
-fn page() -> std::io::Result<Vec<u8>> {
+fn page() -> std::io::Result<String> {
     let root = Arguments::command().disable_help_subcommand(true);
     let source = format!("argusd {}", env!("CARGO_PKG_VERSION"));
     let man = Man::new(root.clone()).title("ARGUSD").source(source).manual("argusd");
@@ -73,7 +73,21 @@ fn page() -> std::io::Result<Vec<u8>> {
     for (title, entries) in SECTIONS {
         section(title, entries).to_writer(&mut page)?;
     }
-    Ok(page)
+    Ok(without_repetitions(&String::from_utf8_lossy(&page)))
+}
+
+/// Removes what `mandoc` warns of: empty lines, line breaks after line breaks, and the definition of the quotation mark
+/// that stands before each section.
+fn without_repetitions(page: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in page.lines() {
+        let is_definition = line.starts_with(".ie ") || line.starts_with(".el ");
+        let is_repeated = (is_definition && lines.contains(&line)) || (line == ".br" && lines.last() == Some(&".br"));
+        if !line.is_empty() && !is_repeated {
+            lines.push(line);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Adds a command with its synopsis and options, and the commands below it.
@@ -120,11 +134,12 @@ mod tests {
 
     #[test]
     fn every_command_is_on_the_page_once() {
-        let page = String::from_utf8(page().unwrap()).unwrap();
+        let page = page().unwrap();
         for name in ["argusd user create", "argusd backup", "argusd completions", "argusd health"] {
             assert_eq!(page.matches(&format!(".SS \"{name}\"")).count(), 1, "{name}");
         }
         assert_eq!(page.matches(r"\fB\-\-listen\fR").count(), 2, "in the synopsis and in the settings");
         assert!(!page.contains("(1)"), "no page is named that does not exist");
+        assert!(!page.contains("\n\n") && !page.contains(".br\n.br"), "{page}");
     }
 }

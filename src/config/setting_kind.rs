@@ -89,8 +89,8 @@ kinds! {
     Option<PathBuf>: Option<PathBuf>, PathBuf,
         |found: FoundValue| Ok(Some(found.text).filter(|path| !path.is_empty()).map(PathBuf::from)),
         |path: &Option<PathBuf>| path.as_ref().map(PathBuf::show).unwrap_or_default();
-    Option<Url>: Option<Url>, String,
-        checked(|text| if text.is_empty() { Ok(None) } else { parse_url(text).map(Some) }),
+    PublicUrl: Option<Url>, String,
+        checked(|text| if text.is_empty() { Ok(None) } else { parse_public_url(text).map(Some) }),
         |url: &Option<Url>| url.as_ref().map(Url::to_string).unwrap_or_default();
     HiddenUrl: Option<Url>, String,
         checked(|text| if text.is_empty() { Ok(None) } else { parse_url(text).map(Some) }), hide;
@@ -111,6 +111,7 @@ kinds! {
         |found: FoundValue| Ok(Some(found.into_text()).filter(|text| !text.trim().is_empty())),
         |text: &Option<String>| text.clone().unwrap_or_default();
     Listen: String, String, checked(parse_listen), String::clone;
+    FileMode: u32, String, checked(parse_mode), |mode: &u32| format!("{mode:04o}");
     Host: String, String, checked(parse_host), String::clone;
     LogLevel: String, String, checked(log_level::parse), String::clone, log_level_of;
     JsonObject: String, String, checked(parse_json_object), String::clone;
@@ -133,8 +134,12 @@ kinds! {
 
 /// Text without trimming; `None` if it is blank.
 pub struct OptionalText;
-/// `HOST:PORT`.
+/// `HOST:PORT`, or `unix:PATH`.
 pub struct Listen;
+/// Permissions of a file, as an octal number.
+pub struct FileMode;
+/// `http` or `https` with a host and perhaps a port, and nothing else.
+pub struct PublicUrl;
 /// A level, or log directives.
 pub struct LogLevel;
 /// Name or address of a host.
@@ -290,10 +295,49 @@ fn checked<T>(parse: impl FnOnce(&str) -> Result<T, String>) -> impl FnOnce(Foun
     }
 }
 
+/// Longest path of a Unix socket in bytes.
+const LONGEST_SOCKET_PATH: usize = 107;
+
 fn parse_listen(text: &str) -> Result<String, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        if !path.starts_with('/') {
+            return Err(format!("{text:?} has no absolute path, such as unix:/run/argusd/argusd.sock"));
+        }
+        if path.len() > LONGEST_SOCKET_PATH {
+            return Err(format!(
+                "the path of a Unix socket has at most {LONGEST_SOCKET_PATH} bytes, not {}",
+                path.len()
+            ));
+        }
+        return Ok(text.to_owned());
+    }
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
         _ => Err(format!("{text:?} is not HOST:PORT")),
+    }
+}
+
+fn parse_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if (0o600..=0o777).contains(&mode) => Ok(mode),
+        _ => Err(format!("{text:?} is no octal number from 0600 to 0777, such as 0660")),
+    }
+}
+
+/// Parses the public address. Pages, links and cookies have paths that begin at the root of a host, so it has no path.
+fn parse_public_url(text: &str) -> Result<Url, String> {
+    let url = parse_url(text)?;
+    if url.path() != "/" {
+        return Err(format!(
+            "{text:?} has a path, but argusd needs a host name of its own, such as {}://argus.example.org",
+            url.scheme()
+        ));
+    }
+    let is_origin = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if is_origin && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(format!("{text:?} has more than a host and a port"))
     }
 }
 

@@ -10,25 +10,28 @@ use super::{
     Background, ConfigError, Origin, Setting,
     section::{Section, Sources, Spec, sections},
     setting_kind::{
-        Days, Dialect, FirstPassword, HiddenUrl, Host, Hours, Interval, JsonObject, LONGEST_LIFE_DAYS, Listen,
-        LogFormat, LogLevel, MailTls, Number, OptionalText, Seconds, Secret, SettingKind, SmsHttp, StormLimit,
-        host_time_zone,
+        Days, Dialect, FileMode, FirstPassword, HiddenUrl, Host, Hours, Interval, JsonObject, LONGEST_LIFE_DAYS,
+        Listen, LogFormat, LogLevel, MailTls, Number, OptionalText, PublicUrl, Seconds, Secret, SettingKind, SmsHttp,
+        StormLimit, host_time_zone,
     },
 };
 
 sections! {
     Config, File, "" {
         data => data: PathBuf, ["ARGUSD_DATA"], "argusd.redb";
-        /// `HOST:PORT`. Port 0 means any free port.
+        /// `HOST:PORT`, or `unix:` and the path of a socket. Port 0 means any free port.
         listen => listen: Listen, ["ARGUSD_LISTEN"], "127.0.0.1:8000";
-        /// Address at which clients reach the server. `None`: the one that each request names.
-        public_url => public_url: Option<Url>, ["ARGUSD_PUBLIC_URL"], "";
+        /// Permissions of the Unix socket.
+        listen_mode => listen_mode: FileMode, ["ARGUSD_LISTEN_MODE"], "0660";
+        /// Address at which clients reach the server, without a path. `None`: the one that each request names.
+        public_url => public_url: PublicUrl, ["ARGUSD_PUBLIC_URL"], "";
         /// Frontends on other hosts. Links to the frontend lead to the first one.
         frontend_urls => frontend_urls: Vec<Url>, ["ARGUSD_FRONTEND_URLS", "ARGUS_FRONTEND_URL"], "";
-        /// Addresses and networks of proxies whose forwarding headers are trusted.
+        /// Addresses and networks of proxies whose forwarding headers are trusted. `unix`: whoever uses the Unix socket.
         trusted_proxies => trusted_proxies: Vec<String>, ["ARGUSD_TRUSTED_PROXIES"], "";
         time_zone => time_zone: Tz, ["ARGUSD_TIME_ZONE", "TIME_ZONE"], host_time_zone();
         max_connections => max_connections: Number<usize, 1, 1_000_000>, ["ARGUSD_MAX_CONNECTIONS"], "20000";
+        [tls]: TlsConfig;
         [log]: LogConfig;
         [watchdog]: WatchdogConfig;
         [storage]: StorageConfig;
@@ -42,6 +45,13 @@ sections! {
         [sms]: SmsConfig;
         + /// Origins of the settings, for those who examine them.
         background: Background;
+    }
+
+    /// Encryption of connections. Both files or none.
+    TlsConfig, Tls, "tls." {
+        /// PEM file with the certificate of the server, and those that lead from it to its authority.
+        cert => cert: Option<PathBuf>, ["ARGUSD_TLS_CERT"], "";
+        key => key: Option<PathBuf>, ["ARGUSD_TLS_KEY"], "";
     }
 
     LogConfig, Log, "log." {
@@ -158,5 +168,22 @@ pub(super) fn finish(mut config: Config) -> Result<Config, ConfigError> {
             reason: "only one of gateway_address, address_template and http may be set".to_owned(),
         });
     }
+    check_tls(&config)?;
     Ok(config)
+}
+
+/// Refuses half of a pair, and encryption that nothing would use.
+fn check_tls(config: &Config) -> Result<(), ConfigError> {
+    let (cert, key) = (&config.tls.cert, &config.tls.key);
+    let wrong = |name, origin, reason: &str| Err(ConfigError::BadValue { name, origin, reason: reason.to_owned() });
+    match (cert.value.is_some(), key.value.is_some()) {
+        (true, false) => wrong("tls.cert", cert.origin, "tls.key is not set, and they belong together"),
+        (false, true) => wrong("tls.key", key.origin, "tls.cert is not set, and they belong together"),
+        (true, true) if config.listen.value.starts_with("unix:") => wrong(
+            "tls.cert",
+            cert.origin,
+            "a Unix socket is not encrypted: leave out tls.cert and tls.key, and let the proxy encrypt, or listen on HOST:PORT",
+        ),
+        _ => Ok(()),
+    }
 }

@@ -126,6 +126,58 @@ fn there_is_one_way_for_text_messages() {
 }
 
 #[test]
+fn certificate_and_key_belong_together() {
+    let load = |text: &str| merge(&Flags::default(), &Environment::from([]), file(text));
+    let refusal = |text: &str| load(text).unwrap_err().to_string();
+    let tls = load("[tls]\ncert = '/c.pem'\nkey = '/k.pem'").unwrap().tls;
+    assert_eq!((tls.cert.value, tls.key.value), (Some("/c.pem".into()), Some("/k.pem".into())));
+    assert_eq!(refusal("[tls]\ncert = '/c.pem'"), "tls.cert (file): tls.key is not set, and they belong together");
+    assert_eq!(refusal("[tls]\nkey = '/k.pem'"), "tls.key (file): tls.cert is not set, and they belong together");
+    let unix = refusal("listen = 'unix:/run/a.sock'\n[tls]\ncert = '/c.pem'\nkey = '/k.pem'");
+    assert!(unix.contains("a Unix socket is not encrypted"), "{unix}");
+    let flags = Flags { tls_cert: Some("/f.pem".into()), tls_key: Some("/g.pem".into()), ..Flags::default() };
+    let config = merge(&flags, &Environment::from([("ARGUSD_TLS_CERT", "/e.pem")]), File::default()).unwrap();
+    assert_eq!((config.tls.cert.value, config.tls.cert.origin), (Some("/f.pem".into()), Origin::Flag));
+}
+
+#[test]
+fn listens_on_a_port_or_on_a_unix_socket() {
+    let listen = |text: &str| {
+        let env = Environment::from([("ARGUSD_LISTEN", text)]);
+        merge(&Flags::default(), &env, File::default()).map(|config| config.listen.value).map_err(|it| it.to_string())
+    };
+    assert_eq!(listen("unix:/run/argusd/argusd.sock").unwrap(), "unix:/run/argusd/argusd.sock");
+    assert!(listen("unix:argusd.sock").unwrap_err().contains("no absolute path"));
+    assert!(listen(&format!("unix:/{}", "x".repeat(107))).unwrap_err().contains("at most 107 bytes, not 108"));
+    let mode =
+        |text: &str| merge(&Flags::default(), &Environment::from([("ARGUSD_LISTEN_MODE", text)]), File::default());
+    assert_eq!(mode("666").unwrap().listen_mode.value, 0o666);
+    for wrong in ["0", "1777", "rw", "668", "0466"] {
+        assert!(mode(wrong).unwrap_err().to_string().contains("no octal number"), "{wrong}");
+    }
+}
+
+#[test]
+fn the_public_address_has_no_path() {
+    let load = |text: &str| {
+        let env = Environment::from([("ARGUSD_PUBLIC_URL", text)]);
+        merge(&Flags::default(), &env, File::default()).map(|it| it.public_url.value).map_err(|it| it.to_string())
+    };
+    for right in ["https://argus.example.org", "https://argus.example.org/", "http://[::1]:8000"] {
+        assert!(load(right).unwrap().is_some(), "{right}");
+    }
+    let refused = load("https://noc.example.org/argus/").unwrap_err();
+    assert_eq!(
+        refused,
+        "public_url (ARGUSD_PUBLIC_URL): \"https://noc.example.org/argus/\" has a path, but argusd needs a host name \
+         of its own, such as https://argus.example.org"
+    );
+    for wrong in ["https://a/?b", "https://a/#b", "https://u@a/", "https://u:p@a/"] {
+        assert!(load(wrong).unwrap_err().contains("more than a host and a port"), "{wrong}");
+    }
+}
+
+#[test]
 fn tokens_may_live_for_ever() {
     let config = merge(&Flags::default(), &Environment::from([]), file("[tokens]\nlife_days = 'never'")).unwrap();
     assert_eq!(config.tokens.life.value, None);

@@ -3,6 +3,15 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// Time limit of a TLS handshake, from the connection on.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time limit of finding out at the start whether a process listens on a Unix socket.
+pub const UNIX_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time limit of a report to the service manager, which may not be reading.
+pub const SERVICE_MANAGER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Batches of changes kept for pages that lose their connection for a moment.
 pub const LIVE_KEPT: usize = 2_000;
 

@@ -56,6 +56,10 @@ impl Network {
     }
 }
 
+/// Mark of requests that arrived over an encrypted connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
+
 /// Address of the client: that of the connection, or the one that trusted proxies report. `None` on a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(pub Option<IpAddr>);
@@ -71,18 +75,20 @@ impl FromRequestParts<Api> for Client {
 /// Returns the address of the client; see [`Client`].
 #[must_use]
 pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
-    let peer = connection(&parts.extensions)?;
+    let peer = connection(&parts.extensions);
     let is_proxy = is_trusted(settings, peer);
-    if parts.headers.contains_key("x-forwarded-for") {
+    if let Some(peer) = peer
+        && parts.headers.contains_key("x-forwarded-for")
+    {
         let is_https = first_of(&parts.headers, "x-forwarded-proto") == Some("https");
         settings.forwarding.note(peer, is_proxy, is_https);
     }
     if !is_proxy {
-        return Some(peer);
+        return peer;
     }
     let headers = parts.headers.get_all("x-forwarded-for").into_iter();
     let hops = headers.rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
-    Some(nearest_stranger(settings, peer, hops))
+    nearest_stranger(settings, peer, hops)
 }
 
 /// Returns the first address that is not of a trusted proxy, from the server towards the client.
@@ -90,11 +96,15 @@ pub fn client(settings: &HttpSettings, parts: &Parts) -> Option<IpAddr> {
 /// Each proxy appends the address that sent the request to it, so everything to the left of an untrusted address is
 /// only claimed by that client. A hop that is not an address may be a client too, so it ends the search; the result is
 /// then the proxy that wrote it.
-fn nearest_stranger<'a>(settings: &HttpSettings, peer: IpAddr, hops: impl Iterator<Item = &'a [u8]>) -> IpAddr {
+fn nearest_stranger<'a>(
+    settings: &HttpSettings,
+    peer: Option<IpAddr>,
+    hops: impl Iterator<Item = &'a [u8]>,
+) -> Option<IpAddr> {
     let mut nearest = peer;
     for hop in hops {
         match hop_address(hop) {
-            Some(address) => nearest = address,
+            Some(address) => nearest = Some(address),
             None => break,
         }
         if !is_trusted(settings, nearest) {
@@ -120,9 +130,14 @@ pub fn origin(settings: &HttpSettings, parts: &Parts) -> String {
     if let Some(url) = &settings.public_url {
         return url.as_str().trim_end_matches('/').to_owned();
     }
-    let believed = connection(&parts.extensions).is_some_and(|peer| is_trusted(settings, peer));
+    let believed = is_trusted(settings, connection(&parts.extensions));
     let forwarded = |name| if believed { first_of(&parts.headers, name) } else { None };
-    let scheme = forwarded("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+    let own_scheme = if parts.extensions.get::<Encrypted>().is_some() { "https" } else { "http" };
+    let scheme = match forwarded("x-forwarded-proto") {
+        Some("https") => "https",
+        Some("http") => "http",
+        _ => own_scheme,
+    };
     let host = forwarded("x-forwarded-host")
         .or_else(|| first_of(&parts.headers, header::HOST.as_str()))
         .or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str))
@@ -134,16 +149,19 @@ pub fn origin(settings: &HttpSettings, parts: &Parts) -> String {
 /// Returns whether the request came from a trusted proxy.
 #[must_use]
 pub(super) fn is_from_proxy(settings: &HttpSettings, extensions: &Extensions) -> bool {
-    connection(extensions).is_some_and(|peer| is_trusted(settings, peer))
+    is_trusted(settings, connection(extensions))
 }
 
-/// Returns the address of the connection. `None` on a Unix socket.
+/// Returns the address of the other end of the connection. `None` on a Unix socket.
 pub(super) fn connection(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
-fn is_trusted(settings: &HttpSettings, address: IpAddr) -> bool {
-    settings.trusted_proxies.iter().any(|network| network.contains(address))
+fn is_trusted(settings: &HttpSettings, address: Option<IpAddr>) -> bool {
+    match address {
+        Some(address) => settings.trusted_proxies.iter().any(|network| network.contains(address)),
+        None => settings.trusts_unix_socket,
+    }
 }
 
 fn first_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -187,6 +205,30 @@ mod tests {
         assert_eq!(origin(&settings, &parts("192.0.2.1", &FORWARDED)), "http://inner:8000");
         let public = HttpSettings { public_url: Some("https://p.example.org/".parse().unwrap()), ..settings };
         assert_eq!(origin(&public, &parts("192.0.2.1", &FORWARDED)), "https://p.example.org");
+    }
+
+    #[test]
+    fn an_encrypted_connection_means_https() {
+        let mut direct = parts("192.0.2.1", &FORWARDED);
+        direct.extensions.insert(Encrypted);
+        assert_eq!(origin(&HttpSettings::default(), &direct), "https://inner:8000");
+        let mut behind_proxy = parts("10.1.2.3", &[("host", "inner:8000"), ("x-forwarded-proto", "http")]);
+        behind_proxy.extensions.insert(Encrypted);
+        assert_eq!(origin(&behind("10.0.0.0/8"), &behind_proxy), "http://inner:8000", "the proxy knows better");
+    }
+
+    #[test]
+    fn the_unix_socket_is_trusted_only_if_the_settings_say_so() {
+        let mut local = parts("192.0.2.1", &[FORWARDED.as_slice(), &[("x-forwarded-for", "198.51.100.7")]].concat());
+        local.extensions.clear();
+        let trusting = HttpSettings { trusts_unix_socket: true, ..HttpSettings::default() };
+        assert_eq!(client(&trusting, &local), "198.51.100.7".parse().ok());
+        assert_eq!(origin(&trusting, &local), "https://argus.example.org");
+        assert_eq!(client(&HttpSettings::default(), &local), None);
+        assert_eq!(client(&behind("0.0.0.0/0"), &local), None);
+        assert_eq!(origin(&HttpSettings::default(), &local), "http://inner:8000");
+        local.headers.remove("x-forwarded-for");
+        assert_eq!(client(&trusting, &local), None);
     }
 
     fn client_of(settings: &HttpSettings, peer: &str, forwarded: &[&str]) -> String {
@@ -257,7 +299,7 @@ mod tests {
             spelling in 0..3_usize,
         ) {
             let settings = behind("10.0.0.0/8");
-            proptest::prop_assume!(!is_trusted(&settings, address));
+            proptest::prop_assume!(!is_trusted(&settings, Some(address)));
             let appended = match (spelling, address) {
                 (0, _) => address.to_string(),
                 (1, IpAddr::V6(_)) => format!("[{address}]"),

@@ -18,6 +18,7 @@ mod webhook;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
 use self::{
@@ -59,9 +60,15 @@ pub trait Transport: Send + Sync {
 
 /// The transports of all channel types.
 pub struct Channels {
-    built_in: Vec<(&'static str, Box<dyn Transport>)>,
-    smtp_pools: Arc<SmtpPools>,
+    /// Replaced as a whole when settings are read again. A message that is being sent keeps those that it began with.
+    built_in: ArcSwap<BuiltInTransports>,
     plugins: Plugins,
+}
+
+/// The transports of argusd's own channel types.
+pub struct BuiltInTransports {
+    by_type: Vec<(&'static str, Box<dyn Transport>)>,
+    smtp_pools: Arc<SmtpPools>,
 }
 
 /// Reason for which transports cannot be created from their settings.
@@ -79,16 +86,16 @@ fn unusable(error: &SetupError) -> AttemptOutcome {
     AttemptOutcome::retry(clean(&format!("The channel's settings cannot be used: {error}"), PROVIDER_ANSWER))
 }
 
-impl Channels {
-    /// Creates all transports. Reads templates and certificates from files.
-    pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+impl BuiltInTransports {
+    /// Creates the transports. Reads templates and certificates from files.
+    pub fn new(settings: &ChannelSettings, clock: &Arc<dyn Clock>) -> Result<Self, SetupError> {
         let time_zone = settings.time_zone;
         let templates = Arc::new(Templates::load(settings.templates.as_deref())?);
         let smtp_pools = Arc::new(SmtpPools::new(&settings.mail)?);
-        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(&clock))?);
+        let http = Arc::new(Http::new(settings.allow_private_addresses, settings.http_timeout, Arc::clone(clock))?);
         let sms = Gateway::new(&settings.sms)?.map(Arc::new);
         let build = |protocol: &'static Protocol| -> Box<dyn Transport> {
-            let (http, templates, clock) = (Arc::clone(&http), Arc::clone(&templates), Arc::clone(&clock));
+            let (http, templates, clock) = (Arc::clone(&http), Arc::clone(&templates), Arc::clone(clock));
             let smtp_pools = Arc::clone(&smtp_pools);
             match protocol {
                 Protocol::Mail => {
@@ -101,9 +108,25 @@ impl Channels {
                 Protocol::Post(what) => Box::new(Poster { what, http, templates, time_zone }),
             }
         };
-        let built_in = CHANNEL_TYPES.iter().map(|known| (known.key, build(&known.protocol))).collect();
-        let plugins = Plugins::new(settings.plugins.clone(), clock);
-        Ok(Self { built_in, smtp_pools, plugins })
+        let by_type = CHANNEL_TYPES.iter().map(|known| (known.key, build(&known.protocol))).collect();
+        Ok(Self { by_type, smtp_pools })
+    }
+
+    fn of(&self, medium: &str) -> Option<&dyn Transport> {
+        self.by_type.iter().find(|(known, _)| *known == medium).map(|(_, transport)| transport.as_ref())
+    }
+}
+
+impl Channels {
+    /// Creates all transports. Reads templates and certificates from files.
+    pub fn new(settings: &ChannelSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let built_in = ArcSwap::from_pointee(BuiltInTransports::new(settings, &clock)?);
+        Ok(Self { built_in, plugins: Plugins::new(settings.plugins.clone(), clock) })
+    }
+
+    /// Replaces the transports for the messages that are sent from now on.
+    pub fn replace(&self, built_in: BuiltInTransports) {
+        self.built_in.store(Arc::new(built_in));
     }
 
     /// Sends a message via the transport of its medium.
@@ -149,18 +172,19 @@ impl Channels {
 
     /// Asks the server's own mail server whether it would accept a mail, without sending one.
     pub async fn probe_mail(&self, recipient: &str) -> MailProbe {
-        self.smtp_pools.probe(recipient).await
+        let built_in = self.built_in.load_full();
+        built_in.smtp_pools.probe(recipient).await
     }
 
     /// Returns the address from which mails are sent.
     #[must_use]
     pub fn mail_sender(&self) -> String {
-        self.smtp_pools.sender_address()
+        self.built_in.load().smtp_pools.sender_address()
     }
 
     /// Stops the plug-ins of channels that were deleted, and drops the mail settings of these channels.
     pub fn tend(&self, directory: &Directory) {
-        self.smtp_pools.keep(|channel| directory.channels.contains_key(&channel));
+        self.built_in.load().smtp_pools.keep(|channel| directory.channels.contains_key(&channel));
         self.plugins.tend(directory);
     }
 
@@ -183,11 +207,11 @@ impl Channels {
 
 impl Transport for Channels {
     fn carry<'a>(&'a self, message: &'a Outgoing, transcript: &'a mut Transcript) -> BoxFuture<'a, AttemptOutcome> {
-        let built_in = self.built_in.iter().find(|(medium, _)| *medium == message.medium);
-        if let Some((_, channel)) = built_in {
-            return channel.carry(message, transcript);
-        }
         Box::pin(async move {
+            let built_in = self.built_in.load_full();
+            if let Some(transport) = built_in.of(&message.medium) {
+                return transport.carry(message, transcript).await;
+            }
             match message.contact.as_ref().and_then(|contact| Some((contact, contact.channel.as_ref()?))) {
                 Some((contact, channel)) => self.plugins.send(contact, channel, message).await,
                 None => AttemptOutcome::fail(format!("The medium {:?} is not set up on this server.", message.medium)),

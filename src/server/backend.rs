@@ -118,7 +118,8 @@ fn open(path: &Path, options: Options, settings: Settings) -> anyhow::Result<Ser
     Ok(Service::new(store, search, settings))
 }
 
-fn search_directory(path: &Path) -> PathBuf {
+/// Returns the directory of the text index.
+pub(super) fn search_directory(path: &Path) -> PathBuf {
     beside(path, ".search")
 }
 

@@ -3,8 +3,9 @@
 
 mod addresses;
 mod head;
+mod stream;
 
-use std::{convert::Infallible, io::Write, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io::Write, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -20,26 +21,28 @@ use hyper_util::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+pub(super) use self::stream::ByteStream;
 use self::{
     addresses::{AddressCounts, CountedAddress},
     head::{CountedConnection, Head},
 };
-use super::{Stopping, stopped};
+use super::{
+    Stopping,
+    listener::{Listener, Peer},
+    stopped,
+    tls::{self, LiveTls},
+};
 use crate::domain::limits;
-use crate::http::{Network, host, traffic};
+use crate::http::{Network, host, peer::Encrypted, traffic};
 
 /// Number of file descriptors for other purposes than clients: files, the search index, the admin socket.
 const RESERVED_DESCRIPTORS: usize = 256;
-
-/// Number of clients that may wait to be accepted. Clients beyond that get no answer, and try again a second later.
-const BACKLOG: u32 = 4_096;
 
 /// Answer to an address that has its share of connections already.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
@@ -64,26 +67,6 @@ pub(super) fn at_most_with(descriptors: usize) -> usize {
     descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(16)
 }
 
-/// Listens on the first available address that `listen` stands for.
-pub(super) async fn bind(listen: &str) -> std::io::Result<TcpListener> {
-    let mut outcome = Err(std::io::Error::other("it stands for no address"));
-    for address in lookup_host(listen).await? {
-        outcome = bind_to(address);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
-}
-
-fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart must not wait until connections of the last run are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// Limits on simultaneous connections.
 pub(super) struct ConnectionBounds {
     all: usize,
@@ -99,8 +82,14 @@ impl ConnectionBounds {
     }
 }
 
-/// Accepts connections until the server stops, then waits for the requests under way.
-pub(super) async fn serve(listener: TcpListener, router: Router, bounds: ConnectionBounds, mut stopping: Stopping) {
+/// Accepts connections until the server stops, then waits for the requests under way. With `tls` they are encrypted.
+pub(super) async fn serve(
+    listener: Listener,
+    tls: Option<LiveTls>,
+    router: Router,
+    bounds: ConnectionBounds,
+    mut stopping: Stopping,
+) {
     let slots = Arc::new(Semaphore::new(bounds.all.min(Semaphore::MAX_PERMITS)));
     let addresses = AddressCounts::new(bounds.of_one_address, &bounds.trusted_proxies);
     let large_heads = Arc::new(Semaphore::new(limits::LARGE_HEADS));
@@ -110,16 +99,30 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Connect
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut stopping) => break,
-            accepted = accept(&listener, &slots, &addresses) => accepted,
+            accepted = accept(&listener, tls.is_some(), &slots, &addresses) => accepted,
         };
         let Some(AcceptedConnection { stream, peer, slot, connected }) = accepted else { break };
-        let (router, head) = (router.clone(), Head::new(&large_heads));
-        let stream = CountedConnection { stream, head: head.clone() };
-        let io = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
-        let service = service_fn(move |request| answer(router.clone(), head.clone(), peer, request));
-        let connection = graceful.watch(http.serve_connection(io, service));
+        let (router, head, tls, http) = (router.clone(), Head::new(&large_heads), tls.clone(), http.clone());
+        let (watcher, mut stopping) = (graceful.watcher(), stopping.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let encrypted = tls.is_some();
+            let stream = match tls {
+                Some(tls) => {
+                    // In a box, so that connections without a handshake do not have its size.
+                    let handshake = Box::pin(handshake(&tls, stream, peer));
+                    tokio::select! {
+                        biased;
+                        () = stopped(&mut stopping) => None,
+                        stream = handshake => stream,
+                    }
+                }
+                None => Some(stream),
+            };
+            let Some(stream) = stream else { return };
+            let stream = CountedConnection { stream, head: head.clone() };
+            let io = TokioIo::new(with_write_timeout(stream, limits::WRITE_TIMEOUT));
+            let service = service_fn(move |request| answer(router.clone(), head.clone(), (peer, encrypted), request));
+            if let Err(error) = watcher.watch(http.serve_connection(io, service)).await {
                 debug!("{peer}: {error}");
             }
             drop((slot, connected));
@@ -129,10 +132,22 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Connect
     graceful.shutdown().await;
 }
 
+/// Encrypts a connection. `None`: it failed, or the client speaks plain HTTP.
+async fn handshake(tls: &LiveTls, stream: ByteStream, peer: Peer) -> Option<ByteStream> {
+    let ByteStream::Tcp(stream) = stream else { return Some(stream) };
+    match tls::accept(tls, stream).await {
+        Ok(stream) => stream.map(|stream| ByteStream::Tls(Box::new(stream))),
+        Err(error) => {
+            debug!("{peer}: no TLS connection: {error}");
+            None
+        }
+    }
+}
+
 async fn answer(
     router: Router,
     head: Head,
-    peer: SocketAddr,
+    (peer, encrypted): (Peer, bool),
     mut request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     head.parsed();
@@ -140,7 +155,12 @@ async fn answer(
         traffic::stamp_new(&mut refusal);
         refusal
     } else {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        if let Peer::Address(address) = peer {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        if encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         router.oneshot(request).await?
     };
     if head.answered() {
@@ -167,31 +187,28 @@ fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, timeout: Duration) -
 }
 
 struct AcceptedConnection {
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: ByteStream,
+    peer: Peer,
     slot: OwnedSemaphorePermit,
     connected: CountedAddress,
 }
 
 /// Accepts a connection. Waits for a free slot first, so that surplus clients wait in the system's queue.
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
+    encrypted: bool,
     slots: &Arc<Semaphore>,
     addresses: &AddressCounts,
 ) -> Option<AcceptedConnection> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Some(connected) = addresses.admit(peer.ip()) else {
-                    turn_away(stream);
-                    continue;
-                };
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!("{peer}: {error}");
-                }
-                return Some(AcceptedConnection { stream, peer, slot, connected });
-            }
+            Ok((stream, peer)) => match addresses.admit(peer.ip()) {
+                Some(connected) => return Some(AcceptedConnection { stream, peer, slot, connected }),
+                // A client that expects a handshake cannot read the answer.
+                None if encrypted => debug!("{peer}: too many connections from one address"),
+                None => turn_away(stream),
+            },
             // Out of descriptors, or a client that disconnected at once: both pass.
             Err(error) => {
                 debug!("accept: {error}");
@@ -202,7 +219,8 @@ async fn accept(
 }
 
 /// Refuses a connection, without waiting: a new connection has room for a short answer.
-fn turn_away(stream: TcpStream) {
+fn turn_away(stream: ByteStream) {
+    let ByteStream::Tcp(stream) = stream else { return };
     let answered = stream.into_std().and_then(|mut stream| stream.write_all(TOO_MANY));
     if let Err(error) = answered {
         debug!("too many connections from one address: {error}");
@@ -211,12 +229,16 @@ fn turn_away(stream: TcpStream) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpSocket, TcpStream},
         sync::watch,
     };
 
     use super::*;
+    use crate::server::listener::{bind, bind_to};
 
     async fn connect(from: &str, to: SocketAddr) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
@@ -240,7 +262,7 @@ mod tests {
         let (stop, stopping) = watch::channel(false);
         let bounds =
             ConnectionBounds { all: 9, of_one_address: 2, trusted_proxies: vec!["127.0.0.3".parse().unwrap()] };
-        let serving = tokio::spawn(serve(listener, Router::new(), bounds, stopping));
+        let serving = tokio::spawn(serve(Listener::Tcp(listener), None, Router::new(), bounds, stopping));
         let mut open = Vec::new();
         for (from, expected) in [
             ("127.0.0.1", "404"),

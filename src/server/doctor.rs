@@ -4,7 +4,6 @@
 mod network;
 
 use std::{
-    net::SocketAddr,
     os::unix::fs::MetadataExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -39,8 +38,8 @@ const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 /// The settings, and what they lead to.
 pub(super) struct Surroundings {
     pub config: Config,
-    /// Address that the running server listens on. `None`: no server runs.
-    pub listening: Option<SocketAddr>,
+    /// `HOST:PORT` or the name of the Unix socket that the running server listens on. `None`: no server runs.
+    pub listening: Option<String>,
     /// Limit of open files of the running server.
     pub descriptors: Option<usize>,
     pub forwarding: Arc<Forwarding>,
@@ -89,12 +88,12 @@ impl Surroundings {
 
     fn links(&self) -> LinkFacts {
         let has_others = self.directory().is_some_and(|directory| has_others(&directory));
-        link_facts(&self.config, self.listening, has_others)
+        link_facts(&self.config, self.listening.as_deref(), has_others)
     }
 
     fn files(&self) -> Vec<FileFacts> {
         let data = &self.config.data.value;
-        let running_as = self.listening.map(|_| rustix::process::geteuid().as_raw());
+        let running_as = self.listening.as_ref().map(|_| rustix::process::geteuid().as_raw());
         let server = running_as.or_else(|| std::fs::metadata(data).ok().map(|metadata| metadata.uid()));
         let facts = |kind: FileKind, path: &Path| {
             let metadata = std::fs::metadata(path).ok()?;
@@ -116,10 +115,10 @@ impl Surroundings {
 }
 
 /// Returns the addresses that links in messages begin with.
-pub(super) fn link_facts(config: &Config, listening: Option<SocketAddr>, has_others: bool) -> LinkFacts {
+pub(super) fn link_facts(config: &Config, listening: Option<&str>, has_others: bool) -> LinkFacts {
     LinkFacts {
         public_url: config.public_url.value.as_ref().map(ToString::to_string),
-        listen: listening.map_or_else(|| config.listen.value.clone(), |address| address.to_string()),
+        listen: listening.unwrap_or(&config.listen.value).to_owned(),
         has_others,
     }
 }

@@ -18,7 +18,10 @@ use crate::store::Owner;
 /// Shows how to post the first incident to a server that listens at `base`.
 pub(super) fn explain(config: &Config, base: &str) {
     let public = config.public_url.value.as_ref().map(ToString::to_string);
-    let base = public.as_deref().unwrap_or(base).trim_end_matches('/');
+    let (base, curl) = match (public.as_deref(), base.strip_prefix("unix:")) {
+        (None, Some(socket)) => ("http://localhost", format!("curl --unix-socket {socket}")),
+        (public, _) => (public.unwrap_or(base).trim_end_matches('/'), "curl".to_owned()),
+    };
     let program = std::env::args().next().unwrap_or_else(|| "argusd".to_owned());
     let data = std::path::absolute(&config.data.value).unwrap_or_else(|_| config.data.value.clone());
     let data = data.display();
@@ -26,7 +29,7 @@ pub(super) fn explain(config: &Config, base: &str) {
         "Open {base}/ and log in as user admin. The API is described at {base}/api/v2/schema/swagger-ui/\n\
          Post the first incident, from another terminal:\n\n  \
            token=$({program} source create my-monitoring --type test --token --data {data})\n  \
-           curl -H \"Authorization: Token $token\" -H 'Content-Type: application/json' \\\n    \
+           {curl} -H \"Authorization: Token $token\" -H 'Content-Type: application/json' \\\n    \
              -d '{{\"start_time\": \"'$(date -u +%FT%TZ)'\", \"source_incident_id\": \"1\", \"level\": 2,\n         \
                   \"description\": \"The fan of sw1 has failed\", \"tags\": [{{\"tag\": \"host=sw1\"}}, {{\"tag\": \"location=oslo\"}}]}}' \\\n    \
              {base}/api/v2/incidents/\n"

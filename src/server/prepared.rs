@@ -6,7 +6,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, bail, ensure};
 use secrecy::ExposeSecret;
 
-use super::transport_settings::{channel_settings, decision_settings, ping};
+use super::{
+    tls::{self, TlsFiles},
+    transport_settings::{channel_settings, decision_settings, ping},
+};
 use crate::clock::SystemClock;
 use crate::config::{Config, Dialect, Origin};
 use crate::domain::user::password_problem;
@@ -14,10 +17,15 @@ use crate::http::{HttpSettings, IcingaDialect};
 use crate::notify::{Channels, Pinger};
 use crate::web::{SettingRow, WebSettings};
 
+/// Word in `trusted_proxies` that stands for whoever connects to the Unix socket.
+const UNIX_PROXY: &str = "unix";
+
 pub(super) struct Prepared {
     pub channels: Arc<Channels>,
     pub http: HttpSettings,
     pub web: WebSettings,
+    /// `None`: connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// Who is notified that the server is well, and how often.
     pub ping: Option<(Pinger, Duration)>,
 }
@@ -33,6 +41,7 @@ impl Prepared {
             channels: Arc::new(channels),
             http: http_settings(config)?,
             web: web_settings(config)?,
+            tls: tls::load(&config.tls)?,
             ping: ping(config)?,
         })
     }
@@ -62,11 +71,12 @@ fn check_first_password(config: &Config) -> anyhow::Result<()> {
     }
 }
 
-fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
+pub(super) fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
     let networks = &config.trusted_proxies;
     let trusted_proxies = networks
         .value
         .iter()
+        .filter(|network| *network != UNIX_PROXY)
         .map(|network| network.parse().with_context(|| format!("trusted_proxies ({})", networks.origin)))
         .collect::<anyhow::Result<_>>()?;
     let icinga_dialect = match config.icinga.dialect.value {
@@ -77,13 +87,14 @@ fn http_settings(config: &Config) -> anyhow::Result<HttpSettings> {
         public_url: config.public_url.value.clone(),
         frontends: config.frontend_urls.value.clone(),
         trusted_proxies,
+        trusts_unix_socket: networks.value.iter().any(|network| network == UNIX_PROXY),
         icinga_dialect,
         access_log: config.log.access.value,
         ..HttpSettings::default()
     })
 }
 
-fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
+pub(super) fn web_settings(config: &Config) -> anyhow::Result<WebSettings> {
     let tokens = match &config.web.tokens.value {
         Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("web.tokens: {}", path.display()))?),
         None => None,

@@ -1,22 +1,41 @@
-//! Handles SIGTERM and SIGINT, which stop the server, and SIGHUP, which is only logged.
+//! Receives the signals that stop the server, SIGTERM and SIGINT, and SIGHUP, after which settings are read again.
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for signals from now on. Resolves with the name of the first one that stops the server.
-pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return "SIGTERM",
-                _ = interrupt.recv() => return "SIGINT",
-                // Sent when the terminal that started the server is closed, and by tools that expect a reload.
-                _ = hangup.recv() => info!("SIGHUP: nothing is reloaded; restart the server to apply new settings"),
-            }
+/// Signals that arrived and were not handled yet.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Stop. Has the name of the signal.
+    Stop(&'static str),
+    /// Read the settings again.
+    Reload,
+}
+
+impl Signals {
+    /// Listens for signals from now on.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            // Sent by `systemctl reload`, and when the terminal that started the server is closed.
+            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+        })
+    }
+
+    /// Waits for the next signal. Several of one kind may count as one.
+    pub(super) async fn next(&mut self) -> Order {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => Order::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Order::Stop("SIGINT"),
+            _ = self.hangup.recv() => Order::Reload,
         }
-    })
+    }
 }

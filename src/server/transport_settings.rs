@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use url::Url;
+
 use super::{Stopping, stopped};
 use crate::clock::SystemClock;
 use crate::config::{Config, MailConfig, MailTls, SmsConfig};
@@ -26,7 +28,7 @@ pub(super) fn decision_settings(config: &Config) -> anyhow::Result<DecisionSetti
     Ok(DecisionSettings { time_zone: config.time_zone.value, send: config.notifications.send.value, fallback })
 }
 
-/// Creates the dispatcher. `base` is the URL at which the server listens.
+/// Creates the dispatcher. `base` is the URL at which the server listens, or the name of a Unix socket.
 pub(super) fn dispatcher(
     config: &Config,
     store: &Store,
@@ -39,7 +41,7 @@ pub(super) fn dispatcher(
             storm_limit: config.notifications.storm_limit.value.unwrap_or_default() as usize,
             retry_micros: config.notifications.retry.value.as_micros() as i64,
         },
-        public_url: config.public_url.value.clone().or_else(|| base.parse().ok()),
+        public_url: config.public_url.value.clone().or_else(|| base.parse().ok().filter(Url::has_host)),
     };
     Dispatcher::new(store.clone(), channels, health, settings)
 }

@@ -3,7 +3,10 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -25,7 +28,9 @@ use super::{
     tables::WriteTables,
 };
 use crate::clock::Clock;
-use crate::domain::{Committed, Directory, Message, Seq, Timestamp, UserId, limits::BATCH_COMMANDS, matcher::Matcher};
+use crate::domain::{
+    Committed, Directory, Message, MonotonicTime, Seq, Timestamp, UserId, limits::BATCH_COMMANDS, matcher::Matcher,
+};
 
 /// Receiver of all batches, on the writer thread, after the commit and before the replies. Its functions must be fast.
 pub trait Follower: Send + Sync {
@@ -49,6 +54,32 @@ pub struct Published {
     pub agenda: LiveAgenda,
     pub followers: RwLock<Vec<Arc<dyn Follower>>>,
     pub figures: Arc<WriterFigures>,
+}
+
+/// Monotonic time at which the writer took its current batch, in microseconds.
+pub struct WriterActivity(AtomicI64);
+
+impl WriterActivity {
+    const IDLE: i64 = i64::MIN;
+
+    fn begin(&self, moment: MonotonicTime) {
+        self.0.store(moment.micros(), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(Self::IDLE, Ordering::Relaxed);
+    }
+
+    /// Returns when the current batch was taken. `None`: the writer waits for commands.
+    pub fn busy_since(&self) -> Option<MonotonicTime> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|since| *since != Self::IDLE).map(MonotonicTime::from_micros)
+    }
+}
+
+impl Default for WriterActivity {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::IDLE))
+    }
 }
 
 /// A command in the queue or in a batch.
@@ -110,6 +141,7 @@ pub struct Writer {
     pub clock: Arc<dyn Clock>,
     pub published: Arc<Published>,
     pub queue: mpsc::Receiver<Box<dyn Job>>,
+    pub activity: Arc<WriterActivity>,
     pub directory: Arc<Directory>,
     pub counters: Counters,
     /// Compares itself with the directory before each decision, so rolled back changes need not be reported to it.
@@ -126,10 +158,12 @@ impl Writer {
     pub fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_COMMANDS);
         while self.queue.blocking_recv_many(&mut jobs, BATCH_COMMANDS) > 0 {
+            self.activity.begin(self.clock.moment());
             let outcome = self.batch(&mut jobs);
             self.published.figures.ended(outcome.is_ok());
             self.report(outcome.as_ref().err());
             self.reply(mem::take(&mut jobs), outcome);
+            self.activity.end();
         }
     }
 

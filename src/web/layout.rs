@@ -70,6 +70,7 @@ impl Frame {
     }
 
     fn around(site: &Site, preferences: &Preferences, section: Section, title: String) -> Self {
+        let settings = site.settings();
         Self {
             section,
             title,
@@ -77,10 +78,10 @@ impl Frame {
             can: Permissions::default(),
             theme: preferences.theme.name(),
             date_format: preferences.date_format.name(),
-            banner: site.settings().banner.clone(),
+            banner: settings.banner.clone(),
             warning: site.service.system().data_file_warning(),
             dead_links: None,
-            has_tokens: site.settings().tokens.is_some(),
+            has_tokens: settings.tokens.is_some(),
             csrf: String::new(),
             form_number: uuid::Uuid::new_v4().simple().to_string(),
             notice: None,
@@ -121,7 +122,8 @@ impl Frame {
 
 /// Returns the address with which links in messages begin, if the visitor can do something about it.
 fn dead_links(site: &Site, visitor: &Visitor) -> Option<String> {
-    let links = site.settings().links.as_ref()?;
+    let settings = site.settings();
+    let links = settings.links.as_ref()?;
     if !visitor.caller.may(Action::SeeAdministration) {
         return None;
     }

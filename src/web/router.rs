@@ -3,7 +3,7 @@
 use axum::{Router, extract::Request, middleware};
 
 use super::{
-    Site, WebSettings, account, admin, answer, assets, incident_list, incident_page, maintenance, no_page,
+    LiveWebSettings, Site, account, admin, answer, assets, incident_list, incident_page, maintenance, no_page,
     notification_settings, submissions,
 };
 use crate::http::{
@@ -13,8 +13,8 @@ use crate::http::{
 use crate::service::Service;
 
 /// Returns the router of everything that is served: the APIs and the pages.
-pub fn with_pages(service: Service, http: HttpSettings, web: WebSettings) -> Router {
-    let pages = router(Site::new(service.clone(), http.clone(), web));
+pub fn with_pages(service: Service, http: HttpSettings, web: impl Into<LiveWebSettings>) -> Router {
+    let pages = router(Site::new(service.clone(), http.clone(), web.into()));
     http::router(service, http, pages)
 }
 

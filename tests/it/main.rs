@@ -111,11 +111,17 @@ mod process {
     mod crash;
     mod damage;
     mod doctor;
+    mod exit_codes;
+    mod file_modes;
+    mod listening;
     mod logging;
     mod plugins;
     mod raw_requests;
+    mod reload;
+    mod service_manager;
     mod start;
     mod test_messages;
+    mod tls;
     mod tools;
     mod watching;
 }

@@ -21,7 +21,7 @@ pub(super) struct AddressCounts {
 
 /// One connection of an address, counted until it is dropped.
 pub(super) struct CountedAddress {
-    /// `None`: a trusted proxy, which is not counted.
+    /// `None`: a trusted proxy or a client without an address, which are not counted.
     counted: Option<(IpAddr, AddressCounts)>,
 }
 
@@ -30,8 +30,10 @@ impl AddressCounts {
         Self { most, trusted: trusted.into(), connections: Arc::default() }
     }
 
-    /// Counts a connection. `None`: the address has as many as it may have.
-    pub(super) fn admit(&self, peer: IpAddr) -> Option<CountedAddress> {
+    /// Counts a connection. `None`: the address has as many as it may have. A client of a Unix socket has no address,
+    /// and is not counted: it is a proxy or a process on this host.
+    pub(super) fn admit(&self, peer: Option<IpAddr>) -> Option<CountedAddress> {
+        let Some(peer) = peer else { return Some(CountedAddress { counted: None }) };
         if self.trusted.iter().any(|network| network.contains(peer)) {
             return Some(CountedAddress { counted: None });
         }
@@ -68,7 +70,9 @@ mod tests {
     #[test]
     fn one_address_has_its_share_only() {
         let addresses = AddressCounts::new(2, &["10.0.0.0/8".parse().unwrap()]);
-        let admit = |address: &str| addresses.admit(address.parse().unwrap());
+        let admit = |address: &str| addresses.admit(Some(address.parse().unwrap()));
+        let local: Vec<_> = (0..9).map(|_| addresses.admit(None)).collect();
+        assert!(local.iter().all(Option::is_some));
         let first = admit("192.0.2.1");
         let second = admit("::ffff:192.0.2.1");
         assert!(first.is_some() && second.is_some());

@@ -9,9 +9,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+
+use super::ByteStream;
 
 /// Bytes that are read at first, which are enough for an ordinary head.
 const ORDINARY_HEAD_BYTES: usize = 8 << 10;
@@ -65,7 +66,7 @@ impl Head {
 
 /// A connection that counts the bytes of heads.
 pub(super) struct CountedConnection {
-    pub stream: TcpStream,
+    pub stream: ByteStream,
     pub head: Head,
 }
 

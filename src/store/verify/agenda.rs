@@ -6,7 +6,7 @@ use redb::ReadableTable;
 
 use super::{Findings, Snapshot, StoreError};
 use crate::domain::{
-    Directory, Timestamp,
+    Directory, SourceId, Timestamp,
     agenda::{Task, TaskKind},
 };
 use crate::store::{
@@ -36,7 +36,9 @@ pub fn check(snapshot: &Snapshot, directory: &Directory, findings: &mut Findings
     for (task, at) in &rows {
         findings.check(due.get(task) == Some(at), || format!("agenda: {task} is due at another time than noted"));
         // Tasks of a deleted source are carried out once more, by the next server.
-        let exists = !TaskKind::OF_SOURCES.contains(&task.kind) || task.id <= last_source;
+        let exists = !TaskKind::OF_SOURCES.contains(&task.kind)
+            || task.id <= last_source
+            || directory.source(SourceId(task.id)).is_some();
         findings.check(exists, || format!("agenda: {task} is about a source that does not exist"));
     }
     for (task, at) in &due {

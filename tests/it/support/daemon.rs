@@ -120,9 +120,10 @@ impl Daemon {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line
-            .trim_end()
-            .strip_prefix("argusd ready: http://")
+        // The address of a Unix socket is its path.
+        let address = ["http://", "https://", "unix:"]
+            .iter()
+            .find_map(|scheme| line.trim_end().strip_prefix("argusd ready: ")?.strip_prefix(scheme))
             .unwrap_or_else(|| panic!("no ready line but {line:?}"))
             .to_owned();
         Self { child, address, rest: Some(stdout), log: None }
@@ -197,8 +198,8 @@ impl Answer {
 }
 
 /// One connection that stays open.
-pub struct Client {
-    stream: BufReader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    stream: BufReader<S>,
     pub token: Option<String>,
 }
 
@@ -211,7 +212,13 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), token: None })
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub fn over(stream: S) -> Self {
+        Self { stream: BufReader::new(stream), token: None }
     }
 
     pub fn with_token(mut self, token: &str) -> Self {
