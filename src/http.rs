@@ -22,7 +22,7 @@ pub mod negotiate;
 pub mod page;
 pub mod params;
 pub mod peer;
-mod probes;
+pub mod probes;
 pub mod query;
 pub mod reply;
 pub mod request;

@@ -31,7 +31,7 @@ pub async fn ready(State(api): State<Api>) -> Response {
 pub async fn metrics(State(api): State<Api>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     if !is_local(&parts)
-        && let Err(refusal) = may_read(&api, &parts.headers).await
+        && let Some(refusal) = refusal(&api, &parts.headers).await
     {
         return refusal;
     }
@@ -56,28 +56,29 @@ fn is_local(parts: &Parts) -> bool {
         && !parts.headers.keys().any(is_forwarded)
 }
 
-async fn may_read(api: &Api, headers: &HeaderMap) -> Result<(), Response> {
+/// Returns the answer to a client whose token does not permit to read metrics.
+async fn refusal(api: &Api, headers: &HeaderMap) -> Option<Response> {
     let refused = |reason: &str| {
         let mut answer = text(StatusCode::UNAUTHORIZED, one_line(reason));
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         answer
     };
     let Some(token) = token(headers) else {
-        return Err(refused(
+        return Some(refused(
             "Metrics are for programs on this host, and for others with a token: Authorization: Bearer TOKEN",
         ));
     };
     match api.service.people().authenticate(token).await {
-        Ok(caller) if caller.may(Action::SeeMetrics) => Ok(()),
-        Ok(caller) => Err(text(
+        Ok(caller) if caller.may(Action::SeeMetrics) => None,
+        Ok(caller) => Some(text(
             StatusCode::FORBIDDEN,
             format!(
                 "The user of this token may not read metrics. To allow it: argusd user change {} --grant metrics\n",
                 caller.user.username
             ),
         )),
-        Err(AuthFailure::Store(error)) => Err(super::ApiError::from(error).into_response()),
-        Err(failure) => Err(refused(&format!("The token is refused: {failure}"))),
+        Err(AuthFailure::Store(error)) => Some(super::ApiError::from(error).into_response()),
+        Err(failure) => Some(refused(&format!("The token is refused: {failure}"))),
     }
 }
 

@@ -63,7 +63,7 @@ where
 }
 
 impl LineFormat {
-    fn write(&self, writer: &mut dyn Write, level: Level, time: &str, fields: &Fields) -> fmt::Result {
+    fn write(self, writer: &mut dyn Write, level: Level, time: &str, fields: &Fields) -> fmt::Result {
         if self.journal {
             write!(writer, "<{}>", priority(level))?;
         }
@@ -75,7 +75,7 @@ impl LineFormat {
         writer.write_str("\n")
     }
 
-    fn write_text(&self, writer: &mut dyn Write, level: Level, time: &str, fields: &Fields) -> fmt::Result {
+    fn write_text(self, writer: &mut dyn Write, level: Level, time: &str, fields: &Fields) -> fmt::Result {
         if !self.journal {
             if self.colors {
                 write!(writer, "\x1b[2m{time}\x1b[0m \x1b[{}m{level:>5}\x1b[0m ", color(level))?;

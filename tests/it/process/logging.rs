@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -26,7 +26,7 @@ fn start(site: &Site, variables: &[(&str, &str)]) -> (Daemon, PathBuf) {
     (Daemon::start_with_log(command, log), path)
 }
 
-fn lines(log: &PathBuf, part: &str) -> Vec<String> {
+fn lines(log: &Path, part: &str) -> Vec<String> {
     fs::read_to_string(log).unwrap().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
 }
 
