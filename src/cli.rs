@@ -11,6 +11,7 @@ mod openapi;
 mod output;
 mod remote;
 mod requests;
+mod retention;
 mod secrets;
 mod serve;
 mod show_config;
@@ -89,6 +90,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Filter { command } => commands::filter(&config, command),
         Command::Profile { command } => commands::profile(&config, command),
         Command::Incident { command } => commands::incident(&config, command),
+        Command::Retention { command } => retention::run(&config, command),
         Command::Health { .. } => health::run(&config.listen.value),
         Command::Openapi { .. }
         | Command::Stress(_)

@@ -8,6 +8,7 @@ mod channels;
 mod execute;
 mod faults;
 mod incidents;
+mod retention;
 mod rows;
 mod subscriptions;
 
@@ -21,7 +22,7 @@ use crate::service::MailTest;
 pub use self::{
     channels::built_in_types as built_in_channel_types,
     execute::execute,
-    rows::{ChannelRow, FilterRow, ProfileRow, SourceRow, TokenRow, UserRow},
+    rows::{ChannelRow, FilterRow, ProfileRow, RetentionRow, SourceRow, TokenRow, UserRow},
 };
 pub use crate::domain::{Finding, FindingLevel, user::password_problem};
 
@@ -84,6 +85,10 @@ pub enum AdminRequest {
         seed: u64,
         force: bool,
     },
+    /// Shows what the retention will delete. `days`: with this number of days instead of the setting.
+    ShowRetention {
+        days: Option<u32>,
+    },
     Check,
     /// Examines the server and what it depends on.
     Doctor,
@@ -124,6 +129,7 @@ pub enum AdminReply {
     Channels(Vec<ChannelRow>),
     Filters(Vec<FilterRow>),
     Profiles(Vec<ProfileRow>),
+    Retention(RetentionRow),
     /// Faults that `check` found. Empty: none.
     Findings(Vec<String>),
     /// Results of all checks of the doctor.

@@ -43,6 +43,7 @@ pub mod preferences;
 pub mod profile;
 pub mod recipients;
 pub mod refusal;
+pub mod retention;
 pub mod rights;
 pub mod rule;
 pub mod setting;
@@ -128,6 +129,8 @@ kinds! {
         ContactGroup: 12, 129, "group", "contact group", "contact group", "ContactGroup";
         /// Settings of the operator on which decisions depend; see `settings`.
         Settings: 9, 9, "settings", "settings", "settings", "Settings";
+        /// Runs of the retention, and changes of its setting. Nothing of this kind is stored.
+        Retention: 14, 12, "retention", "retention", "retention", "Retention";
     }
     others {
         Incident: "incident", "Incident";
@@ -184,6 +187,7 @@ mod tests {
         (Subject::Contact, 11, 128),
         (Subject::ContactGroup, 12, 129),
         (Subject::Settings, 9, 9),
+        (Subject::Retention, 14, 12),
     ];
 
     #[test]

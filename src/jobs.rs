@@ -8,6 +8,7 @@ mod fault_watch;
 mod housekeeping;
 mod ping;
 mod repeated_errors;
+mod retention;
 mod token_sweeper;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,8 @@ pub async fn run(service: Service, health: Arc<Health>, ping: Option<(Pinger, Du
         clock_steps::run(service.clone(), stopping.clone()),
         data_file::run(service.clone(), stopping.clone()),
         housekeeping::run(service.clone(), stopping.clone()),
-        ping::run(service, health, ping, stopping.clone()),
+        ping::run(service.clone(), health, ping, stopping.clone()),
+        retention::run(service, stopping.clone()),
         watch.run(stopping)
     );
 }

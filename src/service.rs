@@ -76,6 +76,7 @@ pub use system::audit::{AuditFilter, AuditPage};
 pub use system::doctor::{Examiner, missing_plugins, stored_facts};
 pub use system::figures::{Figures, ProcessFigures, SourceFigures};
 pub use system::health::Health;
+pub use system::retention::{RetentionChange, RetentionPlan};
 pub use system::self_incidents::Settled;
 
 /// Settings of the use cases, as the operator configured them.
@@ -89,6 +90,8 @@ pub struct Settings {
     pub token_warning_days: u32,
     /// Whether deleting incidents is refused.
     pub indelible_incidents: bool,
+    /// Days after which closed incidents are deleted. `None`: never.
+    pub retention_days: Option<u32>,
 }
 
 impl Default for Settings {
@@ -99,6 +102,7 @@ impl Default for Settings {
             login_token_life: Duration::from_hours(10),
             token_warning_days: 7,
             indelible_incidents: true,
+            retention_days: None,
         }
     }
 }
@@ -119,6 +123,7 @@ struct ServiceState {
     refused_logins: people::passwords::RefusedLogins,
     readiness: system::readiness::Readiness,
     reported: system::self_incidents::Reported,
+    retention: system::retention::Retention,
     reported_expiries: people::expired_tokens::ReportedExpiries,
     sender: OnceLock<Arc<dyn MessageSender>>,
     examination: system::doctor::Examination,
@@ -147,6 +152,7 @@ impl Service {
                 refused_logins: people::passwords::RefusedLogins::default(),
                 readiness: system::readiness::Readiness::default(),
                 reported: system::self_incidents::Reported::default(),
+                retention: system::retention::Retention::default(),
                 reported_expiries: people::expired_tokens::ReportedExpiries::default(),
                 sender: OnceLock::new(),
                 examination: system::doctor::Examination::default(),

@@ -21,6 +21,7 @@ mod migrate;
 mod outbox;
 mod owner;
 mod pages;
+mod purge;
 mod read;
 mod record;
 mod schema;
@@ -57,6 +58,7 @@ pub use self::{
     figures::WriterFigures,
     kind::{Kind, Map, Numbered},
     owner::Owner,
+    purge::StartPosition,
     read::{Direction, Messages, Snapshot},
     verify::verify_pages,
     writer::Follower,

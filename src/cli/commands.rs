@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::{
     args::{ChannelCommand, FilterCommand, IncidentCommand, ProfileCommand, SourceCommand, TokenCommand, UserCommand},
     output::{self, Format},
-    remote, secrets,
+    remote, retention, secrets,
 };
 use crate::config::Config;
 use crate::control::{
@@ -222,6 +222,7 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
         AdminReply::Channels(rows) => output::list(format, &rows, CHANNELS, channel_cells),
         AdminReply::Filters(rows) => output::list(format, &rows, FILTERS, filter_cells),
         AdminReply::Profiles(rows) => output::list(format, &rows, PROFILES, profile_cells),
+        AdminReply::Retention(row) => retention::show(&row, format),
         AdminReply::Findings(findings) if findings.is_empty() => output::say("all is well"),
         AdminReply::Findings(findings) => {
             for finding in findings {

@@ -37,6 +37,7 @@ sections! {
         [storage]: StorageConfig;
         [tokens]: TokenConfig;
         [incidents]: IncidentConfig;
+        [retention]: RetentionConfig;
         [icinga]: IcingaConfig;
         [web]: WebConfig;
         [admin]: AdminConfig;
@@ -84,6 +85,11 @@ sections! {
     IncidentConfig, Incidents, "incidents." {
         /// Whether deleting incidents is refused.
         indelible => indelible: bool, ["ARGUSD_INDELIBLE_INCIDENTS", "ARGUS_INDELIBLE_INCIDENTS"], "true";
+    }
+
+    RetentionConfig, Retention, "retention." {
+        /// Time after which closed incidents are deleted. `None`: never.
+        closed_days => closed_life: Days<1, LONGEST_LIFE_DAYS>, ["ARGUSD_RETENTION_CLOSED_DAYS"], "never";
     }
 
     IcingaConfig, Icinga, "icinga." {

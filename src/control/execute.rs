@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use secrecy::ExposeSecret;
 
-use super::{AdminReply, AdminRequest, accounts, channels, faults, incidents, subscriptions};
+use super::{AdminReply, AdminRequest, accounts, channels, faults, incidents, retention, subscriptions};
 use crate::generate;
 use crate::service::{Service, ServiceError};
 
@@ -67,6 +67,7 @@ async fn carry_out(
             let made = service.make_demo_data(&service.people().local_caller()?, seed, force).await?;
             Ok(AdminReply::Text(made.to_string()))
         }
+        R::ShowRetention { days } => retention::show(service, days).await,
         R::Check => blocking(service, check).await,
         R::Doctor => Ok(AdminReply::Doctor(service.system().examine(&service.people().local_caller()?).await?)),
         R::TestMail { address } => {

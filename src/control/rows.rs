@@ -1,10 +1,14 @@
 //! Rows of the lists that the command line prints: users, tokens, sources, filters, profiles and channels, without
 //! secrets.
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::{Channel, Directory, FilterBlob, Profile, Source, StoredFilter, Timestamp, Token, TokenKind, User};
+use crate::domain::{
+    Channel, Directory, FilterBlob, Profile, Source, StoredFilter, Timestamp, Token, TokenKind, User, retention::shown,
+};
+use crate::service::RetentionPlan;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns")]
@@ -44,6 +48,47 @@ pub struct SourceRow {
     pub last_seen: Option<String>,
     /// Heartbeat interval in seconds.
     pub heartbeat: Option<u32>,
+}
+
+/// Plan of the retention. Times are in UTC.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RetentionRow {
+    /// Days after which closed incidents are deleted. `None`: never.
+    pub closed_days: Option<u32>,
+    /// Whether `closed_days` is the setting. Otherwise the rest is what would happen if it were set now.
+    pub is_set: bool,
+    pub next_deletion: Option<String>,
+    /// Time of the next deletion in the server's time zone.
+    pub next_deletion_local: Option<String>,
+    /// Number of incidents that are deleted then.
+    pub incidents: u64,
+    pub all_incidents: u64,
+    /// The earliest and the latest time since which one of them is closed.
+    pub oldest: Option<String>,
+    pub newest: Option<String>,
+    /// Bytes of their records in the data file, without indexes.
+    pub bytes: u64,
+}
+
+impl RetentionRow {
+    pub(super) fn off(all_incidents: u64) -> Self {
+        Self { is_set: true, all_incidents, ..Self::default() }
+    }
+
+    pub(super) fn new(plan: &RetentionPlan, all_incidents: u64, zone: Tz) -> Self {
+        let forecast = plan.forecast;
+        Self {
+            closed_days: Some(plan.closed_days),
+            is_set: plan.is_set,
+            next_deletion: Some(iso(plan.next_run)),
+            next_deletion_local: Some(shown(plan.next_run, zone)),
+            incidents: forecast.incidents,
+            all_incidents,
+            oldest: forecast.closed.map(|(oldest, _)| iso(oldest)),
+            newest: forecast.closed.map(|(_, newest)| iso(newest)),
+            bytes: forecast.bytes,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

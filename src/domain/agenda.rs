@@ -21,10 +21,12 @@ pub enum TaskKind {
     TokenExpiry,
     /// Check whether a watched source is silent.
     Heartbeat,
+    /// Delete old incidents. The id is the number of days after which closed incidents are deleted.
+    Retention,
 }
 
 impl TaskKind {
-    pub const ALL: [Self; 2] = [Self::TokenExpiry, Self::Heartbeat];
+    pub const ALL: [Self; 3] = [Self::TokenExpiry, Self::Heartbeat, Self::Retention];
     /// The kinds of tasks that belong to sources.
     pub const OF_SOURCES: [Self; 2] = [Self::TokenExpiry, Self::Heartbeat];
 
@@ -33,6 +35,7 @@ impl TaskKind {
         match self {
             Self::TokenExpiry => "token_expiry",
             Self::Heartbeat => "missing_heartbeat",
+            Self::Retention => "retention",
         }
     }
 
@@ -115,6 +118,17 @@ impl Agenda {
     /// changed since it was written. Carrying it out moves it to its next time.
     pub fn load(&mut self, task: Task, stored: Timestamp, now: Now) {
         self.put(task, stored, now.wall, now);
+    }
+
+    /// Returns the tasks of a kind with their times in the data file.
+    #[must_use]
+    pub fn rows(&self, kind: TaskKind) -> Vec<(Task, Timestamp)> {
+        let first = Task { kind, id: 0 };
+        self.rows
+            .range(first..)
+            .take_while(|(task, _)| task.kind == kind)
+            .map(|(task, row)| (*task, row.stored))
+            .collect()
     }
 
     /// Returns the due rows of a kind, those with the earliest times first.

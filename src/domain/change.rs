@@ -72,6 +72,8 @@ pub struct Committed {
     pub events: Vec<Arc<Event>>,
     /// Messages after the command.
     pub messages: Vec<Arc<Message>>,
+    /// Messages that were deleted with their incidents.
+    pub deleted_messages: Vec<Arc<Message>>,
     /// Whether the configuration changed.
     pub directory_changed: bool,
     /// Rows of the agenda that changed. `None`: deleted.

@@ -66,6 +66,14 @@ pub const LIVE_ROWS: usize = 250;
 /// Incidents in one transaction of a bulk change, from a page or over the API.
 pub const WORK_SLICE: usize = 500;
 
+/// Time from when the setting of the retention is first seen until the first deletion at the earliest.
+pub const RETENTION_GRACE_MICROS: i64 = 24 * 3_600 * 1_000_000;
+/// Old incidents that one command of the retention deletes, records of them after which a command takes no further
+/// incident, and incidents that are looked at for one command.
+pub const RETENTION_SLICE: usize = 200;
+pub const RETENTION_SLICE_RECORDS: usize = 2_000;
+pub const RETENTION_LOOKS: usize = 5_000;
+
 /// Tasks of the agenda that one command executes.
 pub const TASKS_PER_COMMAND: usize = 500;
 

@@ -79,7 +79,7 @@ rights! {
     ManageUsers, manage_users: Who::Superusers;
     ManageChannels, manage_channels: Who::Superusers;
     /// Manage contacts and their groups, and use the API for them (contact API contract section 3).
-    ManageContacts, manage_contacts: Who::Granted(GRANTS);
+    ManageContacts, manage_contacts: Who::Granted(CONTACT_GRANTS);
     /// Create, change and delete planned maintenance.
     PlanMaintenance, plan_maintenance: Who::Staff;
     /// Read rules and channels.
@@ -102,8 +102,11 @@ pub const CONTACT_API: &str = "notifications/api/v1";
 /// Name of the grant for the metrics.
 pub const METRICS: &str = "metrics";
 
-/// Names of the permissions that users can have in addition to their rank. All of them imply the first one.
-pub const GRANTS: &[&str] = &[CONTACT_API, "notifications/api", "notifications/*", "*"];
+/// Grants that include the API of contacts.
+const CONTACT_GRANTS: &[&str] = &[CONTACT_API, "notifications/api", "notifications/*", "*"];
+
+/// Names of the permissions that users can have in addition to their rank.
+pub const GRANTS: &[&str] = &[CONTACT_API, "notifications/api", "notifications/*", METRICS, "*"];
 
 /// The actions that the caller may perform, for templates. Empty: nobody is logged in.
 #[derive(Clone, Debug, Default)]

@@ -87,6 +87,13 @@ impl DeadMessages {
         noted.contains(&true)
     }
 
+    /// Removes messages that were deleted. Returns whether the findings about a recipient may change.
+    pub fn remove(&self, messages: &[Arc<Message>]) -> bool {
+        let mut known = self.lock();
+        let removed: Vec<bool> = messages.iter().map(|message| known.remove_deleted(message)).collect();
+        removed.contains(&true)
+    }
+
     /// Forgets the failed messages, because the file may contain changes that were not received. They are read again.
     pub fn forget(&self) {
         let mut known = self.lock();
@@ -221,13 +228,17 @@ impl KnownDeadMessages {
         dead.filter(|dead_message| delivered.is_none_or(|delivered| dead_message.turn > *delivered)).collect()
     }
 
+    fn remove_deleted(&mut self, message: &Message) -> bool {
+        if let Loading::Needed(heard) = &mut self.loading {
+            // It may still be in the snapshot that is being read.
+            heard.insert(message.id);
+        }
+        self.deaths.remove(&message.id);
+        self.remove(&target(message).0, message.id)
+    }
+
     fn set(&mut self, message: &Message) -> bool {
-        let (place, whose) = match &message.route {
-            Route::Destination { destination, .. } => (MessageTarget::Destination(*destination), None),
-            Route::Contact { contact, uuid, full_name, channel, .. } => {
-                (MessageTarget::Contact(*contact, *channel), Some((*uuid, full_name.clone())))
-            }
-        };
+        let (place, whose) = target(message);
         if let MessageState::Dead { at: died } = message.state {
             let turn = self.deaths.get(&message.id).copied().unwrap_or_default();
             let dead_message = DeadMessage { died, turn, incident: message.incident(), whose, examined: false };
@@ -238,15 +249,29 @@ impl KnownDeadMessages {
         if matches!(message.state, MessageState::Delivered { .. }) && (is_loading || self.dead.contains_key(&place)) {
             self.delivered.insert(place, self.turn);
         }
-        let Some(dead) = self.dead.get_mut(&place) else { return false };
-        dead.remove(&message.id);
+        self.remove(&place, message.id)
+    }
+
+    fn remove(&mut self, place: &MessageTarget, message: MessageId) -> bool {
+        let Some(dead) = self.dead.get_mut(place) else { return false };
+        dead.remove(&message);
         if dead.is_empty() {
-            self.dead.remove(&place);
-            if !is_loading {
-                self.delivered.remove(&place);
+            self.dead.remove(place);
+            if matches!(self.loading, Loading::Done) {
+                self.delivered.remove(place);
             }
         }
         true
+    }
+}
+
+/// Returns the recipient, with UUID and name if it is a contact.
+fn target(message: &Message) -> (MessageTarget, Option<(Uuid, String)>) {
+    match &message.route {
+        Route::Destination { destination, .. } => (MessageTarget::Destination(*destination), None),
+        Route::Contact { contact, uuid, full_name, channel, .. } => {
+            (MessageTarget::Contact(*contact, *channel), Some((*uuid, full_name.clone())))
+        }
     }
 }
 

@@ -47,6 +47,12 @@ impl Follower for WatchAlarm {
         }
     }
 
+    fn deleted_messages(&self, messages: &[Arc<Message>]) {
+        if self.dead.remove(messages) {
+            self.rung.notify_one();
+        }
+    }
+
     fn reset(&self) {
         self.dead.forget();
         self.rung.notify_one();

@@ -13,8 +13,7 @@ impl TokenSweeper {
     /// Continues with the clock of the last run of the server.
     #[must_use]
     pub fn new(service: &Service) -> Self {
-        let stored = i64::try_from(service.store().counters().expiry_clock).ok().filter(|micros| *micros > 0);
-        let stored = stored.map(Timestamp::saturating_from_micros);
+        let stored = service.store().counters().trusted_time();
         let clock = ExpiryClock::new(stored, service.store().clock().both());
         Self { clock, stored: stored.unwrap_or(Timestamp::MIN) }
     }

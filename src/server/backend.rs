@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -42,6 +43,7 @@ impl Backend {
             login_token_life: config.tokens.login_life.value,
             token_warning_days: config.tokens.warning_days.value,
             indelible_incidents: config.incidents.indelible.value,
+            retention_days: config.retention.closed_life.value.map(whole_days),
         };
         let decisions = transport_settings::decision_settings(config)?;
         let path = config.data.value.clone();
@@ -116,6 +118,10 @@ fn open(path: &Path, options: Options, settings: Settings) -> anyhow::Result<Ser
     let store = Store::open(path, options, clock)?;
     let search = Search::open(&store, &search_directory(path)).context("cannot open the search index")?;
     Ok(Service::new(store, search, settings))
+}
+
+fn whole_days(life: Duration) -> u32 {
+    u32::try_from(life.as_secs() / 86_400).unwrap_or(u32::MAX)
 }
 
 /// Returns the directory of the text index.

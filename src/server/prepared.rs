@@ -26,7 +26,7 @@ pub(super) struct Prepared {
     pub web: WebSettings,
     /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Who is notified that the server is well, and how often.
+    /// Address that is requested while the server is well, and the interval.
     pub ping: Option<(Pinger, Duration)>,
 }
 

@@ -6,4 +6,5 @@ pub mod doctor;
 pub mod figures;
 pub mod health;
 pub(super) mod readiness;
+pub mod retention;
 pub mod self_incidents;

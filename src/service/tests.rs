@@ -9,6 +9,7 @@ mod live;
 mod login;
 mod pages;
 mod profile_preview;
+mod retention;
 mod states;
 
 use std::sync::Arc;

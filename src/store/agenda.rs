@@ -67,6 +67,12 @@ impl LiveAgenda {
         self.changed.notify_one();
     }
 
+    /// Returns the tasks of a kind with their times in the data file.
+    #[must_use]
+    pub fn rows(&self, kind: TaskKind) -> Vec<(Task, Timestamp)> {
+        self.lock().rows(kind)
+    }
+
     /// Returns the due rows of a kind, those with the earliest times first.
     #[must_use]
     pub fn due(&self, kind: TaskKind) -> Vec<Due> {
@@ -162,6 +168,7 @@ pub fn task_key(task: Task) -> TaskKey {
     key[0] = match task.kind {
         TaskKind::TokenExpiry => 0,
         TaskKind::Heartbeat => 1,
+        TaskKind::Retention => 2,
     };
     key[1..].copy_from_slice(&id_key(task.id));
     key

@@ -24,6 +24,9 @@ pub struct Command<'a> {
 pub enum Staged {
     PutIncident(Incident),
     DeleteIncident(IncidentId),
+    /// Deletes incidents with their messages.
+    PurgeIncidents(Vec<IncidentId>),
+    EndPurge,
     PutEvent(Event),
     PutAck(Acknowledgement),
     PutUser(User),
@@ -83,6 +86,12 @@ impl Command<'_> {
     #[must_use]
     pub fn last_incident_id(&self) -> IncidentId {
         IncidentId(self.counters.last_incident)
+    }
+
+    /// Returns [`Counters::trusted_time`].
+    #[must_use]
+    pub fn trusted_time(&self) -> Option<Timestamp> {
+        self.counters.trusted_time()
     }
 
     /// Sets the clock by which expired tokens are deleted.

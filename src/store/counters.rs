@@ -3,6 +3,7 @@
 use redb::ReadableTable;
 
 use super::{StoreError, kind::all_kinds};
+use crate::domain::Timestamp;
 
 macro_rules! counters {
     ($($kind:ident: $last:ident $(, $new:ident -> $id:ident, $put:ident $(, $delete:ident)?)?;)+) => {
@@ -23,6 +24,8 @@ macro_rules! counters {
             $(pub $last: u64,)+
             /// Time of `domain::token::ExpiryClock`, in microseconds since 1970. 0: not known.
             pub expiry_clock: u64,
+            /// Incidents that the run of the retention under way has deleted.
+            pub purged: u64,
         }
 
         impl Counters {
@@ -55,6 +58,7 @@ macro_rules! counters {
                     ("last_contact_group", &mut self.last_contact_group),
                     $((stringify!($last), &mut self.$last),)+
                     ("expiry_clock", &mut self.expiry_clock),
+                    ("purged", &mut self.purged),
                 ]
             }
         }
@@ -63,6 +67,14 @@ macro_rules! counters {
 all_kinds!(counters);
 
 impl Counters {
+    /// Returns the time up to which the clock can be trusted, as of the last ten minutes: that of
+    /// `domain::token::ExpiryClock`. `None`: not known yet.
+    #[must_use]
+    pub fn trusted_time(&self) -> Option<Timestamp> {
+        let micros = i64::try_from(self.expiry_clock).ok().filter(|micros| *micros > 0);
+        micros.map(Timestamp::saturating_from_micros)
+    }
+
     pub fn load(table: &impl ReadableTable<&'static str, u64>) -> Result<Self, StoreError> {
         let mut counters = Self::default();
         for (name, field) in counters.fields_mut() {

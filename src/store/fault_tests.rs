@@ -24,8 +24,11 @@ use super::{
 use crate::{
     clock::ManualClock,
     domain::{
-        change::Committed,
-        ids::{Seq, SourceId, UserId},
+        change::{ChangeKind, Committed},
+        event::{Event, EventType, StateAfter},
+        ids::{IncidentId, Seq, SourceId, UserId},
+        incident::{EndTime, Incident},
+        source::Source,
         time::Timestamp,
         user::User,
     },
@@ -179,6 +182,85 @@ proptest! {
         for id in acknowledged {
             prop_assert!(reopened.directory().user(id).is_some());
         }
+    }
+}
+
+const OLD: u64 = 40;
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of a command")]
+fn put_old_incidents(command: &mut Command<'_>) -> Result<(), StoreError> {
+    let source = command.new_source_id();
+    command.put_source_type("t".to_owned());
+    command.put_source(Source {
+        id: source,
+        name: "s".to_owned(),
+        source_type: "t".to_owned(),
+        user: UserId(1),
+        base_url: String::new(),
+        heartbeat_frequency: None,
+    });
+    for _ in 0..OLD {
+        let incident = command.new_incident_id();
+        let mut incident = Incident { end: EndTime::At(NOW), ..Incident::new(incident, source, NOW) };
+        let after = StateAfter { open: false, acked: false, level: incident.level, tags_version: 0, decided: None };
+        let event = Event {
+            id: command.new_event_id(),
+            incident: incident.id,
+            actor: UserId(1),
+            timestamp: NOW,
+            received: NOW,
+            kind: EventType::Start,
+            description: "x".repeat(2_000),
+            after,
+        };
+        incident.note_event(&event);
+        command.log(ChangeKind::IncidentCreated { incident: incident.id, event: event.id });
+        command.put_incident(incident);
+        command.put_event(event);
+    }
+    Ok(())
+}
+
+/// Deletes the next four old incidents. Returns whether there were any.
+fn purge_some(command: &mut Command<'_>) -> Result<bool, StoreError> {
+    let mut ids = Vec::new();
+    for id in (1..=OLD).map(IncidentId) {
+        if ids.len() < 4 && command.incident(id)?.is_some() {
+            ids.push(id);
+            command.log(ChangeKind::IncidentDeleted { incident: id });
+        }
+    }
+    let are_any = !ids.is_empty();
+    command.purge_incidents(ids);
+    Ok(are_any)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_of_the_retention_continues_after_the_disk_failed(failures in proptest::collection::vec(0..60_i64, 1..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("argusd.redb");
+        let faults = Arc::new(Faults(AtomicI64::new(i64::MAX)));
+        let store = open(&path, &faults);
+        store.write_blocking(None, put_user).unwrap();
+        store.write_blocking(None, put_old_incidents).unwrap();
+        for writes_left in failures {
+            faults.0.store(writes_left, Ordering::SeqCst);
+            for _ in 0..3 {
+                let outcome = store.write_blocking(None, purge_some);
+                prop_assert!(!matches!(outcome, Err(WriteError::Refused(_))), "{:?}", outcome);
+            }
+            faults.0.store(i64::MAX, Ordering::SeqCst);
+        }
+        while store.write_blocking(None, purge_some).unwrap() {}
+        let counters = store.counters();
+        prop_assert_eq!((counters.incidents, counters.events, counters.purged), (0, 0, OLD), "each is counted once");
+        store.close().unwrap();
+        drop(store);
+        prop_assert_eq!(verify_file(&path).unwrap(), Vec::<String>::new());
+        prop_assert_eq!(open(&path, &faults).counters().purged, OLD);
     }
 }
 

@@ -57,6 +57,14 @@ impl Applier<'_, '_> {
                     done.incidents.extend(deleted);
                     None
                 }
+                Staged::PurgeIncidents(ids) => {
+                    self.purge_incidents(ids, &mut done)?;
+                    None
+                }
+                Staged::EndPurge => {
+                    self.counters.purged = 0;
+                    None
+                }
                 Staged::PutEvent(event) => {
                     self.put_event(&event)?;
                     if event.after.decided.is_some() {
@@ -130,15 +138,17 @@ impl Applier<'_, '_> {
         Ok(change)
     }
 
-    /// Deletes changes that only followers need. The audit trail stays.
+    /// Deletes changes that only followers need, those of the retention included. The audit trail stays.
     fn trim_changes(&mut self, up_to: Seq) -> Result<(), StoreError> {
         let mut damage = None;
         self.tables.changes.retain_in::<[u8; 8], _>(
             id_key(self.counters.trimmed)..=id_key(up_to.0),
             |key, value| match decode_change(u64::from_be_bytes(key), value) {
-                Ok(change) => {
-                    !matches!(change.kind, ChangeKind::IncidentCreated { .. } | ChangeKind::EventAdded { .. })
-                }
+                Ok(
+                    Change { kind: ChangeKind::IncidentCreated { .. } | ChangeKind::EventAdded { .. }, .. }
+                    | Change { kind: ChangeKind::IncidentDeleted { .. }, actor: None, .. },
+                ) => false,
+                Ok(_) => true,
                 Err(error) => {
                     damage = Some(error);
                     true
@@ -168,7 +178,7 @@ impl Applier<'_, '_> {
         Ok(IncidentChange { before: before.map(Arc::new), after: Some(Arc::new(incident)) })
     }
 
-    fn delete_incident(&mut self, id: IncidentId) -> Result<Option<IncidentChange>, StoreError> {
+    pub fn delete_incident(&mut self, id: IncidentId) -> Result<Option<IncidentChange>, StoreError> {
         let Some(mut incident) = self.tables.incident(id)? else { return Ok(None) };
         for event in self.tables.events_of(id)? {
             self.tables.events.remove(pair_key(id.0, event.id.0))?;

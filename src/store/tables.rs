@@ -58,6 +58,8 @@ pub trait Reads {
     fn ack(&self, incident: IncidentId, event: EventId) -> Result<Option<Acknowledgement>, StoreError>;
     /// Returns the acknowledgements of an incident, sorted by id of the event.
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError>;
+    /// Returns the messages about an incident, sorted by id.
+    fn messages_of(&self, incident: IncidentId) -> Result<Vec<Message>, StoreError>;
     /// Returns a message of the outbox.
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
     /// Returns the preferences. `None`: the user has not set any.
@@ -101,6 +103,15 @@ impl Reads for WriteTables<'_> {
 
     fn acks_of(&self, incident: IncidentId) -> Result<Vec<Acknowledgement>, StoreError> {
         acks_of(&self.acks, incident)
+    }
+
+    fn messages_of(&self, incident: IncidentId) -> Result<Vec<Message>, StoreError> {
+        let mut found = Vec::new();
+        for row in self.incident_messages.range(pair_key(incident.0, 0)..=pair_key(incident.0, u64::MAX))? {
+            let (_, id) = key_pair(row?.0.value());
+            found.extend(message(&self.messages, MessageId(id))?);
+        }
+        Ok(found)
     }
 
     fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {

@@ -43,6 +43,11 @@ pub trait Follower: Send + Sync {
         let _ = messages;
     }
 
+    /// Receives the messages of a batch that were deleted with their incidents, before [`Follower::committed`].
+    fn deleted_messages(&self, messages: &[Arc<Message>]) {
+        let _ = messages;
+    }
+
     /// Called after the file was opened again with changes that were never published. Everything must be read again.
     fn reset(&self);
 }
@@ -278,6 +283,13 @@ impl Writer {
         if !messages.is_empty() {
             for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
                 follower.messages(&messages);
+            }
+        }
+        let deleted: Vec<Arc<Message>> =
+            batch.iter().flat_map(|committed| &committed.deleted_messages).cloned().collect();
+        if !deleted.is_empty() {
+            for follower in self.published.followers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+                follower.deleted_messages(&deleted);
             }
         }
         if let Some(last) = batch.iter().rev().find_map(|committed| committed.changes.last()) {

@@ -118,6 +118,7 @@ mod process {
     mod plugins;
     mod raw_requests;
     mod reload;
+    mod retention;
     mod service_manager;
     mod start;
     mod test_messages;

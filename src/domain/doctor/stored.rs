@@ -56,6 +56,8 @@ pub struct StoredFacts {
     pub failed_plugins: Vec<(String, String)>,
     /// Channels whose plug-in is not installed, with the name of the plug-in.
     pub missing_plugins: Vec<(String, String)>,
+    /// What the retention deletes next, in words. `None`: it is switched off, or no server runs.
+    pub retention: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +108,12 @@ pub(super) fn findings(facts: &StoredFacts, now: Timestamp) -> Vec<Finding> {
     findings.push(tokens(facts));
     findings.push(heartbeats(facts));
     findings.extend(plugins(facts));
+    findings.extend(
+        facts
+            .retention
+            .as_ref()
+            .map(|plan| good("retention", "Retention", plan, "The setting is retention.closed_days.")),
+    );
     findings
 }
 

@@ -126,3 +126,14 @@ fn what_does_not_count_is_asked_about_once() {
     let again = known.doubtful();
     assert_eq!((again.len(), again[0].contact, again[0].incident), (1, ContactId(1), None));
 }
+
+#[test]
+fn a_deleted_message_does_not_count() {
+    let known = DeadMessages::default();
+    known.note(&[dead(1, 10), dead(2, 20)]);
+    assert!(known.remove(&[dead(2, 20)]));
+    assert_eq!(known.stuck(), [(ALICE, 1, at(10))]);
+    assert!(known.remove(&[dead(1, 10)]));
+    assert_eq!(known.stuck(), []);
+    assert!(!known.remove(&[dead(1, 10), delivered(3, 30)]));
+}

@@ -8,7 +8,7 @@ mod undo;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use self::selection::Check;
 use crate::domain::{
@@ -89,6 +89,13 @@ pub(in crate::service) struct Bulk {
     /// Lets at most one slice of all users wait for the writer.
     turn: Mutex<()>,
     jobs: jobs::Jobs,
+}
+
+impl Bulk {
+    /// Waits for the turn of a slice. It ends when the result is dropped.
+    pub(in crate::service) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
 }
 
 impl Default for Bulk {
@@ -207,7 +214,7 @@ impl Incidents {
         caller: &Caller,
         command: impl FnOnce(&mut Command<'_>) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let _turn = self.inner.bulks.turn.lock().await;
+        let _turn = self.inner.bulks.turn().await;
         let (actor, is_local) = (caller.id(), caller.credential == Credential::Local);
         self.write(Some(actor), move |staged| {
             if !is_local && staged.directory().user(actor).is_none_or(|user| !user.is_active) {

@@ -24,6 +24,9 @@ impl System {
         if due.is_empty() {
             return Ok(settled);
         }
+        if kind == TaskKind::Retention {
+            return self.run_retention(due).await.map(|()| settled);
+        }
         let service = self.clone();
         let tasks = self.blocking(move || service.need_a_command(due, listening_since)).await?;
         for tasks in tasks.chunks(TASKS_PER_COMMAND) {
@@ -58,6 +61,7 @@ impl System {
         let (subject, look) = match task.kind {
             TaskKind::TokenExpiry => self.look_at_token(SourceId(task.id), directory, now),
             TaskKind::Heartbeat => self.look_at_heartbeat(SourceId(task.id), directory, listening_since, now),
+            TaskKind::Retention => return Ok(Next::Soon),
         };
         work.settle(subject, look.finding.as_ref())?;
         Ok(look.next)
@@ -74,6 +78,7 @@ impl System {
             let ((subject, look), moves_in_memory) = match due.task.kind {
                 TaskKind::TokenExpiry => (self.look_at_token(source, &directory, now), false),
                 TaskKind::Heartbeat => (self.look_at_heartbeat(source, &directory, listening_since, now), true),
+                TaskKind::Retention => continue,
             };
             let is_settled = !self.is_unsettled(subject, look.finding.as_ref(), &directory, &snapshot, now)?;
             match look.next {

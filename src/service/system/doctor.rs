@@ -136,6 +136,7 @@ impl System {
             crate::search::Status::Rebuilding => StoredIndex::Rebuilding,
             crate::search::Status::Ready { behind } => StoredIndex::Ready { behind },
         });
+        facts.retention = self.retention_plan().map(|plan| plan.in_words(service.settings().time_zone));
         let Some(sender) = service.inner.sender.get() else { return };
         facts.reached = sender.reached();
         facts.failed_plugins =

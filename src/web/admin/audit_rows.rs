@@ -13,7 +13,7 @@ pub struct AuditRow {
     pub seq: u64,
     pub at: Timestamp,
     pub actor: String,
-    /// `created`, `changed` or `deleted`.
+    /// `created`, `changed` or `deleted`; `ran` for a run of the retention.
     pub what: &'static str,
     pub slug: &'static str,
     pub subject: &'static str,
@@ -45,6 +45,7 @@ impl AuditRow {
             at: change.at,
             actor: change.actor.map_or_else(|| "the server".to_owned(), |id| username(directory, id)),
             what: match (is_made, after.is_none() && *subject != Subject::SourceType) {
+                (true, false) if *subject == Subject::Retention => "ran",
                 (_, true) => "deleted",
                 (true, false) => "created",
                 (false, false) => "changed",
@@ -194,6 +195,22 @@ mod tests {
         );
         let deleted = row(Some(r#"{"name":"night"}"#), None);
         assert_eq!((deleted.what, deleted.fields), ("deleted", vec![field("name", Some("night"), None)]));
+    }
+
+    #[test]
+    fn a_run_of_the_retention_is_said_with_its_figures() {
+        let kind = ChangeKind::Configuration(ConfigurationChange {
+            subject: Subject::Retention,
+            key: "run".to_owned(),
+            before: None,
+            after: Some(r#"{"deleted_incidents":2,"closed_before":"2026-01-01T02:00:00Z"}"#.to_owned()),
+        });
+        let change = Change { seq: Seq(3), at: Timestamp::MIN, actor: None, kind };
+        let row = AuditRow::new(&change, &Directory::default()).unwrap();
+        assert_eq!((row.actor.as_str(), row.what, row.subject), ("the server", "ran", "retention"));
+        let fields =
+            [field("deleted incidents", None, Some("2")), field("closed before", None, Some("2026-01-01T02:00:00Z"))];
+        assert_eq!(row.fields, fields);
     }
 
     #[test]

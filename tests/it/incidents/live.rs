@@ -10,9 +10,13 @@ use std::{
 
 use argusd::{
     domain::{
+        agenda::TaskKind,
+        incident::EndTime,
         limits::{LIVE_ALIVE, LIVE_PUSH_BYTES, LIVE_STREAMS_PER_USER},
         message::{Message, MessageState},
+        time::Timestamp,
     },
+    service::{NewIncident, PastIncident, Settings, put_past_incident},
     store::Follower,
 };
 use axum::{
@@ -187,6 +191,27 @@ async fn a_row_is_pushed_to_the_lists_where_it_belongs() {
     assert_eq!(patches["closed"]["new"], json!([pk]));
     assert_eq!((keys(&patches["words"]), &patches["words"]["new"]), (vec![pk], &json!([])));
     assert!(!patches.contains_key("worst"), "nothing there changed");
+}
+
+#[tokio::test]
+async fn rows_of_old_incidents_are_removed_when_the_retention_deletes_them() {
+    const DAY: i64 = 86_400 * SECOND;
+    let app = App::with(Settings { retention_days: Some(30), ..Settings::default() }).await;
+    let source = Arc::clone(app.service.directory().sources.values().next().unwrap());
+    let start = Timestamp::saturating_from_micros(crate::support::NOW - 100 * DAY);
+    let new = NewIncident { start, end: EndTime::At(start), description: "Old".to_owned(), ..NewIncident::default() };
+    app.write(move |command| put_past_incident(command, PastIncident { source, new, events: Vec::new() })).await;
+    app.service.system().follow_retention().await.unwrap();
+    app.clock.advance_micros(3 * DAY);
+    let now = app.service.now();
+    app.write(move |command| command.set_expiry_clock(now)).await;
+    let alice = Visit::of(&app, "alice").await;
+    let mut stream = Stream::open(&app, &alice, &lists(&[("closed", "open=false")], &seq(&app)), None).await;
+    app.service.system().run_due(TaskKind::Retention, None).await.unwrap();
+    let patches = patches_until_quiet(&mut stream).await;
+    assert_eq!((&patches["closed"]["gone"], &patches["closed"]["delta"]), (&json!([1]), &json!(-1)));
+    let list = app.of(Who::EndUser).get("/api/v2/incidents/?open=false").await.json();
+    assert_eq!(list["results"], json!([]));
 }
 
 #[tokio::test]

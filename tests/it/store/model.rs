@@ -15,6 +15,7 @@ use argusd::{
         event::{Event, EventType, StateAfter},
         ids::{EventId, FilterId, IncidentId, Seq, SourceId, TokenId, UserId},
         incident::{EndTime, Incident, Summary},
+        retention::{is_old, may_be_old},
         severity::Level,
         source::Source,
         stored_filter::StoredFilter,
@@ -176,6 +177,7 @@ impl Bench {
             Op::Expire { incident, ack, expiration } => self.expire(incident, ack, expiration.map(at)),
             Op::Edit { incident, level, tags, ticket } => self.edit(incident, level, &tags, ticket),
             Op::Delete { incident } => self.delete(incident),
+            Op::Purge { limit } => self.purge(at(limit)),
             Op::Refuse { incident } => self.refuse(incident),
             Op::Rename { name } => {
                 self.model.username = format!("name{name}");
@@ -385,6 +387,40 @@ impl Bench {
         self.model.incidents.remove(&incident.id);
         self.model.events.retain(|(id, _), _| *id != incident.id);
         self.model.acks.retain(|(id, _), _| *id != incident.id);
+    }
+
+    /// Deletes as the retention does: what its scan of the store finds, against what the model has.
+    fn purge(&mut self, limit: Timestamp) {
+        let expected: Vec<IncidentId> =
+            self.model.incidents.values().filter(|it| is_old(it, limit)).map(|incident| incident.id).collect();
+        let snapshot = self.store.snapshot().unwrap();
+        let tables = snapshot.incident_tables().unwrap();
+        let mut found = Vec::new();
+        tables
+            .for_each_started_before(limit, None, &mut |summary| {
+                if may_be_old(&summary, limit) && is_old(&tables.incident(summary.id)?.unwrap(), limit) {
+                    let events = self.model.events.keys().filter(|(incident, _)| *incident == summary.id).count();
+                    assert!(tables.size_of(summary.id)?.records > events);
+                    found.push(summary.id);
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        found.sort();
+        assert_eq!(found, expected);
+        drop((tables, snapshot));
+        let purged = self.store.counters().purged;
+        self.write(move |command| {
+            for incident in &found {
+                command.log(ChangeKind::IncidentDeleted { incident: *incident });
+            }
+            command.purge_incidents(found);
+            Ok(())
+        });
+        assert_eq!(self.store.counters().purged, purged + expected.len() as u64);
+        self.model.incidents.retain(|id, _| !expected.contains(id));
+        self.model.events.retain(|(id, _), _| !expected.contains(id));
+        self.model.acks.retain(|(id, _), _| !expected.contains(id));
     }
 
     fn refuse(&mut self, index: usize) {

@@ -53,7 +53,7 @@ fn files_from_before_there_was_an_agenda_get_a_row_for_each_task() {
     drop(database);
     assert_eq!(verify_file(&planted.path).unwrap(), Vec::<String>::new());
     let store = Store::open(&planted.path, Options::default(), Arc::new(ManualClock::new(NOW))).unwrap();
-    for kind in TaskKind::ALL {
+    for kind in TaskKind::OF_SOURCES {
         let due = store.agenda().due(kind);
         assert_eq!(due.len(), 1);
         assert_eq!((due[0].task, due[0].stored), (kind.of_source(SourceId(1)), Timestamp::MIN));
@@ -66,7 +66,7 @@ fn everything_is_looked_at_after_a_start_whatever_the_clock_says() {
     for hours in [-1_000, -1, 0, 1] {
         let clock = ManualClock::new(NOW.saturating_add_micros(hours * 3_600_000_000));
         let store = Store::open(&planted.path, Options::default(), Arc::new(clock)).unwrap();
-        for kind in TaskKind::ALL {
+        for kind in TaskKind::OF_SOURCES {
             let due: Vec<Task> = store.agenda().due(kind).into_iter().map(|due| due.task).collect();
             assert_eq!(due, [kind.of_source(SourceId(1))], "{hours} h");
         }

@@ -29,6 +29,10 @@ pub enum Op {
     Delete {
         incident: usize,
     },
+    /// Deletes what was closed before.
+    Purge {
+        limit: i64,
+    },
     /// Stages all sorts of things, then refuses.
     Refuse {
         incident: usize,
@@ -82,6 +86,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         4 => (any::<usize>(), 1..6_u8, tags(), any::<bool>())
             .prop_map(|(incident, level, tags, ticket)| Op::Edit { incident, level, tags, ticket }),
         1 => any::<usize>().prop_map(|incident| Op::Delete { incident }),
+        1 => (-60..200_i64).prop_map(|limit| Op::Purge { limit }),
         1 => any::<usize>().prop_map(|incident| Op::Refuse { incident }),
         1 => any::<u8>().prop_map(|name| Op::Rename { name }),
         1 => (0..4_u8).prop_map(|hash| Op::AddToken { hash }),
