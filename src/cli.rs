@@ -1,6 +1,7 @@
 //! The command line: its grammar, and one file for each verb.
 
 mod args;
+mod backup;
 mod check;
 mod commands;
 mod completions;
@@ -11,6 +12,7 @@ mod openapi;
 mod output;
 mod remote;
 mod requests;
+mod restore;
 mod retention;
 mod secrets;
 mod serve;
@@ -74,7 +76,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::run(&config, flags, environment),
         Command::Config { check: true } => show_config::check(&config, &environment),
         Command::Config { check: false } => show_config::run(&config),
-        Command::Check => check::run(&config),
+        Command::Check { file } => check::run(&config, file.as_deref()),
         Command::Doctor(doctor) => doctor::run(&config, &doctor),
         Command::Mail { command } => doctor::mail(&config, command),
         Command::Generate(generate) => commands::run(&config, requests::generate(&generate), output::Format::Table),
@@ -82,7 +84,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             commands::run(&config, crate::control::AdminRequest::Demo { seed, force }, output::Format::Table)
         }
         Command::Reindex => commands::run(&config, crate::control::AdminRequest::Reindex, output::Format::Table),
-        Command::Backup { file } => commands::run(&config, requests::backup(&file)?, output::Format::Table),
+        Command::Backup { file } => backup::run(&config, &file),
+        Command::Restore { file, force } => restore::run(&config, &file, force),
         Command::User { command } => commands::user(&config, command),
         Command::Token { command } => commands::token(&config, command),
         Command::Source { command } => commands::source(&config, command),

@@ -12,8 +12,6 @@ mod retention;
 mod rows;
 mod subscriptions;
 
-use std::path::PathBuf;
-
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -97,9 +95,8 @@ pub enum AdminRequest {
         address: String,
     },
     Reindex,
-    Backup {
-        to: PathBuf,
-    },
+    /// Writes a copy of the data file into the file whose descriptor comes with the request.
+    Backup,
 }
 
 impl AdminRequest {
@@ -130,11 +127,13 @@ pub enum AdminReply {
     Filters(Vec<FilterRow>),
     Profiles(Vec<ProfileRow>),
     Retention(RetentionRow),
-    /// Faults that `check` found. Empty: none.
+    /// Faults that `check` found, or inconsistencies of a complete backup. Empty: none.
     Findings(Vec<String>),
     /// Results of all checks of the doctor.
     Doctor(Vec<Finding>),
     MailTest(MailTestReply),
+    /// The reason why the file that came with the request cannot be written.
+    TargetFailed(String),
     /// The reason why the command was not carried out.
     Refused(String),
 }

@@ -10,6 +10,7 @@ pub mod ack;
 pub mod address;
 pub mod agenda;
 pub mod attempt;
+pub mod backup;
 pub mod certificate;
 pub mod change;
 pub mod channel;

@@ -2,7 +2,9 @@
 
 mod admin_socket;
 mod backend;
+mod backup;
 mod connections;
+mod descriptors;
 mod doctor;
 mod first_start;
 mod listener;
@@ -10,6 +12,7 @@ mod plugin_types;
 mod prepared;
 mod private_files;
 mod reload;
+mod restore;
 mod sender;
 mod service_manager;
 mod signals;
@@ -25,11 +28,13 @@ use tracing::{info, warn};
 
 pub use self::{
     admin_socket::connect,
-    backend::{Backend, check},
+    backend::{Backend, check_file},
+    backup::back_up,
     doctor::{doctor, test_mail},
     plugin_types::plugin_types,
     prepared::check_settings,
     reload::Reloading,
+    restore::restore,
 };
 use self::{
     doctor::Surroundings,
@@ -41,7 +46,7 @@ use self::{
 };
 use crate::config::Config;
 use crate::domain::doctor::{ServerState, has_others};
-use crate::jobs;
+use crate::jobs::{self, BackupPlan};
 use crate::notify::{Channels, Health};
 use crate::web::{self, LiveWebSettings, WebSettings};
 
@@ -147,7 +152,7 @@ async fn serve(config: &Config, reloading: Reloading, passed: PassedSockets, des
     let live_tls = tls.as_ref().map(|(live, _)| Arc::clone(live));
     let connections = tokio::spawn(connections::serve(listener, live_tls, router, bounds, stopping.clone()));
     let admin_socket = admin_socket::start(config, backend.service().clone(), stopping.clone());
-    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, ping, stopping));
+    let jobs = tokio::spawn(jobs::run(backend.service().clone(), health, backup_plan(config), ping, stopping));
 
     backend.explain_first_start(config, &base);
     ready(&base)?;
@@ -173,6 +178,14 @@ async fn serve(config: &Config, reloading: Reloading, passed: PassedSockets, des
     backend.close().await?;
     info!("stopped");
     Ok(())
+}
+
+fn backup_plan(config: &Config) -> BackupPlan {
+    BackupPlan {
+        directory: config.backup.directory.value.clone(),
+        every: config.backup.every.value,
+        keep: config.backup.keep.value,
+    }
 }
 
 /// Reads settings again at each SIGHUP, until another signal stops the server. Returns its name.

@@ -73,6 +73,7 @@ pub use policy::{Action, Forbidden, Permissions};
 pub use slots::{NoSlot, Slot, Slots};
 pub use sources::overview::{SourceView, TokenState};
 pub use system::audit::{AuditFilter, AuditPage};
+pub use system::backups::Backups;
 pub use system::doctor::{Examiner, missing_plugins, stored_facts};
 pub use system::figures::{Figures, ProcessFigures, SourceFigures};
 pub use system::health::Health;
@@ -133,6 +134,7 @@ struct ServiceState {
     large_pages: Arc<Semaphore>,
     started: Timestamp,
     live: Live,
+    backups: system::backups::BackupRecord,
 }
 
 impl Service {
@@ -161,6 +163,7 @@ impl Service {
                 bulks: incidents::bulk::Bulk::default(),
                 large_pages: Arc::new(Semaphore::new(LARGE_PAGES_AT_ONCE)),
                 started,
+                backups: system::backups::BackupRecord::default(),
             }),
         }
     }

@@ -18,6 +18,7 @@ mod index;
 mod kind;
 mod load;
 mod migrate;
+mod new_file;
 mod outbox;
 mod owner;
 mod pages;
@@ -35,6 +36,7 @@ mod fault_tests;
 mod fuzz;
 
 use std::{
+    fs::File,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -52,11 +54,14 @@ use uuid::Uuid;
 
 pub use self::{
     agenda::LiveAgenda,
+    backup::{BackupError, GoOn},
     command::Command,
     counters::Counters,
     error::{OpenError, StoreError, WriteError},
     figures::WriterFigures,
+    file::lock_file,
     kind::{Kind, Map, Numbered},
+    new_file::{NewFile, bytes_on_disk},
     owner::Owner,
     purge::StartPosition,
     read::{Direction, Messages, Snapshot},
@@ -439,9 +444,21 @@ impl Store {
         Ok(findings)
     }
 
-    /// Writes a complete, compact copy to `to`, during reads and writes. It is written beside `to` first. Blocks.
-    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        backup::backup(&self.snapshot()?, self.path(), to)
+    /// Writes a complete, compact and verified copy to `to`, during reads and writes. Returns inconsistencies, which
+    /// the copy has from this file. Blocks.
+    pub fn backup(&self, to: &Path) -> Result<Vec<String>, BackupError> {
+        backup::backup(&self.snapshot()?, to)
+    }
+
+    /// Like [`Store::backup`], into an empty file. `go_on` is called from time to time and can stop it. Blocks.
+    pub fn backup_into(&self, target: &File, go_on: GoOn<'_>) -> Result<Vec<String>, BackupError> {
+        backup::backup_into(&self.snapshot()?, target, go_on)
+    }
+
+    /// Returns whether this is the data file, by whatever name it was opened.
+    #[must_use]
+    pub fn is_same_file(&self, other: &std::fs::Metadata) -> bool {
+        self.inner.file.is_same(other)
     }
 
     /// Returns the faults of pages or, if there are none, those of records, indexes and counters. Empty: none. Blocks.

@@ -125,8 +125,11 @@ pub(super) enum Command {
     Demo(Demo),
     /// Load test an Argus-compatible server: post incidents, verify them, print rates and latencies
     Stress(Stress),
-    /// Verify the data file, its indexes and counters; exits with 1 if something is wrong
-    Check,
+    /// Verify the data file or a backup, its indexes and counters; exits with 1 if something is wrong. Nothing is changed
+    Check {
+        /// A data file that no server has open, such as a backup [default: the data file]
+        file: Option<PathBuf>,
+    },
     /// Examine mail, names, certificates, files, backups and settings, and say how to fix what is wrong.
     ///
     /// Exits with 0 if nothing is bad, and with 1 otherwise. Nothing is changed, and no mail is sent.
@@ -140,8 +143,16 @@ pub(super) enum Command {
     Reindex,
     /// Write a complete, consistent, compacted copy of the data file, while the server runs or not
     Backup {
-        /// Where to write it; an existing file is replaced once the copy is complete
+        /// Where to write it, - for standard output; an existing file is replaced once the copy is complete and verified
         file: PathBuf,
+    },
+    /// Put a backup in the place of the data file, while no server runs
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Replace an existing data file, which is kept beside
+        #[arg(long)]
+        force: bool,
     },
     /// Print the OpenAPI document of an API version
     Openapi { version: ApiVersion },

@@ -230,7 +230,7 @@ pub(super) fn show(reply: AdminReply, format: Format) -> anyhow::Result<ExitCode
             }
             return Ok(ExitCode::FAILURE);
         }
-        AdminReply::Refused(reason) => anyhow::bail!(reason),
+        AdminReply::Refused(reason) | AdminReply::TargetFailed(reason) => anyhow::bail!(reason),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -64,8 +64,9 @@ fn carry_out_here(config: &Config, request: AdminRequest) -> anyhow::Result<Admi
     if !creates {
         require_data_file(config)?;
     }
+    let path = &config.data.value;
     if matches!(request, AdminRequest::Check) {
-        return server::check(config).map(AdminReply::Findings);
+        return server::check_file(path).map(AdminReply::Findings);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,25 +1,10 @@
 //! Converts arguments that need more than parsing into requests.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
-
 use super::args::{Generate, Heartbeat};
 use crate::control::{AdminRequest, Life};
 
 pub(super) const fn generate(arguments: &Generate) -> AdminRequest {
     AdminRequest::Generate { count: arguments.count, seed: arguments.seed, force: arguments.force }
-}
-
-/// Converts the path of a backup to a request. It is made absolute, because the server may have another working
-/// directory.
-pub(super) fn backup(file: &Path) -> anyhow::Result<AdminRequest> {
-    let to = absolute(file)?;
-    Ok(AdminRequest::Backup { to })
-}
-
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot determine where {} is", path.display()))
 }
 
 /// Parses `[DD ]HH:MM:SS` as microseconds (contract section 24).

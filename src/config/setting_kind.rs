@@ -118,6 +118,7 @@ kinds! {
     StormLimit: Option<u32>, u32,
         checked(|text| Ok(Some(number(text, 0, 1_000_000)?).filter(|limit| *limit > 0))),
         |limit: &Option<u32>| limit.unwrap_or_default().to_string();
+    Period: Option<Duration>, String, checked(parse_period), |period: &Option<Duration>| show_period(*period);
     @[const MIN: u64, const MAX: u64] Days<MIN, MAX>: Option<Duration>, Life,
         checked(|text| parse_life(text, MIN, MAX)),
         |life: &Option<Duration>| life.map_or_else(|| "never".to_owned(), |life| (life.as_secs() / DAY).to_string());
@@ -149,6 +150,8 @@ pub struct HiddenUrl;
 pub struct JsonObject;
 /// A number of messages; 0 is `None`.
 pub struct StormLimit;
+/// A period with a unit, such as `24h`, or `never`.
+pub struct Period;
 /// A time in days, both bounds included, or `never`.
 pub struct Days<const MIN: u64, const MAX: u64>;
 /// A time in units of `UNIT` seconds, both bounds included.
@@ -399,6 +402,31 @@ fn parse_interval(text: &str, min: u64, max: u64) -> Result<Duration, String> {
         .filter(|seconds| (min..=max).contains(seconds))
         .map(Duration::from_secs)
         .ok_or_else(|| format!("{text:?} is not a time from {min}s to {max}s, such as 90s, 5m or 12h"))
+}
+
+/// Units of periods, with their seconds.
+const PERIOD_UNITS: [(&str, u64); 3] = [("d", DAY), ("h", 3_600), ("m", 60)];
+/// Longest period: a year.
+const LONGEST_PERIOD: u64 = 366 * DAY;
+
+fn parse_period(text: &str) -> Result<Option<Duration>, String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    let seconds = PERIOD_UNITS.iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
+        number.checked_mul(*seconds).filter(|seconds| (60..=LONGEST_PERIOD).contains(seconds))
+    });
+    let bad = || format!("{text:?} is no period from 1m to 366d, such as 24h, or the word never");
+    seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(bad)
+}
+
+/// Formats a period in hours or, if it has others, in minutes.
+fn show_period(period: Option<Duration>) -> String {
+    let Some(period) = period else { return "never".to_owned() };
+    let minutes = period.as_secs() / 60;
+    if minutes.is_multiple_of(60) { format!("{}h", minutes / 60) } else { format!("{minutes}m") }
 }
 
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {

@@ -11,8 +11,8 @@ use super::{
     section::{Section, Sources, Spec, sections},
     setting_kind::{
         Days, Dialect, FileMode, FirstPassword, HiddenUrl, Host, Hours, Interval, JsonObject, LONGEST_LIFE_DAYS,
-        Listen, LogFormat, LogLevel, MailTls, Number, OptionalText, PublicUrl, Seconds, Secret, SettingKind, SmsHttp,
-        StormLimit, host_time_zone,
+        Listen, LogFormat, LogLevel, MailTls, Number, OptionalText, Period, PublicUrl, Seconds, Secret, SettingKind,
+        SmsHttp, StormLimit, host_time_zone,
     },
 };
 
@@ -35,6 +35,7 @@ sections! {
         [log]: LogConfig;
         [watchdog]: WatchdogConfig;
         [storage]: StorageConfig;
+        [backup]: BackupConfig;
         [tokens]: TokenConfig;
         [incidents]: IncidentConfig;
         [retention]: RetentionConfig;
@@ -72,6 +73,15 @@ sections! {
 
     StorageConfig, Storage, "storage." {
         cache_mib => cache_mib: Number<usize, 4, 1_048_576>, ["ARGUSD_CACHE_MIB"], "128";
+    }
+
+    BackupConfig, Backup, "backup." {
+        /// Directory of the scheduled backups, relative to that of the data file.
+        dir => directory: PathBuf, ["ARGUSD_BACKUP_DIR"], "backups";
+        /// Time between two scheduled backups. `None`: none are written.
+        every => every: Period, ["ARGUSD_BACKUP_EVERY"], "24h";
+        /// Number of scheduled backups that are kept.
+        keep => keep: Number<usize, 1, 10_000>, ["ARGUSD_BACKUP_KEEP"], "7";
     }
 
     TokenConfig, Tokens, "tokens." {

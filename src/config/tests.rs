@@ -64,6 +64,22 @@ fn intervals_have_units_and_the_address_of_pings_is_hidden() {
 }
 
 #[test]
+fn a_period_has_a_unit_or_is_never() {
+    let with = |text| merge(&Flags::default(), &Environment::from([("ARGUSD_BACKUP_EVERY", text)]), File::default());
+    let shown = |text| {
+        let rows = with(text).unwrap().rows();
+        rows.into_iter().find(|(name, ..)| *name == "backup.every").unwrap().1
+    };
+    for (text, expected) in [("24h", "24h"), ("7d", "168h"), ("90m", "90m"), (" 1h ", "1h"), ("Never", "never")] {
+        assert_eq!(shown(text), expected);
+    }
+    for bad in ["24", "0h", "1s", "h", "-1h", "367d", "99999999999999999999d", "nightly"] {
+        let error = with(bad).unwrap_err().to_string();
+        assert!(error.contains("is no period from 1m to 366d, such as 24h, or the word never"), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn says_which_value_is_bad_and_where_it_came_from() {
     let bad = |env: &Environment, text: &str| merge(&Flags::default(), env, file(text)).unwrap_err().to_string();
     let none = Environment::from([]);

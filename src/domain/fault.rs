@@ -10,7 +10,7 @@ use super::{
 
 use self::rules::channel;
 pub use self::rules::{
-    SourceCheck, Strictness, Unreached, damaged, expiring_token, expiring_tokens, missing_heartbeat,
+    SourceCheck, Strictness, Unreached, damaged, expiring_token, expiring_tokens, late_backup, missing_heartbeat,
     missing_heartbeats, over, rules_without_recipients, too_many_recipients, undelivered, unreachable, unreached,
 };
 
@@ -27,6 +27,8 @@ pub enum FaultSubject {
     /// An event that would notify more contacts than one event may.
     Overflow(RuleId),
     DataFile,
+    /// The backups of the schedule.
+    Backup,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub enum FaultKind {
     RuleWithoutRecipients,
     TooManyRecipients,
     DamagedDataFile,
+    LateBackup,
 }
 
 impl FaultKind {
@@ -52,6 +55,7 @@ impl FaultKind {
             Self::RuleWithoutRecipients => "rule_without_recipients",
             Self::TooManyRecipients => "too_many_recipients",
             Self::DamagedDataFile => "damaged_data_file",
+            Self::LateBackup => "late_backup",
         }
     }
 
@@ -73,6 +77,7 @@ impl FaultSubject {
             Self::Rule(_) => FaultKind::RuleWithoutRecipients,
             Self::Overflow(_) => FaultKind::TooManyRecipients,
             Self::DataFile => FaultKind::DamagedDataFile,
+            Self::Backup => FaultKind::LateBackup,
         }
     }
 
@@ -85,7 +90,7 @@ impl FaultSubject {
             Self::DeadMessages(destination) => format!("{kind}:{destination}"),
             Self::Channel(channel) => format!("{kind}:channel:{channel}"),
             Self::Rule(rule) | Self::Overflow(rule) => format!("{kind}:{rule}"),
-            Self::MailServer | Self::DataFile => kind.to_owned(),
+            Self::MailServer | Self::DataFile | Self::Backup => kind.to_owned(),
         }
     }
 
@@ -105,7 +110,9 @@ impl FaultSubject {
     pub const fn level(self) -> Level {
         match self {
             Self::DataFile => Level::CRITICAL,
-            Self::Token(_) | Self::MailServer | Self::Rule(_) | Self::Overflow(_) | Self::Channel(_) => Level::HIGH,
+            Self::Token(_) | Self::MailServer | Self::Rule(_) | Self::Overflow(_) | Self::Channel(_) | Self::Backup => {
+                Level::HIGH
+            }
             Self::DeadMessages(_) => Level::MODERATE,
             Self::Heartbeat(_) => Level::LOW,
         }
@@ -128,7 +135,7 @@ impl FaultSubject {
                 [problem].into_iter().chain(uuid).collect()
             }
             Self::Rule(rule) | Self::Overflow(rule) => vec![problem, format!("rule_id={rule}")],
-            Self::DataFile => vec![problem],
+            Self::DataFile | Self::Backup => vec![problem],
             Self::MailServer => vec![problem, format!("{REPORTED_MEDIUM_TAG}={}", super::destination::EMAIL)],
         };
         texts.iter().filter_map(|text| Tag::parse(text).ok()).collect()

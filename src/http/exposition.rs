@@ -140,7 +140,9 @@ impl Exposition {
         to.gauge("argusd_index_lag_changes", "Changes that are not in the text index on disk yet.", behind)?;
         to.gauge("argusd_index_rebuilding", "Whether the text index is being rebuilt.", u64::from(is_rebuilt))?;
         let backup = figures.last_backup.map(|at| (Vec::new(), seconds(at)));
-        to.gauges("argusd_backup_last_timestamp_seconds", "Time of the last backup.", backup.into_iter())
+        to.gauges("argusd_backup_last_timestamp_seconds", "Time of the last backup.", backup.into_iter())?;
+        let failing = figures.is_backup_failing.map(|failing| (Vec::new(), u64::from(failing)));
+        to.gauges("argusd_backup_failing", "Whether the last attempt to write a backup failed.", failing.into_iter())
     }
 
     fn process(&self, to: &mut MetricWriter<'_>) -> fmt::Result {

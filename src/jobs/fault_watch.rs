@@ -11,7 +11,7 @@ use super::{DeadMessages, repeated_errors::RepeatedErrors};
 use crate::domain::{
     Committed, Directory, Message, Seq, Timestamp,
     destination::EMAIL,
-    fault::{FaultKind, FaultSubject, damaged, undelivered, unreachable, unreached},
+    fault::{FaultFinding, FaultKind, FaultSubject, FaultVerdict, damaged, undelivered, unreachable, unreached},
 };
 use crate::notify::{Health, MediumReach};
 use crate::service::{Service, ServiceError, Settled};
@@ -90,13 +90,14 @@ impl FaultWatch {
     }
 
     /// Checks everything once.
-    pub async fn round(&self) -> [(FaultKind, Result<Settled, ServiceError>); 5] {
+    pub async fn round(&self) -> [(FaultKind, Result<Settled, ServiceError>); 6] {
         [
             (FaultKind::DeadMessages, self.check_dead_messages().await),
             (FaultKind::MailServer, self.check_mail_server().await),
             (FaultKind::RuleWithoutRecipients, self.service.system().check_rules().await),
             (FaultKind::TooManyRecipients, self.service.system().check_overflows().await),
             (FaultKind::DamagedDataFile, self.check_data_file().await),
+            (FaultKind::LateBackup, self.check_backups().await),
         ]
     }
 
@@ -120,6 +121,20 @@ impl FaultWatch {
         let (faults, since) = (self.service.store().file_faults(), self.service.started());
         let find = move |_: &Directory, _| damaged(&faults.damage, faults.is_verified, since);
         self.service.system().settle(FaultKind::DamagedDataFile, find).await
+    }
+
+    async fn check_backups(&self) -> Result<Settled, ServiceError> {
+        let backups = self.service.system().backups();
+        let find = move |_: &Directory, now| match &backups {
+            Some(backups) => backups.findings(now),
+            // The directory was not looked at yet: an open incident stays open.
+            None => vec![FaultFinding {
+                subject: FaultSubject::Backup,
+                about_since: Timestamp::MIN,
+                verdict: FaultVerdict::Unknown,
+            }],
+        };
+        self.service.system().settle(FaultKind::LateBackup, find).await
     }
 
     async fn check_mail_server(&self) -> Result<Settled, ServiceError> {

@@ -1,16 +1,16 @@
 //! The Unix socket beside the data file that accepts administrative commands.
 //!
-//! A request is one line of JSON, the replies are lines of JSON. Only the owner of the server and root are accepted.
+//! A request is one line of JSON, with an open file if it is about one; the replies are lines of JSON. Only the owner of the server and root are accepted.
 
 use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use sha2::{Digest, Sha256};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc},
     task::JoinHandle,
@@ -18,7 +18,13 @@ use tokio::{
 };
 use tracing::{debug, error, info};
 
-use super::{Stopping, backend::beside, stopped};
+use super::{
+    Stopping,
+    backend::beside,
+    backup::{StopOnDrop, copy_into},
+    descriptors::receive_line,
+    stopped,
+};
 use crate::config::Config;
 use crate::control::{self, AdminReply, AdminRequest};
 use crate::domain::limits;
@@ -119,6 +125,12 @@ pub(super) fn is_answered(data: &Path) -> bool {
     is_own && std::os::unix::net::UnixStream::connect(path).is_ok()
 }
 
+/// Returns whether some process listens on the socket of a data file.
+#[must_use]
+pub(super) fn is_listening(data: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(socket_path(data)).is_ok()
+}
+
 /// Starts the socket. A server without its socket still serves: `None` and a log line if it cannot be created.
 pub(super) fn start(config: &Config, service: Service, stopping: Stopping) -> Option<AdminSocket> {
     let path = socket_path(&config.data.value);
@@ -207,9 +219,10 @@ fn is_allowed(stream: &UnixStream, owner: u32) -> bool {
 }
 
 async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
-    let (read, mut write) = stream.into_split();
-    let line = match timeout(limits::ADMIN_TIMEOUT, request_line(read)).await {
-        Ok(Ok(line)) => line,
+    let received = timeout(limits::ADMIN_TIMEOUT, receive_line(&stream, limits::ADMIN_REQUEST_BYTES)).await;
+    let (mut read, mut write) = stream.into_split();
+    let (line, file) = match received {
+        Ok(Ok(received)) => received,
         Ok(Err(error)) => {
             return send(&mut write, &AdminReply::Refused(format!("the request cannot be read: {error}"))).await;
         }
@@ -222,6 +235,16 @@ async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
             return send(&mut write, &reply).await;
         }
     };
+    if let (AdminRequest::Backup, Some(file)) = (&request, file) {
+        let stop = Arc::new(AtomicBool::new(false));
+        // The copy ends with the command, and with the server.
+        let _stopped = StopOnDrop(Arc::clone(&stop));
+        let reply = tokio::select! {
+            reply = copy_into(service.store(), file, stop) => reply,
+            _ = read.read_u8() => return Ok(()),
+        };
+        return send(&mut write, &reply).await;
+    }
     let (progress, mut steps) = mpsc::unbounded_channel();
     let work = async {
         let reply = control::execute(service, request, &|text| drop(progress.send(AdminReply::Progress(text)))).await;
@@ -238,16 +261,6 @@ async fn answer(stream: UnixStream, service: &Service) -> anyhow::Result<()> {
     };
     let (reply, mut write) = tokio::join!(work, shown);
     send(&mut write, &reply).await
-}
-
-async fn request_line(read: impl AsyncRead + Unpin) -> std::io::Result<String> {
-    let mut line = String::new();
-    // One byte more, to detect a line that is too long.
-    let length = BufReader::new(read.take(limits::ADMIN_REQUEST_BYTES + 1)).read_line(&mut line).await?;
-    if length as u64 > limits::ADMIN_REQUEST_BYTES {
-        return Err(std::io::Error::other(format!("it is larger than {} bytes", limits::ADMIN_REQUEST_BYTES)));
-    }
-    Ok(line)
 }
 
 /// Sends a reply. Fails if the other end does not read.

@@ -6,7 +6,7 @@ mod network;
 use std::{
     os::unix::fs::MetadataExt,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::UNIX_EPOCH,
 };
@@ -29,8 +29,6 @@ use crate::notify::Channels;
 use crate::service::{Examiner, Settings, missing_plugins, stored_facts};
 use crate::store::Store;
 
-/// Folder of backups, beside the data file.
-const BACKUPS: &str = "backups";
 /// Exists while the time service of systemd runs.
 const TIMESYNC: &str = "/run/systemd/timesync";
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
@@ -71,7 +69,7 @@ impl Examiner for Surroundings {
                 .then(|| u64::try_from(config.max_connections.value).unwrap_or(u64::MAX)),
             is_synchronized: Path::new(TIMESYNC).exists().then(|| Path::new(SYNCHRONIZED).exists()),
             is_zone_unknown: config.time_zone.origin == Origin::Default && config.background.is_zone_unknown,
-            backups: data.exists().then(|| backups(data)),
+            backups: data.exists().then(|| backups(config)),
             old_variables: old_variables(config),
         }
     }
@@ -139,16 +137,21 @@ pub(super) fn warn_at_start(config: &Config, links: &LinkFacts) {
     }
 }
 
-/// Finds the newest backup beside the data file.
-fn backups(data: &Path) -> BackupFacts {
-    let directory = data.parent().map_or_else(|| PathBuf::from(BACKUPS), |parent| parent.join(BACKUPS));
+/// Finds the newest scheduled backup.
+fn backups(config: &Config) -> BackupFacts {
+    let data = &config.data.value;
+    let directory = data.parent().unwrap_or(Path::new("")).join(&config.backup.directory.value);
     let modified = |entry: std::io::Result<std::fs::DirEntry>| {
         let metadata = entry.ok()?.metadata().ok().filter(std::fs::Metadata::is_file)?;
         timestamp(metadata.modified().ok()?)
     };
-    let newest = std::fs::read_dir(&directory).ok().and_then(|entries| entries.filter_map(modified).max());
-    let data_since = std::fs::metadata(data).ok().and_then(|metadata| timestamp(metadata.created().ok()?));
-    BackupFacts { directory: directory.display().to_string(), newest, data_since }
+    BackupFacts {
+        directory: directory.display().to_string(),
+        every: config.backup.every.value.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)),
+        newest: std::fs::read_dir(&directory).ok().and_then(|entries| entries.filter_map(modified).max()),
+        failure: None,
+        data_since: std::fs::metadata(data).ok().and_then(|metadata| timestamp(metadata.created().ok()?)),
+    }
 }
 
 fn timestamp(at: std::time::SystemTime) -> Option<Timestamp> {

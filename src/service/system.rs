@@ -2,6 +2,7 @@
 
 pub(super) mod agenda;
 pub mod audit;
+pub mod backups;
 pub mod doctor;
 pub mod figures;
 pub mod health;

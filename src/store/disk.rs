@@ -421,6 +421,10 @@ impl StorageBackend for Backend {
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        // A file that must not change is open for reading only, which does not allow an exclusive lock.
+        if self.0.scratch.is_some() {
+            return self.0.file.try_lock_shared_range(start, end);
+        }
         self.0.file.try_lock_range(start, end)
     }
 
@@ -429,6 +433,9 @@ impl StorageBackend for Backend {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        if self.0.scratch.is_some() {
+            return self.0.file.lock_shared_range(start, end);
+        }
         self.0.file.lock_range(start, end)
     }
 

@@ -40,6 +40,11 @@ pub enum OpenError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("{} is not a data file of argusd", .0.display())]
     Foreign(PathBuf),
+    #[error("{} is not a data file of argusd: it is empty", .0.display())]
+    Empty(PathBuf),
+    /// The file is of an older release, and was not changed because no copy could be kept.
+    #[error("{path} is of an older release, and a copy cannot be kept before it is changed: {reason}", path = .path.display())]
+    NoCopy { path: PathBuf, reason: String },
     #[error("cannot open {path}", path = .path.display())]
     Store { path: PathBuf, source: StoreError },
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io, mem,
+    ops::Bound,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use super::{
     OpenError, Options, StoreError,
     disk::{Backend, Damage, Disk},
-    migrate::migrate,
+    migrate,
     owner::Owner,
     schema::{FORMAT, NAME_TO_META},
     tables,
@@ -90,25 +91,47 @@ enum Current {
 impl DataFile {
     pub fn open(path: &Path, create: bool, access: Access) -> Result<Self, OpenError> {
         let failed = |error: StoreError| OpenError::Store { path: path.to_owned(), source: error };
-        if !path.exists() {
-            if !create {
-                return Err(OpenError::Missing(path.to_owned()));
+        if path.exists() {
+            if fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
+                return Err(OpenError::Empty(path.to_owned()));
             }
+        } else if create {
             let owner = Owner::of(path);
             let file = create_private(path).map_err(|error| failed(error.into()))?;
             if let Some(owner) = owner {
                 owner.give(&file, path);
             }
+            let created = Self::open_existing(path, access);
+            if created.is_err() {
+                // Otherwise the next start would find a file that is no data file.
+                let _ = fs::remove_file(path);
+            }
+            return created;
+        } else {
+            return Err(OpenError::Missing(path.to_owned()));
         }
-        if !create && fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
-            return Err(OpenError::Foreign(path.to_owned()));
-        }
+        Self::open_existing(path, access)
+    }
+
+    fn open_existing(path: &Path, access: Access) -> Result<Self, OpenError> {
+        let failed = |error: StoreError| OpenError::Store { path: path.to_owned(), source: error };
         let damage = Arc::<Damage>::default();
-        let (database, disk, identity) = open_database(path, &access, &damage, None).map_err(|error| match error {
-            Unopened::InUse => OpenError::InUse(path.to_owned()),
-            Unopened::Foreign => OpenError::Foreign(path.to_owned()),
-            Unopened::Failed(error) => failed(damage.explain(error)),
-        })?;
+        let open = || {
+            open_database(path, &access, &damage, None).map_err(|error| match error {
+                Unopened::InUse => OpenError::InUse(path.to_owned()),
+                Unopened::Foreign => OpenError::Foreign(path.to_owned()),
+                Unopened::Failed(error) => failed(damage.explain(error)),
+            })
+        };
+        let (mut database, mut disk, mut identity) = open()?;
+        let former = catch_unwind(AssertUnwindSafe(|| migrate::former_format(&database)));
+        if let Some(format) = former.ok().flatten().filter(|_| !access.unchanged) {
+            // Closed, so that the copy is as the older release left the file.
+            drop((database, disk));
+            migrate::keep_copy(path, format)
+                .map_err(|error| OpenError::NoCopy { path: path.to_owned(), reason: error.to_string() })?;
+            (database, disk, identity) = open()?;
+        }
         let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&database, path)));
         let prepared = prepared.unwrap_or_else(|_| Err(failed(StoreError::unreadable())));
         let generation = prepared.map_err(|error| match error {
@@ -128,6 +151,10 @@ impl DataFile {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn is_same(&self, other: &fs::Metadata) -> bool {
+        Identity::of(other) == self.identity
     }
 
     pub fn generation(&self) -> Uuid {
@@ -313,11 +340,18 @@ fn open_database(
     expected: Option<Identity>,
 ) -> Result<(Database, Arc<Disk>, Identity), Unopened> {
     let io = |error: io::Error| Unopened::Failed(error.into());
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+    let file = OpenOptions::new().read(true).write(!access.unchanged).open(path).map_err(io)?;
     let identity = Identity::of(&file.metadata().map_err(io)?);
     if expected.is_some_and(|expected| expected != identity) {
         return Err(Unopened::Failed(StoreError::Unavailable(REPLACED.to_owned())));
     }
+    let (database, disk) = database_in(file, access, damage)?;
+    Ok((database, disk, identity))
+}
+
+/// Opens the database in a file, or creates it in an empty one.
+fn database_in(file: File, access: &Access, damage: &Arc<Damage>) -> Result<(Database, Arc<Disk>), Unopened> {
+    let io = |error: io::Error| Unopened::Failed(error.into());
     let file = (access.opener)(file).map_err(|error| Unopened::Failed(error.into()))?;
     let disk = if access.unchanged { Disk::unchanged } else { Disk::new };
     let disk = Arc::new(disk(file, Arc::clone(damage)).map_err(io)?);
@@ -326,7 +360,7 @@ fn open_database(
         Database::builder().set_cache_size(access.cache_bytes).create_with_backend(backend)
     }));
     match opened {
-        Ok(Ok(database)) => Ok((database, disk, identity)),
+        Ok(Ok(database)) => Ok((database, disk)),
         Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Err(Unopened::InUse),
         Ok(Err(error)) => Err(match disk.bad_header() {
             Some(wrong) => Unopened::Failed(StoreError::Damaged(wrong.to_owned())),
@@ -347,11 +381,27 @@ fn is_foreign(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData)
 }
 
-/// Creates a database in a new file, and returns it with its disk.
-pub fn create_database(path: &Path, cache_bytes: usize) -> Result<(Database, Arc<Disk>), StoreError> {
-    create_private(path)?;
-    let (database, disk, _) = open_database(path, &Access::with_cache(cache_bytes), &Arc::default(), None)?;
-    Ok((database, disk))
+/// Locks a data file against being opened by another process, until the returned file is closed. `None`: a process has
+/// it open.
+pub fn lock_file(path: &Path) -> io::Result<Option<Box<dyn StorageBackend>>> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let file = FileBackend::new(file).map_err(io::Error::other)?;
+    match file.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
+        Ok(true) => Ok(Some(Box::new(file))),
+        Ok(false) => Ok(None),
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
+}
+
+/// Creates a database in an empty file, and returns it with its disk.
+pub fn create_database(file: File, cache_bytes: usize) -> Result<(Database, Arc<Disk>), StoreError> {
+    Ok(database_in(file, &Access::with_cache(cache_bytes), &Arc::default())?)
+}
+
+/// Opens the database in a file that must not change.
+pub fn read_database(file: File, cache_bytes: usize) -> Result<Database, StoreError> {
+    let access = Access { unchanged: true, ..Access::with_cache(cache_bytes) };
+    Ok(database_in(file, &access, &Arc::default())?.0)
 }
 
 /// Marks a database as a data file of this format, with a new generation.
@@ -369,7 +419,7 @@ fn prepare(database: &Database, path: &Path) -> Result<Uuid, OpenError> {
     match meta(&txn).map_err(failed)? {
         Some((FORMAT, generation)) => {
             drop(txn);
-            migrate(database).map_err(failed)?;
+            migrate::migrate(database).map_err(failed)?;
             Ok(generation)
         }
         Some((found, _)) => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
@@ -380,7 +430,8 @@ fn prepare(database: &Database, path: &Path) -> Result<Uuid, OpenError> {
     }
 }
 
-fn meta(txn: &ReadTransaction) -> Result<Option<(u32, Uuid)>, StoreError> {
+/// Returns format and generation. `None`: the file is new, or not a data file of argusd.
+pub fn meta(txn: &ReadTransaction) -> Result<Option<(u32, Uuid)>, StoreError> {
     let table = match txn.open_table(NAME_TO_META) {
         Ok(table) => table,
         Err(TableError::TableDoesNotExist(_)) => return Ok(None),

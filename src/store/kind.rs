@@ -36,7 +36,7 @@ pub use self::{
     settings::decode_settings,
 };
 use super::{
-    Command, StoreError,
+    BackupError, Command, StoreError,
     backup::Copier,
     counters::Counters,
     read::Snapshot,
@@ -417,7 +417,7 @@ pub trait AnyKind: Sync {
     fn last(&self, counters: &Counters) -> u64;
     /// Creates the table if it is missing.
     fn create_table(&self, txn: &WriteTransaction) -> Result<(), StoreError>;
-    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), StoreError>;
+    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), BackupError>;
     /// Returns the highest key. `None`: its keys are not numbers.
     fn highest_key(&self, txn: &ReadTransaction) -> Result<Option<u64>, StoreError>;
     fn load(&self, txn: &ReadTransaction, directory: &mut Directory) -> Result<(), StoreError>;
@@ -465,7 +465,7 @@ impl<T: Kind> AnyKind for Of<T> {
         Ok(())
     }
 
-    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), StoreError> {
+    fn copy_table(&self, copier: &Copier<'_>) -> Result<(), BackupError> {
         copier.table(T::TABLE)
     }
 

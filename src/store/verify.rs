@@ -37,7 +37,9 @@ pub fn verify_pages(path: &Path) -> Result<Vec<String>, OpenError> {
     }
     // Opening finds out whether another process has the file open, and does not disturb it if so.
     let opened = DataFile::open(path, false, Access::unchanged());
-    if let Err(error @ (OpenError::InUse(_) | OpenError::Foreign(_) | OpenError::Newer { .. })) = opened {
+    if let Err(error @ (OpenError::InUse(_) | OpenError::Foreign(_) | OpenError::Empty(_) | OpenError::Newer { .. })) =
+        opened
+    {
         return Err(error);
     }
     let failed = |error: std::io::Error| OpenError::Store { path: path.to_owned(), source: error.into() };

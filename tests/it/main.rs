@@ -11,6 +11,7 @@ mod accounts {
 
 /// Administrative commands, within this process.
 mod admin {
+    mod backups;
     mod commands;
     mod demo;
 }
@@ -107,6 +108,7 @@ mod pages {
 /// The real program as a process.
 mod process {
     mod admin;
+    mod backup;
     mod clients;
     mod crash;
     mod damage;

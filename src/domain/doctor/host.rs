@@ -103,8 +103,12 @@ pub struct DiskFacts {
 #[derive(Clone, Debug)]
 pub struct BackupFacts {
     pub directory: String,
-    /// Time of the newest backup.
+    /// Period in microseconds. `None`: no backups are scheduled.
+    pub every: Option<i64>,
+    /// Time of the last good backup.
     pub newest: Option<Timestamp>,
+    /// Reason for which the last attempt failed.
+    pub failure: Option<String>,
     /// Time at which the data file was created, if it is known.
     pub data_since: Option<Timestamp>,
 }
@@ -361,19 +365,37 @@ fn time(facts: &HostFacts) -> Vec<Finding> {
 fn backup(facts: &BackupFacts, now: Timestamp) -> Option<Finding> {
     const CHECK: &str = "backups";
     const TITLE: &str = "Backups";
-    let BackupFacts { directory, newest, data_since } = facts;
-    let age = |at: &Timestamp| now.micros().saturating_sub(at.micros());
-    match newest.as_ref().map(age) {
-        Some(age) if age > STALE_BACKUP => {
-            let found = format!("the newest one in {directory} is {} old", span(age));
-            let fix = format!("Run argusd backup {directory}/now.redb by hand to see why, and look at the log.");
-            Some(bad(CHECK, TITLE, found, fix))
+    let BackupFacts { directory, every, newest, failure, data_since } = facts;
+    let age = |at: &Timestamp| now.micros().saturating_sub(at.micros()).max(0);
+    let Some(every) = every else {
+        let fix = "Set backup.every, such as 24h, or make sure that something else runs argusd backup every night.";
+        return Some(warning(CHECK, TITLE, "switched off", fix));
+    };
+    let last = match newest {
+        Some(newest) => format!("the newest one in {directory} is {} old", span(age(newest))),
+        None => format!("there is none in {directory}"),
+    };
+    let is_late = newest.as_ref().map(age).is_none_or(|age| age > every.saturating_mul(2));
+    let fix = format!("Run argusd backup {directory}/now.redb by hand to see why, and look at the log.");
+    if let Some(reason) = failure {
+        let found = format!("{last}; the last attempt failed: {reason}");
+        let fix = format!("Fix the cause; it is tried again every hour. {fix}");
+        return Some(problem(
+            if is_late { FindingLevel::Bad } else { FindingLevel::Warning },
+            CHECK,
+            TITLE,
+            found,
+            fix,
+        ));
+    }
+    match newest {
+        Some(_) if is_late => Some(bad(CHECK, TITLE, last, fix)),
+        Some(_) => {
+            let meaning = format!("Verified after it was written. Copy the files in {directory} to another host.");
+            Some(good(CHECK, TITLE, last, meaning))
         }
-        Some(age) => Some(good(CHECK, TITLE, format!("the newest one is {} old", span(age.max(0))), "")),
         None if data_since.as_ref().map(age).is_some_and(|age| age > STALE_BACKUP) => {
-            let found = format!("there is none in {directory}");
-            let fix = "Run argusd backup FILE every night, to another disk.";
-            Some(warning(CHECK, TITLE, found, fix))
+            Some(warning(CHECK, TITLE, last, fix))
         }
         None => None,
     }
@@ -518,15 +540,27 @@ mod tests {
     #[test]
     fn backups_are_recent() {
         let now = Timestamp::saturating_from_micros(100 * DAY);
-        let level = |newest: Option<i64>, data: Option<i64>| {
-            let ago = |days: i64| now.saturating_add_micros(-days * DAY);
-            let facts = BackupFacts { directory: "/b".to_owned(), newest: newest.map(ago), data_since: data.map(ago) };
-            backup(&facts, now).map(|finding| finding.level)
+        let ago = |days: i64| now.saturating_add_micros(-days * DAY);
+        let nightly = BackupFacts {
+            directory: "/b".to_owned(),
+            every: Some(DAY),
+            newest: Some(ago(1)),
+            failure: None,
+            data_since: Some(ago(50)),
         };
-        assert_eq!(level(Some(1), Some(50)), Some(FindingLevel::Good));
-        assert_eq!(level(Some(3), Some(50)), Some(FindingLevel::Bad));
-        assert_eq!(level(None, Some(3)), Some(FindingLevel::Warning));
-        assert_eq!((level(None, Some(1)), level(None, None)), (None, None));
+        let level = |facts: &BackupFacts| backup(facts, now).map(|finding| finding.level);
+        assert_eq!(level(&nightly), Some(FindingLevel::Good));
+        assert_eq!(level(&BackupFacts { newest: Some(ago(3)), ..nightly.clone() }), Some(FindingLevel::Bad));
+        assert_eq!(level(&BackupFacts { newest: None, ..nightly.clone() }), Some(FindingLevel::Warning));
+        for data_since in [Some(ago(1)), None] {
+            assert_eq!(level(&BackupFacts { newest: None, data_since, ..nightly.clone() }), None);
+        }
+        assert_eq!(level(&BackupFacts { every: None, ..nightly.clone() }), Some(FindingLevel::Warning));
+        let failed = BackupFacts { failure: Some("the disk is full".to_owned()), ..nightly };
+        assert_eq!(level(&failed), Some(FindingLevel::Warning));
+        assert!(backup(&failed, now).unwrap().found.ends_with("1 d old; the last attempt failed: the disk is full"));
+        assert_eq!(level(&BackupFacts { newest: Some(ago(3)), ..failed.clone() }), Some(FindingLevel::Bad));
+        assert_eq!(level(&BackupFacts { newest: None, ..failed }), Some(FindingLevel::Bad));
     }
 
     #[test]

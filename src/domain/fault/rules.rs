@@ -215,6 +215,36 @@ pub fn damaged(damage: &[String], is_verified: bool, since: Timestamp) -> Vec<Fa
     vec![FaultFinding { subject: FaultSubject::DataFile, about_since: Timestamp::MIN, verdict }]
 }
 
+/// Returns the finding about scheduled backups. `newest` is the last good one. A schedule that never wrote one is late
+/// when it fails; otherwise it is after two periods, of `every` microseconds. `None` for `every`: there is no schedule.
+/// `is_settled`: since the start there was time for a backup that was missed before.
+#[must_use]
+pub fn late_backup(
+    every: Option<i64>,
+    newest: Option<Timestamp>,
+    failure: Option<(Timestamp, &str)>,
+    is_settled: bool,
+    now: Timestamp,
+) -> Vec<FaultFinding> {
+    let Some(every) = every else { return Vec::new() };
+    let since = match (newest, failure) {
+        (Some(newest), _) => newest.saturating_add_micros(every.saturating_mul(2)),
+        (None, Some((at, _))) => at,
+        (None, None) => return Vec::new(),
+    };
+    if since > now {
+        return Vec::new();
+    }
+    let newest = newest.map_or_else(
+        || "There is no backup of the data file".to_owned(),
+        |at| format!("The last good backup of the data file is of {} UTC", at.to_datetime().format("%Y-%m-%d %H:%M")),
+    );
+    let reason = failure.map(|(_, reason)| format!(": {reason}")).unwrap_or_default();
+    let fault = FaultVerdict::Fault { since, description: newest + &reason };
+    let verdict = if is_settled { fault } else { FaultVerdict::Unknown };
+    vec![FaultFinding { subject: FaultSubject::Backup, about_since: Timestamp::MIN, verdict }]
+}
+
 /// Returns a finding for each active rule without recipients.
 #[must_use]
 pub fn rules_without_recipients(directory: &Directory) -> Vec<FaultFinding> {
@@ -285,6 +315,7 @@ pub fn over(subject: FaultSubject, start: Timestamp, directory: &Directory) -> S
         },
         FaultSubject::MailServer => "The mail server was reached again".to_owned(),
         FaultSubject::DataFile => "All pages of the data file are as they were written".to_owned(),
+        FaultSubject::Backup => "A good backup of the data file was written, or backups were switched off".to_owned(),
     }
 }
 

@@ -331,3 +331,29 @@ fn one_incident_a_channel_names_the_first_few_contacts() {
             && !FaultSubject::Channel(id).is_named("dead_letters:4")
     );
 }
+
+#[test]
+fn a_backup_is_late_after_two_periods_or_if_there_never_was_one() {
+    let late = |newest: Option<i64>, failure: Option<i64>| {
+        let failure = failure.map(|at| (after(at), "the disk is full"));
+        late_backup(Some(DAY), newest.map(after), failure, true, NOW).into_iter().next().map(|it| it.verdict)
+    };
+    let text = |verdict: Option<FaultVerdict>| match verdict {
+        Some(FaultVerdict::Fault { since, description }) => (since, description),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(late(None, None), None, "the first one is not due yet");
+    assert_eq!(late(Some(-2 * DAY + 1), Some(-5)), None);
+    let (since, description) = text(late(Some(-2 * DAY), None));
+    assert_eq!(
+        (since, description.as_str()),
+        (NOW, "The last good backup of the data file is of 2026-01-13 23:30 UTC")
+    );
+    let (_, description) = text(late(Some(-3 * DAY), Some(-5)));
+    assert_eq!(description, "The last good backup of the data file is of 2026-01-12 23:30 UTC: the disk is full");
+    let (since, description) = text(late(None, Some(-5)));
+    assert_eq!((since, description.as_str()), (after(-5), "There is no backup of the data file: the disk is full"));
+    assert_eq!(late_backup(None, Some(after(-9 * DAY)), None, true, NOW), [], "there is no schedule");
+    let soon_after_start = late_backup(Some(DAY), Some(after(-9 * DAY)), None, false, NOW);
+    assert_eq!(soon_after_start[0].verdict, FaultVerdict::Unknown, "the server was down for days");
+}

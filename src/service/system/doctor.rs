@@ -120,9 +120,15 @@ impl System {
         network: Option<Arc<NetworkFacts>>,
     ) -> Result<Vec<Finding>, ServiceError> {
         let examiner = self.inner.examination.examiner.get().cloned();
-        let (stored, now) = (health.facts.clone(), health.now);
+        let (stored, now, backups) = (health.facts.clone(), health.now, self.backups());
         self.blocking(move || {
-            let host = examiner.map(|examiner| examiner.host());
+            let mut host = examiner.map(|examiner| examiner.host());
+            if let Some((facts, known)) = host.as_mut().and_then(|host| host.backups.as_mut()).zip(backups) {
+                facts.directory = known.directory.display().to_string();
+                facts.every = known.every;
+                facts.newest = known.newest;
+                facts.failure = known.failure.map(|(_, reason)| reason);
+            }
             let network = network.map(|network| (*network).clone());
             Ok(findings(&Facts { now, stored: Some(stored), host, network }))
         })

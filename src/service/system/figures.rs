@@ -1,11 +1,7 @@
 //! Figures for monitoring systems: what can be read when they ask. Counters of requests are kept by `http`, those of the
 //! writer by the store.
 
-use std::{
-    fs,
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fs;
 
 use crate::domain::{Criteria, MessageState, Timestamp, limits::SOURCE_FIGURES};
 use crate::service::{IndexStatus, MessageFigures, Reached, ServiceError, System};
@@ -36,6 +32,8 @@ pub struct Figures {
     pub wrong_logins: u64,
     pub throttled_logins: u64,
     pub last_backup: Option<Timestamp>,
+    /// Whether the last attempt to write a backup failed. `None`: not known yet.
+    pub is_backup_failing: Option<bool>,
     pub process: Option<ProcessFigures>,
 }
 
@@ -71,6 +69,7 @@ impl System {
                 Ok(search.facets(&criteria, now)?.by_level)
             };
             let sender = service.inner.sender.get();
+            let backups = service.backups();
             Ok(Figures {
                 now,
                 started: service.started(),
@@ -92,7 +91,8 @@ impl System {
                 reached: sender.map(|sender| sender.reached()).unwrap_or_default(),
                 wrong_logins: service.inner.refused_logins.wrong.get(),
                 throttled_logins: service.inner.refused_logins.throttled.get(),
-                last_backup: last_backup(store.path()),
+                last_backup: backups.as_ref().and_then(|backups| backups.newest),
+                is_backup_failing: backups.map(|backups| backups.failure.is_some()),
                 process: process(),
             })
         })
@@ -110,18 +110,6 @@ impl System {
         };
         sources.iter().take(SOURCE_FIGURES).map(figures).collect()
     }
-}
-
-/// Returns the time of the newest backup in the folder `backups` beside the data file. `None`: there is none.
-fn last_backup(data: &Path) -> Option<Timestamp> {
-    let folder = data.parent()?.join("backups");
-    let is_backup = |name: &str| name.starts_with("argusd-") && name.ends_with(".redb");
-    let written = |entry: fs::DirEntry| -> Option<SystemTime> {
-        if !is_backup(entry.file_name().to_str()?) { None } else { entry.metadata().ok()?.modified().ok() }
-    };
-    let newest = fs::read_dir(folder).ok()?.filter_map(Result::ok).filter_map(written).max()?;
-    let micros = newest.duration_since(UNIX_EPOCH).ok()?.as_micros();
-    Some(Timestamp::saturating_from_micros(i64::try_from(micros).unwrap_or(i64::MAX)))
 }
 
 fn process() -> Option<ProcessFigures> {
@@ -159,19 +147,5 @@ mod tests {
         assert_eq!(resident_bytes("Name:\tx\nVmRSS:\t   34816 kB\n"), Some(34_816 << 10));
         assert_eq!(resident_bytes("Name:\tx\n"), None);
         assert!(process().is_some_and(|process| process.resident_bytes > 0 && process.open_files > 2));
-    }
-
-    #[test]
-    fn the_newest_backup_counts() {
-        let directory = tempfile::tempdir().unwrap();
-        let data = directory.path().join("argusd.redb");
-        assert_eq!(last_backup(&data), None);
-        let folder = directory.path().join("backups");
-        fs::create_dir(&folder).unwrap();
-        let at = |seconds| UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        for (name, seconds) in [("argusd-1.redb", 1_000), ("argusd-2.redb", 3_000), ("argusd-2.redb.part", 9_000)] {
-            fs::File::create(folder.join(name)).unwrap().set_modified(at(seconds)).unwrap();
-        }
-        assert_eq!(last_backup(&data), Some(Timestamp::saturating_from_micros(3_000_000_000)));
     }
 }

@@ -235,7 +235,7 @@ impl Reported {
             .chain((1..=counters.last_channel).map(ChannelId).map(FaultSubject::Channel))
             .chain((1..=counters.last_rule).map(RuleId).map(FaultSubject::Rule))
             .chain((1..=counters.last_rule).map(RuleId).map(FaultSubject::Overflow))
-            .chain([FaultSubject::MailServer, FaultSubject::DataFile]);
+            .chain([FaultSubject::MailServer, FaultSubject::DataFile, FaultSubject::Backup]);
         let mut reported = BTreeSet::new();
         for subject in matters {
             if snapshot.incident_with_source_id(own, &subject.name())?.is_some() {

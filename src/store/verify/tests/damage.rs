@@ -9,7 +9,7 @@ use crate::{
     clock::ManualClock,
     domain::ids::{EventId, IncidentId},
     store::{
-        OpenError, Options, Store, StoreError, WriteError,
+        BackupError, OpenError, Options, Store, StoreError, WriteError,
         codec::{id_key, time_key},
         file::pages_of,
         pages::{self, PAGE_BYTES},
@@ -134,7 +134,7 @@ fn a_backup_of_a_damaged_file_fails_and_keeps_the_old_copy() {
     fs::write(&copy, b"the old copy").unwrap();
     let store = open(&planted.path).unwrap();
     damage(&planted.path);
-    let Err(StoreError::Damaged(what)) = store.backup(&copy) else { panic!("it was copied") };
+    let Err(BackupError::Source(StoreError::Damaged(what))) = store.backup(&copy) else { panic!("it was copied") };
     assert!(what.starts_with("table incident_id_to_incident: "), "{what}");
     assert_eq!(fs::read(&copy).unwrap(), b"the old copy");
     assert_eq!(fs::read_dir(planted.path.parent().unwrap()).unwrap().count(), 2, "no partial copy is left");
@@ -145,7 +145,7 @@ fn a_backup_has_every_table_with_all_its_rows() {
     let planted = sound();
     let copy = planted.path.with_extension("copy");
     let store = open(&planted.path).unwrap();
-    store.backup(&copy).unwrap();
+    assert_eq!(store.backup(&copy).unwrap(), Vec::<String>::new());
     store.close().unwrap();
     drop(store);
     assert_eq!(verify_file(&copy).unwrap(), Vec::<String>::new());
@@ -170,6 +170,7 @@ fn looking_at_a_file_leaves_it_as_it_is() {
     assert_eq!(store.verify().unwrap(), Vec::<String>::new());
     write_user(&store).unwrap();
     assert!(matches!(open(&planted.path), Err(OpenError::InUse(_))));
+    assert_eq!(verify_file(&planted.path).unwrap(), Vec::<String>::new(), "several can look at once");
     store.close().unwrap();
     drop(store);
     assert!(fs::read(&planted.path).unwrap() == before);
