@@ -96,6 +96,7 @@ async fn serve(config: &Config, reloading: Reloading, passed: PassedSockets, des
 
     // Wrong settings are found before a data file is created.
     passed.check(config)?;
+    prepared::check_data_path(&config.data.value)?;
     let Prepared { channels, http, web: pages, tls, ping } = Prepared::new(config).map_err(Misconfigured::of)?;
     let tls = tls.map(|files| (Arc::new(ArcSwap::new(Arc::clone(&files.config))), files));
 

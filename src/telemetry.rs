@@ -45,8 +45,10 @@ pub fn report_panics() {
     }));
 }
 
+type ReplaceLevel = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Function that replaces the level of the log. Set when the log is started.
-static REPLACE_LEVEL: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+static REPLACE_LEVEL: OnceLock<ReplaceLevel> = OnceLock::new();
 
 /// Starts writing log lines. Only the first call has an effect.
 pub fn start(settings: LogSettings<'_>) {

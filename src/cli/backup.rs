@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::output;
+use super::{output, remote};
 use crate::config::Config;
 use crate::server;
 use crate::telemetry;
@@ -17,6 +17,7 @@ pub(super) fn run(config: &Config, file: &Path) -> anyhow::Result<ExitCode> {
     if target.is_none() {
         anyhow::ensure!(!stdout().is_terminal(), "standard output is a terminal; name a file, or use a pipe");
     }
+    remote::require_data_file(config)?;
     let findings = server::back_up(config, target)?;
     let Some(first) = findings.first() else { return Ok(ExitCode::SUCCESS) };
     output::note(format_args!(

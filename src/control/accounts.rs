@@ -41,7 +41,7 @@ pub(super) async fn create_user(service: &Service, new: CreateUser) -> AdminResu
     };
     match service.people().create_user(&service.people().local_caller()?, user).await {
         Err(ServiceError::Refused(Refusal::UsernameTaken)) if new.if_missing => {
-            Ok(unchanged(String::new(), format!("user {name} exists")))
+            Ok(unchanged(String::new(), &format!("user {name} exists")))
         }
         created => Ok(created.map(|_| AdminReply::Done)?),
     }
@@ -91,7 +91,7 @@ pub(super) async fn create_token(service: &Service, new: CreateToken) -> AdminRe
         && let Some(token) = existing_token(service, &user, new.value.as_ref())
     {
         let remark = format!("user {} has token {}, which {}", user.username, token.id, end(&token));
-        return Ok(unchanged(String::new(), remark));
+        return Ok(unchanged(String::new(), &remark));
     }
     new_token(service, &user, new.value, new.life).await
 }
@@ -128,7 +128,7 @@ fn end(token: &Token) -> String {
 }
 
 /// Returns the reply for something that exists already.
-pub(super) fn unchanged(text: String, what: String) -> AdminReply {
+pub(super) fn unchanged(text: String, what: &str) -> AdminReply {
     AdminReply::Noted { text, remark: format!("{what}; nothing was changed") }
 }
 
@@ -183,7 +183,7 @@ pub(super) async fn create_source(service: &Service, new: CreateSource) -> Admin
     };
     let source = match service.sources().create_source_with_type(&caller, source, true).await {
         Err(ServiceError::Refused(Refusal::SourceExists)) if new.if_missing => {
-            return Ok(unchanged(String::new(), format!("{label} exists")));
+            return Ok(unchanged(String::new(), &format!("{label} exists")));
         }
         created => created?,
     };

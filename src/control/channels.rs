@@ -40,7 +40,7 @@ pub(super) async fn create(service: &Service, new: CreateChannel) -> AdminResult
             let directory = service.directory();
             let there = directory.channel_named(&name).filter(|there| uuid.is_none_or(|uuid| there.uuid == uuid));
             let there = there.ok_or(error)?;
-            Ok(unchanged(there.uuid.to_string(), format!("channel {} exists", there.name)))
+            Ok(unchanged(there.uuid.to_string(), &format!("channel {} exists", there.name)))
         }
         created => Ok(AdminReply::Text(created?.uuid.to_string())),
     }

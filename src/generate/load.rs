@@ -87,7 +87,7 @@ async fn has_posted_incidents(service: &Service) -> Result<bool, GenerateError> 
     let count = tokio::task::spawn_blocking(move || {
         let directory = service.directory();
         let posting = directory.sources.values().filter(|source| {
-            !directory.is_own_source(source.id) && !(is_made_up(source) && directory.tokens_of(source.user).is_empty())
+            !directory.is_own_source(source.id) && (!is_made_up(source) || !directory.tokens_of(source.user).is_empty())
         });
         let sources = Some(posting.map(|source| source.id).collect());
         let criteria = Criteria { sources, ..Criteria::default() };

@@ -216,6 +216,7 @@ impl MetricWriter<'_> {
         help: &str,
         values: impl Iterator<Item = (Labels<'v>, T)>,
     ) -> fmt::Result {
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "a path has a single lifetime")]
         self.metric((name, help, MetricType::Gauge), values, |metric, value| metric.encode_gauge(value))
     }
 

@@ -373,7 +373,7 @@ impl BodyFields {
         match self.take_not_null(name)? {
             Value::String(text) if text.is_empty() => self.error(name, NOT_BLANK),
             Value::String(text) if text.chars().count() > limits::PASSWORD => {
-                self.error(name, too_long(limits::PASSWORD))
+                self.error(name, too_long(limits::PASSWORD));
             }
             Value::String(text) => return Some(text),
             Value::Number(number) => return Some(number.to_string()),

@@ -33,7 +33,6 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Reads the files that the settings name.
     pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
-        check_data_path(&config.data.value)?;
         check_first_password(config)?;
         decision_settings(config)?;
         let channels = Channels::new(&channel_settings(config), Arc::new(SystemClock))?;
@@ -49,10 +48,12 @@ impl Prepared {
 
 /// Fails if a server would refuse these settings.
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
+    check_data_path(&config.data.value)?;
     Prepared::new(config).map(drop)
 }
 
-fn check_data_path(path: &Path) -> anyhow::Result<()> {
+/// Checks that the data file can be where it is to be. A disk that is not mounted yet may be the reason if not.
+pub(super) fn check_data_path(path: &Path) -> anyhow::Result<()> {
     ensure!(!path.as_os_str().is_empty(), "data: the path is empty");
     ensure!(!path.is_dir(), "data: {} is a directory; name a file in it", path.display());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -5,26 +5,17 @@ use std::{
     fs::{self, Metadata, Permissions},
     io,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::backend::{beside, search_directory};
+use super::backend::beside;
 
-/// Restricts the data file, the first password, and the search index to their owner. Files that cannot be restricted
-/// are logged.
+/// Restricts the data file and the first password to their owner. Files that cannot be restricted are logged. The
+/// directory of the text index is restricted when the index is opened.
 pub(super) fn restrict(data: &Path) {
-    let mut paths = vec![data.to_owned(), beside(data, ".admin-password")];
-    let index = search_directory(data);
-    if fs::symlink_metadata(&index).is_ok_and(|metadata| metadata.is_dir()) {
-        match files_in(&index) {
-            Ok(files) => paths.extend(files),
-            Err(error) => debug!("{}: {error}", index.display()),
-        }
-        paths.push(index);
-    }
-    for path in paths {
+    for path in [data.to_owned(), beside(data, ".admin-password")] {
         match restrict_one(&path) {
             Ok(Some(mode)) => {
                 warn!("other users had access to {} (mode {mode:04o}); it was taken away", path.display());
@@ -38,12 +29,7 @@ pub(super) fn restrict(data: &Path) {
     }
 }
 
-fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
-}
-
-/// Returns the mode that the file had, if it was changed. A link to a file elsewhere in the index is left alone, but the
-/// data file itself may be one.
+/// Returns the mode that the file had, if it was changed. The data file may be a link.
 fn restrict_one(path: &Path) -> io::Result<Option<u32>> {
     let metadata = fs::metadata(path)?;
     let Some(mode) = private_mode(&metadata) else { return Ok(None) };
@@ -69,17 +55,13 @@ mod tests {
     fn only_the_rights_of_others_are_taken_away() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("argusd.redb");
-        let index = folder.path().join("argusd.redb.search");
-        let (part, unrelated) = (index.join("meta.json"), folder.path().join("other"));
-        fs::create_dir(&index).unwrap();
-        for path in [&data, &part, &unrelated] {
+        let unrelated = folder.path().join("other");
+        for path in [&data, &unrelated] {
             fs::write(path, "x").unwrap();
             fs::set_permissions(path, Permissions::from_mode(0o664)).unwrap();
         }
-        fs::set_permissions(&index, Permissions::from_mode(0o755)).unwrap();
         restrict(&data);
-        assert_eq!((mode(&data), mode(&index), mode(&part)), (0o600, 0o700, 0o600));
-        assert_eq!(mode(&unrelated), 0o664);
+        assert_eq!((mode(&data), mode(&unrelated)), (0o600, 0o664));
         restrict(&data);
         assert_eq!(mode(&data), 0o600);
     }

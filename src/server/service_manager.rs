@@ -32,17 +32,17 @@ pub(super) async fn stopping() {
 static SENDER: Semaphore = Semaphore::const_new(1);
 
 async fn report(send: impl FnOnce() -> io::Result<()> + Send + 'static) {
-    let sent = async {
+    let outcome = async {
         let permit = SENDER.acquire().await.map_err(io::Error::other)?;
         let send = move || {
             // Waits while the queue of the receiver is full.
-            let sent = send();
+            let outcome = send();
             drop(permit);
-            sent
+            outcome
         };
         tokio::task::spawn_blocking(send).await.map_err(io::Error::other)?
     };
-    match timeout(limits::SERVICE_MANAGER_TIMEOUT, sent).await {
+    match timeout(limits::SERVICE_MANAGER_TIMEOUT, outcome).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!("the service manager cannot be reached: {error}"),
         Err(_) => debug!("the service manager does not read"),

@@ -68,9 +68,9 @@ impl LineFormat {
             write!(writer, "<{}>", priority(level))?;
         }
         if self.json {
-            write_json(writer, level, time, fields)?
+            write_json(writer, level, time, fields)?;
         } else {
-            self.write_text(writer, level, time, fields)?
+            self.write_text(writer, level, time, fields)?;
         }
         writer.write_str("\n")
     }

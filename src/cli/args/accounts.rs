@@ -1,5 +1,4 @@
 //! The arguments of the commands about users, tokens and sources.
-#![expect(clippy::doc_markdown, reason = "help texts are shown as they stand")]
 
 use std::path::PathBuf;
 

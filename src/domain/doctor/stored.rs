@@ -56,7 +56,7 @@ pub struct StoredFacts {
     pub failed_plugins: Vec<(String, String)>,
     /// Channels whose plug-in is not installed, with the name of the plug-in.
     pub missing_plugins: Vec<(String, String)>,
-    /// What the retention deletes next, in words. `None`: it is switched off, or no server runs.
+    /// Words about what the retention deletes next. `None`: it is switched off, or no server runs.
     pub retention: Option<String>,
 }
 

@@ -173,7 +173,7 @@ mod tests {
             names(&Config::load(&Flags::default(), &environment).unwrap(), None).into_keys().collect::<Vec<_>>()
         };
         assert!(names_of("127.0.0.1", "https://[2001:db8::1]:8443/").is_empty());
-        assert_eq!(names_of("mail.example.org", "https://a.example.org/x"), ["a.example.org", "mail.example.org"]);
+        assert_eq!(names_of("mail.example.org", "https://a.example.org/"), ["a.example.org", "mail.example.org"]);
     }
 
     #[test]

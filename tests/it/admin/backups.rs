@@ -92,7 +92,9 @@ async fn a_verified_backup_is_written_each_night_and_seven_are_kept() {
     assert_eq!(nightly.names().len(), 2);
     // Only backups are deleted, whatever else is there.
     let others = ["argusd-by-hand.redb", "argusd.redb", "notes", "other-2026-01-01T0000Z.redb"];
-    others.iter().for_each(|name| put(&nightly.directory.join(name)));
+    for name in others {
+        put(&nightly.directory.join(name));
+    }
     symlink("notes", nightly.directory.join("argusd-2026-01-02T0100Z.redb")).unwrap();
     for _ in 0..8 {
         nightly.after(DAY).await;

@@ -38,7 +38,7 @@ fn the_start_message_is_followed_to_the_letter() {
     shell
         .arg("-ec")
         .arg(format!("{curl}\n{}", recipe.join("\n")))
-        .envs(site.command(&[]).get_envs().flat_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
+        .envs(site.command(&[]).get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
     let output = shell.current_dir(site.data().parent().unwrap()).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{message} {}", String::from_utf8_lossy(&output.stderr));

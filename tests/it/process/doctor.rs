@@ -139,14 +139,6 @@ fn faults_of_a_running_server_are_found_one_by_one() {
     patient.expect(&["first_password"], "warning", "argusd.redb.admin-password", "run: rm ");
     fs::remove_file(&password).unwrap();
 
-    let backup = patient.site.path("backups/argusd-1.redb");
-    fs::create_dir(backup.parent().unwrap()).unwrap();
-    let file = File::create(&backup).unwrap();
-    let days_ago = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50);
-    file.set_modified(days_ago).unwrap();
-    patient.expect(&["backups"], "bad", "the newest one in ", "argusd backup ");
-    fs::remove_file(&backup).unwrap();
-
     patient.ok(&["source", "create", "nav", "--type", "test", "--token"]);
     patient.expect(&["tokens"], "warning", "Token for source system", "argusd token create");
     patient.ok(&["token", "revoke", "--user", "nav"]);
@@ -327,9 +319,21 @@ fn a_test_mail_shows_the_steps_and_the_answer() {
 }
 
 #[test]
+fn a_backup_that_is_late_is_found() {
+    let patient = Patient::new();
+    let backup = patient.site.path("backups/argusd-2020-01-01T0000Z.redb");
+    fs::create_dir(backup.parent().unwrap()).unwrap();
+    let written = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 50);
+    File::create(&backup).unwrap().set_modified(written).unwrap();
+    let daemon = patient.start();
+    patient.expect(&["backups"], "bad", "the newest one in ", "argusd backup ");
+    daemon.stop();
+}
+
+#[test]
 fn a_destination_that_never_worked_is_found() {
     let patient = Patient::new();
-    patient.ok(&["user", "create", "anna", "--email", "anna@example.org"]);
+    patient.site.ok(&["user", "create", "anna", "--email", "anna@example.org"]);
     let token = patient.site.ok(&["token", "create", "anna"]);
     let source = patient.site.source("nav");
     let daemon = patient.start();

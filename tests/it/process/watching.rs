@@ -20,7 +20,8 @@ fn get(daemon: &Daemon, path: &str, headers: &[(&str, &str)]) -> Answer {
 }
 
 fn request(client: &mut Client, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     client.write(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).unwrap();
     client.read().unwrap()
 }
