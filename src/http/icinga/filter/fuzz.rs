@@ -32,6 +32,20 @@ fn depth(expression: &Expression) -> usize {
     }
 }
 
+/// Returns how deeply parentheses are nested. A written filter has some that its query did not need.
+fn nesting(written: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for character in written.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 #[test]
 fn filters_of_the_contact_api() {
     let somebody = contact(&"a".repeat(200), Some("c"));
@@ -42,7 +56,7 @@ fn filters_of_the_contact_api() {
                 assert!(query.len() <= FILTER_QUERY_BYTES);
                 assert!(depth(&expression) <= 3 * (FILTER_DEPTH + 1), "{}", depth(&expression));
                 let again = written(&expression);
-                if again.len() <= FILTER_QUERY_BYTES {
+                if again.len() <= FILTER_QUERY_BYTES && nesting(&again) <= FILTER_DEPTH {
                     assert_eq!(parse(&again).as_ref(), Ok(&expression), "{again}");
                 }
             }
