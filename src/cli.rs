@@ -94,7 +94,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Profile { command } => commands::profile(&config, command),
         Command::Incident { command } => commands::incident(&config, command),
         Command::Retention { command } => retention::run(&config, command),
-        Command::Health { .. } => health::run(&config.listen.value),
+        Command::Health { .. } => health::run(&health::address(&config)),
         Command::Openapi { .. }
         | Command::Stress(_)
         | Command::Version

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 
 use super::output;
+use crate::config::Config;
 
 const PATH: &str = "/-/ready";
 
@@ -21,6 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Longest answer in bytes that is read.
 const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// Returns the address of the server that these settings are for.
+pub(super) fn address(config: &Config) -> String {
+    let listen = &config.listen.value;
+    if config.tls.cert.value.is_some() { format!("https://{listen}") } else { listen.clone() }
+}
 
 /// Asks the server at an address: `http://HOST:PORT`, `https://HOST:PORT`, or what the setting `listen` holds, which is
 /// `HOST:PORT` or `unix:PATH`. Prints one line. Fails if the server does not answer with success in time.

@@ -45,8 +45,9 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "EXIT STATUS",
         &[
             ("0", "Success."),
-            ("1", "The command failed, or check, health or stress found something wrong."),
+            ("1", "The command failed, or check, doctor, health or stress found something wrong."),
             ("2", "The command line has an error."),
+            ("78", "A setting is wrong, so the server does not start."),
         ],
     ),
 ];

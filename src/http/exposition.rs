@@ -146,8 +146,9 @@ impl Exposition {
     }
 
     fn process(&self, to: &mut MetricWriter<'_>) -> fmt::Result {
-        let version = (vec![("version", env!("CARGO_PKG_VERSION"))], 1_u64);
-        to.gauges("argusd_build_info", "Version of the program.", std::iter::once(version))?;
+        let labels = vec![("version", env!("CARGO_PKG_VERSION")), ("commit", env!("ARGUSD_BUILD_COMMIT"))];
+        let version = (labels, 1_u64);
+        to.gauges("argusd_build_info", "Version and commit of the program.", std::iter::once(version))?;
         to.gauge("process_start_time_seconds", "Start of the process.", seconds(self.figures.started))?;
         let Some(process) = self.figures.process else { return Ok(()) };
         to.counter("process_cpu_seconds", "Time of processors that the process used.", process.cpu_seconds)?;

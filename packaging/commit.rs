@@ -8,7 +8,7 @@ use std::{
 };
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=packaging/commit.rs");
     println!("cargo:rerun-if-env-changed=ARGUSD_COMMIT");
     let commit = variable("ARGUSD_COMMIT").or_else(commit_of_release).unwrap_or_else(|| "unknown".to_owned());
     let commit: String = commit.chars().filter(char::is_ascii_graphic).take(40).collect();
