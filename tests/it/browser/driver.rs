@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const BROWSERS_AT_ONCE: usize = 2;
+const BROWSERS_AT_ONCE: usize = 4;
 
 /// Lets the driver run until it ends or its standard input does, which happens also when this process is killed.
 const LEASH: &str = r#""$0" --port=0 & driver=$!; exec 1>&-; read -r _; kill "$driver" 2>/dev/null"#;
