@@ -41,7 +41,7 @@ fn config_check_refuses_what_serve_refuses() {
         ("[sms]\naddress_template = 'sms@example.org'", &[], "sms.address_template"),
         ("[sms.http]\nurl = 'ftp://example.org'", &[], "sms.http"),
         ("[notifications]\nfallback_filter = '{\"maxlvl\": 2}'", &[], "there is no criterion \"maxlvl\"; possible are"),
-        ("[notifications]\nfallback_filter = '{\"maxlevel\": 9}'", &[], "notifications.fallback_filter"),
+        ("[notifications]\nfallback_filter = '{\"maxlevel\": 9}'", &[], "notifications.fallback_filter: {\"maxlevel\""),
         ("", &[("ARGUSD_ADMIN_PASSWORD", "short")], "admin.password (ARGUSD_ADMIN_PASSWORD)"),
         ("", &[("ARGUSD_DATA", "nowhere/argusd.redb")], "data: there is no directory for nowhere/argusd.redb"),
         ("", &[("ARGUSD_DATA", "folder")], "data: folder is a directory"),
@@ -68,6 +68,19 @@ fn config_check_says_in_one_line_that_all_is_well_and_opens_neither_file_nor_por
     let other = Site::new();
     assert_eq!(other.ok(&["config", "--check"]), "the settings are valid");
     assert_eq!(std::fs::read_dir(other.data().parent().unwrap()).unwrap().count(), 0);
+}
+
+#[test]
+fn every_criterion_may_be_in_the_fallback_filter() {
+    let site = Site::new();
+    for filter in [
+        r#"{"sourceSystemIds": [1], "source_types": ["nav"], "tags": ["host=a"], "open": true, "acked": null}"#,
+        r#"{"stateful": true, "maxlevel": 3, "event_types": ["STA", "CLO"], "hide_closed_acked": true}"#,
+        "{}",
+    ] {
+        let output = site.command(&["config", "--check"]).env("ARGUSD_FALLBACK_FILTER", filter).output().unwrap();
+        assert!(output.status.success(), "{filter}: {}", stderr(&output));
+    }
 }
 
 #[test]

@@ -141,8 +141,8 @@ pub fn parse_blob(text: &str) -> Result<FilterBlob, String> {
     };
     let mut fields = BodyFields::new(object, false);
     let mut blob = take_blob(&mut fields, true);
-    if let Some(unknown) = fields.names().next() {
-        let known: Vec<&str> = blob.slots().map(|(criterion, _)| criterion.key).collect();
+    let known: Vec<&str> = blob.slots().map(|(criterion, _)| criterion.key).collect();
+    if let Some(unknown) = fields.names().find(|name| !known.contains(name)) {
         return Err(format!("there is no criterion {unknown:?}; possible are {}", known.join(", ")));
     }
     if fields.has_errors() { Err(fields.refuse().body().to_string()) } else { Ok(blob) }
