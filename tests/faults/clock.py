@@ -156,6 +156,8 @@ def wait(what, seconds, check):
 
 def prepare(server):
     """People, a source that is watched, and tokens: a source's for ever, an administrator's for two weeks."""
+    # Creates the data file.
+    server.run("generate", "0")
     server.run("source", "create", "tester", "--type", "test")
     server.run("source", "change", "tester", "--heartbeat", str(HEARTBEAT))
     source = server.run("token", "create", "tester", "--expires", "never")

@@ -191,6 +191,8 @@ class Desk:
 
 def first(desk):
     """Incidents with events of each type; users, tokens, sources, timeslots, filters."""
+    # Creates the data file.
+    desk.cli("generate", "0")
     for words in (
         ["source", "create", "nav", "--type", "nav", "--base-url", "https://nav.example.org/app/"],
         ["source", "create", "zabbix", "--type", "zabbix"],
